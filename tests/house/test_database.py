@@ -33,7 +33,9 @@ from predictions_api.database import databases
 settings.configure(DATABASES=databases(data_dir=Path(sys.argv[1])))
 from django.db import connection
 with connection.cursor() as cursor:
-    cursor.execute("SELECT current_database(), current_setting('fsync'), pg_postmaster_start_time()")
+    cursor.execute("SHOW fsync")
+    fsync = cursor.fetchone()[0]
+    cursor.execute("SELECT current_database(), %s, pg_postmaster_start_time()", [fsync])
     print(*cursor.fetchone(), flush=True)
 connection.close()
 sys.stdin.read()
