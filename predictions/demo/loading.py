@@ -1,0 +1,118 @@
+"""Puts the demo project onto a server through its HTTP API, as an ML backend with Label Studio's
+SDK would.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from predictions.demo import scenes
+from predictions.demo.detector import VERSIONS, Detector
+from predictions.demo.scenes import HEIGHT_PX, WIDTH_PX, Box, Scene
+
+if TYPE_CHECKING:
+    from label_studio_sdk.client import LabelStudio
+
+TITLE = "Handwritten digits (demo)"
+LABEL_CONFIG = """<View>
+  <Image name="image" value="$image"/>
+  <RectangleLabels name="digit" toName="image">
+    {labels}
+  </RectangleLabels>
+</View>""".format(labels="\n    ".join(f'<Label value="{number}"/>' for number in range(10)))
+N_SCENES = 60
+
+
+def load(
+    base_url: str, api_key: str, *, n_scenes: int = N_SCENES, progress: bool = True
+) -> int | None:
+    """Create the demo project and return its id; None when the key's workspace has it already.
+
+    A few seconds. Ground truth arrives as annotations, predictions of two model versions one
+    request each. Raises the SDK's ApiError; nothing half made is left on the server then.
+    """
+    client = _client(base_url, api_key)
+    if any(project.title == TITLE for project in client.projects.list()):
+        return None
+    project: Any = client.projects.create(title=TITLE, label_config=LABEL_CONFIG)
+    assert project.id is not None
+    try:
+        with tqdm(
+            total=n_scenes * (1 + len(VERSIONS)), desc="demo", disable=not progress, leave=False
+        ) as bar:
+            _fill(client, project.id, n_scenes, bar)
+    except BaseException:
+        client.projects.delete(project.id)
+        raise
+    return int(project.id)
+
+
+def _client(base_url: str, api_key: str) -> "LabelStudio":
+    # A proxy of the environment must not stand between this machine and itself.
+    import httpx
+    from label_studio_sdk.client import LabelStudio
+
+    return LabelStudio(
+        base_url=base_url,
+        api_key=api_key,
+        httpx_client=httpx.Client(trust_env=False, timeout=60),
+    )
+
+
+def _fill(client: "LabelStudio", project: int, n_scenes: int, bar: "tqdm[Any]") -> None:
+    drawn = list(scenes.draw(n_scenes))
+    imported: Any = client.projects.import_tasks(
+        project, request=[task(scene) for scene in drawn], return_task_ids=True
+    )
+    bar.update(n_scenes)
+    for version, n_digits in VERSIONS.items():
+        detector = Detector(n_digits)
+        for task_id, scene in zip(imported.task_ids, drawn, strict=True):
+            found = detector.detect(scene.image)
+            client.predictions.create(task=task_id, model_version=version, **prediction(found))
+            bar.update()
+
+
+def task(scene: Scene) -> Any:
+    """A scene as a task to import, with what is really on it as a ground-truth annotation."""
+    return {
+        "data": {"image": scene.data_uri()},
+        "meta": {"split": scene.split, "image_name": scene.name},
+        "annotations": [{"result": regions(scene.truth), "ground_truth": True}],
+    }
+
+
+def prediction(found: Sequence[Box]) -> dict[str, Any]:
+    """`result` and `score` of a prediction: the mean of its regions' scores, 0 without any."""
+    return {
+        "result": regions(found),
+        "score": fmean(box.score or 0 for box in found) if found else 0.0,
+    }
+
+
+def regions(boxes: Sequence[Box]) -> list[dict[str, Any]]:
+    """Boxes as Label Studio's rectangle regions: per cent of the image, with their own score."""
+    return [_region(number, box) for number, box in enumerate(boxes)]
+
+
+def _region(number: int, box: Box) -> dict[str, Any]:
+    region: dict[str, Any] = {
+        "id": f"region-{number}",
+        "from_name": "digit",
+        "to_name": "image",
+        "type": "rectanglelabels",
+        "original_width": WIDTH_PX,
+        "original_height": HEIGHT_PX,
+        "image_rotation": 0,
+        "value": {
+            "x": 100 * box.x_px / WIDTH_PX,
+            "y": 100 * box.y_px / HEIGHT_PX,
+            "width": 100 * box.width_px / WIDTH_PX,
+            "height": 100 * box.height_px / HEIGHT_PX,
+            "rotation": 0,
+            "rectanglelabels": [box.label],
+        },
+    }
+    return region if box.score is None else {**region, "score": box.score}

@@ -1,0 +1,264 @@
+"""Where the data is, and the life of the embedded server: shared, never stopped under a user, never
+left behind.
+
+The servers here are real ones in directories of their own; every wait polls with a deadline.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from predictions_api import database
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+DEADLINE_S = 30
+
+# Opens a connection as Django would, says so, and lives until its standard input closes.
+CLIENT = """
+import sys
+from django.conf import settings
+from pathlib import Path
+from predictions_api.database import databases
+settings.configure(DATABASES=databases(data_dir=Path(sys.argv[1])))
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SHOW fsync")
+    fsync = cursor.fetchone()[0]
+    cursor.execute("SELECT current_database(), %s, pg_postmaster_start_time()", [fsync])
+    print(*cursor.fetchone(), flush=True)
+connection.close()
+sys.stdin.read()
+"""
+
+
+class TestUrl:
+    @pytest.mark.parametrize(
+        ("url", "expected"),
+        [
+            (
+                "postgres://ann:secret@db.example.com:6432/store",
+                {"USER": "ann", "PASSWORD": "secret", "HOST": "db.example.com", "PORT": "6432"},
+            ),
+            ("postgresql://db/store", {"USER": "", "PASSWORD": "", "HOST": "db", "PORT": ""}),
+            (
+                "postgres://a%40b:p%2Fw%3A%25@db/store",
+                {"USER": "a@b", "PASSWORD": "p/w:%"},
+            ),
+            ("postgres:///store?host=/run/postgresql", {"HOST": "/run/postgresql"}),
+            ("postgres://%2Frun%2Fpostgresql/store", {"HOST": "/run/postgresql"}),
+            ("postgres://[::1]:5433/store", {"HOST": "::1", "PORT": "5433"}),
+            ("postgres://one:1,two:2/store", {"HOST": "one,two", "PORT": "1,2"}),
+            ("postgres://db/my%20store", {"NAME": "my store"}),
+            (
+                "postgres://db/store?sslmode=verify-full&connect_timeout=30",
+                {"OPTIONS": {"sslmode": "verify-full", "connect_timeout": "30"}},
+            ),
+            (
+                "postgres://db/store?options=-c%20synchronous_commit%3Doff",
+                {"OPTIONS": {"options": "-c synchronous_commit=off", "connect_timeout": 5}},
+            ),
+        ],
+    )
+    def test_is_read_as_libpq_reads_it(self, url: str, expected: dict[str, Any]) -> None:
+        entry = database.from_url(url)
+        assert {key: entry[key] for key in expected} == expected
+        assert entry["ENGINE"] == "django.db.backends.postgresql"
+        assert entry["NAME"] in {"store", "my store"}
+        assert (entry["CONN_MAX_AGE"], entry["CONN_HEALTH_CHECKS"]) == (60, True)
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            ("sqlite:///db.sqlite3", "must begin with postgres://"),
+            ("db.example.com/store", "must begin with postgres://"),
+            ("postgres://ann:secret@db", "names no database"),
+            ("postgres://ann:secret@db/store?sslmod=require", 'query parameter: "sslmod"'),
+            ("postgres://ann:secret%zz@db/store", "percent-encoded"),
+            ("postgres://ann:secret@[::1/store", "IPv6"),
+        ],
+    )
+    def test_names_what_is_wrong_and_keeps_the_password_to_itself(
+        self, url: str, message: str
+    ) -> None:
+        with pytest.raises(ImproperlyConfigured) as caught:
+            database.from_url(url)
+        assert message in str(caught.value)
+        assert "secret" not in str(caught.value)
+
+    def test_decides_between_the_two_databases(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DATABASE_URL", "postgres://db/store")
+        assert database.databases(data_dir=Path("/unused"))["default"]["HOST"] == "db"
+        monkeypatch.setenv("DATABASE_URL", "")
+        embedded = database.databases(data_dir=Path("/unused"))["default"]
+        assert embedded["ENGINE"] == "predictions_api.postgres"
+        assert not Path("/unused").exists()
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A directory for one server, short enough for a socket; checked to be unused at the end."""
+    path = Path(tempfile.mkdtemp(prefix="house-", dir="/tmp"))
+    yield path
+    await_that(lambda: not servers(path))
+    shutil.rmtree(path)
+
+
+def await_that(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def servers(data_dir: Path) -> list[psutil.Process]:
+    """The processes that serve a directory: the keeper and Postgres, with its children."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        is_inside = str(process.info["cwd"] or "").startswith(str(data_dir))
+        is_server = is_inside or any(word.startswith(str(data_dir)) for word in words)
+        if is_server and not any(word == CLIENT for word in words):
+            found.append(process)
+    return found
+
+
+class Client:
+    """Another process that uses the server."""
+
+    def __init__(self, data_dir: Path, *, before: tuple[str, ...] = ()) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT_DIR), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment.pop("DATABASE_URL", None)
+        self.process = subprocess.Popen(
+            [*before, sys.executable, "-c", CLIENT, str(data_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=PROJECT_DIR,
+        )
+
+    def connected(self) -> str:
+        """Its line after connecting: database, fsync, start of the server."""
+        assert self.process.stdout
+        assert self.process.stderr
+        return self.process.stdout.readline().strip() or self.process.stderr.read()
+
+    def end(self, how: signal.Signals | None = None) -> None:
+        assert self.process.stdin
+        if how is None:
+            self.process.stdin.close()
+        else:
+            self.process.send_signal(how)
+        self.process.wait(DEADLINE_S)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
+
+
+class TestEmbeddedServer:
+    def test_is_started_by_the_first_and_stopped_after_the_last(self, data_dir: Path) -> None:
+        first, second = Client(data_dir), Client(data_dir)
+        started = first.connected()
+        assert started.startswith("predictions on ")
+        assert second.connected() == started, "both use one server"
+        first.end()
+        third = Client(data_dir)
+        assert third.connected() == started, "it was not stopped under the second"
+        second.end()
+        third.end()
+        await_that(lambda: not servers(data_dir))
+
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+    def test_is_not_left_behind_by_a_process_that_is_ended(
+        self, data_dir: Path, how: signal.Signals
+    ) -> None:
+        client = Client(data_dir)
+        client.connected()
+        assert servers(data_dir)
+        client.end(how)
+        await_that(lambda: not servers(data_dir))
+
+    def test_keeps_what_was_written(self, data_dir: Path) -> None:
+        for _ in range(2):
+            client = Client(data_dir)
+            assert client.connected().startswith("predictions on ")
+            client.end()
+            await_that(lambda: not servers(data_dir))
+        made = (data_dir / "postgres.log").read_text().count("database system was shut down at")
+        assert made == 2, "the second start found the first one's files, cleanly closed"
+
+    def test_goes_down_with_its_keeper_and_comes_back(self, data_dir: Path) -> None:
+        client = Client(data_dir)
+        client.connected()
+        keeper = next(p for p in servers(data_dir) if any("keeper.py" in w for w in p.cmdline()))
+        keeper.kill()
+        successor = Client(data_dir)
+        assert successor.connected().startswith("predictions on ")
+        successor.end()
+        client.end()
+        await_that(lambda: not servers(data_dir))
+
+    def test_survives_many_that_come_and_go(self, data_dir: Path) -> None:
+        for how in (signal.SIGKILL, signal.SIGTERM):
+            clients = [Client(data_dir) for _ in range(2)]
+            for client in clients:
+                assert client.connected().startswith("predictions on ")
+                client.end(how)
+
+    def test_serves_a_directory_whose_path_is_too_long_for_a_socket(self, data_dir: Path) -> None:
+        deep = data_dir / ("deep" * 30) / "a, b"
+        client = Client(deep)
+        assert client.connected().startswith("predictions on ")
+        sockets = Path((deep / "postgres" / "postmaster.pid").read_text().splitlines()[4])
+        assert sockets.stat().st_mode & 0o077 == 0, "nobody else may connect"
+        client.end()
+        await_that(lambda: not servers(deep))
+        assert not sockets.exists()
+
+    def test_ignores_the_pid_file_of_an_earlier_life(self, data_dir: Path) -> None:
+        client = Client(data_dir)
+        client.connected()
+        stale = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
+        client.end()
+        await_that(lambda: not servers(data_dir))
+        # As after a crash of the machine: the number belongs to a living stranger now.
+        lines = [str(os.getpid()), *stale[1:]]
+        (data_dir / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+        client = Client(data_dir)
+        assert client.connected().startswith("predictions on ")
+        client.end()
+
+    def test_says_what_is_wrong_with_its_files(self, data_dir: Path) -> None:
+        (data_dir / "postgres").mkdir()
+        (data_dir / "postgres" / "PG_VERSION").write_text("16\n")
+        client = Client(data_dir)
+        assert "was made by Postgres 16, this is 18" in client.connected()
+        client.end()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+    @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+    def test_runs_as_an_ordinary_user_and_for_root_after_it(self, data_dir: Path) -> None:
+        shutil.chown(data_dir, "nobody")
+        # The one capability only lets it find an interpreter that lives in root's home.
+        become = ["setpriv", "--reuid=nobody", "--clear-groups"]
+        reach = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        for before in ((*become, *reach), ()):
+            client = Client(data_dir, before=before)
+            assert client.connected().startswith("predictions on ")
+            assert {
+                process.username() for process in servers(data_dir) if process.name() == "postgres"
+            } == {"nobody"}
+            client.end()
+            await_that(lambda: not servers(data_dir))
