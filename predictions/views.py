@@ -4,6 +4,8 @@ Answers leave as bytes made from rows (`documents`), not through the serializers
 request may hold and what the schema promises.
 """
 
+from __future__ import annotations  # `list` is a method here
+
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
