@@ -67,7 +67,7 @@ def default_weights(parsed: dict[str, Any]) -> dict[str, Any]:
         name: {
             "overall": 1.0,
             "type": control["type"],
-            "labels": {label: 1.0 for label in control.get("labels", [])},
+            "labels": dict.fromkeys(control.get("labels", []), 1.0),
         }
         for name, control in parsed.items()
     }

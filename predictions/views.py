@@ -12,9 +12,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ParseError, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -100,9 +99,7 @@ class PredictionViewSet(Rows):
         if len(first) < queries.CHUNK:
             chunks.close()
             return self._whole(first, wanted)
-        return StreamingHttpResponse(
-            json_array(first, chunks), content_type="application/json"
-        )
+        return StreamingHttpResponse(json_array(first, chunks), content_type="application/json")
 
     def _page(self, wanted: filters.PredictionFilter) -> HttpResponseBase:
         rows = queries.predictions_page(*wanted.sql())
