@@ -43,7 +43,7 @@ WITH target AS (
     FROM target WHERE t.id = target.id
 )
 SELECT {PREDICTION_COLUMNS} FROM p
-"""
+"""  # noqa: S608
 
 # Replaced by (task, model_version), together with every duplicate of an earlier time.
 REPLACE_SQL = """

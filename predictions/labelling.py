@@ -100,7 +100,8 @@ def expand(label_config: str, shorthand: Any) -> list[Region]:
     payloads = _payloads(config, shorthand)
     if not payloads:
         raise Refused(
-            "A result must be a list of regions; this value fits no control of the labelling config."
+            "A result must be a list of regions;"
+            " this value fits no control of the labelling config."
         )
     regions = [region for name, payload in payloads for region in _regions(config, name, payload)]
     if not regions:

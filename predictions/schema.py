@@ -12,6 +12,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
+from predictions.filters import ORDERINGS
 from predictions.serializers import (
     AnnotationSerializer,
     JSONObjectField,
@@ -56,8 +57,7 @@ PREDICTION_LIST = extend_schema(
             "ordering",
             OpenApiTypes.STR,
             "Order; by id unless given.",
-            enum=["id", "-id", "created_at", "-created_at", "updated_at", "-updated_at", "score"]
-            + ["-score"],
+            enum=list(ORDERINGS),
         ),
         query("limit", OpenApiTypes.INT, "At most this many, 1 to 10000; all unless given."),
         query("after", OpenApiTypes.INT, "Continue after this id."),

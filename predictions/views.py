@@ -73,7 +73,7 @@ class PredictionViewSet(Rows):
     queryset = Prediction.objects.none()
     serializer_class = PredictionSerializer
 
-    def get_object(self) -> Document:  # type: ignore[override]
+    def get_object(self) -> Document:
         found = queries.prediction(self.row_id(), workspace_id=self.access().workspace_id)
         if found is None:
             raise NotFound(ingest.NO_PREDICTION)
@@ -83,10 +83,8 @@ class PredictionViewSet(Rows):
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         workspace_id = self.access().workspace_id
         wanted = filters.predictions(request.query_params, workspace_id=workspace_id)
-        if wanted.is_whole_project:
-            response = self._streamed(wanted)
-        else:
-            response = self._page(wanted)
+        answer = self._streamed if wanted.is_whole_project else self._page
+        response = answer(wanted)
         if wanted.wants_count:
             count = queries.count_predictions(wanted.clauses, wanted.params)
             response["X-Total-Count"] = str(count)
@@ -180,7 +178,7 @@ class TaskViewSet(Rows):
     serializer_class = TaskSerializer
     DEFAULT_PAGE_SIZE: ClassVar[int] = 100
 
-    def get_object(self) -> Document:  # type: ignore[override]
+    def get_object(self) -> Document:
         return curate.existing_task(self.row_id(), self.access())
 
     @docs.TASK_LIST
@@ -222,7 +220,7 @@ class TaskViewSet(Rows):
             }
         )
 
-    def _shown(self, tasks: list[Document]) -> list[Document]:
+    def _shown(self, tasks: Sequence[Document]) -> Sequence[Document]:
         """Full tasks with `fields=all`; only the keys that `include` names, where it names any."""
         query = self.request.query_params
         wants_children = query.get("fields") == "all"
@@ -266,7 +264,7 @@ class AnnotationViewSet(Rows):
     queryset = Annotation.objects.none()
     serializer_class = AnnotationSerializer
 
-    def get_object(self) -> Document:  # type: ignore[override]
+    def get_object(self) -> Document:
         return curate.existing_annotation(self.row_id(), self.access())
 
     @docs.ANNOTATION_LIST
