@@ -13,9 +13,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ParseError, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -90,7 +89,7 @@ class PredictionViewSet(Rows):
     queryset = Prediction.objects.none()
     serializer_class = PredictionSerializer
 
-    def get_object(self) -> Document:  # type: ignore[override]
+    def get_object(self) -> Document:
         found = queries.prediction(self.row_id(), workspace_id=self.access().workspace_id)
         if found is None:
             raise NotFound(ingest.NO_PREDICTION)
@@ -100,10 +99,8 @@ class PredictionViewSet(Rows):
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         workspace_id = self.access().workspace_id
         wanted = filters.predictions(request.query_params, workspace_id=workspace_id)
-        if wanted.is_whole_project:
-            response = self._streamed(wanted)
-        else:
-            response = self._page(wanted)
+        answer = self._streamed if wanted.is_whole_project else self._page
+        response = answer(wanted)
         if wanted.wants_count:
             count = queries.count_predictions(wanted.clauses, wanted.params)
             response["X-Total-Count"] = str(count)
@@ -116,9 +113,7 @@ class PredictionViewSet(Rows):
         if len(first) < queries.CHUNK:
             chunks.close()
             return self._whole(first, wanted)
-        return StreamingHttpResponse(
-            json_array(first, chunks), content_type="application/json"
-        )
+        return StreamingHttpResponse(json_array(first, chunks), content_type="application/json")
 
     def _page(self, wanted: filters.PredictionFilter) -> HttpResponseBase:
         rows = queries.predictions_page(*wanted.sql())
@@ -206,7 +201,7 @@ class TaskViewSet(Rows):
     serializer_class = TaskSerializer
     DEFAULT_PAGE_SIZE: ClassVar[int] = 100
 
-    def get_object(self) -> Document:  # type: ignore[override]
+    def get_object(self) -> Document:
         return curate.existing_task(self.row_id(), self.access())
 
     @docs.TASK_LIST
@@ -248,7 +243,7 @@ class TaskViewSet(Rows):
             }
         )
 
-    def _shown(self, tasks: list[Document]) -> list[Document]:
+    def _shown(self, tasks: Sequence[Document]) -> Sequence[Document]:
         """Full tasks with `fields=all`; only the keys that `include` names, where it names any."""
         query = self.request.query_params
         wants_children = query.get("fields") == "all"
@@ -292,7 +287,7 @@ class AnnotationViewSet(Rows):
     queryset = Annotation.objects.none()
     serializer_class = AnnotationSerializer
 
-    def get_object(self) -> Document:  # type: ignore[override]
+    def get_object(self) -> Document:
         return curate.existing_annotation(self.row_id(), self.access())
 
     @docs.ANNOTATION_LIST

@@ -23,9 +23,7 @@ EXCHANGES = [
 ]
 NAMES = [exchange["name"] for exchange in EXCHANGES]
 UNKNOWN = object()
-NO_FIT = (
-    "A result must be a list of regions; this value fits no control of the labelling config."
-)
+NO_FIT = "A result must be a list of regions; this value fits no control of the labelling config."
 
 
 def refused(**errors: list[str]) -> tuple[int, dict[str, list[str]]]:

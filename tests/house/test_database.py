@@ -153,7 +153,8 @@ class Client:
         """Its line after connecting: database, fsync, start of the server."""
         assert self.process.stdout
         assert self.process.stderr
-        return self.process.stdout.readline().strip() or self.process.stderr.read()
+        line: str = self.process.stdout.readline().strip()
+        return line or self.process.stderr.read()
 
     def end(self, how: signal.Signals | None = None) -> None:
         assert self.process.stdin
