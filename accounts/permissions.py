@@ -1,0 +1,31 @@
+"""What a caller may do: the role in the workspace, then the scopes of the key."""
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.tokens import Access
+
+
+class MembershipAllows(BasePermission):
+    """Readers only read; a scoped key does only what its scopes name.
+
+    A view says which scopes it needs as `read_scope` and `write_scope`; None asks for none.
+    """
+
+    message = "You do not have permission to perform this action."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        access = request.auth
+        if not isinstance(access, Access):
+            return False
+        is_read = request.method in SAFE_METHODS
+        if not is_read and not access.may_write and not getattr(view, "readers_may_write", False):
+            self.message = "A reader may not change anything in this workspace."
+            return False
+        name = "read_scope" if is_read else "write_scope"
+        scope = getattr(view, name, f"predictions:{'read' if is_read else 'write'}")
+        if scope is not None and not access.allows(scope):
+            self.message = f'This key lacks the scope "{scope}".'
+            return False
+        return True

@@ -1,0 +1,274 @@
+"""The one place that makes, revokes and reads keys.
+
+A key is 40 lower-case hex characters with at least one letter: the evaluation client ignores keys
+without one. A refresh token is a signed text (HS256) that is exchanged for access tokens of
+300 seconds; both stop working the moment their row is revoked.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+
+from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
+
+ACCESS_LIFETIME = timedelta(seconds=300)
+REFRESH_LIFETIME = timedelta(days=365 * 200)
+KEY_LENGTH = 40
+HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who is calling, for which workspace, and what they may do.
+
+    `scopes` is None when everything is allowed; `token_id` is None for a browser session.
+    """
+
+    user_id: int
+    workspace_id: int
+    role: str
+    scopes: frozenset[str] | None
+    token_id: int | None
+
+    def allows(self, scope: str) -> bool:
+        """Whether the key carries the scope. A key with `admin` carries every one."""
+        return self.scopes is None or scope in self.scopes or "admin" in self.scopes
+
+    @property
+    def may_write(self) -> bool:
+        return self.role != Membership.Role.READER
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A token row with the facts that decide whether it opens the door."""
+
+    access: Access
+    email: str
+    is_usable: bool  # not revoked, not expired, its owner still a member
+    is_active: bool
+    legacy_enabled: bool
+
+
+def digest_of(key: str) -> str:
+    """SHA-256, 64 hex characters. Keys have 160 random bits, so no salt or stretching is owed."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def new_key() -> str:
+    """A random key of 40 hex characters with at least one letter."""
+    while (key := secrets.token_hex(KEY_LENGTH // 2)).isdigit():
+        pass
+    return key
+
+
+def check_key(key: str) -> str:
+    """The key as given. ValidationError unless it is 40 hex characters with a letter."""
+    if len(key) != KEY_LENGTH or not set(key) <= HEX or key.isdigit():
+        raise ValidationError("A key is 40 lower-case hex characters, at least one of them a letter.")
+    return key
+
+
+def check_scopes(scopes: Sequence[str]) -> list[str] | None:
+    """The scopes in their fixed order, None for none given. ValidationError names unknown ones."""
+    if unknown := sorted(set(scopes) - set(SCOPES)):
+        raise ValidationError(f"Unknown scopes: {', '.join(unknown)}. Known: {', '.join(SCOPES)}.")
+    return [scope for scope in SCOPES if scope in scopes] or None
+
+
+@transaction.atomic
+def create(
+    *,
+    email: str,
+    workspace_slug: str,
+    name: str = "",
+    scopes: Sequence[str] = (),
+    key: str | None = None,
+    role: str = Membership.Role.OWNER,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token and its key, the only time the key is seen.
+
+    Creates the user and the workspace as needed; a new member gets `role`, an old one keeps
+    theirs. A given `key` that already is this user's key of this workspace is returned as it is;
+    ValidationError if it is anybody else's, or if anything else is wrong.
+    """
+    workspace = Workspace.objects.filter(slug=workspace_slug).first()
+    if workspace is None:
+        workspace = Workspace(slug=workspace_slug)
+        workspace.full_clean()
+        workspace.save()
+    user = User.objects.filter(email__iexact=email).first()
+    if user is None:
+        user = User(email=email.lower())
+        user.set_unusable_password()
+        user.full_clean()
+        user.save()
+    Membership.objects.get_or_create(user=user, workspace=workspace, defaults={"role": role})
+    return issue(
+        user=user, workspace=workspace, name=name, scopes=scopes, key=key, expires_at=expires_at
+    )
+
+
+def issue(
+    *,
+    user: User,
+    workspace: Workspace,
+    name: str = "",
+    scopes: Sequence[str] = (),
+    key: str | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """A new key for a member. See `create` for a given `key`."""
+    plain = check_key(key) if key else new_key()
+    fields = {"user": user, "workspace": workspace, "kind": ApiToken.Kind.KEY}
+    if key and (kept := ApiToken.objects.filter(digest=digest_of(plain)).first()):
+        if (kept.user_id, kept.workspace_id) != (user.pk, workspace.pk):
+            raise ValidationError("That key belongs to somebody else.")
+        return kept, plain
+    token = ApiToken.objects.create(
+        **fields,
+        name=name,
+        digest=digest_of(plain),
+        preview=plain[:6],
+        scopes=check_scopes(scopes),
+        expires_at=expires_at,
+    )
+    return token, plain
+
+
+def revoke(token: ApiToken) -> None:
+    """Ends a token at once; revoking it again changes nothing."""
+    ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=datetime.now(UTC))
+
+
+# One statement a request, by the unique index on digest (or the primary key).
+HOLDER_SQL = """
+SELECT t.id, t.user_id, t.workspace_id, t.scopes, m.role, u.email, u.is_active,
+       w.legacy_api_tokens_enabled,
+       t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
+           AND m.role IS NOT NULL,
+       t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute'
+FROM accounts_apitoken t
+JOIN accounts_user u ON u.id = t.user_id
+JOIN accounts_workspace w ON w.id = t.workspace_id
+LEFT JOIN accounts_membership m ON m.user_id = t.user_id AND m.workspace_id = t.workspace_id
+WHERE t.{column} = %s AND t.kind = %s
+"""
+BY_DIGEST = HOLDER_SQL.format(column="digest")
+BY_ID = HOLDER_SQL.format(column="id")
+
+
+def _holder(sql: str, value: str | int, kind: str) -> Holder | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [value, kind])
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        token_id, user_id, workspace_id, scopes, role, email, active, legacy, usable, stale = row
+        if usable and stale:
+            # Minute precision keeps the hot path at one statement.
+            cursor.execute("UPDATE accounts_apitoken SET last_used_at = now() WHERE id = %s", [token_id])
+    if isinstance(scopes, str):
+        scopes = _scopes_of(scopes)
+    access = Access(
+        user_id=user_id,
+        workspace_id=workspace_id,
+        role=role or "",
+        scopes=None if scopes is None else frozenset(scopes),
+        token_id=token_id,
+    )
+    return Holder(access, email, usable, active, legacy)
+
+
+def _scopes_of(text: str) -> Any:
+    import orjson
+
+    return orjson.loads(text)
+
+
+def holder_of_key(key: str) -> Holder | None:
+    """Whose key this is, or None for an unknown one. One statement."""
+    return _holder(BY_DIGEST, digest_of(key), ApiToken.Kind.KEY)
+
+
+def holder_of_access_token(text: str) -> Holder | None:
+    """Whose access token this is; None when it is malformed, expired, revoked or not ours."""
+    claims = decode(text, token_type="access")
+    if claims is None:
+        return None
+    return _holder(BY_ID, claims["token_id"], ApiToken.Kind.REFRESH)
+
+
+def encode(*, token_type: str, lifetime: timedelta, jti: str, user_id: int, **more: Any) -> str:
+    """A signed text with the claims the peer's client reads: token_type, exp, iat, jti, user_id."""
+    now = datetime.now(UTC)
+    claims = {
+        "token_type": token_type,
+        "exp": now + lifetime,
+        "iat": now,
+        "jti": jti,
+        "user_id": str(user_id),
+        **more,
+    }
+    return jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256")
+
+
+def decode(text: str, *, token_type: str) -> dict[str, Any] | None:
+    """The claims of a text we signed and that has not expired; None for every other text."""
+    try:
+        claims = jwt.decode(text, settings.SECRET_KEY, algorithms=["HS256"])
+    except (jwt.InvalidTokenError, ValueError):
+        return None
+    return claims if claims.get("token_type") == token_type else None
+
+
+def create_refresh(*, user_id: int, workspace_id: int) -> str:
+    """A new refresh token. IntegrityError while an unrevoked one exists."""
+    jti = secrets.token_hex(16)
+    text = encode(token_type="refresh", lifetime=REFRESH_LIFETIME, jti=jti, user_id=user_id)
+    ApiToken.objects.create(
+        user_id=user_id,
+        workspace_id=workspace_id,
+        kind=ApiToken.Kind.REFRESH,
+        digest=digest_of(jti),
+        preview=text[:16],
+        expires_at=datetime.now(UTC) + REFRESH_LIFETIME,
+    )
+    return text
+
+
+def live_refresh(text: str) -> ApiToken | None:
+    """The row of a refresh token that still works, else None."""
+    claims = decode(text, token_type="refresh")
+    if claims is None:
+        return None
+    return (
+        ApiToken.objects.filter(
+            kind=ApiToken.Kind.REFRESH,
+            digest=digest_of(claims["jti"]),
+            revoked_at__isnull=True,
+            user__is_active=True,
+        )
+        .select_related("user")
+        .first()
+    )
+
+
+def access_for(token: ApiToken) -> str:
+    """An access token of 300 seconds for a live refresh token."""
+    return encode(
+        token_type="access",
+        lifetime=ACCESS_LIFETIME,
+        jti=secrets.token_hex(16),
+        user_id=token.user_id,
+        token_id=token.pk,
+    )

@@ -1,0 +1,289 @@
+"""Who the caller is, and the tokens of the peer's newer clients."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import tokens
+from accounts.authentication import access_of
+from accounts.models import ApiToken, User, Workspace
+from predictions_api.openapi import error_responses
+
+TEXT = serializers.CharField
+TOKEN = inline_serializer("PlainToken", {"token": TEXT()})
+REFRESH = inline_serializer("RefreshToken", {"refresh": TEXT()})
+NO_KEY = (
+    "Only digests of keys are stored, and you are not calling with one. Make a key in the admin,"
+    " or with `manage.py token create`."
+)
+
+
+class SecondToken(APIException):
+    """You already have a valid token. Please revoke it before creating a new one."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = __doc__
+
+
+class WhoamiSerializer(serializers.Serializer[Any]):
+    """The caller, as Label Studio's clients read them."""
+
+    id = serializers.IntegerField()
+    first_name = TEXT(allow_blank=True)
+    last_name = TEXT(allow_blank=True)
+    username = TEXT(allow_blank=True)
+    email = serializers.EmailField()
+    last_activity = serializers.DateTimeField(allow_null=True)
+    avatar = TEXT(allow_null=True)
+    initials = TEXT()
+    phone = TEXT(allow_blank=True)
+    active_organization = serializers.IntegerField()
+    active_organization_meta = inline_serializer(
+        "ActiveWorkspace", {"title": TEXT(), "email": TEXT()}
+    )
+    allow_newsletters = serializers.BooleanField(allow_null=True)
+    date_joined = serializers.DateTimeField()
+
+
+def person(user: User, workspace: Workspace) -> dict[str, Any]:
+    """The whoami document."""
+    name = (user.first_name[:1] + user.last_name[:1]) or user.email[:2]
+    return {
+        "id": user.pk,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "username": user.username or user.email.partition("@")[0],
+        "email": user.email,
+        "last_activity": user.last_login,
+        "avatar": None,
+        "initials": name,
+        "phone": "",
+        "active_organization": workspace.pk,
+        "active_organization_meta": {
+            "title": workspace.title or workspace.slug,
+            "email": user.email,
+        },
+        "allow_newsletters": None,
+        "date_joined": user.date_joined,
+    }
+
+
+class WhoamiView(APIView):
+    """The caller."""
+
+    read_scope = None
+
+    @extend_schema(summary="Who am I", responses={200: WhoamiSerializer, **error_responses()})
+    def get(self, request: Request) -> Response:
+        access = access_of(request)
+        user = User.objects.get(pk=access.user_id)
+        return Response(person(user, Workspace.objects.get(pk=access.workspace_id)))
+
+
+def _key_of(request: Request) -> str | None:
+    """The plain key the caller authenticated with, if it was one."""
+    if key := request.META.get("HTTP_X_API_KEY", "").strip():
+        return str(key)
+    scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    return key.strip() or None if scheme.lower() == "token" else None
+
+
+class CurrentTokenView(APIView):
+    """The caller's key."""
+
+    read_scope = None
+
+    @extend_schema(
+        summary="The key this request was sent with",
+        responses={200: TOKEN, **error_responses(404)},
+    )
+    def get(self, request: Request) -> Response:
+        key = _key_of(request)
+        if key is None:
+            raise NotFound(NO_KEY)
+        return Response({"token": key})
+
+
+class ResetTokenView(APIView):
+    """A new key in place of the caller's."""
+
+    write_scope = None
+    readers_may_write = True
+
+    @extend_schema(
+        summary="Revoke this key and make another",
+        request=None,
+        responses={201: TOKEN, **error_responses(404)},
+    )
+    def post(self, request: Request) -> Response:
+        access = access_of(request)
+        old = ApiToken.objects.filter(pk=access.token_id, kind=ApiToken.Kind.KEY).first()
+        if old is None:
+            raise NotFound(NO_KEY)
+        with transaction.atomic():
+            tokens.revoke(old)
+            _, key = tokens.issue(
+                user=old.user,
+                workspace=old.workspace,
+                name=old.name,
+                scopes=old.scopes or (),
+                expires_at=old.expires_at,
+            )
+        return Response({"token": key}, status.HTTP_201_CREATED)
+
+
+class RefreshTokensView(APIView):
+    """The caller's refresh tokens."""
+
+    read_scope = None
+    write_scope = "admin"
+    readers_may_write = True
+
+    @extend_schema(
+        summary="List refresh tokens, truncated",
+        responses={
+            200: inline_serializer("TruncatedToken", {"token": TEXT()}, many=True),
+            **error_responses(),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        access = access_of(request)
+        kept = ApiToken.objects.filter(
+            user_id=access.user_id,
+            workspace_id=access.workspace_id,
+            kind=ApiToken.Kind.REFRESH,
+            revoked_at__isnull=True,
+        )
+        return Response([{"token": token.preview} for token in kept])
+
+    @extend_schema(
+        summary="Make a refresh token",
+        request=None,
+        responses={201: TOKEN, **error_responses(409)},
+    )
+    def post(self, request: Request) -> Response:
+        access = access_of(request)
+        try:
+            with transaction.atomic():
+                text = tokens.create_refresh(
+                    user_id=access.user_id, workspace_id=access.workspace_id
+                )
+        except IntegrityError:
+            raise SecondToken from None
+        return Response({"token": text}, status.HTTP_201_CREATED)
+
+
+def _refresh_of(request: Request) -> ApiToken:
+    text = request.data.get("refresh") if isinstance(request.data, dict) else None
+    if not isinstance(text, str) or not text:
+        raise serializers.ValidationError({"refresh": ["This field is required."]})
+    token = tokens.live_refresh(text)
+    if token is None:
+        raise AuthenticationFailed("Token is invalid")
+    return token
+
+
+class OpenView(APIView):
+    """Needs no key: what is sent proves enough, or nothing is told."""
+
+    authentication_classes = []
+    permission_classes = []
+
+
+class AccessTokenView(OpenView):
+    """Refresh token in, access token out."""
+
+    @extend_schema(
+        summary="Exchange a refresh token for an access token of 300 seconds",
+        request=REFRESH,
+        responses={
+            200: inline_serializer("AccessToken", {"access": TEXT()}),
+            **error_responses(400, 415),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        return Response({"access": tokens.access_for(_refresh_of(request))})
+
+
+class BlacklistTokenView(OpenView):
+    """The end of a refresh token."""
+
+    @extend_schema(
+        summary="Revoke a refresh token",
+        request=REFRESH,
+        responses={204: None, **error_responses(400, 415)},
+    )
+    def post(self, request: Request) -> Response:
+        tokens.revoke(_refresh_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RotateTokenView(OpenView):
+    """A refresh token in place of another."""
+
+    @extend_schema(
+        summary="Replace a refresh token",
+        request=REFRESH,
+        responses={200: REFRESH, **error_responses(400, 415)},
+    )
+    def post(self, request: Request) -> Response:
+        token = _refresh_of(request)
+        with transaction.atomic():
+            tokens.revoke(token)
+            text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
+        return Response({"refresh": text})
+
+
+class JwtSettingsView(APIView):
+    """Which kinds of token the workspace takes."""
+
+    read_scope = None
+
+    @extend_schema(
+        summary="Which tokens are accepted",
+        responses={
+            200: inline_serializer(
+                "TokenSettings",
+                {
+                    "api_tokens_enabled": serializers.BooleanField(),
+                    "legacy_api_tokens_enabled": serializers.BooleanField(),
+                },
+            ),
+            **error_responses(),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        workspace = Workspace.objects.get(pk=access_of(request).workspace_id)
+        enabled = workspace.legacy_api_tokens_enabled
+        return Response({"api_tokens_enabled": True, "legacy_api_tokens_enabled": enabled})
+
+
+class VersionView(OpenView):
+    """Which release this is."""
+
+    @extend_schema(
+        summary="Version", responses={200: OpenApiTypes.OBJECT, **error_responses()}, auth=[]
+    )
+    def get(self, request: Request) -> Response:
+        release = settings.LABEL_STUDIO_VERSION
+        return Response(
+            {
+                "release": release,
+                "label-studio-os-package": {
+                    "version": release,
+                    "short_version": release.rpartition(".")[0],
+                },
+                "edition": "Community",
+                "predictions-api": {"version": settings.SPECTACULAR_SETTINGS["VERSION"]},
+            }
+        )
+
+

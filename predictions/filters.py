@@ -1,0 +1,187 @@
+"""What a query string asks of a list. `task`, `project` and `task__project` are the peer's; the
+others do nothing there, so a client that never heard of them is answered as before.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from rest_framework.exceptions import ValidationError
+
+from predictions import queries
+from predictions.serializers import MAX_BIGINT
+
+INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
+NUL = "Null characters are not allowed."
+ID_TEXT = re.compile(r"[0-9]{1,19}")
+MAX_LIMIT = 10_000
+
+ORDERINGS = {
+    "id": "p.id",
+    "-id": "p.id DESC",
+    "created_at": "p.created_at, p.id",
+    "-created_at": "p.created_at DESC, p.id DESC",
+    "updated_at": "p.updated_at, p.id",
+    "-updated_at": "p.updated_at DESC, p.id DESC",
+    "score": "p.score, p.id",
+    "-score": "p.score DESC NULLS LAST, p.id DESC",
+}
+
+
+@dataclass(slots=True)
+class PredictionFilter:
+    """Clauses over `p` with their parameters, and how much of the list is wanted."""
+
+    clauses: list[str]
+    params: list[Any]
+    ordering: str = "id"
+    limit: int | None = None
+    wants_count: bool = False
+    # Ids that an empty list has to prove: unknown ones are refused, not answered with nothing.
+    named: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_whole_project(self) -> bool:
+        """Whether the list may be long enough to be streamed."""
+        return self.limit is None and "task" not in self.named
+
+    def sql(self) -> tuple[str, list[Any]]:
+        """The statement and its parameters; one row more than `limit` tells if a page follows."""
+        more = None if self.limit is None else self.limit + 1
+        return queries.predictions_where(
+            self.clauses, self.params, order=ORDERINGS[self.ordering], limit=more
+        )
+
+
+def given(query: Mapping[str, str], name: str) -> str | None:
+    """The parameter's last value; None when absent or empty. ValidationError for a NUL."""
+    value = query.get(name)
+    if value is not None and "\0" in value:
+        raise ValidationError({name: [NUL]})
+    return value or None
+
+
+def an_id(query: Mapping[str, str], name: str) -> int | None:
+    """A positive id. ValidationError for anything else."""
+    text = given(query, name)
+    if text is None:
+        return None
+    if not ID_TEXT.fullmatch(text) or not 0 < int(text) <= MAX_BIGINT:
+        raise ValidationError({name: [INVALID_CHOICE]})
+    return int(text)
+
+
+def a_number(query: Mapping[str, str], name: str) -> float | None:
+    """A finite number. ValidationError for anything else."""
+    text = given(query, name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValidationError({name: ["Enter a number."]})
+    return value
+
+
+def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
+    """An ISO 8601 time, UTC unless it names a zone. ValidationError for anything else."""
+    text = given(query, name)
+    if text is None:
+        return None
+    try:
+        moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ValidationError({name: ["Enter a valid date/time."]})
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def a_flag(query: Mapping[str, str], name: str) -> bool:
+    """True or false; false when absent. ValidationError for anything else."""
+    text = (given(query, name) or "false").lower()
+    if text not in {"true", "false", "1", "0"}:
+        raise ValidationError({name: ["Must be a valid boolean."]})
+    return text in {"true", "1"}
+
+
+def a_limit(query: Mapping[str, str], name: str = "limit", most: int = MAX_LIMIT) -> int | None:
+    """A whole number from 1 to `most`. ValidationError for anything else."""
+    text = given(query, name)
+    if text is None:
+        return None
+    if not ID_TEXT.fullmatch(text) or not 1 <= int(text) <= most:
+        raise ValidationError({name: [f"Enter a whole number from 1 to {most}."]})
+    return int(text)
+
+
+# Parameter, its reader, the clause it adds.
+COMPARISONS = (
+    ("score_gte", a_number, "p.score >= %s"),
+    ("score_lte", a_number, "p.score <= %s"),
+    ("created_after", a_moment, "p.created_at > %s"),
+    ("created_before", a_moment, "p.created_at < %s"),
+)
+ID_CLAUSES = (
+    ("task", "p.task_id = %s"),
+    ("project", "p.project_id = %s"),
+    # The task's project is the prediction's.
+    ("task__project", "p.project_id = %s"),
+)
+
+
+def predictions(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilter:
+    """The filter a query string describes. ValidationError names each parameter it cannot read."""
+    found = PredictionFilter(
+        clauses=["p.project_id IN (SELECT id FROM predictions_project WHERE workspace_id = %s)"],
+        params=[workspace_id],
+    )
+    for name, clause in ID_CLAUSES:
+        value = an_id(query, name)
+        if value is not None:
+            found.named[name] = value
+            found.clauses.append(clause)
+            found.params.append(value)
+    if "model_version" in query and "\0" not in query["model_version"]:
+        _by_version(found, query["model_version"])
+    for name, read, clause in COMPARISONS:
+        bound = read(query, name)
+        if bound is not None:
+            found.clauses.append(clause)
+            found.params.append(bound)
+    _page(found, query)
+    return found
+
+
+def _by_version(found: PredictionFilter, version: str) -> None:
+    # The index has the first 200 characters.
+    found.clauses.append("left(p.model_version, 200) = left(%s, 200) AND p.model_version = %s")
+    found.params += [version, version]
+
+
+def _page(found: PredictionFilter, query: Mapping[str, str]) -> None:
+    found.ordering = given(query, "ordering") or "id"
+    if found.ordering not in ORDERINGS:
+        raise ValidationError({"ordering": [INVALID_CHOICE]})
+    found.limit = a_limit(query)
+    found.wants_count = a_flag(query, "count")
+    after = an_id(query, "after")
+    if after is not None:
+        if found.ordering not in {"id", "-id"}:
+            raise ValidationError({"after": ["Goes with the orderings id and -id only."]})
+        found.clauses.append("p.id > %s" if found.ordering == "id" else "p.id < %s")
+        found.params.append(after)
+
+
+def refuse_unknown(found: PredictionFilter, *, workspace_id: int) -> None:
+    """For an empty list: ValidationError if it is empty because an id names nothing here."""
+    for name, value in found.named.items():
+        exists = queries.task_exists if name == "task" else queries.project_exists
+        if not exists(value, workspace_id=workspace_id):
+            raise ValidationError({name: [INVALID_CHOICE]})

@@ -1,0 +1,166 @@
+"""Labelling configs: parsed once per text, used to check predictions and to expand shorthands.
+
+Pure; `label_studio_sdk` takes over a second to import and is loaded by the first config only.
+"""
+
+import json
+import uuid
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
+
+from predictions.results import Refused, Region
+
+if TYPE_CHECKING:
+    from label_studio_sdk.label_interface import LabelInterface
+
+# Controls whose whole value is one text or number.
+SINGLE_VALUED = {
+    "choices": "choices",
+    "textarea": "text",
+    "rating": "rating",
+    "number": "number",
+    "datetime": "datetime",
+    "taxonomy": "taxonomy",
+}
+# Values that are lists even when there is one.
+LISTED = frozenset({"choices", "text", "taxonomy"})
+BULK_CONTROLS = frozenset({"Choices", "Taxonomy"})
+
+
+@lru_cache(maxsize=256)
+def interface(label_config: str) -> "LabelInterface":
+    """The parsed config. Raises what label_studio_sdk raises for one it cannot read."""
+    from label_studio_sdk.label_interface import LabelInterface
+
+    return LabelInterface(label_config)
+
+
+def parse(label_config: str) -> dict[str, Any]:
+    """Controls by name: type, to_name, inputs, labels, labels_attrs. Refused if it is not valid.
+
+    The empty config `<View></View>` has no controls: `{}`.
+    """
+    from defusedxml.ElementTree import fromstring
+    from label_studio_sdk._extensions.label_studio_tools.core.label_config import parse_config
+
+    try:
+        fromstring(label_config)
+    except ParseError as exc:
+        raise Refused(str(exc)) from None
+    except ValueError as exc:  # entities and other declarations a config has no use for
+        raise Refused(f"Not allowed in a labelling config: {type(exc).__name__}") from None
+    try:
+        parsed: dict[str, Any] = parse_config(label_config)
+        interface(label_config)
+    except Exception as exc:  # the library raises bare exceptions of many kinds
+        raise Refused(f"Label config is not valid: {exc}") from None
+    for name, control in parsed.items():
+        if not control["inputs"]:
+            raise Refused(f'The control "{name}" names no object of the config in toName.')
+    return parsed
+
+
+def default_weights(parsed: dict[str, Any]) -> dict[str, Any]:
+    """Equal weights for each control and label, as the peer stores them."""
+    return {
+        name: {
+            "overall": 1.0,
+            "type": control["type"],
+            "labels": {label: 1.0 for label in control.get("labels", [])},
+        }
+        for name, control in parsed.items()
+    }
+
+
+def suits_bulk_annotation(parsed: dict[str, Any]) -> bool:
+    """Whether every control is a choice about the whole task, and there is one at least."""
+    return bool(parsed) and all(control["type"] in BULK_CONTROLS for control in parsed.values())
+
+
+def problems(label_config: str, result: Any, score: float | None) -> list[str]:
+    """What the config objects to in a prediction, in the peer's words; empty when nothing."""
+    value: dict[str, Any] = {"result": result}
+    if score is not None:
+        value["score"] = score
+    found: list[str] = interface(label_config).validate_prediction(value, return_errors=True)
+    return found
+
+
+def expand(label_config: str, shorthand: Any) -> list[Region]:
+    """Regions for a result given as text, number or object instead of a list.
+
+    An object whose keys name a control or a control's type gives a region each; text or a number
+    goes to the first control that takes one. The label need not be known. Refused when no control
+    can mean it, or for JSON text: the list itself was meant.
+    """
+    from label_studio_sdk.label_interface import LabelInterface
+
+    config: LabelInterface = interface(label_config)
+    payloads = _payloads(config, shorthand)
+    if not payloads:
+        raise Refused(
+            "A result must be a list of regions; this value fits no control of the labelling config."
+        )
+    regions = [region for name, payload in payloads for region in _regions(config, name, payload)]
+    if not regions:
+        raise Refused("A result must be a list of regions; this value makes none.")
+    return regions
+
+
+def _payloads(config: "LabelInterface", shorthand: Any) -> list[tuple[str, Any]]:
+    """(control name, what to make a region of), one for each control the shorthand names."""
+    kinds = {control.name: control.tag.lower() for control in config.controls}
+    if isinstance(shorthand, dict):
+        by_name = [(name, shorthand[name]) for name in kinds if name in shorthand]
+        by_kind = [(name, shorthand) for name, kind in kinds.items() if kind in shorthand]
+        return by_name or by_kind
+    if isinstance(shorthand, str) and _looks_like_json(shorthand):
+        return []
+    for name, kind in kinds.items():
+        wants_number = kind in {"rating", "number"}
+        is_number = isinstance(shorthand, int) and not isinstance(shorthand, bool)
+        if kind in SINGLE_VALUED and wants_number == is_number and shorthand != "":
+            return [(name, shorthand)] if is_number or isinstance(shorthand, str) else []
+    return []
+
+
+def _looks_like_json(text: str) -> bool:
+    """Whether the text is a JSON list or object: the regions themselves, quoted once too often."""
+    if not text.lstrip().startswith(("[", "{")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _regions(config: "LabelInterface", name: str, payload: Any) -> list[Region]:
+    try:
+        return [region._dict() for region in config.create_regions({name: payload})]
+    except Exception:  # an unknown label, or a value the library's models refuse
+        return _unchecked_region(config, name, payload)
+
+
+def _unchecked_region(config: "LabelInterface", name: str, payload: Any) -> list[Region]:
+    """The region the caller meant, with a label or value the config does not know."""
+    control = config.get_control(name)
+    kind = control.tag.lower()
+    if isinstance(payload, dict):
+        value = {k: [v] if k in LISTED and isinstance(v, str) else v for k, v in payload.items()}
+    elif kind in SINGLE_VALUED:
+        key = SINGLE_VALUED[kind]
+        is_bare = key in LISTED and not isinstance(payload, list)
+        value = {key: [payload] if is_bare else payload}
+    else:
+        return []
+    return [
+        {
+            "id": str(uuid.uuid4()),
+            "from_name": control.name,
+            "to_name": control.to_name[0],
+            "type": kind,
+            "value": value,
+        }
+    ]

@@ -1,0 +1,394 @@
+"""What a request may say and what an answer looks like: the source of the schema's documents.
+
+Validation here is per field and asks the database nothing; what depends on stored rows (does the
+task exist, does the labelling config allow it) is decided where it is written.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from predictions import labelling
+from predictions.models import Project
+from predictions.results import Refused, json_text, region_list
+
+PK_TEXT = re.compile(r"-?[0-9]{1,100}")
+MAX_BIGINT = 2**63 - 1
+
+
+@extend_schema_field(OpenApiTypes.INT)
+class PkField(serializers.Field[int, Any, int, Any]):
+    """The id of another object: a whole number, or text that is one."""
+
+    default_error_messages = {
+        "incorrect_type": "Incorrect type. Expected pk value, received {data_type}.",
+        "does_not_exist": 'Invalid pk "{pk_value}" - object does not exist.',
+    }
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """An empty text, as a form sends it, is null."""
+        return super().run_validation(None if data == "" else data)
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, str) and PK_TEXT.fullmatch(data.strip()):
+            data = int(data)
+        elif isinstance(data, float) and data.is_integer():
+            data = int(data)
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+        if not 0 < data <= MAX_BIGINT:
+            self.fail("does_not_exist", pk_value=data)
+        return int(data)
+
+    def to_representation(self, value: int) -> int:
+        return value
+
+
+def unknown_pk(pk: int) -> str:
+    """The message for an id that names nothing the caller may see."""
+    return PkField.default_error_messages["does_not_exist"].format(pk_value=pk)
+
+
+class FiniteField(serializers.FloatField):
+    """A number; infinities and NaN, which JSON cannot say back, are refused."""
+
+    def to_internal_value(self, data: Any) -> float:
+        number = super().to_internal_value(data)
+        if not math.isfinite(number):
+            self.fail("invalid")
+        return number
+
+
+@extend_schema_field(OpenApiTypes.ANY)
+class StorableJSONField(serializers.JSONField):
+    """Any JSON that jsonb can hold: no NUL, no lone surrogate, finite numbers."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        try:
+            json_text(value)
+        except Refused as exc:
+            raise ValidationError(str(exc)) from None
+        return value
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class JSONObjectField(StorableJSONField):
+    """A JSON object."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict):
+            raise ValidationError("Expected a JSON object.")
+        return value
+
+
+REGIONS = {
+    "type": ["array", "null"],
+    "items": {"type": "object", "additionalProperties": True},
+    "description": "List of regions, each with id, from_name, to_name, type and value.",
+}
+
+
+@extend_schema_field(REGIONS)
+class RegionsField(StorableJSONField):
+    """A list of regions, or a shorthand that the labelling config turns into one."""
+
+
+class ModelVersionField(serializers.CharField):
+    """Text of any length; a number becomes text, null the empty version."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_blank=True, allow_null=True, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return str(super().to_internal_value(data))
+
+
+class PredictionSerializer(serializers.Serializer[Any]):
+    """What one version of a model says about one task."""
+
+    id = serializers.IntegerField(read_only=True, label="ID")
+    result = RegionsField(
+        help_text="Regions; also text, a number or an object that one control of the config takes."
+    )
+    model_version = ModelVersionField(
+        required=False,
+        help_text="Model version - tag for predictions that can be used to filter tasks in Data"
+        " Manager, as well as select specific model version for showing preannotations in the"
+        " labeling interface",
+    )
+    created_ago = serializers.CharField(read_only=True, help_text="Delta time from creation time")
+    score = FiniteField(required=False, allow_null=True, help_text="Prediction score")
+    cluster = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=-(2**31),
+        max_value=2**31 - 1,
+        help_text="Cluster for the current prediction",
+    )
+    neighbors = StorableJSONField(
+        required=False,
+        allow_null=True,
+        help_text="Array of task IDs of the closest neighbors",
+    )
+    mislabeling = FiniteField(required=False, help_text="Related task mislabeling score")
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+    model = PkField(
+        required=False,
+        allow_null=True,
+        help_text="An ML Backend instance that created the prediction.",
+    )
+    model_run = PkField(
+        required=False,
+        allow_null=True,
+        help_text="A run of a ModelVersion that created the prediction.",
+    )
+    task = PkField()
+    project = PkField(required=False, allow_null=True, help_text="Always the task's project.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuses what no control can mean; text instead of null for a version."""
+        if "result" in attrs:
+            try:
+                region_list(attrs["result"])
+            except Refused as exc:
+                raise ValidationError([str(exc)]) from None
+        if attrs.get("model_version", "") is None:
+            attrs["model_version"] = ""
+        return attrs
+
+
+class AnnotationSerializer(serializers.Serializer[Any]):
+    """What a person drew or chose on a task."""
+
+    id = serializers.IntegerField(read_only=True)
+    created_username = serializers.CharField(read_only=True)
+    created_ago = serializers.CharField(read_only=True)
+    completed_by = PkField(required=False, allow_null=True, help_text="A member's user id.")
+    unique_id = serializers.CharField(read_only=True, allow_null=True)
+    result = RegionsField(required=False, help_text="List of regions.")
+    was_cancelled = serializers.BooleanField(required=False, help_text="The task was skipped.")
+    ground_truth = serializers.BooleanField(
+        required=False, help_text="Whether predictions are measured against this annotation."
+    )
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+    draft_created_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    lead_time = FiniteField(required=False, allow_null=True, help_text="Seconds spent.")
+    import_id = serializers.IntegerField(read_only=True, allow_null=True)
+    last_action = serializers.CharField(read_only=True, allow_null=True)
+    bulk_created = serializers.BooleanField(read_only=True)
+    task = serializers.IntegerField(read_only=True)
+    project = serializers.IntegerField(read_only=True)
+    updated_by = serializers.IntegerField(read_only=True, allow_null=True)
+    parent_prediction = PkField(
+        required=False, allow_null=True, help_text="The prediction it was made from."
+    )
+    parent_annotation = PkField(required=False, allow_null=True)
+    last_created_by = serializers.IntegerField(read_only=True, allow_null=True)
+
+    def validate_result(self, result: Any) -> Any:
+        if not isinstance(result, list) or not all(isinstance(r, dict) for r in result):
+            raise ValidationError("Expected a list of regions.")
+        return result
+
+
+class TaskSerializer(serializers.Serializer[Any]):
+    """A task as it is created and listed."""
+
+    id = serializers.IntegerField(read_only=True)
+    data = JSONObjectField(help_text="What the labelling config's variables name.")
+    meta = JSONObjectField(
+        required=False, allow_null=True, help_text="Facts that are not labelled."
+    )
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+    is_labeled = serializers.BooleanField(read_only=True)
+    overlap = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, help_text="Annotations wanted."
+    )
+    inner_id = serializers.IntegerField(read_only=True)
+    total_annotations = serializers.IntegerField(read_only=True)
+    cancelled_annotations = serializers.IntegerField(read_only=True)
+    total_predictions = serializers.IntegerField(read_only=True)
+    comment_count = serializers.IntegerField(read_only=True)
+    unresolved_comment_count = serializers.IntegerField(read_only=True)
+    last_comment_updated_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    project = PkField()
+    updated_by = serializers.IntegerField(read_only=True, allow_null=True)
+    file_upload = serializers.IntegerField(read_only=True, allow_null=True)
+    comment_authors = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("meta", {}) is None:
+            attrs["meta"] = {}
+        return attrs
+
+
+class Touch(serializers.Serializer[Any]):
+    """Who changed a task last."""
+
+    user_id = serializers.IntegerField()
+
+
+class TaskDetailSerializer(serializers.Serializer[Any]):
+    """A task with its predictions and annotations."""
+
+    id = serializers.IntegerField()
+    predictions = PredictionSerializer(many=True)
+    annotations = AnnotationSerializer(many=True)
+    drafts = serializers.ListField(child=serializers.JSONField())
+    annotators = serializers.ListField(child=serializers.IntegerField())
+    inner_id = serializers.IntegerField()
+    cancelled_annotations = serializers.IntegerField()
+    total_annotations = serializers.IntegerField()
+    total_predictions = serializers.IntegerField()
+    completed_at = serializers.DateTimeField(allow_null=True)
+    annotations_results = serializers.CharField()
+    predictions_results = serializers.CharField()
+    predictions_score = serializers.FloatField(allow_null=True)
+    file_upload = serializers.CharField(allow_null=True)
+    storage_filename = serializers.CharField(allow_null=True)
+    annotations_ids = serializers.CharField()
+    predictions_model_versions = serializers.CharField()
+    avg_lead_time = serializers.FloatField(allow_null=True)
+    draft_exists = serializers.BooleanField()
+    updated_by = Touch(many=True)
+    data = JSONObjectField()
+    meta = JSONObjectField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    is_labeled = serializers.BooleanField()
+    overlap = serializers.IntegerField()
+    comment_count = serializers.IntegerField()
+    unresolved_comment_count = serializers.IntegerField()
+    last_comment_updated_at = serializers.DateTimeField(allow_null=True)
+    project = serializers.IntegerField()
+    comment_authors = serializers.ListField(child=serializers.IntegerField())
+
+
+class TaskPageSerializer(serializers.Serializer[Any]):
+    """One page of a project's tasks, with the project's totals."""
+
+    total_annotations = serializers.IntegerField()
+    total_predictions = serializers.IntegerField()
+    total = serializers.IntegerField()
+    tasks = TaskDetailSerializer(many=True)
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    """A user beside what they made."""
+
+    id = serializers.IntegerField()
+    first_name = serializers.CharField(allow_blank=True)
+    last_name = serializers.CharField(allow_blank=True)
+    email = serializers.EmailField()
+    avatar = serializers.CharField(allow_null=True)
+
+
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    """A project: its labelling config, its settings, and counts of what it holds.
+
+    The counts are null in the answers to POST, PUT and PATCH, as the peer's are.
+    """
+
+    # The controls of a label_config that this request brought; None if it brought none.
+    parsed: dict[str, Any] | None = None
+
+    organization = serializers.IntegerField(source="workspace_id", read_only=True)
+    slug = serializers.CharField(read_only=True, help_text="The name in evaluation addresses.")
+    created_by = PersonSerializer(read_only=True, allow_null=True)
+    control_weights = JSONObjectField(required=False, allow_null=True)
+    queue_total = serializers.IntegerField(read_only=True)
+    queue_done = serializers.IntegerField(read_only=True)
+    config_has_control_tags = serializers.BooleanField(read_only=True)
+    config_suitable_for_bulk_annotation = serializers.BooleanField(read_only=True)
+    parsed_label_config = JSONObjectField(read_only=True)
+    task_data_login = serializers.CharField(read_only=True, allow_null=True)
+    task_data_password = serializers.CharField(read_only=True, allow_null=True)
+    state = serializers.CharField(read_only=True, allow_null=True)
+    model_version = ModelVersionField(required=False)
+    num_tasks_with_annotations = serializers.IntegerField(read_only=True, allow_null=True)
+    task_number = serializers.IntegerField(read_only=True, allow_null=True)
+    useful_annotation_number = serializers.IntegerField(read_only=True, allow_null=True)
+    ground_truth_number = serializers.IntegerField(read_only=True, allow_null=True)
+    skipped_annotations_number = serializers.IntegerField(read_only=True, allow_null=True)
+    total_annotations_number = serializers.IntegerField(read_only=True, allow_null=True)
+    total_predictions_number = serializers.IntegerField(read_only=True, allow_null=True)
+    finished_task_number = serializers.IntegerField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Project
+        fields = [
+            "id",
+            "title",
+            "description",
+            "label_config",
+            "expert_instruction",
+            "show_instruction",
+            "show_skip_button",
+            "enable_empty_annotation",
+            "show_annotation_history",
+            "organization",
+            "color",
+            "maximum_annotations",
+            "is_published",
+            "model_version",
+            "is_draft",
+            "created_by",
+            "created_at",
+            "min_annotations_to_start_training",
+            "start_training_on_annotation_update",
+            "show_collab_predictions",
+            "num_tasks_with_annotations",
+            "task_number",
+            "useful_annotation_number",
+            "ground_truth_number",
+            "skipped_annotations_number",
+            "total_annotations_number",
+            "total_predictions_number",
+            "sampling",
+            "show_ground_truth_first",
+            "annotator_evaluation_enabled",
+            "show_overlap_first",
+            "overlap_cohort_percentage",
+            "task_data_login",
+            "task_data_password",
+            "control_weights",
+            "parsed_label_config",
+            "evaluate_predictions_automatically",
+            "config_has_control_tags",
+            "skip_queue",
+            "reveal_preannotations_interactively",
+            "pinned_at",
+            "finished_task_number",
+            "queue_total",
+            "queue_done",
+            "config_suitable_for_bulk_annotation",
+            "state",
+            "slug",
+            "validate_predictions",
+        ]
+        read_only_fields = ["created_at"]
+
+    def validate_label_config(self, value: str) -> str:
+        """Refuses a config that cannot be parsed; keeps what was parsed for `save`."""
+        try:
+            self.parsed = labelling.parse(value)
+        except Refused as exc:
+            raise ValidationError(str(exc)) from None
+        return value
+
+    def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = super().to_internal_value(data)
+        if values.get("model_version", "") is None:
+            values["model_version"] = ""
+        return values

@@ -1,0 +1,134 @@
+"""One error envelope for everything under /api/, whatever went wrong and wherever.
+
+Keys, in this order: `id` (a UUID, in the log too), `status_code`, `version`, `detail`, `exc_info`
+(always null: nothing of an exception leaves the server), and `validation_errors` on refused input.
+"""
+
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError, ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as rest_exception_handler
+from rest_framework.views import set_rollback
+
+log = logging.getLogger(__name__)
+
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class BodyTooLarge(APIException):
+    """The request body is too large."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The request body is too large."
+    default_code = "body_too_large"
+
+
+class DatabaseUnavailable(APIException):
+    """The database cannot be reached; nothing was stored."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The database cannot be reached. Nothing was stored; try again."
+    default_code = "database_unavailable"
+
+
+class ServerError(APIException):
+    """Something went wrong here; the error's id is in the log."""
+
+    status_code = status.HTTP_500_INTERNAL_SERVER_ERROR
+    default_detail = "Internal server error. Its id is in the log."
+
+
+def envelope(status_code: int, detail: str, errors: Any = None) -> dict[str, Any]:
+    """The error document; `errors` becomes `validation_errors`, lists under non_field_errors."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    error_id = request_id if UUID_TEXT.fullmatch(request_id) else str(uuid.uuid4())
+    structlog.contextvars.bind_contextvars(error_id=error_id, detail=detail)
+    document: dict[str, Any] = {
+        "id": error_id,
+        "status_code": status_code,
+        "version": settings.LABEL_STUDIO_VERSION,
+        "detail": detail,
+        "exc_info": None,
+    }
+    if errors is not None:
+        named = errors if isinstance(errors, Mapping) else {"non_field_errors": errors}
+        document["validation_errors"] = named
+    return document
+
+
+def _as_api_exception(exc: Exception) -> Exception:
+    """The answer for what Django and the driver raise below the REST layer."""
+    match exc:
+        case RequestDataTooBig():
+            return BodyTooLarge()
+        case UnreadablePostError():
+            return ParseError("The request body ended before its declared length.")
+        case SuspiciousOperation() | BadRequest():
+            return ParseError(str(exc))
+        case DataError():
+            return ValidationError(["A value cannot be stored."])
+        case OperationalError() | InterfaceError():
+            log.exception("database unavailable")
+            return DatabaseUnavailable()
+        case _:
+            return exc
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
+    """Every exception of a view as the envelope; an unforeseen one is a 500 that says nothing."""
+    exc = _as_api_exception(exc)
+    response = rest_exception_handler(exc, context)
+    if response is None:
+        set_rollback()
+        log.exception("unhandled exception", exc_info=exc)
+        exc = ServerError()
+        response = Response(status=exc.status_code)
+    if isinstance(exc, ValidationError):
+        response.data = envelope(response.status_code, "Validation error", exc.detail)
+    else:
+        detail = getattr(exc, "detail", None)
+        if detail is None:
+            detail = (response.data or {}).get("detail", "")
+        response.data = envelope(response.status_code, str(detail))
+    return response
+
+
+def json_error(status_code: int, detail: str) -> HttpResponse:
+    """The envelope where no view runs: middleware and the routes nobody owns."""
+    return HttpResponse(
+        orjson.dumps(envelope(status_code, detail)),
+        status=status_code,
+        content_type="application/json",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler404: a JSON document on every path."""
+    return json_error(404, "Not found.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500, for what fails outside the REST layer."""
+    return json_error(500, str(ServerError.default_detail))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler400: a wrong Host header, a malformed multipart body."""
+    return json_error(400, "Bad request.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler403, for the admin's own refusals."""
+    return json_error(403, "Forbidden.")

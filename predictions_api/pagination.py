@@ -1,0 +1,14 @@
+"""Pages of the lists that have them."""
+
+from rest_framework.pagination import PageNumberPagination
+
+
+class NumberedPages(PageNumberPagination):
+    """`{count, next, previous, results}`, by `page` and `page_size` (default 100, at most 1000).
+
+    A page past the end is 404 `Invalid page.`: the peer's client reads until it meets it.
+    """
+
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 1000

@@ -1,0 +1,104 @@
+"""The whole route table.
+
+The peer's viewset routes answer with and without a trailing slash and with `.json`, for every
+verb, without a redirect; its plain routes (import, whoami, ...) have no slash and take none.
+"""
+
+from django.contrib import admin
+from django.urls import path, re_path
+from django.urls.resolvers import URLPattern
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from accounts import views as accounts
+from predictions import views as store
+from predictions_api import observability
+
+handler400 = "predictions_api.errors.bad_request"
+handler403 = "predictions_api.errors.permission_denied"
+handler404 = "predictions_api.errors.not_found"
+handler500 = "predictions_api.errors.server_error"
+
+ID = r"(?P<pk>[0-9]+)"
+LIST = {"get": "list", "post": "create"}
+ITEM = {
+    "get": "retrieve",
+    "put": "update",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
+
+
+def both(route: str, view: object, name: str) -> URLPattern:
+    """A route with or without a trailing slash, or with a format suffix."""
+    return re_path(rf"^{route}(?:\.(?P<format>[a-z0-9]+))?/?$", view, name=name)  # type: ignore[arg-type]
+
+
+predictions = store.PredictionViewSet
+tasks = store.TaskViewSet
+annotations = store.AnnotationViewSet
+projects = store.ProjectViewSet
+imports = store.ImportViewSet
+
+urlpatterns = [
+    both(
+        "api/predictions",
+        predictions.as_view(LIST, name="Prediction Api List"),
+        "prediction-list",
+    ),
+    both(
+        f"api/predictions/{ID}",
+        predictions.as_view(ITEM, name="Prediction Api Instance"),
+        "prediction-detail",
+    ),
+    both("api/tasks", tasks.as_view(LIST, name="Task List Api"), "task-list"),
+    both(f"api/tasks/{ID}", tasks.as_view(ITEM, name="Task Api"), "task-detail"),
+    both(
+        r"api/tasks/(?P<task_pk>[0-9]+)/annotations",
+        annotations.as_view(LIST, name="Annotations List Api"),
+        "annotation-list",
+    ),
+    both(
+        f"api/annotations/{ID}",
+        annotations.as_view(ITEM, name="Annotation Api"),
+        "annotation-detail",
+    ),
+    both("api/projects", projects.as_view(LIST, name="Project List Api"), "project-list"),
+    both(f"api/projects/{ID}", projects.as_view(ITEM, name="Project Api"), "project-detail"),
+    both(
+        r"api/projects/(?P<project_pk>[0-9]+)/tasks",
+        tasks.as_view({"get": "list_of_project"}, name="Project Task List Api"),
+        "project-task-list",
+    ),
+    both(
+        f"api/projects/{ID}/model-versions",
+        projects.as_view({"get": "model_versions", "delete": "delete_model_version"}),
+        "project-model-versions",
+    ),
+    re_path(
+        f"^api/projects/{ID}/import/predictions$",
+        imports.as_view({"post": "import_predictions"}),
+        name="project-import-predictions",
+    ),
+    re_path(
+        f"^api/projects/{ID}/import$",
+        imports.as_view({"post": "import_tasks"}),
+        name="project-import",
+    ),
+    path("api/current-user/whoami", accounts.WhoamiView.as_view(), name="whoami"),
+    path("api/current-user/token", accounts.CurrentTokenView.as_view(), name="current-token"),
+    both("api/current-user/reset-token", accounts.ResetTokenView.as_view(), "reset-token"),
+    both("api/token", accounts.RefreshTokensView.as_view(), "token-list"),
+    both("api/token/refresh", accounts.AccessTokenView.as_view(), "token-refresh"),
+    both("api/token/blacklist", accounts.BlacklistTokenView.as_view(), "token-blacklist"),
+    both("api/token/rotate", accounts.RotateTokenView.as_view(), "token-rotate"),
+    path("api/jwt/settings", accounts.JwtSettingsView.as_view(), name="jwt-settings"),
+    both("api/version", accounts.VersionView.as_view(), "version"),
+    re_path("^version/?$", accounts.VersionView.as_view(), name="plain-version"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    re_path("^health/?$", observability.health, name="health"),
+    re_path("^ready/?$", observability.ready, name="ready"),
+    path("metrics", observability.metrics, name="metrics"),
+    path("admin/", admin.site.urls),
+]

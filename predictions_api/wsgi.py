@@ -1,0 +1,9 @@
+"""The application object for a WSGI server."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
+
+application = get_wsgi_application()
