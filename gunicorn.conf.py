@@ -1,6 +1,9 @@
 """How gunicorn serves the application, in a container or on a laptop; it finds this file itself."""
 
 import os
+import shutil
+import tempfile
+from typing import Any
 
 wsgi_app = "predictions_api.wsgi"
 bind = os.environ.get("BIND", "0.0.0.0:8000")
@@ -23,3 +26,18 @@ accesslog = None
 loglevel = os.environ.get("LOG_LEVEL", "info").lower()
 # One file in the home directory for every gunicorn of a user: two services would fight for it.
 control_socket_disable = True
+
+# /metrics adds up what every process counted, through files that all of them write.
+METRICS_DIR = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget the gauges of a worker that ended; its counters stay in the sums."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Leave no files behind."""
+    shutil.rmtree(METRICS_DIR, ignore_errors=True)

@@ -285,5 +285,3 @@ class VersionView(OpenView):
                 "predictions-api": {"version": settings.SPECTACULAR_SETTINGS["VERSION"]},
             }
         )
-
-

@@ -98,9 +98,7 @@ class PredictionViewSet(Rows):
         if len(first) < queries.CHUNK:
             chunks.close()
             return self._whole(first, wanted)
-        return StreamingHttpResponse(
-            json_array(first, chunks), content_type="application/json"
-        )
+        return StreamingHttpResponse(json_array(first, chunks), content_type="application/json")
 
     def _page(self, wanted: filters.PredictionFilter) -> HttpResponseBase:
         rows = queries.predictions_page(*wanted.sql())

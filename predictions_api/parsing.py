@@ -71,9 +71,7 @@ def parse_json(
         raise ParseError(f'JSON parse error - unknown charset "{encoding}"') from None
     except ValueError as exc:
         raise ParseError(f"JSON parse error - {exc}") from None
-    check_shape(
-        document, text_length=len(body), brackets=body.count(b"[") + body.count(b"{")
-    )
+    check_shape(document, text_length=len(body), brackets=body.count(b"[") + body.count(b"{"))
     return document
 
 
@@ -99,9 +97,5 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         declared = request.META.get("CONTENT_LENGTH") or "0"
         if declared.isdigit() and int(declared) > settings.MAX_BODY_BYTES:
-            return json_error(
-                413, f"The request body is over {settings.MAX_BODY_BYTES:,} bytes."
-            )
+            return json_error(413, f"The request body is over {settings.MAX_BODY_BYTES:,} bytes.")
         return self.get_response(request)
-
-
