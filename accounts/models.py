@@ -10,9 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 # First path segments of our own routes: a workspace of that name would be shadowed by them.
-RESERVED_SLUGS = frozenset(
-    {"api", "admin", "docs", "static", "health", "ready", "metrics", "version"}
-)
+RESERVED_SLUGS = frozenset({"api", "admin", "docs", "static", "health", "ready", "metrics", "version"})
 
 SCOPES = (
     "predictions:read",

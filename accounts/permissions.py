@@ -1,10 +1,14 @@
 """What a caller may do: the role in the workspace, then the scopes of the key."""
 
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.tokens import Access
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 
 class MembershipAllows(BasePermission):
@@ -15,7 +19,7 @@ class MembershipAllows(BasePermission):
 
     message = "You do not have permission to perform this action."
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         access = request.auth
         if not isinstance(access, Access):
             return False

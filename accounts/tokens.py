@@ -73,9 +73,7 @@ def new_key() -> str:
 def check_key(key: str) -> str:
     """The key as given. ValidationError unless it is 40 hex characters with a letter."""
     if len(key) != KEY_LENGTH or not set(key) <= HEX or key.isdigit():
-        raise ValidationError(
-            "A key is 40 lower-case hex characters, at least one of them a letter."
-        )
+        raise ValidationError("A key is 40 lower-case hex characters, at least one of them a letter.")
     return key
 
 
@@ -149,9 +147,7 @@ def issue(
 
 def revoke(token: ApiToken) -> None:
     """Ends a token at once; revoking it again changes nothing."""
-    ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
-        revoked_at=datetime.now(UTC)
-    )
+    ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=datetime.now(UTC))
 
 
 # One statement a request, by the unique index on digest (or the primary key).
@@ -180,9 +176,7 @@ def _holder(sql: str, value: str | int, kind: str) -> Holder | None:
         token_id, user_id, workspace_id, scopes, role, email, active, legacy, usable, stale = row
         if usable and stale:
             # Minute precision keeps the hot path at one statement.
-            cursor.execute(
-                "UPDATE accounts_apitoken SET last_used_at = now() WHERE id = %s", [token_id]
-            )
+            cursor.execute("UPDATE accounts_apitoken SET last_used_at = now() WHERE id = %s", [token_id])
     if isinstance(scopes, str):
         scopes = _scopes_of(scopes)
     access = Access(

@@ -285,3 +285,5 @@ class VersionView(OpenView):
                 "predictions-api": {"version": settings.SPECTACULAR_SETTINGS["VERSION"]},
             }
         )
+
+

@@ -18,7 +18,9 @@ Values = Mapping[str, Any]
 
 NO_TASK = "No Task matches the given query."
 NO_ANNOTATION = "No Annotation matches the given query."
-UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
+UNKNOWN_VERSION = (
+    "Model version doesn't exist either as live model or as static predictions."
+)
 
 
 def create_project(values: Values, access: Access, *, parsed: dict[str, Any] | None) -> Project:

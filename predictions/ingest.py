@@ -287,3 +287,5 @@ def delete_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, [project_id, list(task_ids)])
         return int(cursor.rowcount)
+
+

@@ -142,7 +142,9 @@ class Task(models.Model):
     forgets it.
     """
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tasks")
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="tasks", db_index=False
+    )
     data = models.JSONField(help_text="What the labelling config's variables name.")
     meta = models.JSONField(default=dict, blank=True, help_text="Facts that are not labelled.")
     inner_id = models.PositiveBigIntegerField(default=0, help_text="Number within the project.")
@@ -154,7 +156,7 @@ class Task(models.Model):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["project", "id"], name="predictions_task_project_id_idx")]
+        indexes = [models.Index(fields=["project", "id"], name="predictions_task_p_idx")]
 
     def __str__(self) -> str:
         return f"Task {self.pk}"
@@ -199,7 +201,7 @@ class Annotation(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["task", "id"], name="predictions_annotation_task_idx"),
+            models.Index(fields=["task", "id"], name="predictions_annotation_t_idx"),
             models.Index(fields=["project", "task"], name="predictions_annotation_p_idx"),
             models.Index(
                 fields=["parent_prediction"],
@@ -311,3 +313,4 @@ class IdempotentRequest(models.Model):
 
     def __str__(self) -> str:
         return self.key
+

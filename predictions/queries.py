@@ -366,3 +366,5 @@ def has_model_version(project_id: int, version: str) -> bool:
     AND left(model_version, 200) = left(%s, 200) AND model_version = %s LIMIT 1
     """
     return fetch_one(sql, [project_id, version, version]) is not None
+
+

@@ -25,6 +25,7 @@ from predictions.serializers import (
 from predictions_api.openapi import error_responses
 
 
+
 def query(name: str, kind: Any, description: str, **more: Any) -> OpenApiParameter:
     """A query parameter."""
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description, **more)
@@ -268,7 +269,9 @@ IMPORT_TASKS = extend_schema(
                 "could_be_tasks_list": serializers.BooleanField(),
                 "found_formats": serializers.ListField(child=serializers.CharField()),
                 "data_columns": serializers.ListField(child=serializers.CharField()),
-                "task_ids": serializers.ListField(child=serializers.IntegerField(), required=False),
+                "task_ids": serializers.ListField(
+                    child=serializers.IntegerField(), required=False
+                ),
             },
         ),
         **error_responses(400, 404, 413, 415),

@@ -4,6 +4,8 @@ Answers leave as bytes made from rows (`documents`), not through the serializers
 request may hold and what the schema promises.
 """
 
+from __future__ import annotations  # `list` is a method here
+
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -98,7 +100,9 @@ class PredictionViewSet(Rows):
         if len(first) < queries.CHUNK:
             chunks.close()
             return self._whole(first, wanted)
-        return StreamingHttpResponse(json_array(first, chunks), content_type="application/json")
+        return StreamingHttpResponse(
+            json_array(first, chunks), content_type="application/json"
+        )
 
     def _page(self, wanted: filters.PredictionFilter) -> HttpResponseBase:
         rows = queries.predictions_page(*wanted.sql())

@@ -26,6 +26,7 @@ REASONS = {
     403: "The role or the key's scopes do not allow it.",
     404: "Not there, or not yours.",
     406: "Only JSON is served.",
+    409: "There already is one.",
     413: "The body is too large.",
     415: "A body of this type is not read.",
     503: "The database cannot be reached.",

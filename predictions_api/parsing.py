@@ -6,12 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.utils.json import strict_constant
-
-from predictions_api.errors import json_error
 
 MAX_DEPTH = 512
 MAX_KEYS = 100_000
@@ -71,7 +68,9 @@ def parse_json(
         raise ParseError(f'JSON parse error - unknown charset "{encoding}"') from None
     except ValueError as exc:
         raise ParseError(f"JSON parse error - {exc}") from None
-    check_shape(document, text_length=len(body), brackets=body.count(b"[") + body.count(b"{"))
+    check_shape(
+        document, text_length=len(body), brackets=body.count(b"[") + body.count(b"{")
+    )
     return document
 
 
@@ -86,16 +85,3 @@ class StrictJSONParser(JSONParser):
     ) -> Any:
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
         return parse_json(stream.read(), encoding=encoding)
-
-
-class BodyLimitMiddleware:
-    """413 for a declared length over MAX_BODY_BYTES, before a byte of it is read."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        declared = request.META.get("CONTENT_LENGTH") or "0"
-        if declared.isdigit() and int(declared) > settings.MAX_BODY_BYTES:
-            return json_error(413, f"The request body is over {settings.MAX_BODY_BYTES:,} bytes.")
-        return self.get_response(request)

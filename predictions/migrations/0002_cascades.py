@@ -1,0 +1,59 @@
+"""Deletes cascade in the database itself.
+
+Django writes its foreign keys without ON DELETE and cascades in Python, a row at a time; here a
+deleted project, task or prediction takes what belongs to it along in the same statement, whoever
+deletes it. NOT DEFERRABLE: a missing parent is refused where it is written, not at commit.
+"""
+
+from django.db import migrations
+
+# table, column, parent table, what its deletion does
+KEYS = [
+    ("predictions_project", "workspace_id", "accounts_workspace", "CASCADE"),
+    ("predictions_project", "created_by_id", "accounts_user", "SET NULL"),
+    ("predictions_mlbackend", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_task", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_task", "updated_by_id", "accounts_user", "SET NULL"),
+    ("predictions_annotation", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_annotation", "task_id", "predictions_task", "CASCADE"),
+    ("predictions_annotation", "completed_by_id", "accounts_user", "SET NULL"),
+    ("predictions_annotation", "updated_by_id", "accounts_user", "SET NULL"),
+    ("predictions_annotation", "parent_prediction_id", "predictions_prediction", "SET NULL"),
+    ("predictions_annotation", "parent_annotation_id", "predictions_annotation", "SET NULL"),
+    ("predictions_prediction", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_prediction", "task_id", "predictions_task", "CASCADE"),
+    ("predictions_prediction", "model_id", "predictions_mlbackend", "CASCADE"),
+    ("predictions_idempotentrequest", "workspace_id", "accounts_workspace", "CASCADE"),
+]
+
+DROP = """
+DO $$
+DECLARE name text;
+BEGIN
+    SELECT conname INTO STRICT name FROM pg_constraint c
+    JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+    WHERE c.contype = 'f' AND c.conrelid = '{table}'::regclass AND a.attname = '{column}';
+    EXECUTE format('ALTER TABLE {table} DROP CONSTRAINT %I', name);
+END $$;
+"""
+ADD = (
+    "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column})"
+    " REFERENCES {parent} (id) ON DELETE {action};"
+)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("predictions", "0001_initial")]
+
+    operations = [
+        # Foreign keys of the first migration are pending until its deferred SQL has run.
+        migrations.RunSQL("SET CONSTRAINTS ALL IMMEDIATE", migrations.RunSQL.noop),
+        *[
+            migrations.RunSQL(
+                DROP.format(table=table, column=column)
+                + ADD.format(table=table, column=column, parent=parent, action=action),
+                migrations.RunSQL.noop,
+            )
+            for table, column, parent, action in KEYS
+        ],
+    ]

@@ -1,0 +1,12 @@
+"""The service's settings for the test run: a database of its own, cheap passwords, quiet logs."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("DATA_DIR", str(Path(__file__).resolve().parent.parent / ".data" / "tests"))
+os.environ.setdefault("SECRET_KEY", "a secret for tests only, which guards nothing at all")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+from predictions_api.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
