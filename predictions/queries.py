@@ -111,6 +111,18 @@ def ml_backend_exists(backend_id: int, *, workspace_id: int) -> bool:
     return fetch_one(sql, [backend_id, workspace_id]) is not None
 
 
+def model_run_exists(run_id: int, *, workspace_id: int) -> bool:
+    """Whether a project of the workspace has that run of a prompt.
+
+    Runs live in a room that imports this one, so only their table is known here.
+    """
+    sql = """
+    SELECT 1 FROM prompts_modelrun r JOIN predictions_project j ON j.id = r.project_id
+    WHERE r.id = %s AND j.workspace_id = %s
+    """
+    return fetch_one(sql, [run_id, workspace_id]) is not None
+
+
 def is_member(user_id: int, *, workspace_id: int) -> bool:
     """Whether the user belongs to the workspace."""
     sql = "SELECT 1 FROM accounts_membership WHERE user_id = %s AND workspace_id = %s"

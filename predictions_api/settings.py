@@ -58,6 +58,20 @@ ALLOW_PRIVATE_URLS = flag("ALLOW_PRIVATE_URLS", default=False)
 MAX_BODY_BYTES = int(os.environ.get("MAX_BODY_BYTES", 250 * 1024 * 1024))
 LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO").upper()
 
+# Keys that encrypt providers' keys at rest, the newest first; SECRET_KEY where none is given.
+ENCRYPTION_KEYS = words("ENCRYPTION_KEY", default="")
+
+# Runs of prompts. What a worker has in hand is somebody else's this long after its last sign of
+# life.
+RUN_LEASE_S = float(os.environ.get("RUN_LEASE_S", 60))
+# Worker processes that may share one run.
+RUN_EXECUTORS = int(os.environ.get("RUN_EXECUTORS", 1))
+PROMPTER_SAMPLE_SUBSET_SIZE = int(os.environ.get("PROMPTER_SAMPLE_SUBSET_SIZE", 20))
+PROVIDER_TIMEOUT_S = float(os.environ.get("PROVIDER_TIMEOUT_S", 120))
+PROVIDER_TRIES = int(os.environ.get("PROVIDER_TRIES", 5))
+# Before the second try; each later one waits twice as long.
+PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))
+
 # The Label Studio release whose answers these are; clients read it from /api/version.
 LABEL_STUDIO_VERSION = "1.23.2"
 
@@ -78,6 +92,7 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "accounts",
     "predictions",
+    "prompts",
 ]
 
 MIDDLEWARE = [
@@ -181,7 +196,22 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/",
 }
 
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# Called by the worker every few seconds, to find work that a dead one left behind.
+SWEEPS = ["prompts.runs.requeue_stalled"]
+
+# `db` keeps the queue in Postgres; `rq` keeps it in the Redis of REDIS_URL.
+TASKS_BACKEND = os.environ.get("TASKS_BACKEND", "db")
+REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
+QUEUES = {
+    "db": "django_tasks_db.DatabaseBackend",
+    "rq": "django_tasks_rq.RQBackend",
+}
+if TASKS_BACKEND not in QUEUES:
+    raise ImproperlyConfigured(f"TASKS_BACKEND is one of {', '.join(QUEUES)}.")
+TASKS = {"default": {"BACKEND": QUEUES[TASKS_BACKEND]}}
+if TASKS_BACKEND == "rq":
+    INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
+    RQ_QUEUES = {"default": {"URL": REDIS_URL}}
 
 LOGGING = {
     "version": 1,
@@ -204,5 +234,8 @@ LOGGING = {
         # Every request is logged once, by our middleware; Django's own line repeats it.
         "django.request": {"level": "CRITICAL"},
         "django.server": {"level": "CRITICAL"},
+        # A line for each request to a provider; failures are stored where they belong.
+        "httpx2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
     },
 }
