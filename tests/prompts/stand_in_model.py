@@ -2,7 +2,8 @@
 
     python tests/prompts/stand_in_model.py --port 9000 --latency-ms 50
 
-It understands nothing: it answers `{"sentiment": "pos"}` to a message with the word "good", else `"neg"`; what it does
+It understands nothing: it answers `{"sentiment": "pos"}` to a message with the word "good", else
+`{"sentiment": "neg"}`; what it does
 beside that is told by words in the task or by POST /control:
 
 * `garbage`, `wrong-label`, `hang`, `drop`, `refuse` in a message: no JSON, an unknown label, no
