@@ -1,6 +1,7 @@
 """`manage.py quickstart`: from a fresh checkout to a running service, and back with Ctrl-C."""
 
 import errno
+import logging
 import os
 import socket
 import sys
@@ -106,6 +107,8 @@ class Command(BaseCommand):
 
             from predictions.demo.loading import load
 
+            # The progress bar says it; a line for each request would bury it.
+            logging.getLogger("httpx").setLevel(logging.WARNING)
             try:
                 load(bind.address, account.token, progress=self.stderr.isatty())
             except ApiError as error:
@@ -124,9 +127,10 @@ class Command(BaseCommand):
         self.stdout.write("")
         for name, fact in facts.items():
             self.stdout.write(f"{name:>12}  {fact}")
-        self.stdout.write("\nTry it:\n")
+        self.stdout.write("\nTry it:")
         for command in quickstart.requests_to_copy(bind.address, account):
-            self.stdout.write(f"{command}\n")
+            self.stdout.write(f"\n{command}")
+        self.stdout.write("")
         self.stdout.write(self.style.SUCCESS("Running. Ctrl-C stops everything."))
         self.stdout.flush()
 
