@@ -16,7 +16,8 @@ from django.core.exceptions import ValidationError
 
 from accounts import tokens
 from accounts.models import User
-from predictions.models import Task
+from predictions import demo
+from predictions.models import Project, Task
 
 EMAIL = "admin@example.com"
 KEPT_IN = "quickstart.json"
@@ -91,6 +92,11 @@ def _write(path: Path, kept: dict[str, str]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(kept, file)
+
+
+def has_demo(workspace: str) -> bool:
+    """Whether the workspace has the demo project."""
+    return Project.objects.filter(workspace__slug=workspace, title=demo.TITLE).exists()
 
 
 def requests_to_copy(address: str, account: Account) -> list[str]:

@@ -149,7 +149,7 @@ def test_second_start_finds_everything_again(data_dir: Path) -> None:
 def test_leaves_nothing_behind_when_it_is_killed(data_dir: Path) -> None:
     with Quickstart(data_dir, "--no-demo") as started:
         names = [process.name() for process in started.processes]
-        assert names.count("postgres") > 1
+        assert "postgres" in names
         assert names.count("python") >= 5, "quickstart, web and its workers, worker, keeper"
         started.end(signal.SIGKILL)
 

@@ -79,7 +79,7 @@ class Command(BaseCommand):
                 if not no_worker:
                     children.append(_start_worker())
                 _await_ready(bind, children)
-                if not no_demo:
+                if not no_demo and not quickstart.has_demo(account.workspace):
                     self._load_demo(bind, account)
                 self._show(bind, account)
                 _watch(children)
@@ -101,7 +101,7 @@ class Command(BaseCommand):
             connections.close_all()
 
     def _load_demo(self, bind: Bind, account: quickstart.Account) -> None:
-        # Imported here: it takes a second or two, which nobody else should wait for.
+        # Imported here: that takes seconds, which nobody else should wait for.
         with self._timed("Demo"):
             from label_studio_sdk.core.api_error import ApiError
 
