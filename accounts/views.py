@@ -125,7 +125,8 @@ class ResetTokenView(APIView):
     )
     def post(self, request: Request) -> Response:
         access = access_of(request)
-        old = ApiToken.objects.filter(pk=access.token_id, kind=ApiToken.Kind.KEY).first()
+        # A browser session has no token; no row has the id 0.
+        old = ApiToken.objects.filter(pk=access.token_id or 0, kind=ApiToken.Kind.KEY).first()
         if old is None:
             raise NotFound(NO_KEY)
         with transaction.atomic():
@@ -285,5 +286,3 @@ class VersionView(OpenView):
                 "predictions-api": {"version": settings.SPECTACULAR_SETTINGS["VERSION"]},
             }
         )
-
-

@@ -47,7 +47,9 @@ class Report:
         ]
         if len(named) <= MAX_REASONS:
             return named
-        count = f"{len(self.reasons):,} bad items in all; the first {MAX_REASONS} reasons are named."
+        count = (
+            f"{len(self.reasons):,} bad items in all; the first {MAX_REASONS} reasons are named."
+        )
         return [*named[:MAX_REASONS], count]
 
     def raise_if_any(self) -> None:
@@ -261,13 +263,13 @@ def import_predictions(
                 _delete_replaced(project, good)
             ids = _store_predictions(project.pk, good)
     except IntegrityError:
-        raise ValidationError(["A task was deleted during the import; nothing is stored."]) from None
+        raise ValidationError(
+            ["A task was deleted during the import; nothing is stored."]
+        ) from None
     answer: dict[str, Any] = {"created": len(ids), "prediction_ids": ids}
     if skip_bad:
         answer["skipped"] = report.skipped()
     return answer
-
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +280,6 @@ class TaskRow:
     meta: bytes
     predictions: list[PredictionRow]
     annotations: list[dict[str, Any]]
-
-
 
 
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
@@ -447,5 +447,3 @@ def _name_first_version(project: Project, predictions: Sequence[PredictionRow]) 
     version = next((p.model_version for p in reversed(predictions) if p.model_version), None)
     if version:
         Project.objects.filter(pk=project.pk, model_version="").update(model_version=version)
-
-

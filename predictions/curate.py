@@ -18,9 +18,7 @@ Values = Mapping[str, Any]
 
 NO_TASK = "No Task matches the given query."
 NO_ANNOTATION = "No Annotation matches the given query."
-UNKNOWN_VERSION = (
-    "Model version doesn't exist either as live model or as static predictions."
-)
+UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
 
 
 def create_project(values: Values, access: Access, *, parsed: dict[str, Any] | None) -> Project:
@@ -107,7 +105,8 @@ def update_task(task_id: int, values: Values, access: Access) -> Document:
     task = existing_task(task_id, access)
     if values.get("project", task["project"]) != task["project"]:
         raise ValidationError({"project": ["A task stays in its project."]})
-    assignments, params = ["updated_at = now()", "updated_by_id = %s"], [access.user_id]
+    assignments = ["updated_at = now()", "updated_by_id = %s"]
+    params: list[Any] = [access.user_id]
     for name in ("data", "meta"):
         if name in values:
             assignments.append(f"{name} = %s::jsonb")

@@ -43,7 +43,7 @@ WITH target AS (
     FROM target WHERE t.id = target.id
 )
 SELECT {PREDICTION_COLUMNS} FROM p
-"""
+"""  # noqa: S608
 
 # Replaced by (task, model_version), together with every duplicate of an earlier time.
 REPLACE_SQL = """
@@ -287,5 +287,3 @@ def delete_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, [project_id, list(task_ids)])
         return int(cursor.rowcount)
-
-

@@ -12,6 +12,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
+from predictions.filters import ORDERINGS
 from predictions.serializers import (
     AnnotationSerializer,
     JSONObjectField,
@@ -23,7 +24,6 @@ from predictions.serializers import (
     TaskSerializer,
 )
 from predictions_api.openapi import error_responses
-
 
 
 def query(name: str, kind: Any, description: str, **more: Any) -> OpenApiParameter:
@@ -57,8 +57,7 @@ PREDICTION_LIST = extend_schema(
             "ordering",
             OpenApiTypes.STR,
             "Order; by id unless given.",
-            enum=["id", "-id", "created_at", "-created_at", "updated_at", "-updated_at", "score"]
-            + ["-score"],
+            enum=list(ORDERINGS),
         ),
         query("limit", OpenApiTypes.INT, "At most this many, 1 to 10000; all unless given."),
         query("after", OpenApiTypes.INT, "Continue after this id."),
@@ -269,9 +268,7 @@ IMPORT_TASKS = extend_schema(
                 "could_be_tasks_list": serializers.BooleanField(),
                 "found_formats": serializers.ListField(child=serializers.CharField()),
                 "data_columns": serializers.ListField(child=serializers.CharField()),
-                "task_ids": serializers.ListField(
-                    child=serializers.IntegerField(), required=False
-                ),
+                "task_ids": serializers.ListField(child=serializers.IntegerField(), required=False),
             },
         ),
         **error_responses(400, 404, 413, 415),

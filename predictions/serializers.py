@@ -36,9 +36,9 @@ class PkField(serializers.Field[int, Any, int, Any]):
         return super().run_validation(None if data == "" else data)
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, str) and PK_TEXT.fullmatch(data.strip()):
-            data = int(data)
-        elif isinstance(data, float) and data.is_integer():
+        if (isinstance(data, str) and PK_TEXT.fullmatch(data.strip())) or (
+            isinstance(data, float) and data.is_integer()
+        ):
             data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("incorrect_type", data_type=type(data).__name__)
@@ -205,7 +205,10 @@ class TaskSerializer(serializers.Serializer[Any]):
     """A task as it is created and listed."""
 
     id = serializers.IntegerField(read_only=True)
-    data = JSONObjectField(help_text="What the labelling config's variables name.")
+    # The peer's name. The metaclass takes it off the class, so `Serializer.data` still works.
+    data = JSONObjectField(  # type: ignore[assignment]
+        help_text="What the labelling config's variables name."
+    )
     meta = JSONObjectField(
         required=False, allow_null=True, help_text="Facts that are not labelled."
     )
@@ -262,7 +265,7 @@ class TaskDetailSerializer(serializers.Serializer[Any]):
     avg_lead_time = serializers.FloatField(allow_null=True)
     draft_exists = serializers.BooleanField()
     updated_by = Touch(many=True)
-    data = JSONObjectField()
+    data = JSONObjectField()  # type: ignore[assignment]  # as in TaskSerializer
     meta = JSONObjectField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

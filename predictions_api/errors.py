@@ -143,9 +143,5 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         declared = request.META.get("CONTENT_LENGTH") or "0"
         if declared.isdigit() and int(declared) > settings.MAX_BODY_BYTES:
-            return json_error(
-                413, f"The request body is over {settings.MAX_BODY_BYTES:,} bytes."
-            )
+            return json_error(413, f"The request body is over {settings.MAX_BODY_BYTES:,} bytes.")
         return self.get_response(request)
-
-

@@ -4,7 +4,11 @@ The peer's viewset routes answer with and without a trailing slash and with `.js
 verb, without a redirect; its plain routes (import, whoami, ...) have no slash and take none.
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from django.contrib import admin
+from django.http import HttpResponseBase
 from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
@@ -13,14 +17,19 @@ from accounts import views as accounts
 from predictions import views as store
 from predictions_api import observability
 
+if TYPE_CHECKING:
+    from rest_framework.decorators import ViewSetAction
+
+    Actions = dict[str, str | ViewSetAction[Any]]
+
 handler400 = "predictions_api.errors.bad_request"
 handler403 = "predictions_api.errors.permission_denied"
 handler404 = "predictions_api.errors.not_found"
 handler500 = "predictions_api.errors.server_error"
 
 ID = r"(?P<pk>[0-9]+)"
-LIST = {"get": "list", "post": "create"}
-ITEM = {
+LIST: "Actions" = {"get": "list", "post": "create"}
+ITEM: "Actions" = {
     "get": "retrieve",
     "put": "update",
     "patch": "partial_update",
@@ -28,9 +37,9 @@ ITEM = {
 }
 
 
-def both(route: str, view: object, name: str) -> URLPattern:
+def both(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
     """A route with or without a trailing slash, or with a format suffix."""
-    return re_path(rf"^{route}(?:\.(?P<format>[a-z0-9]+))?/?$", view, name=name)  # type: ignore[arg-type]
+    return re_path(rf"^{route}(?:\.(?P<format>[a-z0-9]+))?/?$", view, name=name)
 
 
 predictions = store.PredictionViewSet

@@ -61,7 +61,9 @@ class Caller:
         return holder.access
 
 
-def make_caller(email: str, workspace: str, role: str = Membership.Role.OWNER, **more: Any) -> Caller:
+def make_caller(
+    email: str, workspace: str, role: str = Membership.Role.OWNER, **more: Any
+) -> Caller:
     token, key = tokens.create(email=email, workspace_slug=workspace, role=role, **more)
     client = APIClient(HTTP_AUTHORIZATION=f"Token {key}")
     return Caller(token.user, token.workspace, key, token, client)
