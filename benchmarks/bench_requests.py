@@ -212,6 +212,9 @@ def main() -> None:
     bare = gunicorn("benchmarks.bare_app:application", env=env)
     print(f"{'':8}{'clients':>8}{'ours/s':>9}{'bare/s':>9}{'ratio':>7}{'p50 ms':>8}{'p95 ms':>8}")
     with ours as ours_port, bare as bare_port:
+        for port in (ours_port, bare_port):
+            # The socket listens before the workers have loaded the application.
+            measure(port, key, 8, plan("list", task_ids, 20, []))
         for clients in map(int, options.clients.split(",")):
             for operation in options.only.split(","):
                 rates: dict[int, list[float]] = {ours_port: [], bare_port: []}
