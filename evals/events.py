@@ -132,18 +132,27 @@ def assignment_events(
     count: npt.ArrayLike,
     *,
     background: int,
+    counts_background: bool = False,
 ) -> Events:
     """Events of `count` things of class `actual`, called `predicted` up to confidence `bin`.
 
-    Above it they count as background. Things of the background that are never called anything
-    else are counted in the background's own cell, which only pixels have.
+    Above its bin a thing counts as called background. True background called background is counted
+    only with `counts_background`, for pixels; of objects and labels nobody can count it.
     """
-    columns = [np.asarray(c, dtype=np.int64) for c in (image, bin, actual, predicted, count)]
-    images, bins, truth, called, counts = np.broadcast_arrays(*columns)
-    bins = np.where(called == background, N_BINS - 1, bins)
-    always = make_events(images, N_BINS - 1, truth, background, counts)
-    gone = make_events(images, bins, truth, background, -counts)
-    return join_events([always, gone, make_events(images, bins, truth, called, counts)])
+    given = (image, bin, actual, predicted, count)
+    images, bins, truth, called, counts = np.broadcast_arrays(*(np.asarray(c) for c in given))
+    claimed = called != background
+    real = (truth != background) | counts_background
+    taken = claimed & real
+    return join_events(
+        [
+            make_events(images[real], N_BINS - 1, truth[real], background, counts[real]),
+            make_events(images[taken], bins[taken], truth[taken], background, -counts[taken]),
+            make_events(
+                images[claimed], bins[claimed], truth[claimed], called[claimed], counts[claimed]
+            ),
+        ]
+    )
 
 
 def report_events(reports: Mapping[int, Cells]) -> Events:

@@ -200,7 +200,8 @@ def shared_length(corners_px: Floats, others_px: Floats, *, axis: int) -> Floats
     """How far boxes given by corners overlap along x (0) or y (1): 0 where they are apart."""
     low = np.maximum(corners_px[..., axis], others_px[..., axis])
     high = np.minimum(corners_px[..., axis + 2], others_px[..., axis + 2])
-    return np.maximum(high - low, 0)
+    shared: Floats = np.maximum(high - low, 0)
+    return shared
 
 
 def rle_iou(rles: Sequence[Rle], others: Sequence[Rle]) -> Floats:
