@@ -200,14 +200,16 @@ def pack_events(events: Events, n_images: int) -> list[bytes]:
 
 def unpack_events(blobs: Sequence[bytes | memoryview]) -> Events:
     """The events of a page of blobs; `image` is the blob's position in the page."""
+    # Database drivers hand out memory views of their own formats.
+    plain = [bytes(blob) for blob in blobs]
     by_version: dict[int, list[int]] = {version: [] for version in RECORDS}
-    for position, blob in enumerate(blobs):
-        if not len(blob) or blob[0] not in RECORDS:
+    for position, blob in enumerate(plain):
+        if not blob or blob[0] not in RECORDS:
             raise UnreadableEvents(f"blob {position} has no known version")
         if (len(blob) - 1) % RECORDS[blob[0]].itemsize:
             raise UnreadableEvents(f"blob {position} is cut off")
         by_version[blob[0]].append(position)
-    parts = [_unpacked(blobs, version, at) for version, at in by_version.items() if at]
+    parts = [_unpacked(plain, version, at) for version, at in by_version.items() if at]
     if len(parts) == 1:
         return parts[0]
     return _canonical(_concatenated(parts))
@@ -309,8 +311,8 @@ def _records(events: Events, version: int) -> npt.NDArray[np.void]:
     return records
 
 
-def _unpacked(blobs: Sequence[bytes | memoryview], version: int, positions: list[int]) -> Events:
-    bodies = [bytes(blobs[position])[1:] for position in positions]
+def _unpacked(blobs: Sequence[bytes], version: int, positions: list[int]) -> Events:
+    bodies = [blobs[position][1:] for position in positions]
     records = np.frombuffer(b"".join(bodies), dtype=RECORDS[version])
     sizes = [len(body) // RECORDS[version].itemsize for body in bodies]
     columns = [records[name].astype(np.int64) for name in ("bin", "actual", "predicted", "delta")]

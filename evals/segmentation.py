@@ -3,6 +3,7 @@
 A label map is an int (height, width) array of 0..n_classes-1, and `n_classes` for the background.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from evals.errors import MisshapenArrays
 from evals.events import N_BINS, Events, Ints, assignment_events, confidence_bins
 from evals.geometry import Floats, Rle, rle_mask
+
+#: Counting into a table is forty times quicker than sorting, up to 128 MB of it.
+LARGEST_TABLE = 2**24
 
 
 def pixel_events(
@@ -32,21 +36,17 @@ def pixel_events(
     for label_map in (actual, called):
         if label_map.size and not 0 <= label_map.min() <= label_map.max() <= n_classes:
             raise MisshapenArrays(f"a pixel's label is outside 0..{n_classes}")
-    # Bin -1 (below every confidence) becomes 0 and is told apart by one more bin at the top.
-    bins = np.broadcast_to(confidence_bins(scores), actual.shape) + 1
-    side = n_classes + 1
-    key = (bins * side + actual) * side + called
-    counts = np.bincount(key.ravel(), minlength=(N_BINS + 1) * side * side)
-    cells = np.flatnonzero(counts)
-    bin_of, actual_of, called_of = cells // (side * side) - 1, cells // side % side, cells % side
-    # Never kept at any confidence is the same as called background.
-    called_of = np.where(bin_of < 0, n_classes, called_of)
+    # One more bin at the bottom holds pixels below every confidence, whose events vanish.
+    bins = np.broadcast_to(confidence_bins(scores) + 1, actual.shape)
+    shape = (N_BINS + 1, n_classes + 1, n_classes + 1)
+    cells, counts = _histogram((bins, actual, called), shape)
+    bin_of, actual_of, called_of = np.unravel_index(cells, shape)
     return assignment_events(
         image,
-        bin_of,
+        bin_of - 1,
         actual_of,
         called_of,
-        counts[cells],
+        counts,
         background=n_classes,
         counts_background=True,
     )
@@ -97,3 +97,13 @@ def mean_iou(matrix: Ints) -> float | None:
     """
     known = [value for value in intersection_over_union(matrix) if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def _histogram(columns: tuple[Ints, ...], shape: tuple[int, ...]) -> tuple[Ints, Ints]:
+    """The flat places of the cells in use, rising, and how many pixels each has."""
+    key = np.ravel_multi_index(columns, shape).ravel()
+    if math.prod(shape) > LARGEST_TABLE:
+        return np.unique(key, return_counts=True)
+    table = np.bincount(key)
+    cells = np.flatnonzero(table)
+    return cells, table[cells]

@@ -24,7 +24,7 @@ from evals.events import (
     total_events,
     unpack_events,
 )
-from evals.geometry import box_iou
+from evals.geometry import box_iou, mask_rle, rle_iou
 from evals.matching import (
     Definition,
     Detections,
@@ -147,6 +147,37 @@ def test_equals_supervision_at_every_confidence(kind, make_scene):
 
 def xyxy(boxes):
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+
+
+def test_masks_equal_supervision():
+    sv = pytest.importorskip("supervision")
+    from supervision.metrics import MetricTarget
+
+    r = np.random.default_rng(17)
+    masks = np.zeros((9, 40, 50), bool)
+    for mask in masks:
+        x, y = r.integers(0, 20, 2)
+        mask[y : y + r.integers(8, 20), x : x + r.integers(8, 25)] = True
+    found = np.concatenate([np.roll(masks, shift, axis=2) for shift in (0, 1, 3)])
+    labels, called = np.arange(9) % 3, np.concatenate([np.arange(9) % 3, r.integers(0, 3, 18)])
+    scores = r.random(27)
+    iou = rle_iou([mask_rle(m) for m in found], [mask_rle(m) for m in masks])
+    objects = Objects(image=np.zeros(9, int), label=labels)
+    detections = Detections(image=np.zeros(27, int), label=called, score=scores)
+    events = match_events(objects, detections, matrix_pairs(iou), n_classes=3)
+    for percent in range(0, 101, 4):
+        expected = sv.ConfusionMatrix.from_detections(
+            predictions=[
+                sv.Detections(
+                    xyxy=sv.mask_to_xyxy(found), mask=found, class_id=called, confidence=scores
+                )
+            ],
+            targets=[sv.Detections(xyxy=sv.mask_to_xyxy(masks), mask=masks, class_id=labels)],
+            classes=["a", "b", "c"],
+            conf_threshold=percent / 100,
+            metric_target=MetricTarget.MASKS,
+        )
+        assert np.array_equal(confusion_matrix(events, percent, n_classes=3), expected.matrix)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -324,7 +355,7 @@ def test_packed_bytes_are_the_documented_ones():
 @pytest.mark.parametrize("blob", [b"", b"\x07", b"\x01\x00\x00", b"\x02" + bytes(6)])
 def test_unreadable_blobs_are_named(blob):
     with pytest.raises(UnreadableEvents, match="blob 1"):
-        unpack_events([b"\x01", blob])
+        unpack_events([b"\x01", memoryview(blob)])
 
 
 def test_classes_beyond_the_format_are_refused():

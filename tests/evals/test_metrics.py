@@ -317,6 +317,16 @@ def test_pixels_equal_counting_them_at_each_confidence(truth, predicted, scores)
     )
 
 
+def test_pixels_of_very_many_classes_are_counted_alike(monkeypatch):
+    r = np.random.default_rng(8)
+    truth, predicted = r.integers(0, 4, (2, 30, 20))
+    scores = r.random((30, 20))
+    by_table = pixel_events(truth, predicted, scores, n_classes=3)
+    monkeypatch.setattr("evals.segmentation.LARGEST_TABLE", 1)
+    by_sorting = pixel_events(truth, predicted, scores, n_classes=3)
+    assert pack_events(by_sorting, 1) == pack_events(by_table, 1)
+
+
 def test_pixel_sums_run_over_the_split():
     maps = [np.zeros((300, 200), int), np.ones((300, 200), int)]
     parts = [pixel_events(m, maps[0], n_classes=2, image=i) for i, m in enumerate(maps)]
