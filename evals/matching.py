@@ -123,13 +123,14 @@ def match_events(
     """
     _check(objects, n_classes)
     _check(detections, n_classes)
-    arrival, bins = _arrivals(detections)
+    arrival = np.argsort(-detections.score, kind="stable")
+    bins = confidence_bins(detections.score)
     ranked = _ranked(objects, detections, pairs, definition or Definition())
     at, detection, truth, delta = _changes(arrival, ranked, n_objects=len(objects))
     # Position -1 stands for "nothing there": the appended last label is the background.
     truth_label = np.append(objects.label, n_classes)
     detection_label = np.append(detections.label, n_classes)
-    # A detection scored below every confidence never arrives, so nothing asks for its bin.
+    # Detections scored below every confidence arrive last, with bin -1: their events vanish.
     changed = make_events(
         detections.image[at], bins[at], truth_label[truth], detection_label[detection], delta
     )
@@ -217,7 +218,7 @@ def image_verdicts(
     ]
     truths = [ObjectVerdict(Verdict.FALSE_NEGATIVE) for _ in range(len(objects))]
     for d, t, overlap_iou in zip(ranked.detection, ranked.object, ranked.iou.tolist(), strict=True):
-        if kept[d] and found[d] == ObjectVerdict(Verdict.FALSE_POSITIVE) and truths[t].iou is None:
+        if found[d] == ObjectVerdict(Verdict.FALSE_POSITIVE) and truths[t].iou is None:
             same = objects.label[t] == detections.label[d]
             verdict = Verdict.TRUE_POSITIVE if same else Verdict.WRONG_CLASS
             found[d] = ObjectVerdict(verdict, int(t), overlap_iou)
@@ -289,13 +290,6 @@ def _ranked(
     else:
         order = np.lexsort((t, -iou, d, -detections.score[d]))
     return Pairs(d[order], t[order], iou[order])
-
-
-def _arrivals(detections: Detections) -> tuple[Ints, Ints]:
-    """Positions of the detections that are ever kept, by falling score; and the bin of each."""
-    bins = confidence_bins(detections.score)
-    order = np.argsort(-detections.score, kind="stable")
-    return order[bins[order] >= 0], bins
 
 
 def _changes(arrival: Ints, ranked: Pairs, *, n_objects: int) -> tuple[Ints, Ints, Ints, Ints]:
