@@ -165,7 +165,7 @@ class PredictionViewSet(Rows):
     @docs.PREDICTION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         ingest.delete(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def json_array(first: list[Document], rest: Iterator[list[Document]]) -> Iterator[bytes]:
@@ -260,7 +260,7 @@ class TaskViewSet(Rows):
     @docs.TASK_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         curate.delete_task(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class AnnotationViewSet(Rows):
@@ -304,7 +304,7 @@ class AnnotationViewSet(Rows):
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         curate.delete_annotation(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ProjectViewSet(Rows):
