@@ -166,6 +166,8 @@ VALIDATION = "validation against the labelling config is an instance-wide flag"
 MISMATCH = "project may disagree with the task"
 MINIFIED = "minified results of a control"
 HTML_404 = "missing slashless 404 is a 170 kB page"
+# Both have a help text here, which says what is made of the value.
+EXPLAINED = f"{MINIFIED}; {MISMATCH}"
 TRUNCATED_PK = "section 4: task 1.5 truncated, unicode digits accepted in filters: refuse"
 
 IMAGE_PROJECT = EXCHANGES["project-create"]["response"]["body"]
@@ -175,6 +177,17 @@ BOTH_ROWS = EXCHANGES["list-after"]["response"]["body"]
 # By then the first of them has got a score.
 FIRST_ROW, SECOND_ROW = {**BOTH_ROWS[0], "score": 0.11}, BOTH_ROWS[1]
 FULL = {"neighbors": [1], "cluster": 9, "mislabeling": 0.9, "result": as_stored([CAR]), "task": 1}
+
+def explained(name: str, verb: str) -> dict[str, Any]:
+    """Metadata as recorded, and the help texts of the two fields that mean more here."""
+    document = json.loads(json.dumps(EXCHANGES[name]["response"]["body"]))
+    fields = document["actions"][verb]
+    fields["result"]["help_text"] = (
+        "Regions; also text, a number or an object that one control of the config takes."
+    )
+    fields["project"]["help_text"] = "Always the task's project."
+    return document
+
 
 INTENDED = {
     # Two keys more at the end: the setting, and the name that evaluation addresses use.
@@ -223,6 +236,10 @@ INTENDED = {
             " line 1 column 2 (char 1)",
         ),
         ITEM_ALLOW,
+    ),
+    "list-OPTIONS": Intended(EXPLAINED, 200, explained("list-OPTIONS", "POST")),
+    "detail-OPTIONS": Intended(
+        EXPLAINED, 200, explained("detail-OPTIONS", "PUT"), ITEM_ALLOW
     ),
     "create-project-mismatch": Intended(MISMATCH, 201, prediction(result=[CAR], project=1)),
     "patch-project-mismatch": Intended(MISMATCH, 200, prediction(**FULL, project=1), ITEM_ALLOW),
@@ -502,17 +519,17 @@ def empty_tables() -> None:
 
 
 def make_keys() -> dict[str, str]:
-    """The people of the recording: two of one organization, and three of three others."""
-    places = {
-        "admin": "first",
-        "same": "first",
-        "other": "second",
-        "inactive": "first",
-        "nolegacy": "third",
+    """The people of the recording: three of one organization, and one of each of two others."""
+    people = {
+        "admin": ("admin@example.com", "first"),
+        "same": ("same@example.com", "first"),
+        "other": ("other-org@example.com", "second"),
+        "inactive": ("inactive@example.com", "first"),
+        "nolegacy": ("nolegacy@example.com", "third"),
     }
     keys = {
-        name: tokens.create(email=f"{name}@example.com", workspace_slug=place)[1]
-        for name, place in places.items()
+        name: tokens.create(email=email, workspace_slug=place)[1]
+        for name, (email, place) in people.items()
     }
     User.objects.filter(email="inactive@example.com").update(is_active=False)
     Workspace.objects.filter(slug="third").update(legacy_api_tokens_enabled=False)
@@ -520,7 +537,9 @@ def make_keys() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def answers(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Answer]]:
+def answers(
+    django_db_setup: None, django_db_blocker: Any, unbuffered_sockets: None
+) -> Iterator[dict[str, Answer]]:
     """All exchanges, replayed once. A server of its own: `live_server` would empty the tables
     after each test.
     """
