@@ -198,6 +198,10 @@ class OpenView(APIView):
     authentication_classes = []
     permission_classes = []
 
+    def get_authenticate_header(self, request: Request) -> str:
+        """What a 401 names; without it, a refresh token that does not work would be a 403."""
+        return 'Bearer realm="api"'
+
 
 class AccessTokenView(OpenView):
     """Refresh token in, access token out."""

@@ -130,8 +130,12 @@ def _insert(values: Values, access: Access, *, result: Any, validated: bool) -> 
         return None
     if row is None:
         return None
-    # The caller reads the result as it was sent; later reads have jsonb's key order.
-    return (row[0], parameters["result"], *row[2:])
+    return _as_sent(row, parameters["result"])
+
+
+def _as_sent(row: Row, result: str | None) -> Row:
+    """The row with the result that was just written: only later reads have jsonb's key order."""
+    return row if result is None else (row[0], result, *row[2:])
 
 
 def create(values: Values, access: Access) -> Document:
@@ -217,9 +221,11 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
         if name in values:
             assignments.append(f"{column} = %s")
             parameters.append(values[name])
+    result = None
     if "result" in values:
+        result = json_text(_checked_regions(place, values))
         assignments.append("result = %s::jsonb")
-        parameters.append(json_text(_checked_regions(place, values)))
+        parameters.append(result)
     elif values.get("score") is not None and place.validate_predictions:
         _check_score(place, values["score"])
     if "neighbors" in values:
@@ -243,7 +249,7 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     row = queries.fetch_one(sql, [*parameters, prediction_id, access.user_id, touched_too])
     if row is None:
         raise NotFound(NO_PREDICTION)
-    return documents.prediction(row, documents.ages())
+    return documents.prediction(_as_sent(row, result), documents.ages())
 
 
 # One statement: annotations made from the prediction keep standing, without their parent.

@@ -310,10 +310,10 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     slug = serializers.CharField(read_only=True, help_text="The name in evaluation addresses.")
     created_by = PersonSerializer(read_only=True, allow_null=True)
     control_weights = JSONObjectField(required=False, allow_null=True)
-    queue_total = serializers.IntegerField(read_only=True)
-    queue_done = serializers.IntegerField(read_only=True)
-    config_has_control_tags = serializers.BooleanField(read_only=True)
-    config_suitable_for_bulk_annotation = serializers.BooleanField(read_only=True)
+    queue_total = serializers.IntegerField(read_only=True, default=0)
+    queue_done = serializers.IntegerField(read_only=True, default=0)
+    config_has_control_tags = serializers.SerializerMethodField()
+    config_suitable_for_bulk_annotation = serializers.SerializerMethodField()
     parsed_label_config = JSONObjectField(read_only=True)
     task_data_login = serializers.CharField(read_only=True, allow_null=True)
     task_data_password = serializers.CharField(read_only=True, allow_null=True)
@@ -381,6 +381,12 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
             "validate_predictions",
         ]
         read_only_fields = ["created_at"]
+
+    def get_config_has_control_tags(self, project: Project) -> bool:
+        return bool(project.parsed_label_config)
+
+    def get_config_suitable_for_bulk_annotation(self, project: Project) -> bool:
+        return labelling.suits_bulk_annotation(project.parsed_label_config)
 
     def validate_label_config(self, value: str) -> str:
         """Refuses a config that cannot be parsed; keeps what was parsed for `save`."""

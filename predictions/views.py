@@ -30,6 +30,7 @@ from predictions.models import Annotation, Prediction, Project, Task
 from predictions.parsing import BulkJSONParser
 from predictions.serializers import (
     MAX_BIGINT,
+    PK_TEXT,
     AnnotationSerializer,
     PredictionSerializer,
     ProjectSerializer,
@@ -54,9 +55,15 @@ class Rows(GenericViewSet[Any]):
         return access_of(self.request)
 
     def row_id(self, name: str = "pk") -> int:
-        """The id in the path; 0, which no row has, where it is beyond any id."""
-        row_id = int(self.kwargs[name])
-        return row_id if row_id <= MAX_BIGINT else 0
+        """The id in the path; 0, which no row has, where it is beyond any id.
+
+        NotFound where it is no whole number.
+        """
+        text = self.kwargs[name]
+        if not PK_TEXT.fullmatch(text):
+            raise NotFound
+        row_id = int(text)
+        return row_id if 0 < row_id <= MAX_BIGINT else 0
 
     def checked(
         self, serializer_class: type[Serializer[Any]], *, partial: bool = False
@@ -184,7 +191,7 @@ class PredictionViewSet(Rows):
     @docs.PREDICTION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         ingest.delete(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def json_array(first: list[Document], rest: Iterator[list[Document]]) -> Iterator[bytes]:
@@ -279,7 +286,7 @@ class TaskViewSet(Rows):
     @docs.TASK_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         curate.delete_task(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class AnnotationViewSet(Rows):
@@ -323,7 +330,7 @@ class AnnotationViewSet(Rows):
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         curate.delete_annotation(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ProjectViewSet(Rows):
