@@ -198,6 +198,10 @@ class OpenView(APIView):
     authentication_classes = []
     permission_classes = []
 
+    def get_authenticate_header(self, request: Request) -> str:
+        """Without one, a refused refresh token would be a 403."""
+        return "Token"
+
 
 class AccessTokenView(OpenView):
     """Refresh token in, access token out."""
@@ -237,9 +241,12 @@ class RotateTokenView(OpenView):
     )
     def post(self, request: Request) -> Response:
         token = _refresh_of(request)
-        with transaction.atomic():
-            tokens.revoke(token)
-            text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
+        try:
+            with transaction.atomic():
+                tokens.revoke(token)
+                text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
+        except IntegrityError:  # another request has just replaced it
+            raise AuthenticationFailed("Token is invalid") from None
         return Response({"refresh": text})
 
 
