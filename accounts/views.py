@@ -241,9 +241,12 @@ class RotateTokenView(OpenView):
     )
     def post(self, request: Request) -> Response:
         token = _refresh_of(request)
-        with transaction.atomic():
-            tokens.revoke(token)
-            text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
+        try:
+            with transaction.atomic():
+                tokens.revoke(token)
+                text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
+        except IntegrityError:  # another request has just replaced it
+            raise AuthenticationFailed("Token is invalid") from None
         return Response({"refresh": text})
 
 

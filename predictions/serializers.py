@@ -16,7 +16,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions import labelling
 from predictions.models import Project
-from predictions.results import Refused, json_text, region_list
+from predictions.results import MAX_DEPTH, Refused, json_text
 
 PK_TEXT = re.compile(r"-?[0-9]{1,100}")
 MAX_BIGINT = 2**63 - 1
@@ -70,12 +70,16 @@ class StorableJSONField(serializers.JSONField):
     """Any JSON that jsonb can hold: no NUL, no lone surrogate, finite numbers."""
 
     def to_internal_value(self, data: Any) -> Any:
-        value = super().to_internal_value(data)
+        """A form field holds JSON text; every other value is what the body's parser made of it."""
         try:
-            json_text(value)
+            if getattr(data, "is_json_string", False):
+                data = super().to_internal_value(data)
+            json_text(data)
+        except RecursionError:
+            raise ValidationError(f"Nested deeper than {MAX_DEPTH} levels.") from None
         except Refused as exc:
             raise ValidationError(str(exc)) from None
-        return value
+        return data
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
@@ -155,12 +159,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
     project = PkField(required=False, allow_null=True, help_text="Always the task's project.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuses what no control can mean; text instead of null for a version."""
-        if "result" in attrs:
-            try:
-                region_list(attrs["result"])
-            except Refused as exc:
-                raise ValidationError([str(exc)]) from None
+        """Text instead of null for a version."""
         if attrs.get("model_version", "") is None:
             attrs["model_version"] = ""
         return attrs

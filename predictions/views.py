@@ -7,7 +7,7 @@ request may hold and what the schema promises.
 from __future__ import annotations  # `list` is a method here
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -22,12 +22,22 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import access_of
 from accounts.tokens import Access
-from predictions import bulk, curate, documents, filters, idempotency, ingest, queries
+from predictions import (
+    curate,
+    documents,
+    filters,
+    idempotency,
+    ingest,
+    prediction_import,
+    queries,
+    task_import,
+)
 from predictions import schema as docs
 from predictions.documents import Document
 from predictions.filters import a_flag, a_limit
 from predictions.models import Annotation, Prediction, Project, Task
 from predictions.parsing import BulkJSONParser
+from predictions.results import Refused, json_text
 from predictions.serializers import (
     MAX_BIGINT,
     PK_TEXT,
@@ -228,7 +238,7 @@ class TaskViewSet(Rows):
         if not queries.project_exists(project_id, workspace_id=workspace_id):
             raise NotFound(NO_PROJECT)
         size = a_limit(query, "page_size", most=1000) or self.DEFAULT_PAGE_SIZE
-        page = a_limit(query, "page", most=2**31) or 1
+        page = page_number(query)
         tasks = queries.task_page(
             workspace_id=workspace_id,
             project_id=project_id,
@@ -426,9 +436,21 @@ class ProjectViewSet(Rows):
         if not isinstance(body, dict) or "model_version" not in body:
             raise ValidationError(["model_version param is required"])
         version = body["model_version"]
-        if version is not None and (not isinstance(version, str) or "\0" in version):
+        if version is not None and not isinstance(version, str):
             raise ValidationError({"model_version": ["Not a valid string."]})
+        try:
+            json_text(version)
+        except Refused as exc:
+            raise ValidationError({"model_version": [str(exc)]}) from None
         return json_response({"deleted_predictions": ingest.delete_version(project.pk, version)})
+
+
+def page_number(query: Mapping[str, str]) -> int:
+    """The page asked for, 1 by default. NotFound, as for one past the end, if it is no number."""
+    try:
+        return a_limit(query, "page", most=2**31) or 1
+    except ValidationError:
+        raise NotFound("Invalid page.") from None
 
 
 def str_or_null(version: str | None) -> str:
@@ -460,7 +482,7 @@ class ImportViewSet(Rows):
         upsert = a_flag(request.query_params, "upsert")
 
         def store() -> HttpResponse:
-            answer = bulk.import_predictions(
+            answer = prediction_import.store(
                 project, request.data, skip_bad=on_error == "skip", upsert=upsert
             )
             return json_response(answer, status.HTTP_201_CREATED)
@@ -474,7 +496,7 @@ class ImportViewSet(Rows):
 
         def store() -> HttpResponse:
             started = time.perf_counter()
-            done = bulk.import_tasks(project, request.data, self.access())
+            done = task_import.store(project, request.data, self.access())
             task_ids = done.pop("task_ids")
             answer = {
                 **done,
