@@ -148,7 +148,8 @@ class PredictionViewSet(Rows):
         return json_response(store(values, self.access()), status.HTTP_201_CREATED)
 
     def _create_many(self, *, upsert: bool) -> HttpResponse:
-        many, errors = [], []
+        many: list[dict[str, Any]] = []
+        errors: list[Any] = []
         for body in self.request.data:
             try:
                 many.append(validated(PredictionSerializer, body))
