@@ -36,6 +36,7 @@ from predictions.serializers import (
     TaskDetailSerializer,
     TaskSerializer,
 )
+from predictions_api.pagination import NumberedPages
 from predictions_api.rendering import dumps
 
 NO_PROJECT = "No Project matches the given query."
@@ -331,6 +332,7 @@ class ProjectViewSet(Rows):
 
     queryset = Project.objects.none()
     serializer_class = ProjectSerializer
+    pagination_class = NumberedPages
 
     def get_queryset(self) -> Any:
         projects = Project.objects.filter(workspace_id=self.access().workspace_id)
