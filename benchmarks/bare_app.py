@@ -45,7 +45,7 @@ WITH p AS (
 )
 SELECT {PREDICTION_COLUMNS} FROM p
 """
-NAMES = (
+NAMES = [
     "id",
     "result",
     "model_version",
@@ -59,7 +59,7 @@ NAMES = (
     "model_run",
     "task",
     "project",
-)
+]
 
 local = threading.local()
 StartResponse = Callable[[str, list[tuple[str, str]]], object]

@@ -5,17 +5,8 @@ keys and types of every body, recursively. Where this service differs on purpose
 so, and what it answers instead is compared with that.
 """
 
-import http.client
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pytest
-from django.db import connection
-
-from accounts import tokens
-from accounts.models import User, Workspace
 
 EXCHANGES = [
     json.loads(line)
