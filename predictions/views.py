@@ -47,6 +47,7 @@ from predictions.serializers import (
     TaskDetailSerializer,
     TaskSerializer,
 )
+from predictions_api.pagination import NumberedPages
 from predictions_api.rendering import dumps
 
 NO_PROJECT = "No Project matches the given query."
@@ -348,6 +349,7 @@ class ProjectViewSet(Rows):
 
     queryset = Project.objects.none()
     serializer_class = ProjectSerializer
+    pagination_class = NumberedPages
 
     def get_queryset(self) -> Any:
         projects = Project.objects.filter(workspace_id=self.access().workspace_id)

@@ -105,7 +105,8 @@ urlpatterns = [
     both("api/token/rotate", accounts.RotateTokenView.as_view(), "token-rotate"),
     path("api/jwt/settings", accounts.JwtSettingsView.as_view(), name="jwt-settings"),
     both("api/version", accounts.VersionView.as_view(), "version"),
-    re_path("^version/?$", accounts.VersionView.as_view(), name="plain-version"),
+    # The same as /api/version, which is the one documented.
+    re_path("^version/?$", accounts.VersionView.as_view(schema=None), name="plain-version"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("docs/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
