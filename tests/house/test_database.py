@@ -277,3 +277,13 @@ class TestEmbeddedServer:
             } == {"nobody"}
             client.end()
             await_that(lambda: not servers(data_dir))
+
+    def test_opens_a_shell_without_an_installed_psql(self, data_dir: Path) -> None:
+        environment = {**os.environ, "DATA_DIR": str(data_dir), "PATH": "/nonexistent"}
+        environment.pop("DATABASE_URL", None)
+        shell = [sys.executable, "manage.py", "dbshell", "--", "-Atc", "SELECT current_database()"]
+        done = subprocess.run(
+            shell, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.stdout.strip() == "predictions", done.stderr
+        assert done.returncode == 0, done.stderr
