@@ -35,7 +35,7 @@ test: $(DEV) ## the whole suite, on the embedded Postgres
 lint: $(DEV) ## style, types, import directions, missing migrations, a stale schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(VENV)/openapi.yaml

@@ -278,6 +278,14 @@ class TestEmbeddedServer:
             client.end()
             await_that(lambda: not servers(data_dir))
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root must hand over to another user")
+    def test_lets_the_server_pass_a_private_directory_but_not_list_it(self, data_dir: Path) -> None:
+        data_dir.chmod(0o700)
+        client = Client(data_dir)
+        assert client.connected().startswith("predictions on ")
+        client.end()
+        assert data_dir.stat().st_mode & 0o777 == 0o711
+
     def test_opens_a_shell_without_an_installed_psql(self, data_dir: Path) -> None:
         environment = {**os.environ, "DATA_DIR": str(data_dir), "PATH": "/nonexistent"}
         environment.pop("DATABASE_URL", None)
