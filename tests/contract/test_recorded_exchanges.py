@@ -1,7 +1,7 @@
 """The 275 exchanges recorded from Label Studio, sent again in order over a real connection.
 
-Compared: status, content type, `Allow` and `WWW-Authenticate`, and the whole body with its types and
-the order of its keys. Not compared are the values of ids (region ids are), times and `version`.
+Compared: status, content type, `Allow` and `WWW-Authenticate`, and the whole body with its types
+and the order of its keys. Not compared are the values of ids (region ids are), times and `version`.
 Where this service differs on purpose, INTENDED names the decision, and the answer given here is
 compared with the one written there. Decisions are rows of section 0 of the contract, or of its
 section 4 where that is said.
@@ -178,6 +178,7 @@ BOTH_ROWS = EXCHANGES["list-after"]["response"]["body"]
 FIRST_ROW, SECOND_ROW = {**BOTH_ROWS[0], "score": 0.11}, BOTH_ROWS[1]
 FULL = {"neighbors": [1], "cluster": 9, "mislabeling": 0.9, "result": as_stored([CAR]), "task": 1}
 
+
 def explained(name: str, verb: str) -> dict[str, Any]:
     """Metadata as recorded, and the help texts of the two fields that mean more here."""
     document = json.loads(json.dumps(EXCHANGES[name]["response"]["body"]))
@@ -221,9 +222,7 @@ INTENDED = {
         ITEM_ALLOW,
         non_field_errors=["Invalid data. Expected a dictionary, but got list."],
     ),
-    "get-after-patches": Intended(
-        STRANGERS, 200, prediction(**{**FULL, "task": 3}), ITEM_ALLOW
-    ),
+    "get-after-patches": Intended(STRANGERS, 200, prediction(**{**FULL, "task": 3}), ITEM_ALLOW),
     "get-after-patches-otherorg": Intended(
         STRANGERS, 404, failure(404, "No Prediction matches the given query."), ITEM_ALLOW
     ),
@@ -238,9 +237,7 @@ INTENDED = {
         ITEM_ALLOW,
     ),
     "list-OPTIONS": Intended(EXPLAINED, 200, explained("list-OPTIONS", "POST")),
-    "detail-OPTIONS": Intended(
-        EXPLAINED, 200, explained("detail-OPTIONS", "PUT"), ITEM_ALLOW
-    ),
+    "detail-OPTIONS": Intended(EXPLAINED, 200, explained("detail-OPTIONS", "PUT"), ITEM_ALLOW),
     "create-project-mismatch": Intended(MISMATCH, 201, prediction(result=[CAR], project=1)),
     "patch-project-mismatch": Intended(MISMATCH, 200, prediction(**FULL, project=1), ITEM_ALLOW),
     # Filters that the peer ignores.
@@ -258,7 +255,7 @@ INTENDED = {
     "create-result-empty-string": refused(UNCONVERTIBLE, result=NO_FIT),
     "patch-result-string": refused(UNCONVERTIBLE, ITEM_ALLOW, result=NO_FIT),
     "patch-result-dict-unmatched": refused(UNCONVERTIBLE, ITEM_ALLOW, result=NO_FIT),
-    # Results that it made regions of, which here have an id as well.
+    # Results that it made regions of: here they have an id as well, and every key of their kind.
     "create-result-dict-value-shape": Intended(
         MINIFIED,
         201,
@@ -268,7 +265,12 @@ INTENDED = {
                     "label",
                     "image",
                     "rectanglelabels",
-                    **{"rectanglelabels": ["Car"], "x": 1, "y": 2, "width": 3, "height": 4},
+                    x=1.0,
+                    y=2.0,
+                    width=3.0,
+                    height=4.0,
+                    rotation=0,
+                    rectanglelabels=["Car"],
                 )
             ]
         ),
@@ -307,9 +309,7 @@ INTENDED = {
     "patch-model_version-null": Intended(
         NULL_VERSION_4,
         200,
-        prediction(
-            result=as_stored([CAR]), cluster=3, neighbors=[2, 3], mislabeling=0.25, task=1
-        ),
+        prediction(result=as_stored([CAR]), cluster=3, neighbors=[2, 3], mislabeling=0.25, task=1),
         ITEM_ALLOW,
     ),
     "create-task-float": refused(
