@@ -345,7 +345,7 @@ def test_projects_import_predictions_names_bad_items_and_stores_none(
     assert errors == {
         "non_field_errors": [
             "Prediction 1: Invalid task ID 999999 - task not found in project",
-            "Prediction 2: Score must be a valid number, got 'high'",
+            "Prediction 2: Score must be a valid number, got high",
         ]
     }
     assert len(sent.calls) == 1

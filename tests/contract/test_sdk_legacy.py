@@ -1,6 +1,7 @@
 """The SDK's legacy client against a live server: paths without a slash, results in shorthand."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -29,6 +30,13 @@ def texts(client: Client) -> Project:
     return client.start_project(title="Moods", label_config=TEXT_CONFIG)
 
 
+def refusal(error: pytest.ExceptionInfo[requests.HTTPError]) -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer that an exception carries."""
+    response = error.value.response
+    assert response is not None
+    return response.status_code, response.json()
+
+
 def test_the_constructor_reads_the_versions(client: Client) -> None:
     assert client.versions["release"] == "1.23.2"
     assert not client.is_enterprise
@@ -47,7 +55,7 @@ def test_projects(client: Client, images: Project, texts: Project) -> None:
     assert client.delete_project(images.id).status_code == 204
     with pytest.raises(requests.HTTPError) as error:
         client.get_project(images.id)
-    assert error.value.response.status_code == 404
+    assert refusal(error)[0] == 404
 
 
 def test_tasks_are_read_page_by_page(images: Project) -> None:
@@ -91,8 +99,8 @@ def test_create_prediction_that_is_refused_raises(images: Project) -> None:
     (task,) = images.import_tasks([{"image": "http://x.y/1.jpg"}])
     with pytest.raises(requests.HTTPError) as error:
         images.create_prediction(task, result="Car")
-    assert error.value.response.status_code == 400
-    assert list(error.value.response.json()["validation_errors"]) == ["result"]
+    status, body = refusal(error)
+    assert (status, list(body["validation_errors"])) == (400, ["result"])
     assert not Prediction.objects.exists()
 
 
@@ -127,5 +135,5 @@ def test_an_unknown_key_raises(address: str) -> None:
         client = Client(url=address, api_key="0" * 39 + "a", session=session)
         with pytest.raises(requests.HTTPError) as error:
             client.get_projects()
-    assert error.value.response.status_code == 401
-    assert error.value.response.json()["detail"] == "Invalid token."
+    status, body = refusal(error)
+    assert (status, body["detail"]) == (401, "Invalid token.")
