@@ -16,14 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
 os.environ.setdefault("DATA_DIR", str(ROOT / ".data" / "bench"))
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 import django  # noqa: E402
 import orjson  # noqa: E402
-from servers import gunicorn, memory_mb  # noqa: E402
+
+from benchmarks.servers import gunicorn, memory_mb  # noqa: E402
 
 REGION = {
     "id": "r1",
@@ -208,9 +209,12 @@ def main() -> None:
     key, task_ids = prepare()
     env = {"SECRET_KEY": "bench", "ALLOWED_HOSTS": "127.0.0.1"}
     ours = gunicorn("predictions_api.wsgi:application", env=env)
-    bare = gunicorn("bare_app:application", env=env)
+    bare = gunicorn("benchmarks.bare_app:application", env=env)
     print(f"{'':8}{'clients':>8}{'ours/s':>9}{'bare/s':>9}{'ratio':>7}{'p50 ms':>8}{'p95 ms':>8}")
     with ours as ours_port, bare as bare_port:
+        for port in (ours_port, bare_port):
+            # The socket listens before the workers have loaded the application.
+            measure(port, key, 8, plan("list", task_ids, 20, []))
         for clients in map(int, options.clients.split(",")):
             for operation in options.only.split(","):
                 rates: dict[int, list[float]] = {ours_port: [], bare_port: []}

@@ -185,8 +185,12 @@ def _insert(values: Values, access: Access, *, result: Any, validated: bool) -> 
         raise _gone_meanwhile(exc, values) from None
     if row is None:
         return None
-    # The caller reads the result as it was sent; later reads have jsonb's key order.
-    return (row[0], parameters["result"], *row[2:])
+    return _as_sent(row, parameters["result"])
+
+
+def _as_sent(row: Row, result: str | None) -> Row:
+    """The row with the result that was just written: only later reads have jsonb's key order."""
+    return row if result is None else (row[0], result, *row[2:])
 
 
 def create(values: Values, access: Access) -> Document:
@@ -308,9 +312,11 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
         if name in values:
             assignments.append(f"{column} = %s")
             parameters.append(values[name])
+    result = None
     if "result" in values:
+        result = json_text(_checked_regions(place, values))
         assignments.append("result = %s::jsonb")
-        parameters.append(json_text(_checked_regions(place, values)))
+        parameters.append(result)
     elif place.validate_predictions:
         _check_kept_result(prediction_id, values, old=target, new=place)
     if "neighbors" in values:
@@ -337,7 +343,7 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
         raise _gone_meanwhile(exc, values) from None
     if row is None:
         raise NotFound(NO_PREDICTION)
-    return documents.prediction(row, documents.ages())
+    return documents.prediction(_as_sent(row, result), documents.ages())
 
 
 # One statement: annotations made from the prediction keep standing, without their parent.

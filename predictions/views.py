@@ -40,12 +40,14 @@ from predictions.parsing import BulkJSONParser
 from predictions.results import Refused, json_text
 from predictions.serializers import (
     MAX_BIGINT,
+    PK_TEXT,
     AnnotationSerializer,
     PredictionSerializer,
     ProjectSerializer,
     TaskDetailSerializer,
     TaskSerializer,
 )
+from predictions_api.pagination import NumberedPages
 from predictions_api.rendering import dumps
 
 NO_PROJECT = "No Project matches the given query."
@@ -64,10 +66,15 @@ class Rows(GenericViewSet[Any]):
         return access_of(self.request)
 
     def row_id(self, name: str = "pk") -> int:
-        """The id in the path; 0, which no row has, where it is beyond any id."""
-        digits = self.kwargs[name].lstrip("0")
-        row_id = int(digits or 0) if len(digits) < 20 else 0
-        return row_id if row_id <= MAX_BIGINT else 0
+        """The id in the path; 0, which no row has, where it is beyond any id.
+
+        NotFound where it is no whole number.
+        """
+        text = self.kwargs[name]
+        if not PK_TEXT.fullmatch(text):
+            raise NotFound
+        row_id = int(text)
+        return row_id if 0 < row_id <= MAX_BIGINT else 0
 
     def checked(
         self, serializer_class: type[Serializer[Any]], *, partial: bool = False
@@ -195,7 +202,7 @@ class PredictionViewSet(Rows):
     @docs.PREDICTION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         ingest.delete(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def json_array(first: list[Document], rest: Iterator[list[Document]]) -> Iterator[bytes]:
@@ -290,7 +297,7 @@ class TaskViewSet(Rows):
     @docs.TASK_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         curate.delete_task(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class AnnotationViewSet(Rows):
@@ -334,7 +341,7 @@ class AnnotationViewSet(Rows):
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         curate.delete_annotation(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ProjectViewSet(Rows):
@@ -342,6 +349,7 @@ class ProjectViewSet(Rows):
 
     queryset = Project.objects.none()
     serializer_class = ProjectSerializer
+    pagination_class = NumberedPages
 
     def get_queryset(self) -> Any:
         projects = Project.objects.filter(workspace_id=self.access().workspace_id)

@@ -73,7 +73,7 @@ class TestUrl:
     def test_is_read_as_libpq_reads_it(self, url: str, expected: dict[str, Any]) -> None:
         entry = database.from_url(url)
         assert {key: entry[key] for key in expected} == expected
-        assert entry["ENGINE"] == "django.db.backends.postgresql"
+        assert entry["ENGINE"] == "predictions_api.postgres"
         assert entry["NAME"] in {"store", "my store"}
         assert (entry["CONN_MAX_AGE"], entry["CONN_HEALTH_CHECKS"]) == (60, True)
 
