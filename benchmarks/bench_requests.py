@@ -115,7 +115,7 @@ def prepare() -> tuple[str, list[int]]:
     from django.db import connection
 
     from accounts import tokens
-    from predictions import bulk, curate, labelling
+    from predictions import curate, labelling, task_import
 
     django.setup()
     call_command("migrate", verbosity=0)
@@ -130,7 +130,7 @@ def prepare() -> tuple[str, list[int]]:
         {"title": "Bench", "label_config": config}, holder.access, parsed=labelling.parse(config)
     )
     tasks = [{"image": f"http://x.y/{n}.jpg"} for n in range(400)]
-    task_ids = bulk.import_tasks(project, tasks, holder.access)["task_ids"]
+    task_ids = task_import.store(project, tasks, holder.access)["task_ids"]
     parameters = connection.get_connection_params()
     os.environ["BENCH_DSN"] = " ".join(
         f"{name}={parameters[name]}"
@@ -174,7 +174,7 @@ def rows(task_ids: list[int], n: int) -> list[int]:
     """Exactly n predictions of the project, the same number on each task; their ids."""
     from django.db import connection
 
-    from predictions import bulk, queries
+    from predictions import prediction_import, queries
     from predictions.models import Task
 
     task = Task.objects.select_related("project").get(pk=task_ids[0])
@@ -185,7 +185,7 @@ def rows(task_ids: list[int], n: int) -> list[int]:
     items = [
         {"task": task_ids[i % len(task_ids)], "result": RESULT, "score": 0.5} for i in range(n)
     ]
-    ids: list[int] = bulk.import_predictions(task.project, items)["prediction_ids"]
+    ids: list[int] = prediction_import.store(task.project, items)["prediction_ids"]
     queries.fetch_all("SELECT 1", [])
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE predictions_prediction")

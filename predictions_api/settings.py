@@ -7,11 +7,11 @@ import os
 import secrets
 from pathlib import Path
 
-import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from predictions_api.database import databases
-from predictions_api.observability import LOGGING_PROCESSORS
+from predictions_api.desk import UNFOLD as UNFOLD
+from predictions_api.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -196,26 +196,4 @@ SPECTACULAR_SETTINGS = {
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "structured": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processors": LOGGING_PROCESSORS,
-            "foreign_pre_chain": [
-                structlog.contextvars.merge_contextvars,
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.processors.TimeStamper(fmt="iso"),
-            ],
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        # Every request is logged once, by our middleware; Django's own line repeats it.
-        "django.request": {"level": "CRITICAL"},
-        "django.server": {"level": "CRITICAL"},
-    },
-}
+LOGGING = logging_config(LOG_LEVEL)
