@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
+from pycocotools import mask as coco_mask
 
 from evals.brush import decode_brush
 from evals.errors import (
