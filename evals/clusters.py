@@ -224,7 +224,7 @@ def _pca(matrix: Floats, dimensions: int) -> Floats:
 
 
 def _umap(matrix: Floats, dimensions: int) -> Floats:
-    from umap import UMAP  # type: ignore[import-not-found]
+    from umap import UMAP
 
     # A seed makes UMAP single-threaded; saying so spares its warning.
     reducer = UMAP(

@@ -93,7 +93,19 @@ def test_list_is_a_table_without_keys(ada: Caller, rita: Caller) -> None:
     )
     header, first, second = run("list").splitlines()
     assert header.split() == (
-        "id key user workspace name scopes created last used expires state".split()
+        [
+            "id",
+            "key",
+            "user",
+            "workspace",
+            "name",
+            "scopes",
+            "created",
+            "last",
+            "used",
+            "expires",
+            "state",
+        ]
     )
     assert first.split() == (
         f"{rita.token.pk} {rita.key[:6]}… rita@example.com lab - all now never never revoked".split()

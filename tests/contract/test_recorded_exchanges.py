@@ -178,6 +178,7 @@ BOTH_ROWS = EXCHANGES["list-after"]["response"]["body"]
 FIRST_ROW, SECOND_ROW = {**BOTH_ROWS[0], "score": 0.11}, BOTH_ROWS[1]
 FULL = {"neighbors": [1], "cluster": 9, "mislabeling": 0.9, "result": as_stored([CAR]), "task": 1}
 
+
 def explained(name: str, verb: str) -> dict[str, Any]:
     """Metadata as recorded, and the help texts of the two fields that mean more here."""
     document = json.loads(json.dumps(EXCHANGES[name]["response"]["body"]))
@@ -221,9 +222,7 @@ INTENDED = {
         ITEM_ALLOW,
         non_field_errors=["Invalid data. Expected a dictionary, but got list."],
     ),
-    "get-after-patches": Intended(
-        STRANGERS, 200, prediction(**{**FULL, "task": 3}), ITEM_ALLOW
-    ),
+    "get-after-patches": Intended(STRANGERS, 200, prediction(**{**FULL, "task": 3}), ITEM_ALLOW),
     "get-after-patches-otherorg": Intended(
         STRANGERS, 404, failure(404, "No Prediction matches the given query."), ITEM_ALLOW
     ),
@@ -238,9 +237,7 @@ INTENDED = {
         ITEM_ALLOW,
     ),
     "list-OPTIONS": Intended(EXPLAINED, 200, explained("list-OPTIONS", "POST")),
-    "detail-OPTIONS": Intended(
-        EXPLAINED, 200, explained("detail-OPTIONS", "PUT"), ITEM_ALLOW
-    ),
+    "detail-OPTIONS": Intended(EXPLAINED, 200, explained("detail-OPTIONS", "PUT"), ITEM_ALLOW),
     "create-project-mismatch": Intended(MISMATCH, 201, prediction(result=[CAR], project=1)),
     "patch-project-mismatch": Intended(MISMATCH, 200, prediction(**FULL, project=1), ITEM_ALLOW),
     # Filters that the peer ignores.
@@ -268,7 +265,11 @@ INTENDED = {
                     "label",
                     "image",
                     "rectanglelabels",
-                    **{"rectanglelabels": ["Car"], "x": 1, "y": 2, "width": 3, "height": 4},
+                    rectanglelabels=["Car"],
+                    x=1,
+                    y=2,
+                    width=3,
+                    height=4,
                 )
             ]
         ),
@@ -307,9 +308,7 @@ INTENDED = {
     "patch-model_version-null": Intended(
         NULL_VERSION_4,
         200,
-        prediction(
-            result=as_stored([CAR]), cluster=3, neighbors=[2, 3], mislabeling=0.25, task=1
-        ),
+        prediction(result=as_stored([CAR]), cluster=3, neighbors=[2, 3], mislabeling=0.25, task=1),
         ITEM_ALLOW,
     ),
     "create-task-float": refused(
