@@ -1,7 +1,7 @@
 """The 275 exchanges recorded from Label Studio, sent again in order over a real connection.
 
-Compared: status, content type, `Allow` and `WWW-Authenticate`, and the whole body with its types and
-the order of its keys. Not compared are the values of ids (region ids are), times and `version`.
+Compared: status, content type, `Allow` and `WWW-Authenticate`, and the whole body with its types
+and the order of its keys. Not compared are the values of ids (region ids are), times and `version`.
 Where this service differs on purpose, INTENDED names the decision, and the answer given here is
 compared with the one written there. Decisions are rows of section 0 of the contract, or of its
 section 4 where that is said.
