@@ -24,7 +24,9 @@ from accounts.desk import (
     DeskForm,
     WorkspaceAdmin,
     access_of,
+    became,
     is_superuser,
+    pretty,
     roles_of,
     time_ago,
 )
@@ -43,6 +45,14 @@ from predictions.serializers import (
 # Choices a filter spells out; an id in the address reaches the others.
 MAX_CHOICES = 200
 SUMMARY_LENGTH = 80
+# What a project may have much of, and no list of its rows shows.
+LONG_COLUMNS = tuple(
+    f"project__{name}"
+    for name in (
+        "label_config", "parsed_label_config", "control_weights", "description",
+        "expert_instruction",
+    )
+)  # fmt: skip
 
 
 def checked(serializer: BaseSerializer[Any]) -> dict[str, Any]:
@@ -114,7 +124,6 @@ class ProjectRows(WorkspaceAdmin):
     """Pages of what belongs to a project."""
 
     list_filter = (ProjectFilter,)
-    list_select_related = ("project",)
     ordering = ("-id",)
     sortable_by = ()
     # Not the columns of the table: its numbers are found by id, not by a scan.
@@ -131,6 +140,13 @@ class ProjectRows(WorkspaceAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With the project, which decides what the caller may do."""
         return super().get_queryset(request).select_related("project")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """For whoever only reads, JSON as it was written: Django's and the theme's escape it."""
+        fields = super().get_fields(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fields
+        return [f"shown_{name}" if hasattr(self, f"shown_{name}") else name for name in fields]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -266,7 +282,7 @@ class TaskDesk(ProjectRows):
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The beginning of the data stands for all of it."""
         text = Substr(Cast("data", models.TextField()), 1, SUMMARY_LENGTH + 1)
-        return rows.defer("data", "meta", "project__label_config").annotate(data_start=text)
+        return rows.defer("data", "meta", *LONG_COLUMNS).annotate(data_start=text)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A task stays in its project."""
@@ -281,11 +297,19 @@ class TaskDesk(ProjectRows):
             curate.update_task(obj.pk, accepted, access)
             return
         values["project"] = obj.project_id
-        obj.pk = curate.create_task(checked(TaskSerializer(data=values)), access)["id"]
+        became(obj, curate.create_task(checked(TaskSerializer(data=values)), access)["id"])
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:
         """With its predictions and annotations."""
         curate.delete_task(obj.pk, access_of(request, self.workspace_id_of(obj), field="project"))
+
+    @display(description="data")
+    def shown_data(self, task: Task) -> SafeString:
+        return pretty(task.data)
+
+    @display(description="meta")
+    def shown_meta(self, task: Task) -> SafeString:
+        return pretty(task.meta)
 
     @display(description="data")
     def summary(self, task: Any) -> str:
@@ -327,7 +351,7 @@ class PredictionDesk(ProjectRows):
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Without results, which may be long; how many regions they have is counted there."""
-        return rows.defer("result", "neighbors", "project__label_config").annotate(
+        return rows.defer("result", "neighbors", *LONG_COLUMNS).annotate(
             n_regions=jsonb_length("result"),
             version_start=Left("model_version", SUMMARY_LENGTH + 1),
         )
@@ -338,7 +362,7 @@ class PredictionDesk(ProjectRows):
         access = access_of(request, obj.task.project.workspace_id, field="task")
         if not change:
             accepted = checked(PredictionSerializer(data={**values, "task": obj.task_id}))
-            obj.pk = ingest.create(accepted, access)["id"]
+            became(obj, ingest.create(accepted, access)["id"])
             return
         target = queries.target_of_prediction(obj.pk, workspace_id=access.workspace_id)
         if target is None:
@@ -351,6 +375,14 @@ class PredictionDesk(ProjectRows):
     def delete_model(self, request: HttpRequest, obj: Prediction) -> None:
         """Annotations made from it stay."""
         ingest.delete(obj.pk, access_of(request, self.workspace_id_of(obj), field="task"))
+
+    @display(description="result")
+    def shown_result(self, prediction: Prediction) -> SafeString:
+        return pretty(prediction.result)
+
+    @display(description="neighbors")
+    def shown_neighbors(self, prediction: Prediction) -> SafeString:
+        return pretty(prediction.neighbors)
 
     @display(description="task")
     def task_number(self, prediction: Prediction) -> int:
@@ -389,7 +421,6 @@ class AnnotationDesk(ProjectRows):
         "__str__", "task_number", "project", "completed_by", "ground_truth", "was_cancelled",
         "regions", "created",
     )  # fmt: skip
-    list_select_related = ("project", "completed_by")
     autocomplete_fields = ("task", "completed_by", "parent_prediction")
     fields = (
         "task", "project", "result", "ground_truth", "was_cancelled", "lead_time", "completed_by",
@@ -399,9 +430,8 @@ class AnnotationDesk(ProjectRows):
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Without results; their regions are counted in the database."""
-        return rows.defer("result", "project__label_config").annotate(
-            n_regions=jsonb_length("result")
-        )
+        light = rows.select_related("project", "completed_by").defer("result", *LONG_COLUMNS)
+        return light.annotate(n_regions=jsonb_length("result"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """An annotation stays on its task."""
@@ -417,12 +447,16 @@ class AnnotationDesk(ProjectRows):
         if change:
             curate.update_annotation(obj.pk, accepted, access)
         else:
-            obj.pk = curate.create_annotation(obj.task_id, accepted, access)["id"]
+            became(obj, curate.create_annotation(obj.task_id, accepted, access)["id"])
 
     def delete_model(self, request: HttpRequest, obj: Annotation) -> None:
         """And marks the task as touched."""
         access = access_of(request, self.workspace_id_of(obj), field="task")
         curate.delete_annotation(obj.pk, access)
+
+    @display(description="result")
+    def shown_result(self, annotation: Annotation) -> SafeString:
+        return pretty(annotation.result)
 
     @display(description="task")
     def task_number(self, annotation: Annotation) -> int:
@@ -463,7 +497,7 @@ class MLBackendDesk(ProjectRows):
     readonly_fields = ("created", "updated")
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.defer("project__label_config")
+        return rows.defer(*LONG_COLUMNS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Predictions of its project name it: it stays there."""
