@@ -16,9 +16,9 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldAdminCheckboxSelectMultipleWidget,
 )
 
 from accounts import members, tokens
@@ -55,7 +55,7 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
 
     class Meta:
         model = User
-        fields = "__all__"  # noqa: DJ007  (the page's fieldsets name them)
+        fields = "__all__"
 
     def clean_email(self) -> str:
         """Lower case, as every address is stored."""

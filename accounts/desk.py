@@ -55,7 +55,7 @@ def workspaces_of(request: HttpRequest, roles: Iterable[str]) -> list[int]:
 
 
 def access_of(request: HttpRequest, workspace_id: int, *, field: str) -> Access:
-    """What the write rooms ask for; ValidationError, naming the field, where the caller only reads."""
+    """What the write rooms ask for. ValidationError at the field where the caller only reads."""
     role = roles_of(request).get(workspace_id)
     if is_superuser(request):
         role = role if role in WRITERS else Membership.Role.OWNER.value

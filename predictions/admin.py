@@ -244,7 +244,7 @@ class ProjectDesk(WorkspaceAdmin):
         if stored is not None:
             curate.update_project(stored, accepted, parsed=serializer.parsed)
             return
-        assert workspace is not None  # noqa: S101  (a required field)
+        assert workspace is not None
         made = curate.create_project(accepted, access, parsed=serializer.parsed)
         obj.__dict__.update(made.__dict__)
 

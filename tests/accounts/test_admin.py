@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -374,12 +374,12 @@ def test_members_on_the_page_cost_the_same_for_any_number(
 
 
 @pytest.fixture
-def pages(desks: dict[str, Client], ada: Caller) -> Iterator[Callable[[], list[str]]]:
+def pages(desks: dict[str, Client], ada: Caller) -> Callable[[], list[str]]:
     def read() -> list[str]:
         paths = ["/admin/", *LISTS, f"/admin/accounts/workspace/{ada.workspace.pk}/change/"]
         return [desks["root"].get(path).content.decode() for path in paths]
 
-    yield read
+    return read
 
 
 def test_pages_load_nothing_from_elsewhere(pages: Callable[[], list[str]]) -> None:
