@@ -176,6 +176,7 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
     formset = MembershipFormSet
     fields = ("email", "role")
     extra = 0
+    hide_title = True
     verbose_name = "member"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -210,8 +211,8 @@ class WorkspaceDesk(WorkspaceAdmin):
     list_display = ("slug", "title", "created")
     search_fields = ("slug", "title")
     ordering = ("slug",)
-    fields = ("slug", "title", "legacy_api_tokens_enabled", "created_at")
-    readonly_fields = ("created_at",)
+    fields = ("slug", "title", "legacy_api_tokens_enabled", "created")
+    readonly_fields = ("created",)
 
     def workspace_id_of(self, obj: Workspace) -> int:
         return obj.pk
@@ -222,7 +223,7 @@ class WorkspaceDesk(WorkspaceAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The slug is part of addresses that others have written down."""
-        return ("slug", "created_at") if obj is not None else ("created_at",)
+        return ("slug", "created") if obj is not None else ("created",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)

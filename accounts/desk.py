@@ -112,10 +112,14 @@ class BoundedChangeList(ChangeList):  # type: ignore[misc]
         self.full_result_count = self.result_count
 
 
+CODE = UnfoldAdminTextareaWidget(
+    attrs={"rows": 14, "class": "font-mono", "spellcheck": "false", "style": "max-width: none"}
+)
+
+
 class PrettyJSONField(forms.JSONField):
     """JSON as a person reads it. `[]` and `{}` are values like any other."""
 
-    widget = UnfoldAdminTextareaWidget
     empty_values = (None, "")  # type: ignore[assignment]
 
     def prepare_value(self, value: Any) -> Any:
@@ -151,9 +155,9 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
 
     paginator = BoundedPaginator
     show_full_result_count = False
-    list_per_page = 50
+    list_per_page = list_max_show_all = 50
     list_disable_select_all = True
-    formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField}}
+    formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField, "widget": CODE}}
 
     def workspace_id_of(self, obj: Any) -> int:
         """Whose row it is."""
@@ -282,7 +286,12 @@ def time_ago(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return "never"
     exact = moment.isoformat(sep=" ", timespec="seconds")
-    return format_html('<time datetime="{}" title="{}">{}</time>', exact, exact, when(moment))
+    return format_html(
+        '<time class="whitespace-nowrap" datetime="{}" title="{}">{}</time>',
+        exact,
+        exact,
+        when(moment),
+    )
 
 
 def pretty(value: Any) -> SafeString:

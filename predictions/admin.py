@@ -15,12 +15,16 @@ from django.db import models
 from django.db.models import F, Func, IntegerField, Q, QuerySet
 from django.db.models.functions import Cast, Left, Substr
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import BaseSerializer
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.desk import (
+    CODE,
     DeskForm,
     WorkspaceAdmin,
     access_of,
@@ -182,6 +186,12 @@ class ProjectForm(DeskForm):
             "model_version", "expert_instruction", "show_instruction", "sampling",
             "maximum_annotations", "color", "is_published",
         )  # fmt: skip
+        widgets = {
+            "description": UnfoldAdminExpandableTextareaWidget,
+            "expert_instruction": UnfoldAdminExpandableTextareaWidget,
+            "model_version": UnfoldAdminTextInputWidget,
+            "label_config": CODE,
+        }
 
 
 @admin.register(Project)
@@ -325,6 +335,10 @@ class PredictionForm(DeskForm):
             "task", "model_version", "score", "result", "cluster", "neighbors", "mislabeling",
             "model",
         )  # fmt: skip
+        widgets = {
+            "model_version": UnfoldAdminTextInputWidget,
+            "neighbors": UnfoldAdminExpandableTextareaWidget,
+        }
 
 
 @admin.register(Prediction)
@@ -385,8 +399,8 @@ class PredictionDesk(ProjectRows):
         return pretty(prediction.neighbors)
 
     @display(description="task")
-    def task_number(self, prediction: Prediction) -> int:
-        return prediction.task_id
+    def task_number(self, prediction: Prediction) -> SafeString:
+        return task_link(prediction.task_id)
 
     @display(description="model version")
     def version(self, prediction: Any) -> str:
@@ -459,8 +473,8 @@ class AnnotationDesk(ProjectRows):
         return pretty(annotation.result)
 
     @display(description="task")
-    def task_number(self, annotation: Annotation) -> int:
-        return annotation.task_id
+    def task_number(self, annotation: Annotation) -> SafeString:
+        return task_link(annotation.task_id)
 
     @display(description="regions")
     def regions(self, annotation: Any) -> str:
@@ -473,6 +487,7 @@ class MLBackendForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = MLBackend
         fields = ("project", "url", "title", "model_version")
+        widgets = {"model_version": UnfoldAdminTextInputWidget}
 
     def clean_url(self) -> str:
         """Refuses what no HTTP client can call."""
@@ -528,6 +543,12 @@ def as_request(
         name: getattr(values[name], "pk", None) if name in references else values[name]
         for name in changed
     }
+
+
+def task_link(task_id: int) -> SafeString:
+    """To the task's page."""
+    url = reverse("admin:predictions_task_change", args=[task_id])
+    return format_html('<a class="underline" href="{}">{}</a>', url, task_id)
 
 
 def shortened(text: str | None) -> str:

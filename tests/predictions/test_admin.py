@@ -541,4 +541,4 @@ def test_pages_load_nothing_from_elsewhere(desks: dict[str, Client], rows: dict[
 def test_numbers_and_times_are_for_people(desks: dict[str, Client], rows: dict[str, int]) -> None:
     page = desks["reader"].get(path_of("prediction")).content.decode()
     assert "0.5" in page
-    assert re.search(r'<time datetime="[^"]+" title="[^"]+">now</time>', page)
+    assert re.search(r'<time class="whitespace-nowrap" datetime="[^"]+" title="[^"]+">now</time>', page)
