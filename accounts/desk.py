@@ -113,7 +113,7 @@ class BoundedChangeList(ChangeList):  # type: ignore[misc]
 
 
 CODE = UnfoldAdminTextareaWidget(
-    attrs={"rows": 14, "class": "font-mono", "spellcheck": "false", "style": "max-width: none"}
+    attrs={"rows": 14, "spellcheck": "false", "style": "font-family: monospace"}
 )
 
 
@@ -246,7 +246,7 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
         if not all(self.has_delete_permission(request, row) for row in rows):
             return [str(row) for row in rows], {}, {str(self.opts.verbose_name)}, []
         count = {str(self.opts.verbose_name_plural): len(rows)}
-        return [f"{row} and everything in it" for row in rows], count, set(), []
+        return [f"{row}, with everything in it" for row in rows], count, set(), []
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """One by one, each through the room that deletes it."""

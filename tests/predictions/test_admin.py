@@ -146,7 +146,7 @@ def test_deleting_takes_what_belongs_to_it(
     desks: dict[str, Client], rows: dict[str, int], model: str
 ) -> None:
     page = desks["member"].get(path_of(model, rows[model], "delete")).content.decode()
-    assert "and everything in it" in page
+    assert ", with everything in it" in page
     response = desks["member"].post(path_of(model, rows[model], "delete"), {"post": "yes"})
     assert response.status_code == 302
     gone = {
