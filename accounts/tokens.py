@@ -16,7 +16,9 @@ import jwt
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts import members
 from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
 
 ACCESS_LIFETIME = timedelta(seconds=300)
@@ -108,12 +110,7 @@ def create(
         workspace = Workspace(slug=workspace_slug)
         workspace.full_clean()
         workspace.save()
-    user = User.objects.filter(email__iexact=email).first()
-    if user is None:
-        user = User(email=email.lower())
-        user.set_unusable_password()
-        user.full_clean()
-        user.save()
+    user = members.person(email)
     Membership.objects.get_or_create(user=user, workspace=workspace, defaults={"role": role})
     return issue(
         user=user, workspace=workspace, name=name, scopes=scopes, key=key, expires_at=expires_at
@@ -152,6 +149,26 @@ def revoke(token: ApiToken) -> None:
     ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
         revoked_at=datetime.now(UTC)
     )
+
+
+def with_state(rows: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
+    """Tokens with what `state_of` and a list need: one statement for any number."""
+    membership = Membership.objects.filter(
+        user_id=OuterRef("user_id"), workspace_id=OuterRef("workspace_id")
+    )
+    return rows.select_related("user", "workspace").annotate(is_of_member=Exists(membership))
+
+
+def state_of(token: ApiToken) -> str:
+    """Whether a token of `with_state` opens the door: `works`, or why it does not."""
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
+        return "expired"
+    if not token.user.is_active:
+        return "user inactive"
+    is_of_member: bool = getattr(token, "is_of_member")  # noqa: B009  (an annotation of `with_state`)
+    return "works" if is_of_member else "not a member"
 
 
 # One statement a request, by the unique index on digest (or the primary key).

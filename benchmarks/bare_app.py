@@ -45,10 +45,21 @@ WITH p AS (
 )
 SELECT {PREDICTION_COLUMNS} FROM p
 """
-NAMES = (
-    "id result model_version created_at score cluster neighbors mislabeling updated_at model"
-    " model_run task project"
-).split()
+NAMES = [
+    "id",
+    "result",
+    "model_version",
+    "created_at",
+    "score",
+    "cluster",
+    "neighbors",
+    "mislabeling",
+    "updated_at",
+    "model",
+    "model_run",
+    "task",
+    "project",
+]
 
 local = threading.local()
 StartResponse = Callable[[str, list[tuple[str, str]]], object]

@@ -5,13 +5,14 @@ Nothing here opens a connection or starts a process: the embedded Postgres start
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
-import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from predictions_api.database import databases
-from predictions_api.observability import LOGGING_PROCESSORS
+from predictions_api.desk import UNFOLD as UNFOLD
+from predictions_api.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -27,7 +28,7 @@ def words(name: str, *, default: str) -> list[str]:
 
 
 DEBUG = flag("DEBUG", default=False)
-DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / ".data")).resolve()
+DATA_DIR = (BASE_DIR / (os.environ.get("DATA_DIR") or ".data")).resolve()
 DATABASES = databases(data_dir=DATA_DIR)
 
 
@@ -39,15 +40,18 @@ def secret_key() -> str:
     """
     if key := os.environ.get("SECRET_KEY"):
         return key
-    if "DATABASE_URL" in os.environ and not DEBUG:
+    if os.environ.get("DATABASE_URL") and not DEBUG:
         raise ImproperlyConfigured("Set SECRET_KEY: with DATABASE_URL there is no default secret.")
     kept = DATA_DIR / "secret_key"
     DATA_DIR.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-            made.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
+    if not kept.exists():
+        # Written whole before it gets its name: another process never reads half a key.
+        made = DATA_DIR / f"secret_key.{os.getpid()}"
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(50))
+        with suppress(FileExistsError):
+            os.link(made, kept)
+        made.unlink()
     return kept.read_text()
 
 
@@ -127,7 +131,7 @@ TIME_ZONE = "UTC"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [BASE_DIR / "predictions_api" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -176,9 +180,8 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "predictions_api.openapi.Operation",
     "EXCEPTION_HANDLER": "predictions_api.errors.exception_handler",
-    "DEFAULT_PAGINATION_CLASS": "predictions_api.pagination.NumberedPages",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
@@ -188,12 +191,31 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    # No badge from the validator of another host.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
     "SCHEMA_PATH_PREFIX": r"/api/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "predictions_api.openapi.finish",
+    ],
+    "TAGS": [
+        {"name": "Predictions", "description": "What models said about tasks."},
+        {"name": "Tasks", "description": "Things to label."},
+        {"name": "Annotations", "description": "What people drew or chose on a task."},
+        {
+            "name": "Projects",
+            "description": "Tasks that share a labelling config, and imports.",
+        },
+        {"name": "Prompts", "description": "What models are asked, in versions."},
+        {"name": "Runs", "description": "Versions of prompts at work on tasks of a project."},
+        {"name": "Providers", "description": "Who answers, with which keys, for how much money."},
+        {"name": "Identity", "description": "Who calls, and the keys they call with."},
+        {"name": "Service", "description": "Which release answers."},
+    ],
 }
 
 # Called by the worker every few seconds, to find work that a dead one left behind.
@@ -213,29 +235,4 @@ if TASKS_BACKEND == "rq":
     INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
     RQ_QUEUES = {"default": {"URL": REDIS_URL}}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "structured": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processors": LOGGING_PROCESSORS,
-            "foreign_pre_chain": [
-                structlog.contextvars.merge_contextvars,
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.processors.TimeStamper(fmt="iso"),
-            ],
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        # Every request is logged once, by our middleware; Django's own line repeats it.
-        "django.request": {"level": "CRITICAL"},
-        "django.server": {"level": "CRITICAL"},
-        # A line for each request to a provider; failures are stored where they belong.
-        "httpx2": {"level": "WARNING"},
-        "openai": {"level": "WARNING"},
-    },
-}
+LOGGING = logging_config(LOG_LEVEL)

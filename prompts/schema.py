@@ -51,16 +51,20 @@ def ordering(names: tuple[str, ...]) -> OpenApiParameter:
 
 
 def document(
-    summary: str, answer: Any, *, status: int = 200, **more: Any
+    name: str, summary: str, answer: Any, *, status: int = 200, **more: Any
 ) -> Callable[[View], View]:
     """An operation that answers with one kind of document."""
     errors = more.pop("errors", READ)
-    return extend_schema(summary=summary, responses={status: answer, **errors}, **more)
+    return extend_schema(
+        operation_id=name, summary=summary, responses={status: answer, **errors}, **more
+    )
 
 
-def written(summary: str, body: Any, answer: Any, *, status: int = 200) -> Callable[[View], View]:
+def written(
+    name: str, summary: str, body: Any, answer: Any, *, status: int = 200
+) -> Callable[[View], View]:
     """An operation with a body."""
-    return document(summary, answer, status=status, request=body, errors=WRITE)
+    return document(name, summary, answer, status=status, request=body, errors=WRITE)
 
 
 DETAIL = inline_serializer("Detail", {"detail": serializers.CharField()})
@@ -73,6 +77,7 @@ SUBSET = query(
 PROJECT = query("project", OpenApiTypes.INT, "The project.")
 
 PROMPT_LIST = document(
+    "list_prompts",
     "List prompts",
     PromptDetailSerializer(many=True),
     parameters=[
@@ -82,14 +87,21 @@ PROMPT_LIST = document(
         PAGE_SIZE,
     ],
 )
-PROMPT_CREATE = written("Create a prompt", PromptSerializer, PromptSerializer, status=201)
-PROMPT_GET = document("Get a prompt", PromptDetailSerializer)
-PROMPT_PATCH = written("Change a prompt", PromptSerializer(partial=True), PromptSerializer)
-PROMPT_DELETE = document("Delete a prompt, its runs and their predictions", None, status=204)
+PROMPT_CREATE = written(
+    "create_prompt", "Create a prompt", PromptSerializer, PromptSerializer, status=201
+)
+PROMPT_GET = document("get_prompt", "Get a prompt", PromptDetailSerializer)
+PROMPT_PATCH = written(
+    "update_prompt", "Change a prompt", PromptSerializer(partial=True), PromptSerializer
+)
+PROMPT_DELETE = document(
+    "delete_prompt", "Delete a prompt, its runs and their predictions", None, status=204
+)
 PROMPT_DUPLICATE = document(
-    "Copy a prompt and its versions", PromptSerializer, status=201, request=None
+    "duplicate_prompt", "Copy a prompt and its versions", PromptSerializer, status=201, request=None
 )
 COMPATIBLE_PROJECTS = document(
+    "list_compatible_projects",
     "List projects a prompt can be for",
     ProjectSerializer(many=True),
     parameters=[
@@ -108,19 +120,30 @@ COMPATIBLE_PROJECTS = document(
     ],
 )
 VERSION_LIST = document(
+    "list_prompt_versions",
     "List a prompt's versions",
     PromptVersionSerializer(many=True),
     parameters=[ordering(filters.VERSION_ORDERINGS)],
 )
 VERSION_CREATE = written(
-    "Create a version", PromptVersionSerializer, PromptVersionSerializer, status=201
+    "create_prompt_version",
+    "Create a version",
+    PromptVersionSerializer,
+    PromptVersionSerializer,
+    status=201,
 )
-VERSION_GET = document("Get a version", PromptVersionSerializer)
+VERSION_GET = document("get_prompt_version", "Get a version", PromptVersionSerializer)
 VERSION_PATCH = written(
-    "Change a version", PromptVersionSerializer(partial=True), PromptVersionSerializer
+    "update_prompt_version",
+    "Change a version",
+    PromptVersionSerializer(partial=True),
+    PromptVersionSerializer,
 )
-VERSION_DELETE = document("Delete a version, its runs and their predictions", None, status=204)
+VERSION_DELETE = document(
+    "delete_prompt_version", "Delete a version, its runs and their predictions", None, status=204
+)
 VERSION_NAME = document(
+    "get_default_version_name",
     "A title for the next version",
     inline_serializer(
         "DefaultVersionName",
@@ -131,6 +154,7 @@ VERSION_NAME = document(
     ),
 )
 COST_ESTIMATE = document(
+    "estimate_cost",
     "Estimate what a run would cost",
     CostEstimateSerializer,
     parameters=[
@@ -139,20 +163,26 @@ COST_ESTIMATE = document(
     ],
 )
 REFINE = extend_schema(
+    operation_id="refine_prompt",
     summary="Let a teacher model word a version better, as a new version",
     parameters=[query("async", OpenApiTypes.BOOL, "Answer at once; ask for the result later.")],
     request=RefineSerializer,
     responses={201: RefinedSerializer, **WRITE},
 )
 REFINED = extend_schema(
+    operation_id="get_refined_prompt",
     summary="Get a better wording",
     parameters=[query("refinement_job_id", OpenApiTypes.STR, "Which one.", required=True)],
     responses={200: RefinedSerializer, 202: RefinedSerializer, **READ},
 )
 PREDICTION_COUNT = document(
-    "What a run would find", PredictionCountSerializer, parameters=[PROJECT, SUBSET]
+    "count_predictions",
+    "What a run would find",
+    PredictionCountSerializer,
+    parameters=[PROJECT, SUBSET],
 )
 PREVIEW = document(
+    "preview_prompt",
     "What a model would be sent for a task",
     PreviewSerializer,
     parameters=[
@@ -161,9 +191,13 @@ PREVIEW = document(
     ],
 )
 TRY_TASK = written(
-    "Ask the model about one task, storing nothing", TryTaskSerializer, TriedTaskSerializer
+    "try_task",
+    "Ask the model about one task, storing nothing",
+    TryTaskSerializer,
+    TriedTaskSerializer,
 )
 RUN_LIST = document(
+    "list_runs",
     "List a version's runs",
     ModelRunSerializer(many=True),
     parameters=[
@@ -174,23 +208,30 @@ RUN_LIST = document(
     ],
 )
 RUN_CREATE = written(
-    "Run a version over tasks of a project", ModelRunSerializer, ModelRunSerializer, status=201
+    "create_run",
+    "Run a version over tasks of a project",
+    ModelRunSerializer,
+    ModelRunSerializer,
+    status=201,
 )
-RUN_GET = document("Get a run, how far it is and what failed", RunDetailSerializer)
-RUN_CANCEL = document("Cancel a run; what is stored stays", DETAIL, request=None)
+RUN_GET = document("get_run", "Get a run, how far it is and what failed", RunDetailSerializer)
+RUN_CANCEL = document("cancel_run", "Cancel a run; what is stored stays", DETAIL, request=None)
 BATCH = extend_schema(
+    operation_id="store_batch_predictions",
     summary="Store an outside engine's answers",
     parameters=[query("num_predictions", OpenApiTypes.INT, "For the caller's own records.")],
     request=BatchSerializer,
     responses={201: BatchAnswerSerializer, **WRITE},
 )
 FAILED_BATCH = extend_schema(
+    operation_id="store_batch_failures",
     summary="Store an outside engine's failures",
     parameters=[query("num_failed_predictions", OpenApiTypes.INT, "For the caller's own records.")],
     request=FailedBatchSerializer,
     responses={201: FailedBatchAnswerSerializer, **WRITE},
 )
 FAILED_LIST = document(
+    "list_failed_predictions",
     "List failed predictions, newest first",
     FailedPredictionSerializer(many=True),
     parameters=[
@@ -200,14 +241,16 @@ FAILED_LIST = document(
         query("limit", OpenApiTypes.INT, "At most this many, 1 to 10000; 1000 by default."),
     ],
 )
-INDICATOR_LIST = document("Measures of a run", IndicatorSerializer(many=True))
-INDICATOR_GET = document("One measure of a run", IndicatorSerializer)
+INDICATOR_LIST = document("list_indicators", "Measures of a run", IndicatorSerializer(many=True))
+INDICATOR_GET = document("get_indicator", "One measure of a run", IndicatorSerializer)
 BULK_INDICATORS = document(
+    "get_bulk_indicators",
     "Measures of up to 20 runs, by run id",
     OpenApiTypes.OBJECT,
     parameters=[query("ids", OpenApiTypes.STR, "Run ids, comma-separated.", required=True)],
 )
 REGRESSIONS = document(
+    "list_regressions",
     "Compare a run with an earlier one against the ground truth",
     RegressionsSerializer,
     parameters=[
@@ -215,14 +258,20 @@ REGRESSIONS = document(
     ],
 )
 RE_EVALUATE = written(
-    "Run some of a run's tasks again", ReEvaluateSerializer, ModelRunSerializer, status=201
+    "re_evaluate_run",
+    "Run some of a run's tasks again",
+    ReEvaluateSerializer,
+    ModelRunSerializer,
+    status=201,
 )
 SUBSETS = document(
+    "list_subsets",
     "Count a project's subsets",
     SubsetSerializer(many=True),
     parameters=[query("ordering", OpenApiTypes.STR, "Has no effect.")],
 )
 SUBSET_TASKS = document(
+    "list_subset_tasks",
     "List tasks with predictions, ground truth and errors",
     SubsetTasksPageSerializer,
     parameters=[
@@ -248,24 +297,32 @@ SUBSET_TASKS = document(
     ],
 )
 CONNECTION_LIST = document(
+    "list_provider_connections",
     "List provider connections",
     ProviderConnectionSerializer(many=True),
     parameters=[ordering(filters.CONNECTION_ORDERINGS)],
 )
 CONNECTION_CREATE = written(
+    "create_provider_connection",
     "Create a provider connection",
     ProviderConnectionSerializer,
     ProviderConnectionSerializer,
     status=201,
 )
-CONNECTION_GET = document("Get a provider connection", ProviderConnectionSerializer)
+CONNECTION_GET = document(
+    "get_provider_connection", "Get a provider connection", ProviderConnectionSerializer
+)
 CONNECTION_PATCH = written(
+    "update_provider_connection",
     "Change a provider connection",
     ProviderConnectionSerializer(partial=True),
     ProviderConnectionSerializer,
 )
-CONNECTION_DELETE = document("Delete a provider connection", None, status=204)
+CONNECTION_DELETE = document(
+    "delete_provider_connection", "Delete a provider connection", None, status=204
+)
 PROVIDER_CHOICES = document(
+    "list_provider_choices",
     "Providers a connection can be to",
     inline_serializer(
         "ProviderChoices",

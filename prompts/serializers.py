@@ -49,6 +49,14 @@ class AuthorSerializer(serializers.Serializer[Any]):
         return None
 
 
+@extend_schema_field(AuthorSerializer(allow_null=True))
+class AuthorField(serializers.ReadOnlyField):
+    """Who made it; null once they are gone."""
+
+    def to_representation(self, value: Any) -> Any:
+        return AuthorSerializer(value).data
+
+
 class NamesField(serializers.ListField):
     """A list of names; null is the empty list."""
 
@@ -73,7 +81,7 @@ class ProjectIdsField(serializers.ListField):
 class PromptSerializer(serializers.ModelSerializer[Prompt]):
     """A prompt as it is written."""
 
-    created_by = AuthorSerializer(read_only=True, allow_null=True)
+    created_by = AuthorField()
     organization = serializers.IntegerField(source="workspace_id", read_only=True)
     input_fields = NamesField(help_text="Fields of a task's data that versions may name.")
     output_classes = NamesField(help_text="Labels it gives.")
@@ -106,7 +114,7 @@ class AssociatedProjectSerializer(serializers.Serializer[Any]):
 class PromptDetailSerializer(serializers.ModelSerializer[Prompt]):
     """A prompt as it is read, with how it does."""
 
-    created_by = AuthorSerializer(read_only=True, allow_null=True)
+    created_by = AuthorField()
     organization = serializers.IntegerField(source="workspace_id", read_only=True)
     associated_projects = AssociatedProjectSerializer(many=True, read_only=True)
     best_score = serializers.FloatField(
@@ -123,7 +131,7 @@ class PromptDetailSerializer(serializers.ModelSerializer[Prompt]):
 class PromptVersionSerializer(serializers.ModelSerializer[PromptVersion]):
     """One wording of a prompt, and the model that reads it."""
 
-    created_by = AuthorSerializer(read_only=True, allow_null=True)
+    created_by = AuthorField()
     prompt = serializers.CharField(
         trim_whitespace=False,
         help_text="The text; `{field}` is replaced with that field of the task's data.",
@@ -187,7 +195,7 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
         source="model_version.parent_model_id", read_only=True, help_text="The prompt."
     )
     organization = serializers.IntegerField(source="project.workspace_id", read_only=True)
-    created_by = AuthorSerializer(read_only=True, allow_null=True)
+    created_by = AuthorField()
     source_model_run = serializers.IntegerField(
         source="source_model_run_id", read_only=True, allow_null=True
     )
@@ -275,7 +283,7 @@ class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnectio
         help_text="The content of a service account's JSON key file.",
     )
     organization = serializers.IntegerField(source="workspace_id", read_only=True)
-    created_by = AuthorSerializer(read_only=True, allow_null=True)
+    created_by = AuthorField()
     endpoint = serializers.CharField(
         max_length=512,
         required=False,

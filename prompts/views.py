@@ -15,6 +15,7 @@ from predictions.models import Project
 from predictions.queries import project_totals
 from predictions.serializers import ProjectSerializer, unknown_pk
 from predictions.views import NO_PROJECT, Rows
+from predictions_api.pagination import NumberedPages
 from prompts import catalogue, filters, queries, refining, trying
 from prompts import schema as docs
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
@@ -81,6 +82,7 @@ class PromptViewSet(PromptRows):
 
     queryset = Prompt.objects.none()
     serializer_class = PromptSerializer
+    pagination_class = NumberedPages
 
     @docs.PROMPT_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:

@@ -85,6 +85,7 @@ def application(model: Model) -> Callable[[dict[str, Any], Any], Iterable[bytes]
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = json.loads(environ["wsgi.input"].read(length) or b"{}")
+        said: dict[str, Any]
         match environ["REQUEST_METHOD"], environ["PATH_INFO"].rstrip("/"):
             case "GET", "" | "/health":
                 status, said = "200 OK", {"status": "UP", "model_class": "Digits"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from predictions import bulk, curate
+from predictions import curate, task_import
 from predictions.models import Project
 from prompts import catalogue, runs, vault
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
@@ -82,7 +82,7 @@ MakeTasks = Callable[..., list[int]]
 def make_tasks(ada: Caller) -> MakeTasks:
     def make(project: Project, *texts: str) -> list[int]:
         items = [{"data": {"text": text}} for text in texts]
-        ids: list[int] = bulk.import_tasks(project, items, ada.access)["task_ids"]
+        ids: list[int] = task_import.store(project, items, ada.access)["task_ids"]
         return ids
 
     return make

@@ -174,7 +174,7 @@ class StandIn:
 async def main(port: int, latency_s: float) -> None:
     stand_in = StandIn(latency_s)
     server = await asyncio.start_server(stand_in.serve, "127.0.0.1", port, backlog=2000)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201
+    print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
 
