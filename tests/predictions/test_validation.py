@@ -136,9 +136,7 @@ def test_what_the_config_does_not_know_of_passes(ada: Caller, good: dict[str, An
     assert response.status_code == 201
 
 
-def test_a_field_is_refused_before_the_config_is_asked(
-    ada: Caller, good: dict[str, Any]
-) -> None:
+def test_a_field_is_refused_before_the_config_is_asked(ada: Caller, good: dict[str, Any]) -> None:
     response = ada.client.post(URL, {**good, "score": "high", "result": "x"}, format="json")
 
     assert_invalid(response, {"score": ["A valid number is required."]})
@@ -159,16 +157,12 @@ def test_moves_in_only_if_the_config_allows_it(
     )
     assert ada.client.get(url).json()["task"] == lax
 
-    moved = ada.client.patch(
-        url, {"task": task, "score": 0.5, "result": [region()]}, format="json"
-    )
+    moved = ada.client.patch(url, {"task": task, "score": 0.5, "result": [region()]}, format="json")
     assert (moved.status_code, moved.json()["task"]) == (200, task)
 
 
 def test_off_again(ada: Caller, good: dict[str, Any], project: Project) -> None:
-    ada.client.patch(
-        f"/api/projects/{project.pk}/", {"validate_predictions": False}, format="json"
-    )
+    ada.client.patch(f"/api/projects/{project.pk}/", {"validate_predictions": False}, format="json")
 
     response = ada.client.post(URL, {**good, "result": [{}], "score": 7}, format="json")
 
