@@ -122,5 +122,5 @@ def test_region_list() -> None:
     for items in ([1], [{}, None], [[]]):
         with pytest.raises(Refused, match="Each item in prediction result should be dict"):
             region_list(items)
-    with pytest.raises(Refused, match="Incorrect format <class 'float'> for prediction result 1.5"):
+    with pytest.raises(Refused, match="Incorrect format <class 'float'>"):
         region_list(1.5)
