@@ -32,29 +32,34 @@ SECRETS = ("api_key", "auth_token", "google_application_credentials")
 NEEDS_ENDPOINT = {Provider.CUSTOM, Provider.AZURE_OPENAI, Provider.AZURE_AI_FOUNDRY}
 
 
-class AuthorSerializer(serializers.Serializer[Any]):
-    """Who made it."""
-
-    id = serializers.IntegerField()
-    username = serializers.SerializerMethodField()
-    first_name = serializers.CharField(allow_blank=True)
-    last_name = serializers.CharField(allow_blank=True)
-    email = serializers.EmailField()
-    avatar = serializers.SerializerMethodField()
-
-    def get_username(self, user: Any) -> str:
-        return str(user.username or user.email.partition("@")[0])
-
-    def get_avatar(self, user: Any) -> str | None:
-        return None
+AUTHOR = {
+    "type": ["object", "null"],
+    "properties": {
+        "id": {"type": "integer"},
+        "username": {"type": "string"},
+        "first_name": {"type": "string"},
+        "last_name": {"type": "string"},
+        "email": {"type": "string", "format": "email"},
+        "avatar": {"type": ["string", "null"]},
+    },
+    "required": ["id", "username", "first_name", "last_name", "email", "avatar"],
+    "additionalProperties": False,
+}
 
 
-@extend_schema_field(AuthorSerializer(allow_null=True))
+@extend_schema_field(AUTHOR)
 class AuthorField(serializers.ReadOnlyField):
     """Who made it; null once they are gone."""
 
     def to_representation(self, value: Any) -> Any:
-        return AuthorSerializer(value).data
+        return {
+            "id": value.pk,
+            "username": value.username or value.email.partition("@")[0],
+            "first_name": value.first_name,
+            "last_name": value.last_name,
+            "email": value.email,
+            "avatar": None,
+        }
 
 
 class NamesField(serializers.ListField):
@@ -171,13 +176,6 @@ class PromptVersionSerializer(serializers.ModelSerializer[PromptVersion]):
         ]
 
 
-@extend_schema_field(
-    {"oneOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]}
-)
-class FiltersField(StorableJSONField):
-    """A Data Manager filter group, or `{"task_ids": [...]}`."""
-
-
 COUNT: dict[str, Any] = {
     "min_value": 0,
     "max_value": MAX_INT32,
@@ -199,7 +197,7 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
     source_model_run = serializers.IntegerField(
         source="source_model_run_id", read_only=True, allow_null=True
     )
-    filters_json = FiltersField(
+    filters_json = JSONObjectField(
         required=False, allow_null=True, help_text="Which tasks a Custom run is about."
     )
     job_id = serializers.CharField(
