@@ -233,6 +233,7 @@ if TASKS_BACKEND not in QUEUES:
 TASKS = {"default": {"BACKEND": QUEUES[TASKS_BACKEND]}}
 if TASKS_BACKEND == "rq":
     INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
-    RQ_QUEUES = {"default": {"URL": REDIS_URL}}
+    # Runs take as long as they take.
+    RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1}}
 
 LOGGING = logging_config(LOG_LEVEL)
