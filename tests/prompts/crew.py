@@ -3,12 +3,11 @@
 import contextlib
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,16 @@ def until(what: Callable[[], Any], *, within_s: float = DEADLINE_S) -> Any:
 
 
 class Crew:
-    """A database of its own, and worker processes that can be killed."""
+    """A database of its own, which nobody starts but us, and workers that can be killed."""
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
+        server = embedded.use(data_dir)
         self.environment = {
             **os.environ,
             "DATA_DIR": str(data_dir),
+            "DATABASE_URL": f"postgres://postgres@/predictions?host={server.socket_dir}"
+            f"&port={server.port}",
             "SECRET_KEY": "a secret for tests only, which guards nothing at all",
             "DJANGO_SETTINGS_MODULE": "predictions_api.settings",
             "ALLOW_PRIVATE_URLS": "true",
@@ -48,9 +50,8 @@ class Crew:
             "LOG_LEVEL": "WARNING",
             **environment,
         }
-        self.environment.pop("DATABASE_URL", None)
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.log = data_dir.with_suffix(".log").open("ab")
+        self.log = (data_dir / "workers.log").open("ab")
 
     def manage(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -98,7 +99,7 @@ class Crew:
             connection.close()
 
     def stop_postgres(self) -> None:
-        """Ends the database server as an operator's restart does; the next use starts it."""
+        """Ends the database server as an operator's restart does; `embedded.use` starts it."""
         pid = int((self.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, signal.SIGINT)
         until(lambda: not (self.data_dir / "postgres" / "postmaster.pid").exists())
@@ -107,17 +108,6 @@ class Crew:
         for process in list(self.workers):
             self.kill(process)
         self.log.close()
-
-
-@contextlib.contextmanager
-def crew(data_dir: Path, template: Path, **environment: str) -> Iterator[Crew]:
-    """A crew on a copy of a migrated, stopped cluster."""
-    shutil.copytree(template, data_dir)
-    made = Crew(data_dir, **environment)
-    try:
-        yield made
-    finally:
-        made.end()
 
 
 def pause() -> float:
