@@ -220,6 +220,8 @@ SPECTACULAR_SETTINGS = {
 
 # Called by the worker every few seconds, to find work that a dead one left behind.
 SWEEPS = ["prompts.runs.requeue_stalled"]
+# Loaded by the worker before it forks: two seconds that a replaced child does not take again.
+PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]
 
 # `db` keeps the queue in Postgres; `rq` keeps it in the Redis of REDIS_URL.
 TASKS_BACKEND = os.environ.get("TASKS_BACKEND", "db")

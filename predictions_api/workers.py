@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
@@ -24,7 +25,7 @@ from predictions_api import processes, stopping
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
-RESTART_AFTER_S = 1.0
+RESTART_AFTER_S = 0.5
 MAX_SWEEP_S = 10.0
 # A terminal, and a parent that passes a signal on, send it twice: that is one wish.
 SAME_WISH_S = 1.0
@@ -111,6 +112,8 @@ class Team:
         """Until a signal: then every child is asked to stop, on a second one made to."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
+        for name in settings.PRELOADED:
+            import_module(name)
         sweep_s = min(settings.RUN_LEASE_S / 2, MAX_SWEEP_S)
         next_sweep = next_start = time.monotonic()
         while self.children or not stopping.requested.is_set():

@@ -16,7 +16,7 @@ import psycopg2
 from predictions_api.postgres import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
-LEASE_S = 1.5
+LEASE_S = 2.0
 DEADLINE_S = 60.0
 
 
@@ -112,4 +112,4 @@ class Crew:
 
 def pause() -> float:
     """A moment of random length, within which a run gets somewhere."""
-    return random.uniform(0.05, 0.6)
+    return random.uniform(0.0, 0.3)
