@@ -48,7 +48,7 @@ def serve_database(*, interval: float, once: bool) -> None:
     """Takes jobs from the queue in Postgres until asked to stop or, with `once`, it is empty."""
     from django_tasks_db.management.commands.db_worker import Worker
 
-    class Child(Worker):
+    class Child(Worker):  # type: ignore[misc]  # the package has no types
         """Tells long jobs of a signal, and takes one sent twice for one."""
 
         asked_at = 0.0
@@ -89,7 +89,7 @@ def serve_redis(*, interval: float, once: bool) -> None:
 
         def request_stop(self, signum: Any, frame: Any) -> None:
             stopping.requested.set()
-            super().request_stop(signum, frame)
+            super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     queue = django_rq.get_queue("default", job_class=Job)
     worker = Child([queue], connection=queue.connection, job_class=Job)

@@ -7,6 +7,7 @@ a model that runs on this machine or network.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -26,6 +27,10 @@ class Blocked(Exception):
     """The address may not be called from this server."""
 
 
+class Unresolved(Blocked):
+    """The host has no address, at the moment at least."""
+
+
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
@@ -42,12 +47,12 @@ def checked_address(host: str, port: int) -> str:
     """One address of the host, after looking at all of them. Blocked if any is not public.
 
     One public and one private answer are how a name smuggles itself past a check, so a single
-    private one refuses the name. Blocked, too, for a name that does not resolve.
+    private one refuses the name. Unresolved for a name that has none.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
-        raise Blocked(f"The host {host!r} does not resolve.") from None
+        raise Unresolved(f"The host {host!r} does not resolve.") from None
     addresses = [str(entry[4][0]) for entry in found]
     if not settings.ALLOW_PRIVATE_URLS and not all(_is_public(text) for text in addresses):
         raise Blocked(
@@ -71,11 +76,8 @@ def check_url(url: str) -> str:
         raise Blocked("A URL begins with http:// or https:// and names a host.")
     if parts.username or parts.password:
         raise Blocked("A URL with a user or password in it would end up in logs; use a key.")
-    try:
+    with contextlib.suppress(Unresolved):
         checked_address(parts.hostname, port)
-    except Blocked as blocked:
-        if "does not resolve" not in str(blocked):
-            raise
     return url
 
 

@@ -128,16 +128,18 @@ class Caller:
 
     async def ask(self, messages: list[Any], response_format: Mapping[str, Any] | None) -> Answer:
         """One request, one try. Temporary, Refusal or RunError, without a key in their text."""
+        import httpx2
         import openai
 
-        body: dict[str, Any] = {"model": self._model, "messages": messages}
+        body: dict[str, Any] = {"model": self._model, "messages": messages, **self._params}
         if response_format is not None:
             body["response_format"] = response_format
         started = time.monotonic()
         try:
-            # The body is read by orjson: a pydantic object of it costs half a millisecond.
-            raw = await self._client.chat.completions.with_raw_response.create(
-                **body, extra_body=self._params
+            # The client's own request, without its typed method, which walks through every
+            # message and makes objects of the answer: a third of the CPU time (measured).
+            response = await self._client.post(
+                "/chat/completions", body=body, cast_to=httpx2.Response
             )
         except openai.APIStatusError as error:
             raise self._meaning(error) from None
@@ -145,12 +147,14 @@ class Caller:
             raise Temporary(
                 "APITimeoutError", f"No answer within {settings.PROVIDER_TIMEOUT_S:g} s."
             ) from None
+        except outbound.Unresolved as error:
+            raise Temporary("APIConnectionError", str(error)) from None
+        except outbound.Blocked as error:
+            raise RunError(str(error)) from None
         except openai.APIConnectionError as error:
-            if isinstance(error.__cause__, outbound.Blocked):
-                raise RunError(str(error.__cause__)) from None
             cause = self._scrubbed(str(error.__cause__ or error))
             raise Temporary("APIConnectionError", f"The connection failed: {cause}") from None
-        return self._read(raw.http_response.content, time.monotonic() - started)
+        return self._read(response.content, time.monotonic() - started)
 
     def _read(self, content: bytes, seconds: float) -> Answer:
         try:

@@ -7,6 +7,7 @@ else: `requeue_stalled` gives the run to the next one. Everything here may be re
 """
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +47,7 @@ TRANSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
 OPEN = (Status.PENDING, Status.IN_PROGRESS)
 # A task whose worker died this often while it was in hand is given up.
 MAX_ATTEMPTS = 5
+TASKS_PER_EXECUTOR = 500
 
 
 def may(verb: str, status: str) -> bool:
@@ -114,7 +116,9 @@ def create(
         _end_empty(run)
     elif is_ours:
         _lease(run.pk)
-        queue(run.pk)
+        # A second executor is worth its start when there is work for seconds.
+        for _ in range(min(settings.RUN_EXECUTORS, math.ceil(n / TASKS_PER_EXECUTOR))):
+            queue(run.pk)
     run.refresh_from_db()
     return run
 

@@ -48,7 +48,7 @@ def values(
         version=our_version,
         project=text_project,
         teacher_model_name="t",
-        teacher_connection=our_version.model_provider_connection,
+        teacher_connection_id=our_version.model_provider_connection_id or 0,
     )
     return {
         "prompt": our_version.parent_model_id,
