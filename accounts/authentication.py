@@ -111,7 +111,7 @@ class EvaluationKeyAuthentication(KeyAuthentication):
 class WorkspaceSessionAuthentication(SessionAuthentication):
     """Somebody logged in to the admin, in the first workspace they joined."""
 
-    def authenticate(self, request: Request) -> Identity | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> Identity | None:
         """None without a session, or for a user who is in no workspace."""
         found = super().authenticate(request)
         if found is None or isinstance(found[0], AnonymousUser):

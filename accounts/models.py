@@ -10,7 +10,9 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 # First path segments of our own routes: a workspace of that name would be shadowed by them.
-RESERVED_SLUGS = frozenset({"api", "admin", "docs", "static", "health", "ready", "metrics", "version"})
+RESERVED_SLUGS = frozenset(
+    {"api", "admin", "docs", "static", "health", "ready", "metrics", "version"}
+)
 
 SCOPES = (
     "predictions:read",
@@ -47,7 +49,7 @@ class User(AbstractUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[People] = People()  # type: ignore[assignment]
 
-    class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
+    class Meta(AbstractUser.Meta):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="accounts_user_email_lower_uniq")
         ]

@@ -8,7 +8,6 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
 from predictions import labelling, queries
-from predictions.bulk import reserve_inner_ids
 from predictions.documents import Document
 from predictions.models import Project, free_slug
 from predictions.results import json_text
@@ -18,9 +17,7 @@ Values = Mapping[str, Any]
 
 NO_TASK = "No Task matches the given query."
 NO_ANNOTATION = "No Annotation matches the given query."
-UNKNOWN_VERSION = (
-    "Model version doesn't exist either as live model or as static predictions."
-)
+UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
 
 
 def create_project(values: Values, access: Access, *, parsed: dict[str, Any] | None) -> Project:
@@ -69,6 +66,16 @@ def delete_project(project_id: int) -> None:
         cursor.execute("DELETE FROM predictions_project WHERE id = %s", [project_id])
 
 
+def reserve_inner_ids(project_id: int, n: int) -> int:
+    """The first of n new numbers within the project. Commits at once outside a transaction."""
+    row = queries.fetch_one(
+        "UPDATE predictions_project SET last_inner_id = last_inner_id + %s WHERE id = %s"
+        " RETURNING last_inner_id",
+        [n, project_id],
+    )
+    return int(row[0]) - n + 1 if row else 1
+
+
 CREATE_TASK_SQL = """
 INSERT INTO predictions_task
     (project_id, data, meta, inner_id, overlap, created_at, updated_at)
@@ -107,7 +114,8 @@ def update_task(task_id: int, values: Values, access: Access) -> Document:
     task = existing_task(task_id, access)
     if values.get("project", task["project"]) != task["project"]:
         raise ValidationError({"project": ["A task stays in its project."]})
-    assignments, params = ["updated_at = now()", "updated_by_id = %s"], [access.user_id]
+    assignments = ["updated_at = now()", "updated_by_id = %s"]
+    params: list[Any] = [access.user_id]
     for name in ("data", "meta"):
         if name in values:
             assignments.append(f"{name} = %s::jsonb")

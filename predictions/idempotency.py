@@ -75,8 +75,5 @@ def _kept(workspace_id: int, key: str, fingerprint: str) -> HttpResponse:
 
 def purge() -> int:
     """Forgets answers older than 24 hours; how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM predictions_idempotentrequest WHERE created_at < now() - %s", [LIFETIME]
-        )
-        return int(cursor.rowcount)
+    sql = "DELETE FROM predictions_idempotentrequest WHERE created_at < now() - %s RETURNING id"
+    return len(queries.fetch_all(sql, [LIFETIME]))

@@ -67,7 +67,7 @@ def default_weights(parsed: dict[str, Any]) -> dict[str, Any]:
         name: {
             "overall": 1.0,
             "type": control["type"],
-            "labels": {label: 1.0 for label in control.get("labels", [])},
+            "labels": dict.fromkeys(control.get("labels", []), 1.0),
         }
         for name, control in parsed.items()
     }
@@ -100,7 +100,8 @@ def expand(label_config: str, shorthand: Any) -> list[Region]:
     payloads = _payloads(config, shorthand)
     if not payloads:
         raise Refused(
-            "A result must be a list of regions; this value fits no control of the labelling config."
+            "A result must be a list of regions;"
+            " this value fits no control of the labelling config."
         )
     regions = [region for name, payload in payloads for region in _regions(config, name, payload)]
     if not regions:

@@ -4,7 +4,8 @@ SQL is written out where the object mapper would build Python objects only to ta
 again; each statement names the index that serves it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,18 +23,24 @@ from predictions.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Docume
 CHUNK = 2000
 
 
-def fetch_all(sql: str, params: Sequence[Any]) -> list[Row]:
+# By position, or by name.
+Params = Sequence[Any] | Mapping[str, Any]
+
+
+def fetch_all(sql: str, params: Params) -> list[Row]:
     """All rows of one statement."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        rows: list[Row] = cursor.fetchall()
+        return rows
 
 
-def fetch_one(sql: str, params: Sequence[Any]) -> Row | None:
+def fetch_one(sql: str, params: Params) -> Row | None:
     """The first row of one statement, or None."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchone()
+        row: Row | None = cursor.fetchone()
+        return row
 
 
 # By primary key; the project's row decides whose it is.
@@ -41,7 +48,7 @@ PREDICTION_SQL = f"""
 SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
 JOIN predictions_project j ON j.id = p.project_id
 WHERE p.id = %s AND j.workspace_id = %s
-"""
+"""  # noqa: S608
 
 
 def prediction(prediction_id: int, *, workspace_id: int) -> Document | None:
@@ -79,30 +86,58 @@ def target_of_task(task_id: int, *, workspace_id: int) -> Target | None:
     return None if row is None else Target(*row)
 
 
+def result_and_score(prediction_id: int) -> tuple[Any, float | None]:
+    """What a prediction, already known to be the caller's, says; an empty result if it is gone."""
+    sql = "SELECT result::text, score FROM predictions_prediction WHERE id = %s"
+    row = fetch_one(sql, [prediction_id])
+    return ([], None) if row is None else (json.loads(row[0]), row[1])
+
+
 def target_of_prediction(prediction_id: int, *, workspace_id: int) -> Target | None:
     """The prediction's place, or None where the workspace has no such prediction."""
     row = fetch_one(PREDICTION_TARGET_SQL, [prediction_id, workspace_id])
     return None if row is None else Target(*row)
 
 
+# By primary key, in one order, so that two writers of the same tasks never wait in a circle.
+LOCK_TASKS_SQL = """
+SELECT t.id, t.project_id, j.validate_predictions, j.label_config
+FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
+WHERE t.id = ANY(%s) AND j.workspace_id = %s ORDER BY t.id FOR NO KEY UPDATE OF t
+"""
+
+
+def lock_tasks(task_ids: Iterable[int], *, workspace_id: int) -> dict[int, Target]:
+    """The places of the tasks that the workspace has, by id; their other writers now wait."""
+    rows = fetch_all(LOCK_TASKS_SQL, [sorted(set(task_ids)), workspace_id])
+    return {row[0]: Target(*row) for row in rows}
+
+
+def known_projects(project_ids: Iterable[int], *, workspace_id: int) -> set[int]:
+    """Which of the projects the workspace has. No statement for none."""
+    wanted = list(project_ids)
+    sql = "SELECT id FROM predictions_project WHERE id = ANY(%s) AND workspace_id = %s"
+    return {row[0] for row in fetch_all(sql, [wanted, workspace_id])} if wanted else set()
+
+
+def known_ml_backends(backend_ids: Iterable[int], *, workspace_id: int) -> set[int]:
+    """Which of the ML backends belong to projects of the workspace. No statement for none."""
+    wanted = list(backend_ids)
+    sql = """
+    SELECT b.id FROM predictions_mlbackend b JOIN predictions_project j ON j.id = b.project_id
+    WHERE b.id = ANY(%s) AND j.workspace_id = %s
+    """
+    return {row[0] for row in fetch_all(sql, [wanted, workspace_id])} if wanted else set()
+
+
 def project_exists(project_id: int, *, workspace_id: int) -> bool:
     """Whether the workspace has that project."""
-    sql = "SELECT 1 FROM predictions_project WHERE id = %s AND workspace_id = %s"
-    return fetch_one(sql, [project_id, workspace_id]) is not None
+    return bool(known_projects([project_id], workspace_id=workspace_id))
 
 
 def task_exists(task_id: int, *, workspace_id: int) -> bool:
     """Whether the workspace has that task."""
     return target_of_task(task_id, workspace_id=workspace_id) is not None
-
-
-def ml_backend_exists(backend_id: int, *, workspace_id: int) -> bool:
-    """Whether a project of the workspace has that ML backend."""
-    sql = """
-    SELECT 1 FROM predictions_mlbackend b JOIN predictions_project j ON j.id = b.project_id
-    WHERE b.id = %s AND j.workspace_id = %s
-    """
-    return fetch_one(sql, [backend_id, workspace_id]) is not None
 
 
 def is_member(user_id: int, *, workspace_id: int) -> bool:
@@ -131,7 +166,7 @@ def predictions_page(sql: str, params: Sequence[Any]) -> list[Document]:
     return [documents.prediction(row, age) for row in fetch_all(sql, params)]
 
 
-def stream_predictions(sql: str, params: Sequence[Any]) -> Iterator[list[Document]]:
+def stream_predictions(sql: str, params: Params) -> Generator[list[Document], None, None]:
     """The same in chunks from a server-side cursor: memory does not grow with the rows.
 
     Lives in a read-only transaction of its own until exhausted or closed.
@@ -161,8 +196,10 @@ TASK_SQL = """
 SELECT t.id, t.data::text, t.meta::text, t.inner_id, t.overlap, t.created_at, t.updated_at,
        t.updated_by_id, t.project_id,
        (SELECT count(*) FROM predictions_prediction p WHERE p.task_id = t.id),
-       (SELECT count(*) FROM predictions_annotation a WHERE a.task_id = t.id AND NOT a.was_cancelled),
-       (SELECT count(*) FROM predictions_annotation a WHERE a.task_id = t.id AND a.was_cancelled)
+       (SELECT count(*) FROM predictions_annotation a
+        WHERE a.task_id = t.id AND NOT a.was_cancelled),
+       (SELECT count(*) FROM predictions_annotation a
+        WHERE a.task_id = t.id AND a.was_cancelled)
 FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
 WHERE j.workspace_id = %s AND {where} ORDER BY t.id
 """
@@ -210,12 +247,12 @@ def task_page(*, workspace_id: int, project_id: int, limit: int, offset: int) ->
 PREDICTIONS_OF_TASKS_SQL = f"""
 SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
 WHERE p.task_id = ANY(%s) ORDER BY p.task_id, p.id
-"""
+"""  # noqa: S608
 ANNOTATIONS_SQL = f"""
 SELECT {ANNOTATION_COLUMNS} FROM predictions_annotation a
 LEFT JOIN accounts_user u ON u.id = a.completed_by_id
 WHERE a.{{column}} = ANY(%s) ORDER BY a.task_id, a.id
-"""
+"""  # noqa: S608
 ANNOTATIONS_OF_TASKS_SQL = ANNOTATIONS_SQL.format(column="task_id")
 ANNOTATIONS_BY_ID_SQL = ANNOTATIONS_SQL.format(column="id")
 
@@ -233,7 +270,7 @@ SELECT {ANNOTATION_COLUMNS} FROM predictions_annotation a
 JOIN predictions_project j ON j.id = a.project_id
 LEFT JOIN accounts_user u ON u.id = a.completed_by_id
 WHERE a.id = %s AND j.workspace_id = %s
-"""
+"""  # noqa: S608
 
 
 def annotation(annotation_id: int, *, workspace_id: int) -> Document | None:

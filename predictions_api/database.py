@@ -71,7 +71,7 @@ def from_url(url: str) -> dict[str, Any]:
     location = {theirs: options.pop(ours, "") for ours, theirs in LOCATION.items()}
     return {
         **SHARED,
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "predictions_api.postgres",
         **location,
         "OPTIONS": {"connect_timeout": CONNECT_TIMEOUT_S, **options},
     }

@@ -68,9 +68,7 @@ def parse_json(
         raise ParseError(f'JSON parse error - unknown charset "{encoding}"') from None
     except ValueError as exc:
         raise ParseError(f"JSON parse error - {exc}") from None
-    check_shape(
-        document, text_length=len(body), brackets=body.count(b"[") + body.count(b"{")
-    )
+    check_shape(document, text_length=len(body), brackets=body.count(b"[") + body.count(b"{"))
     return document
 
 

@@ -8,7 +8,7 @@ from gunicorn.glogging import Logger
 from predictions_api.logs import logging_config
 
 
-class ServerLog(Logger):
+class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
     """`logger_class` of gunicorn. Requests are not its business: our middleware logs them."""
 
     def setup(self, cfg: Any) -> None:

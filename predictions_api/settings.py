@@ -161,9 +161,8 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "predictions_api.openapi.Operation",
     "EXCEPTION_HANDLER": "predictions_api.errors.exception_handler",
-    "DEFAULT_PAGINATION_CLASS": "predictions_api.pagination.NumberedPages",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
@@ -177,8 +176,22 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
     "SCHEMA_PATH_PREFIX": r"/api/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "predictions_api.openapi.finish",
+    ],
+    "TAGS": [
+        {"name": "Predictions", "description": "What models said about tasks."},
+        {"name": "Tasks", "description": "Things to label."},
+        {"name": "Annotations", "description": "What people drew or chose on a task."},
+        {
+            "name": "Projects",
+            "description": "Tasks that share a labelling config, and imports.",
+        },
+        {"name": "Identity", "description": "Who calls, and the keys they call with."},
+        {"name": "Service", "description": "Which release answers."},
+    ],
 }
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

@@ -4,7 +4,11 @@ The peer's viewset routes answer with and without a trailing slash and with `.js
 verb, without a redirect; its plain routes (import, whoami, ...) have no slash and take none.
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from django.contrib import admin
+from django.http import HttpResponseBase
 from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
@@ -13,14 +17,22 @@ from accounts import views as accounts
 from predictions import views as store
 from predictions_api import observability
 
+if TYPE_CHECKING:
+    from rest_framework.decorators import ViewSetAction
+
+    Actions = dict[str, str | ViewSetAction[Any]]
+
 handler400 = "predictions_api.errors.bad_request"
 handler403 = "predictions_api.errors.permission_denied"
 handler404 = "predictions_api.errors.not_found"
 handler500 = "predictions_api.errors.server_error"
 
-ID = r"(?P<pk>[0-9]+)"
-LIST = {"get": "list", "post": "create"}
-ITEM = {
+# Any text: what is no id is answered by the view, to callers it knows.
+ID = r"(?P<pk>[^/.]+)"
+TASK_ID = r"(?P<task_pk>[^/.]+)"
+PROJECT_ID = r"(?P<project_pk>[^/.]+)"
+LIST: "Actions" = {"get": "list", "post": "create"}
+ITEM: "Actions" = {
     "get": "retrieve",
     "put": "update",
     "patch": "partial_update",
@@ -28,9 +40,9 @@ ITEM = {
 }
 
 
-def both(route: str, view: object, name: str) -> URLPattern:
+def both(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
     """A route with or without a trailing slash, or with a format suffix."""
-    return re_path(rf"^{route}(?:\.(?P<format>[a-z0-9]+))?/?$", view, name=name)  # type: ignore[arg-type]
+    return re_path(rf"^{route}(?:\.(?P<format>[a-z0-9]+))?/?$", view, name=name)
 
 
 predictions = store.PredictionViewSet
@@ -42,18 +54,18 @@ imports = store.ImportViewSet
 urlpatterns = [
     both(
         "api/predictions",
-        predictions.as_view(LIST, name="Prediction Api List"),
+        predictions.as_view(LIST, name="Prediction Api List", description=""),
         "prediction-list",
     ),
     both(
         f"api/predictions/{ID}",
-        predictions.as_view(ITEM, name="Prediction Api Instance"),
+        predictions.as_view(ITEM, name="Prediction Api Instance", description=""),
         "prediction-detail",
     ),
     both("api/tasks", tasks.as_view(LIST, name="Task List Api"), "task-list"),
     both(f"api/tasks/{ID}", tasks.as_view(ITEM, name="Task Api"), "task-detail"),
     both(
-        r"api/tasks/(?P<task_pk>[0-9]+)/annotations",
+        f"api/tasks/{TASK_ID}/annotations",
         annotations.as_view(LIST, name="Annotations List Api"),
         "annotation-list",
     ),
@@ -65,7 +77,7 @@ urlpatterns = [
     both("api/projects", projects.as_view(LIST, name="Project List Api"), "project-list"),
     both(f"api/projects/{ID}", projects.as_view(ITEM, name="Project Api"), "project-detail"),
     both(
-        r"api/projects/(?P<project_pk>[0-9]+)/tasks",
+        f"api/projects/{PROJECT_ID}/tasks",
         tasks.as_view({"get": "list_of_project"}, name="Project Task List Api"),
         "project-task-list",
     ),
@@ -93,7 +105,8 @@ urlpatterns = [
     both("api/token/rotate", accounts.RotateTokenView.as_view(), "token-rotate"),
     path("api/jwt/settings", accounts.JwtSettingsView.as_view(), name="jwt-settings"),
     both("api/version", accounts.VersionView.as_view(), "version"),
-    re_path("^version/?$", accounts.VersionView.as_view(), name="plain-version"),
+    # The same as /api/version, which is the one documented.
+    re_path("^version/?$", accounts.VersionView.as_view(schema=None), name="plain-version"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("docs/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),

@@ -7,6 +7,6 @@ os.environ.setdefault("DATA_DIR", str(Path(__file__).resolve().parent.parent / "
 os.environ.setdefault("SECRET_KEY", "a secret for tests only, which guards nothing at all")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
-from predictions_api.settings import *  # noqa: E402, F403
+from predictions_api.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

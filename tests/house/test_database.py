@@ -73,7 +73,7 @@ class TestUrl:
     def test_is_read_as_libpq_reads_it(self, url: str, expected: dict[str, Any]) -> None:
         entry = database.from_url(url)
         assert {key: entry[key] for key in expected} == expected
-        assert entry["ENGINE"] == "django.db.backends.postgresql"
+        assert entry["ENGINE"] == "predictions_api.postgres"
         assert entry["NAME"] in {"store", "my store"}
         assert (entry["CONN_MAX_AGE"], entry["CONN_HEALTH_CHECKS"]) == (60, True)
 
@@ -153,7 +153,8 @@ class Client:
         """Its line after connecting: database, fsync, start of the server."""
         assert self.process.stdout
         assert self.process.stderr
-        return self.process.stdout.readline().strip() or self.process.stderr.read()
+        line: str = self.process.stdout.readline().strip()
+        return line or self.process.stderr.read()
 
     def end(self, how: signal.Signals | None = None) -> None:
         assert self.process.stdin

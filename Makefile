@@ -1,0 +1,71 @@
+# The commands a person must know. Nothing is installed outside .venv, and nothing needs root,
+# Docker, a running database or a variable. ARGS goes to the program: make run ARGS=--no-demo
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+ARGS ?=
+# Examples schemathesis and the body mutations try on each operation.
+FUZZ_EXAMPLES ?= 200
+UV_VERSION := 0.13.8
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Stamps of what is installed, so that a second call does nothing.
+UV := $(BIN)/uv
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+SCHEMA := tests/contract/openapi.yaml
+COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate pyproject.toml
+
+.PHONY: help setup run test lint schema bench fuzz lock
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+
+setup: $(RUNTIME) ## install what the service needs
+
+run: setup ## start everything: database, demo, web server, worker
+	@exec $(BIN)/python manage.py quickstart $(ARGS)
+
+test: $(DEV) ## the whole suite, on the embedded Postgres
+	$(BIN)/python -m pytest --ignore=tests/fuzz $(ARGS)
+
+lint: $(DEV) ## style, types, import directions, missing migrations, a stale schema
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(VENV)/openapi.yaml
+	diff -u $(SCHEMA) $(VENV)/openapi.yaml || { echo 'Run: make schema' >&2; exit 1; }
+
+schema: $(DEV) ## refresh the committed OpenAPI document
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(SCHEMA)
+
+bench: $(DEV) ## measure against a bare server that runs the same SQL
+	$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: $(DEV) ## mutated bodies and generated requests: never a 5xx (FUZZ_EXAMPLES=200)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(ARGS)
+
+lock: $(UV) ## pin what pyproject.toml asks for (ARGS=--upgrade for newer versions)
+	$(COMPILE) -o requirements.lock $(ARGS)
+	$(COMPILE) --group dev -o requirements-dev.lock $(ARGS)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
+		|| { echo 'Python 3.11 or 3.12 is needed: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo 'This Python cannot make virtual environments: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(RUNTIME): requirements.lock | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	@touch $@
+
+$(DEV): requirements-dev.lock | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	@touch $@

@@ -1,0 +1,134 @@
+"""The bare-metal reference: the same statements with psycopg2 and orjson, and nothing else.
+
+No framework, no validation, no negotiation, no logging: what is left is Postgres, the driver, the
+JSON encoder and the web server that both applications run under.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import django
+import orjson
+import psycopg2
+
+django.setup()  # only so that the statements below can be imported
+
+from accounts.tokens import BY_DIGEST, digest_of  # noqa: E402
+from predictions.documents import PREDICTION_COLUMNS  # noqa: E402
+from predictions.ingest import CREATE_SQL, DELETE_SQL  # noqa: E402
+
+ROUTE = re.compile(r"^/api/predictions/(?:(\d+)/)?$")
+GET_SQL = f"""
+SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
+JOIN predictions_project j ON j.id = p.project_id WHERE p.id = %s AND j.workspace_id = %s
+"""
+LIST_SQL = f"""
+SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
+WHERE p.project_id IN (SELECT id FROM predictions_project WHERE workspace_id = %s)
+  AND p.task_id = %s ORDER BY p.id
+"""
+TARGET_SQL = """
+SELECT p.task_id, p.project_id, j.validate_predictions, j.label_config
+FROM predictions_prediction p JOIN predictions_project j ON j.id = p.project_id
+WHERE p.id = %s AND j.workspace_id = %s
+"""
+PATCH_SQL = f"""
+WITH p AS (
+    UPDATE predictions_prediction SET updated_at = now(), score = %s WHERE id = %s RETURNING *
+), touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
+    FROM p WHERE t.id = p.task_id OR t.id = %s
+)
+SELECT {PREDICTION_COLUMNS} FROM p
+"""
+NAMES = [
+    "id",
+    "result",
+    "model_version",
+    "created_at",
+    "score",
+    "cluster",
+    "neighbors",
+    "mislabeling",
+    "updated_at",
+    "model",
+    "model_run",
+    "task",
+    "project",
+]
+
+local = threading.local()
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+def cursor() -> Any:
+    """A cursor of this thread's own connection, which commits by itself."""
+    if not hasattr(local, "connection"):
+        local.connection = psycopg2.connect(os.environ["BENCH_DSN"])
+        local.connection.autocommit = True
+    return local.connection.cursor()
+
+
+def document(row: tuple[Any, ...]) -> dict[str, Any]:
+    """A row as JSON wants it."""
+    values = dict(zip(NAMES, row, strict=True))
+    values["result"] = orjson.Fragment(values["result"])
+    values["created_ago"] = str(datetime.now(UTC) - values["created_at"])
+    return values
+
+
+def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    """The five operations of the benchmark."""
+    match = ROUTE.match(environ["PATH_INFO"])
+    key = environ["HTTP_AUTHORIZATION"][6:]
+    body: Any = None
+    with cursor() as sql:
+        sql.execute(BY_DIGEST, [digest_of(key), "key"])
+        user_id, workspace_id = sql.fetchone()[1:3]
+        row_id = int(match[1]) if match and match[1] else 0
+        method, status = environ["REQUEST_METHOD"], "200 OK"
+        if method == "POST":
+            values = orjson.loads(environ["wsgi.input"].read())
+            sql.execute(
+                CREATE_SQL,
+                {
+                    "task": values["task"],
+                    "workspace": workspace_id,
+                    "user": user_id,
+                    "validated": False,
+                    "result": orjson.dumps(values["result"]).decode(),
+                    "model_version": values["model_version"],
+                    "score": values["score"],
+                    "cluster": None,
+                    "neighbors": None,
+                    "mislabeling": 0.0,
+                    "model": None,
+                    "model_run": None,
+                },
+            )
+            body, status = document(sql.fetchone()), "201 Created"
+        elif method == "PATCH":
+            score = orjson.loads(environ["wsgi.input"].read())["score"]
+            sql.execute(TARGET_SQL, [row_id, workspace_id])
+            task_id = sql.fetchone()[0]
+            sql.execute(PATCH_SQL, [score, row_id, user_id, task_id])
+            body = document(sql.fetchone())
+        elif method == "DELETE":
+            sql.execute(DELETE_SQL, [row_id, workspace_id, user_id])
+            sql.fetchone()
+            status = "204 No Content"
+        elif row_id:
+            sql.execute(GET_SQL, [row_id, workspace_id])
+            body = document(sql.fetchone())
+        else:
+            task = int(environ["QUERY_STRING"].removeprefix("task="))
+            sql.execute(LIST_SQL, [workspace_id, task])
+            body = [document(row) for row in sql.fetchall()]
+    content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
+    start_response(status, headers)
+    return [content]
