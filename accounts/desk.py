@@ -54,6 +54,11 @@ def workspaces_of(request: HttpRequest, roles: Iterable[str]) -> list[int]:
     return [workspace for workspace, role in roles_of(request).items() if role in wanted]
 
 
+def owns_a_workspace(request: HttpRequest) -> bool:
+    """Whether pages for owners are worth a line in the sidebar."""
+    return is_superuser(request) or bool(workspaces_of(request, OWNERS))
+
+
 def access_of(request: HttpRequest, workspace_id: int, *, field: str) -> Access:
     """What the write rooms ask for. ValidationError at the field where the caller only reads."""
     role = roles_of(request).get(workspace_id)

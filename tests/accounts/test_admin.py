@@ -88,6 +88,15 @@ def test_objects_of_a_workspace_do_not_exist_for_strangers(
         assert b">lab<" not in page
 
 
+@pytest.mark.parametrize(("name", "shown"), [("owner", True), ("root", True), ("member", False)])
+def test_the_sidebar_offers_keys_to_owners(
+    desks: dict[str, Client], name: str, shown: bool
+) -> None:
+    page = desks[name].get("/admin/predictions/project/").content.decode()
+    assert ('href="/admin/accounts/apitoken/"' in page) is shown
+    assert 'href="/admin/accounts/workspace/"' in page
+
+
 def test_people_of_the_workspace_only_and_only_their_names(desks: dict[str, Client]) -> None:
     page = desks["reader"].get("/admin/accounts/user/").content.decode()
     assert "ada@example.com" in page

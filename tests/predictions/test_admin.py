@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.desk import BoundedPaginator
 from accounts.models import Membership, User
-from predictions import bulk, queries
+from predictions import queries, task_import
 from predictions.models import Annotation, MLBackend, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of, errors_of
 from tests.conftest import IMAGE_CONFIG, Caller, make_caller, region
@@ -48,7 +48,7 @@ def fill(project: Project, caller: Caller, n: int = 1, version: str = "v1") -> l
         }
         for i in range(n)
     ]
-    return list(bulk.import_tasks(project, items, caller.access)["task_ids"])
+    return list(task_import.store(project, items, caller.access)["task_ids"])
 
 
 @pytest.fixture
@@ -541,4 +541,6 @@ def test_pages_load_nothing_from_elsewhere(desks: dict[str, Client], rows: dict[
 def test_numbers_and_times_are_for_people(desks: dict[str, Client], rows: dict[str, int]) -> None:
     page = desks["reader"].get(path_of("prediction")).content.decode()
     assert "0.5" in page
-    assert re.search(r'<time class="whitespace-nowrap" datetime="[^"]+" title="[^"]+">now</time>', page)
+    assert re.search(
+        r'<time class="whitespace-nowrap" datetime="[^"]+" title="[^"]+">now</time>', page
+    )
