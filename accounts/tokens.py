@@ -156,9 +156,7 @@ def with_state(rows: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
     membership = Membership.objects.filter(
         user_id=OuterRef("user_id"), workspace_id=OuterRef("workspace_id")
     )
-    return rows.select_related("user", "workspace").annotate(
-        is_of_member=Exists(membership)
-    )
+    return rows.select_related("user", "workspace").annotate(is_of_member=Exists(membership))
 
 
 def state_of(token: ApiToken) -> str:
