@@ -37,7 +37,7 @@ def roles_of(request: HttpRequest) -> dict[int, str]:
     """The caller's role by workspace id. One statement a request."""
     known: dict[int, str] | None = getattr(request, "desk_roles", None)
     if known is None:
-        memberships = Membership.objects.filter(user_id=request.user.pk)
+        memberships = Membership.objects.filter(user_id=request.user.pk or 0)
         known = dict(memberships.values_list("workspace_id", "role"))
         request.desk_roles = known  # type: ignore[attr-defined]
     return known
@@ -93,7 +93,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return len(rows)
 
     @property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         return min(self._counted, self.LIMIT)
 
     @property
@@ -125,7 +125,7 @@ CODE = UnfoldAdminTextareaWidget(
 class PrettyJSONField(forms.JSONField):
     """JSON as a person reads it. `[]` and `{}` are values like any other."""
 
-    empty_values = (None, "")  # type: ignore[assignment]
+    empty_values = (None, "")
 
     def prepare_value(self, value: Any) -> Any:
         """Indented, unless it is the text a person has just sent."""
