@@ -166,6 +166,8 @@ VALIDATION = "validation against the labelling config is an instance-wide flag"
 MISMATCH = "project may disagree with the task"
 MINIFIED = "minified results of a control"
 HTML_404 = "missing slashless 404 is a 170 kB page"
+# Both have a help text here, which says what is made of the value.
+EXPLAINED = f"{MINIFIED}; {MISMATCH}"
 TRUNCATED_PK = "section 4: task 1.5 truncated, unicode digits accepted in filters: refuse"
 
 IMAGE_PROJECT = EXCHANGES["project-create"]["response"]["body"]
@@ -178,9 +180,13 @@ FULL = {"neighbors": [1], "cluster": 9, "mislabeling": 0.9, "result": as_stored(
 
 
 def explained(name: str, verb: str) -> dict[str, Any]:
-    """Metadata as recorded, and the help text of the field that means less here."""
+    """Metadata as recorded, and the help texts of the two fields that mean something else here."""
     document: dict[str, Any] = json.loads(json.dumps(EXCHANGES[name]["response"]["body"]))
-    document["actions"][verb]["project"]["help_text"] = "Always the task's project."
+    fields = document["actions"][verb]
+    fields["result"]["help_text"] = (
+        "Regions; also text, a number or an object that one control of the config takes."
+    )
+    fields["project"]["help_text"] = "Always the task's project."
     return document
 
 
@@ -230,8 +236,8 @@ INTENDED = {
         ),
         ITEM_ALLOW,
     ),
-    "list-OPTIONS": Intended(MISMATCH, 200, explained("list-OPTIONS", "POST")),
-    "detail-OPTIONS": Intended(MISMATCH, 200, explained("detail-OPTIONS", "PUT"), ITEM_ALLOW),
+    "list-OPTIONS": Intended(EXPLAINED, 200, explained("list-OPTIONS", "POST")),
+    "detail-OPTIONS": Intended(EXPLAINED, 200, explained("detail-OPTIONS", "PUT"), ITEM_ALLOW),
     "create-project-mismatch": Intended(MISMATCH, 201, prediction(result=[CAR], project=1)),
     "patch-project-mismatch": Intended(MISMATCH, 200, prediction(**FULL, project=1), ITEM_ALLOW),
     # Filters that the peer ignores.
