@@ -54,7 +54,8 @@ def test_the_text_reads_back_as_the_value(write: Any, value: Any) -> None:
         ([{"a": [{"b": "x\0y"}]}], "Null characters are not allowed."),
         (["\ud800"], "Surrogate characters are not allowed."),
         ({"\udfff": 1}, "Surrogate characters are not allowed."),
-        (nested(MAX_DEPTH + 2), "Nested deeper than 512 levels."),
+        (nested(MAX_DEPTH + 1), "Nested deeper than 512 levels."),
+        ([{"a": nested(MAX_DEPTH - 1)}], "Nested deeper than 512 levels."),
         (nested(900), "Nested deeper than 512 levels."),
         (nested(100_000), "Nested deeper than 512 levels."),
         (
