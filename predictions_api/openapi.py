@@ -205,7 +205,12 @@ def _seal(name: str, schema: Schema, *, is_written_too: bool) -> None:
 def _finish_operation(operation: Schema, schemas: Schema, shared: Schema) -> None:
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path" and ID_NAME.fullmatch(parameter["name"]):
-            parameter["schema"] = {"type": "integer", "format": "int64", "minimum": 1}
+            parameter["schema"] = {
+                "type": "integer",
+                "format": "int64",
+                "minimum": 1,
+                "maximum": 2**63 - 1,
+            }
             parameter["name"] = parameter["name"].replace("_pk", "_id")
     for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
         if media_type in FORMS:

@@ -45,17 +45,17 @@ api = schemathesis.openapi.from_dict(contract().document, config=config)
 api.app = application
 pytestmark = pytest.mark.fuzz
 
-Ids = dict[str, int]
+Ids = dict[str, int | str]
 
 
 @pytest.fixture
-def ids(ada: Caller, project: Project, task: int) -> Ids:
+def ids(ada: Caller, rita: Caller, project: Project, task: int) -> Ids:
     """One row of each kind, by the names that paths, queries and bodies have for it."""
     post = ada.client.post
     prediction = {"task": task, "result": [region()], "model_version": "v1", "score": 0.5}
     predicted = post("/api/predictions/", prediction, format="json").json()
     drawn = post(f"/api/tasks/{task}/annotations/", {"result": [region()]}, format="json").json()
-    tokens.create_refresh(user_id=ada.user.pk, workspace_id=ada.workspace.pk)
+    refresh = tokens.create_refresh(user_id=rita.user.pk, workspace_id=rita.workspace.pk)
     return {
         "projects": project.pk,
         "project": project.pk,
@@ -69,6 +69,7 @@ def ids(ada: Caller, project: Project, task: int) -> Ids:
         "annotations": drawn["id"],
         "parent_annotation": drawn["id"],
         "completed_by": ada.user.pk,
+        "refresh": refresh,
     }
 
 
@@ -86,7 +87,7 @@ def rolled_back() -> Iterator[None]:
 
 
 def aim(case: schemathesis.Case, ids: Ids) -> None:
-    """Where an odd number stands for a row, name one that exists."""
+    """Where an odd number or text stands for a row, name one that exists."""
     kind = case.path.split("/")[2]
     _aim_at(case.path_parameters, {**ids, "id": ids.get(kind, 0)})
     _aim_at(case.query, ids)
@@ -98,8 +99,10 @@ def _aim_at(values: Any, ids: Ids) -> None:
     if not hasattr(values, "items"):
         return
     for name, value in list(values.items()):
-        if name in ids and isinstance(value, int) and value % 2:
-            values[name] = ids[name]
+        known = ids.get(name)
+        n = len(value) if isinstance(value, str) else value
+        if type(known) is type(value) and n % 2:
+            values[name] = known
 
 
 @api.parametrize()
