@@ -1,7 +1,7 @@
 """Generated requests for every documented operation, over WSGI: valid, broken, and at the edges.
 
-No answer may be a 5xx, and each one must be a documented status, type, header and body. Half of
-the requests are aimed at rows that exist; each is rolled back, so the next one finds them again.
+No answer may be a 5xx, and each one must be a documented status, type, header and body. Many
+of the requests are aimed at rows that exist; each is rolled back, so the next one finds them again.
 FUZZ_EXAMPLES says how many requests an operation gets.
 """
 
@@ -87,7 +87,7 @@ def rolled_back() -> Iterator[None]:
 
 
 def aim(case: schemathesis.Case, ids: Ids) -> None:
-    """Where an odd number or text stands for a row, name one that exists."""
+    """Where a value may stand for a row, name one that exists."""
     kind = case.path.split("/")[2]
     _aim_at(case.path_parameters, {**ids, "id": ids.get(kind, 0)})
     _aim_at(case.query, ids)
@@ -99,10 +99,15 @@ def _aim_at(values: Any, ids: Ids) -> None:
     if not hasattr(values, "items"):
         return
     for name, value in list(values.items()):
-        known = ids.get(name)
-        n = len(value) if isinstance(value, str) else value
-        if type(known) is type(value) and n % 2:
-            values[name] = known
+        if name in ids and _stands_for_a_row(value):
+            values[name] = ids[name]
+
+
+def _stands_for_a_row(value: Any) -> bool:
+    """Zero and odd numbers, which paths have as text, do; of other texts those of odd length."""
+    if isinstance(value, str) and not value.isdecimal():
+        return len(value) % 2 == 1
+    return isinstance(value, int | str) and (int(value) == 0 or int(value) % 2 == 1)
 
 
 @api.parametrize()
