@@ -403,3 +403,26 @@ def has_model_version(project_id: int, version: str) -> bool:
     AND left(model_version, 200) = left(%s, 200) AND model_version = %s LIMIT 1
     """
     return fetch_one(sql, [project_id, version, version]) is not None
+
+
+# One index probe a version on predictions_prediction_v_idx: 100 versions among a million
+# predictions take a millisecond or two, where DISTINCT reads them all.
+VERSION_NAMES_SQL = """
+WITH RECURSIVE v AS (
+    (SELECT left(model_version, 200) AS name FROM predictions_prediction
+     WHERE project_id = %(project)s AND left(model_version, 200) IS NOT NULL ORDER BY 1 LIMIT 1)
+    UNION ALL
+    SELECT (SELECT left(model_version, 200) FROM predictions_prediction
+            WHERE project_id = %(project)s AND left(model_version, 200) > v.name
+            ORDER BY 1 LIMIT 1)
+    FROM v WHERE v.name IS NOT NULL
+)
+SELECT name FROM v WHERE name IS NOT NULL LIMIT %(limit)s
+"""
+
+
+def version_names(project_id: int, *, limit: int) -> list[str]:
+    """The project's model versions in alphabetical order, by their first 200 characters."""
+    with connection.cursor() as cursor:
+        cursor.execute(VERSION_NAMES_SQL, {"project": project_id, "limit": limit})
+        return [row[0] for row in cursor.fetchall()]

@@ -110,9 +110,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
     """What one version of a model says about one task."""
 
     id = serializers.IntegerField(read_only=True, label="ID")
-    result = RegionsField(
-        help_text="Regions; also text, a number or an object that one control of the config takes."
-    )
+    result = RegionsField()
     model_version = ModelVersionField(
         required=False,
         help_text="Model version - tag for predictions that can be used to filter tasks in Data"
