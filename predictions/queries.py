@@ -344,9 +344,9 @@ def _detail(task: Document, predictions: list[Document], annotations: list[Docum
     }
 
 
-# Index-only counts of one project: tasks and predictions by (project, id).
+# Index-only counts of each project: tasks and predictions by (project, id).
 PROJECT_TOTALS_SQL = """
-SELECT (SELECT count(*) FROM predictions_task WHERE project_id = j.id),
+SELECT j.id, (SELECT count(*) FROM predictions_task WHERE project_id = j.id),
        (SELECT count(*) FROM predictions_prediction WHERE project_id = j.id),
        a.total, a.cancelled, a.truths, a.tasks
 FROM predictions_project j
@@ -357,13 +357,22 @@ CROSS JOIN LATERAL (
            count(DISTINCT x.task_id) FILTER (WHERE NOT x.was_cancelled) AS tasks
     FROM predictions_annotation x WHERE x.project_id = j.id
 ) a
-WHERE j.id = %s
+WHERE j.id = ANY(%s)
 """
 
 
+def totals_of_projects(project_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """The counts of each project's document, by id. One statement for any number."""
+    rows = fetch_all(PROJECT_TOTALS_SQL, [list(project_ids)])
+    return {row[0]: _totals(row[1:]) for row in rows}
+
+
 def project_totals(project_id: int) -> dict[str, int]:
-    """The counts of a project's document. One statement; zeros for an unknown project."""
-    row = fetch_one(PROJECT_TOTALS_SQL, [project_id]) or (0, 0, 0, 0, 0, 0)
+    """The counts of one project's document; zeros for an unknown project."""
+    return totals_of_projects([project_id]).get(project_id) or _totals((0, 0, 0, 0, 0, 0))
+
+
+def _totals(row: Row) -> dict[str, int]:
     tasks, predicted, annotated, cancelled, truths, annotated_tasks = row
     return {
         "task_number": tasks,

@@ -432,7 +432,7 @@ def test_filters_by_project_and_version(
     assert "Theirs" not in page
     page = desks["reader"].get(path_of("prediction"), {"project": project.pk}).content.decode()
     assert len(set(names_of(page))) == 3
-    query = {"project": project.pk, "version": "v1"}
+    query: dict[str, str | int] = {"project": project.pk, "version": "v1"}
     page = desks["reader"].get(path_of("prediction"), query).content.decode()
     assert len(set(names_of(page))) == 2
     query["version"] = ("v2" + "x" * 300)[:200]

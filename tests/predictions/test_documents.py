@@ -1,9 +1,9 @@
 """The fast path says what the documented serializers say: same keys, same order, same values."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 import pytest
 from rest_framework.renderers import JSONRenderer
 
@@ -64,13 +64,11 @@ def answers(
 def test_reads_as_documented(answers: dict[str, Any], kind: str, serializer: Any) -> None:
     fast = answers[kind]
 
-    slow = orjson.loads(JSONRenderer().render(serializer(fast).data))
+    slow = json.loads(JSONRenderer().render(serializer(fast).data))
 
     assert list(fast) == list(serializer().fields)
-    assert list(slow) == list(fast)
-    assert slow == orjson.loads(orjson.dumps(fast, option=orjson.OPT_PASSTHROUGH_SUBCLASS)) or (
-        slow == fast
-    )
+    # As text, so that the order of keys counts at every depth.
+    assert json.dumps(slow) == json.dumps(fast)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +93,7 @@ def test_the_comparison_sees_every_field_filled(
 
 
 def test_a_projects_document_has_the_serializers_keys(answers: dict[str, Any]) -> None:
-    documented = list(serializers.ProjectSerializer().fields)
-
-    assert [name for name in documented if name in answers["project"]] == list(answers["project"])
+    assert list(answers["project"]) == list(serializers.ProjectSerializer().fields)
 
 
 def test_numbers_no_float_can_hold_go_the_slow_way() -> None:
@@ -105,5 +101,4 @@ def test_numbers_no_float_can_hold_go_the_slow_way() -> None:
 
 
 def test_a_lone_surrogate_is_said_back_escaped() -> None:
-    assert orjson.loads(dumps(["a"])) == ["a"]
     assert dumps(["\ud800"]) == b'["\\ud800"]'
