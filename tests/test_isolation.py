@@ -86,7 +86,7 @@ ROUTES = {pattern.name or str(pattern.pattern): pattern for pattern in walk(urlp
 
 def verbs_of(name: str) -> list[str]:
     """What the route answers to, as the route table and its view say."""
-    view = ROUTES[name].callback
+    view: Any = ROUTES[name].callback
     if actions := getattr(view, "actions", None):
         return sorted(actions)
     view_class = view.view_class

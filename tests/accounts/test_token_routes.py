@@ -186,7 +186,8 @@ class TestRefreshTokens:
             response = post(path, {"refresh": text})
             assert_refused(response, 401, "Token is invalid")
             assert response["WWW-Authenticate"] == 'Bearer realm="api"'
-        for body in ({}, {"refresh": None}, {"refresh": ""}, {"refresh": 7}, []):
+        bodies: list[Any] = [{}, {"refresh": None}, {"refresh": ""}, {"refresh": 7}, []]
+        for body in bodies:
             assert_invalid(post(path, body), REQUIRED)
 
     def test_of_a_deactivated_user(self, ada: Caller, refresh: str) -> None:

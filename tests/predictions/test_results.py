@@ -118,9 +118,11 @@ def test_region_list() -> None:
     regions = [{"a": 1}, {}]
 
     assert region_list(regions) is regions
-    for shorthand in ({}, "text", "", 7, True):
+    shorthands: list[Any] = [{}, "text", "", 7, True]
+    for shorthand in shorthands:
         assert region_list(shorthand) is None
-    for items in ([1], [{}, None], [[]]):
+    bad: list[list[Any]] = [[1], [{}, None], [[]]]
+    for items in bad:
         with pytest.raises(Refused, match="Each item in prediction result should be dict"):
             region_list(items)
     with pytest.raises(Refused, match="Incorrect format <class 'float'>"):
