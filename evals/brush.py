@@ -1,0 +1,83 @@
+"""Label Studio's brush masks: a bit stream of run lengths over RGBA, row by row.
+
+The mask is where alpha is above zero. The stream starts with the number of values (32 bits), the
+word size less one (5 bits) and four run-length sizes less one (4 bits each); every run is one bit
+(1 repeated, 0 literal), two bits naming its size, its length less one, and its word or words.
+Source: https://github.com/thi-ng/umbrella/blob/develop/packages/rle-pack/src/index.ts
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from evals.errors import CorruptRle, MaskTooLarge
+
+# 67 megapixels: above every full-frame camera, and 256 MiB while a mask is decoded.
+MAX_MASK_PIXELS = 2**26
+
+HEADER_BITS = 32 + 5 + 4 * 4
+
+
+def decode_brush(rle: Sequence[int], *, width_px: int, height_px: int) -> npt.NDArray[np.bool_]:
+    """The mask, bool (height, width), True where alpha > 0.
+
+    `rle` holds bytes 0..255. The length header must say four values a pixel and is compared before
+    anything is allocated; `CorruptRle` for that, and for a stream that ends early or runs over.
+    """
+    if width_px * height_px > MAX_MASK_PIXELS:
+        raise MaskTooLarge(f"{width_px} x {height_px}")
+    stream = _stream(rle)
+    n_values = int.from_bytes(stream[:4], "big")
+    if n_values != 4 * width_px * height_px:
+        raise CorruptRle(f"{n_values} values for {width_px} x {height_px} pixels of four")
+    visible = _expand(stream, n_values=n_values, n_bits=8 * len(rle))
+    return visible.reshape(height_px, width_px, 4)[:, :, 3]
+
+
+def _stream(rle: Sequence[int]) -> bytes:
+    """The stream with eight spare bytes, so that a 64-bit window may start at any of its bits."""
+    try:
+        stream = bytes(rle)
+    except (TypeError, ValueError) as error:
+        raise CorruptRle("not a list of bytes 0..255") from error
+    if 8 * len(stream) < HEADER_BITS:
+        raise CorruptRle(f"{len(stream)} bytes are no header")
+    return stream + bytes(8)
+
+
+def _expand(stream: bytes, *, n_values: int, n_bits: int) -> npt.NDArray[np.bool_]:
+    """Which of the values are above zero, bool (n_values,)."""
+    header = int.from_bytes(stream[:7], "big")
+    word_bits = (header >> 19 & 31) + 1
+    word = (1 << word_bits) - 1
+    sizes = [(header >> shift & 15) + 1 for shift in (15, 11, 7, 3)]
+    visible = np.zeros(n_values, dtype=np.bool_)
+    at, done = HEADER_BITS, 0
+    while done < n_values:
+        # One window of 64 bits holds a run's head and its first word: 7 + 3 + 16 + 32 at most.
+        window = int.from_bytes(stream[at >> 3 : (at >> 3) + 8], "big")
+        left = 61 - (at & 7)
+        head = window >> left
+        left -= sizes[head & 3]
+        length = (window >> left & (1 << sizes[head & 3]) - 1) + 1
+        body = at + 3 + sizes[head & 3]
+        end = done + length
+        at = body + word_bits * (1 if head & 4 else length)
+        if end > n_values or at > n_bits:
+            raise CorruptRle(f"value {done} of {n_values} runs over")
+        if head & 4 or length == 1:
+            if window >> left - word_bits & word:
+                visible[done:end] = True
+        else:
+            visible[done:end] = _literals(stream, body, length, word_bits)
+        done = end
+    return visible
+
+
+def _literals(stream: bytes, at: int, length: int, word_bits: int) -> npt.NDArray[np.bool_]:
+    """Which of `length` words from bit `at` on are above zero, bool (length,)."""
+    last = at + length * word_bits
+    bits = np.unpackbits(np.frombuffer(stream[at >> 3 : (last + 7) >> 3], dtype=np.uint8))
+    words = bits[at & 7 : (at & 7) + length * word_bits].reshape(length, word_bits)
+    return np.asarray(words.any(axis=1))

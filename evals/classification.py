@@ -1,0 +1,68 @@
+"""Image labels as events: whole images instead of boxes, with the same counts at every confidence.
+
+Labels run 0..n_classes-1; `n_classes` is the background, which here means "no label".
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from evals.errors import MisshapenArrays
+from evals.events import Events, Ints, assignment_events, confidence_bins
+
+
+def single_label_events(
+    truth: npt.ArrayLike, predicted: npt.ArrayLike, scores: npt.ArrayLike, *, n_classes: int
+) -> Events:
+    """Events of images with one true and one predicted label each, arrays of shape (n_images,).
+
+    -1 stands for no label on either side. Below the confidence a prediction counts as none: the
+    image's label is missed and nothing is a false positive. No images give no events.
+    """
+    labels, called = _labels(truth, n_classes), _labels(predicted, n_classes)
+    bins = confidence_bins(scores)
+    if not labels.shape == called.shape == bins.shape:
+        raise MisshapenArrays(f"{len(labels)} labels, {len(called)} predictions")
+    images = np.arange(len(labels))
+    return assignment_events(images, bins, labels, called, 1, background=n_classes)
+
+
+def multi_label_events(
+    truth: Sequence[Sequence[int]],
+    predicted: Sequence[Sequence[tuple[int, float]]],
+    *,
+    n_classes: int,
+) -> Events:
+    """Events of images with any number of labels: per image its labels, and (label, score) pairs.
+
+    Each label of an image is decided alone: predicted and true is a hit, only predicted a false
+    positive on background, only true a miss; wrong labels are never paired. A label given twice
+    counts once, with its highest score. No images give no events.
+    """
+    if len(truth) != len(predicted):
+        raise MisshapenArrays(f"{len(truth)} images with labels, {len(predicted)} with predictions")
+    parts = []
+    for image, (labels, scored) in enumerate(zip(truth, predicted, strict=True)):
+        best = dict(sorted(scored, key=lambda pair: pair[1]))
+        true = set(labels)
+        missed = [(image, label, n_classes, 1.0) for label in true - best.keys()]
+        called = [
+            (image, label if label in true else n_classes, label, score)
+            for label, score in best.items()
+        ]
+        parts += missed + called
+    table = np.array(parts, dtype=np.float64).reshape(-1, 4)
+    images, actual, named = table[:, :3].astype(np.int64).T
+    if len(table) and not 0 <= table[:, 1:3].min() <= table[:, 1:3].max() <= n_classes:
+        raise MisshapenArrays(f"a label is outside 0..{n_classes - 1}")
+    bins = confidence_bins(table[:, 3])
+    return assignment_events(images, bins, actual, named, 1, background=n_classes)
+
+
+def _labels(labels: npt.ArrayLike, n_classes: int) -> Ints:
+    """The labels as int64, no label (-1) as the background."""
+    label = np.asarray(labels, dtype=np.int64).ravel()
+    if len(label) and not -1 <= label.min() <= label.max() < n_classes:
+        raise MisshapenArrays(f"a label is outside 0..{n_classes - 1}")
+    return np.where(label < 0, n_classes, label)

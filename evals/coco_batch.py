@@ -1,0 +1,236 @@
+"""A batch of images as COCO's evaluators want them: ids from 1, boxes [x, y, width, height]."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from evals.errors import MisshapenArrays
+from evals.events import Ints
+from evals.geometry import Bools, Floats, Rle, rle_area
+from evals.matching import Detections, Objects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Ground truth and detections of some images; boxes are float64 (n, 4) in pixels.
+
+    Canonical order matters where scores tie: image id, then region position.
+    """
+
+    #: int64 (n_images,), each once in the whole evaluation; `image` below is a place in it.
+    image_ids: Ints
+    objects: Objects
+    object_boxes_xywh_px: Floats
+    detections: Detections
+    detection_boxes_xywh_px: Floats
+    #: For masks, one an object and one a detection; None for boxes.
+    object_rles: Sequence[Rle] | None = None
+    detection_rles: Sequence[Rle] | None = None
+    #: Square pixels that decide an object's size; by default of its box, or of its mask.
+    object_areas_px: Floats | None = None
+    #: bool (n_objects,): regions that stand for many objects and are never missed. Default none.
+    is_crowd: Bools | None = None
+
+    def check(self, n_classes: int, *, masks: bool) -> None:
+        """Refuse with `MisshapenArrays` what the evaluators would misread or crash on."""
+        sides = (
+            (self.objects, self.object_boxes_xywh_px, self.object_rles),
+            (self.detections, self.detection_boxes_xywh_px, self.detection_rles),
+        )
+        for side, boxes, rles in sides:
+            if masks != (rles is not None):
+                raise MisshapenArrays("masks are given for both sides, or for none")
+            if len(boxes) != len(side) or (rles is not None and len(rles) != len(side)):
+                raise MisshapenArrays(f"{len(boxes)} boxes for {len(side)} labels")
+            if len(side) and not 0 <= side.label.min() <= side.label.max() < n_classes:
+                raise MisshapenArrays(f"a label is outside 0..{n_classes - 1}")
+            if len(side) and not 0 <= side.image.min() <= side.image.max() < len(self.image_ids):
+                raise MisshapenArrays(f"an image is outside 0..{len(self.image_ids) - 1}")
+        if not np.isfinite(self.detections.score).all():
+            raise MisshapenArrays("a score is not a finite number")
+
+    def image_dicts(self) -> list[dict[str, Any]]:
+        """COCO's images. Sizes are left out: only COCO's polygons would need them."""
+        return [{"id": image} for image in self.image_ids.tolist()]
+
+    def object_dicts(self) -> list[dict[str, Any]]:
+        """COCO's ground-truth annotations. Ids start at 1: COCO takes match 0 for no match."""
+        dicts = _annotations(
+            self.image_ids,
+            self.objects,
+            self.object_boxes_xywh_px,
+            self.object_rles,
+            _object_areas(self),
+        )
+        crowd = _crowd(self)
+        for annotation, is_crowd in zip(dicts, crowd.tolist(), strict=True):
+            annotation["iscrowd"] = int(is_crowd)
+        return dicts
+
+    def detection_dicts(self) -> list[dict[str, Any]]:
+        """COCO's detections as dictionaries."""
+        areas = _areas(self.detection_boxes_xywh_px, self.detection_rles)
+        dicts = _annotations(
+            self.image_ids,
+            self.detections,
+            self.detection_boxes_xywh_px,
+            self.detection_rles,
+            areas,
+        )
+        for annotation, score in zip(dicts, self.detections.score.tolist(), strict=True):
+            annotation["score"] = score
+            annotation["iscrowd"] = 0
+        return dicts
+
+    def detection_table(self) -> Floats:
+        """COCO's detections as rows of image id, box, score, category: float64 (n, 7)."""
+        return np.column_stack(
+            [
+                self.image_ids[self.detections.image],
+                self.detection_boxes_xywh_px,
+                self.detections.score,
+                self.detections.label + 1,
+            ]
+        )
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """All batches as one; no batches give an empty one."""
+    if not batches:
+        nothing, no_boxes = np.zeros(0, dtype=np.int64), np.zeros((0, 4))
+        return Batch(
+            image_ids=nothing,
+            objects=Objects(image=nothing, label=nothing),
+            object_boxes_xywh_px=no_boxes,
+            detections=Detections(image=nothing, label=nothing, score=np.zeros(0)),
+            detection_boxes_xywh_px=no_boxes,
+        )
+    tables = [_columns(batch) for batch in batches]
+    shifts = np.cumsum([0, *(len(batch.image_ids) for batch in batches)])
+    for table, shift in zip(tables, shifts, strict=False):
+        table["object_image"] = table["object_image"] + shift
+        table["detection_image"] = table["detection_image"] + shift
+    joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    batch = _batch(joined)
+    if batches[0].object_rles is None:
+        return batch
+    return replace(
+        batch,
+        object_rles=[rle for b in batches for rle in b.object_rles or ()],
+        detection_rles=[rle for b in batches for rle in b.detection_rles or ()],
+    )
+
+
+def write_batch(batch: Batch) -> bytes:
+    """The batch as bytes for `read_batch`."""
+    columns = _columns(batch)
+    for side in ("object", "detection"):
+        rles: Sequence[Rle] | None = getattr(batch, f"{side}_rles")
+        if rles is not None:
+            counts = [np.frombuffer(rle["counts"], dtype=np.uint8) for rle in rles]
+            columns[f"{side}_rle_size"] = np.array([rle["size"] for rle in rles]).reshape(-1, 2)
+            columns[f"{side}_rle_length"] = np.array([len(c) for c in counts], dtype=np.int64)
+            columns[f"{side}_rle_counts"] = np.concatenate([np.zeros(0, np.uint8), *counts])
+    buffer = io.BytesIO()
+    np.savez(buffer, **columns)
+    return buffer.getvalue()
+
+
+def read_batch(written: bytes) -> Batch:
+    """The batch that `write_batch` wrote; ValueError or KeyError for anything else."""
+    with np.load(io.BytesIO(written), allow_pickle=False) as columns:
+        batch = _batch(dict(columns))
+        if "object_rle_size" not in columns:
+            return batch
+        return replace(
+            batch,
+            object_rles=_read_rles(columns, "object"),
+            detection_rles=_read_rles(columns, "detection"),
+        )
+
+
+def _columns(batch: Batch) -> dict[str, Any]:
+    return {
+        "image_ids": batch.image_ids,
+        "object_image": batch.objects.image,
+        "object_label": batch.objects.label,
+        "object_boxes": batch.object_boxes_xywh_px,
+        "object_areas": _object_areas(batch),
+        "is_crowd": _crowd(batch),
+        "detection_image": batch.detections.image,
+        "detection_label": batch.detections.label,
+        "detection_score": batch.detections.score,
+        "detection_boxes": batch.detection_boxes_xywh_px,
+    }
+
+
+def _batch(columns: dict[str, Any]) -> Batch:
+    return Batch(
+        image_ids=columns["image_ids"],
+        objects=Objects(image=columns["object_image"], label=columns["object_label"]),
+        object_boxes_xywh_px=columns["object_boxes"],
+        object_areas_px=columns["object_areas"],
+        is_crowd=columns["is_crowd"],
+        detections=Detections(
+            image=columns["detection_image"],
+            label=columns["detection_label"],
+            score=columns["detection_score"],
+        ),
+        detection_boxes_xywh_px=columns["detection_boxes"],
+    )
+
+
+def _read_rles(columns: Any, side: str) -> list[Rle]:
+    ends = np.cumsum(columns[f"{side}_rle_length"]).tolist()
+    counts = columns[f"{side}_rle_counts"].tobytes()
+    return [
+        {"size": size, "counts": counts[start:end]}
+        for size, start, end in zip(
+            columns[f"{side}_rle_size"].tolist(), [0, *ends], ends, strict=False
+        )
+    ]
+
+
+def _areas(boxes_xywh_px: Floats, rles: Sequence[Rle] | None) -> Floats:
+    if rles is None:
+        return np.asarray(boxes_xywh_px[:, 2] * boxes_xywh_px[:, 3])
+    return np.array([rle_area(rle) for rle in rles], dtype=np.float64)
+
+
+def _object_areas(batch: Batch) -> Floats:
+    if batch.object_areas_px is not None:
+        return batch.object_areas_px
+    return _areas(batch.object_boxes_xywh_px, batch.object_rles)
+
+
+def _crowd(batch: Batch) -> Bools:
+    if batch.is_crowd is not None:
+        return batch.is_crowd
+    return np.zeros(len(batch.objects), dtype=np.bool_)
+
+
+def _annotations(
+    image_ids: Ints,
+    side: Objects,
+    boxes_xywh_px: Floats,
+    rles: Sequence[Rle] | None,
+    areas: Floats,
+) -> list[dict[str, Any]]:
+    rows = zip(
+        image_ids[side.image].tolist(),
+        (side.label + 1).tolist(),
+        boxes_xywh_px.tolist(),
+        areas.tolist(),
+        strict=True,
+    )
+    dicts: list[dict[str, Any]] = [
+        {"id": number, "image_id": image, "category_id": category, "area": area, "bbox": box}
+        for number, (image, category, box, area) in enumerate(rows, start=1)
+    ]
+    for annotation, rle in zip(dicts, rles or (), strict=False):
+        del annotation["bbox"]
+        annotation["segmentation"] = rle
+    return dicts

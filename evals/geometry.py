@@ -1,0 +1,327 @@
+"""Label Studio regions as pixel geometry, and the overlap of two sets of shapes.
+
+Percentages become pixels in float64 and are never rounded; a box is [x, y, width, height].
+Shapes that are not axis-aligned boxes become COCO run-length encodings once, here: nothing later
+in the evaluation sees a percentage, a polygon or a brush stream.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
+
+from evals.brush import decode_brush
+from evals.errors import (
+    CoordinateOutOfRange,
+    MaskTooLarge,
+    MissingCoordinate,
+    MissingImageSize,
+    TooFewPoints,
+    UnsupportedRegion,
+)
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+# The rasteriser walks every pixel of a polygon's outline, so a far-away point would stall it.
+FARTHEST_PCT = 1000.0
+
+# COCO's run lengths are 32 bits wide, so height x width must stay below 2**32.
+LONGEST_SIDE_PX = 2**16 - 1
+
+# How a region's value names its label; the same geometry may come without one ("rectangle").
+LABEL_KEYS = ("rectanglelabels", "polygonlabels", "brushlabels", "labels")
+
+
+class Rle(TypedDict):
+    """A mask as pycocotools keeps it: size is [height, width], counts the compressed runs."""
+
+    size: list[int]
+    counts: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """One region in pixels. `rle` is None exactly for an axis-aligned rectangle."""
+
+    box_xywh_px: tuple[float, float, float, float]
+    #: float64 (n, 2) outline of a polygon or rotated rectangle, None for the others.
+    points_px: Floats | None
+    rle: Rle | None
+    width_px: int
+    height_px: int
+
+
+def pixel_boxes(boxes_xywh_pct: npt.ArrayLike, sizes_wh_px: npt.ArrayLike) -> Floats:
+    """Boxes in pixels, float64 (n, 4), unrounded and in the order given; (0, 4) for no boxes.
+
+    `boxes_xywh_pct` is (n, 4) in percent of the image, `sizes_wh_px` (n, 2) or (2,) its size.
+    Percent values are as Label Studio stores them:
+    https://labelstud.io/guide/task_format#Units-of-image-annotations
+    """
+    boxes = np.asarray(boxes_xywh_pct, dtype=np.float64).reshape(-1, 4)
+    sizes = np.asarray(sizes_wh_px, dtype=np.float64).reshape(-1, 2)
+    return boxes / 100 * np.tile(sizes, 2)
+
+
+def rotated_corners(box_xywh_px: npt.ArrayLike, rotation_deg: float) -> Floats:
+    """Corners, float64 (4, 2): the stored corner first, then clockwise on the screen.
+
+    Label Studio turns a rectangle clockwise, in degrees, about its stored (x, y) corner;
+    label_studio_sdk.converter.utils.convert_annotation_to_yolo_obb reads it the same way.
+    """
+    x, y, width, height = np.asarray(box_xywh_px, dtype=np.float64)
+    angle = math.radians(rotation_deg)
+    along = np.array([math.cos(angle), math.sin(angle)]) * width
+    down = np.array([-math.sin(angle), math.cos(angle)]) * height
+    corner = np.array([x, y])
+    return np.stack([corner, corner + along, corner + along + down, corner + down])
+
+
+def polygon_rle(points_px: npt.ArrayLike, *, width_px: int, height_px: int) -> Rle:
+    """The polygon's pixels by COCO's rasteriser, cut off at the image's edge.
+
+    `points_px` is (n, 2), n >= 3, else `TooFewPoints`; an image side beyond 65,535 pixels is
+    `MaskTooLarge`. Raster and geometric area differ on small
+    shapes; COCO counts pixels, so do we.
+    """
+    points = np.asarray(points_px, dtype=np.float64).reshape(-1, 2)
+    if len(points) < 3:
+        raise TooFewPoints(f"got {len(points)}")
+    if max(width_px, height_px) > LONGEST_SIDE_PX:
+        raise MaskTooLarge(f"{width_px} x {height_px}")
+    rle: Rle = coco_mask.frPyObjects([points.ravel().tolist()], height_px, width_px)[0]
+    return rle
+
+
+def mask_rle(mask: Bools) -> Rle:
+    """The COCO encoding of a bool (height, width) mask."""
+    rle: Rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return rle
+
+
+def rle_mask(rle: Rle) -> Bools:
+    """The bool (height, width) mask of a COCO encoding, which runs column by column.
+
+    pycocotools' own decode warns under numpy 2, so its runs are read here.
+    """
+    height, width = rle["size"]
+    runs = _run_lengths(rle["counts"])
+    is_inside = np.arange(len(runs)) % 2 == 1
+    return np.repeat(is_inside, runs).reshape(width, height).T
+
+
+def _run_lengths(counts: bytes) -> list[int]:
+    """COCO's compressed counts: five bits a character, from the fourth on relative to two before.
+
+    Source: rleToString in https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in counts:
+        bits = character - 48
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value = shift = 0
+    return runs
+
+
+def rle_area(rle: Rle) -> int:
+    """How many pixels the mask covers."""
+    return int(coco_mask.area(rle))
+
+
+def region_label(region: Mapping[str, Any]) -> str | None:
+    """The first label of a Label Studio region, None when it carries none."""
+    value = region.get("value") or {}
+    for key in LABEL_KEYS:
+        if value.get(key):
+            return str(value[key][0])
+    return None
+
+
+def region_shape(region: Mapping[str, Any]) -> Shape:
+    """The pixel geometry of one Label Studio image region.
+
+    Rectangles, rotated rectangles, polygons and brush masks are read, with or without labels
+    in the type; a `GeometryError` names what is wrong with any other.
+    Format: https://labelstud.io/guide/task_format
+    """
+    width, height = _image_size(region)
+    value = region.get("value")
+    if not isinstance(value, Mapping):
+        raise MissingCoordinate("the region has no value object")
+    kind = str(region.get("type", "")).removesuffix("labels")
+    if kind == "rectangle":
+        return _rectangle(value, width, height)
+    if kind == "polygon":
+        return _polygon(_percent_points(value.get("points")), width, height)
+    if kind == "brush":
+        return _brush(value, width, height)
+    raise UnsupportedRegion(f"got type {region.get('type')!r}")
+
+
+def box_iou(boxes_xywh_px: npt.ArrayLike, others_xywh_px: npt.ArrayLike) -> Floats:
+    """IoU of each box with each other box, float64 (n, m), in [0, 1]; an empty side has no cells.
+
+    Boxes without area overlap nothing. As COCO's, without an added pixel; sides are taken between
+    corners, so that a box has IoU 1 with itself to the last bit.
+    """
+    boxes = box_corners(boxes_xywh_px)[:, None]
+    others = box_corners(others_xywh_px)[None, :]
+    shared = shared_length(boxes, others, axis=0) * shared_length(boxes, others, axis=1)
+    union = box_areas(boxes) + box_areas(others) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+
+
+def box_corners(boxes_xywh_px: npt.ArrayLike) -> Floats:
+    """[x, y, width, height] as [left, top, right, bottom], float64 (n, 4)."""
+    boxes = np.asarray(boxes_xywh_px, dtype=np.float64).reshape(-1, 4)
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+
+
+def box_areas(corners_px: Floats) -> Floats:
+    """Areas of [..., 4] corners, float64 [...]."""
+    sides: Floats = corners_px[..., 2:] - corners_px[..., :2]
+    areas: Floats = sides[..., 0] * sides[..., 1]
+    return areas
+
+
+def shared_length(corners_px: Floats, others_px: Floats, *, axis: int) -> Floats:
+    """How far boxes given by corners overlap along x (0) or y (1): 0 where they are apart."""
+    low = np.maximum(corners_px[..., axis], others_px[..., axis])
+    high = np.minimum(corners_px[..., axis + 2], others_px[..., axis + 2])
+    shared: Floats = np.maximum(high - low, 0)
+    return shared
+
+
+def rle_iou(rles: Sequence[Rle], others: Sequence[Rle]) -> Floats:
+    """IoU of each mask with each other mask, float64 (n, m); an empty side gives no cells.
+
+    pycocotools compares the masks' bounding boxes first and walks runs only where those overlap.
+    """
+    if not rles or not others:
+        return np.zeros((len(rles), len(others)))
+    return np.asarray(coco_mask.iou(list(rles), list(others), [0] * len(others)))
+
+
+def shape_iou(shapes: Sequence[Shape], others: Sequence[Shape]) -> Floats:
+    """IoU of each shape with each other shape of one image, float64 (n, m).
+
+    Two axis-aligned rectangles are compared exactly, every other pair pixel by pixel; pairs whose
+    bounding boxes are apart are 0 without rasterising.
+    """
+    exact = box_iou([s.box_xywh_px for s in shapes], [s.box_xywh_px for s in others])
+    masked = np.array([s.rle is not None for s in shapes], dtype=np.bool_)
+    others_masked = np.array([s.rle is not None for s in others], dtype=np.bool_)
+    by_pixels = masked[:, None] | others_masked[None, :]
+    near = by_pixels & _near(shapes, others)
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    pixels = np.zeros_like(exact)
+    pixels[np.ix_(rows, columns)] = rle_iou(
+        [shape_rle(shapes[i]) for i in rows], [shape_rle(others[i]) for i in columns]
+    )
+    return np.where(by_pixels, pixels, exact)
+
+
+def shape_rle(shape: Shape) -> Rle:
+    """The shape's mask; a rectangle is rasterised as COCO rasterises a box."""
+    if shape.rle is not None:
+        return shape.rle
+    corners = rotated_corners(shape.box_xywh_px, 0)
+    return polygon_rle(corners, width_px=shape.width_px, height_px=shape.height_px)
+
+
+def _near(shapes: Sequence[Shape], others: Sequence[Shape]) -> Bools:
+    """Which bounding boxes, widened by one pixel for rasterising, overlap: bool (n, m)."""
+    widened = np.array([-1, -1, 2, 2])
+    boxes, theirs = (
+        np.array([s.box_xywh_px for s in side]).reshape(-1, 4) + widened
+        for side in (shapes, others)
+    )
+    return box_iou(boxes, theirs) > 0
+
+
+def _image_size(region: Mapping[str, Any]) -> tuple[int, int]:
+    size = region.get("original_width"), region.get("original_height")
+    for number in size:
+        if not isinstance(number, int | float) or not math.isfinite(number) or number < 1:
+            raise MissingImageSize(f"got {size[0]!r} x {size[1]!r}")
+    return int(size[0] or 0), int(size[1] or 0)
+
+
+def _rectangle(value: Mapping[str, Any], width: int, height: int) -> Shape:
+    pct = [_percent(value.get(key), key) for key in ("x", "y", "width", "height")]
+    if pct[2] < 0 or pct[3] < 0:
+        raise CoordinateOutOfRange(f"width {pct[2]}, height {pct[3]}")
+    box = pixel_boxes(pct, (width, height))[0]
+    rotation = value.get("rotation") or 0
+    if rotation:
+        return _outline(rotated_corners(box, _number(rotation, "rotation")), width, height)
+    x, y, box_width, box_height = box.tolist()
+    return Shape(
+        box_xywh_px=(x, y, box_width, box_height),
+        points_px=None,
+        rle=None,
+        width_px=width,
+        height_px=height,
+    )
+
+
+def _percent_points(points: Any) -> list[tuple[float, float]]:
+    if not isinstance(points, Sequence) or isinstance(points, str):
+        raise MissingCoordinate("the polygon has no list of points")
+    if any(not isinstance(p, Sequence) or isinstance(p, str) or len(p) != 2 for p in points):
+        raise MissingCoordinate("a polygon's point is not a pair of numbers")
+    return [(_percent(x, "x"), _percent(y, "y")) for x, y in points]
+
+
+def _polygon(points_pct: list[tuple[float, float]], width: int, height: int) -> Shape:
+    points = np.asarray(points_pct, dtype=np.float64).reshape(-1, 2)
+    return _outline(points / 100 * [width, height], width, height)
+
+
+def _outline(points_px: Floats, width: int, height: int) -> Shape:
+    rle = polygon_rle(points_px, width_px=width, height_px=height)
+    low, high = points_px.min(axis=0), points_px.max(axis=0)
+    return Shape(
+        box_xywh_px=(low[0].item(), low[1].item(), (high - low)[0].item(), (high - low)[1].item()),
+        points_px=points_px,
+        rle=rle,
+        width_px=width,
+        height_px=height,
+    )
+
+
+def _brush(value: Mapping[str, Any], width: int, height: int) -> Shape:
+    rle = mask_rle(decode_brush(value.get("rle") or (), width_px=width, height_px=height))
+    x, y, box_width, box_height = coco_mask.toBbox(rle).tolist()
+    return Shape(
+        box_xywh_px=(x, y, box_width, box_height),
+        points_px=None,
+        rle=rle,
+        width_px=width,
+        height_px=height,
+    )
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise MissingCoordinate(f"{name} is {value!r}")
+    return float(value)
+
+
+def _percent(value: Any, name: str) -> float:
+    number = _number(value, name)
+    if abs(number) > FARTHEST_PCT:
+        raise CoordinateOutOfRange(f"{name} is {number} percent")
+    return number

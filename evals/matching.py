@@ -1,0 +1,344 @@
+"""Which detection matches which object, at all 101 confidences in one pass.
+
+A matching rule is a total order of the overlapping (detection, object) pairs of an image; the best
+free pair is taken, then the next. Such a matching can be grown one detection at a time: detections
+arrive by falling score, each asks for its objects in order of preference, an object keeps the
+better pair and the loser asks for its next. Whatever an arrival changes is an event, so every
+confidence is counted exactly for the price of one matching.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from evals.errors import MisshapenArrays, UnknownRule
+from evals.events import N_BINS, Events, Ints, confidence_bins, join_events, make_events
+from evals.geometry import Floats, box_areas, box_corners, shared_length
+
+#: Pairs looked at together: bounds memory on crowded images to some 100 MB.
+PAIRS_AT_ONCE = 1_000_000
+
+
+class Rule(StrEnum):
+    """The order in which pairs are taken; the id is stored with every evaluation."""
+
+    #: Same class first, then IoU. Equal to supervision.ConfusionMatrix since its release 0.28.
+    IOU_CLASS_FIRST = "iou-class-first/1"
+    #: COCO's: only within a class, score first, then IoU, on equal IoU the later object.
+    SCORE_CLASS_AWARE = "score-class-aware/1"
+    #: FiftyOne's with classwise=False: score first, then IoU, whatever the class.
+    SCORE_CLASS_AGNOSTIC = "score-class-agnostic/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What counts as a match. A pair always overlaps: IoU 0 matches nothing, whatever the limit."""
+
+    #: In [0, 1].
+    iou_threshold: float = 0.5
+    #: Whether an IoU of exactly the threshold matches.
+    inclusive: bool = False
+    rule: str = Rule.IOU_CLASS_FIRST
+
+    def __post_init__(self) -> None:
+        if self.rule not in set(Rule):
+            raise UnknownRule(f"got {self.rule!r}, known are {', '.join(Rule)}")
+        if not 0 <= self.iou_threshold <= 1:
+            raise MisshapenArrays(f"the IoU threshold is {self.iou_threshold}")
+
+    def admits(self, iou: Floats) -> npt.NDArray[np.bool_]:
+        """Which of the IoUs are high enough to match."""
+        return iou >= self.iou_threshold if self.inclusive else iou > self.iou_threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """Ground truth of a chunk of images in canonical order: by image, then region position."""
+
+    #: int64 (n,), never falling, 0..n_images-1.
+    image: Ints
+    #: int64 (n,), 0..n_classes-1.
+    label: Ints
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detections(Objects):
+    """Detections of a chunk of images in canonical order."""
+
+    #: float64 (n,); the caller fills a missing score with 1.0.
+    score: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Detections and objects of one image that overlap: positions in the chunk, and the IoU."""
+
+    detection: Ints
+    object: Ints
+    #: float64, in (0, 1].
+    iou: Floats
+
+
+class Verdict(StrEnum):
+    """What became of one detection or object at one confidence."""
+
+    TRUE_POSITIVE = "tp"
+    #: A detection that matches nothing.
+    FALSE_POSITIVE = "fp"
+    #: An object that nothing matches.
+    FALSE_NEGATIVE = "fn"
+    #: A match of two classes; counts as false positive of one and false negative of the other.
+    WRONG_CLASS = "wrong_class"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVerdict:
+    """`matched` is the position of the match on the other side; it and `iou` are None without."""
+
+    verdict: Verdict
+    matched: int | None = None
+    iou: float | None = None
+
+
+def match_events(
+    objects: Objects,
+    detections: Detections,
+    pairs: Pairs,
+    *,
+    n_classes: int,
+    definition: Definition | None = None,
+) -> Events:
+    """The events of a chunk of images: their counts at every confidence.
+
+    Objects and detections are sorted by image, else `MisshapenArrays`; without either there are no
+    events. `pairs` may hold any overlapping pairs in any order: the definition admits and ranks
+    them. Rule: evaluation definition `iou-class-first/1`, in which TP + FP = detections kept and
+    TP + FN = objects.
+    """
+    _check(objects, n_classes)
+    _check(detections, n_classes)
+    arrival, bins = _arrivals(detections)
+    ranked = _ranked(objects, detections, pairs, definition or Definition())
+    at, detection, truth, delta = _changes(arrival, ranked, n_objects=len(objects))
+    # Position -1 stands for "nothing there": the appended last label is the background.
+    truth_label = np.append(objects.label, n_classes)
+    detection_label = np.append(detections.label, n_classes)
+    # A detection scored below every confidence never arrives, so nothing asks for its bin.
+    changed = make_events(
+        detections.image[at], bins[at], truth_label[truth], detection_label[detection], delta
+    )
+    missed = make_events(objects.image, N_BINS - 1, objects.label, n_classes, 1)
+    return join_events([missed, changed])
+
+
+def box_pairs(
+    objects: Objects,
+    object_boxes_xywh_px: Floats,
+    detections: Detections,
+    detection_boxes_xywh_px: Floats,
+) -> Pairs:
+    """The overlapping pairs of a chunk of images whose shapes are axis-aligned boxes.
+
+    Boxes are float64 (n, 4). Sorted by detection, then object; no overlaps give empty arrays.
+    """
+    object_corners = box_corners(object_boxes_xywh_px)
+    detection_corners = box_corners(detection_boxes_xywh_px)
+    found = [
+        _overlapping(candidates, object_corners, detection_corners)
+        for candidates in _candidates(objects, detections)
+    ]
+    return join_pairs(found)
+
+
+def matrix_pairs(iou: Floats, *, first_detection: int = 0, first_object: int = 0) -> Pairs:
+    """The overlapping pairs of one image from its IoU matrix (detections, objects).
+
+    The offsets say where the image's detections and objects start in the chunk.
+    """
+    detection, truth = np.nonzero(iou > 0)
+    return Pairs(detection + first_detection, truth + first_object, iou[detection, truth])
+
+
+def join_pairs(parts: Sequence[Pairs]) -> Pairs:
+    """The pairs of all images of a chunk; no parts give empty arrays."""
+    if not parts:
+        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    return Pairs(
+        np.concatenate([p.detection for p in parts]),
+        np.concatenate([p.object for p in parts]),
+        np.concatenate([p.iou for p in parts]),
+    )
+
+
+def box_match_events(
+    objects: Objects,
+    object_boxes_xywh_px: Floats,
+    detections: Detections,
+    detection_boxes_xywh_px: Floats,
+    *,
+    n_classes: int,
+    definition: Definition | None = None,
+) -> Events:
+    """The events of a chunk of images whose shapes are axis-aligned boxes: see `match_events`."""
+    pairs = box_pairs(objects, object_boxes_xywh_px, detections, detection_boxes_xywh_px)
+    return match_events(objects, detections, pairs, n_classes=n_classes, definition=definition)
+
+
+def image_verdicts(
+    labels: npt.ArrayLike,
+    detected_labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    iou: Floats,
+    confidence: int,
+    *,
+    definition: Definition | None = None,
+) -> tuple[list[ObjectVerdict], list[ObjectVerdict | None]]:
+    """What became of one image's objects and detections at one percent, in the order given.
+
+    `iou` is float64 (detections, objects). A detection below the confidence is None. The verdicts
+    add up to the image's counts there: the pairs are taken one by one in the definition's order,
+    independently of the pass over all confidences.
+    """
+    objects = _one_image(labels)
+    alike = _one_image(detected_labels)
+    score = np.asarray(scores, dtype=np.float64)
+    detections = Detections(image=alike.image, label=alike.label, score=score)
+    kept = confidence_bins(score) >= confidence
+    everything = matrix_pairs(np.asarray(iou, dtype=np.float64).reshape(len(kept), len(objects)))
+    ranked = _ranked(objects, detections, everything, definition or Definition())
+    found: list[ObjectVerdict | None] = [
+        ObjectVerdict(Verdict.FALSE_POSITIVE) if keep else None for keep in kept
+    ]
+    truths = [ObjectVerdict(Verdict.FALSE_NEGATIVE) for _ in range(len(objects))]
+    for d, t, overlap_iou in zip(ranked.detection, ranked.object, ranked.iou.tolist(), strict=True):
+        if kept[d] and found[d] == ObjectVerdict(Verdict.FALSE_POSITIVE) and truths[t].iou is None:
+            same = objects.label[t] == detections.label[d]
+            verdict = Verdict.TRUE_POSITIVE if same else Verdict.WRONG_CLASS
+            found[d] = ObjectVerdict(verdict, int(t), overlap_iou)
+            truths[t] = ObjectVerdict(verdict, int(d), overlap_iou)
+    return truths, found
+
+
+def _one_image(labels: npt.ArrayLike) -> Objects:
+    label = np.asarray(labels, dtype=np.int64).ravel()
+    return Objects(image=np.zeros(len(label), dtype=np.int64), label=label)
+
+
+def _check(objects: Objects, n_classes: int) -> None:
+    if len(objects.image) != len(objects.label):
+        raise MisshapenArrays(f"{len(objects.image)} images for {len(objects.label)} labels")
+    if len(objects) and (objects.image[0] < 0 or (np.diff(objects.image) < 0).any()):
+        raise MisshapenArrays("objects and detections are sorted by image, from 0")
+    if len(objects) and not 0 <= objects.label.min() <= objects.label.max() < n_classes:
+        raise MisshapenArrays(f"a label is outside 0..{n_classes - 1}")
+
+
+def _candidates(objects: Objects, detections: Detections) -> Iterator[tuple[Ints, Ints]]:
+    """Every detection with every object of its image, a bounded number at a time."""
+    first = np.searchsorted(objects.image, detections.image, "left")
+    width = np.searchsorted(objects.image, detections.image, "right") - first
+    ends = np.cumsum(width)
+    start = 0
+    while start < len(width):
+        taken = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, taken + PAIRS_AT_ONCE, "right")))
+        widths = width[start:stop]
+        total = int(widths.sum())
+        detection = np.repeat(np.arange(start, stop), widths)
+        within = np.arange(total) - np.repeat(np.cumsum(widths) - widths, widths)
+        yield detection, np.repeat(first[start:stop], widths) + within
+        start = stop
+
+
+def _overlapping(
+    candidates: tuple[Ints, Ints], object_corners: Floats, detection_corners: Floats
+) -> Pairs:
+    """Those of the candidates that overlap: first along x, what is left along y, then the IoU."""
+    detection, truth = candidates
+    shared: list[Floats] = []
+    for axis in (0, 1):
+        sides = shared_length(detection_corners[detection], object_corners[truth], axis=axis)
+        met = sides > 0
+        detection, truth = detection[met], truth[met]
+        shared = [*(earlier[met] for earlier in shared), sides[met]]
+    area = shared[0] * shared[1]
+    sizes = box_areas(detection_corners)[detection] + box_areas(object_corners)[truth]
+    return Pairs(detection, truth, area / (sizes - area))
+
+
+def _ranked(
+    objects: Objects, detections: Detections, pairs: Pairs, definition: Definition
+) -> Pairs:
+    """The pairs that may match, best first in the definition's order."""
+    same = objects.label[pairs.object] == detections.label[pairs.detection]
+    admitted = definition.admits(pairs.iou)
+    if definition.rule == Rule.SCORE_CLASS_AWARE:
+        admitted &= same
+    d, t, iou = pairs.detection[admitted], pairs.object[admitted], pairs.iou[admitted]
+    # np.lexsort sorts by its last key first.
+    if definition.rule == Rule.IOU_CLASS_FIRST:
+        order = np.lexsort((d, t, -iou, ~same[admitted]))
+    elif definition.rule == Rule.SCORE_CLASS_AWARE:
+        order = np.lexsort((-t, -iou, d, -detections.score[d]))
+    else:
+        order = np.lexsort((t, -iou, d, -detections.score[d]))
+    return Pairs(d[order], t[order], iou[order])
+
+
+def _arrivals(detections: Detections) -> tuple[Ints, Ints]:
+    """Positions of the detections that are ever kept, by falling score; and the bin of each."""
+    bins = confidence_bins(detections.score)
+    order = np.argsort(-detections.score, kind="stable")
+    return order[bins[order] >= 0], bins
+
+
+def _changes(arrival: Ints, ranked: Pairs, *, n_objects: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """What every arrival changes: who arrived, then detection, object (-1 for none), +1 or -1."""
+    asking = np.isin(arrival, ranked.detection)
+    strays = arrival[~asking]
+    chained = _chains(arrival[asking], ranked, n_objects=n_objects)
+    nobody = np.full(len(strays), -1)
+    alone = np.stack([strays, strays, nobody, np.ones_like(strays)])
+    at, detection, truth, delta = np.concatenate([alone, chained], axis=1)
+    return at, detection, truth, delta
+
+
+def _chains(arrival: Ints, ranked: Pairs, *, n_objects: int) -> Ints:
+    """The changes by the detections that overlap something, int64 (4, n): see `_changes`.
+
+    Each detection's place in its own list only moves forward, for an object never gets a worse
+    pair; so the whole history costs as much as one matching. Plain lists: numpy scalars are slower.
+    """
+    rank = np.argsort(ranked.detection, kind="stable")
+    wanted = ranked.object[rank].tolist()
+    ranks = rank.tolist()
+    ends = np.cumsum(np.bincount(ranked.detection, minlength=1)).tolist()
+    place = [0, *ends]
+    holder = [-1] * n_objects
+    best = [len(ranks)] * n_objects
+    changes: list[tuple[int, int, int, int]] = []
+    change = changes.append
+    for newcomer in arrival.tolist():
+        asking = newcomer
+        while True:
+            at, end = place[asking], ends[asking]
+            while at < end and best[wanted[at]] < ranks[at]:
+                at += 1
+            place[asking] = at + 1
+            if at == end:
+                change((newcomer, asking, -1, 1))
+                break
+            truth = wanted[at]
+            loser, holder[truth], best[truth] = holder[truth], asking, ranks[at]
+            change((newcomer, asking, truth, 1))
+            change((newcomer, loser, truth, -1))
+            if loser < 0:
+                break
+            asking = loser
+    return np.array(changes, dtype=np.int64).reshape(-1, 4).T

@@ -1,0 +1,172 @@
+"""Precision, recall and F1 from counts: per image, per class, and over the sweep of confidences.
+
+A ratio without a denominator is 0, save for one case: an image with nothing to find and nothing
+reported scores 1, or clean negatives would look like the worst images. The overall curve is micro
+(sums of counts), so that images, matrix and sweep add up; the macro curve stands beside it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.average_precision import ClassPrecision
+from evals.events import CONFIDENCES, Counts, Ints
+from evals.geometry import Floats
+
+#: The sweep has the 100 confidences below 1; its keys as clients read them.
+N_SWEEP = 100
+SWEEP_KEYS = tuple(f"{k / 100:.2f}" for k in range(N_SWEEP))
+
+#: What a class without any F1 is given.
+NO_OPTIMUM = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """float64 arrays of one shape, in [0, 1]."""
+
+    precision: Floats
+    recall: Floats
+    f1: Floats
+
+    def at(self, index: int) -> "Score":
+        """The three numbers at one place of one-dimensional arrays."""
+        return Score(float(self.precision[index]), float(self.recall[index]), float(self.f1[index]))
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Precision, recall and F1, in [0, 1]."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A sweep over the confidences 0.00 to 0.99, and its optimum."""
+
+    #: Arrays of shape (100,).
+    scores: Scores
+    #: The lowest confidence of the highest F1; 0.5 where F1 is 0 everywhere.
+    optimal_threshold: float
+    #: First and last confidence of the run of equal F1 that the optimum starts.
+    plateau: tuple[float, float]
+
+    @property
+    def optimal(self) -> Score:
+        """The scores at the optimal threshold."""
+        return self.scores.at(round(100 * self.optimal_threshold))
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The curves of a split."""
+
+    micro: Curve
+    #: Means over the classes that have objects; all 0 without any.
+    macro: Curve
+    per_class: list[Curve]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """A class in the performance table: AP (None without objects), scores at its optimum."""
+
+    label: int
+    map50: float | None
+    map50_95: float | None
+    map75: float | None
+    score: Score
+    optimal_threshold: float
+
+
+def scores_of(counts: Counts) -> Scores:
+    """Precision = TP/kept, recall = TP/objects, F1 = 2TP/(kept+objects); 0/0 is 0.
+
+    Arrays of the counts' shape. F1 is one division of integers, so equal maxima are exactly equal.
+    """
+    return Scores(
+        precision=_ratio(counts.tp, counts.kept),
+        recall=_ratio(counts.tp, counts.objects),
+        f1=_ratio(2 * counts.tp, counts.kept + counts.objects),
+    )
+
+
+def image_scores(counts: Counts) -> Scores:
+    """Scores of images, rounded to three decimals as clients read them; nothing at all scores 1.
+
+    Rounding half to even. Convention for empty images: Roboflow's cvevals.
+    """
+    silent = (counts.kept == 0) & (counts.objects == 0)
+    exact = scores_of(counts)
+    rounded = (
+        np.round(np.where(silent, 1.0, values), 3)
+        for values in (exact.precision, exact.recall, exact.f1)
+    )
+    return Scores(*rounded)
+
+
+def sweep(totals: Counts, classes: Counts) -> Sweep:
+    """The curves of a split from its counts: `totals` (101,), `classes` (101, n_classes)."""
+    per_class = scores_of(classes)
+    present = classes.objects.max(axis=0, initial=0) > 0
+    n_present = max(int(present.sum()), 1)
+    macro = Scores(
+        *(
+            values[:, present].sum(axis=1) / n_present
+            for values in (per_class.precision, per_class.recall, per_class.f1)
+        )
+    )
+    columns = range(classes.tp.shape[1])
+    return Sweep(
+        micro=curve(scores_of(totals)),
+        macro=curve(macro),
+        per_class=[
+            curve(Scores(per_class.precision[:, c], per_class.recall[:, c], per_class.f1[:, c]))
+            for c in columns
+        ],
+    )
+
+
+def curve(scores: Scores) -> Curve:
+    """The curve over the first 100 of the confidences and its optimum, from arrays of (101,)."""
+    swept = Scores(scores.precision[:N_SWEEP], scores.recall[:N_SWEEP], scores.f1[:N_SWEEP])
+    best = int(np.argmax(swept.f1))
+    if not swept.f1[best]:
+        return Curve(swept, NO_OPTIMUM, (NO_OPTIMUM, NO_OPTIMUM))
+    lower = np.flatnonzero(swept.f1[best:] != swept.f1[best])
+    last = best + int(lower[0]) - 1 if len(lower) else N_SWEEP - 1
+    return Curve(swept, float(CONFIDENCES[best]), (best / 100, last / 100))
+
+
+def class_rows(curves: Sequence[Curve], precisions: Sequence[ClassPrecision]) -> list[ClassRow]:
+    """The performance table, one row a class in label order, each at its own optimal threshold."""
+    return [
+        ClassRow(
+            label=label,
+            map50=ap.map50,
+            map50_95=ap.map50_95,
+            map75=ap.map75,
+            score=one.optimal,
+            optimal_threshold=one.optimal_threshold,
+        )
+        for label, (one, ap) in enumerate(zip(curves, precisions, strict=True))
+    ]
+
+
+def exact_images(images: Counts) -> Ints:
+    """How many images are entirely right (no false positive, no miss) at each percent: (101,).
+
+    `images` has arrays of shape (101, n_images). Sums over chunks add up; divided by the number of
+    images it is the accuracy of a classification, exact-match for several labels.
+    """
+    is_exact = (images.fp == 0) & (images.fn == 0)
+    return np.asarray(is_exact.sum(axis=1, dtype=np.int64))
+
+
+def _ratio(numerator: Ints, denominator: Ints) -> Floats:
+    out = np.zeros(np.shape(numerator), dtype=np.float64)
+    return np.divide(numerator, denominator, out=out, where=np.asarray(denominator) > 0)

@@ -1,0 +1,224 @@
+"""The five published rules that turn an evaluation into advice.
+
+Rules and limits are those of the peer's model-improvement recommendations. Severities and wording
+are ours. No images are read here: every recommendation names the confusion cells its images have,
+and the caller fetches those.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from evals.events import Ints
+
+#: class_imbalance: fewer instances than this, or than 0.05 x sqrt(all instances), or
+FEWEST_INSTANCES = 30
+INSTANCES_PER_ROOT = 0.05
+#: than this share of the median class.
+MEDIAN_SHARE = 0.25
+
+#: overconfident_fp: at least so many predictions and false positives, and a lower precision.
+FEWEST_PREDICTIONS = 30
+FEWEST_FALSE_POSITIVES = 30
+LOW_PRECISION = 0.65
+
+#: dataset_health: fewer test images, or smaller shares of a dataset without augmentation.
+FEWEST_TEST_IMAGES = 50
+TEST_SHARE = 0.05
+VALID_SHARE = 0.10
+
+
+class Kind(StrEnum):
+    """What a recommendation is about."""
+
+    MISSED_DETECTION = "missed_detection"
+    WRONG_CLASS = "wrong_class"
+    CLASS_IMBALANCE = "class_imbalance"
+    OVERCONFIDENT_FP = "overconfident_fp"
+    DATASET_HEALTH = "dataset_health"
+
+
+class Severity(StrEnum):
+    """How much it costs: half or more of what could be right, a fifth or more, or less."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One piece of advice."""
+
+    kind: Kind
+    severity: Severity
+    message: str
+    metrics: dict[str, float]
+    class_name: str | None = None
+    other_class_name: str | None = None
+    #: [actual, predicted] of the confusion cells whose images show it; background is n_classes.
+    cells: tuple[tuple[int, int], ...] = ()
+
+
+def recommendations(
+    matrix: Ints,
+    classes: Sequence[str],
+    *,
+    instances: Sequence[int],
+    images: Mapping[str, int],
+    is_augmented: bool = False,
+) -> list[Recommendation]:
+    """All advice of the five rules, most severe first, in the rules' order among equals.
+
+    `matrix` is int64 (n_classes + 1, n_classes + 1), rows actual, background last, of the test
+    split at the confidence in question; `instances` counts each class's objects over all splits,
+    `images` the images of each split. `is_augmented` says that training images were multiplied,
+    which makes the other splits' shares meaningless.
+    """
+    found = [
+        *missed_detection(matrix, classes),
+        *wrong_class(matrix, classes),
+        *class_imbalance(instances, classes),
+        *overconfident_fp(matrix, classes),
+        *dataset_health(images, is_augmented=is_augmented),
+    ]
+    return sorted(found, key=lambda advice: list(Severity).index(advice.severity))
+
+
+def missed_detection(matrix: Ints, classes: Sequence[str]) -> list[Recommendation]:
+    """The class with the most false negatives, the first of equals; nothing when none is missed."""
+    objects = matrix[:-1].sum(axis=1)
+    missed = objects - matrix.diagonal()[:-1]
+    if not missed.any():
+        return []
+    worst = int(np.argmax(missed))
+    n_missed, n_objects = int(missed[worst]), int(objects[worst])
+    return [
+        Recommendation(
+            kind=Kind.MISSED_DETECTION,
+            severity=_severity(n_missed / n_objects),
+            message=f"{n_missed} of {n_objects} {classes[worst]} objects are missed. "
+            "Add training images like those behind them, and check their labels.",
+            metrics={
+                "falseNegatives": n_missed,
+                "objects": n_objects,
+                "recall": (n_objects - n_missed) / n_objects,
+            },
+            class_name=classes[worst],
+            cells=tuple((worst, p) for p in np.flatnonzero(matrix[worst]).tolist() if p != worst),
+        )
+    ]
+
+
+def wrong_class(matrix: Ints, classes: Sequence[str]) -> list[Recommendation]:
+    """The most frequent pair of two real classes, the first of equals; nothing without one."""
+    crossed = matrix[:-1, :-1].copy()
+    np.fill_diagonal(crossed, 0)
+    if not crossed.any():
+        return []
+    actual, predicted = (int(i) for i in np.unravel_index(np.argmax(crossed), crossed.shape))
+    n_crossed, n_objects = int(crossed[actual, predicted]), int(matrix[actual].sum())
+    return [
+        Recommendation(
+            kind=Kind.WRONG_CLASS,
+            severity=_severity(n_crossed / n_objects),
+            message=f"{n_crossed} of {n_objects} {classes[actual]} objects are called "
+            f"{classes[predicted]}. Check that both are labelled apart, and add examples of each.",
+            metrics={"count": n_crossed, "objects": n_objects, "share": n_crossed / n_objects},
+            class_name=classes[actual],
+            other_class_name=classes[predicted],
+            cells=((actual, predicted),),
+        )
+    ]
+
+
+def class_imbalance(instances: Sequence[int], classes: Sequence[str]) -> list[Recommendation]:
+    """Every class with too few instances, in class order."""
+    counts = np.asarray(instances, dtype=np.int64)
+    if not len(counts):
+        return []
+    median = float(np.median(counts))
+    fewest = max(
+        FEWEST_INSTANCES,
+        INSTANCES_PER_ROOT * float(np.sqrt(counts.sum())),
+        MEDIAN_SHARE * median,
+    )
+    return [
+        Recommendation(
+            kind=Kind.CLASS_IMBALANCE,
+            severity=_severity((fewest - count) / fewest),
+            message=f"{classes[label]} has {count} instances, at least {int(np.ceil(fewest))} "
+            "are wanted. Add images of it.",
+            metrics={"instances": count, "wanted": fewest, "medianInstances": median},
+            class_name=classes[label],
+        )
+        for label, count in enumerate(counts.tolist())
+        if count < fewest
+    ]
+
+
+def overconfident_fp(matrix: Ints, classes: Sequence[str]) -> list[Recommendation]:
+    """Every class that is predicted often and too often wrongly, in class order."""
+    return [
+        advice
+        for label, name in enumerate(classes)
+        for advice in _overconfident(matrix[:, label], label, name)
+    ]
+
+
+def dataset_health(images: Mapping[str, int], *, is_augmented: bool) -> list[Recommendation]:
+    """What is too small to measure by: the test split, then the shares of test and valid."""
+    n_test, n_all = images.get("test", 0), sum(images.values())
+    found = []
+    if n_test < FEWEST_TEST_IMAGES:
+        found.append(_too_small("test", n_test, FEWEST_TEST_IMAGES, f"{n_test} images"))
+    if not is_augmented and n_all:
+        for split, wanted in (("test", TEST_SHARE), ("valid", VALID_SHARE)):
+            share = images.get(split, 0) / n_all
+            if share < wanted:
+                found.append(_too_small(split, share, wanted, f"{share:.1%} of the dataset"))
+    return found
+
+
+def _overconfident(column: Ints, label: int, name: str) -> list[Recommendation]:
+    n_kept = int(column.sum())
+    n_false = n_kept - int(column[label])
+    if n_kept < FEWEST_PREDICTIONS or n_false < FEWEST_FALSE_POSITIVES:
+        return []
+    # Compared in integers: 0.65 has no exact binary form.
+    if 100 * (n_kept - n_false) >= round(100 * LOW_PRECISION) * n_kept:
+        return []
+    return [
+        Recommendation(
+            kind=Kind.OVERCONFIDENT_FP,
+            severity=_severity(n_false / n_kept),
+            message=f"{n_false} of {n_kept} {name} predictions are wrong. Raise its confidence "
+            "threshold, or add images without it that look alike.",
+            metrics={
+                "falsePositives": n_false,
+                "predictions": n_kept,
+                "precision": (n_kept - n_false) / n_kept,
+            },
+            class_name=name,
+            cells=tuple((a, label) for a in np.flatnonzero(column).tolist() if a != label),
+        )
+    ]
+
+
+def _too_small(split: str, found: float, wanted: float, phrase: str) -> Recommendation:
+    limit = f"{wanted:.0%}" if wanted < 1 else f"{wanted:.0f}"
+    return Recommendation(
+        kind=Kind.DATASET_HEALTH,
+        severity=_severity((wanted - found) / wanted),
+        message=f"The {split} split has {phrase}, at least {limit} are wanted: "
+        "its numbers say little about images to come.",
+        metrics={f"{split}Images" if wanted >= 1 else f"{split}Share": found, "wanted": wanted},
+    )
+
+
+def _severity(loss: float) -> Severity:
+    if loss >= 0.5:
+        return Severity.HIGH
+    return Severity.MEDIUM if loss >= 0.2 else Severity.LOW

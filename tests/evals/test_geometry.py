@@ -1,0 +1,320 @@
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from label_studio_sdk.converter import brush as sdk_brush
+from label_studio_sdk.converter.utils import convert_annotation_to_yolo_obb
+from pycocotools import mask as coco_mask
+
+from evals.brush import decode_brush
+from evals.errors import (
+    CoordinateOutOfRange,
+    CorruptRle,
+    EvaluationError,
+    GeometryError,
+    MaskTooLarge,
+    MissingCoordinate,
+    MissingImageSize,
+    TooFewPoints,
+    UnsupportedRegion,
+)
+from evals.geometry import (
+    box_iou,
+    mask_rle,
+    pixel_boxes,
+    polygon_rle,
+    region_label,
+    region_shape,
+    rle_area,
+    rle_iou,
+    rle_mask,
+    rotated_corners,
+    shape_iou,
+    shape_rle,
+)
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
+
+sides = st.floats(0.01, 200)
+boxes = st.lists(st.tuples(sides, sides, sides, sides), min_size=1, max_size=6)
+
+
+def region(kind="rectanglelabels", size=(200, 100), **value):
+    return {"type": kind, "original_width": size[0], "original_height": size[1], "value": value}
+
+
+def test_percent_becomes_unrounded_pixels():
+    pixels = pixel_boxes([[10, 20, 33.3, 1 / 3]], (640, 480))
+    assert pixels.tolist() == [[64.0, 96.0, 33.3 / 100 * 640, 1 / 3 / 100 * 480]]
+    assert pixel_boxes([], (640, 480)).shape == (0, 4)
+    own_sizes = pixel_boxes([[50, 50, 10, 10]] * 2, [(100, 200), (10, 20)])
+    assert own_sizes.tolist() == [[50, 100, 10, 20], [5, 10, 1, 2]]
+
+
+def test_rectangle_region():
+    shape = region_shape(region(x=10, y=20, width=5, height=50, rectanglelabels=["cat"]))
+    assert shape.box_xywh_px == (20.0, 20.0, 10.0, 50.0)
+    assert shape.rle is None
+    assert shape.points_px is None
+    assert (shape.width_px, shape.height_px) == (200, 100)
+
+
+@given(st.floats(-360, 360), sides, sides)
+def test_rotation_is_the_sdk_s(rotation, width, height):
+    value = {"x": 30.0, "y": 40.0, "width": width, "height": height, "rotation": rotation}
+    theirs = convert_annotation_to_yolo_obb(
+        {**value, "original_width": 640, "original_height": 480}, normalize=False
+    )
+    box = pixel_boxes([30.0, 40.0, width, height], (640, 480))[0]
+    assert np.allclose(rotated_corners(box, rotation), theirs, rtol=0, atol=1e-9)
+
+
+def test_rotated_rectangle_becomes_a_mask():
+    shape = region_shape(region(x=50, y=50, width=10, height=10, rotation=90))
+    # 20 x 10 pixels at (100, 50), a quarter clockwise about that corner: 10 wide, 20 tall.
+    assert np.allclose(shape.box_xywh_px, [90, 50, 10, 20])
+    mask = rle_mask(shape.rle)
+    assert mask.shape == (100, 200)
+    assert mask[50:70, 90:100].all()
+    assert mask.sum() == 200
+
+
+@pytest.mark.parametrize("rotation", [0, None, 0.0])
+def test_no_rotation_stays_a_box(rotation):
+    assert region_shape(region(x=1, y=1, width=1, height=1, rotation=rotation)).rle is None
+
+
+def test_polygon_region():
+    shape = region_shape(
+        region("polygonlabels", points=[[0, 0], [5, 0], [5, 20], [0, 20]], polygonlabels=["a"])
+    )
+    assert shape.box_xywh_px == (0.0, 0.0, 10.0, 20.0)
+    assert shape.points_px.tolist() == [[0, 0], [10, 0], [10, 20], [0, 20]]
+    assert rle_area(shape.rle) == 200
+
+
+def test_golden_triangle_overlaps_its_box_by_pixels():
+    case = next(c for c in GOLDEN["extras"] if c["id"] == "x04")
+    height, width = case["size"]
+    points = np.array(case["polygon"]).reshape(-1, 2)
+    percent = (points / [width, height] * 100).tolist()
+    x, y, w, h = case["box"]
+    triangle = region_shape(region("polygon", (width, height), points=percent))
+    square = region_shape(
+        region("rectangle", (width, height), x=x, y=y, width=w * 10, height=h * 10)
+    )
+    expected = case["expect"]["raster_iou"]
+    assert shape_iou([triangle], [square])[0, 0] == pytest.approx(expected, abs=1e-12)
+
+
+def brush_rle(mask):
+    """A brush stream written by Label Studio's own encoder, colour differing from alpha."""
+    rgba = np.zeros((*mask.shape, 4), np.uint8)
+    rgba[mask] = (12, 200, 7, 255)
+    return sdk_brush.encode_rle(rgba.ravel())
+
+
+MASKS = arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 40)))
+
+
+@settings(deadline=None)
+@given(MASKS)
+def test_brush_decodes_as_the_sdk_decodes(mask):
+    height, width = mask.shape
+    rle = brush_rle(mask)
+    theirs = sdk_brush.decode_rle(rle).reshape(height, width, 4)[:, :, 3] > 0
+    ours = decode_brush(rle, width_px=width, height_px=height)
+    assert np.array_equal(ours, theirs)
+    assert np.array_equal(ours, mask)
+
+
+def bits(*fields):
+    text = "".join(f"{value:0{size}b}" for value, size in fields)
+    return [int(text[i : i + 8].ljust(8, "0"), 2) for i in range(0, len(text), 8)]
+
+
+HEADER = [(7, 5), (2, 4), (3, 4), (7, 4), (15, 4)]
+
+
+def test_brush_literal_runs_decode_as_the_sdk_decodes():
+    # The encoder above never writes a literal run longer than one; Label Studio's front end does.
+    values = [0, 0, 0, 9, 1, 2, 3, 0, 255, 255, 255, 128]
+    literal = [(0, 1), (1, 2), (len(values) - 1, 4), *((v, 8) for v in values)]
+    repeat = [(1, 1), (0, 2), (3, 3), (5, 8)]
+    rle = bits((16, 32), *HEADER, *literal, *repeat)
+    theirs = sdk_brush.decode_rle(rle).reshape(2, 2, 4)[:, :, 3] > 0
+    ours = decode_brush(rle, width_px=2, height_px=2)
+    assert np.array_equal(ours, theirs)
+    assert ours.tolist() == [[True, False], [True, True]]
+
+
+def test_brush_region_becomes_a_mask():
+    mask = np.zeros((100, 200), bool)
+    mask[30:50, 60:61] = True
+    shape = region_shape(region("brushlabels", rle=brush_rle(mask), brushlabels=["a"]))
+    assert shape.box_xywh_px == (60.0, 30.0, 1.0, 20.0)
+    assert np.array_equal(rle_mask(shape.rle), mask)
+
+
+def test_brush_length_is_checked_before_allocating():
+    promises_four_billion = bits((2**32 - 1, 32), *HEADER)
+    started = time.perf_counter()
+    with pytest.raises(CorruptRle, match="4294967295 values for 2 x 2"):
+        decode_brush(promises_four_billion, width_px=2, height_px=2)
+    assert time.perf_counter() - started < 0.1
+    with pytest.raises(MaskTooLarge, match="100000 x 100000"):
+        decode_brush(promises_four_billion, width_px=100_000, height_px=100_000)
+
+
+@pytest.mark.parametrize(
+    ("rle", "fragment"),
+    [
+        ([], "0 bytes"),
+        ([1, 2, 3], "3 bytes"),
+        ([1, 256, *[0] * 9], "bytes 0..255"),
+        (["a"], "bytes 0..255"),
+        (bits((16, 32), *HEADER), "value 0 of 16"),
+        (bits((16, 32), *HEADER, (1, 1), (0, 2), (7, 3), (1, 8)), "value 8 of 16"),
+        (bits((16, 32), *HEADER, (1, 1), (3, 2), (16, 16), (1, 8)), "value 0 of 16"),
+        (bits((16, 32), *HEADER, (0, 1), (1, 2), (15, 4), (1, 8)), "value 0 of 16"),
+    ],
+)
+def test_corrupt_brush_streams_are_named(rle, fragment):
+    with pytest.raises(CorruptRle, match=fragment):
+        decode_brush(rle, width_px=2, height_px=2)
+
+
+@pytest.mark.parametrize(
+    ("broken", "error", "fragment"),
+    [
+        (region("polygon", points=[[0, 0], [1, 1]]), TooFewPoints, "got 2"),
+        (region("polygon", points=[]), TooFewPoints, "got 0"),
+        (region("polygon", points=[[0, 0], [1, 1], [2]]), MissingCoordinate, "pair"),
+        (region("polygon"), MissingCoordinate, "list of points"),
+        (region("polygon", points=[[0, 0], [1, 1], [2, math.nan]]), MissingCoordinate, "nan"),
+        (region("polygon", points=[[0, 0], [1, 1], [1e9, 2]]), CoordinateOutOfRange, "1000000000"),
+        (
+            region("polygon", (10**9, 9), points=[[0, 0], [1, 1], [1, 2]]),
+            MaskTooLarge,
+            "1000000000",
+        ),
+        (region(x=1, y=1, width=1), MissingCoordinate, "height is None"),
+        (region(x=1, y="2", width=1, height=1), MissingCoordinate, "y is '2'"),
+        (region(x=1, y=1, width=-1, height=1), CoordinateOutOfRange, "width -1"),
+        (region(size=(None, 100)), MissingImageSize, "None x 100"),
+        (region(size=(200, 0)), MissingImageSize, "200 x 0"),
+        ({"type": "rectangle", "value": {}}, MissingImageSize, "None x None"),
+        ({**region(), "value": None}, MissingCoordinate, "no value"),
+        (region("ellipselabels", x=1, y=1), UnsupportedRegion, "ellipselabels"),
+        (region("brush"), CorruptRle, "0 bytes"),
+    ],
+)
+def test_broken_regions_are_named(broken, error, fragment):
+    with pytest.raises(error, match=fragment) as caught:
+        region_shape(broken)
+    assert isinstance(caught.value, GeometryError)
+    assert fragment in caught.value.detail
+    assert str(caught.value).startswith(error.__doc__.rstrip("."))
+
+
+def test_an_error_without_detail_says_its_docstring():
+    assert str(TooFewPoints()) == "A polygon needs at least three points."
+    assert issubclass(TooFewPoints, EvaluationError)
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        ({"rectanglelabels": ["cat", "dog"]}, "cat"),
+        ({"polygonlabels": ["cat"]}, "cat"),
+        ({"brushlabels": ["cat"]}, "cat"),
+        ({"labels": ["cat"]}, "cat"),
+        ({"rectanglelabels": []}, None),
+        ({}, None),
+    ],
+)
+def test_region_label(value, label):
+    assert region_label(region(**value)) == label
+
+
+@given(boxes, boxes)
+def test_box_iou_equals_pycocotools(some, others):
+    theirs = coco_mask.iou(np.array(some), np.array(others), [0] * len(others))
+    assert np.allclose(box_iou(some, others), theirs, rtol=0, atol=1e-11)
+
+
+@given(boxes)
+def test_box_iou_is_symmetric_in_range_and_one_on_itself(some):
+    iou = box_iou(some, some)
+    assert np.array_equal(iou, iou.T)
+    assert (iou >= 0).all()
+    assert (iou <= 1).all()
+    assert (iou.diagonal() == 1).all()
+
+
+def test_box_iou_of_nothing():
+    assert box_iou([], [[0, 0, 1, 1]]).shape == (0, 1)
+    assert box_iou([[0, 0, 1, 1]], []).shape == (1, 0)
+    assert box_iou([[0, 0, 0, 0]], [[0, 0, 0, 0]]).tolist() == [[0]]
+    assert box_iou([[0, 0, 1, 1]], [[1, 0, 1, 1]]).tolist() == [[0]]
+
+
+SAME_SIZE = arrays(np.bool_, st.tuples(st.integers(1, 4), st.just(7), st.just(5)))
+
+
+@settings(deadline=None)
+@given(SAME_SIZE, SAME_SIZE)
+def test_rle_iou_equals_counting_pixels(some, others):
+    shared = (some[:, None] & others[None]).sum(axis=(2, 3))
+    either = (some[:, None] | others[None]).sum(axis=(2, 3))
+    expected = np.divide(shared, either, out=np.zeros(shared.shape), where=either > 0)
+    rles, their_rles = [mask_rle(m) for m in some], [mask_rle(m) for m in others]
+    ours = rle_iou(rles, their_rles)
+    assert np.allclose(ours, expected, rtol=0, atol=1e-15)
+    assert np.array_equal(ours, rle_iou(their_rles, rles).T)
+
+
+@settings(deadline=None)
+@given(MASKS)
+def test_masks_survive_coco_encoding(mask):
+    rle = mask_rle(mask)
+    assert np.array_equal(rle_mask(rle), mask)
+    assert rle == coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    assert rle_area(rle) == mask.sum()
+
+
+def test_large_masks_survive_coco_encoding():
+    mask = np.random.default_rng(4).random((70, 50)) < 0.01
+    mask[20:60, 10:49] = True
+    assert np.array_equal(rle_mask(mask_rle(mask)), mask)
+
+
+def test_rle_iou_of_nothing():
+    assert rle_iou([], [mask_rle(np.ones((2, 2), bool))]).shape == (0, 1)
+
+
+def test_mixed_shapes_compare_boxes_exactly_and_the_rest_by_pixels():
+    box = region_shape(region(x=0, y=0, width=50, height=50))
+    thin = region_shape(region(x=0, y=0, width=50.2, height=50.3))
+    turned = region_shape(region(x=50, y=0, width=15, height=100, rotation=90))
+    far = region_shape(region("polygon", points=[[90, 90], [99, 90], [99, 99]]))
+    iou = shape_iou([box, turned, far], [thin, turned])
+    assert iou[0, 0] == box_iou([box.box_xywh_px], [thin.box_xywh_px])[0, 0]
+    by_pixels = rle_iou([shape_rle(turned)], [shape_rle(thin)])[0, 0]
+    assert iou[1, 0] == by_pixels
+    assert 0 < by_pixels < 1
+    assert iou[1, 1] == 1
+    assert iou[2].tolist() == [0, 0]
+    assert iou[0, 1] == rle_iou([shape_rle(box)], [turned.rle])[0, 0] > 0
+    assert shape_iou([], [box]).shape == (0, 1)
+
+
+def test_polygons_are_cut_at_the_edge_of_the_image():
+    rle = polygon_rle([[-50, -50], [5, -50], [5, 5], [-50, 5]], width_px=10, height_px=10)
+    assert rle_area(rle) == 25
