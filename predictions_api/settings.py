@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "accounts",
     "predictions",
+    "evals",
 ]
 
 MIDDLEWARE = [
@@ -180,6 +181,13 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {},
     "SCHEMA_PATH_PREFIX": r"/api/",
 }
+
+# A job whose worker was killed is taken over when its lease runs out.
+EVALUATION_LEASE_S = float(os.environ.get("EVALUATION_LEASE_S", 60))
+# Images counted at a time: what a killed worker loses, and what memory grows with.
+EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
+# Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
+EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
