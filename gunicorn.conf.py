@@ -35,7 +35,7 @@ def child_exit(server: Any, worker: Any) -> None:
     """Forget the gauges of a worker that ended; its counters stay in the sums."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    multiprocess.mark_process_dead(worker.pid)
 
 
 def on_exit(server: Any) -> None:

@@ -16,6 +16,7 @@ import jwt
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
 
@@ -152,6 +153,28 @@ def revoke(token: ApiToken) -> None:
     ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
         revoked_at=datetime.now(UTC)
     )
+
+
+def listed() -> QuerySet[ApiToken]:
+    """Tokens with what `state_of` and a list need: one statement for any number."""
+    membership = Membership.objects.filter(
+        user_id=OuterRef("user_id"), workspace_id=OuterRef("workspace_id")
+    )
+    return ApiToken.objects.select_related("user", "workspace").annotate(
+        is_of_member=Exists(membership)
+    )
+
+
+def state_of(token: ApiToken) -> str:
+    """Whether a token of `listed` opens the door: `works`, or why it does not."""
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
+        return "expired"
+    if not token.user.is_active:
+        return "user inactive"
+    is_of_member: bool = getattr(token, "is_of_member")  # noqa: B009  (an annotation of `listed`)
+    return "works" if is_of_member else "not a member"
 
 
 # One statement a request, by the unique index on digest (or the primary key).

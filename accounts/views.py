@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
@@ -15,7 +14,7 @@ from rest_framework.views import APIView
 from accounts import tokens
 from accounts.authentication import access_of
 from accounts.models import ApiToken, User, Workspace
-from predictions_api.openapi import error_responses
+from predictions_api.openapi import error_responses, public_errors
 
 TEXT = serializers.CharField
 TOKEN = inline_serializer("PlainToken", {"token": TEXT()})
@@ -81,7 +80,11 @@ class WhoamiView(APIView):
 
     read_scope = None
 
-    @extend_schema(summary="Who am I", responses={200: WhoamiSerializer, **error_responses()})
+    @extend_schema(
+        operation_id="whoami",
+        summary="Who am I",
+        responses={200: WhoamiSerializer, **error_responses()},
+    )
     def get(self, request: Request) -> Response:
         access = access_of(request)
         user = User.objects.get(pk=access.user_id)
@@ -102,8 +105,9 @@ class CurrentTokenView(APIView):
     read_scope = None
 
     @extend_schema(
+        operation_id="get_current_key",
         summary="The key this request was sent with",
-        responses={200: TOKEN, **error_responses(404)},
+        responses={200: TOKEN, **error_responses()},
     )
     def get(self, request: Request) -> Response:
         key = _key_of(request)
@@ -119,9 +123,10 @@ class ResetTokenView(APIView):
     readers_may_write = True
 
     @extend_schema(
+        operation_id="reset_current_key",
         summary="Revoke this key and make another",
         request=None,
-        responses={201: TOKEN, **error_responses(404)},
+        responses={201: TOKEN, **error_responses()},
     )
     def post(self, request: Request) -> Response:
         access = access_of(request)
@@ -149,6 +154,7 @@ class RefreshTokensView(APIView):
     readers_may_write = True
 
     @extend_schema(
+        operation_id="list_refresh_tokens",
         summary="List refresh tokens, truncated",
         responses={
             200: inline_serializer("TruncatedToken", {"token": TEXT()}, many=True),
@@ -166,6 +172,7 @@ class RefreshTokensView(APIView):
         return Response([{"token": token.preview} for token in kept])
 
     @extend_schema(
+        operation_id="create_refresh_token",
         summary="Make a refresh token",
         request=None,
         responses={201: TOKEN, **error_responses(409)},
@@ -198,16 +205,21 @@ class OpenView(APIView):
     authentication_classes = []
     permission_classes = []
 
+    def get_authenticate_header(self, request: Request) -> str:
+        """What a 401 names; without it, a refresh token that does not work would be a 403."""
+        return 'Bearer realm="api"'
+
 
 class AccessTokenView(OpenView):
     """Refresh token in, access token out."""
 
     @extend_schema(
+        operation_id="refresh_access",
         summary="Exchange a refresh token for an access token of 300 seconds",
         request=REFRESH,
         responses={
             200: inline_serializer("AccessToken", {"access": TEXT()}),
-            **error_responses(400, 415),
+            **public_errors(401, 415),
         },
     )
     def post(self, request: Request) -> Response:
@@ -218,9 +230,10 @@ class BlacklistTokenView(OpenView):
     """The end of a refresh token."""
 
     @extend_schema(
+        operation_id="revoke_refresh_token",
         summary="Revoke a refresh token",
         request=REFRESH,
-        responses={204: None, **error_responses(400, 415)},
+        responses={204: None, **public_errors(401, 415)},
     )
     def post(self, request: Request) -> Response:
         tokens.revoke(_refresh_of(request))
@@ -231,15 +244,19 @@ class RotateTokenView(OpenView):
     """A refresh token in place of another."""
 
     @extend_schema(
+        operation_id="rotate_refresh_token",
         summary="Replace a refresh token",
         request=REFRESH,
-        responses={200: REFRESH, **error_responses(400, 415)},
+        responses={200: REFRESH, **public_errors(401, 415)},
     )
     def post(self, request: Request) -> Response:
         token = _refresh_of(request)
-        with transaction.atomic():
-            tokens.revoke(token)
-            text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
+        try:
+            with transaction.atomic():
+                tokens.revoke(token)
+                text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
+        except IntegrityError:  # another request has just replaced it
+            raise AuthenticationFailed("Token is invalid") from None
         return Response({"refresh": text})
 
 
@@ -249,6 +266,7 @@ class JwtSettingsView(APIView):
     read_scope = None
 
     @extend_schema(
+        operation_id="get_token_settings",
         summary="Which tokens are accepted",
         responses={
             200: inline_serializer(
@@ -271,7 +289,22 @@ class VersionView(OpenView):
     """Which release this is."""
 
     @extend_schema(
-        summary="Version", responses={200: OpenApiTypes.OBJECT, **error_responses()}, auth=[]
+        operation_id="get_version",
+        summary="Which release answers",
+        responses={
+            200: inline_serializer(
+                "Version",
+                {
+                    "release": TEXT(help_text="The Label Studio release whose answers these are."),
+                    "label-studio-os-package": inline_serializer(
+                        "PackageVersion", {"version": TEXT(), "short_version": TEXT()}
+                    ),
+                    "edition": TEXT(),
+                    "predictions-api": inline_serializer("OwnVersion", {"version": TEXT()}),
+                },
+            ),
+            **public_errors(),
+        },
     )
     def get(self, request: Request) -> Response:
         release = settings.LABEL_STUDIO_VERSION

@@ -16,14 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
 os.environ.setdefault("DATA_DIR", str(ROOT / ".data" / "bench"))
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 import django  # noqa: E402
 import orjson  # noqa: E402
-from servers import gunicorn, memory_mb  # noqa: E402
+
+from benchmarks.servers import gunicorn, memory_mb  # noqa: E402
 
 REGION = {
     "id": "r1",
@@ -114,7 +115,7 @@ def prepare() -> tuple[str, list[int]]:
     from django.db import connection
 
     from accounts import tokens
-    from predictions import bulk, curate, labelling
+    from predictions import curate, labelling, task_import
 
     django.setup()
     call_command("migrate", verbosity=0)
@@ -129,7 +130,7 @@ def prepare() -> tuple[str, list[int]]:
         {"title": "Bench", "label_config": config}, holder.access, parsed=labelling.parse(config)
     )
     tasks = [{"image": f"http://x.y/{n}.jpg"} for n in range(400)]
-    task_ids = bulk.import_tasks(project, tasks, holder.access)["task_ids"]
+    task_ids = task_import.store(project, tasks, holder.access)["task_ids"]
     parameters = connection.get_connection_params()
     os.environ["BENCH_DSN"] = " ".join(
         f"{name}={parameters[name]}"
@@ -173,7 +174,7 @@ def rows(task_ids: list[int], n: int) -> list[int]:
     """Exactly n predictions of the project, the same number on each task; their ids."""
     from django.db import connection
 
-    from predictions import bulk, queries
+    from predictions import prediction_import, queries
     from predictions.models import Task
 
     task = Task.objects.select_related("project").get(pk=task_ids[0])
@@ -184,7 +185,7 @@ def rows(task_ids: list[int], n: int) -> list[int]:
     items = [
         {"task": task_ids[i % len(task_ids)], "result": RESULT, "score": 0.5} for i in range(n)
     ]
-    ids: list[int] = bulk.import_predictions(task.project, items)["prediction_ids"]
+    ids: list[int] = prediction_import.store(task.project, items)["prediction_ids"]
     queries.fetch_all("SELECT 1", [])
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE predictions_prediction")
@@ -208,9 +209,12 @@ def main() -> None:
     key, task_ids = prepare()
     env = {"SECRET_KEY": "bench", "ALLOWED_HOSTS": "127.0.0.1"}
     ours = gunicorn("predictions_api.wsgi:application", env=env)
-    bare = gunicorn("bare_app:application", env=env)
+    bare = gunicorn("benchmarks.bare_app:application", env=env)
     print(f"{'':8}{'clients':>8}{'ours/s':>9}{'bare/s':>9}{'ratio':>7}{'p50 ms':>8}{'p95 ms':>8}")
     with ours as ours_port, bare as bare_port:
+        for port in (ours_port, bare_port):
+            # The socket listens before the workers have loaded the application.
+            measure(port, key, 8, plan("list", task_ids, 20, []))
         for clients in map(int, options.clients.split(",")):
             for operation in options.only.split(","):
                 rates: dict[int, list[float]] = {ours_port: [], bare_port: []}

@@ -30,7 +30,7 @@ def gunicorn(app: str, *, env: dict[str, str], workers: int = 2, threads: int = 
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, **env, "PYTHONPATH": f"{ROOT}:{ROOT / 'benchmarks'}"},
+        env={**os.environ, **env, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.DEVNULL if "BENCH_QUIET" in os.environ else None,
     )
     try:

@@ -168,8 +168,8 @@ class PycocotoolsState(PrecisionState):
         from contextlib import redirect_stdout
         from io import StringIO
 
-        from pycocotools.coco import COCO  # type: ignore[import-untyped]
-        from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
 
         batch = join_batches(self._batches)
         # pycocotools looks sizes up for every mask and uses them for polygons only.

@@ -217,14 +217,14 @@ def _pca(matrix: Floats, dimensions: int) -> Floats:
     """The first principal components, as many as there are; without any spread all are at 0."""
     if not len(matrix) or not np.ptp(matrix, axis=0).any():
         return np.zeros((len(matrix), 1))
-    from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+    from sklearn.decomposition import PCA
 
     kept = min(dimensions, *matrix.shape)
     return np.asarray(PCA(kept, random_state=SEED).fit_transform(matrix), dtype=np.float64)
 
 
 def _umap(matrix: Floats, dimensions: int) -> Floats:
-    from umap import UMAP  # type: ignore[import-not-found]
+    from umap import UMAP
 
     # A seed makes UMAP single-threaded; saying so spares its warning.
     reducer = UMAP(
@@ -240,7 +240,7 @@ def _umap(matrix: Floats, dimensions: int) -> Floats:
 def _clusters(space: Floats, min_cluster_size: int, min_samples: int) -> Ints:
     if len(space) < max(min_cluster_size, min_samples, 2):
         return np.full(len(space), NOISE, dtype=np.int64)
-    from sklearn.cluster import HDBSCAN  # type: ignore[import-untyped]
+    from sklearn.cluster import HDBSCAN
 
     found = HDBSCAN(min_cluster_size=min_cluster_size, min_samples=min_samples, copy=True)
     return np.asarray(found.fit_predict(space), dtype=np.int64)
@@ -254,6 +254,6 @@ def _silhouette(space: Floats, ids: Ints) -> float | None:
         members = np.sort(drawn)
     if not 2 <= len(np.unique(ids[members])) < len(members):
         return None
-    from sklearn.metrics import silhouette_score  # type: ignore[import-untyped]
+    from sklearn.metrics import silhouette_score
 
     return float(silhouette_score(space[members], ids[members]))

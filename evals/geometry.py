@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-from pycocotools import mask as coco_mask  # type: ignore[import-untyped]
+from pycocotools import mask as coco_mask
 
 from evals.brush import decode_brush
 from evals.errors import (
@@ -176,10 +176,12 @@ def box_iou(boxes_xywh_px: npt.ArrayLike, others_xywh_px: npt.ArrayLike) -> Floa
     Boxes without area overlap nothing. As COCO's, without an added pixel; sides are taken between
     corners, so that a box has IoU 1 with itself to the last bit.
     """
-    boxes = box_corners(boxes_xywh_px)[:, None]
-    others = box_corners(others_xywh_px)[None, :]
-    shared = shared_length(boxes, others, axis=0) * shared_length(boxes, others, axis=1)
-    union = box_areas(boxes) + box_areas(others) - shared
+    boxes, others = box_corners(boxes_xywh_px), box_corners(others_xywh_px)
+    left, top, right, bottom = boxes.T[:, :, None]
+    other_left, other_top, other_right, other_bottom = others.T[:, None, :]
+    wide = shared_length(left, right, other_left, other_right)
+    shared = wide * shared_length(top, bottom, other_top, other_bottom)
+    union = box_areas(boxes)[:, None] + box_areas(others)[None, :] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
 
 
@@ -190,18 +192,16 @@ def box_corners(boxes_xywh_px: npt.ArrayLike) -> Floats:
 
 
 def box_areas(corners_px: Floats) -> Floats:
-    """Areas of [..., 4] corners, float64 [...]."""
-    sides: Floats = corners_px[..., 2:] - corners_px[..., :2]
-    areas: Floats = sides[..., 0] * sides[..., 1]
+    """Areas of (n, 4) corners, float64 (n,)."""
+    left, top, right, bottom = corners_px.T
+    areas: Floats = (right - left) * (bottom - top)
     return areas
 
 
-def shared_length(corners_px: Floats, others_px: Floats, *, axis: int) -> Floats:
-    """How far boxes given by corners overlap along x (0) or y (1): 0 where they are apart."""
-    low = np.maximum(corners_px[..., axis], others_px[..., axis])
-    high = np.minimum(corners_px[..., axis + 2], others_px[..., axis + 2])
-    shared: Floats = np.maximum(high - low, 0)
-    return shared
+def shared_length(low: Floats, high: Floats, other_low: Floats, other_high: Floats) -> Floats:
+    """How far intervals overlap, float64 of the broadcast shape: 0 where they are apart."""
+    shared: Floats = np.minimum(high, other_high) - np.maximum(low, other_low)
+    return np.maximum(shared, 0, out=shared)
 
 
 def rle_iou(rles: Sequence[Rle], others: Sequence[Rle]) -> Floats:

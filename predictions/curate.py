@@ -8,7 +8,6 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
 from predictions import labelling, queries
-from predictions.bulk import reserve_inner_ids
 from predictions.documents import Document
 from predictions.models import Project, free_slug
 from predictions.results import json_text
@@ -65,6 +64,16 @@ def delete_project(project_id: int) -> None:
     """Removes a project and, by the database's own cascades, all that is in it."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM predictions_project WHERE id = %s", [project_id])
+
+
+def reserve_inner_ids(project_id: int, n: int) -> int:
+    """The first of n new numbers within the project. Commits at once outside a transaction."""
+    row = queries.fetch_one(
+        "UPDATE predictions_project SET last_inner_id = last_inner_id + %s WHERE id = %s"
+        " RETURNING last_inner_id",
+        [n, project_id],
+    )
+    return int(row[0]) - n + 1 if row else 1
 
 
 CREATE_TASK_SQL = """

@@ -36,16 +36,17 @@ def ages(now: datetime | None = None) -> Callable[[datetime], str]:
     Rows of one import share their minute, so each distinct age is worked out once.
     """
     moment = now or datetime.now(UTC)
-    known: dict[int | datetime, str] = {}
+    time = moment.time()
+    known: dict[object, str] = {}
 
     def age(created_at: datetime) -> str:
         passed = moment - created_at
-        # Up to 27 days only the minutes passed matter; beyond, months have their own lengths.
-        key: int | datetime = (
-            int(passed.total_seconds() // 60)
-            if passed < 27 * DAY
-            else created_at.replace(second=0, microsecond=0)
-        )
+        # Up to 27 days only the minutes passed matter. Beyond, months have their own lengths: then
+        # it is the day, and whether the time of day is past, with and without microseconds.
+        key: object = int(passed.total_seconds() // 60)
+        if passed >= 27 * DAY:
+            born = created_at.time()
+            key = (created_at.date(), born > time, born.replace(microsecond=0) > time)
         if key not in known:
             known[key] = timesince(created_at, moment)
         return known[key]

@@ -40,6 +40,7 @@ class PredictionFilter:
     params: list[Any]
     ordering: str = "id"
     limit: int | None = None
+    after: int | None = None
     wants_count: bool = False
     # Ids that an empty list has to prove: unknown ones are refused, not answered with nothing.
     named: dict[str, int] = field(default_factory=dict)
@@ -52,8 +53,12 @@ class PredictionFilter:
     def sql(self) -> tuple[str, list[Any]]:
         """The statement and its parameters; one row more than `limit` tells if a page follows."""
         more = None if self.limit is None else self.limit + 1
+        clauses, params = list(self.clauses), list(self.params)
+        if self.after is not None:
+            clauses.append("p.id > %s" if self.ordering == "id" else "p.id < %s")
+            params.append(self.after)
         return queries.predictions_where(
-            self.clauses, self.params, order=ORDERINGS[self.ordering], limit=more
+            clauses, params, order=ORDERINGS[self.ordering], limit=more
         )
 
 
@@ -148,8 +153,8 @@ def predictions(query: Mapping[str, str], *, workspace_id: int) -> PredictionFil
             found.named[name] = value
             found.clauses.append(clause)
             found.params.append(value)
-    if "model_version" in query and "\0" not in query["model_version"]:
-        _by_version(found, query["model_version"])
+    if "model_version" in query:
+        _by_version(found, given(query, "model_version") or "")
     for name, read, clause in COMPARISONS:
         bound = read(query, name)
         if bound is not None:
@@ -171,12 +176,9 @@ def _page(found: PredictionFilter, query: Mapping[str, str]) -> None:
         raise ValidationError({"ordering": [INVALID_CHOICE]})
     found.limit = a_limit(query)
     found.wants_count = a_flag(query, "count")
-    after = an_id(query, "after")
-    if after is not None:
-        if found.ordering not in {"id", "-id"}:
-            raise ValidationError({"after": ["Goes with the orderings id and -id only."]})
-        found.clauses.append("p.id > %s" if found.ordering == "id" else "p.id < %s")
-        found.params.append(after)
+    found.after = an_id(query, "after")
+    if found.after is not None and found.ordering not in {"id", "-id"}:
+        raise ValidationError({"after": ["Goes with the orderings id and -id only."]})
 
 
 def refuse_unknown(found: PredictionFilter, *, workspace_id: int) -> None:

@@ -16,11 +16,12 @@ from accounts.tokens import Access
 from predictions import documents, labelling, queries
 from predictions.documents import PREDICTION_COLUMNS, Document, Row
 from predictions.queries import Target
-from predictions.results import Refused, json_text
+from predictions.results import Refused, json_text, region_list
 from predictions.serializers import unknown_pk
 
 Values = Mapping[str, Any]
 
+NON_FIELD = "non_field_errors"
 NO_PREDICTION = "No Prediction matches the given query."
 
 # One statement. `validated` says that the labelling config has been asked already; without it a
@@ -45,11 +46,36 @@ WITH target AS (
 SELECT {PREDICTION_COLUMNS} FROM p
 """  # noqa: S608
 
-# Replaced by (task, model_version), together with every duplicate of an earlier time.
-REPLACE_SQL = """
-DELETE FROM predictions_prediction p USING predictions_project j
-WHERE j.id = p.project_id AND p.task_id = %(task)s AND j.workspace_id = %(workspace)s
-  AND p.model_version IS NOT DISTINCT FROM %(model_version)s
+# The same for many, whose tasks are locked and whose configs have been asked. Ids follow positions.
+CREATE_MANY_SQL = f"""
+WITH given AS (
+    SELECT * FROM unnest(
+        %(task)s::bigint[], %(project)s::bigint[], %(result)s::text[], %(model_version)s::text[],
+        %(score)s::float8[], %(cluster)s::int[], %(neighbors)s::text[], %(mislabeling)s::float8[],
+        %(model)s::bigint[], %(model_run)s::bigint[]
+    ) WITH ORDINALITY AS g (task_id, project_id, result, model_version, score, cluster, neighbors,
+                            mislabeling, model_id, model_run_id, position)
+), p AS (
+    INSERT INTO predictions_prediction
+        (task_id, project_id, result, model_version, score, cluster, neighbors, mislabeling,
+         model_id, model_run_id, created_at, updated_at)
+    SELECT task_id, project_id, result::jsonb, model_version, score, cluster, neighbors::jsonb,
+           mislabeling, model_id, model_run_id, now(), now()
+    FROM given ORDER BY position RETURNING *
+), touched AS (
+    UPDATE predictions_task SET updated_at = now(), updated_by_id = %(user)s
+    WHERE id = ANY(%(task)s)
+)
+SELECT {PREDICTION_COLUMNS} FROM p ORDER BY p.id
+"""  # noqa: S608
+
+# Replaced by (task, model_version), together with every duplicate of an earlier time. Served by
+# the (task, id) index.
+DELETE_VERSIONS_SQL = """
+DELETE FROM predictions_prediction p
+USING unnest(%s::bigint[], %s::text[]) AS k (task_id, model_version), predictions_project j
+WHERE p.task_id = k.task_id AND p.model_version IS NOT DISTINCT FROM k.model_version
+  AND j.id = p.project_id AND j.workspace_id = %s
 """
 
 # What a column takes from a validated value.
@@ -63,21 +89,40 @@ COLUMNS = {
 }
 
 
-def _references(values: Values, access: Access) -> dict[str, list[str]]:
-    """Errors for ids that name nothing in the caller's workspace; {} when all is well."""
+def _unknown_ids(many: Sequence[Values], access: Access) -> list[dict[str, Any]]:
+    """For each of the values its errors, if any, for ids that name nothing in the caller's
+    workspace. One statement for projects and one for ML backends, where any are named.
+    """
     workspace_id = access.workspace_id
-    errors = {}
-    project = values.get("project")
-    if project is not None and not queries.project_exists(project, workspace_id=workspace_id):
-        errors["project"] = [unknown_pk(project)]
-    model = values.get("model")
-    if model is not None and not queries.ml_backend_exists(model, workspace_id=workspace_id):
-        errors["model"] = [unknown_pk(model)]
-    run = values.get("model_run")
-    if run is not None:
+    named = {
+        name: {values[name] for values in many if values.get(name) is not None}
+        for name in ("project", "model")
+    }
+    known = {
+        "project": queries.known_projects(named["project"], workspace_id=workspace_id),
+        "model": queries.known_ml_backends(named["model"], workspace_id=workspace_id),
         # No room of this server makes runs yet, so no run exists.
-        errors["model_run"] = [unknown_pk(run)]
-    return errors
+        "model_run": set(),
+    }
+    return [
+        {
+            name: [unknown_pk(values[name])]
+            for name, ids in known.items()
+            if values.get(name) is not None and values[name] not in ids
+        }
+        for values in many
+    ]
+
+
+def _gone_meanwhile(exc: IntegrityError, values: Values) -> ValidationError:
+    """The refusal where the task or the ML backend was deleted after it had been found."""
+    constraint = getattr(getattr(exc.__cause__, "diag", None), "constraint_name", None) or ""
+    name = "model" if "model_id" in constraint else "task"
+    return ValidationError({name: [unknown_pk(values.get(name, 0))]})
+
+
+def _is_plain(result: Any) -> bool:
+    return isinstance(result, list) and all(isinstance(region, dict) for region in result)
 
 
 def _checked_regions(target: Target, values: Values) -> Any:
@@ -85,16 +130,27 @@ def _checked_regions(target: Target, values: Values) -> Any:
     result = values["result"]
     if target.validate_predictions:
         _raise_problems(labelling.problems(target.label_config, result, values.get("score")))
-    if isinstance(result, list):
-        return result
+    try:
+        regions = region_list(result)
+    except Refused as exc:
+        raise ValidationError([str(exc)]) from None
+    if regions is not None:
+        return regions
     try:
         return labelling.expand(target.label_config, result)
     except Refused as exc:
         raise ValidationError({"result": [str(exc)]}) from None
 
 
-def _check_score(target: Target, score: float) -> None:
-    _raise_problems(labelling.problems(target.label_config, [], score))
+def _check_kept_result(prediction_id: int, values: Values, *, old: Target, new: Target) -> None:
+    """ValidationError where the project, which validates, refuses what a change leaves behind."""
+    score = values.get("score")
+    if new.project_id != old.project_id:
+        result, kept_score = queries.result_and_score(prediction_id)
+        score = values.get("score", kept_score)
+        _raise_problems(labelling.problems(new.label_config, result, score))
+    elif score is not None:
+        _raise_problems(labelling.problems(new.label_config, [], score))
 
 
 def _raise_problems(found: list[str]) -> None:
@@ -125,26 +181,28 @@ def _insert(values: Values, access: Access, *, result: Any, validated: bool) -> 
     parameters = _parameters(values, access, result=result, validated=validated)
     try:
         row = queries.fetch_one(CREATE_SQL, parameters)
-    except IntegrityError:
-        # The task or the backend was deleted between its lookup and the end of the statement.
-        return None
+    except IntegrityError as exc:
+        raise _gone_meanwhile(exc, values) from None
     if row is None:
         return None
-    # The caller reads the result as it was sent; later reads have jsonb's key order.
-    return (row[0], parameters["result"], *row[2:])
+    return _as_sent(row, parameters["result"])
+
+
+def _as_sent(row: Row, result: str | None) -> Row:
+    """The row with the result that was just written: only later reads have jsonb's key order."""
+    return row if result is None else (row[0], result, *row[2:])
 
 
 def create(values: Values, access: Access) -> Document:
     """Stores one validated prediction. One statement where the result is a list of regions and the
-    project does not validate, two otherwise; ids of other objects cost one each.
+    project does not validate, three at most otherwise; ids of other objects cost one each.
 
     ValidationError, and nothing stored, when the task or another id is unknown to the workspace,
     the labelling config objects, or a shorthand fits no control.
     """
-    errors = _references(values, access)
-    is_list = isinstance(values["result"], list)
+    errors = _unknown_ids([values], access)[0]
     row = None
-    if is_list and not errors:
+    if not errors and _is_plain(values["result"]):
         row = _insert(values, access, result=values["result"], validated=False)
     if row is None:
         target = queries.target_of_task(values["task"], workspace_id=access.workspace_id)
@@ -159,40 +217,77 @@ def create(values: Values, access: Access) -> Document:
     return documents.prediction(row, documents.ages())
 
 
+def delete_versions(pairs: Sequence[tuple[int, str | None]], *, workspace_id: int) -> None:
+    """Removes what the workspace's tasks have of a model version, for each (task id, version)."""
+    task_ids, versions = [task for task, _ in pairs], [version for _, version in pairs]
+    with connection.cursor() as cursor:
+        cursor.execute(DELETE_VERSIONS_SQL, [task_ids, versions, workspace_id])
+
+
 def replace(values: Values, access: Access) -> Document:
     """As `create`, in place of every prediction of the same task and model version."""
+    workspace_id, task_id = access.workspace_id, values["task"]
     with transaction.atomic():
         # Two writers of one task wait for each other, so none of them leaves a duplicate.
-        queries.fetch_one(
-            "SELECT 1 FROM predictions_task WHERE id = %s FOR NO KEY UPDATE", [values["task"]]
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(
-                REPLACE_SQL,
-                {
-                    "task": values["task"],
-                    "workspace": access.workspace_id,
-                    "model_version": values.get("model_version", ""),
-                },
-            )
+        queries.lock_tasks([task_id], workspace_id=workspace_id)
+        delete_versions([(task_id, values.get("model_version", ""))], workspace_id=workspace_id)
         return create(values, access)
 
 
 def create_many(many: Sequence[Values], access: Access, *, upsert: bool = False) -> list[Document]:
-    """All of them or none, in order. ValidationError names each bad one by its index."""
-    store = replace if upsert else create
-    stored: list[Document] = []
-    errors: dict[int, Any] = {}
+    """All of them or none, in order. The number of statements does not grow with theirs.
+
+    ValidationError names each bad one by its place; with `upsert` a task and version given twice
+    is bad, since the request would overwrite itself.
+    """
+    workspace_id = access.workspace_id
+    errors: list[Any] = _unknown_ids(many, access)
     with transaction.atomic():
+        targets = queries.lock_tasks([v["task"] for v in many], workspace_id=workspace_id)
+        rows = []
         for index, values in enumerate(many):
+            target = targets.get(values["task"])
+            if target is None:
+                errors[index]["task"] = [unknown_pk(values["task"])]
+            if target is None or errors[index]:
+                continue
             try:
-                with transaction.atomic():
-                    stored.append(store(values, access))
+                regions = _checked_regions(target, values)
             except ValidationError as exc:
-                errors[index] = exc.detail
-        if errors:
-            raise ValidationError([errors.get(index, {}) for index in range(len(many))])
-    return stored
+                detail = exc.detail
+                errors[index] = detail if isinstance(detail, dict) else {NON_FIELD: detail}
+                continue
+            row = _parameters(values, access, result=regions, validated=True)
+            rows.append({**row, "project": target.project_id})
+        pairs = [(v["task"], v.get("model_version", "")) for v in many]
+        if upsert:
+            _refuse_repeats(pairs, errors)
+        if any(errors):
+            raise ValidationError(errors)
+        if upsert:
+            delete_versions(pairs, workspace_id=workspace_id)
+        return _insert_many(rows, access) if rows else []
+
+
+def _refuse_repeats(pairs: Sequence[tuple[int, str | None]], errors: list[Any]) -> None:
+    first: dict[tuple[int, str | None], int] = {}
+    for index, pair in enumerate(pairs):
+        if first.setdefault(pair, index) != index:
+            message = f"Repeats task and model_version of item {first[pair]}."
+            errors[index].setdefault(NON_FIELD, []).append(message)
+
+
+def _insert_many(rows: Sequence[dict[str, Any]], access: Access) -> list[Document]:
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    try:
+        stored = queries.fetch_all(CREATE_MANY_SQL, {**columns, "user": access.user_id})
+    except IntegrityError as exc:
+        raise _gone_meanwhile(exc, rows[0]) from None
+    age = documents.ages()
+    return [
+        documents.prediction((row[0], result, *row[2:]), age)
+        for row, result in zip(stored, columns["result"], strict=True)
+    ]
 
 
 def update(prediction_id: int, values: Values, access: Access, target: Target) -> Document:
@@ -201,7 +296,7 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     `target` is where the prediction stands now; a new task moves it, and its project with it.
     ValidationError as for `create`; NotFound if the prediction went away meanwhile.
     """
-    errors = _references(values, access)
+    errors = _unknown_ids([values], access)[0]
     place = target
     if "task" in values and values["task"] != target.task_id:
         moved = queries.target_of_task(values["task"], workspace_id=access.workspace_id)
@@ -217,11 +312,13 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
         if name in values:
             assignments.append(f"{column} = %s")
             parameters.append(values[name])
+    result = None
     if "result" in values:
+        result = json_text(_checked_regions(place, values))
         assignments.append("result = %s::jsonb")
-        parameters.append(json_text(_checked_regions(place, values)))
-    elif values.get("score") is not None and place.validate_predictions:
-        _check_score(place, values["score"])
+        parameters.append(result)
+    elif place.validate_predictions:
+        _check_kept_result(prediction_id, values, old=target, new=place)
     if "neighbors" in values:
         assignments.append("neighbors = %s::jsonb")
         neighbors = values["neighbors"]
@@ -240,10 +337,13 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     SELECT {PREDICTION_COLUMNS} FROM p
     """  # noqa: S608
     touched_too = target.task_id
-    row = queries.fetch_one(sql, [*parameters, prediction_id, access.user_id, touched_too])
+    try:
+        row = queries.fetch_one(sql, [*parameters, prediction_id, access.user_id, touched_too])
+    except IntegrityError as exc:
+        raise _gone_meanwhile(exc, values) from None
     if row is None:
         raise NotFound(NO_PREDICTION)
-    return documents.prediction(row, documents.ages())
+    return documents.prediction(_as_sent(row, result), documents.ages())
 
 
 # One statement: annotations made from the prediction keep standing, without their parent.

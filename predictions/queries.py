@@ -4,6 +4,7 @@ SQL is written out where the object mapper would build Python objects only to ta
 again; each statement names the index that serves it.
 """
 
+import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -85,30 +86,58 @@ def target_of_task(task_id: int, *, workspace_id: int) -> Target | None:
     return None if row is None else Target(*row)
 
 
+def result_and_score(prediction_id: int) -> tuple[Any, float | None]:
+    """What a prediction, already known to be the caller's, says; an empty result if it is gone."""
+    sql = "SELECT result::text, score FROM predictions_prediction WHERE id = %s"
+    row = fetch_one(sql, [prediction_id])
+    return ([], None) if row is None else (json.loads(row[0]), row[1])
+
+
 def target_of_prediction(prediction_id: int, *, workspace_id: int) -> Target | None:
     """The prediction's place, or None where the workspace has no such prediction."""
     row = fetch_one(PREDICTION_TARGET_SQL, [prediction_id, workspace_id])
     return None if row is None else Target(*row)
 
 
+# By primary key, in one order, so that two writers of the same tasks never wait in a circle.
+LOCK_TASKS_SQL = """
+SELECT t.id, t.project_id, j.validate_predictions, j.label_config
+FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
+WHERE t.id = ANY(%s) AND j.workspace_id = %s ORDER BY t.id FOR NO KEY UPDATE OF t
+"""
+
+
+def lock_tasks(task_ids: Iterable[int], *, workspace_id: int) -> dict[int, Target]:
+    """The places of the tasks that the workspace has, by id; their other writers now wait."""
+    rows = fetch_all(LOCK_TASKS_SQL, [sorted(set(task_ids)), workspace_id])
+    return {row[0]: Target(*row) for row in rows}
+
+
+def known_projects(project_ids: Iterable[int], *, workspace_id: int) -> set[int]:
+    """Which of the projects the workspace has. No statement for none."""
+    wanted = list(project_ids)
+    sql = "SELECT id FROM predictions_project WHERE id = ANY(%s) AND workspace_id = %s"
+    return {row[0] for row in fetch_all(sql, [wanted, workspace_id])} if wanted else set()
+
+
+def known_ml_backends(backend_ids: Iterable[int], *, workspace_id: int) -> set[int]:
+    """Which of the ML backends belong to projects of the workspace. No statement for none."""
+    wanted = list(backend_ids)
+    sql = """
+    SELECT b.id FROM predictions_mlbackend b JOIN predictions_project j ON j.id = b.project_id
+    WHERE b.id = ANY(%s) AND j.workspace_id = %s
+    """
+    return {row[0] for row in fetch_all(sql, [wanted, workspace_id])} if wanted else set()
+
+
 def project_exists(project_id: int, *, workspace_id: int) -> bool:
     """Whether the workspace has that project."""
-    sql = "SELECT 1 FROM predictions_project WHERE id = %s AND workspace_id = %s"
-    return fetch_one(sql, [project_id, workspace_id]) is not None
+    return bool(known_projects([project_id], workspace_id=workspace_id))
 
 
 def task_exists(task_id: int, *, workspace_id: int) -> bool:
     """Whether the workspace has that task."""
     return target_of_task(task_id, workspace_id=workspace_id) is not None
-
-
-def ml_backend_exists(backend_id: int, *, workspace_id: int) -> bool:
-    """Whether a project of the workspace has that ML backend."""
-    sql = """
-    SELECT 1 FROM predictions_mlbackend b JOIN predictions_project j ON j.id = b.project_id
-    WHERE b.id = %s AND j.workspace_id = %s
-    """
-    return fetch_one(sql, [backend_id, workspace_id]) is not None
 
 
 def is_member(user_id: int, *, workspace_id: int) -> bool:

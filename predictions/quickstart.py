@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from django.core.exceptions import ValidationError
+
 from accounts import tokens
 from accounts.models import User
-from predictions.models import Task
+from predictions import demo
+from predictions.models import Project, Task
 
 EMAIL = "admin@example.com"
 KEPT_IN = "quickstart.json"
@@ -54,9 +57,11 @@ def _ensure_token(workspace: str, kept: str) -> str:
     given = os.environ.get("INITIAL_TOKEN")
     if not given and kept and (holder := tokens.holder_of_key(kept)) and holder.is_usable:
         return kept
-    _, plain = tokens.create(
+    token, plain = tokens.create(
         email=EMAIL, workspace_slug=workspace, name="quickstart", key=given or None
     )
+    if token.revoked_at is not None:
+        raise ValidationError("INITIAL_TOKEN is revoked: choose another, or leave it out.")
     return plain
 
 
@@ -89,18 +94,33 @@ def _write(path: Path, kept: dict[str, str]) -> None:
         json.dump(kept, file)
 
 
+def has_demo(workspace: str) -> bool:
+    """Whether the workspace has the demo project."""
+    return Project.objects.filter(workspace__slug=workspace, title=demo.TITLE).exists()
+
+
 def requests_to_copy(address: str, account: Account) -> list[str]:
     """Three shell commands that work against this server: list, create, and the SDK."""
     header = f"-H 'Authorization: Token {account.token}'"
     listing = f"curl {header} '{address}/api/predictions/?limit=2'"
     path, body = _something_to_create(account.workspace)
-    creating = f"curl {header} --json {shlex.quote(json.dumps(body))} {address}{path}"
+    content = f"-H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}"
     program = (
         "from label_studio_sdk.client import LabelStudio; "
-        f"ls = LabelStudio(base_url='{address}', api_key='{account.token}'); "
+        f'ls = LabelStudio(base_url="{address}", api_key="{account.token}"); '
         "print([project.title for project in ls.projects.list()])"
     )
-    return [listing, creating, f"{shlex.quote(sys.executable)} -c {shlex.quote(program)}"]
+    return [
+        listing,
+        f"curl {header} {content} {address}{path}",
+        f"{shlex.quote(_python())} -c {shlex.quote(program)}",
+    ]
+
+
+def _python() -> str:
+    """This interpreter, as short as it can be called from here."""
+    here, python = Path.cwd(), Path(sys.executable)
+    return str(python.relative_to(here) if python.is_relative_to(here) else python)
 
 
 def _something_to_create(workspace: str) -> tuple[str, dict[str, object]]:

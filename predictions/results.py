@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 MAX_DEPTH = 512
+MAX_KEYS = 100_000
 
 Region = dict[str, Any]
 
@@ -21,12 +22,16 @@ class Refused(ValueError):
 
 
 def walk(value: Any) -> Iterator[Any]:
-    """Every scalar and key inside a JSON value. Refused when it is nested over MAX_DEPTH deep."""
+    """Every scalar and key inside a JSON value. Refused when it is nested over MAX_DEPTH deep, or
+    an object in it has over MAX_KEYS keys.
+    """
     level = [value]
     for _ in range(MAX_DEPTH + 2):
         inner: list[Any] = []
         for node in level:
             if isinstance(node, dict):
+                if len(node) > MAX_KEYS:
+                    raise Refused(f"An object has more than {MAX_KEYS:,} keys.")
                 yield from node.keys()
                 inner.extend(node.values())
             elif isinstance(node, list):
@@ -42,16 +47,36 @@ def walk(value: Any) -> Iterator[Any]:
 def json_text(value: Any) -> str:
     """The value as compact JSON text that jsonb accepts, digits and key order as given.
 
-    Refused for NaN and infinities, NUL characters, lone surrogates and over 512 levels.
+    Refused for NaN and infinities, NUL characters, lone surrogates, and what `walk` refuses.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (ValueError, RecursionError):
         _name_the_fault(value)
         raise Refused("Not a JSON value.") from None
-    if "\\u0000" in text or text.count("[") + text.count("{") > MAX_DEPTH or not _encodes(text):
+    if not _encodes(text) or _may_break_a_limit(text.encode()):
         _name_the_fault(value)
     return text
+
+
+def finite_number(value: Any) -> float | None:
+    """The float of a number or of text that is one; None for what is neither, or not finite."""
+    if not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _may_break_a_limit(text: bytes) -> bool:
+    """Whether the value must be walked to know; text alone can rule a fault out, and fast."""
+    return (
+        b"\\u0000" in text
+        or text.count(b"[") + text.count(b"{") > MAX_DEPTH
+        or text.count(b'":') > MAX_KEYS
+    )
 
 
 def _encodes(text: str) -> bool:
@@ -77,14 +102,15 @@ def _name_the_fault(value: Any) -> None:
 def bulk_json_text(value: Any) -> bytes:
     """As `json_text`, an order of magnitude faster, for values that orjson itself parsed.
 
-    orjson admits no NaN, infinity or lone surrogate on its way in, so only NUL and depth are left
-    to check. What needs the exact parser (integers beyond 64 bits) takes the slower way out, too.
+    orjson admits no NaN, infinity or lone surrogate on its way in, so only NUL, depth and keys are
+    left to check. What needs the exact parser (integers beyond 64 bits) takes the slower way out,
+    too.
     """
     try:
         text = orjson.dumps(value)
     except TypeError:
         return json_text(value).encode()
-    if b"\\u0000" in text or text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+    if _may_break_a_limit(text):
         _name_the_fault(value)
     return text
 

@@ -2,28 +2,93 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
-    OpenApiResponse,
     PolymorphicProxySerializer,
     extend_schema,
+    extend_schema_field,
+    extend_schema_serializer,
     inline_serializer,
 )
 from rest_framework import serializers
 
-from predictions.filters import ORDERINGS
+from predictions.filters import MAX_LIMIT, ORDERINGS
+from predictions.idempotency import MAX_KEY_LENGTH
 from predictions.serializers import (
+    MAX_BIGINT,
     AnnotationSerializer,
     JSONObjectField,
+    ModelVersionField,
     PredictionSerializer,
     ProjectSerializer,
     RegionsField,
+    StorableJSONField,
     TaskDetailSerializer,
-    TaskPageSerializer,
     TaskSerializer,
 )
-from predictions_api.openapi import error_responses
+from predictions_api.openapi import (
+    FORMS,
+    ErrorSerializer,
+    Schema,
+    answer_header,
+    error_responses,
+)
+
+REGIONS: Schema = {
+    "type": "array",
+    "items": {"type": "object", "additionalProperties": True},
+    "description": "Regions, each with id, from_name, to_name, type and value.",
+}
+
+
+class RegionsFieldSchema(OpenApiSerializerFieldExtension):
+    """Regions are always answered as a list; a request may use a shorthand."""
+
+    target_class = RegionsField
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
+        """A list, or in requests what one control of the config takes."""
+        takes_shorthand = not isinstance(self.target.parent, AnnotationSerializer)
+        if direction == "response" or not takes_shorthand:
+            return REGIONS
+        return {
+            "oneOf": [
+                REGIONS,
+                {"type": "object", "additionalProperties": True},
+                {"type": "string"},
+                {"type": "integer"},
+            ],
+            "description": "Regions; also an object, text or a whole number that a control of the"
+            " labelling config takes.",
+        }
+
+
+class StorableJSONFieldSchema(OpenApiSerializerFieldExtension):
+    """Any JSON."""
+
+    target_class = StorableJSONField
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
+        """Every type but null, which the field itself allows or not."""
+        return {"type": ["object", "array", "string", "number", "boolean"]}
+
+
+class ModelVersionFieldSchema(OpenApiSerializerFieldExtension):
+    """Versions are answered as text; a request may use a number."""
+
+    target_class = ModelVersionField
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
+        """Text, null where an import said so."""
+        return {"type": ["string", "number"] if direction == "request" else "string"}
+
+
+def whole(most: int, least: int = 1) -> Schema:
+    """A whole number within bounds."""
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 def query(name: str, kind: Any, description: str, **more: Any) -> OpenApiParameter:
@@ -31,73 +96,108 @@ def query(name: str, kind: Any, description: str, **more: Any) -> OpenApiParamet
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description, **more)
 
 
+def either(name: str, *options: Any, many: bool = False) -> PolymorphicProxySerializer:
+    """One of several documents, or with `many` an array of such."""
+    return PolymorphicProxySerializer(
+        component_name=name, serializers=options, resource_type_field_name=None, many=many
+    )
+
+
+ID = whole(MAX_BIGINT)
 INCLUDE = query("include", OpenApiTypes.STR, "Only these keys, comma-separated.")
-PAGE = query("page", OpenApiTypes.INT, "From 1; past the end is 404.")
-PAGE_SIZE = query("page_size", OpenApiTypes.INT, "At most 1000; 100 by default.")
+PAGE = query("page", whole(2**31), "From 1; past the end is 404.")
+PAGE_SIZE = query("page_size", whole(1000), "At most 1000; 100 by default.")
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    OpenApiTypes.STR,
+    {"type": "string", "maxLength": MAX_KEY_LENGTH},
     OpenApiParameter.HEADER,
-    description="The same request with the same key is answered once more, not done once more.",
+    description="The same request with the same key is answered once more, not done once more,"
+    " for 24 hours.",
+)
+REPLAYED = answer_header(
+    "Idempotent-Replayed", 201, "There, and `true`, when the answer is an earlier request's."
 )
 UPSERT = query("upsert", OpenApiTypes.BOOL, "Replace predictions of the same task and version.")
 
+PREDICTION_OR_ARRAY = either(
+    "PredictionOrArray", PredictionSerializer, PredictionSerializer(many=True)
+)
 PREDICTION_LIST = extend_schema(
+    operation_id="list_predictions",
     summary="List predictions",
+    description="All of them in one array, unless `limit` asks for a page; `Link` names the next.",
     parameters=[
-        query("task", OpenApiTypes.INT, "Of this task."),
-        query("project", OpenApiTypes.INT, "Of this project."),
-        query("task__project", OpenApiTypes.INT, "Of this project's tasks."),
+        query("task", ID, "Of this task."),
+        query("project", ID, "Of this project."),
+        query("task__project", ID, "Of this project's tasks."),
         query("model_version", OpenApiTypes.STR, "Of exactly this version; empty for none."),
         query("score_gte", OpenApiTypes.DOUBLE, "Score at least this."),
         query("score_lte", OpenApiTypes.DOUBLE, "Score at most this."),
         query("created_after", OpenApiTypes.DATETIME, "Created after this time."),
         query("created_before", OpenApiTypes.DATETIME, "Created before this time."),
-        query(
-            "ordering",
-            OpenApiTypes.STR,
-            "Order; by id unless given.",
-            enum=list(ORDERINGS),
-        ),
-        query("limit", OpenApiTypes.INT, "At most this many, 1 to 10000; all unless given."),
-        query("after", OpenApiTypes.INT, "Continue after this id."),
+        query("ordering", OpenApiTypes.STR, "Order; by id unless given.", enum=list(ORDERINGS)),
+        query("limit", whole(MAX_LIMIT), "At most this many."),
+        query("after", ID, "Continue after this id; with the orderings id and -id."),
         query("count", OpenApiTypes.BOOL, "Answer the full count in X-Total-Count."),
+        answer_header("Link", 200, '`<address>; rel="next"` while there is a next page.'),
+        answer_header("X-Total-Count", 200, "How many there are in all, with `count=true`."),
     ],
-    responses={200: PredictionSerializer(many=True), **error_responses(400)},
+    responses={200: PredictionSerializer(many=True), **error_responses()},
 )
 PREDICTION_CREATE = extend_schema(
+    operation_id="create_prediction",
     summary="Create a prediction, or an array of them",
-    parameters=[UPSERT, IDEMPOTENCY_KEY],
-    request=PolymorphicProxySerializer(
-        component_name="PredictionOrArray",
-        serializers=[PredictionSerializer, PredictionSerializer(many=True)],
-        resource_type_field_name=None,
-        many=False,
-    ),
-    responses={
-        201: PolymorphicProxySerializer(
-            component_name="PredictionOrArray",
-            serializers=[PredictionSerializer, PredictionSerializer(many=True)],
-            resource_type_field_name=None,
-            many=False,
-        ),
-        **error_responses(400, 413, 415),
+    description="An array is stored whole or not at all, and answered in its order.",
+    parameters=[UPSERT, IDEMPOTENCY_KEY, REPLAYED],
+    request={
+        "application/json": PREDICTION_OR_ARRAY,
+        **dict.fromkeys(FORMS, PredictionSerializer),
     },
+    responses={201: PREDICTION_OR_ARRAY, **error_responses(415)},
 )
 PREDICTION_GET = extend_schema(
-    summary="Get a prediction", responses={200: PredictionSerializer, **error_responses(404)}
+    operation_id="get_prediction",
+    summary="Get a prediction",
+    responses={200: PredictionSerializer, **error_responses()},
 )
 PREDICTION_PUT = extend_schema(
+    operation_id="replace_prediction",
     summary="Replace a prediction; what is left out keeps its value",
-    responses={200: PredictionSerializer, **error_responses(400, 404, 413, 415)},
+    responses={200: PredictionSerializer, **error_responses(415)},
 )
 PREDICTION_PATCH = extend_schema(
+    operation_id="update_prediction",
     summary="Change a prediction",
-    responses={200: PredictionSerializer, **error_responses(400, 404, 413, 415)},
+    responses={200: PredictionSerializer, **error_responses(415)},
 )
 PREDICTION_DELETE = extend_schema(
-    summary="Delete a prediction", responses={204: None, **error_responses(404)}
+    operation_id="delete_prediction",
+    summary="Delete a prediction",
+    responses={204: None, **error_responses()},
 )
+
+
+class TaskKeysSerializer(TaskDetailSerializer):
+    """The keys of a task that `include` names, or all of them with `fields=all`."""
+
+
+TASK_ROWS = either("TaskRow", TaskSerializer, TaskKeysSerializer, many=True)
+
+
+@extend_schema_field(TASK_ROWS)
+class TaskRowsField(serializers.ListField):
+    """Tasks as a list shows them."""
+
+
+@extend_schema_serializer(many=False)
+class TaskPageSerializer(serializers.Serializer[Any]):
+    """One page of a project's tasks, with the project's totals."""
+
+    total_annotations = serializers.IntegerField()
+    total_predictions = serializers.IntegerField()
+    total = serializers.IntegerField()
+    tasks = TaskRowsField()
+
 
 TASK_PAGE_PARAMETERS = [
     PAGE,
@@ -111,129 +211,215 @@ TASK_PAGE_PARAMETERS = [
     ),
 ]
 TASK_LIST = extend_schema(
-    summary="List a project's tasks",
-    parameters=[
-        query("project", OpenApiTypes.INT, "The project; required."),
-        *TASK_PAGE_PARAMETERS,
-    ],
-    responses={200: TaskPageSerializer, **error_responses(400, 404)},
+    operation_id="list_tasks",
+    summary="List a project's tasks, with totals",
+    parameters=[query("project", ID, "The project; 404 without."), *TASK_PAGE_PARAMETERS],
+    responses={
+        200: TaskPageSerializer,
+        **error_responses(),
+        404: either(
+            "NoTasks",
+            ErrorSerializer,
+            inline_serializer("BareDetail", {"detail": serializers.CharField()}),
+        ),
+    },
 )
 PROJECT_TASK_LIST = extend_schema(
+    operation_id="list_tasks_of_project",
     summary="List a project's tasks as an array",
     parameters=TASK_PAGE_PARAMETERS,
-    responses={200: TaskSerializer(many=True), **error_responses(400, 404)},
+    responses={200: TASK_ROWS, **error_responses()},
 )
 TASK_CREATE = extend_schema(
+    operation_id="create_task",
     summary="Create a task",
-    responses={201: TaskSerializer, **error_responses(400, 413, 415)},
+    responses={201: TaskSerializer, **error_responses(415)},
 )
 TASK_GET = extend_schema(
+    operation_id="get_task",
     summary="Get a task with its predictions and annotations",
-    responses={200: TaskDetailSerializer, **error_responses(404)},
+    responses={200: TaskDetailSerializer, **error_responses()},
 )
 TASK_PUT = extend_schema(
+    operation_id="replace_task",
     summary="Replace a task; what is left out keeps its value",
-    responses={200: TaskSerializer, **error_responses(400, 404, 413, 415)},
+    responses={200: TaskSerializer, **error_responses(415)},
 )
 TASK_PATCH = extend_schema(
+    operation_id="update_task",
     summary="Change a task",
-    responses={200: TaskSerializer, **error_responses(400, 404, 413, 415)},
+    responses={200: TaskSerializer, **error_responses(415)},
 )
 TASK_DELETE = extend_schema(
+    operation_id="delete_task",
     summary="Delete a task with its predictions and annotations",
-    responses={204: None, **error_responses(404)},
+    responses={204: None, **error_responses()},
 )
 
 ANNOTATION_LIST = extend_schema(
+    operation_id="list_annotations",
     summary="List a task's annotations",
-    responses={200: AnnotationSerializer(many=True), **error_responses(404)},
+    responses={200: AnnotationSerializer(many=True), **error_responses()},
 )
 ANNOTATION_CREATE = extend_schema(
+    operation_id="create_annotation",
     summary="Create an annotation",
-    responses={201: AnnotationSerializer, **error_responses(400, 404, 413, 415)},
+    responses={201: AnnotationSerializer, **error_responses(415)},
 )
 ANNOTATION_GET = extend_schema(
-    summary="Get an annotation", responses={200: AnnotationSerializer, **error_responses(404)}
+    operation_id="get_annotation",
+    summary="Get an annotation",
+    responses={200: AnnotationSerializer, **error_responses()},
 )
 ANNOTATION_PUT = extend_schema(
+    operation_id="replace_annotation",
     summary="Replace an annotation; what is left out keeps its value",
-    responses={200: AnnotationSerializer, **error_responses(400, 404, 413, 415)},
+    responses={200: AnnotationSerializer, **error_responses(415)},
 )
 ANNOTATION_PATCH = extend_schema(
+    operation_id="update_annotation",
     summary="Change an annotation",
-    responses={200: AnnotationSerializer, **error_responses(400, 404, 413, 415)},
+    responses={200: AnnotationSerializer, **error_responses(415)},
 )
 ANNOTATION_DELETE = extend_schema(
-    summary="Delete an annotation", responses={204: None, **error_responses(404)}
+    operation_id="delete_annotation",
+    summary="Delete an annotation",
+    responses={204: None, **error_responses()},
 )
 
+
+class ProjectKeysSerializer(ProjectSerializer):
+    """The keys of a project that `include` names."""
+
+
 PROJECT_LIST = extend_schema(
+    operation_id="list_projects",
     summary="List projects",
     parameters=[
         INCLUDE,
         query("title", OpenApiTypes.STR, "Whose title contains this."),
         query("ids", OpenApiTypes.STR, "Only these ids, comma-separated."),
     ],
-    responses={200: ProjectSerializer(many=True), **error_responses(400, 404)},
+    responses={
+        200: either("ProjectRow", ProjectSerializer, ProjectKeysSerializer, many=True),
+        **error_responses(),
+    },
 )
 PROJECT_CREATE = extend_schema(
+    operation_id="create_project",
     summary="Create a project",
-    responses={201: ProjectSerializer, **error_responses(400, 413, 415)},
+    responses={201: ProjectSerializer, **error_responses(415)},
 )
 PROJECT_GET = extend_schema(
-    summary="Get a project", responses={200: ProjectSerializer, **error_responses(404)}
+    operation_id="get_project",
+    summary="Get a project",
+    responses={200: ProjectSerializer, **error_responses()},
 )
 PROJECT_PUT = extend_schema(
+    operation_id="replace_project",
     summary="Replace a project; what is left out keeps its value",
-    responses={200: ProjectSerializer, **error_responses(400, 404, 413, 415)},
+    responses={200: ProjectSerializer, **error_responses(415)},
 )
 PROJECT_PATCH = extend_schema(
+    operation_id="update_project",
     summary="Change a project",
-    responses={200: ProjectSerializer, **error_responses(400, 404, 413, 415)},
+    responses={200: ProjectSerializer, **error_responses(415)},
 )
 PROJECT_DELETE = extend_schema(
+    operation_id="delete_project",
     summary="Delete a project with everything in it",
-    responses={204: None, **error_responses(404)},
+    responses={204: None, **error_responses()},
 )
+
+
+class ModelVersionCountsSerializer(serializers.Serializer[Any]):
+    """Version to count, newest first; null is called `null`."""
+
+
+class ModelVersionCountsSchema(OpenApiSerializerExtension):
+    """The versions themselves are the keys."""
+
+    target_class = ModelVersionCountsSerializer
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> Schema:
+        """Any key, a whole number each."""
+        return {"type": "object", "additionalProperties": {"type": "integer"}}
+
+
 MODEL_VERSIONS_LIST = extend_schema(
+    operation_id="list_model_versions",
     summary="Count a project's predictions by model version",
+    description="An object of version to count, newest first; with `extended`, lists.",
     parameters=[
-        query("extended", OpenApiTypes.BOOL, "Objects with the latest creation time."),
+        query("extended", OpenApiTypes.BOOL, "Lists, with each version's latest creation time."),
         query("include_live_models", OpenApiTypes.BOOL, "List ML backends too."),
-        query("limit", OpenApiTypes.INT, "At most this many, newest first."),
+        query("limit", whole(MAX_LIMIT), "At most this many, newest first."),
     ],
     responses={
-        200: OpenApiResponse(OpenApiTypes.OBJECT, "Version to count; or `static` and `live`."),
-        **error_responses(400, 404),
+        200: either(
+            "ModelVersions",
+            inline_serializer(
+                "ModelVersionLists",
+                {
+                    "static": inline_serializer(
+                        "CountedModelVersion",
+                        {
+                            "model_version": serializers.CharField(allow_null=True),
+                            "count": serializers.IntegerField(),
+                            "latest": serializers.DateTimeField(),
+                        },
+                        many=True,
+                    ),
+                    "live": inline_serializer(
+                        "LiveModel",
+                        {
+                            "id": serializers.IntegerField(),
+                            "title": serializers.CharField(),
+                            "url": serializers.CharField(),
+                            "model_version": serializers.CharField(),
+                        },
+                        many=True,
+                        allow_null=True,
+                    ),
+                },
+            ),
+            ModelVersionCountsSerializer,
+        ),
+        **error_responses(),
     },
 )
 MODEL_VERSIONS_DELETE = extend_schema(
+    operation_id="delete_model_version",
     summary="Delete a model version's predictions",
-    request=inline_serializer(
-        "ModelVersion",
-        {"model_version": serializers.CharField(allow_null=True, allow_blank=True)},
-    ),
+    description="The version stands in the body; null and the empty one can be named.",
     responses={
         200: inline_serializer(
             "DeletedPredictions", {"deleted_predictions": serializers.IntegerField()}
         ),
-        **error_responses(400, 404, 415),
+        **error_responses(415),
     },
 )
 IMPORT_PREDICTIONS = extend_schema(
+    operation_id="import_predictions",
     summary="Import predictions of a project, all or none",
     parameters=[
         query("on_error", OpenApiTypes.STR, "What bad items do.", enum=["fail", "skip"]),
         UPSERT,
         IDEMPOTENCY_KEY,
+        REPLAYED,
     ],
     request=inline_serializer(
         "ImportedPrediction",
         {
-            "task": serializers.IntegerField(),
+            "task": serializers.IntegerField(min_value=1),
             "result": RegionsField(),
             "score": serializers.FloatField(required=False, allow_null=True),
-            "model_version": serializers.CharField(required=False, allow_null=True),
+            "model_version": serializers.CharField(
+                required=False,
+                allow_null=True,
+                allow_blank=True,
+                help_text="`undefined` unless given.",
+            ),
         },
         many=True,
     ),
@@ -242,20 +428,85 @@ IMPORT_PREDICTIONS = extend_schema(
             "ImportedPredictions",
             {
                 "created": serializers.IntegerField(),
-                "prediction_ids": serializers.ListField(child=serializers.IntegerField()),
-                "skipped": serializers.ListField(child=JSONObjectField(), required=False),
+                "prediction_ids": serializers.ListField(
+                    child=serializers.IntegerField(), help_text="In the request's order."
+                ),
+                "skipped": inline_serializer(
+                    "SkippedItem",
+                    {
+                        "index": serializers.IntegerField(),
+                        "errors": serializers.ListField(child=serializers.CharField()),
+                    },
+                    many=True,
+                    required=False,
+                ),
             },
         ),
-        **error_responses(400, 404, 413, 415),
+        **error_responses(415),
     },
 )
+TASK_WITH_CHILDREN = inline_serializer(
+    "ImportedTask",
+    {
+        "data": JSONObjectField(help_text="What the labelling config's variables name."),
+        "meta": JSONObjectField(required=False, allow_null=True),
+        "predictions": inline_serializer(
+            "PredictionOfTask",
+            {
+                "result": RegionsField(),
+                "score": serializers.FloatField(required=False, allow_null=True),
+                "model_version": serializers.CharField(
+                    required=False, allow_null=True, allow_blank=True
+                ),
+            },
+            many=True,
+            required=False,
+        ),
+        "annotations": inline_serializer(
+            "AnnotationOfTask",
+            {
+                "result": serializers.ListField(child=JSONObjectField()),
+                "ground_truth": serializers.BooleanField(required=False),
+                "was_cancelled": serializers.BooleanField(required=False),
+                "lead_time": serializers.FloatField(required=False, allow_null=True),
+            },
+            many=True,
+            required=False,
+        ),
+    },
+)
+
+
+class FlatTaskSerializer(serializers.Serializer[Any]):
+    """A task's data alone."""
+
+
+class FlatTaskSchema(OpenApiSerializerExtension):
+    """The labelling config's variables are the keys."""
+
+    target_class = FlatTaskSerializer
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> Schema:
+        """Any keys."""
+        return {"type": "object", "additionalProperties": True}
+
+
 IMPORT_TASKS = extend_schema(
+    operation_id="import_tasks",
     summary="Import tasks with their predictions and annotations, all or none",
+    description="An array of tasks, or one. An object without an object `data` is data itself.",
     parameters=[
         query("return_task_ids", OpenApiTypes.BOOL, "Answer the new tasks' ids."),
         IDEMPOTENCY_KEY,
+        REPLAYED,
     ],
-    request=OpenApiTypes.OBJECT,
+    request=either(
+        "TaskImport",
+        TASK_WITH_CHILDREN,
+        serializers.ListSerializer(child=TASK_WITH_CHILDREN),
+        FlatTaskSerializer,
+        FlatTaskSerializer(many=True),
+    ),
     responses={
         201: inline_serializer(
             "ImportedTasks",
@@ -263,14 +514,18 @@ IMPORT_TASKS = extend_schema(
                 "task_count": serializers.IntegerField(),
                 "annotation_count": serializers.IntegerField(),
                 "prediction_count": serializers.IntegerField(),
-                "duration": serializers.FloatField(),
+                "duration": serializers.FloatField(help_text="Seconds."),
                 "file_upload_ids": serializers.ListField(child=serializers.IntegerField()),
                 "could_be_tasks_list": serializers.BooleanField(),
                 "found_formats": serializers.ListField(child=serializers.CharField()),
                 "data_columns": serializers.ListField(child=serializers.CharField()),
-                "task_ids": serializers.ListField(child=serializers.IntegerField(), required=False),
+                "task_ids": serializers.ListField(
+                    child=serializers.IntegerField(),
+                    required=False,
+                    help_text="In the request's order.",
+                ),
             },
         ),
-        **error_responses(400, 404, 413, 415),
+        **error_responses(415),
     },
 )

@@ -16,7 +16,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions import labelling
 from predictions.models import Project
-from predictions.results import Refused, json_text, region_list
+from predictions.results import MAX_DEPTH, Refused, json_text
 
 PK_TEXT = re.compile(r"-?[0-9]{1,100}")
 MAX_BIGINT = 2**63 - 1
@@ -65,17 +65,20 @@ class FiniteField(serializers.FloatField):
         return number
 
 
-@extend_schema_field(OpenApiTypes.ANY)
 class StorableJSONField(serializers.JSONField):
     """Any JSON that jsonb can hold: no NUL, no lone surrogate, finite numbers."""
 
     def to_internal_value(self, data: Any) -> Any:
-        value = super().to_internal_value(data)
+        """A form field holds JSON text; every other value is what the body's parser made of it."""
         try:
-            json_text(value)
+            if getattr(data, "is_json_string", False):
+                data = super().to_internal_value(data)
+            json_text(data)
+        except RecursionError:
+            raise ValidationError(f"Nested deeper than {MAX_DEPTH} levels.") from None
         except Refused as exc:
             raise ValidationError(str(exc)) from None
-        return value
+        return data
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
@@ -89,14 +92,6 @@ class JSONObjectField(StorableJSONField):
         return value
 
 
-REGIONS = {
-    "type": ["array", "null"],
-    "items": {"type": "object", "additionalProperties": True},
-    "description": "List of regions, each with id, from_name, to_name, type and value.",
-}
-
-
-@extend_schema_field(REGIONS)
 class RegionsField(StorableJSONField):
     """A list of regions, or a shorthand that the labelling config turns into one."""
 
@@ -115,9 +110,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
     """What one version of a model says about one task."""
 
     id = serializers.IntegerField(read_only=True, label="ID")
-    result = RegionsField(
-        help_text="Regions; also text, a number or an object that one control of the config takes."
-    )
+    result = RegionsField()
     model_version = ModelVersionField(
         required=False,
         help_text="Model version - tag for predictions that can be used to filter tasks in Data"
@@ -155,12 +148,7 @@ class PredictionSerializer(serializers.Serializer[Any]):
     project = PkField(required=False, allow_null=True, help_text="Always the task's project.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuses what no control can mean; text instead of null for a version."""
-        if "result" in attrs:
-            try:
-                region_list(attrs["result"])
-            except Refused as exc:
-                raise ValidationError([str(exc)]) from None
+        """Text instead of null for a version."""
         if attrs.get("model_version", "") is None:
             attrs["model_version"] = ""
         return attrs
@@ -278,23 +266,14 @@ class TaskDetailSerializer(serializers.Serializer[Any]):
     comment_authors = serializers.ListField(child=serializers.IntegerField())
 
 
-class TaskPageSerializer(serializers.Serializer[Any]):
-    """One page of a project's tasks, with the project's totals."""
-
-    total_annotations = serializers.IntegerField()
-    total_predictions = serializers.IntegerField()
-    total = serializers.IntegerField()
-    tasks = TaskDetailSerializer(many=True)
-
-
 class PersonSerializer(serializers.Serializer[Any]):
     """A user beside what they made."""
 
-    id = serializers.IntegerField()
-    first_name = serializers.CharField(allow_blank=True)
-    last_name = serializers.CharField(allow_blank=True)
-    email = serializers.EmailField()
-    avatar = serializers.CharField(allow_null=True)
+    id = serializers.IntegerField(read_only=True)
+    first_name = serializers.CharField(read_only=True)
+    last_name = serializers.CharField(read_only=True)
+    email = serializers.EmailField(read_only=True)
+    avatar = serializers.CharField(read_only=True, allow_null=True)
 
 
 class ProjectSerializer(serializers.ModelSerializer[Project]):
@@ -310,10 +289,10 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
     slug = serializers.CharField(read_only=True, help_text="The name in evaluation addresses.")
     created_by = PersonSerializer(read_only=True, allow_null=True)
     control_weights = JSONObjectField(required=False, allow_null=True)
-    queue_total = serializers.IntegerField(read_only=True)
-    queue_done = serializers.IntegerField(read_only=True)
-    config_has_control_tags = serializers.BooleanField(read_only=True)
-    config_suitable_for_bulk_annotation = serializers.BooleanField(read_only=True)
+    queue_total = serializers.IntegerField(read_only=True, default=0)
+    queue_done = serializers.IntegerField(read_only=True, default=0)
+    config_has_control_tags = serializers.SerializerMethodField()
+    config_suitable_for_bulk_annotation = serializers.SerializerMethodField()
     parsed_label_config = JSONObjectField(read_only=True)
     task_data_login = serializers.CharField(read_only=True, allow_null=True)
     task_data_password = serializers.CharField(read_only=True, allow_null=True)
@@ -381,6 +360,12 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
             "validate_predictions",
         ]
         read_only_fields = ["created_at"]
+
+    def get_config_has_control_tags(self, project: Project) -> bool:
+        return bool(project.parsed_label_config)
+
+    def get_config_suitable_for_bulk_annotation(self, project: Project) -> bool:
+        return labelling.suits_bulk_annotation(project.parsed_label_config)
 
     def validate_label_config(self, value: str) -> str:
         """Refuses a config that cannot be parsed; keeps what was parsed for `save`."""

@@ -7,7 +7,7 @@ request may hold and what the schema promises.
 from __future__ import annotations  # `list` is a method here
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -22,20 +22,32 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import access_of
 from accounts.tokens import Access
-from predictions import bulk, curate, documents, filters, idempotency, ingest, queries
+from predictions import (
+    curate,
+    documents,
+    filters,
+    idempotency,
+    ingest,
+    prediction_import,
+    queries,
+    task_import,
+)
 from predictions import schema as docs
 from predictions.documents import Document
 from predictions.filters import a_flag, a_limit
 from predictions.models import Annotation, Prediction, Project, Task
 from predictions.parsing import BulkJSONParser
+from predictions.results import Refused, json_text
 from predictions.serializers import (
     MAX_BIGINT,
+    PK_TEXT,
     AnnotationSerializer,
     PredictionSerializer,
     ProjectSerializer,
     TaskDetailSerializer,
     TaskSerializer,
 )
+from predictions_api.pagination import NumberedPages
 from predictions_api.rendering import dumps
 
 NO_PROJECT = "No Project matches the given query."
@@ -54,9 +66,15 @@ class Rows(GenericViewSet[Any]):
         return access_of(self.request)
 
     def row_id(self, name: str = "pk") -> int:
-        """The id in the path; 0, which no row has, where it is beyond any id."""
-        row_id = int(self.kwargs[name])
-        return row_id if row_id <= MAX_BIGINT else 0
+        """The id in the path; 0, which no row has, where it is beyond any id.
+
+        NotFound where it is no whole number.
+        """
+        text = self.kwargs[name]
+        if not PK_TEXT.fullmatch(text):
+            raise NotFound
+        row_id = int(text)
+        return row_id if 0 < row_id <= MAX_BIGINT else 0
 
     def checked(
         self, serializer_class: type[Serializer[Any]], *, partial: bool = False
@@ -184,7 +202,7 @@ class PredictionViewSet(Rows):
     @docs.PREDICTION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         ingest.delete(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def json_array(first: list[Document], rest: Iterator[list[Document]]) -> Iterator[bytes]:
@@ -221,7 +239,7 @@ class TaskViewSet(Rows):
         if not queries.project_exists(project_id, workspace_id=workspace_id):
             raise NotFound(NO_PROJECT)
         size = a_limit(query, "page_size", most=1000) or self.DEFAULT_PAGE_SIZE
-        page = a_limit(query, "page", most=2**31) or 1
+        page = page_number(query)
         tasks = queries.task_page(
             workspace_id=workspace_id,
             project_id=project_id,
@@ -279,7 +297,7 @@ class TaskViewSet(Rows):
     @docs.TASK_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         curate.delete_task(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class AnnotationViewSet(Rows):
@@ -323,7 +341,7 @@ class AnnotationViewSet(Rows):
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         curate.delete_annotation(self.row_id(), self.access())
-        return HttpResponse(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ProjectViewSet(Rows):
@@ -331,6 +349,7 @@ class ProjectViewSet(Rows):
 
     queryset = Project.objects.none()
     serializer_class = ProjectSerializer
+    pagination_class = NumberedPages
 
     def get_queryset(self) -> Any:
         projects = Project.objects.filter(workspace_id=self.access().workspace_id)
@@ -419,9 +438,21 @@ class ProjectViewSet(Rows):
         if not isinstance(body, dict) or "model_version" not in body:
             raise ValidationError(["model_version param is required"])
         version = body["model_version"]
-        if version is not None and (not isinstance(version, str) or "\0" in version):
+        if version is not None and not isinstance(version, str):
             raise ValidationError({"model_version": ["Not a valid string."]})
+        try:
+            json_text(version)
+        except Refused as exc:
+            raise ValidationError({"model_version": [str(exc)]}) from None
         return json_response({"deleted_predictions": ingest.delete_version(project.pk, version)})
+
+
+def page_number(query: Mapping[str, str]) -> int:
+    """The page asked for, 1 by default. NotFound, as for one past the end, if it is no number."""
+    try:
+        return a_limit(query, "page", most=2**31) or 1
+    except ValidationError:
+        raise NotFound("Invalid page.") from None
 
 
 def str_or_null(version: str | None) -> str:
@@ -453,7 +484,7 @@ class ImportViewSet(Rows):
         upsert = a_flag(request.query_params, "upsert")
 
         def store() -> HttpResponse:
-            answer = bulk.import_predictions(
+            answer = prediction_import.store(
                 project, request.data, skip_bad=on_error == "skip", upsert=upsert
             )
             return json_response(answer, status.HTTP_201_CREATED)
@@ -467,7 +498,7 @@ class ImportViewSet(Rows):
 
         def store() -> HttpResponse:
             started = time.perf_counter()
-            done = bulk.import_tasks(project, request.data, self.access())
+            done = task_import.store(project, request.data, self.access())
             task_ids = done.pop("task_ids")
             answer = {
                 **done,

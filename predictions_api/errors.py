@@ -14,8 +14,9 @@ import orjson
 import structlog
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from psycopg2.errors import ForeignKeyViolation
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
@@ -24,6 +25,7 @@ from rest_framework.views import set_rollback
 
 log = logging.getLogger(__name__)
 
+LENGTH = re.compile(r"[0-9]{1,19}")
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -79,6 +81,10 @@ def _as_api_exception(exc: Exception) -> Exception:
             return ParseError(str(exc))
         case DataError():
             return ValidationError(["A value cannot be stored."])
+        case IntegrityError() if isinstance(exc.__cause__, ForeignKeyViolation):
+            return ValidationError(
+                ["What this refers to was deleted meanwhile; nothing is stored."]
+            )
         case OperationalError() | InterfaceError():
             log.exception("database unavailable")
             return DatabaseUnavailable()
@@ -142,6 +148,6 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         declared = request.META.get("CONTENT_LENGTH") or "0"
-        if declared.isdigit() and int(declared) > settings.MAX_BODY_BYTES:
+        if LENGTH.fullmatch(declared) and int(declared) > settings.MAX_BODY_BYTES:
             return json_error(413, f"The request body is over {settings.MAX_BODY_BYTES:,} bytes.")
         return self.get_response(request)

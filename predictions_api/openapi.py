@@ -1,10 +1,23 @@
-"""What every documented operation shares: the error envelope and how a caller proves who it is."""
+"""What every documented operation shares: errors, headers, tags, and how a caller proves who it is.
 
+The rule of the document: an answer holds every key it names and no other. What may be left out
+of a request is still in each answer; unknown keys are ignored in requests and never answered.
+"""
+
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema_field
 from rest_framework import serializers
+
+Schema = dict[str, Any]
+
+
+@extend_schema_field({"type": "null"})
+class NullField(serializers.ReadOnlyField):
+    """Always null: kept for clients that read it."""
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -14,7 +27,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     status_code = serializers.IntegerField()
     version = serializers.CharField()
     detail = serializers.CharField()
-    exc_info = serializers.JSONField(allow_null=True, help_text="Always null.")
+    exc_info = NullField(help_text="Always null.")
     validation_errors = serializers.DictField(
         required=False, help_text="Messages by field, on refused input."
     )
@@ -24,29 +37,51 @@ REASONS = {
     400: "Refused input; nothing changed.",
     401: "No key, or one that does not work.",
     403: "The role or the key's scopes do not allow it.",
-    404: "Not there, or not yours.",
+    404: "Not there, or not yours; or a format other than JSON was named.",
+    405: "Another verb on this path; `Allow` names those there are.",
     406: "Only JSON is served.",
     409: "There already is one.",
     413: "The body is too large.",
     415: "A body of this type is not read.",
-    503: "The database cannot be reached.",
+    503: "The database cannot be reached. Nothing was stored.",
 }
-ALWAYS = (401, 403, 406, 503)
+# Whatever an operation does: a wrong Host, a format, a verb, an oversized body, no database.
+EVERYWHERE = (400, 404, 405, 406, 413, 503)
 ERRORS = {code: OpenApiResponse(ErrorSerializer, reason) for code, reason in REASONS.items()}
 
 
+def public_errors(*codes: int) -> dict[int, OpenApiResponse]:
+    """The documented errors of an operation that needs no key: the given and the general ones."""
+    return {code: ERRORS[code] for code in sorted({*codes, *EVERYWHERE})}
+
+
 def error_responses(*codes: int) -> dict[int, OpenApiResponse]:
-    """The documented errors of an operation: the given ones and those any may answer."""
-    return {code: ERRORS[code] for code in sorted({*codes, *ALWAYS})}
+    """The documented errors of an operation that needs a key."""
+    return public_errors(401, 403, *codes)
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+def answer_header(name: str, code: int, description: str, **more: Any) -> OpenApiParameter:
+    """A header of the answers with this status."""
+    return OpenApiParameter(
+        name,
+        location=OpenApiParameter.HEADER,
+        description=description,
+        response=[code],
+        **more,
+    )
+
+
+class KeyScheme(OpenApiAuthenticationExtension):
     """`Authorization: Token <key>` and its equals."""
 
     target_class = "accounts.authentication.KeyAuthentication"
     name = ["Token", "ApiKey", "AccessToken"]
 
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[str]]]:
+        """Any one of them will do."""
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[Schema]:
         """One scheme for each way to send a key."""
         return [
             {
@@ -55,17 +90,157 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
                 "name": "Authorization",
                 "description": "`Token <key>`",
             },
-            {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
-            {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Api-Key",
+                "description": "The key alone. Overrides Authorization.",
+            },
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An access token, which lasts 300 seconds: see `refresh_access`.",
+            },
         ]
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class SessionScheme(OpenApiAuthenticationExtension):
     """The admin's session."""
 
     target_class = "accounts.authentication.WorkspaceSessionAuthentication"
     name = "Session"
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
         """A cookie."""
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "Somebody logged in to the admin; writes need X-CSRFToken.",
+        }
+
+
+TAGS = {
+    "predictions": "Predictions",
+    "tasks": "Tasks",
+    "annotations": "Annotations",
+    "projects": "Projects",
+    "current-user": "Identity",
+    "token": "Identity",
+    "jwt": "Identity",
+    "version": "Service",
+}
+
+
+class Operation(AutoSchema):
+    """One verb of one route. Its views' docstrings are for whoever reads the code."""
+
+    def get_description(self) -> str:  # type: ignore[override]  # as AutoSchema itself
+        """Only what `extend_schema` gives."""
+        return ""
+
+    def get_tags(self) -> list[str]:
+        """By the last part of the path that has one: a project's tasks are Tasks."""
+        named = [TAGS[part] for part in self._tokenize_path() if part in TAGS]
+        return named[-1:]
+
+
+REQUEST_ID = {
+    "description": "The request's id, which its log lines carry; X-Request-Id sets it.",
+    "schema": {"type": "string"},
+    "required": True,
+}
+EXTRA_HEADERS: Schema = {
+    "401": {
+        "WWW-Authenticate": {
+            "description": "How to authenticate, unless the body was to prove it.",
+            "schema": {"type": "string"},
+        }
+    },
+    "405": {
+        "Allow": {
+            "description": "The verbs there are.",
+            "schema": {"type": "string"},
+            "required": True,
+        }
+    },
+}
+ERROR_REF = {"$ref": "#/components/schemas/Error"}
+PLAIN = {"string", "integer", "number", "boolean", "null"}
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def finish(result: Schema, generator: object, **kwargs: Any) -> Schema:
+    """Postprocessing hook: what the generator cannot say, said once for the whole document."""
+    components = result["components"]
+    schemas = components["schemas"]
+    for name, schema in schemas.items():
+        if "oneOf" in schema:  # alternatives may overlap
+            schema["anyOf"] = schema.pop("oneOf")
+        if "properties" in schema and not name.endswith("Request"):
+            _seal(name, schema, is_written_too=f"{name}Request" in schemas)
+    shared: Schema = {}
+    result["paths"] = {path.replace("_pk}", "_id}"): on for path, on in result["paths"].items()}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            _finish_operation(operation, schemas, shared)
+    components["headers"] = {"RequestId": REQUEST_ID}
+    components["responses"] = dict(sorted(shared.items()))
+    return result
+
+
+def _seal(name: str, schema: Schema, *, is_written_too: bool) -> None:
+    """No key that is not named; all of them, where only a request may leave some out."""
+    schema["additionalProperties"] = False
+    if name.endswith("Keys"):  # only those the caller chose
+        schema.pop("required", None)
+    elif is_written_too:
+        schema["required"] = sorted(schema["properties"])
+
+
+def _finish_operation(operation: Schema, schemas: Schema, shared: Schema) -> None:
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" and parameter["schema"].get("pattern") == "^[0-9]+$":
+            parameter["schema"] = {"type": "integer", "format": "int64", "minimum": 1}
+            parameter["name"] = parameter["name"].replace("_pk", "_id")
+    for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+        if media_type in FORMS:
+            _encode_json(body, schemas)
+    responses = operation["responses"]
+    for code, response in responses.items():
+        status = HTTPStatus(int(code))
+        response["description"] = response["description"] or status.phrase
+        headers = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+        response["headers"] = {
+            **response.get("headers", {}),
+            **EXTRA_HEADERS.get(code, {}),
+            **headers,
+        }
+        content = response.get("content", {}).get("application/json", {})
+        if content.get("schema") == ERROR_REF:
+            name = "".join(word.capitalize() for word in status.phrase.split())
+            shared[name] = response
+            responses[code] = {"$ref": f"#/components/responses/{name}"}
+
+
+def _encode_json(body: Schema, schemas: Schema) -> None:
+    """In a form, what is not a plain value is JSON text."""
+    name = body["schema"].get("$ref", "").rpartition("/")[2]
+    fields = schemas.get(name, {}).get("properties", {})
+    encoding = {
+        field: {"contentType": "application/json"}
+        for field, schema in fields.items()
+        if not _is_plain(schema)
+    }
+    if encoding:
+        body["encoding"] = encoding
+
+
+def _is_plain(schema: Schema) -> bool:
+    if "$ref" in schema:  # an enumeration
+        return True
+    if "oneOf" in schema:
+        return all(_is_plain(option) for option in schema["oneOf"])
+    kinds = schema.get("type", "object")
+    return {kinds} <= PLAIN if isinstance(kinds, str) else set(kinds) <= PLAIN

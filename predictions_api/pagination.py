@@ -1,5 +1,7 @@
 """Pages of the lists that have them."""
 
+from typing import Any
+
 from rest_framework.pagination import PageNumberPagination
 
 
@@ -12,3 +14,17 @@ class NumberedPages(PageNumberPagination):
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 1000
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """All four keys are always there."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["count", "next", "previous", "results"],
+            "properties": {
+                "count": {"type": "integer"},
+                "next": link,
+                "previous": link,
+                "results": schema,
+            },
+        }

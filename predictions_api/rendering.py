@@ -9,8 +9,15 @@ from rest_framework.renderers import JSONRenderer
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
+class EscapingRenderer(JSONRenderer):
+    """The slower encoder. It can also say back a lone surrogate that a message quotes."""
+
+    ensure_ascii = True
+
+
 def dumps(document: Any) -> bytes:
-    """JSON bytes; integers beyond 64 bits, which orjson refuses, go through the slower encoder.
+    """JSON bytes; integers beyond 64 bits and lone surrogates, which orjson refuses, go through the
+    slower encoder.
 
     TypeError for what JSON cannot hold. A document with a Fragment must not need the slow way:
     fragments keep their own digits.
@@ -18,7 +25,7 @@ def dumps(document: Any) -> bytes:
     try:
         return orjson.dumps(document, default=str, option=OPTIONS)
     except TypeError:
-        return bytes(JSONRenderer().render(document))
+        return bytes(EscapingRenderer().render(document))
 
 
 class OrjsonRenderer(JSONRenderer):

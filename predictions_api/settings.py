@@ -7,11 +7,11 @@ import os
 import secrets
 from pathlib import Path
 
-import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from predictions_api.database import databases
-from predictions_api.observability import LOGGING_PROCESSORS
+from predictions_api.desk import UNFOLD as UNFOLD
+from predictions_api.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -162,9 +162,8 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "predictions_api.openapi.Operation",
     "EXCEPTION_HANDLER": "predictions_api.errors.exception_handler",
-    "DEFAULT_PAGINATION_CLASS": "predictions_api.pagination.NumberedPages",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
@@ -178,8 +177,22 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
     "SCHEMA_PATH_PREFIX": r"/api/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "predictions_api.openapi.finish",
+    ],
+    "TAGS": [
+        {"name": "Predictions", "description": "What models said about tasks."},
+        {"name": "Tasks", "description": "Things to label."},
+        {"name": "Annotations", "description": "What people drew or chose on a task."},
+        {
+            "name": "Projects",
+            "description": "Tasks that share a labelling config, and imports.",
+        },
+        {"name": "Identity", "description": "Who calls, and the keys they call with."},
+        {"name": "Service", "description": "Which release answers."},
+    ],
 }
 
 # A job whose worker was killed is taken over when its lease runs out.
@@ -191,26 +204,4 @@ EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "structured": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processors": LOGGING_PROCESSORS,
-            "foreign_pre_chain": [
-                structlog.contextvars.merge_contextvars,
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.processors.TimeStamper(fmt="iso"),
-            ],
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        # Every request is logged once, by our middleware; Django's own line repeats it.
-        "django.request": {"level": "CRITICAL"},
-        "django.server": {"level": "CRITICAL"},
-    },
-}
+LOGGING = logging_config(LOG_LEVEL)

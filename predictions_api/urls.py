@@ -27,7 +27,10 @@ handler403 = "predictions_api.errors.permission_denied"
 handler404 = "predictions_api.errors.not_found"
 handler500 = "predictions_api.errors.server_error"
 
-ID = r"(?P<pk>[0-9]+)"
+# Any text: what is no id is answered by the view, to callers it knows.
+ID = r"(?P<pk>[^/.]+)"
+TASK_ID = r"(?P<task_pk>[^/.]+)"
+PROJECT_ID = r"(?P<project_pk>[^/.]+)"
 LIST: "Actions" = {"get": "list", "post": "create"}
 ITEM: "Actions" = {
     "get": "retrieve",
@@ -51,18 +54,18 @@ imports = store.ImportViewSet
 urlpatterns = [
     both(
         "api/predictions",
-        predictions.as_view(LIST, name="Prediction Api List"),
+        predictions.as_view(LIST, name="Prediction Api List", description=""),
         "prediction-list",
     ),
     both(
         f"api/predictions/{ID}",
-        predictions.as_view(ITEM, name="Prediction Api Instance"),
+        predictions.as_view(ITEM, name="Prediction Api Instance", description=""),
         "prediction-detail",
     ),
     both("api/tasks", tasks.as_view(LIST, name="Task List Api"), "task-list"),
     both(f"api/tasks/{ID}", tasks.as_view(ITEM, name="Task Api"), "task-detail"),
     both(
-        r"api/tasks/(?P<task_pk>[0-9]+)/annotations",
+        f"api/tasks/{TASK_ID}/annotations",
         annotations.as_view(LIST, name="Annotations List Api"),
         "annotation-list",
     ),
@@ -74,7 +77,7 @@ urlpatterns = [
     both("api/projects", projects.as_view(LIST, name="Project List Api"), "project-list"),
     both(f"api/projects/{ID}", projects.as_view(ITEM, name="Project Api"), "project-detail"),
     both(
-        r"api/projects/(?P<project_pk>[0-9]+)/tasks",
+        f"api/projects/{PROJECT_ID}/tasks",
         tasks.as_view({"get": "list_of_project"}, name="Project Task List Api"),
         "project-task-list",
     ),
@@ -102,7 +105,8 @@ urlpatterns = [
     both("api/token/rotate", accounts.RotateTokenView.as_view(), "token-rotate"),
     path("api/jwt/settings", accounts.JwtSettingsView.as_view(), name="jwt-settings"),
     both("api/version", accounts.VersionView.as_view(), "version"),
-    re_path("^version/?$", accounts.VersionView.as_view(), name="plain-version"),
+    # The same as /api/version, which is the one documented.
+    re_path("^version/?$", accounts.VersionView.as_view(schema=None), name="plain-version"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("docs/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),

@@ -11,6 +11,7 @@ from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
 from predictions import curate
 from predictions.models import Project
+from tests.checking import CheckingClient
 
 IMAGE_CONFIG = (
     '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
@@ -65,7 +66,7 @@ def make_caller(
     email: str, workspace: str, role: str = Membership.Role.OWNER, **more: Any
 ) -> Caller:
     token, key = tokens.create(email=email, workspace_slug=workspace, role=role, **more)
-    client = APIClient(HTTP_AUTHORIZATION=f"Token {key}")
+    client = CheckingClient(HTTP_AUTHORIZATION=f"Token {key}")
     return Caller(token.user, token.workspace, key, token, client)
 
 

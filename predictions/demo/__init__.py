@@ -8,3 +8,6 @@ strokes between them.
 `scenes` draws, `detector` learns and detects, `loading` speaks to the server. Nothing here needs a
 network or a database, and nothing in the service imports it.
 """
+
+# What the project is called, and known by when it is there already.
+TITLE = "Handwritten digits (demo)"

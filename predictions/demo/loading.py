@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from predictions.demo import scenes
+from predictions.demo import TITLE, scenes
 from predictions.demo.detector import VERSIONS, Detector
 from predictions.demo.scenes import HEIGHT_PX, WIDTH_PX, Box, Scene
 
 if TYPE_CHECKING:
     from label_studio_sdk.client import LabelStudio
 
-TITLE = "Handwritten digits (demo)"
 LABEL_CONFIG = """<View>
   <Image name="image" value="$image"/>
   <RectangleLabels name="digit" toName="image">
@@ -33,32 +32,25 @@ def load(
     A few seconds. Ground truth arrives as annotations, predictions of two model versions one
     request each. Raises the SDK's ApiError; nothing half made is left on the server then.
     """
-    client = _client(base_url, api_key)
-    if any(project.title == TITLE for project in client.projects.list()):
-        return None
-    project: Any = client.projects.create(title=TITLE, label_config=LABEL_CONFIG)
-    assert project.id is not None
-    try:
-        with tqdm(
-            total=n_scenes * (1 + len(VERSIONS)), desc="demo", disable=not progress, leave=False
-        ) as bar:
-            _fill(client, project.id, n_scenes, bar)
-    except BaseException:
-        client.projects.delete(project.id)
-        raise
-    return int(project.id)
-
-
-def _client(base_url: str, api_key: str) -> "LabelStudio":
-    # A proxy of the environment must not stand between this machine and itself.
     import httpx
     from label_studio_sdk.client import LabelStudio
 
-    return LabelStudio(
-        base_url=base_url,
-        api_key=api_key,
-        httpx_client=httpx.Client(trust_env=False, timeout=60),
-    )
+    # A proxy of the environment must not stand between this machine and itself.
+    with httpx.Client(trust_env=False, timeout=60) as connection:
+        client = LabelStudio(base_url=base_url, api_key=api_key, httpx_client=connection)
+        projects: Any = client.projects.list()
+        if any(project.title == TITLE for project in projects):
+            return None
+        project: Any = client.projects.create(title=TITLE, label_config=LABEL_CONFIG)
+        try:
+            with tqdm(
+                total=n_scenes * (1 + len(VERSIONS)), desc="demo", disable=not progress, leave=False
+            ) as bar:
+                _fill(client, project.id, n_scenes, bar)
+        except BaseException:
+            client.projects.delete(project.id)
+            raise
+    return int(project.id)
 
 
 def _fill(client: "LabelStudio", project: int, n_scenes: int, bar: "tqdm[Any]") -> None:

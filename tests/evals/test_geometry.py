@@ -315,6 +315,31 @@ def test_mixed_shapes_compare_boxes_exactly_and_the_rest_by_pixels():
     assert shape_iou([], [box]).shape == (0, 1)
 
 
+percents = st.floats(0, 90)
+small_boxes = st.builds(
+    lambda x, y, w, h, rotation: region_shape(
+        region(size=(40, 30), x=x, y=y, width=w, height=h, rotation=rotation)
+    ),
+    percents,
+    percents,
+    st.floats(0.5, 30),
+    st.floats(0.5, 30),
+    st.sampled_from([0, 0, 30, -75]),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(small_boxes, min_size=1, max_size=4), st.lists(small_boxes, min_size=1, max_size=4))
+def test_skipping_distant_shapes_changes_no_overlap(some, others):
+    pixels = rle_iou([shape_rle(s) for s in some], [shape_rle(s) for s in others])
+    exact = box_iou([s.box_xywh_px for s in some], [s.box_xywh_px for s in others])
+    iou = shape_iou(some, others)
+    for i, one in enumerate(some):
+        for j, other in enumerate(others):
+            both_straight = one.rle is None and other.rle is None
+            assert iou[i, j] == (exact if both_straight else pixels)[i, j]
+
+
 def test_polygons_are_cut_at_the_edge_of_the_image():
     rle = polygon_rle([[-50, -50], [5, -50], [5, 5], [-50, 5]], width_px=10, height_px=10)
     assert rle_area(rle) == 25

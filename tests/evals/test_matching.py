@@ -265,6 +265,17 @@ def test_verdicts_of_a_wrong_class_and_a_detection_below_the_confidence():
     assert found[2].matched is None
 
 
+@pytest.mark.parametrize(
+    ("rule", "matched"),
+    [(Rule.SCORE_CLASS_AWARE, 1), (Rule.SCORE_CLASS_AGNOSTIC, 0), (Rule.IOU_CLASS_FIRST, 0)],
+)
+def test_equal_overlaps_go_to_the_object_the_rule_says(rule, matched):
+    # pycocotools lets a later object of equal IoU replace an earlier one.
+    iou = np.array([[0.8, 0.8]])
+    _, found = image_verdicts([0, 0], [0], [0.9], iou, 0, definition=Definition(rule=rule))
+    assert found[0].matched == matched
+
+
 scenes = st.builds(
     dict,
     kind=st.sampled_from(KINDS),

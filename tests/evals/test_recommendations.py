@@ -95,6 +95,7 @@ def test_class_imbalance_says_how_many_are_wanted():
         (40, 31, True),
         (0, 30, True),
         (0, 29, False),
+        (20, 29, False),
         # 65 of 100 is not below 65 %, 64 of 99 is.
         (65, 35, False),
         (64, 35, True),

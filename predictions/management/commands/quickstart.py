@@ -1,6 +1,7 @@
 """`manage.py quickstart`: from a fresh checkout to a running service, and back with Ctrl-C."""
 
 import errno
+import logging
 import os
 import socket
 import sys
@@ -78,7 +79,7 @@ class Command(BaseCommand):
                 if not no_worker:
                     children.append(_start_worker())
                 _await_ready(bind, children)
-                if not no_demo:
+                if not no_demo and not quickstart.has_demo(account.workspace):
                     self._load_demo(bind, account)
                 self._show(bind, account)
                 _watch(children)
@@ -100,12 +101,14 @@ class Command(BaseCommand):
             connections.close_all()
 
     def _load_demo(self, bind: Bind, account: quickstart.Account) -> None:
-        # Imported here: it takes a second or two, which nobody else should wait for.
+        # Imported here: that takes seconds, which nobody else should wait for.
         with self._timed("Demo"):
             from label_studio_sdk.core.api_error import ApiError
 
             from predictions.demo.loading import load
 
+            # The progress bar says it; a line for each request would bury it.
+            logging.getLogger("httpx").setLevel(logging.WARNING)
             try:
                 load(bind.address, account.token, progress=self.stderr.isatty())
             except ApiError as error:
@@ -124,9 +127,10 @@ class Command(BaseCommand):
         self.stdout.write("")
         for name, fact in facts.items():
             self.stdout.write(f"{name:>12}  {fact}")
-        self.stdout.write("\nTry it:\n")
+        self.stdout.write("\nTry it:")
         for command in quickstart.requests_to_copy(bind.address, account):
-            self.stdout.write(f"{command}\n")
+            self.stdout.write(f"\n{command}")
+        self.stdout.write("")
         self.stdout.write(self.style.SUCCESS("Running. Ctrl-C stops everything."))
         self.stdout.flush()
 
