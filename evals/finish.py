@@ -110,7 +110,7 @@ def _total(evaluation: ModelEval, split: int) -> SplitTotal:
     merged = join_events(
         [make_events(0, events.bin, events.actual, events.predicted, events.delta)]
     )
-    exact = np.zeros(N_BINS, dtype=np.int64)
+    exact: Ints = np.zeros(N_BINS, dtype=np.int64)
     for part in parts:
         exact = exact + np.frombuffer(part.exact, dtype=np.int64)
     return SplitTotal(

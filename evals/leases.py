@@ -15,7 +15,7 @@ from django.db import connection, connections
 
 log = structlog.stdlib.get_logger("evals")
 
-# A claim without one chunk counted since the last: after so many, the evaluation itself is at fault.
+# So many claims in a row without a chunk counted: the evaluation itself is at fault.
 MOST_ATTEMPTS = 5
 
 

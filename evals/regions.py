@@ -169,10 +169,13 @@ def image_size(image: StoredImage) -> tuple[int, int] | None:
     for regions in (image.truth, image.said):
         for region in regions:
             width, height = region.get("original_width"), region.get("original_height")
-            if isinstance(width, int | float) and isinstance(height, int | float):
-                if width >= 1 and height >= 1:
-                    return int(width), int(height)
+            if _is_side(width) and _is_side(height):
+                return int(width or 0), int(height or 0)
     return None
+
+
+def _is_side(length: Any) -> bool:
+    return isinstance(length, int | float) and 1 <= length < 2**31
 
 
 def _take_box(
@@ -240,9 +243,9 @@ def _label(region: Region, image: StoredImage) -> str:
     if label := _own_label(region):
         return label
     for other in (*image.truth, *image.said):
-        if other is not region and other.get("id") == region.get("id") is not None:
-            if label := _own_label(other):
-                return label
+        is_twin = other is not region and other.get("id") == region.get("id") is not None
+        if is_twin and (label := _own_label(other)):
+            return label
     raise EvaluationError("the region has no label")
 
 

@@ -140,7 +140,7 @@ ORDER BY c.n
 def read(
     rows: Sequence[PlannedRow], *, image_key: str, planned_at: datetime
 ) -> list[ReadImage | None]:
-    """The images of planned rows, None for one that is no longer what was planned. One statement."""
+    """The images of planned rows, None for one that is no longer as planned. One statement."""
     found = queries.fetch_all(
         READ_SQL,
         {

@@ -78,9 +78,9 @@ def analyse(evaluation: ModelEval) -> Analysis | None:
 
 def _images(evaluation: ModelEval) -> list[tuple[int, int, int, str]]:
     """(position, task, split, name) of every image, in order."""
-    return list(
-        evaluation.images.order_by("position").values_list("position", "task_id", "split", "name")
-    )
+    columns = ("position", "task_id", "split", "name")
+    found = evaluation.images.order_by("position").values_list(*columns)
+    return [(position, task_id or 0, split, name) for position, task_id, split, name in found]
 
 
 def _embeddings(task_ids: Sequence[int]) -> tuple[list[int], Any]:
