@@ -21,7 +21,7 @@ from predictions_api.errors import exception_handler as service_exception_handle
 class Refusal(APIException):
     """The request cannot be answered."""
 
-    status_code = status.HTTP_400_BAD_REQUEST
+    status_code: int = status.HTTP_400_BAD_REQUEST
     default_code = "invalid_request"
 
     def __init__(self, message: str | None = None, code: str | None = None) -> None:

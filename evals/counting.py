@@ -11,6 +11,7 @@ from evals.classification import multi_label_events, single_label_events
 from evals.coco_batch import Batch
 from evals.errors import EvaluationError, MaskTooLarge, MissingImageSize
 from evals.events import (
+    N_BINS,
     Counts,
     Events,
     Ints,
@@ -115,7 +116,7 @@ def _part(events: Events, is_mine: Bools, batch: Batch | None, job: Job) -> Spli
         state = new_state(len(job.classes), masks=job.uses_masks, engine=job.engine)
         state.add(batch)
         precision = state.to_bytes()
-    exact = np.zeros(101, dtype=np.int64)
+    exact: Ints = np.zeros(N_BINS, dtype=np.int64)
     if job.task_type == "classification":
         counts = image_counts_by_confidence(
             _renumbered(mine, is_mine), n_images=int(is_mine.sum()), n_classes=len(job.classes)

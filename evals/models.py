@@ -51,7 +51,7 @@ class ModelEval(models.Model):
 
     class Origin(models.TextChoices):
         COMPUTED = "computed"  # from predictions and annotations stored here
-        IMPORTED = "imported"  # from a file, kept as it came in `source`
+        IMPORTED = "imported"  # from a file, kept as it came in its panels
 
     eval_id = models.CharField(
         max_length=EVAL_ID_LENGTH, unique=True, default=new_eval_id, editable=False
@@ -118,9 +118,6 @@ class ModelEval(models.Model):
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text="Workers that took it up since the last chunk was counted."
     )
-
-    # The imported document, zlib; absent where it was computed.
-    source = models.BinaryField(null=True, blank=True)
 
     class Meta:
         verbose_name = "evaluation"
@@ -205,6 +202,7 @@ class EvalPanel(models.Model):
         CLUSTERING = 5
         CLUSTERS = 6  # one a confidence
         RECOMMENDATIONS = 7
+        SOURCE = 8  # the imported document, zlib, cut into pieces numbered by `confidence`
 
     ANY: int = -1
 

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "predictions_api.observability.RequestMiddleware",
     "predictions_api.errors.BodyLimitMiddleware",
+    "predictions_api.paths.LeadingSlashMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -189,6 +190,11 @@ SPECTACULAR_SETTINGS = {
         {
             "name": "Projects",
             "description": "Tasks that share a labelling config, and imports.",
+        },
+        {
+            "name": "Evaluations",
+            "description": "How good a model version's predictions are. Errors are"
+            ' `{"error", "message"}` here.',
         },
         {"name": "Identity", "description": "Who calls, and the keys they call with."},
         {"name": "Service", "description": "Which release answers."},
