@@ -7,7 +7,7 @@ cannot be evaluated ends `failed` with a reason, and nothing of it is shown.
 
 import gc
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,9 @@ from evals.rows import NewImage
 from evals.snapshot import CannotEvaluate, PlannedRow, ReadImage
 
 log = structlog.stdlib.get_logger("evals")
+
+#: Told (evaluation id, progress) after each chunk: how a command shows what it is doing.
+watchers: list[Callable[[int, float], None]] = []
 
 CANCELLED = "Cancelled. Run it again to have it computed."
 
@@ -259,11 +262,10 @@ def _store(
 ) -> None:
     """Stores a counted chunk and the progress it means, at once and once."""
     last = chunk.first_position + len(images)
+    progress = 0.95 * last / max(evaluation.n_ground_truths, 1)
     with transaction.atomic():
         leases.extend(evaluation.pk, owner)
-        ModelEval.objects.filter(pk=evaluation.pk).update(
-            progress=0.95 * last / max(evaluation.n_ground_truths, 1), attempts=0
-        )
+        ModelEval.objects.filter(pk=evaluation.pk).update(progress=progress, attempts=0)
         rows.write_images(evaluation.pk, _new_images(chunk, images, counted))
         EvalPart.objects.bulk_create(
             EvalPart(
@@ -277,6 +279,8 @@ def _store(
             for split, part in counted.parts.items()
         )
         EvalChunk.objects.filter(evaluation=evaluation, number=chunk.number).update(is_done=True)
+    for tell in watchers:
+        tell(evaluation.pk, progress)
 
 
 def _new_images(

@@ -239,12 +239,13 @@ def _take_shape(
 
 
 def _label(region: Region, image: StoredImage) -> str:
-    """The region's label, or that of the label-only region of the same id beside it."""
+    """The region's label, or that of the region of its id that is nothing but a label."""
     if label := _own_label(region):
         return label
+    # <Labels> beside <Rectangle> and the like: two regions of one id, a shape and its label.
     for other in (*image.truth, *image.said):
-        is_twin = other is not region and other.get("id") == region.get("id") is not None
-        if is_twin and (label := _own_label(other)):
+        is_label = other.get("type") == "labels" and other.get("id") == region.get("id")
+        if is_label and (label := _own_label(other)):
             return label
     raise EvaluationError("the region has no label")
 
