@@ -28,7 +28,10 @@ loglevel = os.environ.get("LOG_LEVEL", "info").lower()
 control_socket_disable = True
 
 # /metrics adds up what every process counted, through files that all of them write.
-METRICS_DIR = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+OWN_METRICS_DIR = ""
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    OWN_METRICS_DIR = tempfile.mkdtemp(prefix="metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = OWN_METRICS_DIR
 
 
 def child_exit(server: Any, worker: Any) -> None:
@@ -39,5 +42,6 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """Leave no files behind."""
-    shutil.rmtree(METRICS_DIR, ignore_errors=True)
+    """Leave nothing of ours behind."""
+    if OWN_METRICS_DIR:
+        shutil.rmtree(OWN_METRICS_DIR, ignore_errors=True)

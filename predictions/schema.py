@@ -57,12 +57,14 @@ class RegionsFieldSchema(OpenApiSerializerFieldExtension):
         return {
             "oneOf": [
                 REGIONS,
-                {"type": "object", "additionalProperties": True},
-                {"type": "string"},
-                {"type": "integer"},
-            ],
-            "description": "Regions; also an object, text or a whole number that a control of the"
-            " labelling config takes.",
+                {
+                    "type": "object",
+                    "additionalProperties": True,
+                    "description": "What controls of the labelling config take, by name or type.",
+                },
+                {"type": "string", "description": "What one control takes."},
+                {"type": "integer", "description": "What one control takes."},
+            ]
         }
 
 

@@ -4,6 +4,7 @@ The rule of the document: an answer holds every key it names and no other. What 
 of a request is still in each answer; unknown keys are ignored in requests and never answered.
 """
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -194,6 +195,8 @@ EXTRA_HEADERS: Schema = {
     },
 }
 ERROR_REF = {"$ref": "#/components/schemas/Error"}
+# The routes themselves take any text there, so that the view answers what is no id.
+ID_NAME = re.compile(r"id|\w+_(id|pk)")
 PLAIN = {"string", "integer", "number", "boolean", "null"}
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -228,7 +231,7 @@ def _seal(name: str, schema: Schema, *, is_written_too: bool) -> None:
 
 def _finish_operation(operation: Schema, schemas: Schema, shared: Schema) -> None:
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path" and parameter["schema"].get("pattern") == "^[0-9]+$":
+        if parameter["in"] == "path" and ID_NAME.fullmatch(parameter["name"]):
             parameter["schema"] = {"type": "integer", "format": "int64", "minimum": 1}
             parameter["name"] = parameter["name"].replace("_pk", "_id")
     for media_type, body in operation.get("requestBody", {}).get("content", {}).items():

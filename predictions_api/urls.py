@@ -11,12 +11,12 @@ from django.contrib import admin
 from django.http import HttpResponseBase
 from django.urls import path, re_path, register_converter
 from django.urls.resolvers import URLPattern
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from accounts import views as accounts
 from evals import views as evals
 from predictions import views as store
-from predictions_api import observability
+from predictions_api import docs, observability
 from predictions_api.paths import WorkspaceConverter
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ urlpatterns = [
     # The same as /api/version, which is the one documented.
     re_path("^version/?$", accounts.VersionView.as_view(schema=None), name="plain-version"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("docs/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    re_path("^docs/?$", docs.swagger, name="docs"),
+    re_path("^docs/redoc/?$", docs.redoc, name="redoc"),
     re_path("^health/?$", observability.health, name="health"),
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),

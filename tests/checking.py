@@ -80,8 +80,8 @@ class Contract:
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
-    """What a documented path serves: numbers for ids, `.json`, with a slash or without."""
-    stem = re.sub(r"\\{\w+\\}", "[0-9]+", re.escape(path.rstrip("/")))
+    """What a documented path serves: anything for ids, `.json`, with a slash or without."""
+    stem = re.sub(r"\\{\w+\\}", "[^/.]+", re.escape(path.rstrip("/")))
     return re.compile(rf"{stem}(\.[a-z0-9]+)?/?")
 
 

@@ -49,7 +49,6 @@ METADATA = {"name": "a", "description": "b", "renders": ["application/json"], "p
         ("PUT", VERSIONS, 405, error(405), ALLOWED),
         ("PUT", VERSIONS, 403, error(403), {}),
         ("GET", "/api/nowhere", 404, error(404), {}),
-        ("GET", "/api/predictions/seven/", 404, error(404), {}),
         ("OPTIONS", VERSIONS, 200, METADATA, {}),
         ("OPTIONS", "/api/nowhere", 200, None, {"access-control-allow-methods": "GET"}),
         ("GET", "/admin/", 500, None, {}),

@@ -1,4 +1,4 @@
-"""A real web server in processes of its own, as production starts it, for tests that look outside."""
+"""A real web server, started as production starts it, for tests that look from outside."""
 
 import os
 import socket

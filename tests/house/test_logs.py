@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -229,10 +230,9 @@ def test_no_secret_reaches_the_log(server: Server, key: str) -> None:
     secrets = [key, wrong_key, hand_made, *tokens_of(server, key)]
     for secret in secrets:
         for sent in senders(server, secret):
-            try:
+            # An answer may break off; what matters is the log.
+            with suppress(requests.RequestException):
                 sent()
-            except requests.RequestException:
-                pass  # a body may break off; what matters is the log
     marker = send(server, "/api/version").headers["X-Request-Id"]
     lines_of(server, marker)
     written = server.written()
@@ -318,6 +318,5 @@ def test_a_request_costs_under_60_microseconds(monkeypatch: pytest.MonkeyPatch) 
 
     # The best of several: another process's noise only ever adds.
     best = min(measure() for _ in range(10))
-    print(f"{best:.1f} microseconds a request")
-    assert best < 60
+    assert best < 60, f"{best:.1f} microseconds a request"
     assert len(written.getvalue().splitlines()) == 5000
