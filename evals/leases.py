@@ -36,7 +36,8 @@ UPDATE evals_modeleval SET lease_until = clock_timestamp() + make_interval(secs 
 WHERE id = %s AND lease_owner = %s AND status = 'running'
 """
 RELEASE_SQL = """
-UPDATE evals_modeleval SET lease_until = NULL, lease_owner = NULL, attempts = greatest(attempts - 1, 0)
+UPDATE evals_modeleval
+SET lease_until = NULL, lease_owner = NULL, attempts = greatest(attempts - 1, 0)
 WHERE id = %s AND lease_owner = %s AND status = 'running'
 """
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
 
 from evals.filters import SORTS
 from evals.models import ModelEval, TaskType
@@ -142,13 +143,22 @@ REASONS = {
     415: "`unsupported_media_type`.",
     503: "`database_unavailable`.",
 }
-ERROR = record({"error": {**TEXT, "description": "A code."}, "message": TEXT})
+
+
+class EvaluationErrorSerializer(serializers.Serializer[Any]):
+    """Every error of the evaluation routes."""
+
+    error = serializers.CharField(help_text="A code.")
+    message = serializers.CharField()
 
 
 def answers(success: dict[Any, Any], *errors: int) -> dict[Any, Any]:
     """The documented answers of an operation: the given ones and those any may give."""
     codes = sorted({401, 403, 404, 405, 503, *errors})
-    return {**success, **{code: OpenApiResponse(ERROR, REASONS[code]) for code in codes}}
+    return {
+        **success,
+        **{code: OpenApiResponse(EvaluationErrorSerializer, REASONS[code]) for code in codes},
+    }
 
 
 def query(name: str, kind: Any, description: str, **more: Any) -> OpenApiParameter:
@@ -291,6 +301,51 @@ COMPUTE = operation(
     415,
     parameters=[WORKSPACE_NAME],
     request=ComputeSerializer,
+)
+IMPORT = operation(
+    "import_evaluation",
+    "Store an evaluation that was computed elsewhere",
+    {201: OpenApiResponse(HEADER, "Stored, and done.")},
+    400,
+    413,
+    415,
+    parameters=[
+        WORKSPACE_NAME,
+        query("strict", OpenApiTypes.BOOL, "False accepts a file that disagrees with itself."),
+    ],
+    request={
+        "application/json": record(
+            {
+                "versionId": TEXT,
+                "classes": listing(TEXT),
+                "reports": listing(
+                    record(
+                        {"confidence": WHOLE, "image_results": listing(OPEN)},
+                        {"totalImages": WHOLE},
+                    )
+                ),
+            },
+            {
+                "project": TEXT,
+                "modelId": TEXT,
+                "taskType": TEXT,
+                "confidence": WHOLE,
+                "iouThreshold": NUMBER,
+                "mapResults": OPEN,
+                "confidenceSweep": OPEN,
+                "clustering": OPEN,
+                "recommendations": OPEN,
+                "confusionMatrices": listing(OPEN),
+            },
+        ),
+        "multipart/form-data": record({"file": {"type": "string", "format": "binary"}}),
+    },
+)
+SOURCE = operation(
+    "get_evaluation_source",
+    "The imported file, byte for byte",
+    {(200, "application/json"): OpenApiTypes.BINARY},
+    parameters=[WORKSPACE_NAME, EVAL_ID],
 )
 GET = operation(
     "get_evaluation",

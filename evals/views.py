@@ -4,12 +4,14 @@ Order of refusals: 401, then 404, then 400, then 409. Answers leave as bytes; pa
 the shape they are sent.
 """
 
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import orjson
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework import status
-from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -19,12 +21,14 @@ from accounts.authentication import (
     access_of,
 )
 from accounts.models import Workspace
-from evals import contenders, evaluate, exports, filters, objects, queries, requests, wire
+from evals import contenders, evaluate, exports, filters, imports, objects, queries, requests, wire
 from evals import schema as docs
 from evals.answers import (
     EvaluationNotDone,
+    InvalidImport,
     ProjectNotFound,
     Refusal,
+    ReportNotFound,
     WorkspaceNotFound,
     exception_handler,
 )
@@ -42,8 +46,6 @@ class AnyType(BaseContentNegotiation):
     """JSON whatever is accepted: `format` belongs to exports here, and clients accept anything."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        from rest_framework.negotiation import DefaultContentNegotiation
-
         return DefaultContentNegotiation().select_parser(request, parsers)
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
@@ -157,6 +159,45 @@ class EvaluationListView(EvaluationRoute):
         serializer.is_valid(raise_exception=True)
         made = requests.create(serializer.validated_data, workspace_id=found.pk)
         return answer(queries.header(made), status.HTTP_202_ACCEPTED)
+
+
+class ImportView(EvaluationRoute):
+    """Evaluations computed elsewhere."""
+
+    parser_classes = [MultiPartParser]
+
+    @docs.IMPORT
+    def post(self, request: Request, workspace: str) -> HttpResponse:
+        found = self.workspace()
+        strict = request.query_params.get("strict", "true").lower()
+        if strict not in {"true", "false", "1", "0"}:
+            raise Refusal("strict must be true or false.")
+        with self.file() as file:
+            made = imports.import_file(file, workspace_id=found.pk, strict=strict in {"true", "1"})
+        return answer(queries.header(made), status.HTTP_201_CREATED)
+
+    def file(self) -> IO[bytes]:
+        """The uploaded file, or the body itself as one."""
+        kind = self.request.content_type.partition(";")[0]
+        if kind in {"application/json", "application/octet-stream"}:
+            return imports.spooled(self.request._request)
+        if kind != "multipart/form-data":
+            raise UnsupportedMediaType(kind)
+        upload = self.request.FILES.get("file")
+        if upload is None:
+            raise InvalidImport("file: send the evaluation as a file of this name, or as the body.")
+        return imports.spooled(upload)
+
+
+class SourceView(EvaluationRoute):
+    """An imported file, as it came."""
+
+    @docs.SOURCE
+    def get(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
+        found = self.evaluation()
+        if found.origin != ModelEval.Origin.IMPORTED:
+            raise ReportNotFound("The evaluation was computed here: there is no file.")
+        return StreamingHttpResponse(imports.source(found), content_type="application/json")
 
 
 class EvaluationView(EvaluationRoute):

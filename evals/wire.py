@@ -59,7 +59,8 @@ def moment(value: datetime | None) -> str | None:
 
 def panel(identity: Identity, body: bytes) -> bytes:
     """The header and a panel's JSON text as one document."""
-    return orjson.dumps(identity.document())[:-1] + b"," + bytes(body)[1:]
+    header = orjson.dumps(identity.document())
+    return header if body == b"{}" else header[:-1] + b"," + bytes(body)[1:]
 
 
 def list_item(identity: Identity, status: str, created_at: datetime) -> Document:

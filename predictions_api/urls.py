@@ -125,6 +125,7 @@ urlpatterns = [
     path("<workspace:workspace>", evals.WorkspaceView.as_view(), name="workspace"),
     path(EVALS, evals.EvaluationListView.as_view(), name="evaluation-list"),
     path(f"{EVALS}/compare", evals.CompareView.as_view(), name="evaluation-compare"),
+    path(f"{EVALS}/import", evals.ImportView.as_view(), name="evaluation-import"),
     path(ONE_EVAL, evals.EvaluationView.as_view(), name="evaluation-detail"),
     path(f"{ONE_EVAL}/rerun", evals.RerunView.as_view(), name="evaluation-rerun"),
     path(f"{ONE_EVAL}/cancel", evals.CancelView.as_view(), name="evaluation-cancel"),
@@ -164,6 +165,7 @@ urlpatterns = [
         evals.RecommendationsView.as_view(),
         name="evaluation-recommendations",
     ),
+    path(f"{ONE_EVAL}/source", evals.SourceView.as_view(), name="evaluation-source"),
     path(f"{ONE_EVAL}/coco", evals.CocoView.as_view(), name="evaluation-coco"),
     path(f"{ONE_EVAL}/diff/<slug:other_id>", evals.DiffView.as_view(), name="evaluation-diff"),
 ]

@@ -205,9 +205,8 @@ def test_a_spreadsheet_runs_no_image_name(
     truth = [box("Car", 1, 1, 9, 9)]
     load(ada, project, [task("x", truth=truth, said={"v1": truth}, image_name="=HYPERLINK(1)")])
     found = computed(ada, project)
-    answer = ada.client.get(
-        f"/lab/model-evals/{found.eval_id}/image-predictions", {"format": "csv"}
-    )
+    path = f"/lab/model-evals/{found.eval_id}/image-predictions"
+    answer: Any = ada.client.get(path, {"format": "csv"})
 
     assert "'=HYPERLINK(1)" in b"".join(answer.streaming_content).decode()
 

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from evals import evaluate, leases, requests
+from evals import counting, evaluate, leases, requests
 from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Prediction, Project
 from tests.conftest import Caller
@@ -87,7 +87,7 @@ def test_goes_on_where_another_stopped(
     whole = results(computed(ada, project))
     found = request(ada, project)
     counted: list[int] = []
-    count_images = evaluate.count_images
+    count_images = counting.count_images
 
     def dies_at_third(*args: Any, **kwargs: Any) -> Any:
         if len(counted) == at:
@@ -150,7 +150,7 @@ def test_whoever_lost_the_lease_writes_nothing(
     settings.EVALUATION_CHUNK = 2
     whole = results(computed(ada, project))
     found = request(ada, project)
-    count_images = evaluate.count_images
+    count_images = counting.count_images
 
     def overtaken(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(evaluate, "count_images", count_images)
@@ -184,7 +184,7 @@ def test_cancelled_in_the_middle(
 ) -> None:
     settings.EVALUATION_CHUNK = 1
     found = request(ada, project)
-    count_images = evaluate.count_images
+    count_images = counting.count_images
 
     def cancels(*args: Any, **kwargs: Any) -> Any:
         evaluate.cancel(found)
@@ -201,7 +201,7 @@ def test_deleted_in_the_middle(
     ada: Caller, project: Project, task_ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = request(ada, project)
-    count_images = evaluate.count_images
+    count_images = counting.count_images
 
     def deletes(*args: Any, **kwargs: Any) -> Any:
         evaluate.delete(found)
@@ -224,7 +224,7 @@ def test_a_row_that_changes_in_the_middle(
 ) -> None:
     settings.EVALUATION_CHUNK = 1
     found = request(ada, project)
-    count_images = evaluate.count_images
+    count_images = counting.count_images
 
     def changes(*args: Any, **kwargs: Any) -> Any:
         second = Prediction.objects.filter(task_id=task_ids[1], model_version="v1")
