@@ -61,6 +61,10 @@ def error_responses(*codes: int) -> dict[int, OpenApiResponse]:
     return public_errors(401, 403, *codes)
 
 
+# The generator gives a DELETE no body; `extend_schema(extensions=)` can.
+BODY_OF_DELETE = "x-body"
+
+
 def answer_header(name: str, code: int, description: str, **more: Any) -> OpenApiParameter:
     """A header of the answers with this status."""
     return OpenApiParameter(
@@ -230,9 +234,16 @@ def _seal(name: str, schema: Schema, *, is_written_too: bool) -> None:
 
 
 def _finish_operation(operation: Schema, schemas: Schema, shared: Schema) -> None:
+    if BODY_OF_DELETE in operation:
+        operation["requestBody"] = operation.pop(BODY_OF_DELETE)
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path" and ID_NAME.fullmatch(parameter["name"]):
-            parameter["schema"] = {"type": "integer", "format": "int64", "minimum": 1}
+            parameter["schema"] = {
+                "type": "integer",
+                "format": "int64",
+                "minimum": 1,
+                "maximum": 2**63 - 1,
+            }
             parameter["name"] = parameter["name"].replace("_pk", "_id")
     for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
         if media_type in FORMS:
