@@ -267,7 +267,8 @@ WHERE evaluation_id = %s AND image_id = %s ORDER BY position LIMIT 1
 
 def image_keys(found: ModelEval, image_id: str) -> tuple[int, list[Any]] | None:
     """Position and (task, annotation, prediction, split) of an image; None for an unknown id."""
-    row = fetch_one(IMAGE_SQL, [found.pk, image_id])
+    # No stored text holds a NUL, and Postgres refuses to look for one.
+    row = None if "\0" in image_id else fetch_one(IMAGE_SQL, [found.pk, image_id])
     return None if row is None else (row[0], list(row[1:]))
 
 

@@ -447,12 +447,10 @@ class CompareView(EvaluationRoute):
     @docs.COMPARE
     def get(self, request: Request, workspace: str) -> HttpResponse:
         found, query = self.workspace(), request.query_params
-        name = query.get("project")
-        project = queries.project(name, workspace_id=found.pk) if name else None
-        if name and project is None:
+        name = filters.required(query, "project")
+        project = queries.project(name, workspace_id=found.pk)
+        if project is None:
             raise ProjectNotFound()
-        filters.required(query, "project")
         version = filters.required(query, "version")
         metric = filters.frontier_metric(query)
-        assert project is not None
         return answer(contenders.comparison(project, version, metric))
