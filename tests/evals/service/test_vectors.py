@@ -134,7 +134,7 @@ def test_writes_back(ada: Caller, project: Project, task_ids: list[int]) -> None
         image.cluster for image in EvalImage.objects.filter(evaluation=found).order_by("position")
     ]
     for n, prediction in enumerate(stored):
-        near = prediction.neighbors
+        near = prediction.neighbors or []
         group = task_ids[:8] if n < 8 else task_ids[8:]
         assert len(near) == 10
         assert prediction.task_id not in near
