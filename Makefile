@@ -30,7 +30,7 @@ run: setup ## start everything: database, demo, web server, worker
 	@exec $(BIN)/python manage.py quickstart $(ARGS)
 
 test: $(DEV) ## the whole suite, on the embedded Postgres
-	$(BIN)/python -m pytest --ignore=tests/fuzz $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/fuzz $(ARGS)
 
 lint: $(DEV) ## style, types, import directions, missing migrations, a stale schema
 	$(BIN)/ruff check .

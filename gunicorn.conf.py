@@ -23,6 +23,7 @@ limit_request_line = 8190
 
 # Our middleware logs each request once, without keys; gunicorn's own line would show the query.
 accesslog = None
+logger_class = "predictions_api.serverlog.ServerLog"
 loglevel = os.environ.get("LOG_LEVEL", "info").lower()
 # One file in the home directory for every gunicorn of a user: two services would fight for it.
 control_socket_disable = True

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from rest_framework.exceptions import ValidationError as Refusal
 from unfold.admin import TabularInline
-from unfold.decorators import display
+from unfold.decorators import display as unfold_display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -109,11 +109,11 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_superuser(request)
 
-    @display(description="name")
+    @admin.display(description="name")
     def full_name(self, user: User) -> str:
         return user.get_full_name() or "-"
 
-    @display(description="last login", ordering="last_login")
+    @admin.display(description="last login", ordering="last_login")
     def seen(self, user: User) -> SafeString | str:
         return time_ago(user.last_login)
 
@@ -238,7 +238,7 @@ class WorkspaceDesk(WorkspaceAdmin):
                 cursor.execute(f"DELETE FROM {table} WHERE workspace_id = %s", [obj.pk])  # noqa: S608
             cursor.execute("DELETE FROM accounts_workspace WHERE id = %s", [obj.pk])
 
-    @display(description="created", ordering="created_at")
+    @admin.display(description="created", ordering="created_at")
     def created(self, workspace: Workspace) -> SafeString | str:
         return time_ago(workspace.created_at)
 
@@ -344,27 +344,27 @@ class ApiTokenDesk(WorkspaceAdmin):
             self.log_change(request, token, "Revoked.")
         messages.success(request, f"Revoked: {', '.join(token.preview for token in queryset)}")
 
-    @display(description="key")
+    @admin.display(description="key")
     def key(self, token: ApiToken) -> str:
         return f"{token.preview}…"
 
-    @display(description="scopes")
+    @admin.display(description="scopes")
     def shown_scopes(self, token: ApiToken) -> str:
         return ", ".join(token.scopes or ["everything"])
 
-    @display(description="created")
+    @admin.display(description="created")
     def created(self, token: ApiToken) -> SafeString | str:
         return time_ago(token.created_at)
 
-    @display(description="last used")
+    @admin.display(description="last used")
     def used(self, token: ApiToken) -> SafeString | str:
         return time_ago(token.last_used_at)
 
-    @display(description="expires")
+    @admin.display(description="expires")
     def expires(self, token: ApiToken) -> SafeString | str:
         return time_ago(token.expires_at)
 
-    @display(
+    @unfold_display(  # type: ignore[untyped-decorator]
         description="state",
         label={"works": "success", "revoked": "danger", "expired": "warning"},
     )

@@ -37,7 +37,7 @@ def roles_of(request: HttpRequest) -> dict[int, str]:
     """The caller's role by workspace id. One statement a request."""
     known: dict[int, str] | None = getattr(request, "desk_roles", None)
     if known is None:
-        memberships = Membership.objects.filter(user_id=request.user.pk)
+        memberships = Membership.objects.filter(user_id=request.user.pk or 0)
         known = dict(memberships.values_list("workspace_id", "role"))
         request.desk_roles = known  # type: ignore[attr-defined]
     return known
@@ -52,6 +52,11 @@ def workspaces_of(request: HttpRequest, roles: Iterable[str]) -> list[int]:
     """Ids of the workspaces where the caller has one of the roles."""
     wanted = set(roles)
     return [workspace for workspace, role in roles_of(request).items() if role in wanted]
+
+
+def owns_a_workspace(request: HttpRequest) -> bool:
+    """Whether pages for owners are worth a line in the sidebar."""
+    return is_superuser(request) or bool(workspaces_of(request, OWNERS))
 
 
 def access_of(request: HttpRequest, workspace_id: int, *, field: str) -> Access:
@@ -88,7 +93,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return len(rows)
 
     @property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         return min(self._counted, self.LIMIT)
 
     @property
@@ -120,7 +125,7 @@ CODE = UnfoldAdminTextareaWidget(
 class PrettyJSONField(forms.JSONField):
     """JSON as a person reads it. `[]` and `{}` are values like any other."""
 
-    empty_values = (None, "")  # type: ignore[assignment]
+    empty_values = (None, "")
 
     def prepare_value(self, value: Any) -> Any:
         """Indented, unless it is the text a person has just sent."""

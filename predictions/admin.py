@@ -5,7 +5,7 @@ so that a page can do nothing a request cannot.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -20,7 +20,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import BaseSerializer
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.desk import (
@@ -121,13 +120,15 @@ class VersionFilter(admin.SimpleListFilter):
         value = self.value()
         if value is None or "\0" in value:
             return queryset
-        return queryset.alias(version_start=Left("model_version", 200)).filter(version_start=value)
+        start = Left("model_version", 200)
+        chosen: QuerySet[Any] = queryset.alias(version_start=start).filter(version_start=value)
+        return chosen
 
 
 class ProjectRows(WorkspaceAdmin):
     """Pages of what belongs to a project."""
 
-    list_filter = (ProjectFilter,)
+    list_filter: ClassVar[tuple[type[admin.SimpleListFilter], ...]] = (ProjectFilter,)
     ordering = ("-id",)
     sortable_by = ()
     # Not the columns of the table: its numbers are found by id, not by a scan.
@@ -143,7 +144,8 @@ class ProjectRows(WorkspaceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With the project, which decides what the caller may do."""
-        return super().get_queryset(request).select_related("project")
+        rows: QuerySet[Any] = super().get_queryset(request).select_related("project")
+        return rows
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """For whoever only reads, JSON as it was written: Django's and the theme's escape it."""
@@ -162,11 +164,11 @@ class ProjectRows(WorkspaceAdmin):
         is_id = text.isdecimal() and int(text) <= MAX_BIGINT
         return (queryset.filter(pk=int(text)) if is_id else queryset.none()), False
 
-    @display(description="created")
+    @admin.display(description="created")
     def created(self, row: Any) -> SafeString | str:
         return time_ago(row.created_at)
 
-    @display(description="updated")
+    @admin.display(description="updated")
     def updated(self, row: Any) -> SafeString | str:
         return time_ago(row.updated_at)
 
@@ -262,11 +264,11 @@ class ProjectDesk(WorkspaceAdmin):
         """In one statement."""
         curate.delete_project(obj.pk)
 
-    @display(description="project")
+    @admin.display(description="project")
     def name(self, project: Project) -> str:
         return str(project)
 
-    @display(description="created")
+    @admin.display(description="created")
     def created(self, project: Project) -> SafeString | str:
         return time_ago(project.created_at)
 
@@ -292,7 +294,9 @@ class TaskDesk(ProjectRows):
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The beginning of the data stands for all of it."""
         text = Substr(Cast("data", models.TextField()), 1, SUMMARY_LENGTH + 1)
-        return rows.defer("data", "meta", *LONG_COLUMNS).annotate(data_start=text)
+        light = rows.defer("data", "meta", *LONG_COLUMNS)
+        shown: QuerySet[Any] = light.annotate(data_start=text)
+        return shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A task stays in its project."""
@@ -313,15 +317,15 @@ class TaskDesk(ProjectRows):
         """With its predictions and annotations."""
         curate.delete_task(obj.pk, access_of(request, self.workspace_id_of(obj), field="project"))
 
-    @display(description="data")
+    @admin.display(description="data")
     def shown_data(self, task: Task) -> SafeString:
         return pretty(task.data)
 
-    @display(description="meta")
+    @admin.display(description="meta")
     def shown_meta(self, task: Task) -> SafeString:
         return pretty(task.meta)
 
-    @display(description="data")
+    @admin.display(description="data")
     def summary(self, task: Any) -> str:
         return shortened(task.data_start)
 
@@ -365,10 +369,11 @@ class PredictionDesk(ProjectRows):
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Without results, which may be long; how many regions they have is counted there."""
-        return rows.defer("result", "neighbors", *LONG_COLUMNS).annotate(
+        shown: QuerySet[Any] = rows.defer("result", "neighbors", *LONG_COLUMNS).annotate(
             n_regions=jsonb_length("result"),
             version_start=Left("model_version", SUMMARY_LENGTH + 1),
         )
+        return shown
 
     def save_model(self, request: HttpRequest, obj: Prediction, form: Any, change: bool) -> None:
         """Creates, or writes what was changed; ValidationError for what the API would refuse."""
@@ -390,27 +395,27 @@ class PredictionDesk(ProjectRows):
         """Annotations made from it stay."""
         ingest.delete(obj.pk, access_of(request, self.workspace_id_of(obj), field="task"))
 
-    @display(description="result")
+    @admin.display(description="result")
     def shown_result(self, prediction: Prediction) -> SafeString:
         return pretty(prediction.result)
 
-    @display(description="neighbors")
+    @admin.display(description="neighbors")
     def shown_neighbors(self, prediction: Prediction) -> SafeString:
         return pretty(prediction.neighbors)
 
-    @display(description="task")
+    @admin.display(description="task")
     def task_number(self, prediction: Prediction) -> SafeString:
         return task_link(prediction.task_id)
 
-    @display(description="model version")
+    @admin.display(description="model version")
     def version(self, prediction: Any) -> str:
         return shortened(prediction.version_start)
 
-    @display(description="score")
+    @admin.display(description="score")
     def shown_score(self, prediction: Prediction) -> str:
         return number(prediction.score)
 
-    @display(description="regions")
+    @admin.display(description="regions")
     def regions(self, prediction: Any) -> str:
         return number(prediction.n_regions)
 
@@ -445,7 +450,8 @@ class AnnotationDesk(ProjectRows):
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Without results; their regions are counted in the database."""
         light = rows.select_related("project", "completed_by").defer("result", *LONG_COLUMNS)
-        return light.annotate(n_regions=jsonb_length("result"))
+        shown: QuerySet[Any] = light.annotate(n_regions=jsonb_length("result"))
+        return shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """An annotation stays on its task."""
@@ -468,15 +474,15 @@ class AnnotationDesk(ProjectRows):
         access = access_of(request, self.workspace_id_of(obj), field="task")
         curate.delete_annotation(obj.pk, access)
 
-    @display(description="result")
+    @admin.display(description="result")
     def shown_result(self, annotation: Annotation) -> SafeString:
         return pretty(annotation.result)
 
-    @display(description="task")
+    @admin.display(description="task")
     def task_number(self, annotation: Annotation) -> SafeString:
         return task_link(annotation.task_id)
 
-    @display(description="regions")
+    @admin.display(description="regions")
     def regions(self, annotation: Any) -> str:
         return number(annotation.n_regions)
 

@@ -31,7 +31,8 @@ def number(value: float | None) -> bytes:
 
 def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Appends rows to a table. IntegrityError and DataError as for an INSERT."""
-    with connection.cursor() as cursor:
+    # copy_expert is the driver's own: Django does not translate its exceptions.
+    with connection.wrap_database_errors, connection.cursor() as cursor:
         buffer = io.BytesIO(b"".join(lines))
         cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", buffer)
 

@@ -187,7 +187,11 @@ def stream_predictions(sql: str, params: Params) -> Generator[list[Document], No
     age = documents.ages()
     with transaction.atomic():
         connection.ensure_connection()
-        with closing(connection.connection.cursor(name="predictions_list")) as cursor:
+        # A cursor of the driver's own: without the wrapper its errors would not be Django's.
+        with (
+            connection.wrap_database_errors,
+            closing(connection.connection.cursor(name="predictions_list")) as cursor,
+        ):
             cursor.itersize = CHUNK
             cursor.execute(sql, params)
             while rows := cursor.fetchmany(CHUNK):

@@ -30,6 +30,7 @@ from predictions.serializers import (
     TaskSerializer,
 )
 from predictions_api.openapi import (
+    BODY_OF_DELETE,
     FORMS,
     ErrorSerializer,
     Schema,
@@ -394,6 +395,20 @@ MODEL_VERSIONS_DELETE = extend_schema(
     operation_id="delete_model_version",
     summary="Delete a model version's predictions",
     description="The version stands in the body; null and the empty one can be named.",
+    extensions={
+        BODY_OF_DELETE: {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"model_version": {"type": ["string", "null"]}},
+                        "required": ["model_version"],
+                    }
+                }
+            },
+        }
+    },
     responses={
         200: inline_serializer(
             "DeletedPredictions", {"deleted_predictions": serializers.IntegerField()}

@@ -2,22 +2,14 @@
 
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse_lazy
 
 NAME = "Predictions"
 
 
-def owns_a_workspace(request: HttpRequest) -> bool:
-    """Whether pages for owners are worth a line in the sidebar."""
-    # The settings import this module before there are models.
-    from accounts.desk import OWNERS, is_superuser, workspaces_of
-
-    return is_superuser(request) or bool(workspaces_of(request, OWNERS))
-
-
 def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist"), **more}
+    link = reverse_lazy(f"admin:{model}_changelist")
+    return {"title": title, "icon": icon, "link": link, **more}
 
 
 UNFOLD = {
@@ -48,7 +40,12 @@ UNFOLD = {
                 "items": [
                     _page("Workspaces", "groups", "accounts_workspace"),
                     _page("People", "person", "accounts_user"),
-                    _page("Keys", "key", "accounts_apitoken", permission=owns_a_workspace),
+                    _page(
+                        "Keys",
+                        "key",
+                        "accounts_apitoken",
+                        permission="accounts.desk.owns_a_workspace",
+                    ),
                 ],
             },
         ],

@@ -93,7 +93,8 @@ def serve_redis(*, interval: float, once: bool) -> None:
 
     queue = django_rq.get_queue("default", job_class=Job)
     worker = Child([queue], connection=queue.connection, job_class=Job)
-    worker.work(burst=once, logging_level="WARNING")
+    # Its scheduler hands over the jobs that were queued for later.
+    worker.work(burst=once, logging_level="WARNING", with_scheduler=True)
 
 
 SERVERS: dict[str, Callable[..., None]] = {"db": serve_database, "rq": serve_redis}

@@ -1,13 +1,14 @@
 """Three people and what they see: Ada owns a workspace that Rita may read; Olga is elsewhere."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from rest_framework.test import APIClient
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
@@ -105,7 +106,7 @@ class Caller:
     workspace: Workspace
     key: str
     token: ApiToken
-    client: APIClient
+    client: CheckingClient
 
     @property
     def access(self) -> tokens.Access:
@@ -120,6 +121,21 @@ def make_caller(
     token, key = tokens.create(email=email, workspace_slug=workspace, role=role, **more)
     client = CheckingClient(HTTP_AUTHORIZATION=f"Token {key}")
     return Caller(token.user, token.workspace, key, token, client)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database, and at the end nobody else in it.
+
+    A live server's thread keeps its connection as long as its client does, and a database that
+    somebody is connected to cannot be dropped.
+    """
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture
@@ -204,31 +220,31 @@ def make_annotation() -> Callable[..., dict[str, Any]]:
     return make
 
 
-def _deactivated() -> APIClient:
+def _deactivated() -> CheckingClient:
     caller = make_caller("gone@example.com", "lab")
     User.objects.filter(pk=caller.user.pk).update(is_active=False)
     return caller.client
 
 
-def _revoked() -> APIClient:
+def _revoked() -> CheckingClient:
     caller = make_caller("ada@example.com", "lab")
     tokens.revoke(caller.token)
     return caller.client
 
 
-def _left() -> APIClient:
+def _left() -> CheckingClient:
     caller = make_caller("left@example.com", "lab")
     Membership.objects.filter(user=caller.user).delete()
     return caller.client
 
 
 # Whoever may call, by what makes them special; all but `foreign` and `anonymous` know Ada's lab.
-CALLERS: dict[str, Callable[[], APIClient]] = {
+CALLERS: dict[str, Callable[[], CheckingClient]] = {
     "owner": lambda: make_caller("ada@example.com", "lab").client,
     "member": lambda: make_caller("mia@example.com", "lab", Membership.Role.MEMBER).client,
     "reader": lambda: make_caller("rita@example.com", "lab", Membership.Role.READER).client,
     "foreign": lambda: make_caller("olga@example.com", "elsewhere").client,
-    "anonymous": APIClient,
+    "anonymous": CheckingClient,
     "key to read": lambda: (
         make_caller("ada@example.com", "lab", scopes=["predictions:read"]).client
     ),
@@ -284,6 +300,6 @@ def _table(success: int, foreign: int, special: dict[str, int]) -> Any:
 
 
 @pytest.fixture
-def someone(db: None) -> Callable[[str], APIClient]:
+def someone(db: None) -> Callable[[str], CheckingClient]:
     """The client of one of CALLERS."""
     return lambda who: CALLERS[who]()

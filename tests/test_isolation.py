@@ -86,7 +86,7 @@ ROUTES = {pattern.name or str(pattern.pattern): pattern for pattern in walk(urlp
 
 def verbs_of(name: str) -> list[str]:
     """What the route answers to, as the route table and its view say."""
-    view = ROUTES[name].callback
+    view: Any = ROUTES[name].callback
     if actions := getattr(view, "actions", None):
         return sorted(actions)
     view_class = view.view_class
@@ -349,19 +349,17 @@ def json_keys(value: Any) -> Iterator[str]:
         "predictions/",
         "predictions/?limit=10&count=true",
         "predictions/?model_version=",
-        "predictions/?after=0&ordering=-id",
+        "predictions/?ordering=-id",
         "projects/",
         "projects/?title=Cars",
     ],
 )
 def test_lists_hold_ones_own(olga: Caller, own: Ids, foreign: Ids, path: str) -> None:
-    path = path.replace("after=0&", "")
-
     response = olga.client.get(f"/api/{path}")
 
     listed = response.json()
-    rows = listed["results"] if "results" in listed else listed
     kind = "project" if path.startswith("projects") else "prediction"
+    rows = listed["results"] if kind == "project" else listed
     assert [row["id"] for row in rows] == [own[kind]]
     assert response.get("X-Total-Count", "1") == "1"
 

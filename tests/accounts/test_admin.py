@@ -82,10 +82,19 @@ def test_objects_of_a_workspace_do_not_exist_for_strangers(
             assert foreign.redirect_chain == unknown.redirect_chain
             assert ada.user.email.encode() not in foreign.content
     for path in ("user", "workspace", "apitoken"):
-        page = desks["stranger"].get(f"/admin/accounts/{path}/").content
-        assert b"olga" in page or b"elsewhere" in page
-        assert b"ada@" not in page
-        assert b">lab<" not in page
+        text = desks["stranger"].get(f"/admin/accounts/{path}/").content.decode()
+        assert "olga" in text or "elsewhere" in text
+        assert "ada@" not in text
+        assert ">lab<" not in text
+
+
+@pytest.mark.parametrize(("name", "shown"), [("owner", True), ("root", True), ("member", False)])
+def test_the_sidebar_offers_keys_to_owners(
+    desks: dict[str, Client], name: str, shown: bool
+) -> None:
+    page = desks[name].get("/admin/predictions/project/").content.decode()
+    assert ('href="/admin/accounts/apitoken/"' in page) is shown
+    assert 'href="/admin/accounts/workspace/"' in page
 
 
 def test_people_of_the_workspace_only_and_only_their_names(desks: dict[str, Client]) -> None:

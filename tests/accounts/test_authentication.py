@@ -219,7 +219,7 @@ def test_options_too(ada: Caller) -> None:
 
 
 def test_a_refusal_comes_before_the_body_is_read(db: None) -> None:
-    response = APIClient().generic("POST", URL, b"{", content_type="application/json")
+    response = APIClient().generic("POST", URL, "{", content_type="application/json")
 
     assert_unknown(response, NOT_PROVIDED)
 

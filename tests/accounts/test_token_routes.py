@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts.models import ApiToken, Membership, Workspace
+from accounts.models import ApiToken, Workspace
 from tests.conftest import Caller, assert_invalid, assert_refused, make_caller
 
 REQUIRED = {"refresh": ["This field is required."]}
@@ -94,7 +94,8 @@ class TestKey:
         assert response.status_code == 201
         new = response.json()["token"]
         assert list(response.json()) == ["token"]
-        assert len(new) == 40 and new != ada.key
+        assert len(new) == 40
+        assert new != ada.key
         assert ada.client.get("/api/predictions/").status_code == 401
         assert (
             APIClient()
@@ -107,7 +108,7 @@ class TestKey:
         reader = make_caller(
             "rita@example.com",
             "lab",
-            Membership.Role.READER,
+            "reader",
             scopes=["predictions:read"],
             name="ci",
         )
@@ -185,7 +186,8 @@ class TestRefreshTokens:
             response = post(path, {"refresh": text})
             assert_refused(response, 401, "Token is invalid")
             assert response["WWW-Authenticate"] == 'Bearer realm="api"'
-        for body in ({}, {"refresh": None}, {"refresh": ""}, {"refresh": 7}, []):
+        bodies: list[Any] = [{}, {"refresh": None}, {"refresh": ""}, {"refresh": 7}, []]
+        for body in bodies:
             assert_invalid(post(path, body), REQUIRED)
 
     def test_of_a_deactivated_user(self, ada: Caller, refresh: str) -> None:

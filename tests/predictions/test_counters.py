@@ -35,7 +35,6 @@ class Store:
     def step(self) -> None:
         task, made = self.some(Task), self.some(Prediction)
         drawn, project = self.some(Annotation), self.random.choice(self.projects)
-        bare: dict[str, Any] = {"result": []}
         steps: list[Step] = [
             lambda: self.send("post", "tasks/", {"project": project, "data": {}}),
             lambda: self.send(

@@ -278,19 +278,19 @@ def test_refuses(ada: Caller, task: int, change: dict[str, Any], errors: Any) ->
 @pytest.mark.parametrize(
     ("body", "errors"),
     [
-        (b'"text"', ["Invalid data. Expected a dictionary, but got str."]),
-        (b"7", ["Invalid data. Expected a dictionary, but got int."]),
-        (b"null", ["No data provided"]),
+        ('"text"', ["Invalid data. Expected a dictionary, but got str."]),
+        ("7", ["Invalid data. Expected a dictionary, but got int."]),
+        ("null", ["No data provided"]),
     ],
 )
-def test_refuses_a_body_that_is_no_object(ada: Caller, body: bytes, errors: list[str]) -> None:
+def test_refuses_a_body_that_is_no_object(ada: Caller, body: str, errors: list[str]) -> None:
     response = ada.client.generic("POST", URL, body, content_type="application/json")
 
     assert_invalid(response, {"non_field_errors": errors})
 
 
 def test_an_empty_body_is_an_empty_object(ada: Caller) -> None:
-    response = ada.client.generic("POST", URL, b"", content_type="application/json")
+    response = ada.client.generic("POST", URL, "", content_type="application/json")
 
     assert_invalid(response, {"result": REQUIRED, "task": REQUIRED})
 

@@ -260,7 +260,7 @@ def test_a_validating_project_names_each_fault(
 ) -> None:
     Project.objects.update(validate_predictions=True)
     good = {"task": task, "result": [region()], "score": 0.5}
-    faults = [
+    faults: list[tuple[dict[str, Any], str]] = [
         ({"result": "Car"}, "'result' must be a list"),
         ({"score": 1.5}, "Score must be between 0.00 and 1.00 inclusive, got 1.5"),
         ({"score": "high"}, "Score must be a valid number, got high"),

@@ -185,7 +185,8 @@ def test_equal_titles_get_slugs_of_their_own(ada: Caller, olga: Caller) -> None:
         ),
         (
             {
-                "label_config": '<View><Choices name="c" toName="t"><Choice value="a"/></Choices></View>'
+                "label_config": '<View><Labels name="c" toName="t"><Label value="a"/>'
+                "</Labels></View>"
             },
             {"label_config": ['The control "c" names no object of the config in toName.']},
         ),

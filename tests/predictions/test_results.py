@@ -54,7 +54,8 @@ def test_the_text_reads_back_as_the_value(write: Any, value: Any) -> None:
         ([{"a": [{"b": "x\0y"}]}], "Null characters are not allowed."),
         (["\ud800"], "Surrogate characters are not allowed."),
         ({"\udfff": 1}, "Surrogate characters are not allowed."),
-        (nested(MAX_DEPTH + 2), "Nested deeper than 512 levels."),
+        (nested(MAX_DEPTH + 1), "Nested deeper than 512 levels."),
+        ([{"a": nested(MAX_DEPTH - 1)}], "Nested deeper than 512 levels."),
         (nested(900), "Nested deeper than 512 levels."),
         (nested(100_000), "Nested deeper than 512 levels."),
         (
@@ -117,9 +118,11 @@ def test_region_list() -> None:
     regions = [{"a": 1}, {}]
 
     assert region_list(regions) is regions
-    for shorthand in ({}, "text", "", 7, True):
+    shorthands: list[Any] = [{}, "text", "", 7, True]
+    for shorthand in shorthands:
         assert region_list(shorthand) is None
-    for items in ([1], [{}, None], [[]]):
+    bad: list[list[Any]] = [[1], [{}, None], [[]]]
+    for items in bad:
         with pytest.raises(Refused, match="Each item in prediction result should be dict"):
             region_list(items)
     with pytest.raises(Refused, match="Incorrect format <class 'float'>"):

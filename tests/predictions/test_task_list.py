@@ -151,7 +151,11 @@ def test_the_number_of_statements(
     ada: Caller, project: Project, n: int, django_assert_num_queries: Any
 ) -> None:
     ada.client.get("/api/predictions/1/")
-    task = {"data": {}, "predictions": [{"result": []}], "annotations": [{"result": []}]}
+    task: dict[str, Any] = {
+        "data": {},
+        "predictions": [{"result": []}],
+        "annotations": [{"result": []}],
+    }
     ada.client.post(f"/api/projects/{project.pk}/import", [task] * n, format="json")
     url = f"/api/tasks/?project={project.pk}"
 

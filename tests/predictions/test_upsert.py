@@ -90,7 +90,9 @@ def test_an_array(
 
 
 def test_an_array_may_not_overwrite_itself(ada: Caller, task: int) -> None:
-    body = [{"task": task, "result": [], "model_version": v} for v in ("a", "b", "a")]
+    body: list[dict[str, Any]] = [
+        {"task": task, "result": [], "model_version": v} for v in ("a", "b", "a")
+    ]
 
     response = ada.client.post(URL, body, format="json")
 

@@ -1,0 +1,81 @@
+"""Bodies without a declared length, which Django by itself takes for empty ones.
+
+A body sent with `Transfer-Encoding: chunked` is read to its end before the application runs: in
+memory up to a few megabytes, beyond that in a temporary file, and never past MAX_BODY_BYTES.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+IN_MEMORY_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 64 * 1024
+
+
+class BrokenBody:
+    """Stands where a body would be read that broke off."""
+
+    def read(self, size: int = -1) -> bytes:
+        """As a lost connection: Django makes a 400 of it."""
+        raise OSError("The request body broke off.")
+
+    readline = read
+
+
+class ChunkedBodies:
+    """Gives a chunked body its length before the application sees the request."""
+
+    def __init__(self, application: "WSGIApplication") -> None:
+        self.application = application
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        coding = environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        # Without that promise a read past the end would wait for ever.
+        if "chunked" not in coding or not environ.get("wsgi.input_terminated"):
+            return self.application(environ, start_response)
+        del environ["HTTP_TRANSFER_ENCODING"]
+        body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - see Answer
+        try:
+            length = _copy(environ["wsgi.input"].read, body, most=settings.MAX_BODY_BYTES)
+        except Exception:  # each server has its own for chunks that are none
+            environ.update({"CONTENT_LENGTH": "1", "wsgi.input": BrokenBody()})
+        else:
+            # Over the limit it is refused by its length, as any other body, and not read on.
+            environ.update({"CONTENT_LENGTH": str(length), "wsgi.input": body})
+            body.seek(0)
+        return Answer(self.application(environ, start_response), body)
+
+
+def _copy(read: Callable[[int], bytes], target: IO[bytes], *, most: int) -> int:
+    """The bytes copied; one more than `most` when there are more."""
+    length = 0
+    while piece := read(min(PIECE_BYTES, most + 1 - length)):
+        length += target.write(piece)
+    return length
+
+
+class Answer:
+    """An application's answer; the request's body goes away with it."""
+
+    def __init__(self, answer: Iterable[bytes], body: IO[bytes]) -> None:
+        self.answer = answer
+        self.body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.answer)
+
+    def close(self) -> None:
+        """Called by the server when all is sent, or nobody listens any more."""
+        close: Any = getattr(self.answer, "close", None)
+        try:
+            if close is not None:
+                close()
+        finally:
+            self.body.close()
