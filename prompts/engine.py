@@ -14,23 +14,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
-import orjson
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from predictions.results import Refused, json_text
 from predictions_api import stopping
-from prompts import outcomes, prompting, providers, queries, runs
-from prompts.models import ModelRun, ProviderConnection
+from prompts import answers, leases, outcomes, prompting, providers, runs
+from prompts.leases import Claim
+from prompts.models import ModelRun
 from prompts.outcomes import Outcome
-from prompts.prompting import Example
 from prompts.providers import Answer, RunError, Temporary
-from prompts.runs import Claim
 
 log = logging.getLogger(__name__)
 
@@ -45,40 +41,6 @@ MAX_STORED_AT_ONCE = 500
 MAX_DATABASE_WAIT_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What an executor needs to know of a run; a change made meanwhile does not reach it."""
-
-    run_id: int
-    prompt: str
-    model: str
-    label_config: str
-    row: ProviderConnection
-    examples: list[tuple[int, Example]]
-
-
-def plan_of(run_id: int) -> Plan:
-    """The run's plan. RunError where its connection is gone or may spend nothing."""
-    run = ModelRun.objects.select_related(
-        "project", "model_version__model_provider_connection"
-    ).get(pk=run_id)
-    version, config = run.model_version, run.project.label_config
-    row = version.model_provider_connection
-    if row is None:
-        raise RunError("The version's provider connection was deleted.")
-    if spent := outcomes.budget_left(row.pk):
-        raise RunError(spent)
-    try:
-        prompting.check_config(config)
-    except Refused as error:
-        raise RunError(str(error)) from None
-    shown = queries.examples(run.project_id, version.max_few_shot_examples)
-    examples: list[tuple[int, Example]] = [
-        (task, (data, prompting.answer_of(config, result))) for task, data, result in shown
-    ]
-    return Plan(run_id, version.prompt, version.provider_model_id, config, row, examples)
-
-
 def execute(run_id: int) -> None:
     """Works on the run until nothing is left of it, or this process is asked to stop.
 
@@ -88,7 +50,7 @@ def execute(run_id: int) -> None:
     if not runs.begin(run_id):
         return
     try:
-        plan = plan_of(run_id)
+        plan = answers.plan_of(run_id)
         caller = partial(
             providers.Caller,
             plan.row,
@@ -107,7 +69,7 @@ class Abandoned(Exception):
 class Executor:
     """One pass of work on a run, with an id of its own on every lease."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: answers.Plan) -> None:
         self.plan = plan
         self.owner = uuid4()
         self.slots = 0
@@ -176,7 +138,7 @@ class Executor:
     async def _hand_over(self) -> None:
         """Gives back the leases; what is left of an open run goes to the queue again."""
         try:
-            await self._in_database(runs.release, self.plan.run_id, self.owner)
+            await self._in_database(leases.release, self.plan.run_id, self.owner)
             if stopping.requested.is_set() and not self._is_over:
                 await self._in_database(runs.requeue_stalled)
         except (OperationalError, InterfaceError):
@@ -201,7 +163,7 @@ class Executor:
         in_hand = [claim.task_id for claim in self._claimed]
         in_hand += [*self._asking, *(o.task_id for o in (*self._answered, *self._storing))]
         beat = await self._in_database(
-            runs.heartbeat,
+            leases.heartbeat,
             self.plan.run_id,
             self.owner,
             self.plan.row.pk,
@@ -225,7 +187,7 @@ class Executor:
             if self._is_closing or wanted <= self.slots:
                 await _awakened(self._wake_claimer, TICK_S)
                 continue
-            found = await self._in_database(runs.claim, self.plan.run_id, self.owner, wanted)
+            found = await self._in_database(leases.claim, self.plan.run_id, self.owner, wanted)
             self._claimed.extend(found)
             self._begin_requests()
             if len(found) < wanted:
@@ -262,7 +224,9 @@ class Executor:
             self._close(str(error), at_once=True)
         except Exception:
             log.exception("run %s, task %s", self.plan.run_id, claim.task_id)
-            self._answered.append(failure(claim, "InternalError", "Something went wrong here."))
+            self._answered.append(
+                answers.failure(claim, "InternalError", "Something went wrong here.")
+            )
         finally:
             self._waiting.pop(claim.task_id, None)
             self._asking.pop(claim.task_id, None)
@@ -271,19 +235,21 @@ class Executor:
 
     async def _outcome(self, claim: Claim) -> Outcome:
         """What the model says of a task, after as many tries as it takes or as there are."""
-        if claim.attempts > runs.MAX_ATTEMPTS:
-            return failure(claim, "WorkerLost", f"{runs.MAX_ATTEMPTS} workers ended on this task.")
+        if claim.attempts > leases.MAX_ATTEMPTS:
+            return answers.failure(
+                claim, "WorkerLost", f"{leases.MAX_ATTEMPTS} workers ended on this task."
+            )
         try:
-            messages = messages_for(self.plan, claim)
+            messages = answers.messages_for(self.plan, claim)
         except prompting.Unpromptable as error:
-            return failure(claim, "InvalidTask", str(error))
+            return answers.failure(claim, "InvalidTask", str(error))
         started = time.monotonic()
         for n in range(1, settings.PROVIDER_TRIES + 1):
             await self._gate()
             try:
                 answer = await self._caller.ask(messages, self._format)
             except providers.Refusal as error:
-                return failure(claim, error.kind, str(error), tries=n)
+                return answers.failure(claim, error.kind, str(error), tries=n)
             except Temporary as error:
                 fault = error
                 self._waiting[claim.task_id] = f"{error.kind}: {error}"
@@ -293,7 +259,9 @@ class Executor:
                 return self._read(claim, answer, n)
         seconds = time.monotonic() - started
         message = f"{fault} Tried {settings.PROVIDER_TRIES} times."
-        return failure(claim, fault.kind, message, tries=settings.PROVIDER_TRIES, seconds=seconds)
+        return answers.failure(
+            claim, fault.kind, message, tries=settings.PROVIDER_TRIES, seconds=seconds
+        )
 
     async def _gate(self) -> None:
         """Waits out a rate limit that any request of this executor has met."""
@@ -331,7 +299,7 @@ class Executor:
             "total_cost": total_cost,
             "extra": {"tries": n} if n > 1 else None,
         }
-        return outcome_of(self.plan.label_config, self._choice, claim.task_id, answer, took)
+        return answers.outcome_of(self.plan.label_config, self._choice, claim.task_id, answer, took)
 
     async def _store_all(self) -> None:
         """Stores answers as they gather: a batch is what came while the last was written."""
@@ -349,46 +317,6 @@ class Executor:
         self._is_over = self._is_over or stored.status != ModelRun.Status.IN_PROGRESS
         if stored.spent:
             self._close(stored.spent)
-
-
-def messages_for(plan: Plan, claim: Claim) -> list[prompting.Message]:
-    """The conversation for a task. Unpromptable for one that it cannot be made from."""
-    data = orjson.loads(claim.data)
-    if not isinstance(data, dict):
-        raise prompting.Unpromptable("The task's data is not an object.")
-    examples = [example for task_id, example in plan.examples if task_id != claim.task_id]
-    return prompting.messages(plan.prompt, data, plan.label_config, examples=examples)
-
-
-def outcome_of(
-    label_config: str, choice: str | None, task_id: int, answer: Answer, took: dict[str, Any]
-) -> Outcome:
-    """What an answer means for a task: regions, or why it means none."""
-    try:
-        given = prompting.parse_answer(answer.text)
-        result = json_text(prompting.regions(label_config, given))
-    except (prompting.InvalidAnswer, Refused) as error:
-        message = str(error).replace("\0", "")
-        return Outcome(task_id, score=None, error_type="InvalidAnswer", message=message, **took)
-    score = 1.0
-    if choice is not None and answer.logprobs and isinstance(given.get(choice), str):
-        probability = prompting.choice_probability(given[choice], answer.logprobs)
-        score = 1.0 if probability is None else probability
-    return Outcome(task_id, result=result, score=score, **took)
-
-
-def failure(
-    claim: Claim, kind: str, message: str, *, tries: int = 0, seconds: float | None = None
-) -> Outcome:
-    """A task without a prediction, and why."""
-    return Outcome(
-        claim.task_id,
-        score=None,
-        error_type=kind,
-        message=message.replace("\0", ""),
-        inference_time=seconds,
-        extra={"tries": tries} if tries > 1 else None,
-    )
 
 
 async def _awakened(event: asyncio.Event, timeout_s: float | None) -> None:

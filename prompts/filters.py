@@ -11,7 +11,7 @@ from predictions.filters import ID_TEXT, INVALID_CHOICE, an_id, given
 from predictions.models import Project
 from prompts import queries, subsets
 from prompts.models import ModelRun
-from prompts.queries import SubsetFilter
+from prompts.subset_tasks import SubsetFilter
 
 PROMPT_ORDERINGS = ("id", "title", "created_at", "updated_at", "best_score", "runs_count")
 VERSION_ORDERINGS = ("id", "title", "created_at", "updated_at", "score")

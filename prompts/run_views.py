@@ -15,10 +15,10 @@ from rest_framework.response import Response
 from predictions.filters import a_flag, a_limit, an_id
 from predictions.serializers import unknown_pk
 from predictions.views import json_response
-from prompts import batches, catalogue, filters, prompting, queries, runs
+from prompts import batches, catalogue, filters, prompting, queries, runs, subset_tasks
 from prompts import schema as docs
 from prompts.models import ModelRun
-from prompts.serializers import (
+from prompts.run_serializers import (
     BatchSerializer,
     FailedBatchSerializer,
     ModelRunSerializer,
@@ -250,10 +250,10 @@ class SubsetViewSet(PromptRows):
         size = a_limit(query, "page_size", most=self.MAX_PAGE_SIZE) or 100
         page = a_limit(query, "page", most=2**31) or 1
         wants_total = "include_total" not in query or a_flag(query, "include_total")
-        tasks = queries.subset_tasks(wanted, limit=size, offset=(page - 1) * size)
+        tasks = subset_tasks.page(wanted, limit=size, offset=(page - 1) * size)
         if not tasks and page > 1:
             raise NotFound("Invalid page.")
-        count = queries.count_subset_tasks(wanted)
+        count = subset_tasks.count(wanted)
         before = self._page_url(page - 1) if page > 1 else None
         after = self._page_url(page + 1) if page * size < count else None
         found: dict[str, Any] = {"task_count": count} if wants_total else {}

@@ -11,28 +11,30 @@ from predictions.schema import PAGE, PAGE_SIZE, query
 from predictions.serializers import ProjectSerializer
 from predictions_api.openapi import error_responses
 from prompts import filters
-from prompts.serializers import (
+from prompts.run_serializers import (
     BatchAnswerSerializer,
     BatchSerializer,
-    CostEstimateSerializer,
     FailedBatchAnswerSerializer,
     FailedBatchSerializer,
     FailedPredictionSerializer,
     IndicatorSerializer,
     ModelRunSerializer,
+    ReEvaluateSerializer,
+    RegressionsSerializer,
+    RunDetailSerializer,
+    SubsetSerializer,
+    SubsetTasksPageSerializer,
+)
+from prompts.serializers import (
+    CostEstimateSerializer,
     PredictionCountSerializer,
     PreviewSerializer,
     PromptDetailSerializer,
     PromptSerializer,
     PromptVersionSerializer,
     ProviderConnectionSerializer,
-    ReEvaluateSerializer,
     RefinedSerializer,
     RefineSerializer,
-    RegressionsSerializer,
-    RunDetailSerializer,
-    SubsetSerializer,
-    SubsetTasksPageSerializer,
     TriedTaskSerializer,
     TryTaskSerializer,
 )

@@ -13,9 +13,9 @@ from rest_framework.exceptions import NotFound, ValidationError
 from predictions.curate import NO_TASK
 from predictions.models import Project
 from predictions.serializers import unknown_pk
-from prompts import filters, prompting, providers, queries, subsets
+from prompts import answers, filters, prompting, providers, queries, subsets
+from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion
-from prompts.runs import Claim
 
 # About what an answer of a few labels takes.
 ANSWER_TOKENS = 30
@@ -95,8 +95,6 @@ def preview(version: PromptVersion, task_id: int) -> dict[str, Any]:
 
 def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
     """Asks the version's model about one task, once. ValidationError without a connection."""
-    from prompts import engine  # with the client of the providers: half a second to import
-
     row = version.model_provider_connection
     if row is None:
         message = "The version has no provider connection to ask."
@@ -113,9 +111,9 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
             response_format=prompting.response_format(project.label_config),
         )
     except (providers.Temporary, providers.Refusal) as error:
-        outcome = engine.failure(claim, error.kind, str(error))
+        outcome = answers.failure(claim, error.kind, str(error))
     except providers.RunError as error:
-        outcome = engine.failure(claim, "RunError", str(error))
+        outcome = answers.failure(claim, "RunError", str(error))
     else:
         took = {
             "inference_time": answer.seconds,
@@ -124,7 +122,7 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
             "total_cost": cost,
         }
         choice = prompting.single_choice(project.label_config)
-        outcome = engine.outcome_of(project.label_config, choice, task_id, answer, took)
+        outcome = answers.outcome_of(project.label_config, choice, task_id, answer, took)
     return {
         "task": task_id,
         "result": None if outcome.result is None else orjson.loads(outcome.result),

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from predictions.models import Prediction, Project
-from prompts import catalogue, engine, runs
+from prompts import catalogue, engine, leases, runs
 from prompts.models import ModelRun, PredictionMeta, PromptVersion
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model
@@ -285,7 +285,7 @@ def test_a_task_that_kills_its_workers_is_given_up(
 ) -> None:
     make_tasks(text_project, "good")
     run = make_run(our_version)
-    run.items.update(attempts=runs.MAX_ATTEMPTS)
+    run.items.update(attempts=leases.MAX_ATTEMPTS)
     assert executed(run).status == "Failed"
     assert failures_of(run) == {("WorkerLost", "5 workers ended on this task.")}
 

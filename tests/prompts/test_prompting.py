@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predictions.results import Refused
-from prompts import agreement, prompting, runs
+from prompts import agreement, leases, prompting
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 
 SPANS = (
@@ -21,7 +21,7 @@ SPANS = (
 )
 
 
-@pytest.mark.parametrize("module", [prompting, agreement, runs])
+@pytest.mark.parametrize("module", [prompting, agreement, leases])
 def test_examples_in_the_docstrings(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from predictions.models import Prediction, Project
-from prompts import outcomes, runs
+from prompts import leases, outcomes, runs
 from prompts.models import ModelRun, PromptVersion, RunItem
 from prompts.outcomes import Outcome
 from tests.prompts.conftest import MakeRun, MakeTasks
@@ -29,7 +29,7 @@ def verbs(run: ModelRun) -> dict[str, Callable[[], object]]:
     first = run.items.order_by("task_id")[0].task_id
     return {
         "begin": lambda: runs.begin(run.pk),
-        "claim": lambda: runs.claim(run.pk, uuid4(), 1),
+        "claim": lambda: leases.claim(run.pk, uuid4(), 1),
         "store": lambda: outcomes.store(run.pk, [Outcome(first, result=PREDICTED)]).accepted,
         "fail": lambda: runs.fail(run.pk, "No such model."),
         "cancel": lambda: runs.cancel(run.pk),
@@ -94,8 +94,8 @@ def test_ends_with_its_last_outcome(
 def test_two_claimers_never_share_a_task(run: ModelRun) -> None:
     runs.begin(run.pk)
     one, two = uuid4(), uuid4()
-    first = {claim.task_id for claim in runs.claim(run.pk, one, 2)}
-    second = {claim.task_id for claim in runs.claim(run.pk, two, 2)}
+    first = {claim.task_id for claim in leases.claim(run.pk, one, 2)}
+    second = {claim.task_id for claim in leases.claim(run.pk, two, 2)}
     assert (len(first), len(second)) == (2, 1)
     assert not first & second
     stored = outcomes.store(run.pk, [Outcome(task, result=PREDICTED) for task in first], owner=two)
@@ -105,12 +105,12 @@ def test_two_claimers_never_share_a_task(run: ModelRun) -> None:
 def test_an_abandoned_claim_is_claimed_once_again(run: ModelRun, settings: object) -> None:
     runs.begin(run.pk)
     dead, heir = uuid4(), uuid4()
-    lost = {claim.task_id for claim in runs.claim(run.pk, dead, 3)}
-    assert runs.claim(run.pk, heir, 3) == []
+    lost = {claim.task_id for claim in leases.claim(run.pk, dead, 3)}
+    assert leases.claim(run.pk, heir, 3) == []
     RunItem.objects.update(lease_until="2020-01-01T00:00:00Z")
-    again = runs.claim(run.pk, heir, 3)
+    again = leases.claim(run.pk, heir, 3)
     assert ({claim.task_id for claim in again}, {claim.attempts for claim in again}) == (lost, {2})
-    assert runs.claim(run.pk, dead, 3) == []
+    assert leases.claim(run.pk, dead, 3) == []
     late = [Outcome(task, result=PREDICTED) for task in lost]
     assert outcomes.store(run.pk, late, owner=dead).accepted == frozenset()
     assert outcomes.store(run.pk, late, owner=heir).accepted == lost
@@ -119,8 +119,8 @@ def test_an_abandoned_claim_is_claimed_once_again(run: ModelRun, settings: objec
 def test_what_is_released_was_never_tried(run: ModelRun) -> None:
     runs.begin(run.pk)
     owner = uuid4()
-    runs.claim(run.pk, owner, 3)
-    runs.release(run.pk, owner)
+    leases.claim(run.pk, owner, 3)
+    leases.release(run.pk, owner)
     assert set(run.items.values_list("status", "attempts", "lease_owner")) == {("Pending", 0, None)}
 
 
@@ -149,7 +149,7 @@ def test_shares_never_add_up_to_more_than_the_connection_allows(
     held: dict[UUID, int] = {}
     runs.begin(run.pk)
     for owner in [owners[0], *owners[:2], *owners[:2], *owners, *owners, *owners]:
-        held[owner] = runs.heartbeat(run.pk, owner, row.pk).slots
+        held[owner] = leases.heartbeat(run.pk, owner, row.pk).slots
         assert sum(held.values()) <= 10
     assert sorted(held.values()) == [3, 3, 4]
 
