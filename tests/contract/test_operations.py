@@ -84,7 +84,8 @@ REQUESTS: list[tuple[str, str, Any]] = [
 ]
 VERBS = {
     operation["operationId"]: verb
-    for on in contract().document["paths"].values()
+    for path, on in contract().document["paths"].items()
+    if path.startswith("/api/")
     for verb, operation in on.items()
 }
 
