@@ -110,6 +110,33 @@ class KeyScheme(OpenApiAuthenticationExtension):
         ]
 
 
+class EvaluationKeyScheme(OpenApiAuthenticationExtension):
+    """The evaluation client's ways beside the others."""
+
+    target_class = "accounts.authentication.EvaluationKeyAuthentication"
+    name = ["QueryKey", "BearerKey"]
+
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[str]]]:
+        """Any one of them will do, and those of the other routes."""
+        return [{name: []} for name in (*self.name, *KeyScheme.name)]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[Schema]:
+        """One scheme for each way."""
+        return [
+            {
+                "type": "apiKey",
+                "in": "query",
+                "name": "api_key",
+                "description": "The key alone, as the evaluation client sends it.",
+            },
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The key, on the evaluation routes only.",
+            },
+        ]
+
+
 class SessionScheme(OpenApiAuthenticationExtension):
     """The admin's session."""
 

@@ -82,11 +82,13 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "accounts",
     "predictions",
+    "evals",
 ]
 
 MIDDLEWARE = [
     "predictions_api.observability.RequestMiddleware",
     "predictions_api.errors.BodyLimitMiddleware",
+    "predictions_api.paths.LeadingSlashMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -195,10 +197,22 @@ SPECTACULAR_SETTINGS = {
             "name": "Projects",
             "description": "Tasks that share a labelling config, and imports.",
         },
+        {
+            "name": "Evaluations",
+            "description": "How good a model version's predictions are. Errors are"
+            ' `{"error", "message"}` here.',
+        },
         {"name": "Identity", "description": "Who calls, and the keys they call with."},
         {"name": "Service", "description": "Which release answers."},
     ],
 }
+
+# A job whose worker was killed is taken over when its lease runs out.
+EVALUATION_LEASE_S = float(os.environ.get("EVALUATION_LEASE_S", 60))
+# Images counted at a time: what a killed worker loses, and what memory grows with.
+EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
+# Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
+EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 

@@ -148,7 +148,7 @@ def test_never_a_5xx_and_rows_only_with_a_2xx(
     project.validate_predictions = validating
     project.save()
     # Not the checking client: a 5xx shall fail with its own words.
-    client = APIClient(HTTP_AUTHORIZATION=f"Token {ada.key}", raise_request_exception=False)
+    client: Any = APIClient(HTTP_AUTHORIZATION=f"Token {ada.key}", raise_request_exception=False)
 
     @settings(
         max_examples=EXAMPLES,
