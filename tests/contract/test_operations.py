@@ -1,4 +1,4 @@
-"""Each documented operation succeeds at least once, and its answer is the documented one.
+"""Each operation under /api/ succeeds at least once, and its answer is the documented one.
 
 The callers' client does the comparing; the table names a request for each operation.
 """
