@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
-from rest_framework.test import APIClient
 
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
@@ -107,7 +106,7 @@ class Caller:
     workspace: Workspace
     key: str
     token: ApiToken
-    client: APIClient
+    client: CheckingClient
 
     @property
     def access(self) -> tokens.Access:
@@ -221,31 +220,31 @@ def make_annotation() -> Callable[..., dict[str, Any]]:
     return make
 
 
-def _deactivated() -> APIClient:
+def _deactivated() -> CheckingClient:
     caller = make_caller("gone@example.com", "lab")
     User.objects.filter(pk=caller.user.pk).update(is_active=False)
     return caller.client
 
 
-def _revoked() -> APIClient:
+def _revoked() -> CheckingClient:
     caller = make_caller("ada@example.com", "lab")
     tokens.revoke(caller.token)
     return caller.client
 
 
-def _left() -> APIClient:
+def _left() -> CheckingClient:
     caller = make_caller("left@example.com", "lab")
     Membership.objects.filter(user=caller.user).delete()
     return caller.client
 
 
 # Whoever may call, by what makes them special; all but `foreign` and `anonymous` know Ada's lab.
-CALLERS: dict[str, Callable[[], APIClient]] = {
+CALLERS: dict[str, Callable[[], CheckingClient]] = {
     "owner": lambda: make_caller("ada@example.com", "lab").client,
     "member": lambda: make_caller("mia@example.com", "lab", Membership.Role.MEMBER).client,
     "reader": lambda: make_caller("rita@example.com", "lab", Membership.Role.READER).client,
     "foreign": lambda: make_caller("olga@example.com", "elsewhere").client,
-    "anonymous": APIClient,
+    "anonymous": CheckingClient,
     "key to read": lambda: (
         make_caller("ada@example.com", "lab", scopes=["predictions:read"]).client
     ),
@@ -301,6 +300,6 @@ def _table(success: int, foreign: int, special: dict[str, int]) -> Any:
 
 
 @pytest.fixture
-def someone(db: None) -> Callable[[str], APIClient]:
+def someone(db: None) -> Callable[[str], CheckingClient]:
     """The client of one of CALLERS."""
     return lambda who: CALLERS[who]()

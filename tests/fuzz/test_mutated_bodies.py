@@ -29,7 +29,7 @@ BODIES = [
     if (body := json.loads(line)["request"].get("body")) is not None
     and not (isinstance(body, dict) and "__truncated__" in body)
 ]
-NASTY = st.sampled_from(
+NASTY: st.SearchStrategy[Any] = st.sampled_from(
     [
         None, True, False, 0, -1, 1.5, 2**31, 2**63, 2**64, 10**30, 10**400, 1e308, "", "0", "nan",
         "-inf", "1e400", "\0", "\ud800", "[]", "{}", "é" * 300, "x" * 100_000, [], {}, [[]], [{}],
@@ -148,7 +148,7 @@ def test_never_a_5xx_and_rows_only_with_a_2xx(
     project.validate_predictions = validating
     project.save()
     # Not the checking client: a 5xx shall fail with its own words.
-    client = APIClient(HTTP_AUTHORIZATION=f"Token {ada.key}", raise_request_exception=False)
+    client: Any = APIClient(HTTP_AUTHORIZATION=f"Token {ada.key}", raise_request_exception=False)
 
     @settings(
         max_examples=EXAMPLES,
@@ -161,7 +161,10 @@ def test_never_a_5xx_and_rows_only_with_a_2xx(
         method, path, body, content_type = request
         before = counts()
         response = client.generic(
-            method, f"/api/{path.format_map(ids)}", body, content_type=content_type
+            method,
+            f"/api/{path.format_map(ids)}",
+            body,  # bytes are bodies, too
+            content_type=content_type,
         )
         assert response.status_code < 500, response.content
         if not 200 <= response.status_code < 300:
