@@ -308,7 +308,8 @@ def pycocotools_seconds(n: int) -> float:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    truth, said = [], []
+    truth: list[dict[str, Any]] = []
+    said: list[dict[str, Any]] = []
     for image, task in enumerate(images(n)):
         for side, rows in (("annotations", truth), ("predictions", said)):
             for found in task[side][0]["result"]:
