@@ -56,7 +56,7 @@ class Contract:
     def check(
         self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes
     ) -> None:
-        """NotAsDocumented unless the document foresees this answer. Pages and probes are let through."""
+        """NotAsDocumented unless the document foresees this answer. Pages are let through."""
         sent_as = {name.lower(): value for name, value in headers.items()}.get("content-type")
         # Downloads of an evaluation have formats of their own; `source` is the client's file.
         is_panel = "/model-evals" in path and sent_as == JSON and not path.endswith("/source")

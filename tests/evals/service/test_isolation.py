@@ -7,17 +7,17 @@ own workspace and through the owner's.
 from typing import Any
 
 import pytest
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 
 from evals.models import ModelEval
 from predictions_api.urls import urlpatterns
 from tests.conftest import Caller
 
 MISSING = "a" * 20
-ROUTES = {
-    pattern.name: pattern
+ROUTES: dict[str, Any] = {
+    str(pattern.name): pattern
     for pattern in urlpatterns
-    if "workspace" in pattern.pattern.regex.groupindex and getattr(pattern, "name", None)
+    if isinstance(pattern, URLPattern) and "workspace" in pattern.pattern.regex.groupindex
 }
 CASES = [
     (name, verb)
