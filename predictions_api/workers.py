@@ -97,7 +97,10 @@ def serve_redis(*, interval: float, once: bool) -> None:
     worker.work(burst=once, logging_level="WARNING", with_scheduler=True)
 
 
-SERVERS: dict[str, Callable[..., None]] = {"db": serve_database, "rq": serve_redis}
+SERVERS: dict[str, Callable[..., None]] = {
+    "django_tasks_db.DatabaseBackend": serve_database,
+    "django_tasks_rq.RQBackend": serve_redis,
+}
 
 
 class Team:

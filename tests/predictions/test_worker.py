@@ -36,6 +36,6 @@ def test_runs_every_queued_job_and_ends_when_asked_to_do_so_once() -> None:
 
 
 def test_leaves_another_queue_to_its_own_worker(settings: Settings) -> None:
-    settings.TASKS = {"default": {"BACKEND": "django_tasks_rq.RQBackend"}}
+    settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
     with pytest.raises(CommandError, match="brings a worker of its own"):
         call_command("worker")

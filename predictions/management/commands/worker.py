@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from predictions_api import workers
 
@@ -32,7 +32,10 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="End when the queue is empty.")
 
     def handle(self, *, interval: float, concurrency: int, once: bool, **options: Any) -> None:
-        serve = partial(workers.SERVERS[settings.TASKS_BACKEND], interval=interval, once=once)
+        backend = settings.TASKS["default"]["BACKEND"]
+        if backend not in workers.SERVERS:
+            raise CommandError(f"The queue is {backend}, which brings a worker of its own.")
+        serve = partial(workers.SERVERS[backend], interval=interval, once=once)
         if once:
             workers.sweep()
             serve()
