@@ -14,7 +14,10 @@ from django.urls.resolvers import URLPattern
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from accounts import views as accounts
-from predictions import views as store
+from predictions.import_views import ImportViewSet
+from predictions.project_views import ProjectViewSet
+from predictions.task_views import AnnotationViewSet, TaskViewSet
+from predictions.views import PredictionViewSet
 from predictions_api import observability
 
 if TYPE_CHECKING:
@@ -45,11 +48,11 @@ def both(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPat
     return re_path(rf"^{route}(?:\.(?P<format>[a-z0-9]+))?/?$", view, name=name)
 
 
-predictions = store.PredictionViewSet
-tasks = store.TaskViewSet
-annotations = store.AnnotationViewSet
-projects = store.ProjectViewSet
-imports = store.ImportViewSet
+predictions = PredictionViewSet
+tasks = TaskViewSet
+annotations = AnnotationViewSet
+projects = ProjectViewSet
+imports = ImportViewSet
 
 urlpatterns = [
     both(

@@ -1,0 +1,72 @@
+"""The import endpoints: many rows in one request."""
+
+import time
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+
+from predictions import filters, idempotency, prediction_import, task_import
+from predictions import import_schema as docs
+from predictions.filters import a_flag
+from predictions.models import Project
+from predictions.parsing import BulkJSONParser
+from predictions.rows import NO_PROJECT, Rows, json_response
+from predictions.serializers import TaskDetailSerializer
+
+
+class ImportViewSet(Rows):
+    """Many rows in one request."""
+
+    queryset = Project.objects.none()
+    parser_classes = [BulkJSONParser]
+    serializer_class = TaskDetailSerializer
+
+    def _project(self) -> Project:
+        found = Project.objects.filter(
+            pk=self.row_id(), workspace_id=self.access().workspace_id
+        ).first()
+        if found is None:
+            raise NotFound(NO_PROJECT)
+        return found
+
+    @docs.IMPORT_PREDICTIONS
+    def import_predictions(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project = self._project()
+        on_error = request.query_params.get("on_error", "fail")
+        if on_error not in {"fail", "skip"}:
+            raise ValidationError({"on_error": [filters.INVALID_CHOICE]})
+        upsert = a_flag(request.query_params, "upsert")
+
+        def store() -> HttpResponse:
+            answer = prediction_import.store(
+                project, request.data, skip_bad=on_error == "skip", upsert=upsert
+            )
+            return json_response(answer, status.HTTP_201_CREATED)
+
+        return idempotency.once(request, store)
+
+    @docs.IMPORT_TASKS
+    def import_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project = self._project()
+        wants_ids = a_flag(request.query_params, "return_task_ids")
+
+        def store() -> HttpResponse:
+            started = time.perf_counter()
+            done = task_import.store(project, request.data, self.access())
+            task_ids = done.pop("task_ids")
+            answer = {
+                **done,
+                "duration": time.perf_counter() - started,
+                "file_upload_ids": [],
+                "could_be_tasks_list": False,
+                "found_formats": [],
+                "data_columns": [],
+            }
+            if wants_ids:
+                answer["task_ids"] = task_ids
+            return json_response(answer, status.HTTP_201_CREATED)
+
+        return idempotency.once(request, store)
