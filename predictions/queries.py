@@ -19,8 +19,9 @@ from predictions import documents
 from predictions.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Document, Row
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that
-# memory stays flat and the first byte leaves at once.
+# memory stays flat. The first few come alone, so that the first byte leaves at once.
 CHUNK = 2000
+FIRST_CHUNK = 100
 
 
 # By position, or by name.
@@ -169,16 +170,18 @@ def predictions_page(sql: str, params: Sequence[Any]) -> list[Document]:
 def stream_predictions(sql: str, params: Params) -> Generator[list[Document], None, None]:
     """The same in chunks from a server-side cursor: memory does not grow with the rows.
 
-    Lives in a read-only transaction of its own until exhausted or closed.
+    Lives in a transaction of its own until exhausted or closed. A first chunk of fewer than
+    FIRST_CHUNK rows is the last one.
     """
     age = documents.ages()
     with transaction.atomic():
         connection.ensure_connection()
         with closing(connection.connection.cursor(name="predictions_list")) as cursor:
-            cursor.itersize = CHUNK
             cursor.execute(sql, params)
-            while rows := cursor.fetchmany(CHUNK):
+            size = FIRST_CHUNK
+            while rows := cursor.fetchmany(size):
                 yield [documents.prediction(row, age) for row in rows]
+                size = CHUNK
 
 
 def count_predictions(clauses: Sequence[str], params: Sequence[Any]) -> int:

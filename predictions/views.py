@@ -7,29 +7,90 @@ request may hold and what the schema promises.
 from __future__ import annotations  # `list` is a method here
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.cache import patch_vary_headers
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import MethodNotAllowed, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import documents, filters, idempotency, ingest, queries
+from predictions import export, filters, idempotency, ingest, queries
 from predictions import schema as docs
 from predictions.documents import Document
-from predictions.filters import a_flag
+from predictions.filters import PredictionFilter, a_flag
 from predictions.models import Prediction
 from predictions.rows import Rows, json_response, validated
 from predictions.serializers import PredictionSerializer
+from predictions_api.rendering import OrjsonRenderer
+
+REQUIRED = "This field is required."
+
+
+class LinesRenderer(OrjsonRenderer):
+    """application/x-ndjson, which lists offer beside JSON. What is no list is JSON all the same."""
+
+    media_type = "application/x-ndjson"
+    format = "ndjson"
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding names gzip, or everything, and does not rule it out."""
+    for part in header.lower().split(","):
+        name, _, weight = part.replace(" ", "").partition(";")
+        if name in {"gzip", "*"}:
+            return weight not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def streamed(
+    request: Request, pieces: Iterator[bytes], content_type: str, *, compressed: bool = False
+) -> HttpResponseBase:
+    """A streamed answer, gzipped for a caller that takes it."""
+    squeeze = not compressed and accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    response = StreamingHttpResponse(
+        export.gzipped(pieces) if squeeze else pieces, content_type=content_type
+    )
+    if not compressed:
+        patch_vary_headers(response, ["Accept-Encoding"])
+    if squeeze:
+        response["Content-Encoding"] = "gzip"
+    return response
 
 
 class PredictionViewSet(Rows):
-    """Predictions, one by one and as lists."""
+    """Predictions, one by one, as lists and as files."""
 
     queryset = Prediction.objects.none()
     serializer_class = PredictionSerializer
+
+    def get_renderers(self) -> list[Any]:
+        """The list comes as JSON or as lines; everything else as JSON."""
+        lines = [LinesRenderer()] if self.action == "list" else []
+        return [OrjsonRenderer(), *lines]
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+        """The export reads `format` itself, and what it sends is named by that alone."""
+        if self.action == "export":
+            return OrjsonRenderer(), OrjsonRenderer.media_type
+        negotiated: tuple[Any, str] = super().perform_content_negotiation(request, force)
+        return negotiated
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """The peer's verbs: a DELETE of the bare list is none of them (see `destroy_version`)."""
+        hidden = "destroy_version" in self.action_map.values()
+        return [verb for verb in super().allowed_methods if not (hidden and verb == "DELETE")]
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """An error is one JSON document, for those who asked for lines, too."""
+        if hasattr(self.request, "accepted_renderer"):
+            self.request.accepted_renderer = OrjsonRenderer()
+            self.request.accepted_media_type = OrjsonRenderer.media_type
+        return super().handle_exception(exc)
 
     def get_object(self) -> Document:
         found = queries.prediction(self.row_id(), workspace_id=self.access().workspace_id)
@@ -48,16 +109,23 @@ class PredictionViewSet(Rows):
             response["X-Total-Count"] = str(count)
         return response
 
-    def _streamed(self, wanted: filters.PredictionFilter) -> HttpResponseBase:
+    def _streamed(self, wanted: PredictionFilter) -> HttpResponseBase:
         """Chunk by chunk; a list that fits the first chunk goes out whole, with its length."""
         chunks = queries.stream_predictions(*wanted.sql())
         first = next(chunks, [])
-        if len(first) < queries.CHUNK:
+        rest: Iterator[list[Document]] = chunks
+        wants_lines = self.request.accepted_renderer.format == LinesRenderer.format
+        if len(first) < queries.FIRST_CHUNK:
             chunks.close()
-            return self._whole(first, wanted)
-        return StreamingHttpResponse(json_array(first, chunks), content_type="application/json")
+            self._refuse_unknown(first, wanted)
+            rest = iter(())
+            if not wants_lines:
+                return json_response(first)
+        write, content_type = export.WRITERS["ndjson" if wants_lines else "json"]
+        pieces = write(chain([first], rest))
+        return streamed(self.request, pieces, content_type)
 
-    def _page(self, wanted: filters.PredictionFilter) -> HttpResponseBase:
+    def _page(self, wanted: PredictionFilter) -> HttpResponseBase:
         rows = queries.predictions_page(*wanted.sql())
         if wanted.limit is None or len(rows) <= wanted.limit:
             return self._whole(rows, wanted)
@@ -72,10 +140,59 @@ class PredictionViewSet(Rows):
         query["after"] = str(after)
         return self.request.build_absolute_uri(f"?{urlencode(list(query.items()))}")
 
-    def _whole(self, rows: Sequence[Document], wanted: filters.PredictionFilter) -> HttpResponse:
+    def _whole(self, rows: Sequence[Document], wanted: PredictionFilter) -> HttpResponse:
+        self._refuse_unknown(rows, wanted)
+        if self.request.accepted_renderer.format == LinesRenderer.format:
+            lines = b"".join(export.json_lines([list(rows)]))
+            return HttpResponse(lines, content_type=LinesRenderer.media_type)
+        return json_response(rows)
+
+    def _refuse_unknown(self, rows: Sequence[Document], wanted: PredictionFilter) -> None:
         if not rows:
             filters.refuse_unknown(wanted, workspace_id=self.access().workspace_id)
-        return json_response(rows)
+
+    @docs.PREDICTION_EXPORT
+    def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
+        """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
+        query = request.query_params
+        name = filters.a_choice(query, "format", export.WRITERS, default="ndjson")
+        wanted = filters.predictions(query, workspace_id=self.access().workspace_id)
+        if wanted.limit is not None:
+            wanted.limit -= 1  # no page follows, so none is looked for
+        if name == "parquet":
+            export.parquet_schema()  # refused before a row is read
+        chunks = queries.stream_predictions(*wanted.sql())
+        first = next(chunks, [])
+        self._refuse_unknown(first, wanted)
+        write, content_type = export.WRITERS[name]
+        pieces = write(chain([first], chunks))
+        response = streamed(request, pieces, content_type, compressed=name == "parquet")
+        project_id = wanted.named.get("project")
+        stem = "predictions" if project_id is None else f"project-{project_id}-predictions"
+        response["Content-Disposition"] = f'attachment; filename="{stem}.{name}"'
+        return response
+
+    @docs.PREDICTION_LIST_DELETE
+    def destroy_version(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """What `project` and `model_version` name together, never more: any other parameter would
+        narrow a list, so here it is refused.
+        """
+        query = request.query_params
+        if not {"project", "model_version"} & query.keys():
+            raise MethodNotAllowed("DELETE")
+        project_id = filters.an_id(query, "project")
+        unread = query.keys() - {"project", "model_version"}
+        errors = {name: ["Not taken by a delete."] for name in sorted(unread)}
+        if project_id is None:
+            errors["project"] = [REQUIRED]
+        elif not queries.project_exists(project_id, workspace_id=self.access().workspace_id):
+            errors["project"] = [filters.INVALID_CHOICE]
+        if "model_version" not in query:
+            errors["model_version"] = [REQUIRED]
+        if errors or project_id is None:
+            raise ValidationError(errors)
+        version = filters.given(query, "model_version") or ""
+        return json_response({"deleted_predictions": ingest.delete_version(project_id, version)})
 
     @docs.PREDICTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -127,11 +244,3 @@ class PredictionViewSet(Rows):
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         ingest.delete(self.row_id(), self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def json_array(first: list[Document], rest: Iterator[list[Document]]) -> Iterator[bytes]:
-    """One JSON array in pieces, a piece a chunk."""
-    yield documents.as_json(first)[:-1]
-    for chunk in rest:
-        yield b"," + documents.as_json(chunk)[1:-1]
-    yield b"]"

@@ -57,8 +57,16 @@ imports = ImportViewSet
 urlpatterns = [
     both(
         "api/predictions",
-        predictions.as_view(LIST, name="Prediction Api List", description=""),
+        predictions.as_view(
+            {**LIST, "delete": "destroy_version"}, name="Prediction Api List", description=""
+        ),
         "prediction-list",
+    ),
+    # No suffix: `export.csv` would name the format twice.
+    re_path(
+        "^api/predictions/export/?$",
+        predictions.as_view({"get": "export"}, name="Prediction Export"),
+        name="prediction-export",
     ),
     both(
         f"api/predictions/{ID}",
