@@ -5,14 +5,14 @@ from typing import Any
 
 from django.http import HttpResponse
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from predictions import filters, idempotency, prediction_import, task_import
+from predictions import idempotency, prediction_import, task_import
 from predictions import import_schema as docs
-from predictions.filters import a_flag
+from predictions.bodies import BulkJSONParser, LinesParser, incoming, parsed_lines
+from predictions.filters import a_choice, a_flag
 from predictions.models import Project
-from predictions.parsing import BulkJSONParser
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import TaskDetailSerializer
 
@@ -21,7 +21,7 @@ class ImportViewSet(Rows):
     """Many rows in one request."""
 
     queryset = Project.objects.none()
-    parser_classes = [BulkJSONParser]
+    parser_classes = [BulkJSONParser, LinesParser]
     serializer_class = TaskDetailSerializer
 
     def _project(self) -> Project:
@@ -35,27 +35,38 @@ class ImportViewSet(Rows):
     @docs.IMPORT_PREDICTIONS
     def import_predictions(self, request: Request, **kwargs: Any) -> HttpResponse:
         project = self._project()
-        on_error = request.query_params.get("on_error", "fail")
-        if on_error not in {"fail", "skip"}:
-            raise ValidationError({"on_error": [filters.INVALID_CHOICE]})
+        words = {"fail", "skip"}
+        skip_bad = a_choice(request.query_params, "on_error", words, default="fail") == "skip"
         upsert = a_flag(request.query_params, "upsert")
 
+        body = incoming(request)
+
         def store() -> HttpResponse:
-            answer = prediction_import.store(
-                project, request.data, skip_bad=on_error == "skip", upsert=upsert
-            )
+            if body.lines is None:
+                answer = prediction_import.store(
+                    project, body.document, skip_bad=skip_bad, upsert=upsert
+                )
+            else:
+                answer = prediction_import.store_batches(
+                    project, parsed_lines(body.lines), skip_bad=skip_bad, upsert=upsert
+                )
             return json_response(answer, status.HTTP_201_CREATED)
 
-        return idempotency.once(request, store)
+        return idempotency.once(request, store, digest=body.digest)
 
     @docs.IMPORT_TASKS
     def import_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
         project = self._project()
         wants_ids = a_flag(request.query_params, "return_task_ids")
 
+        body = incoming(request)
+
         def store() -> HttpResponse:
             started = time.perf_counter()
-            done = task_import.store(project, request.data, self.access())
+            if body.lines is not None:
+                done = task_import.store_batches(project, parsed_lines(body.lines), self.access())
+            else:
+                done = task_import.store(project, body.document, self.access())
             task_ids = done.pop("task_ids")
             answer = {
                 **done,
@@ -69,4 +80,4 @@ class ImportViewSet(Rows):
                 answer["task_ids"] = task_ids
             return json_response(answer, status.HTTP_201_CREATED)
 
-        return idempotency.once(request, store)
+        return idempotency.once(request, store, digest=body.digest)

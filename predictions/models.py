@@ -8,6 +8,7 @@ on every hot table: it is the key to spread them by.
 from django.core.validators import MaxValueValidator, MinLengthValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Left
 from django.utils.text import slugify
 
@@ -148,6 +149,9 @@ class Task(models.Model):
     data = models.JSONField(help_text="What the labelling config's variables name.")
     meta = models.JSONField(default=dict, blank=True, help_text="Facts that are not labelled.")
     inner_id = models.PositiveBigIntegerField(default=0, help_text="Number within the project.")
+    external_id = models.CharField(
+        max_length=255, null=True, blank=True, help_text="What its owner calls it."
+    )
     overlap = models.IntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -156,7 +160,22 @@ class Task(models.Model):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["project", "id"], name="predictions_task_p_idx")]
+        indexes = [
+            models.Index(fields=["project", "id"], name="predictions_task_p_idx"),
+            # Imported predictions may name their task by either of these. Not unique: a project
+            # may hold a thing twice, and only a name that is used has to be unambiguous.
+            models.Index(
+                fields=["project", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="predictions_task_e_idx",
+            ),
+            models.Index(
+                F("project"),
+                Left(KeyTextTransform("image_id", "meta"), 200),
+                condition=Q(meta__has_key="image_id"),
+                name="predictions_task_i_idx",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Task {self.pk}"

@@ -114,6 +114,20 @@ def lock_tasks(task_ids: Iterable[int], *, workspace_id: int) -> dict[int, Targe
     return {row[0]: Target(*row) for row in rows}
 
 
+# By primary key, or by (project, id); in the order of LOCK_TASKS_SQL.
+LOCK_PROJECT_SQL = """
+SELECT count(*) FROM (
+    SELECT 1 FROM predictions_task WHERE project_id = %s AND (%s OR id = ANY(%s))
+    ORDER BY id FOR NO KEY UPDATE
+) locked
+"""
+
+
+def lock_tasks_of_project(project_id: int, task_ids: Sequence[int] | None) -> None:
+    """Makes other writers of the project's tasks wait: of those named, or for None of all."""
+    fetch_one(LOCK_PROJECT_SQL, [project_id, task_ids is None, list(task_ids or [])])
+
+
 def known_projects(project_ids: Iterable[int], *, workspace_id: int) -> set[int]:
     """Which of the projects the workspace has. No statement for none."""
     wanted = list(project_ids)

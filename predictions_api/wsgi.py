@@ -4,6 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from predictions_api.chunked import readable
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
 
-application = get_wsgi_application()
+application = readable(get_wsgi_application())

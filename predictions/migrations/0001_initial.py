@@ -2,6 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.fields.json
 import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
@@ -79,6 +80,7 @@ class Migration(migrations.Migration):
                 ('data', models.JSONField(help_text="What the labelling config's variables name.")),
                 ('meta', models.JSONField(blank=True, default=dict, help_text='Facts that are not labelled.')),
                 ('inner_id', models.PositiveBigIntegerField(default=0, help_text='Number within the project.')),
+                ('external_id', models.CharField(blank=True, help_text='What its owner calls it.', max_length=255, null=True)),
                 ('overlap', models.IntegerField(default=1)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
@@ -145,6 +147,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='task',
             index=models.Index(fields=['project', 'id'], name='predictions_task_p_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='task',
+            index=models.Index(condition=models.Q(('external_id__isnull', False)), fields=['project', 'external_id'], name='predictions_task_e_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='task',
+            index=models.Index(models.F('project'), django.db.models.functions.text.Left(django.db.models.fields.json.KeyTextTransform('image_id', 'meta'), 200), condition=models.Q(('meta__has_key', 'image_id')), name='predictions_task_i_idx'),
         ),
         migrations.AddIndex(
             model_name='prediction',

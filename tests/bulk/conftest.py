@@ -42,9 +42,8 @@ def seed_predictions(db: None) -> Seed:
     """Ids of n new predictions, spread over tasks and versions."""
 
     def seed(project: Project, tasks: list[int], n: int, versions: int = 1) -> list[int]:
-        values = [project.pk, tasks, len(tasks), versions, n, n]
         with connection.cursor() as cursor:
-            cursor.execute(PREDICTIONS_SQL, values)
+            cursor.execute(PREDICTIONS_SQL, [project.pk, tasks, len(tasks), versions, n, n])
             return [row[0] for row in cursor.fetchall()]
 
     return seed

@@ -67,8 +67,9 @@ def test_the_first_piece_is_small(ada: Caller, many: list[int]) -> None:
 
 def test_a_long_list_is_gzipped_when_asked(ada: Caller, many: list[int]) -> None:
     plain = content(ada.client.get("/api/predictions/", HTTP_ACCEPT=LINES))
-    headers = {"HTTP_ACCEPT": LINES, "HTTP_ACCEPT_ENCODING": "gzip, br"}
-    response = ada.client.get("/api/predictions/", **headers)
+    response = ada.client.get(
+        "/api/predictions/", HTTP_ACCEPT=LINES, HTTP_ACCEPT_ENCODING="gzip, br"
+    )
     assert response["Content-Encoding"] == "gzip"
     assert "Accept-Encoding" in response["Vary"]
     squeezed = content(response)
