@@ -4,10 +4,10 @@ JSON arrays are read whole, at C speed, up to MAX_BODY_BYTES. JSON Lines are nev
 memory has a block and a batch of them, whatever their number.
 """
 
+import gc
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import IO, Any
 
 from django.http import HttpRequest
@@ -26,7 +26,7 @@ BATCH_BYTES = 8 << 20
 ENDED_EARLY = "The request body ended before its declared length."
 
 # What is imported, in order; an item that could not be read is the Refused that says why.
-Batches = Iterable[Sequence[Any]]
+Batches = Iterable[Iterable[Any]]
 
 
 class Body:
@@ -123,20 +123,22 @@ def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def parsed_lines(source: Iterable[bytes]) -> Iterator[list[Any]]:
-    """Batches of parsed lines; blank ones are passed over."""
-    batch: list[Any] = []
+def parsed_lines(source: Iterable[bytes]) -> Iterator[Iterator[Any]]:
+    """Batches of lines, parsed as they are taken: an item that is let go of before the next one is
+    parsed costs the garbage collector nothing. Blank lines are passed over.
+    """
+    batch: list[bytes] = []
     held = 0
     for line in source:
         if not line or line.isspace():
             continue
         held += len(line)
-        batch.append(parsed_line(line))
+        batch.append(line)
         if len(batch) == BATCH_ITEMS or held > BATCH_BYTES:
-            yield batch
+            yield map(parsed_line, batch)
             batch, held = [], 0
     if batch:
-        yield batch
+        yield map(parsed_line, batch)
 
 
 def parsed_line(line: bytes) -> Any:
@@ -149,8 +151,18 @@ def parsed_line(line: bytes) -> Any:
         return Refused(str(exc.detail))
 
 
-def in_batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """The items in order, BATCH_ITEMS at a time."""
-    source = iter(items)
-    while batch := list(islice(source, BATCH_ITEMS)):
-        yield batch
+def in_batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The items in order, BATCH_ITEMS at a time.
+
+    Meanwhile the garbage collector passes over what is there already: a long list of parsed items
+    made it work longer than the import itself (measured: 40 % of 30,000 predictions' time).
+    """
+    is_long = len(items) > BATCH_ITEMS
+    if is_long:
+        gc.freeze()
+    try:
+        for start in range(0, len(items), BATCH_ITEMS):
+            yield items[start : start + BATCH_ITEMS]
+    finally:
+        if is_long:
+            gc.unfreeze()

@@ -1,5 +1,6 @@
 """JSON documents of many rows, parsed at C speed."""
 
+import gc
 import re
 
 import orjson
@@ -17,18 +18,32 @@ STEP = 1 << 20
 
 def may_hold_long_integer(text: bytes) -> bool:
     """Whether there is an integer of 19 digits or more, outside of a fraction."""
-    for start in range(0, len(text), STEP):
-        piece = text if len(text) <= STEP else text[max(0, start - 20) : start + STEP]
-        if LONG_RUN in piece.translate(DIGITS):
-            return LONG_INTEGER.search(text) is not None
-    return False
+    if len(text) <= STEP:
+        found = LONG_RUN in text.translate(DIGITS)
+    else:
+        pieces = (text[max(0, n - 20) : n + STEP] for n in range(0, len(text), STEP))
+        found = any(LONG_RUN in piece.translate(DIGITS) for piece in pieces)
+    return found and LONG_INTEGER.search(text) is not None
 
 
 def parse_fast(text: bytes, *, encoding: str = "utf-8") -> object:
     """The document in `text`. ParseError in the peer's words, if there is none."""
     if encoding.lower() in {"utf-8", "utf8"} and not may_hold_long_integer(text):
         try:
-            return orjson.loads(text)
+            return orjson.loads(text) if len(text) <= STEP else _without_collector(text)
         except orjson.JSONDecodeError:
             pass
     return parse_json(text, encoding=encoding, parse_float=finite)
+
+
+def _without_collector(text: bytes) -> object:
+    """A large document, while the garbage collector stands still: it would look again and again at
+    all that is there so far, and JSON has no cycles. orjson keeps other threads out meanwhile.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return orjson.loads(text)
+    finally:
+        if was_enabled:
+            gc.enable()

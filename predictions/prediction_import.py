@@ -4,8 +4,10 @@ An import is one transaction, written with COPY batch by batch while the next ba
 checked; a bad item undoes it all. `PredictionRow` serves the import of whole tasks, too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -45,6 +47,13 @@ def _score(value: Any) -> float | None:
     return score
 
 
+@lru_cache(maxsize=1024)
+def _checked_version(version: str) -> str:
+    """The version, which a whole import may share. Refused if it is text that cannot be stored."""
+    json_text(version)
+    return version
+
+
 def _model_version(item: dict[str, Any]) -> str | None:
     """The version as text. Refused unless it is text that can be stored, or null."""
     version = item.get("model_version", UNNAMED_VERSION)
@@ -52,8 +61,10 @@ def _model_version(item: dict[str, Any]) -> str | None:
         return None
     if not isinstance(version, str):
         raise Refused(f"model_version must be text, got {type(version).__name__}")
-    json_text(version)
-    return version
+    if len(version) > 1000:
+        json_text(version)
+        return version
+    return _checked_version(version)
 
 
 def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
@@ -82,11 +93,11 @@ def prediction_row(project: Project, item: Any, index: int, task: int | Named) -
 
 
 def _rows(
-    project: Project, batch: Sequence[Any], first_index: int, report: Report
+    project: Project, batch: Iterable[Any], counter: Iterator[int], report: Report
 ) -> list[PredictionRow]:
     """The batch's good items, whose tasks are yet to be found. Asks the database nothing."""
     rows = []
-    for index, item in enumerate(batch, first_index):
+    for item, index in zip(batch, counter, strict=False):
         try:
             if isinstance(item, Refused):
                 raise item
@@ -207,11 +218,10 @@ def _copy_batches(
     """The new ids. After a bad item nothing more is written, unless bad ones are skipped."""
     ids: list[int] = []
     versions = _Versions()
-    n_seen = 0
+    counter = count()
     with prediction_copy() as copy:
         for batch in batches:
-            rows = _rows(project, batch, n_seen, report)
-            n_seen += len(batch)
+            rows = _rows(project, batch, counter, report)
             copy.wait()
             rows = _placed(project, rows, report)
             if upsert:

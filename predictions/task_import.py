@@ -3,8 +3,9 @@
 An import is one transaction, written batch by batch; a bad item undoes it all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from django.db import transaction
@@ -105,11 +106,11 @@ def _annotation(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(
-    project: Project, batch: Sequence[Any], first_index: int, report: Report
+    project: Project, batch: Iterable[Any], counter: Iterator[int], report: Report
 ) -> list[TaskRow]:
     """The batch's good tasks. Asks the database nothing."""
     rows = []
-    for index, item in enumerate(batch, first_index):
+    for item, index in zip(batch, counter, strict=False):
         try:
             if isinstance(item, Refused):
                 raise item
@@ -194,11 +195,10 @@ def store_batches(project: Project, batches: Batches, access: Access) -> dict[st
     """
     report = Report("Error at item")
     stored = Stored()
-    n_seen = 0
+    counter = count()
     with transaction.atomic(), prediction_copy() as predictions:
         for batch in batches:
-            rows = _rows(project, batch, n_seen, report)
-            n_seen += len(batch)
+            rows = _rows(project, batch, counter, report)
             predictions.wait()
             if rows and not report:
                 _store_batch(project, rows, access, stored, predictions)
