@@ -19,7 +19,7 @@ from predictions.parsing import parse_fast
 from predictions.results import MAX_TEXT_BYTES, Refused
 from predictions_api.chunked import IS_CHUNKED, STREAMED_TYPE
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18
 # Items looked at together: enough to hide a round trip, few enough to keep memory flat.
 BATCH_ITEMS = 2000
 BATCH_BYTES = 8 << 20

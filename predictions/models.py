@@ -332,3 +332,45 @@ class IdempotentRequest(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ImportCheckpoint(models.Model):
+    """How far `manage.py import_predictions` has committed a file: written with each batch."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    source = models.CharField(max_length=64, help_text="SHA-256 of what the file is known by.")
+    n_items = models.PositiveBigIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "source"], name="predictions_checkpoint_project_source_uniq"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} of project {self.project_id}"
+
+
+class ProjectExport(models.Model):
+    """A file made of a whole project in the background. The row is the truth; the queue has ids."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"  # waits for a worker
+        RUNNING = "running"  # a worker writes it; `updated_at` is its heartbeat
+        COMPLETED = "completed"  # `file_name` can be downloaded
+        FAILED = "failed"  # `error` says why
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
+    export_type = models.CharField(max_length=16)
+    source = models.CharField(max_length=16)
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    progress = models.FloatField(default=0, help_text="From 0 to 1.")
+    error = models.TextField(blank=True, default="")
+    file_name = models.CharField(max_length=255, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.export_type} of project {self.project_id}"

@@ -143,6 +143,15 @@ class _Versions:
         return kept
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an import was asked for; `first_index` is what its first item is called in messages."""
+
+    skip_bad: bool
+    upsert: bool
+    first_index: int
+
+
 PREDICTION_COPY = (
     "id, task_id, project_id, result, model_version, score, mislabeling, created_at, updated_at"
 )
@@ -188,20 +197,22 @@ def store_batches(
     skip_bad: bool = False,
     upsert: bool = False,
     tasks: Sequence[int] | None = None,
+    first_index: int = 0,
 ) -> dict[str, Any]:
     """Stores predictions of one project in one transaction: all, or with `skip_bad` the good ones.
 
     `created` and `prediction_ids` (of the stored ones, in the order of the request); with
     `skip_bad` also `skipped`. ValidationError names the bad items by index. Memory holds a few
     batches, and 40 bytes a row for its id. With `upsert` other writers of `tasks` wait, or of all
-    of the project's tasks if those to come are not known.
+    of the project's tasks if those to come are not known. `first_index` names the first item.
     """
     report = Report("Prediction", keep_all=skip_bad)
+    wanted = Options(skip_bad, upsert, first_index)
     try:
         with transaction.atomic():
             if upsert:
                 queries.lock_tasks_of_project(project.pk, tasks)
-            ids = _copy_batches(project, batches, report, skip_bad=skip_bad, upsert=upsert)
+            ids = _copy_batches(project, batches, report, wanted)
             if not skip_bad:
                 report.raise_if_any()
     except IntegrityError:
@@ -212,23 +223,21 @@ def store_batches(
     return answer
 
 
-def _copy_batches(
-    project: Project, batches: Batches, report: Report, *, skip_bad: bool, upsert: bool
-) -> list[int]:
+def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Options) -> list[int]:
     """The new ids. After a bad item nothing more is written, unless bad ones are skipped."""
     ids: list[int] = []
     versions = _Versions()
-    counter = count()
+    counter = count(wanted.first_index)
     with prediction_copy() as copy:
         for batch in batches:
             rows = _rows(project, batch, counter, report)
             copy.wait()
             rows = _placed(project, rows, report)
-            if upsert:
+            if wanted.upsert:
                 rows = versions.without_repeats(rows, report)
-            if not rows or (report and not skip_bad):
+            if not rows or (report and not wanted.skip_bad):
                 continue
-            if upsert:
+            if wanted.upsert:
                 pairs = [(row.task, row.model_version) for row in rows]
                 ingest.delete_versions(pairs, workspace_id=project.workspace_id)
             new = reserve_ids("predictions_prediction", len(rows))

@@ -17,7 +17,7 @@ ENDLESS = 2**62
 
 
 class Bounded:
-    """A body of unknown length. RequestDataTooBig as soon as it is over a limit."""
+    """A body of unknown length. RequestDataTooBig where it goes on after its limit."""
 
     def __init__(self, stream: "InputStream", limit: int) -> None:
         self.stream = stream
@@ -25,19 +25,20 @@ class Bounded:
 
     def _counted(self, piece: bytes) -> bytes:
         self.left -= len(piece)
-        if self.left < 0:
+        if self.left == 0 and piece and self.stream.read(1):
             raise RequestDataTooBig
         return piece
 
+    def _allowed(self, size: int) -> int:
+        return self.left if size < 0 else min(size, self.left)
+
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes, and at most one over the limit."""
-        wanted = self.left + 1 if size < 0 else min(size, self.left + 1)
-        return self._counted(self.stream.read(wanted))
+        """At most `size` bytes."""
+        return self._counted(self.stream.read(self._allowed(size)))
 
     def readline(self, size: int = -1, /) -> bytes:
-        """A line, cut as `read` cuts."""
-        wanted = self.left + 1 if size < 0 else min(size, self.left + 1)
-        return self._counted(self.stream.readline(wanted))
+        """A line, of at most `size` bytes."""
+        return self._counted(self.stream.readline(self._allowed(size)))
 
 
 def is_streamed(content_type: str) -> bool:

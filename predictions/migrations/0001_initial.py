@@ -200,4 +200,32 @@ class Migration(migrations.Migration):
             model_name='annotation',
             index=models.Index(condition=models.Q(('parent_annotation__isnull', False)), fields=['parent_annotation'], name='predictions_annotation_pa_idx'),
         ),
+        migrations.CreateModel(
+            name='ProjectExport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('export_type', models.CharField(max_length=16)),
+                ('source', models.CharField(max_length=16)),
+                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('completed', 'Completed'), ('failed', 'Failed')], default='queued', max_length=16)),
+                ('progress', models.FloatField(default=0, help_text='From 0 to 1.')),
+                ('error', models.TextField(blank=True, default='')),
+                ('file_name', models.CharField(blank=True, default='', max_length=255)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='exports', to='predictions.project')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='ImportCheckpoint',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source', models.CharField(help_text='SHA-256 of what the file is known by.', max_length=64)),
+                ('n_items', models.PositiveBigIntegerField(default=0)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('project', 'source'), name='predictions_checkpoint_project_source_uniq')],
+            },
+        ),
     ]
