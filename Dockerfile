@@ -14,8 +14,11 @@ COPY manage.py gunicorn.conf.py ./
 COPY predictions_api predictions_api
 COPY accounts accounts
 COPY predictions predictions
-# The key of this one command signs nothing and stays in no layer.
-RUN SECRET_KEY=unused DATABASE_URL=postgres://unused/unused python manage.py collectstatic --no-input
+# The directory decides that names carry a hash of their content. The key of this one command
+# signs nothing and stays in no layer.
+RUN mkdir staticfiles \
+    && SECRET_KEY=unused DATABASE_URL=postgres://unused/unused \
+    python manage.py collectstatic --no-input
 USER 10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -30,12 +30,12 @@ run: setup ## start everything: database, demo, web server, worker
 	@exec $(BIN)/python manage.py quickstart $(ARGS)
 
 test: $(DEV) ## the whole suite, on the embedded Postgres
-	$(BIN)/python -m pytest --ignore=tests/fuzz $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/fuzz $(ARGS)
 
 lint: $(DEV) ## style, types, import directions, missing migrations, a stale schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(VENV)/openapi.yaml
@@ -48,7 +48,7 @@ bench: $(DEV) ## measure against a bare server that runs the same SQL
 	$(BIN)/python -m benchmarks $(ARGS)
 
 fuzz: $(DEV) ## mutated bodies and generated requests: never a 5xx (FUZZ_EXAMPLES=200)
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(ARGS)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz -m "" $(ARGS)
 
 lock: $(UV) ## pin what pyproject.toml asks for (ARGS=--upgrade for newer versions)
 	$(COMPILE) -o requirements.lock $(ARGS)

@@ -23,12 +23,16 @@ limit_request_line = 8190
 
 # Our middleware logs each request once, without keys; gunicorn's own line would show the query.
 accesslog = None
+logger_class = "predictions_api.serverlog.ServerLog"
 loglevel = os.environ.get("LOG_LEVEL", "info").lower()
 # One file in the home directory for every gunicorn of a user: two services would fight for it.
 control_socket_disable = True
 
 # /metrics adds up what every process counted, through files that all of them write.
-METRICS_DIR = os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+OWN_METRICS_DIR = ""
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    OWN_METRICS_DIR = tempfile.mkdtemp(prefix="metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = OWN_METRICS_DIR
 
 
 def child_exit(server: Any, worker: Any) -> None:
@@ -39,5 +43,6 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """Leave no files behind."""
-    shutil.rmtree(METRICS_DIR, ignore_errors=True)
+    """Leave nothing of ours behind."""
+    if OWN_METRICS_DIR:
+        shutil.rmtree(OWN_METRICS_DIR, ignore_errors=True)

@@ -140,6 +140,7 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "API key"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(

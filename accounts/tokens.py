@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts import members
 from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
 
 ACCESS_LIFETIME = timedelta(seconds=300)
@@ -109,12 +110,7 @@ def create(
         workspace = Workspace(slug=workspace_slug)
         workspace.full_clean()
         workspace.save()
-    user = User.objects.filter(email__iexact=email).first()
-    if user is None:
-        user = User(email=email.lower())
-        user.set_unusable_password()
-        user.full_clean()
-        user.save()
+    user = members.person(email)
     Membership.objects.get_or_create(user=user, workspace=workspace, defaults={"role": role})
     return issue(
         user=user, workspace=workspace, name=name, scopes=scopes, key=key, expires_at=expires_at
@@ -155,25 +151,23 @@ def revoke(token: ApiToken) -> None:
     )
 
 
-def listed() -> QuerySet[ApiToken]:
+def with_state(rows: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
     """Tokens with what `state_of` and a list need: one statement for any number."""
     membership = Membership.objects.filter(
         user_id=OuterRef("user_id"), workspace_id=OuterRef("workspace_id")
     )
-    return ApiToken.objects.select_related("user", "workspace").annotate(
-        is_of_member=Exists(membership)
-    )
+    return rows.select_related("user", "workspace").annotate(is_of_member=Exists(membership))
 
 
 def state_of(token: ApiToken) -> str:
-    """Whether a token of `listed` opens the door: `works`, or why it does not."""
+    """Whether a token of `with_state` opens the door: `works`, or why it does not."""
     if token.revoked_at is not None:
         return "revoked"
     if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
         return "expired"
     if not token.user.is_active:
         return "user inactive"
-    is_of_member: bool = getattr(token, "is_of_member")  # noqa: B009  (an annotation of `listed`)
+    is_of_member: bool = getattr(token, "is_of_member")  # noqa: B009  (an annotation of `with_state`)
     return "works" if is_of_member else "not a member"
 
 

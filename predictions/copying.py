@@ -85,8 +85,10 @@ class Copy:
 
 def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Appends one batch of rows to a table. IntegrityError and DataError as for an INSERT."""
-    with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", io.BytesIO(b"".join(lines)))
+    # copy_expert is the driver's own: Django does not translate its exceptions.
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        buffer = io.BytesIO(b"".join(lines))
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", buffer)
 
 
 def reserve_ids(table: str, n: int) -> list[int]:

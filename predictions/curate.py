@@ -260,3 +260,9 @@ def delete_annotation(annotation_id: int, access: Access) -> None:
     row = queries.fetch_one(DELETE_ANNOTATION_SQL, params)
     if row is None or row[0] == 0:
         raise NotFound(NO_ANNOTATION)
+
+
+def delete_ml_backend(backend_id: int) -> None:
+    """Removes an ML backend and, by the database's own cascade, the predictions it made."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM predictions_mlbackend WHERE id = %s", [backend_id])

@@ -101,11 +101,12 @@ def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ValidationError({name: ["Enter a valid date/time."]})
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment is not None:
+            # Postgres takes no offset of 16 hours and more, and no year before the first.
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValidationError({name: ["Enter a valid date/time."]})
 
 
 def a_flag(query: Mapping[str, str], name: str) -> bool:

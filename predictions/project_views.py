@@ -39,18 +39,19 @@ class ProjectViewSet(Rows):
         return project
 
     def _document(self, project: Project, *, counted: bool) -> Document:
-        document = dict(ProjectSerializer(project).data)
-        if counted:
-            document.update(queries.project_totals(project.pk))
-        return document
+        totals = queries.project_totals(project.pk) if counted else {}
+        return {**ProjectSerializer(project).data, **totals}
 
     @docs.PROJECT_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self._ordered(self.get_queryset()))
+        page = self.paginate_queryset(self._ordered(self.get_queryset())) or []
         include = [name for name in request.query_params.get("include", "").split(",") if name]
-        shown = [self._document(project, counted=not include) for project in page or []]
         if include:
-            shown = [{n: p[n] for n in ["id", *include] if n in p} for p in shown]
+            whole = [self._document(project, counted=False) for project in page]
+            shown = [{n: p[n] for n in ["id", *include] if n in p} for p in whole]
+        else:
+            totals = queries.totals_of_projects([project.pk for project in page])
+            shown = [{**ProjectSerializer(p).data, **totals.get(p.pk, {})} for p in page]
         return self.get_paginated_response(shown)
 
     def _ordered(self, projects: Any) -> Any:

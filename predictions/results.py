@@ -28,10 +28,13 @@ def walk(value: Any) -> Iterator[Any]:
     """Every scalar and key inside a JSON value. Refused when it is nested over MAX_DEPTH deep, or
     an object in it has over MAX_KEYS keys.
     """
-    level = [value]
-    for _ in range(MAX_DEPTH + 2):
+    level, depth = [value], 0
+    while level:
+        depth += 1
         inner: list[Any] = []
         for node in level:
+            if isinstance(node, dict | list) and depth > MAX_DEPTH:
+                raise Refused(f"Nested deeper than {MAX_DEPTH} levels.")
             if isinstance(node, dict):
                 if len(node) > MAX_KEYS:
                     raise Refused(f"An object has more than {MAX_KEYS:,} keys.")
@@ -41,10 +44,7 @@ def walk(value: Any) -> Iterator[Any]:
                 inner.extend(node)
             else:
                 yield node
-        if not inner:
-            return
         level = inner
-    raise Refused(f"Nested deeper than {MAX_DEPTH} levels.")
 
 
 def json_text(value: Any) -> str:

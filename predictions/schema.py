@@ -29,6 +29,7 @@ from predictions.serializers import (
     TaskSerializer,
 )
 from predictions_api.openapi import (
+    BODY_OF_DELETE,
     FORMS,
     ErrorSerializer,
     Schema,
@@ -56,12 +57,14 @@ class RegionsFieldSchema(OpenApiSerializerFieldExtension):
         return {
             "oneOf": [
                 REGIONS,
-                {"type": "object", "additionalProperties": True},
-                {"type": "string"},
-                {"type": "integer"},
-            ],
-            "description": "Regions; also an object, text or a whole number that a control of the"
-            " labelling config takes.",
+                {
+                    "type": "object",
+                    "additionalProperties": True,
+                    "description": "What controls of the labelling config take, by name or type.",
+                },
+                {"type": "string", "description": "What one control takes."},
+                {"type": "integer", "description": "What one control takes."},
+            ]
         }
 
 
@@ -439,6 +442,20 @@ MODEL_VERSIONS_DELETE = extend_schema(
     operation_id="delete_model_version",
     summary="Delete a model version's predictions",
     description="The version stands in the body; null and the empty one can be named.",
+    extensions={
+        BODY_OF_DELETE: {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"model_version": {"type": ["string", "null"]}},
+                        "required": ["model_version"],
+                    }
+                }
+            },
+        }
+    },
     responses={
         200: DELETED_PREDICTIONS,
         **error_responses(415),

@@ -1,14 +1,21 @@
-"""Bodies sent with `Transfer-Encoding: chunked`, which Django takes for empty ones."""
+"""Bodies without a declared length, which Django by itself takes for empty ones.
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+A body sent with `Transfer-Encoding: chunked` is read to its end before the application runs: in
+memory up to a few megabytes, beyond that in a temporary file, and never past MAX_BODY_BYTES. Only
+JSON Lines are left to whoever reads them a line at a time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import InputStream, StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+IN_MEMORY_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 64 * 1024
 # In the environment of a request whose length is not known beforehand.
 IS_CHUNKED = "predictions_api.is_chunked"
 # Read as it comes, never whole: no limit but that of a line.
@@ -16,29 +23,44 @@ STREAMED_TYPE = "application/x-ndjson"
 ENDLESS = 2**62
 
 
-class Bounded:
-    """A body of unknown length. RequestDataTooBig where it goes on after its limit."""
+class BrokenBody:
+    """Stands where a body would be read that broke off."""
 
-    def __init__(self, stream: "InputStream", limit: int) -> None:
-        self.stream = stream
-        self.left = limit
+    def read(self, size: int = -1) -> bytes:
+        """As a lost connection: Django makes a 400 of it."""
+        raise OSError("The request body broke off.")
 
-    def _counted(self, piece: bytes) -> bytes:
-        self.left -= len(piece)
-        if self.left == 0 and piece and self.stream.read(1):
-            raise RequestDataTooBig
-        return piece
+    readline = read
 
-    def _allowed(self, size: int) -> int:
-        return self.left if size < 0 else min(size, self.left)
 
-    def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes."""
-        return self._counted(self.stream.read(self._allowed(size)))
+class ChunkedBodies:
+    """Gives a chunked body its length before the application sees the request."""
 
-    def readline(self, size: int = -1, /) -> bytes:
-        """A line, of at most `size` bytes."""
-        return self._counted(self.stream.readline(self._allowed(size)))
+    def __init__(self, application: "WSGIApplication") -> None:
+        self.application = application
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        coding = environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        # Without that promise a read past the end would wait for ever.
+        if "chunked" not in coding or not environ.get("wsgi.input_terminated"):
+            return self.application(environ, start_response)
+        del environ["HTTP_TRANSFER_ENCODING"]
+        if is_streamed(environ.get("CONTENT_TYPE", "")):
+            # The server knows where it ends.
+            environ.update({"CONTENT_LENGTH": str(ENDLESS), IS_CHUNKED: True})
+            return self.application(environ, start_response)
+        body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - see Answer
+        try:
+            length = _copy(environ["wsgi.input"].read, body, most=settings.MAX_BODY_BYTES)
+        except Exception:  # each server has its own for chunks that are none
+            environ.update({"CONTENT_LENGTH": "1", "wsgi.input": BrokenBody()})
+        else:
+            # Over the limit it is refused by its length, as any other body, and not read on.
+            environ.update({"CONTENT_LENGTH": str(length), "wsgi.input": body})
+            body.seek(0)
+        return Answer(self.application(environ, start_response), body)
 
 
 def is_streamed(content_type: str) -> bool:
@@ -46,25 +68,29 @@ def is_streamed(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == STREAMED_TYPE
 
 
-def with_length(environ: "WSGIEnvironment") -> None:
-    """Gives a chunked body a length: the most it may have. Its end is known by the server."""
-    if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
-        return
-    if "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
-        return
-    environ[IS_CHUNKED] = True
-    if is_streamed(environ.get("CONTENT_TYPE", "")):
-        environ["CONTENT_LENGTH"] = str(ENDLESS)
-        return
-    environ["wsgi.input"] = Bounded(environ["wsgi.input"], settings.MAX_BODY_BYTES)
-    environ["CONTENT_LENGTH"] = str(settings.MAX_BODY_BYTES)
+def _copy(read: Callable[[int], bytes], target: IO[bytes], *, most: int) -> int:
+    """The bytes copied; one more than `most` when there are more."""
+    length = 0
+    while piece := read(min(PIECE_BYTES, most + 1 - length)):
+        length += target.write(piece)
+    return length
 
 
-def readable(application: "WSGIApplication") -> "WSGIApplication":
-    """The application, with bodies of unknown length."""
+class Answer:
+    """An application's answer; the request's body goes away with it."""
 
-    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[Any]:
-        with_length(environ)
-        return application(environ, start_response)
+    def __init__(self, answer: Iterable[bytes], body: IO[bytes]) -> None:
+        self.answer = answer
+        self.body = body
 
-    return wrapped
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.answer)
+
+    def close(self) -> None:
+        """Called by the server when all is sent, or nobody listens any more."""
+        close: Any = getattr(self.answer, "close", None)
+        try:
+            if close is not None:
+                close()
+        finally:
+            self.body.close()

@@ -1,1 +1,53 @@
-UNFOLD: dict[str, object] = {}
+"""How the reviewers' desk looks: its name and its sidebar. Everything comes from this server."""
+
+from typing import Any
+
+from django.urls import reverse_lazy
+
+NAME = "Predictions"
+
+
+def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
+    link = reverse_lazy(f"admin:{model}_changelist")
+    return {"title": title, "icon": icon, "link": link, **more}
+
+
+UNFOLD = {
+    "SITE_TITLE": NAME,
+    "SITE_HEADER": NAME,
+    "SITE_SUBHEADER": "Reviewers' desk",
+    "SITE_SYMBOL": "target",
+    "SITE_URL": None,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Review",
+                "items": [
+                    _page("Projects", "folder_open", "predictions_project"),
+                    _page("Tasks", "image", "predictions_task"),
+                    _page("Predictions", "target", "predictions_prediction"),
+                    _page("Annotations", "draw", "predictions_annotation"),
+                    _page("ML backends", "dns", "predictions_mlbackend"),
+                ],
+            },
+            {
+                "title": "Access",
+                "separator": True,
+                "items": [
+                    _page("Workspaces", "groups", "accounts_workspace"),
+                    _page("People", "person", "accounts_user"),
+                    _page(
+                        "Keys",
+                        "key",
+                        "accounts_apitoken",
+                        permission="accounts.desk.owns_a_workspace",
+                    ),
+                ],
+            },
+        ],
+    },
+}

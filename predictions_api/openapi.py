@@ -4,6 +4,7 @@ The rule of the document: an answer holds every key it names and no other. What 
 of a request is still in each answer; unknown keys are ignored in requests and never answered.
 """
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -61,6 +62,10 @@ def error_responses(*codes: int) -> dict[int, OpenApiResponse]:
     return public_errors(401, 403, *codes)
 
 
+# The generator gives a DELETE no body; `extend_schema(extensions=)` can.
+BODY_OF_DELETE = "x-body"
+
+
 def answer_header(name: str, code: int, description: str, **more: Any) -> OpenApiParameter:
     """A header of the answers with this status."""
     return OpenApiParameter(
@@ -102,6 +107,33 @@ class KeyScheme(OpenApiAuthenticationExtension):
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
                 "description": "An access token, which lasts 300 seconds: see `refresh_access`.",
+            },
+        ]
+
+
+class EvaluationKeyScheme(OpenApiAuthenticationExtension):
+    """The evaluation client's ways beside the others."""
+
+    target_class = "accounts.authentication.EvaluationKeyAuthentication"
+    name = ["QueryKey", "BearerKey"]
+
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[str]]]:
+        """Any one of them will do, and those of the other routes."""
+        return [{name: []} for name in (*self.name, *KeyScheme.name)]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[Schema]:
+        """One scheme for each way."""
+        return [
+            {
+                "type": "apiKey",
+                "in": "query",
+                "name": "api_key",
+                "description": "The key alone, as the evaluation client sends it.",
+            },
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The key, on the evaluation routes only.",
             },
         ]
 
@@ -168,6 +200,8 @@ EXTRA_HEADERS: Schema = {
     },
 }
 ERROR_REF = {"$ref": "#/components/schemas/Error"}
+# The routes themselves take any text there, so that the view answers what is no id.
+ID_NAME = re.compile(r"id|\w+_(id|pk)")
 PLAIN = {"string", "integer", "number", "boolean", "null"}
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -201,9 +235,16 @@ def _seal(name: str, schema: Schema, *, is_written_too: bool) -> None:
 
 
 def _finish_operation(operation: Schema, schemas: Schema, shared: Schema) -> None:
+    if BODY_OF_DELETE in operation:
+        operation["requestBody"] = operation.pop(BODY_OF_DELETE)
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path" and parameter["schema"].get("pattern") == "^[0-9]+$":
-            parameter["schema"] = {"type": "integer", "format": "int64", "minimum": 1}
+        if parameter["in"] == "path" and ID_NAME.fullmatch(parameter["name"]):
+            parameter["schema"] = {
+                "type": "integer",
+                "format": "int64",
+                "minimum": 1,
+                "maximum": 2**63 - 1,
+            }
             parameter["name"] = parameter["name"].replace("_pk", "_id")
     for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
         if media_type in FORMS:

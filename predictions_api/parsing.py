@@ -29,7 +29,7 @@ def check_shape(document: Any, *, text_length: int, brackets: int) -> None:
     depth = 0
     while level:
         depth += 1
-        if depth > MAX_DEPTH + 1:
+        if depth > MAX_DEPTH:
             raise ParseError(TOO_DEEP)
         inner: list[Any] = []
         for node in level:

@@ -77,7 +77,6 @@ def _end_with_parent() -> Callable[[], None] | None:
 def stop(children: Sequence[Child]) -> None:
     """End children and what they started: asked first, killed after 10 s."""
     for child in children:
-        child.process.poll()
         child.signal_group(signal.SIGTERM)
     for child in children:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -5,6 +5,7 @@ Nothing here opens a connection or starts a process: the embedded Postgres start
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -27,7 +28,7 @@ def words(name: str, *, default: str) -> list[str]:
 
 
 DEBUG = flag("DEBUG", default=False)
-DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / ".data")).resolve()
+DATA_DIR = (BASE_DIR / (os.environ.get("DATA_DIR") or ".data")).resolve()
 DATABASES = databases(data_dir=DATA_DIR)
 
 
@@ -39,15 +40,18 @@ def secret_key() -> str:
     """
     if key := os.environ.get("SECRET_KEY"):
         return key
-    if "DATABASE_URL" in os.environ and not DEBUG:
+    if os.environ.get("DATABASE_URL") and not DEBUG:
         raise ImproperlyConfigured("Set SECRET_KEY: with DATABASE_URL there is no default secret.")
     kept = DATA_DIR / "secret_key"
     DATA_DIR.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-            made.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
+    if not kept.exists():
+        # Written whole before it gets its name: another process never reads half a key.
+        made = DATA_DIR / f"secret_key.{os.getpid()}"
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(50))
+        with suppress(FileExistsError):
+            os.link(made, kept)
+        made.unlink()
     return kept.read_text()
 
 
@@ -78,11 +82,13 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "accounts",
     "predictions",
+    "evals",
 ]
 
 MIDDLEWARE = [
     "predictions_api.observability.RequestMiddleware",
     "predictions_api.errors.BodyLimitMiddleware",
+    "predictions_api.paths.LeadingSlashMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -112,7 +118,7 @@ TIME_ZONE = "UTC"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [BASE_DIR / "predictions_api" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -172,6 +178,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    # No badge from the validator of another host.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -189,10 +197,22 @@ SPECTACULAR_SETTINGS = {
             "name": "Projects",
             "description": "Tasks that share a labelling config, and imports.",
         },
+        {
+            "name": "Evaluations",
+            "description": "How good a model version's predictions are. Errors are"
+            ' `{"error", "message"}` here.',
+        },
         {"name": "Identity", "description": "Who calls, and the keys they call with."},
         {"name": "Service", "description": "Which release answers."},
     ],
 }
+
+# A job whose worker was killed is taken over when its lease runs out.
+EVALUATION_LEASE_S = float(os.environ.get("EVALUATION_LEASE_S", 60))
+# Images counted at a time: what a killed worker loses, and what memory grows with.
+EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
+# Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
+EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 

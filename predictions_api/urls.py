@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpResponseBase
-from django.urls import path, re_path
+from django.urls import path, re_path, register_converter
 from django.urls.resolvers import URLPattern
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from accounts import views as accounts
+from evals import views as evals
 from predictions.import_views import ImportViewSet
 from predictions.project_views import ProjectViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
-from predictions_api import observability
+from predictions_api import docs, observability
+from predictions_api.paths import WorkspaceConverter
 
 if TYPE_CHECKING:
     from rest_framework.decorators import ViewSetAction
@@ -30,10 +32,14 @@ handler403 = "predictions_api.errors.permission_denied"
 handler404 = "predictions_api.errors.not_found"
 handler500 = "predictions_api.errors.server_error"
 
+register_converter(WorkspaceConverter, "workspace")
+
 # Any text: what is no id is answered by the view, to callers it knows.
 ID = r"(?P<pk>[^/.]+)"
 TASK_ID = r"(?P<task_pk>[^/.]+)"
 PROJECT_ID = r"(?P<project_pk>[^/.]+)"
+EVALS = "<workspace:workspace>/model-evals"
+ONE_EVAL = f"{EVALS}/<slug:eval_id>"
 LIST: "Actions" = {"get": "list", "post": "create"}
 ITEM: "Actions" = {
     "get": "retrieve",
@@ -119,10 +125,58 @@ urlpatterns = [
     # The same as /api/version, which is the one documented.
     re_path("^version/?$", accounts.VersionView.as_view(schema=None), name="plain-version"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("docs/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    re_path("^docs/?$", docs.swagger, name="docs"),
+    re_path("^docs/redoc/?$", docs.redoc, name="redoc"),
     re_path("^health/?$", observability.health, name="health"),
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    # The evaluation client's: no slash at the end, `compare` and `import` before the ids.
+    path("", evals.LoginView.as_view(), name="evaluation-login"),
+    path("<workspace:workspace>", evals.WorkspaceView.as_view(), name="workspace"),
+    path(EVALS, evals.EvaluationListView.as_view(), name="evaluation-list"),
+    path(f"{EVALS}/compare", evals.CompareView.as_view(), name="evaluation-compare"),
+    path(f"{EVALS}/import", evals.ImportView.as_view(), name="evaluation-import"),
+    path(ONE_EVAL, evals.EvaluationView.as_view(), name="evaluation-detail"),
+    path(f"{ONE_EVAL}/rerun", evals.RerunView.as_view(), name="evaluation-rerun"),
+    path(f"{ONE_EVAL}/cancel", evals.CancelView.as_view(), name="evaluation-cancel"),
+    path(f"{ONE_EVAL}/map-results", evals.MapResultsView.as_view(), name="evaluation-map"),
+    path(
+        f"{ONE_EVAL}/confidence-sweep",
+        evals.ConfidenceSweepView.as_view(),
+        name="evaluation-sweep",
+    ),
+    path(
+        f"{ONE_EVAL}/performance-by-class",
+        evals.PerformanceByClassView.as_view(),
+        name="evaluation-performance",
+    ),
+    path(
+        f"{ONE_EVAL}/confusion-matrix",
+        evals.ConfusionMatrixView.as_view(),
+        name="evaluation-matrix",
+    ),
+    path(
+        f"{ONE_EVAL}/vector-analysis",
+        evals.VectorAnalysisView.as_view(),
+        name="evaluation-vectors",
+    ),
+    path(
+        f"{ONE_EVAL}/image-predictions",
+        evals.ImagePredictionsView.as_view(),
+        name="evaluation-images",
+    ),
+    path(
+        f"{ONE_EVAL}/image-predictions/<path:image_id>",
+        evals.ImageView.as_view(),
+        name="evaluation-image",
+    ),
+    path(
+        f"{ONE_EVAL}/recommendations",
+        evals.RecommendationsView.as_view(),
+        name="evaluation-recommendations",
+    ),
+    path(f"{ONE_EVAL}/source", evals.SourceView.as_view(), name="evaluation-source"),
+    path(f"{ONE_EVAL}/coco", evals.CocoView.as_view(), name="evaluation-coco"),
+    path(f"{ONE_EVAL}/diff/<slug:other_id>", evals.DiffView.as_view(), name="evaluation-diff"),
 ]

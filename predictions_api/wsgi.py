@@ -4,8 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from predictions_api.chunked import readable
+from predictions_api.chunked import ChunkedBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
 
-application = readable(get_wsgi_application())
+application = ChunkedBodies(get_wsgi_application())

@@ -1,11 +1,14 @@
 """Three people and what they see: Ada owns a workspace that Rita may read; Olga is elsewhere."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from rest_framework.test import APIClient
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
@@ -45,6 +48,56 @@ def region(label: str = "Car", **value: float) -> dict[str, Any]:
     }
 
 
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+# UTC, microseconds, Z: as the peer writes times.
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+INVALID = "Validation error"
+
+
+def assert_refused(response: Any, status: int, detail: str, errors: Any = None) -> None:
+    """The whole envelope, keys in order, with a new id in it."""
+    body = response.json()
+    expected = {
+        "id": body.get("id"),
+        "status_code": status,
+        "version": "1.23.2",
+        "detail": detail,
+        "exc_info": None,
+    }
+    if errors is not None:
+        expected["validation_errors"] = errors
+    assert response.status_code == status, body
+    assert list(body.items()) == list(expected.items())
+    assert UUID.fullmatch(body["id"])
+    assert response["Content-Type"] == "application/json"
+
+
+def assert_invalid(response: Any, errors: Any) -> None:
+    """A 400 with these validation errors."""
+    assert_refused(response, 400, INVALID, errors)
+
+
+class Like:
+    """Equal to any text that the pattern matches whole."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self.pattern = pattern
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and bool(self.pattern.fullmatch(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Like({self.pattern.pattern!r})"
+
+
+A_MOMENT = Like(MOMENT)
+# The clock stands still within a test's transaction, so what shall be seen to move starts here.
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+JUST_NOW = "0\u00a0minutes"
+
+
 @dataclass(frozen=True)
 class Caller:
     """Somebody with a key, and a client that sends it."""
@@ -53,7 +106,7 @@ class Caller:
     workspace: Workspace
     key: str
     token: ApiToken
-    client: APIClient
+    client: CheckingClient
 
     @property
     def access(self) -> tokens.Access:
@@ -68,6 +121,21 @@ def make_caller(
     token, key = tokens.create(email=email, workspace_slug=workspace, role=role, **more)
     client = CheckingClient(HTTP_AUTHORIZATION=f"Token {key}")
     return Caller(token.user, token.workspace, key, token, client)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database, and at the end nobody else in it.
+
+    A live server's thread keeps its connection as long as its client does, and a database that
+    somebody is connected to cannot be dropped.
+    """
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture
@@ -122,3 +190,116 @@ def project(ada: Caller, make_project: MakeProject) -> Project:
 def task(ada: Caller, project: Project, make_task: Callable[..., int]) -> int:
     """A task of Ada's project."""
     return make_task(ada, project)
+
+
+@pytest.fixture
+def make_prediction() -> Callable[..., dict[str, Any]]:
+    """Posts a prediction; the document answered."""
+
+    def make(caller: Caller, task: int, **values: Any) -> dict[str, Any]:
+        body = {"task": task, "result": [region()], **values}
+        response = caller.client.post("/api/predictions/", body, format="json")
+        assert response.status_code == 201, response.content
+        document: dict[str, Any] = response.json()
+        return document
+
+    return make
+
+
+@pytest.fixture
+def make_annotation() -> Callable[..., dict[str, Any]]:
+    """Posts an annotation; the document answered."""
+
+    def make(caller: Caller, task: int, **values: Any) -> dict[str, Any]:
+        body = {"result": [region()], **values}
+        response = caller.client.post(f"/api/tasks/{task}/annotations/", body, format="json")
+        assert response.status_code == 201, response.content
+        document: dict[str, Any] = response.json()
+        return document
+
+    return make
+
+
+def _deactivated() -> CheckingClient:
+    caller = make_caller("gone@example.com", "lab")
+    User.objects.filter(pk=caller.user.pk).update(is_active=False)
+    return caller.client
+
+
+def _revoked() -> CheckingClient:
+    caller = make_caller("ada@example.com", "lab")
+    tokens.revoke(caller.token)
+    return caller.client
+
+
+def _left() -> CheckingClient:
+    caller = make_caller("left@example.com", "lab")
+    Membership.objects.filter(user=caller.user).delete()
+    return caller.client
+
+
+# Whoever may call, by what makes them special; all but `foreign` and `anonymous` know Ada's lab.
+CALLERS: dict[str, Callable[[], CheckingClient]] = {
+    "owner": lambda: make_caller("ada@example.com", "lab").client,
+    "member": lambda: make_caller("mia@example.com", "lab", Membership.Role.MEMBER).client,
+    "reader": lambda: make_caller("rita@example.com", "lab", Membership.Role.READER).client,
+    "foreign": lambda: make_caller("olga@example.com", "elsewhere").client,
+    "anonymous": CheckingClient,
+    "key to read": lambda: (
+        make_caller("ada@example.com", "lab", scopes=["predictions:read"]).client
+    ),
+    "key to write": lambda: (
+        make_caller("ada@example.com", "lab", scopes=["predictions:write"]).client
+    ),
+    "key for evaluations": lambda: (
+        make_caller("ada@example.com", "lab", scopes=["model-eval:read", "model-eval:write"]).client
+    ),
+    "key for all": lambda: make_caller("ada@example.com", "lab", scopes=["admin"]).client,
+    "reader's key to write": lambda: (
+        make_caller(
+            "rita@example.com", "lab", Membership.Role.READER, scopes=["predictions:write"]
+        ).client
+    ),
+    "revoked key": _revoked,
+    "expired key": lambda: (
+        make_caller(
+            "ada@example.com", "lab", expires_at=datetime.now(UTC) - timedelta(seconds=1)
+        ).client
+    ),
+    "live key": lambda: (
+        make_caller(
+            "ada@example.com", "lab", expires_at=datetime.now(UTC) + timedelta(hours=1)
+        ).client
+    ),
+    "deactivated": _deactivated,
+    "no longer a member": _left,
+}
+
+
+def who_may_read(success: int = 200, *, foreign: int = 404) -> Any:
+    """The table of everybody's status on a route that reads, as a parametrisation."""
+    return _table(success, foreign, {"key to write": 403, "reader's key to write": 403})
+
+
+def who_may_write(success: int, *, foreign: int = 404) -> Any:
+    """The same for a route that writes."""
+    no = dict.fromkeys(("reader", "key to read", "reader's key to write"), 403)
+    return _table(success, foreign, no)
+
+
+def _table(success: int, foreign: int, special: dict[str, int]) -> Any:
+    refused = ("anonymous", "revoked key", "expired key", "deactivated", "no longer a member")
+    statuses = {
+        **dict.fromkeys(CALLERS, success),
+        **dict.fromkeys(refused, 401),
+        "foreign": foreign,
+        "key for evaluations": 403,
+        **special,
+    }
+    return pytest.mark.parametrize(("who", "status"), statuses.items(), ids=str)
+
+
+@pytest.fixture
+def someone(db: None) -> Callable[[str], CheckingClient]:
+    """The client of one of CALLERS."""
+    return lambda who: CALLERS[who]()

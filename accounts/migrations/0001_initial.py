@@ -85,6 +85,7 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to='accounts.workspace')),
             ],
             options={
+                'verbose_name': 'API key',
                 'ordering': ['-id'],
             },
         ),

@@ -11,9 +11,12 @@ from typing import Any
 from django.db.backends.postgresql import base
 
 from predictions_api.postgres import embedded
+from predictions_api.postgres.client import DatabaseClient
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    client_class = DatabaseClient
+
     def get_connection_params(self) -> dict[str, Any]:
         """Connection parameters; of the embedded server, started if need be, if it is the one.
 

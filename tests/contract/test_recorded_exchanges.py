@@ -1,7 +1,7 @@
 """The 275 exchanges recorded from Label Studio, sent again in order over a real connection.
 
-Compared: status, content type, `Allow` and `WWW-Authenticate`, and the whole body with its types and
-the order of its keys. Not compared are the values of ids (region ids are), times and `version`.
+Compared: status, content type, `Allow` and `WWW-Authenticate`, and the whole body with its types
+and the order of its keys. Not compared are the values of ids (region ids are), times and `version`.
 Where this service differs on purpose, INTENDED names the decision, and the answer given here is
 compared with the one written there. Decisions are rows of section 0 of the contract, or of its
 section 4 where that is said.
@@ -180,13 +180,9 @@ FULL = {"neighbors": [1], "cluster": 9, "mislabeling": 0.9, "result": as_stored(
 
 
 def explained(name: str, verb: str) -> dict[str, Any]:
-    """Metadata as recorded, and the help texts of the two fields that mean more here."""
-    document = json.loads(json.dumps(EXCHANGES[name]["response"]["body"]))
-    fields = document["actions"][verb]
-    fields["result"]["help_text"] = (
-        "Regions; also text, a number or an object that one control of the config takes."
-    )
-    fields["project"]["help_text"] = "Always the task's project."
+    """Metadata as recorded, and the help text of the field that means less here."""
+    document: dict[str, Any] = json.loads(json.dumps(EXCHANGES[name]["response"]["body"]))
+    document["actions"][verb]["project"]["help_text"] = "Always the task's project."
     return document
 
 
@@ -255,7 +251,7 @@ INTENDED = {
     "create-result-empty-string": refused(UNCONVERTIBLE, result=NO_FIT),
     "patch-result-string": refused(UNCONVERTIBLE, ITEM_ALLOW, result=NO_FIT),
     "patch-result-dict-unmatched": refused(UNCONVERTIBLE, ITEM_ALLOW, result=NO_FIT),
-    # Results that it made regions of, which here have an id as well.
+    # Results that it made regions of: here they have an id as well, and every key of their kind.
     "create-result-dict-value-shape": Intended(
         MINIFIED,
         201,
@@ -265,11 +261,12 @@ INTENDED = {
                     "label",
                     "image",
                     "rectanglelabels",
+                    x=1.0,
+                    y=2.0,
+                    width=3.0,
+                    height=4.0,
+                    rotation=0,
                     rectanglelabels=["Car"],
-                    x=1,
-                    y=2,
-                    width=3,
-                    height=4,
                 )
             ]
         ),

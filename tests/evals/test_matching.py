@@ -276,7 +276,7 @@ def test_equal_overlaps_go_to_the_object_the_rule_says(rule, matched):
     assert found[0].matched == matched
 
 
-scenes = st.builds(
+scenes: st.SearchStrategy[dict] = st.builds(
     dict,
     kind=st.sampled_from(KINDS),
     seed=st.integers(0, 10_000),

@@ -1,4 +1,4 @@
-"""A real web server in processes of its own, as production starts it, for tests that look outside."""
+"""A real web server, started as production starts it, for tests that look from outside."""
 
 import os
 import socket
@@ -59,7 +59,6 @@ def running(
             server.manage("migrate", "--verbosity=0")
         command = [sys.executable, "-m", "gunicorn", "predictions_api.wsgi"]
         command += ["--bind", f"fd://{listener.fileno()}", "--threads=4", f"--workers={workers}"]
-        command += ["--logger-class=predictions_api.serverlog.ServerLog"]
         with output.open("w") as written:
             process = subprocess.Popen(
                 command,

@@ -12,6 +12,8 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -229,10 +231,9 @@ def test_no_secret_reaches_the_log(server: Server, key: str) -> None:
     secrets = [key, wrong_key, hand_made, *tokens_of(server, key)]
     for secret in secrets:
         for sent in senders(server, secret):
-            try:
+            # An answer may break off; what matters is the log.
+            with suppress(requests.RequestException):
                 sent()
-            except requests.RequestException:
-                pass  # a body may break off; what matters is the log
     marker = send(server, "/api/version").headers["X-Request-Id"]
     lines_of(server, marker)
     written = server.written()
@@ -298,26 +299,31 @@ def test_a_terminal_gets_readable_lines_without_local_variables() -> None:
         json.loads(plain.splitlines()[0])
 
 
-def test_a_request_costs_under_60_microseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_costs_under_60_microseconds(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     root = logging.getLogger()
     ours = [h for h in root.handlers if isinstance(h.formatter, ProcessorFormatter)]
     assert len(ours) == 1
     monkeypatch.setattr(ours[0], "stream", written := io.StringIO())
     # Without pytest's own handlers.
     monkeypatch.setattr(root, "handlers", ours)
-    monkeypatch.setattr(root, "level", logging.INFO)
-    request = RequestFactory().get("/api/predictions/?task=4", HTTP_HOST="localhost")
+    # import-linter, when it ran in this process before, has disabled all loggers there were.
+    monkeypatch.setattr(logging.getLogger("request"), "disabled", False)
+    # Loggers remember what they are enabled for; only setLevel makes them forget.
+    request.addfinalizer(partial(root.setLevel, root.level))
+    root.setLevel(logging.INFO)
+    get = RequestFactory().get("/api/predictions/?task=4", HTTP_HOST="localhost")
     answer = HttpResponse(b"[]")
     middleware = RequestMiddleware(lambda request: answer)
 
     def measure() -> float:
         started = time.thread_time()
         for _ in range(500):
-            middleware(request)
+            middleware(get)
         return (time.thread_time() - started) / 500 * 1e6
 
     # The best of several: another process's noise only ever adds.
     best = min(measure() for _ in range(10))
-    print(f"{best:.1f} microseconds a request")
-    assert best < 60
+    assert best < 60, f"{best:.1f} microseconds a request"
     assert len(written.getvalue().splitlines()) == 5000

@@ -113,6 +113,6 @@ def test_metrics_add_up_all_processes(tmp_path: Path) -> None:
         while len(list(shared.glob("counter_*.db"))) < 2 and time.monotonic() < deadline:
             requests.get(f"{server.url}/health", timeout=30)
         text = requests.get(f"{server.url}/metrics", timeout=30).text
+        assert len(list(shared.glob("counter_*.db"))) >= 2
     assert samples(text)[("http_requests_total", "GET", "version", "200")] == n_requests
     assert len(re.findall(r"^http_requests_in_flight ", text, re.MULTILINE)) == 1
-    assert len(list(shared.glob("counter_*.db"))) >= 2

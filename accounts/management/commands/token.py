@@ -58,7 +58,8 @@ class Command(BaseCommand):
                 self._revoke(options["id"])
 
     def _list(self) -> None:
-        rows = [_cells(token) for token in tokens.listed().iterator(chunk_size=1000)]
+        stored = tokens.with_state(ApiToken.objects.all())
+        rows = [_cells(token) for token in stored]
         for line in _table([COLUMNS, *rows]):
             self.stdout.write(line)
 

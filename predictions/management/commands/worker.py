@@ -33,6 +33,8 @@ class Command(BaseCommand):
             queue_name="*",
             interval=interval,
             batch=once,
+            # A random second, so that a fleet does not ask all at once.
+            startup_delay=not once,
             # It would restart in the middle of a job whenever a file changes.
             reload=False,
             verbosity=options["verbosity"],

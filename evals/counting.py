@@ -1,0 +1,286 @@
+"""A chunk of images counted: events for each image, and what adds up for each split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.average_precision import new_state
+from evals.brush import MAX_MASK_PIXELS
+from evals.classification import multi_label_events, single_label_events
+from evals.coco_batch import Batch
+from evals.errors import EvaluationError, MaskTooLarge, MissingImageSize
+from evals.events import (
+    N_BINS,
+    Counts,
+    Events,
+    Ints,
+    image_counts,
+    image_counts_by_confidence,
+    join_events,
+    pack_events,
+    total_events,
+)
+from evals.geometry import Bools, Floats, Rle, Shape, shape_iou, shape_rle
+from evals.matching import (
+    Definition,
+    Pairs,
+    box_pairs,
+    join_pairs,
+    match_events,
+    matrix_pairs,
+)
+from evals.metrics import exact_images
+from evals.regions import (
+    Side,
+    StoredImage,
+    UnusableRegion,
+    image_size,
+    read_choices,
+    read_shapes,
+)
+from evals.segmentation import paint, pixel_events
+
+
+class NeedsMasks(EvaluationError):
+    """Average precision of shapes that are no boxes needs masks for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What the images are counted by."""
+
+    task_type: str
+    classes: Sequence[str]
+    confidence: int
+    definition: Definition
+    is_multi_label: bool = False
+    #: Whether average precision compares masks.
+    uses_masks: bool = False
+    engine: str = "hotcoco"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPart:
+    """What a chunk adds to a split; all of it merges in any order."""
+
+    histogram: bytes
+    #: int64 (101,).
+    exact: Ints
+    precision: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A counted chunk."""
+
+    blobs: list[bytes]
+    #: At the canonical confidence, (n_images,).
+    canonical: Counts
+    parts: dict[int, SplitPart]
+
+
+def count_images(
+    images: Sequence[StoredImage], splits: Sequence[int], job: Job, *, first_position: int = 0
+) -> Counted:
+    """The counts of a chunk; `splits` names each image's split.
+
+    `first_position` makes image numbers unique in the whole evaluation. `NeedsMasks` for boxes
+    that turn out not to be aligned while `job` counts boxes; `UnusableRegion` and `UnknownLabels`
+    as reading does.
+    """
+    n_images, n_classes = len(images), len(job.classes)
+    ids = np.arange(first_position, first_position + n_images)
+    split_of = np.asarray(splits, dtype=np.int64)
+    batches: dict[int, Batch] = {}
+    if job.task_type == "classification":
+        events = _label_events(images, job)
+    elif job.task_type == "semantic-segmentation":
+        events = _pixel_events(images, job)
+    else:
+        events, batches = _shape_events(images, ids, split_of, job)
+    return Counted(
+        blobs=pack_events(events, n_images),
+        canonical=image_counts(events, job.confidence, n_images=n_images, n_classes=n_classes),
+        parts={
+            int(split): _part(events, split_of == split, batches.get(int(split)), job)
+            for split in np.unique(split_of)
+        },
+    )
+
+
+def _part(events: Events, is_mine: Bools, batch: Batch | None, job: Job) -> SplitPart:
+    mine = events if is_mine.all() else _of_images(events, is_mine)
+    precision = None
+    if batch is not None:
+        state = new_state(len(job.classes), masks=job.uses_masks, engine=job.engine)
+        state.add(batch)
+        precision = state.to_bytes()
+    exact: Ints = np.zeros(N_BINS, dtype=np.int64)
+    if job.task_type == "classification":
+        counts = image_counts_by_confidence(
+            _renumbered(mine, is_mine), n_images=int(is_mine.sum()), n_classes=len(job.classes)
+        )
+        exact = exact_images(counts)
+    return SplitPart(pack_events(total_events(mine), 1)[0], exact, precision)
+
+
+def _of_images(events: Events, is_mine: Bools) -> Events:
+    chosen = is_mine[events.image]
+    return Events(
+        events.image[chosen],
+        events.bin[chosen],
+        events.actual[chosen],
+        events.predicted[chosen],
+        events.delta[chosen],
+    )
+
+
+def _renumbered(events: Events, is_mine: Bools) -> Events:
+    place = np.cumsum(is_mine) - 1
+    return Events(place[events.image], events.bin, events.actual, events.predicted, events.delta)
+
+
+def _label_events(images: Sequence[StoredImage], job: Job) -> Events:
+    truths, saids = read_choices(images, job.classes)
+    if job.is_multi_label:
+        return multi_label_events(truths, saids, n_classes=len(job.classes))
+    best = [max(said, key=lambda pair: pair[1], default=(-1, 1.0)) for said in saids]
+    return single_label_events(
+        [labels[0] if labels else -1 for labels in truths],
+        [label for label, _ in best],
+        [score for _, score in best],
+        n_classes=len(job.classes),
+    )
+
+
+def _pixel_events(images: Sequence[StoredImage], job: Job) -> Events:
+    truth, said = read_shapes(images, job.classes, all_shapes=True)
+    starts = [_starts(side, len(images)) for side in (truth, said)]
+    parts = []
+    for number, image in enumerate(images):
+        size = image_size(image)
+        spans = [range(at[number], at[number + 1]) for at in starts]
+        if size is None:
+            if any(spans):
+                raise MissingImageSize("no region of the image has them")
+            continue
+        if size[0] * size[1] > MAX_MASK_PIXELS:
+            raise MaskTooLarge(f"{size[0]} x {size[1]}")
+        try:
+            parts.append(_image_pixels(number, size, (truth, said), spans, len(job.classes)))
+        except EvaluationError as error:
+            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error)) from error
+    return join_events(parts)
+
+
+def _image_pixels(
+    number: int,
+    size: tuple[int, int],
+    sides: tuple[Side, Side],
+    spans: Sequence[range],
+    n_classes: int,
+) -> Events:
+    maps = []
+    for side, span in zip(sides, spans, strict=True):
+        maps.append(
+            paint(
+                [shape_rle(side.shapes[at]) for at in span],
+                [side.label[at] for at in span],
+                [side.score[at] for at in span] if side is sides[1] else None,
+                n_classes=n_classes,
+                width_px=size[0],
+                height_px=size[1],
+            )
+        )
+    (actual, _), (called, scores) = maps
+    return pixel_events(actual, called, scores, n_classes=n_classes, image=number)
+
+
+def _starts(side: Side, n_images: int) -> list[int]:
+    starts: list[int] = np.searchsorted(side.image, np.arange(n_images + 1)).tolist()
+    return starts
+
+
+def _shape_events(
+    images: Sequence[StoredImage], ids: Ints, split_of: Ints, job: Job
+) -> tuple[Events, dict[int, Batch]]:
+    is_instances = job.task_type == "instance-segmentation"
+    truth, said = read_shapes(images, job.classes, all_shapes=is_instances)
+    masked = truth.masked_images() | said.masked_images()
+    if masked and not job.uses_masks:
+        raise NeedsMasks()
+    boxes = truth.boxes_px(), said.boxes_px()
+    objects, detections = truth.objects(), said.detections()
+    pairs = box_pairs(objects, boxes[0], detections, boxes[1])
+    if masked:
+        pairs = _with_masks(pairs, truth, said, boxes, masked)
+    events = match_events(
+        objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
+    )
+    whole = Batch(
+        image_ids=ids,
+        objects=objects,
+        object_boxes_xywh_px=boxes[0],
+        detections=detections,
+        detection_boxes_xywh_px=boxes[1],
+        object_rles=_rles(truth, boxes[0]) if job.uses_masks else None,
+        detection_rles=_rles(said, boxes[1]) if job.uses_masks else None,
+    )
+    return events, {int(s): _batch_of(whole, split_of == s) for s in np.unique(split_of)}
+
+
+def _with_masks(
+    pairs: Pairs, truth: Side, said: Side, boxes: tuple[Floats, Floats], masked: set[int]
+) -> Pairs:
+    """The pairs, those of images with masks compared pixel by pixel instead of by boxes."""
+    n_images = max(masked) + 1
+    image_of = np.asarray(said.image, dtype=np.int64)[pairs.detection]
+    is_plain = ~np.isin(image_of, sorted(masked))
+    parts = [Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])]
+    object_starts, detection_starts = _starts(truth, n_images), _starts(said, n_images)
+    for image in sorted(masked):
+        first_object, first_detection = object_starts[image], detection_starts[image]
+        mine = _shapes(truth, boxes[0], range(first_object, object_starts[image + 1]))
+        theirs = _shapes(said, boxes[1], range(first_detection, detection_starts[image + 1]))
+        parts.append(
+            matrix_pairs(
+                shape_iou(theirs, mine), first_detection=first_detection, first_object=first_object
+            )
+        )
+    return join_pairs(parts)
+
+
+def _shapes(side: Side, boxes_px: Floats, span: range) -> list[Shape]:
+    return [side.shape(at, boxes_px) for at in span]
+
+
+def _rles(side: Side, boxes_px: Floats) -> list[Rle]:
+    return [shape_rle(side.shape(at, boxes_px)) for at in range(len(side.image))]
+
+
+def _batch_of(batch: Batch, is_mine: Bools) -> Batch:
+    """The images of one split as a batch of their own."""
+    if is_mine.all():
+        return batch
+    place = np.cumsum(is_mine) - 1
+    mine, theirs = is_mine[batch.objects.image], is_mine[batch.detections.image]
+    return Batch(
+        image_ids=batch.image_ids[is_mine],
+        objects=type(batch.objects)(
+            image=place[batch.objects.image[mine]], label=batch.objects.label[mine]
+        ),
+        object_boxes_xywh_px=batch.object_boxes_xywh_px[mine],
+        detections=type(batch.detections)(
+            image=place[batch.detections.image[theirs]],
+            label=batch.detections.label[theirs],
+            score=batch.detections.score[theirs],
+        ),
+        detection_boxes_xywh_px=batch.detection_boxes_xywh_px[theirs],
+        object_rles=_chosen(batch.object_rles, mine),
+        detection_rles=_chosen(batch.detection_rles, theirs),
+    )
+
+
+def _chosen(rles: Sequence[Rle] | None, is_mine: Bools) -> list[Rle] | None:
+    return None if rles is None else [rles[at] for at in np.flatnonzero(is_mine).tolist()]

@@ -1,0 +1,237 @@
+"""Images of an evaluation as files, streamed: CSV, JSON Lines, and COCO in a zip."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, Any
+
+import orjson
+
+from evals import wire
+from evals.answers import ReportNotFound
+from evals.counting import Job
+from evals.geometry import Shape, rle_area, shape_rle
+from evals.jobs import job_of
+from evals.models import ModelEval
+from evals.objects import NO_OBJECTS, stored_images
+from evals.queries import images_at
+from evals.regions import read_shapes
+from evals.snapshot import PlannedRow, ReadImage
+from predictions.queries import fetch_all
+
+AT_ONCE = 1000
+
+CSV_COLUMNS = (
+    "imageId",
+    "imageName",
+    "split",
+    "augmentations",
+    "cluster",
+    "x",
+    "y",
+    "truePositives",
+    "falsePositives",
+    "falseNegatives",
+    "precision",
+    "recall",
+    "f1",
+    "confusion",
+)
+# What a spreadsheet would run as a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def records(
+    found: ModelEval, positions: Sequence[int], confidence: int
+) -> Iterator[list[wire.Document]]:
+    """The images at these positions, some at a time."""
+    for first in range(0, len(positions), AT_ONCE):
+        images = images_at(found, positions[first : first + AT_ONCE])
+        yield images.records(confidence, len(found.classes))
+
+
+def json_lines(found: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
+    """One JSON document a line."""
+    for some in records(found, positions, confidence):
+        yield b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in some)
+
+
+def csv_lines(found: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
+    """A header and one row an image; the confusion cells as `actual>predicted:count` by name."""
+    names = [*found.classes, wire.BACKGROUND]
+    yield _csv([CSV_COLUMNS])
+    for some in records(found, positions, confidence):
+        yield _csv(_csv_row(record, names) for record in some)
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _csv_row(record: wire.Document, names: Sequence[str]) -> list[Any]:
+    cluster = record["cluster"] or {"id": None, "embedding2D": None}
+    cells = " ".join(f"{names[a]}>{names[p]}:{n}" for a, p, n in record["confusion"])
+    texts = (record["imageId"], record["imageName"], record["split"])
+    return [
+        *(_harmless(text) for text in texts),
+        record["augmentations"],
+        cluster["id"],
+        *(cluster["embedding2D"] or (None, None)),
+        *record["stats"].values(),
+        _harmless(cells),
+    ]
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def refuse_without_objects(found: ModelEval) -> None:
+    """ReportNotFound where there are no boxes to export."""
+    if found.origin == ModelEval.Origin.IMPORTED or found.task_type == "classification":
+        raise ReportNotFound(
+            NO_OBJECTS
+            if found.origin == ModelEval.Origin.IMPORTED
+            else "Labels of whole images have no boxes: COCO cannot hold them."
+        )
+
+
+class Pipe(io.RawIOBase):
+    """Keeps what is written until it is taken: what a zip file is written into while it is sent."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        """What was written since the last time."""
+        taken = b"".join(self._parts)
+        self._parts.clear()
+        return taken
+
+
+def coco_zip(found: ModelEval) -> Iterator[bytes]:
+    """`ground_truth.json` and `detections.json` as COCO's tools read them, in a zip.
+
+    Image ids are task ids. Images whose rows changed after the evaluation are left out and named in
+    the ground truth's `info`.
+    """
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, write in (("ground_truth.json", _truth_parts), ("detections.json", _said_parts)):
+            with archive.open(name, "w") as file:
+                yield from _pumped(file, write(found), pipe)
+    yield pipe.take()
+
+
+def _pumped(file: IO[bytes], parts: Iterable[bytes], pipe: Pipe) -> Iterator[bytes]:
+    for part in parts:
+        file.write(part)
+        yield pipe.take()
+
+
+ROWS_SQL = """
+SELECT task_id, annotation_id, prediction_id, split FROM evals_evalimage
+WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
+"""
+
+
+def _chunks(found: ModelEval) -> Iterator[tuple[list[ReadImage], list[int]]]:
+    """Images with their stored rows, and the tasks of those that changed."""
+    first = 0
+    while rows := fetch_all(ROWS_SQL, [found.pk, first, first + AT_ONCE]):
+        planned = [PlannedRow(*row) for row in rows]
+        images = stored_images(found, planned)
+        gone = [row.task_id for row, image in zip(planned, images, strict=True) if image is None]
+        yield [image for image in images if image is not None], gone
+        first += AT_ONCE
+
+
+Item = Callable[[list[ReadImage], Job], Iterator[dict[str, Any]]]
+
+
+def _array(found: ModelEval, items: Item, gone: set[int]) -> Iterator[bytes]:
+    """One JSON array, some elements at a time."""
+    separator = b"["
+    for images, changed in _chunks(found):
+        gone.update(changed)
+        for item in items(images, job_of(found)):
+            yield separator + orjson.dumps(item)
+            separator = b","
+    yield b"[]" if separator == b"[" else b"]"
+
+
+def _truth_parts(found: ModelEval) -> Iterator[bytes]:
+    gone: set[int] = set()
+    categories = [{"id": n + 1, "name": name} for n, name in enumerate(found.classes)]
+    yield b'{"categories":' + orjson.dumps(categories) + b',"images":'
+    yield from _array(found, _image_items, gone)
+    yield b',"annotations":'
+    yield from _array(found, _truth_items, gone)
+    info = {
+        "description": f"Ground truth of evaluation {found.eval_id}",
+        "tasksChangedSince": sorted(gone),
+    }
+    yield b',"info":' + orjson.dumps(info) + b"}"
+
+
+def _said_parts(found: ModelEval) -> Iterator[bytes]:
+    yield from _array(found, _said_items, set())
+
+
+def _image_items(images: list[ReadImage], job: Job) -> Iterator[dict[str, Any]]:
+    for image in images:
+        truth, said = read_shapes([image.stored], job.classes, all_shapes=True)
+        sizes = [*truth.sizes_px, *said.sizes_px] or [(0, 0)]
+        width, height = sizes[0]
+        yield {
+            "id": image.row.task_id,
+            "file_name": image.name,
+            "width": int(width),
+            "height": int(height),
+        }
+
+
+def _truth_items(images: list[ReadImage], job: Job) -> Iterator[dict[str, Any]]:
+    for image in images:
+        truth, _ = read_shapes([image.stored], job.classes, all_shapes=True)
+        for place, shape in truth.shapes.items():
+            yield {
+                # Ids start at 1, for COCO takes 0 for none, and are the same at each export.
+                "id": image.row.annotation_id * 10_000 + place + 1,
+                "image_id": image.row.task_id,
+                "category_id": truth.label[place] + 1,
+                "iscrowd": 0,
+                **_geometry(shape, job),
+            }
+
+
+def _said_items(images: list[ReadImage], job: Job) -> Iterator[dict[str, Any]]:
+    for image in images:
+        _, said = read_shapes([image.stored], job.classes, all_shapes=True)
+        for place, shape in said.shapes.items():
+            yield {
+                "image_id": image.row.task_id,
+                "category_id": said.label[place] + 1,
+                "score": said.score[place],
+                **_geometry(shape, job),
+            }
+
+
+def _geometry(shape: Shape, job: Job) -> dict[str, Any]:
+    box = list(shape.box_xywh_px)
+    if not job.uses_masks and job.task_type != "semantic-segmentation":
+        return {"bbox": box, "area": box[2] * box[3]}
+
+    rle = shape_rle(shape)
+    mask = {"size": rle["size"], "counts": rle["counts"].decode()}
+    return {"bbox": box, "area": rle_area(rle), "segmentation": mask}

@@ -1,0 +1,454 @@
+"""Storing an evaluation that was computed elsewhere: the one place that writes imports.
+
+The file is streamed: its images are held as small integers, the document itself compressed, as it
+came. It is stored whole or not at all.
+"""
+
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+import numpy as np
+import orjson
+from django.db import transaction
+from django.db.models.functions import Now
+
+from evals import queries, rows, wire
+from evals.answers import InvalidImport, ProjectNotFound
+from evals.events import (
+    Cells,
+    Events,
+    Ints,
+    confusion_matrix,
+    image_counts,
+    join_events,
+    pack_events,
+    report_events,
+    total_counts,
+    total_events,
+)
+from evals.finish import matrix_panels
+from evals.metrics import scores_of
+from evals.models import EvalPanel, ModelEval, Split, TaskType
+from evals.report_file import (
+    Disagreements,
+    FileImage,
+    Outline,
+    UnreadableFile,
+    images,
+    outline,
+    read_image,
+)
+from evals.rows import NewImage, NewPanel
+
+Kind = EvalPanel.Kind
+
+BLOCK = 5000
+PIECE_BYTES = 2**20
+READ_BYTES = 2**16
+
+PANELS = {
+    "mapResults": Kind.MAP_RESULTS,
+    "confidenceSweep": Kind.SWEEP,
+    "clustering": Kind.CLUSTERING,
+    "recommendations": Kind.RECOMMENDATIONS,
+}
+# A panel's own header is ours.
+HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
+TASK_TYPES = {"object-detection-like": TaskType.DETECTION, **{t.value: t for t in TaskType}}
+
+
+@dataclass(slots=True)
+class ReportCells:
+    """The cells of one report; images by their position."""
+
+    image: "array[int]" = field(default_factory=lambda: array("i"))
+    actual: "array[int]" = field(default_factory=lambda: array("i"))
+    predicted: "array[int]" = field(default_factory=lambda: array("i"))
+    count: "array[int]" = field(default_factory=lambda: array("i"))
+
+    def add(self, position: int, cells: Iterable[tuple[int, int, int]]) -> None:
+        for actual, predicted, count in cells:
+            self.image.append(position)
+            self.actual.append(actual)
+            self.predicted.append(predicted)
+            self.count.append(count)
+
+    def between(self, first: int, end: int) -> Cells:
+        """Those of a range of images, numbered from 0."""
+        image = np.frombuffer(self.image, dtype=np.int32).astype(np.int64)
+        mine = (image >= first) & (image < end)
+        columns = (
+            np.frombuffer(c, dtype=np.int32) for c in (self.actual, self.predicted, self.count)
+        )
+        actual, predicted, count = (column[mine].astype(np.int64) for column in columns)
+        return Cells(image[mine] - first, actual, predicted, count)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """All images of a file: facts by position, cells by confidence."""
+
+    facts: list[FileImage] = field(default_factory=list)
+    flagged: set[int] = field(default_factory=set)
+    position: dict[str, int] = field(default_factory=dict)
+    cells: dict[int, ReportCells] = field(default_factory=dict)
+
+
+def import_file(
+    file: IO[bytes],
+    *,
+    workspace_id: int,
+    strict: bool = True,
+    progress: Callable[[int], Any] = lambda n: None,
+) -> ModelEval:
+    """Stores the evaluation in a file open for reading; `progress` is told the images read so far.
+
+    InvalidImport names the path of what cannot be read, or when strict of what disagrees;
+    ProjectNotFound where the workspace lacks the project it names.
+    """
+    found = Disagreements()
+    try:
+        outlined = outline(file)
+        evaluation = _evaluation(outlined, workspace_id)
+        panels = list(_given_panels(outlined))
+        gathered = _gather(file, outlined, evaluation, found, progress)
+    except UnreadableFile as error:
+        raise InvalidImport(error.detail) from error
+    counted = _count(evaluation, gathered)
+    _check_matrices(outlined, counted, found)
+    if strict and found.count:
+        raise InvalidImport(found.text())
+    evaluation.warnings = found.named
+    evaluation.summary = _summary(evaluation, outlined, counted)
+    panels += _derived_panels(outlined, counted)
+    _store(file, evaluation, gathered, counted, panels)
+    return evaluation
+
+
+def _evaluation(outlined: Outline, workspace_id: int) -> ModelEval:
+    """The row to store, not stored yet."""
+    keys = outlined.keys
+    confidence = keys.get("confidence", outlined.reports[0].confidence)
+    if confidence not in outlined.confidences or isinstance(confidence, bool):
+        raise UnreadableFile("confidence", "must be the confidence of one of the reports")
+    task_type = TASK_TYPES.get(keys.get("taskType", TaskType.DETECTION.value))
+    if task_type is None:
+        raise UnreadableFile("taskType", f"must be one of {', '.join(TaskType.values)}")
+    project = None
+    if (name := _name(keys, "project", required=False)) is not None:
+        project = queries.project(name, workspace_id=workspace_id)
+        if project is None:
+            raise ProjectNotFound()
+    return ModelEval(
+        workspace_id=workspace_id,
+        project=project,
+        origin=ModelEval.Origin.IMPORTED,
+        version_id=_name(keys, "versionId", required=True) or "",
+        model_id=_name(keys, "modelId", required=False),
+        task_type=task_type,
+        status=ModelEval.Status.DONE,
+        progress=1.0,
+        matching="imported",
+        iou_threshold=_iou_threshold(keys),
+        confidence=confidence,
+        classes=outlined.classes,
+        confidences=outlined.confidences,
+    )
+
+
+def _name(keys: dict[str, Any], key: str, *, required: bool) -> str | None:
+    value = keys.get(key)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None and not required:
+        return None
+    if not isinstance(value, str) or not value or "\0" in value or len(value) > 500:
+        raise UnreadableFile(key, "must be a text of at most 500 characters")
+    return value
+
+
+def _iou_threshold(keys: dict[str, Any]) -> float:
+    value = keys.get("iouThreshold", 0.5)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise UnreadableFile("iouThreshold", "must be a number from 0 to 1")
+    return float(value)
+
+
+def _given_panels(outlined: Outline) -> Iterator[NewPanel]:
+    """The panels the file brings, without their headers."""
+    for key, kind in PANELS.items():
+        body = outlined.keys.get(key)
+        if body is None:
+            continue
+        if not isinstance(body, dict) or not isinstance(body.get("splits", {}), dict):
+            raise UnreadableFile(key, "must be the whole body of its route")
+        try:
+            text = orjson.dumps({k: v for k, v in body.items() if k not in HEADER_KEYS})
+        except TypeError as error:
+            raise UnreadableFile(key, str(error)) from error
+        yield NewPanel(kind, text)
+
+
+def _gather(
+    file: IO[bytes],
+    outlined: Outline,
+    evaluation: ModelEval,
+    found: Disagreements,
+    progress: Callable[[int], Any],
+) -> Gathered:
+    gathered, everything, done = Gathered(), images(file), 0
+    pixels = evaluation.task_type == TaskType.SEMANTIC
+    for place, report in enumerate(outlined.reports):
+        if report.total is not None and report.total != report.n_images:
+            found.add(
+                f"reports[{place}].totalImages",
+                f"is {report.total}, there are {report.n_images} images",
+            )
+        gathered.cells[report.confidence] = ReportCells()
+        seen: set[str] = set()
+        for n, image in enumerate(islice(everything, report.n_images)):
+            path = f"reports[{place}].image_results[{n}]"
+            read = read_image(
+                image, path, n_classes=len(outlined.classes), pixels=pixels, found=found
+            )
+            if read.image_id in seen:
+                found.add(f"{path}.imageId", f"{read.image_id} is there twice")
+                gathered.flagged.add(gathered.position[read.image_id])
+            else:
+                seen.add(read.image_id)
+                _take(gathered, read, report.confidence, path, found)
+            done += 1
+            if done % 1000 == 0:
+                progress(done)
+    progress(done)
+    _check_presence(outlined, gathered, found)
+    return gathered
+
+
+def _take(
+    gathered: Gathered, read: FileImage, confidence: int, path: str, found: Disagreements
+) -> None:
+    position = gathered.position.setdefault(read.image_id, len(gathered.facts))
+    if position == len(gathered.facts):
+        gathered.facts.append(read)
+    else:
+        first = gathered.facts[position]
+        for name in ("split", "name"):
+            if getattr(first, name) != getattr(read, name):
+                found.add(f"{path}.{name}", "is another one in an earlier report")
+                gathered.flagged.add(position)
+    if read.is_flagged:
+        gathered.flagged.add(position)
+    gathered.cells[confidence].add(position, read.cells)
+
+
+def _check_presence(outlined: Outline, gathered: Gathered, found: Disagreements) -> None:
+    for place, report in enumerate(outlined.reports):
+        if report.n_images < len(gathered.facts):
+            found.add(
+                f"reports[{place}].image_results",
+                f"has {report.n_images} of the {len(gathered.facts)} images of all reports",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class CountedFile:
+    """The file's images as events."""
+
+    blobs: list[bytes]
+    tp: Ints
+    fp: Ints
+    fn: Ints
+    #: By split.
+    totals: dict[int, Events]
+
+
+def _count(evaluation: ModelEval, gathered: Gathered) -> CountedFile:
+    n_classes, n_all = len(evaluation.classes), len(gathered.facts)
+    splits = np.array([image.split for image in gathered.facts], dtype=np.int64)
+    blobs: list[bytes] = []
+    columns: list[list[Ints]] = [[np.zeros(0, np.int64)] for _ in range(3)]
+    totals: dict[int, list[Events]] = {split.value: [] for split in Split}
+    for first in range(0, n_all, BLOCK):
+        end = min(first + BLOCK, n_all)
+        events = report_events(
+            {c: cells.between(first, end) for c, cells in gathered.cells.items()}
+        )
+        blobs += pack_events(events, end - first)
+        counts = image_counts(
+            events, evaluation.confidence, n_images=end - first, n_classes=n_classes
+        )
+        for column, values in zip(columns, (counts.tp, counts.fp, counts.fn), strict=True):
+            column.append(values)
+        for split, parts in totals.items():
+            chosen = splits[first:end][events.image] == split
+            parts.append(total_events(_chosen(events, chosen)))
+    tp, fp, fn = (np.concatenate(column) for column in columns)
+    return CountedFile(blobs, tp, fp, fn, {s: join_events(parts) for s, parts in totals.items()})
+
+
+def _chosen(events: Events, chosen: Any) -> Events:
+    return Events(
+        events.image[chosen],
+        events.bin[chosen],
+        events.actual[chosen],
+        events.predicted[chosen],
+        events.delta[chosen],
+    )
+
+
+def _check_matrices(outlined: Outline, counted: CountedFile, found: Disagreements) -> None:
+    """`confusionMatrices`, bodies of that route the file may bring, against its images."""
+    given = outlined.keys.get("confusionMatrices") or []
+    if not isinstance(given, list):
+        raise InvalidImport("confusionMatrices: must be a list of bodies of that route")
+    for place, body in enumerate(given):
+        path = f"confusionMatrices[{place}]"
+        split, threshold = (
+            (body.get(k) for k in ("split", "confidenceThreshold"))
+            if isinstance(body, dict)
+            else (None, None)
+        )
+        known = {*wire.SPLITS, "all"}
+        if split not in known or not isinstance(threshold, int | float):
+            raise InvalidImport(f"{path}: must have split, confidenceThreshold and matrix")
+        confidence = round(100 * threshold)
+        if confidence not in outlined.confidences:
+            found.add(f"{path}.confidenceThreshold", "there is no report for it")
+            continue
+        wanted = wire.SPLITS if split == "all" else (split,)
+        events = join_events([counted.totals[wire.SPLITS.index(name)] for name in wanted])
+        matrix = confusion_matrix(events, confidence, n_classes=len(outlined.classes)).tolist()
+        if body.get("matrix") != matrix:
+            found.add(f"{path}.matrix", "is not the sum of the images")
+
+
+def _derived_panels(outlined: Outline, counted: CountedFile) -> Iterator[NewPanel]:
+    for split, events in counted.totals.items():
+        yield from matrix_panels(split, events, outlined.confidences)
+    metrics = outlined.keys.get("mapResults") or {}
+    sweeps = outlined.keys.get("confidenceSweep") or {}
+    if metrics or sweeps:
+        for split in Split:
+            table = wire.performance_from_panels(split.label, metrics, sweeps, outlined.classes)
+            yield NewPanel(Kind.PERFORMANCE, orjson.dumps(table), split=split.value)
+    if outlined.keys.get("recommendations") is None:
+        yield NewPanel(Kind.RECOMMENDATIONS, orjson.dumps({"generated": False}))
+
+
+def _summary(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -> dict[str, Any]:
+    """The headline from the panels, or where they are missing from the canonical report."""
+    test_map = _split_of(outlined.keys.get("mapResults"), "test")
+    best = _split_of(outlined.keys.get("confidenceSweep"), "test").get("optimalMetrics")
+    if not isinstance(best, dict):
+        counts = total_counts(counted.totals[Split.TEST.value], n_classes=len(outlined.classes))
+        best = wire.score(scores_of(counts).at(evaluation.confidence))
+    is_boxes = evaluation.task_type in wire.PANEL_TASK_TYPES
+    headline = {
+        "mAP": _number(test_map.get("map50")) if is_boxes else None,
+        "mIoU": _number(test_map.get("mIoU")),
+        "precision": _number(best.get("precision")) or 0.0,
+        "recall": _number(best.get("recall")) or 0.0,
+    }
+    metrics = {
+        "mAP": headline["mAP"],
+        "mAP5095": _number(test_map.get("map50_95")),
+        "mAP75": _number(test_map.get("map75")),
+        "mIoU": headline["mIoU"],
+        "precision": headline["precision"],
+        "recall": headline["recall"],
+        "f1": _number(best.get("f1")),
+    }
+    return {"headline": headline, "metrics": metrics}
+
+
+def _split_of(panel: Any, name: str) -> dict[str, Any]:
+    split = (panel or {}).get("splits", {}).get(name)
+    return split if isinstance(split, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else None
+
+
+def _store(
+    file: IO[bytes],
+    evaluation: ModelEval,
+    gathered: Gathered,
+    counted: CountedFile,
+    panels: list[NewPanel],
+) -> None:
+    splits = [image.split for image in gathered.facts]
+    evaluation.image_counts = {split.label: splits.count(split.value) for split in Split}
+    with transaction.atomic():
+        evaluation.save(force_insert=True)
+        ModelEval.objects.filter(pk=evaluation.pk).update(finished_at=Now())
+        new = _new_images(gathered, counted)
+        while block := list(islice(new, BLOCK)):
+            rows.write_images(evaluation.pk, block)
+        rows.write_panels(evaluation.pk, panels)
+        for number, piece in enumerate(_compressed(file)):
+            rows.write_panels(evaluation.pk, [NewPanel(Kind.SOURCE, piece, confidence=number)])
+    evaluation.refresh_from_db()
+
+
+def _new_images(gathered: Gathered, counted: CountedFile) -> Iterator[NewImage]:
+    in_split = dict.fromkeys(range(len(Split)), 0)
+    numbers = (counted.tp.tolist(), counted.fp.tolist(), counted.fn.tolist())
+    columns = zip(gathered.facts, counted.blobs, *numbers, strict=True)
+    for position, (image, blob, tp, fp, fn) in enumerate(columns):
+        yield NewImage(
+            position=position,
+            split_position=in_split[image.split],
+            split=image.split,
+            image_id=image.image_id,
+            name=image.name,
+            augmentations=image.augmentations,
+            tp=tp,
+            fp=fp,
+            fn=fn,
+            cluster=image.cluster,
+            x=image.x,
+            y=image.y,
+            is_flagged=position in gathered.flagged,
+            events=blob,
+        )
+        in_split[image.split] += 1
+
+
+def _compressed(file: IO[bytes]) -> Iterator[bytes]:
+    """The file, zlib, in pieces of a megabyte or so."""
+    file.seek(0)
+    packer, kept = zlib.compressobj(6), b""
+    while data := file.read(READ_BYTES):
+        kept += packer.compress(data)
+        if len(kept) >= PIECE_BYTES:
+            yield kept
+            kept = b""
+    yield kept + packer.flush()
+
+
+def source(evaluation: ModelEval) -> Iterator[bytes]:
+    """The file byte for byte, a part at a time."""
+    unpacker = zlib.decompressobj()
+    for piece in queries.source_pieces(evaluation):
+        data = unpacker.decompress(piece, READ_BYTES)
+        while data:
+            yield data
+            data = unpacker.decompress(unpacker.unconsumed_tail, READ_BYTES)
+    if rest := unpacker.flush():
+        yield rest
+
+
+def spooled(stream: Any) -> IO[bytes]:
+    """What a stream holds as a file on disk, so that it can be read twice without being held."""
+    file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed by whoever asked for it
+    while data := stream.read(READ_BYTES):
+        file.write(data)
+    return file

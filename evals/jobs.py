@@ -1,0 +1,24 @@
+"""An evaluation's row as what its images are counted by."""
+
+from django.conf import settings
+
+from evals.counting import Job
+from evals.matching import Definition
+from evals.models import ModelEval
+
+
+def job_of(evaluation: ModelEval) -> Job:
+    """What the evaluation's images are counted by."""
+    return Job(
+        task_type=evaluation.task_type,
+        classes=evaluation.classes,
+        confidence=evaluation.confidence,
+        definition=Definition(
+            iou_threshold=evaluation.iou_threshold,
+            inclusive=evaluation.inclusive,
+            rule=evaluation.matching,
+        ),
+        is_multi_label=evaluation.is_multi_label,
+        uses_masks=evaluation.uses_masks,
+        engine=settings.EVALUATION_ENGINE,
+    )

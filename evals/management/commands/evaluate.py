@@ -1,0 +1,115 @@
+"""`manage.py evaluate`: how good one model version's predictions of a project are."""
+
+import sys
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rest_framework.exceptions import ValidationError
+from tqdm import tqdm
+
+from evals import evaluate, requests
+from evals.answers import Refusal
+from evals.models import ModelEval, TaskType
+from evals.serializers import ComputeSerializer
+from predictions.models import Project
+
+POLL_S = 0.2
+
+
+class Command(BaseCommand):
+    help = (
+        "Evaluate the stored predictions of a model version against the project's ground truth. "
+        "The last line printed is the evaluation's id."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--project", required=True, help="Slug or id.")
+        parser.add_argument("--model-version", required=True)
+        parser.add_argument("--workspace", help="Needed where a slug is not unique.")
+        parser.add_argument("--version-id", help="How lists shall know it.")
+        parser.add_argument("--model-id")
+        parser.add_argument("--iou-threshold", type=float, default=0.5)
+        parser.add_argument("--confidence", type=int, default=20, help="Percent.")
+        parser.add_argument("--task-type", choices=TaskType.values)
+        parser.add_argument("--write-back", action="store_true")
+        parser.add_argument(
+            "--no-wait", action="store_true", help="Leave the work to `manage.py worker`."
+        )
+
+    def handle(self, *, no_wait: bool, **options: Any) -> None:
+        project = _project(options["project"], options["workspace"])
+        found = _requested(project, options)
+        if not no_wait:
+            self._follow(found)
+        self.stdout.write(found.eval_id)
+
+    def _follow(self, found: ModelEval) -> None:
+        """Computes it here unless a worker was quicker; either way until it has ended."""
+        with tqdm(total=100, unit="%", disable=not sys.stderr.isatty()) as bar:
+            worker = Progress(found, bar)
+            with worker:
+                evaluate.run(found.pk)
+            while found.status == ModelEval.Status.RUNNING:
+                time.sleep(POLL_S)
+                worker.show()
+                found.refresh_from_db()
+        found.refresh_from_db()
+        if found.status == ModelEval.Status.FAILED:
+            raise CommandError(f"{found.eval_id} failed: {found.failure_reason}")
+
+
+class Progress:
+    """Shows the progress of an evaluation while this process is busy computing it."""
+
+    def __init__(self, found: ModelEval, bar: "tqdm[Any]") -> None:
+        self._found, self._bar = found, bar
+
+    def __enter__(self) -> None:
+        evaluate.watchers.append(self._step)
+
+    def __exit__(self, *exception: object) -> None:
+        evaluate.watchers.remove(self._step)
+        self.show()
+
+    def show(self) -> None:
+        """Reads the progress and shows it."""
+        self._found.refresh_from_db()
+        self._step(self._found.pk, self._found.progress)
+
+    def _step(self, evaluation_id: int, progress: float) -> None:
+        if evaluation_id == self._found.pk:
+            self._bar.update(round(100 * progress) - self._bar.n)
+
+
+def _project(name: str, workspace: str | None) -> Project:
+    projects = Project.objects.filter(slug=name)
+    if workspace:
+        projects = projects.filter(workspace__slug=workspace)
+    found = list(projects[:2])
+    if not found and name.isdigit():
+        found = list(Project.objects.filter(pk=int(name)))
+    if not found:
+        raise CommandError(f"There is no project {name!r}.")
+    if len(found) > 1:
+        raise CommandError(f"Several workspaces have a project {name!r}: add --workspace.")
+    return found[0]
+
+
+def _requested(project: Project, options: dict[str, Any]) -> ModelEval:
+    wanted = {
+        "project": str(project.pk),
+        "modelVersion": options["model_version"],
+        "versionId": options["version_id"],
+        "modelId": options["model_id"],
+        "iouThreshold": options["iou_threshold"],
+        "confidence": options["confidence"],
+        "taskType": options["task_type"],
+        "writeBack": options["write_back"],
+    }
+    serializer = ComputeSerializer(data={k: v for k, v in wanted.items() if v is not None})
+    try:
+        serializer.is_valid(raise_exception=True)
+        return requests.create(serializer.validated_data, workspace_id=project.workspace_id)
+    except (Refusal, ValidationError) as error:
+        raise CommandError(str(error.detail)) from error

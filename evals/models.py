@@ -1,0 +1,258 @@
+"""Evaluations: how good one model version's predictions are, computed here or brought as a file.
+
+Columns, constraints and indexes only. An evaluation is a snapshot: what was read is counted once
+and kept, so that later edits of predictions or annotations change nothing. Its images carry its id
+as their distribution key. Deletes cascade in the database (see the migration).
+"""
+
+import secrets
+import string
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Workspace
+from predictions.models import Project
+
+EVAL_ID_LENGTH = 20
+EVAL_ID_ALPHABET = string.ascii_letters + string.digits
+
+
+def new_eval_id() -> str:
+    """Twenty random letters and digits: clients paste it into addresses unquoted."""
+    return "".join(secrets.choice(EVAL_ID_ALPHABET) for _ in range(EVAL_ID_LENGTH))
+
+
+class Split(models.IntegerChoices):
+    """The part of a dataset an image belongs to."""
+
+    TRAIN = 0, "train"
+    VALID = 1, "valid"
+    TEST = 2, "test"
+
+
+class TaskType(models.TextChoices):
+    """What kind of answers are compared, which decides how they are matched."""
+
+    DETECTION = "object-detection"  # boxes, matched by overlap
+    INSTANCES = "instance-segmentation"  # masks, matched by overlap
+    CLASSIFICATION = "classification"  # labels of whole images
+    SEMANTIC = "semantic-segmentation"  # pixels
+
+
+class ModelEval(models.Model):
+    """One evaluation of one model version."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"  # queued or at work; `progress` says how far
+        DONE = "done"  # complete: every image and every panel is stored
+        FAILED = "failed"  # nothing of it is shown; `failure_reason` says what to do
+
+    class Origin(models.TextChoices):
+        COMPUTED = "computed"  # from predictions and annotations stored here
+        IMPORTED = "imported"  # from a file, kept as it came in its panels
+
+    eval_id = models.CharField(
+        max_length=EVAL_ID_LENGTH, unique=True, default=new_eval_id, editable=False
+    )
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    # A deleted project leaves its history.
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.SET_NULL, related_name="evaluations"
+    )
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.COMPUTED)
+    version_id = models.TextField(
+        help_text="Version of the dataset or model, as the caller names it."
+    )
+    model_id = models.TextField(null=True, blank=True)
+    model_version = models.TextField(
+        blank=True, default="", help_text="Whose predictions were evaluated."
+    )
+    task_type = models.CharField(max_length=30, choices=TaskType)
+    status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
+    progress = models.FloatField(default=0.0, help_text="Share of the images counted, 0 to 1.")
+    failure_reason = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    # What was asked for.
+    matching = models.CharField(max_length=40, help_text="Id of the matching rule.")
+    iou_threshold = models.FloatField(default=0.5)
+    inclusive = models.BooleanField(
+        default=False, help_text="Whether an IoU of exactly the threshold matches."
+    )
+    confidence = models.PositiveSmallIntegerField(
+        default=20, help_text="Canonical confidence threshold, percent."
+    )
+    writes_back = models.BooleanField(
+        default=False, help_text="Whether cluster, neighbors and mislabeling go to predictions."
+    )
+
+    # What was found.
+    classes = models.JSONField(default=list, help_text="Class names in index order.")
+    is_multi_label = models.BooleanField(default=False)
+    uses_masks = models.BooleanField(
+        default=False, help_text="Whether shapes are compared pixel by pixel in average precision."
+    )
+    confidences = models.JSONField(
+        null=True, blank=True, help_text="Percents an imported file reports; empty for all."
+    )
+    image_counts = models.JSONField(default=dict, help_text="Images of each split.")
+    summary = models.JSONField(null=True, blank=True, help_text="Headline and compared metrics.")
+    warnings = models.JSONField(
+        default=list, help_text="Disagreements an import accepted: path and message."
+    )
+    engines = models.JSONField(default=dict, help_text="Versions of what computed it.")
+
+    # Which rows it saw: those there when `planned_at` was taken.
+    planned_at = models.DateTimeField(null=True, blank=True)
+    n_predictions = models.PositiveBigIntegerField(default=0)
+    n_ground_truths = models.PositiveBigIntegerField(default=0)
+    newest_prediction_at = models.DateTimeField(null=True, blank=True)
+    newest_ground_truth_at = models.DateTimeField(null=True, blank=True)
+
+    # Who is at work on it. Whoever lets the lease run out loses it to the next worker.
+    lease_owner = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="Workers that took it up since the last chunk was counted."
+    )
+
+    class Meta:
+        verbose_name = "evaluation"
+        indexes = [
+            # The list of a workspace, newest first.
+            models.Index(fields=["workspace", "-id"], name="evals_modeleval_w_idx"),
+            models.Index(fields=["project", "-id"], name="evals_modeleval_p_idx"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(confidence__lte=100), name="evals_modeleval_confidence_percent"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.eval_id
+
+
+class EvalImage(models.Model):
+    """One image of an evaluation: its counts at every confidence as packed events.
+
+    `position` is dense within the evaluation, `split_position` within its split: a page at any
+    offset is a range of one of them.
+    """
+
+    pk = models.CompositePrimaryKey("evaluation_id", "position")
+    evaluation = models.ForeignKey(
+        ModelEval, on_delete=models.CASCADE, related_name="images", db_index=False
+    )
+    # Rows of the store it was computed from; null for an import. Not foreign keys: the evaluation
+    # outlives them.
+    task_id = models.BigIntegerField(null=True)
+    annotation_id = models.BigIntegerField(null=True)
+    prediction_id = models.BigIntegerField(null=True)
+    position = models.PositiveIntegerField()
+    split_position = models.PositiveIntegerField()
+    # At the canonical confidence.
+    tp = models.PositiveIntegerField(default=0)
+    fp = models.PositiveIntegerField(default=0)
+    fn = models.PositiveIntegerField(default=0)
+    augmentations = models.PositiveIntegerField(default=0)
+    cluster = models.IntegerField(null=True)
+    split = models.PositiveSmallIntegerField(choices=Split)
+    is_flagged = models.BooleanField(
+        default=False, help_text="The imported file disagrees with itself about this image."
+    )
+    x = models.FloatField(null=True)
+    y = models.FloatField(null=True)
+    image_id = models.TextField()
+    name = models.TextField()
+    events = models.BinaryField(help_text="evals.events.pack_events.")
+
+    class Meta:
+        indexes = [
+            # Pages of one split.
+            models.Index(
+                fields=["evaluation", "split", "split_position"], name="evals_evalimage_s_idx"
+            ),
+            # One image by its id.
+            models.Index(fields=["evaluation", "image_id"], name="evals_evalimage_i_idx"),
+            # The worst images first, at the canonical confidence.
+            models.Index(fields=["evaluation", "-fp", "position"], name="evals_evalimage_fp_idx"),
+            models.Index(fields=["evaluation", "-fn", "position"], name="evals_evalimage_fn_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.image_id})"
+
+
+class EvalPanel(models.Model):
+    """A finished part of an answer, so that reading it costs one row whatever was evaluated.
+
+    `body` is JSON text in the wire's shape, or packed events for a confusion matrix. `split` and
+    `confidence` are -1 where the panel does not depend on them.
+    """
+
+    class Kind(models.IntegerChoices):
+        MAP_RESULTS = 1
+        SWEEP = 2
+        PERFORMANCE = 3  # one a split
+        MATRIX = 4  # one a split and confidence, packed events
+        CLUSTERING = 5
+        CLUSTERS = 6  # one a confidence
+        RECOMMENDATIONS = 7
+        SOURCE = 8  # the imported document, zlib, cut into pieces numbered by `confidence`
+
+    ANY: int = -1
+
+    pk = models.CompositePrimaryKey("evaluation_id", "kind", "split", "confidence")
+    evaluation = models.ForeignKey(
+        ModelEval, on_delete=models.CASCADE, related_name="panels", db_index=False
+    )
+    kind = models.PositiveSmallIntegerField(choices=Kind)
+    split = models.SmallIntegerField(default=-1)
+    confidence = models.SmallIntegerField(default=-1)
+    body = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.Kind(self.kind).label} of {self.evaluation_id}"
+
+
+class EvalChunk(models.Model):
+    """Some images of a running evaluation: which rows they are, and whether they are counted.
+
+    Gone when the evaluation is done.
+    """
+
+    pk = models.CompositePrimaryKey("evaluation_id", "number")
+    evaluation = models.ForeignKey(
+        ModelEval, on_delete=models.CASCADE, related_name="chunks", db_index=False
+    )
+    number = models.PositiveIntegerField()
+    first_position = models.PositiveIntegerField()
+    # Positions within train, valid and test of the chunk's first image of each.
+    first_split_positions: Any = models.JSONField()
+    # [task, annotation, prediction or null, split] of each image, in task order.
+    rows: Any = models.JSONField()
+    is_done = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.evaluation_id}"
+
+
+class EvalPart(models.Model):
+    """What one chunk adds to one split: additive counts and a mergeable precision state."""
+
+    pk = models.CompositePrimaryKey("evaluation_id", "chunk", "split")
+    evaluation = models.ForeignKey(
+        ModelEval, on_delete=models.CASCADE, related_name="parts", db_index=False
+    )
+    chunk = models.PositiveIntegerField()
+    split = models.PositiveSmallIntegerField(choices=Split)
+    histogram = models.BinaryField(help_text="Packed events of all its images together.")
+    exact = models.BinaryField(help_text="int64: images entirely right at each percent.")
+    precision = models.BinaryField(null=True, help_text="Average-precision state.")
+
+    def __str__(self) -> str:
+        return f"{self.chunk} of {self.evaluation_id}"

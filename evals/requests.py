@@ -1,0 +1,57 @@
+"""The one place that makes evaluations to compute, from what a caller asks for."""
+
+from typing import Any
+
+from evals import evaluate, queries
+from evals.answers import ProjectNotFound, Refusal
+from evals.classes import task_type_of
+from evals.models import ModelEval, TaskType
+from predictions.models import Project
+from predictions.queries import fetch_one, has_model_version
+
+NO_TASK_TYPE = (
+    "Nothing in the labelling config can be evaluated. It needs RectangleLabels, PolygonLabels, "
+    "BrushLabels or Choices; or name a taskType."
+)
+NO_GROUND_TRUTH = (
+    "The project has no ground truth. Mark annotations as ground truth: "
+    'POST /api/tasks/{id}/annotations/ {"result": [...], "ground_truth": true}.'
+)
+# The index on (project, task).
+HAS_TRUTH_SQL = """
+SELECT 1 FROM predictions_annotation
+WHERE project_id = %s AND ground_truth AND NOT was_cancelled LIMIT 1
+"""
+
+
+def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
+    """A new evaluation, queued. A Refusal says what is missing, before anything is stored."""
+    project = queries.project(values["project"], workspace_id=workspace_id)
+    if project is None:
+        raise ProjectNotFound()
+    task_type = values.get("taskType") or task_type_of(project)
+    if task_type is None:
+        raise Refusal(NO_TASK_TYPE, "unsupported_task_type")
+    _refuse_impossible(project, values["modelVersion"])
+    found = ModelEval.objects.create(
+        workspace_id=workspace_id,
+        project=project,
+        version_id=values.get("versionId") or values["modelVersion"],
+        model_id=values.get("modelId") or None,
+        model_version=values["modelVersion"],
+        task_type=TaskType(task_type),
+        matching=values["matching"],
+        iou_threshold=values["iouThreshold"],
+        inclusive=values["iouInclusive"],
+        confidence=values["confidence"],
+        writes_back=values["writeBack"],
+    )
+    evaluate.enqueue(found)
+    return found
+
+
+def _refuse_impossible(project: Project, version: str) -> None:
+    if fetch_one(HAS_TRUTH_SQL, [project.pk]) is None:
+        raise Refusal(NO_GROUND_TRUTH, "no_ground_truth")
+    if not has_model_version(project.pk, version):
+        raise Refusal(f"The project has no predictions of version {version!r}.", "no_predictions")

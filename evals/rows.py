@@ -1,0 +1,110 @@
+"""The one place that writes images and panels of evaluations, with COPY."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from predictions.copying import copy, escaped, number
+
+IMAGE_COLUMNS = (
+    "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id,"
+    " image_id, name, augmentations, tp, fp, fn, cluster, x, y, is_flagged, events"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewImage:
+    """One image to store."""
+
+    position: int
+    split_position: int
+    split: int
+    image_id: str
+    name: str
+    tp: int
+    fp: int
+    fn: int
+    events: bytes
+    augmentations: int = 0
+    task_id: int | None = None
+    annotation_id: int | None = None
+    prediction_id: int | None = None
+    cluster: int | None = None
+    x: float | None = None
+    y: float | None = None
+    is_flagged: bool = False
+
+
+def write_images(evaluation_id: int, images: Iterable[NewImage]) -> None:
+    """Appends images. One COPY; IntegrityError for a position that is taken."""
+    copy("evals_evalimage", IMAGE_COLUMNS, (_line(evaluation_id, image) for image in images))
+
+
+def _line(evaluation_id: int, image: NewImage) -> bytes:
+    columns = (
+        evaluation_id,
+        image.position,
+        image.split_position,
+        image.split,
+        image.task_id,
+        image.annotation_id,
+        image.prediction_id,
+        image.image_id,
+        image.name,
+        image.augmentations,
+        image.tp,
+        image.fp,
+        image.fn,
+        image.cluster,
+        image.x,
+        image.y,
+        image.is_flagged,
+        image.events,
+    )
+    return b"\t".join([_column(value) for value in columns]) + b"\n"
+
+
+def _column(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return b"\\\\x" + value.hex().encode()
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, str):
+        # Postgres' texts have no NUL.
+        return escaped(value.replace("\0", ""))
+    return number(value)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPanel:
+    """One panel to store; -1 where it does not depend on split or confidence."""
+
+    kind: int
+    body: bytes
+    split: int = -1
+    confidence: int = -1
+
+
+def write_panels(evaluation_id: int, panels: Iterable[NewPanel]) -> None:
+    """Appends panels. One COPY."""
+    copy(
+        "evals_evalpanel",
+        "evaluation_id, kind, split, confidence, body",
+        (
+            b"%d\t%d\t%d\t%d\t%b\n"
+            % (evaluation_id, panel.kind, panel.split, panel.confidence, _column(panel.body))
+            for panel in panels
+        ),
+    )
+
+
+def clear(evaluation_id: int) -> None:
+    """Removes all an evaluation has found so far; its own row stays."""
+    with connection.cursor() as cursor:
+        for table in ("evals_evalimage", "evals_evalpanel", "evals_evalpart", "evals_evalchunk"):
+            cursor.execute(
+                f"DELETE FROM {table} WHERE evaluation_id = %s",  # noqa: S608 - names of ours
+                [evaluation_id],
+            )

@@ -1,0 +1,72 @@
+"""What a request to compute an evaluation may hold."""
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+from evals.matching import Rule
+from evals.models import TaskType
+
+NAME = re.compile(r"[^\0]{1,500}")
+
+
+class NumberOrText(serializers.CharField):
+    """A slug or an id: text, or a whole number taken as text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str | int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(str(data))
+
+
+class ComputeSerializer(serializers.Serializer[Any]):
+    """What to evaluate, and how."""
+
+    project = NumberOrText(max_length=200, help_text="The project's slug or id.")
+    modelVersion = serializers.CharField(
+        max_length=500, trim_whitespace=False, help_text="Whose predictions to evaluate."
+    )
+    versionId = NumberOrText(
+        required=False,
+        max_length=500,
+        help_text="How lists and compare shall know it; the model version unless given.",
+    )
+    modelId = NumberOrText(
+        required=False, allow_null=True, max_length=500, help_text="The model's id, if it has one."
+    )
+    iouThreshold = serializers.FloatField(
+        required=False,
+        default=0.5,
+        min_value=0.0,
+        max_value=1.0,
+        help_text="Overlap above which a detection and an object match.",
+    )
+    iouInclusive = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Whether an overlap of exactly the threshold matches, too.",
+    )
+    matching = serializers.ChoiceField(
+        choices=[rule.value for rule in Rule],
+        required=False,
+        default=Rule.IOU_CLASS_FIRST.value,
+        help_text="The order in which pairs are matched.",
+    )
+    confidence = serializers.IntegerField(
+        required=False,
+        default=20,
+        min_value=0,
+        max_value=100,
+        help_text="Canonical confidence threshold, percent.",
+    )
+    taskType = serializers.ChoiceField(
+        choices=TaskType.choices,
+        required=False,
+        help_text="Derived from the labelling config unless given.",
+    )
+    writeBack = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Store cluster, nearest tasks and mislabeling score on the predictions.",
+    )

@@ -1,0 +1,49 @@
+"""Passing over all images of an evaluation, a bounded number at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evals.events import Cells, Events, image_cells, unpack_events
+from evals.models import ModelEval
+from predictions import queries
+
+BLOCK = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Neighbouring images: `first` is the place of the first one, 0 for the first block."""
+
+    first: int
+    positions: list[int]
+    ids: list[str]
+    splits: list[int]
+    events: Events
+
+    def cells(self, confidence: int) -> Cells:
+        """Their confusion cells at one percent; `image` is the place in the block."""
+        return image_cells(self.events, confidence)
+
+
+# A range of the primary key, or of the index on the split's positions.
+SQL = """
+SELECT {place}, position, image_id, split, events FROM evals_evalimage
+WHERE evaluation_id = %s {split} AND {place} >= %s AND {place} < %s ORDER BY {place}
+"""
+ALL_SQL = SQL.format(place="position", split="")
+SPLIT_SQL = SQL.format(place="split_position", split="AND split = %s")
+
+
+def blocks(evaluation: ModelEval, *, split: int | None = None) -> Iterator[Block]:
+    """All images, or those of one split, in their order."""
+    first = 0
+    while True:
+        where = [evaluation.pk] if split is None else [evaluation.pk, split]
+        sql = ALL_SQL if split is None else SPLIT_SQL
+        found = queries.fetch_all(sql, [*where, first, first + BLOCK])
+        if found:
+            _, positions, ids, splits, blobs = zip(*found, strict=True)
+            yield Block(first, list(positions), list(ids), list(splits), unpack_events(list(blobs)))
+        if len(found) < BLOCK:
+            return
+        first += BLOCK

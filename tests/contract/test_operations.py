@@ -1,0 +1,141 @@
+"""Each documented operation succeeds at least once, and its answer is the documented one.
+
+The callers' client does the comparing; the table names a request for each operation.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from accounts import tokens
+from predictions.models import Project
+from tests.checking import CheckingClient, contract
+from tests.conftest import Caller, region
+
+PREDICTION = {"task": "{task}", "result": [region()], "score": 0.5, "model_version": "v1"}
+TASK = {"project": "{project}", "data": {"image": "http://x.y/2.jpg"}}
+IMPORTED = {"data": {"image": "http://x.y/3.jpg"}, "predictions": [{"result": [region()]}]}
+
+# Operation, path, body. Several rows of one operation are its several forms.
+REQUESTS: list[tuple[str, str, Any]] = [
+    ("list_predictions", "/api/predictions/", None),
+    ("list_predictions", "/api/predictions/?limit=1&count=true&project={project}", None),
+    ("create_prediction", "/api/predictions/", PREDICTION),
+    ("create_prediction", "/api/predictions/", [PREDICTION, PREDICTION]),
+    ("create_prediction", "/api/predictions/?upsert=true", {**PREDICTION, "model_version": None}),
+    ("get_prediction", "/api/predictions/{prediction}/", None),
+    ("replace_prediction", "/api/predictions/{prediction}/", PREDICTION),
+    ("update_prediction", "/api/predictions/{prediction}/", {"neighbors": [1], "cluster": 1}),
+    ("delete_prediction", "/api/predictions/{prediction}/", None),
+    ("list_tasks", "/api/tasks/?project={project}", None),
+    ("list_tasks", "/api/tasks/?project={project}&fields=all", None),
+    ("list_tasks", "/api/tasks/?project={project}&include=id,predictions", None),
+    ("list_tasks_of_project", "/api/projects/{project}/tasks/", None),
+    ("list_tasks_of_project", "/api/projects/{project}/tasks/?fields=all", None),
+    ("create_task", "/api/tasks/", TASK),
+    ("get_task", "/api/tasks/{task}/", None),
+    ("replace_task", "/api/tasks/{task}/", TASK),
+    ("update_task", "/api/tasks/{task}/", {"overlap": 2}),
+    ("delete_task", "/api/tasks/{task}/", None),
+    ("list_annotations", "/api/tasks/{task}/annotations/", None),
+    ("create_annotation", "/api/tasks/{task}/annotations/", {"result": [region()]}),
+    ("get_annotation", "/api/annotations/{annotation}/", None),
+    ("replace_annotation", "/api/annotations/{annotation}/", {"result": []}),
+    ("update_annotation", "/api/annotations/{annotation}/", {"ground_truth": True}),
+    ("delete_annotation", "/api/annotations/{annotation}/", None),
+    ("list_projects", "/api/projects/", None),
+    ("list_projects", "/api/projects/?include=id,title", None),
+    ("list_projects", "/api/projects/?page_size=1", None),
+    ("create_project", "/api/projects/", {"title": "Boats"}),
+    ("get_project", "/api/projects/{project}/", None),
+    ("replace_project", "/api/projects/{project}/", {"title": "Ships"}),
+    ("update_project", "/api/projects/{project}/", {"description": "Afloat."}),
+    ("delete_project", "/api/projects/{project}/", None),
+    ("list_model_versions", "/api/projects/{project}/model-versions/", None),
+    (
+        "list_model_versions",
+        "/api/projects/{project}/model-versions/?extended=true&include_live_models=true",
+        None,
+    ),
+    (
+        "delete_model_version",
+        "/api/projects/{project}/model-versions/",
+        {"model_version": "v1"},
+    ),
+    ("import_predictions", "/api/projects/{project}/import/predictions", [PREDICTION]),
+    (
+        "import_predictions",
+        "/api/projects/{project}/import/predictions?on_error=skip",
+        [PREDICTION, {}],
+    ),
+    ("import_tasks", "/api/projects/{project}/import", [IMPORTED]),
+    ("import_tasks", "/api/projects/{project}/import?return_task_ids=true", {"image": "a"}),
+    ("whoami", "/api/current-user/whoami", None),
+    ("get_current_key", "/api/current-user/token", None),
+    ("reset_current_key", "/api/current-user/reset-token/", {}),
+    ("list_refresh_tokens", "/api/token/", None),
+    ("create_refresh_token", "/api/token/", {}),
+    ("refresh_access", "/api/token/refresh/", {"refresh": "{refresh}"}),
+    ("revoke_refresh_token", "/api/token/blacklist/", {"refresh": "{refresh}"}),
+    ("rotate_refresh_token", "/api/token/rotate/", {"refresh": "{refresh}"}),
+    ("get_token_settings", "/api/jwt/settings", None),
+    ("get_version", "/api/version/", None),
+]
+VERBS = {
+    operation["operationId"]: verb
+    for on in contract().document["paths"].values()
+    for verb, operation in on.items()
+}
+
+
+def filled(template: Any, values: dict[str, Any]) -> Any:
+    """The template with `{name}` replaced, a value that is nothing else by the value itself."""
+    if isinstance(template, dict):
+        return {key: filled(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, values) for value in template]
+    if not isinstance(template, str):
+        return template
+    return values.get(template.strip("{}")) or template.format_map(values)
+
+
+@pytest.fixture
+def values(ada: Caller, project: Project, task: int) -> dict[str, Any]:
+    """What the placeholders of the table stand for."""
+    post: Callable[..., Any] = ada.client.post
+    prediction = post("/api/predictions/", filled(PREDICTION, {"task": task}), format="json")
+    annotation = post(f"/api/tasks/{task}/annotations/", {"result": [region()]}, format="json")
+    refresh = {}
+    if not ada.user.api_tokens.filter(kind="refresh").exists():
+        refresh["refresh"] = tokens.create_refresh(
+            user_id=ada.user.pk, workspace_id=ada.workspace.pk
+        )
+    return {
+        "project": project.pk,
+        "task": task,
+        "prediction": prediction.json()["id"],
+        "annotation": annotation.json()["id"],
+        **refresh,
+    }
+
+
+@pytest.mark.parametrize(("operation", "path", "body"), REQUESTS)
+def test_succeeds_as_documented(
+    operation: str, path: str, body: Any, ada: Caller, values: dict[str, Any]
+) -> None:
+    verb = VERBS[operation]
+    if operation == "create_refresh_token":
+        ada.user.api_tokens.filter(kind="refresh").delete()
+    call = getattr(ada.client, verb)
+
+    response = call(filled(path, values), filled(body, values), format="json")
+
+    assert 200 <= response.status_code < 300, response.content
+    assert isinstance(ada.client, CheckingClient)
+    on = contract().document["paths"][contract().path_of(response.request["PATH_INFO"])]
+    assert on[verb]["operationId"] == operation
+
+
+def test_every_operation_is_in_the_table() -> None:
+    assert {operation for operation, _, _ in REQUESTS} == VERBS.keys()

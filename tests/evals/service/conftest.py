@@ -1,0 +1,164 @@
+"""A small project whose numbers are checked by hand, and its evaluation.
+
+Images are 100 x 100 pixels, so that per cent are pixels. Test split: `one` has a Car that is found
+(0.9); `two` has a Car that is called Person (0.8), a Person that is found (0.6) and a stray Car
+(0.15). Valid: `three` has nothing and a Person is reported (0.5). Train: `four` has a Car that
+nobody reports. `five` has no ground truth and does not count.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from evals import evaluate, requests
+from evals.models import ModelEval
+from predictions import task_import
+from predictions.models import Project, Task
+from tests.conftest import Caller
+
+Json = dict[str, Any]
+
+CAR, PERSON = "Car", "Person"
+
+
+def box(
+    label: str, x: float, y: float, width: float, height: float, score: float | None = None
+) -> Json:
+    """A rectangle region on an image of 100 x 100 pixels."""
+    region: Json = {
+        "id": f"{label}-{x}-{y}",
+        "from_name": "label",
+        "to_name": "image",
+        "type": "rectanglelabels",
+        "original_width": 100,
+        "original_height": 100,
+        "image_rotation": 0,
+        "value": {
+            "x": x,
+            "y": y,
+            "width": width,
+            "height": height,
+            "rotation": 0,
+            "rectanglelabels": [label],
+        },
+    }
+    return region if score is None else {**region, "score": score}
+
+
+def task(
+    name: str,
+    *,
+    split: str | None = None,
+    truth: list[Json] | None = None,
+    said: dict[str, list[Json]] | None = None,
+    **meta: Any,
+) -> Json:
+    """A task to import; `said` has regions by model version."""
+    facts = {"split": split} if split else {}
+    return {
+        "data": {"image": f"http://images.test/set/{name}.jpg?size=1"},
+        "meta": {**facts, **meta},
+        "annotations": [] if truth is None else [{"result": truth, "ground_truth": True}],
+        "predictions": [
+            {"result": regions, "model_version": version, "score": 0.5}
+            for version, regions in (said or {}).items()
+        ],
+    }
+
+
+def tasks() -> list[Json]:
+    """The tasks of the module's docstring, version `v1` as told there, `v2` right everywhere."""
+    car, person = box(CAR, 10, 10, 20, 20), box(PERSON, 50, 50, 20, 20)
+    return [
+        task(
+            "one",
+            split="test",
+            truth=[car],
+            said={"v1": [box(CAR, 10, 10, 20, 20, 0.9)], "v2": [box(CAR, 10, 10, 20, 20, 0.9)]},
+        ),
+        task(
+            "two",
+            truth=[car, person],
+            said={
+                "v1": [
+                    box(PERSON, 10, 10, 20, 20, 0.8),
+                    box(PERSON, 50, 50, 20, 20, 0.6),
+                    box(CAR, 80, 80, 10, 10, 0.15),
+                ],
+                "v2": [box(CAR, 10, 10, 20, 20, 0.7), box(PERSON, 50, 50, 20, 20, 0.6)],
+            },
+        ),
+        task(
+            "three",
+            split="valid",
+            truth=[],
+            said={"v1": [box(PERSON, 0, 0, 10, 10, 0.5)], "v2": []},
+        ),
+        task("four", split="train", truth=[car], said={"v2": [box(CAR, 10, 10, 20, 20, 0.6)]}),
+        task("five", said={"v1": [box(CAR, 10, 10, 20, 20, 0.9)]}),
+    ]
+
+
+Load = Callable[..., list[int]]
+
+
+def load(caller: Caller, project: Project, items: list[Json]) -> list[int]:
+    """Imports tasks; their ids."""
+    ids: list[int] = task_import.store(project, items, caller.access)["task_ids"]
+    return ids
+
+
+def values(project: Project, version: str = "v1", **more: Any) -> Json:
+    """A validated request to compute."""
+    return {
+        "project": project.slug,
+        "modelVersion": version,
+        "matching": "iou-class-first/1",
+        "iouThreshold": 0.5,
+        "iouInclusive": False,
+        "confidence": 20,
+        "writeBack": False,
+        **more,
+    }
+
+
+def computed(caller: Caller, project: Project, version: str = "v1", **more: Any) -> ModelEval:
+    """An evaluation, computed by a worker in this process."""
+    found = requests.create(
+        values(project, version, **more), workspace_id=caller.access.workspace_id
+    )
+    evaluate.run(found.pk)
+    found.refresh_from_db()
+    return found
+
+
+@pytest.fixture
+def task_ids(ada: Caller, project: Project) -> list[int]:
+    """The tasks one to five."""
+    return load(ada, project, tasks())
+
+
+@pytest.fixture
+def evaluation(ada: Caller, project: Project, task_ids: list[int]) -> ModelEval:
+    """The evaluation of v1, done."""
+    return computed(ada, project)
+
+
+def ids_of(project: Project) -> dict[str, str]:
+    """Image ids (task ids as text) by name."""
+    return {
+        task.data["image"].rpartition("/")[2].partition(".")[0]: str(task.pk)
+        for task in Task.objects.filter(project=project)
+    }
+
+
+@pytest.fixture
+def get(ada: Caller, evaluation: ModelEval) -> Callable[..., Any]:
+    """GETs a panel of the evaluation as the client does: the answer."""
+
+    def send(panel: str = "", **query: Any) -> Any:
+        path = f"/lab/model-evals/{evaluation.eval_id}" + (f"/{panel}" if panel else "")
+        return ada.client.get(path, query)
+
+    return send

@@ -1,0 +1,347 @@
+"""Evaluations as jobs: leases, killed workers, and the same result whatever happens."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from evals import counting, evaluate, leases, requests
+from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
+from predictions.models import Prediction, Project
+from tests.conftest import Caller
+from tests.evals.service.conftest import box, computed, load, task, tasks, values
+
+ROOT = Path(__file__).resolve().parents[3]
+WITHIN_S = 60
+
+
+def request(ada: Caller, project: Project) -> ModelEval:
+    return requests.create(values(project), workspace_id=ada.access.workspace_id)
+
+
+def results(found: ModelEval) -> dict[str, Any]:
+    """All an evaluation has found, but for its moments."""
+    found.refresh_from_db()
+    own = {"pk", "evaluation_id"}
+    columns = [f.attname for f in EvalImage._meta.fields if f.attname not in own]
+    images = [
+        [bytes(v) if isinstance(v, memoryview) else v for v in row]
+        for row in EvalImage.objects.filter(evaluation=found)
+        .order_by("position")
+        .values_list(*columns)
+    ]
+    panels = {
+        (panel.kind, panel.split, panel.confidence): bytes(panel.body)
+        for panel in EvalPanel.objects.filter(evaluation=found)
+        if panel.kind != EvalPanel.Kind.RECOMMENDATIONS
+    }
+    facts = (found.status, found.summary, found.classes, found.image_counts, found.n_predictions)
+    return {"images": images, "panels": panels, "facts": facts}
+
+
+class Killed(BaseException):
+    """Stands for a worker that is gone."""
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 500])
+def test_chunks_change_nothing(
+    ada: Caller, project: Project, task_ids: list[int], settings: Settings, chunk: int
+) -> None:
+    whole = results(computed(ada, project))
+    settings.EVALUATION_CHUNK = chunk
+
+    assert results(computed(ada, project)) == whole
+
+
+def test_the_engines_agree(
+    ada: Caller, project: Project, task_ids: list[int], settings: Settings
+) -> None:
+    hotcoco = results(computed(ada, project))
+    settings.EVALUATION_ENGINE, settings.EVALUATION_CHUNK = "pycocotools", 2
+
+    assert results(computed(ada, project)) == hotcoco
+
+
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_goes_on_where_another_stopped(
+    ada: Caller,
+    project: Project,
+    task_ids: list[int],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+) -> None:
+    settings.EVALUATION_CHUNK = 1
+    whole = results(computed(ada, project))
+    found = request(ada, project)
+    counted: list[int] = []
+    count_images = counting.count_images
+
+    def dies_at_third(*args: Any, **kwargs: Any) -> Any:
+        if len(counted) == at:
+            raise Killed
+        counted.append(1)
+        return count_images(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "count_images", dies_at_third)
+        with pytest.raises(Killed):
+            evaluate.run(found.pk)
+    assert EvalImage.objects.filter(evaluation=found).count() == at
+
+    evaluate.run(found.pk)
+    assert results(found) == whole
+    assert not EvalChunk.objects.filter(evaluation=found).exists()
+    assert not EvalPart.objects.filter(evaluation=found).exists()
+
+
+def test_running_it_twice_changes_nothing(ada: Caller, evaluation: ModelEval) -> None:
+    before = results(evaluation)
+    evaluate.run(evaluation.pk)
+
+    assert results(evaluation) == before
+
+
+def test_one_worker_at_a_time(ada: Caller, project: Project, task_ids: list[int]) -> None:
+    found = request(ada, project)
+    first, second = uuid.uuid4(), uuid.uuid4()
+
+    assert leases.claim(found.pk, first) == 1
+    assert leases.claim(found.pk, second) is None
+    leases.extend(found.pk, first)
+    with pytest.raises(leases.LeaseLost):
+        leases.extend(found.pk, second)
+    leases.release(found.pk, first)
+    assert leases.claim(found.pk, second) == 1
+
+
+def test_a_lease_runs_out(
+    ada: Caller, project: Project, task_ids: list[int], settings: Settings
+) -> None:
+    settings.EVALUATION_LEASE_S = 0
+    found = request(ada, project)
+    first, second = uuid.uuid4(), uuid.uuid4()
+
+    assert leases.claim(found.pk, first) == 1
+    assert leases.claim(found.pk, second) == 2
+    with pytest.raises(leases.LeaseLost):
+        leases.extend(found.pk, first)
+
+
+def test_whoever_lost_the_lease_writes_nothing(
+    ada: Caller,
+    project: Project,
+    task_ids: list[int],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.EVALUATION_CHUNK = 2
+    whole = results(computed(ada, project))
+    found = request(ada, project)
+    count_images = counting.count_images
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(evaluate, "count_images", count_images)
+        ModelEval.objects.filter(pk=found.pk).update(lease_until=None)
+        evaluate.run(found.pk)
+        return count_images(*args, **kwargs)
+
+    monkeypatch.setattr(evaluate, "count_images", overtaken)
+    evaluate.run(found.pk)
+    assert results(found) == whole
+
+
+def test_workers_that_die_again_and_again(
+    ada: Caller, project: Project, task_ids: list[int]
+) -> None:
+    found = request(ada, project)
+    ModelEval.objects.filter(pk=found.pk).update(attempts=leases.MOST_ATTEMPTS)
+    evaluate.run(found.pk)
+
+    found.refresh_from_db()
+    assert found.status == "failed"
+    assert "EVALUATION_CHUNK" in found.failure_reason
+
+
+def test_cancelled_in_the_middle(
+    ada: Caller,
+    project: Project,
+    task_ids: list[int],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.EVALUATION_CHUNK = 1
+    found = request(ada, project)
+    count_images = counting.count_images
+
+    def cancels(*args: Any, **kwargs: Any) -> Any:
+        evaluate.cancel(found)
+        return count_images(*args, **kwargs)
+
+    monkeypatch.setattr(evaluate, "count_images", cancels)
+    evaluate.run(found.pk)
+    found.refresh_from_db()
+    assert (found.status, found.failure_reason) == ("failed", evaluate.CANCELLED)
+    assert not EvalImage.objects.filter(evaluation=found).exists()
+
+
+def test_deleted_in_the_middle(
+    ada: Caller, project: Project, task_ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = request(ada, project)
+    count_images = counting.count_images
+
+    def deletes(*args: Any, **kwargs: Any) -> Any:
+        evaluate.delete(found)
+        return count_images(*args, **kwargs)
+
+    monkeypatch.setattr(evaluate, "count_images", deletes)
+    evaluate.run(found.pk)
+    assert not ModelEval.objects.exists()
+    assert not EvalImage.objects.exists()
+
+
+@pytest.mark.parametrize("change", ["delete", "edit"])
+def test_a_row_that_changes_in_the_middle(
+    ada: Caller,
+    project: Project,
+    task_ids: list[int],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    settings.EVALUATION_CHUNK = 1
+    found = request(ada, project)
+    count_images = counting.count_images
+
+    def changes(*args: Any, **kwargs: Any) -> Any:
+        second = Prediction.objects.filter(task_id=task_ids[1], model_version="v1")
+        if change == "delete":
+            second.delete()
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE predictions_prediction SET result = '[]', "
+                    "updated_at = clock_timestamp() WHERE task_id = %s",
+                    [task_ids[1]],
+                )
+        return count_images(*args, **kwargs)
+
+    monkeypatch.setattr(evaluate, "count_images", changes)
+    evaluate.run(found.pk)
+    found.refresh_from_db()
+    assert found.status == "failed"
+    assert f"Task {task_ids[1]}" in found.failure_reason
+    assert "Run the evaluation again" in found.failure_reason
+
+
+def test_command(
+    ada: Caller, project: Project, task_ids: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("evaluate", project="cars", model_version="v1", version_id="7")
+
+    found = ModelEval.objects.get()
+    assert capsys.readouterr().out.splitlines()[-1] == found.eval_id
+    assert (found.status, found.version_id) == ("done", "7")
+
+
+def test_command_only_queues(
+    ada: Caller, project: Project, task_ids: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("evaluate", project=str(project.pk), model_version="v1", no_wait=True)
+
+    assert ModelEval.objects.get().status == "running"
+    assert capsys.readouterr().out.strip() == ModelEval.objects.get().eval_id
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"project": "nobody", "model_version": "v1"}, "There is no project 'nobody'"),
+        ({"project": "cars", "model_version": "v9"}, "no predictions of version 'v9'"),
+        ({"project": "cars", "model_version": "v1", "confidence": 200}, "100"),
+    ],
+)
+def test_command_refuses(task_ids: list[int], options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(CommandError, match=reason):
+        call_command("evaluate", **options)
+
+
+def test_command_says_why_it_failed(ada: Caller, project: Project) -> None:
+    load(ada, project, [task("x", truth=[box("Car", 1, 1, 2, 2)]), task("y", said={"v1": []})])
+
+    with pytest.raises(CommandError, match="No task with ground truth has a prediction"):
+        call_command("evaluate", project="cars", model_version="v1")
+
+
+@contextmanager
+def worker(tmp_path: Path, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A real worker on the test's database, killed with the block."""
+    database = connection.settings_dict
+    parameters = connection.get_connection_params()
+    host, port = parameters.get("host") or "", parameters.get("port") or ""
+    url = (
+        f"postgres://{parameters['user']}:{parameters.get('password') or ''}@/"
+        f"{database['NAME']}?host={host}&port={port}"
+    )
+    with (tmp_path / "worker.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "worker", "--interval=0.1"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DATABASE_URL": url,
+                "SECRET_KEY": django_settings.SECRET_KEY,
+                **environment,
+            },
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_until(found: ModelEval, is_so: Any, log: Path) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not is_so():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+        found.refresh_from_db()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_worker_is_taken_over(ada: Caller, project: Project, tmp_path: Path) -> None:
+    load(ada, project, [one for _ in range(30) for one in tasks()])
+    whole = results(computed(ada, project))
+    found = request(ada, project)
+    log = tmp_path / "worker.log"
+    # A second a lease; one image at a time, so that there is time to be killed.
+    slow = {"EVALUATION_LEASE_S": "1", "EVALUATION_CHUNK": "1"}
+
+    with worker(tmp_path, **slow) as first:
+        wait_until(found, lambda: found.progress > 0, log)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    found.refresh_from_db()
+    assert found.status == "running"
+    counted = EvalImage.objects.filter(evaluation=found).count()
+    assert 0 < counted < 120
+
+    with worker(tmp_path, **slow):
+        wait_until(found, lambda: found.status != "running", log)
+    assert results(found) == whole

@@ -1,0 +1,109 @@
+"""The examples, run as their READMEs say, against a real server.
+
+In this process, because each new one would import the SDK and its pandas for seconds.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from accounts import tokens
+from examples import client
+from examples.ml_backend import backend
+from predictions.demo import TITLE, loading, scenes
+from predictions.models import Prediction, Project, Task
+
+N_SCENES = 4
+
+
+@pytest.fixture
+def server(
+    transactional_db: None, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LiveServer]:
+    """A server, and the environment the READMEs ask for."""
+    _, key = tokens.create(email="ada@example.com", workspace_slug="examples")
+    monkeypatch.setenv("LABEL_STUDIO_URL", live_server.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", key)
+    # A script ends and its connections with it; the SDK gives us no way to close them.
+    opened, make = [], httpx.Client
+
+    def make_and_note(**options: Any) -> httpx.Client:
+        opened.append(make(**options))
+        return opened[-1]
+
+    monkeypatch.setattr(httpx, "Client", make_and_note)
+    yield live_server
+    for connection in opened:
+        connection.close()
+
+
+def test_client_compares_two_versions_and_leaves_nothing(
+    server: LiveServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.main()
+    assert capsys.readouterr().out.splitlines() == [
+        "I am ada@example.com",
+        "cheerful: 2 of 4 right",
+        "by-words: 4 of 4 right",
+    ]
+    assert not Project.objects.exists()
+
+
+def test_demo_loads_once_and_backend_predicts_what_is_left(
+    server: LiveServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = os.environ["LABEL_STUDIO_API_KEY"]
+    project = loading.load(server.url, key, n_scenes=N_SCENES, progress=False)
+    assert project is not None
+    assert Project.objects.get().title == TITLE
+    versions = [str(prediction.model_version) for prediction in Prediction.objects.all()]
+    assert sorted(versions) == ["digits-large"] * N_SCENES + ["digits-small"] * N_SCENES
+    task = Task.objects.order_by("id")[0]
+    assert task.meta == {"split": "train", "image_name": "digits-0000.png"}
+    assert task.annotations.get().ground_truth
+    assert loading.load(server.url, key, n_scenes=N_SCENES, progress=False) is None
+
+    monkeypatch.setattr(sys, "argv", ["backend", "push", "--project", str(project)])
+    backend.main()
+    backend.main()
+    assert capsys.readouterr().out.splitlines() == [
+        f"{N_SCENES} predictions stored as digits-backend",
+        "0 predictions stored as digits-backend",
+    ]
+    stored = Prediction.objects.filter(model_version="digits-backend").order_by("id")[0]
+    assert stored.result[0]["type"] == "rectanglelabels"
+
+
+def test_failed_demo_leaves_no_project(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loading, "_fill", fail)
+    with pytest.raises(KeyboardInterrupt):
+        loading.load(server.url, os.environ["LABEL_STUDIO_API_KEY"], progress=False)
+    assert not Project.objects.exists()
+
+
+def test_backend_speaks_the_protocol() -> None:
+    drawn = list(scenes.draw(2))
+    images = [{"id": 1, "data": {"image": scene.data_uri()}} for scene in drawn]
+    asked = {"tasks": images, "label_config": loading.LABEL_CONFIG}
+    transport = httpx.WSGITransport(app=backend.application(backend.Model()))
+    with httpx.Client(transport=transport, base_url="http://backend") as labelling_tool:
+        assert labelling_tool.get("/health").json()["status"] == "UP"
+        version = labelling_tool.post("/setup", json={"project": "1.0"}).json()
+        assert version == {"model_version": "digits-backend"}
+        assert labelling_tool.get("/versions").json() == {"versions": ["digits-backend"]}
+        assert labelling_tool.get("/nothing").status_code == 404
+        results = labelling_tool.post("/predict", json=asked).json()["results"]
+    assert len(results) == 2
+    for scene, prediction in zip(drawn, results, strict=True):
+        assert len(prediction["result"]) >= len(scene.truth)
+        assert prediction["model_version"] == "digits-backend"

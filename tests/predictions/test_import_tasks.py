@@ -1,0 +1,231 @@
+"""POST /api/projects/{id}/import: tasks with what stands inside them, all or none."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from predictions.models import Annotation, Prediction, Project, Task
+from tests.conftest import Caller, assert_invalid, assert_refused, region, who_may_write
+
+
+@pytest.fixture
+def url(project: Project) -> str:
+    return f"/api/projects/{project.pk}/import"
+
+
+def counts() -> tuple[int, int, int]:
+    return Task.objects.count(), Annotation.objects.count(), Prediction.objects.count()
+
+
+def test_imports_tasks(ada: Caller, project: Project, url: str) -> None:
+    body = [
+        {"image": "http://x.y/0.jpg", "n": 10**30},
+        {
+            "data": {"image": "http://x.y/1.jpg\t\\"},
+            "meta": {"source": "a"},
+            "predictions": [
+                {"result": [region()], "score": 0.5, "model_version": "v1"},
+                {"result": []},
+                {"result": [], "score": None, "model_version": None},
+            ],
+            "annotations": [
+                {"result": [region("Person")], "ground_truth": True, "lead_time": 2.5},
+                {"result": [], "was_cancelled": True},
+            ],
+        },
+        {"data": {"image": "http://x.y/2.jpg"}, "predictions": [], "annotations": None},
+    ]
+
+    response = ada.client.post(f"{url}?return_task_ids=1", body, format="json")
+
+    assert response.status_code == 201
+    answer = response.json()
+    ids = list(Task.objects.order_by("id").values_list("id", flat=True))
+    assert list(answer.items()) == [
+        ("task_count", 3),
+        ("annotation_count", 2),
+        ("prediction_count", 3),
+        ("duration", answer["duration"]),
+        ("file_upload_ids", []),
+        ("could_be_tasks_list", False),
+        ("found_formats", []),
+        ("data_columns", []),
+        ("task_ids", ids),
+    ]
+    assert isinstance(answer["duration"], float)
+    tasks = [ada.client.get(f"/api/tasks/{pk}/").json() for pk in ids]
+    assert [t["data"] for t in tasks] == [
+        {"image": "http://x.y/0.jpg", "n": 10**30},
+        {"image": "http://x.y/1.jpg\t\\"},
+        {"image": "http://x.y/2.jpg"},
+    ]
+    assert [t["meta"] for t in tasks] == [{}, {"source": "a"}, {}]
+    assert [t["inner_id"] for t in tasks] == [1, 2, 3]
+    assert [(p["model_version"], p["score"]) for p in tasks[1]["predictions"]] == [
+        ("v1", 0.5),
+        ("undefined", None),
+        (None, None),
+    ]
+    first, second = tasks[1]["annotations"]
+    assert (first["result"], first["ground_truth"], first["lead_time"]) == (
+        [region("Person")],
+        True,
+        2.5,
+    )
+    assert (first["completed_by"], first["was_cancelled"]) == (ada.user.pk, False)
+    assert second["was_cancelled"] is True
+    project.refresh_from_db()
+    assert project.model_version == "undefined"
+
+
+def test_ids_only_when_asked(ada: Caller, url: str) -> None:
+    answer = ada.client.post(url, [{"image": "a"}], format="json").json()
+
+    assert "task_ids" not in answer
+    assert (answer["task_count"], answer["prediction_count"]) == (1, 0)
+
+
+def test_one_object_is_one_task(ada: Caller, url: str) -> None:
+    assert ada.client.post(url, {"image": "a"}, format="json").json()["task_count"] == 1
+
+
+def test_numbers_go_on_within_the_project(ada: Caller, url: str, task: int) -> None:
+    for _ in range(2):
+        ada.client.post(url, [{"image": "a"}] * 2, format="json")
+
+    assert list(Task.objects.order_by("id").values_list("inner_id", flat=True)) == [1, 2, 3, 4, 5]
+
+
+def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, url: str) -> None:
+    body = [{"data": {"image": "a"}, "predictions": [{"result": [], "model_version": "v1"}]}]
+    ada.client.post(url, body, format="json")
+    body[0]["predictions"][0]["model_version"] = "v2"  # type: ignore[index]
+    ada.client.post(url, body, format="json")
+
+    project.refresh_from_db()
+    assert project.model_version == "v1"
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (7, "Task must be an object, got int"),
+        ("text", "Task must be an object, got str"),
+        (None, "Task must be an object, got NoneType"),
+        ({"data": {}, "meta": [1]}, "Task[meta] must be an object"),
+        ({"data": {}, "predictions": {"a": 1}}, "Task[predictions] must be list"),
+        ({"data": {}, "predictions": [1]}, "Task[predictions] must hold objects only"),
+        (
+            {"data": {}, "predictions": [{"score": 1}]},
+            "Prediction must have \"result\" fields :: {'score': 1}",
+        ),
+        ({"data": {}, "predictions": [{"result": None}]}, "'result' may not be null"),
+        (
+            {"data": {}, "predictions": [{"result": ["a"]}]},
+            "Each item in prediction result should be dict",
+        ),
+        (
+            {"data": {}, "predictions": [{"result": [], "score": "high"}]},
+            "Score must be a valid number, got high",
+        ),
+        (
+            {"data": {}, "predictions": [{"result": [], "model_version": 5}]},
+            "model_version must be text, got int",
+        ),
+        ({"data": {}, "annotations": "text"}, "Task[annotations] must be list"),
+        (
+            {"data": {}, "annotations": [{}]},
+            'Annotation must have "result" fields :: {}',
+        ),
+        ({"data": {}, "annotations": [{"result": "a"}]}, "Annotation[result] must be list"),
+        (
+            {"data": {}, "annotations": [{"result": [], "lead_time": "soon"}]},
+            "Annotation[lead_time] must be a number",
+        ),
+        (
+            {"data": {}, "annotations": [{"result": [], "lead_time": 10**400}]},
+            "Annotation[lead_time] must be a number",
+        ),
+        (
+            {"data": {}, "annotations": [{"result": [{"a": "\0"}]}]},
+            "Null characters are not allowed.",
+        ),
+        ({"image": "\0"}, "Null characters are not allowed."),
+        ({"\0": 1}, "Null characters are not allowed."),
+        ({"data": {}, "meta": {"a": ["\0"]}}, "Null characters are not allowed."),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_refuses_all_for_one(ada: Caller, url: str, item: Any, reason: str) -> None:
+    response = ada.client.post(url, [{"image": "a"}, item], format="json")
+
+    assert_invalid(response, {"non_field_errors": [f"Error at item 1: {reason}"]})
+    assert counts() == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ([], "load_tasks: No tasks added"),
+        ("text", "Expected a list of tasks, got str."),
+        (None, "Expected a list of tasks, got NoneType."),
+    ],
+)
+def test_refuses_what_is_no_list(ada: Caller, url: str, body: Any, error: str) -> None:
+    response = ada.client.generic("POST", url, json.dumps(body), content_type="application/json")
+
+    assert_invalid(response, {"non_field_errors": [error]})
+
+
+def test_a_validating_project(ada: Caller, project: Project, url: str) -> None:
+    Project.objects.update(validate_predictions=True)
+    prediction = {"result": [{**region(), "from_name": "nope"}]}
+
+    response = ada.client.post(
+        url, [{"data": {"image": "a"}, "predictions": [prediction]}], format="json"
+    )
+
+    reason = "Region 0: 'from_name' 'nope' not found in configuration"
+    assert_invalid(response, {"non_field_errors": [f"Error at item 0: {reason}"]})
+    assert counts() == (0, 0, 0)
+
+
+def test_takes_no_slash(ada: Caller, url: str) -> None:
+    assert_refused(ada.client.post(url + "/", [{}], format="json"), 404, "Not found.")
+
+
+def test_an_unknown_project(ada: Caller) -> None:
+    response = ada.client.post("/api/projects/999999/import", [{"a": 1}], format="json")
+
+    assert_refused(response, 404, "No Project matches the given query.")
+
+
+@who_may_write(201)
+def test_permissions(
+    someone: Callable[[str], APIClient], ada: Caller, url: str, who: str, status: int
+) -> None:
+    response = someone(who).post(url, [{"image": "a"}], format="json")
+
+    assert response.status_code == status
+    assert Task.objects.count() == (status == 201)
+
+
+@pytest.mark.parametrize("n", [1, 50])
+def test_the_number_of_statements(
+    ada: Caller, url: str, n: int, django_assert_num_queries: Any
+) -> None:
+    ada.client.get("/api/predictions/1/")
+    task = {
+        "data": {"image": "a"},
+        "predictions": [{"result": [], "model_version": "v"}] * 2,
+        "annotations": [{"result": []}] * 2,
+    }
+
+    # Key, project, numbers; begin, ids and rows of tasks, ids and rows of predictions, the
+    # project's version, annotations, end.
+    with django_assert_num_queries(11):
+        ada.client.post(url, [task] * n, format="json")
+    assert counts() == (n, 2 * n, 2 * n)

@@ -1,0 +1,41 @@
+"""`manage.py worker` runs what is queued."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django_tasks import task
+from pytest_django import Settings
+
+
+@task
+def shout(word: str) -> str:
+    return word.upper()
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """The worker takes over Ctrl-C, and this process wants it back."""
+    kept: dict[signal.Signals, Any] = {
+        name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+    }
+    yield
+    for name, handler in kept.items():
+        signal.signal(name, handler)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_every_queued_job_and_ends_when_asked_to_do_so_once() -> None:
+    queued = [shout.enqueue(word) for word in ("first", "second")]
+    call_command("worker", once=True, verbosity=0)
+    for result in queued:
+        result.refresh()
+    assert [result.return_value for result in queued] == ["FIRST", "SECOND"]
+
+
+def test_leaves_another_queue_to_its_own_worker(settings: Settings) -> None:
+    settings.TASKS = {"default": {"BACKEND": "django_tasks_rq.RQBackend"}}
+    with pytest.raises(CommandError, match="brings a worker of its own"):
+        call_command("worker")
