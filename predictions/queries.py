@@ -226,6 +226,10 @@ WHERE j.workspace_id = %s AND {where} ORDER BY t.id
 """
 ONE_TASK_SQL = TASK_SQL.format(where="t.id = %s")
 TASK_PAGE_SQL = TASK_SQL.format(where="t.project_id = %s") + " LIMIT %s OFFSET %s"
+# By (project, id), from wherever the last page ended.
+TASKS_AFTER_SQL = TASK_SQL.replace("j.workspace_id = %s AND ", "").format(
+    where="t.project_id = %s AND t.id > %s"
+)
 
 
 def _task(row: Row) -> Document:
@@ -263,6 +267,19 @@ def task_page(*, workspace_id: int, project_id: int, limit: int, offset: int) ->
     """Tasks of a project in id order."""
     rows = fetch_all(TASK_PAGE_SQL, [workspace_id, project_id, limit, offset])
     return [_task(row) for row in rows]
+
+
+def tasks_after(project_id: int, task_id: int, *, limit: int) -> list[Document]:
+    """The next tasks, in id order, of a project already known to be the caller's."""
+    rows = fetch_all(f"{TASKS_AFTER_SQL} LIMIT %s", [project_id, task_id, limit])
+    return [_task(row) for row in rows]
+
+
+def count_tasks(project_id: int, *, most: int) -> int:
+    """How many tasks a project has; `most` where it has more. Index-only."""
+    sql = "SELECT count(*) FROM (SELECT 1 FROM predictions_task WHERE project_id = %s LIMIT %s) t"
+    row = fetch_one(sql, [project_id, most])
+    return int(row[0]) if row else 0
 
 
 PREDICTIONS_OF_TASKS_SQL = f"""

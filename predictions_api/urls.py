@@ -15,6 +15,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from accounts import views as accounts
 from evals import views as evals
+from predictions.export_views import ProjectExportViewSet
 from predictions.import_views import ImportViewSet
 from predictions.project_views import ProjectViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
@@ -102,6 +103,21 @@ urlpatterns = [
         f"api/projects/{ID}/model-versions",
         projects.as_view({"get": "model_versions", "delete": "delete_model_version"}),
         "project-model-versions",
+    ),
+    re_path(
+        f"^api/projects/{PROJECT_ID}/export$",
+        ProjectExportViewSet.as_view({"get": "export"}),
+        name="project-export",
+    ),
+    both(
+        f"api/projects/{PROJECT_ID}/exports/{ID}",
+        ProjectExportViewSet.as_view({"get": "retrieve"}),
+        "project-export-status",
+    ),
+    re_path(
+        f"^api/projects/{PROJECT_ID}/exports/{ID}/download$",
+        ProjectExportViewSet.as_view({"get": "download"}),
+        name="project-export-download",
     ),
     re_path(
         f"^api/projects/{ID}/import/predictions$",
