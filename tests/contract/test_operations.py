@@ -12,6 +12,7 @@ from accounts import tokens
 from predictions.models import Project
 from tests.checking import CheckingClient, contract
 from tests.conftest import Caller, region
+from tests.prompts.operations import REQUESTS as PROMPT_REQUESTS
 
 PREDICTION = {"task": "{task}", "result": [region()], "score": 0.5, "model_version": "v1"}
 TASK = {"project": "{project}", "data": {"image": "http://x.y/2.jpg"}}
@@ -139,4 +140,5 @@ def test_succeeds_as_documented(
 
 
 def test_every_operation_is_in_the_table() -> None:
-    assert {operation for operation, _, _ in REQUESTS} == VERBS.keys()
+    every = [*REQUESTS, *PROMPT_REQUESTS]
+    assert {operation for operation, _, _ in every} == VERBS.keys()
