@@ -47,7 +47,9 @@ class Contract:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.routes = [(pattern_of(path), path) for path in document["paths"]]
+        # A path with fewer parameters is the one that is meant: `export` is no id.
+        paths = sorted(document["paths"], key=lambda path: path.count("{"))
+        self.routes = [(pattern_of(path), path) for path in paths]
         self.validators: dict[str, Draft202012Validator] = {}
 
     def check(
