@@ -7,13 +7,19 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
 from rest_framework import serializers
 
 from evals.filters import SORTS
 from evals.models import ModelEval, TaskType
 from evals.serializers import ComputeSerializer
 from evals.wire import FRONTIER_METRICS
+from predictions_api.openapi import ErrorSerializer
 
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., Any])
@@ -152,12 +158,22 @@ class EvaluationErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+# Where the path itself fits no route, the answer is the service's, not these routes'.
+NOT_FOUND = PolymorphicProxySerializer(
+    component_name="EvaluationNotFound",
+    serializers=[EvaluationErrorSerializer, ErrorSerializer],
+    resource_type_field_name=None,
+    many=False,
+)
+
+
 def answers(success: dict[Any, Any], *errors: int) -> dict[Any, Any]:
     """The documented answers of an operation: the given ones and those any may give."""
     codes = sorted({401, 403, 404, 405, 503, *errors})
     return {
         **success,
         **{code: OpenApiResponse(EvaluationErrorSerializer, REASONS[code]) for code in codes},
+        404: OpenApiResponse(NOT_FOUND, REASONS[404]),
     }
 
 

@@ -40,27 +40,27 @@ class ChunkedBodies:
         self.application = application
 
     def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+        self, request: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        coding = environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        coding = request.get("HTTP_TRANSFER_ENCODING", "").lower()
         # Without that promise a read past the end would wait for ever.
-        if "chunked" not in coding or not environ.get("wsgi.input_terminated"):
-            return self.application(environ, start_response)
-        del environ["HTTP_TRANSFER_ENCODING"]
-        if is_streamed(environ.get("CONTENT_TYPE", "")):
+        if "chunked" not in coding or not request.get("wsgi.input_terminated"):
+            return self.application(request, start_response)
+        del request["HTTP_TRANSFER_ENCODING"]
+        if is_streamed(request.get("CONTENT_TYPE", "")):
             # The server knows where it ends.
-            environ.update({"CONTENT_LENGTH": str(ENDLESS), IS_CHUNKED: True})
-            return self.application(environ, start_response)
+            request.update({"CONTENT_LENGTH": str(ENDLESS), IS_CHUNKED: True})
+            return self.application(request, start_response)
         body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - see Answer
         try:
-            length = _copy(environ["wsgi.input"].read, body, most=settings.MAX_BODY_BYTES)
+            length = _copy(request["wsgi.input"].read, body, most=settings.MAX_BODY_BYTES)
         except Exception:  # each server has its own for chunks that are none
-            environ.update({"CONTENT_LENGTH": "1", "wsgi.input": BrokenBody()})
+            request.update({"CONTENT_LENGTH": "1", "wsgi.input": BrokenBody()})
         else:
             # Over the limit it is refused by its length, as any other body, and not read on.
-            environ.update({"CONTENT_LENGTH": str(length), "wsgi.input": body})
+            request.update({"CONTENT_LENGTH": str(length), "wsgi.input": body})
             body.seek(0)
-        return Answer(self.application(environ, start_response), body)
+        return Answer(self.application(request, start_response), body)
 
 
 def is_streamed(content_type: str) -> bool:

@@ -88,7 +88,7 @@ def rolled_back() -> Iterator[None]:
 
 def aim(case: schemathesis.Case, ids: Ids) -> None:
     """Where a value may stand for a row, name one that exists."""
-    kind = case.path.split("/")[2]
+    kind = case.path.removeprefix("/api/").partition("/")[0]
     _aim_at(case.path_parameters, {**ids, "id": ids.get(kind, 0)})
     _aim_at(case.query, ids)
     for item in case.body if isinstance(case.body, list) else [case.body]:
