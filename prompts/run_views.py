@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.filters import a_flag, a_limit, an_id
+from predictions.rows import json_response
 from predictions.serializers import unknown_pk
-from predictions.views import json_response
 from prompts import batches, catalogue, filters, prompting, queries, runs, subset_tasks
 from prompts import schema as docs
 from prompts.models import ModelRun

@@ -13,8 +13,8 @@ from accounts.authentication import access_of
 from predictions.filters import a_flag, an_id, given
 from predictions.models import Project
 from predictions.queries import project_totals
+from predictions.rows import NO_PROJECT, Rows
 from predictions.serializers import ProjectSerializer, unknown_pk
-from predictions.views import NO_PROJECT, Rows
 from predictions_api.pagination import NumberedPages
 from prompts import catalogue, filters, queries, refining, trying
 from prompts import schema as docs
