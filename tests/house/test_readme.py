@@ -16,7 +16,7 @@ from tests.house.serving import ROOT, Server, running
 PAGES = ("README.md", "docs/api.md")
 FENCE = re.compile(r"^```(\w+)(?: status=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 READS = re.compile(
-    r"""(?:environ\.(?:get|setdefault)\(|environ\[|flag\(|words\(|number\()\s*"([A-Z_]+)"
+    r"""(?:os\.environ\.(?:get|setdefault)\(|os\.environ\[|flag\(|words\(|number\()\s*"([A-Z_]+)"
         |"([A-Z_]+)"\ in\ os\.environ""",
     re.VERBOSE,
 )
