@@ -281,14 +281,17 @@ def _images_showing(
 ) -> list[list[str]]:
     """Ids of the images with most of each advice's cells, worst first."""
     best: list[list[tuple[int, int, str]]] = [[] for _ in found]
-    wanted = [set(advice.cells) for advice in found]
+    side = len(evaluation.classes) + 1
+    wanted = [[actual * side + called for actual, called in advice.cells] for advice in found]
     if not any(wanted):
         return [[] for _ in found]
     for block in blocks(evaluation, split=split):
         cells = block.cells(confidence)
-        key = list(zip(cells.actual.tolist(), cells.predicted.tolist(), strict=True))
+        key = cells.actual * side + cells.predicted
         for n, pairs in enumerate(wanted):
-            hit = np.fromiter((pair in pairs for pair in key), dtype=np.bool_, count=len(key))
+            if not pairs:
+                continue
+            hit = np.isin(key, pairs)
             per_image = np.bincount(
                 cells.image[hit], weights=cells.count[hit], minlength=len(block.ids)
             )

@@ -21,7 +21,18 @@ from accounts.authentication import (
     access_of,
 )
 from accounts.models import Workspace
-from evals import contenders, evaluate, exports, filters, imports, objects, queries, requests, wire
+from evals import (
+    collection,
+    contenders,
+    evaluate,
+    exports,
+    filters,
+    imports,
+    objects,
+    queries,
+    requests,
+    wire,
+)
 from evals import schema as docs
 from evals.answers import (
     EvaluationNotDone,
@@ -359,23 +370,38 @@ class ImagePredictionsView(EvaluationRoute):
         queries.refuse_unknown_confidence(found, confidence)
         if form != "json":
             return _export(found, wanted, split, confidence, form)
-        if wanted.is_everything:
-            total = queries.count_images(found, split)
-            images = queries.images_between(found, split, offset, offset + limit)
-        else:
-            chosen = select(
-                found, wanted, split=split, confidence=confidence, limit=limit, offset=offset
-            )
-            total, images = chosen.total, queries.images_at(found, chosen.positions)
-        body = wire.image_page(
-            split=name,
-            confidence=confidence,
-            total=total,
-            offset=offset,
-            limit=limit,
-            images=images.records(confidence, len(found.classes)),
+        # The lists a page is made of are gone before the search for cycles goes on.
+        with collection.paused():
+            body = _image_page(found, wanted, (name, split), confidence, limit, offset)
+        return answer(body)
+
+
+def _image_page(
+    found: ModelEval,
+    wanted: filters.Selection,
+    named_split: tuple[str, int | None],
+    confidence: int,
+    limit: int,
+    offset: int,
+) -> bytes:
+    name, split = named_split
+    if wanted.is_everything:
+        total = queries.count_images(found, split)
+        images = queries.images_between(found, split, offset, offset + limit)
+    else:
+        chosen = select(
+            found, wanted, split=split, confidence=confidence, limit=limit, offset=offset
         )
-        return answer({**queries.identity(found).document(), **body})
+        total, images = chosen.total, queries.images_at(found, chosen.positions)
+    body = wire.image_page(
+        split=name,
+        confidence=confidence,
+        total=total,
+        offset=offset,
+        limit=limit,
+        images=images.records(confidence, len(found.classes)),
+    )
+    return dumps({**queries.identity(found).document(), **body})
 
 
 FORMATS = {

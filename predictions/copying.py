@@ -5,6 +5,9 @@ Ids are reserved beforehand, so that an import can answer them in the order of i
 
 import io
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
 
 from django.db import connection
 
@@ -12,6 +15,8 @@ from predictions import queries
 
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NULL = b"\\N"
+# How much of a batch is handed to the driver at a time.
+PIECE_BYTES = 1 << 18
 
 
 def escaped(text: str | None) -> bytes:
@@ -29,8 +34,57 @@ def number(value: float | None) -> bytes:
     return NULL if value is None else repr(value).encode()
 
 
+def boolean(value: bool) -> bytes:
+    """A boolean column of COPY's text format."""
+    return b"t" if value else b"f"
+
+
+class Copy:
+    """Appends batches of rows to a table inside the caller's transaction, one batch at a time.
+
+    The database takes a batch while the caller reads and checks the next: nobody else may use the
+    connection in between, so the caller calls `wait` before it asks the database anything.
+    IntegrityError and DataError as for an INSERT, from the `wait` after the batch.
+    """
+
+    def __init__(self, table: str, columns: str) -> None:
+        self.sql = f"COPY {table} ({columns}) FROM STDIN"
+        self.worker = ThreadPoolExecutor(1, "copy")
+        self.running: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self.worker.shutdown()  # waits: the connection is the caller's again
+
+    def send(self, lines: Iterable[bytes]) -> None:
+        """Starts to write a batch."""
+        self.wait()
+        connection.ensure_connection()
+        cursor = connection.connection.cursor()
+        batch = io.BytesIO(b"".join(lines))
+        self.running = self.worker.submit(cursor.copy_expert, self.sql, batch, PIECE_BYTES)
+
+    def wait(self) -> None:
+        """Returns when what was sent is written."""
+        running, self.running = self.running, None
+        if running is not None:
+            with connection.wrap_database_errors:
+                running.result()
+
+
 def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
-    """Appends rows to a table. IntegrityError and DataError as for an INSERT."""
+    """Appends one batch of rows to a table. IntegrityError and DataError as for an INSERT."""
     # copy_expert is the driver's own: Django does not translate its exceptions.
     with connection.wrap_database_errors, connection.cursor() as cursor:
         buffer = io.BytesIO(b"".join(lines))
@@ -44,7 +98,3 @@ def reserve_ids(table: str, n: int) -> list[int]:
         [table, n],
     )
     return list(row[0] or []) if row else []
-
-
-def boolean(value: bool) -> bytes:
-    return b"t" if value else b"f"

@@ -4,7 +4,7 @@ others do nothing there, so a client that never heard of them is answered as bef
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -115,6 +115,14 @@ def a_flag(query: Mapping[str, str], name: str) -> bool:
     if text not in {"true", "false", "1", "0"}:
         raise ValidationError({name: ["Must be a valid boolean."]})
     return text in {"true", "1"}
+
+
+def a_choice(query: Mapping[str, str], name: str, choices: Container[str], *, default: str) -> str:
+    """One of a few words. ValidationError for anything else."""
+    text = given(query, name) or default
+    if text not in choices:
+        raise ValidationError({name: [INVALID_CHOICE]})
+    return text
 
 
 def a_limit(query: Mapping[str, str], name: str = "limit", most: int = MAX_LIMIT) -> int | None:

@@ -23,9 +23,9 @@ MAX_KEY_LENGTH = 255
 # Takes the key; waits for a transaction that is just taking it.
 CLAIM_SQL = """
 INSERT INTO predictions_idempotentrequest AS r (workspace_id, key, fingerprint, created_at)
-VALUES (%s, %s, %s, now())
+VALUES (%s, %s, '', now())
 ON CONFLICT (workspace_id, key) DO UPDATE
-    SET fingerprint = excluded.fingerprint, created_at = now(), status_code = NULL, body = NULL
+    SET fingerprint = '', created_at = now(), status_code = NULL, body = NULL
     WHERE r.created_at < now() - %s
 RETURNING id
 """
@@ -33,19 +33,28 @@ KEPT_SQL = """
 SELECT fingerprint, status_code, body FROM predictions_idempotentrequest
 WHERE workspace_id = %s AND key = %s
 """
-KEEP_SQL = "UPDATE predictions_idempotentrequest SET status_code = %s, body = %s WHERE id = %s"
+KEEP_SQL = """
+UPDATE predictions_idempotentrequest SET fingerprint = %s, status_code = %s, body = %s WHERE id = %s
+"""
 
 
-def fingerprint_of(request: Request) -> str:
-    """What makes two requests the same: verb, path with query, and the parsed body."""
-    parts = (request.method or "", request.get_full_path(), repr(request.data))
+def fingerprint_of(request: Request, body: str) -> str:
+    """What makes two requests the same: verb, path with query, and what the body is known by."""
+    parts = (request.method or "", request.get_full_path(), body)
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def once(request: Request, store: Callable[[], HttpResponse]) -> HttpResponse:
+def once(
+    request: Request,
+    store: Callable[[], HttpResponse],
+    *,
+    digest: Callable[[], str] | None = None,
+) -> HttpResponse:
     """The answer of `store`, which runs at most once for each Idempotency-Key of a workspace.
 
-    Without the header it simply runs. ValidationError for a key already used for another request.
+    Without the header it simply runs. What the body is known by is asked afterwards (`digest`, or
+    else the parsed body itself), since a streamed body is only read by `store`. ValidationError
+    for a key already used for another request.
     """
     key = request.headers.get("Idempotency-Key")
     if not key:
@@ -53,14 +62,17 @@ def once(request: Request, store: Callable[[], HttpResponse]) -> HttpResponse:
     if len(key) > MAX_KEY_LENGTH or "\0" in key:
         raise ValidationError([f"Idempotency-Key has at most {MAX_KEY_LENGTH} characters."])
     workspace_id = access_of(request).workspace_id
-    fingerprint = fingerprint_of(request)
+    body_of = digest or (lambda: repr(request.data))
     with transaction.atomic():
-        claimed = queries.fetch_one(CLAIM_SQL, [workspace_id, key, fingerprint, LIFETIME])
+        claimed = queries.fetch_one(CLAIM_SQL, [workspace_id, key, LIFETIME])
         if claimed is None:
-            return _kept(workspace_id, key, fingerprint)
+            return _kept(workspace_id, key, fingerprint_of(request, body_of()))
         response = store()
+        fingerprint = fingerprint_of(request, body_of())
         with connection.cursor() as cursor:
-            cursor.execute(KEEP_SQL, [response.status_code, response.content, claimed[0]])
+            cursor.execute(
+                KEEP_SQL, [fingerprint, response.status_code, response.content, claimed[0]]
+            )
         return response
 
 

@@ -8,6 +8,7 @@ on every hot table: it is the key to spread them by.
 from django.core.validators import MaxValueValidator, MinLengthValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Left
 from django.utils.text import slugify
 
@@ -148,6 +149,9 @@ class Task(models.Model):
     data = models.JSONField(help_text="What the labelling config's variables name.")
     meta = models.JSONField(default=dict, blank=True, help_text="Facts that are not labelled.")
     inner_id = models.PositiveBigIntegerField(default=0, help_text="Number within the project.")
+    external_id = models.CharField(
+        max_length=255, null=True, blank=True, help_text="What its owner calls it."
+    )
     overlap = models.IntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -156,7 +160,22 @@ class Task(models.Model):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["project", "id"], name="predictions_task_p_idx")]
+        indexes = [
+            models.Index(fields=["project", "id"], name="predictions_task_p_idx"),
+            # Imported predictions may name their task by either of these. Not unique: a project
+            # may hold a thing twice, and only a name that is used has to be unambiguous.
+            models.Index(
+                fields=["project", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="predictions_task_e_idx",
+            ),
+            models.Index(
+                F("project"),
+                Left(KeyTextTransform("image_id", "meta"), 200),
+                condition=Q(meta__has_key="image_id"),
+                name="predictions_task_i_idx",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Task {self.pk}"
@@ -313,3 +332,45 @@ class IdempotentRequest(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ImportCheckpoint(models.Model):
+    """How far `manage.py import_predictions` has committed a file: written with each batch."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    source = models.CharField(max_length=64, help_text="SHA-256 of what the file is known by.")
+    n_items = models.PositiveBigIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "source"], name="predictions_checkpoint_project_source_uniq"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} of project {self.project_id}"
+
+
+class ProjectExport(models.Model):
+    """A file made of a whole project in the background. The row is the truth; the queue has ids."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"  # waits for a worker
+        RUNNING = "running"  # a worker writes it; `updated_at` is its heartbeat
+        COMPLETED = "completed"  # `file_name` can be downloaded
+        FAILED = "failed"  # `error` says why
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
+    export_type = models.CharField(max_length=16)
+    source = models.CharField(max_length=16)
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    progress = models.FloatField(default=0, help_text="From 0 to 1.")
+    error = models.TextField(blank=True, default="")
+    file_name = models.CharField(max_length=255, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.export_type} of project {self.project_id}"

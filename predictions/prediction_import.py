@@ -1,66 +1,37 @@
 """The one place that stores many predictions of a project at once.
 
-An import is one transaction, written with COPY. Every bad item is found before anything is
-written; `Report` and `PredictionRow` serve the import of whole tasks, too.
+An import is one transaction, written with COPY batch by batch while the next batch is read and
+checked; a bad item undoes it all. `PredictionRow` serves the import of whole tasks, too.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from predictions import ingest, labelling, queries
-from predictions.copying import copy, escaped, escaped_json, number, reserve_ids
+from predictions.bodies import Batches, in_batches
+from predictions.copying import Copy, escaped, escaped_json, number, reserve_ids
 from predictions.models import Project
+from predictions.reports import Report
 from predictions.results import Refused, bulk_json_text, finite_number, json_text, region_list
+from predictions.task_names import Named, resolve, task_of
 
-# How many reasons an answer spells out; the rest are counted.
-MAX_REASONS = 100
+DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
 # The version of imported predictions that name none: the peer's word, on its import routes only.
 UNNAMED_VERSION = "undefined"
 
 
 @dataclass(slots=True)
-class Report:
-    """What is wrong with which items of an import."""
-
-    noun: str
-    reasons: dict[int, list[str]] = field(default_factory=dict)
-
-    def add(self, index: int, reason: str) -> None:
-        self.reasons.setdefault(index, []).append(reason)
-
-    def messages(self) -> list[str]:
-        """`<Noun> <index>: <reason>`, at most MAX_REASONS, then how many there are in all."""
-        named = [
-            f"{self.noun} {index}: {reason}"
-            for index, reasons in self.reasons.items()
-            for reason in reasons
-        ]
-        if len(named) <= MAX_REASONS:
-            return named
-        count = (
-            f"{len(self.reasons):,} bad items in all; the first {MAX_REASONS} reasons are named."
-        )
-        return [*named[:MAX_REASONS], count]
-
-    def raise_if_any(self) -> None:
-        if self.reasons:
-            raise ValidationError(self.messages())
-
-    def skipped(self) -> list[dict[str, Any]]:
-        """The bad items one by one, for an import that stores the good ones."""
-        return [{"index": index, "errors": errors} for index, errors in self.reasons.items()]
-
-
-@dataclass(frozen=True, slots=True)
 class PredictionRow:
-    """A prediction ready for COPY: `result` is JSON text."""
+    """A prediction ready for COPY: `result` is JSON text, `task` in the end an id."""
 
     index: int
-    task_id: int
+    task: Any
     result: bytes
     score: float | None
     model_version: str | None
@@ -76,6 +47,13 @@ def _score(value: Any) -> float | None:
     return score
 
 
+@lru_cache(maxsize=1024)
+def _checked_version(version: str) -> str:
+    """The version, which a whole import may share. Refused if it is text that cannot be stored."""
+    json_text(version)
+    return version
+
+
 def _model_version(item: dict[str, Any]) -> str | None:
     """The version as text. Refused unless it is text that can be stored, or null."""
     version = item.get("model_version", UNNAMED_VERSION)
@@ -83,8 +61,10 @@ def _model_version(item: dict[str, Any]) -> str | None:
         return None
     if not isinstance(version, str):
         raise Refused(f"model_version must be text, got {type(version).__name__}")
-    json_text(version)
-    return version
+    if len(version) > 1000:
+        json_text(version)
+        return version
+    return _checked_version(version)
 
 
 def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,7 +76,7 @@ def _regions(project: Project, item: dict[str, Any]) -> list[dict[str, Any]]:
     return labelling.expand(project.label_config, item["result"]) if regions is None else regions
 
 
-def prediction_row(project: Project, item: Any, index: int, task_id: int) -> PredictionRow:
+def prediction_row(project: Project, item: Any, index: int, task: int | Named) -> PredictionRow:
     """The row for an item whose task is known. Refused with all that is wrong, `; ` between."""
     if project.validate_predictions:
         score = item.get("score")
@@ -105,53 +85,71 @@ def prediction_row(project: Project, item: Any, index: int, task_id: int) -> Pre
             raise Refused("; ".join(found))
     return PredictionRow(
         index=index,
-        task_id=task_id,
+        task=task,
         result=bulk_json_text(_regions(project, item)),
         score=_score(item.get("score")),
         model_version=_model_version(item),
     )
 
 
-def _known_tasks(project: Project, items: Sequence[Any]) -> set[int]:
-    named = {
-        item["task"]
-        for item in items
-        if isinstance(item, dict) and type(item.get("task")) is int and 0 < item["task"] < 2**63
-    }
-    rows = queries.fetch_all(
-        "SELECT id FROM predictions_task WHERE project_id = %s AND id = ANY(%s)",
-        [project.pk, list(named)],
-    )
-    return {row[0] for row in rows}
-
-
-def _check(project: Project, items: Sequence[Any], report: Report) -> list[PredictionRow]:
-    known = _known_tasks(project, items)
+def _rows(
+    project: Project, batch: Iterable[Any], counter: Iterator[int], report: Report
+) -> list[PredictionRow]:
+    """The batch's good items, whose tasks are yet to be found. Asks the database nothing."""
     rows = []
-    for index, item in enumerate(items):
-        if not isinstance(item, dict):
-            report.add(index, f"Expected an object, got {type(item).__name__}")
-            continue
-        task = item.get("task")
-        if "task" not in item:
-            report.add(index, "Missing required field 'task'")
-        elif type(task) is not int or task not in known:
-            report.add(index, f"Invalid task ID {task!r:.100} - task not found in project")
-        else:
-            try:
-                rows.append(prediction_row(project, item, index, task))
-            except Refused as exc:
-                report.add(index, str(exc))
+    for item, index in zip(batch, counter, strict=False):
+        try:
+            if isinstance(item, Refused):
+                raise item
+            if not isinstance(item, dict):
+                raise Refused(f"Expected an object, got {type(item).__name__}")
+            rows.append(prediction_row(project, item, index, task_of(item)))
+        except Refused as exc:
+            report.add(index, str(exc))
     return rows
 
 
-def _refuse_repeats(rows: Sequence[PredictionRow], report: Report) -> None:
-    """With upsert the same task and version twice would have the request overwrite itself."""
-    first: dict[tuple[int, str | None], int] = {}
+def _placed(project: Project, rows: Sequence[PredictionRow], report: Report) -> list[PredictionRow]:
+    """The rows whose task the project has, with its id."""
+    places = resolve(project.pk, (row.task for row in rows))
+    placed = []
     for row in rows:
-        key = (row.task_id, row.model_version)
-        if first.setdefault(key, row.index) != row.index:
-            report.add(row.index, f"Repeats task and model_version of item {first[key]}")
+        place = places[row.task]
+        if isinstance(place, int):
+            row.task = place
+            placed.append(row)
+        else:
+            report.add(row.index, place)
+    return placed
+
+
+class _Versions:
+    """With upsert the same task and version twice would have the request overwrite itself.
+
+    Remembers each pair it has seen: some 100 bytes of memory a row.
+    """
+
+    def __init__(self) -> None:
+        self.first: dict[str | None, dict[int | Named, int]] = {}
+
+    def without_repeats(self, rows: Sequence[PredictionRow], report: Report) -> list[PredictionRow]:
+        kept = []
+        for row in rows:
+            first = self.first.setdefault(row.model_version, {}).setdefault(row.task, row.index)
+            if first == row.index:
+                kept.append(row)
+            else:
+                report.add(row.index, f"Repeats task and model_version of item {first}")
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an import was asked for; `first_index` is what its first item is called in messages."""
+
+    skip_bad: bool
+    upsert: bool
+    first_index: int
 
 
 PREDICTION_COPY = (
@@ -159,59 +157,90 @@ PREDICTION_COPY = (
 )
 
 
-def copy_rows(project_id: int, rows: Sequence[PredictionRow]) -> list[int]:
-    """Writes rows of one project; their ids, in order. IntegrityError if a task is gone."""
-    ids = reserve_ids("predictions_prediction", len(rows))
-    place = str(project_id).encode()
+def prediction_copy() -> Copy:
+    """Where batches of `copy_lines` go."""
+    return Copy("predictions_prediction", PREDICTION_COPY)
+
+
+def copy_lines(
+    project_id: int, rows: Sequence[PredictionRow], ids: Sequence[int]
+) -> Iterator[bytes]:
+    """The rows of one project in COPY's text format."""
     versions = {row.model_version: escaped(row.model_version) for row in rows}
-    copy(
-        "predictions_prediction",
-        PREDICTION_COPY,
-        (
-            b"%d\t%d\t%b\t%b\t%b\t%b\t0\tnow\tnow\n"
-            % (
-                id_,
-                row.task_id,
-                place,
-                escaped_json(row.result),
-                versions[row.model_version],
-                number(row.score),
-            )
-            for id_, row in zip(ids, rows, strict=True)
-        ),
-    )
-    return ids
+    for id_, row in zip(ids, rows, strict=True):
+        yield b"%d\t%d\t%d\t%b\t%b\t%b\t0\tnow\tnow\n" % (
+            id_,
+            row.task,
+            project_id,
+            escaped_json(row.result),
+            versions[row.model_version],
+            number(row.score),
+        )
 
 
 def store(
     project: Project, items: Any, *, skip_bad: bool = False, upsert: bool = False
 ) -> dict[str, Any]:
-    """Stores a list of predictions of one project: all, or with `skip_bad` the good ones.
-
-    `created` and `prediction_ids` (of the stored ones, in the order of the request); with
-    `skip_bad` also `skipped`. ValidationError names the bad items by index.
-    """
+    """Stores a list of predictions of one project, as `store_batches`."""
     if not isinstance(items, list):
         raise ValidationError([f"Expected a list of predictions, got {type(items).__name__}."])
-    report = Report("Prediction")
-    rows = _check(project, items, report)
-    if upsert:
-        _refuse_repeats(rows, report)
-    if not skip_bad:
-        report.raise_if_any()
-    good = [row for row in rows if row.index not in report.reasons]
+    named = [item.get("task") for item in items if isinstance(item, dict)] if upsert else []
+    by_id = [task for task in named if type(task) is int and 0 < task < 2**63]
+    tasks = by_id if len(by_id) == len(items) else None
+    return store_batches(project, in_batches(items), skip_bad=skip_bad, upsert=upsert, tasks=tasks)
+
+
+def store_batches(
+    project: Project,
+    batches: Batches,
+    *,
+    skip_bad: bool = False,
+    upsert: bool = False,
+    tasks: Sequence[int] | None = None,
+    first_index: int = 0,
+) -> dict[str, Any]:
+    """Stores predictions of one project in one transaction: all, or with `skip_bad` the good ones.
+
+    `created` and `prediction_ids` (of the stored ones, in the order of the request); with
+    `skip_bad` also `skipped`. ValidationError names the bad items by index. Memory holds a few
+    batches, and 40 bytes a row for its id. With `upsert` other writers of `tasks` wait, or of all
+    of the project's tasks if those to come are not known. `first_index` names the first item.
+    """
+    report = Report("Prediction", keep_all=skip_bad)
+    wanted = Options(skip_bad, upsert, first_index)
     try:
         with transaction.atomic():
             if upsert:
-                pairs = [(row.task_id, row.model_version) for row in good]
-                queries.lock_tasks([row.task_id for row in good], workspace_id=project.workspace_id)
-                ingest.delete_versions(pairs, workspace_id=project.workspace_id)
-            ids = copy_rows(project.pk, good)
+                queries.lock_tasks_of_project(project.pk, tasks)
+            ids = _copy_batches(project, batches, report, wanted)
+            if not skip_bad:
+                report.raise_if_any()
     except IntegrityError:
-        raise ValidationError(
-            ["A task was deleted during the import; nothing is stored."]
-        ) from None
+        raise ValidationError([DELETED_MEANWHILE]) from None
     answer: dict[str, Any] = {"created": len(ids), "prediction_ids": ids}
     if skip_bad:
         answer["skipped"] = report.skipped()
     return answer
+
+
+def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Options) -> list[int]:
+    """The new ids. After a bad item nothing more is written, unless bad ones are skipped."""
+    ids: list[int] = []
+    versions = _Versions()
+    counter = count(wanted.first_index)
+    with prediction_copy() as copy:
+        for batch in batches:
+            rows = _rows(project, batch, counter, report)
+            copy.wait()
+            rows = _placed(project, rows, report)
+            if wanted.upsert:
+                rows = versions.without_repeats(rows, report)
+            if not rows or (report and not wanted.skip_bad):
+                continue
+            if wanted.upsert:
+                pairs = [(row.task, row.model_version) for row in rows]
+                ingest.delete_versions(pairs, workspace_id=project.workspace_id)
+            new = reserve_ids("predictions_prediction", len(rows))
+            copy.send(copy_lines(project.pk, rows, new))
+            ids += new
+    return ids

@@ -19,8 +19,9 @@ from predictions import documents
 from predictions.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Document, Row
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that
-# memory stays flat and the first byte leaves at once.
+# memory stays flat. The first few come alone, so that the first byte leaves at once.
 CHUNK = 2000
+FIRST_CHUNK = 100
 
 
 # By position, or by name.
@@ -113,6 +114,20 @@ def lock_tasks(task_ids: Iterable[int], *, workspace_id: int) -> dict[int, Targe
     return {row[0]: Target(*row) for row in rows}
 
 
+# By primary key, or by (project, id); in the order of LOCK_TASKS_SQL.
+LOCK_PROJECT_SQL = """
+SELECT count(*) FROM (
+    SELECT 1 FROM predictions_task WHERE project_id = %s AND (%s OR id = ANY(%s))
+    ORDER BY id FOR NO KEY UPDATE
+) locked
+"""
+
+
+def lock_tasks_of_project(project_id: int, task_ids: Sequence[int] | None) -> None:
+    """Makes other writers of the project's tasks wait: of those named, or for None of all."""
+    fetch_one(LOCK_PROJECT_SQL, [project_id, task_ids is None, list(task_ids or [])])
+
+
 def known_projects(project_ids: Iterable[int], *, workspace_id: int) -> set[int]:
     """Which of the projects the workspace has. No statement for none."""
     wanted = list(project_ids)
@@ -169,7 +184,8 @@ def predictions_page(sql: str, params: Sequence[Any]) -> list[Document]:
 def stream_predictions(sql: str, params: Params) -> Generator[list[Document], None, None]:
     """The same in chunks from a server-side cursor: memory does not grow with the rows.
 
-    Lives in a read-only transaction of its own until exhausted or closed.
+    Lives in a transaction of its own until exhausted or closed. A first chunk of fewer than
+    FIRST_CHUNK rows is the last one.
     """
     age = documents.ages()
     with transaction.atomic():
@@ -179,10 +195,11 @@ def stream_predictions(sql: str, params: Params) -> Generator[list[Document], No
             connection.wrap_database_errors,
             closing(connection.connection.cursor(name="predictions_list")) as cursor,
         ):
-            cursor.itersize = CHUNK
             cursor.execute(sql, params)
-            while rows := cursor.fetchmany(CHUNK):
+            size = FIRST_CHUNK
+            while rows := cursor.fetchmany(size):
                 yield [documents.prediction(row, age) for row in rows]
+                size = CHUNK
 
 
 def count_predictions(clauses: Sequence[str], params: Sequence[Any]) -> int:
@@ -209,6 +226,10 @@ WHERE j.workspace_id = %s AND {where} ORDER BY t.id
 """
 ONE_TASK_SQL = TASK_SQL.format(where="t.id = %s")
 TASK_PAGE_SQL = TASK_SQL.format(where="t.project_id = %s") + " LIMIT %s OFFSET %s"
+# By (project, id), from wherever the last page ended.
+TASKS_AFTER_SQL = TASK_SQL.replace("j.workspace_id = %s AND ", "").format(
+    where="t.project_id = %s AND t.id > %s"
+)
 
 
 def _task(row: Row) -> Document:
@@ -246,6 +267,19 @@ def task_page(*, workspace_id: int, project_id: int, limit: int, offset: int) ->
     """Tasks of a project in id order."""
     rows = fetch_all(TASK_PAGE_SQL, [workspace_id, project_id, limit, offset])
     return [_task(row) for row in rows]
+
+
+def tasks_after(project_id: int, task_id: int, *, limit: int) -> list[Document]:
+    """The next tasks, in id order, of a project already known to be the caller's."""
+    rows = fetch_all(f"{TASKS_AFTER_SQL} LIMIT %s", [project_id, task_id, limit])
+    return [_task(row) for row in rows]
+
+
+def count_tasks(project_id: int, *, most: int) -> int:
+    """How many tasks a project has; `most` where it has more. Index-only."""
+    sql = "SELECT count(*) FROM (SELECT 1 FROM predictions_task WHERE project_id = %s LIMIT %s) t"
+    row = fetch_one(sql, [project_id, most])
+    return int(row[0]) if row else 0
 
 
 PREDICTIONS_OF_TASKS_SQL = f"""

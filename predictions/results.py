@@ -13,6 +13,9 @@ import orjson
 
 MAX_DEPTH = 512
 MAX_KEYS = 100_000
+# Of one JSON value. A list of a few larger ones would not fit into memory, ours or a client's.
+MAX_TEXT_BYTES = 32 * 1024 * 1024
+TOO_LONG = f"A JSON value may have {MAX_TEXT_BYTES:,} bytes at most."
 
 Region = dict[str, Any]
 
@@ -47,7 +50,8 @@ def walk(value: Any) -> Iterator[Any]:
 def json_text(value: Any) -> str:
     """The value as compact JSON text that jsonb accepts, digits and key order as given.
 
-    Refused for NaN and infinities, NUL characters, lone surrogates, and what `walk` refuses.
+    Refused for NaN and infinities, NUL characters, lone surrogates, what `walk` refuses, and more
+    than MAX_TEXT_BYTES.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -56,6 +60,8 @@ def json_text(value: Any) -> str:
         raise Refused("Not a JSON value.") from None
     if not _encodes(text) or _may_break_a_limit(text.encode()):
         _name_the_fault(value)
+    if len(text) > MAX_TEXT_BYTES:
+        raise Refused(TOO_LONG)
     return text
 
 
@@ -74,8 +80,8 @@ def _may_break_a_limit(text: bytes) -> bool:
     """Whether the value must be walked to know; text alone can rule a fault out, and fast."""
     return (
         b"\\u0000" in text
-        or text.count(b"[") + text.count(b"{") > MAX_DEPTH
-        or text.count(b'":') > MAX_KEYS
+        or (len(text) > 2 * MAX_DEPTH and text.count(b"[") + text.count(b"{") > MAX_DEPTH)
+        or (len(text) > 3 * MAX_KEYS and text.count(b'":') > MAX_KEYS)
     )
 
 
@@ -112,6 +118,8 @@ def bulk_json_text(value: Any) -> bytes:
         return json_text(value).encode()
     if _may_break_a_limit(text):
         _name_the_fault(value)
+    if len(text) > MAX_TEXT_BYTES:
+        raise Refused(TOO_LONG)
     return text
 
 
@@ -122,7 +130,8 @@ def region_list(result: Any) -> list[Region] | None:
     control can mean.
     """
     if isinstance(result, list):
-        if not all(isinstance(region, dict) for region in result):
+        # Not all(): a generator costs more than the checks do.
+        if [True for region in result if not isinstance(region, dict)]:
             raise Refused("Each item in prediction result should be dict")
         return result
     if isinstance(result, dict | str | int):

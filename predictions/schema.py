@@ -20,7 +20,6 @@ from predictions.idempotency import MAX_KEY_LENGTH
 from predictions.serializers import (
     MAX_BIGINT,
     AnnotationSerializer,
-    JSONObjectField,
     ModelVersionField,
     PredictionSerializer,
     ProjectSerializer,
@@ -125,27 +124,75 @@ UPSERT = query("upsert", OpenApiTypes.BOOL, "Replace predictions of the same tas
 PREDICTION_OR_ARRAY = either(
     "PredictionOrArray", PredictionSerializer, PredictionSerializer(many=True)
 )
+PREDICTION_FILTERS = [
+    query("task", ID, "Of this task."),
+    query("project", ID, "Of this project."),
+    query("task__project", ID, "Of this project's tasks."),
+    query("model_version", OpenApiTypes.STR, "Of exactly this version; empty for none."),
+    query("score_gte", OpenApiTypes.DOUBLE, "Score at least this."),
+    query("score_lte", OpenApiTypes.DOUBLE, "Score at most this."),
+    query("created_after", OpenApiTypes.DATETIME, "Created after this time."),
+    query("created_before", OpenApiTypes.DATETIME, "Created before this time."),
+    query("ordering", OpenApiTypes.STR, "Order; by id unless given.", enum=list(ORDERINGS)),
+    query("limit", whole(MAX_LIMIT), "At most this many."),
+    query("after", ID, "Continue after this id; with the orderings id and -id."),
+]
+LINES_TYPE = "application/x-ndjson"
 PREDICTION_LIST = extend_schema(
     operation_id="list_predictions",
     summary="List predictions",
-    description="All of them in one array, unless `limit` asks for a page; `Link` names the next.",
+    description="All of them in one array, unless `limit` asks for a page; `Link` names the next."
+    " `Accept: application/x-ndjson` gives a document a line instead. A long list is streamed, and"
+    " gzipped for a caller that accepts it.",
     parameters=[
-        query("task", ID, "Of this task."),
-        query("project", ID, "Of this project."),
-        query("task__project", ID, "Of this project's tasks."),
-        query("model_version", OpenApiTypes.STR, "Of exactly this version; empty for none."),
-        query("score_gte", OpenApiTypes.DOUBLE, "Score at least this."),
-        query("score_lte", OpenApiTypes.DOUBLE, "Score at most this."),
-        query("created_after", OpenApiTypes.DATETIME, "Created after this time."),
-        query("created_before", OpenApiTypes.DATETIME, "Created before this time."),
-        query("ordering", OpenApiTypes.STR, "Order; by id unless given.", enum=list(ORDERINGS)),
-        query("limit", whole(MAX_LIMIT), "At most this many."),
-        query("after", ID, "Continue after this id; with the orderings id and -id."),
+        *PREDICTION_FILTERS,
         query("count", OpenApiTypes.BOOL, "Answer the full count in X-Total-Count."),
         answer_header("Link", 200, '`<address>; rel="next"` while there is a next page.'),
         answer_header("X-Total-Count", 200, "How many there are in all, with `count=true`."),
     ],
-    responses={200: PredictionSerializer(many=True), **error_responses()},
+    responses={
+        (200, "application/json"): PredictionSerializer(many=True),
+        (200, LINES_TYPE): OpenApiTypes.STR,
+        **error_responses(),
+    },
+)
+FORMATS = {
+    "ndjson": LINES_TYPE,
+    "json": "application/json",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
+PREDICTION_EXPORT = extend_schema(
+    operation_id="export_predictions",
+    summary="Download predictions as a file",
+    description="What the list would hold, streamed. Tables have the JSON of `result` and"
+    " `neighbors` as text.",
+    parameters=[
+        query("format", OpenApiTypes.STR, "ndjson unless given.", enum=list(FORMATS)),
+        *PREDICTION_FILTERS,
+        answer_header("Content-Disposition", 200, "The file's name.", required=True),
+    ],
+    responses={
+        (200, FORMATS["json"]): PredictionSerializer(many=True),
+        (200, FORMATS["ndjson"]): OpenApiTypes.STR,
+        (200, FORMATS["csv"]): OpenApiTypes.STR,
+        (200, FORMATS["parquet"]): OpenApiTypes.BINARY,
+        **error_responses(501),
+    },
+)
+DELETED_PREDICTIONS = inline_serializer(
+    "DeletedPredictions", {"deleted_predictions": serializers.IntegerField()}
+)
+PREDICTION_LIST_DELETE = extend_schema(
+    operation_id="delete_predictions",
+    summary="Delete a model version's predictions of a project",
+    description="Both parameters are needed, and no other is taken; without either there is no"
+    " such verb here. The null version is deleted by `delete_model_version`.",
+    parameters=[
+        query("project", ID, "The project.", required=True),
+        query("model_version", OpenApiTypes.STR, "Exactly this; empty for none.", required=True),
+    ],
+    responses={200: DELETED_PREDICTIONS, **error_responses()},
 )
 PREDICTION_CREATE = extend_schema(
     operation_id="create_prediction",
@@ -410,139 +457,7 @@ MODEL_VERSIONS_DELETE = extend_schema(
         }
     },
     responses={
-        200: inline_serializer(
-            "DeletedPredictions", {"deleted_predictions": serializers.IntegerField()}
-        ),
-        **error_responses(415),
-    },
-)
-IMPORT_PREDICTIONS = extend_schema(
-    operation_id="import_predictions",
-    summary="Import predictions of a project, all or none",
-    parameters=[
-        query("on_error", OpenApiTypes.STR, "What bad items do.", enum=["fail", "skip"]),
-        UPSERT,
-        IDEMPOTENCY_KEY,
-        REPLAYED,
-    ],
-    request=inline_serializer(
-        "ImportedPrediction",
-        {
-            "task": serializers.IntegerField(min_value=1),
-            "result": RegionsField(),
-            "score": serializers.FloatField(required=False, allow_null=True),
-            "model_version": serializers.CharField(
-                required=False,
-                allow_null=True,
-                allow_blank=True,
-                help_text="`undefined` unless given.",
-            ),
-        },
-        many=True,
-    ),
-    responses={
-        201: inline_serializer(
-            "ImportedPredictions",
-            {
-                "created": serializers.IntegerField(),
-                "prediction_ids": serializers.ListField(
-                    child=serializers.IntegerField(), help_text="In the request's order."
-                ),
-                "skipped": inline_serializer(
-                    "SkippedItem",
-                    {
-                        "index": serializers.IntegerField(),
-                        "errors": serializers.ListField(child=serializers.CharField()),
-                    },
-                    many=True,
-                    required=False,
-                ),
-            },
-        ),
-        **error_responses(415),
-    },
-)
-TASK_WITH_CHILDREN = inline_serializer(
-    "ImportedTask",
-    {
-        "data": JSONObjectField(help_text="What the labelling config's variables name."),
-        "meta": JSONObjectField(required=False, allow_null=True),
-        "predictions": inline_serializer(
-            "PredictionOfTask",
-            {
-                "result": RegionsField(),
-                "score": serializers.FloatField(required=False, allow_null=True),
-                "model_version": serializers.CharField(
-                    required=False, allow_null=True, allow_blank=True
-                ),
-            },
-            many=True,
-            required=False,
-        ),
-        "annotations": inline_serializer(
-            "AnnotationOfTask",
-            {
-                "result": serializers.ListField(child=JSONObjectField()),
-                "ground_truth": serializers.BooleanField(required=False),
-                "was_cancelled": serializers.BooleanField(required=False),
-                "lead_time": serializers.FloatField(required=False, allow_null=True),
-            },
-            many=True,
-            required=False,
-        ),
-    },
-)
-
-
-class FlatTaskSerializer(serializers.Serializer[Any]):
-    """A task's data alone."""
-
-
-class FlatTaskSchema(OpenApiSerializerExtension):
-    """The labelling config's variables are the keys."""
-
-    target_class = FlatTaskSerializer
-
-    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> Schema:
-        """Any keys."""
-        return {"type": "object", "additionalProperties": True}
-
-
-IMPORT_TASKS = extend_schema(
-    operation_id="import_tasks",
-    summary="Import tasks with their predictions and annotations, all or none",
-    description="An array of tasks, or one. An object without an object `data` is data itself.",
-    parameters=[
-        query("return_task_ids", OpenApiTypes.BOOL, "Answer the new tasks' ids."),
-        IDEMPOTENCY_KEY,
-        REPLAYED,
-    ],
-    request=either(
-        "TaskImport",
-        TASK_WITH_CHILDREN,
-        serializers.ListSerializer(child=TASK_WITH_CHILDREN),
-        FlatTaskSerializer,
-        FlatTaskSerializer(many=True),
-    ),
-    responses={
-        201: inline_serializer(
-            "ImportedTasks",
-            {
-                "task_count": serializers.IntegerField(),
-                "annotation_count": serializers.IntegerField(),
-                "prediction_count": serializers.IntegerField(),
-                "duration": serializers.FloatField(help_text="Seconds."),
-                "file_upload_ids": serializers.ListField(child=serializers.IntegerField()),
-                "could_be_tasks_list": serializers.BooleanField(),
-                "found_formats": serializers.ListField(child=serializers.CharField()),
-                "data_columns": serializers.ListField(child=serializers.CharField()),
-                "task_ids": serializers.ListField(
-                    child=serializers.IntegerField(),
-                    required=False,
-                    help_text="In the request's order.",
-                ),
-            },
-        ),
+        200: DELETED_PREDICTIONS,
         **error_responses(415),
     },
 )

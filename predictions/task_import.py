@@ -1,21 +1,40 @@
 """The one place that stores whole tasks, with the predictions and annotations inside them.
 
-An import is one transaction. Every bad item is found before anything is written.
+An import is one transaction, written batch by batch; a bad item undoes it all.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
-from predictions.copying import boolean, copy, escaped_json, number, reserve_ids
+from predictions.bodies import Batches, in_batches
+from predictions.copying import (
+    Copy,
+    boolean,
+    copy,
+    escaped,
+    escaped_json,
+    number,
+    reserve_ids,
+)
 from predictions.curate import reserve_inner_ids
 from predictions.models import Project
-from predictions.prediction_import import PredictionRow, Report, copy_rows, prediction_row
+from predictions.prediction_import import (
+    PredictionRow,
+    copy_lines,
+    prediction_copy,
+    prediction_row,
+)
+from predictions.reports import Report
 from predictions.results import Refused, bulk_json_text, finite_number, region_list
+from predictions.task_names import external_id
+
+NO_TASKS = "load_tasks: No tasks added"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +43,7 @@ class TaskRow:
 
     data: bytes
     meta: bytes
+    external_id: str | None
     predictions: list[PredictionRow]
     annotations: list[dict[str, Any]]
 
@@ -51,6 +71,8 @@ def _task_row(project: Project, item: Any, index: int) -> TaskRow:
     meta = task.get("meta") or {}
     if not isinstance(meta, dict):
         raise Refused("Task[meta] must be an object")
+    # A flat object is data alone, whatever it calls its keys.
+    name = None if task["data"] is item else task.get("external_id")
     predictions = _objects(task, "predictions")
     annotations = _objects(task, "annotations")
     for kind, entries in (("Prediction", predictions), ("Annotation", annotations)):
@@ -63,6 +85,7 @@ def _task_row(project: Project, item: Any, index: int) -> TaskRow:
     return TaskRow(
         data=bulk_json_text(task["data"]),
         meta=bulk_json_text(meta),
+        external_id=None if name is None else external_id(name),
         predictions=[prediction_row(project, entry, index, 0) for entry in predictions],
         annotations=[_annotation(entry) for entry in annotations],
     )
@@ -82,27 +105,36 @@ def _annotation(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _checked_tasks(project: Project, items: Sequence[Any]) -> list[TaskRow]:
-    report = Report("Error at item")
+def _rows(
+    project: Project, batch: Iterable[Any], counter: Iterator[int], report: Report
+) -> list[TaskRow]:
+    """The batch's good tasks. Asks the database nothing."""
     rows = []
-    for index, item in enumerate(items):
+    for item, index in zip(batch, counter, strict=False):
         try:
+            if isinstance(item, Refused):
+                raise item
             rows.append(_task_row(project, item, index))
         except Refused as exc:
             report.add(index, str(exc))
-    report.raise_if_any()
     return rows
 
 
 def _store_tasks(project_id: int, rows: Sequence[TaskRow], first_inner_id: int) -> list[int]:
     ids = reserve_ids("predictions_task", len(rows))
-    place = str(project_id).encode()
     copy(
         "predictions_task",
-        "id, project_id, data, meta, inner_id, overlap, created_at, updated_at",
+        "id, project_id, data, meta, external_id, inner_id, overlap, created_at, updated_at",
         (
-            b"%d\t%b\t%b\t%b\t%d\t1\tnow\tnow\n"
-            % (id_, place, escaped_json(row.data), escaped_json(row.meta), first_inner_id + n)
+            b"%d\t%d\t%b\t%b\t%b\t%d\t1\tnow\tnow\n"
+            % (
+                id_,
+                project_id,
+                escaped_json(row.data),
+                escaped_json(row.meta),
+                escaped(row.external_id),
+                first_inner_id + n,
+            )
             for n, (id_, row) in enumerate(zip(ids, rows, strict=True))
         ),
     )
@@ -133,51 +165,82 @@ def _store_annotations(
     )
 
 
-def store(project: Project, items: Any, access: Access) -> dict[str, Any]:
-    """Stores tasks with the predictions and annotations inside them: all or nothing.
+@dataclass(slots=True)
+class Stored:
+    """What an import has stored so far."""
 
-    A list, or one object. The counts and `task_ids` in the order of the request; ValidationError
-    names the bad items by index.
-    """
+    task_ids: list[int] = field(default_factory=list)
+    n_predictions: int = 0
+    n_annotations: int = 0
+    last_version: str = ""
+
+
+def store(project: Project, items: Any, access: Access) -> dict[str, Any]:
+    """Stores a list of tasks, or one, as `store_batches`. ValidationError for no tasks at all."""
     if isinstance(items, dict):
         items = [items]
     if not isinstance(items, list):
         raise ValidationError([f"Expected a list of tasks, got {type(items).__name__}."])
     if not items:
-        raise ValidationError(["load_tasks: No tasks added"])
-    rows = _checked_tasks(project, items)
-    first = reserve_inner_ids(project.pk, len(rows))
-    with transaction.atomic():
-        task_ids = _store_tasks(project.pk, rows, first)
-        predictions = _placed(rows, task_ids)
-        annotations = [
-            (task_id, annotation)
-            for task_id, row in zip(task_ids, rows, strict=True)
-            for annotation in row.annotations
-        ]
-        if predictions:
-            copy_rows(project.pk, predictions)
-            _name_first_version(project, predictions)
-        if annotations:
-            _store_annotations(project.pk, access.user_id, annotations)
+        raise ValidationError([NO_TASKS])
+    return store_batches(project, in_batches(items), access)
+
+
+def store_batches(project: Project, batches: Batches, access: Access) -> dict[str, Any]:
+    """Stores tasks with the predictions and annotations inside them: all or nothing.
+
+    The counts and `task_ids` in the order of the request; ValidationError names the bad items by
+    index. One transaction; memory holds a batch, and 40 bytes a task for its id. Two imports of
+    tasks into one project wait for each other, for the numbers within it.
+    """
+    report = Report("Error at item")
+    stored = Stored()
+    counter = count()
+    with transaction.atomic(), prediction_copy() as predictions:
+        for batch in batches:
+            rows = _rows(project, batch, counter, report)
+            predictions.wait()
+            if rows and not report:
+                _store_batch(project, rows, access, stored, predictions)
+        predictions.wait()
+        report.raise_if_any()
+        if not stored.task_ids:
+            raise ValidationError([NO_TASKS])
+        if stored.last_version:
+            _name_first_version(project, stored.last_version)
     return {
-        "task_count": len(rows),
-        "annotation_count": len(annotations),
-        "prediction_count": len(predictions),
-        "task_ids": task_ids,
+        "task_count": len(stored.task_ids),
+        "annotation_count": stored.n_annotations,
+        "prediction_count": stored.n_predictions,
+        "task_ids": stored.task_ids,
     }
 
 
-def _placed(rows: Sequence[TaskRow], task_ids: Sequence[int]) -> list[PredictionRow]:
-    return [
-        PredictionRow(p.index, task_id, p.result, p.score, p.model_version)
-        for task_id, row in zip(task_ids, rows, strict=True)
-        for p in row.predictions
-    ]
+def _store_batch(
+    project: Project, rows: Sequence[TaskRow], access: Access, stored: Stored, copier: Copy
+) -> None:
+    first = reserve_inner_ids(project.pk, len(rows))
+    task_ids = _store_tasks(project.pk, rows, first)
+    stored.task_ids += task_ids
+    pairs = list(zip(task_ids, rows, strict=True))
+    annotations = [(id_, annotation) for id_, row in pairs for annotation in row.annotations]
+    if annotations:
+        _store_annotations(project.pk, access.user_id, annotations)
+        stored.n_annotations += len(annotations)
+    predictions = [_placed(row, id_) for id_, task in pairs for row in task.predictions]
+    if predictions:
+        ids = reserve_ids("predictions_prediction", len(predictions))
+        copier.send(copy_lines(project.pk, predictions, ids))
+        stored.n_predictions += len(predictions)
+        versions = (p.model_version for p in reversed(predictions) if p.model_version)
+        stored.last_version = next(versions, stored.last_version)
 
 
-def _name_first_version(project: Project, predictions: Sequence[PredictionRow]) -> None:
+def _placed(row: PredictionRow, task_id: int) -> PredictionRow:
+    row.task = task_id
+    return row
+
+
+def _name_first_version(project: Project, version: str) -> None:
     """An import with predictions sets the project's version where it has none."""
-    version = next((p.model_version for p in reversed(predictions) if p.model_version), None)
-    if version:
-        Project.objects.filter(pk=project.pk, model_version="").update(model_version=version)
+    Project.objects.filter(pk=project.pk, model_version="").update(model_version=version)

@@ -1,7 +1,8 @@
 """Bodies without a declared length, which Django by itself takes for empty ones.
 
 A body sent with `Transfer-Encoding: chunked` is read to its end before the application runs: in
-memory up to a few megabytes, beyond that in a temporary file, and never past MAX_BODY_BYTES.
+memory up to a few megabytes, beyond that in a temporary file, and never past MAX_BODY_BYTES. Only
+JSON Lines are left to whoever reads them a line at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 IN_MEMORY_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
+# In the environment of a request whose length is not known beforehand.
+IS_CHUNKED = "predictions_api.is_chunked"
+# Read as it comes, never whole: no limit but that of a line.
+STREAMED_TYPE = "application/x-ndjson"
+ENDLESS = 2**62
 
 
 class BrokenBody:
@@ -41,6 +47,10 @@ class ChunkedBodies:
         if "chunked" not in coding or not request.get("wsgi.input_terminated"):
             return self.application(request, start_response)
         del request["HTTP_TRANSFER_ENCODING"]
+        if is_streamed(request.get("CONTENT_TYPE", "")):
+            # The server knows where it ends.
+            request.update({"CONTENT_LENGTH": str(ENDLESS), IS_CHUNKED: True})
+            return self.application(request, start_response)
         body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - see Answer
         try:
             length = _copy(request["wsgi.input"].read, body, most=settings.MAX_BODY_BYTES)
@@ -51,6 +61,11 @@ class ChunkedBodies:
             request.update({"CONTENT_LENGTH": str(length), "wsgi.input": body})
             body.seek(0)
         return Answer(self.application(request, start_response), body)
+
+
+def is_streamed(content_type: str) -> bool:
+    """Whether a body of this type is read as it comes."""
+    return content_type.partition(";")[0].strip().lower() == STREAMED_TYPE
 
 
 def _copy(read: Callable[[int], bytes], target: IO[bytes], *, most: int) -> int:

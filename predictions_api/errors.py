@@ -23,6 +23,8 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
+from predictions_api.chunked import STREAMED_TYPE
+
 log = logging.getLogger(__name__)
 
 LENGTH = re.compile(r"[0-9]{1,19}")
@@ -141,13 +143,18 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 class BodyLimitMiddleware:
-    """413 for a declared length over MAX_BODY_BYTES, before a byte of it is read."""
+    """413 for a declared length over MAX_BODY_BYTES, before a byte of it is read.
+
+    Only bodies that are never held whole may be longer.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         declared = request.META.get("CONTENT_LENGTH") or "0"
+        if request.content_type == STREAMED_TYPE:
+            declared = "0"
         if LENGTH.fullmatch(declared) and int(declared) > settings.MAX_BODY_BYTES:
             return json_error(413, f"The request body is over {settings.MAX_BODY_BYTES:,} bytes.")
         return self.get_response(request)

@@ -44,6 +44,7 @@ REASONS = {
     409: "There already is one.",
     413: "The body is too large.",
     415: "A body of this type is not read.",
+    501: "The server lacks what this needs.",
     503: "The database cannot be reached. Nothing was stored.",
 }
 # Whatever an operation does: a wrong Host, a format, a verb, an oversized body, no database.

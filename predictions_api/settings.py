@@ -208,7 +208,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # A job whose worker was killed is taken over when its lease runs out.
-EVALUATION_LEASE_S = float(os.environ.get("EVALUATION_LEASE_S", 60))
+EVALUATION_LEASE_S = int(os.environ.get("EVALUATION_LEASE_S", 60))
 # Images counted at a time: what a killed worker loses, and what memory grows with.
 EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
 # Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.

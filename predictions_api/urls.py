@@ -15,7 +15,11 @@ from drf_spectacular.views import SpectacularAPIView
 
 from accounts import views as accounts
 from evals import views as evals
-from predictions import views as store
+from predictions.export_views import ProjectExportViewSet
+from predictions.import_views import ImportViewSet
+from predictions.project_views import ProjectViewSet
+from predictions.task_views import AnnotationViewSet, TaskViewSet
+from predictions.views import PredictionViewSet
 from predictions_api import docs, observability
 from predictions_api.paths import WorkspaceConverter
 
@@ -51,17 +55,25 @@ def both(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPat
     return re_path(rf"^{route}(?:\.(?P<format>[a-z0-9]+))?/?$", view, name=name)
 
 
-predictions = store.PredictionViewSet
-tasks = store.TaskViewSet
-annotations = store.AnnotationViewSet
-projects = store.ProjectViewSet
-imports = store.ImportViewSet
+predictions = PredictionViewSet
+tasks = TaskViewSet
+annotations = AnnotationViewSet
+projects = ProjectViewSet
+imports = ImportViewSet
 
 urlpatterns = [
     both(
         "api/predictions",
-        predictions.as_view(LIST, name="Prediction Api List", description=""),
+        predictions.as_view(
+            {**LIST, "delete": "destroy_version"}, name="Prediction Api List", description=""
+        ),
         "prediction-list",
+    ),
+    # No suffix: `export.csv` would name the format twice.
+    re_path(
+        "^api/predictions/export/?$",
+        predictions.as_view({"get": "export"}, name="Prediction Export"),
+        name="prediction-export",
     ),
     both(
         f"api/predictions/{ID}",
@@ -91,6 +103,21 @@ urlpatterns = [
         f"api/projects/{ID}/model-versions",
         projects.as_view({"get": "model_versions", "delete": "delete_model_version"}),
         "project-model-versions",
+    ),
+    re_path(
+        f"^api/projects/{PROJECT_ID}/export$",
+        ProjectExportViewSet.as_view({"get": "export"}),
+        name="project-export",
+    ),
+    both(
+        f"api/projects/{PROJECT_ID}/exports/{ID}",
+        ProjectExportViewSet.as_view({"get": "retrieve"}),
+        "project-export-status",
+    ),
+    re_path(
+        f"^api/projects/{PROJECT_ID}/exports/{ID}/download$",
+        ProjectExportViewSet.as_view({"get": "download"}),
+        name="project-export-download",
     ),
     re_path(
         f"^api/projects/{ID}/import/predictions$",

@@ -13,6 +13,7 @@ from predictions.demo.detector import VERSIONS, Detector
 from predictions.demo.scenes import HEIGHT_PX, WIDTH_PX, Box, Scene
 
 if TYPE_CHECKING:
+    import httpx
     from label_studio_sdk.client import LabelStudio
 
 LABEL_CONFIG = """<View>
@@ -30,7 +31,8 @@ def load(
     """Create the demo project and return its id; None when the key's workspace has it already.
 
     A few seconds. Ground truth arrives as annotations, predictions of two model versions one
-    request each. Raises the SDK's ApiError; nothing half made is left on the server then.
+    request each; then both versions are to be evaluated. Raises the SDK's ApiError or httpx's
+    HTTPError; nothing half made is left on the server then.
     """
     import httpx
     from label_studio_sdk.client import LabelStudio
@@ -47,6 +49,7 @@ def load(
                 total=n_scenes * (1 + len(VERSIONS)), desc="demo", disable=not progress, leave=False
             ) as bar:
                 _fill(client, project.id, n_scenes, bar)
+            _evaluate(connection, base_url, api_key, project.id)
         except BaseException:
             client.projects.delete(project.id)
             raise
@@ -65,6 +68,23 @@ def _fill(client: "LabelStudio", project: int, n_scenes: int, bar: "tqdm[Any]") 
             found = detector.detect(scene.image)
             client.predictions.create(task=task_id, model_version=version, **prediction(found))
             bar.update()
+
+
+def _evaluate(connection: "httpx.Client", base_url: str, api_key: str, project: int) -> None:
+    """Asks for an evaluation of both versions; a worker computes them when it can."""
+    key = {"api_key": api_key}
+    workspace = connection.post(f"{base_url}/", params=key).raise_for_status().json()["workspace"]
+    for version in VERSIONS:
+        connection.post(
+            f"{base_url}/{workspace}/model-evals",
+            params=key,
+            json={
+                "project": project,
+                "modelVersion": version,
+                "versionId": "1",
+                "modelId": f"digits/{version}",
+            },
+        ).raise_for_status()
 
 
 def task(scene: Scene) -> Any:

@@ -2,6 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.fields.json
 import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
@@ -79,6 +80,7 @@ class Migration(migrations.Migration):
                 ('data', models.JSONField(help_text="What the labelling config's variables name.")),
                 ('meta', models.JSONField(blank=True, default=dict, help_text='Facts that are not labelled.')),
                 ('inner_id', models.PositiveBigIntegerField(default=0, help_text='Number within the project.')),
+                ('external_id', models.CharField(blank=True, help_text='What its owner calls it.', max_length=255, null=True)),
                 ('overlap', models.IntegerField(default=1)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
@@ -147,6 +149,14 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['project', 'id'], name='predictions_task_p_idx'),
         ),
         migrations.AddIndex(
+            model_name='task',
+            index=models.Index(condition=models.Q(('external_id__isnull', False)), fields=['project', 'external_id'], name='predictions_task_e_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='task',
+            index=models.Index(models.F('project'), django.db.models.functions.text.Left(django.db.models.fields.json.KeyTextTransform('image_id', 'meta'), 200), condition=models.Q(('meta__has_key', 'image_id')), name='predictions_task_i_idx'),
+        ),
+        migrations.AddIndex(
             model_name='prediction',
             index=models.Index(fields=['project', 'id'], name='predictions_prediction_p_idx'),
         ),
@@ -189,5 +199,33 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='annotation',
             index=models.Index(condition=models.Q(('parent_annotation__isnull', False)), fields=['parent_annotation'], name='predictions_annotation_pa_idx'),
+        ),
+        migrations.CreateModel(
+            name='ProjectExport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('export_type', models.CharField(max_length=16)),
+                ('source', models.CharField(max_length=16)),
+                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('completed', 'Completed'), ('failed', 'Failed')], default='queued', max_length=16)),
+                ('progress', models.FloatField(default=0, help_text='From 0 to 1.')),
+                ('error', models.TextField(blank=True, default='')),
+                ('file_name', models.CharField(blank=True, default='', max_length=255)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='exports', to='predictions.project')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='ImportCheckpoint',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source', models.CharField(help_text='SHA-256 of what the file is known by.', max_length=64)),
+                ('n_items', models.PositiveBigIntegerField(default=0)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('project', 'source'), name='predictions_checkpoint_project_source_uniq')],
+            },
         ),
     ]

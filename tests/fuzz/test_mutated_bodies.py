@@ -163,7 +163,7 @@ def test_never_a_5xx_and_rows_only_with_a_2xx(
         response = client.generic(
             method,
             f"/api/{path.format_map(ids)}",
-            body,  # bytes are bodies, too
+            body,
             content_type=content_type,
         )
         assert response.status_code < 500, response.content

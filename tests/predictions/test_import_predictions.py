@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from predictions.models import Prediction, Project, Task
-from predictions.prediction_import import MAX_REASONS
+from predictions.reports import MAX_REASONS
 from tests.conftest import (
     LONG_AGO,
     TEXT_CONFIG,

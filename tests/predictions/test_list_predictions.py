@@ -294,6 +294,7 @@ def test_a_limited_list_in_another_order_has_no_link(
 def test_a_long_list_is_streamed(
     ada: Caller, project: Project, task: int, n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(queries, "FIRST_CHUNK", 5)
     monkeypatch.setattr(queries, "CHUNK", 5)
     ids = fill(project, task, n) if n else []
 
@@ -319,6 +320,7 @@ def test_a_stream_that_nobody_reads_frees_the_connection(
     make_task: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(queries, "FIRST_CHUNK", 2)
     monkeypatch.setattr(queries, "CHUNK", 2)
     project = make_project(ada)
     fill(project, make_task(ada, project), 7)

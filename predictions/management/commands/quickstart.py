@@ -103,6 +103,7 @@ class Command(BaseCommand):
     def _load_demo(self, bind: Bind, account: quickstart.Account) -> None:
         # Imported here: that takes seconds, which nobody else should wait for.
         with self._timed("Demo"):
+            from httpx import HTTPError
             from label_studio_sdk.core.api_error import ApiError
 
             from predictions.demo.loading import load
@@ -111,7 +112,7 @@ class Command(BaseCommand):
             logging.getLogger("httpx").setLevel(logging.WARNING)
             try:
                 load(bind.address, account.token, progress=self.stderr.isatty())
-            except ApiError as error:
+            except (ApiError, HTTPError) as error:
                 # The service itself is fine, so it goes on.
                 self.stderr.write(f"The demo project could not be loaded: {error}")
 

@@ -18,7 +18,7 @@ PANELS = [
     "/confusion-matrix",
     "/vector-analysis",
     "/image-predictions",
-    "/image-predictions/1",
+    "/image-predictions/0",
     "/recommendations",
     "/coco",
 ]
@@ -70,7 +70,7 @@ def test_reads(
     for panel in PANELS:
         answer = people[who].get(f"/lab/model-evals/{evaluation.eval_id}{panel}")
         if status is None:
-            is_missing = panel in {"/vector-analysis", "/image-predictions/1"}
+            is_missing = panel in {"/vector-analysis", "/image-predictions/0"}
             assert answer.status_code == (404 if is_missing else 200), panel
         else:
             assert (answer.status_code, answer.json()["error"]) == (status, code), panel

@@ -139,17 +139,15 @@ def test_leading_slashes_are_one(ada: Caller, path: str) -> None:
     assert answer.json() == {"evals": []}
 
 
-@pytest.mark.parametrize(
-    "path", ["/docs", "/admin", "/api", "/static", "//api/version", "/api/model-evals"]
-)
+@pytest.mark.parametrize("path", ["/admin", "/api", "/static", "//api/version", "/api/model-evals"])
 def test_own_routes_are_no_workspaces(ada: Caller, path: str) -> None:
     answer = APIClient().get("/", {"api_key": ada.key}, PATH_INFO=path)
 
-    assert answer.status_code in {301, 302, 404}
-    assert b"workspace" not in answer.content
+    assert answer.status_code in {200, 301, 302, 404}
+    assert b"workspace_not_found" not in answer.content
 
 
-@pytest.mark.parametrize("path", ["/health", "/ready", "/version", "/metrics"])
+@pytest.mark.parametrize("path", ["/docs", "/health", "/ready", "/version", "/metrics"])
 def test_own_routes_answer_as_ever(db: None, path: str) -> None:
     assert APIClient().get(path).status_code == 200
 

@@ -1,0 +1,319 @@
+"""Bulk in and out, each against a bare reference in the same run; prints both and their ratio.
+
+import      one request, authentication, validation and ids included, against a bare COPY of the
+            same rows into the same table (aim: at least 0.5; with the config's validation 0.25)
+lines       memory of the server over an import of JSON Lines (aim: under 150 MB more)
+list        a whole project, against a bare server-side cursor that writes the same documents
+            (aim: at least 0.6), the time to its first byte (aim: under 50 ms), and memory
+page        a keyset page at the end against the first one (aim: within 1.3)
+delete      a version against the bare DELETE (aim: under 1.5)
+together    three clients import while eight read: lost rows, and the readers' p95 against their
+            idle p95 (aim: under 3)
+
+`--rows` is the size of list, lines and page; `--imports` those of the imports.
+"""
+
+import argparse
+import io
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
+os.environ.setdefault("DATA_DIR", str(ROOT / ".data" / "bench"))
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+# 200,000 predictions of five regions are some 270 MB.
+os.environ.setdefault("MAX_BODY_BYTES", str(1 << 30))
+
+import django  # noqa: E402
+import orjson  # noqa: E402
+import requests  # noqa: E402
+
+from benchmarks.bench_requests import RESULT, percentile, prepare  # noqa: E402
+from benchmarks.servers import gunicorn, memory_mb  # noqa: E402
+
+django.setup()
+
+from django.db import connection, transaction  # noqa: E402
+
+from predictions import documents, prediction_import, queries  # noqa: E402
+from predictions.copying import reserve_ids  # noqa: E402
+from predictions.models import Project, Task  # noqa: E402
+from predictions.prediction_import import PREDICTION_COPY, PredictionRow, copy_lines  # noqa: E402
+
+LINES = "application/x-ndjson"
+RESULT_TEXT = orjson.dumps(RESULT)
+
+
+class Bench:
+    """A running server, a project, and how to ask for both."""
+
+    def __init__(self, port: int, key: str, tasks: list[int]) -> None:
+        self.port, self.tasks = port, tasks
+        self.url = f"http://127.0.0.1:{port}"
+        self.headers = {"Authorization": f"Token {key}", "Accept-Encoding": "identity"}
+        self.project: Project = Task.objects.select_related("project").get(pk=tasks[0]).project
+        self.import_url = f"{self.url}/api/projects/{self.project.pk}/import/predictions"
+
+    def items(self, n: int, version: str = "v1") -> Iterator[dict[str, Any]]:
+        for i in range(n):
+            task = self.tasks[i % len(self.tasks)]
+            yield {"task": task, "result": RESULT, "score": 0.5, "model_version": version}
+
+    def lines(self, n: int, version: str = "v1") -> Iterator[bytes]:
+        piece: list[bytes] = []
+        for item in self.items(n, version):
+            piece.append(orjson.dumps(item) + b"\n")
+            if len(piece) == 200:
+                yield b"".join(piece)
+                piece.clear()
+        yield b"".join(piece)
+
+    def post(self, body: Any, content_type: str) -> float:
+        headers = {**self.headers, "Content-Type": content_type}
+        started = time.perf_counter()
+        answer = requests.post(self.import_url, data=body, headers=headers, timeout=3600)
+        passed = time.perf_counter() - started
+        if answer.status_code != 201:
+            raise RuntimeError(answer.text[:500])
+        return passed
+
+
+def clear() -> None:
+    """An empty table, as large as its indexes' first pages."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE predictions_prediction CASCADE")
+
+
+def vacuum() -> None:
+    """The table as it is when autovacuum has been there."""
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE predictions_prediction")
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def bare_copy(bench: Bench, n: int) -> float:
+    """One COPY of rows that are text already."""
+    ids = reserve_ids("predictions_prediction", n)
+    rows = [
+        PredictionRow(i, bench.tasks[i % len(bench.tasks)], RESULT_TEXT, 0.5, "v1")
+        for i in range(n)
+    ]
+    text = io.BytesIO(b"".join(copy_lines(bench.project.pk, rows, ids)))
+    sql = f"COPY predictions_prediction ({PREDICTION_COPY}) FROM STDIN"
+
+    def copy() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.copy_expert(sql, text, 1 << 18)
+
+    return timed(copy)
+
+
+def imports(bench: Bench, n: int, rounds: int) -> None:
+    array = orjson.dumps(list(bench.items(n)))
+    lines = b"".join(bench.lines(n))
+    kinds: dict[str, Callable[[], float]] = {
+        "bare COPY": lambda: bare_copy(bench, n),
+        "JSON": lambda: bench.post(array, "application/json"),
+        "lines": lambda: bench.post(lines, LINES),
+    }
+    times: dict[str, list[float]] = {}
+    for validates in (False, True):
+        Project.objects.filter(pk=bench.project.pk).update(validate_predictions=validates)
+        for _ in range(rounds):
+            for name, run in kinds.items():
+                clear()
+                times.setdefault(f"{name}{', validated' * validates}", []).append(run())
+    Project.objects.filter(pk=bench.project.pk).update(validate_predictions=False)
+    bare = statistics.median(times["bare COPY"] + times.pop("bare COPY, validated"))
+    for name, measured in times.items():
+        passed = statistics.median(measured)
+        print(
+            f"import {n:>9,} {name:18} {passed:8.2f} s {n / passed:9.0f}/s"
+            f"  ratio {bare / passed:.2f}",
+            flush=True,
+        )
+
+
+def import_memory(bench: Bench, n: int) -> None:
+    """A long import of lines, sent as they are made, and the server's memory meanwhile."""
+    clear()
+    before = memory_mb(bench.port)
+    peak = [before]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            peak[0] = max(peak[0], memory_mb(bench.port))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    passed = bench.post(bench.lines(n), LINES)
+    done.set()
+    watcher.join()
+    grown = peak[0] - before
+    print(f"lines  {n:>9,} {passed:8.2f} s, memory {before:.0f} MB, at most {grown:+.0f} MB")
+
+
+def bare_list(bench: Bench) -> float:
+    """A server-side cursor that writes the same documents, and nothing else."""
+    sql, params = queries.predictions_where(["p.project_id = %s"], [bench.project.pk])
+
+    def read() -> None:
+        age = documents.ages()
+        with transaction.atomic():
+            cursor = connection.connection.cursor(name="bare")
+            cursor.execute(sql, params)
+            while rows := cursor.fetchmany(queries.CHUNK):
+                documents.as_json(documents.prediction(row, age) for row in rows)
+            cursor.close()
+
+    connection.ensure_connection()
+    return timed(read)
+
+
+def listing(bench: Bench, rounds: int) -> None:
+    url = f"{bench.url}/api/predictions/?project={bench.project.pk}"
+    vacuum()
+    bare: list[float] = []
+    ours: list[float] = []
+    first: list[float] = []
+    before = memory_mb(bench.port)
+    for _ in range(rounds):
+        bare.append(bare_list(bench))
+        started = time.perf_counter()
+        with requests.get(url, headers=bench.headers, stream=True, timeout=3600) as answer:
+            pieces = answer.iter_content(1 << 18)
+            next(answer.raw.stream(1024))
+            first.append(time.perf_counter() - started)
+            for _piece in pieces:
+                pass
+        ours.append(time.perf_counter() - started)
+    ratio = statistics.median(bare) / statistics.median(ours)
+    n = queries.count_predictions(["p.project_id = %s"], [bench.project.pk])
+    print(
+        f"list   {n:>9,} {statistics.median(ours):8.2f} s, bare {statistics.median(bare):.2f} s,"
+        f" ratio {ratio:.2f}, first byte {statistics.median(first) * 1000:.0f} ms,"
+        f" memory {memory_mb(bench.port) - before:+.0f} MB"
+    )
+
+
+def pages(bench: Bench) -> None:
+    last = queries.fetch_one(
+        "SELECT id FROM predictions_prediction WHERE project_id = %s ORDER BY id DESC"
+        " OFFSET 101 LIMIT 1",
+        [bench.project.pk],
+    )
+    base = f"{bench.url}/api/predictions/?project={bench.project.pk}&limit=100"
+    times: dict[str, list[float]] = {"": [], f"&after={last[0] if last else 0}": []}
+    with requests.Session() as session:
+        for _ in range(60):
+            for query, measured in times.items():
+                get = lambda q=query: session.get(base + q, headers=bench.headers)  # noqa: E731
+                measured.append(timed(get))
+    first, deep = (statistics.median(measured) * 1000 for measured in times.values())
+    print(f"page   first {first:.1f} ms, deep {deep:.1f} ms, ratio {deep / first:.2f}")
+
+
+def deletes(bench: Bench, n: int, rounds: int) -> None:
+    url = f"{bench.url}/api/predictions/?project={bench.project.pk}&model_version=gone"
+    sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND model_version = 'gone'"
+    bare: list[float] = []
+    ours: list[float] = []
+
+    def bare_delete() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [bench.project.pk])
+
+    def our_delete() -> None:
+        requests.delete(url, headers=bench.headers, timeout=600).raise_for_status()
+
+    for _ in range(rounds):
+        for measured, work in ((bare, bare_delete), (ours, our_delete)):
+            prediction_import.store(bench.project, list(bench.items(n, "gone")))
+            vacuum()
+            measured.append(timed(work))
+    ratio = statistics.median(ours) / statistics.median(bare)
+    print(f"delete {n:>9,} {statistics.median(ours):8.3f} s, ratio {ratio:.2f}")
+
+
+def together(bench: Bench, n: int) -> None:
+    """Three imports while eight clients read pages."""
+    url = f"{bench.url}/api/predictions/?project={bench.project.pk}&limit=100"
+    clear()
+    bench.post(b"".join(bench.lines(1000)), LINES)
+    stop = threading.Event()
+    times: list[float] = []
+
+    def read() -> None:
+        with requests.Session() as session:
+            while not stop.is_set():
+                times.append(timed(lambda: session.get(url, headers=bench.headers)))
+
+    def readers(work: Callable[[], object]) -> float:
+        times.clear()
+        stop.clear()
+        threads = [threading.Thread(target=read) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        work()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        return percentile(times, 0.95) * 1000
+
+    idle = readers(lambda: time.sleep(5))
+    body = b"".join(bench.lines(n))
+
+    def write() -> None:
+        writers = [threading.Thread(target=bench.post, args=[body, LINES]) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+
+    busy = readers(write)
+    lost = 3 * n + 1000 - queries.count_predictions(["p.project_id = %s"], [bench.project.pk])
+    print(
+        f"together: {lost} rows lost, readers' p95 {idle:.0f} ms idle, {busy:.0f} ms busy,"
+        f" {busy / idle:.1f} times"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--imports", default="10000")
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    key, tasks = prepare()
+    env = {"SECRET_KEY": "bench", "ALLOWED_HOSTS": "127.0.0.1"}
+    with gunicorn("predictions_api.wsgi:application", env=env) as port:
+        bench = Bench(port, key, tasks)
+        bench.post(b"\n", LINES)
+        for n in map(int, options.imports.split(",")):
+            imports(bench, n, options.rounds)
+        clear()
+        bench.post(b"".join(bench.lines(11_500)), LINES)
+        listing(bench, options.rounds)
+        deletes(bench, 10_000, options.rounds)
+        together(bench, 10_000)
+        import_memory(bench, options.rows)
+        listing(bench, 1)
+        pages(bench)
+
+
+if __name__ == "__main__":
+    main()

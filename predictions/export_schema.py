@@ -1,0 +1,57 @@
+"""What the OpenAPI document says of project exports."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+
+from predictions.models import ProjectExport
+from predictions.project_export import SOURCES, TYPES
+from predictions.schema import query
+from predictions.serializers import JSONObjectField
+from predictions_api.openapi import answer_header, error_responses
+
+JOB = inline_serializer(
+    "ProjectExportJob",
+    {
+        "id": serializers.IntegerField(),
+        "project": serializers.IntegerField(),
+        "exportType": serializers.CharField(),
+        "source": serializers.CharField(),
+        "status": serializers.ChoiceField(ProjectExport.Status.choices),
+        "progress": serializers.FloatField(help_text="From 0 to 1."),
+        "error": serializers.CharField(help_text="Why it failed."),
+        "created_at": serializers.DateTimeField(),
+        "updated_at": serializers.DateTimeField(),
+        "url": serializers.CharField(help_text="Where its status is."),
+        "download": serializers.CharField(allow_null=True, help_text="Where its file is."),
+    },
+)
+FILE = {
+    (200, "application/json"): serializers.ListSerializer(child=JSONObjectField()),
+    (200, "text/csv"): OpenApiTypes.STR,
+    (200, "application/zip"): OpenApiTypes.BINARY,
+}
+PROJECT_EXPORT = extend_schema(
+    operation_id="export_project",
+    summary="Export a project",
+    description="The file at once for up to 1000 tasks, else a job. JSON has tasks with full"
+    " predictions or annotations; the other types are those of label_studio_sdk.converter."
+    " No image is fetched or read: the files name images after their task.",
+    parameters=[
+        query("exportType", OpenApiTypes.STR, "JSON unless given.", enum=list(TYPES)),
+        query("source", OpenApiTypes.STR, "annotations unless given.", enum=list(SOURCES)),
+        answer_header("Content-Disposition", 200, "The file's name.", required=True),
+    ],
+    responses={**FILE, 202: JOB, **error_responses()},
+)
+EXPORT_STATUS = extend_schema(
+    operation_id="get_project_export",
+    summary="Get an export's status",
+    responses={200: JOB, **error_responses()},
+)
+EXPORT_DOWNLOAD = extend_schema(
+    operation_id="download_project_export",
+    summary="Download a finished export",
+    parameters=[answer_header("Content-Disposition", 200, "The file's name.", required=True)],
+    responses={**FILE, **error_responses()},
+)

@@ -1,0 +1,144 @@
+"""What the OpenAPI document says of the imports."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+
+from predictions.schema import IDEMPOTENCY_KEY, REPLAYED, UPSERT, either, query
+from predictions.serializers import JSONObjectField, RegionsField
+from predictions_api.openapi import Schema, error_responses
+
+IMPORT_PREDICTIONS = extend_schema(
+    operation_id="import_predictions",
+    summary="Import predictions of a project, all or none",
+    parameters=[
+        query("on_error", OpenApiTypes.STR, "What bad items do.", enum=["fail", "skip"]),
+        UPSERT,
+        IDEMPOTENCY_KEY,
+        REPLAYED,
+    ],
+    request=inline_serializer(
+        "ImportedPrediction",
+        {
+            "task": serializers.IntegerField(min_value=1),
+            "result": RegionsField(),
+            "score": serializers.FloatField(required=False, allow_null=True),
+            "model_version": serializers.CharField(
+                required=False,
+                allow_null=True,
+                allow_blank=True,
+                help_text="`undefined` unless given.",
+            ),
+        },
+        many=True,
+    ),
+    responses={
+        201: inline_serializer(
+            "ImportedPredictions",
+            {
+                "created": serializers.IntegerField(),
+                "prediction_ids": serializers.ListField(
+                    child=serializers.IntegerField(), help_text="In the request's order."
+                ),
+                "skipped": inline_serializer(
+                    "SkippedItem",
+                    {
+                        "index": serializers.IntegerField(),
+                        "errors": serializers.ListField(child=serializers.CharField()),
+                    },
+                    many=True,
+                    required=False,
+                ),
+            },
+        ),
+        **error_responses(415),
+    },
+)
+TASK_WITH_CHILDREN = inline_serializer(
+    "ImportedTask",
+    {
+        "data": JSONObjectField(help_text="What the labelling config's variables name."),
+        "meta": JSONObjectField(required=False, allow_null=True),
+        "predictions": inline_serializer(
+            "PredictionOfTask",
+            {
+                "result": RegionsField(),
+                "score": serializers.FloatField(required=False, allow_null=True),
+                "model_version": serializers.CharField(
+                    required=False, allow_null=True, allow_blank=True
+                ),
+            },
+            many=True,
+            required=False,
+        ),
+        "annotations": inline_serializer(
+            "AnnotationOfTask",
+            {
+                "result": serializers.ListField(child=JSONObjectField()),
+                "ground_truth": serializers.BooleanField(required=False),
+                "was_cancelled": serializers.BooleanField(required=False),
+                "lead_time": serializers.FloatField(required=False, allow_null=True),
+            },
+            many=True,
+            required=False,
+        ),
+    },
+)
+
+
+class FlatTaskSerializer(serializers.Serializer[Any]):
+    """A task's data alone."""
+
+
+class FlatTaskSchema(OpenApiSerializerExtension):
+    """The labelling config's variables are the keys."""
+
+    target_class = FlatTaskSerializer
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> Schema:
+        """Any keys."""
+        return {"type": "object", "additionalProperties": True}
+
+
+IMPORT_TASKS = extend_schema(
+    operation_id="import_tasks",
+    summary="Import tasks with their predictions and annotations, all or none",
+    description="An array of tasks, or one. An object without an object `data` is data itself.",
+    parameters=[
+        query("return_task_ids", OpenApiTypes.BOOL, "Answer the new tasks' ids."),
+        IDEMPOTENCY_KEY,
+        REPLAYED,
+    ],
+    request=either(
+        "TaskImport",
+        TASK_WITH_CHILDREN,
+        serializers.ListSerializer(child=TASK_WITH_CHILDREN),
+        FlatTaskSerializer,
+        FlatTaskSerializer(many=True),
+    ),
+    responses={
+        201: inline_serializer(
+            "ImportedTasks",
+            {
+                "task_count": serializers.IntegerField(),
+                "annotation_count": serializers.IntegerField(),
+                "prediction_count": serializers.IntegerField(),
+                "duration": serializers.FloatField(help_text="Seconds."),
+                "file_upload_ids": serializers.ListField(child=serializers.IntegerField()),
+                "could_be_tasks_list": serializers.BooleanField(),
+                "found_formats": serializers.ListField(child=serializers.CharField()),
+                "data_columns": serializers.ListField(child=serializers.CharField()),
+                "task_ids": serializers.ListField(
+                    child=serializers.IntegerField(),
+                    required=False,
+                    help_text="In the request's order.",
+                ),
+            },
+        ),
+        **error_responses(415),
+    },
+)

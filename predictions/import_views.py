@@ -1,0 +1,83 @@
+"""The import endpoints: many rows in one request."""
+
+import time
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+
+from predictions import idempotency, prediction_import, task_import
+from predictions import import_schema as docs
+from predictions.bodies import BulkJSONParser, LinesParser, incoming, parsed_lines
+from predictions.filters import a_choice, a_flag
+from predictions.models import Project
+from predictions.rows import NO_PROJECT, Rows, json_response
+from predictions.serializers import TaskDetailSerializer
+
+
+class ImportViewSet(Rows):
+    """Many rows in one request."""
+
+    queryset = Project.objects.none()
+    parser_classes = [BulkJSONParser, LinesParser]
+    serializer_class = TaskDetailSerializer
+
+    def _project(self) -> Project:
+        found = Project.objects.filter(
+            pk=self.row_id(), workspace_id=self.access().workspace_id
+        ).first()
+        if found is None:
+            raise NotFound(NO_PROJECT)
+        return found
+
+    @docs.IMPORT_PREDICTIONS
+    def import_predictions(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project = self._project()
+        words = {"fail", "skip"}
+        skip_bad = a_choice(request.query_params, "on_error", words, default="fail") == "skip"
+        upsert = a_flag(request.query_params, "upsert")
+
+        body = incoming(request)
+
+        def store() -> HttpResponse:
+            if body.lines is None:
+                answer = prediction_import.store(
+                    project, body.document, skip_bad=skip_bad, upsert=upsert
+                )
+            else:
+                answer = prediction_import.store_batches(
+                    project, parsed_lines(body.lines), skip_bad=skip_bad, upsert=upsert
+                )
+            return json_response(answer, status.HTTP_201_CREATED)
+
+        return idempotency.once(request, store, digest=body.digest)
+
+    @docs.IMPORT_TASKS
+    def import_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project = self._project()
+        wants_ids = a_flag(request.query_params, "return_task_ids")
+
+        body = incoming(request)
+
+        def store() -> HttpResponse:
+            started = time.perf_counter()
+            if body.lines is not None:
+                done = task_import.store_batches(project, parsed_lines(body.lines), self.access())
+            else:
+                done = task_import.store(project, body.document, self.access())
+            task_ids = done.pop("task_ids")
+            answer = {
+                **done,
+                "duration": time.perf_counter() - started,
+                "file_upload_ids": [],
+                "could_be_tasks_list": False,
+                "found_formats": [],
+                "data_columns": [],
+            }
+            if wants_ids:
+                answer["task_ids"] = task_ids
+            return json_response(answer, status.HTTP_201_CREATED)
+
+        return idempotency.once(request, store, digest=body.digest)

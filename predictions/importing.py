@@ -1,0 +1,113 @@
+"""Files of predictions, imported batch by batch: each batch is a transaction that also notes how
+far the file has got, so an import that was interrupted goes on where it stopped.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from django.db import connection, transaction
+
+from predictions import bodies, export, prediction_import, queries
+from predictions.models import Project
+from predictions.parsing import parse_fast
+
+FORMATS = ("ndjson", "json", "parquet")
+BLOCK_BYTES = 1 << 20
+# Columns of a Parquet file that an import reads; the rest of an exported file is the store's own.
+COLUMNS = ("task", "result", "score", "model_version")
+
+CHECKPOINT_SQL = """
+INSERT INTO predictions_importcheckpoint (project_id, source, n_items, updated_at)
+VALUES (%s, %s, %s, now())
+ON CONFLICT (project_id, source) DO UPDATE SET n_items = excluded.n_items, updated_at = now()
+"""
+DONE_SQL = "SELECT n_items FROM predictions_importcheckpoint WHERE project_id = %s AND source = %s"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an import did."""
+
+    n_skipped: int = 0
+    n_created: int = 0
+
+
+def source_of(path: Path) -> str:
+    """What a file is known by when it is resumed: its size and how it begins, not where it is."""
+    with path.open("rb") as file:
+        beginning = file.read(BLOCK_BYTES)
+    return hashlib.sha256(b"%d\n%b" % (path.stat().st_size, beginning)).hexdigest()
+
+
+def items_of(file: IO[bytes], name: str) -> Iterator[Any]:
+    """The file's items in order; one that cannot be read is the Refused that says why.
+
+    Memory holds a block of a JSON Lines file, a row group of a Parquet file, all of a JSON file.
+    ParseError for a JSON file that is none, ParquetMissing without pyarrow.
+    """
+    if name == "ndjson":
+        blocks = iter(lambda: file.read(BLOCK_BYTES), b"")
+        for batch in bodies.parsed_lines(bodies.lines(blocks)):
+            yield from batch
+    elif name == "json":
+        document = parse_fast(file.read())
+        yield from document if isinstance(document, list) else [document]
+    else:
+        yield from _parquet_items(file)
+
+
+def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
+    export.parquet_schema()  # says what is missing, if it is
+    import orjson
+    from pyarrow.parquet import ParquetFile
+
+    for batch in ParquetFile(file).iter_batches():
+        names = [name for name in COLUMNS if name in batch.schema.names]
+        for row in batch.select(names).to_pylist():
+            if isinstance(row.get("result"), str):
+                row["result"] = orjson.loads(row["result"])
+            yield row
+
+
+def committed(project: Project, source: str) -> int:
+    """How many items of a file earlier imports have committed."""
+    row = queries.fetch_one(DONE_SQL, [project.pk, source])
+    return int(row[0]) if row else 0
+
+
+def run(
+    project: Project,
+    items: Iterable[Any],
+    *,
+    source: str,
+    batch_size: int,
+    upsert: bool = False,
+    resume: bool = False,
+    advance: Callable[[int], object] = lambda n: None,
+) -> Outcome:
+    """Imports items, `batch_size` to a transaction; `advance` hears of every batch.
+
+    With `resume` passes over what was committed before. ValidationError for a bad item, by its
+    index in its batch; the batches before it stay.
+    """
+    outcome = Outcome(n_skipped=committed(project, source) if resume else 0)
+    rest = iter(items)
+    for _ in islice(rest, outcome.n_skipped):
+        pass
+    advance(outcome.n_skipped)
+    done = outcome.n_skipped
+    while batch := list(islice(rest, batch_size)):
+        with transaction.atomic():
+            answer = prediction_import.store_batches(
+                project, bodies.in_batches(batch), upsert=upsert, first_index=done
+            )
+            done += len(batch)
+            with connection.cursor() as cursor:
+                cursor.execute(CHECKPOINT_SQL, [project.pk, source, done])
+        outcome.n_created += answer["created"]
+        advance(len(batch))
+    return outcome

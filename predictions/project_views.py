@@ -1,0 +1,130 @@
+"""The projects' endpoints: parse, call, respond."""
+
+from __future__ import annotations  # `list` is a method here
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions import curate, filters, ingest, queries
+from predictions import schema as docs
+from predictions.documents import Document
+from predictions.filters import a_flag, a_limit
+from predictions.models import Project
+from predictions.results import Refused, json_text
+from predictions.rows import NO_PROJECT, Rows, json_response
+from predictions.serializers import ProjectSerializer
+from predictions_api.pagination import NumberedPages
+
+
+class ProjectViewSet(Rows):
+    """Projects: their labelling config, their settings, and what can be done with them whole."""
+
+    queryset = Project.objects.none()
+    serializer_class = ProjectSerializer
+    pagination_class = NumberedPages
+
+    def get_queryset(self) -> Any:
+        projects = Project.objects.filter(workspace_id=self.access().workspace_id)
+        return projects.select_related("created_by").order_by("-id")
+
+    def get_object(self) -> Project:
+        project: Project | None = self.get_queryset().filter(pk=self.row_id()).first()
+        if project is None:
+            raise NotFound(NO_PROJECT)
+        return project
+
+    def _document(self, project: Project, *, counted: bool) -> Document:
+        totals = queries.project_totals(project.pk) if counted else {}
+        return {**ProjectSerializer(project).data, **totals}
+
+    @docs.PROJECT_LIST
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        page = self.paginate_queryset(self._ordered(self.get_queryset())) or []
+        include = [name for name in request.query_params.get("include", "").split(",") if name]
+        if include:
+            whole = [self._document(project, counted=False) for project in page]
+            shown = [{n: p[n] for n in ["id", *include] if n in p} for p in whole]
+        else:
+            totals = queries.totals_of_projects([project.pk for project in page])
+            shown = [{**ProjectSerializer(p).data, **totals.get(p.pk, {})} for p in page]
+        return self.get_paginated_response(shown)
+
+    def _ordered(self, projects: Any) -> Any:
+        query = self.request.query_params
+        if title := filters.given(query, "title"):
+            projects = projects.filter(title__icontains=title)
+        if ids := filters.given(query, "ids"):
+            wanted = [int(i) for i in ids.split(",") if filters.ID_TEXT.fullmatch(i)]
+            projects = projects.filter(pk__in=wanted)
+        return projects
+
+    @docs.PROJECT_CREATE
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        serializer = ProjectSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        project = curate.create_project(
+            serializer.validated_data, self.access(), parsed=serializer.parsed
+        )
+        return Response(self._document(project, counted=False), status.HTTP_201_CREATED)
+
+    @docs.PROJECT_GET
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        return Response(self._document(self.get_object(), counted=True))
+
+    @docs.PROJECT_PUT
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        return self._update(partial=False)
+
+    @docs.PROJECT_PATCH
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        return self._update(partial=True)
+
+    def _update(self, *, partial: bool) -> Response:
+        project = self.get_object()
+        serializer = ProjectSerializer(project, data=self.request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        curate.update_project(project, serializer.validated_data, parsed=serializer.parsed)
+        return Response(self._document(project, counted=False))
+
+    @docs.PROJECT_DELETE
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        curate.delete_project(self.get_object().pk)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @docs.MODEL_VERSIONS_LIST
+    def model_versions(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project, query = self.get_object(), request.query_params
+        extended = a_flag(query, "extended")
+        live = a_flag(query, "include_live_models")
+        found = queries.model_versions(project.pk, limit=a_limit(query))
+        if not extended:
+            return json_response({str_or_null(v.model_version): v.count for v in found})
+        static = [
+            {"model_version": v.model_version, "count": v.count, "latest": v.latest} for v in found
+        ]
+        backends = list(project.ml_backends.values("id", "title", "url", "model_version"))
+        return json_response({"static": static, "live": backends if live else None})
+
+    @docs.MODEL_VERSIONS_DELETE
+    def delete_model_version(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project, body = self.get_object(), request.data
+        if not isinstance(body, dict) or "model_version" not in body:
+            raise ValidationError(["model_version param is required"])
+        version = body["model_version"]
+        if version is not None and not isinstance(version, str):
+            raise ValidationError({"model_version": ["Not a valid string."]})
+        try:
+            json_text(version)
+        except Refused as exc:
+            raise ValidationError({"model_version": [str(exc)]}) from None
+        return json_response({"deleted_predictions": ingest.delete_version(project.pk, version)})
+
+
+def str_or_null(version: str | None) -> str:
+    """A version as an object's key; the peer's word for null is "null"."""
+    return "null" if version is None else version

@@ -1,0 +1,64 @@
+"""What the endpoints share: the caller's access, ids in paths, validated bodies, JSON out."""
+
+from functools import cache
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.authentication import access_of
+from accounts.tokens import Access
+from predictions.serializers import MAX_BIGINT, PK_TEXT
+from predictions_api.rendering import dumps
+
+NO_PROJECT = "No Project matches the given query."
+
+
+def json_response(document: Any, status_code: int = status.HTTP_200_OK) -> HttpResponse:
+    """JSON bytes, past the renderer: the negotiation has already let only JSON through."""
+    return HttpResponse(dumps(document), status=status_code, content_type="application/json")
+
+
+class Rows(GenericViewSet[Any]):
+    """What every view here shares: the caller's access and ids that cannot overflow a bigint."""
+
+    def access(self) -> Access:
+        return access_of(self.request)
+
+    def row_id(self, name: str = "pk") -> int:
+        """The id in the path; 0, which no row has, where it is beyond any id.
+
+        NotFound where it is no whole number.
+        """
+        text = self.kwargs[name]
+        if not PK_TEXT.fullmatch(text):
+            raise NotFound
+        row_id = int(text)
+        return row_id if 0 < row_id <= MAX_BIGINT else 0
+
+    def checked(
+        self, serializer_class: type[Serializer[Any]], *, partial: bool = False
+    ) -> dict[str, Any]:
+        """The validated body. ValidationError otherwise."""
+        return validated(serializer_class, self.request.data, partial=partial)
+
+
+@cache
+def validator(serializer_class: type[Serializer[Any]], *, partial: bool) -> Serializer[Any]:
+    """A serializer to validate with, made once: its fields keep nothing between calls, and
+    copying them for each request took longer than everything else the request does here.
+    """
+    return serializer_class(partial=partial)
+
+
+def validated(
+    serializer_class: type[Serializer[Any]], body: Any, *, partial: bool = False
+) -> dict[str, Any]:
+    """The validated body. ValidationError otherwise."""
+    if body is None:
+        raise ValidationError(["No data provided"])
+    values: dict[str, Any] = validator(serializer_class, partial=partial).run_validation(body)
+    return values

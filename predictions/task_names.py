@@ -1,0 +1,101 @@
+"""How an imported prediction names its task: by id, by `external_id`, or by `meta.image_id`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from predictions import queries
+from predictions.results import Refused, json_text
+
+MAX_EXTERNAL_ID = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A task by what its owner calls it; `column` is a key of LOOKUPS."""
+
+    column: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.text!r:.100}"
+
+
+# By primary key.
+BY_ID_SQL = "SELECT id FROM predictions_task WHERE project_id = %s AND id = ANY(%s)"
+# Each by its own partial index on (project, name), of tasks that have such a name at all.
+LOOKUPS = {
+    "external_id": """
+        SELECT external_id, array_agg(id) FROM predictions_task
+        WHERE project_id = %(project)s AND external_id IS NOT NULL
+          AND external_id = ANY(%(names)s) GROUP BY 1
+    """,
+    "meta.image_id": """
+        SELECT meta->>'image_id', array_agg(id) FROM predictions_task
+        WHERE project_id = %(project)s AND meta ? 'image_id'
+          AND left(meta->>'image_id', 200) = ANY(%(stems)s)
+          AND meta->>'image_id' = ANY(%(names)s) GROUP BY 1
+    """,
+}
+
+
+def task_of(item: Mapping[str, Any]) -> int | Named:
+    """The task an item names: `task` if it is there, else `external_id`, else `meta.image_id`.
+
+    Refused where it names none, or in a way no task can have.
+    """
+    if "task" in item:
+        task = item["task"]
+        if type(task) is not int or not 0 < task < 2**63:
+            raise Refused(unknown_id(task))
+        return task
+    if "external_id" in item:
+        return Named("external_id", external_id(item["external_id"]))
+    meta = item.get("meta")
+    if isinstance(meta, dict) and "image_id" in meta:
+        image_id = meta["image_id"]
+        if isinstance(image_id, bool) or not isinstance(image_id, str | int):
+            raise Refused(f"meta.image_id must be text or a whole number, got {image_id!r:.100}")
+        json_text(image_id)
+        return Named("meta.image_id", str(image_id))
+    raise Refused("Missing required field 'task'")
+
+
+def external_id(value: Any) -> str:
+    """The text of an external id. Refused for what cannot be one."""
+    if not isinstance(value, str) or not value or len(value) > MAX_EXTERNAL_ID:
+        raise Refused(f"external_id must be text of 1 to {MAX_EXTERNAL_ID} characters")
+    json_text(value)
+    return value
+
+
+def unknown_id(task: Any) -> str:
+    """The peer's message."""
+    return f"Invalid task ID {task!r:.100} - task not found in project"
+
+
+def resolve(project_id: int, wanted: Iterable[int | Named]) -> dict[int | Named, int | str]:
+    """For each way to name a task its id, or the reason why it names none.
+
+    One statement for ids, one for each other kind that occurs.
+    """
+    names = set(wanted)
+    found: dict[int | Named, int | str] = {}
+    ids = [name for name in names if isinstance(name, int)]
+    if ids:
+        known = {row[0] for row in queries.fetch_all(BY_ID_SQL, [project_id, ids])}
+        found |= {task: task if task in known else unknown_id(task) for task in ids}
+    for column, sql in LOOKUPS.items():
+        texts = [n.text for n in names if isinstance(n, Named) and n.column == column]
+        if texts:
+            stems = [text[:200] for text in texts]
+            params = {"project": project_id, "names": texts, "stems": stems}
+            rows = {row[0]: row[1] for row in queries.fetch_all(sql, params)}
+            found |= {Named(column, t): _only(Named(column, t), rows.get(t, [])) for t in texts}
+    return found
+
+
+def _only(name: Named, tasks: list[int]) -> int | str:
+    if len(tasks) == 1:
+        return tasks[0]
+    return f"{name} names {len(tasks)} tasks of the project" if tasks else f"No task has {name}"

@@ -1,0 +1,161 @@
+"""The endpoints of tasks and of the annotations on them: parse, call, respond."""
+
+from __future__ import annotations  # `list` is a method here
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions import curate, filters, queries
+from predictions import schema as docs
+from predictions.documents import Document
+from predictions.filters import a_limit
+from predictions.models import Annotation, Task
+from predictions.rows import NO_PROJECT, Rows, json_response
+from predictions.serializers import AnnotationSerializer, TaskSerializer
+
+NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
+
+
+class TaskViewSet(Rows):
+    """Tasks, with what was predicted and annotated on them."""
+
+    queryset = Task.objects.none()
+    serializer_class = TaskSerializer
+    DEFAULT_PAGE_SIZE: ClassVar[int] = 100
+
+    def get_object(self) -> Document:
+        return curate.existing_task(self.row_id(), self.access())
+
+    @docs.TASK_LIST
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project_id = filters.an_id(request.query_params, "project")
+        if project_id is None:
+            return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
+        return self._page(project_id)
+
+    @docs.PROJECT_TASK_LIST
+    def list_of_project(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return self._page(self.row_id("project_pk"), bare=True)
+
+    def _page(self, project_id: int, *, bare: bool = False) -> HttpResponse:
+        query, workspace_id = self.request.query_params, self.access().workspace_id
+        if not queries.project_exists(project_id, workspace_id=workspace_id):
+            raise NotFound(NO_PROJECT)
+        size = a_limit(query, "page_size", most=1000) or self.DEFAULT_PAGE_SIZE
+        page = page_number(query)
+        tasks = queries.task_page(
+            workspace_id=workspace_id,
+            project_id=project_id,
+            limit=size,
+            offset=(page - 1) * size,
+        )
+        if not tasks and page > 1:
+            # The peer's client reads pages until it meets this.
+            raise NotFound("Invalid page.")
+        shown = self._shown(tasks)
+        if bare:
+            return json_response(shown)
+        totals = queries.project_totals(project_id)
+        return json_response(
+            {
+                "total_annotations": totals["total_annotations_number"],
+                "total_predictions": totals["total_predictions_number"],
+                "total": totals["task_number"],
+                "tasks": shown,
+            }
+        )
+
+    def _shown(self, tasks: Sequence[Document]) -> Sequence[Document]:
+        """Full tasks with `fields=all`; only the keys that `include` names, where it names any."""
+        query = self.request.query_params
+        wants_children = query.get("fields") == "all"
+        include = [name for name in (query.get("include") or "").split(",") if name]
+        shown = queries.with_children(tasks) if wants_children or include else tasks
+        if not include:
+            return shown
+        return [{name: task[name] for name in include if name in task} for task in shown]
+
+    @docs.TASK_CREATE
+    def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        task = curate.create_task(self.checked(TaskSerializer), self.access())
+        return json_response(task, status.HTTP_201_CREATED)
+
+    @docs.TASK_GET
+    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return json_response(queries.with_children([self.get_object()])[0])
+
+    @docs.TASK_PUT
+    def update(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return self._update(partial=False)
+
+    @docs.TASK_PATCH
+    def partial_update(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return self._update(partial=True)
+
+    def _update(self, *, partial: bool) -> HttpResponse:
+        self.get_object()
+        values = self.checked(TaskSerializer, partial=partial)
+        return json_response(curate.update_task(self.row_id(), values, self.access()))
+
+    @docs.TASK_DELETE
+    def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
+        curate.delete_task(self.row_id(), self.access())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AnnotationViewSet(Rows):
+    """What people drew: listed and created under their task, read and changed by their id."""
+
+    queryset = Annotation.objects.none()
+    serializer_class = AnnotationSerializer
+
+    def get_object(self) -> Document:
+        return curate.existing_annotation(self.row_id(), self.access())
+
+    @docs.ANNOTATION_LIST
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        task = curate.existing_task(self.row_id("task_pk"), self.access())
+        return json_response(queries.annotations_of_tasks([task["id"]]))
+
+    @docs.ANNOTATION_CREATE
+    def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        access, task_id = self.access(), self.row_id("task_pk")
+        curate.existing_task(task_id, access)
+        annotation = curate.create_annotation(task_id, self.checked(AnnotationSerializer), access)
+        return json_response(annotation, status.HTTP_201_CREATED)
+
+    @docs.ANNOTATION_GET
+    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return json_response(self.get_object())
+
+    @docs.ANNOTATION_PUT
+    def update(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return self._update(partial=False)
+
+    @docs.ANNOTATION_PATCH
+    def partial_update(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return self._update(partial=True)
+
+    def _update(self, *, partial: bool) -> HttpResponse:
+        self.get_object()
+        values = self.checked(AnnotationSerializer, partial=partial)
+        return json_response(curate.update_annotation(self.row_id(), values, self.access()))
+
+    @docs.ANNOTATION_DELETE
+    def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
+        curate.delete_annotation(self.row_id(), self.access())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def page_number(query: Mapping[str, str]) -> int:
+    """The page asked for, 1 by default. NotFound, as for one past the end, if it is no number."""
+    try:
+        return a_limit(query, "page", most=2**31) or 1
+    except ValidationError:
+        raise NotFound("Invalid page.") from None

@@ -1,0 +1,49 @@
+"""Rows by the thousand, made by the database itself."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+
+from predictions.models import Project
+
+Seed = Callable[..., list[int]]
+
+TASKS_SQL = """
+INSERT INTO predictions_task
+    (project_id, data, meta, inner_id, overlap, created_at, updated_at)
+SELECT %s, jsonb_build_object('image', n), '{}', n, 1, now(), now()
+FROM generate_series(1, %s) n RETURNING id
+"""
+# In turn on each task, with one region, the versions v0, v1, ...
+PREDICTIONS_SQL = """
+INSERT INTO predictions_prediction
+    (project_id, task_id, result, model_version, score, mislabeling, created_at, updated_at)
+SELECT %s, (%s::bigint[])[1 + n %% %s], jsonb_build_array(jsonb_build_object('id', n)),
+       'v' || n %% %s, n / %s::float8, 0, now(), now()
+FROM generate_series(0, %s - 1) n RETURNING id
+"""
+
+
+@pytest.fixture
+def seed_tasks(db: None) -> Seed:
+    """Ids of n new tasks of a project."""
+
+    def seed(project: Project, n: int) -> list[int]:
+        with connection.cursor() as cursor:
+            cursor.execute(TASKS_SQL, [project.pk, n])
+            return [row[0] for row in cursor.fetchall()]
+
+    return seed
+
+
+@pytest.fixture
+def seed_predictions(db: None) -> Seed:
+    """Ids of n new predictions, spread over tasks and versions."""
+
+    def seed(project: Project, tasks: list[int], n: int, versions: int = 1) -> list[int]:
+        with connection.cursor() as cursor:
+            cursor.execute(PREDICTIONS_SQL, [project.pk, tasks, len(tasks), versions, n, n])
+            return [row[0] for row in cursor.fetchall()]
+
+    return seed

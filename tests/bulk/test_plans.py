@@ -1,0 +1,178 @@
+"""How Postgres answers each list and filter of a large table: by an index, never by reading or
+sorting the table. Plans are made for 50,000 analysed rows, 10,000 of them in the project asked for.
+"""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+
+from predictions import filters, ingest, queries, task_names
+
+
+@pytest.fixture(scope="module")
+def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
+    """Ids by name: a project of many rows among others, its workspace and a task of it."""
+    from predictions import curate, labelling
+    from tests.bulk import conftest
+    from tests.conftest import IMAGE_CONFIG, make_caller
+
+    with django_db_blocker.unblock():
+        from django.db import transaction
+
+        with transaction.atomic():
+            caller = make_caller("ada@example.com", "lab")
+            parsed = labelling.parse(IMAGE_CONFIG)
+            made = [
+                curate.create_project(
+                    {"title": "Cars", "label_config": IMAGE_CONFIG}, caller.access, parsed=parsed
+                )
+                for _ in range(3)
+            ]
+            with connection.cursor() as cursor:
+                for project, n_tasks, n in zip(
+                    made, (1_000, 2_000, 2_000), (10_000, 20_000, 20_000), strict=True
+                ):
+                    cursor.execute(conftest.TASKS_SQL, [project.pk, n_tasks])
+                    tasks = [row[0] for row in cursor.fetchall()]
+                    cursor.execute(
+                        conftest.PREDICTIONS_SQL, [project.pk, tasks, len(tasks), 20, n, n]
+                    )
+                cursor.execute("ANALYZE predictions_prediction, predictions_task")
+                cursor.execute("ANALYZE predictions_project")
+                sql = "SELECT min(id) FROM predictions_task WHERE project_id = %s"
+                cursor.execute(sql, [made[0].pk])
+                task = cursor.fetchone()[0]
+            yield {"project": made[0].pk, "workspace": caller.workspace.pk, "task": task}
+            transaction.set_rollback(True)
+
+
+def nodes_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The plan's nodes, from the top."""
+    return [plan, *(node for child in plan.get("Plans", ()) for node in nodes_of(child))]
+
+
+def plan_of(sql: str, params: Any) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+        return nodes_of(cursor.fetchone()[0][0]["Plan"])
+
+
+def assert_by_index(nodes: list[dict[str, Any]], *, sorts: bool = False) -> None:
+    """No node reads a whole hot table; none sorts, unless what one project has."""
+    hot = {"predictions_prediction", "predictions_task"}
+    for node in nodes:
+        reads_all = node["Node Type"] == "Seq Scan" and node.get("Relation Name") in hot
+        assert not reads_all, node
+        assert sorts or "Sort" not in node["Node Type"], node
+
+
+def index_names(nodes: list[dict[str, Any]]) -> set[str]:
+    return {node["Index Name"] for node in nodes if "Index Name" in node}
+
+
+def list_plan(ids: dict[str, int], query: str) -> list[dict[str, Any]]:
+    wanted = filters.predictions(QueryDict(query.format(**ids)), workspace_id=ids["workspace"])
+    return plan_of(*wanted.sql())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("project={project}&limit=100", "predictions_prediction_p_idx"),
+        ("project={project}&limit=100&after=5000", "predictions_prediction_p_idx"),
+        ("project={project}&limit=100&ordering=-id", "predictions_prediction_p_idx"),
+        ("task__project={project}&limit=100", "predictions_prediction_p_idx"),
+        ("task={task}", "predictions_prediction_t_idx"),
+        ("task={task}&project={project}", "predictions_prediction_t_idx"),
+        ("task={task}&limit=10", "predictions_prediction_t_idx"),
+        ("project={project}&model_version=v3&limit=100", "predictions_prediction_v_idx"),
+        ("project={project}&model_version=v3", "predictions_prediction_v_idx"),
+        ("project={project}&score_gte=0.9&limit=100", "predictions_prediction_p_idx"),
+        ("project={project}&score_lte=0.9&limit=100", "predictions_prediction_p_idx"),
+        ("project={project}&created_after=2020-01-01&limit=100", "predictions_prediction_p_idx"),
+        ("project={project}&created_before=2099-01-01&limit=100", "predictions_prediction_p_idx"),
+    ],
+)
+def test_lists_go_by_an_index_and_sort_nothing(ids: dict[str, int], query: str, index: str) -> None:
+    nodes = list_plan(ids, query)
+    # What one task or one version has may be sorted: that is no sort of the table.
+    assert_by_index(nodes, sorts="task=" in query or "model_version=" in query)
+    assert index in index_names(nodes)
+
+
+@pytest.mark.django_db
+def test_a_workspaces_list_goes_by_primary_key(ids: dict[str, int]) -> None:
+    nodes = list_plan(ids, "limit=100")
+    assert_by_index(nodes)
+    assert "predictions_prediction_pkey" in index_names(nodes)
+
+
+@pytest.mark.django_db
+def test_a_streamed_project_starts_at_once(ids: dict[str, int]) -> None:
+    wanted = filters.predictions(
+        QueryDict(f"project={ids['project']}"), workspace_id=ids["workspace"]
+    )
+    sql, params = wanted.sql()
+    nodes = plan_of(f"DECLARE c NO SCROLL CURSOR FOR {sql}", params)
+    assert nodes[0]["Startup Cost"] < 100
+    assert_by_index(nodes)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ordering", ["score", "-score", "created_at", "-updated_at"])
+def test_other_orders_sort_one_task_or_project_at_most(ids: dict[str, int], ordering: str) -> None:
+    nodes = list_plan(ids, "task={task}&ordering={ordering}&limit=10")
+    assert_by_index(nodes, sorts=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("sql", "params"),
+    [
+        (queries.PREDICTION_SQL, ["task", "workspace"]),
+        (queries.TASK_TARGET_SQL, ["task", "workspace"]),
+        (queries.PREDICTION_TARGET_SQL, ["task", "workspace"]),
+        (queries.ONE_TASK_SQL, ["workspace", "task"]),
+        (ingest.DELETE_SQL, ["task", "workspace", "task"]),
+    ],
+)
+def test_single_rows_go_by_their_key(ids: dict[str, int], sql: str, params: list[str]) -> None:
+    assert_by_index(plan_of(sql, [ids[name] for name in params]))
+
+
+@pytest.mark.django_db
+def test_a_version_is_deleted_by_its_index(ids: dict[str, int]) -> None:
+    nodes = plan_of(
+        "DELETE FROM predictions_prediction WHERE project_id = %s"
+        " AND left(model_version, 200) = left(%s, 200) AND model_version = %s",
+        [ids["project"], "v3", "v3"],
+    )
+    assert_by_index(nodes)
+    assert "predictions_prediction_v_idx" in index_names(nodes)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("column", ["external_id", "meta.image_id"])
+def test_names_of_tasks_go_by_their_index(ids: dict[str, int], column: str) -> None:
+    index = {"external_id": "predictions_task_e_idx", "meta.image_id": "predictions_task_i_idx"}
+    params = {"project": ids["project"], "names": ["a"], "stems": ["a"]}
+    nodes = plan_of(task_names.LOOKUPS[column], params)
+    assert index[column] in index_names(nodes)
+
+
+def test_these_are_all_the_indexes(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename, array_agg(replace(indexname, tablename, '') ORDER BY 1)"
+            " FROM pg_indexes WHERE tablename IN ('predictions_prediction', 'predictions_task')"
+            " GROUP BY 1"
+        )
+        found = {row[0]: set(row[1]) for row in cursor.fetchall()}
+    assert found == {
+        "predictions_prediction": {"_pkey", "_p_idx", "_t_idx", "_v_idx", "_m_idx", "_r_idx"},
+        "predictions_task": {"_pkey", "_p_idx", "_e_idx", "_i_idx"},
+    }
