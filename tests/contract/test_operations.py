@@ -28,6 +28,10 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("replace_prediction", "/api/predictions/{prediction}/", PREDICTION),
     ("update_prediction", "/api/predictions/{prediction}/", {"neighbors": [1], "cluster": 1}),
     ("delete_prediction", "/api/predictions/{prediction}/", None),
+    ("delete_predictions", "/api/predictions/?project={project}&model_version=v1", None),
+    ("export_predictions", "/api/predictions/export/?format=json", None),
+    ("export_predictions", "/api/predictions/export/?format=csv", None),
+    ("export_project", "/api/projects/{project}/export?exportType=JSON", None),
     ("list_tasks", "/api/tasks/?project={project}", None),
     ("list_tasks", "/api/tasks/?project={project}&fields=all", None),
     ("list_tasks", "/api/tasks/?project={project}&include=id,predictions", None),
@@ -132,11 +136,17 @@ def test_succeeds_as_documented(
 
     response = call(filled(path, values), filled(body, values), format="json")
 
-    assert 200 <= response.status_code < 300, response.content
+    if response.streaming:
+        assert b"".join(response)
+    response.close()
+    assert 200 <= response.status_code < 300
     assert isinstance(ada.client, CheckingClient)
     on = contract().document["paths"][contract().path_of(response.request["PATH_INFO"])]
     assert on[verb]["operationId"] == operation
 
 
 def test_every_operation_is_in_the_table() -> None:
-    assert {operation for operation, _, _ in REQUESTS} == VERBS.keys()
+    # Need a finished job; the tests of exports ask them.
+    elsewhere = {"get_project_export", "download_project_export"}
+
+    assert {operation for operation, _, _ in REQUESTS} == VERBS.keys() - elsewhere
