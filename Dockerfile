@@ -14,6 +14,8 @@ COPY manage.py gunicorn.conf.py ./
 COPY predictions_api predictions_api
 COPY accounts accounts
 COPY predictions predictions
+COPY evals evals
+COPY prompts prompts
 # The directory decides that names carry a hash of their content. The key of this one command
 # signs nothing and stays in no layer.
 RUN mkdir staticfiles \

@@ -7,7 +7,7 @@ here, as ValidationError in the peer's words.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from rest_framework.exceptions import NotFound, ValidationError
@@ -96,13 +96,12 @@ def _unknown_ids(many: Sequence[Values], access: Access) -> list[dict[str, Any]]
     workspace_id = access.workspace_id
     named = {
         name: {values[name] for values in many if values.get(name) is not None}
-        for name in ("project", "model")
+        for name in ("project", "model", "model_run")
     }
     known = {
         "project": queries.known_projects(named["project"], workspace_id=workspace_id),
         "model": queries.known_ml_backends(named["model"], workspace_id=workspace_id),
-        # No room of this server makes runs yet, so no run exists.
-        "model_run": set(),
+        "model_run": queries.known_model_runs(named["model_run"], workspace_id=workspace_id),
     }
     return [
         {
@@ -387,3 +386,59 @@ def delete_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, [project_id, list(task_ids)])
         return int(cursor.rowcount)
+
+
+class RunPrediction(NamedTuple):
+    """What a run says of a task: regions as JSON text that jsonb takes, and a score."""
+
+    task_id: int
+    result: str
+    score: float | None
+
+
+def replace_of_runs(
+    rows: Sequence[RunPrediction],
+    *,
+    project_id: int,
+    model_run_id: int,
+    model_version: str,
+    earlier_runs: tuple[str, Sequence[Any]],
+) -> dict[int, int]:
+    """Stores a run's predictions in place of those of `earlier_runs` on the same tasks.
+
+    `earlier_runs` is a statement, with its parameters, that selects the ids of runs. Prediction
+    ids by task id. Locks the tasks in id order; belongs inside the caller's transaction. Three
+    statements for any number of rows.
+    """
+    task_ids = sorted(row.task_id for row in rows)
+    queries.fetch_all(
+        "SELECT 1 FROM predictions_task WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+        [task_ids],
+    )
+    sql, params = earlier_runs
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM predictions_prediction WHERE project_id = %s AND task_id = ANY(%s)"  # noqa: S608
+            f" AND model_run_id IN ({sql})",
+            [project_id, task_ids, *params],
+        )
+    return dict(
+        queries.fetch_all(
+            """
+            INSERT INTO predictions_prediction
+                (task_id, project_id, result, model_version, score, mislabeling, model_run_id,
+                 created_at, updated_at)
+            SELECT k.task_id, %s, k.result::jsonb, %s, k.score, 0, %s, now(), now()
+            FROM unnest(%s::bigint[], %s::text[], %s::float8[]) AS k(task_id, result, score)
+            RETURNING task_id, id
+            """,
+            [
+                project_id,
+                model_version,
+                model_run_id,
+                [row.task_id for row in rows],
+                [row.result for row in rows],
+                [row.score for row in rows],
+            ],
+        )
+    )

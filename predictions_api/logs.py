@@ -129,6 +129,9 @@ def logging_config(level: str) -> dict[str, Any]:
             # REST layer raised is news.
             "django.request": {"level": "ERROR", "filters": ["has_traceback"]},
             "django.server": {"level": "CRITICAL"},
+            # A line for each request to a provider; failures are stored where they belong.
+            "httpx2": {"level": "WARNING"},
+            "openai": {"level": "WARNING"},
             # It brings handlers of its own, which know nothing of the above.
             "gunicorn.error": to_console,
         },

@@ -42,7 +42,7 @@ class Child:
                 env=environment,
                 start_new_session=True,
                 pass_fds=pass_fds,
-                preexec_fn=_end_with_parent(),
+                preexec_fn=end_with_parent(),
             )
 
     @property
@@ -59,7 +59,7 @@ class Child:
             os.killpg(self.process.pid, how)
 
 
-def _end_with_parent() -> Callable[[], None] | None:
+def end_with_parent() -> Callable[[], None] | None:
     """What a child runs first: on Linux it gets a SIGTERM even when we are SIGKILLed."""
     if sys.platform != "linux":
         return None

@@ -62,6 +62,20 @@ ALLOW_PRIVATE_URLS = flag("ALLOW_PRIVATE_URLS", default=False)
 MAX_BODY_BYTES = int(os.environ.get("MAX_BODY_BYTES", 250 * 1024 * 1024))
 LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO").upper()
 
+# Keys that encrypt providers' keys at rest, the newest first; SECRET_KEY where none is given.
+ENCRYPTION_KEYS = words("ENCRYPTION_KEY", default="")
+
+# Runs of prompts. What a worker has in hand is somebody else's this long after its last sign of
+# life.
+RUN_LEASE_S = float(os.environ.get("RUN_LEASE_S", 60))
+# Worker processes that may share one run.
+RUN_EXECUTORS = int(os.environ.get("RUN_EXECUTORS", 1))
+PROMPTER_SAMPLE_SUBSET_SIZE = int(os.environ.get("PROMPTER_SAMPLE_SUBSET_SIZE", 20))
+PROVIDER_TIMEOUT_S = float(os.environ.get("PROVIDER_TIMEOUT_S", 120))
+PROVIDER_TRIES = int(os.environ.get("PROVIDER_TRIES", 5))
+# Before the second try; each later one waits twice as long.
+PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))
+
 # The Label Studio release whose answers these are; clients read it from /api/version.
 LABEL_STUDIO_VERSION = "1.23.2"
 
@@ -82,6 +96,7 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "accounts",
     "predictions",
+    "prompts",
     "evals",
 ]
 
@@ -184,6 +199,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Several rooms have a status; the generator would number them.
+    "ENUM_NAME_OVERRIDES": {"ModelRunStatusEnum": "prompts.models.ModelRun.Status"},
     "SCHEMA_PATH_PREFIX": r"/api/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -197,6 +214,9 @@ SPECTACULAR_SETTINGS = {
             "name": "Projects",
             "description": "Tasks that share a labelling config, and imports.",
         },
+        {"name": "Prompts", "description": "What models are asked, in versions."},
+        {"name": "Runs", "description": "Versions of prompts at work on tasks of a project."},
+        {"name": "Providers", "description": "Who answers, with which keys, for how much money."},
         {
             "name": "Evaluations",
             "description": "How good a model version's predictions are. Errors are"
@@ -214,6 +234,24 @@ EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
 # Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
 EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# Called by the worker every few seconds, to find work that a dead one left behind.
+SWEEPS = ["prompts.runs.requeue_stalled"]
+# Loaded by the worker before it forks: two seconds that a replaced child does not take again.
+PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]
+
+# `db` keeps the queue in Postgres; `rq` keeps it in the Redis of REDIS_URL.
+TASKS_BACKEND = os.environ.get("TASKS_BACKEND", "db")
+REDIS_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
+QUEUES = {
+    "db": "django_tasks_db.DatabaseBackend",
+    "rq": "django_tasks_rq.RQBackend",
+}
+if TASKS_BACKEND not in QUEUES:
+    raise ImproperlyConfigured(f"TASKS_BACKEND is one of {', '.join(QUEUES)}.")
+TASKS = {"default": {"BACKEND": QUEUES[TASKS_BACKEND]}}
+if TASKS_BACKEND == "rq":
+    INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
+    # Runs take as long as they take.
+    RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1}}
 
 LOGGING = logging_config(LOG_LEVEL)

@@ -12,6 +12,7 @@ from accounts import tokens
 from predictions.models import Project
 from tests.checking import CheckingClient, contract
 from tests.conftest import Caller, region
+from tests.prompts.operations import REQUESTS as PROMPT_REQUESTS
 
 PREDICTION = {"task": "{task}", "result": [region()], "score": 0.5, "model_version": "v1"}
 TASK = {"project": "{project}", "data": {"image": "http://x.y/2.jpg"}}
@@ -149,4 +150,5 @@ def test_every_operation_is_in_the_table() -> None:
     # Need a finished job; the tests of exports ask them.
     elsewhere = {"get_project_export", "download_project_export"}
 
-    assert {operation for operation, _, _ in REQUESTS} == VERBS.keys() - elsewhere
+    every = [*REQUESTS, *PROMPT_REQUESTS]
+    assert {operation for operation, _, _ in every} == VERBS.keys() - elsewhere

@@ -1,18 +1,19 @@
 """`manage.py worker`: runs queued jobs until it is told to stop."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-DATABASE_QUEUE = "django_tasks_db.DatabaseBackend"
+from predictions_api import workers
 
 
 class Command(BaseCommand):
     help = (
-        "Run queued jobs: runs of prompts, evaluations, big imports. On SIGINT or SIGTERM it "
-        "finishes the job at hand and ends; a second signal ends it at once."
+        "Run queued jobs: runs of prompts, evaluations, big imports. On SIGINT or SIGTERM a job at "
+        "hand is handed over within seconds, to go on in another worker; a second signal ends "
+        "everything at once. The queue is in Postgres or, with TASKS_BACKEND=rq, in Redis."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,20 +23,18 @@ class Command(BaseCommand):
             default=1.0,
             help="Seconds between two looks at an empty queue (default: %(default)s).",
         )
+        parser.add_argument(
+            "--concurrency",
+            type=int,
+            default=1,
+            help="Jobs at a time, each in a process of its own (default: %(default)s).",
+        )
         parser.add_argument("--once", action="store_true", help="End when the queue is empty.")
 
-    def handle(self, *, interval: float, once: bool, **options: Any) -> None:
-        backend = settings.TASKS["default"]["BACKEND"]
-        if backend != DATABASE_QUEUE:
-            raise CommandError(f"The queue is {backend}, which brings a worker of its own.")
-        call_command(
-            "db_worker",
-            queue_name="*",
-            interval=interval,
-            batch=once,
-            # A random second, so that a fleet does not ask all at once.
-            startup_delay=not once,
-            # It would restart in the middle of a job whenever a file changes.
-            reload=False,
-            verbosity=options["verbosity"],
-        )
+    def handle(self, *, interval: float, concurrency: int, once: bool, **options: Any) -> None:
+        serve = partial(workers.SERVERS[settings.TASKS_BACKEND], interval=interval, once=once)
+        if once:
+            workers.sweep()
+            serve()
+        else:
+            workers.Team(serve, size=max(1, concurrency)).work()

@@ -1,0 +1,167 @@
+"""Processes that take jobs from the queue, and the parent that looks after them.
+
+Each child works on one job at a time. The parent replaces a child that dies and calls the sweeps
+of the settings, which queue again what dead workers left behind; it keeps no connection open, so
+that a fork never shares one.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.utils.crypto import get_random_string
+from django.utils.module_loading import import_string
+
+from predictions_api import processes, stopping
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.1
+RESTART_AFTER_S = 0.5
+MAX_SWEEP_S = 10.0
+# A terminal, and a parent that passes a signal on, send it twice: that is one wish.
+SAME_WISH_S = 1.0
+
+Serve = Callable[[], None]
+
+
+def sweep() -> None:
+    """Calls every sweep once. A database that is away is tried again the next time."""
+    try:
+        for path in settings.SWEEPS:
+            import_string(path)()
+    except DatabaseError:
+        log.warning("a sweep found no database", exc_info=True)
+    finally:
+        connections.close_all()
+
+
+def serve_database(*, interval: float, once: bool) -> None:
+    """Takes jobs from the queue in Postgres until asked to stop or, with `once`, it is empty."""
+    from django_tasks_db.management.commands.db_worker import Worker
+
+    class Child(Worker):  # type: ignore[misc]  # the package has no types
+        """Tells long jobs of a signal, and takes one sent twice for one."""
+
+        asked_at = 0.0
+
+        def shutdown(self, signum: int, frame: FrameType | None) -> None:
+            if stopping.requested.is_set() and time.monotonic() - self.asked_at < SAME_WISH_S:
+                return
+            self.asked_at = time.monotonic()
+            stopping.requested.set()
+            super().shutdown(signum, frame)
+
+    worker = Child(
+        queue_names=["*"],
+        interval=interval,
+        batch=once,
+        backend_name="default",
+        # A random second, so that a fleet does not ask all at once.
+        startup_delay=not once,
+        max_tasks=None,
+        worker_id=get_random_string(32),
+        excluded_queue_names=[],
+    )
+    worker.configure_signals()
+    worker.run()
+
+
+def serve_redis(*, interval: float, once: bool) -> None:
+    """Takes jobs from the queue in Redis, which says at once when there is one."""
+    import django_rq
+    from django_tasks_rq import Job
+    from rq import SimpleWorker
+    from rq.timeouts import TimerDeathPenalty
+
+    class Child(SimpleWorker):
+        """Works in its own process; jobs have no time limit."""
+
+        death_penalty_class = TimerDeathPenalty
+
+        def request_stop(self, signum: Any, frame: Any) -> None:
+            stopping.requested.set()
+            super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    queue = django_rq.get_queue("default", job_class=Job)
+    worker = Child([queue], connection=queue.connection, job_class=Job)
+    # Its scheduler hands over the jobs that were queued for later.
+    worker.work(burst=once, logging_level="WARNING", with_scheduler=True)
+
+
+SERVERS: dict[str, Callable[..., None]] = {"db": serve_database, "rq": serve_redis}
+
+
+class Team:
+    """The children of one parent."""
+
+    def __init__(self, serve: Serve, *, size: int) -> None:
+        self.serve = serve
+        self.size = size
+        self.children: set[int] = set()
+        self._n_signals = 0
+
+    def work(self) -> None:
+        """Until a signal: then every child is asked to stop, on a second one made to."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        for name in settings.PRELOADED:
+            import_module(name)
+        sweep_s = min(settings.RUN_LEASE_S / 2, MAX_SWEEP_S)
+        next_sweep = next_start = time.monotonic()
+        while self.children or not stopping.requested.is_set():
+            now = time.monotonic()
+            if self._reap():
+                next_start = now + RESTART_AFTER_S
+            if now >= next_start:
+                self._fill()
+            if now >= next_sweep and not stopping.requested.is_set():
+                sweep()
+                next_sweep = now + sweep_s
+            time.sleep(POLL_S)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._n_signals += 1
+        stopping.requested.set()
+        for child in self.children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+
+    def _fill(self) -> None:
+        while len(self.children) < self.size and not stopping.requested.is_set():
+            connections.close_all()
+            prepare = processes.end_with_parent()
+            child = os.fork()
+            if child == 0:
+                self._be_child(prepare)
+            self.children.add(child)
+
+    def _be_child(self, prepare: Callable[[], None] | None) -> None:
+        code = 1
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            if prepare is not None:
+                prepare()
+            self.serve()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+        except BaseException:
+            log.exception("a worker process died")
+        finally:
+            os._exit(code)
+
+    def _reap(self) -> bool:
+        """Whether a child has ended."""
+        ended = {child for child in self.children if os.waitpid(child, os.WNOHANG)[0]}
+        self.children -= ended
+        return bool(ended)

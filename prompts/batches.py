@@ -1,0 +1,123 @@
+"""What an outside engine sends about a run, as outcomes. See `outcomes` for what is stored.
+
+Idempotent for each (run, task): the first outcome counts, later ones change nothing and are
+named in the answer. Refused whole, with nothing stored: a batch for a run of our own worker, and
+one for a run that has ended, unless all it says was said before.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+
+from predictions.queries import fetch_all
+from predictions.results import Refused, json_text
+from prompts import outcomes, prompting, runs
+from prompts.models import ModelRun
+from prompts.outcomes import Outcome
+
+OURS = "This server's worker executes the run; it takes no batches."
+UNKNOWN_TASK = "The run has no such task."
+HAS_OUTCOME = "The task has an outcome in this run already."
+# A worker that is up looks at the queue every second.
+OVERDUE = timedelta(seconds=15)
+
+
+def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
+    """An answer as a prediction, or as a failure where the labelling config does not allow it."""
+    cost: dict[str, Any] = {
+        "inference_time": item.get("inference_time"),
+        "prompt_tokens": item.get("prompt_tokens"),
+        "completion_tokens": item.get("completion_tokens"),
+        "prompt_cost": item.get("prompt_cost_usd"),
+        "completion_cost": item.get("completion_cost_usd"),
+        "total_cost": item.get("total_cost_usd"),
+    }
+    if item.get("message_counts") is not None:
+        cost["extra"] = {"message_counts": item["message_counts"]}
+    try:
+        result = json_text(_regions(label_config, item["output"]))
+    except (prompting.InvalidAnswer, Refused) as exc:
+        return Outcome(
+            item["task_id"], error_type="InvalidAnswer", message=str(exc), score=None, **cost
+        )
+    return Outcome(item["task_id"], result=result, **cost)
+
+
+def _regions(label_config: str, output: Any) -> Any:
+    if isinstance(output, dict):
+        return prompting.regions(label_config, output)
+    if isinstance(output, list):
+        return prompting.checked_regions(label_config, output)
+    raise prompting.InvalidAnswer("The output is not an object keyed by control name.")
+
+
+def store_answers(run: ModelRun, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Stores answers; the items that changed nothing, with the reason."""
+    _refuse_ours(run)
+    return _store(run, [_outcome(run.project.label_config, item) for item in items])
+
+
+def store_failures(run: ModelRun, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Stores failures; the items that changed nothing, with the reason."""
+    _refuse_ours(run)
+    failures = [
+        Outcome(
+            item["task_id"],
+            score=None,
+            error_type=(item.get("error_type") or "Error").replace("\0", ""),
+            message=(item.get("message") or "").replace("\0", ""),
+        )
+        for item in items
+    ]
+    return _store(run, failures)
+
+
+def _refuse_ours(run: ModelRun) -> None:
+    if run.is_ours:
+        raise ValidationError([OURS])
+
+
+def _store(run: ModelRun, batch: Sequence[Outcome]) -> list[dict[str, Any]]:
+    stored = outcomes.store(run.pk, batch)
+    left = [outcome.task_id for outcome in batch if outcome.task_id not in stored.accepted]
+    known = _known(run.pk, left)
+    if not stored.accepted and stored.status not in runs.OPEN:
+        is_replay = bool(left) and stored.status != ModelRun.Status.CANCELED and known >= set(left)
+        if not is_replay:
+            raise ValidationError([f"The run has ended: {stored.status}. Nothing is stored."])
+    return [
+        {"task_id": task_id, "reason": HAS_OUTCOME if task_id in known else UNKNOWN_TASK}
+        for task_id in dict.fromkeys(left)
+    ]
+
+
+def _known(run_id: int, task_ids: Sequence[int]) -> set[int]:
+    """Those of the tasks that have an outcome in the run."""
+    if not task_ids:
+        return set()
+    rows = fetch_all(
+        "SELECT task_id FROM prompts_runitem WHERE run_id = %s AND task_id = ANY(%s)"
+        " AND status IN ('Predicted', 'Failed')",
+        [run_id, list(task_ids)],
+    )
+    return {row[0] for row in rows}
+
+
+def reason(run: ModelRun) -> str:
+    """The run's status in words, for one that waits as well."""
+    if run.status_reason or run.status not in runs.OPEN:
+        return run.status_reason
+    if not run.is_ours:
+        job = f" of job {run.job_id}" if run.job_id else ""
+        return f"Waits for the batches{job} of an outside engine."
+    since = datetime.now(UTC) - run.created_at
+    if run.status == ModelRun.Status.PENDING and since > OVERDUE:
+        return (
+            f"No worker has taken it for {int(since.total_seconds())} s: is one running"
+            " (manage.py worker)?"
+        )
+    if run.lease_until is not None and run.lease_until < datetime.now(UTC):
+        return "Its worker has gone silent; the next one goes on with it."
+    return ""

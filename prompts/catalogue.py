@@ -1,0 +1,201 @@
+"""The one place that writes prompts, their versions and provider connections.
+
+What a version says is checked against what the tasks of its projects hold, so that a run cannot
+fail on every task for a misspelt placeholder.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import connection, transaction
+from rest_framework.exceptions import ValidationError
+
+from accounts.tokens import Access
+from predictions.models import Project
+from predictions.queries import fetch_all
+from predictions.results import Refused
+from predictions.serializers import unknown_pk
+from prompts import prompting
+from prompts.models import Prompt, PromptVersion, ProviderConnection
+
+Values = Mapping[str, Any]
+
+# How many tasks are asked which fields their data has.
+SAMPLED_TASKS = 100
+
+
+def _projects(ids: Iterable[int], access: Access) -> list[Project]:
+    wanted = set(ids)
+    found = list(Project.objects.filter(pk__in=wanted, workspace_id=access.workspace_id))
+    if missing := sorted(wanted - {project.pk for project in found}):
+        raise ValidationError({"associated_projects": [unknown_pk(pk) for pk in missing]})
+    for project in found:
+        check_config(project)
+    return found
+
+
+def check_config(project: Project) -> None:
+    """ValidationError for a project whose labelling config no prompt can fill."""
+    try:
+        prompting.check_config(project.label_config)
+    except Refused as exc:
+        message = f"Project {project.pk} ({project.title}): {exc}"
+        raise ValidationError({"project": [message]}) from None
+
+
+@transaction.atomic
+def create_prompt(values: Values, access: Access) -> Prompt:
+    """A saved prompt of the caller's workspace. ValidationError for foreign projects."""
+    fields = dict(values)
+    projects = _projects(fields.pop("associated_projects", ()), access)
+    prompt = Prompt.objects.create(
+        workspace_id=access.workspace_id, created_by_id=access.user_id, **fields
+    )
+    prompt.associated_projects.set(projects)
+    return prompt
+
+
+@transaction.atomic
+def update_prompt(prompt: Prompt, values: Values, access: Access) -> Prompt:
+    """Writes only what `values` names."""
+    fields = dict(values)
+    if "associated_projects" in fields:
+        prompt.associated_projects.set(_projects(fields.pop("associated_projects"), access))
+    for name, value in fields.items():
+        setattr(prompt, name, value)
+    prompt.save(update_fields=[*fields, "updated_at"])
+    return prompt
+
+
+@transaction.atomic
+def duplicate_prompt(prompt: Prompt, access: Access) -> Prompt:
+    """A copy with its versions, without its runs."""
+    copy = create_prompt(
+        {
+            "title": f"{prompt.title[:490]} (copy)",
+            "description": prompt.description,
+            "input_fields": prompt.input_fields,
+            "output_classes": prompt.output_classes,
+            "skill_name": prompt.skill_name,
+            "associated_projects": [p.pk for p in prompt.associated_projects.all()],
+        },
+        access,
+    )
+    for version in prompt.versions.order_by("id"):
+        version.pk = None
+        version._state.adding = True
+        version.parent_model, version.created_by_id = copy, access.user_id
+        version.save()
+    return copy
+
+
+def delete(table: str, row_id: int) -> None:
+    """Removes a prompt, version or connection; the database's cascades do the rest.
+
+    With a prompt or version go its runs, and with them their predictions.
+    """
+    if table not in {"prompts_prompt", "prompts_promptversion", "prompts_providerconnection"}:
+        raise ValueError(table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE id = %s", [row_id])  # noqa: S608
+
+
+def known_fields(prompt: Prompt) -> set[str] | None:
+    """The fields its versions may name; None where nothing is known of its tasks.
+
+    Its input_fields, what the labelling configs of its projects show, and what the first tasks of
+    those projects hold.
+    """
+    projects = list(prompt.associated_projects.all())
+    if not projects and not prompt.input_fields:
+        return None
+    return set(prompt.input_fields).union(*(fields_of(project) for project in projects))
+
+
+# By (project, id): the first tasks only.
+FIELDS_SQL = """
+SELECT DISTINCT jsonb_object_keys(t.data) FROM (
+    SELECT data FROM predictions_task
+    WHERE project_id = %s AND jsonb_typeof(data) = 'object' ORDER BY id LIMIT %s
+) t
+"""
+
+
+def fields_of(project: Project) -> set[str]:
+    """The fields that the project's config shows and its first tasks hold."""
+    held = {row[0] for row in fetch_all(FIELDS_SQL, [project.pk, SAMPLED_TASKS])}
+    return held.union(prompting.data_fields(project.label_config))
+
+
+def check_prompt(text: str, fields: Iterable[str], *, key: str = "prompt") -> None:
+    """ValidationError that names the placeholders which are no field."""
+    known = sorted(fields)
+    if unknown := prompting.unknown_placeholders(text, known):
+        named = ", ".join(f"{{{name}}}" for name in unknown)
+        raise ValidationError(
+            {
+                key: [
+                    f"Unknown placeholders: {named}. Fields of the tasks: {', '.join(known)}."
+                    " Double the braces of text that is none."
+                ]
+            }
+        )
+
+
+def _checked_version(prompt: Prompt, values: Values, kept: PromptVersion | None) -> dict[str, Any]:
+    fields = dict(values)
+    if "prompt" in fields:
+        for project in prompt.associated_projects.all():
+            check_config(project)
+        known = known_fields(prompt)
+        if known is not None:
+            check_prompt(fields["prompt"], known)
+    connection_id = fields.get("model_provider_connection_id")
+    if connection_id is not None:
+        row = ProviderConnection.objects.filter(
+            pk=connection_id, workspace_id=prompt.workspace_id
+        ).first()
+        if row is None:
+            raise ValidationError({"model_provider_connection": [unknown_pk(connection_id)]})
+        if kept is None:
+            fields.setdefault("provider", row.provider)
+    return fields
+
+
+def create_version(prompt: Prompt, values: Values, access: Access) -> PromptVersion:
+    """A saved version. ValidationError for unknown placeholders and a foreign connection."""
+    fields = _checked_version(prompt, values, None)
+    return PromptVersion.objects.create(parent_model=prompt, created_by_id=access.user_id, **fields)
+
+
+def update_version(version: PromptVersion, values: Values) -> PromptVersion:
+    """Writes only what `values` names; runs that are under way go on with what they began with."""
+    fields = _checked_version(version.parent_model, values, version)
+    for name, value in fields.items():
+        setattr(version, name, value)
+    version.save(update_fields=[*fields, "updated_at"])
+    return version
+
+
+def default_version_title(prompt: Prompt) -> str:
+    """`Version n`, n one more than there are versions, or the next that is free."""
+    taken = set(prompt.versions.values_list("title", flat=True))
+    n = len(taken) + 1
+    while (title := f"Version {n}") in taken:
+        n += 1
+    return title
+
+
+def create_connection(values: Values, access: Access) -> ProviderConnection:
+    """A saved connection of the caller's workspace; its keys are sealed already."""
+    return ProviderConnection.objects.create(
+        workspace_id=access.workspace_id, created_by_id=access.user_id, **values
+    )
+
+
+def update_connection(row: ProviderConnection, values: Values) -> ProviderConnection:
+    """Writes only what `values` names."""
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save(update_fields=[*values, "updated_at"])
+    return row

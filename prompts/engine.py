@@ -1,0 +1,357 @@
+"""Executes one run: claims its tasks, asks the model, stores what comes of them.
+
+An event loop sends the requests, as many at once as the connection's share allows; one thread of
+its own talks to the database, in batches: claims ahead of the requests, outcomes as they gather
+while the last batch is being stored. Nothing is kept here that a killed worker would take along
+but the requests in flight and the answers of the last few milliseconds.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from predictions_api import stopping
+from prompts import answers, leases, outcomes, prompting, providers, runs
+from prompts.leases import Claim
+from prompts.models import ModelRun
+from prompts.outcomes import Outcome
+from prompts.providers import Answer, RunError, Temporary
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# How often a stop and a silent run are looked for.
+TICK_S = 0.2
+# What a stopping worker gives its requests in flight; their supervisors wait 10 s.
+STOP_GRACE_S = 7.0
+MAX_STORED_AT_ONCE = 500
+MAX_DATABASE_WAIT_S = 5.0
+
+
+def execute(run_id: int) -> None:
+    """Works on the run until nothing is left of it, or this process is asked to stop.
+
+    Returns at once for a run that has ended or that others have in hand. Never raises for what
+    the provider or the database does; a run that cannot go on has ended with the reason.
+    """
+    if not runs.begin(run_id):
+        return
+    try:
+        plan = answers.plan_of(run_id)
+        caller = partial(
+            providers.Caller,
+            plan.row,
+            model=plan.model,
+            max_connections=plan.row.max_concurrency,
+        )
+        asyncio.run(Executor(plan).work(caller))
+    except RunError as error:
+        runs.fail(run_id, str(error))
+
+
+class Abandoned(Exception):
+    """The executor is closing: the task is left for the next one."""
+
+
+class Executor:
+    """One pass of work on a run, with an id of its own on every lease."""
+
+    def __init__(self, plan: answers.Plan) -> None:
+        self.plan = plan
+        self.owner = uuid4()
+        self.slots = 0
+        self._claimed: deque[Claim] = deque()
+        self._asking: dict[int, asyncio.Task[None]] = {}
+        self._answered: list[Outcome] = []
+        self._storing: list[Outcome] = []
+        self._wake_claimer = asyncio.Event()
+        self._wake_storer = asyncio.Event()
+        self._paused_until = 0.0
+        self._waiting: dict[int, str] = {}
+        # No more requests begin; the verdict, if any, ends the run once the last has come back.
+        self._is_closing = False
+        self._verdict = ""
+        # The run has ended: nothing that is still on its way counts.
+        self._is_over = False
+        # One thread, so one connection and one order of statements.
+        self._database = ThreadPoolExecutor(1, thread_name_prefix="run-database")
+        self._format = prompting.response_format(plan.label_config)
+        self._choice = prompting.single_choice(plan.label_config)
+
+    async def work(self, make_caller: Callable[[], providers.Caller]) -> None:
+        """Everything, from the first lease to the last. RunError where the caller has none."""
+        self._caller = make_caller()
+        loops: list[asyncio.Task[None]] = []
+        try:
+            await self._beat()
+            loops = [asyncio.create_task(loop()) for loop in (self._claim_all, self._store_all)]
+            await self._watch(loops)
+            await _ended(self._asking.values())
+            await _ended(loops[:1])
+            await self._settle()
+        finally:
+            await _ended([*self._asking.values(), *loops])
+            await self._caller.close()
+            await self._hand_over()
+            self._database.shutdown()
+
+    async def _watch(self, loops: list[asyncio.Task[None]]) -> None:
+        """Renews the leases until the run is over, or closing with nothing in flight."""
+        beat_s = settings.RUN_LEASE_S / 4
+        next_beat, deadline = time.monotonic() + beat_s, float("inf")
+        while not self._is_over and not (self._is_closing and not self._asking):
+            done, _ = await asyncio.wait(loops, timeout=TICK_S)
+            for loop in done:
+                loop.result()  # a loop ends by a fault only
+            now = time.monotonic()
+            if stopping.requested.is_set() and deadline == float("inf"):
+                deadline = now + STOP_GRACE_S
+                self._close()
+            if now >= deadline:
+                return
+            if now >= next_beat:
+                next_beat = now + beat_s
+                await self._beat()
+
+    async def _settle(self) -> None:
+        """Stores the answers that came last, and pronounces the verdict."""
+        while self._storing:
+            await asyncio.sleep(TICK_S / 20)
+        if self._answered and not self._is_over:
+            await self._store(self._answered)
+        if self._verdict and not self._is_over:
+            await self._in_database(runs.fail, self.plan.run_id, self._verdict)
+
+    async def _hand_over(self) -> None:
+        """Gives back the leases; what is left of an open run goes to the queue again."""
+        try:
+            await self._in_database(leases.release, self.plan.run_id, self.owner)
+            if stopping.requested.is_set() and not self._is_over:
+                await self._in_database(runs.requeue_stalled)
+        except (OperationalError, InterfaceError):
+            log.warning("run %s: the leases lapse by themselves", self.plan.run_id)
+        finally:
+            await asyncio.get_running_loop().run_in_executor(self._database, _disconnect)
+
+    async def _in_database(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._database, partial(_patiently, partial(call, *args, **more))
+        )
+
+    def _close(self, verdict: str = "", *, at_once: bool = False) -> None:
+        """Begins no more requests; `at_once` gives up those in flight, too."""
+        self._is_closing = True
+        self._verdict = self._verdict or verdict
+        for task in self._asking.values() if at_once else ():
+            task.cancel()
+
+    async def _beat(self) -> None:
+        in_hand = [claim.task_id for claim in self._claimed]
+        in_hand += [*self._asking, *(o.task_id for o in (*self._answered, *self._storing))]
+        beat = await self._in_database(
+            leases.heartbeat,
+            self.plan.run_id,
+            self.owner,
+            self.plan.row.pk,
+            in_hand=in_hand,
+            note=self._note(),
+        )
+        self.slots = beat.slots
+        self._is_over = self._is_over or beat.status != ModelRun.Status.IN_PROGRESS
+        self._begin_requests()
+
+    def _note(self) -> str:
+        if not self._waiting:
+            return ""
+        last = next(reversed(self._waiting.values()))
+        return f"{len(self._waiting)} requests wait to be sent again. The last error: {last}"
+
+    async def _claim_all(self) -> None:
+        """Keeps a share's worth of tasks claimed ahead of the requests."""
+        while True:
+            wanted = 2 * self.slots - len(self._claimed)
+            if self._is_closing or wanted <= self.slots:
+                await _awakened(self._wake_claimer, TICK_S)
+                continue
+            found = await self._in_database(leases.claim, self.plan.run_id, self.owner, wanted)
+            self._claimed.extend(found)
+            self._begin_requests()
+            if len(found) < wanted:
+                await self._look_around()
+                await asyncio.sleep(min(1.0, settings.RUN_LEASE_S / 10))
+
+    async def _look_around(self) -> None:
+        """With nothing left to do here, the run is over, or others have the rest in hand."""
+        if self._asking or self._answered or self._storing or self._claimed:
+            return
+        status = await self._in_database(runs.status_of, self.plan.run_id)
+        self._is_over = self._is_over or status != ModelRun.Status.IN_PROGRESS
+
+    def _begin_requests(self) -> None:
+        """Sends as many requests as the share allows, while answers are stored as they come."""
+        while (
+            self._claimed
+            and not self._is_closing
+            and not self._is_over
+            and len(self._asking) < self.slots
+            and len(self._answered) + len(self._storing) < self.slots
+        ):
+            claim = self._claimed.popleft()
+            self._asking[claim.task_id] = asyncio.create_task(self._ask(claim))
+        if len(self._claimed) < self.slots:
+            self._wake_claimer.set()
+
+    async def _ask(self, claim: Claim) -> None:
+        try:
+            self._answered.append(await self._outcome(claim))
+        except Abandoned:
+            pass
+        except RunError as error:
+            self._close(str(error), at_once=True)
+        except Exception:
+            log.exception("run %s, task %s", self.plan.run_id, claim.task_id)
+            self._answered.append(
+                answers.failure(claim, "InternalError", "Something went wrong here.")
+            )
+        finally:
+            self._waiting.pop(claim.task_id, None)
+            self._asking.pop(claim.task_id, None)
+            self._wake_storer.set()
+            self._begin_requests()
+
+    async def _outcome(self, claim: Claim) -> Outcome:
+        """What the model says of a task, after as many tries as it takes or as there are."""
+        if claim.attempts > leases.MAX_ATTEMPTS:
+            return answers.failure(
+                claim, "WorkerLost", f"{leases.MAX_ATTEMPTS} workers ended on this task."
+            )
+        try:
+            messages = answers.messages_for(self.plan, claim)
+        except prompting.Unpromptable as error:
+            return answers.failure(claim, "InvalidTask", str(error))
+        started = time.monotonic()
+        for n in range(1, settings.PROVIDER_TRIES + 1):
+            await self._gate()
+            try:
+                answer = await self._caller.ask(messages, self._format)
+            except providers.Refusal as error:
+                return answers.failure(claim, error.kind, str(error), tries=n)
+            except Temporary as error:
+                fault = error
+                self._waiting[claim.task_id] = f"{error.kind}: {error}"
+                if n < settings.PROVIDER_TRIES:
+                    await self._back_off(error, n)
+            else:
+                return self._read(claim, answer, n)
+        seconds = time.monotonic() - started
+        message = f"{fault} Tried {settings.PROVIDER_TRIES} times."
+        return answers.failure(
+            claim, fault.kind, message, tries=settings.PROVIDER_TRIES, seconds=seconds
+        )
+
+    async def _gate(self) -> None:
+        """Waits out a rate limit that any request of this executor has met."""
+        while (wait_s := self._paused_until - time.monotonic()) > 0:
+            await self._pause(wait_s)
+
+    async def _back_off(self, error: Temporary, n: int) -> None:
+        jitter = random.uniform(0.75, 1.25)  # noqa: S311
+        wait_s = settings.PROVIDER_BACKOFF_S * 2 ** (n - 1) * jitter
+        if error.retry_after is not None:
+            wait_s = max(wait_s, error.retry_after)
+        if error.is_rate_limit:
+            self._paused_until = max(self._paused_until, time.monotonic() + wait_s)
+        await self._pause(wait_s)
+
+    async def _pause(self, wait_s: float) -> None:
+        """Sleeps. Abandoned when the executor closes meanwhile."""
+        until = time.monotonic() + wait_s
+        while (left_s := until - time.monotonic()) > 0:
+            if self._is_closing:
+                raise Abandoned
+            await asyncio.sleep(min(left_s, TICK_S))
+        if self._is_closing:
+            raise Abandoned
+
+    def _read(self, claim: Claim, answer: Answer, n: int) -> Outcome:
+        """The answer as a prediction; as a failure where the labelling config forbids it."""
+        prompt_cost, completion_cost, total_cost = self._caller.costs(answer)
+        took: dict[str, Any] = {
+            "inference_time": answer.seconds,
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+            "prompt_cost": prompt_cost,
+            "completion_cost": completion_cost,
+            "total_cost": total_cost,
+            "extra": {"tries": n} if n > 1 else None,
+        }
+        return answers.outcome_of(self.plan.label_config, self._choice, claim.task_id, answer, took)
+
+    async def _store_all(self) -> None:
+        """Stores answers as they gather: a batch is what came while the last was written."""
+        while True:
+            await _awakened(self._wake_storer, None)
+            while self._answered and not self._is_over:
+                self._storing = self._answered[:MAX_STORED_AT_ONCE]
+                del self._answered[: len(self._storing)]
+                await self._store(self._storing)
+                self._storing = []
+                self._begin_requests()
+
+    async def _store(self, batch: list[Outcome]) -> None:
+        stored = await self._in_database(outcomes.store, self.plan.run_id, batch, owner=self.owner)
+        self._is_over = self._is_over or stored.status != ModelRun.Status.IN_PROGRESS
+        if stored.spent:
+            self._close(stored.spent)
+
+
+async def _awakened(event: asyncio.Event, timeout_s: float | None) -> None:
+    """Waits for the event, or the time, and clears it."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), timeout_s)
+    event.clear()
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels tasks and waits until they have ended; what they raise is theirs."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _disconnect() -> None:
+    """Closes the connection of the thread that calls it."""
+    connection.close()
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """The call's result, however long the database is away; its error once we are to stop.
+
+    Every call here may be repeated, also when the database stored it and could not say so.
+    """
+    wait_s = 0.1
+    while True:
+        try:
+            return call()
+        except (OperationalError, InterfaceError) as error:
+            if stopping.requested.is_set():
+                raise
+            log.warning("the database is away: %s", str(error).strip())
+            connection.close()
+            stopping.requested.wait(wait_s)
+            wait_s = min(2 * wait_s, MAX_DATABASE_WAIT_S)

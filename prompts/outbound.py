@@ -1,0 +1,127 @@
+"""Calls to addresses that a client gave us, without letting them reach into our network.
+
+A name is resolved once for each connection and the checked address itself is connected to, so a
+name that answers differently the second time (DNS rebinding) gains nothing; redirects are not
+followed; proxies of the environment are not used. `ALLOW_PRIVATE_URLS=true` lifts the check, for
+a model that runs on this machine or network.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+import time
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import httpx2
+from django.conf import settings
+
+# How long a checked address is used before the name is asked again.
+RESOLVED_FOR_S = 30.0
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Blocked(Exception):
+    """The address may not be called from this server."""
+
+
+class Unresolved(Blocked):
+    """The host has no address, at the moment at least."""
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        if inner := address.ipv4_mapped or address.sixtofour:
+            return _is_public(str(inner))
+        if address in TRANSLATED:
+            return _is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
+        if address.teredo:
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def checked_address(host: str, port: int) -> str:
+    """One address of the host, after looking at all of them. Blocked if any is not public.
+
+    One public and one private answer are how a name smuggles itself past a check, so a single
+    private one refuses the name. Unresolved for a name that has none.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError):
+        raise Unresolved(f"The host {host!r} does not resolve.") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    if not settings.ALLOW_PRIVATE_URLS and not all(_is_public(text) for text in addresses):
+        raise Blocked(
+            f"The host {host!r} is on a private network, which this server may not call;"
+            " its operator can allow that with ALLOW_PRIVATE_URLS=true."
+        )
+    return addresses[0]
+
+
+def check_url(url: str) -> str:
+    """The URL as given. Blocked, with a reason, for one that this server would not call.
+
+    A name that does not resolve at the moment passes: it is checked again when it is called.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError:
+        raise Blocked("This is not a URL.") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Blocked("A URL begins with http:// or https:// and names a host.")
+    if parts.username or parts.password:
+        raise Blocked("A URL with a user or password in it would end up in logs; use a key.")
+    with contextlib.suppress(Unresolved):
+        checked_address(parts.hostname, port)
+    return url
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """Made once: reading the certificate store takes 20 ms."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+class CheckedTransport(httpx2.AsyncHTTPTransport):
+    """Connects to the checked address of a host, under the host's own name for TLS and HTTP.
+
+    Raises Blocked instead of connecting. A client of it talks to one host.
+    """
+
+    def __init__(self, *, max_connections: int) -> None:
+        limits = httpx2.Limits(
+            max_connections=max_connections, max_keepalive_connections=max_connections
+        )
+        super().__init__(verify=_tls(), limits=limits, trust_env=False)
+        self._resolved: dict[tuple[str, int], tuple[float, str]] = {}
+
+    async def _address(self, host: str, port: int) -> str:
+        until, address = self._resolved.get((host, port), (0.0, ""))
+        if time.monotonic() >= until:
+            address = await asyncio.to_thread(checked_address, host, port)
+            self._resolved[host, port] = (time.monotonic() + RESOLVED_FOR_S, address)
+        return address
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        host = request.url.host
+        port = request.url.port or (443 if request.url.scheme == "https" else 80)
+        address = await self._address(host, port)
+        # The Host header is set already; the certificate is checked against the name.
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.url = request.url.copy_with(host=address)
+        return await super().handle_async_request(request)
+
+
+def client(*, timeout_s: float, max_connections: int) -> httpx2.AsyncClient:
+    """An HTTP client that goes through the check, follows no redirect and reads no proxy."""
+    return httpx2.AsyncClient(
+        transport=CheckedTransport(max_connections=max_connections),
+        timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
+        follow_redirects=False,
+        trust_env=False,
+    )

@@ -1,0 +1,313 @@
+"""Who answers a prompt: where each provider is, what a call takes, and what its errors mean.
+
+Every provider speaks OpenAI's chat protocol; the `openai` package is loaded by the first call.
+No key ever stands in an error: what a provider echoes is struck out.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from django.conf import settings
+
+from prompts import outbound, vault
+from prompts.models import Provider, ProviderConnection
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+BASE_URLS = {
+    Provider.OPENAI: "https://api.openai.com/v1",
+    Provider.GEMINI: "https://generativelanguage.googleapis.com/v1beta/openai",
+    Provider.ANTHROPIC: "https://api.anthropic.com/v1",
+}
+AZURE = {Provider.AZURE_OPENAI, Provider.AZURE_AI_FOUNDRY}
+VERTEX_URL = (
+    "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
+    "/endpoints/openapi"
+)
+GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+# What `request_params` may hold, for those who ask.
+PARAMETERS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+        "top_p": {"type": "number", "minimum": 0, "maximum": 1},
+        "max_tokens": {"type": "integer", "minimum": 1},
+        "seed": {"type": "integer"},
+        "logprobs": {"type": "boolean"},
+        "reasoning_effort": {"type": "string"},
+    },
+    "additionalProperties": True,
+}
+RETRIED_STATUSES = frozenset({408, 409, 425, 429})
+# A provider that asks for more patience than this is treated as failing.
+MAX_RETRY_AFTER_S = 300.0
+STRUCK_OUT = "[key]"
+
+
+class RunError(Exception):
+    """No request of the run can succeed: a refused key, an unknown model, a blocked address."""
+
+
+class Temporary(Exception):
+    """Worth another try, after `retry_after` seconds if the provider named them."""
+
+    def __init__(self, kind: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry_after = retry_after
+        # The whole provider is busy, not only this request.
+        self.is_rate_limit = kind == "RateLimitError"
+
+
+class Refusal(Exception):
+    """The provider will not answer this request, however often it is sent."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the text, what it took, and how sure the model was of each token."""
+
+    text: str
+    seconds: float
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+    logprobs: list[tuple[str, float]]
+
+
+class Caller:
+    """A provider connection that can be asked. Belongs to one event loop; close it."""
+
+    def __init__(self, row: ProviderConnection, *, model: str, max_connections: int) -> None:
+        try:
+            self._secrets = vault.unseal(row.encrypted_secrets)
+        except vault.Unreadable as error:
+            raise RunError(str(error)) from None
+        self._prices = (row.prompt_price_usd_per_million, row.completion_price_usd_per_million)
+        self._params: dict[str, Any] = row.request_params or {}
+        self._model = model_name(row, model)
+        self._client = self._made(row, max_connections)
+
+    def _made(self, row: ProviderConnection, max_connections: int) -> "AsyncOpenAI":
+        from openai import AsyncOpenAI
+
+        key = self._key(row)
+        return AsyncOpenAI(
+            api_key=key,
+            base_url=base_url(row),
+            # Azure reads its own header; the others ignore it.
+            default_headers={"api-key": key} if row.provider in AZURE else None,
+            http_client=outbound.client(
+                timeout_s=settings.PROVIDER_TIMEOUT_S, max_connections=max_connections
+            ),
+            # Tries are counted here, where they can be paused, stopped and reported.
+            max_retries=0,
+        )
+
+    def _key(self, row: ProviderConnection) -> str:
+        credentials = self._secrets.get("google_application_credentials")
+        if row.provider == Provider.VERTEX_AI and credentials:
+            return google_token(credentials)
+        # A server of one's own may ask for none, but the protocol has to send something.
+        return self._secrets.get("api_key") or self._secrets.get("auth_token") or "none"
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def ask(self, messages: list[Any], response_format: Mapping[str, Any] | None) -> Answer:
+        """One request, one try. Temporary, Refusal or RunError, without a key in their text."""
+        import httpx2
+        import openai
+
+        body: dict[str, Any] = {"model": self._model, "messages": messages, **self._params}
+        if response_format is not None:
+            body["response_format"] = response_format
+        started = time.monotonic()
+        try:
+            # The client's own request, without its typed method, which walks through every
+            # message and makes objects of the answer: a third of the CPU time (measured).
+            response = await self._client.post(
+                "/chat/completions", body=body, cast_to=httpx2.Response
+            )
+        except openai.APIStatusError as error:
+            raise self._meaning(error) from None
+        except openai.APITimeoutError:
+            raise Temporary(
+                "APITimeoutError", f"No answer within {settings.PROVIDER_TIMEOUT_S:g} s."
+            ) from None
+        except outbound.Unresolved as error:
+            raise Temporary("APIConnectionError", str(error)) from None
+        except outbound.Blocked as error:
+            raise RunError(str(error)) from None
+        except openai.APIConnectionError as error:
+            cause = self._scrubbed(str(error.__cause__ or error))
+            raise Temporary("APIConnectionError", f"The connection failed: {cause}") from None
+        return self._read(response.content, time.monotonic() - started)
+
+    def _read(self, content: bytes, seconds: float) -> Answer:
+        try:
+            document = orjson.loads(content)
+            choice = document["choices"][0]
+            text = choice["message"].get("content")
+            refusal = choice["message"].get("refusal")
+            usage = document.get("usage") or {}
+            tokens = ((choice.get("logprobs") or {}).get("content")) or []
+            logprobs = [(str(t["token"]), float(t["logprob"])) for t in tokens]
+            prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            cost = usage.get("cost")
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise Refusal(
+                "InvalidResponse", "The provider's answer is not of the chat protocol."
+            ) from None
+        if not isinstance(text, str):
+            said = refusal if isinstance(refusal, str) else "The model gave no text."
+            raise Refusal("EmptyAnswer", self._scrubbed(said))
+        return Answer(text, seconds, a_count(prompt), a_count(completion), a_cost(cost), logprobs)
+
+    def costs(self, answer: Answer) -> tuple[float | None, float | None, float | None]:
+        """USD for the prompt, the answer, and both; None where no price is known."""
+        pairs = zip(self._prices, (answer.prompt_tokens, answer.completion_tokens), strict=True)
+        prompt, completion = (
+            None if price is None or n is None else price * n / 1_000_000 for price, n in pairs
+        )
+        if answer.cost_usd is not None:
+            return prompt, completion, answer.cost_usd
+        if prompt is None and completion is None:
+            return None, None, None
+        return prompt, completion, (prompt or 0.0) + (completion or 0.0)
+
+    def _meaning(self, error: Any) -> Exception:
+        status, kind = error.status_code, type(error).__name__
+        message = self._scrubbed(f"{status}: {_said(error)}")
+        if 300 <= status < 400:
+            return RunError(f"The provider's address redirects ({status}); enter the final one.")
+        if status in {401, 403}:
+            return RunError(f"The provider refuses the key ({message}).")
+        if status == 404:
+            return RunError(f"The provider knows no such model or address ({message}).")
+        if status == 429 and "insufficient_quota" in str(error.code):
+            return RunError(f"The provider's account has no quota left ({message}).")
+        if status in RETRIED_STATUSES or status >= 500:
+            return Temporary(kind, message, retry_after(error.response.headers))
+        return Refusal(kind, message)
+
+    def _scrubbed(self, text: str) -> str:
+        for secret in self._secrets.values():
+            text = text.replace(secret, STRUCK_OUT)
+        return text[:1000]
+
+
+def _said(error: Any) -> str:
+    body = error.body
+    if isinstance(body, dict) and isinstance(body.get("message"), str):
+        return str(body["message"])
+    return str(error.message)
+
+
+def a_count(value: Any) -> int | None:
+    """A number of tokens that the database can hold, else None."""
+    return value if type(value) is int and 0 <= value < 2**31 else None
+
+
+def a_cost(value: Any) -> float | None:
+    """A cost in USD, as some gateways report it, else None."""
+    is_cost = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
+    return float(value) if is_cost else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds a provider asks to wait, at most five minutes; None where it does not say."""
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "")
+        try:
+            seconds = float(text) * unit_s
+        except ValueError:
+            try:
+                moment = parsedate_to_datetime(text)
+            except ValueError:
+                continue
+            seconds = (moment - datetime.now(UTC)).total_seconds()
+        if seconds >= 0:
+            return min(seconds, MAX_RETRY_AFTER_S)
+    return None
+
+
+def base_url(row: ProviderConnection) -> str:
+    """Where the connection's chat protocol is. RunError where that cannot be told."""
+    endpoint = (row.endpoint or "").rstrip("/")
+    if row.provider in AZURE:
+        return endpoint if endpoint.endswith("/v1") else f"{endpoint}/openai/v1"
+    if endpoint:
+        return endpoint
+    if row.provider == Provider.VERTEX_AI:
+        if not (row.google_project_id and row.google_location):
+            raise RunError("Vertex AI needs google_project_id and google_location.")
+        return VERTEX_URL.format(project=row.google_project_id, location=row.google_location)
+    if row.provider not in BASE_URLS:
+        raise RunError(f"{row.provider} needs an endpoint.")
+    return BASE_URLS[Provider(row.provider)]
+
+
+def model_name(row: ProviderConnection, model: str) -> str:
+    """The model as the provider calls it: Azure's by its deployment."""
+    return (row.deployment_name or model) if row.provider in AZURE else model
+
+
+def google_token(credentials: str) -> str:
+    """A token signed by the service account itself, good for an hour, without asking Google.
+
+    https://google.aip.dev/auth/4111. RunError for credentials that are none.
+    """
+    import jwt
+
+    now = int(time.time())
+    try:
+        account = json.loads(credentials)
+        email = account["client_email"]
+        claims = {
+            "iss": email,
+            "sub": email,
+            "scope": GOOGLE_SCOPE,
+            "iat": now,
+            "exp": now + 3600,
+        }
+        return jwt.encode(
+            claims,
+            account["private_key"],
+            algorithm="RS256",
+            headers={"kid": account.get("private_key_id")},
+        )
+    except (ValueError, LookupError, TypeError, jwt.PyJWTError):
+        raise RunError("google_application_credentials is no service account's key.") from None
+
+
+def ask_once(
+    row: ProviderConnection,
+    *,
+    model: str,
+    messages: list[Any],
+    response_format: Mapping[str, Any] | None = None,
+) -> tuple[Answer, float | None]:
+    """One request from code that has no event loop, and its cost in USD. Raises as `ask`."""
+
+    async def ask() -> tuple[Answer, float | None]:
+        caller = Caller(row, model=model, max_connections=1)
+        try:
+            answer = await caller.ask(messages, response_format)
+            return answer, caller.costs(answer)[2]
+        finally:
+            await caller.close()
+
+    return asyncio.run(ask())

@@ -1,0 +1,330 @@
+"""Every read that is more than a row by its key. All are scoped by workspace.
+
+Lists take the same number of statements for any number of rows.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from django.db.models import (
+    Count,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    IntegerField,
+    Max,
+    OuterRef,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.functions import Cast, Coalesce
+
+from predictions.documents import Document
+from predictions.models import Project
+from predictions.queries import fetch_all, fetch_one
+from prompts import subsets
+from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
+
+# A run's mean agreement with the ground truth.
+AGREEMENT = ExpressionWrapper(
+    F("agreement_sum") / Cast("total_compared", FloatField()), output_field=FloatField()
+)
+SCORED_RUNS = ModelRun.objects.filter(status=ModelRun.Status.COMPLETED, total_compared__gt=0)
+
+
+def _number_of(rows: QuerySet[Any], key: str) -> Coalesce:
+    counted = rows.order_by().values(key).annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+def prompts(workspace_id: int) -> QuerySet[Prompt]:
+    """The workspace's prompts with how they do: two statements for any number."""
+    of_prompt = "model_version__parent_model"
+    best = (
+        SCORED_RUNS.filter(**{of_prompt: OuterRef("pk")})
+        .order_by()
+        .values(of_prompt)
+        .annotate(best=Max(AGREEMENT))
+        .values("best")
+    )
+    return (
+        Prompt.objects.filter(workspace_id=workspace_id)
+        .select_related("created_by")
+        .prefetch_related("associated_projects")
+        .annotate(
+            best_score=Subquery(best, output_field=FloatField()),
+            runs_count=_number_of(
+                ModelRun.objects.filter(**{of_prompt: OuterRef("pk")}), of_prompt
+            ),
+            versions_count=_number_of(
+                PromptVersion.objects.filter(parent_model=OuterRef("pk")), "parent_model"
+            ),
+        )
+    )
+
+
+def versions(prompt_id: int, *, workspace_id: int) -> QuerySet[PromptVersion]:
+    """The versions of a prompt of the workspace, with their score. One statement."""
+    latest = SCORED_RUNS.filter(model_version=OuterRef("pk")).order_by("-id")
+    score = latest.annotate(score=AGREEMENT).values("score")[:1]
+    return (
+        PromptVersion.objects.filter(
+            parent_model_id=prompt_id, parent_model__workspace_id=workspace_id
+        )
+        .select_related("parent_model", "created_by")
+        .annotate(score=Subquery(score, output_field=FloatField()))
+        .order_by("id")
+    )
+
+
+def runs(workspace_id: int) -> QuerySet[ModelRun]:
+    """The workspace's runs with what their documents show. One statement."""
+    return (
+        ModelRun.objects.filter(project__workspace_id=workspace_id)
+        .select_related("project", "model_version", "created_by")
+        .defer("project__parsed_label_config")
+    )
+
+
+def connections(workspace_id: int) -> QuerySet[ProviderConnection]:
+    """The workspace's provider connections. One statement."""
+    return ProviderConnection.objects.filter(workspace_id=workspace_id).select_related("created_by")
+
+
+def project(project_id: int, *, workspace_id: int) -> Project | None:
+    """A project of the workspace, or None."""
+    return Project.objects.filter(pk=project_id, workspace_id=workspace_id).first()
+
+
+PROJECT_TYPES = {
+    "TextClassification": '$.* ? (@.type == "Choices" && @.inputs[*].type == "Text")',
+    "NamedEntityRecognition": '$.* ? (@.type == "Labels" && @.inputs[*].type == "Text")',
+}
+
+
+def compatible_project_ids(workspace_id: int, project_type: str | None) -> list[int]:
+    """Projects of the workspace whose config a prompt can fill; of a type, if one is named."""
+    path = PROJECT_TYPES[project_type] if project_type else "$.*"
+    rows = fetch_all(
+        "SELECT id FROM predictions_project WHERE workspace_id = %s"
+        " AND jsonb_path_exists(parsed_label_config, %s::jsonpath)",
+        [workspace_id, path],
+    )
+    return [row[0] for row in rows]
+
+
+# By prompts_failed_run_idx, the project's index, or the task's.
+def failures(clauses: dict[str, int], *, workspace_id: int, limit: int) -> list[Document]:
+    """Failed predictions by task, project or run, newest first. One statement."""
+    columns = {"task": "f.task_id", "project": "f.project_id", "model_run": "f.model_run_id"}
+    where = "".join(f" AND {columns[name]} = %s" for name in clauses)
+    rows = fetch_all(
+        "SELECT f.id, f.message, f.error_type, f.created_at, f.model_version_id, f.model_run_id,"  # noqa: S608
+        " f.task_id, f.project_id FROM prompts_failedprediction f"
+        " JOIN predictions_project j ON j.id = f.project_id"
+        f" WHERE j.workspace_id = %s{where} ORDER BY f.id DESC LIMIT %s",
+        [workspace_id, *clauses.values(), limit],
+    )
+    keys = [
+        "id",
+        "message",
+        "error_type",
+        "created_at",
+        "model_version",
+        "model_run",
+        "task",
+        "project",
+    ]
+    return [dict(zip(keys, row, strict=True)) for row in rows]
+
+
+def failure_counts(run_id: int) -> dict[str, int]:
+    """How many of a run's tasks failed, by error type, most frequent first."""
+    rows = fetch_all(
+        "SELECT error_type, count(*) FROM prompts_failedprediction WHERE model_run_id = %s"
+        " GROUP BY error_type ORDER BY count(*) DESC, error_type LIMIT 100",
+        [run_id],
+    )
+    return dict(rows)
+
+
+INDICATORS_SQL = """
+SELECT r.id, r.total_tasks, r.total_predictions, r.total_failed, r.total_correct_predictions,
+       r.total_compared, r.agreement_sum, r.cost_usd, m.*
+FROM prompts_modelrun r CROSS JOIN LATERAL (
+    SELECT coalesce(sum(prompt_tokens_count), 0), coalesce(sum(completion_tokens_count), 0),
+           coalesce(sum(total_tokens_count), 0), sum(prompt_cost), sum(completion_cost),
+           avg(inference_time), min(inference_time), max(inference_time),
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY inference_time),
+           percentile_cont(0.95) WITHIN GROUP (ORDER BY inference_time)
+    FROM prompts_predictionmeta WHERE model_run_id = r.id
+) m
+JOIN predictions_project j ON j.id = r.project_id
+WHERE r.id = ANY(%s) AND j.workspace_id = %s
+"""
+
+
+def indicators(run_ids: Sequence[int], *, workspace_id: int) -> dict[int, dict[str, Document]]:
+    """The measures of runs by run and key. One statement for any number of runs."""
+    rows = fetch_all(INDICATORS_SQL, [list(run_ids), workspace_id])
+    return {row[0]: _indicators(row) for row in rows}
+
+
+def _indicators(row: tuple[Any, ...]) -> dict[str, Document]:
+    (_, tasks, predicted, failed, correct, compared, agreed, cost) = row[:8]
+    (prompt_tokens, answer_tokens, tokens, prompt_cost, answer_cost) = row[8:13]
+    (mean_s, min_s, max_s, p50_s, p95_s) = row[13:]
+    done = predicted + failed
+    return {
+        "tasks": {
+            "title": "Tasks",
+            "values": {
+                "total": tasks,
+                "predicted": predicted,
+                "failed": failed,
+                "open": max(0, tasks - done),
+            },
+        },
+        "agreement": {
+            "title": "Agreement with ground truth",
+            "values": {
+                "mean": agreed / compared if compared else None,
+                "correct": correct,
+                "compared": compared,
+            },
+        },
+        "tokens": {
+            "title": "Tokens",
+            "values": {"prompt": prompt_tokens, "completion": answer_tokens, "total": tokens},
+        },
+        "cost": {
+            "title": "Cost (USD)",
+            "values": {
+                "prompt": prompt_cost,
+                "completion": answer_cost,
+                "total": cost,
+                "per_task": cost / done if done else None,
+            },
+        },
+        "latency": {
+            "title": "Latency (s)",
+            "values": {"mean": mean_s, "min": min_s, "p50": p50_s, "p95": p95_s, "max": max_s},
+        },
+    }
+
+
+def subset_counts(project_id: int, *, sample_size: int) -> dict[str, int]:
+    """How many tasks All, HasGT and Sample have. One statement."""
+    row = fetch_one(
+        f"SELECT count(*), count(*) FILTER (WHERE {subsets.HAS_GT})"  # noqa: S608
+        " FROM predictions_task t WHERE t.project_id = %s",
+        [project_id],
+    ) or (0, 0)
+    return {"All": row[0], "HasGT": row[1], "Sample": min(row[0], sample_size)}
+
+
+def prediction_counts(clause: subsets.Clause, version_id: int) -> dict[str, int]:
+    """Of a subset's tasks: how many there are, and how many the version has predicted."""
+    sql, params = clause
+    row = fetch_one(
+        f"SELECT count(*), count(*) FILTER (WHERE {subsets.HAS_PREDICTION})"  # noqa: S608
+        f" FROM ({sql}) t",
+        [version_id, *params],
+    ) or (0, 0)
+    return {"existing_predictions": row[1], "tasks_to_run": row[0] - row[1], "total_tasks": row[0]}
+
+
+# The sampled tasks' average size stands for all; by (project, id).
+SIZES_SQL = """
+SELECT (SELECT count(*) FROM ({sql}) s),
+       (SELECT avg(octet_length(t.data::text)) FROM predictions_task t
+        WHERE t.id IN (SELECT s.id FROM ({sql}) s ORDER BY s.id LIMIT 200))
+"""
+
+
+def subset_size(clause: subsets.Clause) -> tuple[int, float]:
+    """How many tasks a subset has, and about how many bytes of data each holds."""
+    sql, params = clause
+    row = fetch_one(SIZES_SQL.format(sql=sql), [*params, *params]) or (0, 0)
+    return int(row[0]), float(row[1] or 0)
+
+
+def task_data(task_id: int, *, workspace_id: int) -> tuple[int, dict[str, Any]] | None:
+    """(project id, data) of a task, or None where the workspace has none of that id."""
+    row = fetch_one(
+        "SELECT t.project_id, t.data::text FROM predictions_task t"
+        " JOIN predictions_project j ON j.id = t.project_id"
+        " WHERE t.id = %s AND j.workspace_id = %s",
+        [task_id, workspace_id],
+    )
+    return None if row is None else (row[0], orjson.loads(row[1]))
+
+
+def first_task_id(project_id: int) -> int | None:
+    """The project's first task, or None."""
+    row = fetch_one(
+        "SELECT id FROM predictions_task WHERE project_id = %s ORDER BY id LIMIT 1", [project_id]
+    )
+    return row[0] if row else None
+
+
+# Examples for few-shot prompts: the oldest ground truths of the project.
+EXAMPLES_SQL = """
+SELECT t.id, t.data::text, a.result::text FROM predictions_annotation a
+JOIN predictions_task t ON t.id = a.task_id
+WHERE a.project_id = %s AND a.ground_truth AND NOT a.was_cancelled
+ORDER BY a.id LIMIT %s
+"""
+
+
+def examples(project_id: int, n: int) -> list[tuple[int, dict[str, Any], list[Any]]]:
+    """(task id, data, regions) of the project's first ground truths."""
+    if n <= 0:
+        return []
+    rows = fetch_all(EXAMPLES_SQL, [project_id, n])
+    return [(row[0], orjson.loads(row[1]), orjson.loads(row[2])) for row in rows]
+
+
+REGRESSIONS_SQL = """
+SELECT n.task_id, o.agreement, n.agreement
+FROM prompts_runitem n JOIN prompts_runitem o ON o.task_id = n.task_id AND o.run_id = %s
+WHERE n.run_id = %s AND n.project_id = %s AND o.agreement IS NOT NULL
+ORDER BY n.task_id
+"""
+
+
+def regressions(run: ModelRun, baseline_id: int) -> Document:
+    """How a run compares with an earlier one on the tasks both have a ground truth for.
+
+    A task without a prediction in the later run has regressed, unless it agreed in nothing before.
+    """
+    rows = fetch_all(REGRESSIONS_SQL, [baseline_id, run.pk, run.project_id])
+    changes = [(task, before, after or 0.0) for task, before, after in rows]
+    worse = [change for change in changes if change[2] < change[1]]
+    better = [change for change in changes if change[2] > change[1]]
+    keys = ("task", "before", "after")
+    return {
+        "model_run": run.pk,
+        "baseline": baseline_id,
+        "improved": len(better),
+        "regressed": len(worse),
+        "unchanged": len(changes) - len(better) - len(worse),
+        "tasks": [dict(zip(keys, change, strict=True)) for change in worse[:1000]],
+    }
+
+
+RE_EVALUATED = {
+    "failed": "i.status = 'Failed'",
+    "incorrect": "i.status = 'Predicted' AND i.agreement < 1",
+}
+
+
+def task_ids_to_re_evaluate(run_id: int, mode: str) -> list[int]:
+    """The tasks of a run that failed, or disagree with the ground truth, in order."""
+    rows = fetch_all(
+        f"SELECT i.task_id FROM prompts_runitem i WHERE i.run_id = %s AND {RE_EVALUATED[mode]}"  # noqa: S608
+        " ORDER BY i.task_id",
+        [run_id],
+    )
+    return [row[0] for row in rows]

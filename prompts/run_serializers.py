@@ -1,0 +1,249 @@
+"""Runs, batches and measures: what requests may say and answers look like."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from predictions.serializers import FiniteField, JSONObjectField, PkField, StorableJSONField
+from prompts.models import MAX_INT32, ModelRun
+from prompts.serializers import AuthorField
+
+COUNT: dict[str, Any] = {
+    "min_value": 0,
+    "max_value": MAX_INT32,
+    "required": False,
+    "allow_null": True,
+}
+
+
+class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
+    """One pass of a prompt version over tasks of a project."""
+
+    project = PkField(source="project_id", help_text="The project whose tasks are labelled.")
+    model_version = serializers.IntegerField(source="model_version_id", read_only=True)
+    parent_model = serializers.IntegerField(
+        source="model_version.parent_model_id", read_only=True, help_text="The prompt."
+    )
+    organization = serializers.IntegerField(source="project.workspace_id", read_only=True)
+    created_by = AuthorField()
+    source_model_run = serializers.IntegerField(
+        source="source_model_run_id", read_only=True, allow_null=True
+    )
+    filters_json = JSONObjectField(
+        required=False, allow_null=True, help_text="Which tasks a Custom run is about."
+    )
+    job_id = serializers.CharField(
+        required=False,
+        allow_null=True,
+        max_length=255,
+        help_text="Of an outside engine's job: the run then waits for its batches.",
+    )
+    task_ids = StorableJSONField(
+        required=False, allow_null=True, help_text="Tasks of a Custom run."
+    )
+    sample_subset_size = serializers.IntegerField(**COUNT, help_text="Tasks of a Sample.")
+    only_missing_predictions = serializers.BooleanField(
+        required=False, default=False, help_text="Only tasks this version has not predicted yet."
+    )
+    total_tasks = serializers.IntegerField(**COUNT, help_text="Counted here, whatever is sent.")
+    total_predictions = serializers.IntegerField(
+        **COUNT, help_text="Counted here, whatever is sent."
+    )
+    total_correct_predictions = serializers.IntegerField(
+        **COUNT, help_text="Equal to the ground truth; counted here, whatever is sent."
+    )
+    budget_usd = FiniteField(
+        required=False, allow_null=True, min_value=0, help_text="The run stops at this cost."
+    )
+
+    class Meta:
+        model = ModelRun
+        fields = [
+            "id",
+            "project",
+            "model_version",
+            "parent_model",
+            "project_subset",
+            "status",
+            "status_reason",
+            "job_id",
+            "filters_json",
+            "task_ids",
+            "sample_subset_size",
+            "only_missing_predictions",
+            "source_model_run",
+            "total_tasks",
+            "total_predictions",
+            "total_correct_predictions",
+            "total_failed",
+            "budget_usd",
+            "cost_usd",
+            "predictions_updated_at",
+            "organization",
+            "created_by",
+            "created_at",
+            "triggered_at",
+            "completed_at",
+        ]
+        read_only_fields = [
+            "status",
+            "status_reason",
+            "total_failed",
+            "cost_usd",
+            "created_at",
+            "triggered_at",
+            "completed_at",
+        ]
+
+
+class BatchItemSerializer(serializers.Serializer[Any]):
+    """An outside engine's answer for one task; more keys are ignored."""
+
+    task_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    output = StorableJSONField(help_text="An object keyed by control name, or regions.")
+    prompt_tokens = serializers.IntegerField(**COUNT)
+    completion_tokens = serializers.IntegerField(**COUNT)
+    prompt_cost_usd = FiniteField(required=False, allow_null=True, min_value=0)
+    completion_cost_usd = FiniteField(required=False, allow_null=True, min_value=0)
+    total_cost_usd = FiniteField(required=False, allow_null=True, min_value=0)
+    inference_time = FiniteField(required=False, allow_null=True, min_value=0)
+    message_counts = StorableJSONField(required=False, allow_null=True)
+
+
+class FailedItemSerializer(serializers.Serializer[Any]):
+    """An outside engine's failure on one task."""
+
+    task_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    error_type = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, default=""
+    )
+    message = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, default="", trim_whitespace=False
+    )
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    """A batch of answers."""
+
+    modelrun_id = PkField()
+    job_id = serializers.CharField(required=False, allow_null=True, max_length=255)
+    results = BatchItemSerializer(many=True)
+
+
+class FailedBatchSerializer(serializers.Serializer[Any]):
+    """A batch of failures."""
+
+    modelrun_id = PkField()
+    job_id = serializers.CharField(required=False, allow_null=True, max_length=255)
+    failed_predictions = FailedItemSerializer(many=True)
+
+
+class SkippedSerializer(serializers.Serializer[Any]):
+    """An item of a batch that changed nothing."""
+
+    task_id = serializers.IntegerField()
+    reason = serializers.CharField()
+
+
+class BatchAnswerSerializer(serializers.Serializer[Any]):
+    """What a batch did."""
+
+    job_id = serializers.CharField(allow_blank=True)
+    results = serializers.ListField(child=serializers.JSONField())
+    skipped = SkippedSerializer(many=True)
+
+
+class FailedBatchAnswerSerializer(serializers.Serializer[Any]):
+    """What a batch of failures did."""
+
+    job_id = serializers.CharField(allow_blank=True)
+    failed_predictions = serializers.ListField(child=serializers.JSONField())
+    skipped = SkippedSerializer(many=True)
+
+
+class FailedPredictionSerializer(serializers.Serializer[Any]):
+    """Why a task of a run has no prediction."""
+
+    id = serializers.IntegerField()
+    message = serializers.CharField()
+    error_type = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    model_version = serializers.IntegerField()
+    model_run = serializers.IntegerField()
+    task = serializers.IntegerField()
+    project = serializers.IntegerField()
+
+
+class IndicatorSerializer(serializers.Serializer[Any]):
+    """One measure of a run."""
+
+    title = serializers.CharField()
+    values = JSONObjectField()
+
+
+class SubsetSerializer(serializers.Serializer[Any]):
+    """How many tasks a subset of a project has."""
+
+    subset = serializers.CharField()
+    count = serializers.IntegerField()
+    columns_schema = serializers.ListField(child=JSONObjectField())
+
+
+class SubsetTaskSerializer(serializers.Serializer[Any]):
+    """A task beside what was predicted, what is true, and how far both agree."""
+
+    id = serializers.IntegerField()
+    data = JSONObjectField()  # type: ignore[assignment]
+    prediction = JSONObjectField(allow_null=True)
+    ground_truth = JSONObjectField(allow_null=True)
+    error = JSONObjectField(allow_null=True)
+    score = serializers.FloatField(allow_null=True)
+
+
+class SubsetTasksSerializer(serializers.Serializer[Any]):
+    """One page of tasks."""
+
+    task_count = serializers.IntegerField(required=False)
+    next_cursor = serializers.CharField(allow_null=True)
+    previous_cursor = serializers.CharField(allow_null=True)
+    task_result_list = SubsetTaskSerializer(many=True)
+
+
+class SubsetTasksPageSerializer(serializers.Serializer[Any]):
+    """The page shape of the peer's client."""
+
+    count = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = SubsetTasksSerializer(many=True)
+
+
+class RunDetailSerializer(ModelRunSerializer):
+    """A run with how far it is and what went wrong."""
+
+    progress = serializers.FloatField(help_text="0 to 1.")
+    failures = serializers.DictField(
+        child=serializers.IntegerField(), help_text="How many by error type."
+    )
+
+    class Meta(ModelRunSerializer.Meta):
+        fields = [*ModelRunSerializer.Meta.fields, "progress", "failures"]
+
+
+class RegressionsSerializer(serializers.Serializer[Any]):
+    """Two runs against the ground truth, task by task."""
+
+    model_run = serializers.IntegerField()
+    baseline = serializers.IntegerField()
+    improved = serializers.IntegerField()
+    regressed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    tasks = serializers.ListField(child=JSONObjectField())
+
+
+class ReEvaluateSerializer(serializers.Serializer[Any]):
+    """Which tasks of a run to run again."""
+
+    mode = serializers.ChoiceField(choices=["custom", "failed", "incorrect", "regressions"])
+    task_ids = serializers.ListField(child=PkField(), required=False)
+    baseline = PkField(required=False, help_text="For regressions: the earlier run.")

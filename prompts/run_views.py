@@ -1,0 +1,268 @@
+"""Runs, the batches outside engines send, and what runs show: parse, call, respond."""
+
+from __future__ import annotations  # `list` is a method here
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions.filters import a_flag, a_limit, an_id
+from predictions.rows import json_response
+from predictions.serializers import unknown_pk
+from prompts import batches, catalogue, filters, prompting, queries, runs, subset_tasks
+from prompts import schema as docs
+from prompts.models import ModelRun
+from prompts.run_serializers import (
+    BatchSerializer,
+    FailedBatchSerializer,
+    ModelRunSerializer,
+    ReEvaluateSerializer,
+    RunDetailSerializer,
+)
+from prompts.views import PromptRows
+
+NO_RUN = "No ModelRun matches the given query."
+NO_INDICATOR = "No indicator matches the given query."
+MAX_BULK_RUNS = 20
+
+
+class RunRows(PromptRows):
+    """Runs of the caller's workspace."""
+
+    queryset = ModelRun.objects.none()
+    serializer_class = ModelRunSerializer
+    pagination_class = None
+
+    def run(self, **more: Any) -> ModelRun:
+        run = queries.runs(self.workspace_id).filter(pk=self.row_id(), **more).first()
+        if run is None:
+            raise NotFound(NO_RUN)
+        return run
+
+
+class RunViewSet(RunRows):
+    """Runs of a version."""
+
+    def run_of_version(self) -> ModelRun:
+        return self.run(
+            model_version_id=self.row_id("version_pk"),
+            model_version__parent_model_id=self.row_id("prompt_pk"),
+        )
+
+    @docs.RUN_LIST
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        version = self.version()
+        rows = queries.runs(self.workspace_id).filter(model_version_id=version.pk)
+        rows = filters.runs(rows, request.query_params)
+        return Response(ModelRunSerializer(rows, many=True).data)
+
+    @docs.RUN_CREATE
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        version = self.version()
+        values = self.checked(ModelRunSerializer)
+        project_id = values["project_id"]
+        project = queries.project(project_id, workspace_id=self.workspace_id)
+        if project is None:
+            raise ValidationError({"project": [unknown_pk(project_id)]})
+        catalogue.check_config(project)
+        catalogue.check_prompt(version.prompt, catalogue.fields_of(project), key="project")
+        run = runs.create(values, version, self.access())
+        return self.shown(run.pk, status.HTTP_201_CREATED)
+
+    def shown(self, run_id: int, code: int = 200) -> Response:
+        run = queries.runs(self.workspace_id).get(pk=run_id)
+        return Response(ModelRunSerializer(run).data, code)
+
+    @docs.RUN_GET
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        run = self.run_of_version()
+        done = run.total_predictions + run.total_failed
+        document = {
+            **ModelRunSerializer(run).data,
+            "status_reason": batches.reason(run),
+            "progress": done / run.total_tasks if run.total_tasks else 1.0,
+            "failures": queries.failure_counts(run.pk),
+        }
+        return Response({name: document[name] for name in RunDetailSerializer.Meta.fields})
+
+    @docs.RUN_CANCEL
+    def cancel(self, request: Request, **kwargs: Any) -> Response:
+        run = self.run_of_version()
+        if not runs.cancel(run.pk):
+            ended = ModelRun.objects.values_list("status", flat=True).get(pk=run.pk)
+            raise ValidationError([f"The run has ended already: {ended}."])
+        return Response({"detail": f"Inference run {run.pk} is canceled."})
+
+
+def sent(request: Request, name: str) -> Any:
+    """A list as it was sent, which a batch's answer repeats."""
+    body: Any = request.data
+    return body[name]
+
+
+class BatchViewSet(PromptRows):
+    """What outside engines send."""
+
+    queryset = ModelRun.objects.none()
+
+    def _run(self, values: dict[str, Any]) -> ModelRun:
+        run = queries.runs(self.workspace_id).filter(pk=values["modelrun_id"]).first()
+        if run is None:
+            raise NotFound(NO_RUN)
+        return run
+
+    @docs.BATCH
+    def predictions(self, request: Request, **kwargs: Any) -> HttpResponse:
+        values = self.checked(BatchSerializer)
+        run = self._run(values)
+        skipped = batches.store_answers(run, values["results"])
+        answer = {
+            "job_id": values.get("job_id") or run.job_id or "",
+            "results": sent(request, "results"),
+            "skipped": skipped,
+        }
+        return json_response(answer, status.HTTP_201_CREATED)
+
+    @docs.FAILED_BATCH
+    def failures(self, request: Request, **kwargs: Any) -> HttpResponse:
+        values = self.checked(FailedBatchSerializer)
+        run = self._run(values)
+        skipped = batches.store_failures(run, values["failed_predictions"])
+        answer = {
+            "job_id": values.get("job_id") or run.job_id or "",
+            "failed_predictions": sent(request, "failed_predictions"),
+            "skipped": skipped,
+        }
+        return json_response(answer, status.HTTP_201_CREATED)
+
+    @docs.FAILED_LIST
+    def failed(self, request: Request, **kwargs: Any) -> HttpResponse:
+        clauses = filters.failures(request.query_params)
+        limit = a_limit(request.query_params) or 1000
+        return json_response(queries.failures(clauses, workspace_id=self.workspace_id, limit=limit))
+
+
+class RunMeasuresViewSet(RunRows):
+    """What a run took, how good it was, and running parts of it again."""
+
+    @docs.INDICATOR_LIST
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        run = self.run()
+        found = queries.indicators([run.pk], workspace_id=self.workspace_id)
+        return Response(list(found[run.pk].values()))
+
+    @docs.INDICATOR_GET
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        run = self.run()
+        found = queries.indicators([run.pk], workspace_id=self.workspace_id)
+        if self.kwargs["key"] not in found[run.pk]:
+            raise NotFound(NO_INDICATOR)
+        return Response(found[run.pk][self.kwargs["key"]])
+
+    @docs.BULK_INDICATORS
+    def bulk(self, request: Request, **kwargs: Any) -> Response:
+        run_ids = filters.ids(request.query_params, "ids") or []
+        if not 1 <= len(run_ids) <= MAX_BULK_RUNS:
+            raise ValidationError({"ids": [f"Name 1 to {MAX_BULK_RUNS} runs."]})
+        found = queries.indicators(run_ids, workspace_id=self.workspace_id)
+        return Response({str(pk): list(measures.values()) for pk, measures in found.items()})
+
+    def _baseline(self, run: ModelRun, baseline_id: int | None) -> ModelRun:
+        """The run to compare with. ValidationError where there is none."""
+        rows = queries.runs(self.workspace_id).filter(project_id=run.project_id)
+        if baseline_id is None and run.source_model_run_id is None:
+            prompt_id = run.model_version.parent_model_id
+            rows = rows.filter(pk__lt=run.pk, model_version__parent_model_id=prompt_id)
+            found = rows.filter(total_compared__gt=0).order_by("-id").first()
+        else:
+            found = rows.filter(pk=baseline_id or run.source_model_run_id or 0).first()
+        if found is None:
+            raise ValidationError({"baseline": ["There is no such earlier run of the project."]})
+        return found
+
+    @docs.REGRESSIONS
+    def regressions(self, request: Request, **kwargs: Any) -> Response:
+        run = self.run()
+        baseline = self._baseline(run, an_id(request.query_params, "baseline"))
+        return Response(queries.regressions(run, baseline.pk))
+
+    @docs.RE_EVALUATE
+    def re_evaluate(self, request: Request, **kwargs: Any) -> Response:
+        run = self.run()
+        values = self.checked(ReEvaluateSerializer)
+        match values["mode"]:
+            case "custom":
+                task_ids = values.get("task_ids", [])
+            case "regressions":
+                baseline = self._baseline(run, values.get("baseline"))
+                worse = queries.regressions(run, baseline.pk)["tasks"]
+                task_ids = [change["task"] for change in worse]
+            case mode:
+                task_ids = queries.task_ids_to_re_evaluate(run.pk, mode)
+        again = runs.create(
+            {
+                "project_id": run.project_id,
+                "project_subset": ModelRun.Subset.CUSTOM,
+                "task_ids": task_ids,
+                "job_id": run.job_id,
+            },
+            run.model_version,
+            self.access(),
+            source=run,
+        )
+        shown = queries.runs(self.workspace_id).get(pk=again.pk)
+        return Response(ModelRunSerializer(shown).data, status.HTTP_201_CREATED)
+
+
+class SubsetViewSet(PromptRows):
+    """A project's tasks as runs see them."""
+
+    queryset = ModelRun.objects.none()
+    MAX_PAGE_SIZE = 1000
+
+    @docs.SUBSETS
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        project = self.project(self.row_id())
+        size = settings.PROMPTER_SAMPLE_SUBSET_SIZE
+        columns = [
+            {"id": name, "title": name, "type": "String", "target": "tasks", "parent": "data"}
+            for name in prompting.data_fields(project.label_config)
+        ]
+        counts = queries.subset_counts(project.pk, sample_size=size)
+        return Response(
+            [
+                {"subset": subset, "count": count, "columns_schema": columns}
+                for subset, count in counts.items()
+            ]
+        )
+
+    @docs.SUBSET_TASKS
+    def tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
+        query = request.query_params
+        project = self.project(self.row_id())
+        wanted = filters.subset_tasks(query, project_id=project.pk, workspace_id=self.workspace_id)
+        size = a_limit(query, "page_size", most=self.MAX_PAGE_SIZE) or 100
+        page = a_limit(query, "page", most=2**31) or 1
+        wants_total = "include_total" not in query or a_flag(query, "include_total")
+        tasks = subset_tasks.page(wanted, limit=size, offset=(page - 1) * size)
+        if not tasks and page > 1:
+            raise NotFound("Invalid page.")
+        count = subset_tasks.count(wanted)
+        before = self._page_url(page - 1) if page > 1 else None
+        after = self._page_url(page + 1) if page * size < count else None
+        found: dict[str, Any] = {"task_count": count} if wants_total else {}
+        found |= {"next_cursor": after, "previous_cursor": before, "task_result_list": tasks}
+        return json_response(
+            {"count": count, "next": after, "previous": before, "results": [found]}
+        )
+
+    def _page_url(self, page: int) -> str:
+        query = self.request.query_params.copy()
+        query["page"] = str(page)
+        return self.request.build_absolute_uri(f"?{urlencode(list(query.items()))}")

@@ -1,0 +1,333 @@
+"""What the OpenAPI document says beyond the serializers: parameters, statuses, one line a route."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+
+from predictions.schema import PAGE, PAGE_SIZE, query
+from predictions.serializers import ProjectSerializer
+from predictions_api.openapi import error_responses
+from prompts import filters
+from prompts.run_serializers import (
+    BatchAnswerSerializer,
+    BatchSerializer,
+    FailedBatchAnswerSerializer,
+    FailedBatchSerializer,
+    FailedPredictionSerializer,
+    IndicatorSerializer,
+    ModelRunSerializer,
+    ReEvaluateSerializer,
+    RegressionsSerializer,
+    RunDetailSerializer,
+    SubsetSerializer,
+    SubsetTasksPageSerializer,
+)
+from prompts.serializers import (
+    CostEstimateSerializer,
+    PredictionCountSerializer,
+    PreviewSerializer,
+    PromptDetailSerializer,
+    PromptSerializer,
+    PromptVersionSerializer,
+    ProviderConnectionSerializer,
+    RefinedSerializer,
+    RefineSerializer,
+    TriedTaskSerializer,
+    TryTaskSerializer,
+)
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+WRITE = error_responses(400, 404, 413, 415)
+READ = error_responses(400, 404)
+
+
+def ordering(names: tuple[str, ...]) -> OpenApiParameter:
+    """By one of the names, `-` in front for the other way."""
+    return query(
+        "ordering", OpenApiTypes.STR, "Order.", enum=[*names, *(f"-{name}" for name in names)]
+    )
+
+
+def document(
+    name: str, summary: str, answer: Any, *, status: int = 200, **more: Any
+) -> Callable[[View], View]:
+    """An operation that answers with one kind of document."""
+    errors = more.pop("errors", READ)
+    return extend_schema(
+        operation_id=name, summary=summary, responses={status: answer, **errors}, **more
+    )
+
+
+def written(
+    name: str, summary: str, body: Any, answer: Any, *, status: int = 200
+) -> Callable[[View], View]:
+    """An operation with a body."""
+    return document(name, summary, answer, status=status, request=body, errors=WRITE)
+
+
+DETAIL = inline_serializer("Detail", {"detail": serializers.CharField()})
+SUBSET = query(
+    "project_subset",
+    OpenApiTypes.STR,
+    "Which tasks of the project.",
+    enum=["All", "HasGT", "Sample", "Custom"],
+)
+PROJECT = query("project", OpenApiTypes.INT, "The project.")
+
+PROMPT_LIST = document(
+    "list_prompts",
+    "List prompts",
+    PromptDetailSerializer(many=True),
+    parameters=[
+        ordering(filters.PROMPT_ORDERINGS),
+        query("search", OpenApiTypes.STR, "Part of the title."),
+        PAGE,
+        PAGE_SIZE,
+    ],
+)
+PROMPT_CREATE = written(
+    "create_prompt", "Create a prompt", PromptSerializer, PromptSerializer, status=201
+)
+PROMPT_GET = document("get_prompt", "Get a prompt", PromptDetailSerializer)
+PROMPT_PATCH = written(
+    "update_prompt", "Change a prompt", PromptSerializer(partial=True), PromptSerializer
+)
+PROMPT_DELETE = document(
+    "delete_prompt", "Delete a prompt, its runs and their predictions", None, status=204
+)
+PROMPT_DUPLICATE = document(
+    "duplicate_prompt", "Copy a prompt and its versions", PromptSerializer, status=201, request=None
+)
+COMPATIBLE_PROJECTS = document(
+    "list_compatible_projects",
+    "List projects a prompt can be for",
+    ProjectSerializer(many=True),
+    parameters=[
+        query(
+            "project_type",
+            OpenApiTypes.STR,
+            "What its config labels.",
+            enum=["TextClassification", "NamedEntityRecognition"],
+        ),
+        query("ids", OpenApiTypes.STR, "Only these ids, comma-separated."),
+        query("title", OpenApiTypes.STR, "Part of the title."),
+        query("archived", OpenApiTypes.BOOL, "Nothing is archived here."),
+        ordering(("id", "title", "created_at", "updated_at")),
+        PAGE,
+        PAGE_SIZE,
+    ],
+)
+VERSION_LIST = document(
+    "list_prompt_versions",
+    "List a prompt's versions",
+    PromptVersionSerializer(many=True),
+    parameters=[ordering(filters.VERSION_ORDERINGS)],
+)
+VERSION_CREATE = written(
+    "create_prompt_version",
+    "Create a version",
+    PromptVersionSerializer,
+    PromptVersionSerializer,
+    status=201,
+)
+VERSION_GET = document("get_prompt_version", "Get a version", PromptVersionSerializer)
+VERSION_PATCH = written(
+    "update_prompt_version",
+    "Change a version",
+    PromptVersionSerializer(partial=True),
+    PromptVersionSerializer,
+)
+VERSION_DELETE = document(
+    "delete_prompt_version", "Delete a version, its runs and their predictions", None, status=204
+)
+VERSION_NAME = document(
+    "get_default_version_name",
+    "A title for the next version",
+    inline_serializer(
+        "DefaultVersionName",
+        {
+            "default_model_version_name": serializers.CharField(),
+            "message": serializers.CharField(allow_blank=True),
+        },
+    ),
+)
+COST_ESTIMATE = document(
+    "estimate_cost",
+    "Estimate what a run would cost",
+    CostEstimateSerializer,
+    parameters=[
+        query("project_id", OpenApiTypes.INT, "The project; the prompt's first unless given."),
+        SUBSET,
+    ],
+)
+REFINE = extend_schema(
+    operation_id="refine_prompt",
+    summary="Let a teacher model word a version better, as a new version",
+    parameters=[query("async", OpenApiTypes.BOOL, "Answer at once; ask for the result later.")],
+    request=RefineSerializer,
+    responses={201: RefinedSerializer, **WRITE},
+)
+REFINED = extend_schema(
+    operation_id="get_refined_prompt",
+    summary="Get a better wording",
+    parameters=[query("refinement_job_id", OpenApiTypes.STR, "Which one.", required=True)],
+    responses={200: RefinedSerializer, 202: RefinedSerializer, **READ},
+)
+PREDICTION_COUNT = document(
+    "count_predictions",
+    "What a run would find",
+    PredictionCountSerializer,
+    parameters=[PROJECT, SUBSET],
+)
+PREVIEW = document(
+    "preview_prompt",
+    "What a model would be sent for a task",
+    PreviewSerializer,
+    parameters=[
+        query("task", OpenApiTypes.INT, "The task."),
+        query("project", OpenApiTypes.INT, "Or the first task of this project."),
+    ],
+)
+TRY_TASK = written(
+    "try_task",
+    "Ask the model about one task, storing nothing",
+    TryTaskSerializer,
+    TriedTaskSerializer,
+)
+RUN_LIST = document(
+    "list_runs",
+    "List a version's runs",
+    ModelRunSerializer(many=True),
+    parameters=[
+        ordering(filters.RUN_ORDERINGS),
+        PROJECT,
+        SUBSET,
+        query("parent_model", OpenApiTypes.INT, "Of this prompt."),
+    ],
+)
+RUN_CREATE = written(
+    "create_run",
+    "Run a version over tasks of a project",
+    ModelRunSerializer,
+    ModelRunSerializer,
+    status=201,
+)
+RUN_GET = document("get_run", "Get a run, how far it is and what failed", RunDetailSerializer)
+RUN_CANCEL = document("cancel_run", "Cancel a run; what is stored stays", DETAIL, request=None)
+BATCH = extend_schema(
+    operation_id="store_batch_predictions",
+    summary="Store an outside engine's answers",
+    parameters=[query("num_predictions", OpenApiTypes.INT, "For the caller's own records.")],
+    request=BatchSerializer,
+    responses={201: BatchAnswerSerializer, **WRITE},
+)
+FAILED_BATCH = extend_schema(
+    operation_id="store_batch_failures",
+    summary="Store an outside engine's failures",
+    parameters=[query("num_failed_predictions", OpenApiTypes.INT, "For the caller's own records.")],
+    request=FailedBatchSerializer,
+    responses={201: FailedBatchAnswerSerializer, **WRITE},
+)
+FAILED_LIST = document(
+    "list_failed_predictions",
+    "List failed predictions, newest first",
+    FailedPredictionSerializer(many=True),
+    parameters=[
+        PROJECT,
+        query("task", OpenApiTypes.INT, "Of this task."),
+        query("model_run", OpenApiTypes.INT, "Of this run."),
+        query("limit", OpenApiTypes.INT, "At most this many, 1 to 10000; 1000 by default."),
+    ],
+)
+INDICATOR_LIST = document("list_indicators", "Measures of a run", IndicatorSerializer(many=True))
+INDICATOR_GET = document("get_indicator", "One measure of a run", IndicatorSerializer)
+BULK_INDICATORS = document(
+    "get_bulk_indicators",
+    "Measures of up to 20 runs, by run id",
+    OpenApiTypes.OBJECT,
+    parameters=[query("ids", OpenApiTypes.STR, "Run ids, comma-separated.", required=True)],
+)
+REGRESSIONS = document(
+    "list_regressions",
+    "Compare a run with an earlier one against the ground truth",
+    RegressionsSerializer,
+    parameters=[
+        query("baseline", OpenApiTypes.INT, "The earlier run; its source, or the one before.")
+    ],
+)
+RE_EVALUATE = written(
+    "re_evaluate_run",
+    "Run some of a run's tasks again",
+    ReEvaluateSerializer,
+    ModelRunSerializer,
+    status=201,
+)
+SUBSETS = document(
+    "list_subsets",
+    "Count a project's subsets",
+    SubsetSerializer(many=True),
+    parameters=[query("ordering", OpenApiTypes.STR, "Has no effect.")],
+)
+SUBSET_TASKS = document(
+    "list_subset_tasks",
+    "List tasks with predictions, ground truth and errors",
+    SubsetTasksPageSerializer,
+    parameters=[
+        query("parent_model", OpenApiTypes.INT, "The prompt.", required=True),
+        query("model_run", OpenApiTypes.INT, "Predictions of this run only."),
+        query("model_version", OpenApiTypes.INT, "Predictions of this version only."),
+        SUBSET,
+        query("prediction_version_ids", OpenApiTypes.STR, "Predicted by each of these versions."),
+        query("output_class", OpenApiTypes.STR, "Predicted to be of this class."),
+        query("output_from_name", OpenApiTypes.STR, "By this control."),
+        query("alignment_class", OpenApiTypes.STR, "Of this class in prediction or truth."),
+        query("alignment_from_name", OpenApiTypes.STR, "By this control."),
+        query(
+            "alignment_outcome",
+            OpenApiTypes.STR,
+            "Which of both.",
+            enum=["all", "true_positive", "false_positive", "false_negative"],
+        ),
+        query("include_total", OpenApiTypes.BOOL, "Whether task_count is told; true by default."),
+        ordering(("id", "score")),
+        PAGE,
+        PAGE_SIZE,
+    ],
+)
+CONNECTION_LIST = document(
+    "list_provider_connections",
+    "List provider connections",
+    ProviderConnectionSerializer(many=True),
+    parameters=[ordering(filters.CONNECTION_ORDERINGS)],
+)
+CONNECTION_CREATE = written(
+    "create_provider_connection",
+    "Create a provider connection",
+    ProviderConnectionSerializer,
+    ProviderConnectionSerializer,
+    status=201,
+)
+CONNECTION_GET = document(
+    "get_provider_connection", "Get a provider connection", ProviderConnectionSerializer
+)
+CONNECTION_PATCH = written(
+    "update_provider_connection",
+    "Change a provider connection",
+    ProviderConnectionSerializer(partial=True),
+    ProviderConnectionSerializer,
+)
+CONNECTION_DELETE = document(
+    "delete_provider_connection", "Delete a provider connection", None, status=204
+)
+PROVIDER_CHOICES = document(
+    "list_provider_choices",
+    "Providers a connection can be to",
+    inline_serializer(
+        "ProviderChoices",
+        {"provider_choices": serializers.ListField(child=serializers.CharField())},
+    ),
+)

@@ -1,0 +1,29 @@
+"""Entry points of the queue: ids only, each harmless when it runs twice."""
+
+from django_tasks import task
+
+
+@task()
+def execute_run(run_id: int) -> None:
+    """Works on a run until it ends, this worker stops, or others do all of it."""
+    from prompts import engine  # with the client of the providers: half a second to import
+
+    engine.execute(run_id)
+
+
+@task()
+def refine(refinement_id: str) -> None:
+    """Asks the teacher model for a better wording."""
+    from prompts import refining
+
+    refining.carry_out(refinement_id)
+
+
+def enqueue_run(run_id: int) -> None:
+    """Puts the run into the queue."""
+    execute_run.enqueue(run_id)
+
+
+def enqueue_refinement(refinement_id: str) -> None:
+    """Puts the refinement into the queue."""
+    refine.enqueue(refinement_id)

@@ -1,0 +1,145 @@
+"""Before a run: what it would cost, what a model would be sent, and what it says of one task.
+
+Nothing here stores anything.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.conf import settings
+from rest_framework.exceptions import NotFound, ValidationError
+
+from predictions.curate import NO_TASK
+from predictions.models import Project
+from predictions.serializers import unknown_pk
+from prompts import answers, filters, prompting, providers, queries, subsets
+from prompts.leases import Claim
+from prompts.models import ModelRun, PromptVersion
+
+# About what an answer of a few labels takes.
+ANSWER_TOKENS = 30
+NO_PRICE = (
+    "The provider connection has no prices: set prompt_price_usd_per_million and"
+    " completion_price_usd_per_million."
+)
+
+
+def asked_subset(query: Mapping[str, str], project: Project) -> subsets.Clause:
+    """The subset a query string names; All unless it does."""
+    choices = [subset for subset in ModelRun.Subset.values if subset != "Custom"]
+    subset = filters.a_choice(query, "project_subset", choices) or "All"
+    return subsets.tasks_sql(
+        {"project_subset": subset},
+        project_id=project.pk,
+        sample_size=settings.PROMPTER_SAMPLE_SUBSET_SIZE,
+    )
+
+
+def cost_estimate(
+    version: PromptVersion, project: Project, query: Mapping[str, str]
+) -> dict[str, Any]:
+    """The cost of a run over a subset, in USD as text: four bytes a token, 30 tokens an answer."""
+    n_tasks, data_bytes = queries.subset_size(asked_subset(query, project))
+    row = version.model_provider_connection
+    prices = (
+        (None, None)
+        if row is None
+        else (row.prompt_price_usd_per_million, row.completion_price_usd_per_million)
+    )
+    prompt_price, answer_price = prices
+    if prompt_price is None or answer_price is None:
+        return _estimate(None, None, error=NO_PRICE)
+    overhead = prompting.instructions_bytes(project.label_config)
+    sent = len(version.prompt.encode()) + overhead + int(data_bytes)
+    prompt_usd = n_tasks * prompting.n_tokens(sent) * prompt_price / 1e6
+    return _estimate(prompt_usd, n_tasks * ANSWER_TOKENS * answer_price / 1e6)
+
+
+def _estimate(prompt: float | None, answer: float | None, *, error: str = "") -> dict[str, Any]:
+    known = prompt is not None and answer is not None
+    return {
+        "prompt_cost_usd": f"{prompt:.6f}" if prompt is not None else None,
+        "completion_cost_usd": f"{answer:.6f}" if answer is not None else None,
+        "total_cost_usd": f"{(prompt or 0) + (answer or 0):.6f}" if known else None,
+        "is_error": not known,
+        "error_type": "PriceUnknown" if error else None,
+        "error_message": error or None,
+    }
+
+
+def _task(version: PromptVersion, task_id: int) -> tuple[Project, dict[str, Any]]:
+    """The task's project and data. NotFound where the prompt's workspace has no such task."""
+    workspace_id = version.parent_model.workspace_id
+    found = queries.task_data(task_id, workspace_id=workspace_id)
+    if found is None:
+        raise NotFound(NO_TASK)
+    return Project.objects.get(pk=found[0]), found[1]
+
+
+def _messages(version: PromptVersion, project: Project, data: Any) -> list[prompting.Message]:
+    try:
+        prompting.check_config(project.label_config)
+        return prompting.messages(version.prompt, data, project.label_config)
+    except ValueError as exc:  # Refused, Unpromptable: the text is for the caller
+        raise ValidationError({"task": [str(exc)]}) from None
+
+
+def preview(version: PromptVersion, task_id: int) -> dict[str, Any]:
+    """The conversation a model would be sent, without few-shot examples."""
+    project, data = _task(version, task_id)
+    messages = _messages(version, project, data)
+    size = sum(len(str(message["content"]).encode()) for message in messages)
+    return {"task": task_id, "messages": messages, "n_tokens": prompting.n_tokens(size)}
+
+
+def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
+    """Asks the version's model about one task, once. ValidationError without a connection."""
+    row = version.model_provider_connection
+    if row is None:
+        message = "The version has no provider connection to ask."
+        raise ValidationError({"model_provider_connection": [message]})
+    project, data = _task(version, task_id)
+    messages = _messages(version, project, data)
+    claim = Claim(task_id, "", 1)
+    took: dict[str, Any] = {}
+    try:
+        answer, cost = providers.ask_once(
+            row,
+            model=version.provider_model_id,
+            messages=messages,
+            response_format=prompting.response_format(project.label_config),
+        )
+    except (providers.Temporary, providers.Refusal) as error:
+        outcome = answers.failure(claim, error.kind, str(error))
+    except providers.RunError as error:
+        outcome = answers.failure(claim, "RunError", str(error))
+    else:
+        took = {
+            "inference_time": answer.seconds,
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+            "total_cost": cost,
+        }
+        choice = prompting.single_choice(project.label_config)
+        outcome = answers.outcome_of(project.label_config, choice, task_id, answer, took)
+    return {
+        "task": task_id,
+        "result": None if outcome.result is None else orjson.loads(outcome.result),
+        "score": outcome.score,
+        "error_type": outcome.error_type,
+        "message": outcome.message,
+        "inference_time": outcome.inference_time,
+        "prompt_tokens": outcome.prompt_tokens,
+        "completion_tokens": outcome.completion_tokens,
+        "total_cost_usd": outcome.total_cost,
+    }
+
+
+def named_project(version: PromptVersion, project_id: int) -> Project:
+    """A project of the version's workspace. ValidationError for any other."""
+    workspace_id = version.parent_model.workspace_id
+    project = queries.project(project_id, workspace_id=workspace_id)
+    if project is None:
+        raise ValidationError({"project_id": [unknown_pk(project_id)]})
+    return project

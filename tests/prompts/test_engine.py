@@ -1,0 +1,314 @@
+"""The engine against a real server of the chat protocol: what it asks, and what it makes of it."""
+
+import math
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from predictions.models import Prediction, Project
+from prompts import catalogue, engine, leases, runs
+from prompts.models import ModelRun, PredictionMeta, PromptVersion
+from tests.conftest import Caller, MakeProject
+from tests.prompts.conftest import MakeRun, MakeTasks, Model
+from tests.prompts.crew import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def texts(n: int) -> list[str]:
+    return [f"{'good' if i % 2 else 'bad'} {i}" for i in range(n)]
+
+
+def executed(run: ModelRun) -> ModelRun:
+    engine.execute(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_run_predicts_every_task(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    ids = make_tasks(text_project, *texts(100))
+    run = executed(make_run(our_version))
+    assert (run.status, run.status_reason) == ("Completed", "")
+    assert (run.total_tasks, run.total_predictions, run.total_failed) == (100, 100, 0)
+    assert None not in (run.triggered_at, run.completed_at)
+    stored = list(Prediction.objects.order_by("task_id"))
+    assert [p.task_id for p in stored] == ids
+    assert {(p.model_version, p.score, p.model_run_id) for p in stored} == {
+        ("Moods__v1", 1.0, run.pk)
+    }
+    assert [p.result[0]["value"]["choices"] for p in stored[:2]] == [["neg"], ["pos"]]
+    assert model.counts()["requests"] == 100
+    meta = PredictionMeta.objects.first()
+    assert meta is not None
+    assert (meta.prompt_tokens_count, meta.total_tokens_count) == (20, 25)
+
+
+def failures_of(run: ModelRun) -> set[tuple[str, str]]:
+    return set(run.failures.values_list("error_type", "message"))
+
+
+FAULTS = [
+    ("garbage", "InvalidAnswer", "The answer is not JSON"),
+    ("wrong-label", "InvalidAnswer", "'purple' is not one of"),
+    ("refuse", "BadRequestError", "400: You get a 400."),
+    ("drop", "APIConnectionError", "The connection failed"),
+    ("hang", "APITimeoutError", "No answer within"),
+]
+
+
+def test_what_fails_is_a_failure_of_its_task(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+    settings: Any,
+) -> None:
+    settings.PROVIDER_TIMEOUT_S = 0.3
+    make_tasks(text_project, *[fault for fault, _, _ in FAULTS], "good")
+    run = executed(make_run(our_version))
+    assert (run.status, run.total_predictions, run.total_failed) == ("Completed", 1, 5)
+    found = failures_of(run)
+    for _, kind, message in FAULTS:
+        assert [said for name, said in found if name == kind and message in said], kind
+    # Only what may go better the next time is tried again.
+    tried = {text.split()[-1]: n for text, n in model.counts()["messages"].items()}
+    assert tried == {"garbage": 1, "wrong-label": 1, "refuse": 1, "drop": 5, "hang": 5, "good": 1}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_provider_is_asked_again(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+    status: int,
+) -> None:
+    make_tasks(text_project, *texts(10))
+    model.control(mode="status", status=status, for_requests=12)
+    run = executed(make_run(our_version))
+    assert (run.status, run.total_predictions, run.total_failed) == ("Completed", 10, 0)
+    assert model.counts()["requests"] == 22
+
+
+def test_retry_after_is_honoured_by_all(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    make_tasks(text_project, *texts(100))
+    model.control(mode="status", status=429, retry_after=1.5, for_s=1.0)
+    run = executed(make_run(our_version))
+    assert (run.status, run.total_predictions) == ("Completed", 100)
+    # Those in flight are refused once; nobody else asks before the time is up.
+    assert model.counts()["requests"] <= 100 + 32
+
+
+RUN_FAULTS = [
+    (401, "The provider refuses the key"),
+    (403, "The provider refuses the key"),
+    (404, "The provider knows no such model"),
+    (307, "The provider's address redirects"),
+]
+
+
+@pytest.mark.parametrize(("status", "reason"), RUN_FAULTS)
+def test_a_fault_of_the_whole_run_ends_it(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+    status: int,
+    reason: str,
+) -> None:
+    make_tasks(text_project, *texts(200))
+    model.control(mode="status", status=status, message="No: sk-secret-123 is wrong.")
+    run = executed(make_run(our_version))
+    assert (run.status, run.total_failed) == ("Failed", 0)
+    assert run.status_reason.startswith(reason)
+    assert "sk-secret" not in run.status_reason
+    assert model.counts()["requests"] <= 32
+
+
+def test_budgets_stop_a_run(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.prompt_price_usd_per_million = 1000.0
+    row.completion_price_usd_per_million = 2000.0
+    row.max_concurrency = 2
+    row.save()
+    make_tasks(text_project, *texts(100))
+    model.control(latency_s=0.02)
+    run = executed(make_run(our_version, budget_usd=0.3))
+    assert run.status == "Failed"
+    assert run.status_reason.startswith("The run's budget of $0.3 is spent")
+    # 0.03 a task: ten of them, and what was in flight.
+    assert 10 <= run.total_predictions <= 14
+    assert run.cost_usd == pytest.approx(0.03 * run.total_predictions)
+    row.refresh_from_db()
+    assert row.budget_total_spent == pytest.approx(run.cost_usd)
+    row.budget_limit = row.budget_total_spent
+    row.save()
+    spent = executed(make_run(our_version, only_missing_predictions=True))
+    assert spent.status_reason.startswith("The provider connection's budget")
+    assert model.counts()["requests"] == run.total_predictions
+
+
+def test_cancel_stops_the_requests(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+    settings: Any,
+) -> None:
+    settings.RUN_LEASE_S = 1.0
+    make_tasks(text_project, *texts(400))
+    model.control(latency_s=0.05)
+    run = make_run(our_version)
+    seen: list[int] = []
+
+    def cancel() -> None:
+        try:
+            until(lambda: model.counts()["answers"] > 40)
+            runs.cancel(run.pk)
+            seen.append(model.counts()["requests"])
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    engine.execute(run.pk)
+    thread.join()
+    run.refresh_from_db()
+    assert run.status == "Canceled"
+    assert run.total_predictions == Prediction.objects.count() < 400
+    assert model.counts()["requests"] <= seen[0] + 2 * 32
+
+
+def test_logprobs_of_a_single_choice_are_its_score(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+) -> None:
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.request_params = {"logprobs": True}
+    row.save()
+    make_tasks(text_project, "good")
+    executed(make_run(our_version))
+    assert Prediction.objects.get().score == pytest.approx(math.exp(-0.5))
+
+
+def test_images_are_sent_as_addresses(
+    ada: Caller,
+    our_version: PromptVersion,
+    make_project: MakeProject,
+    make_task: Any,
+    make_run: MakeRun,
+    model: Model,
+) -> None:
+    project = make_project(ada)
+    make_task(ada, project, data={"image": "data:image/png;base64,AAAA"})
+    our_version.prompt = "Cars in {image}, please."
+    our_version.save()
+    box = {"x": 0, "y": 100, "width": 10, "height": 10, "rectanglelabels": ["Car"]}
+    model.control(answer={"label": [box, {**box, "x": 50}]})
+    run = executed(make_run(our_version, project_id=project.pk))
+    assert (run.status, len(Prediction.objects.get().result)) == ("Completed", 2)
+    system, user = model.counts()["last"]["messages"]
+    assert "rectanglelabels" in system["content"]
+    assert user["content"] == [
+        {"type": "text", "text": "Cars in "},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "text", "text": ", please."},
+    ]
+
+
+def test_examples_are_shown_but_never_of_the_task_itself(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    truth: Any,
+    model: Model,
+) -> None:
+    one, two = make_tasks(text_project, "good one", "bad two")
+    truth(one, "pos")
+    truth(two, "neg")
+    our_version.max_few_shot_examples = 5
+    our_version.save()
+    run = executed(make_run(our_version, project_subset="HasGT"))
+    assert (run.total_correct_predictions, run.total_compared) == (2, 2)
+    sent = [message["content"] for message in model.counts()["last"]["messages"]]
+    assert len(sent) == 4
+    assert sent[2] in {'{"sentiment": "pos"}', '{"sentiment": "neg"}'}
+
+
+def test_the_key_is_sent_and_told_nobody(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+    caplog: Any,
+) -> None:
+    caplog.set_level("DEBUG")
+    make_tasks(text_project, "drop sk-secret-123", "good")
+    run = executed(make_run(our_version))
+    assert model.counts()["keys"].keys() == {"sk-secret-123"}
+    assert "sk-secret" not in str(failures_of(run))
+    assert "Bearer sk-secret" not in caplog.text
+
+
+def test_a_task_that_kills_its_workers_is_given_up(
+    our_version: PromptVersion, make_run: MakeRun, make_tasks: MakeTasks, text_project: Project
+) -> None:
+    make_tasks(text_project, "good")
+    run = make_run(our_version)
+    run.items.update(attempts=leases.MAX_ATTEMPTS)
+    assert executed(run).status == "Failed"
+    assert failures_of(run) == {("WorkerLost", "5 workers ended on this task.")}
+
+
+def test_a_run_without_its_connection_says_so(
+    our_version: PromptVersion, make_run: MakeRun, make_tasks: MakeTasks, text_project: Project
+) -> None:
+    make_tasks(text_project, "good")
+    run = make_run(our_version)
+    catalogue.delete("prompts_providerconnection", our_version.model_provider_connection_id or 0)
+    assert executed(run).status_reason == "The version's provider connection was deleted."
+
+
+def test_missing_fields_are_failures_before_any_request(
+    ada: Caller,
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_task: Any,
+    text_project: Project,
+    model: Model,
+) -> None:
+    make_task(ada, text_project, data={"text": None})
+    make_task(ada, text_project, data={"text": "x" * 1_000_001})
+    run = executed(make_run(our_version))
+    assert {kind for kind, _ in failures_of(run)} == {"InvalidTask"}
+    assert model.counts()["requests"] == 0

@@ -1,0 +1,151 @@
+"""Prompt text in, messages and regions out. Pure."""
+
+import contextlib
+import doctest
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predictions.results import Refused
+from prompts import agreement, leases, prompting
+from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
+
+SPANS = (
+    '<View><Text name="t" value="$text"/><Labels name="ner" toName="t"><Label value="PER"/>'
+    '</Labels><Choices name="tone" toName="t" choice="multiple"><Choice value="a"/>'
+    '<Choice value="b"/></Choices><Rating name="stars" toName="t"/>'
+    '<TextArea name="why" toName="t"/></View>'
+)
+
+
+@pytest.mark.parametrize("module", [prompting, agreement, leases])
+def test_examples_in_the_docstrings(module: Any) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "names"),
+    [
+        ("{text}", ["text"]),
+        ("{review text} {a-b} {c.d}", ["review text", "a-b", "c.d"]),
+        ('{{text}} {"a": 1} {} { } {1, 2} {\n}', []),
+        ("{{{text}}}", ["text"]),
+        ("{a}{b}{a}", ["a", "b"]),
+    ],
+)
+def test_placeholders(prompt: str, names: list[str]) -> None:
+    assert prompting.placeholders(prompt) == names
+
+
+@given(st.text())
+def test_text_without_braces_is_sent_as_it_is(text: str) -> None:
+    text = text.replace("{", "").replace("}", "")
+    sent = prompting.messages(f"{text}{{text}}", {"text": "x"}, TEXT_CONFIG)
+    assert sent[-1]["content"] == f"{text}x"
+
+
+@given(st.text())
+def test_a_field_is_never_read_as_a_prompt(value: str) -> None:
+    sent = prompting.messages("<{text}>", {"text": value}, TEXT_CONFIG)
+    assert sent[-1]["content"] == f"<{value}>"
+
+
+def test_other_values_are_json_and_no_placeholder_means_every_field() -> None:
+    sent = prompting.messages("What is it?", {"text": {"a": ["é"]}}, TEXT_CONFIG)
+    assert sent[-1]["content"] == 'What is it?\n\ntext: {"a": ["é"]}'
+
+
+@pytest.mark.parametrize("image", [5, "/data/upload/1.jpg", "ftp://x/1.jpg"])
+def test_images_need_an_address(image: Any) -> None:
+    with pytest.raises(prompting.Unpromptable, match="address of an image"):
+        prompting.messages("{image}", {"image": image}, IMAGE_CONFIG)
+
+
+GOOD = [
+    (TEXT_CONFIG, {"sentiment": "pos"}, 1),
+    (TEXT_CONFIG, {"sentiment": "pos", "extra": 1}, 1),
+    (SPANS, {"ner": [{"start": 0, "end": 3, "labels": ["PER"]}] * 2, "tone": ["a", "b"]}, 3),
+    (SPANS, {"ner": [], "stars": 4, "why": "because"}, 2),
+    (SPANS, {"ner": []}, 0),
+    (SPANS, {"ner": [], "stars": None}, 0),
+    (IMAGE_CONFIG, {"label": [region()["value"]]}, 1),
+]
+
+
+@pytest.mark.parametrize(("config", "answer", "n"), GOOD)
+def test_answers_become_regions(config: str, answer: Any, n: int) -> None:
+    made = prompting.regions(config, answer)
+    assert len(made) == n
+    assert len({part["id"] for part in made}) == n
+
+
+BAD = [
+    (TEXT_CONFIG, {}),
+    (TEXT_CONFIG, {"sentiment": None}),
+    (TEXT_CONFIG, {"sentiment": ["pos"]}),
+    (TEXT_CONFIG, {"sentiment": "POS"}),
+    (SPANS, {"ner": [{"start": -1, "end": 3, "labels": ["PER"]}]}),
+    (SPANS, {"ner": [{"start": 0, "end": 3, "labels": ["LOC"]}]}),
+    (SPANS, {"ner": {"start": 0}}),
+    (SPANS, {"stars": 9}),
+    (SPANS, {"why": 5}),
+    (IMAGE_CONFIG, {"label": [{**region()["value"], "x": 101}]}),
+    (IMAGE_CONFIG, {"label": [{"x": 1}]}),
+]
+
+
+@pytest.mark.parametrize(("config", "answer"), BAD)
+def test_what_the_config_does_not_allow_is_no_answer(config: str, answer: Any) -> None:
+    with pytest.raises(prompting.InvalidAnswer):
+        prompting.regions(config, answer)
+
+
+@given(st.text())
+def test_any_text_is_an_object_or_refused(text: str) -> None:
+    with contextlib.suppress(prompting.InvalidAnswer):
+        assert isinstance(prompting.parse_answer(text), dict)
+
+
+@pytest.mark.parametrize("answer", [{"sentiment": "pos"}, {"sentiment": "neg"}])
+def test_an_answer_survives_the_way_there_and_back(answer: dict[str, str]) -> None:
+    made = prompting.regions(TEXT_CONFIG, answer)
+    assert prompting.answer_of(TEXT_CONFIG, made) == answer
+
+
+def test_spans_survive_too() -> None:
+    answer = {"ner": [{"start": 0, "end": 3, "labels": ["PER"]}], "tone": ["a", "b"], "stars": 4}
+    again = prompting.answer_of(SPANS, prompting.regions(SPANS, answer))
+    assert again == answer
+
+
+def test_a_config_without_controls_is_refused() -> None:
+    with pytest.raises(Refused, match="no control"):
+        prompting.check_config("<View></View>")
+
+
+RESULTS = st.lists(
+    st.builds(
+        lambda name, label: {"from_name": name, "type": "choices", "value": {"choices": [label]}},
+        st.sampled_from("ab"),
+        st.sampled_from("xyz"),
+    ),
+    max_size=5,
+)
+
+
+@given(RESULTS, RESULTS)
+def test_agreement_is_symmetric_and_whole_on_itself(one: list[Any], two: list[Any]) -> None:
+    found = agreement.agreement(one, two)
+    assert 0 <= found <= 1
+    assert found == agreement.agreement(two, one)
+    assert agreement.agreement(one, json.loads(json.dumps(one))[::-1]) == 1.0
+
+
+def test_what_does_not_count_in_a_comparison() -> None:
+    one = {"from_name": "n", "type": "labels", "value": {"start": 1, "end": 2.0, "labels": ["A"]}}
+    two = {**one, "id": "x", "value": {**one["value"], "end": 2, "text": "b"}}  # type: ignore[dict-item]
+    assert agreement.agreement([one], [two]) == 1.0
+    assert agreement.best([one], []) is None

@@ -1,0 +1,183 @@
+"""GET /api/projects/{id}/subset-tasks and what else shows how a run did."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from predictions.models import Project
+from prompts import outcomes
+from prompts.models import ModelRun, PromptVersion
+from prompts.outcomes import Outcome
+from tests.conftest import Caller, assert_invalid
+from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion, path_of
+
+pytestmark = pytest.mark.django_db
+
+
+def said(sentiment: str) -> str:
+    return (
+        '[{"from_name": "sentiment", "to_name": "text", "type": "choices",'
+        f' "value": {{"choices": ["{sentiment}"]}}}}]'
+    )
+
+
+@pytest.fixture
+def ids(
+    make_tasks: MakeTasks, text_project: Project, truth: Callable[[int, str], None]
+) -> list[int]:
+    found = make_tasks(text_project, "a", "b", "c", "d")
+    for task_id, sentiment in zip(found, ["pos", "pos", "neg"], strict=False):
+        truth(task_id, sentiment)
+    return found
+
+
+@pytest.fixture
+def run(version: PromptVersion, make_run: MakeRun, ids: list[int]) -> ModelRun:
+    """a and c right, b wrong, d failed."""
+    run = make_run(version)
+    batch = [Outcome(ids[0], result=said("pos"), prompt_tokens=10, inference_time=1.0)]
+    batch += [Outcome(ids[1], result=said("neg"), prompt_tokens=20, inference_time=3.0)]
+    batch += [Outcome(ids[2], result=said("neg"), total_cost=0.5)]
+    batch += [Outcome(ids[3], error_type="Timeout", message="60 s")]
+    outcomes.store(run.pk, batch)
+    return run
+
+
+def tasks(caller: Caller, run: ModelRun, query: str = "") -> list[dict[str, Any]]:
+    prompt = run.model_version.parent_model_id
+    url = f"/api/projects/{run.project_id}/subset-tasks?parent_model={prompt}{query}"
+    response = caller.client.get(url)
+    assert response.status_code == 200, response.json()
+    found: list[dict[str, Any]] = response.json()["results"][0]["task_result_list"]
+    return found
+
+
+def test_the_page(ada: Caller, run: ModelRun, ids: list[int]) -> None:
+    found = tasks(ada, run)
+    assert [(t["id"], t["score"]) for t in found] == list(zip(ids, [1, 0, 1, None], strict=True))
+    assert found[0]["prediction"]["model_run"] == run.pk
+    assert found[0]["ground_truth"]["result"][0]["value"] == {"choices": ["pos"]}
+    assert found[3]["error"]["message"] == "60 s"
+    assert (found[3]["prediction"], found[0]["error"]) == (None, None)
+
+
+FILTERS = [
+    ("&project_subset=HasGT", [0, 1, 2]),
+    ("&project_subset=Sample", [0, 1, 2, 3]),
+    ("&output_class=neg", [1, 2]),
+    ("&output_class=neg&output_from_name=other", []),
+    ("&alignment_class=pos", [0, 1]),
+    ("&alignment_class=pos&alignment_outcome=true_positive", [0]),
+    ("&alignment_class=pos&alignment_outcome=false_negative", [1]),
+    ("&alignment_class=neg&alignment_outcome=false_positive", [1]),
+    ("&alignment_class=neg&alignment_outcome=true_positive&alignment_from_name=sentiment", [2]),
+    ("&ordering=-id", [3, 2, 1, 0]),
+    ("&ordering=-score&page_size=2", [0, 2]),
+    ("&page_size=2&page=2", [2, 3]),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), FILTERS)
+def test_filters(
+    ada: Caller, run: ModelRun, ids: list[int], query: str, expected: list[int]
+) -> None:
+    assert [task["id"] for task in tasks(ada, run, query)] == [ids[n] for n in expected]
+
+
+def test_of_a_run_and_of_versions(
+    ada: Caller, run: ModelRun, ids: list[int], make_version: MakeVersion, make_run: MakeRun
+) -> None:
+    other = make_version(title="v2")
+    second = make_run(other, project_subset="Custom", task_ids=[ids[0]])
+    outcomes.store(second.pk, [Outcome(ids[0], result=said("neg"))])
+    assert [task["id"] for task in tasks(ada, run, f"&model_run={second.pk}")] == [ids[0]]
+    of_version = tasks(ada, run, f"&model_version={run.model_version_id}")
+    assert of_version[0]["prediction"]["model_run"] == run.pk
+    assert tasks(ada, run)[0]["prediction"]["model_run"] == second.pk
+    both = f"&prediction_version_ids={run.model_version_id},{other.pk}"
+    assert [task["id"] for task in tasks(ada, run, both)] == [ids[0]]
+
+
+REFUSED = [
+    ("", {"parent_model": ["This field is required."]}),
+    ("?parent_model=1&ordering=mood", None),
+    ("?parent_model=1&prediction_version_ids=x", None),
+    ("?parent_model=1&project_subset=Most", None),
+    ("?parent_model=1&alignment_class=a&alignment_outcome=b", None),
+    ("?parent_model=1&page_size=0", None),
+]
+
+
+@pytest.mark.parametrize(("query", "errors"), REFUSED)
+def test_rejections(ada: Caller, text_project: Project, query: str, errors: Any) -> None:
+    response = ada.client.get(f"/api/projects/{text_project.pk}/subset-tasks{query}")
+    assert_invalid(response, errors or response.json().get("validation_errors"))
+
+
+def test_measures(ada: Caller, run: ModelRun) -> None:
+    found = ada.client.get(f"/api/inference-runs/{run.pk}/indicators/").json()
+    values = {measure["title"]: measure["values"] for measure in found}
+    assert values["Tasks"] == {"total": 4, "predicted": 3, "failed": 1, "open": 0}
+    assert values["Agreement with ground truth"] == {"mean": 2 / 3, "correct": 2, "compared": 3}
+    assert values["Tokens"] == {"prompt": 30, "completion": 0, "total": 30}
+    assert values["Cost (USD)"]["total"] == 0.5
+    assert values["Latency (s)"]["mean"] == 2.0
+
+
+def test_regressions_and_running_again(
+    ada: Caller, run: ModelRun, ids: list[int], make_version: MakeVersion, make_run: MakeRun
+) -> None:
+    later = make_run(make_version(title="v2"))
+    sentiments = ["neg", "pos", "neg", "pos"]
+    batch = [Outcome(i, result=said(s)) for i, s in zip(ids, sentiments, strict=True)]
+    outcomes.store(later.pk, batch)
+    url = f"/api/inference-runs/{later.pk}"
+    assert ada.client.get(f"{url}/regressions/").json() == {
+        "model_run": later.pk,
+        "baseline": run.pk,
+        "improved": 1,
+        "regressed": 1,
+        "unchanged": 1,
+        "tasks": [{"task": ids[0], "before": 1.0, "after": 0.0}],
+    }
+    wanted = {"regressions": [ids[0]], "incorrect": [ids[0]], "failed": []}
+    for mode, expected in wanted.items():
+        again = ada.client.post(f"{url}/re-evaluate/", {"mode": mode}, format="json").json()
+        assert (again["task_ids"], again["source_model_run"]) == (expected, later.pk)
+    failed = f"/api/inference-runs/{run.pk}/re-evaluate/"
+    again = ada.client.post(failed, {"mode": "failed"}, format="json").json()
+    assert again["task_ids"] == [ids[3]]
+
+
+def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None:
+    base = path_of(run.model_version)
+    counted = ada.client.get(f"{base}/prediction-count?project_subset=All").json()
+    assert counted == {"existing_predictions": 3, "tasks_to_run": 1, "total_tasks": 4}
+    preview = ada.client.get(f"{base}/prompt-preview?task={ids[1]}").json()
+    assert preview["messages"][1] == {"role": "user", "content": "Which mood has this review? b"}
+    assert ada.client.get(f"{base}/cost-estimate").json()["error_type"] == "PriceUnknown"
+
+
+@pytest.mark.parametrize("n", [1, 50])
+def test_statements_do_not_grow(
+    ada: Caller,
+    version: PromptVersion,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    make_run: MakeRun,
+    make_version: MakeVersion,
+    n: int,
+    django_assert_num_queries: Any,
+) -> None:
+    found = make_tasks(text_project, *["x"] * n)
+    for number in range(3 if n > 1 else 1):
+        run = make_run(make_version(title=f"w{number}"))
+        outcomes.store(run.pk, [Outcome(task, result=said("pos")) for task in found])
+    prompt = version.parent_model_id
+    with django_assert_num_queries(4):
+        ada.client.get(f"/api/projects/{text_project.pk}/subset-tasks?parent_model={prompt}")
+    with django_assert_num_queries(4):
+        ada.client.get("/api/prompts/")
+    with django_assert_num_queries(4):
+        ada.client.get(f"/api/prompts/{prompt}/versions")
