@@ -5,9 +5,10 @@ of the requests are aimed at rows that exist; each is rolled back, so the next o
 FUZZ_EXAMPLES says how many requests an operation gets.
 """
 
+import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -38,11 +39,26 @@ CHECKED = [
 ]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """An array as JSON Lines, anything else as one line."""
+    items = value if isinstance(value, list) else [value]
+    return b"".join(json.dumps(item, default=str).encode() + b"\n" for item in items)
+
+
+def read_and_closed(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The application as a server uses it: schemathesis itself closes no answer."""
+    answer: Any = application(environ, start_response)
+    with closing(answer):
+        return list(answer)
+
+
 config = schemathesis.Config()
 # The key is ours: a made-up one would end each request at the door.
 config.projects.default.generation.update(with_security_parameters=False)
 api = schemathesis.openapi.from_dict(contract().document, config=config)
-api.app = application
+api.app = read_and_closed
 pytestmark = pytest.mark.fuzz
 
 Ids = dict[str, int | str]
