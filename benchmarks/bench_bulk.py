@@ -191,20 +191,21 @@ def listing(bench: Bench, rounds: int) -> None:
     ours: list[float] = []
     first: list[float] = []
     before = memory_mb(bench.port)
+    size = 0
     for _ in range(rounds):
         bare.append(bare_list(bench))
         started = time.perf_counter()
         with requests.get(url, headers=bench.headers, stream=True, timeout=3600) as answer:
-            pieces = answer.iter_content(1 << 18)
-            next(answer.raw.stream(1024))
+            pieces = answer.iter_content(1 << 16)
+            size = len(next(pieces))
             first.append(time.perf_counter() - started)
-            for _piece in pieces:
-                pass
+            size += sum(map(len, pieces))
         ours.append(time.perf_counter() - started)
     ratio = statistics.median(bare) / statistics.median(ours)
     n = queries.count_predictions(["p.project_id = %s"], [bench.project.pk])
     print(
-        f"list   {n:>9,} {statistics.median(ours):8.2f} s, bare {statistics.median(bare):.2f} s,"
+        f"list   {n:>9,} {size / 1e6:.0f} MB {statistics.median(ours):8.2f} s,"
+        f" bare {statistics.median(bare):.2f} s,"
         f" ratio {ratio:.2f}, first byte {statistics.median(first) * 1000:.0f} ms,"
         f" memory {memory_mb(bench.port) - before:+.0f} MB"
     )

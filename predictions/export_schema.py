@@ -17,7 +17,7 @@ JOB = inline_serializer(
         "project": serializers.IntegerField(),
         "exportType": serializers.CharField(),
         "source": serializers.CharField(),
-        "status": serializers.ChoiceField(ProjectExport.Status.choices),
+        "status": serializers.CharField(help_text=", ".join(ProjectExport.Status.values)),
         "progress": serializers.FloatField(help_text="From 0 to 1."),
         "error": serializers.CharField(help_text="Why it failed."),
         "created_at": serializers.DateTimeField(),

@@ -163,9 +163,13 @@ class PredictionViewSet(Rows):
             export.parquet_schema()  # refused before a row is read
         chunks = queries.stream_predictions(*wanted.sql())
         first = next(chunks, [])
+        rest: Iterator[list[Document]] = chunks
+        if len(first) < queries.FIRST_CHUNK:
+            chunks.close()  # the transaction need not wait for the reader
+            rest = iter(())
         self._refuse_unknown(first, wanted)
         write, content_type = export.WRITERS[name]
-        pieces = write(chain([first], chunks))
+        pieces = write(chain([first], rest))
         response = streamed(request, pieces, content_type, compressed=name == "parquet")
         project_id = wanted.named.get("project")
         stem = "predictions" if project_id is None else f"project-{project_id}-predictions"

@@ -24,6 +24,7 @@ from prompts.run_serializers import (
     ModelRunSerializer,
     ReEvaluateSerializer,
     RunDetailSerializer,
+    SubsetSerializer,
 )
 from prompts.views import PromptRows
 
@@ -110,6 +111,7 @@ class BatchViewSet(PromptRows):
     """What outside engines send."""
 
     queryset = ModelRun.objects.none()
+    serializer_class = BatchSerializer
 
     def _run(self, values: dict[str, Any]) -> ModelRun:
         run = queries.runs(self.workspace_id).filter(pk=values["modelrun_id"]).first()
@@ -224,6 +226,7 @@ class SubsetViewSet(PromptRows):
     """A project's tasks as runs see them."""
 
     queryset = ModelRun.objects.none()
+    serializer_class = SubsetSerializer
     MAX_PAGE_SIZE = 1000
 
     @docs.SUBSETS

@@ -87,6 +87,7 @@ def test_gzip_when_asked_but_not_twice(ada: Caller, rows: list[int]) -> None:
     assert ids_in("csv", gzip.decompress(squeezed)) == rows
     response = ada.client.get(f"{URL}?format=parquet", HTTP_ACCEPT_ENCODING="gzip")
     assert "Content-Encoding" not in response
+    assert ids_in("parquet", b"".join(response)) == rows
 
 
 def test_accept_has_no_say(ada: Caller, rows: list[int]) -> None:

@@ -123,9 +123,12 @@ def test_a_streamed_project_starts_at_once(ids: dict[str, int]) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("place", ["task={task}", "project={project}"])
 @pytest.mark.parametrize("ordering", ["score", "-score", "created_at", "-updated_at"])
-def test_other_orders_sort_one_task_or_project_at_most(ids: dict[str, int], ordering: str) -> None:
-    nodes = list_plan(ids, "task={task}&ordering={ordering}&limit=10")
+def test_other_orders_sort_one_task_or_project_at_most(
+    ids: dict[str, int], place: str, ordering: str
+) -> None:
+    nodes = list_plan(ids, f"{place}&ordering={ordering}&limit=10")
     assert_by_index(nodes, sorts=True)
 
 

@@ -48,9 +48,10 @@ def fail_in_rest_layer(request: Request) -> Any:
 
 
 urlpatterns = [
-    *urls.urlpatterns,
     path("api/fails", fail_in_rest_layer),
     path("fails", raise_with_secrets),
     path("slow", slow_stream),
     path("breaks", broken_stream),
+    # Last: a workspace may have any other name.
+    *urls.urlpatterns,
 ]

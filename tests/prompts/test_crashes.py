@@ -18,6 +18,9 @@ from predictions_api.postgres import embedded
 from tests.prompts.conftest import Model, start_model
 from tests.prompts.crew import DEADLINE_S, LEASE_S, Crew, pause, until
 
+# Processes that start, die and start again: about a minute, in CI and by `make test ARGS=-mslow`.
+pytestmark = pytest.mark.slow
+
 N_TASKS = 200
 SLOTS = 8
 

@@ -150,5 +150,10 @@ def test_both_spellings_of_a_path(ada: Caller, values: dict[str, Any]) -> None:
             assert response.status_code in {200, 202}, spelling
 
 
+def test_every_path_says_what_it_takes(ada: Caller, values: dict[str, Any]) -> None:
+    for _, path, _ in REQUESTS:
+        assert ada.client.options(filled(path, values)).status_code == 200, path
+
+
 def test_queued_ids_are_all_a_queue_carries(values: dict[str, Any]) -> None:
     assert tasks.execute_run.func.__code__.co_varnames == ("run_id", "engine")
