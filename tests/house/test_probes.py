@@ -98,7 +98,8 @@ def test_metrics_count_by_route_not_by_path(ada: Caller, client: Client, project
     assert grown("http_requests_total", "other", "project-detail", "405") == 3
     assert grown("http_request_seconds_count", "GET", "project-detail") == 3
     assert not any("000000" in part for key in after for part in key)
-    assert after[("http_requests_in_flight",)] == 1  # the one that asks
+    # The one that asks, and whatever an earlier test of this process never closed.
+    assert after[("http_requests_in_flight",)] == before[("http_requests_in_flight",)] >= 1
 
 
 def test_metrics_add_up_all_processes(tmp_path: Path) -> None:
