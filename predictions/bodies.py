@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from django.http import HttpRequest
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.parsers import BaseParser, FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 
 from predictions.parsing import parse_fast
@@ -56,18 +57,40 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """The files of a form, in order, and its field `url`."""
+
+    files: Sequence["UploadedFile[bytes]"]
+    url: str
+
+    def digest(self) -> str:
+        """What the form is known by, whatever stands between its parts."""
+        known = hashlib.sha256(self.url.encode("utf-8", "surrogatepass"))
+        for file in self.files:
+            known.update(b"\0%b\0%d\0" % (str(file.name).encode(), file.size or 0))
+            for block in file.chunks():
+                known.update(block)
+        return known.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
-    """An import's body: one JSON document, or lines of them, and what the body is known by."""
+    """An import's body: one JSON document, lines of them or a form, and what it is known by."""
 
     document: Any
     lines: Iterator[bytes] | None
     digest: Callable[[], str]
+    form: Form | None = None
 
 
 def incoming(request: Request) -> Incoming:
-    """The import a request brings; an empty body is an empty object."""
+    """The import a request brings; an empty body is an empty form, or an empty object."""
     found = request.data
-    return found if isinstance(found, Incoming) else Incoming(found, None, lambda: "")
+    if isinstance(found, Incoming):
+        return found
+    if isinstance(found, QueryDict):
+        return _form([], found)
+    return Incoming(found, None, lambda: "")
 
 
 class BulkJSONParser(JSONParser):
@@ -104,6 +127,39 @@ class LinesParser(BaseParser):
             raise ParseError("JSON Lines are UTF-8.")
         body = Body(context["request"]._request)
         return Incoming(None, lines(body.blocks()), body.digest)
+
+
+class UploadParser(MultiPartParser):
+    """multipart/form-data: the files, whatever their fields are called."""
+
+    def parse(  # type: ignore[override]  # request.data is whatever a parser gives
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Incoming:
+        """Large files stay on disk. ParseError for a form that breaks off."""
+        parsed = super().parse(stream, media_type, parser_context)
+        files = [file for _, several in parsed.files.lists() for file in several]
+        return _form(files, parsed.data)
+
+
+class FieldsParser(FormParser):
+    """application/x-www-form-urlencoded: JSON in the field `url`."""
+
+    def parse(  # type: ignore[override]  # request.data is whatever a parser gives
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Incoming:
+        """A form without files."""
+        return _form([], super().parse(stream, media_type, parser_context))
+
+
+def _form(files: Sequence["UploadedFile[bytes]"], fields: Mapping[str, Any]) -> Incoming:
+    form = Form(files, str(fields.get("url", "")))
+    return Incoming(None, None, form.digest, form)
 
 
 def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
