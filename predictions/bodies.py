@@ -1,13 +1,14 @@
 """Bodies of many rows, read from the connection a block at a time.
 
-JSON arrays are read whole, at C speed, up to MAX_BODY_BYTES. JSON Lines are never held whole:
-memory has a block and a batch of them, whatever their number.
+The text of a JSON array is held, up to MAX_BODY_BYTES, and a long one's entries are parsed one by
+one. JSON Lines are never held whole: memory has a block and a batch of them, whatever their number.
 """
 
 import gc
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import IO, Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -16,7 +17,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 
-from predictions.parsing import parse_fast
+from predictions.parsing import is_long_array, parse_array, parse_fast
 from predictions.results import MAX_TEXT_BYTES, Refused
 from predictions_api.chunked import IS_CHUNKED, STREAMED_TYPE
 
@@ -75,12 +76,25 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An import's body: one JSON document, lines of them or a form, and what it is known by."""
+    """An import's body and what it is known by. It is one of: lines of JSON, a long array's text, a
+    form, or else a JSON document.
+    """
 
-    document: Any
-    lines: Iterator[bytes] | None
     digest: Callable[[], str]
+    document: Any = None
+    lines: Iterator[bytes] | None = None
+    array: bytes | None = None
     form: Form | None = None
+
+    def batches(self) -> Batches | None:
+        """The items to come of lines or of a long array, as they are read; None for the rest."""
+        if self.lines is not None:
+            return parsed_lines(self.lines)
+        return None if self.array is None else lazy_batches(parse_array(self.array))
+
+    def whole(self) -> Any:
+        """The document of all but lines and forms."""
+        return self.document if self.array is None else list(parse_array(self.array))
 
 
 def incoming(request: Request) -> Incoming:
@@ -90,7 +104,7 @@ def incoming(request: Request) -> Incoming:
         return found
     if isinstance(found, QueryDict):
         return _form([], found)
-    return Incoming(found, None, lambda: "")
+    return Incoming(lambda: "", document=found)
 
 
 class BulkJSONParser(JSONParser):
@@ -102,12 +116,14 @@ class BulkJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Incoming:
-        """The whole body as one document."""
+        """The whole body as one document, but for a long array."""
         context = parser_context or {}
         body = Body(context["request"]._request)
         text = b"".join(body.blocks())
-        document = parse_fast(text, encoding=str(context.get("encoding", "utf-8")))
-        return Incoming(document, None, body.digest)
+        encoding = str(context.get("encoding", "utf-8"))
+        if encoding.lower() in {"utf-8", "utf8"} and is_long_array(text):
+            return Incoming(body.digest, array=text)
+        return Incoming(body.digest, document=parse_fast(text, encoding=encoding))
 
 
 class LinesParser(BaseParser):
@@ -126,7 +142,7 @@ class LinesParser(BaseParser):
         if str(context.get("encoding", "utf-8")).lower() not in {"utf-8", "utf8"}:
             raise ParseError("JSON Lines are UTF-8.")
         body = Body(context["request"]._request)
-        return Incoming(None, lines(body.blocks()), body.digest)
+        return Incoming(body.digest, lines=lines(body.blocks()))
 
 
 class UploadParser(MultiPartParser):
@@ -159,7 +175,7 @@ class FieldsParser(FormParser):
 
 def _form(files: Sequence["UploadedFile[bytes]"], fields: Mapping[str, Any]) -> Incoming:
     form = Form(files, str(fields.get("url", "")))
-    return Incoming(None, None, form.digest, form)
+    return Incoming(form.digest, form=form)
 
 
 def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -205,6 +221,12 @@ def parsed_line(line: bytes) -> Any:
         return parse_fast(line)
     except ParseError as exc:
         return Refused(str(exc.detail))
+
+
+def lazy_batches(items: Iterator[Any]) -> Iterator[Iterator[Any]]:
+    """The items BATCH_ITEMS at a time, each taken when it is asked for."""
+    for first in items:
+        yield chain([first], islice(items, BATCH_ITEMS - 1))
 
 
 def in_batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

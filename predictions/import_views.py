@@ -16,7 +16,6 @@ from predictions.bodies import (
     LinesParser,
     UploadParser,
     incoming,
-    parsed_lines,
 )
 from predictions.filters import a_choice, a_flag
 from predictions.models import Project
@@ -49,13 +48,15 @@ class ImportViewSet(Rows):
         body = incoming(request)
 
         def store() -> HttpResponse:
-            if body.lines is None:
+            # An upsert locks the tasks it names, if they can be known beforehand.
+            batches = None if upsert and body.array else body.batches()
+            if batches is None:
                 answer = prediction_import.store(
-                    project, body.document, skip_bad=skip_bad, upsert=upsert
+                    project, body.whole(), skip_bad=skip_bad, upsert=upsert
                 )
             else:
                 answer = prediction_import.store_batches(
-                    project, parsed_lines(body.lines), skip_bad=skip_bad, upsert=upsert
+                    project, batches, skip_bad=skip_bad, upsert=upsert
                 )
             return json_response(answer, status.HTTP_201_CREATED)
 

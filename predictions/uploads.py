@@ -169,12 +169,10 @@ def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Bat
     """What an import of tasks brings, in order. ValidationError for a document that is no task and
     no list of them.
     """
-    if body.lines is not None:
-        found: Batches = bodies.parsed_lines(body.lines)
-    else:
-        found = bodies.in_batches(
-            task_import.task_list(body.document) if upload is None else upload.items
-        )
+    found = body.batches()
+    if found is None:
+        items = upload.items if upload else task_import.task_list(body.document)
+        found = bodies.in_batches(items)
     return (map(partial(preannotated, fields=fields), b) for b in found) if fields else found
 
 
