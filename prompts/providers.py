@@ -50,6 +50,8 @@ RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A provider that asks for more patience than this is treated as failing.
 MAX_RETRY_AFTER_S = 300.0
 STRUCK_OUT = "[key]"
+# The client draws a random key for each request, which only its own tries would send again.
+UNREPEATED: Any = {"idempotency_key": "none"}
 
 
 class RunError(Exception):
@@ -139,7 +141,7 @@ class Caller:
             # The client's own request, without its typed method, which walks through every
             # message and makes objects of the answer: a third of the CPU time (measured).
             response = await self._client.post(
-                "/chat/completions", body=body, cast_to=httpx2.Response
+                "/chat/completions", body=body, cast_to=httpx2.Response, options=UNREPEATED
             )
         except openai.APIStatusError as error:
             raise self._meaning(error) from None

@@ -90,7 +90,7 @@ def test_one_private_answer_among_many_is_enough(monkeypatch: pytest.MonkeyPatch
     both = [answering("8.8.8.8")("h", 1)[0], answering("10.0.0.1")("h", 1)[0]]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: both)
     with pytest.raises(outbound.Blocked):
-        outbound.checked_address("example.com", 443)
+        outbound.checked_addresses("example.com", 443)
 
 
 @pytest.mark.django_db
