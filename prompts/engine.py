@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# How often a stop and a silent run are looked for.
+# How often a stop is looked for, and how often a cancel while no answers come.
 TICK_S = 0.2
+LOOK_S = 1.0
 # What a stopping worker gives its requests in flight; their supervisors wait 10 s.
 STOP_GRACE_S = 7.0
 MAX_STORED_AT_ONCE = 500
@@ -113,6 +114,7 @@ class Executor:
         """Renews the leases until the run is over, or closing with nothing in flight."""
         beat_s = settings.RUN_LEASE_S / 4
         next_beat, deadline = time.monotonic() + beat_s, float("inf")
+        next_look = time.monotonic() + LOOK_S
         while not self._is_over and not (self._is_closing and not self._asking):
             await _awakened(self._wake_watch, TICK_S)
             for loop in loops:
@@ -127,6 +129,9 @@ class Executor:
             if now >= next_beat:
                 next_beat = now + beat_s
                 await self._beat()
+            elif now >= next_look:
+                next_look = now + LOOK_S
+                self._learn(await self._in_database(runs.status_of, self.plan.run_id))
 
     async def _settle(self) -> None:
         """Stores the answers that came last, and pronounces the verdict."""

@@ -21,7 +21,10 @@ from prompts import sockets
 
 # How long an unused connection is kept.
 KEPT_FOR_S = 5.0
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+# IPv6 that carries an IPv4 address in its last four bytes: translated, or long out of use.
+CARRIERS = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")]
+# Translation within one's own network.
+LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 class Blocked(Exception):
@@ -37,9 +40,9 @@ def _is_public(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if inner := address.ipv4_mapped or address.sixtofour:
             return _is_public(str(inner))
-        if address in TRANSLATED:
+        if any(address in carrier for carrier in CARRIERS):
             return _is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
-        if address.teredo:
+        if address.teredo or address.is_site_local or address in LOCAL:
             return False
     return address.is_global and not address.is_multicast
 
