@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
@@ -163,6 +164,8 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    # Each choice of a filter with its count would be as many counts of everything.
+    show_facets = ShowFacets.NEVER
     list_per_page = list_max_show_all = 50
     list_disable_select_all = True
     formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField, "widget": CODE}}

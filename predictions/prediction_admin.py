@@ -16,7 +16,13 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextI
 from accounts.desk import BoundedChangeList, DeskForm, View, access_of, became, is_superuser, pretty
 from accounts.wording import number
 from predictions import ingest, queries, review
-from predictions.desk_filters import ProjectFilter, VersionFilter
+from predictions.desk_filters import (
+    CreatedFilter,
+    PredictionProblemFilter,
+    ProjectFilter,
+    ScoreFilter,
+    VersionFilter,
+)
 from predictions.desk_rows import (
     LONG_COLUMNS,
     SUMMARY_LENGTH,
@@ -69,7 +75,9 @@ class PredictionDesk(ProjectRows):
         "regions",
         "created",
     )
-    list_filter = (ProjectFilter, VersionFilter)
+    list_filter = (
+        ProjectFilter, VersionFilter, ScoreFilter, CreatedFilter, PredictionProblemFilter,
+    )  # fmt: skip
     autocomplete_fields = ("task", "model")
     fields = (
         "task", "project", "model_version", "score", "result", "cluster", "neighbors",
@@ -98,7 +106,8 @@ class PredictionDesk(ProjectRows):
             given = request.GET.getlist(kind.parameter_name)
             if given:
                 chosen = kind(request, {kind.parameter_name: given}, Prediction, self)
-                rows = chosen.queryset(request, rows)
+                # As in the list, which does not apply what it does not offer.
+                rows = chosen.queryset(request, rows) if chosen.has_output() else rows
         return rows
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
