@@ -93,7 +93,8 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     def _counted(self) -> int:
         rows = self.object_list
         if isinstance(rows, QuerySet):
-            return rows.order_by().values("pk")[: self.LIMIT + 1].count()
+            # In the page's order: the same index, which stops at the limit.
+            return rows.values("pk")[: self.LIMIT + 1].count()
         return len(rows)
 
     @property

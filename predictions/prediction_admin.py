@@ -52,13 +52,25 @@ class PredictionForm(DeskForm):
         }
 
 
+#: What an address says about the list alone: page, order, search, error, everything.
+OF_THE_LIST = ("p", "o", "q", "e", "all")
+
+
 class ReviewList(BoundedChangeList):
     """A list that leads to predictions over their images, and stays known there by its filters."""
 
+    def get_results(self, request: HttpRequest) -> None:
+        """One page, whose links need not name the filters a second time."""
+        super().get_results(request)
+        self.preserved_filters = ""
+        kept = request.GET.copy()
+        for name in OF_THE_LIST:
+            kept.pop(name, None)
+        self.kept = f"?{kept.urlencode()}" if kept else ""
+
     def url_for_result(self, result: Any) -> str:
         """The page of a row, with the list's filters."""
-        query = self.get_query_string(remove=["p", "o", "q", "e", "all"])
-        return review.address(result.pk) + (query if len(query) > 1 else "")
+        return review.address(result.pk) + self.kept
 
 
 @admin.register(Prediction)
