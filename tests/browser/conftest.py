@@ -16,7 +16,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    ViewportSize,
+    sync_playwright,
+)
 
 from tests.house.quickstarting import Quickstart, await_nobody
 
@@ -25,8 +32,8 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 SCREENSHOTS_DIR = Path(os.environ.get("SCREENSHOTS_DIR") or "build/screenshots")
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 GRAVE = {"serious", "critical"}
 
 
@@ -151,7 +158,7 @@ def open_page(
         path: str,
         *,
         dark: bool = False,
-        size: dict[str, int] = WIDE,
+        size: ViewportSize = WIDE,
         as_admin: bool = True,
         storage: Any = None,
     ) -> Page:
