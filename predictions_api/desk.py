@@ -31,6 +31,7 @@ UNFOLD = {
                     _page("Tasks", "image", "predictions_task"),
                     _page("Predictions", "target", "predictions_prediction"),
                     _page("Annotations", "draw", "predictions_annotation"),
+                    _page("Evaluations", "monitoring", "evals_modeleval"),
                     _page("ML backends", "dns", "predictions_mlbackend"),
                 ],
             },
