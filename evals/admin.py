@@ -3,22 +3,46 @@
 Evaluations are made and repeated through `requests` alone: no form writes one.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from accounts.desk import BoundedChangeList, WorkspaceAdmin, roles_of, time_ago
+from accounts.desk import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from accounts.wording import number
-from evals import desk_urls, evaluate
+from evals import desk_data, desk_views, evaluate
 from evals.models import ModelEval
 from predictions.admin import MAX_CHOICES, ProjectFilter, shortened
+
+# By name, the route below the evaluation's own address, and the view. What a page shows stands in
+# its query, in the words of the API: split, confidence, sort, cell, class, cluster, offset.
+PAGES: dict[str, tuple[str, View]] = {
+    "overview": ("", desk_views.overview),
+    "metrics": ("metrics/", desk_views.metrics),
+    "matrix": ("matrix/", desk_views.matrix),
+    "images": ("images/", desk_views.images),
+    "vectors": ("vectors/", desk_views.vectors),
+    "recommendations": ("recommendations/", desk_views.recommendations),
+    "diff": ("diff/", desk_views.diff),
+    "rerun": ("rerun/", desk_views.rerun),
+    "cancel": ("cancel/", desk_views.cancel),
+    "numbers": ("data/numbers", desk_data.numbers),
+    "curves": ("data/curves", desk_data.curves),
+    "points": ("data/points", desk_data.points),
+    "f1": ("data/f1", desk_data.f1),
+    "cards": ("data/cards", desk_data.cards),
+    "picture": ("data/pictures/<int:position>", desk_data.picture),
+    # Last: an image's id may hold anything.
+    "image": ("images/<path:image_id>/", desk_views.image),
+}
 
 # How the theme paints a status.
 COLOURS = {
@@ -85,7 +109,7 @@ class EvaluationList(BoundedChangeList):
     """Each row leads to the evaluation's overview."""
 
     def url_for_result(self, result: Any) -> str:
-        return reverse("admin:evals_overview", args=[result.eval_id])
+        return reverse("admin:evals_modeleval_overview", args=[result.eval_id])
 
 
 @admin.register(ModelEval)
@@ -125,10 +149,12 @@ class EvaluationDesk(WorkspaceAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return EvaluationList
 
-    def get_urls(self) -> list[URLPattern]:
-        """The pages of one evaluation, by its id in the API, before Django's own."""
-        urls: list[URLPattern] = super().get_urls()
-        return [*desk_urls.patterns(self), *urls]
+    def pages(self) -> Mapping[str, tuple[str, View]]:
+        """Those of one evaluation, by its id in the API."""
+        return {
+            name: (f"<slug:eval_id>/{route}", partial(view, self))
+            for name, (route, view) in PAGES.items()
+        }
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
@@ -140,7 +166,7 @@ class EvaluationDesk(WorkspaceAdmin):
                 request, self.opts, object_id
             )
             return missing
-        return HttpResponseRedirect(reverse("admin:evals_overview", args=[found.eval_id]))
+        return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[found.eval_id]))
 
     def may_write(self, request: HttpRequest, found: ModelEval) -> bool:
         """Whether the caller may repeat, cancel and delete it."""

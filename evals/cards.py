@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -12,10 +12,11 @@ from evals.classes import image_key
 from evals.examine import Examined, examine
 from evals.geometry import Shape
 from evals.jobs import job_of
-from evals.matching import ObjectVerdict
+from evals.matching import ObjectVerdict, Verdict
 from evals.models import ModelEval
 from evals.objects import stored_images
 from evals.queries import images_at
+from evals.regions import StoredImage, image_size
 from evals.snapshot import LONGEST_URL, PlannedRow
 from predictions.queries import fetch_all, fetch_one
 
@@ -41,7 +42,7 @@ def cards(
 ) -> wire.Document:
     """The named images at one percent, in the evaluation's order; unknown ones are left out.
 
-    At most five statements. `objects` is null where the rows have changed since, or were never
+    At most five statements. `regions` is null where the rows have changed since, or were never
     here: an imported evaluation has counts alone.
     """
     rows = []
@@ -52,7 +53,7 @@ def cards(
         rows += fetch_all(BY_POSITION_SQL, [found.pk, list(positions)])
     keys = {row[0]: PlannedRow(*row[1:]) for row in sorted(rows)}
     records = images_at(found, list(keys)).records(confidence, len(found.classes))
-    objects = _objects(found, list(keys.values()), confidence)
+    drawings = _regions(found, list(keys.values()), confidence)
     pictures = _pictures(found, [row.task_id for row in keys.values()])
     return {
         "confidenceThreshold": confidence / 100,
@@ -66,7 +67,7 @@ def cards(
                 "image": _address(found, position, pictures.get(row.task_id)),
                 **drawn,
             }
-            for (position, row), record, drawn in zip(keys.items(), records, objects, strict=True)
+            for (position, row), record, drawn in zip(keys.items(), records, drawings, strict=True)
         ],
     }
 
@@ -98,7 +99,7 @@ def _address(found: ModelEval, position: int, given: str | None) -> str | None:
     if given is None:
         return None
     if DATA_IMAGE.match(given):
-        return reverse("admin:evals_picture", args=[found.eval_id, position])
+        return reverse("admin:evals_modeleval_picture", args=[found.eval_id, position])
     return given if WEB_ADDRESS.match(given) and len(given) < LONGEST_URL else None
 
 
@@ -115,58 +116,88 @@ def picture(found: ModelEval, position: int) -> tuple[str, bytes] | None:
         return None
 
 
-def _objects(found: ModelEval, rows: Sequence[PlannedRow], confidence: int) -> list[wire.Document]:
-    """What each image has, by rows; one statement."""
-    nothing: wire.Document = {"objects": None}
+def _regions(found: ModelEval, rows: Sequence[PlannedRow], confidence: int) -> list[wire.Document]:
+    """What is drawn on each image. One statement."""
+    nothing: wire.Document = {"regions": None, "size": None}
     if found.origin == ModelEval.Origin.IMPORTED or not rows:
         return [nothing] * len(rows)
     job = job_of(found)
     return [
-        nothing if image is None else _drawn(examine(image.stored, job, confidence), found.classes)
+        nothing
+        if image is None
+        else _drawn(image.stored, examine(image.stored, job, confidence), found, confidence)
         for image in stored_images(found, rows)
     ]
 
 
-def _drawn(examined: Examined, classes: Sequence[str]) -> wire.Document:
-    """Each side's objects, with their outlines in percent of the image."""
-    shapes = [*examined.shapes, *examined.detected_shapes]
-    sized = next((shape for shape in shapes if shape is not None), None)
+def _drawn(
+    stored: StoredImage, examined: Examined, found: ModelEval, confidence: int
+) -> wire.Document:
+    """Objects, and detections that are kept, as the desk's module draws regions."""
+    masks = {id(shape): value for shape, value in _masks(stored, examined)}
     truths = zip(examined.labels, examined.shapes, examined.truths, strict=True)
     said = zip(
-        examined.detected_labels,
-        examined.detected_shapes,
-        examined.found,
-        examined.scores,
+        examined.detected_labels, examined.detected_shapes, examined.found, examined.scores,
         strict=True,
-    )
+    )  # fmt: skip
+    regions = [
+        _region("ground_truth", found.classes[label], shape, verdict, None, masks)
+        for label, shape, verdict in truths
+        if shape is not None
+    ] + [
+        _region("prediction", found.classes[label], shape, verdict, score, masks)
+        for label, shape, verdict, score in said
+        if shape is not None and score >= confidence / 100
+    ]
+    return {"regions": regions, "size": image_size(stored)}
+
+
+def _masks(stored: StoredImage, examined: Examined) -> Iterator[tuple[Shape, dict[str, Any]]]:
+    """The brush masks as they are stored, by the shapes that were read from them."""
+    for regions, shapes in (
+        (stored.truth, examined.shapes),
+        (stored.said, examined.detected_shapes),
+    ):
+        values = [r["value"] for r in regions if isinstance(r.get("value"), dict)]
+        painted = [value for value in values if "rle" in value]
+        masks = [s for s in shapes if s is not None and s.rle is not None and s.points_px is None]
+        # Of another number, some are not counted, and nobody knows which.
+        if len(painted) == len(masks):
+            yield from zip(masks, painted, strict=True)
+
+
+#: A match of two classes counts as both: a false positive of the one, a miss of the other.
+WRONG = {"prediction": Verdict.FALSE_POSITIVE, "ground_truth": Verdict.FALSE_NEGATIVE}
+
+
+def _region(
+    side: str,
+    label: str,
+    shape: Shape,
+    verdict: ObjectVerdict | None,
+    score: float | None,
+    masks: Mapping[int, dict[str, Any]],
+) -> dict[str, Any]:
+    kind, geometry = _geometry(shape, masks.get(id(shape)))
+    word = None if verdict is None else verdict.verdict
     return {
-        "size": None if sized is None else [sized.width_px, sized.height_px],
-        "objects": {
-            "groundTruth": [
-                _object(classes[label], shape, verdict) for label, shape, verdict in truths
-            ],
-            "predictions": [
-                {**_object(classes[label], shape, verdict), "score": score}
-                for label, shape, verdict, score in said
-            ],
-        },
+        "kind": kind,
+        "label": label,
+        "side": side,
+        "verdict": WRONG[side] if word is Verdict.WRONG_CLASS else word,
+        "score": score,
+        "geometry": geometry,
     }
 
 
-def _object(name: str, shape: Shape | None, verdict: ObjectVerdict | None) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "class": name,
-        "verdict": None if verdict is None else verdict.verdict.value,
-        "box": None,
-        "polygon": None,
-    }
-    if shape is not None:
-        width, height = shape.width_px, shape.height_px
-        x, y, w, h = shape.box_xywh_px
-        document["box"] = [
-            100 * x / width, 100 * y / height, 100 * w / width, 100 * h / height,
-        ]  # fmt: skip
-        if shape.points_px is not None:
-            scale = [100 / width, 100 / height]
-            document["polygon"] = (shape.points_px * scale).tolist()
-    return document
+def _geometry(shape: Shape, mask: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    """In per cent of the image, to a thousandth: it is for the eye."""
+    width, height = shape.width_px, shape.height_px
+    if mask is not None:
+        return "brush", {"rle": mask["rle"], "width": width, "height": height}
+    if shape.points_px is not None:
+        scaled = shape.points_px * [100 / width, 100 / height]
+        return "polygon", {"points": scaled.round(3).tolist()}
+    x, y, w, h = shape.box_xywh_px
+    sides = {"x": x / width, "y": y / height, "width": w / width, "height": h / height}
+    return "rectangle", {name: round(100 * part, 3) for name, part in sides.items()}

@@ -14,6 +14,8 @@ from evals.models import ModelEval
 from predictions_api.rendering import dumps
 
 MOST_CARDS = 100
+# Positions are 32 bits wide.
+MOST_IMAGES = 2**31 - 1
 
 Panel = Callable[[HttpRequest, ModelEval], Any]
 
@@ -89,9 +91,11 @@ def cards(request: HttpRequest, found: ModelEval) -> Any:
     )
 
 
-def picture(desk: Any, request: HttpRequest, eval_id: str, position: str) -> HttpResponse:
+def picture(desk: Any, request: HttpRequest, eval_id: str, position: int) -> HttpResponse:
     """An image that stands in its task. Http404 for any other."""
-    kind_and_bytes = image_cards.picture(evaluation_of(desk, request, eval_id), int(position))
+    if position > MOST_IMAGES:
+        raise Http404
+    kind_and_bytes = image_cards.picture(evaluation_of(desk, request, eval_id), position)
     if kind_and_bytes is None:
         raise Http404
     kind, body = kind_and_bytes

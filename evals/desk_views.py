@@ -15,25 +15,26 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.shortcuts import render
 from django.urls import reverse
 
 from evals import evaluate, filters, panels, queries, requests
 from evals.answers import Refusal
 from evals.contenders import model_name
 from evals.models import ModelEval, Split
+from predictions.pages import Crumb, render_page
 
 #: Pages beside the overview, in the order of their tabs.
 TABS = (
-    ("evals_overview", "Overview"),
-    ("evals_metrics", "Metrics"),
-    ("evals_matrix", "Confusion matrix"),
-    ("evals_images", "Images"),
-    ("evals_vectors", "Vectors"),
-    ("evals_recommendations", "Recommendations"),
-    ("evals_diff", "Compare"),
+    ("evals_modeleval_overview", "Overview"),
+    ("evals_modeleval_metrics", "Metrics"),
+    ("evals_modeleval_matrix", "Confusion matrix"),
+    ("evals_modeleval_images", "Images"),
+    ("evals_modeleval_vectors", "Vectors"),
+    ("evals_modeleval_recommendations", "Recommendations"),
+    ("evals_modeleval_diff", "Compare"),
 )
 MOST_OTHERS = 50
+LIST = "admin:evals_modeleval_changelist"
 
 
 def evaluation_of(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
@@ -97,30 +98,34 @@ def _page(
     **more: Any,
 ) -> HttpResponse:
     found = found or evaluation_of(desk, request, eval_id)
-    context = {
-        **desk.admin_site.each_context(request),
-        "opts": desk.opts,
-        "title": f"Evaluation of {model_name(found)}",
-        "evaluation": found,
-        "name": model_name(found),
-        "tabs": [(reverse(f"admin:{tab}", args=[eval_id]), label) for tab, label in TABS],
-        "list_url": reverse("admin:evals_modeleval_changelist"),
-        "may_write": desk.may_write(request, found),
-        "panel": name,
-        **_facts(found),
-        **more,
-    }
+    context: dict[str, Any] = {"problem": "", "state": None}
     status = 200
     if found.status == ModelEval.Status.DONE:
         try:
             context |= _state(request, found)
         except Refusal as refusal:
             context["problem"], status = str(refusal.detail), refusal.status_code
-    template = (
-        "evals/desk/unfinished.html" if not context.get("state") else f"evals/desk/{name}.html"
+    template = name if context["state"] else "unfinished"
+    api = f"/{found.workspace.slug}/model-evals/{found.eval_id}"
+    response = render_page(
+        desk,
+        request,
+        f"evals/desk/{template}.html",
+        title=model_name(found),
+        crumbs=[Crumb("Evaluations", reverse(LIST)), Crumb(model_name(found))],
+        data={**_data(found, api, **more), "panel": name, **_for_script(found, context, name)},
+        evaluation=found,
+        api=api,
+        tabs=[(reverse(f"admin:{tab}", args=[eval_id]), label) for tab, label in TABS],
+        may_write=desk.may_write(request, found),
+        n_images=sum(found.image_counts.values()),
+        is_computed=found.origin == ModelEval.Origin.COMPUTED,
+        percent=round(100 * found.progress),
+        **context,
+        **more,
     )
-    context["config"] = _config(desk, found, context, **more)
-    return render(request, template, context, status=status)
+    response.status_code = status
+    return response
 
 
 def _state(request: HttpRequest, found: ModelEval) -> dict[str, Any]:
@@ -146,37 +151,30 @@ def _first_split(found: ModelEval) -> str:
     return next((s.label for s in order if found.image_counts.get(s.label)), "all")
 
 
-def _facts(found: ModelEval) -> dict[str, Any]:
+def _data(found: ModelEval, api: str, image_id: str | None = None) -> dict[str, Any]:
+    """What the page's script has to know of the evaluation."""
     return {
-        "n_images": sum(found.image_counts.values()),
-        "is_running": found.status == ModelEval.Status.RUNNING,
-        "is_failed": found.status == ModelEval.Status.FAILED,
-        "is_done": found.status == ModelEval.Status.DONE,
-        "is_computed": found.origin == ModelEval.Origin.COMPUTED,
-        "has_objects": found.origin == ModelEval.Origin.COMPUTED,
-        "percent": round(100 * found.progress),
-        "api": f"/{found.workspace.slug}/model-evals/{found.eval_id}",
-    }
-
-
-def _config(desk: Any, found: ModelEval, context: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """What the page's script has to know; the template writes it as data, not as code."""
-    document = {
-        "panel": context["panel"],
-        "api": context["api"],
-        "page": reverse("admin:evals_overview", args=[found.eval_id]),
+        "api": api,
+        "page": reverse("admin:evals_modeleval_overview", args=[found.eval_id]),
         "evalId": found.eval_id,
-        "name": context["name"],
         "status": found.status,
+        "taskType": found.task_type,
         "classes": found.classes,
         "canonical": found.confidence,
-        "defaultSplit": context.get("default_split"),
-        "state": context.get("state"),
-        "imageId": more.get("image_id"),
+        "imageId": image_id,
     }
-    if context["panel"] == "diff" and context.get("state"):
-        document["others"] = panels.others(found, most=MOST_OTHERS)
-    return document
+
+
+def _for_script(found: ModelEval, context: dict[str, Any], name: str) -> dict[str, Any]:
+    """What it has to know of what is asked for."""
+    if not context["state"]:
+        return {"state": None}
+    others = panels.others(found, most=MOST_OTHERS) if name == "diff" else []
+    return {
+        "state": context["state"],
+        "defaultSplit": context["default_split"],
+        "others": others,
+    }
 
 
 def _writable(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
@@ -214,4 +212,4 @@ def cancel(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
 
 
 def _to_overview(found: ModelEval) -> HttpResponse:
-    return HttpResponseRedirect(reverse("admin:evals_overview", args=[found.eval_id]))
+    return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[found.eval_id]))

@@ -170,13 +170,24 @@ def test_cards_are_the_apis_images(
             n: whole[n] for n in ("taskId", "annotationId", "predictionId")
         }
         assert card["size"] == [100, 100]
-        # Images of 100 by 100 pixels: per cent are pixels.
-        for side in ("groundTruth", "predictions"):
-            names = ("class", "verdict", "box", "polygon")
-            assert [{n: one[n] for n in names} for one in card["objects"][side]] == [
-                {n: one[n] for n in names} for one in whole[side]
-            ]
+        assert card["regions"] == [
+            *(drawn("ground_truth", one) for one in whole["groundTruth"]),
+            *(drawn("prediction", one) for one in whole["predictions"] if one["score"] >= 0.7),
+        ]
     assert found["cards"][0]["image"] == "http://images.test/set/one.jpg?size=1"
+
+
+def drawn(side: str, one: Any) -> Any:
+    """An object of the API as a region; in images of 100 by 100 pixels per cent are pixels."""
+    wrong = "fp" if side == "prediction" else "fn"
+    return {
+        "kind": "rectangle",
+        "label": one["class"],
+        "side": side,
+        "verdict": wrong if one["verdict"] == "wrong_class" else one["verdict"],
+        "score": one.get("score"),
+        "geometry": dict(zip(("x", "y", "width", "height"), one["box"], strict=True)),
+    }
 
 
 def test_cards_of_a_changed_annotation_have_no_objects(
@@ -184,8 +195,8 @@ def test_cards_of_a_changed_annotation_have_no_objects(
 ) -> None:
     Annotation.objects.get(task_id=task_ids[0]).delete()
     first, second = data(reader, evaluation, "cards", position=[0, 1])["cards"]
-    assert (first["objects"], first["stats"]["truePositives"]) == (None, 1)
-    assert second["objects"] is not None
+    assert (first["regions"], first["stats"]["truePositives"]) == (None, 1)
+    assert second["regions"] is not None
 
 
 @pytest.mark.parametrize(
@@ -281,7 +292,7 @@ def test_an_import_says_its_own(ada: Caller, reader: Client, evaluation: ModelEv
     assert reader.get(page(found)).status_code == 200
     assert reader.get(page(found, "?confidence=31")).status_code == 404
     (card,) = data(reader, found, "cards", image=["a"])["cards"]
-    assert (card["objects"], card["image"], card["predictionId"]) == (None, None, None)
+    assert (card["regions"], card["image"], card["predictionId"]) == (None, None, None)
 
 
 def test_the_session_reads_the_workspace_that_the_path_names(
