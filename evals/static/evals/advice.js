@@ -15,15 +15,16 @@ export function recommendations(panel) {
       if (!found?.items?.length) return el("p", {}, "Nothing stands out.");
       const { confidenceThreshold: confidence, split } = found.summary;
       const note = `From the ${split} split at ${confidence} %, where its F1 is highest.`;
-      const items = await Promise.all(found.items.map((item) => advice(item)));
+      const items = await Promise.all(found.items.map((item) => advice(item, found.summary)));
       return [el("p", { class: "ev-note" }, note), ...items];
     }),
   );
 }
 
-async function advice(item) {
+async function advice(item, { confidenceThreshold: confidence, split }) {
   const ids = (item.imageIds ?? []).slice(0, SHOWN);
-  const shown = ids.length ? await galleryOf({ image: ids }, ids.length) : [];
+  const shown = ids.length ? await galleryOf({ image: ids }, ids.length, confidence) : [];
+  const all = { class: item.className, confidence, split };
   const name = [item.className, item.otherClassName].filter(Boolean).join(" and ");
   return el(
     "article",
@@ -36,7 +37,7 @@ async function advice(item) {
     ),
     el("p", {}, item.message),
     item.className &&
-      el("p", {}, el("a", { href: page("images/", { class: item.className }) }, "All its images")),
+      el("p", {}, el("a", { href: page("images/", all) }, "All its images")),
     ...shown.filter(Boolean),
   );
 }

@@ -1,10 +1,10 @@
 // Images with what is drawn on them: thumbnails of a list, and one large.
 
-import { count, el, share, svg } from "./dom.js";
+import { thumbnail } from "../desk/regions.js";
+import { count, el, share } from "./dom.js";
 import { desk } from "./server.js";
-import { config, page } from "./state.js";
+import { config, page, read } from "./state.js";
 
-const COLOURS = { tp: "ev-tp", fp: "ev-fp", fn: "ev-fn", wrong_class: "ev-wc" };
 export const WORDS = {
   tp: "right",
   fp: "false positive",
@@ -26,69 +26,54 @@ export function imagePage(imageId, evaluation = null) {
 
 export function predictionPage(card, evaluation = config.evalId) {
   if (card?.predictionId === null || card?.predictionId === undefined) return null;
-  return `/admin/predictions/prediction/${card.predictionId}/change/?evaluation=${evaluation}`;
+  const query = new URLSearchParams({ evaluation, confidence: read().confidence });
+  return `/admin/predictions/prediction/${card.predictionId}/change/?${query}`;
 }
 
-// The outlines of one side, in percent of the image, whatever size it is shown at.
-function outline(object, side) {
-  const kind = `ev-shape ${side} ${COLOURS[object.verdict] ?? "ev-plain"}`;
-  if (object.polygon) {
-    const points = object.polygon.map((point) => point.join(",")).join(" ");
-    return svg("polygon", { class: kind, points });
-  }
-  const [x, y, width, height] = object.box;
-  return svg("rect", { class: kind, x, y, width, height });
-}
-
-export function overlay(card, { hides = () => false } = {}) {
-  const picture = svg("svg", {
-    class: "ev-overlay",
-    viewBox: "0 0 100 100",
-    preserveAspectRatio: "none",
-    "aria-hidden": "true",
+// The picture with its regions. Labels have the order of the classes, so that their colours stay.
+export function picture(card, description = "") {
+  const host = el("span", { class: "ev-picture" });
+  const regions = card?.regions ?? [];
+  thumbnail(host, {
+    image: card?.image ?? null,
+    alt: description,
+    regions: withIds(regions),
+    labels: config.classes,
   });
-  const sides = [
-    ["ev-truth", card.objects?.groundTruth ?? []],
-    ["ev-said", card.objects?.predictions ?? []],
-  ];
-  for (const [side, objects] of sides) {
-    for (const object of objects) {
-      // A prediction without a verdict is below the confidence.
-      const isKept = side === "ev-truth" || object.verdict !== null;
-      if (object.box && isKept && !hides(object)) picture.append(outline(object, side));
-    }
-  }
-  return picture;
+  return host;
 }
 
-export function thumbnail(card, description) {
-  const frame = el("span", { class: "ev-thumbnail" });
-  if (card?.size) frame.style.aspectRatio = `${card.size[0]} / ${card.size[1]}`;
-  if (card?.image) {
-    frame.append(el("img", { src: card.image, alt: description, loading: "lazy" }));
-  } else {
-    frame.append(el("span", { class: "ev-blank" }, "no image"));
-  }
-  if (card?.objects) frame.append(overlay(card));
-  return frame;
+export function withIds(regions) {
+  return regions.map((region, id) => ({ ...region, id }));
+}
+
+// What was said of whole images, where labels are compared: `cat, called dog`.
+function called(card) {
+  const name = (label) => config.classes[label] ?? "nothing";
+  return card.confusion
+    .map(([actual, predicted]) =>
+      actual === predicted ? `${name(actual)}, right` : `${name(actual)}, called ${name(predicted)}`,
+    )
+    .join("; ");
 }
 
 // A figure: thumbnail, name, counts, and the ways on from here.
 export function figure(card, { evaluation = null, note = null } = {}) {
   const { stats } = card;
-  const text =
+  const counted =
     `${count(stats.truePositives)} right, ${count(stats.falsePositives)} false positives, ` +
-    `${count(stats.falseNegatives)} missed`;
+    `${count(stats.falseNegatives)} missed, F1 ${share(stats.f1)}`;
+  const text = config.taskType === "classification" ? called(card) : counted;
   const prediction = predictionPage(card, evaluation ?? config.evalId);
   return el(
     "figure",
     { class: "ev-card" },
-    el("a", { href: imagePage(card.imageId, evaluation) }, thumbnail(card, card.imageName)),
+    el("a", { href: imagePage(card.imageId, evaluation) }, picture(card, card.imageName)),
     el(
       "figcaption",
       {},
       el("strong", {}, card.imageName),
-      el("span", {}, note ?? `${text}, F1 ${share(stats.f1)}`),
+      el("span", {}, note ?? text),
       prediction && el("a", { href: prediction }, "Prediction"),
     ),
   );

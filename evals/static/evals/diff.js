@@ -54,7 +54,11 @@ async function compared(other) {
       el("div", {}, el("h3", {}, "Classes"), classes(before, after)),
     ]),
     el("h3", {}, "Images that changed, most first"),
-    ...body.images.map((image) => pair(image, ours, theirs, other)),
+    el(
+      "div",
+      { class: "ev-pairs" },
+      body.images.map((image) => pair(image, ours, theirs, other)),
+    ),
     body.images.length ? pager(body) : el("p", {}, "No image changed."),
   ];
 }
@@ -150,7 +154,7 @@ function pager({ offset, totalImages, images }) {
   const step = (label, to, off) =>
     el(
       "button",
-      { type: "button", class: "ev-button", disabled: off, onclick: () => write({ offset: to || null }) },
+      { type: "button", class: "desk-button", disabled: off, onclick: () => write({ offset: to || null }) },
       label,
     );
   return el(

@@ -1,24 +1,15 @@
 // Elements out of values. Text only ever becomes text: nothing here reads markup.
 
+import { element } from "../desk/safe.js";
+
+// As `element`, with lists among the children and functions for `onclick` and the like.
 export function el(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) {
-      made.setAttribute(name, String(value));
-    }
+  const given = Object.entries(attributes);
+  const plain = given.filter(([, value]) => typeof value !== "function");
+  const made = element(tag, Object.fromEntries(plain), ...children.flat());
+  for (const [name, value] of given) {
+    if (typeof value === "function") made.addEventListener(name.replace(/^on/, ""), value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return made;
-}
-
-const SVG = "http://www.w3.org/2000/svg";
-
-export function svg(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  made.append(...children);
   return made;
 }
 

@@ -1,6 +1,7 @@
 // One image: what is there, what was said, what became of each.
 
-import { WORDS, fetchCards, overlay, predictionPage } from "./cards.js";
+import { Viewer } from "../desk/regions.js";
+import { WORDS, fetchCards, predictionPage, withIds } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, watch } from "./state.js";
@@ -49,21 +50,23 @@ function facts(card) {
   );
 }
 
+// The viewer of the desk; moving the slider keeps what a person chose to hide.
+let hidden = {};
+let score = 0;
+
 function large(card) {
-  const frame = el("div", { class: "ev-thumbnail ev-large" });
-  if (card.size) frame.style.aspectRatio = `${card.size[0]} / ${card.size[1]}`;
-  if (card.image) frame.append(el("img", { src: card.image, alt: card.imageName }));
-  if (card.objects) frame.append(overlay(card));
-  const legend = el(
-    "ul",
-    { class: "ev-legend" },
-    el("li", { class: "ev-tp" }, "right"),
-    el("li", { class: "ev-fp" }, "false positive"),
-    el("li", { class: "ev-fn" }, "missed"),
-    el("li", { class: "ev-wc" }, "wrong class"),
-    el("li", { class: "ev-dashed" }, "dashed: ground truth"),
-  );
-  return el("div", {}, frame, legend);
+  const host = el("div", { class: "ev-viewer" });
+  new Viewer(host, {
+    image: card.image,
+    alt: card.imageName,
+    regions: withIds(card.regions ?? []),
+    hidden,
+    score,
+    changed: (choice) => {
+      ({ hidden, score } = choice);
+    },
+  });
+  return host;
 }
 
 function sides(found) {

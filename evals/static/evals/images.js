@@ -1,6 +1,6 @@
 // The images of the evaluation in the order and with the filters of the address, page by page.
 
-import { MOST, fetchCards, gallery, imagePage, predictionPage, thumbnail } from "./cards.js";
+import { MOST, fetchCards, gallery, imagePage, picture, predictionPage } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, settled, watch, write } from "./state.js";
@@ -75,7 +75,7 @@ function rows(body, cards) {
     const href = imagePage(image.imageId);
     return [
       el("a", { href }, image.imageName, image.flagged ? " (flagged)" : ""),
-      el("a", { href, tabindex: "-1", "aria-hidden": "true" }, thumbnail(card, "")),
+      el("a", { href, tabindex: "-1", "aria-hidden": "true" }, picture(card)),
       image.split,
       count(image.stats.truePositives),
       count(image.stats.falsePositives),
@@ -97,7 +97,7 @@ function pager(body) {
   const { totalImages, offset, images: shown } = body;
   const go = (to) => () => write({ offset: to || null });
   const step = (label, to, off) =>
-    el("button", { type: "button", class: "ev-button", disabled: off, onclick: go(to) }, label);
+    el("button", { type: "button", class: "desk-button", disabled: off, onclick: go(to) }, label);
   const range = shown.length
     ? `${count(offset + 1)} to ${count(offset + shown.length)} of ${count(totalImages)}`
     : `none of ${count(totalImages)}`;
@@ -166,8 +166,7 @@ export function worst(panel) {
 }
 
 // Images by their place in the evaluation or by id, `MOST` at a time.
-export async function galleryOf(wanted, total) {
-  const { confidence } = read();
+export async function galleryOf(wanted, total, confidence = read().confidence) {
   const cards = await fetchCards({ ...wanted, confidence });
   const more = total > cards.size ? `The first ${cards.size} of ${count(total)} images.` : null;
   return [more && el("p", { class: "ev-note" }, more), gallery([...cards.values()])];

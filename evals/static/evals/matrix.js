@@ -57,7 +57,7 @@ function heat(body) {
   const caption = "Confusion matrix: rows are what is there, columns what was predicted";
   return el(
     "div",
-    { class: "ev-scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" },
+    { class: "ev-scroll ev-heat", tabindex: "0", role: "region", "aria-label": "Confusion matrix" },
     el(
       "table",
       { class: "ev-matrix" },

@@ -1,6 +1,8 @@
 // What a page shows stands in its address; everybody who is given the address sees the same.
 
-export const config = JSON.parse(document.getElementById("evaluation").textContent);
+import { pageData } from "../desk/safe.js";
+
+export const config = pageData();
 
 const listeners = [];
 

@@ -1,18 +1,18 @@
 // The map of the images: coloured by cluster, F1 or split; drawing around points lists them.
 
-import { PALETTE, draw } from "./charts.js";
+import { PALETTE } from "./charts.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { MOST, galleryOf } from "./images.js";
+import { Scatter } from "./scatter.js";
 import { api, bytes } from "./server.js";
 import { read, watch, write } from "./state.js";
 
 const SPLITS = ["train", "valid", "test"];
 
 let fetched = null;
-let placed = null;
 
 // The columns as the server packs them: positions, x, y, clusters, splits.
-async function points() {
+function points() {
   fetched ??= bytes("points").then((buffer) => {
     const n = buffer.byteLength / 18;
     return {
@@ -24,8 +24,7 @@ async function points() {
       split: new Int16Array(buffer, 16 * n, n),
     };
   });
-  placed = await fetched;
-  return placed;
+  return fetched;
 }
 
 let scored = null;
@@ -40,33 +39,48 @@ async function scores(found, confidence) {
 
 const colouring = () => read().get("colour") ?? "cluster";
 
+// One colour a point, red green blue in bytes.
 async function colours(found) {
   const by = colouring();
-  if (by === "f1") {
-    const values = await scores(found, read().confidence);
-    return {
-      color: values,
-      cmin: 0,
-      cmax: 1,
-      colorscale: "Viridis",
-      showscale: true,
-      colorbar: { title: { text: "F1" }, thickness: 12 },
-    };
+  const painted = new Uint8Array(3 * found.n);
+  const values = by === "f1" ? await scores(found, read().confidence) : found[by];
+  for (let at = 0; at < found.n; at += 1) {
+    painted.set(by === "f1" ? onScale(values[at]) : ofGroup(values[at]), 3 * at);
   }
-  const values = by === "split" ? found.split : found.cluster;
-  const n = PALETTE.length - 1;
-  // Steps of one palette; noise, -1, is grey.
-  const steps = [PALETTE[n], ...PALETTE.slice(0, n)].flatMap((colour, at) => [
-    [at / (n + 1), colour],
-    [(at + 1) / (n + 1), colour],
-  ]);
-  return {
-    color: Float32Array.from(values, (id) => (id < 0 ? -1 : id % n)),
-    cmin: -1.5,
-    cmax: n - 0.5,
-    colorscale: steps,
-    showscale: false,
+  return painted;
+}
+
+const bytesOf = (colour) => [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+const GREY = bytesOf(PALETTE.at(-1));
+const GROUPS = PALETTE.slice(0, -1).map(bytesOf);
+
+// Groups in turn; noise is grey.
+const ofGroup = (id) => (id < 0 ? GREY : GROUPS[id % GROUPS.length]);
+
+// From vermilion, all wrong, over yellow to blue, all right: told apart with any colour vision.
+const STOPS = ["#d55e00", "#e69f00", "#56b4e9", "#0072b2"].map(bytesOf);
+
+function onScale(value) {
+  const place = Math.min(Math.max(value, 0), 1) * (STOPS.length - 1);
+  const below = Math.min(Math.floor(place), STOPS.length - 2);
+  return STOPS[below].map((from, n) => from + (STOPS[below + 1][n] - from) * (place - below));
+}
+
+// What the colours mean.
+function legend(found) {
+  const swatch = (rgb, text) => {
+    const mark = el("span", { class: "ev-dot", "aria-hidden": "true" });
+    mark.style.background = `rgb(${rgb.map(Math.round).join(" ")})`;
+    return el("li", {}, mark, text);
   };
+  const by = colouring();
+  if (by === "f1") {
+    return [0, 0.25, 0.5, 0.75, 1].map((value) => swatch(onScale(value), `F1 ${value}`));
+  }
+  const ids = [...new Set(found[by])].sort((one, other) => one - other);
+  const names = by === "split" ? (id) => SPLITS[id] : (id) => (id < 0 ? "no cluster" : `${id}`);
+  const shown = ids.slice(0, 12).map((id) => swatch(ofGroup(id), names(id)));
+  return ids.length > 12 ? [...shown, el("li", {}, `and ${count(ids.length - 12)} more`)] : shown;
 }
 
 // The outline in the address: x and y of its corners, one after the other.
@@ -109,54 +123,30 @@ function selection(found) {
 // At most so many corners go into the address.
 const CORNERS = 60;
 
-function toAddress(xs, ys) {
+function toAddress({ x: xs, y: ys }) {
   const step = Math.max(1, Math.ceil(xs.length / CORNERS));
   const kept = xs.map((x, at) => [x, ys[at]]).filter((_, at) => at % step === 0);
   return kept.map(([x, y]) => `${Number(x.toPrecision(5))},${Number(y.toPrecision(5))}`).join(",");
 }
 
 export function map(panel) {
-  let listening = false;
+  let plot = null;
+  const key = el("ul", { class: "ev-legend" });
   const show = () =>
     fill(
       panel,
       points().then(async (found) => {
-        const chosen = selection(found);
-        const trace = {
-          type: "scattergl",
-          mode: "markers",
-          x: found.x,
-          y: found.y,
-          hoverinfo: "none",
-          marker: { size: found.n > 5000 ? 3 : 7, ...(await colours(found)) },
-          selectedpoints: chosen ?? undefined,
-          unselected: { marker: { opacity: 0.12 } },
-        };
-        const layout = {
-          dragmode: "lasso",
-          hovermode: false,
-          uirevision: "map",
-          xaxis: { zeroline: false, showticklabels: false },
-          yaxis: { zeroline: false, showticklabels: false },
-        };
+        const painted = await colours(found);
         const label = `Map of ${count(found.n)} images, coloured by ${colouring()}`;
-        await draw(panel, label, [trace], layout, {
-          displayModeBar: true,
-          modeBarButtonsToRemove: ["toImage", "autoScale2d"],
-          scrollZoom: true,
+        const fresh = plot === null;
+        plot ??= new Scatter(found, (outlined) => {
+          write({ lasso: outlined && toAddress(outlined), cluster: null });
         });
-        if (listening) return;
-        listening = true;
-        panel.on("plotly_selected", (event) => {
-          if (event?.lassoPoints) {
-            write({ lasso: toAddress(event.lassoPoints.x, event.lassoPoints.y), cluster: null });
-          } else if (event?.range) {
-            const [[left, right], [low, high]] = [event.range.x, event.range.y];
-            const corners = toAddress([left, right, right, left], [low, low, high, high]);
-            write({ lasso: corners, cluster: null });
-          }
-        });
-        panel.on("plotly_deselect", () => write({ lasso: null, cluster: null }));
+        plot.label(label);
+        plot.paint(painted, selection(found));
+        plot.outline(outline());
+        key.replaceChildren(...legend(found));
+        return fresh ? [plot.element, key] : undefined;
       }),
     );
   const select = document.querySelector("[name=colour]");
@@ -176,7 +166,7 @@ export function selected(panel) {
         if (chosen === null) return el("p", {}, "Nothing is selected.");
         const clear = el(
           "button",
-          { type: "button", class: "ev-button", onclick: () => write({ lasso: null, cluster: null }) },
+          { type: "button", class: "desk-button", onclick: () => write({ lasso: null, cluster: null }) },
           "Clear the selection",
         );
         const text = `${count(chosen.length)} of ${count(found.n)} images are selected.`;
@@ -205,7 +195,7 @@ export function clusters(panel) {
             "button",
             {
               type: "button",
-              class: "ev-button",
+              class: "desk-button",
               "aria-label": `Select the images of cluster ${one.id}`,
               onclick: () => write({ cluster: one.id, lasso: null }),
             },
