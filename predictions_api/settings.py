@@ -248,6 +248,9 @@ EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
 # Called by the worker every few seconds, to find work that a dead one left behind.
 SWEEPS = ["prompts.runs.requeue_stalled"]
+# Who tells a page of the store what an evaluation says about a prediction: that room imports this
+# one, so it is called by name.
+REVIEW_VERDICTS = "evals.verdicts.verdicts_of"
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.
 PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]
 

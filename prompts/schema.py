@@ -11,6 +11,7 @@ from predictions.schema import PAGE, PAGE_SIZE, query
 from predictions.serializers import ProjectSerializer
 from predictions_api.openapi import error_responses
 from prompts import filters
+from prompts.connection_serializers import ProviderConnectionSerializer
 from prompts.run_serializers import (
     BatchAnswerSerializer,
     BatchSerializer,
@@ -32,7 +33,6 @@ from prompts.serializers import (
     PromptDetailSerializer,
     PromptSerializer,
     PromptVersionSerializer,
-    ProviderConnectionSerializer,
     RefinedSerializer,
     RefineSerializer,
     TriedTaskSerializer,

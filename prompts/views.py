@@ -18,12 +18,12 @@ from predictions.serializers import ProjectSerializer, unknown_pk
 from predictions_api.pagination import NumberedPages
 from prompts import catalogue, filters, queries, refining, trying
 from prompts import schema as docs
+from prompts.connection_serializers import ProviderConnectionSerializer
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
 from prompts.serializers import (
     PromptDetailSerializer,
     PromptSerializer,
     PromptVersionSerializer,
-    ProviderConnectionSerializer,
     RefineSerializer,
     TryTaskSerializer,
 )

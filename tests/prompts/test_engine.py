@@ -204,6 +204,86 @@ def test_cancel_stops_the_requests(
     assert model.counts()["requests"] <= seen[0] + 2 * 32
 
 
+def test_cancel_does_not_wait_for_a_model_that_hangs(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+    settings: Any,
+) -> None:
+    """The requests in flight are given up, and none follows them."""
+    settings.PROVIDER_TIMEOUT_S = 600.0
+    make_tasks(text_project, *texts(100))
+    model.control(mode="hang", for_s=600)
+    run = make_run(our_version)
+
+    def cancel() -> None:
+        try:
+            until(lambda: model.counts()["in_flight"] == 32)
+            runs.cancel(run.pk)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    engine.execute(run.pk)
+    thread.join()
+    run.refresh_from_db()
+    assert (run.status, run.total_predictions, run.total_failed) == ("Canceled", 0, 0)
+    assert model.counts()["requests"] == 32
+
+
+def test_a_canceled_run_begins_at_most_one_more_request_each(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    """With one request at a time: what is in flight, and perhaps the one that was just begun."""
+    row = our_version.model_provider_connection
+    assert row is not None
+    type(row).objects.update(max_concurrency=1)
+    make_tasks(text_project, *texts(50))
+    model.control(latency_s=0.2)
+    run = make_run(our_version)
+    seen: list[int] = []
+
+    def cancel() -> None:
+        try:
+            until(lambda: model.counts()["requests"] == 3)
+            runs.cancel(run.pk)
+            seen.append(model.counts()["requests"])
+            seen.append(Prediction.objects.count())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    engine.execute(run.pk)
+    thread.join()
+    assert model.counts()["requests"] <= seen[0] + 1
+    assert Prediction.objects.count() == seen[1] < 50
+
+
+def test_another_answer_format_can_be_asked_for(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    row = our_version.model_provider_connection
+    assert row is not None
+    make_tasks(text_project, "good")
+    for wanted in ({"type": "json_object"}, None):
+        row.request_params = {"response_format": wanted}
+        row.save()
+        assert executed(make_run(our_version)).status == "Completed"
+        assert model.counts()["last"].get("response_format") == wanted
+
+
 def test_logprobs_of_a_single_choice_are_its_score(
     our_version: PromptVersion,
     make_run: MakeRun,
