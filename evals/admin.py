@@ -20,7 +20,8 @@ from accounts.desk import BoundedChangeList, View, WorkspaceAdmin, roles_of, tim
 from accounts.wording import number
 from evals import desk_data, desk_views, evaluate
 from evals.models import ModelEval
-from predictions.admin import MAX_CHOICES, ProjectFilter, shortened
+from predictions.desk_filters import MAX_CHOICES, ProjectFilter
+from predictions.desk_rows import shortened
 
 # By name, the route below the evaluation's own address, and the view. What a page shows stands in
 # its query, in the words of the API: split, confidence, sort, cell, class, cluster, offset.

@@ -46,10 +46,8 @@ function heat(body) {
       if (n === 0) return el("td", { class: "ev-none" }, "0");
       const label = sentence(body, actual, predicted, n);
       const cell = el("td", {}, cellLink(body, actual, predicted, count(n), label));
-      const part = n / sum;
-      cell.style.setProperty("--part", part.toFixed(3));
+      cell.style.setProperty("--part", (n / sum).toFixed(3));
       cell.className = actual === predicted ? "ev-right" : "ev-wrong";
-      if (part > 0.5) cell.classList.add("ev-deep");
       return cell;
     });
     return el("tr", {}, el("th", { scope: "row" }, body.classes[actual]), cells);
