@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from evals import queries, rows, wire
 from evals.answers import InvalidImport, ProjectNotFound
+from evals.event_sources import report_events
 from evals.events import (
     Cells,
     Events,
@@ -27,7 +28,6 @@ from evals.events import (
     image_counts,
     join_events,
     pack_events,
-    report_events,
     total_counts,
     total_events,
 )

@@ -18,7 +18,7 @@ from rest_framework import serializers
 from evals.filters import SORTS
 from evals.models import ModelEval, TaskType
 from evals.serializers import ComputeSerializer
-from evals.wire import FRONTIER_METRICS
+from evals.wire_models import FRONTIER_METRICS
 from predictions_api.openapi import ErrorSerializer
 
 Schema = dict[str, Any]
