@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.errors import MisshapenArrays, UnknownRule, UnreadableEvents
+from evals.event_sources import report_events
 from evals.events import (
     CONFIDENCES,
     Cells,
@@ -19,7 +20,6 @@ from evals.events import (
     join_events,
     make_events,
     pack_events,
-    report_events,
     total_counts,
     total_events,
     unpack_events,
