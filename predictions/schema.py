@@ -263,7 +263,15 @@ TASK_PAGE_PARAMETERS = [
 TASK_LIST = extend_schema(
     operation_id="list_tasks",
     summary="List a project's tasks, with totals",
-    parameters=[query("project", ID, "The project; 404 without."), *TASK_PAGE_PARAMETERS],
+    parameters=[
+        query("project", ID, "The project; 404 without."),
+        query(
+            "query",
+            OpenApiTypes.STR,
+            "JSON of the Data Manager: `filters`, `ordering` and `selectedItems`.",
+        ),
+        *TASK_PAGE_PARAMETERS,
+    ],
     responses={
         200: TaskPageSerializer,
         **error_responses(),
