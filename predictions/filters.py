@@ -177,6 +177,8 @@ def predictions(query: Mapping[str, str], *, workspace_id: int) -> PredictionFil
             found.params.append(value)
     if "model_version" in query:
         _by_version(found, given(query, "model_version") or "")
+    if a_flag(query, "model_version__isnull"):
+        found.clauses.append("left(p.model_version, 200) IS NULL AND p.model_version IS NULL")
     for name, read, clause in COMPARISONS:
         bound = read(query, name)
         if bound is not None:

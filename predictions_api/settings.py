@@ -234,8 +234,12 @@ EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
 # Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
 EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
-# Called by the worker every few seconds, to find work that a dead one left behind.
-SWEEPS = ["prompts.runs.requeue_stalled"]
+# Called by the worker every few seconds: work that a dead one left behind, and what is too old.
+SWEEPS = [
+    "prompts.runs.requeue_stalled",
+    "predictions.idempotency.purge",
+    "predictions.exports.purge",
+]
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.
 PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]
 
