@@ -59,8 +59,9 @@ def test_line_ends(ada: Caller, url: str, task: int, end: str) -> None:
     assert post(ada, url, body).json()["created"] == 3
 
 
-def test_no_lines_are_no_predictions(ada: Caller, url: str) -> None:
-    assert post(ada, url, b"\n").json() == {"created": 0, "prediction_ids": []}
+@pytest.mark.parametrize("body", [b"", b"\n"])
+def test_no_lines_are_no_predictions(ada: Caller, url: str, body: bytes) -> None:
+    assert post(ada, url, body).json() == {"created": 0, "prediction_ids": []}
 
 
 def test_many_batches_keep_their_order(ada: Caller, url: str, task: int) -> None:
