@@ -235,7 +235,7 @@ EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
 EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
 # Called by the worker every few seconds, to find work that a dead one left behind.
-SWEEPS = ["prompts.runs.requeue_stalled"]
+SWEEPS = ["prompts.runs.requeue_stalled", "prompts.refining.requeue_stalled"]
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.
 PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]
 

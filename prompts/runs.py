@@ -19,6 +19,7 @@ from rest_framework.exceptions import ValidationError
 from accounts.tokens import Access
 from predictions.queries import fetch_all, fetch_one
 from prompts import subsets
+from prompts.measures import MEASURES
 from prompts.models import ModelRun, PromptVersion
 
 log = logging.getLogger(__name__)
@@ -222,11 +223,12 @@ def status_of(run_id: int) -> str:
     return str(row[0]) if row else str(Status.CANCELED)
 
 
-FAIL_SQL = """
-UPDATE prompts_modelrun
-SET status = 'Failed', status_reason = %s, completed_at = now(), lease_until = NULL
+FAIL_SQL = f"""
+UPDATE prompts_modelrun r
+SET status = 'Failed', status_reason = %s, completed_at = now(), lease_until = NULL,
+    measures = ({MEASURES})
 WHERE id = %s AND status = ANY(%s) RETURNING id
-"""
+"""  # noqa: S608
 
 
 def fail(run_id: int, reason: str) -> bool:
@@ -234,12 +236,13 @@ def fail(run_id: int, reason: str) -> bool:
     return fetch_one(FAIL_SQL, [reason[:2000], run_id, allowed("fail")]) is not None
 
 
-CANCEL_SQL = """
-UPDATE prompts_modelrun
+CANCEL_SQL = f"""
+UPDATE prompts_modelrun r
 SET status = 'Canceled', status_reason = 'Canceled by a user.',
-    completed_at = coalesce(completed_at, now()), lease_until = NULL
+    completed_at = coalesce(completed_at, now()), lease_until = NULL,
+    measures = coalesce(measures, ({MEASURES}))
 WHERE id = %s AND status = ANY(%s) RETURNING id
-"""
+"""  # noqa: S608
 
 
 def cancel(run_id: int) -> bool:
@@ -251,7 +254,7 @@ def cancel(run_id: int) -> bool:
 
 
 # Ends a run whose items all have an outcome: through prompts_runitem_open_idx, no count needed.
-FINISH_SQL = """
+FINISH_SQL = f"""
 UPDATE prompts_modelrun r
 SET status = CASE WHEN total_predictions > 0 THEN 'Completed' ELSE 'Failed' END,
     status_reason = CASE
@@ -259,12 +262,12 @@ SET status = CASE WHEN total_predictions > 0 THEN 'Completed' ELSE 'Failed' END,
         WHEN total_failed > 0
             THEN format('%%s of %%s tasks failed.', total_failed, total_failed + total_predictions)
         ELSE '' END,
-    completed_at = now(), lease_until = NULL
+    completed_at = now(), lease_until = NULL, measures = ({MEASURES})
 WHERE r.id = %s AND r.status = ANY(%s)
   AND NOT EXISTS (SELECT 1 FROM prompts_runitem i
                   WHERE i.run_id = r.id AND i.status IN ('Pending', 'Claimed'))
 RETURNING r.status
-"""
+"""  # noqa: S608
 
 
 def finish_if_done(run_id: int) -> str | None:
