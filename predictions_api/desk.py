@@ -1,7 +1,10 @@
 """How the reviewers' desk looks: its name and its sidebar. Everything comes from this server."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 NAME = "Predictions"
@@ -12,6 +15,11 @@ def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": link, **more}
 
 
+def _file(name: str) -> Callable[[HttpRequest], str]:
+    """Its address, known once static files are."""
+    return lambda request: static(name)
+
+
 UNFOLD = {
     "SITE_TITLE": NAME,
     "SITE_HEADER": NAME,
@@ -20,6 +28,9 @@ UNFOLD = {
     "SITE_URL": None,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("theme/icon.svg")}],
+    "STYLES": [_file("desk/desk.css")],
+    "SCRIPTS": [_file("theme/expressions.js"), _file("theme/labels.js")],
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,

@@ -20,7 +20,7 @@ from predictions.import_views import ImportViewSet
 from predictions.project_views import ProjectViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
-from predictions_api import docs, observability
+from predictions_api import docs, observability, pages
 from predictions_api.paths import WorkspaceConverter
 from prompts import run_views as prompt_runs
 from prompts import views as prompts
@@ -282,6 +282,8 @@ urlpatterns = [
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    path("admin", pages.desk, name="desk"),
+    path("favicon.ico", pages.favicon, name="favicon"),
     # The evaluation client's: no slash at the end, `compare` and `import` before the ids.
     path("", evals.LoginView.as_view(), name="evaluation-login"),
     path("<workspace:workspace>", evals.WorkspaceView.as_view(), name="workspace"),
