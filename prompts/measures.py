@@ -36,7 +36,7 @@ WHERE r.id = ANY(%s) AND j.workspace_id = %s
 def indicators(run_ids: Sequence[int], *, workspace_id: int) -> dict[int, dict[str, Document]]:
     """The measures of runs by run and key. One statement for any number of runs."""
     rows = fetch_all(INDICATORS_SQL, [list(run_ids), workspace_id])
-    return {row[0]: _indicators(*row[1:-1], orjson.loads(row[-1])) for row in rows}
+    return {row[0]: _indicators(*row[1:-1], taken=orjson.loads(row[-1])) for row in rows}
 
 
 def _indicators(
@@ -47,6 +47,7 @@ def _indicators(
     compared: int,
     agreed: float,
     cost: float,
+    *,
     taken: dict[str, Any],
 ) -> dict[str, Document]:
     done = predicted + failed

@@ -253,14 +253,37 @@ def regressions(run: ModelRun, baseline_id: int) -> Document:
     }
 
 
+# The examples come in task order through prompts_failed_run_idx.
+FAILURE_GROUPS_SQL = """
+SELECT g.error_type, g.n, e.task_id, e.message
+FROM (SELECT error_type, count(*) AS n FROM prompts_failedprediction WHERE model_run_id = %(run)s
+      GROUP BY error_type ORDER BY n DESC, error_type LIMIT 20) g
+CROSS JOIN LATERAL (
+    SELECT f.task_id, left(f.message, 500) AS message FROM prompts_failedprediction f
+    WHERE f.model_run_id = %(run)s AND f.error_type = g.error_type ORDER BY f.task_id LIMIT 3
+) e
+ORDER BY g.n DESC, g.error_type, e.task_id
+"""
+
+
+def failure_groups(run_id: int) -> list[Document]:
+    """A run's failures by type, most frequent first, with three examples each. One statement."""
+    groups: dict[str, Document] = {}
+    for kind, n, task_id, message in fetch_all(FAILURE_GROUPS_SQL, {"run": run_id}):
+        group = groups.setdefault(kind, {"type": kind, "count": n, "examples": []})
+        group["examples"].append({"task": task_id, "message": message})
+    return list(groups.values())
+
+
 RE_EVALUATED = {
+    "unpredicted": "i.status <> 'Predicted'",
     "failed": "i.status = 'Failed'",
     "incorrect": "i.status = 'Predicted' AND i.agreement < 1",
 }
 
 
 def task_ids_to_re_evaluate(run_id: int, mode: str) -> list[int]:
-    """The tasks of a run that failed, or disagree with the ground truth, in order."""
+    """The tasks of a run that failed, have no prediction, or disagree with the ground truth."""
     rows = fetch_all(
         f"SELECT i.task_id FROM prompts_runitem i WHERE i.run_id = %s AND {RE_EVALUATED[mode]}"  # noqa: S608
         " ORDER BY i.task_id",

@@ -215,17 +215,7 @@ class RunMeasuresViewSet(RunRows):
                 task_ids = [change["task"] for change in worse]
             case mode:
                 task_ids = queries.task_ids_to_re_evaluate(run.pk, mode)
-        again = runs.create(
-            {
-                "project_id": run.project_id,
-                "project_subset": ModelRun.Subset.CUSTOM,
-                "task_ids": task_ids,
-                "job_id": run.job_id,
-            },
-            run.model_version,
-            self.access(),
-            source=run,
-        )
+        again = runs.again(run, task_ids, self.access())
         shown = queries.runs(self.workspace_id).get(pk=again.pk)
         return Response(ModelRunSerializer(shown).data, status.HTTP_201_CREATED)
 

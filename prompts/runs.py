@@ -8,7 +8,7 @@ else: `requeue_stalled` gives the run to the next one. Everything here may be re
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -118,6 +118,18 @@ def create(
             queue(run.pk)
     run.refresh_from_db()
     return run
+
+
+def again(run: ModelRun, task_ids: Sequence[int], access: Access) -> ModelRun:
+    """A new run of the same version over some tasks, which knows what it repeats."""
+    values = {
+        "project_id": run.project_id,
+        "project_subset": ModelRun.Subset.CUSTOM,
+        "task_ids": list(task_ids),
+        "job_id": run.job_id,
+        "budget_usd": run.budget_usd,
+    }
+    return create(values, run.model_version, access, source=run)
 
 
 def _insert_items(run: ModelRun, tasks: subsets.Clause) -> int:

@@ -368,7 +368,7 @@ def test_a_refinement_that_its_worker_lost_is_made_by_the_next(
         version=our_version,
         project=text_project,
         teacher_model_name="t",
-        teacher_connection=our_version.model_provider_connection,
+        teacher_connection_id=our_version.model_provider_connection_id or 0,
         status="InProgress",
         lease_until="2020-01-01T00:00:00Z",
     )
