@@ -109,9 +109,9 @@ def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
     raise ValidationError({name: ["Enter a valid date/time."]})
 
 
-def a_flag(query: Mapping[str, str], name: str) -> bool:
-    """True or false; false when absent. ValidationError for anything else."""
-    text = (given(query, name) or "false").lower()
+def a_flag(query: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    """True or false, or the default when absent. ValidationError for anything else."""
+    text = (given(query, name) or str(default)).lower()
     if text not in {"true", "false", "1", "0"}:
         raise ValidationError({name: ["Must be a valid boolean."]})
     return text in {"true", "1"}
@@ -123,6 +123,11 @@ def a_choice(query: Mapping[str, str], name: str, choices: Container[str], *, de
     if text not in choices:
         raise ValidationError({name: [INVALID_CHOICE]})
     return text
+
+
+def words(query: Mapping[str, str], name: str) -> list[str]:
+    """A comma-separated list; [] when absent."""
+    return [word for word in (given(query, name) or "").split(",") if word]
 
 
 def a_limit(query: Mapping[str, str], name: str = "limit", most: int = MAX_LIMIT) -> int | None:

@@ -16,7 +16,7 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts import views as accounts
 from evals import views as evals
 from predictions.export_views import ProjectExportViewSet
-from predictions.import_views import ImportViewSet
+from predictions.import_views import ImportViewSet, TaskImportViewSet
 from predictions.project_views import ProjectViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
@@ -261,7 +261,7 @@ urlpatterns = [
     ),
     re_path(
         f"^api/projects/{ID}/import$",
-        imports.as_view({"post": "import_tasks"}),
+        TaskImportViewSet.as_view({"post": "import_tasks"}),
         name="project-import",
     ),
     path("api/current-user/whoami", accounts.WhoamiView.as_view(), name="whoami"),

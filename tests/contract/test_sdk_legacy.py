@@ -1,6 +1,7 @@
 """The SDK's legacy client against a live server: paths without a slash, results in shorthand."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,16 @@ def test_tasks_are_read_page_by_page(images: Project) -> None:
     assert images.get_tasks_ids() == ids
     task = images.get_task(ids[5])
     assert (task["id"], task["data"]) == (ids[5], {"image": "http://x.y/5.jpg"})
+
+
+def test_import_of_a_file(texts: Project, tmp_path: Path) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_text("text,mood\nGreat,pos\nAwful,neg\n")
+    ids = texts.import_tasks(table, preannotated_from_fields=["mood"])
+    tasks = [texts.get_task(pk) for pk in ids]
+    assert [task["data"] for task in tasks] == [{"text": "Great"}, {"text": "Awful"}]
+    predicted = [task["predictions"][0]["result"][0]["value"] for task in tasks]
+    assert predicted == [{"choices": ["pos"]}, {"choices": ["neg"]}]
 
 
 def test_create_prediction_of_regions(images: Project) -> None:
