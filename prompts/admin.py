@@ -116,7 +116,6 @@ class PromptDesk(Kept):
     list_filter = (PromptProjectFilter, CreatedFilter)
     list_select_related = ("workspace",)
     search_fields = ("title",)
-    autocomplete_fields = ("associated_projects",)
     fields = (*PromptForm.Meta.fields, "created", "created_by")
     readonly_fields: ClassVar[tuple[str, ...]] = ("created", "created_by")
 

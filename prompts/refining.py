@@ -6,7 +6,6 @@ from it.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -74,7 +73,10 @@ def find(version: PromptVersion, refinement_id: str | None) -> Refinement | None
 
 
 def _queue(refinement_id: str) -> None:
-    transaction.on_commit(partial(tasks.enqueue_refinement, refinement_id), robust=True)
+    def enqueue() -> None:
+        tasks.enqueue_refinement(refinement_id)
+
+    transaction.on_commit(enqueue, robust=True)
 
 
 def requeue_stalled() -> list[str]:

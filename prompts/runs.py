@@ -9,7 +9,6 @@ else: `requeue_stalled` gives the run to the next one. Everything here may be re
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -175,7 +174,11 @@ def queue(run_id: int) -> None:
     """
     from prompts import tasks  # the queue's entry points import this module
 
-    transaction.on_commit(partial(tasks.enqueue_run, run_id), robust=True)
+    # A function with a name: Django cannot report what else fails, and fails itself.
+    def enqueue() -> None:
+        tasks.enqueue_run(run_id)
+
+    transaction.on_commit(enqueue, robust=True)
 
 
 def _lease(run_id: int) -> None:

@@ -215,10 +215,13 @@ def test_a_model_that_fails_in_every_way_while_workers_are_killed(
         slow_model.control(**spell)
         until(lambda n=before: slow_model.counts()["requests"] > n + 2)  # type: ignore[misc]
         time.sleep(pause())
-        crew.kill(worker)
-        # Requests of a dead worker that the model works on still, and answers that were not stored.
+        if spell["mode"] == "drop":
+            crew.kill(worker)
+            worker = crew.start_worker()
+        else:
+            kill_children(worker)
+        # What was on its way, and the answers that were just being stored.
         lost += 2 * SLOTS
-        worker = crew.start_worker()
     until(lambda: status_of(crew, run_id) == "Completed")
     [(failed,)] = crew.query(
         "SELECT count(*) FROM prompts_failedprediction WHERE model_run_id = %s", run_id
