@@ -249,6 +249,7 @@ EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 # Called by the worker every few seconds: work that a dead one left behind, and what is too old.
 SWEEPS = [
     "prompts.runs.requeue_stalled",
+    "prompts.refining.requeue_stalled",
     "predictions.idempotency.purge",
     "predictions.exports.purge",
 ]
