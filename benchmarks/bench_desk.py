@@ -121,10 +121,7 @@ def panels(client: Any, big: Any, options: argparse.Namespace) -> None:
     cards = "&".join(f"position={place}" for place in range(25))
     routes = [
         *(f"/bench/model-evals/{big.eval_id}/{name}" for name in API),
-        *(
-            f"/admin/evals/modeleval/{big.eval_id}/data/{name.format(cards=cards)}"
-            for name in DATA
-        ),
+        *(f"/admin/evals/modeleval/{big.eval_id}/data/{name.format(cards=cards)}" for name in DATA),
     ]
     print(f"{'data':34}{'ours':>9}{'bare':>11}{'ratio':>7}{'kB':>9}")
     for path in routes:
@@ -137,8 +134,8 @@ def panels(client: Any, big: Any, options: argparse.Namespace) -> None:
             f"{name:34}{ours:>7.2f}ms{theirs:>9.2f}ms{ours / theirs:>7.2f}{len(body) / 1e3:>9.1f}"
         )
     for name in sorted(PASSES):
-        room = "/bench/model-evals/{}/{}" if "image" in name else "/admin/evals/modeleval/{}/data/{}"
-        path = room.format(big.eval_id, name)
+        room = "/bench/model-evals" if "image" in name else "/admin/evals/modeleval"
+        path = f"{room}/{big.eval_id}/{'' if 'image' in name else 'data/'}{name}"
         print(f"{name[:33]:34}{median_ms(lambda path=path: get(client, path), 3):>7.0f}ms")
 
 
@@ -185,9 +182,10 @@ def weight(client: Any, big: Any) -> None:
             if file != PLOTLY
         }
         ours = {file: size for file, size in sizes.items() if file.startswith(("evals/", "desk/"))}
+        own, theme = sum(ours.values()), sum(sizes.values()) - sum(ours.values())
         print(
-            f"weight of {name or 'overview'}: page {len(page) / 1e3:.0f} kB, its modules and"
-            f" styles {sum(ours.values()):.0f} kB, the theme {sum(sizes.values()) - sum(ours.values()):.0f} kB"
+            f"weight of {name or 'overview'}: page {len(page) / 1e3:.0f} kB,"
+            f" its modules and styles {own:.0f} kB, the theme {theme:.0f} kB"
         )
 
 
