@@ -22,7 +22,6 @@ from evals import (
 )
 from evals import schema as docs
 from evals.answers import (
-    EvaluationNotDone,
     InvalidImport,
     ProjectNotFound,
     Refusal,
@@ -163,13 +162,7 @@ class RerunView(EvaluationRoute):
     @docs.RERUN
     def post(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         found = self.evaluation()
-        if found.origin == ModelEval.Origin.IMPORTED:
-            raise Refusal("An imported evaluation cannot be computed again; import its file.")
-        if found.project is None:
-            raise Refusal("The project was deleted: there is nothing left to evaluate.")
-        if found.status == ModelEval.Status.RUNNING:
-            raise EvaluationNotDone("It is running. Cancel it first to start anew.")
-        evaluate.restart(found)
+        requests.repeat(found)
         return answer(queries.header(found), status.HTTP_202_ACCEPTED)
 
 

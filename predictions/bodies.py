@@ -1,23 +1,25 @@
 """Bodies of many rows, read from the connection a block at a time.
 
-JSON arrays are read whole, at C speed, up to MAX_BODY_BYTES. JSON Lines are never held whole:
-memory has a block and a batch of them, whatever their number.
+The text of a JSON array is held, up to MAX_BODY_BYTES, and a long one's entries are parsed one by
+one. JSON Lines are never held whole: memory has a block and a batch of them, whatever their number.
 """
 
 import gc
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import IO, Any
 
-from django.http import HttpRequest
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.parsers import BaseParser, FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 
-from predictions.parsing import parse_fast
+from predictions.parsing import is_long_array, parse_array, parse_fast
 from predictions.results import MAX_TEXT_BYTES, Refused
-from predictions_api.chunked import IS_CHUNKED, STREAMED_TYPE
+from predictions_api.chunked import IS_CHUNKED, STREAMED_TYPE, is_streamed
 
 BLOCK_BYTES = 1 << 18
 # Items looked at together: enough to hide a round trip, few enough to keep memory flat.
@@ -56,18 +58,55 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
-    """An import's body: one JSON document, or lines of them, and what the body is known by."""
+class Form:
+    """The files of a form, in order, and its field `url`."""
 
-    document: Any
-    lines: Iterator[bytes] | None
+    files: Sequence["UploadedFile[bytes]"]
+    url: str
+
+    def digest(self) -> str:
+        """What the form is known by, whatever stands between its parts."""
+        known = hashlib.sha256(self.url.encode("utf-8", "surrogatepass"))
+        for file in self.files:
+            known.update(b"\0%b\0%d\0" % (str(file.name).encode(), file.size or 0))
+            for block in file.chunks():
+                known.update(block)
+        return known.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An import's body and what it is known by. It is one of: lines of JSON, a long array's text, a
+    form, or else a JSON document.
+    """
+
     digest: Callable[[], str]
+    document: Any = None
+    lines: Iterator[bytes] | None = None
+    array: bytes | None = None
+    form: Form | None = None
+
+    def batches(self) -> Batches | None:
+        """The items to come of lines or of a long array, as they are read; None for the rest."""
+        if self.lines is not None:
+            return parsed_lines(self.lines)
+        return None if self.array is None else lazy_batches(parse_array(self.array))
+
+    def whole(self) -> Any:
+        """The document of all but lines and forms."""
+        return self.document if self.array is None else list(parse_array(self.array))
 
 
 def incoming(request: Request) -> Incoming:
-    """The import a request brings; an empty body is an empty object."""
+    """The import a request brings; an empty body is no lines, an empty form or an empty object."""
     found = request.data
-    return found if isinstance(found, Incoming) else Incoming(found, None, lambda: "")
+    if isinstance(found, Incoming):
+        return found
+    if is_streamed(request.content_type):
+        return Incoming(lambda: "", lines=iter(()))
+    if isinstance(found, QueryDict):
+        return _form([], found)
+    return Incoming(lambda: "", document=found)
 
 
 class BulkJSONParser(JSONParser):
@@ -79,12 +118,14 @@ class BulkJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Incoming:
-        """The whole body as one document."""
+        """The whole body as one document, but for a long array."""
         context = parser_context or {}
         body = Body(context["request"]._request)
         text = b"".join(body.blocks())
-        document = parse_fast(text, encoding=str(context.get("encoding", "utf-8")))
-        return Incoming(document, None, body.digest)
+        encoding = str(context.get("encoding", "utf-8"))
+        if encoding.lower() in {"utf-8", "utf8"} and is_long_array(text):
+            return Incoming(body.digest, array=text)
+        return Incoming(body.digest, document=parse_fast(text, encoding=encoding))
 
 
 class LinesParser(BaseParser):
@@ -103,7 +144,40 @@ class LinesParser(BaseParser):
         if str(context.get("encoding", "utf-8")).lower() not in {"utf-8", "utf8"}:
             raise ParseError("JSON Lines are UTF-8.")
         body = Body(context["request"]._request)
-        return Incoming(None, lines(body.blocks()), body.digest)
+        return Incoming(body.digest, lines=lines(body.blocks()))
+
+
+class UploadParser(MultiPartParser):
+    """multipart/form-data: the files, whatever their fields are called."""
+
+    def parse(  # type: ignore[override]  # request.data is whatever a parser gives
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Incoming:
+        """Large files stay on disk. ParseError for a form that breaks off."""
+        parsed = super().parse(stream, media_type, parser_context)
+        files = [file for _, several in parsed.files.lists() for file in several]
+        return _form(files, parsed.data)
+
+
+class FieldsParser(FormParser):
+    """application/x-www-form-urlencoded: JSON in the field `url`."""
+
+    def parse(  # type: ignore[override]  # request.data is whatever a parser gives
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Incoming:
+        """A form without files."""
+        return _form([], super().parse(stream, media_type, parser_context))
+
+
+def _form(files: Sequence["UploadedFile[bytes]"], fields: Mapping[str, Any]) -> Incoming:
+    form = Form(files, str(fields.get("url", "")))
+    return Incoming(form.digest, form=form)
 
 
 def lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -149,6 +223,12 @@ def parsed_line(line: bytes) -> Any:
         return parse_fast(line)
     except ParseError as exc:
         return Refused(str(exc.detail))
+
+
+def lazy_batches(items: Iterator[Any]) -> Iterator[Iterator[Any]]:
+    """The items BATCH_ITEMS at a time, each taken when it is asked for."""
+    for first in items:
+        yield chain([first], islice(items, BATCH_ITEMS - 1))
 
 
 def in_batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

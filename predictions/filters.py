@@ -94,11 +94,8 @@ def a_number(query: Mapping[str, str], name: str) -> float | None:
     return value
 
 
-def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
-    """An ISO 8601 time, UTC unless it names a zone. ValidationError for anything else."""
-    text = given(query, name)
-    if text is None:
-        return None
+def moment_of(text: str) -> datetime | None:
+    """An ISO 8601 time, UTC unless it names a zone; None for anything else."""
     try:
         moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
         if moment is not None:
@@ -106,12 +103,23 @@ def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         pass
-    raise ValidationError({name: ["Enter a valid date/time."]})
+    return None
 
 
-def a_flag(query: Mapping[str, str], name: str) -> bool:
-    """True or false; false when absent. ValidationError for anything else."""
-    text = (given(query, name) or "false").lower()
+def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
+    """As `moment_of`. ValidationError for anything else."""
+    text = given(query, name)
+    if text is None:
+        return None
+    moment = moment_of(text)
+    if moment is None:
+        raise ValidationError({name: ["Enter a valid date/time."]})
+    return moment
+
+
+def a_flag(query: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    """True or false, or the default when absent. ValidationError for anything else."""
+    text = (given(query, name) or str(default)).lower()
     if text not in {"true", "false", "1", "0"}:
         raise ValidationError({name: ["Must be a valid boolean."]})
     return text in {"true", "1"}
@@ -123,6 +131,11 @@ def a_choice(query: Mapping[str, str], name: str, choices: Container[str], *, de
     if text not in choices:
         raise ValidationError({name: [INVALID_CHOICE]})
     return text
+
+
+def words(query: Mapping[str, str], name: str) -> list[str]:
+    """A comma-separated list; [] when absent."""
+    return [word for word in (given(query, name) or "").split(",") if word]
 
 
 def a_limit(query: Mapping[str, str], name: str = "limit", most: int = MAX_LIMIT) -> int | None:
@@ -164,6 +177,8 @@ def predictions(query: Mapping[str, str], *, workspace_id: int) -> PredictionFil
             found.params.append(value)
     if "model_version" in query:
         _by_version(found, given(query, "model_version") or "")
+    if a_flag(query, "model_version__isnull"):
+        found.clauses.append("left(p.model_version, 200) IS NULL AND p.model_version IS NULL")
     for name, read, clause in COMPARISONS:
         bound = read(query, name)
         if bound is not None:

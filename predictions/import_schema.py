@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 
 from predictions.schema import IDEMPOTENCY_KEY, REPLAYED, UPSERT, either, query
@@ -104,33 +104,67 @@ class FlatTaskSchema(OpenApiSerializerExtension):
         return {"type": "object", "additionalProperties": True}
 
 
+TASK_IMPORT = either(
+    "TaskImport",
+    TASK_WITH_CHILDREN,
+    serializers.ListSerializer(child=TASK_WITH_CHILDREN),
+    FlatTaskSerializer,
+    FlatTaskSerializer(many=True),
+)
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "object", "additionalProperties": {"type": "integer"}},
+            {"type": "array", "maxItems": 0},
+        ]
+    }
+)
+class FoundFormatsField(serializers.ReadOnlyField):
+    """Files by suffix; an empty list where there are none."""
+
+
 IMPORT_TASKS = extend_schema(
     operation_id="import_tasks",
     summary="Import tasks with their predictions and annotations, all or none",
-    description="An array of tasks, or one. An object without an object `data` is data itself.",
+    description="An array of tasks, or one. An object without an object `data` is data itself."
+    " A form may bring several files: JSON, JSON Lines, CSV, TSV or plain text, by their suffix."
+    " None is kept.",
     parameters=[
         query("return_task_ids", OpenApiTypes.BOOL, "Answer the new tasks' ids."),
+        query("commit_to_project", OpenApiTypes.BOOL, "`false` checks and stores nothing."),
+        query(
+            "preannotated_from_fields",
+            OpenApiTypes.STR,
+            "Comma-separated: these fields of the data become predictions.",
+        ),
         IDEMPOTENCY_KEY,
         REPLAYED,
     ],
-    request=either(
-        "TaskImport",
-        TASK_WITH_CHILDREN,
-        serializers.ListSerializer(child=TASK_WITH_CHILDREN),
-        FlatTaskSerializer,
-        FlatTaskSerializer(many=True),
-    ),
+    request={
+        "application/json": TASK_IMPORT,
+        "application/x-ndjson": TASK_IMPORT,
+        "multipart/form-data": inline_serializer(
+            "TaskFile", {"file": serializers.FileField(required=False)}
+        ),
+        "application/x-www-form-urlencoded": inline_serializer(
+            "TaskText", {"url": serializers.CharField(help_text="Tasks as JSON text.")}
+        ),
+    },
     responses={
         201: inline_serializer(
             "ImportedTasks",
             {
                 "task_count": serializers.IntegerField(),
-                "annotation_count": serializers.IntegerField(),
-                "prediction_count": serializers.IntegerField(),
+                "annotation_count": serializers.IntegerField(allow_null=True),
+                "prediction_count": serializers.IntegerField(allow_null=True),
                 "duration": serializers.FloatField(help_text="Seconds."),
-                "file_upload_ids": serializers.ListField(child=serializers.IntegerField()),
+                "file_upload_ids": serializers.ListField(
+                    child=serializers.IntegerField(), help_text="Empty: files are not kept."
+                ),
                 "could_be_tasks_list": serializers.BooleanField(),
-                "found_formats": serializers.ListField(child=serializers.CharField()),
+                "found_formats": FoundFormatsField(),
                 "data_columns": serializers.ListField(child=serializers.CharField()),
                 "task_ids": serializers.ListField(
                     child=serializers.IntegerField(),

@@ -8,9 +8,15 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from predictions import idempotency, prediction_import, task_import
+from predictions import filters, idempotency, prediction_import, task_import, uploads
 from predictions import import_schema as docs
-from predictions.bodies import BulkJSONParser, LinesParser, incoming, parsed_lines
+from predictions.bodies import (
+    BulkJSONParser,
+    FieldsParser,
+    LinesParser,
+    UploadParser,
+    incoming,
+)
 from predictions.filters import a_choice, a_flag
 from predictions.models import Project
 from predictions.rows import NO_PROJECT, Rows, json_response
@@ -18,7 +24,7 @@ from predictions.serializers import TaskDetailSerializer
 
 
 class ImportViewSet(Rows):
-    """Many rows in one request."""
+    """Predictions of one project."""
 
     queryset = Project.objects.none()
     parser_classes = [BulkJSONParser, LinesParser]
@@ -42,39 +48,49 @@ class ImportViewSet(Rows):
         body = incoming(request)
 
         def store() -> HttpResponse:
-            if body.lines is None:
+            # An upsert locks the tasks it names, if they can be known beforehand.
+            batches = None if upsert and body.array else body.batches()
+            if batches is None:
                 answer = prediction_import.store(
-                    project, body.document, skip_bad=skip_bad, upsert=upsert
+                    project, body.whole(), skip_bad=skip_bad, upsert=upsert
                 )
             else:
                 answer = prediction_import.store_batches(
-                    project, parsed_lines(body.lines), skip_bad=skip_bad, upsert=upsert
+                    project, batches, skip_bad=skip_bad, upsert=upsert
                 )
             return json_response(answer, status.HTTP_201_CREATED)
 
         return idempotency.once(request, store, digest=body.digest)
 
+
+class TaskImportViewSet(ImportViewSet):
+    """Whole tasks, also from files."""
+
+    parser_classes = [BulkJSONParser, LinesParser, UploadParser, FieldsParser]
+
     @docs.IMPORT_TASKS
     def import_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project = self._project()
-        wants_ids = a_flag(request.query_params, "return_task_ids")
-
+        project, query = self._project(), request.query_params
+        wants_ids = a_flag(query, "return_task_ids")
+        commits = a_flag(query, "commit_to_project", default=True)
+        fields = filters.words(query, "preannotated_from_fields")
         body = incoming(request)
 
         def store() -> HttpResponse:
             started = time.perf_counter()
-            if body.lines is not None:
-                done = task_import.store_batches(project, parsed_lines(body.lines), self.access())
-            else:
-                done = task_import.store(project, body.document, self.access())
+            upload = uploads.read(body.form, project) if body.form else None
+            items = uploads.batches(body, upload, fields)
+            done = task_import.store_batches(project, items, self.access(), commits=commits)
             task_ids = done.pop("task_ids")
             answer = {
                 **done,
                 "duration": time.perf_counter() - started,
+                # No file is kept.
                 "file_upload_ids": [],
-                "could_be_tasks_list": False,
-                "found_formats": [],
-                "data_columns": [],
+                "could_be_tasks_list": bool(upload and upload.could_be_tasks_list),
+                # The peer's: an object of counts for files, else an empty list.
+                "found_formats": upload.formats if upload else [],
+                "data_columns": upload.columns if upload else [],
             }
             if wants_ids:
                 answer["task_ids"] = task_ids

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
+from predictions import region_checks
 from predictions.results import Refused, Region
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def interface(label_config: str) -> "LabelInterface":
     from label_studio_sdk.label_interface import LabelInterface
 
     return LabelInterface(label_config)
+
+
+@lru_cache(maxsize=256)
+def _table(label_config: str) -> region_checks.Table:
+    return region_checks.table_of(interface(label_config))
 
 
 def parse(label_config: str) -> dict[str, Any]:
@@ -80,6 +86,8 @@ def suits_bulk_annotation(parsed: dict[str, Any]) -> bool:
 
 def problems(label_config: str, result: Any, score: float | None) -> list[str]:
     """What the config objects to in a prediction, in the peer's words; empty when nothing."""
+    if region_checks.is_ordinary(_table(label_config), result, score):
+        return []
     value: dict[str, Any] = {"result": result}
     if score is not None:
         value["score"] = score

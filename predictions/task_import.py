@@ -175,43 +175,52 @@ class Stored:
     last_version: str = ""
 
 
+def task_list(document: Any) -> list[Any]:
+    """The tasks of a document: a list, or one. ValidationError for anything else."""
+    if isinstance(document, dict):
+        return [document]
+    if not isinstance(document, list):
+        raise ValidationError([f"Expected a list of tasks, got {type(document).__name__}."])
+    return document
+
+
 def store(project: Project, items: Any, access: Access) -> dict[str, Any]:
-    """Stores a list of tasks, or one, as `store_batches`. ValidationError for no tasks at all."""
-    if isinstance(items, dict):
-        items = [items]
-    if not isinstance(items, list):
-        raise ValidationError([f"Expected a list of tasks, got {type(items).__name__}."])
-    if not items:
-        raise ValidationError([NO_TASKS])
-    return store_batches(project, in_batches(items), access)
+    """Stores a list of tasks, or one, as `store_batches`."""
+    return store_batches(project, in_batches(task_list(items)), access)
 
 
-def store_batches(project: Project, batches: Batches, access: Access) -> dict[str, Any]:
+def store_batches(
+    project: Project, batches: Batches, access: Access, *, commits: bool = True
+) -> dict[str, Any]:
     """Stores tasks with the predictions and annotations inside them: all or nothing.
 
     The counts and `task_ids` in the order of the request; ValidationError names the bad items by
-    index. One transaction; memory holds a batch, and 40 bytes a task for its id. Two imports of
-    tasks into one project wait for each other, for the numbers within it.
+    index, or says that there are none. Without `commits` all is checked and counted, and nothing
+    stored: the counts of annotations and predictions are None, as the peer's. One transaction;
+    memory holds a batch, and 40 bytes a task for its id. Two imports of tasks into one project
+    wait for each other, for the numbers within it.
     """
     report = Report("Error at item")
     stored = Stored()
     counter = count()
+    n_tasks = 0
     with transaction.atomic(), prediction_copy() as predictions:
         for batch in batches:
             rows = _rows(project, batch, counter, report)
+            n_tasks += len(rows)
             predictions.wait()
-            if rows and not report:
+            if rows and not report and commits:
                 _store_batch(project, rows, access, stored, predictions)
         predictions.wait()
         report.raise_if_any()
-        if not stored.task_ids:
+        if not n_tasks:
             raise ValidationError([NO_TASKS])
         if stored.last_version:
             _name_first_version(project, stored.last_version)
     return {
-        "task_count": len(stored.task_ids),
-        "annotation_count": stored.n_annotations,
-        "prediction_count": stored.n_predictions,
+        "task_count": n_tasks,
+        "annotation_count": stored.n_annotations if commits else None,
+        "prediction_count": stored.n_predictions if commits else None,
         "task_ids": stored.task_ids,
     }
 

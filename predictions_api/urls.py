@@ -18,11 +18,11 @@ from evals import image_views as eval_images
 from evals import panel_views as eval_panels
 from evals import views as evals
 from predictions.export_views import ProjectExportViewSet
-from predictions.import_views import ImportViewSet
+from predictions.import_views import ImportViewSet, TaskImportViewSet
 from predictions.project_views import ProjectViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
-from predictions_api import docs, observability
+from predictions_api import docs, observability, pages
 from predictions_api.paths import WorkspaceConverter
 from prompts import run_views as prompt_runs
 from prompts import views as prompts
@@ -111,6 +111,16 @@ prompt_urlpatterns = [
         f"{VERSION}/try-task",
         prompts.VersionViewSet.as_view({"post": "try_task"}),
         "prompt-version-try-task",
+    ),
+    both(
+        f"{VERSION}/few-shot-examples",
+        prompts.VersionViewSet.as_view({"get": "few_shot_examples"}),
+        "prompt-version-few-shot-examples",
+    ),
+    both(
+        f"{VERSION}/few-shot-examples/reorder",
+        prompts.VersionViewSet.as_view({"post": "reorder_examples"}),
+        "prompt-version-reorder-examples",
     ),
     both(
         f"{VERSION}/refine",
@@ -253,7 +263,7 @@ urlpatterns = [
     ),
     re_path(
         f"^api/projects/{ID}/import$",
-        imports.as_view({"post": "import_tasks"}),
+        TaskImportViewSet.as_view({"post": "import_tasks"}),
         name="project-import",
     ),
     path("api/current-user/whoami", accounts.WhoamiView.as_view(), name="whoami"),
@@ -274,6 +284,8 @@ urlpatterns = [
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    path("admin", pages.desk, name="desk"),
+    path("favicon.ico", pages.favicon, name="favicon"),
     # The evaluation client's: no slash at the end, `compare` and `import` before the ids.
     path("", evals.LoginView.as_view(), name="evaluation-login"),
     path("<workspace:workspace>", evals.WorkspaceView.as_view(), name="workspace"),

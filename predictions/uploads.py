@@ -1,0 +1,190 @@
+"""Tasks in uploaded files: JSON, JSON Lines, CSV, TSV and plain text, read as the peer reads them.
+
+A file is read and let go of: none is kept, so tasks have no `file_upload`.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+from rest_framework.exceptions import ParseError, ValidationError
+
+from predictions import bodies, task_import
+from predictions.bodies import Batches, Form, Incoming
+from predictions.models import Project
+from predictions.parsing import parse_fast
+from predictions.results import Refused, finite_number
+
+NO_DATA = "load_tasks: No data found in DATA or in FILES"
+NOT_FETCHED = "Addresses are not fetched: send the file itself, or JSON."
+ROW_TOO_LONG = "a row has more fields than the header"
+# What a form's field `url` is called that holds JSON and no address.
+INLINE = "inplace.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The tasks of a form's files. `formats` counts the files by suffix; `columns` are the keys
+    that all of them have in their first task's data.
+    """
+
+    items: list[Any]
+    formats: dict[str, int]
+    columns: list[str]
+
+    @property
+    def could_be_tasks_list(self) -> bool:
+        """Whether a file's lines were read as tasks."""
+        return any(suffix in LINE_BY_LINE for suffix in self.formats)
+
+
+def _json(content: bytes, project: Project) -> list[Any]:
+    document = parse_fast(content)
+    return document if isinstance(document, list) else [document]
+
+
+def _lines(content: bytes, project: Project) -> list[Any]:
+    return [item for batch in bodies.parsed_lines(content.split(b"\n")) for item in batch]
+
+
+def _table(content: bytes, separator: str) -> list[Any]:
+    """A task a row. As the peer's, a column that holds numbers only becomes numbers, and an empty
+    cell is empty text.
+    """
+    import pandas as pd  # heavy, and the peer's own reader of tables
+
+    frame = pd.read_csv(io.BytesIO(content), sep=separator)
+    # More fields than names would silently become the names of the rows.
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise ValueError(ROW_TOO_LONG)
+    rows = frame.astype(object).where(frame.notna(), "").to_dict("records")
+    return [_row({str(name): value for name, value in row.items()}) for row in rows]
+
+
+def _row(data: dict[str, Any]) -> Any:
+    for name, value in data.items():
+        if isinstance(value, float) and finite_number(value) is None:
+            return Refused(f"{name}: Numbers must be finite.")
+    return {"data": data}
+
+
+def _csv(content: bytes, project: Project) -> list[Any]:
+    header = content.partition(b"\n")[0]
+    return _table(content, ";" if header.count(b";") > header.count(b",") else ",")
+
+
+def _tsv(content: bytes, project: Project) -> list[Any]:
+    return _table(content, "\t")
+
+
+def _text(content: bytes, project: Project) -> list[Any]:
+    """A task a line, under the first variable of the labelling config."""
+    variables = (
+        given["value"]
+        for control in project.parsed_label_config.values()
+        for given in control["inputs"]
+        if given.get("value")
+    )
+    name = next(variables, None)
+    if name is None:
+        raise ValueError("the labelling config names no variable that a line could be")
+    return [{"data": {name: line}} for line in content.decode().splitlines()]
+
+
+READERS: dict[str, Callable[[bytes, Project], list[Any]]] = {
+    ".json": _json,
+    ".ndjson": _lines,
+    ".jsonl": _lines,
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".txt": _text,
+}
+LINE_BY_LINE = frozenset({".csv", ".tsv", ".txt"})
+
+
+def read(form: Form, project: Project) -> Upload:
+    """The tasks of all files, in order. ValidationError names a file that cannot be read, or that
+    has no key in common with those before it.
+    """
+    if form.files:
+        named = [(str(file.name), file.read()) for file in form.files]
+    elif form.url.lstrip().startswith(("[", "{")):
+        named = [(INLINE, form.url.encode("utf-8", "surrogatepass"))]
+    else:
+        raise ValidationError([NOT_FETCHED if form.url else NO_DATA])
+    for name, _ in named:
+        if _suffix(name) not in READERS:
+            raise ValidationError([f"{_suffix(name)} extension is not supported"])
+    items: list[Any] = []
+    common: list[str] = []
+    for name, content in named:
+        found = _tasks(name, content, project)
+        columns = _columns(found)
+        if common and columns:
+            _refuse_strangers(name, columns, common)
+            common = [column for column in common if column in columns]
+        items += found
+        common = common or columns
+    formats = Counter(_suffix(name) for name, _ in named)
+    return Upload(items, dict(formats), common)
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _tasks(name: str, content: bytes, project: Project) -> list[Any]:
+    try:
+        return READERS[_suffix(name)](content, project)
+    except (ParseError, ValueError) as exc:  # pandas' own errors are ValueErrors
+        reason = exc.detail if isinstance(exc, ParseError) else str(exc).strip()
+        raise ValidationError([f"Failed to parse input file {name}: {reason}"]) from None
+
+
+def _columns(items: Sequence[Any]) -> list[str]:
+    """The keys of the first task's data."""
+    first = items[0] if items else None
+    if not isinstance(first, dict):
+        return []
+    data = first.get("data")
+    return list(data if isinstance(data, dict) else first)
+
+
+def _refuse_strangers(name: str, columns: Iterable[str], common: Sequence[str]) -> None:
+    if not set(common).intersection(columns):
+        raise ValidationError(
+            [
+                "You're trying to import inconsistent data:\n"
+                f'uploading tabular data from "{name}" with data key(s) "{",".join(columns)}",'
+                f' clashes with data key(s) found from other files:\n"{",".join(common)}"'
+            ]
+        )
+
+
+def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Batches:
+    """What an import of tasks brings, in order. ValidationError for a document that is no task and
+    no list of them.
+    """
+    found = body.batches()
+    if found is None:
+        items = upload.items if upload else task_import.task_list(body.document)
+        found = bodies.in_batches(items)
+    return (map(partial(preannotated, fields=fields), b) for b in found) if fields else found
+
+
+def preannotated(item: Any, fields: Sequence[str]) -> Any:
+    """A task whose data's `fields` are moved into a prediction each; Refused where one is not
+    there.
+    """
+    if not isinstance(item, dict):
+        return item
+    inner = item.get("data")
+    data = dict(inner if isinstance(inner, dict) else item)
+    missing = [field for field in fields if field not in data]
+    if missing:
+        return Refused(f'Task[data] has no field "{missing[0]}"')
+    return {"data": data, "predictions": [{"result": data.pop(field)} for field in fields]}

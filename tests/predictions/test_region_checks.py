@@ -1,0 +1,154 @@
+"""The quick yes to ordinary regions never says more than `label_studio_sdk` does."""
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from predictions import labelling, region_checks
+
+OBJECTS = """
+<View><Image name="image" value="$image"/><Text name="text" value="$text"/>
+<HyperText name="page" value="$page"/><Audio name="sound" value="$sound"/>
+<Video name="film" value="$film"/>"""
+IMAGE_CONFIG = f"""{OBJECTS}
+<RectangleLabels name="boxes" toName="image"><Label value="Car"/><Label value="Ä"/>
+</RectangleLabels>
+<EllipseLabels name="ellipses" toName="image"><Label value="Car"/></EllipseLabels>
+<PolygonLabels name="polygons" toName="image"><Label value="Car"/></PolygonLabels>
+<KeyPointLabels name="points" toName="image"><Label value="Car"/></KeyPointLabels>
+<BrushLabels name="masks" toName="image"><Label value="Car"/></BrushLabels>
+<Rectangle name="plain" toName="image"/>
+<Labels name="names" toName="image,text"><Label value="Car"/></Labels></View>"""
+TEXT_CONFIG = f"""{OBJECTS}
+<Choices name="mood" toName="text"><Choice value="good"/><Choice value="bad"/></Choices>
+<Choices name="choices" toName="text,image"><Choice value="good"/></Choices>
+<Labels name="spans" toName="text"><Label value="Car"/></Labels>
+<HyperTextLabels name="marks" toName="page"><Label value="Car"/></HyperTextLabels>
+<TextArea name="note" toName="text"/><Number name="count" toName="text"/>
+<Rating name="stars" toName="text"/><DateTime name="when" toName="text"/>
+<Taxonomy name="kinds" toName="text"><Choice value="a"><Choice value="b"/></Choice></Taxonomy>
+<VideoRectangle name="track" toName="film"/><Pairwise name="pair" toName="text,page"/></View>"""
+
+
+def made(name: str, target: str, kind: str, **value: Any) -> dict[str, Any]:
+    return {"id": "r", "from_name": name, "to_name": target, "type": kind, "value": value}
+
+
+BOX = {"x": 1, "y": 2.5, "width": 30, "height": 40, "rotation": 0}
+IMAGE_REGIONS = [
+    made("boxes", "image", "rectanglelabels", **BOX, rectanglelabels=["Car"]),
+    made(
+        "ellipses", "image", "ellipselabels", x=1, y=1, radiusX=5, radiusY=5, ellipselabels=["Car"]
+    ),
+    made("polygons", "image", "polygonlabels", points=[[1, 2], [3, 4.5]], polygonlabels=["Car"]),
+    made("points", "image", "keypointlabels", x=1, y=1, width=1, keypointlabels=["Car"]),
+    made("masks", "image", "brushlabels", format="rle", rle=[0, 255], brushlabels=["Car"]),
+    made("plain", "image", "rectangle", **BOX),
+]
+TEXT_REGIONS = [
+    made("mood", "text", "choices", choices=["good"]),
+    made("choices", "image", "choices", choices=["good"]),
+    made("spans", "text", "labels", start=0, end=5, text="x", labels=["Car"]),
+    made("marks", "page", "hypertextlabels", start="/a", end="/b", startOffset=1, endOffset=2,
+         hypertextlabels=["Car"]),
+    made("note", "text", "textarea", text=["one", "two"]),
+    made("count", "text", "number", number=5),
+    made("when", "text", "datetime", datetime="2026-11-21"),
+]  # fmt: skip
+# Left to the library, which has rules of its own for them.
+SLOW_REGIONS = [
+    made("stars", "text", "rating", rating=4),
+    made("kinds", "text", "taxonomy", taxonomy=[["a", "b"]]),
+]
+CASES = [
+    *((IMAGE_CONFIG, region) for region in IMAGE_REGIONS),
+    *((TEXT_CONFIG, region) for region in [*TEXT_REGIONS, *SLOW_REGIONS]),
+    (IMAGE_CONFIG, made("names", "image", "labels", **BOX, labels=["Car"])),
+    (IMAGE_CONFIG, made("names", "image", "rectanglelabels", **BOX, rectanglelabels=["Car"])),
+]
+TABLES = {
+    config: region_checks.table_of(labelling.interface(config))
+    for config in (IMAGE_CONFIG, TEXT_CONFIG)
+}
+NASTY: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, False, 0, -1, 1.5, 100, 100.1, 360, 2**63, 10**30, 10**400, 1e308, float("inf"),
+     "", "5", "Car", "car", "good", "image", "text", "relation", "RectangleLabels", "labels",
+     [], {}, [[]], ["Car"], ["Boat"], ["Car", "Boat"], [["Car"]], [1], [{}], {"Car": 1},
+     [[1, 2], [3]], [[1, 2, 3]], [0, 256], [0.5]]
+)  # fmt: skip
+KEYS = st.sampled_from(
+    ["id", "from_name", "to_name", "type", "value", "x", "y", "width", "height", "rotation",
+     "labels", "rectanglelabels", "choices", "text", "start", "end", "points", "rle", "number",
+     "mood", "boxes", "self", "radiusX", "meta", "datetime"]
+)  # fmt: skip
+
+
+@st.composite
+def mutated(draw: st.DrawFn, region: dict[str, Any]) -> Any:
+    """The region with a few keys set, dropped or nested, in it or in its value."""
+    changed = copy.deepcopy(region)
+    for _ in range(draw(st.integers(0, 3))):
+        inner = changed.get("value")
+        place = inner if isinstance(inner, dict) and draw(st.booleans()) else changed
+        match draw(st.sampled_from(["set", "set known", "drop", "nest"])):
+            case "set":
+                place[draw(KEYS)] = copy.deepcopy(draw(NASTY))
+            case "set known" if place:
+                place[draw(st.sampled_from(sorted(place)))] = copy.deepcopy(draw(NASTY))
+            case "drop" if place:
+                del place[draw(st.sampled_from(sorted(place)))]
+            case "nest":
+                place[draw(KEYS)] = dict(place)
+    return draw(st.sampled_from([changed, changed, changed, changed, [changed], None, "text"]))
+
+
+@st.composite
+def predictions(draw: st.DrawFn) -> tuple[str, Any, Any]:
+    config = draw(st.sampled_from([IMAGE_CONFIG, TEXT_CONFIG]))
+    regions = [region for of, region in CASES if of == config]
+    result: Any = [
+        draw(mutated(draw(st.sampled_from(regions)))) for _ in range(draw(st.integers(0, 3)))
+    ]
+    score = draw(st.none() | st.just(0.5) | NASTY)
+    return config, draw(st.sampled_from([result] * 8 + [tuple(result), None, {}])), score
+
+
+def errors_of(config: str, result: Any, score: Any) -> list[str]:
+    """What the library itself says."""
+    value = {"result": result} if score is None else {"result": result, "score": score}
+    found: list[str] = labelling.interface(config).validate_prediction(value, return_errors=True)
+    return found
+
+
+@settings(max_examples=3000, deadline=None)
+@given(predictions())
+def test_a_quick_yes_is_the_librarys(prediction: tuple[str, Any, Any]) -> None:
+    config, result, score = prediction
+    errors = errors_of(config, result, score)
+    table = TABLES[config]
+    assert not (region_checks.is_ordinary(table, result, score) and errors)
+    assert labelling.problems(config, result, score) == errors
+
+
+@pytest.mark.parametrize(
+    ("config", "region"),
+    [
+        *((IMAGE_CONFIG, region) for region in IMAGE_REGIONS),
+        *((TEXT_CONFIG, region) for region in TEXT_REGIONS),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else "",
+)
+def test_ordinary_regions_need_no_library(config: str, region: dict[str, Any]) -> None:
+    table = TABLES[config]
+    assert errors_of(config, [region, region], 1) == []
+    assert region_checks.is_ordinary(table, [region, region], 1)
+
+
+@pytest.mark.parametrize("region", SLOW_REGIONS, ids=lambda region: region["type"])
+def test_others_are_asked_of_the_library(region: dict[str, Any]) -> None:
+    table = TABLES[TEXT_CONFIG]
+    assert not region_checks.is_ordinary(table, [region], None)
+    assert labelling.problems(TEXT_CONFIG, [region], None) == []
