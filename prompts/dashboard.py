@@ -30,7 +30,7 @@ def runs(request: HttpRequest) -> Card:
             (
                 Cell(
                     f"{run.model_version.title} ({run.pk})",
-                    reverse("admin:prompts_modelrun_change", args=[run.pk]),
+                    reverse("admin:prompts_modelrun_page", args=[run.pk]),
                 ),
                 Cell(run.project),
                 Cell(_done(run)),

@@ -81,6 +81,8 @@ def test_errors_elsewhere_stay_documents() -> None:
 def test_the_icon_and_the_forgotten_slash() -> None:
     icon = Client().get("/favicon.ico", follow=True)
     assert (icon.status_code, icon["Content-Type"]) == (200, "image/svg+xml")
+    assert b"".join(icon).startswith(b"<svg")
+    icon.close()
     assert Client().get("/admin")["Location"] == "/admin/"
 
 
