@@ -246,8 +246,23 @@ EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
 # Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
 EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
-# Called by the worker every few seconds, to find work that a dead one left behind.
-SWEEPS = ["prompts.runs.requeue_stalled", "prompts.refining.requeue_stalled"]
+# Called by the worker every few seconds: work that a dead one left behind, and what is too old.
+SWEEPS = [
+    "prompts.runs.requeue_stalled",
+    "prompts.refining.requeue_stalled",
+    "predictions.idempotency.purge",
+    "predictions.exports.purge",
+]
+# Who tells a page of the store what an evaluation says about a prediction: that room imports this
+# one, so it is called by name.
+REVIEW_VERDICTS = "evals.verdicts.verdicts_of"
+# What the desk begins with: each names a function of the request that makes one card.
+DASHBOARD = [
+    "predictions.dashboard.projects",
+    "evals.dashboard.evaluations",
+    "prompts.dashboard.runs",
+    "accounts.dashboard.keys",
+]
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.
 PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]
 

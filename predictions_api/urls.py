@@ -14,6 +14,8 @@ from django.urls.resolvers import URLPattern
 from drf_spectacular.views import SpectacularAPIView
 
 from accounts import views as accounts
+from evals import image_views as eval_images
+from evals import panel_views as eval_panels
 from evals import views as evals
 from predictions.export_views import ProjectExportViewSet
 from predictions.import_views import ImportViewSet, TaskImportViewSet
@@ -293,43 +295,43 @@ urlpatterns = [
     path(ONE_EVAL, evals.EvaluationView.as_view(), name="evaluation-detail"),
     path(f"{ONE_EVAL}/rerun", evals.RerunView.as_view(), name="evaluation-rerun"),
     path(f"{ONE_EVAL}/cancel", evals.CancelView.as_view(), name="evaluation-cancel"),
-    path(f"{ONE_EVAL}/map-results", evals.MapResultsView.as_view(), name="evaluation-map"),
+    path(f"{ONE_EVAL}/map-results", eval_panels.MapResultsView.as_view(), name="evaluation-map"),
     path(
         f"{ONE_EVAL}/confidence-sweep",
-        evals.ConfidenceSweepView.as_view(),
+        eval_panels.ConfidenceSweepView.as_view(),
         name="evaluation-sweep",
     ),
     path(
         f"{ONE_EVAL}/performance-by-class",
-        evals.PerformanceByClassView.as_view(),
+        eval_panels.PerformanceByClassView.as_view(),
         name="evaluation-performance",
     ),
     path(
         f"{ONE_EVAL}/confusion-matrix",
-        evals.ConfusionMatrixView.as_view(),
+        eval_panels.ConfusionMatrixView.as_view(),
         name="evaluation-matrix",
     ),
     path(
         f"{ONE_EVAL}/vector-analysis",
-        evals.VectorAnalysisView.as_view(),
+        eval_panels.VectorAnalysisView.as_view(),
         name="evaluation-vectors",
     ),
     path(
         f"{ONE_EVAL}/image-predictions",
-        evals.ImagePredictionsView.as_view(),
+        eval_images.ImagePredictionsView.as_view(),
         name="evaluation-images",
     ),
     path(
         f"{ONE_EVAL}/image-predictions/<path:image_id>",
-        evals.ImageView.as_view(),
+        eval_images.ImageView.as_view(),
         name="evaluation-image",
     ),
     path(
         f"{ONE_EVAL}/recommendations",
-        evals.RecommendationsView.as_view(),
+        eval_panels.RecommendationsView.as_view(),
         name="evaluation-recommendations",
     ),
     path(f"{ONE_EVAL}/source", evals.SourceView.as_view(), name="evaluation-source"),
-    path(f"{ONE_EVAL}/coco", evals.CocoView.as_view(), name="evaluation-coco"),
+    path(f"{ONE_EVAL}/coco", eval_images.CocoView.as_view(), name="evaluation-coco"),
     path(f"{ONE_EVAL}/diff/<slug:other_id>", evals.DiffView.as_view(), name="evaluation-diff"),
 ]

@@ -30,7 +30,8 @@ from accounts.desk import (
     time_ago,
 )
 from accounts.wording import number
-from predictions.admin import ProjectFilter, ProjectRows, checked, projects_of
+from predictions.desk_filters import ProjectFilter, projects_of
+from predictions.desk_rows import ProjectRows, checked
 from predictions.serializers import MAX_BIGINT
 from prompts import catalogue, run_page
 from prompts.connection_serializers import SECRETS, ProviderConnectionSerializer

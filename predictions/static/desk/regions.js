@@ -21,6 +21,7 @@ const VERDICTS = [
   ["tp", "True positive"],
   ["fp", "False positive"],
   ["fn", "False negative"],
+  ["wrong_class", "Wrong class"],
 ];
 const MOST_ZOOM = 16;
 // Pictures nobody could load still get their regions drawn, on this much paper.
@@ -167,6 +168,8 @@ export class Viewer {
       const [x, y] = anchor(region);
       const score = region.score === null ? "" : ` ${region.score.toFixed(2)}`;
       const tag = element("span", { class: `desk-tag desk-${region.side}` }, region.label + score);
+      // Above the region there is no room for it.
+      tag.classList.toggle("desk-inside", y < 6);
       tag.style.left = `${Math.min(Math.max(x, 0), 100)}%`;
       tag.style.top = `${Math.min(Math.max(y, 0), 100)}%`;
       tag.style.setProperty("--color", css(colorOf(region, this.labels)));
