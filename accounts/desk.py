@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
@@ -92,7 +93,8 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     def _counted(self) -> int:
         rows = self.object_list
         if isinstance(rows, QuerySet):
-            return rows.order_by().values("pk")[: self.LIMIT + 1].count()
+            # In the page's order: the same index, which stops at the limit.
+            return rows.values("pk")[: self.LIMIT + 1].count()
         return len(rows)
 
     @property
@@ -163,6 +165,8 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    # Each choice of a filter with its count would be as many counts of everything.
+    show_facets = ShowFacets.NEVER
     list_per_page = list_max_show_all = 50
     list_disable_select_all = True
     formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField, "widget": CODE}}

@@ -60,7 +60,9 @@ def _region(region: Mapping[str, Any], number: int, side: str, score: float | No
         "height": region.get("original_height"),
     }
     if kind == "text":
-        return {**document, **_words(value)}
+        words = _words(value)
+        # What is chosen is no name of a place.
+        return {**document, **words, "label": document["label"] if words["passage"] else ""}
     geometry = {name: value[name] for name in GEOMETRY if name in value}
     if kind == "brush":
         # Of the mask, not of the region: its size in pixels.

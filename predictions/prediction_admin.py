@@ -16,7 +16,13 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextI
 from accounts.desk import BoundedChangeList, DeskForm, View, access_of, became, is_superuser, pretty
 from accounts.wording import number
 from predictions import ingest, queries, review
-from predictions.desk_filters import ProjectFilter, VersionFilter
+from predictions.desk_filters import (
+    CreatedFilter,
+    PredictionProblemFilter,
+    ProjectFilter,
+    ScoreFilter,
+    VersionFilter,
+)
 from predictions.desk_rows import (
     LONG_COLUMNS,
     SUMMARY_LENGTH,
@@ -46,13 +52,25 @@ class PredictionForm(DeskForm):
         }
 
 
+#: What an address says about the list alone: page, order, search, error, everything.
+OF_THE_LIST = ("p", "o", "q", "e", "all")
+
+
 class ReviewList(BoundedChangeList):
     """A list that leads to predictions over their images, and stays known there by its filters."""
 
+    def get_results(self, request: HttpRequest) -> None:
+        """One page, whose links need not name the filters a second time."""
+        super().get_results(request)
+        self.preserved_filters = ""
+        kept = request.GET.copy()
+        for name in OF_THE_LIST:
+            kept.pop(name, None)
+        self.kept = f"?{kept.urlencode()}" if kept else ""
+
     def url_for_result(self, result: Any) -> str:
         """The page of a row, with the list's filters."""
-        query = self.get_query_string(remove=["p", "o", "q", "e", "all"])
-        return review.address(result.pk) + (query if len(query) > 1 else "")
+        return review.address(result.pk) + self.kept
 
 
 @admin.register(Prediction)
@@ -69,7 +87,9 @@ class PredictionDesk(ProjectRows):
         "regions",
         "created",
     )
-    list_filter = (ProjectFilter, VersionFilter)
+    list_filter = (
+        ProjectFilter, VersionFilter, ScoreFilter, CreatedFilter, PredictionProblemFilter,
+    )  # fmt: skip
     autocomplete_fields = ("task", "model")
     fields = (
         "task", "project", "model_version", "score", "result", "cluster", "neighbors",
@@ -98,7 +118,8 @@ class PredictionDesk(ProjectRows):
             given = request.GET.getlist(kind.parameter_name)
             if given:
                 chosen = kind(request, {kind.parameter_name: given}, Prediction, self)
-                rows = chosen.queryset(request, rows)
+                # As in the list, which does not apply what it does not offer.
+                rows = chosen.queryset(request, rows) if chosen.has_output() else rows
         return rows
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:

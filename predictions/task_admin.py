@@ -15,6 +15,12 @@ from django.views.decorators.http import require_GET
 from accounts.desk import DeskForm, View, access_of, became, pretty
 from accounts.wording import number
 from predictions import curate, review
+from predictions.desk_filters import (
+    CreatedFilter,
+    GroundTruthFilter,
+    ProjectFilter,
+    TaskProblemFilter,
+)
 from predictions.desk_rows import (
     LONG_COLUMNS,
     SUMMARY_LENGTH,
@@ -42,6 +48,7 @@ class TaskDesk(ProjectRows):
     """Tasks."""
 
     form = TaskForm
+    list_filter = (ProjectFilter, CreatedFilter, TaskProblemFilter)
     list_display = ("__str__", "inner_id", "project", "summary", "created", "updated")
     autocomplete_fields = ("project",)
     fields = ("project", "inner_id", "data", "meta", "overlap", "created", "updated")
@@ -106,6 +113,7 @@ class AnnotationDesk(ProjectRows):
     """Annotations."""
 
     form = AnnotationForm
+    list_filter = (ProjectFilter, CreatedFilter, GroundTruthFilter)
     list_display = (
         "__str__", "task_number", "project", "completed_by", "ground_truth", "was_cancelled",
         "regions", "created",

@@ -5,14 +5,36 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import NoReverseMatch, reverse, reverse_lazy
 
 NAME = "Predictions"
 
 
 def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
-    link = reverse_lazy(f"admin:{model}_changelist")
-    return {"title": title, "icon": icon, "link": link, **more}
+    return {**_named(title, icon, f"admin:{model}_changelist"), **more}
+
+
+def _named(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(name)}
+
+
+def _optional(title: str, icon: str, model: str) -> dict[str, Any]:
+    """A page of a room that may not have one."""
+    name = f"admin:{model}_changelist"
+    return {
+        "title": title,
+        "icon": icon,
+        "link": lambda request: link_to(name),
+        "permission": lambda request: link_to(name) != "",
+    }
+
+
+def link_to(name: str, *arguments: object) -> str:
+    """The address of a page of the desk; empty where no room has it."""
+    try:
+        return reverse(name, args=arguments)
+    except NoReverseMatch:
+        return ""
 
 
 def _file(name: str) -> Callable[[HttpRequest], str]:
@@ -31,6 +53,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("theme/icon.svg")}],
     "STYLES": [_file("desk/desk.css")],
     "SCRIPTS": [_file("theme/expressions.js"), _file("theme/labels.js")],
+    "DASHBOARD_CALLBACK": "predictions_api.dashboard.fill",
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
@@ -38,11 +61,20 @@ UNFOLD = {
             {
                 "title": "Review",
                 "items": [
+                    _named("Dashboard", "dashboard", "admin:index"),
                     _page("Projects", "folder_open", "predictions_project"),
                     _page("Tasks", "image", "predictions_task"),
                     _page("Predictions", "target", "predictions_prediction"),
                     _page("Annotations", "draw", "predictions_annotation"),
-                    _page("Evaluations", "monitoring", "evals_modeleval"),
+                    _optional("Evaluations", "monitoring", "evals_modeleval"),
+                ],
+            },
+            {
+                "title": "Models",
+                "separator": True,
+                "items": [
+                    _optional("Prompts", "chat", "prompts_prompt"),
+                    _optional("Runs", "play_circle", "prompts_modelrun"),
                     _page("ML backends", "dns", "predictions_mlbackend"),
                 ],
             },

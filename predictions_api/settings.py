@@ -251,6 +251,13 @@ SWEEPS = ["prompts.runs.requeue_stalled"]
 # Who tells a page of the store what an evaluation says about a prediction: that room imports this
 # one, so it is called by name.
 REVIEW_VERDICTS = "evals.verdicts.verdicts_of"
+# What the desk begins with: each names a function of the request that makes one card.
+DASHBOARD = [
+    "predictions.dashboard.projects",
+    "evals.dashboard.evaluations",
+    "prompts.dashboard.runs",
+    "accounts.dashboard.keys",
+]
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.
 PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]
 
