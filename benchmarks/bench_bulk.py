@@ -1,4 +1,5 @@
-"""Bulk in and out, each against a bare reference in the same run; prints both and their ratio.
+"""Bulk in and out, each against a bare reference in the same run; prints both, their ratio, and
+whether the aim holds. The best of alternating rounds counts, since a machine has other work.
 
 import      one request, authentication, validation and ids included, against a bare COPY of the
             same rows into the same table (aim: at least 0.5; with the config's validation 0.25)
@@ -86,6 +87,13 @@ class Bench:
         return passed
 
 
+def verdict(ratio: float, aim: float, *, at_least: bool = False) -> str:
+    """`1.16 (aim: under 1.50, holds)`."""
+    holds = ratio >= aim if at_least else ratio < aim
+    word = "at least" if at_least else "under"
+    return f"{ratio:.2f} (aim: {word} {aim:.2f}, {'holds' if holds else 'MISSED'})"
+
+
 def clear() -> None:
     """An empty table, as large as its indexes' first pages."""
     with connection.cursor() as cursor:
@@ -137,12 +145,14 @@ def imports(bench: Bench, n: int, rounds: int) -> None:
                 clear()
                 times.setdefault(f"{name}{', validated' * validates}", []).append(run())
     Project.objects.filter(pk=bench.project.pk).update(validate_predictions=False)
-    bare = statistics.median(times["bare COPY"] + times.pop("bare COPY, validated"))
+    bare = min(times.pop("bare COPY") + times.pop("bare COPY, validated"))
+    print(f"import {n:>9,} bare COPY          {bare:8.2f} s {n / bare:9.0f}/s")
     for name, measured in times.items():
-        passed = statistics.median(measured)
+        passed = min(measured)
+        aim = 0.25 if "validated" in name else 0.5
         print(
             f"import {n:>9,} {name:18} {passed:8.2f} s {n / passed:9.0f}/s"
-            f"  ratio {bare / passed:.2f}",
+            f"  ratio {verdict(bare / passed, aim, at_least=True)}",
             flush=True,
         )
 
@@ -164,7 +174,11 @@ def import_memory(bench: Bench, n: int) -> None:
     done.set()
     watcher.join()
     grown = peak[0] - before
-    print(f"lines  {n:>9,} {passed:8.2f} s, memory {before:.0f} MB, at most {grown:+.0f} MB")
+    print(
+        f"lines  {n:>9,} {passed:8.2f} s, memory of a fresh server {before:.0f} MB,"
+        f" grown by {verdict(grown, 150)}",
+        flush=True,
+    )
 
 
 def bare_list(bench: Bench) -> float:
@@ -201,13 +215,13 @@ def listing(bench: Bench, rounds: int) -> None:
             first.append(time.perf_counter() - started)
             size += sum(map(len, pieces))
         ours.append(time.perf_counter() - started)
-    ratio = statistics.median(bare) / statistics.median(ours)
     n = queries.count_predictions(["p.project_id = %s"], [bench.project.pk])
     print(
-        f"list   {n:>9,} {size / 1e6:.0f} MB {statistics.median(ours):8.2f} s,"
-        f" bare {statistics.median(bare):.2f} s,"
-        f" ratio {ratio:.2f}, first byte {statistics.median(first) * 1000:.0f} ms,"
-        f" memory {memory_mb(bench.port) - before:+.0f} MB"
+        f"list   {n:>9,} {size / 1e6:.0f} MB {min(ours):8.2f} s, bare {min(bare):.2f} s,"
+        f" ratio {verdict(min(bare) / min(ours), 0.6, at_least=True)},"
+        f" first byte {verdict(statistics.median(first) * 1000, 50)} ms,"
+        f" memory {memory_mb(bench.port) - before:+.0f} MB",
+        flush=True,
     )
 
 
@@ -225,7 +239,7 @@ def pages(bench: Bench) -> None:
                 get = lambda q=query: session.get(base + q, headers=bench.headers)  # noqa: E731
                 measured.append(timed(get))
     first, deep = (statistics.median(measured) * 1000 for measured in times.values())
-    print(f"page   first {first:.1f} ms, deep {deep:.1f} ms, ratio {deep / first:.2f}")
+    print(f"page   first {first:.1f} ms, deep {deep:.1f} ms, ratio {verdict(deep / first, 1.3)}")
 
 
 def deletes(bench: Bench, n: int, rounds: int) -> None:
@@ -246,8 +260,8 @@ def deletes(bench: Bench, n: int, rounds: int) -> None:
             prediction_import.store(bench.project, list(bench.items(n, "gone")))
             vacuum()
             measured.append(timed(work))
-    ratio = statistics.median(ours) / statistics.median(bare)
-    print(f"delete {n:>9,} {statistics.median(ours):8.3f} s, ratio {ratio:.2f}")
+    ratio = min(ours) / min(bare)
+    print(f"delete {n:>9,} {min(ours):8.3f} s, ratio {verdict(ratio, 1.5)}", flush=True)
 
 
 def together(bench: Bench, n: int) -> None:
@@ -289,8 +303,21 @@ def together(bench: Bench, n: int) -> None:
     lost = 3 * n + 1000 - queries.count_predictions(["p.project_id = %s"], [bench.project.pk])
     print(
         f"together: {lost} rows lost, readers' p95 {idle:.0f} ms idle, {busy:.0f} ms busy,"
-        f" {busy / idle:.1f} times"
+        f" times {verdict(busy / idle, 3)}",
+        flush=True,
     )
+
+
+def warm(bench: Bench) -> None:
+    """Every process has answered: the first import loads what a labelling config needs."""
+    Project.objects.filter(pk=bench.project.pk).update(validate_predictions=True)
+    body = b"".join(bench.lines(100))
+    threads = [threading.Thread(target=bench.post, args=[body, LINES]) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    Project.objects.filter(pk=bench.project.pk).update(validate_predictions=False)
 
 
 def main() -> None:
@@ -301,18 +328,22 @@ def main() -> None:
     options = parser.parse_args()
     key, tasks = prepare()
     env = {"SECRET_KEY": "bench", "ALLOWED_HOSTS": "127.0.0.1"}
-    with gunicorn("predictions_api.wsgi:application", env=env) as port:
+    application = "predictions_api.wsgi:application"
+    with gunicorn(application, env=env) as port:
         bench = Bench(port, key, tasks)
-        bench.post(b"\n", LINES)
-        for n in map(int, options.imports.split(",")):
+        warm(bench)
+        for n in map(int, filter(None, options.imports.split(","))):
             imports(bench, n, options.rounds)
         clear()
         bench.post(b"".join(bench.lines(11_500)), LINES)
         listing(bench, options.rounds)
         deletes(bench, 10_000, options.rounds)
         together(bench, 10_000)
+    with gunicorn(application, env=env) as port:
+        bench = Bench(port, key, tasks)
+        warm(bench)
         import_memory(bench, options.rows)
-        listing(bench, 1)
+        listing(bench, 2)
         pages(bench)
 
 

@@ -42,4 +42,6 @@ def _is_done(found: ModelEval) -> bool:
 def _contender(name: str, found: ModelEval) -> Contender:
     metrics = found.summary["metrics"] if _is_done(found) and found.summary else {}
     exclusion = None if _is_done(found) else EXCLUSIONS[ModelEval.Status(found.status)]
-    return Contender(name, found.eval_id, metrics, exclusion=exclusion)
+    return Contender(
+        name, found.eval_id, metrics, latency_ms=found.median_latency_ms, exclusion=exclusion
+    )

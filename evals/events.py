@@ -26,14 +26,17 @@ N_BINS = 101
 CONFIDENCES: npt.NDArray[np.float64] = np.arange(N_BINS) / 100
 
 #: First byte of a blob: how wide its records are.
-NARROW, WIDE = 1, 2
+NARROW, WIDE, SMALL = 1, 2, 3
 
-#: 6 bytes, for counts of objects in an image; 13 bytes, for pixels and for whole splits.
+#: 4 bytes, for counts of objects of up to 255 classes in an image; 6 bytes, of more classes;
+#: 13 bytes, for pixels and for whole splits.
 RECORDS = {
+    SMALL: np.dtype([("bin", "u1"), ("actual", "u1"), ("predicted", "u1"), ("delta", "i1")]),
     NARROW: np.dtype([("bin", "u1"), ("actual", "<u2"), ("predicted", "<u2"), ("delta", "i1")]),
     WIDE: np.dtype([("bin", "u1"), ("actual", "<u2"), ("predicted", "<u2"), ("delta", "<i8")]),
 }
 MAX_CLASS = 2**16 - 1
+MAX_SMALL_CLASS = 2**8 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +161,12 @@ def total_events(events: Events) -> Events:
 def pack_events(events: Events, n_images: int) -> list[bytes]:
     """One blob an image, in image order; an image without events has its version byte only.
 
-    Version 1 has 6-byte records (bin u8, actual u16, predicted u16, delta i8, little-endian),
-    version 2, taken when a delta leaves i8, 13-byte ones with an i64 delta.
+    Version 3 has 4-byte records (bin, actual, predicted u8, delta i8), version 1, taken when any
+    class leaves u8, 6-byte ones with classes of u16, and version 2, taken when a delta of the
+    image leaves i8, 13-byte ones with a delta of i64, little-endian.
     """
-    if len(events) and max(events.actual.max(), events.predicted.max()) > MAX_CLASS:
+    highest = max(events.actual.max(), events.predicted.max()) if len(events) else 0
+    if highest > MAX_CLASS:
         raise MisshapenArrays(f"class indices end at {MAX_CLASS}")
     if len(events) and not 0 <= events.image[0] <= events.image[-1] < n_images:
         raise MisshapenArrays(f"an event's image is outside 0..{n_images - 1}")
@@ -169,11 +174,12 @@ def pack_events(events: Events, n_images: int) -> list[bytes]:
     fits = (events.delta >= -128) & (events.delta <= 127)
     too_big = np.concatenate([[0], np.cumsum(~fits)])
     is_wide = too_big[ends[1:]] > too_big[ends[:-1]]
+    usual = SMALL if highest <= MAX_SMALL_CLASS else NARROW
     # Deltas that leave i8 are cut off in the narrow records, which only the other images use.
-    records = {version: _records(events, version).tobytes() for version in RECORDS}
+    records = {version: _records(events, version).tobytes() for version in (usual, WIDE)}
     blobs = []
     for start, end, wide in zip(ends[:-1].tolist(), ends[1:].tolist(), is_wide, strict=True):
-        version = WIDE if wide else NARROW
+        version = WIDE if wide else usual
         size = RECORDS[version].itemsize
         blobs.append(bytes([version]) + records[version][start * size : end * size])
     return blobs

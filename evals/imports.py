@@ -104,6 +104,7 @@ def _evaluation(outlined: Outline, workspace_id: int) -> ModelEval:
         progress=1.0,
         matching="imported",
         iou_threshold=_iou_threshold(keys),
+        median_latency_ms=_latency(keys),
         confidence=confidence,
         classes=outlined.classes,
         confidences=outlined.confidences,
@@ -125,6 +126,15 @@ def _iou_threshold(keys: dict[str, Any]) -> float:
     value = keys.get("iouThreshold", 0.5)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise UnreadableFile("iouThreshold", "must be a number from 0 to 1")
+    return float(value)
+
+
+def _latency(keys: dict[str, Any]) -> float | None:
+    value = keys.get("medianLatencyMs")
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e9:
+        raise UnreadableFile("medianLatencyMs", "must be a number of milliseconds, from 0")
     return float(value)
 
 

@@ -145,6 +145,8 @@ def _facts(found: ModelEval) -> wire.Document:
             "groundTruths": found.n_ground_truths,
             "newestGroundTruthAt": wire.moment(found.newest_ground_truth_at),
         }
+    if found.median_latency_ms is not None:
+        facts["medianLatencyMs"] = found.median_latency_ms
     if found.warnings:
         facts["warnings"] = found.warnings
     return facts

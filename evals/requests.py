@@ -44,6 +44,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         iou_threshold=values["iouThreshold"],
         inclusive=values["iouInclusive"],
         confidence=values["confidence"],
+        median_latency_ms=values.get("medianLatencyMs"),
         writes_back=values["writeBack"],
     )
     evaluate.enqueue(found)

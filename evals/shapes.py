@@ -103,6 +103,7 @@ HEADER = record(
                 "newestGroundTruthAt": TEXT_OR_NULL,
             }
         ),
+        "medianLatencyMs": {**NUMBER, "description": "As whoever ran the model measured."},
         "warnings": listing(record({"path": TEXT, "message": TEXT})),
     },
 )

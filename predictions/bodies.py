@@ -19,7 +19,7 @@ from rest_framework.request import Request
 
 from predictions.parsing import is_long_array, parse_array, parse_fast
 from predictions.results import MAX_TEXT_BYTES, Refused
-from predictions_api.chunked import IS_CHUNKED, STREAMED_TYPE
+from predictions_api.chunked import IS_CHUNKED, STREAMED_TYPE, is_streamed
 
 BLOCK_BYTES = 1 << 18
 # Items looked at together: enough to hide a round trip, few enough to keep memory flat.
@@ -98,10 +98,12 @@ class Incoming:
 
 
 def incoming(request: Request) -> Incoming:
-    """The import a request brings; an empty body is an empty form, or an empty object."""
+    """The import a request brings; an empty body is no lines, an empty form or an empty object."""
     found = request.data
     if isinstance(found, Incoming):
         return found
+    if is_streamed(request.content_type):
+        return Incoming(lambda: "", lines=iter(()))
     if isinstance(found, QueryDict):
         return _form([], found)
     return Incoming(lambda: "", document=found)

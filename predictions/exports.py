@@ -1,7 +1,8 @@
 """Exports made in the background: the one place that writes their state.
 
 queued -> running -> completed or failed. A running job whose worker was killed stops moving
-`updated_at`; after STALE it is nobody's, and the next request makes a new one.
+`updated_at`; after STALE it is nobody's, and the next request makes a new one. LIFETIME after its
+last change a job and its file are gone.
 """
 
 import logging
@@ -23,6 +24,7 @@ from predictions.models import Project, ProjectExport
 log = logging.getLogger(__name__)
 
 STALE = timedelta(minutes=10)
+LIFETIME = timedelta(days=7)
 # Tasks between two writes of the progress.
 EVERY_TASKS = 500
 Status = ProjectExport.Status
@@ -83,3 +85,22 @@ def _run(job: ProjectExport) -> None:
 
 def _set(job: ProjectExport, **values: Any) -> None:
     ProjectExport.objects.filter(pk=job.pk).update(**values, updated_at=timezone.now())
+
+
+def purge() -> int:
+    """Forgets the jobs of LIFETIME ago, and removes files as old, those of deleted projects among
+    them; how many files. One statement.
+    """
+    oldest = timezone.now() - LIFETIME
+    ProjectExport.objects.filter(updated_at__lt=oldest).delete()
+    kept, removed = storage(), 0
+    try:
+        for name in kept.listdir("")[1]:
+            if kept.get_modified_time(name) < oldest:
+                kept.delete(name)
+                removed += 1
+    except FileNotFoundError:
+        pass  # nothing was exported yet, or another worker was faster
+    except OSError:
+        log.warning("old exports cannot be removed", exc_info=True)
+    return removed

@@ -94,11 +94,8 @@ def a_number(query: Mapping[str, str], name: str) -> float | None:
     return value
 
 
-def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
-    """An ISO 8601 time, UTC unless it names a zone. ValidationError for anything else."""
-    text = given(query, name)
-    if text is None:
-        return None
+def moment_of(text: str) -> datetime | None:
+    """An ISO 8601 time, UTC unless it names a zone; None for anything else."""
     try:
         moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
         if moment is not None:
@@ -106,7 +103,18 @@ def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         pass
-    raise ValidationError({name: ["Enter a valid date/time."]})
+    return None
+
+
+def a_moment(query: Mapping[str, str], name: str) -> datetime | None:
+    """As `moment_of`. ValidationError for anything else."""
+    text = given(query, name)
+    if text is None:
+        return None
+    moment = moment_of(text)
+    if moment is None:
+        raise ValidationError({name: ["Enter a valid date/time."]})
+    return moment
 
 
 def a_flag(query: Mapping[str, str], name: str, *, default: bool = False) -> bool:
@@ -169,6 +177,8 @@ def predictions(query: Mapping[str, str], *, workspace_id: int) -> PredictionFil
             found.params.append(value)
     if "model_version" in query:
         _by_version(found, given(query, "model_version") or "")
+    if a_flag(query, "model_version__isnull"):
+        found.clauses.append("left(p.model_version, 200) IS NULL AND p.model_version IS NULL")
     for name, read, clause in COMPARISONS:
         bound = read(query, name)
         if bound is not None:

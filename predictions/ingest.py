@@ -365,18 +365,21 @@ def delete(prediction_id: int, access: Access) -> None:
         raise NotFound(NO_PREDICTION)
 
 
+def version_delete(project_id: int, version: str | None) -> tuple[str, list[Any]]:
+    """The statement that removes a version, and its parameters. The index has a version's first
+    200 characters.
+    """
+    sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND "
+    if version is None:
+        return f"{sql}left(model_version, 200) IS NULL AND model_version IS NULL", [project_id]
+    sql += "left(model_version, 200) = left(%s, 200) AND model_version = %s"
+    return sql, [project_id, version, version]
+
+
 def delete_version(project_id: int, version: str | None) -> int:
     """Removes a model version of a project (null and `""` are two of them); how many went."""
-    sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND "
-    params: list[Any] = [project_id]
-    if version is None:
-        sql += "model_version IS NULL"
-    else:
-        # The index has the first 200 characters.
-        sql += "left(model_version, 200) = left(%s, 200) AND model_version = %s"
-        params += [version, version]
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(*version_delete(project_id, version))
         return int(cursor.rowcount)
 
 

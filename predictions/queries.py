@@ -235,17 +235,17 @@ SELECT t.id, t.data::text, t.meta::text, t.inner_id, t.overlap, t.created_at, t.
        (SELECT count(*) FROM predictions_annotation a
         WHERE a.task_id = t.id AND a.was_cancelled)
 FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
-WHERE j.workspace_id = %s AND {where} ORDER BY t.id
+WHERE j.workspace_id = %s AND {where} ORDER BY {order}
 """
-ONE_TASK_SQL = TASK_SQL.format(where="t.id = %s")
-TASK_PAGE_SQL = TASK_SQL.format(where="t.project_id = %s") + " LIMIT %s OFFSET %s"
+ONE_TASK_SQL = TASK_SQL.format(where="t.id = %s", order="t.id")
 # By (project, id), from wherever the last page ended.
 TASKS_AFTER_SQL = TASK_SQL.replace("j.workspace_id = %s AND ", "").format(
-    where="t.project_id = %s AND t.id > %s"
+    where="t.project_id = %s AND t.id > %s", order="t.id"
 )
 
 
-def _task(row: Row) -> Document:
+def task_document(row: Row) -> Document:
+    """A task as it is created and listed, from a row of TASK_SQL."""
     (id_, data, meta, inner_id, overlap, created, updated, updated_by, project) = row[:9]
     predicted, annotated, cancelled = row[9:]
     return {
@@ -273,19 +273,13 @@ def _task(row: Row) -> Document:
 def task(task_id: int, *, workspace_id: int) -> Document | None:
     """One task as it is created and listed, or None."""
     row = fetch_one(ONE_TASK_SQL, [workspace_id, task_id])
-    return None if row is None else _task(row)
-
-
-def task_page(*, workspace_id: int, project_id: int, limit: int, offset: int) -> list[Document]:
-    """Tasks of a project in id order."""
-    rows = fetch_all(TASK_PAGE_SQL, [workspace_id, project_id, limit, offset])
-    return [_task(row) for row in rows]
+    return None if row is None else task_document(row)
 
 
 def tasks_after(project_id: int, task_id: int, *, limit: int) -> list[Document]:
     """The next tasks, in id order, of a project already known to be the caller's."""
     rows = fetch_all(f"{TASKS_AFTER_SQL} LIMIT %s", [project_id, task_id, limit])
-    return [_task(row) for row in rows]
+    return [task_document(row) for row in rows]
 
 
 def count_tasks(project_id: int, *, most: int) -> int:

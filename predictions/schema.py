@@ -128,7 +128,8 @@ PREDICTION_FILTERS = [
     query("task", ID, "Of this task."),
     query("project", ID, "Of this project."),
     query("task__project", ID, "Of this project's tasks."),
-    query("model_version", OpenApiTypes.STR, "Of exactly this version; empty for none."),
+    query("model_version", OpenApiTypes.STR, 'Of exactly this version; empty for `""`.'),
+    query("model_version__isnull", OpenApiTypes.BOOL, "Of the null version."),
     query("score_gte", OpenApiTypes.DOUBLE, "Score at least this."),
     query("score_lte", OpenApiTypes.DOUBLE, "Score at most this."),
     query("created_after", OpenApiTypes.DATETIME, "Created after this time."),
@@ -186,11 +187,12 @@ DELETED_PREDICTIONS = inline_serializer(
 PREDICTION_LIST_DELETE = extend_schema(
     operation_id="delete_predictions",
     summary="Delete a model version's predictions of a project",
-    description="Both parameters are needed, and no other is taken; without either there is no"
-    " such verb here. The null version is deleted by `delete_model_version`.",
+    description="The project and one of the others are needed, and nothing else is taken; without"
+    " any there is no such verb here.",
     parameters=[
         query("project", ID, "The project.", required=True),
-        query("model_version", OpenApiTypes.STR, "Exactly this; empty for none.", required=True),
+        query("model_version", OpenApiTypes.STR, 'Exactly this; empty for `""`.'),
+        query("model_version__isnull", OpenApiTypes.BOOL, "`true` for the null version."),
     ],
     responses={200: DELETED_PREDICTIONS, **error_responses()},
 )
@@ -263,7 +265,15 @@ TASK_PAGE_PARAMETERS = [
 TASK_LIST = extend_schema(
     operation_id="list_tasks",
     summary="List a project's tasks, with totals",
-    parameters=[query("project", ID, "The project; 404 without."), *TASK_PAGE_PARAMETERS],
+    parameters=[
+        query("project", ID, "The project; 404 without."),
+        query(
+            "query",
+            OpenApiTypes.STR,
+            "JSON of the Data Manager: `filters`, `ordering` and `selectedItems`.",
+        ),
+        *TASK_PAGE_PARAMETERS,
+    ],
     responses={
         200: TaskPageSerializer,
         **error_responses(),

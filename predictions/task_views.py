@@ -11,13 +11,14 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import curate, filters, queries
+from predictions import curate, filters, queries, task_filters, task_pages
 from predictions import schema as docs
 from predictions.documents import Document
 from predictions.filters import a_limit
 from predictions.models import Annotation, Task
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import AnnotationSerializer, TaskSerializer
+from predictions.task_filters import TaskFilter
 
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
@@ -37,19 +38,20 @@ class TaskViewSet(Rows):
         project_id = filters.an_id(request.query_params, "project")
         if project_id is None:
             return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
-        return self._page(project_id)
+        return self._page(project_id, task_filters.of_query(request.query_params))
 
     @docs.PROJECT_TASK_LIST
     def list_of_project(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return self._page(self.row_id("project_pk"), bare=True)
+        return self._page(self.row_id("project_pk"), TaskFilter(), bare=True)
 
-    def _page(self, project_id: int, *, bare: bool = False) -> HttpResponse:
+    def _page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
         query, workspace_id = self.request.query_params, self.access().workspace_id
         if not queries.project_exists(project_id, workspace_id=workspace_id):
             raise NotFound(NO_PROJECT)
         size = a_limit(query, "page_size", most=1000) or self.DEFAULT_PAGE_SIZE
         page = page_number(query)
-        tasks = queries.task_page(
+        tasks = task_pages.page(
+            wanted,
             workspace_id=workspace_id,
             project_id=project_id,
             limit=size,
@@ -61,15 +63,8 @@ class TaskViewSet(Rows):
         shown = self._shown(tasks)
         if bare:
             return json_response(shown)
-        totals = queries.project_totals(project_id)
-        return json_response(
-            {
-                "total_annotations": totals["total_annotations_number"],
-                "total_predictions": totals["total_predictions_number"],
-                "total": totals["task_number"],
-                "tasks": shown,
-            }
-        )
+        totals = task_pages.totals(wanted, project_id=project_id)
+        return json_response({**totals, "tasks": shown})
 
     def _shown(self, tasks: Sequence[Document]) -> Sequence[Document]:
         """Full tasks with `fields=all`; only the keys that `include` names, where it names any."""

@@ -178,24 +178,27 @@ class PredictionViewSet(Rows):
 
     @docs.PREDICTION_LIST_DELETE
     def destroy_version(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """What `project` and `model_version` name together, never more: any other parameter would
-        narrow a list, so here it is refused.
+        """What a project and a version (`model_version`, or null by `model_version__isnull`) name
+        together, never more: any other parameter would narrow a list, so here it is refused.
         """
         query = request.query_params
-        if not {"project", "model_version"} & query.keys():
+        names = {"project", "model_version", "model_version__isnull"}
+        if not names & query.keys():
             raise MethodNotAllowed("DELETE")
         project_id = filters.an_id(query, "project")
-        unread = query.keys() - {"project", "model_version"}
-        errors = {name: ["Not taken by a delete."] for name in sorted(unread)}
+        is_null = a_flag(query, "model_version__isnull")
+        errors = {name: ["Not taken by a delete."] for name in sorted(query.keys() - names)}
         if project_id is None:
             errors["project"] = [REQUIRED]
         elif not queries.project_exists(project_id, workspace_id=self.access().workspace_id):
             errors["project"] = [filters.INVALID_CHOICE]
-        if "model_version" not in query:
+        if is_null and "model_version" in query:
+            errors["model_version"] = ["Goes without model_version__isnull."]
+        elif not is_null and "model_version" not in query:
             errors["model_version"] = [REQUIRED]
         if errors or project_id is None:
             raise ValidationError(errors)
-        version = filters.given(query, "model_version") or ""
+        version = None if is_null else filters.given(query, "model_version") or ""
         return json_response({"deleted_predictions": ingest.delete_version(project_id, version)})
 
     @docs.PREDICTION_CREATE

@@ -79,6 +79,17 @@ UNFOLD = {
                 ],
             },
             {
+                "title": "Prompts",
+                "separator": True,
+                "items": [
+                    _page("Prompts", "chat", "prompts_prompt"),
+                    _page("Versions", "history", "prompts_promptversion"),
+                    _page("Runs", "play_circle", "prompts_modelrun"),
+                    _page("Failures", "report", "prompts_failedprediction"),
+                    _page("Provider connections", "hub", "prompts_providerconnection"),
+                ],
+            },
+            {
                 "title": "Access",
                 "separator": True,
                 "items": [

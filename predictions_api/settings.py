@@ -246,8 +246,13 @@ EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
 # Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
 EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
-# Called by the worker every few seconds, to find work that a dead one left behind.
-SWEEPS = ["prompts.runs.requeue_stalled"]
+# Called by the worker every few seconds: work that a dead one left behind, and what is too old.
+SWEEPS = [
+    "prompts.runs.requeue_stalled",
+    "prompts.refining.requeue_stalled",
+    "predictions.idempotency.purge",
+    "predictions.exports.purge",
+]
 # Who tells a page of the store what an evaluation says about a prediction: that room imports this
 # one, so it is called by name.
 REVIEW_VERDICTS = "evals.verdicts.verdicts_of"

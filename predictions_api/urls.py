@@ -113,6 +113,16 @@ prompt_urlpatterns = [
         "prompt-version-try-task",
     ),
     both(
+        f"{VERSION}/few-shot-examples",
+        prompts.VersionViewSet.as_view({"get": "few_shot_examples"}),
+        "prompt-version-few-shot-examples",
+    ),
+    both(
+        f"{VERSION}/few-shot-examples/reorder",
+        prompts.VersionViewSet.as_view({"post": "reorder_examples"}),
+        "prompt-version-reorder-examples",
+    ),
+    both(
         f"{VERSION}/refine",
         prompts.VersionViewSet.as_view({"get": "refined", "post": "refine"}),
         "prompt-version-refine",

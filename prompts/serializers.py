@@ -215,6 +215,25 @@ class TryTaskSerializer(serializers.Serializer[Any]):
     task = PkField()
 
 
+class OrderedExamplesSerializer(serializers.Serializer[Any]):
+    """Which examples a version shows, in order."""
+
+    task_ids = serializers.ListField(
+        child=PkField(),
+        allow_null=True,
+        max_length=1000,
+        help_text="Tasks with a ground truth; null: the oldest ones.",
+    )
+
+
+class ExampleSerializer(serializers.Serializer[Any]):
+    """A task and its true answer, as a model is shown it."""
+
+    task = serializers.IntegerField()
+    data = JSONObjectField()  # type: ignore[assignment]
+    answer = JSONObjectField()
+
+
 class TriedTaskSerializer(serializers.Serializer[Any]):
     """What a model says of a task; nothing is stored."""
 

@@ -30,6 +30,18 @@ def test_the_empty_version_is_not_null(ada: Caller, project: Project, rows: list
     assert Prediction.objects.filter(model_version=None).count() == 10
 
 
+def test_null_has_a_word_of_its_own(ada: Caller, project: Project, rows: list[int]) -> None:
+    Prediction.objects.filter(model_version="v1").update(model_version="")
+    Prediction.objects.filter(model_version="v2").update(model_version=None)
+    query = f"{URL}?project={project.pk}&model_version__isnull=true"
+    listed = ada.client.get(query).json()
+    assert [row["model_version"] for row in listed] == [None] * 10
+    response = ada.client.delete(query)
+    assert response.json() == {"deleted_predictions": 10}
+    left = Prediction.objects.values_list("model_version", flat=True)
+    assert (set(left), len(left)) == ({"v0", ""}, 20)
+
+
 @pytest.mark.parametrize("version", ["", None, "v" * 300])
 def test_any_version_goes_in_one_statement_by_its_body(
     ada: Caller, project: Project, rows: list[int], version: str | None
@@ -58,6 +70,10 @@ def test_any_version_goes_in_one_statement_by_its_body(
         ("project={id}&model_version=v1&score_lte=0.5", ["score_lte"]),
         ("project={id}&model_version=v1&task=1", ["task"]),
         ("project={id}&model_version=%00", ["model_version"]),
+        ("project={id}&model_version=v1&model_version__isnull=true", ["model_version"]),
+        ("project={id}&model_version__isnull=false", ["model_version"]),
+        ("project={id}&model_version__isnull=maybe", ["model_version__isnull"]),
+        ("model_version__isnull=true", ["project"]),
     ],
 )
 def test_refuses(

@@ -13,6 +13,7 @@ from tests.bulk.conftest import Seed
 from tests.conftest import Caller, region
 
 LINES = "application/x-ndjson"
+JSON = "application/json"
 NOUN = "Prediction"
 
 
@@ -59,8 +60,9 @@ def test_line_ends(ada: Caller, url: str, task: int, end: str) -> None:
     assert post(ada, url, body).json()["created"] == 3
 
 
-def test_no_lines_are_no_predictions(ada: Caller, url: str) -> None:
-    assert post(ada, url, b"\n").json() == {"created": 0, "prediction_ids": []}
+@pytest.mark.parametrize("body", [b"", b"\n"])
+def test_no_lines_are_no_predictions(ada: Caller, url: str, body: bytes) -> None:
+    assert post(ada, url, body).json() == {"created": 0, "prediction_ids": []}
 
 
 def test_many_batches_keep_their_order(ada: Caller, url: str, task: int) -> None:
@@ -124,9 +126,9 @@ def test_a_bad_line_can_be_skipped(
 
 def test_one_bad_line_in_many_undoes_them_all(ada: Caller, url: str, task: int) -> None:
     good = lines([{"task": task, "result": []}])
-    body = good * 199_999 + b'{"task": "no"}\n'
+    body = good * 49_999 + b'{"task": "no"}\n'
     found = reasons(post(ada, url, body))
-    assert found == ["Prediction 199999: Invalid task ID 'no' - task not found in project"]
+    assert found == ["Prediction 49999: Invalid task ID 'no' - task not found in project"]
     assert Prediction.objects.count() == 0
 
 
@@ -144,6 +146,11 @@ def test_a_huge_region_is_refused(ada: Caller, url: str, task: int) -> None:
     assert found == [f"Prediction 1: A line is over {MAX_TEXT_BYTES:,} bytes."]
     found = reasons(post(ada, url, json.dumps([good, huge]).encode(), "application/json"))
     assert found == [f"Prediction 1: A JSON value may have {MAX_TEXT_BYTES:,} bytes at most."]
+    nested = [{"data": {}, "predictions": [{"result": huge["result"]}]}]
+    whole = post(ada, url.removesuffix("/predictions"), json.dumps(nested).encode(), JSON)
+    assert reasons(whole) == [
+        f"Error at item 0: A JSON value may have {MAX_TEXT_BYTES:,} bytes at most."
+    ]
     single = ada.client.post("/api/predictions/", huge, format="json")
     assert list(single.json()["validation_errors"]) == ["result"]
     assert Prediction.objects.count() == 0
@@ -158,6 +165,31 @@ def test_a_large_region_is_stored(ada: Caller, url: str, task: int) -> None:
 def test_lines_are_utf_8(ada: Caller, url: str, content_type: str) -> None:
     response = post(ada, url, b"{}", content_type)
     assert (response.status_code, response.json()["detail"]) == (400, "JSON Lines are UTF-8.")
+
+
+@pytest.mark.parametrize("of", ["import", "import/predictions"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
+def test_json_in_another_encoding_than_it_says(
+    ada: Caller, project: Project, task: int, of: str, encoding: str
+) -> None:
+    body = f'[{{"task": {task}, "result": [{{"text": "Ä"}}]}}]'.encode(encoding)
+    url = f"/api/projects/{project.pk}/{of}"
+    for text in (body, body + b" " * (1 << 20)):
+        response = post(ada, url, text, "application/json")
+        assert response.status_code == 400
+        assert response.json()["detail"].startswith("JSON parse error - ")
+    said = post(ada, url, body, "application/json; charset=latin-1")
+    assert said.status_code == (201 if encoding == "latin-1" else 400)
+    assert post(ada, url, body, "application/json; charset=klingon").status_code == 400
+
+
+def test_duplicates_are_two_unless_replacing(ada: Caller, url: str, task: int) -> None:
+    item = {"id": 5, "task": task, "result": [], "model_version": "v1"}
+    first, second = post(ada, url, lines([item, item])).json()["prediction_ids"]
+    assert first != second
+    found = reasons(post(ada, f"{url}?upsert=1", lines([item, item])))
+    assert found == ["Prediction 1: Repeats task and model_version of item 0"]
+    assert Prediction.objects.count() == 2
 
 
 def test_ids_of_another_project_are_unknown(

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -30,22 +29,34 @@ LIMIT = 2_000_000
 BATCH = bodies.BATCH_ITEMS
 
 
-@pytest.fixture
-def start(transactional_db: None, tmp_path: Path) -> Callable[[], Any]:
-    """Starts a server on the test's own database."""
-    at = connection.get_connection_params()
+@pytest.fixture(scope="module")
+def start(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Any]:
+    """Starts a server on the tests' own database."""
+    with django_db_blocker.unblock():
+        at = connection.get_connection_params()
     options = "&".join(
         f"{name}={quote(str(at[name]), '')}" for name in ("host", "port") if name in at
     )
     url = f"postgres://{at['user']}@/{at['dbname']}?{options}"
     limit = str(LIMIT)
-    return lambda: running(tmp_path, migrate=False, DATABASE_URL=url, MAX_BODY_BYTES=limit)
+    return lambda: running(
+        tmp_path_factory.mktemp("server"), migrate=False, DATABASE_URL=url, MAX_BODY_BYTES=limit
+    )
+
+
+@pytest.fixture(scope="module")
+def shared(start: Callable[[], Any]) -> Iterator[Server]:
+    """One server for the file: it keeps nothing between requests."""
+    with start() as made:
+        yield made
 
 
 @pytest.fixture
-def server(start: Callable[[], Any]) -> Iterator[Server]:
-    with start() as made:
-        yield made
+def server(shared: Server, transactional_db: None) -> Server:
+    """That server, on tables whose rows it sees."""
+    return shared
 
 
 @pytest.fixture
@@ -142,23 +153,23 @@ def test_a_body_shorter_than_declared_is_refused(
 
 
 def test_a_killed_server_has_stored_nothing_and_a_repeat_succeeds(
-    start: Callable[[], Any], ada: Caller, project: Project, tasks: list[int]
+    server: Server, start: Callable[[], Any], ada: Caller, project: Project, tasks: list[int]
 ) -> None:
     body = body_of(tasks[0], 3 * BATCH)
-    with start() as server:
-        sender = Sender(server, ada, project, len(body))
+    others = psutil.Process().children(recursive=True)
+    with start() as doomed:
+        sender = Sender(doomed, ada, project, len(body))
         sender.send(body[: len(body) // 2])
         sender.wait_for_a_batch()
         for process in psutil.Process().children(recursive=True):
-            if "predictions_api.wsgi" in process.cmdline():
+            if process not in others and "predictions_api.wsgi" in process.cmdline():
                 os.kill(process.pid, signal.SIGKILL)
         sender.socket.close()
     wait_until(lambda: transactions() == 0, "the import goes on")
     assert Prediction.objects.count() == 0
-    with start() as server:
-        url = f"{server.url}{path_of(project)}"
-        answer = requests.post(url, data=body, headers=headers_of(ada), timeout=WITHIN_S)
-        assert answer.status_code == 201, answer.text
+    url = f"{server.url}{path_of(project)}"
+    answer = requests.post(url, data=body, headers=headers_of(ada), timeout=WITHIN_S)
+    assert answer.status_code == 201, answer.text
     assert Prediction.objects.count() == 3 * BATCH
 
 

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import os
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from predictions import project_export
 from predictions.models import Project, ProjectExport
@@ -186,6 +189,30 @@ def test_a_large_project_is_a_job(
     for url in (job["url"], job["download"]):
         assert olga.client.get(url).status_code == 404
     assert get(ada, filled, query).json()["id"] != job["id"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_jobs_and_files_are_kept_for_a_week(
+    ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(project_export, "AT_ONCE_TASKS", 1)
+    settings.DATA_DIR = tmp_path
+    folder = tmp_path / "exports"
+    jobs = []
+    for source in ("predictions", "annotations"):
+        jobs.append(get(ada, filled, f"source={source}").json())
+        call_command("worker", once=True, verbosity=0)
+    old, new = (folder / f"{job['id']}.json" for job in jobs)
+    # What was left of a deleted project.
+    (stray := folder / "7.zip").touch()
+    week_before = timezone.now() - timedelta(days=7, seconds=1)
+    ProjectExport.objects.filter(pk=jobs[0]["id"]).update(updated_at=week_before)
+    for path in (old, stray):
+        os.utime(path, (week_before.timestamp(),) * 2)
+    call_command("worker", once=True, verbosity=0)
+    assert list(folder.iterdir()) == [new]
+    assert ada.client.get(jobs[0]["url"]).status_code == 404
+    assert json.loads(body_of(ada.client.get(f"{jobs[1]['url']}download")))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,12 +1,14 @@
 """The SDK's legacy client against a live server: paths without a slash, results in shorthand."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from label_studio_sdk._legacy import Client, Project
+from label_studio_sdk.data_manager import Column, Filters, Operator, Type
 
 from predictions.models import Prediction
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, Caller, region
@@ -64,6 +66,37 @@ def test_tasks_are_read_page_by_page(images: Project) -> None:
     assert images.get_tasks_ids() == ids
     task = images.get_task(ids[5])
     assert (task["id"], task["data"]) == (ids[5], {"image": "http://x.y/5.jpg"})
+
+
+def test_tasks_are_filtered_ordered_and_selected(images: Project) -> None:
+    ids = images.import_tasks(
+        [
+            {"data": {"image": f"{n}.jpg"}, "annotations": [{"result": []}] * (n < 2)}
+            for n in range(103)
+        ]
+    )
+    later = Filters.create(
+        Filters.AND,
+        [
+            Filters.item(Column.id, Operator.GREATER, Type.Number, Filters.value(ids[0])),
+            Filters.item(Column.data("image"), Operator.NOT_CONTAINS, Type.String, "5.jpg"),
+            Filters.item(
+                Column.created_at,
+                Operator.IN,
+                Type.Datetime,
+                Filters.value(datetime(2020, 1, 1), datetime(2100, 1, 1)),
+            ),
+        ],
+    )
+    expected = [pk for n, pk in enumerate(ids) if n and n % 10 != 5]
+    found = images.get_tasks(filters=later, ordering=["-" + Column.id])
+    assert [task["id"] for task in found] == expected[::-1]
+    assert images.get_tasks_ids(selected_ids=ids[3:5]) == ids[3:5]
+    assert images.get_labeled_tasks_ids() == ids[:2]
+    assert images.get_unlabeled_tasks_ids() == ids[2:]
+    page = images.get_paginated_tasks(ordering=["-" + Column.total_annotations], page_size=2)
+    assert [task["id"] for task in page["tasks"]] == ids[1::-1]
+    assert (page["total"], page["total_annotations"]) == (103, 2)
 
 
 def test_import_of_a_file(texts: Project, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -97,6 +98,7 @@ def test_old_answers_are_purged(ada: Caller, task: int) -> None:
 
     assert idempotency.purge() == 1
     assert IdempotentRequest.objects.get().key == "new"
+    assert "predictions.idempotency.purge" in settings.SWEEPS
 
 
 def test_the_longest_key(ada: Caller, task: int) -> None:

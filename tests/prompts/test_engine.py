@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from predictions.models import Prediction, Project
-from prompts import catalogue, engine, leases, runs
-from prompts.models import ModelRun, PredictionMeta, PromptVersion
+from prompts import catalogue, engine, leases, refining, runs
+from prompts.models import ModelRun, PredictionMeta, PromptVersion, Refinement
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model
 from tests.prompts.crew import until
@@ -358,6 +358,30 @@ def test_the_key_is_sent_and_told_nobody(
     assert model.counts()["keys"].keys() == {"sk-secret-123"}
     assert "sk-secret" not in str(failures_of(run))
     assert "Bearer sk-secret" not in caplog.text
+
+
+def test_a_refinement_that_its_worker_lost_is_made_by_the_next(
+    our_version: PromptVersion, text_project: Project, model: Model
+) -> None:
+    model.control(answer={"prompt": "Is {text} kind?", "reasoning": "Shorter."})
+    made = Refinement.objects.create(
+        version=our_version,
+        project=text_project,
+        teacher_model_name="t",
+        teacher_connection_id=our_version.model_provider_connection_id or 0,
+        status="InProgress",
+        lease_until="2020-01-01T00:00:00Z",
+    )
+    refining.carry_out(str(made.pk))
+    assert model.counts()["requests"] == 0, "another has it in hand, for all one knows"
+    assert refining.requeue_stalled() == [str(made.pk)]
+    assert refining.requeue_stalled() == []
+    for _ in range(2):
+        refining.carry_out(str(made.pk))
+    made.refresh_from_db()
+    assert (made.status, model.counts()["requests"]) == ("Completed", 1)
+    assert PromptVersion.objects.count() == 2
+    assert refining.requeue_stalled() == []
 
 
 def test_a_task_that_kills_its_workers_is_given_up(

@@ -1,0 +1,305 @@
+"""Which tasks a filter of the peer's Data Manager means, as SQL over `predictions_task t`.
+
+`{"conjunction": "and", "items": [{"filter": "filter:tasks:data.text", "operator": "contains",
+"value": "refund", "type": "String"}]}` over the columns below and `data.<field>`. What is not
+understood is refused, never ignored; no client text stands in any clause.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+
+from predictions import filters
+from predictions.results import Refused, finite_number
+from predictions.serializers import MAX_BIGINT
+
+Clause = tuple[str, list[Any]]
+
+PREFIXES = ("filter:", "tasks:")
+HAS_GT = (
+    "EXISTS (SELECT 1 FROM predictions_annotation a WHERE a.task_id = t.id AND a.ground_truth"
+    " AND NOT a.was_cancelled)"
+)
+# What of a task's children a column says, by their (task, id) indexes.
+_ANNOTATIONS = "(SELECT {} FROM predictions_annotation a WHERE a.task_id = t.id AND {})"
+_PREDICTIONS = "(SELECT {} FROM predictions_prediction q WHERE q.task_id = t.id)"
+NUMBERS = {
+    "id": "t.id",
+    "inner_id": "t.inner_id",
+    "total_annotations": _ANNOTATIONS.format("count(*)", "NOT a.was_cancelled"),
+    "cancelled_annotations": _ANNOTATIONS.format("count(*)", "a.was_cancelled"),
+    "total_predictions": _PREDICTIONS.format("count(*)"),
+    "predictions_score": _PREDICTIONS.format("avg(q.score)"),
+}
+MOMENTS = {
+    "created_at": "t.created_at",
+    "updated_at": "t.updated_at",
+    "completed_at": _ANNOTATIONS.format("max(a.created_at)", "NOT a.was_cancelled"),
+}
+COMPARISONS = {
+    "equal": "=",
+    "not_equal": "<>",
+    "less": "<",
+    "greater": ">",
+    "less_or_equal": "<=",
+    "greater_or_equal": ">=",
+}
+MAX_FILTERS = 50
+
+
+@dataclass(slots=True)
+class TaskFilter:
+    """Clauses over `t`, and an order; each part may be empty."""
+
+    where: Clause = ("true", [])
+    order: Clause = ("t.id", [])
+    # Whether `where` lets through what the project has.
+    is_everything: bool = field(default=True)
+
+
+def _number(value: Any) -> float | int:
+    number = finite_number(value)
+    if number is None or isinstance(value, bool) or abs(number) > MAX_BIGINT:
+        raise Refused(f"{value!r:.100} is not a number.")
+    return value if isinstance(value, int) else number
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool | dict | list) or value is None or "\0" in str(value):
+        raise Refused(f"{value!r:.100} is not text.")
+    return str(value)
+
+
+def _flag(value: Any) -> bool:
+    if value in (True, "true", "True"):
+        return True
+    if value in (False, "false", "False"):
+        return False
+    raise Refused(f"{value!r:.100} is neither true nor false.")
+
+
+def _list(value: Any) -> list[Any]:
+    found = value.split(",") if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise Refused(f"{value!r:.100} is not a list.")
+    return found
+
+
+def _number_clause(column: str, operator: str, value: Any) -> Clause:
+    if operator in COMPARISONS:
+        return f"{column} {COMPARISONS[operator]} %s", [_number(value)]
+    if operator in {"in", "not_in"}:
+        bounds = value if isinstance(value, Mapping) else {}
+        low, high = _number(bounds.get("min")), _number(bounds.get("max"))
+        return f"{column} {'NOT ' * (operator == 'not_in')}BETWEEN %s AND %s", [low, high]
+    if operator in {"in_list", "not_in_list"}:
+        numbers = [_number(entry) for entry in _list(value)]
+        negation = "NOT " * (operator == "not_in_list")
+        return f"{negation}({column} = ANY(%s::numeric[]))", [numbers]
+    if operator == "empty":
+        return f"{column} IS {'NOT ' * (not _flag(value))}NULL", []
+    raise Refused(f"The operator {operator!r:.50} does not go with numbers.")
+
+
+def _text_clause(column: str, operator: str, value: Any) -> Clause:
+    match operator:
+        case "equal":
+            return f"{column} = %s", [_text(value)]
+        case "not_equal":
+            return f"{column} IS DISTINCT FROM %s", [_text(value)]
+        case "contains":
+            return f"strpos(lower({column}), lower(%s)) > 0", [_text(value)]
+        case "not_contains":
+            return f"coalesce(strpos(lower({column}), lower(%s)), 0) = 0", [_text(value)]
+        case "in_list":
+            return f"{column} = ANY(%s)", [[_text(entry) for entry in _list(value)]]
+        case "not_in_list":
+            texts = [_text(entry) for entry in _list(value)]
+            return f"NOT coalesce({column} = ANY(%s), false)", [texts]
+        case "empty":
+            empty = f"coalesce({column}, '') = ''"
+            return (empty if _flag(value) else f"NOT ({empty})"), []
+    raise Refused(f"The operator {operator!r:.50} does not go with text.")
+
+
+def _moment(value: Any) -> datetime:
+    moment = filters.moment_of(value) if isinstance(value, str) else None
+    if moment is None:
+        raise Refused(f"{value!r:.100} is not a time.")
+    return moment
+
+
+def _moment_clause(column: str, operator: str, value: Any) -> Clause:
+    if operator in COMPARISONS:
+        return f"{column} {COMPARISONS[operator]} %s", [_moment(value)]
+    if operator in {"in", "not_in"}:
+        bounds = value if isinstance(value, Mapping) else {}
+        low, high = _moment(bounds.get("min")), _moment(bounds.get("max"))
+        return f"{column} {'NOT ' * (operator == 'not_in')}BETWEEN %s AND %s", [low, high]
+    if operator == "empty":
+        return f"{column} IS {'NOT ' * (not _flag(value))}NULL", []
+    raise Refused(f"The operator {operator!r:.50} does not go with times.")
+
+
+def _of_predictions(clause: Clause) -> Clause:
+    sql, params = clause
+    one = f"SELECT 1 FROM predictions_prediction q WHERE q.task_id = t.id AND {sql}"  # noqa: S608
+    return f"EXISTS ({one})", params
+
+
+def _version_clause(operator: str, value: Any) -> Clause:
+    positive = {
+        "not_equal": "equal",
+        "not_contains": "contains",
+        "not_in_list": "in_list",
+    }.get(operator)
+    if positive:
+        sql, params = _of_predictions(_text_clause("q.model_version", positive, value))
+        return f"NOT {sql}", params
+    if operator == "empty":
+        none = "NOT EXISTS (SELECT 1 FROM predictions_prediction q WHERE q.task_id = t.id)"
+        return (none if _flag(value) else f"NOT ({none})"), []
+    return _of_predictions(_text_clause("q.model_version", operator, value))
+
+
+def _data_clause(path: str, operator: str, value: Any, kind: str) -> Clause:
+    steps = path.split(".")
+    if kind == "Number" and operator not in {"empty", "contains", "not_contains"}:
+        column = (
+            "(CASE WHEN jsonb_typeof(t.data #> %s) = 'number' THEN (t.data #>> %s)::numeric END)"
+        )
+        sql, params = _number_clause(column, operator, value)
+        return sql, [steps, steps, *params]
+    sql, params = _text_clause("(t.data #>> %s)", operator, value)
+    return sql, [steps, *params]
+
+
+def _column(name: str) -> str:
+    """The column's name without the peer's prefixes."""
+    for prefix in PREFIXES:
+        name = name.removeprefix(prefix)
+    if "\0" in name:
+        raise Refused("Null characters are not allowed.")
+    return name
+
+
+def _filter_clause(item: Any) -> Clause:
+    if not isinstance(item, Mapping):
+        raise Refused("A filter is an object with filter, operator, type and value.")
+    if item.get("child_filter"):
+        raise Refused("A filter inside a filter is not understood.")
+    name = _column(str(item.get("filter", "")))
+    operator, value = str(item.get("operator", "")), item.get("value")
+    if name.startswith("data.") and len(name) > len("data."):
+        return _data_clause(name[len("data.") :], operator, value, str(item.get("type", "")))
+    if name in NUMBERS:
+        return _number_clause(NUMBERS[name], operator, value)
+    if name in MOMENTS:
+        return _moment_clause(MOMENTS[name], operator, value)
+    match name:
+        case "model_version" | "predictions_model_versions":
+            return _version_clause(operator, value)
+        case "score":
+            return _of_predictions(_number_clause("q.score", operator, value))
+        case "ground_truth" if operator == "equal":
+            return (HAS_GT if _flag(value) else f"NOT {HAS_GT}"), []
+    raise Refused(f"Unknown filter {name!r:.100} with the operator {operator!r:.50}.")
+
+
+def _group_clause(group: Mapping[str, Any]) -> Clause:
+    items = group.get("items")
+    conjunction = str(group.get("conjunction", "and")).lower()
+    if not isinstance(items, list) or not items or len(items) > MAX_FILTERS:
+        raise Refused(f"A filter group has 1 to {MAX_FILTERS} items.")
+    if conjunction not in {"and", "or"}:
+        raise Refused('The conjunction is "and" or "or".')
+    clauses = [_filter_clause(item) for item in items]
+    joined = f" {conjunction.upper()} ".join(f"({sql})" for sql, _ in clauses)
+    return f"({joined})", [value for _, params in clauses for value in params]
+
+
+def group_clause(group: Mapping[str, Any], *, name: str) -> Clause:
+    """A filter group as one clause. ValidationError under `name` says what cannot be read."""
+    try:
+        return _group_clause(group)
+    except Refused as exc:
+        raise ValidationError({name: [str(exc)]}) from None
+
+
+def of_query(query: Mapping[str, str]) -> TaskFilter:
+    """The filter in the parameter `query`: JSON with `filters`, `selectedItems` and `ordering`, any
+    of which may be missing. ValidationError for what cannot be read.
+    """
+    text = filters.given(query, "query")
+    if text is None:
+        return TaskFilter()
+    try:
+        return _task_filter(_json_object(text))
+    except Refused as exc:
+        raise ValidationError({"query": [str(exc)]}) from None
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused("Enter JSON.") from None
+    if not isinstance(document, dict):
+        raise Refused("Enter a JSON object.")
+    return document
+
+
+def _task_filter(document: Mapping[str, Any]) -> TaskFilter:
+    clauses = [_selected(document.get("selectedItems") or {})]
+    group = document.get("filters") or {}
+    if not isinstance(group, Mapping):
+        raise Refused("filters is an object with conjunction and items.")
+    if group.get("items"):
+        clauses.append(_group_clause(group))
+    given = [clause for clause in clauses if clause is not None]
+    wanted = TaskFilter(order=_order(document.get("ordering") or []), is_everything=not given)
+    if given:
+        wanted.where = (
+            " AND ".join(sql for sql, _ in given),
+            [value for _, params in given for value in params],
+        )
+    return wanted
+
+
+def _selected(selected: Any) -> Clause | None:
+    """All but those excluded, or only those included; None for simply all."""
+    if not isinstance(selected, Mapping) or not isinstance(selected.get("all", True), bool):
+        raise Refused("selectedItems is an object with all, included and excluded.")
+    if not selected.get("all", True):
+        return "t.id = ANY(%s)", [_ids(selected.get("included") or [])]
+    excluded = _ids(selected.get("excluded") or [])
+    return ("t.id <> ALL(%s)", [excluded]) if excluded else None
+
+
+def _ids(value: Any) -> list[int]:
+    if not isinstance(value, list) or not all(
+        type(entry) is int and 0 < entry <= MAX_BIGINT for entry in value
+    ):
+        raise Refused("Expected a list of task ids.")
+    return value
+
+
+def _order(ordering: Any) -> Clause:
+    """By the first column named, as the peer; tasks without a value come last."""
+    if not isinstance(ordering, list) or not all(isinstance(name, str) for name in ordering):
+        raise Refused("ordering is a list of columns.")
+    if not ordering:
+        return "t.id", []
+    first = ordering[0]
+    down = " DESC" if first.startswith("-") else ""
+    name = _column(first.removeprefix("-"))
+    if name.startswith("data.") and len(name) > len("data."):
+        return f"t.data #> %s{down} NULLS LAST, t.id{down}", [name[len("data.") :].split(".")]
+    column = {**NUMBERS, **MOMENTS}.get(name)
+    if column is None:
+        raise Refused(f"Tasks cannot be ordered by {name!r:.100}.")
+    return f"{column}{down} NULLS LAST, t.id{down}", []

@@ -1,0 +1,274 @@
+"""GET /api/tasks/?query=: the Data Manager's filters, selections and orders."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from predictions.models import Project, Task
+from tests.conftest import Caller, assert_invalid, region
+
+CITIES = ["Oslo", "Bergen", "oslo fjord", None, "Ås"]
+
+
+@pytest.fixture
+def tasks(ada: Caller, project: Project) -> list[int]:
+    """Five tasks; the n-th has n predictions of scores 0.n, and is annotated where n is even."""
+    body: list[dict[str, Any]] = [
+        {
+            "data": {"n": n, "city": city, "deep": {"er": f"x{n}"}},
+            "predictions": [
+                {"result": [region()], "score": n / 10, "model_version": f"v{k}"} for k in range(n)
+            ],
+            "annotations": [{"result": [], "ground_truth": n == 4}] * (n % 2 == 0),
+        }
+        for n, city in enumerate(CITIES)
+    ]
+    body[1]["annotations"] = [{"result": [], "was_cancelled": True}]
+    answer = ada.client.post(
+        f"/api/projects/{project.pk}/import?return_task_ids=1", body, format="json"
+    )
+    ids: list[int] = answer.json()["task_ids"]
+    for n, pk in enumerate(ids):
+        at = f"2026-11-0{n + 1}T12:00:00Z"
+        Task.objects.filter(pk=pk).update(created_at=at, updated_at=at)
+    return ids
+
+
+def ask(caller: Caller, project: Project, query: Any, **more: Any) -> Any:
+    text = query if isinstance(query, str) else json.dumps(query)
+    return caller.client.get("/api/tasks/", {"project": project.pk, "query": text, **more})
+
+
+def places(response: Any, tasks: list[int]) -> list[int]:
+    """Which of the tasks an answer lists."""
+    assert response.status_code == 200, response.content
+    return [tasks.index(task["id"]) for task in response.json()["tasks"]]
+
+
+def item(name: str, operator: str, value: Any, kind: str = "String") -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{name}", "operator": operator, "value": value, "type": kind}
+
+
+def group(*items: Any, conjunction: str = "and") -> dict[str, Any]:
+    return {"filters": {"conjunction": conjunction, "items": list(items)}}
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "value", "expected"),
+    [
+        ("total_predictions", "equal", 2, [2]),
+        ("total_predictions", "not_equal", 2, [0, 1, 3, 4]),
+        ("total_predictions", "greater", "2", [3, 4]),
+        ("total_predictions", "less_or_equal", 1, [0, 1]),
+        ("total_predictions", "in", {"min": 1, "max": 3}, [1, 2, 3]),
+        ("total_predictions", "not_in", {"min": 1, "max": 3}, [0, 4]),
+        ("total_predictions", "in_list", [0, 4], [0, 4]),
+        ("total_annotations", "equal", 1, [0, 2, 4]),
+        ("cancelled_annotations", "greater", 0, [1]),
+        ("inner_id", "less", 3, [0, 1]),
+        ("predictions_score", "greater_or_equal", 0.3, [3, 4]),
+        ("predictions_score", "empty", True, [0]),
+        ("score", "less", 0.2, [1]),
+        ("completed_at", "empty", False, [0, 2, 4]),
+        ("completed_at", "empty", "True", [1, 3]),
+        ("created_at", "greater", "2026-11-03T12:00:00.000000Z", [3, 4]),
+        ("created_at", "in", {"min": "2026-11-02", "max": "2026-11-03T12:00:00Z"}, [1, 2]),
+        (
+            "updated_at",
+            "not_in",
+            {"min": "2026-11-02T00:00:00Z", "max": "2026-11-04T13:00:00+01:00"},
+            [0, 4],
+        ),
+        ("predictions_model_versions", "contains", "v3", [4]),
+        ("predictions_model_versions", "equal", "v1", [2, 3, 4]),
+        ("predictions_model_versions", "not_contains", "v1", [0, 1]),
+        ("predictions_model_versions", "empty", True, [0]),
+        ("ground_truth", "equal", True, [4]),
+        ("ground_truth", "equal", "false", [0, 1, 2, 3]),
+        ("data.city", "contains", "OSLO", [0, 2]),
+        ("data.city", "not_contains", "oslo", [1, 3, 4]),
+        ("data.city", "equal", "Ås", [4]),
+        ("data.city", "in_list", ["Oslo", "Bergen"], [0, 1]),
+        ("data.city", "empty", True, [3]),
+        ("data.city", "empty", False, [0, 1, 2, 4]),
+        ("data.deep.er", "equal", "x2", [2]),
+        ("data.none", "equal", "x", []),
+    ],
+    ids=str,
+)
+def test_filters(
+    ada: Caller,
+    project: Project,
+    tasks: list[int],
+    name: str,
+    operator: str,
+    value: Any,
+    expected: list[int],
+) -> None:
+    response = ask(ada, project, group(item(name, operator, value)))
+    assert places(response, tasks) == expected
+
+
+def test_numbers_of_the_data(ada: Caller, project: Project, tasks: list[int]) -> None:
+    assert places(ask(ada, project, group(item("data.n", "greater", 2, "Number"))), tasks) == [3, 4]
+
+
+def test_all_or_any(ada: Caller, project: Project, tasks: list[int]) -> None:
+    items = [item("id", "greater", tasks[1]), item("data.city", "contains", "oslo")]
+    assert places(ask(ada, project, group(*items)), tasks) == [2]
+    either = group(*items, conjunction="or")
+    assert places(ask(ada, project, either), tasks) == [0, 2, 3, 4]
+
+
+def test_totals_are_of_the_filtered(ada: Caller, project: Project, tasks: list[int]) -> None:
+    page = ask(ada, project, group(item("id", "greater", tasks[2])), page_size=1).json()
+    totals = {name: value for name, value in page.items() if name != "tasks"}
+    assert totals == {"total_annotations": 1, "total_predictions": 7, "total": 2}
+    assert [task["id"] for task in page["tasks"]] == [tasks[3]]
+    past = ask(ada, project, group(item("id", "greater", tasks[2])), page_size=1, page=3)
+    assert (past.status_code, past.json()["detail"]) == (404, "Invalid page.")
+
+
+@pytest.mark.parametrize(
+    ("selected", "expected"),
+    [
+        ({"all": False, "included": [1, 3]}, [1, 3]),
+        ({"all": False, "included": []}, []),
+        ({"all": True, "excluded": [0, 4]}, [1, 2, 3]),
+        ({"all": True, "excluded": []}, [0, 1, 2, 3, 4]),
+        ({}, [0, 1, 2, 3, 4]),
+        (None, [0, 1, 2, 3, 4]),
+    ],
+    ids=str,
+)
+def test_selections(
+    ada: Caller,
+    project: Project,
+    tasks: list[int],
+    selected: dict[str, Any] | None,
+    expected: list[int],
+) -> None:
+    named = {
+        key: [tasks[n] for n in value] if isinstance(value, list) else value
+        for key, value in (selected or {}).items()
+    }
+    query: dict[str, Any] = {
+        "selectedItems": None if selected is None else named,
+        "filters": None,
+        "ordering": [],
+    }
+    assert places(ask(ada, project, query), tasks) == expected
+
+
+@pytest.mark.parametrize(
+    ("ordering", "expected"),
+    [
+        (["-tasks:id"], [4, 3, 2, 1, 0]),
+        (["tasks:total_predictions"], [0, 1, 2, 3, 4]),
+        (["-tasks:total_predictions"], [4, 3, 2, 1, 0]),
+        (["tasks:predictions_score"], [1, 2, 3, 4, 0]),
+        (["-tasks:predictions_score"], [4, 3, 2, 1, 0]),
+        (["-tasks:created_at", "tasks:id"], [4, 3, 2, 1, 0]),
+        (["-data.n"], [4, 3, 2, 1, 0]),
+        (["tasks:data.deep.er"], [0, 1, 2, 3, 4]),
+        ([], [0, 1, 2, 3, 4]),
+    ],
+    ids=str,
+)
+def test_orders(
+    ada: Caller, project: Project, tasks: list[int], ordering: list[str], expected: list[int]
+) -> None:
+    response = ask(ada, project, {"ordering": ordering, "filters": group()["filters"]})
+    assert places(response, tasks) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("{", "Enter JSON."),
+        ("[" * 100_000, "Enter JSON."),
+        ("[]", "Enter a JSON object."),
+        ({"filters": [1]}, "filters is an object with conjunction and items."),
+        ({"filters": {"items": 7}}, "A filter group has 1 to 50 items."),
+        (
+            group(*[item("id", "equal", 1)] * 51),
+            "A filter group has 1 to 50 items.",
+        ),
+        (group(item("id", "equal", 1), conjunction="xor"), 'The conjunction is "and" or "or".'),
+        (group(7), "A filter is an object with filter, operator, type and value."),
+        (
+            group(item("agreement", "equal", 1)),
+            "Unknown filter 'agreement' with the operator 'equal'.",
+        ),
+        (group(item("id", "regex", ".*")), "The operator 'regex' does not go with numbers."),
+        (group(item("data.city", "regex", "(")), "The operator 'regex' does not go with text."),
+        (
+            group(item("created_at", "contains", "2026")),
+            "The operator 'contains' does not go with times.",
+        ),
+        (group(item("id", "equal", "many")), "'many' is not a number."),
+        (group(item("id", "equal", 10**400)), f"{10**400!r:.100} is not a number."),
+        (group(item("id", "in", {"min": 1})), "None is not a number."),
+        (group(item("created_at", "less", "soon")), "'soon' is not a time."),
+        (group(item("created_at", "less", 7)), "7 is not a time."),
+        (group(item("data.city", "equal", "\0")), "'\\x00' is not text."),
+        (group(item("data.\0", "equal", "a")), "Null characters are not allowed."),
+        (group(item("ground_truth", "equal", "maybe")), "'maybe' is neither true nor false."),
+        (
+            group({**item("id", "equal", 1), "child_filter": item("id", "equal", 1)}),
+            "A filter inside a filter is not understood.",
+        ),
+        (
+            {"selectedItems": [1]},
+            "selectedItems is an object with all, included and excluded.",
+        ),
+        ({"selectedItems": {"all": False, "included": ["1"]}}, "Expected a list of task ids."),
+        ({"selectedItems": {"all": False, "included": [2**63]}}, "Expected a list of task ids."),
+        ({"ordering": 7}, "ordering is a list of columns."),
+        ({"ordering": "id"}, "ordering is a list of columns."),
+        ({"ordering": ["-tasks:agreement"]}, "Tasks cannot be ordered by 'agreement'."),
+    ],
+    ids=lambda value: str(value)[:70],
+)
+def test_what_is_not_understood_is_refused(
+    ada: Caller, project: Project, query: Any, message: str
+) -> None:
+    assert_invalid(ask(ada, project, query), {"query": [message]})
+
+
+def test_another_workspaces_tasks_cannot_be_selected(
+    ada: Caller, olga: Caller, project: Project, tasks: list[int]
+) -> None:
+    query = {"selectedItems": {"all": False, "included": tasks}}
+    assert ask(olga, project, query).status_code == 404
+
+
+@pytest.mark.parametrize("n", [1, 50])
+def test_the_number_of_statements(
+    ada: Caller, project: Project, django_assert_num_queries: Any, n: int
+) -> None:
+    ada.client.post(f"/api/projects/{project.pk}/import", [{"n": 1}] * n, format="json")
+    query = {**group(item("data.n", "equal", "1")), "ordering": ["-tasks:total_predictions"]}
+    ada.client.get("/api/predictions/1/")
+    # Key, project, page, its totals; with children: predictions and annotations.
+    with django_assert_num_queries(4):
+        assert len(ask(ada, project, query).json()["tasks"]) == n
+    with django_assert_num_queries(6):
+        ask(ada, project, query, fields="all")
+
+
+def test_a_page_goes_by_the_projects_index(ada: Caller, project: Project, tasks: list[int]) -> None:
+    from predictions import task_filters
+    from predictions.task_pages import PAGE_SQL
+
+    wanted = task_filters.of_query({"query": json.dumps(group(item("id", "greater", 5)))})
+    where, params = wanted.where
+    sql = PAGE_SQL.format(where=f"t.project_id = %s AND {where}", order=wanted.order[0])
+    with connection.cursor() as cursor:
+        # Few rows here: what counts is that an index can serve it.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {sql}", [1, project.pk, *params, 100, 0])
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Seq Scan on predictions_task" not in plan
