@@ -17,12 +17,12 @@ SCHEMA := tests/contract/openapi.yaml
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate pyproject.toml
 
-.PHONY: help setup run test lint schema bench fuzz lock
+.PHONY: help setup run test lint schema bench fuzz screenshots lock
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 13
 
 setup: $(RUNTIME) ## install what the service needs
 
@@ -49,6 +49,9 @@ bench: $(DEV) ## measure against a bare server that runs the same SQL
 
 fuzz: $(DEV) ## mutated bodies and generated requests: never a 5xx (FUZZ_EXAMPLES=200)
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz -m "" $(ARGS)
+
+screenshots: $(DEV) ## take the README's pictures of the desk (ARGS=prediction for one)
+	$(BIN)/python -m tests.browser.readme_pictures $(ARGS)
 
 lock: $(UV) ## pin what pyproject.toml asks for (ARGS=--upgrade for newer versions)
 	$(COMPILE) -o requirements.lock $(ARGS)

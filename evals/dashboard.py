@@ -26,7 +26,7 @@ def evaluations(request: HttpRequest) -> Card:
         headings=("Model", "Project", "Status", "Asked for"),
         rows=[
             (
-                Cell(_name(found), link_to("admin:evals_overview", found.eval_id)),
+                Cell(_name(found), link_to("admin:evals_modeleval_overview", found.eval_id)),
                 Cell(found.project or "-"),
                 Cell(_status(found)),
                 Cell(time_ago(found.created_at)),

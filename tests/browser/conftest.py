@@ -16,7 +16,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.house.quickstarting import Quickstart, await_nobody
 
@@ -25,8 +33,8 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 SCREENSHOTS_DIR = Path(os.environ.get("SCREENSHOTS_DIR") or "build/screenshots")
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 GRAVE = {"serious", "critical"}
 # A page that will not come is rare; a machine with other work to do is not.
 PATIENCE_MS = 60_000
@@ -52,21 +60,13 @@ def address(desk: Quickstart) -> str:
     return desk.fact("Address").split()[0]
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
+def chromium(playwright: Playwright) -> Browser:
+    """Debian's, without a window."""
+    return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
 
 
-@pytest.fixture(scope="session")
-def login(browser: Browser, desk: Quickstart, address: str) -> Any:
-    """Cookies of the admin, who typed the password that quickstart printed."""
-    email, password = desk.fact("Admin").split()[1:]
+def log_in(browser: Browser, address: str, email: str, password: str) -> Any:
+    """Cookies of a person who typed both into the form."""
     with browser.new_context(base_url=address) as context:
         page = context.new_page()
         page.goto("/admin/")
@@ -75,6 +75,22 @@ def login(browser: Browser, desk: Quickstart, address: str) -> Any:
         page.get_by_role("button", name="Log in").click()
         page.wait_for_url("**/admin/")
         return context.storage_state()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if shutil.which("chromium") is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = chromium(playwright)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def login(browser: Browser, desk: Quickstart, address: str) -> Any:
+    """Cookies of the admin, who typed the password that quickstart printed."""
+    return log_in(browser, address, *desk.fact("Admin").split()[1:])
 
 
 @dataclass
@@ -148,7 +164,7 @@ def open_page(
         path: str,
         *,
         dark: bool = False,
-        size: dict[str, int] = WIDE,
+        size: ViewportSize = WIDE,
         as_admin: bool = True,
         storage: Any = None,
     ) -> Page:

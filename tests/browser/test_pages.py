@@ -19,14 +19,26 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", LISTS)
-def test_lists_and_forms(open_page: OpenPage, name: str, dark: bool) -> None:
-    page = open_page(f"/admin/{name}/", dark=dark)
+def test_lists_and_forms(open_page: OpenPage, name: str) -> None:
+    page = open_page(f"/admin/{name}/")
     check_accessibility(page)
     page.goto(f"/admin/{name}/add/")
     check_accessibility(page)
-    screenshot(page, f"add-{name.replace('/', '-')}-{'dark' if dark else 'light'}")
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"/admin/{name}/")
+    expect(page.locator("html")).to_have_class("dark")
+    check_accessibility(page)
+    screenshot(page, f"list-{name.replace('/', '-')}-dark")
+
+
+def test_an_error_is_a_page(open_page: OpenPage, expected: list[str]) -> None:
+    expected.append("404 (Not Found)")
+    page = open_page("/admin/predictions/prediction/987654/review/")
+    expect(page.get_by_role("heading", name="Nothing is here")).to_be_visible()
+    check_accessibility(page)
+    page.get_by_role("link", name="To the dashboard").click()
+    expect(page.get_by_role("heading", name="Latest evaluations")).to_be_visible()
 
 
 def test_the_theme_switches(open_page: OpenPage) -> None:

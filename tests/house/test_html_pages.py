@@ -1,0 +1,167 @@
+"""What holds for every HTML page, without a browser: its policy, errors for people, the icon, and
+what the desk begins with.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import ApiToken
+from evals.models import ModelEval, TaskType
+from predictions.models import Project
+from prompts.models import ModelRun, Prompt, PromptVersion
+from tests.accounts.test_admin import desk_of
+from tests.conftest import Caller, make_caller
+
+HTML = {"accept": "text/html,application/xhtml+xml"}
+
+
+@pytest.fixture
+def reader(rita: Caller) -> Client:
+    return desk_of(rita)
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/", "/admin/predictions/project/", "/docs/", "/docs/redoc/"]
+)
+def test_scripts_come_from_here_alone(reader: Client, path: str) -> None:
+    policy = reader.get(path)["Content-Security-Policy"]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert (rules["default-src"], rules["script-src"]) == ("'none'", "'self'")
+    assert "unsafe-eval" not in policy
+    assert (rules["base-uri"], rules["frame-ancestors"]) == ("'none'", "'none'")
+
+
+def test_json_goes_without_a_policy(ada: Caller) -> None:
+    assert "Content-Security-Policy" not in ada.client.get("/api/projects/")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/admin/nowhere/", 404, "Nothing is here"),
+        ("/admin/predictions/project/add/", 403, "You may not do that"),
+    ],
+)
+def test_errors_at_the_desk_are_pages_for_a_browser(
+    reader: Client, path: str, status: int, text: str
+) -> None:
+    page = reader.get(path, headers=HTML)
+    assert (page.status_code, page["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert text in page.content.decode()
+    assert "Content-Security-Policy" in page
+    document = reader.get(path, headers={"accept": "application/json"})
+    assert (document.status_code, document["Content-Type"]) == (status, "application/json")
+
+
+def test_an_unforeseen_error_is_a_page_that_needs_no_database(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise ValueError("secret")
+
+    monkeypatch.setattr("predictions.admin.ProjectDesk.get_queryset", fail)
+    reader.raise_request_exception = False
+    page = reader.get("/admin/predictions/project/", headers=HTML)
+    assert page.status_code == 500
+    assert "Something went wrong" in page.content.decode()
+    assert "secret" not in page.content.decode()
+
+
+def test_errors_elsewhere_stay_documents() -> None:
+    assert Client().get("/api/nowhere", headers=HTML)["Content-Type"] == "application/json"
+
+
+def test_the_icon_and_the_forgotten_slash() -> None:
+    icon = Client().get("/favicon.ico", follow=True)
+    assert (icon.status_code, icon["Content-Type"]) == (200, "image/svg+xml")
+    assert Client().get("/admin")["Location"] == "/admin/"
+
+
+def test_plotly_comes_out_of_its_package_and_alone() -> None:
+    found = finders.find("plotly/plotly.min.js")
+    assert isinstance(found, str)
+    assert Path(found).stat().st_size > 1_000_000
+    assert finders.find("plotly/widgetbundle.js") is None
+    assert finders.find("plotly/../plotly.min.js") is None
+
+
+def test_our_alpine_stands_before_the_themes() -> None:
+    found = finders.find("unfold/js/alpine/alpine.js")
+    assert isinstance(found, str)
+    assert "@alpinejs/csp" in Path(found).read_text()[:400]
+
+
+def rows_of(page: str) -> list[str]:
+    """The titles of the dashboard's cards that have rows."""
+    cards = page.split('<section class="desk-card"')[1:]
+    return [title for title in TITLES if any(title in c and "<tbody>" in c for c in cards)]
+
+
+TITLES = ("Projects", "Latest evaluations", "Runs in progress", "Keys about to expire")
+
+
+def fill_dashboard(caller: Caller, make_project: Any, n: int) -> None:
+    """n rows for each of its cards, and a run that is over."""
+    prompt = Prompt.objects.create(workspace=caller.workspace, title="Sort")
+    version = PromptVersion.objects.create(parent_model=prompt, title="Sort v1", prompt="Sort it")
+    for number in range(n):
+        project: Project = make_project(caller, title=f"Project {number}")
+        ModelEval.objects.create(
+            workspace=caller.workspace,
+            project=project,
+            version_id="1",
+            task_type=TaskType.DETECTION,
+            matching="iou-class-first/1",
+        )
+        for status in (ModelRun.Status.IN_PROGRESS, ModelRun.Status.COMPLETED):
+            ModelRun.objects.create(project=project, model_version=version, status=status)
+        soon = datetime.now(UTC) + timedelta(days=number / 10 + 1)
+        make_caller(caller.user.email, caller.workspace.slug, name=f"k{number}", expires_at=soon)
+
+
+def test_the_dashboard_shows_what_the_caller_sees(
+    ada: Caller, rita: Caller, olga: Caller, make_project: Any
+) -> None:
+    fill_dashboard(ada, make_project, 1)
+    far, gone = datetime.now(UTC) + timedelta(days=90), datetime.now(UTC) - timedelta(days=1)
+    for number, end in enumerate((far, gone)):
+        make_caller("ada@example.com", "lab", name=f"other{number}", expires_at=end)
+    pages = {
+        who: desk_of(caller).get("/admin/").content.decode()
+        for who, caller in {"owner": ada, "reader": rita, "stranger": olga}.items()
+    }
+    assert rows_of(pages["owner"]) == list(TITLES)
+    assert rows_of(pages["reader"]) == ["Projects", "Latest evaluations", "Runs in progress"]
+    assert pages["reader"].count("Sort v1") == 1
+    assert rows_of(pages["stranger"]) == []
+    assert "k0" in pages["owner"]
+    assert "other0" not in pages["owner"]
+    assert "other1" not in pages["owner"]
+    # One's own key, in a workspace where one only reads.
+    ApiToken.objects.filter(pk=rita.token.pk).update(
+        expires_at=datetime.now(UTC) + timedelta(days=2)
+    )
+    page = desk_of(rita).get("/admin/").content.decode()
+    assert rows_of(page)[-1] == "Keys about to expire"
+    assert "k0" not in page
+
+
+def test_the_dashboard_asks_as_much_for_50_rows_as_for_1(ada: Caller, make_project: Any) -> None:
+    desk = desk_of(ada)
+
+    def ask() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert desk.get("/admin/").status_code == 200
+        return len(asked)
+
+    fill_dashboard(ada, make_project, 1)
+    few = ask()
+    fill_dashboard(ada, make_project, 50)
+    assert ask() == few <= 10
