@@ -2,18 +2,19 @@
 
     python -m benchmarks desk [--images 100000]
 
-In this process, through all middleware. The bare reference of a route is what it asks the database
-(the session, its user and their role included), sent again by hand and fetched, and its document
-encoded. Both take turns, and the best of several rounds of medians counts.
+Both servers run under gunicorn on one database. The bare one (`bare_replay.py`) sends a route's own
+statements, the session and the role included, fetches the rows and encodes the document. They are
+asked in turns, and the best of several rounds of medians counts.
 """
 
 import argparse
 import gzip
+import os
 import re
-import statistics
 import sys
-import time
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import orjson
 
 from benchmarks import evaluated
+from benchmarks.bench_eval_reads import dsn, median_ms
+from benchmarks.bench_requests import Client
+from benchmarks.servers import gunicorn
 
 PLOTLY = "plotly/plotly.min.js"
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
@@ -37,15 +41,6 @@ DATA = ("numbers?split=test&confidence=37", "curves", "points", "f1", "cards?{ca
 PASSES = {"f1?confidence=37", "image-predictions?sort=f1&confidence=37&limit=25"}
 
 
-def median_ms(work: Callable[[], Any], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times)
-
-
 def in_turns(rounds: int, repeats: int, *works: Callable[[], Any]) -> list[float]:
     """The best median of each over rounds in which they take turns."""
     best = [float("inf")] * len(works)
@@ -57,41 +52,44 @@ def in_turns(rounds: int, repeats: int, *works: Callable[[], Any]) -> list[float
 
 def reviewer() -> Any:
     """A client of somebody logged in."""
-    from django.test import Client
+    from django.test import Client as TestClient
 
     from accounts.models import User
 
     user = User.objects.get(email="bench@example.com")
     User.objects.filter(pk=user.pk).update(is_staff=True)
-    client = Client()
+    client = TestClient()
     client.force_login(User.objects.get(pk=user.pk))
     return client
 
 
-def get(client: Any, path: str) -> bytes:
-    answer = client.get(path)
-    assert answer.status_code == 200, (path, answer.content[:300])
-    return bytes(answer.content)
+class Desk(Client):
+    """A connection of a browser's session."""
+
+    def __init__(self, port: int, session: str) -> None:
+        super().__init__(port, "")
+        self.head = f"Host: 127.0.0.1\r\nCookie: sessionid={session}\r\n".encode()
+
+    def get(self, path: str) -> bytes:
+        status, body = self.send("GET", path)
+        assert status == 200, (path, status, body[:300])
+        return body
 
 
-def bare(client: Any, path: str) -> Callable[[], Any]:
-    """The route's statements by hand, and its document encoded."""
+def replayed(client: Any, path: str) -> dict[str, Any]:
+    """What the bare server has to do for a path."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     with CaptureQueriesContext(connection) as captured:
-        body = get(client, path)
-    statements = [query["sql"] for query in captured]
-    document = orjson.loads(body) if body[:1] == b"{" else None
-
-    def work() -> bytes:
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-                cursor.fetchall()
-        return body if document is None else orjson.dumps(document)
-
-    return work
+        answer = client.get(path)
+    assert answer.status_code == 200, (path, answer.content[:300])
+    body = bytes(answer.content)
+    return {
+        "statements": [query["sql"] for query in captured],
+        "document": orjson.loads(body) if body[:1] == b"{" else None,
+        "size": len(body),
+    }
 
 
 def placed(found: Any, n: int) -> None:
@@ -107,36 +105,38 @@ def placed(found: Any, n: int) -> None:
     evaluated.vacuum()
 
 
-def pages(client: Any, small: Any, big: Any, options: argparse.Namespace) -> None:
+def pages(desk: Desk, small: Any, big: Any, options: argparse.Namespace) -> None:
     print(f"{'page':34}{'1,000':>9}{f'{options.images:,}':>11}")
     for name in PAGES:
         paths = [f"/admin/evals/modeleval/{one.eval_id}/{name}" for one in (small, big)]
-        little, large = in_turns(
-            options.rounds, 3, *(lambda path=path: get(client, path) for path in paths)
-        )
+        little, large = in_turns(options.rounds, 3, *(partial(desk.get, path) for path in paths))
         print(f"{name or 'overview':34}{little:>7.1f}ms{large:>9.1f}ms")
 
 
-def panels(client: Any, big: Any, options: argparse.Namespace) -> None:
+def data_of(big: Any) -> dict[str, str]:
+    """The addresses of panels' data, by what they are called here."""
     cards = "&".join(f"position={place}" for place in range(25))
-    routes = [
-        *(f"/bench/model-evals/{big.eval_id}/{name}" for name in API),
-        *(f"/admin/evals/modeleval/{big.eval_id}/data/{name.format(cards=cards)}" for name in DATA),
-    ]
+    api = {name: f"/bench/model-evals/{big.eval_id}/{name}" for name in API}
+    desk = {
+        name: f"/admin/evals/modeleval/{big.eval_id}/data/{name.format(cards=cards)}"
+        for name in DATA
+    }
+    return api | desk
+
+
+def panels(desk: Desk, bare: Desk, big: Any, options: argparse.Namespace) -> None:
     print(f"{'data':34}{'ours':>9}{'bare':>11}{'ratio':>7}{'kB':>9}")
-    for path in routes:
-        body, plain = get(client, path), bare(client, path)
-        ours, theirs = in_turns(
-            options.rounds, options.repeats, lambda path=path: get(client, path), plain
-        )
-        name = path.partition(f"{big.eval_id}/")[2][:33]
-        print(
-            f"{name:34}{ours:>7.2f}ms{theirs:>9.2f}ms{ours / theirs:>7.2f}{len(body) / 1e3:>9.1f}"
-        )
+    for name, path in data_of(big).items():
+        works = partial(desk.get, path), partial(bare.get, path)
+        ours, theirs = in_turns(options.rounds, options.repeats, *works)
+        size = len(desk.get(path)) / 1e3
+        print(f"{name[:33]:34}{ours:>7.2f}ms{theirs:>9.2f}ms{ours / theirs:>7.2f}{size:>9.1f}")
     for name in sorted(PASSES):
-        room = "/bench/model-evals" if "image" in name else "/admin/evals/modeleval"
-        path = f"{room}/{big.eval_id}/{'' if 'image' in name else 'data/'}{name}"
-        print(f"{name[:33]:34}{median_ms(lambda path=path: get(client, path), 3):>7.0f}ms")
+        room = (
+            "/bench/model-evals/{}/{}" if "image" in name else "/admin/evals/modeleval/{}/data/{}"
+        )
+        work = partial(desk.get, room.format(big.eval_id, name))
+        print(f"{name[:33]:34}{in_turns(3, 1, work)[0]:>7.0f}ms, a pass over all images")
 
 
 ADDRESSES = re.compile(rb'(?:src|href)="/static/([^"]+)"')
@@ -172,20 +172,19 @@ def _plain(path: Path) -> list[str]:
     return parts
 
 
-def weight(client: Any, big: Any) -> None:
+def weight(desk: Desk, big: Any) -> None:
     """kB of a page as a browser first loads it: compressed, without Plotly."""
     for name in ("", "vectors/"):
-        page = get(client, f"/admin/evals/modeleval/{big.eval_id}/{name}")
+        page = desk.get(f"/admin/evals/modeleval/{big.eval_id}/{name}")
         sizes = {
             file: len(gzip.compress(body, 9)) / 1e3
             for file, body in files_of(page)
             if file != PLOTLY
         }
-        ours = {file: size for file, size in sizes.items() if file.startswith(("evals/", "desk/"))}
-        own, theme = sum(ours.values()), sum(sizes.values()) - sum(ours.values())
+        own = sum(size for file, size in sizes.items() if file.startswith(("evals/", "desk/")))
         print(
-            f"weight of {name or 'overview'}: page {len(page) / 1e3:.0f} kB,"
-            f" its modules and styles {own:.0f} kB, the theme {theme:.0f} kB"
+            f"weight of {name or 'overview'}: page {len(page) / 1e3:.0f} kB, its modules and styles"
+            f" {own:.0f} kB, the theme's {sum(sizes.values()) - own:.0f} kB"
         )
 
 
@@ -204,11 +203,24 @@ def main() -> None:
     evaluated.evaluate(small)
     small.refresh_from_db()
     big = evaluated.enlarged(small, options.images)
-    placed(big, 50_000)
+    placed(big, min(options.images, 50_000))
     client = reviewer()
-    pages(client, small, big, options)
-    panels(client, big, options)
-    weight(client, big)
+    answers = {path: replayed(client, path) for path in data_of(big).values()}
+    session = client.cookies["sessionid"].value
+    one = {"workers": 1, "threads": 2}
+    with tempfile.TemporaryDirectory(dir=os.environ["DATA_DIR"]) as folder:
+        file = Path(folder) / "answers.json"
+        file.write_bytes(orjson.dumps(answers))
+        env = {"ALLOWED_HOSTS": "127.0.0.1", "BENCH_DSN": dsn(), "BENCH_ANSWERS": str(file)}
+        env["SECRET_KEY"] = settings.SECRET_KEY
+        with (
+            gunicorn("predictions_api.wsgi:application", env=env, **one) as port,
+            gunicorn("benchmarks.bare_replay:application", env=env, **one) as bare_port,
+        ):
+            desk = Desk(port, session)
+            pages(desk, small, big, options)
+            panels(desk, Desk(bare_port, session), big, options)
+            weight(desk, big)
 
 
 if __name__ == "__main__":

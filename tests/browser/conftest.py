@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.house.quickstarting import Quickstart, await_nobody
 
@@ -28,6 +28,9 @@ SCREENSHOTS_DIR = Path(os.environ.get("SCREENSHOTS_DIR") or "build/screenshots")
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
 GRAVE = {"serious", "critical"}
+# A page that will not come is rare; a machine with other work to do is not.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +123,7 @@ OpenPage = Callable[..., Page]
 @contextmanager
 def _context(browser: Browser, address: str, **options: Any) -> Iterator[BrowserContext]:
     with browser.new_context(base_url=address, reduced_motion="reduce", **options) as context:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         yield context
 
 

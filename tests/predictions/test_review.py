@@ -210,7 +210,7 @@ def test_compares_versions_of_a_task(desks: dict[str, Client], evaluated: ModelE
         f"v1, prediction {v1.pk}",
     ]
     assert [len(view["regions"]) for view in views] == [4, 5]
-    only = data_of(desks["reader"].get(path, {"prediction": [v1.pk, "x", "999999"]}))["views"]
+    only = data_of(desks["reader"].get(path, {"prediction": [str(v1.pk), "x", "999999"]}))["views"]
     assert [view["title"] for view in only] == [f"v1, prediction {v1.pk}"]
 
 
