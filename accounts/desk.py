@@ -6,16 +6,18 @@ does not exist: every page, choice list and action starts from `get_queryset`.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -27,6 +29,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from accounts.models import Membership, Workspace
 from accounts.tokens import Access
 from accounts.wording import when
+
+View = Callable[..., HttpResponseBase]
 
 OWNERS = frozenset({Membership.Role.OWNER.value})
 WRITERS = OWNERS | {Membership.Role.MEMBER.value}
@@ -89,7 +93,8 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     def _counted(self) -> int:
         rows = self.object_list
         if isinstance(rows, QuerySet):
-            return rows.order_by().values("pk")[: self.LIMIT + 1].count()
+            # In the page's order: the same index, which stops at the limit.
+            return rows.values("pk")[: self.LIMIT + 1].count()
         return len(rows)
 
     @property
@@ -160,6 +165,8 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    # Each choice of a filter with its count would be as many counts of everything.
+    show_facets = ShowFacets.NEVER
     list_per_page = list_max_show_all = 50
     list_disable_select_all = True
     formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField, "widget": CODE}}
@@ -167,6 +174,29 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
     def workspace_id_of(self, obj: Any) -> int:
         """Whose row it is."""
         raise NotImplementedError
+
+    def pages(self) -> Mapping[str, tuple[str, View]]:
+        """More pages: by name the route below the list's address, and the view.
+
+        Their addresses are `admin:APP_MODEL_NAME`; whoever is not logged in is asked to.
+        """
+        return {}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Those pages before Django's, which take any text for an id."""
+        stem = f"{self.opts.app_label}_{self.opts.model_name}"
+        more = [
+            path(route, self.admin_site.admin_view(view), name=f"{stem}_{name}")
+            for name, (route, view) in self.pages().items()
+        ]
+        return [*more, *super().get_urls()]
+
+    def found(self, request: HttpRequest, **key: Any) -> Any:
+        """The one row of that key which the caller may see. Http404 for any other."""
+        row = self.get_queryset(request).filter(**key).first()
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404
+        return row
 
     def scope(self, request: HttpRequest) -> Q:
         """The rows a caller who is no superuser may see."""

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.errors import MisshapenArrays
-from evals.events import Events, Ints, assignment_events, confidence_bins
+from evals.event_sources import assignment_events
+from evals.events import Events, Ints, confidence_bins
 
 
 def single_label_events(

@@ -254,6 +254,9 @@ def _silhouette(space: Floats, ids: Ints) -> float | None:
         members = np.sort(drawn)
     if not 2 <= len(np.unique(ids[members])) < len(members):
         return None
+    from sklearn import config_context
     from sklearn.metrics import silhouette_score
 
-    return float(silhouette_score(space[members], ids[members]))
+    # By default it takes a gigabyte for its distances, whatever the machine has.
+    with config_context(working_memory=64):
+        return float(silhouette_score(space[members], ids[members]))

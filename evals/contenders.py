@@ -1,8 +1,8 @@
 """Models of one project and version side by side: the latest finished evaluation of each."""
 
-from evals import wire
+from evals import wire, wire_models
 from evals.models import ModelEval
-from evals.wire import Contender
+from evals.wire_models import Contender
 from predictions.models import Project
 
 EXCLUSIONS = {
@@ -24,10 +24,10 @@ def comparison(project: Project, version: str, metric: str | None) -> wire.Docum
         kept = latest.get(name)
         if kept is None or (not _is_done(kept) and _is_done(one)):
             latest[name] = one
-    wanted = metric or wire.default_frontier_metric(e.task_type for e in latest.values())
+    wanted = metric or wire_models.default_frontier_metric(e.task_type for e in latest.values())
     contenders = [_contender(name, one) for name, one in latest.items()]
     contenders.sort(key=lambda c: -(c.metrics.get(wanted) or 0.0))
-    return wire.comparison(wanted, contenders)
+    return wire_models.comparison(wanted, contenders)
 
 
 def model_name(found: ModelEval) -> str:
@@ -42,4 +42,6 @@ def _is_done(found: ModelEval) -> bool:
 def _contender(name: str, found: ModelEval) -> Contender:
     metrics = found.summary["metrics"] if _is_done(found) and found.summary else {}
     exclusion = None if _is_done(found) else EXCLUSIONS[ModelEval.Status(found.status)]
-    return Contender(name, found.eval_id, metrics, exclusion=exclusion)
+    return Contender(
+        name, found.eval_id, metrics, latency_ms=found.median_latency_ms, exclusion=exclusion
+    )

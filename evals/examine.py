@@ -30,7 +30,7 @@ def examine(image: StoredImage, job: Job, confidence: int) -> Examined:
     """The image at one percent; its verdicts add up to its counts there."""
     if job.task_type == "classification":
         return _examine_labels(image, job, confidence)
-    truth, said = read_shapes([image], job.classes, all_shapes=True)
+    truth, said = read_shapes([image], job.classes, all_shapes=job.uses_masks)
     shapes, detected = _shapes(truth), _shapes(said)
     truths: list[ObjectVerdict | None] = [None] * len(shapes)
     found: list[ObjectVerdict | None] = [None] * len(detected)
@@ -46,7 +46,8 @@ def examine(image: StoredImage, job: Job, confidence: int) -> Examined:
 
 
 def _shapes(side: Side) -> list[Shape]:
-    return [side.shapes[at] for at in range(len(side.image))]
+    boxes = side.boxes_px()
+    return [side.shape(at, boxes) for at in range(len(side.image))]
 
 
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:

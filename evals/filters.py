@@ -15,7 +15,7 @@ from evals.answers import (
     Refusal,
 )
 from evals.models import ModelEval, Split
-from evals.wire import FRONTIER_METRICS
+from evals.wire_models import FRONTIER_METRICS
 
 Query = Mapping[str, str]
 

@@ -5,14 +5,11 @@ came. It is stored whole or not at all.
 """
 
 import zlib
-from array import array
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-import numpy as np
 import orjson
 from django.db import transaction
 from django.db.models.functions import Now
@@ -20,28 +17,17 @@ from django.db.models.functions import Now
 from evals import queries, rows, wire
 from evals.answers import InvalidImport, ProjectNotFound
 from evals.events import (
-    Cells,
-    Events,
-    Ints,
-    confusion_matrix,
-    image_counts,
-    join_events,
-    pack_events,
-    report_events,
     total_counts,
-    total_events,
 )
 from evals.finish import matrix_panels
+from evals.imported_images import CountedFile, Gathered, check_matrices, count, gather
 from evals.metrics import scores_of
 from evals.models import EvalPanel, ModelEval, Split, TaskType
 from evals.report_file import (
     Disagreements,
-    FileImage,
     Outline,
     UnreadableFile,
-    images,
     outline,
-    read_image,
 )
 from evals.rows import NewImage, NewPanel
 
@@ -62,43 +48,6 @@ HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId
 TASK_TYPES = {"object-detection-like": TaskType.DETECTION, **{t.value: t for t in TaskType}}
 
 
-@dataclass(slots=True)
-class ReportCells:
-    """The cells of one report; images by their position."""
-
-    image: "array[int]" = field(default_factory=lambda: array("i"))
-    actual: "array[int]" = field(default_factory=lambda: array("i"))
-    predicted: "array[int]" = field(default_factory=lambda: array("i"))
-    count: "array[int]" = field(default_factory=lambda: array("i"))
-
-    def add(self, position: int, cells: Iterable[tuple[int, int, int]]) -> None:
-        for actual, predicted, count in cells:
-            self.image.append(position)
-            self.actual.append(actual)
-            self.predicted.append(predicted)
-            self.count.append(count)
-
-    def between(self, first: int, end: int) -> Cells:
-        """Those of a range of images, numbered from 0."""
-        image = np.frombuffer(self.image, dtype=np.int32).astype(np.int64)
-        mine = (image >= first) & (image < end)
-        columns = (
-            np.frombuffer(c, dtype=np.int32) for c in (self.actual, self.predicted, self.count)
-        )
-        actual, predicted, count = (column[mine].astype(np.int64) for column in columns)
-        return Cells(image[mine] - first, actual, predicted, count)
-
-
-@dataclass(slots=True)
-class Gathered:
-    """All images of a file: facts by position, cells by confidence."""
-
-    facts: list[FileImage] = field(default_factory=list)
-    flagged: set[int] = field(default_factory=set)
-    position: dict[str, int] = field(default_factory=dict)
-    cells: dict[int, ReportCells] = field(default_factory=dict)
-
-
 def import_file(
     file: IO[bytes],
     *,
@@ -116,11 +65,11 @@ def import_file(
         outlined = outline(file)
         evaluation = _evaluation(outlined, workspace_id)
         panels = list(_given_panels(outlined))
-        gathered = _gather(file, outlined, evaluation, found, progress)
+        gathered = gather(file, outlined, evaluation, found, progress)
     except UnreadableFile as error:
         raise InvalidImport(error.detail) from error
-    counted = _count(evaluation, gathered)
-    _check_matrices(outlined, counted, found)
+    counted = count(evaluation, gathered)
+    check_matrices(outlined, counted, found)
     if strict and found.count:
         raise InvalidImport(found.text())
     evaluation.warnings = found.named
@@ -155,6 +104,7 @@ def _evaluation(outlined: Outline, workspace_id: int) -> ModelEval:
         progress=1.0,
         matching="imported",
         iou_threshold=_iou_threshold(keys),
+        median_latency_ms=_latency(keys),
         confidence=confidence,
         classes=outlined.classes,
         confidences=outlined.confidences,
@@ -179,6 +129,15 @@ def _iou_threshold(keys: dict[str, Any]) -> float:
     return float(value)
 
 
+def _latency(keys: dict[str, Any]) -> float | None:
+    value = keys.get("medianLatencyMs")
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e9:
+        raise UnreadableFile("medianLatencyMs", "must be a number of milliseconds, from 0")
+    return float(value)
+
+
 def _given_panels(outlined: Outline) -> Iterator[NewPanel]:
     """The panels the file brings, without their headers."""
     for key, kind in PANELS.items():
@@ -192,140 +151,6 @@ def _given_panels(outlined: Outline) -> Iterator[NewPanel]:
         except TypeError as error:
             raise UnreadableFile(key, str(error)) from error
         yield NewPanel(kind, text)
-
-
-def _gather(
-    file: IO[bytes],
-    outlined: Outline,
-    evaluation: ModelEval,
-    found: Disagreements,
-    progress: Callable[[int], Any],
-) -> Gathered:
-    gathered, everything, done = Gathered(), images(file), 0
-    pixels = evaluation.task_type == TaskType.SEMANTIC
-    for place, report in enumerate(outlined.reports):
-        if report.total is not None and report.total != report.n_images:
-            found.add(
-                f"reports[{place}].totalImages",
-                f"is {report.total}, there are {report.n_images} images",
-            )
-        gathered.cells[report.confidence] = ReportCells()
-        seen: set[str] = set()
-        for n, image in enumerate(islice(everything, report.n_images)):
-            path = f"reports[{place}].image_results[{n}]"
-            read = read_image(
-                image, path, n_classes=len(outlined.classes), pixels=pixels, found=found
-            )
-            if read.image_id in seen:
-                found.add(f"{path}.imageId", f"{read.image_id} is there twice")
-                gathered.flagged.add(gathered.position[read.image_id])
-            else:
-                seen.add(read.image_id)
-                _take(gathered, read, report.confidence, path, found)
-            done += 1
-            if done % 1000 == 0:
-                progress(done)
-    progress(done)
-    _check_presence(outlined, gathered, found)
-    return gathered
-
-
-def _take(
-    gathered: Gathered, read: FileImage, confidence: int, path: str, found: Disagreements
-) -> None:
-    position = gathered.position.setdefault(read.image_id, len(gathered.facts))
-    if position == len(gathered.facts):
-        gathered.facts.append(read)
-    else:
-        first = gathered.facts[position]
-        for name in ("split", "name"):
-            if getattr(first, name) != getattr(read, name):
-                found.add(f"{path}.{name}", "is another one in an earlier report")
-                gathered.flagged.add(position)
-    if read.is_flagged:
-        gathered.flagged.add(position)
-    gathered.cells[confidence].add(position, read.cells)
-
-
-def _check_presence(outlined: Outline, gathered: Gathered, found: Disagreements) -> None:
-    for place, report in enumerate(outlined.reports):
-        if report.n_images < len(gathered.facts):
-            found.add(
-                f"reports[{place}].image_results",
-                f"has {report.n_images} of the {len(gathered.facts)} images of all reports",
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class CountedFile:
-    """The file's images as events."""
-
-    blobs: list[bytes]
-    tp: Ints
-    fp: Ints
-    fn: Ints
-    #: By split.
-    totals: dict[int, Events]
-
-
-def _count(evaluation: ModelEval, gathered: Gathered) -> CountedFile:
-    n_classes, n_all = len(evaluation.classes), len(gathered.facts)
-    splits = np.array([image.split for image in gathered.facts], dtype=np.int64)
-    blobs: list[bytes] = []
-    columns: list[list[Ints]] = [[np.zeros(0, np.int64)] for _ in range(3)]
-    totals: dict[int, list[Events]] = {split.value: [] for split in Split}
-    for first in range(0, n_all, BLOCK):
-        end = min(first + BLOCK, n_all)
-        events = report_events(
-            {c: cells.between(first, end) for c, cells in gathered.cells.items()}
-        )
-        blobs += pack_events(events, end - first)
-        counts = image_counts(
-            events, evaluation.confidence, n_images=end - first, n_classes=n_classes
-        )
-        for column, values in zip(columns, (counts.tp, counts.fp, counts.fn), strict=True):
-            column.append(values)
-        for split, parts in totals.items():
-            chosen = splits[first:end][events.image] == split
-            parts.append(total_events(_chosen(events, chosen)))
-    tp, fp, fn = (np.concatenate(column) for column in columns)
-    return CountedFile(blobs, tp, fp, fn, {s: join_events(parts) for s, parts in totals.items()})
-
-
-def _chosen(events: Events, chosen: Any) -> Events:
-    return Events(
-        events.image[chosen],
-        events.bin[chosen],
-        events.actual[chosen],
-        events.predicted[chosen],
-        events.delta[chosen],
-    )
-
-
-def _check_matrices(outlined: Outline, counted: CountedFile, found: Disagreements) -> None:
-    """`confusionMatrices`, bodies of that route the file may bring, against its images."""
-    given = outlined.keys.get("confusionMatrices") or []
-    if not isinstance(given, list):
-        raise InvalidImport("confusionMatrices: must be a list of bodies of that route")
-    for place, body in enumerate(given):
-        path = f"confusionMatrices[{place}]"
-        split, threshold = (
-            (body.get(k) for k in ("split", "confidenceThreshold"))
-            if isinstance(body, dict)
-            else (None, None)
-        )
-        known = {*wire.SPLITS, "all"}
-        if split not in known or not isinstance(threshold, int | float):
-            raise InvalidImport(f"{path}: must have split, confidenceThreshold and matrix")
-        confidence = round(100 * threshold)
-        if confidence not in outlined.confidences:
-            found.add(f"{path}.confidenceThreshold", "there is no report for it")
-            continue
-        wanted = wire.SPLITS if split == "all" else (split,)
-        events = join_events([counted.totals[wire.SPLITS.index(name)] for name in wanted])
-        matrix = confusion_matrix(events, confidence, n_classes=len(outlined.classes)).tolist()
-        if body.get("matrix") != matrix:
-            found.add(f"{path}.matrix", "is not the sum of the images")
 
 
 def _derived_panels(outlined: Outline, counted: CountedFile) -> Iterator[NewPanel]:

@@ -85,6 +85,11 @@ class ModelEval(models.Model):
     confidence = models.PositiveSmallIntegerField(
         default=20, help_text="Canonical confidence threshold, percent."
     )
+    median_latency_ms = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="What the model took for an image, as whoever ran it measured.",
+    )
     writes_back = models.BooleanField(
         default=False, help_text="Whether cluster, neighbors and mislabeling go to predictions."
     )

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+import orjson
+from django.db.models import JSONField, Q, QuerySet
 
-from evals import wire
+from evals import wire, wire_images
 from evals.answers import EvaluationNotDone, EvaluationNotFound, ReportNotFound
 from evals.events import (
     Cells,
@@ -18,11 +19,11 @@ from evals.events import (
     Ints,
     confusion_matrix,
     image_cells,
-    image_counts,
     unpack_events,
 )
 from evals.models import EvalPanel, ModelEval, Split
-from evals.wire import Identity, ImageRow
+from evals.wire import Identity
+from evals.wire_images import ImageRow
 from predictions.models import Project
 from predictions.queries import fetch_all, fetch_one
 
@@ -40,6 +41,38 @@ def evaluation(eval_id: str, *, workspace: str, workspace_id: int) -> ModelEval:
     )
     if found is None:
         raise EvaluationNotFound()
+    return found
+
+
+COLUMNS = [field.attname for field in ModelEval._meta.concrete_fields]
+JSON_COLUMNS = {
+    at for at, field in enumerate(ModelEval._meta.concrete_fields) if isinstance(field, JSONField)
+}
+# By the unique index on eval_id. Written out, because the ORM took more than half of the time of a
+# request for a panel to put it together.
+SHOWN_SQL = f"""
+SELECT p.id, p.slug, {", ".join(f"e.{name}" for name in COLUMNS)} FROM evals_modeleval e
+JOIN accounts_workspace w ON w.id = e.workspace_id
+LEFT JOIN predictions_project p ON p.id = e.project_id
+WHERE e.eval_id = %s AND e.workspace_id = %s AND w.slug = %s
+"""  # noqa: S608
+
+
+def shown(eval_id: str, *, workspace: str, workspace_id: int) -> ModelEval:
+    """As `evaluation`, for reading it: of the project it has the id and the slug, no more yet.
+
+    One statement.
+    """
+    row = fetch_one(SHOWN_SQL, [eval_id, workspace_id, workspace])
+    if row is None:
+        raise EvaluationNotFound()
+    values = [
+        orjson.loads(value) if at in JSON_COLUMNS and value is not None else value
+        for at, value in enumerate(row[2:])
+    ]
+    found = ModelEval.from_db("default", COLUMNS, values)
+    if row[0] is not None:
+        found.project = Project.from_db("default", ["id", "slug"], row[:2])
     return found
 
 
@@ -101,6 +134,8 @@ def _facts(found: ModelEval) -> wire.Document:
             "groundTruths": found.n_ground_truths,
             "newestGroundTruthAt": wire.moment(found.newest_ground_truth_at),
         }
+    if found.median_latency_ms is not None:
+        facts["medianLatencyMs"] = found.median_latency_ms
     if found.warnings:
         facts["warnings"] = found.warnings
     return facts
@@ -149,17 +184,24 @@ def project(text: str, *, workspace_id: int) -> Project | None:
     return found
 
 
-# By primary key.
+# By primary key. JSON comes as text: bytes travel as hex digits, which takes twice as long.
 PANEL_SQL = """
-SELECT body FROM evals_evalpanel
+SELECT {body} FROM evals_evalpanel
 WHERE evaluation_id = %s AND kind = %s AND split = %s AND confidence = %s
 """
+JSON_PANEL_SQL = PANEL_SQL.format(body="convert_from(body, 'UTF8')")
+BINARY_PANEL_SQL = PANEL_SQL.format(body="body")
+BINARY_KINDS = {Kind.MATRIX, Kind.SOURCE}
 
 
 def panel(found: ModelEval, kind: int, *, split: int = -1, confidence: int = -1) -> bytes | None:
     """A stored panel. One statement."""
-    row = fetch_one(PANEL_SQL, [found.pk, kind, split, confidence])
-    return None if row is None else bytes(row[0])
+    is_binary = kind in BINARY_KINDS
+    sql = BINARY_PANEL_SQL if is_binary else JSON_PANEL_SQL
+    row = fetch_one(sql, [found.pk, kind, split, confidence])
+    if row is None:
+        return None
+    return bytes(row[0]) if is_binary else str(row[0]).encode()
 
 
 def report(found: ModelEval, kind: int, missing: str, *, split: int = -1) -> bytes:
@@ -224,38 +266,74 @@ class Images:
     positions: list[int]
     events: Events
 
-    def counts(self, confidence: int, n_classes: int) -> Counts:
-        """Counts of each at one percent."""
-        return image_counts(self.events, confidence, n_images=len(self.rows), n_classes=n_classes)
-
     def cells(self, confidence: int) -> Cells:
         """Their confusion cells at one percent."""
         return image_cells(self.events, confidence)
 
+    def counts(self, confidence: int, n_classes: int) -> Counts:
+        """Counts of each at one percent."""
+        return self.cells(confidence).counts(n_images=len(self.rows), n_classes=n_classes)
+
     def records(self, confidence: int, n_classes: int) -> list[wire.Document]:
         """The images as clients read them at one percent."""
-        triples = self.cells(confidence).triples(len(self.rows))
-        return wire.image_records(self.rows, self.counts(confidence, n_classes), triples)
+        return wire_images.image_records(self.rows, self.cells(confidence), n_classes=n_classes)
+
+    def texts(self, confidence: int, n_classes: int) -> list[bytes]:
+        """The records as JSON text."""
+        return wire_images.image_texts(self.rows, self.cells(confidence), n_classes=n_classes)
+
+
+#: Images of a page worked on at a time: their arrays stay in the processor's cache and in memory
+#: that is there already. A page of 1,000 at once took a quarter longer.
+BLOCK = 250
 
 
 def _images(found: Sequence[Any]) -> Images:
     return Images(
-        rows=[ImageRow(*row[:8]) for row in found],
+        rows=[ImageRow._make(row[:8]) for row in found],
         positions=[row[8] for row in found],
         events=unpack_events([row[9] for row in found]),
     )
 
 
+def _between(found: ModelEval, split: int | None, first: int, end: int) -> list[Any]:
+    if split is None:
+        return fetch_all(RANGE_SQL, [found.pk, first, end])
+    return fetch_all(SPLIT_RANGE_SQL, [found.pk, split, first, end])
+
+
+def _at(found: ModelEval, positions: Sequence[int]) -> list[Any]:
+    return fetch_all(CHOSEN_SQL, [list(positions), found.pk])
+
+
 def images_between(found: ModelEval, split: int | None, first: int, end: int) -> Images:
     """Images `first` up to before `end` of the split, or of all. One statement, only their rows."""
-    if split is None:
-        return _images(fetch_all(RANGE_SQL, [found.pk, first, end]))
-    return _images(fetch_all(SPLIT_RANGE_SQL, [found.pk, split, first, end]))
+    return _images(_between(found, split, first, end))
 
 
 def images_at(found: ModelEval, positions: Sequence[int]) -> Images:
     """The images at these positions, in this order. One statement."""
-    return _images(fetch_all(CHOSEN_SQL, [list(positions), found.pk]))
+    return _images(_at(found, positions))
+
+
+def page_between(
+    found: ModelEval, split: int | None, first: int, end: int, confidence: int
+) -> list[bytes]:
+    """`images_between` as JSON texts of what clients read. One statement, only their rows."""
+    return _page(found, _between(found, split, first, end), confidence)
+
+
+def page_at(found: ModelEval, positions: Sequence[int], confidence: int) -> list[bytes]:
+    """`images_at` as JSON texts of what clients read. One statement."""
+    return _page(found, _at(found, positions), confidence)
+
+
+def _page(found: ModelEval, rows: Sequence[Any], confidence: int) -> list[bytes]:
+    texts: list[bytes] = []
+    for start in range(0, len(rows), BLOCK):
+        some = _images(rows[start : start + BLOCK])
+        texts += some.texts(confidence, len(found.classes))
+    return texts
 
 
 # Served by the index on (evaluation, image_id).

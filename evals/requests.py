@@ -3,7 +3,7 @@
 from typing import Any
 
 from evals import evaluate, queries
-from evals.answers import ProjectNotFound, Refusal
+from evals.answers import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.classes import task_type_of
 from evals.models import ModelEval, TaskType
 from predictions.models import Project
@@ -44,10 +44,22 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         iou_threshold=values["iouThreshold"],
         inclusive=values["iouInclusive"],
         confidence=values["confidence"],
+        median_latency_ms=values.get("medianLatencyMs"),
         writes_back=values["writeBack"],
     )
     evaluate.enqueue(found)
     return found
+
+
+def repeat(found: ModelEval) -> None:
+    """Computes an evaluation anew. A Refusal where there is nothing to compute it from."""
+    if found.origin == ModelEval.Origin.IMPORTED:
+        raise Refusal("An imported evaluation cannot be computed again; import its file.")
+    if found.project is None:
+        raise Refusal("The project was deleted: there is nothing left to evaluate.")
+    if found.status == ModelEval.Status.RUNNING:
+        raise EvaluationNotDone("It is running. Cancel it first to start anew.")
+    evaluate.restart(found)
 
 
 def _refuse_impossible(project: Project, version: str) -> None:

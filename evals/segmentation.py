@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.errors import MisshapenArrays
-from evals.events import N_BINS, Events, Ints, assignment_events, confidence_bins
+from evals.event_sources import assignment_events
+from evals.events import N_BINS, Events, Ints, confidence_bins
 from evals.geometry import Floats, Rle, rle_mask
 
 #: Counting into a table is forty times quicker than sorting, up to 128 MB of it.

@@ -1,5 +1,6 @@
 """What a request to compute an evaluation may hold."""
 
+import math
 import re
 from typing import Any
 
@@ -20,6 +21,18 @@ class NumberOrText(serializers.CharField):
         return super().to_internal_value(str(data))
 
 
+class FiniteNumber(serializers.FloatField):
+    """A number; true and the texts "nan" and "inf", which Python takes for one, are none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            self.fail("invalid")
+        value: float = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
 class ComputeSerializer(serializers.Serializer[Any]):
     """What to evaluate, and how."""
 
@@ -35,7 +48,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
     modelId = NumberOrText(
         required=False, allow_null=True, max_length=500, help_text="The model's id, if it has one."
     )
-    iouThreshold = serializers.FloatField(
+    iouThreshold = FiniteNumber(
         required=False,
         default=0.5,
         min_value=0.0,
@@ -64,6 +77,13 @@ class ComputeSerializer(serializers.Serializer[Any]):
         choices=TaskType.choices,
         required=False,
         help_text="Derived from the labelling config unless given.",
+    )
+    medianLatencyMs = FiniteNumber(
+        required=False,
+        allow_null=True,
+        min_value=0.0,
+        max_value=1e9,
+        help_text="What the model took for an image, as you measured it; compare weighs it.",
     )
     writeBack = serializers.BooleanField(
         required=False,

@@ -1,4 +1,5 @@
-"""The camelCase shapes that evaluation clients read: nothing else in this room spells them.
+"""The camelCase shapes that evaluation clients read: this, `wire_images` and `wire_models` spell
+them, and nothing else in this room does.
 
 Pure: numbers and names in, JSON-ready dictionaries out. A panel's body carries no identity of its
 own; `panel` puts the common header in front of it. Source: the peer's model-evaluations API.
@@ -13,8 +14,8 @@ import orjson
 
 from evals.average_precision import ClassPrecision, Precision, PrecisionTable
 from evals.clusters import ClusterStatistics, VectorAnalysis
-from evals.events import Counts, Ints
-from evals.metrics import SWEEP_KEYS, ClassRow, Curve, Score, Sweep, image_scores
+from evals.events import Ints
+from evals.metrics import SWEEP_KEYS, ClassRow, Curve, Score, Sweep
 from evals.recommendations import Recommendation
 
 Document = dict[str, Any]
@@ -27,8 +28,6 @@ PANEL_TASK_TYPES = {
     "object-detection": "object-detection-like",
     "instance-segmentation": "object-detection-like",
 }
-
-FRONTIER_METRICS = ("mAP", "mAP5095", "mAP75", "mIoU", "precision", "recall", "f1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def moment(value: datetime | None) -> str | None:
 def panel(identity: Identity, body: bytes) -> bytes:
     """The header and a panel's JSON text as one document."""
     header = orjson.dumps(identity.document())
-    return header if body == b"{}" else header[:-1] + b"," + bytes(body)[1:]
+    return header if body == b"{}" else b"".join([header[:-1], b",", memoryview(body)[1:]])
 
 
 def list_item(identity: Identity, status: str, created_at: datetime) -> Document:
@@ -236,91 +235,6 @@ def confusion_matrix(split: str, confidence: int, classes: Sequence[str], matrix
     }
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRow:
-    """An image without its counts."""
-
-    image_id: str
-    name: str
-    split: int
-    augmentations: int
-    cluster: int | None
-    x: float | None
-    y: float | None
-    is_flagged: bool = False
-
-
-def image_records(
-    rows: Sequence[ImageRow], counts: Counts, triples: Sequence[list[list[int]]]
-) -> list[Document]:
-    """The images of a page; `counts` has arrays of shape (len(rows),)."""
-    scores = image_scores(counts)
-    columns = zip(
-        rows,
-        triples,
-        counts.tp.tolist(),
-        counts.fp.tolist(),
-        counts.fn.tolist(),
-        scores.precision.tolist(),
-        scores.recall.tolist(),
-        scores.f1.tolist(),
-        strict=True,
-    )
-    return [
-        _image(row, cells, tp, fp, fn, precision, recall, f1)
-        for row, cells, tp, fp, fn, precision, recall, f1 in columns
-    ]
-
-
-def _image(
-    row: ImageRow,
-    cells: list[list[int]],
-    tp: int,
-    fp: int,
-    fn: int,
-    precision: float,
-    recall: float,
-    f1: float,
-) -> Document:
-    cluster = None
-    if row.cluster is not None:
-        point = None if row.x is None else [row.x, row.y]
-        cluster = {"id": row.cluster, "embedding2D": point}
-    record = {
-        "imageId": row.image_id,
-        "imageName": row.name,
-        "split": SPLITS[row.split],
-        "augmentations": row.augmentations,
-        "cluster": cluster,
-        "stats": {
-            "truePositives": tp,
-            "falsePositives": fp,
-            "falseNegatives": fn,
-            "precision": precision,
-            "recall": recall,
-            "f1": f1,
-        },
-        "confusion": cells,
-    }
-    if row.is_flagged:
-        record["flagged"] = True
-    return record
-
-
-def image_page(
-    *, split: str, confidence: int, total: int, offset: int, limit: int, images: Sequence[Document]
-) -> Document:
-    """A page of images; `totalImages` counts what split and filters leave."""
-    return {
-        "split": split,
-        "confidenceThreshold": confidence / 100,
-        "totalImages": total,
-        "offset": offset,
-        "limit": limit,
-        "images": list(images),
-    }
-
-
 def clustering(analysis: VectorAnalysis, *, seconds: float, parameters: Document) -> Document:
     """How the map and the clusters were made; names inside `parameters` are the library's."""
     preprocessing: Document = {
@@ -414,61 +328,3 @@ def headline(
         "precision": best.precision,
         "recall": best.recall,
     }
-
-
-def default_frontier_metric(task_types: Iterable[str]) -> str:
-    """The metric models are compared by unless asked otherwise."""
-    kinds = set(task_types)
-    if kinds & PANEL_TASK_TYPES.keys() or not kinds:
-        return "mAP5095"
-    return "mIoU" if "semantic-segmentation" in kinds else "f1"
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A model's latest evaluation; `exclusion` says why it takes no part."""
-
-    model_id: str
-    eval_id: str
-    metrics: Mapping[str, float | None]
-    latency_ms: float | None = None
-    exclusion: str | None = None
-
-
-def comparison(metric: str, contenders: Sequence[Contender]) -> Document:
-    """Models on the frontier of accuracy and latency: nobody is better in one and as good in both.
-
-    A latency that nobody measured decides nothing.
-    """
-    able = [c for c in contenders if c.exclusion is None and c.metrics.get(metric) is not None]
-    available = [
-        name for name in FRONTIER_METRICS if any(c.metrics.get(name) is not None for c in able)
-    ]
-    return {
-        "frontierMetric": metric,
-        "availableMetrics": available,
-        "models": [_contender(c, metric, able) for c in contenders],
-    }
-
-
-def _contender(contender: Contender, metric: str, able: Sequence[Contender]) -> Document:
-    exclusion = contender.exclusion
-    if exclusion is None and contender not in able:
-        exclusion = f"has no {metric}"
-    return {
-        "modelId": contender.model_id,
-        "evalId": contender.eval_id,
-        "metrics": {k: v for k, v in contender.metrics.items() if v is not None},
-        "medianLatencyMs": contender.latency_ms,
-        "onFrontier": exclusion is None
-        and not any(_dominates(other, contender, metric) for other in able),
-        "exclusionReason": exclusion,
-    }
-
-
-def _dominates(other: Contender, contender: Contender, metric: str) -> bool:
-    better, worse = other.metrics[metric] or 0.0, contender.metrics[metric] or 0.0
-    if other.latency_ms is None or contender.latency_ms is None:
-        return better > worse
-    quick, slow = other.latency_ms, contender.latency_ms
-    return better >= worse and quick <= slow and (better > worse or quick < slow)

@@ -1,15 +1,45 @@
 """How the reviewers' desk looks: its name and its sidebar. Everything comes from this server."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.urls import reverse_lazy
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse, reverse_lazy
 
 NAME = "Predictions"
 
 
 def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
-    link = reverse_lazy(f"admin:{model}_changelist")
-    return {"title": title, "icon": icon, "link": link, **more}
+    return {**_named(title, icon, f"admin:{model}_changelist"), **more}
+
+
+def _named(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(name)}
+
+
+def _optional(title: str, icon: str, model: str) -> dict[str, Any]:
+    """A page of a room that may not have one."""
+    name = f"admin:{model}_changelist"
+    return {
+        "title": title,
+        "icon": icon,
+        "link": lambda request: link_to(name),
+        "permission": lambda request: link_to(name) != "",
+    }
+
+
+def link_to(name: str, *arguments: object) -> str:
+    """The address of a page of the desk; empty where no room has it."""
+    try:
+        return reverse(name, args=arguments)
+    except NoReverseMatch:
+        return ""
+
+
+def _file(name: str) -> Callable[[HttpRequest], str]:
+    """Its address, known once static files are."""
+    return lambda request: static(name)
 
 
 UNFOLD = {
@@ -20,6 +50,10 @@ UNFOLD = {
     "SITE_URL": None,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("theme/icon.svg")}],
+    "STYLES": [_file("desk/desk.css")],
+    "SCRIPTS": [_file("theme/expressions.js"), _file("theme/labels.js")],
+    "DASHBOARD_CALLBACK": "predictions_api.dashboard.fill",
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
@@ -27,11 +61,32 @@ UNFOLD = {
             {
                 "title": "Review",
                 "items": [
+                    _named("Dashboard", "dashboard", "admin:index"),
                     _page("Projects", "folder_open", "predictions_project"),
                     _page("Tasks", "image", "predictions_task"),
                     _page("Predictions", "target", "predictions_prediction"),
                     _page("Annotations", "draw", "predictions_annotation"),
+                    _optional("Evaluations", "monitoring", "evals_modeleval"),
+                ],
+            },
+            {
+                "title": "Models",
+                "separator": True,
+                "items": [
+                    _optional("Prompts", "chat", "prompts_prompt"),
+                    _optional("Runs", "play_circle", "prompts_modelrun"),
                     _page("ML backends", "dns", "predictions_mlbackend"),
+                ],
+            },
+            {
+                "title": "Prompts",
+                "separator": True,
+                "items": [
+                    _page("Prompts", "chat", "prompts_prompt"),
+                    _page("Versions", "history", "prompts_promptversion"),
+                    _page("Runs", "play_circle", "prompts_modelrun"),
+                    _page("Failures", "report", "prompts_failedprediction"),
+                    _page("Provider connections", "hub", "prompts_providerconnection"),
                 ],
             },
             {

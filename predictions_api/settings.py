@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from predictions_api.database import databases
 from predictions_api.desk import UNFOLD as UNFOLD
 from predictions_api.logs import logging_config
+from predictions_api.policy import POLICY
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -88,6 +89,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "csp",
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
@@ -107,6 +109,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "predictions_api.pages.PagePolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -145,7 +148,16 @@ TEMPLATES = [
     }
 ]
 
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": POLICY}
+
 STATIC_URL = "/static/"
+# Before the packages' own: what stands here takes the place of theirs.
+STATICFILES_DIRS = [BASE_DIR / "predictions_api" / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "predictions_api.packaged.PlotlyFinder",
+]
 # Where `collectstatic` puts files, compressed and named by content. Unset (a checkout, a test),
 # they come straight from the packages.
 STATIC_ROOT = os.environ.get("STATIC_ROOT")
@@ -153,7 +165,7 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 if STATIC_ROOT is not None:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+        "staticfiles": {"BACKEND": "predictions_api.packaged.HashedFiles"},
     }
 
 # Any origin may call, as with the peer, unless a list is given; keys, not cookies, authorise.
@@ -237,8 +249,19 @@ EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 # Called by the worker every few seconds: work that a dead one left behind, and what is too old.
 SWEEPS = [
     "prompts.runs.requeue_stalled",
+    "prompts.refining.requeue_stalled",
     "predictions.idempotency.purge",
     "predictions.exports.purge",
+]
+# Who tells a page of the store what an evaluation says about a prediction: that room imports this
+# one, so it is called by name.
+REVIEW_VERDICTS = "evals.verdicts.verdicts_of"
+# What the desk begins with: each names a function of the request that makes one card.
+DASHBOARD = [
+    "predictions.dashboard.projects",
+    "evals.dashboard.evaluations",
+    "prompts.dashboard.runs",
+    "accounts.dashboard.keys",
 ]
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.
 PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]

@@ -14,13 +14,15 @@ from django.urls.resolvers import URLPattern
 from drf_spectacular.views import SpectacularAPIView
 
 from accounts import views as accounts
+from evals import image_views as eval_images
+from evals import panel_views as eval_panels
 from evals import views as evals
 from predictions.export_views import ProjectExportViewSet
 from predictions.import_views import ImportViewSet, TaskImportViewSet
 from predictions.project_views import ProjectViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
-from predictions_api import docs, observability
+from predictions_api import docs, observability, pages
 from predictions_api.paths import WorkspaceConverter
 from prompts import run_views as prompt_runs
 from prompts import views as prompts
@@ -109,6 +111,16 @@ prompt_urlpatterns = [
         f"{VERSION}/try-task",
         prompts.VersionViewSet.as_view({"post": "try_task"}),
         "prompt-version-try-task",
+    ),
+    both(
+        f"{VERSION}/few-shot-examples",
+        prompts.VersionViewSet.as_view({"get": "few_shot_examples"}),
+        "prompt-version-few-shot-examples",
+    ),
+    both(
+        f"{VERSION}/few-shot-examples/reorder",
+        prompts.VersionViewSet.as_view({"post": "reorder_examples"}),
+        "prompt-version-reorder-examples",
     ),
     both(
         f"{VERSION}/refine",
@@ -272,6 +284,8 @@ urlpatterns = [
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    path("admin", pages.desk, name="desk"),
+    path("favicon.ico", pages.favicon, name="favicon"),
     # The evaluation client's: no slash at the end, `compare` and `import` before the ids.
     path("", evals.LoginView.as_view(), name="evaluation-login"),
     path("<workspace:workspace>", evals.WorkspaceView.as_view(), name="workspace"),
@@ -281,43 +295,43 @@ urlpatterns = [
     path(ONE_EVAL, evals.EvaluationView.as_view(), name="evaluation-detail"),
     path(f"{ONE_EVAL}/rerun", evals.RerunView.as_view(), name="evaluation-rerun"),
     path(f"{ONE_EVAL}/cancel", evals.CancelView.as_view(), name="evaluation-cancel"),
-    path(f"{ONE_EVAL}/map-results", evals.MapResultsView.as_view(), name="evaluation-map"),
+    path(f"{ONE_EVAL}/map-results", eval_panels.MapResultsView.as_view(), name="evaluation-map"),
     path(
         f"{ONE_EVAL}/confidence-sweep",
-        evals.ConfidenceSweepView.as_view(),
+        eval_panels.ConfidenceSweepView.as_view(),
         name="evaluation-sweep",
     ),
     path(
         f"{ONE_EVAL}/performance-by-class",
-        evals.PerformanceByClassView.as_view(),
+        eval_panels.PerformanceByClassView.as_view(),
         name="evaluation-performance",
     ),
     path(
         f"{ONE_EVAL}/confusion-matrix",
-        evals.ConfusionMatrixView.as_view(),
+        eval_panels.ConfusionMatrixView.as_view(),
         name="evaluation-matrix",
     ),
     path(
         f"{ONE_EVAL}/vector-analysis",
-        evals.VectorAnalysisView.as_view(),
+        eval_panels.VectorAnalysisView.as_view(),
         name="evaluation-vectors",
     ),
     path(
         f"{ONE_EVAL}/image-predictions",
-        evals.ImagePredictionsView.as_view(),
+        eval_images.ImagePredictionsView.as_view(),
         name="evaluation-images",
     ),
     path(
         f"{ONE_EVAL}/image-predictions/<path:image_id>",
-        evals.ImageView.as_view(),
+        eval_images.ImageView.as_view(),
         name="evaluation-image",
     ),
     path(
         f"{ONE_EVAL}/recommendations",
-        evals.RecommendationsView.as_view(),
+        eval_panels.RecommendationsView.as_view(),
         name="evaluation-recommendations",
     ),
     path(f"{ONE_EVAL}/source", evals.SourceView.as_view(), name="evaluation-source"),
-    path(f"{ONE_EVAL}/coco", evals.CocoView.as_view(), name="evaluation-coco"),
+    path(f"{ONE_EVAL}/coco", eval_images.CocoView.as_view(), name="evaluation-coco"),
     path(f"{ONE_EVAL}/diff/<slug:other_id>", evals.DiffView.as_view(), name="evaluation-diff"),
 ]

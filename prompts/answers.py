@@ -5,10 +5,11 @@ from typing import Any
 
 import orjson
 
+from predictions.models import Project
 from predictions.results import Refused, json_text
 from prompts import outcomes, prompting, queries
 from prompts.leases import Claim
-from prompts.models import ModelRun, ProviderConnection
+from prompts.models import ModelRun, PromptVersion, ProviderConnection
 from prompts.outcomes import Outcome
 from prompts.prompting import Example
 from prompts.providers import Answer, RunError
@@ -41,11 +42,19 @@ def plan_of(run_id: int) -> Plan:
         prompting.check_config(config)
     except Refused as error:
         raise RunError(str(error)) from None
-    shown = queries.examples(run.project_id, version.max_few_shot_examples)
-    examples: list[tuple[int, Example]] = [
-        (task, (data, prompting.answer_of(config, result))) for task, data, result in shown
-    ]
+    examples = examples_of(version, run.project)
     return Plan(run_id, version.prompt, version.provider_model_id, config, row, examples)
+
+
+def examples_of(version: PromptVersion, project: Project) -> list[tuple[int, Example]]:
+    """(task id, (data, answer)) of the examples that the version shows a model. One statement."""
+    shown = queries.examples(
+        project.pk, version.max_few_shot_examples, task_ids=version.few_shot_task_ids
+    )
+    return [
+        (task, (data, prompting.answer_of(project.label_config, result)))
+        for task, data, result in shown
+    ]
 
 
 def messages_for(plan: Plan, claim: Claim) -> list[prompting.Message]:

@@ -6,7 +6,6 @@ one for a run that has ended, unless all it says was said before.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
@@ -20,8 +19,6 @@ from prompts.outcomes import Outcome
 OURS = "This server's worker executes the run; it takes no batches."
 UNKNOWN_TASK = "The run has no such task."
 HAS_OUTCOME = "The task has an outcome in this run already."
-# A worker that is up looks at the queue every second.
-OVERDUE = timedelta(seconds=15)
 
 
 def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
@@ -103,21 +100,3 @@ def _known(run_id: int, task_ids: Sequence[int]) -> set[int]:
         [run_id, list(task_ids)],
     )
     return {row[0] for row in rows}
-
-
-def reason(run: ModelRun) -> str:
-    """The run's status in words, for one that waits as well."""
-    if run.status_reason or run.status not in runs.OPEN:
-        return run.status_reason
-    if not run.is_ours:
-        job = f" of job {run.job_id}" if run.job_id else ""
-        return f"Waits for the batches{job} of an outside engine."
-    since = datetime.now(UTC) - run.created_at
-    if run.status == ModelRun.Status.PENDING and since > OVERDUE:
-        return (
-            f"No worker has taken it for {int(since.total_seconds())} s: is one running"
-            " (manage.py worker)?"
-        )
-    if run.lease_until is not None and run.lease_until < datetime.now(UTC):
-        return "Its worker has gone silent; the next one goes on with it."
-    return ""

@@ -177,6 +177,31 @@ def update_version(version: PromptVersion, values: Values) -> PromptVersion:
     return version
 
 
+# By the index on (task, id).
+WITH_TRUTH_SQL = """
+SELECT t.id FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
+WHERE t.id = ANY(%s) AND j.workspace_id = %s AND EXISTS (
+    SELECT 1 FROM predictions_annotation a
+    WHERE a.task_id = t.id AND a.ground_truth AND NOT a.was_cancelled)
+"""
+
+
+def order_examples(version: PromptVersion, task_ids: list[int] | None) -> None:
+    """Which tasks a version shows as examples, in order; None for the oldest ground truths.
+
+    ValidationError for tasks without a ground truth, and for those of others.
+    """
+    if task_ids is not None:
+        task_ids = list(dict.fromkeys(task_ids))
+        workspace_id = version.parent_model.workspace_id
+        known = {row[0] for row in fetch_all(WITH_TRUTH_SQL, [task_ids, workspace_id])}
+        if unknown := [str(task_id) for task_id in task_ids if task_id not in known]:
+            message = f"No task with a ground-truth annotation: {', '.join(unknown)}."
+            raise ValidationError({"task_ids": [message]})
+    version.few_shot_task_ids = task_ids
+    version.save(update_fields=["few_shot_task_ids", "updated_at"])
+
+
 def default_version_title(prompt: Prompt) -> str:
     """`Version n`, n one more than there are versions, or the next that is free."""
     taken = set(prompt.versions.values_list("title", flat=True))

@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# How often a stop and a silent run are looked for.
+# How often a stop is looked for, and how often a cancel while no answers come.
 TICK_S = 0.2
+LOOK_S = 1.0
 # What a stopping worker gives its requests in flight; their supervisors wait 10 s.
 STOP_GRACE_S = 7.0
 MAX_STORED_AT_ONCE = 500
@@ -79,6 +80,7 @@ class Executor:
         self._storing: list[Outcome] = []
         self._wake_claimer = asyncio.Event()
         self._wake_storer = asyncio.Event()
+        self._wake_watch = asyncio.Event()
         self._paused_until = 0.0
         self._waiting: dict[int, str] = {}
         # No more requests begin; the verdict, if any, ends the run once the last has come back.
@@ -112,10 +114,12 @@ class Executor:
         """Renews the leases until the run is over, or closing with nothing in flight."""
         beat_s = settings.RUN_LEASE_S / 4
         next_beat, deadline = time.monotonic() + beat_s, float("inf")
+        next_look = time.monotonic() + LOOK_S
         while not self._is_over and not (self._is_closing and not self._asking):
-            done, _ = await asyncio.wait(loops, timeout=TICK_S)
-            for loop in done:
-                loop.result()  # a loop ends by a fault only
+            await _awakened(self._wake_watch, TICK_S)
+            for loop in loops:
+                if loop.done():
+                    loop.result()  # a loop ends by a fault only
             now = time.monotonic()
             if stopping.requested.is_set() and deadline == float("inf"):
                 deadline = now + STOP_GRACE_S
@@ -125,6 +129,9 @@ class Executor:
             if now >= next_beat:
                 next_beat = now + beat_s
                 await self._beat()
+            elif now >= next_look:
+                next_look = now + LOOK_S
+                self._learn(await self._in_database(runs.status_of, self.plan.run_id))
 
     async def _settle(self) -> None:
         """Stores the answers that came last, and pronounces the verdict."""
@@ -171,7 +178,7 @@ class Executor:
             note=self._note(),
         )
         self.slots = beat.slots
-        self._is_over = self._is_over or beat.status != ModelRun.Status.IN_PROGRESS
+        self._learn(beat.status)
         self._begin_requests()
 
     def _note(self) -> str:
@@ -198,8 +205,13 @@ class Executor:
         """With nothing left to do here, the run is over, or others have the rest in hand."""
         if self._asking or self._answered or self._storing or self._claimed:
             return
-        status = await self._in_database(runs.status_of, self.plan.run_id)
-        self._is_over = self._is_over or status != ModelRun.Status.IN_PROGRESS
+        self._learn(await self._in_database(runs.status_of, self.plan.run_id))
+
+    def _learn(self, status: str) -> None:
+        """Takes note of the run's status; of its end, at once."""
+        if status != ModelRun.Status.IN_PROGRESS:
+            self._is_over = True
+            self._wake_watch.set()
 
     def _begin_requests(self) -> None:
         """Sends as many requests as the share allows, while answers are stored as they come."""
@@ -314,7 +326,7 @@ class Executor:
 
     async def _store(self, batch: list[Outcome]) -> None:
         stored = await self._in_database(outcomes.store, self.plan.run_id, batch, owner=self.owner)
-        self._is_over = self._is_over or stored.status != ModelRun.Status.IN_PROGRESS
+        self._learn(stored.status)
         if stored.spent:
             self._close(stored.spent)
 

@@ -139,6 +139,9 @@ class PromptVersion(models.Model):
     max_few_shot_examples = models.PositiveIntegerField(
         default=0, validators=[MaxValueValidator(MAX_INT32)]
     )
+    few_shot_task_ids = models.JSONField(
+        null=True, blank=True, help_text="The examples, in order; null: the oldest ground truths."
+    )
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -198,6 +201,9 @@ class ModelRun(models.Model):
     )
     agreement_sum = models.FloatField(default=0.0, help_text="Of the compared predictions.")
     cost_usd = models.FloatField(default=0.0)
+    measures = models.JSONField(
+        null=True, editable=False, help_text="Tokens and seconds, once it has ended."
+    )
     budget_usd = models.FloatField(null=True, blank=True, help_text="The run stops at this cost.")
     predictions_updated_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
@@ -366,6 +372,8 @@ class Refinement(models.Model):
     reasoning = models.TextField(blank=True, default="")
     error = models.TextField(blank=True, default="")
     total_cost = models.FloatField(null=True, blank=True)
+    # Until then the queue has it, or a worker in hand; later it is queued again.
+    lease_until = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

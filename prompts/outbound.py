@@ -6,21 +6,25 @@ followed; proxies of the environment are not used. `ALLOW_PRIVATE_URLS=true` lif
 a model that runs on this machine or network.
 """
 
-import asyncio
 import contextlib
 import ipaddress
 import socket
 import ssl
-import time
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+import httpcore2
 import httpx2
 from django.conf import settings
 
-# How long a checked address is used before the name is asked again.
-RESOLVED_FOR_S = 30.0
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+from prompts import sockets
+
+# How long an unused connection is kept.
+KEPT_FOR_S = 5.0
+# IPv6 that carries an IPv4 address in its last four bytes: translated, or long out of use.
+CARRIERS = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")]
+# Translation within one's own network.
+LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 class Blocked(Exception):
@@ -36,15 +40,15 @@ def _is_public(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if inner := address.ipv4_mapped or address.sixtofour:
             return _is_public(str(inner))
-        if address in TRANSLATED:
+        if any(address in carrier for carrier in CARRIERS):
             return _is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
-        if address.teredo:
+        if address.teredo or address.is_site_local or address in LOCAL:
             return False
     return address.is_global and not address.is_multicast
 
 
-def checked_address(host: str, port: int) -> str:
-    """One address of the host, after looking at all of them. Blocked if any is not public.
+def checked_addresses(host: str, port: int) -> list[str]:
+    """The host's addresses, each once, after looking at all. Blocked if any is not public.
 
     One public and one private answer are how a name smuggles itself past a check, so a single
     private one refuses the name. Unresolved for a name that has none.
@@ -59,7 +63,7 @@ def checked_address(host: str, port: int) -> str:
             f"The host {host!r} is on a private network, which this server may not call;"
             " its operator can allow that with ALLOW_PRIVATE_URLS=true."
         )
-    return addresses[0]
+    return list(dict.fromkeys(addresses))
 
 
 def check_url(url: str) -> str:
@@ -77,7 +81,7 @@ def check_url(url: str) -> str:
     if parts.username or parts.password:
         raise Blocked("A URL with a user or password in it would end up in logs; use a key.")
     with contextlib.suppress(Unresolved):
-        checked_address(parts.hostname, port)
+        checked_addresses(parts.hostname, port)
     return url
 
 
@@ -88,33 +92,20 @@ def _tls() -> ssl.SSLContext:
 
 
 class CheckedTransport(httpx2.AsyncHTTPTransport):
-    """Connects to the checked address of a host, under the host's own name for TLS and HTTP.
+    """Connects to the checked addresses of a host, under the host's own name for TLS and HTTP.
 
     Raises Blocked instead of connecting. A client of it talks to one host.
     """
 
     def __init__(self, *, max_connections: int) -> None:
-        limits = httpx2.Limits(
-            max_connections=max_connections, max_keepalive_connections=max_connections
+        super().__init__(verify=_tls(), trust_env=False)
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=_tls(),
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=KEPT_FOR_S,
+            network_backend=sockets.Backend(checked_addresses),
         )
-        super().__init__(verify=_tls(), limits=limits, trust_env=False)
-        self._resolved: dict[tuple[str, int], tuple[float, str]] = {}
-
-    async def _address(self, host: str, port: int) -> str:
-        until, address = self._resolved.get((host, port), (0.0, ""))
-        if time.monotonic() >= until:
-            address = await asyncio.to_thread(checked_address, host, port)
-            self._resolved[host, port] = (time.monotonic() + RESOLVED_FOR_S, address)
-        return address
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        host = request.url.host
-        port = request.url.port or (443 if request.url.scheme == "https" else 80)
-        address = await self._address(host, port)
-        # The Host header is set already; the certificate is checked against the name.
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        request.url = request.url.copy_with(host=address)
-        return await super().handle_async_request(request)
 
 
 def client(*, timeout_s: float, max_connections: int) -> httpx2.AsyncClient:

@@ -127,19 +127,10 @@ class _Batch:
     def write(self) -> None:
         predictions = [outcome for outcome in self.outcomes if outcome.is_prediction]
         failures = [outcome for outcome in self.outcomes if not outcome.is_prediction]
-        self._forget_failures()
         prediction_ids = self._predict(predictions)
         failed_ids = self._fail(failures) if failures else {}
         self._measure(prediction_ids, failed_ids)
         self._compare(predictions)
-
-    def _forget_failures(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM prompts_failedprediction"
-                " WHERE model_version_id = %s AND task_id = ANY(%s)",
-                [self.version_id, [outcome.task_id for outcome in self.outcomes]],
-            )
 
     def _predict(self, predictions: list[Outcome]) -> dict[int, int]:
         rows = [RunPrediction(o.task_id, o.result or "[]", o.score) for o in predictions]

@@ -5,6 +5,7 @@ No key ever stands in an error: what a provider echoes is struck out.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -32,6 +33,12 @@ VERTEX_URL = (
     "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
     "/endpoints/openapi"
 )
+# What Vertex calls the region that is everywhere.
+VERTEX_GLOBAL_URL = (
+    "https://aiplatform.googleapis.com/v1/projects/{project}/locations/global/endpoints/openapi"
+)
+GOOGLE = "google_application_credentials"
+GOOGLE_TOKEN_S = 3600
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # What `request_params` may hold, for those who ask.
 PARAMETERS: dict[str, Any] = {
@@ -43,6 +50,7 @@ PARAMETERS: dict[str, Any] = {
         "seed": {"type": "integer"},
         "logprobs": {"type": "boolean"},
         "reasoning_effort": {"type": "string"},
+        "response_format": {"type": ["object", "null"]},
     },
     "additionalProperties": True,
 }
@@ -50,6 +58,8 @@ RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A provider that asks for more patience than this is treated as failing.
 MAX_RETRY_AFTER_S = 300.0
 STRUCK_OUT = "[key]"
+# The client draws a random key for each request, which only its own tries would send again.
+UNREPEATED: Any = {"idempotency_key": "none"}
 
 
 class RunError(Exception):
@@ -95,6 +105,8 @@ class Caller:
             self._secrets = vault.unseal(row.encrypted_secrets)
         except vault.Unreadable as error:
             raise RunError(str(error)) from None
+        self._hidden = hidden_texts(self._secrets)
+        self._token, self._token_until = "", 0.0
         self._prices = (row.prompt_price_usd_per_million, row.completion_price_usd_per_million)
         self._params: dict[str, Any] = row.request_params or {}
         self._model = model_name(row, model)
@@ -103,9 +115,13 @@ class Caller:
     def _made(self, row: ProviderConnection, max_connections: int) -> "AsyncOpenAI":
         from openai import AsyncOpenAI
 
-        key = self._key(row)
+        # A server of one's own may ask for none, but the protocol has to send something.
+        key = self._secrets.get("api_key") or self._secrets.get("auth_token") or "none"
+        is_google = row.provider == Provider.VERTEX_AI and GOOGLE in self._secrets
+        if is_google:
+            self._sign_token()
         return AsyncOpenAI(
-            api_key=key,
+            api_key=self._google_key if is_google else key,
             base_url=base_url(row),
             # Azure reads its own header; the others ignore it.
             default_headers={"api-key": key} if row.provider in AZURE else None,
@@ -116,12 +132,15 @@ class Caller:
             max_retries=0,
         )
 
-    def _key(self, row: ProviderConnection) -> str:
-        credentials = self._secrets.get("google_application_credentials")
-        if row.provider == Provider.VERTEX_AI and credentials:
-            return google_token(credentials)
-        # A server of one's own may ask for none, but the protocol has to send something.
-        return self._secrets.get("api_key") or self._secrets.get("auth_token") or "none"
+    async def _google_key(self) -> str:
+        """A token that is good for a while yet: a run may take longer than one lasts."""
+        if time.time() >= self._token_until:
+            self._sign_token()
+        return self._token
+
+    def _sign_token(self) -> None:
+        self._token = google_token(self._secrets[GOOGLE])
+        self._token_until = time.time() + GOOGLE_TOKEN_S - 600
 
     async def close(self) -> None:
         await self._client.close()
@@ -132,14 +151,15 @@ class Caller:
         import openai
 
         body: dict[str, Any] = {"model": self._model, "messages": messages, **self._params}
-        if response_format is not None:
-            body["response_format"] = response_format
+        # `request_params` may ask for another format; null for a server that knows none.
+        if body.setdefault("response_format", response_format) is None:
+            del body["response_format"]
         started = time.monotonic()
         try:
             # The client's own request, without its typed method, which walks through every
             # message and makes objects of the answer: a third of the CPU time (measured).
             response = await self._client.post(
-                "/chat/completions", body=body, cast_to=httpx2.Response
+                "/chat/completions", body=body, cast_to=httpx2.Response, options=UNREPEATED
             )
         except openai.APIStatusError as error:
             raise self._meaning(error) from None
@@ -204,9 +224,21 @@ class Caller:
         return Refusal(kind, message)
 
     def _scrubbed(self, text: str) -> str:
-        for secret in self._secrets.values():
-            text = text.replace(secret, STRUCK_OUT)
+        for hidden in (*self._hidden, *filter(None, [self._token])):
+            text = text.replace(hidden, STRUCK_OUT)
         return text[:1000]
+
+
+def hidden_texts(secrets: Mapping[str, str]) -> list[str]:
+    """What no message may hold, longest first: the secrets, and the texts within Google's file."""
+    found = set(secrets.values())
+    with contextlib.suppress(ValueError):
+        document = json.loads(secrets.get(GOOGLE, ""))
+        if isinstance(document, dict):
+            found |= {str(document.get(name, "")) for name in ("private_key", "private_key_id")}
+    # As it stands in JSON, too: a provider may echo the request it got.
+    found |= {json.dumps(text)[1:-1] for text in found}
+    return sorted(filter(None, found), key=len, reverse=True)
 
 
 def _said(error: Any) -> str:
@@ -254,7 +286,8 @@ def base_url(row: ProviderConnection) -> str:
     if row.provider == Provider.VERTEX_AI:
         if not (row.google_project_id and row.google_location):
             raise RunError("Vertex AI needs google_project_id and google_location.")
-        return VERTEX_URL.format(project=row.google_project_id, location=row.google_location)
+        url = VERTEX_GLOBAL_URL if row.google_location == "global" else VERTEX_URL
+        return url.format(project=row.google_project_id, location=row.google_location)
     if row.provider not in BASE_URLS:
         raise RunError(f"{row.provider} needs an endpoint.")
     return BASE_URLS[Provider(row.provider)]
@@ -281,7 +314,7 @@ def google_token(credentials: str) -> str:
             "sub": email,
             "scope": GOOGLE_SCOPE,
             "iat": now,
-            "exp": now + 3600,
+            "exp": now + GOOGLE_TOKEN_S,
         }
         return jwt.encode(
             claims,

@@ -149,71 +149,6 @@ def failure_counts(run_id: int) -> dict[str, int]:
     return dict(rows)
 
 
-INDICATORS_SQL = """
-SELECT r.id, r.total_tasks, r.total_predictions, r.total_failed, r.total_correct_predictions,
-       r.total_compared, r.agreement_sum, r.cost_usd, m.*
-FROM prompts_modelrun r CROSS JOIN LATERAL (
-    SELECT coalesce(sum(prompt_tokens_count), 0), coalesce(sum(completion_tokens_count), 0),
-           coalesce(sum(total_tokens_count), 0), sum(prompt_cost), sum(completion_cost),
-           avg(inference_time), min(inference_time), max(inference_time),
-           percentile_cont(0.5) WITHIN GROUP (ORDER BY inference_time),
-           percentile_cont(0.95) WITHIN GROUP (ORDER BY inference_time)
-    FROM prompts_predictionmeta WHERE model_run_id = r.id
-) m
-JOIN predictions_project j ON j.id = r.project_id
-WHERE r.id = ANY(%s) AND j.workspace_id = %s
-"""
-
-
-def indicators(run_ids: Sequence[int], *, workspace_id: int) -> dict[int, dict[str, Document]]:
-    """The measures of runs by run and key. One statement for any number of runs."""
-    rows = fetch_all(INDICATORS_SQL, [list(run_ids), workspace_id])
-    return {row[0]: _indicators(row) for row in rows}
-
-
-def _indicators(row: tuple[Any, ...]) -> dict[str, Document]:
-    (_, tasks, predicted, failed, correct, compared, agreed, cost) = row[:8]
-    (prompt_tokens, answer_tokens, tokens, prompt_cost, answer_cost) = row[8:13]
-    (mean_s, min_s, max_s, p50_s, p95_s) = row[13:]
-    done = predicted + failed
-    return {
-        "tasks": {
-            "title": "Tasks",
-            "values": {
-                "total": tasks,
-                "predicted": predicted,
-                "failed": failed,
-                "open": max(0, tasks - done),
-            },
-        },
-        "agreement": {
-            "title": "Agreement with ground truth",
-            "values": {
-                "mean": agreed / compared if compared else None,
-                "correct": correct,
-                "compared": compared,
-            },
-        },
-        "tokens": {
-            "title": "Tokens",
-            "values": {"prompt": prompt_tokens, "completion": answer_tokens, "total": tokens},
-        },
-        "cost": {
-            "title": "Cost (USD)",
-            "values": {
-                "prompt": prompt_cost,
-                "completion": answer_cost,
-                "total": cost,
-                "per_task": cost / done if done else None,
-            },
-        },
-        "latency": {
-            "title": "Latency (s)",
-            "values": {"mean": mean_s, "min": min_s, "p50": p50_s, "p95": p95_s, "max": max_s},
-        },
-    }
-
-
 def subset_counts(project_id: int, *, sample_size: int) -> dict[str, int]:
     """How many tasks All, HasGT and Sample have. One statement."""
     row = fetch_one(
@@ -269,20 +204,24 @@ def first_task_id(project_id: int) -> int | None:
     return row[0] if row else None
 
 
-# Examples for few-shot prompts: the oldest ground truths of the project.
+# Examples for few-shot prompts: the oldest ground truths of the project, or those of some tasks.
 EXAMPLES_SQL = """
 SELECT t.id, t.data::text, a.result::text FROM predictions_annotation a
 JOIN predictions_task t ON t.id = a.task_id
-WHERE a.project_id = %s AND a.ground_truth AND NOT a.was_cancelled
-ORDER BY a.id LIMIT %s
+WHERE a.project_id = %(project)s AND a.ground_truth AND NOT a.was_cancelled
+  AND (%(tasks)s::bigint[] IS NULL OR t.id = ANY(%(tasks)s::bigint[]))
+ORDER BY array_position(%(tasks)s::bigint[], t.id), a.id LIMIT %(n)s
 """
 
 
-def examples(project_id: int, n: int) -> list[tuple[int, dict[str, Any], list[Any]]]:
-    """(task id, data, regions) of the project's first ground truths."""
+def examples(
+    project_id: int, n: int, *, task_ids: Sequence[int] | None = None
+) -> list[tuple[int, dict[str, Any], list[Any]]]:
+    """(task id, data, regions) of the project's first ground truths, or of the named tasks'."""
     if n <= 0:
         return []
-    rows = fetch_all(EXAMPLES_SQL, [project_id, n])
+    params = {"project": project_id, "n": n, "tasks": None if task_ids is None else list(task_ids)}
+    rows = fetch_all(EXAMPLES_SQL, params)
     return [(row[0], orjson.loads(row[1]), orjson.loads(row[2])) for row in rows]
 
 
@@ -314,14 +253,37 @@ def regressions(run: ModelRun, baseline_id: int) -> Document:
     }
 
 
+# The examples come in task order through prompts_failed_run_idx.
+FAILURE_GROUPS_SQL = """
+SELECT g.error_type, g.n, e.task_id, e.message
+FROM (SELECT error_type, count(*) AS n FROM prompts_failedprediction WHERE model_run_id = %(run)s
+      GROUP BY error_type ORDER BY n DESC, error_type LIMIT 20) g
+CROSS JOIN LATERAL (
+    SELECT f.task_id, left(f.message, 500) AS message FROM prompts_failedprediction f
+    WHERE f.model_run_id = %(run)s AND f.error_type = g.error_type ORDER BY f.task_id LIMIT 3
+) e
+ORDER BY g.n DESC, g.error_type, e.task_id
+"""
+
+
+def failure_groups(run_id: int) -> list[Document]:
+    """A run's failures by type, most frequent first, with three examples each. One statement."""
+    groups: dict[str, Document] = {}
+    for kind, n, task_id, message in fetch_all(FAILURE_GROUPS_SQL, {"run": run_id}):
+        group = groups.setdefault(kind, {"type": kind, "count": n, "examples": []})
+        group["examples"].append({"task": task_id, "message": message})
+    return list(groups.values())
+
+
 RE_EVALUATED = {
+    "unpredicted": "i.status <> 'Predicted'",
     "failed": "i.status = 'Failed'",
     "incorrect": "i.status = 'Predicted' AND i.agreement < 1",
 }
 
 
 def task_ids_to_re_evaluate(run_id: int, mode: str) -> list[int]:
-    """The tasks of a run that failed, or disagree with the ground truth, in order."""
+    """The tasks of a run that failed, have no prediction, or disagree with the ground truth."""
     rows = fetch_all(
         f"SELECT i.task_id FROM prompts_runitem i WHERE i.run_id = %s AND {RE_EVALUATED[mode]}"  # noqa: S608
         " ORDER BY i.task_id",

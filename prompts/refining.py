@@ -5,14 +5,17 @@ from it.
 """
 
 from collections.abc import Mapping
-from functools import partial
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
+from predictions.queries import fetch_all
 from predictions.serializers import unknown_pk
 from prompts import catalogue, prompting, providers, queries, tasks, trying
 from prompts.models import PromptVersion, Refinement
@@ -26,6 +29,8 @@ TEACHING = (
     ' one JSON object: {{"prompt": the better prompt, "reasoning": why it is better}}.'
 )
 EXAMPLES = 10
+# How long a queue may take to find a worker before it is reminded.
+LEASE = timedelta(minutes=5)
 
 
 def begin(
@@ -46,10 +51,10 @@ def begin(
         teacher_model_name=values["teacher_model_name"],
         teacher_connection=row,
         created_by_id=access.user_id,
+        lease_until=timezone.now() + LEASE,
     )
     if later:
-        enqueue = partial(tasks.enqueue_refinement, str(refinement.pk))
-        transaction.on_commit(enqueue, robust=True)
+        _queue(str(refinement.pk))
     else:
         carry_out(str(refinement.pk))
         refinement.refresh_from_db()
@@ -67,10 +72,36 @@ def find(version: PromptVersion, refinement_id: str | None) -> Refinement | None
     return Refinement.objects.filter(pk=key, version=version).first()
 
 
+def _queue(refinement_id: str) -> None:
+    def enqueue() -> None:
+        tasks.enqueue_refinement(refinement_id)
+
+    transaction.on_commit(enqueue, robust=True)
+
+
+def requeue_stalled() -> list[str]:
+    """Queues the refinements whose worker, or whose queue, lost them; their ids.
+
+    Safe to call at any time.
+    """
+    rows = fetch_all(
+        "UPDATE prompts_refinement SET status = 'Pending',"
+        " lease_until = now() + make_interval(secs => %s) WHERE id IN ("
+        " SELECT id FROM prompts_refinement WHERE status IN ('Pending', 'InProgress')"
+        " AND lease_until < now() LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING id",
+        [LEASE.total_seconds()],
+    )
+    ids = [str(row[0]) for row in rows]
+    for refinement_id in ids:
+        _queue(refinement_id)
+    return ids
+
+
 def carry_out(refinement_id: str) -> None:
     """Asks the teacher once and keeps what it says. Nothing happens a second time."""
     mine = Refinement.objects.filter(pk=refinement_id, status=Status.PENDING)
-    if not mine.update(status=Status.IN_PROGRESS):
+    lease = timedelta(seconds=settings.PROVIDER_TIMEOUT_S + settings.RUN_LEASE_S)
+    if not mine.update(status=Status.IN_PROGRESS, lease_until=timezone.now() + lease):
         return
     refinement = Refinement.objects.select_related(
         "version__parent_model", "project", "teacher_connection"

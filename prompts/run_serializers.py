@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from predictions.serializers import FiniteField, JSONObjectField, PkField, StorableJSONField
+from prompts import progress
 from prompts.models import MAX_INT32, ModelRun
 from prompts.serializers import AuthorField
 
@@ -28,6 +29,9 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
     created_by = AuthorField()
     source_model_run = serializers.IntegerField(
         source="source_model_run_id", read_only=True, allow_null=True
+    )
+    status_reason = serializers.SerializerMethodField(
+        help_text="The status in words: why it ended so, or what it waits for."
     )
     filters_json = JSONObjectField(
         required=False, allow_null=True, help_text="Which tasks a Custom run is about."
@@ -87,13 +91,15 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
         ]
         read_only_fields = [
             "status",
-            "status_reason",
             "total_failed",
             "cost_usd",
             "created_at",
             "triggered_at",
             "completed_at",
         ]
+
+    def get_status_reason(self, run: ModelRun) -> str:
+        return progress.reason(run)
 
 
 class BatchItemSerializer(serializers.Serializer[Any]):

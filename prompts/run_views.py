@@ -15,7 +15,17 @@ from rest_framework.response import Response
 from predictions.filters import a_flag, a_limit, an_id
 from predictions.rows import json_response
 from predictions.serializers import unknown_pk
-from prompts import batches, catalogue, filters, prompting, queries, runs, subset_tasks
+from prompts import (
+    batches,
+    catalogue,
+    filters,
+    measures,
+    progress,
+    prompting,
+    queries,
+    runs,
+    subset_tasks,
+)
 from prompts import schema as docs
 from prompts.models import ModelRun
 from prompts.run_serializers import (
@@ -83,11 +93,9 @@ class RunViewSet(RunRows):
     @docs.RUN_GET
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         run = self.run_of_version()
-        done = run.total_predictions + run.total_failed
         document = {
             **ModelRunSerializer(run).data,
-            "status_reason": batches.reason(run),
-            "progress": done / run.total_tasks if run.total_tasks else 1.0,
+            "progress": progress.fraction(run),
             "failures": queries.failure_counts(run.pk),
         }
         return Response({name: document[name] for name in RunDetailSerializer.Meta.fields})
@@ -156,13 +164,13 @@ class RunMeasuresViewSet(RunRows):
     @docs.INDICATOR_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
-        found = queries.indicators([run.pk], workspace_id=self.workspace_id)
+        found = measures.indicators([run.pk], workspace_id=self.workspace_id)
         return Response(list(found[run.pk].values()))
 
     @docs.INDICATOR_GET
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
-        found = queries.indicators([run.pk], workspace_id=self.workspace_id)
+        found = measures.indicators([run.pk], workspace_id=self.workspace_id)
         if self.kwargs["key"] not in found[run.pk]:
             raise NotFound(NO_INDICATOR)
         return Response(found[run.pk][self.kwargs["key"]])
@@ -172,8 +180,8 @@ class RunMeasuresViewSet(RunRows):
         run_ids = filters.ids(request.query_params, "ids") or []
         if not 1 <= len(run_ids) <= MAX_BULK_RUNS:
             raise ValidationError({"ids": [f"Name 1 to {MAX_BULK_RUNS} runs."]})
-        found = queries.indicators(run_ids, workspace_id=self.workspace_id)
-        return Response({str(pk): list(measures.values()) for pk, measures in found.items()})
+        found = measures.indicators(run_ids, workspace_id=self.workspace_id)
+        return Response({str(pk): list(of_run.values()) for pk, of_run in found.items()})
 
     def _baseline(self, run: ModelRun, baseline_id: int | None) -> ModelRun:
         """The run to compare with. ValidationError where there is none."""
@@ -207,17 +215,7 @@ class RunMeasuresViewSet(RunRows):
                 task_ids = [change["task"] for change in worse]
             case mode:
                 task_ids = queries.task_ids_to_re_evaluate(run.pk, mode)
-        again = runs.create(
-            {
-                "project_id": run.project_id,
-                "project_subset": ModelRun.Subset.CUSTOM,
-                "task_ids": task_ids,
-                "job_id": run.job_id,
-            },
-            run.model_version,
-            self.access(),
-            source=run,
-        )
+        again = runs.again(run, task_ids, self.access())
         shown = queries.runs(self.workspace_id).get(pk=again.pk)
         return Response(ModelRunSerializer(shown).data, status.HTTP_201_CREATED)
 

@@ -8,8 +8,7 @@ else: `requeue_stalled` gives the run to the next one. Everything here may be re
 
 import logging
 import math
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from rest_framework.exceptions import ValidationError
 from accounts.tokens import Access
 from predictions.queries import fetch_all, fetch_one
 from prompts import subsets
+from prompts.measures import MEASURES
 from prompts.models import ModelRun, PromptVersion
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,18 @@ def create(
     return run
 
 
+def again(run: ModelRun, task_ids: Sequence[int], access: Access) -> ModelRun:
+    """A new run of the same version over some tasks, which knows what it repeats."""
+    values = {
+        "project_id": run.project_id,
+        "project_subset": ModelRun.Subset.CUSTOM,
+        "task_ids": list(task_ids),
+        "job_id": run.job_id,
+        "budget_usd": run.budget_usd,
+    }
+    return create(values, run.model_version, access, source=run)
+
+
 def _insert_items(run: ModelRun, tasks: subsets.Clause) -> int:
     sql, params = tasks
     with connection.cursor() as cursor:
@@ -162,7 +174,11 @@ def queue(run_id: int) -> None:
     """
     from prompts import tasks  # the queue's entry points import this module
 
-    transaction.on_commit(partial(tasks.enqueue_run, run_id), robust=True)
+    # A function with a name: Django cannot report what else fails, and fails itself.
+    def enqueue() -> None:
+        tasks.enqueue_run(run_id)
+
+    transaction.on_commit(enqueue, robust=True)
 
 
 def _lease(run_id: int) -> None:
@@ -222,11 +238,12 @@ def status_of(run_id: int) -> str:
     return str(row[0]) if row else str(Status.CANCELED)
 
 
-FAIL_SQL = """
-UPDATE prompts_modelrun
-SET status = 'Failed', status_reason = %s, completed_at = now(), lease_until = NULL
+FAIL_SQL = f"""
+UPDATE prompts_modelrun r
+SET status = 'Failed', status_reason = %s, completed_at = now(), lease_until = NULL,
+    measures = ({MEASURES})
 WHERE id = %s AND status = ANY(%s) RETURNING id
-"""
+"""  # noqa: S608
 
 
 def fail(run_id: int, reason: str) -> bool:
@@ -234,12 +251,13 @@ def fail(run_id: int, reason: str) -> bool:
     return fetch_one(FAIL_SQL, [reason[:2000], run_id, allowed("fail")]) is not None
 
 
-CANCEL_SQL = """
-UPDATE prompts_modelrun
+CANCEL_SQL = f"""
+UPDATE prompts_modelrun r
 SET status = 'Canceled', status_reason = 'Canceled by a user.',
-    completed_at = coalesce(completed_at, now()), lease_until = NULL
+    completed_at = coalesce(completed_at, now()), lease_until = NULL,
+    measures = coalesce(measures, ({MEASURES}))
 WHERE id = %s AND status = ANY(%s) RETURNING id
-"""
+"""  # noqa: S608
 
 
 def cancel(run_id: int) -> bool:
@@ -251,7 +269,7 @@ def cancel(run_id: int) -> bool:
 
 
 # Ends a run whose items all have an outcome: through prompts_runitem_open_idx, no count needed.
-FINISH_SQL = """
+FINISH_SQL = f"""
 UPDATE prompts_modelrun r
 SET status = CASE WHEN total_predictions > 0 THEN 'Completed' ELSE 'Failed' END,
     status_reason = CASE
@@ -259,12 +277,12 @@ SET status = CASE WHEN total_predictions > 0 THEN 'Completed' ELSE 'Failed' END,
         WHEN total_failed > 0
             THEN format('%%s of %%s tasks failed.', total_failed, total_failed + total_predictions)
         ELSE '' END,
-    completed_at = now(), lease_until = NULL
+    completed_at = now(), lease_until = NULL, measures = ({MEASURES})
 WHERE r.id = %s AND r.status = ANY(%s)
   AND NOT EXISTS (SELECT 1 FROM prompts_runitem i
                   WHERE i.run_id = r.id AND i.status IN ('Pending', 'Claimed'))
 RETURNING r.status
-"""
+"""  # noqa: S608
 
 
 def finish_if_done(run_id: int) -> str | None:

@@ -11,6 +11,7 @@ from predictions.schema import PAGE, PAGE_SIZE, query
 from predictions.serializers import ProjectSerializer
 from predictions_api.openapi import error_responses
 from prompts import filters
+from prompts.connection_serializers import ProviderConnectionSerializer
 from prompts.run_serializers import (
     BatchAnswerSerializer,
     BatchSerializer,
@@ -27,12 +28,13 @@ from prompts.run_serializers import (
 )
 from prompts.serializers import (
     CostEstimateSerializer,
+    ExampleSerializer,
+    OrderedExamplesSerializer,
     PredictionCountSerializer,
     PreviewSerializer,
     PromptDetailSerializer,
     PromptSerializer,
     PromptVersionSerializer,
-    ProviderConnectionSerializer,
     RefinedSerializer,
     RefineSerializer,
     TriedTaskSerializer,
@@ -63,10 +65,18 @@ def document(
 
 
 def written(
-    name: str, summary: str, body: Any, answer: Any, *, status: int = 200
+    name: str, summary: str, body: Any, answer: Any, *, status: int = 200, parameters: Any = ()
 ) -> Callable[[View], View]:
     """An operation with a body."""
-    return document(name, summary, answer, status=status, request=body, errors=WRITE)
+    return document(
+        name,
+        summary,
+        answer,
+        status=status,
+        request=body,
+        errors=WRITE,
+        parameters=list(parameters),
+    )
 
 
 DETAIL = inline_serializer("Detail", {"detail": serializers.CharField()})
@@ -197,6 +207,19 @@ TRY_TASK = written(
     "Ask the model about one task, storing nothing",
     TryTaskSerializer,
     TriedTaskSerializer,
+)
+FEW_SHOT = document(
+    "list_few_shot_examples",
+    "The examples a version shows its model, at most max_few_shot_examples",
+    ExampleSerializer(many=True),
+    parameters=[query("project", OpenApiTypes.INT, "The prompt's first, unless named.")],
+)
+FEW_SHOT_ORDER = written(
+    "reorder_few_shot_examples",
+    "Say which examples a version shows, in order",
+    OrderedExamplesSerializer,
+    ExampleSerializer(many=True),
+    parameters=[query("project", OpenApiTypes.INT, "The prompt's first, unless named.")],
 )
 RUN_LIST = document(
     "list_runs",

@@ -3,31 +3,20 @@
 Validation per field; what depends on stored rows is decided in `catalogue` and `runs`.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 
 from predictions.serializers import (
-    FiniteField,
     JSONObjectField,
     PkField,
     RegionsField,
 )
-from prompts import outbound, vault
 from prompts.models import (
     Prompt,
     PromptVersion,
-    Provider,
-    ProviderConnection,
 )
-from prompts.providers import PARAMETERS
-
-SECRETS = ("api_key", "auth_token", "google_application_credentials")
-NEEDS_ENDPOINT = {Provider.CUSTOM, Provider.AZURE_OPENAI, Provider.AZURE_AI_FOUNDRY}
-
 
 AUTHOR = {
     "type": ["object", "null"],
@@ -173,125 +162,6 @@ class PromptVersionSerializer(serializers.ModelSerializer[PromptVersion]):
         ]
 
 
-class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnection]):
-    """How to reach a provider. Keys go in and never come out."""
-
-    api_key = serializers.CharField(
-        write_only=True, required=False, allow_null=True, allow_blank=True
-    )
-    auth_token = serializers.CharField(
-        write_only=True, required=False, allow_null=True, allow_blank=True
-    )
-    google_application_credentials = serializers.CharField(
-        write_only=True,
-        required=False,
-        allow_null=True,
-        allow_blank=True,
-        help_text="The content of a service account's JSON key file.",
-    )
-    organization = serializers.IntegerField(source="workspace_id", read_only=True)
-    created_by = AuthorField()
-    endpoint = serializers.CharField(
-        max_length=512,
-        required=False,
-        allow_null=True,
-        allow_blank=True,
-        help_text="Base URL of an OpenAI-compatible API, as http://127.0.0.1:11434/v1.",
-    )
-    budget_limit = FiniteField(
-        required=False, allow_null=True, min_value=0, help_text="USD in a period; null: no limit."
-    )
-    budget_alert_threshold = FiniteField(required=False, allow_null=True)
-    prompt_price_usd_per_million = FiniteField(
-        required=False, allow_null=True, min_value=0, help_text="USD for a million prompt tokens."
-    )
-    completion_price_usd_per_million = FiniteField(
-        required=False, allow_null=True, min_value=0, help_text="USD for a million answer tokens."
-    )
-    request_params = JSONObjectField(
-        required=False, help_text='Sent along with each request, as `{"temperature": 0}`.'
-    )
-    max_concurrency = serializers.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=1000,
-        help_text="Requests in flight at once, over all runs and workers.",
-    )
-    model_params = serializers.SerializerMethodField(
-        help_text="JSON schema of what request_params may hold."
-    )
-
-    class Meta:
-        model = ProviderConnection
-        fields = [
-            "id",
-            "provider",
-            "api_key",
-            "auth_token",
-            "google_application_credentials",
-            "deployment_name",
-            "endpoint",
-            "google_project_id",
-            "google_location",
-            "cached_available_models",
-            "scope",
-            "is_internal",
-            "budget_limit",
-            "budget_alert_threshold",
-            "budget_total_spent",
-            "budget_reset_period",
-            "budget_last_reset_date",
-            "prompt_price_usd_per_million",
-            "completion_price_usd_per_million",
-            "request_params",
-            "max_concurrency",
-            "model_params",
-            "organization",
-            "created_by",
-            "created_at",
-            "updated_at",
-        ]
-        read_only_fields = ["budget_total_spent", "budget_last_reset_date"]
-
-    @extend_schema_field({"type": "object", "additionalProperties": True})
-    def get_model_params(self, row: ProviderConnection) -> dict[str, Any]:
-        return PARAMETERS
-
-    def validate_endpoint(self, value: str | None) -> str | None:
-        if not value:
-            return None
-        try:
-            return outbound.check_url(value)
-        except outbound.Blocked as blocked:
-            raise ValidationError(str(blocked)) from None
-
-    def validate_request_params(self, value: dict[str, Any]) -> dict[str, Any]:
-        if reserved := sorted({"model", "messages", "stream", "n"} & set(value)):
-            raise ValidationError(f"Decided by the run itself: {', '.join(reserved)}.")
-        return value
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Names what a provider cannot do without, and seals the keys."""
-        kept = self.instance
-        provider = attrs.get("provider", kept.provider if kept else Provider.OPENAI)
-        endpoint = attrs.get("endpoint", kept.endpoint if kept else None)
-        if provider in NEEDS_ENDPOINT and not endpoint:
-            raise ValidationError({"endpoint": [f"{provider} needs an endpoint."]})
-        given = {name: attrs.pop(name) for name in SECRETS if name in attrs}
-        if given:
-            attrs["encrypted_secrets"] = vault.seal(merged(kept, given))
-        return attrs
-
-
-def merged(kept: ProviderConnection | None, given: Mapping[str, str | None]) -> dict[str, str]:
-    """The connection's secrets with the given ones in their place; an empty one is forgotten."""
-    try:
-        secrets = vault.unseal(kept.encrypted_secrets) if kept else {}
-    except vault.Unreadable:
-        secrets = {}
-    return {name: value for name, value in {**secrets, **given}.items() if value}
-
-
 class CostEstimateSerializer(serializers.Serializer[Any]):
     """What a run would cost, in USD as text."""
 
@@ -343,6 +213,25 @@ class TryTaskSerializer(serializers.Serializer[Any]):
     """Which task to try."""
 
     task = PkField()
+
+
+class OrderedExamplesSerializer(serializers.Serializer[Any]):
+    """Which examples a version shows, in order."""
+
+    task_ids = serializers.ListField(
+        child=PkField(),
+        allow_null=True,
+        max_length=1000,
+        help_text="Tasks with a ground truth; null: the oldest ones.",
+    )
+
+
+class ExampleSerializer(serializers.Serializer[Any]):
+    """A task and its true answer, as a model is shown it."""
+
+    task = serializers.IntegerField()
+    data = JSONObjectField()  # type: ignore[assignment]
+    answer = JSONObjectField()
 
 
 class TriedTaskSerializer(serializers.Serializer[Any]):

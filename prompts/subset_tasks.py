@@ -37,6 +37,7 @@ class SubsetFilter:
         return [*runs, *self._tasks_params, *self._clause_params]
 
 
+# A failure that a later run made good is history.
 SUBSET_TASKS_SQL = f"""
 SELECT t.id, t.data::text, {{gt}}, i.agreement, {{error}}, {PREDICTION_COLUMNS}
 FROM predictions_task t
@@ -51,7 +52,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT f.* FROM prompts_failedprediction f JOIN prompts_modelrun r ON r.id = f.model_run_id
     WHERE f.task_id = t.id AND {{runs}} ORDER BY f.id DESC LIMIT 1
-) f ON true
+) f ON p.id IS NULL OR f.model_run_id > p.model_run_id
 LEFT JOIN prompts_runitem i ON i.run_id = p.model_run_id AND i.task_id = t.id
 WHERE t.id IN ({{tasks}}) AND {{where}}
 """  # noqa: S608

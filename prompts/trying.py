@@ -13,7 +13,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from predictions.curate import NO_TASK
 from predictions.models import Project
 from predictions.serializers import unknown_pk
-from prompts import answers, filters, prompting, providers, queries, subsets
+from prompts import answers, catalogue, filters, prompting, providers, queries, subsets
 from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion
 
@@ -77,18 +77,23 @@ def _task(version: PromptVersion, task_id: int) -> tuple[Project, dict[str, Any]
     return Project.objects.get(pk=found[0]), found[1]
 
 
-def _messages(version: PromptVersion, project: Project, data: Any) -> list[prompting.Message]:
+def _messages(
+    version: PromptVersion, project: Project, task_id: int, data: Any
+) -> list[prompting.Message]:
+    """What a run would send for the task, its examples included."""
     try:
         prompting.check_config(project.label_config)
-        return prompting.messages(version.prompt, data, project.label_config)
+        shown = answers.examples_of(version, project)
+        examples = [example for task, example in shown if task != task_id]
+        return prompting.messages(version.prompt, data, project.label_config, examples=examples)
     except ValueError as exc:  # Refused, Unpromptable: the text is for the caller
         raise ValidationError({"task": [str(exc)]}) from None
 
 
 def preview(version: PromptVersion, task_id: int) -> dict[str, Any]:
-    """The conversation a model would be sent, without few-shot examples."""
+    """The conversation a model would be sent."""
     project, data = _task(version, task_id)
-    messages = _messages(version, project, data)
+    messages = _messages(version, project, task_id, data)
     size = sum(len(str(message["content"]).encode()) for message in messages)
     return {"task": task_id, "messages": messages, "n_tokens": prompting.n_tokens(size)}
 
@@ -100,7 +105,7 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
         message = "The version has no provider connection to ask."
         raise ValidationError({"model_provider_connection": [message]})
     project, data = _task(version, task_id)
-    messages = _messages(version, project, data)
+    messages = _messages(version, project, task_id, data)
     claim = Claim(task_id, "", 1)
     took: dict[str, Any] = {}
     try:
@@ -134,6 +139,15 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
         "completion_tokens": outcome.completion_tokens,
         "total_cost_usd": outcome.total_cost,
     }
+
+
+def few_shot_examples(version: PromptVersion, project: Project) -> list[dict[str, Any]]:
+    """The examples that a run over the project shows the model, in order."""
+    catalogue.check_config(project)
+    return [
+        {"task": task, "data": data, "answer": answer}
+        for task, (data, answer) in answers.examples_of(version, project)
+    ]
 
 
 def named_project(version: PromptVersion, project_id: int) -> Project:

@@ -18,12 +18,13 @@ from predictions.serializers import ProjectSerializer, unknown_pk
 from predictions_api.pagination import NumberedPages
 from prompts import catalogue, filters, queries, refining, trying
 from prompts import schema as docs
+from prompts.connection_serializers import ProviderConnectionSerializer
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
 from prompts.serializers import (
+    OrderedExamplesSerializer,
     PromptDetailSerializer,
     PromptSerializer,
     PromptVersionSerializer,
-    ProviderConnectionSerializer,
     RefineSerializer,
     TryTaskSerializer,
 )
@@ -198,6 +199,19 @@ class VersionViewSet(PromptRows):
     def try_task(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         return Response(trying.try_task(version, self.checked(TryTaskSerializer)["task"]))
+
+    @docs.FEW_SHOT
+    def few_shot_examples(self, request: Request, **kwargs: Any) -> Response:
+        version = self.version()
+        project = self.asked_project("project")
+        return Response(trying.few_shot_examples(version, project))
+
+    @docs.FEW_SHOT_ORDER
+    def reorder_examples(self, request: Request, **kwargs: Any) -> Response:
+        version = self.version()
+        project = self.asked_project("project")
+        catalogue.order_examples(version, self.checked(OrderedExamplesSerializer)["task_ids"])
+        return Response(trying.few_shot_examples(version, project))
 
     @docs.REFINE
     def refine(self, request: Request, **kwargs: Any) -> Response:

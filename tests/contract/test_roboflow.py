@@ -1,6 +1,7 @@
 """The evaluation client itself, SDK and command line, against a live server through API_URL.
 
-The older release is tried where ROBOFLOW_OLD_PYTHON names an interpreter that has it.
+The older release is tried where ROBOFLOW_OLD_PYTHON names an interpreter that has what
+roboflow-1.3.9.txt pins, as `.ci/run` prepares one.
 """
 
 import json
@@ -242,7 +243,9 @@ def test_a_slash_at_the_end_of_the_address(address: str, ada: Caller, tmp_path: 
     assert commanded["exit"] == 0
 
 
-@pytest.mark.skipif(not Path(OLD).is_file(), reason="ROBOFLOW_OLD_PYTHON names no interpreter")
+@pytest.mark.skipif(
+    not Path(OLD).is_file(), reason="ROBOFLOW_OLD_PYTHON names no interpreter with roboflow 1.3.9"
+)
 def test_the_older_release(address: str, ada: Caller, found: ModelEval, tmp_path: Path) -> None:
     client = Client(address, ada.key, tmp_path, python=OLD)
     eval_id = found.eval_id

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.errors import MisshapenArrays, UnknownRule, UnreadableEvents
+from evals.event_sources import report_events
 from evals.events import (
     CONFIDENCES,
     Cells,
@@ -19,7 +20,6 @@ from evals.events import (
     join_events,
     make_events,
     pack_events,
-    report_events,
     total_counts,
     total_events,
     unpack_events,
@@ -476,7 +476,7 @@ def test_pairs_from_matrices_match_as_pairs_from_boxes(make_scene):
 def test_nothing_gives_no_events(scene_from_rows):
     events = events_of(scene_from_rows([], [], n_images=3, n_classes=2))
     assert len(events) == 0
-    assert pack_events(events, 3) == [b"\x01"] * 3
+    assert pack_events(events, 3) == [b"\x03"] * 3
     assert image_cells(unpack_events([b"\x01"] * 3), 20).triples(3) == [[], [], []]
     assert len(unpack_events([])) == 0
     assert confusion_matrix(events, 20, n_classes=2).sum() == 0
@@ -499,3 +499,16 @@ def test_unknown_rules_and_limits_are_refused():
         Definition(rule="best-first")
     with pytest.raises(MisshapenArrays, match=r"1\.5"):
         Definition(iou_threshold=1.5)
+
+
+@pytest.mark.parametrize(
+    ("label", "delta", "size"),
+    [(255, 127, 1 + 4), (256, -128, 1 + 6), (0, 128, 1 + 13), (65535, 10**12, 1 + 13)],
+)
+def test_records_are_as_wide_as_they_must(label, delta, size):
+    events = make_events([0, 1], [20, 100], [label, 0], [0, label], [delta, 1])
+    blobs = pack_events(events, 2)
+    assert len(blobs[0]) == size
+    back = unpack_events(blobs)
+    for name in ("image", "bin", "actual", "predicted", "delta"):
+        assert (getattr(back, name) == getattr(events, name)).all()

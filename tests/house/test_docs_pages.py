@@ -22,6 +22,7 @@ class Page(HTMLParser):
         self.fetched: list[str] = []
         self.inline = ""
         self.is_inside = False
+        self.text = text
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -82,11 +83,14 @@ def test_the_browser_may_ask_nobody_else(client: Client, path: str) -> None:
     assert rules["default-src"] == "'none'"
     sources = {source for rule in rules.values() for source in rule.split()}
     assert sources <= {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}
+    assert rules["script-src"] == "'self'"
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_reads_our_document(client: Client, path: str) -> None:
-    text = body_of(client, path).decode()
+    page = Page(body_of(client, path).decode())
+    own = [urljoin(path, address) for address in page.fetched if address.startswith(path)]
+    text = page.text + "".join(body_of(client, address).decode() for address in own)
 
     assert "/api/schema/" in text
     assert b"openapi: 3.1.0" in body_of(client, "/api/schema/")

@@ -413,7 +413,7 @@ def test_autocomplete_shows_what_the_caller_sees(
 
 def names_of(page: str) -> list[int]:
     return [
-        int(found) for found in re.findall(r"/admin/predictions/prediction/(\d+)/change/", page)
+        int(found) for found in re.findall(r"/admin/predictions/prediction/(\d+)/review/", page)
     ]
 
 

@@ -32,6 +32,8 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("count_predictions", V + "/prediction-count?project={project}", None),
     ("preview_prompt", V + "/prompt-preview?task={task}", None),
     ("try_task", V + "/try-task", {"task": "{task}"}),
+    ("list_few_shot_examples", V + "/few-shot-examples?project={project}", None),
+    ("reorder_few_shot_examples", V + "/few-shot-examples/reorder", {"task_ids": None}),
     ("refine_prompt", V + "/refine?async=true", REFINE),
     ("get_refined_prompt", V + "/refine?refinement_job_id={refinement}", None),
     ("list_runs", R, None),

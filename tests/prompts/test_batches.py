@@ -202,5 +202,5 @@ def test_statements_do_not_grow_with_the_batch(
 ) -> None:
     ids = make_tasks(text_project, *["good"] * (n + 1))
     run = make_run(version)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(13):
         post(ada, run, *[answer(task_id) for task_id in ids[:n]])

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,20 +62,29 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@contextmanager
+def redis_at(program: str, socket: Path) -> Iterator[None]:
+    """A real Redis that keeps nothing when it ends."""
+    process = subprocess.Popen(
+        [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--daemonize", "no"],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        until(socket.exists, within_s=10)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not installed (apt-get install redis-server)")
     socket = tmp_path_factory.mktemp("redis") / "redis.sock"
-    process = subprocess.Popen(
-        [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--daemonize", "no"],
-        stdout=subprocess.DEVNULL,
-    )
-    until(socket.exists, within_s=10)
-    yield f"unix://{socket}"
-    process.terminate()
-    process.wait(10)
+    with redis_at(program, socket):
+        yield f"unix://{socket}"
 
 
 @pytest.fixture(params=["db", "rq"])
@@ -92,13 +102,6 @@ def slow_model() -> Iterator[Model]:
     yield model
     process.terminate()
     process.communicate()
-
-
-@pytest.fixture
-def crew(data_dir: Path) -> Iterator[Crew]:
-    made = Crew(data_dir)
-    yield made
-    made.end()
 
 
 @pytest.fixture
@@ -188,7 +191,83 @@ def test_workers_killed_at_random_points(queued_crew: Crew, slow_model: Model) -
     assert worker.poll() is None
 
 
-def test_a_stopped_worker_hands_over_what_it_has(crew: Crew, slow_model: Model) -> None:
+# What a model does, for how many requests or seconds. Backing off takes 0.05 to 0.4 s here, 0.75 s
+# in all, where it is 1 to 8 s and 15 s by default: four seconds are a minute and more.
+SPELLS: list[dict[str, Any]] = [
+    {"mode": "hang", "for_requests": 4},
+    {"mode": "garbage", "for_requests": 5},
+    {"mode": "status", "status": 429, "for_s": 4.0},
+    {"mode": "drop", "for_requests": 12},
+    {"mode": "status", "status": 503, "retry_after": 1, "for_requests": 12},
+]
+
+
+def test_a_model_that_fails_in_every_way_while_workers_are_killed(
+    queued_crew: Crew, slow_model: Model
+) -> None:
+    """No more requests than tasks, tries again, and what was in flight at each kill."""
+    crew = queued_crew
+    [run_id] = create_runs(crew, slow_model)
+    worker = crew.start_worker()
+    lost = 0
+    for spell in SPELLS:
+        before = slow_model.counts()["requests"]
+        slow_model.control(**spell)
+        until(lambda n=before: slow_model.counts()["requests"] > n + 2)  # type: ignore[misc]
+        time.sleep(pause())
+        if spell["mode"] == "drop":
+            crew.kill(worker)
+            worker = crew.start_worker()
+        else:
+            kill_children(worker)
+        # What was on its way, and the answers that were just being stored.
+        lost += 2 * SLOTS
+    until(lambda: status_of(crew, run_id) == "Completed")
+    [(failed,)] = crew.query(
+        "SELECT count(*) FROM prompts_failedprediction WHERE model_run_id = %s", run_id
+    )
+    assert_one_outcome_each(crew, run_id, failed=failed)
+    kinds = crew.query(
+        "SELECT DISTINCT error_type FROM prompts_failedprediction WHERE model_run_id = %s", run_id
+    )
+    assert {kind for (kind,) in kinds} <= {
+        *("InvalidAnswer", "RateLimitError", "APITimeoutError", "APIConnectionError"),
+        "InternalServerError",
+    }
+    counts = slow_model.counts()
+    # Each request that was not answered may be sent again; nothing else is.
+    unanswered = counts["requests"] - counts["answers"]
+    assert N_TASKS - failed <= counts["answers"] <= N_TASKS + lost
+    assert counts["requests"] <= N_TASKS + unanswered + lost
+    assert max(counts["messages"].values()) <= 5 * (len(SPELLS) + 1)
+    assert counts["most_in_flight"] <= SLOTS * (len(SPELLS) + 1)
+
+
+def test_redis_that_dies_costs_a_lease(data_dir: Path, tmp_path: Path, slow_model: Model) -> None:
+    """The run is made while the queue is away, and goes on when it is back, empty."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed (apt-get install redis-server)")
+    socket = tmp_path / "redis.sock"
+    crew = Crew(data_dir, TASKS_BACKEND="rq", REDIS_URL=f"unix://{socket}")
+    try:
+        [run_id] = create_runs(crew, slow_model)
+        assert status_of(crew, run_id) == "Pending"
+        with redis_at(program, socket):
+            crew.start_worker()
+            until(lambda: n_stored(crew, run_id) > 20)
+        # Its jobs are lost with it; who works goes on, and needs no queue for that.
+        with redis_at(program, socket):
+            crew.kill(crew.workers[0])
+            crew.start_worker()
+            until(lambda: status_of(crew, run_id) == "Completed")
+        assert_one_outcome_each(crew, run_id)
+    finally:
+        crew.end()
+
+
+def test_a_stopped_worker_hands_over_what_it_has(queued_crew: Crew, slow_model: Model) -> None:
+    crew = queued_crew
     [run_id] = create_runs(crew, slow_model)
     worker = crew.start_worker()
     until(lambda: n_stored(crew, run_id) > 20)
@@ -208,7 +287,8 @@ def test_a_stopped_worker_hands_over_what_it_has(crew: Crew, slow_model: Model) 
     assert slow_model.counts()["requests"] == N_TASKS
 
 
-def test_postgres_stopped_for_seconds(crew: Crew, slow_model: Model, data_dir: Path) -> None:
+def test_postgres_stopped_for_seconds(queued_crew: Crew, slow_model: Model, data_dir: Path) -> None:
+    crew = queued_crew
     [run_id] = create_runs(crew, slow_model)
     crew.start_worker()
     until(lambda: n_stored(crew, run_id) > 20)
@@ -221,7 +301,8 @@ def test_postgres_stopped_for_seconds(crew: Crew, slow_model: Model, data_dir: P
     assert slow_model.counts()["requests"] <= N_TASKS + 2 * SLOTS
 
 
-def test_two_runs_share_a_connection(crew: Crew, slow_model: Model) -> None:
+def test_two_runs_share_a_connection(queued_crew: Crew, slow_model: Model) -> None:
+    crew = queued_crew
     runs = create_runs(crew, slow_model, n_runs=2)
     crew.start_worker("--concurrency", "2")
     until(lambda: {status_of(crew, run_id) for run_id in runs} == {"Completed"})

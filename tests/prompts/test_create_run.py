@@ -7,6 +7,7 @@ import pytest
 from django_tasks_db.models import DBTaskResult
 
 from predictions.models import Prediction, Project
+from prompts import runs
 from prompts.models import ModelRun, PromptVersion
 from tests.conftest import A_MOMENT, Caller, assert_invalid, assert_refused
 from tests.prompts.conftest import MakeTasks, path_of
@@ -77,6 +78,25 @@ def test_the_whole_document(
     }
     queued = DBTaskResult.objects.get()
     assert queued.args_kwargs == {"args": [response.json()["id"]], "kwargs": {}}
+
+
+def test_a_queue_that_is_away_costs_no_run(
+    ada: Caller,
+    our_version: PromptVersion,
+    text_project: Project,
+    ids: list[int],
+    django_capture_on_commit_callbacks: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def enqueue(run_id: int) -> None:
+        raise ConnectionError("no queue here")
+
+    monkeypatch.setattr("prompts.tasks.enqueue_run", enqueue)
+    with django_capture_on_commit_callbacks(execute=True):
+        response = post(ada, our_version, project=text_project.pk, project_subset="All")
+    assert (response.status_code, response.json()["status"]) == (201, "Pending")
+    ModelRun.objects.update(lease_until="2020-01-01T00:00:00Z")
+    assert runs.requeue_stalled() == [response.json()["id"]]
 
 
 def test_who_executes(

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from predictions.models import Prediction, Project
-from prompts import catalogue, engine, leases, runs
-from prompts.models import ModelRun, PredictionMeta, PromptVersion
+from prompts import catalogue, engine, leases, refining, runs
+from prompts.models import ModelRun, PredictionMeta, PromptVersion, Refinement
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model
 from tests.prompts.crew import until
@@ -204,6 +204,86 @@ def test_cancel_stops_the_requests(
     assert model.counts()["requests"] <= seen[0] + 2 * 32
 
 
+def test_cancel_does_not_wait_for_a_model_that_hangs(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+    settings: Any,
+) -> None:
+    """The requests in flight are given up, and none follows them."""
+    settings.PROVIDER_TIMEOUT_S = 600.0
+    make_tasks(text_project, *texts(100))
+    model.control(mode="hang", for_s=600)
+    run = make_run(our_version)
+
+    def cancel() -> None:
+        try:
+            until(lambda: model.counts()["in_flight"] == 32)
+            runs.cancel(run.pk)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    engine.execute(run.pk)
+    thread.join()
+    run.refresh_from_db()
+    assert (run.status, run.total_predictions, run.total_failed) == ("Canceled", 0, 0)
+    assert model.counts()["requests"] == 32
+
+
+def test_a_canceled_run_begins_at_most_one_more_request_each(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    """With one request at a time: what is in flight, and perhaps the one that was just begun."""
+    row = our_version.model_provider_connection
+    assert row is not None
+    type(row).objects.update(max_concurrency=1)
+    make_tasks(text_project, *texts(50))
+    model.control(latency_s=0.2)
+    run = make_run(our_version)
+    seen: list[int] = []
+
+    def cancel() -> None:
+        try:
+            until(lambda: model.counts()["requests"] == 3)
+            runs.cancel(run.pk)
+            seen.append(model.counts()["requests"])
+            seen.append(Prediction.objects.count())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    engine.execute(run.pk)
+    thread.join()
+    assert model.counts()["requests"] <= seen[0] + 1
+    assert Prediction.objects.count() == seen[1] < 50
+
+
+def test_another_answer_format_can_be_asked_for(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    row = our_version.model_provider_connection
+    assert row is not None
+    make_tasks(text_project, "good")
+    for wanted in ({"type": "json_object"}, None):
+        row.request_params = {"response_format": wanted}
+        row.save()
+        assert executed(make_run(our_version)).status == "Completed"
+        assert model.counts()["last"].get("response_format") == wanted
+
+
 def test_logprobs_of_a_single_choice_are_its_score(
     our_version: PromptVersion,
     make_run: MakeRun,
@@ -278,6 +358,30 @@ def test_the_key_is_sent_and_told_nobody(
     assert model.counts()["keys"].keys() == {"sk-secret-123"}
     assert "sk-secret" not in str(failures_of(run))
     assert "Bearer sk-secret" not in caplog.text
+
+
+def test_a_refinement_that_its_worker_lost_is_made_by_the_next(
+    our_version: PromptVersion, text_project: Project, model: Model
+) -> None:
+    model.control(answer={"prompt": "Is {text} kind?", "reasoning": "Shorter."})
+    made = Refinement.objects.create(
+        version=our_version,
+        project=text_project,
+        teacher_model_name="t",
+        teacher_connection_id=our_version.model_provider_connection_id or 0,
+        status="InProgress",
+        lease_until="2020-01-01T00:00:00Z",
+    )
+    refining.carry_out(str(made.pk))
+    assert model.counts()["requests"] == 0, "another has it in hand, for all one knows"
+    assert refining.requeue_stalled() == [str(made.pk)]
+    assert refining.requeue_stalled() == []
+    for _ in range(2):
+        refining.carry_out(str(made.pk))
+    made.refresh_from_db()
+    assert (made.status, model.counts()["requests"]) == ("Completed", 1)
+    assert PromptVersion.objects.count() == 2
+    assert refining.requeue_stalled() == []
 
 
 def test_a_task_that_kills_its_workers_is_given_up(

@@ -1,12 +1,13 @@
 """The peer's own client, unmodified, over a real connection: every call of its prompt rooms."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
-from label_studio_sdk import LabelStudio
+from label_studio_sdk import AsyncLabelStudio, LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
 from predictions.models import Prediction, Project
@@ -249,6 +250,126 @@ def test_model_providers(client: LabelStudio, settings: Any) -> None:
     ]
     providers.delete(made.id)
     assert providers.list() == []
+
+
+async def every_call_of_the_asynchronous_client(
+    url: str, key: str, project_id: int, task_id: int, endpoint: str
+) -> list[Any]:
+    """What the client says of each call, in order, as values to compare."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        client = AsyncLabelStudio(base_url=url, api_key=key, httpx_client=http)
+        providers, prompts = client.model_providers, client.prompts
+        versions, runs = prompts.versions, prompts.runs
+        row = await providers.create(provider="Custom", endpoint=endpoint, **SECRETS)
+        said: list[Any] = [row.provider, (await providers.get(row.id or 0)).endpoint == endpoint]
+        said.append([found.id == row.id for found in await providers.list(ordering="id")])
+        said.append((await providers.update(row.id or 0, deployment_name="d")).deployment_name)
+        said.append((await providers.list_model_provider_choices()).provider_choices[-1])
+
+        prompt = await prompts.create(title="Moods", associated_projects=[project_id])
+        pid = prompt.id or 0
+        said.append((await prompts.get(pid)).title)
+        said.append((await prompts.list(search="moo")).count)
+        said.append((await prompts.update(pid, description="Of reviews")).description)
+        said.append((await prompts.compatible_projects(ids=[project_id])).count)
+
+        version = await versions.create(
+            pid,
+            title="v1",
+            prompt="Mood of {text}?",
+            provider_model_id="m",
+            provider="Custom",
+        )
+        vid = version.id or 0
+        said.append([found.title for found in await versions.list(pid)])
+        said.append((await versions.get(pid, vid)).prompt)
+        said.append((await versions.update(pid, vid, max_few_shot_examples=1)).provider)
+        said.append((await versions.get_default_version_name(pid)).default_model_version_name)
+        said.append((await versions.cost_estimate(pid, vid)).error_type)
+        refined = await versions.refine_prompt(
+            pid,
+            vid,
+            project_id=project_id,
+            teacher_model_name="teacher",
+            teacher_model_provider_connection_id=row.id or 0,
+        )
+        said.append(refined.prompt)
+        again = await versions.get_refined_prompt(
+            pid, vid, refinement_job_id=refined.refinement_job_id or ""
+        )
+        said.append(again.refinement_status)
+
+        run = await runs.create(pid, vid, project=project_id, project_subset="All", job_id="j")
+        rid = run.id or 0
+        said.append((run.status, run.total_tasks, run.project_subset, run.job_id))
+        answer = {"task_id": task_id, "output": {"sentiment": "pos"}, "prompt_tokens": 3}
+        stored = await prompts.batch_predictions(
+            modelrun_id=rid, results=[answer], job_id="j", num_predictions=1
+        )
+        said.append((stored.job_id, stored.results))
+        failure = {"task_id": task_id, "error_type": "Timeout", "message": "60 s"}
+        failed = await prompts.batch_failed_predictions(
+            modelrun_id=rid, failed_predictions=[failure], job_id="j", num_failed_predictions=1
+        )
+        said.append(failed.failed_predictions)
+        said.append([found.status for found in await runs.list(pid, vid, project=project_id)])
+        said.append([found.title for found in await prompts.indicators.list(rid)])
+        said.append((await prompts.indicators.get(rid, "tokens")).values)
+        said.append({found.subset: found.count for found in await prompts.subsets(project_id)})
+        page = await prompts.subset_tasks(project_id, parent_model=pid, include_total=True)
+        said.append([task.id == task_id for task in page.results[0].task_result_list])
+        second = await runs.create(pid, vid, project=project_id, project_subset="All", job_id="k")
+        said.append((await runs.cancel(pid, vid, second.id or 0)).detail == canceled(second.id))
+        await versions.delete(pid, vid)
+        await prompts.delete(pid)
+        await providers.delete(row.id or 0)
+        said.append(((await prompts.list()).count, await providers.list()))
+        return said
+
+
+def canceled(run_id: int | None) -> str:
+    return f"Inference run {run_id} is canceled."
+
+
+def test_the_asynchronous_client(
+    live_server: Any, ada: Caller, text_project: Project, make_tasks: MakeTasks, model: Model
+) -> None:
+    (task_id,) = make_tasks(text_project, "good")
+    model.control(answer={"prompt": "Is {text} kind?", "reasoning": "Shorter."})
+    said = asyncio.run(
+        every_call_of_the_asynchronous_client(
+            live_server.url, ada.key, text_project.pk, task_id, model.endpoint
+        )
+    )
+    answer = {"task_id": task_id, "output": {"sentiment": "pos"}, "prompt_tokens": 3}
+    assert said == [
+        "Custom",
+        True,
+        [True],
+        "d",
+        "Custom",
+        "Moods",
+        1,
+        "Of reviews",
+        1,
+        ["v1"],
+        "Mood of {text}?",
+        "Custom",
+        "Version 2",
+        "PriceUnknown",
+        "Is {text} kind?",
+        "Completed",
+        ("Pending", 1, "All", "j"),
+        ("j", [answer]),
+        [{"task_id": task_id, "error_type": "Timeout", "message": "60 s"}],
+        ["Completed"],
+        ["Tasks", "Agreement with ground truth", "Tokens", "Cost (USD)", "Latency (s)"],
+        {"prompt": 3, "completion": 0, "total": 3},
+        {"All": 1, "HasGT": 0, "Sample": 1},
+        [True],
+        True,
+        (0, []),
+    ]
 
 
 def test_deleting_a_version_deletes_its_predictions(

@@ -1,10 +1,16 @@
 """Keys stay keys, and an address that a client gives us leads nowhere inside."""
 
 import asyncio
+import json
 import socket
+from datetime import UTC, datetime
 from typing import Any
 
+import jwt
 import pytest
+import time_machine
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.db import connection
 
 from prompts import outbound, providers, vault
@@ -36,6 +42,15 @@ PRIVATE = [
     "2002:7f00:1::",
     "64:ff9b::7f00:1",
     "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::1",
+    "::ffff:0:127.0.0.1",
+    "::127.0.0.1",
+    "::10.0.0.1",
+    "::",
+    "fec0::1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "192.0.2.1",
     "2001:0:4136:e378:8000:63bf:3fff:fdd2",
 ]
 
@@ -69,7 +84,20 @@ def test_only_plain_web_addresses(url: str) -> None:
         outbound.check_url(url)
 
 
-@pytest.mark.parametrize("spelling", ["http://2130706433/", "http://0x7f.1/", "http://localhost/"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://0x7f000001/",
+        "http://0177.0.0.1/",
+        "http://127.1/",
+        "http://0/",
+        "http://[::ffff:7f00:1]/",
+        "http://[0:0:0:0:0:ffff:a00:1]/",
+        "http://localhost/",
+    ],
+)
 def test_other_spellings_of_home(spelling: str) -> None:
     with pytest.raises(outbound.Blocked):
         outbound.check_url(spelling)
@@ -90,7 +118,7 @@ def test_one_private_answer_among_many_is_enough(monkeypatch: pytest.MonkeyPatch
     both = [answering("8.8.8.8")("h", 1)[0], answering("10.0.0.1")("h", 1)[0]]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: both)
     with pytest.raises(outbound.Blocked):
-        outbound.checked_address("example.com", 443)
+        outbound.checked_addresses("example.com", 443)
 
 
 @pytest.mark.django_db
@@ -162,6 +190,92 @@ def test_one_key_is_changed_and_the_others_stay(ada: Caller) -> None:
     assert kept == {"api_key": "sk-new", google: KEYS[google]}
 
 
+ELSEWHERE = [
+    {"endpoint": "https://1.1.1.1/v1"},
+    {"endpoint": "https://8.8.8.8:8443/v1"},
+    {"endpoint": "http://8.8.8.8/v1"},
+    {"endpoint": None, "provider": "OpenAI"},
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("moved", ELSEWHERE)
+def test_stored_keys_do_not_follow_to_another_host(ada: Caller, moved: dict[str, Any]) -> None:
+    """Whoever may edit a connection could otherwise read its key at an address of their own."""
+    body = {"provider": "Custom", "endpoint": "https://8.8.8.8/v1", "api_key": "sk-one"}
+    pk = ada.client.post(URL, body, format="json").json()["id"]
+    assert_invalid(
+        ada.client.patch(f"{URL}{pk}/", moved, format="json"),
+        {"api_key": ["Stored keys are not sent to another host: enter api_key again."]},
+    )
+    assert ProviderConnection.objects.get().endpoint == "https://8.8.8.8/v1"
+    same = {"endpoint": "https://8.8.8.8/v2"}
+    assert ada.client.patch(f"{URL}{pk}/", same, format="json").status_code == 200
+    for key in ("sk-new", None):
+        both = {**moved, "api_key": key}
+        assert ada.client.patch(f"{URL}{pk}/", both, format="json").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"google_location": "evil.example.com/#"},
+        {"google_location": "eu@evil.example.com"},
+        {"google_project_id": "p/../../x?"},
+    ],
+)
+def test_parts_of_an_address_stay_parts(ada: Caller, part: dict[str, str]) -> None:
+    body = {"provider": "VertexAI", "google_project_id": "p", "google_location": "eu", **part}
+    response = ada.client.post(URL, body, format="json")
+    assert_invalid(response, {name: ["Letters, digits and hyphens only."] for name in part})
+
+
+def service_account() -> dict[str, str]:
+    key = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return {"client_email": "a@b.c", "private_key": key.decode(), "private_key_id": "kid-1"}
+
+
+@pytest.mark.django_db
+def test_google_tokens_are_signed_anew_and_hidden(
+    connection_row: ProviderConnection, model: Model
+) -> None:
+    """A run may take longer than a token lasts, and a provider may echo what it was sent."""
+    account = service_account()
+    connection_row.provider = Provider.VERTEX_AI
+    connection_row.endpoint = model.endpoint
+    connection_row.encrypted_secrets = vault.seal({providers.GOOGLE: json.dumps(account)})
+
+    async def ask_twice() -> None:
+        caller = providers.Caller(connection_row, model="m", max_connections=1)
+        messages = [{"role": "user", "content": "good"}]
+        with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+            await caller.ask(messages, None)
+            await caller.ask(messages, None)
+            clock.shift(3000)
+            await caller.ask(messages, None)
+        [_, last] = model.counts()["keys"]
+        said = f"{last} {account['private_key']} {json.dumps(account)} kid-1"
+        model.control(mode="status", status=400, message=said)
+        with pytest.raises(providers.Refusal) as refused:
+            await caller.ask(messages, None)
+        await caller.close()
+        assert str(refused.value) == "400: [key] [key] [key] [key]"
+
+    asyncio.run(ask_twice())
+    claims = [jwt.decode(token, options={"verify_signature": False}) for token in tokens(model)]
+    assert [claim["exp"] - claim["iat"] for claim in claims] == [3600, 3600]
+    assert claims[1]["iat"] - claims[0]["iat"] == 3000
+
+
+def tokens(model: Model) -> list[str]:
+    return list(model.counts()["keys"])
+
+
 def test_encryption_keys_rotate(settings: Any) -> None:
     settings.ENCRYPTION_KEYS = ["old"]
     sealed = vault.seal(KEYS)
@@ -225,6 +339,10 @@ URLS = [
     (
         {"provider": Provider.VERTEX_AI, "google_project_id": "p", "google_location": "eu"},
         "https://eu-aiplatform.googleapis.com/v1/projects/p/locations/eu/endpoints/openapi",
+    ),
+    (
+        {"provider": Provider.VERTEX_AI, "google_project_id": "p", "google_location": "global"},
+        "https://aiplatform.googleapis.com/v1/projects/p/locations/global/endpoints/openapi",
     ),
     ({"provider": Provider.CUSTOM, "endpoint": "http://h:11434/v1/"}, "http://h:11434/v1"),
 ]

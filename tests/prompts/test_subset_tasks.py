@@ -1,15 +1,16 @@
 """GET /api/projects/{id}/subset-tasks and what else shows how a run did."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from predictions.models import Project
-from prompts import outcomes
+from prompts import outcomes, prompting
 from prompts.models import ModelRun, PromptVersion
 from prompts.outcomes import Outcome
-from tests.conftest import Caller, assert_invalid
+from tests.conftest import TEXT_CONFIG, Caller, assert_invalid
 from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion, path_of
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +126,35 @@ def test_measures(ada: Caller, run: ModelRun) -> None:
     assert values["Latency (s)"]["mean"] == 2.0
 
 
+def test_a_later_run_takes_nothing_from_what_is_known_of_an_earlier_one(
+    ada: Caller, run: ModelRun, ids: list[int], make_run: MakeRun
+) -> None:
+    """Its predictions are replaced; its measures, failures and totals are its own."""
+    url = f"/api/inference-runs/{run.pk}/indicators/"
+    before = ada.client.get(url).json()
+    failed = f"/api/predictions/failed?model_run={run.pk}"
+    failures = ada.client.get(failed).json()
+    again = make_run(run.model_version)
+    outcomes.store(again.pk, [Outcome(task, result=said("pos")) for task in ids])
+    assert ada.client.get(url).json() == before
+    assert ada.client.get(failed).json() == failures
+    assert [failure["task"] for failure in failures] == [ids[3]]
+    mended = tasks(ada, run)[3]
+    assert (mended["prediction"]["model_run"], mended["error"]) == (again.pk, None)
+    assert tasks(ada, run, f"&model_run={run.pk}")[3]["error"]["message"] == "60 s"
+
+
+def test_a_completed_run_is_whole_though_a_task_was_deleted(
+    ada: Caller, version: PromptVersion, make_run: MakeRun, ids: list[int]
+) -> None:
+    run = make_run(version)
+    ada.client.delete(f"/api/tasks/{ids[0]}/")
+    outcomes.store(run.pk, [Outcome(task, result=said("pos")) for task in ids])
+    document = ada.client.get(f"{path_of(version)}/inference-runs/{run.pk}").json()
+    assert (document["status"], document["progress"]) == ("Completed", 1.0)
+    assert (document["total_tasks"], document["total_predictions"]) == (4, 3)
+
+
 def test_regressions_and_running_again(
     ada: Caller, run: ModelRun, ids: list[int], make_version: MakeVersion, make_run: MakeRun
 ) -> None:
@@ -157,6 +187,58 @@ def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None
     preview = ada.client.get(f"{base}/prompt-preview?task={ids[1]}").json()
     assert preview["messages"][1] == {"role": "user", "content": "Which mood has this review? b"}
     assert ada.client.get(f"{base}/cost-estimate").json()["error_type"] == "PriceUnknown"
+
+
+def test_a_cost_estimate(
+    ada: Caller, our_version: PromptVersion, run: ModelRun, text_project: Project
+) -> None:
+    """Four bytes a token: the prompt, the schema and the task's data; 30 tokens an answer."""
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
+    row.save()
+    sent = (
+        len(our_version.prompt) + prompting.instructions_bytes(TEXT_CONFIG) + len('{"text": "a"}')
+    )
+    prompt_usd = 4 * math.ceil(sent / 4) * 1000 / 1e6
+    for query in ("", f"?project_id={text_project.pk}&project_subset=All"):
+        assert ada.client.get(f"{path_of(our_version)}/cost-estimate{query}").json() == {
+            "prompt_cost_usd": f"{prompt_usd:.6f}",
+            "completion_cost_usd": "0.240000",
+            "total_cost_usd": f"{prompt_usd + 0.24:.6f}",
+            "is_error": False,
+            "error_type": None,
+            "error_message": None,
+        }
+
+
+def test_examples_in_the_order_one_says(
+    ada: Caller, run: ModelRun, version: PromptVersion, ids: list[int]
+) -> None:
+    url = f"{path_of(version)}/few-shot-examples"
+    assert ada.client.get(url).json() == [], "none unless max_few_shot_examples says so"
+    PromptVersion.objects.update(max_few_shot_examples=2)
+    oldest = [
+        {"task": ids[0], "data": {"text": "a"}, "answer": {"sentiment": "pos"}},
+        {"task": ids[1], "data": {"text": "b"}, "answer": {"sentiment": "pos"}},
+    ]
+    assert ada.client.get(url).json() == oldest
+    third = {"task": ids[2], "data": {"text": "c"}, "answer": {"sentiment": "neg"}}
+    body = {"task_ids": [ids[2], ids[0], ids[2]]}
+    ordered = ada.client.post(f"{url}/reorder", body, format="json")
+    assert (ordered.status_code, ordered.json()) == (200, [third, oldest[0]])
+    preview = ada.client.get(f"{path_of(version)}/prompt-preview?task={ids[0]}").json()
+    assert [message["content"] for message in preview["messages"][1:]] == [
+        "Which mood has this review? c",
+        '{"sentiment": "neg"}',
+        "Which mood has this review? a",
+    ], "never the task itself"
+    unknown = ada.client.post(f"{url}/reorder", {"task_ids": [ids[3], ids[0]]}, format="json")
+    message = f"No task with a ground-truth annotation: {ids[3]}."
+    assert_invalid(unknown, {"task_ids": [message]})
+    assert ada.client.get(url).json() == [third, oldest[0]]
+    again = ada.client.post(f"{url}/reorder", {"task_ids": None}, format="json")
+    assert again.json() == oldest
 
 
 @pytest.mark.parametrize("n", [1, 50])

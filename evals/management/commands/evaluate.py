@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--model-id")
         parser.add_argument("--iou-threshold", type=float, default=0.5)
         parser.add_argument("--confidence", type=int, default=20, help="Percent.")
+        parser.add_argument("--latency-ms", type=float, help="Median of an image, as you measured.")
         parser.add_argument("--task-type", choices=TaskType.values)
         parser.add_argument("--write-back", action="store_true")
         parser.add_argument(
@@ -105,6 +106,7 @@ def _requested(project: Project, options: dict[str, Any]) -> ModelEval:
         "iouThreshold": options["iou_threshold"],
         "confidence": options["confidence"],
         "taskType": options["task_type"],
+        "medianLatencyMs": options["latency_ms"],
         "writeBack": options["write_back"],
     }
     serializer = ComputeSerializer(data={k: v for k, v in wanted.items() if v is not None})

@@ -256,6 +256,32 @@ def test_compare(ada: Caller, evaluation: ModelEval, project: Project) -> None:
     }
 
 
+def test_compare_weighs_latency(ada: Caller, evaluation: ModelEval, project: Project) -> None:
+    slow = computed(ada, project, "v2", versionId="4", modelId="slow", medianLatencyMs=80)
+    computed(ada, project, versionId="4", modelId="quick", medianLatencyMs=12.5)
+    computed(ada, project, versionId="4", modelId="neither", medianLatencyMs=90)
+    path = "/lab/model-evals/compare"
+    models = ada.client.get(path, {"project": "cars", "version": "4"}).json()["models"]
+
+    found = {m["modelId"]: (m["medianLatencyMs"], m["onFrontier"]) for m in models}
+    assert found == {"slow": (80.0, True), "quick": (12.5, True), "neither": (90.0, False)}
+    header = ada.client.get(f"/lab/model-evals/{slow.eval_id}").json()
+    assert header["medianLatencyMs"] == 80.0
+
+
+@pytest.mark.parametrize("name", ["medianLatencyMs", "iouThreshold"])
+@pytest.mark.parametrize("value", ["nan", "-inf", -1, True, [1], "quick"])
+def test_numbers_that_are_none_are_refused(
+    ada: Caller, evaluation: ModelEval, name: str, value: Any
+) -> None:
+    body = {"project": "cars", "modelVersion": "v1", name: value}
+    answer = ada.client.post("/lab/model-evals", body, format="json")
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert answer.json()["message"].startswith(f"{name}: ")
+    assert ModelEval.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [

@@ -317,6 +317,8 @@ def test_a_matrix_that_agrees(send: Send) -> None:
         (["taskType"], "poses", "taskType"),
         (["confidence"], 30, "confidence"),
         (["iouThreshold"], 2, "iouThreshold"),
+        (["medianLatencyMs"], -1, "medianLatencyMs"),
+        (["medianLatencyMs"], "quick", "medianLatencyMs"),
         (["reports"], ..., "reports"),
         (["reports"], [], "reports"),
         (["reports"], [1], "reports[0]"),

@@ -1,0 +1,47 @@
+"""Keys that stop working soon, for the desk's first page."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.desk import OWNERS, is_superuser, owns_a_workspace, time_ago, workspaces_of
+from accounts.models import ApiToken
+from predictions_api.dashboard import Card, Cell
+
+ROWS = 8
+SOON = timedelta(days=30)
+
+
+def keys(request: HttpRequest) -> Card:
+    """The caller's own, and all of workspaces the caller owns, the next to expire first."""
+    now = datetime.now(UTC)
+    rows = ApiToken.objects.filter(
+        revoked_at__isnull=True, expires_at__gt=now, expires_at__lt=now + SOON
+    )
+    owned = workspaces_of(request, OWNERS)
+    if not is_superuser(request):
+        rows = rows.filter(Q(workspace_id__in=owned) | Q(user_id=request.user.pk))
+    rows = rows.select_related("user", "workspace").order_by("expires_at", "pk")
+    may_open = owns_a_workspace(request)
+    return Card(
+        title="Keys about to expire",
+        url=reverse("admin:accounts_apitoken_changelist") if may_open else "",
+        headings=("Key", "Of", "Workspace", "Expires"),
+        rows=[
+            (
+                Cell(
+                    f"{token.preview}… {token.name}".strip(),
+                    reverse("admin:accounts_apitoken_change", args=[token.pk])
+                    if is_superuser(request) or token.workspace_id in owned
+                    else "",
+                ),
+                Cell(token.user.email),
+                Cell(token.workspace.slug),
+                Cell(time_ago(token.expires_at)),
+            )
+            for token in rows[:ROWS]
+        ],
+        empty=f"None in the next {SOON.days} days.",
+    )

@@ -1,0 +1,76 @@
+"""The bare-metal reference of evaluations: psycopg2 and orjson under the same web server.
+
+For each request it finds the key's holder, the evaluation, and the rows of the answer with the
+service's own statements, fetches them, and encodes the document. The document itself lies ready in
+memory: nothing is decoded, counted or built, so no server that keeps these rows can do less.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import django
+import orjson
+import psycopg2
+
+django.setup()  # only so that the statements below can be imported
+
+from accounts.tokens import BY_DIGEST, digest_of  # noqa: E402
+from evals.models import EvalPanel, Split  # noqa: E402
+from evals.queries import (  # noqa: E402
+    JSON_PANEL_SQL,
+    MATRIX_SQL,
+    RANGE_SQL,
+    SHOWN_SQL,
+    SPLIT_RANGE_SQL,
+)
+
+Kind = EvalPanel.Kind
+ROUTE = re.compile(r"^/bench/model-evals/(\w+)/([\w-]+)$")
+KINDS = {"map-results": Kind.MAP_RESULTS.value, "confidence-sweep": Kind.SWEEP.value}
+#: What the service answered, by path and query, before the measuring began.
+DOCUMENTS: dict[str, Any] = orjson.loads(Path(os.environ["BENCH_DOCUMENTS"]).read_bytes())
+
+local = threading.local()
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+def cursor() -> Any:
+    """A cursor of this thread's own connection, which commits by itself."""
+    if not hasattr(local, "connection"):
+        local.connection = psycopg2.connect(os.environ["BENCH_DSN"])
+        local.connection.autocommit = True
+    return local.connection.cursor()
+
+
+def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    """Pages of images and the panels."""
+    path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
+    match = ROUTE.match(path)
+    assert match
+    document = DOCUMENTS[f"{path}?{query}"]
+    with cursor() as sql:
+        sql.execute(BY_DIGEST, [digest_of(environ["HTTP_AUTHORIZATION"][6:]), "key"])
+        workspace_id = sql.fetchone()[2]
+        sql.execute(SHOWN_SQL, [match[1], workspace_id, "bench"])
+        evaluation = sql.fetchone()[2]
+        if match[2] == "image-predictions":
+            first = document["offset"]
+            end = first + document["limit"]
+            if document["split"] == "all":
+                sql.execute(RANGE_SQL, [evaluation, first, end])
+            else:
+                split = Split[document["split"].upper()].value
+                sql.execute(SPLIT_RANGE_SQL, [evaluation, split, first, end])
+        elif match[2] == "confusion-matrix":
+            sql.execute(MATRIX_SQL, [evaluation, Kind.MATRIX.value, 20, [Split.TEST.value]])
+        else:
+            sql.execute(JSON_PANEL_SQL, [evaluation, KINDS[match[2]], -1, -1])
+        sql.fetchall()
+    content = orjson.dumps(document)
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
+    start_response("200 OK", headers)
+    return [content]

@@ -1,0 +1,227 @@
+"""The desk's pages of a large evaluation: server time, each panel's data, weight.
+
+    python -m benchmarks desk [--images 100000]
+
+Both servers run under gunicorn on one database. The bare one (`bare_replay.py`) sends a route's own
+statements, the session and the role included, fetches the rows and encodes the document. They are
+asked in turns, and the best of several rounds of medians counts.
+"""
+
+import argparse
+import gzip
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import orjson
+
+from benchmarks import evaluated
+from benchmarks.bench_eval_reads import dsn, median_ms
+from benchmarks.bench_requests import Client
+from benchmarks.servers import gunicorn
+
+PLOTLY = "plotly/plotly.min.js"
+PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
+#: What the pages fetch, of the API and of the desk.
+API = (
+    "confusion-matrix?split=test&confidence=37",
+    "image-predictions?split=all&confidence=37&limit=25&offset=50000",
+    "image-predictions?sort=-falsePositives&limit=25",
+    "recommendations",
+)
+DATA = ("numbers?split=test&confidence=37", "curves", "points", "f1", "cards?{cards}")
+#: These pass over all images, whatever a page shows of them.
+PASSES = {"f1?confidence=37", "image-predictions?sort=f1&confidence=37&limit=25"}
+
+
+def in_turns(rounds: int, repeats: int, *works: Callable[[], Any]) -> list[float]:
+    """The best median of each over rounds in which they take turns."""
+    best = [float("inf")] * len(works)
+    for _ in range(rounds):
+        for at, work in enumerate(works):
+            best[at] = min(best[at], median_ms(work, repeats))
+    return best
+
+
+def reviewer() -> Any:
+    """A client of somebody logged in."""
+    from django.test import Client as TestClient
+
+    from accounts.models import User
+
+    user = User.objects.get(email="bench@example.com")
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    client = TestClient()
+    client.force_login(User.objects.get(pk=user.pk))
+    return client
+
+
+class Desk(Client):
+    """A connection of a browser's session."""
+
+    def __init__(self, port: int, session: str) -> None:
+        super().__init__(port, "")
+        self.head = f"Host: 127.0.0.1\r\nCookie: sessionid={session}\r\n".encode()
+
+    def get(self, path: str) -> bytes:
+        status, body = self.send("GET", path)
+        assert status == 200, (path, status, body[:300])
+        return body
+
+
+def replayed(client: Any, path: str) -> dict[str, Any]:
+    """What the bare server has to do for a path."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(path)
+    assert answer.status_code == 200, (path, answer.content[:300])
+    body = bytes(answer.content)
+    return {
+        "statements": [query["sql"] for query in captured],
+        "document": orjson.loads(body) if body[:1] == b"{" else None,
+        "size": len(body),
+    }
+
+
+def placed(found: Any, n: int) -> None:
+    """Gives the first n images a place on a map of 40 clusters."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE evals_evalimage SET x = random(), y = random(), cluster = position %% 40"
+            " WHERE evaluation_id = %s AND position < %s",
+            [found.pk, n],
+        )
+    evaluated.vacuum()
+
+
+def pages(desk: Desk, small: Any, big: Any, options: argparse.Namespace) -> None:
+    print(f"{'page':34}{'1,000':>9}{f'{options.images:,}':>11}")
+    for name in PAGES:
+        paths = [f"/admin/evals/modeleval/{one.eval_id}/{name}" for one in (small, big)]
+        little, large = in_turns(options.rounds, 3, *(partial(desk.get, path) for path in paths))
+        print(f"{name or 'overview':34}{little:>7.1f}ms{large:>9.1f}ms")
+
+
+def data_of(big: Any) -> dict[str, str]:
+    """The addresses of panels' data, by what they are called here."""
+    cards = "&".join(f"position={place}" for place in range(25))
+    api = {name: f"/bench/model-evals/{big.eval_id}/{name}" for name in API}
+    desk = {
+        name: f"/admin/evals/modeleval/{big.eval_id}/data/{name.format(cards=cards)}"
+        for name in DATA
+    }
+    return api | desk
+
+
+def panels(desk: Desk, bare: Desk, big: Any, options: argparse.Namespace) -> None:
+    print(f"{'data':34}{'ours':>9}{'bare':>11}{'ratio':>7}{'kB':>9}")
+    for name, path in data_of(big).items():
+        works = partial(desk.get, path), partial(bare.get, path)
+        ours, theirs = in_turns(options.rounds, options.repeats, *works)
+        size = len(desk.get(path)) / 1e3
+        print(f"{name[:33]:34}{ours:>7.2f}ms{theirs:>9.2f}ms{ours / theirs:>7.2f}{size:>9.1f}")
+    for name in sorted(PASSES):
+        room = (
+            "/bench/model-evals/{}/{}" if "image" in name else "/admin/evals/modeleval/{}/data/{}"
+        )
+        work = partial(desk.get, room.format(big.eval_id, name))
+        print(f"{name[:33]:34}{in_turns(3, 1, work)[0]:>7.0f}ms, a pass over all images")
+
+
+ADDRESSES = re.compile(rb'(?:src|href)="/static/([^"]+)"')
+IMPORTS = re.compile(rb'from "(\.[^"]+)"')
+
+
+def files_of(page: bytes) -> Iterator[tuple[str, bytes]]:
+    """The static files that a page loads, and the modules that these load."""
+    from django.contrib.staticfiles import finders
+
+    waiting, seen = [name.decode() for name in ADDRESSES.findall(page)], set[str]()
+    while waiting:
+        name = waiting.pop()
+        path = finders.find(name)
+        if path is None or name in seen:
+            continue
+        seen.add(name)
+        body = Path(path).read_bytes()
+        yield name, body
+        for other in IMPORTS.findall(body):
+            place = (Path("/") / name).parent / other.decode()
+            waiting.append(str(Path(*_plain(place))))
+
+
+def _plain(path: Path) -> list[str]:
+    """The parts of an absolute path, without its root and its steps up."""
+    parts: list[str] = []
+    for part in path.parts[1:]:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return parts
+
+
+def weight(desk: Desk, big: Any) -> None:
+    """kB of a page as a browser first loads it: compressed, without Plotly."""
+    for name in ("", "vectors/"):
+        page = desk.get(f"/admin/evals/modeleval/{big.eval_id}/{name}")
+        sizes = {
+            file: len(gzip.compress(body, 9)) / 1e3
+            for file, body in files_of(page)
+            if file != PLOTLY
+        }
+        own = sum(size for file, size in sizes.items() if file.startswith(("evals/", "desk/")))
+        print(
+            f"weight of {name or 'overview'}: page {len(page) / 1e3:.0f} kB, its modules and styles"
+            f" {own:.0f} kB, the theme's {sum(sizes.values()) - own:.0f} kB"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=4)
+    options = parser.parse_args()
+    evaluated.start()
+    from django.conf import settings
+
+    settings.ALLOWED_HOSTS = ["testserver"]
+    project, _ = evaluated.project_of(evaluated.SMALL)
+    small = evaluated.evaluation_of(project)
+    evaluated.evaluate(small)
+    small.refresh_from_db()
+    big = evaluated.enlarged(small, options.images)
+    placed(big, min(options.images, 50_000))
+    client = reviewer()
+    answers = {path: replayed(client, path) for path in data_of(big).values()}
+    session = client.cookies["sessionid"].value
+    one = {"workers": 1, "threads": 2}
+    with tempfile.TemporaryDirectory(dir=os.environ["DATA_DIR"]) as folder:
+        file = Path(folder) / "answers.json"
+        file.write_bytes(orjson.dumps(answers))
+        env = {"ALLOWED_HOSTS": "127.0.0.1", "BENCH_DSN": dsn(), "BENCH_ANSWERS": str(file)}
+        env["SECRET_KEY"] = settings.SECRET_KEY
+        with (
+            gunicorn("predictions_api.wsgi:application", env=env, **one) as port,
+            gunicorn("benchmarks.bare_replay:application", env=env, **one) as bare_port,
+        ):
+            desk = Desk(port, session)
+            pages(desk, small, big, options)
+            panels(desk, Desk(bare_port, session), big, options)
+            weight(desk, big)
+
+
+if __name__ == "__main__":
+    main()

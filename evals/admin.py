@@ -1,0 +1,229 @@
+"""The desk's list of evaluations, and the way to the pages of each.
+
+Evaluations are made and repeated through `requests` alone: no form writes one.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from accounts.desk import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
+from accounts.wording import number
+from evals import desk_data, desk_views, evaluate
+from evals.models import ModelEval
+from predictions.desk_filters import MAX_CHOICES, ProjectFilter
+from predictions.desk_rows import shortened
+
+# By name, the route below the evaluation's own address, and the view. What a page shows stands in
+# its query, in the words of the API: split, confidence, sort, cell, class, cluster, offset.
+PAGES: dict[str, tuple[str, View]] = {
+    "overview": ("", desk_views.overview),
+    "metrics": ("metrics/", desk_views.metrics),
+    "matrix": ("matrix/", desk_views.matrix),
+    "images": ("images/", desk_views.images),
+    "vectors": ("vectors/", desk_views.vectors),
+    "recommendations": ("recommendations/", desk_views.recommendations),
+    "diff": ("diff/", desk_views.diff),
+    "rerun": ("rerun/", desk_views.rerun),
+    "cancel": ("cancel/", desk_views.cancel),
+    "numbers": ("data/numbers", desk_data.numbers),
+    "curves": ("data/curves", desk_data.curves),
+    "points": ("data/points", desk_data.points),
+    "f1": ("data/f1", desk_data.f1),
+    "cards": ("data/cards", desk_data.cards),
+    "picture": ("data/pictures/<int:position>", desk_data.picture),
+    # Last: an image's id may hold anything.
+    "image": ("images/<path:image_id>/", desk_views.image),
+}
+
+# How the theme paints a status.
+COLOURS = {
+    ModelEval.Status.RUNNING.label: "info",
+    ModelEval.Status.DONE.label: "success",
+    ModelEval.Status.FAILED.label: "danger",
+}
+
+
+class EvaluatedVersionFilter(admin.SimpleListFilter):
+    """Model versions that were evaluated, of the chosen project if one is chosen."""
+
+    title = "model version"
+    parameter_name = "version"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """In alphabetical order."""
+        rows = model_admin.get_queryset(request)
+        chosen = request.GET.get(ProjectFilter.parameter_name, "")
+        if chosen.isdecimal() and len(chosen) < 19:
+            rows = rows.filter(project_id=int(chosen))
+        names = rows.exclude(model_version="").order_by("model_version")
+        found = names.values_list("model_version", flat=True).distinct()[:MAX_CHOICES]
+        return [(name, shortened(name)) for name in found]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value is None or "\0" in value:
+            return queryset
+        return queryset.filter(model_version=value)
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Running, done or failed."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status.value, status.label) for status in ModelEval.Status]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset if value is None else queryset.filter(status=value)
+
+
+class CreatedFilter(admin.SimpleListFilter):
+    """How old an evaluation may be."""
+
+    title = "date"
+    parameter_name = "days"
+    DAYS: ClassVar[dict[str, str]] = {"1": "last day", "7": "last 7 days", "30": "last 30 days"}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(self.DAYS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if (value := self.value()) not in self.DAYS:
+            return queryset
+        return queryset.filter(created_at__gte=timezone.now() - timedelta(days=int(value)))
+
+
+class EvaluationList(BoundedChangeList):
+    """Each row leads to the evaluation's overview."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse("admin:evals_modeleval_overview", args=[result.eval_id])
+
+
+@admin.register(ModelEval)
+class EvaluationDesk(WorkspaceAdmin):
+    """Evaluations, newest first. Deleting one takes its images and panels with it."""
+
+    list_display = (
+        "evaluation", "project_name", "version", "status_label", "mean_precision", "precision",
+        "recall", "image_count", "created",
+    )  # fmt: skip
+    list_filter = (ProjectFilter, EvaluatedVersionFilter, StatusFilter, CreatedFilter)
+    search_fields = ("eval_id",)
+    search_help_text = "An evaluation's id"
+    ordering = ("-id",)
+    sortable_by = ()
+
+    def workspace_id_of(self, obj: ModelEval) -> int:
+        return obj.workspace_id
+
+    def scope(self, request: HttpRequest) -> Q:
+        return Q(workspace_id__in=list(roles_of(request)))
+
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Without class names and warnings, which may be long."""
+        return rows.select_related("project").only(
+            "eval_id", "workspace_id", "version_id", "model_version", "model_id", "status",
+            "progress", "summary", "image_counts", "created_at", "project__title",
+        )  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The evaluation of an id; nothing for other text."""
+        text = search_term.replace("\0", "").strip()
+        return (queryset.filter(eval_id=text) if text else queryset), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
+        return EvaluationList
+
+    def pages(self) -> Mapping[str, tuple[str, View]]:
+        """Those of one evaluation, by its id in the API."""
+        return {
+            name: (f"<slug:eval_id>/{route}", partial(view, self))
+            for name, (route, view) in PAGES.items()
+        }
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """The overview stands where other models have a form."""
+        found = self.get_object(request, object_id)
+        if found is None or not self.has_view_permission(request, found):
+            missing: HttpResponse = self._get_obj_does_not_exist_redirect(
+                request, self.opts, object_id
+            )
+            return missing
+        return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[found.eval_id]))
+
+    def may_write(self, request: HttpRequest, found: ModelEval) -> bool:
+        """Whether the caller may repeat, cancel and delete it."""
+        return self._has_role(request, found, self.writers)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: ModelEval) -> None:
+        """In one statement."""
+        evaluate.delete(obj)
+
+    @admin.display(description="evaluation")
+    def evaluation(self, found: ModelEval) -> str:
+        return shortened(found.model_id or found.model_version or found.eval_id)
+
+    @admin.display(description="project")
+    def project_name(self, found: ModelEval) -> str:
+        return "-" if found.project is None else str(found.project)
+
+    @admin.display(description="model version")
+    def version(self, found: ModelEval) -> str:
+        return shortened(found.model_version)
+
+    @display(description="status", label=COLOURS)  # type: ignore[untyped-decorator]
+    def status_label(self, found: ModelEval) -> tuple[str, str]:
+        label = str(ModelEval.Status(found.status).label)
+        if found.status == ModelEval.Status.RUNNING:
+            return label, f"{label} {found.progress:.0%}"
+        return label, label
+
+    @admin.display(description="mAP")
+    def mean_precision(self, found: ModelEval) -> str:
+        return _headline(found, "mAP")
+
+    @admin.display(description="precision")
+    def precision(self, found: ModelEval) -> str:
+        return _headline(found, "precision")
+
+    @admin.display(description="recall")
+    def recall(self, found: ModelEval) -> str:
+        return _headline(found, "recall")
+
+    @admin.display(description="images")
+    def image_count(self, found: ModelEval) -> str:
+        return number(sum(found.image_counts.values()))
+
+    @admin.display(description="created")
+    def created(self, found: ModelEval) -> SafeString | str:
+        return time_ago(found.created_at)
+
+
+def _headline(found: ModelEval, name: str) -> str:
+    """A number of the headline; a dash while there is none."""
+    value = ((found.summary or {}).get("headline") or {}).get(name)
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,215 @@
+"""The pages of one evaluation at the desk: look it up, say what the page needs, render.
+
+What moves with split and confidence is fetched by the page's script; what stays is in the page.
+Somebody of another workspace is answered as if the evaluation did not exist.
+"""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.urls import reverse
+
+from evals import evaluate, filters, panels, queries, requests
+from evals.answers import Refusal
+from evals.contenders import model_name
+from evals.models import ModelEval, Split
+from predictions.pages import Crumb, render_page
+
+#: Pages beside the overview, in the order of their tabs.
+TABS = (
+    ("evals_modeleval_overview", "Overview"),
+    ("evals_modeleval_metrics", "Metrics"),
+    ("evals_modeleval_matrix", "Confusion matrix"),
+    ("evals_modeleval_images", "Images"),
+    ("evals_modeleval_vectors", "Vectors"),
+    ("evals_modeleval_recommendations", "Recommendations"),
+    ("evals_modeleval_diff", "Compare"),
+)
+MOST_OTHERS = 50
+LIST = "admin:evals_modeleval_changelist"
+
+
+def evaluation_of(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
+    """The evaluation, with project and workspace. Http404 where the caller sees none of that id."""
+    rows = desk.get_queryset(request).select_related("project", "workspace")
+    found: ModelEval | None = rows.filter(eval_id=eval_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def overview(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """Headline, curves, matrix and worst images at a glance."""
+    return _page(desk, request, eval_id, "overview")
+
+
+def metrics(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """Precision, recall and F1 over confidence."""
+    return _page(desk, request, eval_id, "metrics")
+
+
+def matrix(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """Who was taken for whom."""
+    return _page(desk, request, eval_id, "matrix")
+
+
+def images(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """The images, the worst first if asked."""
+    return _page(desk, request, eval_id, "images")
+
+
+def vectors(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """The map of the images."""
+    return _page(desk, request, eval_id, "vectors")
+
+
+def recommendations(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """Advice, with images that show it."""
+    return _page(desk, request, eval_id, "recommendations")
+
+
+def diff(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """This evaluation beside another one of the project."""
+    return _page(desk, request, eval_id, "diff")
+
+
+def image(desk: Any, request: HttpRequest, eval_id: str, image_id: str) -> HttpResponse:
+    """One image object by object."""
+    found = evaluation_of(desk, request, eval_id)
+    if "\0" in image_id or queries.image_keys(found, image_id) is None:
+        raise Http404
+    return _page(desk, request, eval_id, "image", found=found, image_id=image_id)
+
+
+def _page(
+    desk: Any,
+    request: HttpRequest,
+    eval_id: str,
+    name: str,
+    found: ModelEval | None = None,
+    **more: Any,
+) -> HttpResponse:
+    found = found or evaluation_of(desk, request, eval_id)
+    context: dict[str, Any] = {"problem": "", "state": None}
+    status = 200
+    if found.status == ModelEval.Status.DONE:
+        try:
+            context |= _state(request, found)
+        except Refusal as refusal:
+            context["problem"], status = str(refusal.detail), refusal.status_code
+    template = name if context["state"] else "unfinished"
+    api = f"/{found.workspace.slug}/model-evals/{found.eval_id}"
+    response = render_page(
+        desk,
+        request,
+        f"evals/desk/{template}.html",
+        title=model_name(found),
+        crumbs=[Crumb("Evaluations", reverse(LIST)), Crumb(model_name(found))],
+        data={**_data(found, api, **more), "panel": name, **_for_script(found, context, name)},
+        evaluation=found,
+        api=api,
+        tabs=[(reverse(f"admin:{tab}", args=[eval_id]), label) for tab, label in TABS],
+        may_write=desk.may_write(request, found),
+        n_images=sum(found.image_counts.values()),
+        is_computed=found.origin == ModelEval.Origin.COMPUTED,
+        percent=round(100 * found.progress),
+        **context,
+        **more,
+    )
+    response.status_code = status
+    return response
+
+
+def _state(request: HttpRequest, found: ModelEval) -> dict[str, Any]:
+    """What the page was asked to show. A Refusal as on the API's routes."""
+    headline = (found.summary or {}).get("headline") or {}
+    default = headline.get("split") or _first_split(found)
+    name, split = filters.split(request.GET, default=default, allows_all=True)
+    confidence = filters.confidence(request.GET, found.confidence)
+    queries.refuse_unknown_confidence(found, confidence)
+    filters.selection(request.GET, found.classes)
+    filters.page(request.GET)
+    return {
+        "state": {"split": name, "confidence": confidence},
+        "default_split": default,
+        "splits": [(label, count) for label, count in found.image_counts.items() if count],
+        "numbers": panels.numbers(found, split=split, confidence=confidence),
+    }
+
+
+def _first_split(found: ModelEval) -> str:
+    """Test, or the next split that has images."""
+    order = (Split.TEST, Split.VALID, Split.TRAIN)
+    return next((s.label for s in order if found.image_counts.get(s.label)), "all")
+
+
+def _data(found: ModelEval, api: str, image_id: str | None = None) -> dict[str, Any]:
+    """What the page's script has to know of the evaluation."""
+    return {
+        "api": api,
+        "page": reverse("admin:evals_modeleval_overview", args=[found.eval_id]),
+        "evalId": found.eval_id,
+        "status": found.status,
+        "taskType": found.task_type,
+        "classes": found.classes,
+        "canonical": found.confidence,
+        "imageId": image_id,
+    }
+
+
+def _for_script(found: ModelEval, context: dict[str, Any], name: str) -> dict[str, Any]:
+    """What it has to know of what is asked for."""
+    if not context["state"]:
+        return {"state": None}
+    others = panels.others(found, most=MOST_OTHERS) if name == "diff" else []
+    return {
+        "state": context["state"],
+        "defaultSplit": context["default_split"],
+        "others": others,
+    }
+
+
+def _writable(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
+    """The evaluation of a caller who may write. Http404 or PermissionDenied for others."""
+    found = evaluation_of(desk, request, eval_id)
+    if not desk.may_write(request, found):
+        raise PermissionDenied
+    return found
+
+
+def rerun(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """Computes it anew, for whoever may write."""
+    found = _writable(desk, request, eval_id)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    try:
+        requests.repeat(found)
+    except Refusal as refusal:
+        messages.error(request, str(refusal.detail))
+    else:
+        messages.success(request, "It is being computed again, from what is stored now.")
+    return _to_overview(found)
+
+
+def cancel(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """Ends it while it runs, for whoever may write."""
+    found = _writable(desk, request, eval_id)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if evaluate.cancel(found):
+        messages.success(request, "Cancelled.")
+    else:
+        messages.warning(request, "It was not running any more.")
+    return _to_overview(found)
+
+
+def _to_overview(found: ModelEval) -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[found.eval_id]))

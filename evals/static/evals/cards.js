@@ -1,0 +1,84 @@
+// Images with what is drawn on them: thumbnails of a list, and one large.
+
+import { thumbnail } from "../desk/regions.js";
+import { count, el, share } from "./dom.js";
+import { desk } from "./server.js";
+import { config, page, read } from "./state.js";
+
+export const WORDS = {
+  tp: "right",
+  fp: "false positive",
+  fn: "missed",
+  wrong_class: "wrong class",
+};
+export const MOST = 50;
+
+// Cards by image id, as many at a time as the server answers.
+export async function fetchCards(wanted, evaluation = config.evalId) {
+  const body = await desk("cards", wanted, evaluation);
+  return new Map(body.cards.map((card) => [card.imageId, card]));
+}
+
+export function imagePage(imageId, evaluation = null) {
+  const path = page(`images/${encodeURIComponent(imageId)}/`);
+  return evaluation ? path.replace(config.evalId, evaluation) : path;
+}
+
+export function predictionPage(card, evaluation = config.evalId) {
+  if (card?.predictionId === null || card?.predictionId === undefined) return null;
+  const query = new URLSearchParams({ evaluation, confidence: read().confidence });
+  return `/admin/predictions/prediction/${card.predictionId}/change/?${query}`;
+}
+
+// The picture with its regions. Labels have the order of the classes, so that their colours stay.
+export function picture(card, description = "") {
+  const host = el("span", { class: "ev-picture" });
+  const regions = card?.regions ?? [];
+  thumbnail(host, {
+    image: card?.image ?? null,
+    alt: description,
+    regions: withIds(regions),
+    labels: config.classes,
+  });
+  return host;
+}
+
+export function withIds(regions) {
+  return regions.map((region, id) => ({ ...region, id }));
+}
+
+// What was said of whole images, where labels are compared: `cat, called dog`.
+function called(card) {
+  const name = (label) => config.classes[label] ?? "nothing";
+  return card.confusion
+    .map(([actual, predicted]) =>
+      actual === predicted ? `${name(actual)}, right` : `${name(actual)}, called ${name(predicted)}`,
+    )
+    .join("; ");
+}
+
+// A figure: thumbnail, name, counts, and the ways on from here.
+export function figure(card, { evaluation = null, note = null } = {}) {
+  const { stats } = card;
+  const counted =
+    `${count(stats.truePositives)} right, ${count(stats.falsePositives)} false positives, ` +
+    `${count(stats.falseNegatives)} missed, F1 ${share(stats.f1)}`;
+  const text = config.taskType === "classification" ? called(card) : counted;
+  const prediction = predictionPage(card, evaluation ?? config.evalId);
+  return el(
+    "figure",
+    { class: "ev-card" },
+    el("a", { href: imagePage(card.imageId, evaluation) }, picture(card, card.imageName)),
+    el(
+      "figcaption",
+      {},
+      el("strong", {}, card.imageName),
+      el("span", {}, note ?? text),
+      prediction && el("a", { href: prediction }, "Prediction"),
+    ),
+  );
+}
+
+export function gallery(cards) {
+  return el("div", { class: "ev-gallery" }, cards.map((card) => figure(card)));
+}

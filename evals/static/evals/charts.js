@@ -1,0 +1,63 @@
+// Plotly, loaded when the first chart is drawn, in the colours of the theme, light or dark.
+
+import { settled } from "./state.js";
+
+let loading = null;
+
+function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = document.querySelector("[data-plotly]").dataset.plotly;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("The charts could not be loaded."));
+    document.head.append(script);
+  });
+  return loading;
+}
+
+// Okabe and Ito's palette without its yellow: told apart with any colour vision, light or dark.
+export const PALETTE = [
+  "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8c6bb1", "#7f7f7f",
+];
+
+const isDark = () => document.documentElement.classList.contains("dark");
+
+function layoutOf(layout) {
+  const dark = isDark();
+  const text = dark ? "#d1d5db" : "#374151";
+  const grid = dark ? "#374151" : "#e5e7eb";
+  const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true };
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "Inter, sans-serif", size: 12, color: text },
+    margin: { l: 40, r: 12, t: 12, b: 76 },
+    hoverlabel: { bgcolor: dark ? "#1f2937" : "#ffffff", font: { color: text } },
+    legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
+    ...layout,
+    xaxis: { ...axis, ...layout.xaxis },
+    yaxis: { ...axis, ...layout.yaxis },
+  };
+}
+
+const drawn = new Map();
+
+// Draws, or changes what is drawn already. `label` is what a screen reader says of the picture.
+export async function draw(panel, label, traces, layout, config = {}) {
+  const Plotly = await plotly();
+  if (!drawn.has(panel)) panel.replaceChildren();
+  panel.setAttribute("role", "img");
+  panel.setAttribute("aria-label", label);
+  drawn.set(panel, { traces, layout, config });
+  const options = { responsive: true, displaylogo: false, displayModeBar: false, ...config };
+  await Plotly.react(panel, traces, layoutOf(layout), options);
+  return Plotly;
+}
+
+new MutationObserver(
+  settled(() => {
+    for (const [panel, { traces, layout, config }] of drawn) {
+      draw(panel, panel.getAttribute("aria-label"), traces, layout, config);
+    }
+  }),
+).observe(document.documentElement, { attributeFilter: ["class"] });

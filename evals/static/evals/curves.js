@@ -1,0 +1,192 @@
+// Precision, recall and F1 over confidence: of the split, of each split, and of chosen classes.
+
+import { draw, PALETTE } from "./charts.js";
+import { el, fill, share, table } from "./dom.js";
+import { desk } from "./server.js";
+import { config, page, read, watch, write } from "./state.js";
+
+const NAMES = { precision: "Precision", recall: "Recall", f1: "F1" };
+const COLOURS = { precision: PALETTE[0], recall: PALETTE[1], f1: PALETTE[2] };
+
+let swept = null;
+
+// The sweep, fetched again when other classes are wanted.
+function sweep(classes) {
+  const key = JSON.stringify(classes);
+  if (swept?.key !== key) swept = { key, body: desk("curves", { class: classes }) };
+  return swept.body;
+}
+
+function line(name, curve, extra = {}) {
+  return {
+    type: "scatter",
+    mode: "lines",
+    name,
+    x: curve.confidence.map(Number),
+    y: curve[extra.of ?? "f1"],
+    hovertemplate: `${name.replace(/[<>&%]/g, " ")} %{y:.3f} at %{x:.2f}<extra></extra>`,
+    line: { width: 2, ...extra.line },
+  };
+}
+
+function diamond(curve, colour) {
+  if (typeof curve.optimalThreshold !== "number" || !curve.optimalMetrics) return null;
+  return {
+    type: "scatter",
+    mode: "markers",
+    name: "optimum",
+    showlegend: false,
+    x: [curve.optimalThreshold],
+    y: [curve.optimalMetrics.f1],
+    marker: { symbol: "diamond", size: 12, color: colour, line: { width: 1, color: "#ffffff" } },
+    hovertemplate: "optimum: F1 %{y:.3f} at %{x:.2f}<extra></extra>",
+  };
+}
+
+function tracesOf(body, { split, classes }) {
+  if (split === "all") {
+    return Object.entries(body.splits).flatMap(([name, curves], n) =>
+      [
+        line(`F1 of ${name}`, curves.overall, { line: { color: PALETTE[n] } }),
+        diamond(curves.overall, PALETTE[n]),
+      ].filter(Boolean),
+    );
+  }
+  const found = body.splits[split];
+  if (!found) return [];
+  const overall = Object.entries(NAMES).map(([of, name]) =>
+    line(name, found.overall, { of, line: { color: COLOURS[of] } }),
+  );
+  const shown = classes
+    .filter((name) => found.perClass[name])
+    .flatMap((name, n) => {
+      const colour = PALETTE[(n + 3) % PALETTE.length];
+      const curve = found.perClass[name];
+      return [
+        line(`F1 of ${escaped(name)}`, curve, { line: { color: colour, dash: "dot" } }),
+        diamond(curve, colour),
+      ];
+    });
+  return [...overall, diamond(found.overall, COLOURS.f1), ...shown].filter(Boolean);
+}
+
+// Plotly reads a little markup in names.
+const escaped = (text) =>
+  text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+function layoutAt(confidence) {
+  return {
+    xaxis: { title: { text: "Confidence" }, range: [0, 1] },
+    yaxis: { range: [0, 1.02] },
+    hovermode: "closest",
+    shapes: [
+      {
+        type: "line",
+        x0: confidence / 100,
+        x1: confidence / 100,
+        y0: 0,
+        y1: 1,
+        line: { color: "#9ca3af", width: 1.5, dash: "dash" },
+      },
+    ],
+  };
+}
+
+function summary(body, split) {
+  const best = body.splits[split]?.overall;
+  if (typeof best?.optimalThreshold !== "number") return "Precision, recall and F1 over confidence";
+  return (
+    "Precision, recall and F1 over confidence. The highest F1, " +
+    `${share(best.optimalMetrics?.f1)}, is at ${best.optimalThreshold.toFixed(2)}.`
+  );
+}
+
+export function curve(panel) {
+  const show = async () => {
+    const { split, confidence, all } = read();
+    const classes = panel.dataset.panel === "curves" ? all("curve") : [];
+    await fill(
+      panel,
+      sweep(classes).then(async (body) => {
+        const traces = tracesOf(body, { split, classes });
+        await draw(panel, summary(body, split), traces, layoutAt(confidence));
+      }),
+    );
+  };
+  watch(["split", "confidence", "curve"], show);
+  show();
+}
+
+// The table of classes with their optima; a tick shows a class's curve.
+export function optima(panel) {
+  const show = () => {
+    const { split, all } = read();
+    const shown = all("curve");
+    fill(
+      panel,
+      sweep(shown).then((body) => {
+        const found = body.splits[split];
+        if (!found) return el("p", {}, "Curves are those of one split: choose one above.");
+        const rows = [
+          ["all classes", "", found.overall.optimalThreshold, found.overall.optimalMetrics],
+          ...config.classes.map((name) => [
+            name,
+            tick(name, shown),
+            found.optima[name]?.threshold,
+            found.optima[name],
+          ]),
+        ].map(([name, box, threshold, best]) => [
+          name,
+          box,
+          typeof threshold === "number" ? atThreshold(threshold) : null,
+          share(best?.precision),
+          share(best?.recall),
+          share(best?.f1),
+        ]);
+        const heads = ["Class", "Curve", "Optimum", "Precision", "Recall", "F1"];
+        return table("Optimum of each class", heads, rows);
+      }),
+    );
+  };
+  watch(["split"], show);
+  show();
+}
+
+function tick(name, shown) {
+  return el("input", {
+    type: "checkbox",
+    "aria-label": `Show the curve of ${name}`,
+    checked: shown.includes(name),
+    onchange: ({ target }) => {
+      const others = read().all("curve").filter((one) => one !== name);
+      write({ curve: target.checked ? [...others, name] : others });
+    },
+  });
+}
+
+function atThreshold(threshold) {
+  const percent = Math.round(100 * threshold);
+  return el("a", { href: page("metrics/", { confidence: percent }) }, threshold.toFixed(2));
+}
+
+// The overall curve for those who read numbers rather than pictures.
+export function curveTable(panel) {
+  const show = () => {
+    const { split } = read();
+    fill(
+      panel,
+      sweep(read().all("curve")).then((body) => {
+        const overall = body.splits[split]?.overall;
+        if (!overall) return el("p", {}, "Curves are those of one split: choose one above.");
+        const rows = overall.confidence.map((key, n) => [
+          key,
+          ...Object.keys(NAMES).map((name) => share(overall[name][n])),
+        ]);
+        return table("The curve", ["Confidence", ...Object.values(NAMES)], rows);
+      }),
+    );
+  };
+  watch(["split"], show);
+  show();
+}
+

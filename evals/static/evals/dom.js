@@ -1,0 +1,73 @@
+// Elements out of values. Text only ever becomes text: nothing here reads markup.
+
+import { element } from "../desk/safe.js";
+
+// As `element`, with lists among the children and functions for `onclick` and the like.
+export function el(tag, attributes = {}, ...children) {
+  const given = Object.entries(attributes);
+  const plain = given.filter(([, value]) => typeof value !== "function");
+  const made = element(tag, Object.fromEntries(plain), ...children.flat());
+  for (const [name, value] of given) {
+    if (typeof value === "function") made.addEventListener(name.replace(/^on/, ""), value);
+  }
+  return made;
+}
+
+const whole = new Intl.NumberFormat("en-US");
+
+// Three decimals, a dash for nothing.
+export function share(value) {
+  return typeof value === "number" ? value.toFixed(3) : "–";
+}
+
+export function count(value) {
+  return typeof value === "number" ? whole.format(value) : "–";
+}
+
+// A table with a header row; `rows` are lists of cells, the first of each its header.
+export function table(caption, heads, rows, attributes = {}) {
+  return el(
+    "table",
+    { class: "ev-table", ...attributes },
+    el("caption", { class: "ev-hidden" }, caption),
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        heads.map((head) => (head instanceof Node ? head : el("th", { scope: "col" }, head))),
+      ),
+    ),
+    el(
+      "tbody",
+      {},
+      rows.map(([first, ...rest]) =>
+        el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, first),
+          rest.map((cell) => el("td", {}, cell ?? "–")),
+        ),
+      ),
+    ),
+  );
+}
+
+// Shows a promise in an element: what it resolves to, or why it failed. Only the last one counts.
+const turns = new WeakMap();
+
+export async function fill(panel, promise) {
+  const turn = (turns.get(panel) ?? 0) + 1;
+  turns.set(panel, turn);
+  panel.setAttribute("aria-busy", "true");
+  try {
+    const content = await promise;
+    if (turns.get(panel) !== turn) return;
+    if (content !== undefined) panel.replaceChildren(...[content].flat().filter(Boolean));
+  } catch (error) {
+    if (turns.get(panel) !== turn) return;
+    panel.replaceChildren(el("p", { class: "ev-problem", role: "alert" }, error.message));
+  }
+  panel.removeAttribute("aria-busy");
+}

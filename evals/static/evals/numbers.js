@@ -1,0 +1,56 @@
+// The headline and the table of classes at the chosen split and confidence.
+
+import { count, el, fill, share, table } from "./dom.js";
+import { desk } from "./server.js";
+import { page, read, watch } from "./state.js";
+
+let asked = null;
+
+function numbers() {
+  const { split, confidence } = read();
+  const key = `${split} ${confidence}`;
+  if (asked?.key !== key) asked = { key, body: desk("numbers", { split, confidence }) };
+  return asked.body;
+}
+
+const at = (document, path) => path.split(".").reduce((found, name) => found?.[name], document);
+const SHARES = /^(precision|recall|f1|averagePrecision\..*)$/;
+
+export function headline(panel) {
+  const show = async () => {
+    const body = await numbers().catch(() => ({}));
+    const { split, confidence } = read();
+    // Somebody moved on meanwhile.
+    if (body.split !== split || Math.round(100 * body.confidenceThreshold) !== confidence) return;
+    for (const tile of panel.querySelectorAll("[data-number]")) {
+      const name = tile.dataset.number;
+      tile.textContent = (SHARES.test(name) ? share : count)(at(body, name));
+    }
+    panel.dataset.shown = `${split} ${confidence}`;
+  };
+  watch(["split", "confidence"], show);
+  show();
+}
+
+export function classes(panel) {
+  const show = () =>
+    fill(
+      panel,
+      numbers().then((body) => {
+        const rows = body.classes.map((one) => [
+          el("a", { href: page("images/", { class: one.className }) }, one.className),
+          share(one.averagePrecision.map50 ?? one.averagePrecision.iou),
+          share(one.precision),
+          share(one.recall),
+          share(one.f1),
+          count(one.objects),
+          count(one.falsePositives),
+          count(one.falseNegatives),
+        ]);
+        const heads = ["Class", "AP", "Precision", "Recall", "F1", "Objects", "FP", "Missed"];
+        return table("Classes", heads, rows);
+      }),
+    );
+  watch(["split", "confidence"], show);
+  show();
+}

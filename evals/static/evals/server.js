@@ -1,0 +1,36 @@
+// The API's routes of this evaluation, and the few of the desk beside them.
+
+import { config } from "./state.js";
+
+async function answer(address, parameters, method = "GET") {
+  const url = new URL(address, window.location.href);
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of [value].flat()) {
+      if (one !== null && one !== undefined && one !== "") url.searchParams.append(name, one);
+    }
+  }
+  const found = await fetch(url, {
+    method,
+    headers: { Accept: "application/json" },
+    credentials: "same-origin",
+  });
+  if (found.ok) return found;
+  const problem = await found.json().catch(() => ({}));
+  throw new Error(problem.message ?? problem.detail ?? `The server answered ${found.status}.`);
+}
+
+// A route of the API; `evaluation` is its id, this one's unless given.
+export async function api(route, parameters = {}, evaluation = config.evalId) {
+  const root = config.api.replace(/[^/]+$/, evaluation);
+  return (await answer(route ? `${root}/${route}` : root, parameters)).json();
+}
+
+const pageOf = (evaluation) => config.page.replace(/[^/]+\/$/, `${evaluation}/`);
+
+export async function desk(route, parameters = {}, evaluation = config.evalId) {
+  return (await answer(`${pageOf(evaluation)}data/${route}`, parameters)).json();
+}
+
+export async function bytes(route, parameters = {}) {
+  return (await answer(`${pageOf(config.evalId)}data/${route}`, parameters)).arrayBuffer();
+}

@@ -1,0 +1,35 @@
+"""The newest projects, for the desk's first page."""
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.desk import is_superuser, roles_of, time_ago
+from predictions.models import Project
+from predictions_api.dashboard import Card, Cell
+
+ROWS = 8
+
+
+def projects(request: HttpRequest) -> Card:
+    """Of the caller's workspaces, each with its predictions and tasks."""
+    rows = Project.objects.select_related("workspace").order_by("-pk")
+    if not is_superuser(request):
+        rows = rows.filter(workspace_id__in=list(roles_of(request)))
+    predictions = reverse("admin:predictions_prediction_changelist")
+    tasks = reverse("admin:predictions_task_changelist")
+    return Card(
+        title="Projects",
+        url=reverse("admin:predictions_project_changelist"),
+        headings=("Project", "Workspace", "Open", "", "Created"),
+        rows=[
+            (
+                Cell(project, reverse("admin:predictions_project_change", args=[project.pk])),
+                Cell(project.workspace.slug),
+                Cell("predictions", f"{predictions}?project={project.pk}"),
+                Cell("tasks", f"{tasks}?project={project.pk}"),
+                Cell(time_ago(project.created_at)),
+            )
+            for project in rows.only("title", "created_at", "workspace__slug")[:ROWS]
+        ],
+        empty="No project yet: create one here or through the API.",
+    )

@@ -1,0 +1,225 @@
+"""What narrows a list of the desk: served by an index, or looking at the newest rows alone."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Left
+from django.db.models.lookups import IsNull, LessThanOrEqual
+from django.http import HttpRequest
+
+from accounts.desk import is_superuser, roles_of
+from predictions import queries
+from predictions.models import Annotation, Prediction, Project
+from predictions.serializers import MAX_BIGINT
+
+# Choices a filter spells out; an id in the address reaches the others.
+MAX_CHOICES = 200
+# Rows of a project that filters without an index of their own look through, the newest first: a
+# filter that lets nothing through would otherwise read a million.
+NEWEST = 100_000
+# An empty list has this many bytes at most, and nothing else so few. Unlike the list itself they
+# are known without reading what a long result has outside its row.
+STORED_SIZE = Func(F("result"), function="pg_column_size", output_field=IntegerField())
+EMPTY_BYTES = 8
+RANGE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)?\.\.([0-9]{1,9}(?:\.[0-9]{1,9})?)?", re.ASCII)
+MOST_DAYS = 36_500
+
+
+def projects_of(request: HttpRequest) -> list[int]:
+    """Ids of the projects in the caller's workspaces. One statement a request.
+
+    As a list: the planner then knows how few they are, and takes the index that begins with them.
+    """
+    known: list[int] | None = getattr(request, "desk_projects", None)
+    if known is None:
+        rows = Project.objects.filter(workspace_id__in=list(roles_of(request)))
+        known = list(rows.values_list("pk", flat=True))
+        request.desk_projects = known  # type: ignore[attr-defined]
+    return known
+
+
+class ProjectFilter(admin.SimpleListFilter):
+    """The newest projects that the caller sees."""
+
+    title = "project"
+    parameter_name = "project"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Named by title."""
+        projects = admin.site.get_model_admin(Project).get_queryset(request).order_by("-id")
+        rows = projects.values_list("pk", "title", "slug")[:MAX_CHOICES]
+        return [(str(pk), title or slug) for pk, title, slug in rows]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Rows of the chosen project; none for text that is no id."""
+        value = self.value()
+        if value is None:
+            return queryset
+        is_id = value.isdecimal() and int(value) <= MAX_BIGINT
+        return queryset.filter(project_id=int(value)) if is_id else queryset.none()
+
+
+def chosen_project(request: HttpRequest) -> int | None:
+    """The project that the address names, if the caller sees it."""
+    text = request.GET.get(ProjectFilter.parameter_name, "")
+    if not text.isdecimal() or int(text) > MAX_BIGINT:
+        return None
+    is_mine = is_superuser(request) or int(text) in projects_of(request)
+    return int(text) if is_mine else None
+
+
+class VersionFilter(admin.SimpleListFilter):
+    """Model versions of the chosen project: it appears once a project is chosen."""
+
+    title = "model version"
+    parameter_name = "version"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """In alphabetical order."""
+        project = chosen_project(request)
+        names = [] if project is None else queries.version_names(project, limit=MAX_CHOICES)
+        return [(name, name or "(none)") for name in names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """By the index on the first 200 characters."""
+        value = self.value()
+        if value is None or "\0" in value:
+            return queryset
+        start = Left("model_version", 200)
+        chosen: QuerySet[Any] = queryset.alias(version_start=start).filter(version_start=value)
+        return chosen
+
+
+class NewestFilter(admin.SimpleListFilter):
+    """A filter without an index: it appears once a project is chosen, and looks at its NEWEST rows.
+
+    Served by the index on (project, id), read backwards.
+    """
+
+    #: What each value of the address is called.
+    choices_offered: ClassVar[Sequence[tuple[str, str]]] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """The choices, for a project."""
+        self.project = chosen_project(request)
+        return () if self.project is None else self.choices_offered
+
+    def clause(self, value: str) -> Q | None:
+        """What the value lets through; None for one that means nothing."""
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Rows that the value lets through, among the newest of the project."""
+        value = self.value()
+        if value is None or self.project is None:
+            return queryset
+        clause = self.clause(value)
+        if clause is None:
+            return queryset.none()
+        newest = queryset.model._default_manager.filter(project_id=self.project).order_by("-pk")
+        oldest = newest.values("pk")[NEWEST : NEWEST + 1]
+        return queryset.filter(clause, pk__gt=Coalesce(Subquery(oldest), 0))
+
+
+class ScoreFilter(NewestFilter):
+    """`score=0.25..0.5`: from the first to below the second; the last range takes its end along."""
+
+    title = "score"
+    parameter_name = "score"
+    choices_offered = (
+        ("0..0.25", "below 0.25"),
+        ("0.25..0.5", "0.25 to 0.5"),
+        ("0.5..0.75", "0.5 to 0.75"),
+        ("0.75..", "0.75 and above"),
+        ("none", "no score"),
+    )
+
+    def clause(self, value: str) -> Q | None:
+        """Any two numbers, or one of them, will do."""
+        if value == "none":
+            return Q(score__isnull=True)
+        found = RANGE.fullmatch(value)
+        if found is None:
+            return None
+        low, high = found.groups()
+        lower = Q(score__gte=float(low)) if low else Q(score__isnull=False)
+        return lower & Q(score__lt=float(high)) if high else lower
+
+
+class CreatedFilter(NewestFilter):
+    """`created=7`: in the past so many days."""
+
+    title = "created"
+    parameter_name = "created"
+    choices_offered = (("1", "past day"), ("7", "past 7 days"), ("30", "past 30 days"))
+
+    def clause(self, value: str) -> Q | None:
+        """Up to a hundred years."""
+        if not value.isdecimal() or not 0 < int(value) <= MOST_DAYS:
+            return None
+        return Q(created_at__gte=datetime.now(UTC) - timedelta(days=int(value)))
+
+
+class PredictionProblemFilter(NewestFilter):
+    """What may be wrong with a prediction."""
+
+    title = "problem"
+    parameter_name = "problem"
+    choices_offered = (
+        ("empty", "no regions"),
+        ("unscored", "no score"),
+        ("suspect", "task may be mislabeled"),
+    )
+
+    def clause(self, value: str) -> Q | None:
+        return {
+            "empty": Q(LessThanOrEqual(STORED_SIZE, EMPTY_BYTES)),
+            "unscored": Q(score__isnull=True),
+            "suspect": Q(mislabeling__gt=0),
+        }.get(value)
+
+
+def _none_of(model: type[Prediction] | type[Annotation]) -> IsNull:
+    """Whether a task has none: one look into the index on (task, id) for each task.
+
+    NOT EXISTS would let Postgres read all of the other table at once.
+    """
+    one = model._default_manager.filter(task_id=OuterRef("pk")).values("pk")[:1]
+    return IsNull(Subquery(one), True)
+
+
+class TaskProblemFilter(NewestFilter):
+    """What is missing on a task, or failed."""
+
+    title = "problem"
+    parameter_name = "problem"
+    choices_offered = (
+        ("failed", "a model failed on it"),
+        ("unpredicted", "no prediction"),
+        ("unannotated", "no annotation"),
+    )
+
+    def clause(self, value: str) -> Q | None:
+        """Failures are of a room that imports this one, so only their table is known here."""
+        failed = "SELECT task_id FROM prompts_failedprediction WHERE project_id = %s"
+        return {
+            "failed": Q(pk__in=RawSQL(failed, [self.project])),  # noqa: S611  (no caller's text)
+            "unpredicted": Q(_none_of(Prediction)),
+            "unannotated": Q(_none_of(Annotation)),
+        }.get(value)
+
+
+class GroundTruthFilter(NewestFilter):
+    """What predictions are measured against."""
+
+    title = "ground truth"
+    parameter_name = "ground_truth"
+    choices_offered = (("yes", "ground truth"), ("no", "others"))
+
+    def clause(self, value: str) -> Q | None:
+        return {"yes": Q(ground_truth=True), "no": Q(ground_truth=False)}.get(value)

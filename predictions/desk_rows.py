@@ -1,0 +1,112 @@
+"""What the desk's pages of a project's rows share: lists that stay light, forms that only collect
+values. The serializers of the API check those and its write rooms store them, so that a page can do
+nothing a request cannot.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import F, Func, IntegerField, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from rest_framework.serializers import BaseSerializer
+
+from accounts.desk import WorkspaceAdmin, time_ago
+from predictions.desk_filters import ProjectFilter, projects_of
+from predictions.serializers import MAX_BIGINT
+
+SUMMARY_LENGTH = 80
+# What a project may have much of, and no list of its rows shows.
+LONG_COLUMNS = tuple(
+    f"project__{name}"
+    for name in (
+        "label_config", "parsed_label_config", "control_weights", "description",
+        "expert_instruction",
+    )
+)  # fmt: skip
+
+
+def checked(serializer: BaseSerializer[Any]) -> dict[str, Any]:
+    """What the API makes of the values; ValidationError with its messages."""
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, Any] = serializer.validated_data
+    return values
+
+
+class ProjectRows(WorkspaceAdmin):
+    """Pages of what belongs to a project."""
+
+    list_filter: ClassVar[tuple[type[admin.SimpleListFilter], ...]] = (ProjectFilter,)
+    ordering = ("-id",)
+    sortable_by = ()
+    # Not the columns of the table: its numbers are found by id, not by a scan.
+    search_fields = ("id",)
+    search_help_text = "An id"
+
+    def workspace_id_of(self, obj: Any) -> int:
+        return int(obj.project.workspace_id)
+
+    def scope(self, request: HttpRequest) -> Q:
+        """By project, as the indexes are."""
+        return Q(project_id__in=projects_of(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the project, which decides what the caller may do."""
+        rows: QuerySet[Any] = super().get_queryset(request).select_related("project")
+        return rows
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """For whoever only reads, JSON as it was written: Django's and the theme's escape it."""
+        fields = super().get_fields(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fields
+        return [f"shown_{name}" if hasattr(self, f"shown_{name}") else name for name in fields]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The row of an id; nothing for other text."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        is_id = text.isdecimal() and int(text) <= MAX_BIGINT
+        return (queryset.filter(pk=int(text)) if is_id else queryset.none()), False
+
+    @admin.display(description="created")
+    def created(self, row: Any) -> SafeString | str:
+        return time_ago(row.created_at)
+
+    @admin.display(description="updated")
+    def updated(self, row: Any) -> SafeString | str:
+        return time_ago(row.updated_at)
+
+
+def jsonb_length(column: str) -> Func:
+    """How many entries a jsonb list has, counted in the database: lists need not load it."""
+    return Func(F(column), function="jsonb_array_length", output_field=IntegerField())
+
+
+def as_request(
+    values: Mapping[str, Any], changed: list[str], *, references: tuple[str, ...]
+) -> dict[str, Any]:
+    """A form's changed values as a request would send them: ids instead of rows."""
+    return {
+        name: getattr(values[name], "pk", None) if name in references else values[name]
+        for name in changed
+    }
+
+
+def task_link(task_id: int) -> SafeString:
+    """To the task's page."""
+    url = reverse("admin:predictions_task_change", args=[task_id])
+    return format_html('<a class="underline" href="{}">{}</a>', url, task_id)
+
+
+def shortened(text: str | None) -> str:
+    """At most SUMMARY_LENGTH characters, and a dash for nothing."""
+    if not text:
+        return "-"
+    return text if len(text) <= SUMMARY_LENGTH else f"{text[:SUMMARY_LENGTH]}…"

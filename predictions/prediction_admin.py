@@ -1,0 +1,175 @@
+"""Pages for predictions: their list, their form, and each over its image."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.db.models.functions import Left
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET, require_POST
+from rest_framework.exceptions import ValidationError
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
+
+from accounts.desk import BoundedChangeList, DeskForm, View, access_of, became, is_superuser, pretty
+from accounts.wording import number
+from predictions import ingest, queries, review
+from predictions.desk_filters import (
+    CreatedFilter,
+    PredictionProblemFilter,
+    ProjectFilter,
+    ScoreFilter,
+    VersionFilter,
+)
+from predictions.desk_rows import (
+    LONG_COLUMNS,
+    SUMMARY_LENGTH,
+    ProjectRows,
+    as_request,
+    checked,
+    jsonb_length,
+    shortened,
+    task_link,
+)
+from predictions.models import Prediction
+from predictions.serializers import PredictionSerializer, unknown_pk
+
+
+class PredictionForm(DeskForm):
+    """What a model says about a task."""
+
+    class Meta:
+        model = Prediction
+        fields = (
+            "task", "model_version", "score", "result", "cluster", "neighbors", "mislabeling",
+            "model",
+        )  # fmt: skip
+        widgets = {
+            "model_version": UnfoldAdminTextInputWidget,
+            "neighbors": UnfoldAdminExpandableTextareaWidget,
+        }
+
+
+#: What an address says about the list alone: page, order, search, error, everything.
+OF_THE_LIST = ("p", "o", "q", "e", "all")
+
+
+class ReviewList(BoundedChangeList):
+    """A list that leads to predictions over their images, and stays known there by its filters."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """One page, whose links need not name the filters a second time."""
+        super().get_results(request)
+        self.preserved_filters = ""
+        kept = request.GET.copy()
+        for name in OF_THE_LIST:
+            kept.pop(name, None)
+        self.kept = f"?{kept.urlencode()}" if kept else ""
+
+    def url_for_result(self, result: Any) -> str:
+        """The page of a row, with the list's filters."""
+        return review.address(result.pk) + self.kept
+
+
+@admin.register(Prediction)
+class PredictionDesk(ProjectRows):
+    """Predictions. Their project always is the task's."""
+
+    form = PredictionForm
+    list_display = (
+        "__str__",
+        "task_number",
+        "project",
+        "version",
+        "shown_score",
+        "regions",
+        "created",
+    )
+    list_filter = (
+        ProjectFilter, VersionFilter, ScoreFilter, CreatedFilter, PredictionProblemFilter,
+    )  # fmt: skip
+    autocomplete_fields = ("task", "model")
+    fields = (
+        "task", "project", "model_version", "score", "result", "cluster", "neighbors",
+        "mislabeling", "model", "model_run_id", "created", "updated",
+    )  # fmt: skip
+    readonly_fields = ("project", "model_run_id", "created", "updated")
+
+    def pages(self) -> Mapping[str, tuple[str, View]]:
+        """Each prediction over its image; what may be done there is posted."""
+        return {
+            "review": ("<int:pk>/review/", require_GET(partial(review.review, self))),
+            "accept": ("<int:pk>/accept/", require_POST(partial(review.accept, self))),
+            "remove": ("<int:pk>/remove/", require_POST(partial(review.delete, self))),
+        }
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ReviewList]:
+        """A list whose rows lead to those pages."""
+        return ReviewList
+
+    def filtered(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of the list with the filters that the address names."""
+        rows = Prediction.objects.all()
+        if not is_superuser(request):
+            rows = rows.filter(self.scope(request))
+        for kind in self.list_filter:
+            given = request.GET.getlist(kind.parameter_name)
+            if given:
+                chosen = kind(request, {kind.parameter_name: given}, Prediction, self)
+                # As in the list, which does not apply what it does not offer.
+                rows = chosen.queryset(request, rows) if chosen.has_output() else rows
+        return rows
+
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Without results, which may be long; how many regions they have is counted there."""
+        shown: QuerySet[Any] = rows.defer("result", "neighbors", *LONG_COLUMNS).annotate(
+            n_regions=jsonb_length("result"),
+            version_start=Left("model_version", SUMMARY_LENGTH + 1),
+        )
+        return shown
+
+    def save_model(self, request: HttpRequest, obj: Prediction, form: Any, change: bool) -> None:
+        """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        values = as_request(form.cleaned_data, form.changed_data, references=("task", "model"))
+        access = access_of(request, obj.task.project.workspace_id, field="task")
+        if not change:
+            accepted = checked(PredictionSerializer(data={**values, "task": obj.task_id}))
+            became(obj, ingest.create(accepted, access)["id"])
+            return
+        target = queries.target_of_prediction(obj.pk, workspace_id=access.workspace_id)
+        if target is None:
+            # The form's new task is of another workspace than the stored one.
+            raise ValidationError({"task": [unknown_pk(obj.task_id)]})
+        ingest.update(
+            obj.pk, checked(PredictionSerializer(data=values, partial=True)), access, target
+        )
+
+    def delete_model(self, request: HttpRequest, obj: Prediction) -> None:
+        """Annotations made from it stay."""
+        ingest.delete(obj.pk, access_of(request, self.workspace_id_of(obj), field="task"))
+
+    @admin.display(description="result")
+    def shown_result(self, prediction: Prediction) -> SafeString:
+        return pretty(prediction.result)
+
+    @admin.display(description="neighbors")
+    def shown_neighbors(self, prediction: Prediction) -> SafeString:
+        return pretty(prediction.neighbors)
+
+    @admin.display(description="task")
+    def task_number(self, prediction: Prediction) -> SafeString:
+        return task_link(prediction.task_id)
+
+    @admin.display(description="model version")
+    def version(self, prediction: Any) -> str:
+        return shortened(prediction.version_start)
+
+    @admin.display(description="score")
+    def shown_score(self, prediction: Prediction) -> str:
+        return number(prediction.score)
+
+    @admin.display(description="regions")
+    def regions(self, prediction: Any) -> str:
+        return number(prediction.n_regions)

@@ -1,0 +1,197 @@
+"""One prediction over its image, at the desk: what it says beside the ground truth, the way to its
+neighbours in the list it was opened from, and what may be done with it.
+
+Everything a page shows is decided by its address: the prediction, the list's filters, the
+evaluation whose verdicts color the regions, and what the viewer hides.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.module_loading import import_string
+from rest_framework.exceptions import NotFound
+
+from accounts.desk import access_of, forbid, is_superuser, pretty, roles_of
+from predictions import curate, ingest
+from predictions.drawing import Drawn, drawn, shown_data
+from predictions.models import Annotation, Prediction, Task
+from predictions.pages import Crumb, render_page
+
+#: Model versions of a task that the page offers to compare.
+MOST_VERSIONS = 20
+#: Of these, drawn side by side at once.
+MOST_COMPARED = 4
+#: Annotations of a task that are looked through for ground truth.
+MOST_ANNOTATIONS = 50
+
+
+def address(pk: int, name: str = "review") -> str:
+    """The page of a prediction."""
+    return reverse(f"admin:predictions_prediction_{name}", args=[pk])
+
+
+def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
+    """The page. Http404 for what the caller does not see."""
+    prediction = desk.found(request, pk=pk)
+    verdicts = _verdicts(request, prediction.task)
+    truth = _ground_truth(prediction.task_id, verdicts)
+    rows = desk.filtered(request)
+    before = rows.filter(pk__gt=pk).order_by("pk").values_list("pk", flat=True).first()
+    after = rows.filter(pk__lt=pk).order_by("-pk").values_list("pk", flat=True).first()
+    image, texts = shown_data(prediction.task.data, prediction.project.parsed_label_config)
+    others = _of_task(prediction.task_id).exclude(pk=pk)[:MOST_VERSIONS]
+    query = f"?{request.GET.urlencode()}" if request.GET else ""
+    said = verdicts if verdicts and verdicts["prediction"] == pk else None
+    return render_page(
+        desk,
+        request,
+        "desk/review.html",
+        title=f"Prediction {pk}",
+        crumbs=_crumbs(prediction.task, [Crumb(f"Prediction {pk}")], list_query=query),
+        data={
+            "image": image,
+            "texts": texts,
+            "alt": f"The image of task {prediction.task_id}",
+            "regions": [*_of_prediction(prediction, said), *_of_annotation(truth, verdicts)],
+        },
+        prediction=prediction,
+        truth=truth,
+        texts=texts,
+        verdicts=verdicts,
+        is_judged=bool(said and said["found"] is not None),
+        before=before and address(before) + query,
+        after=after and address(after) + query,
+        query=query,
+        others=list(others),
+        json=pretty(prediction.result),
+        may_change=desk.has_change_permission(request, prediction),
+    )
+
+
+def accept(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
+    """Stores what the prediction says as the task's newest ground truth, once."""
+    prediction = desk.found(request, pk=pk)
+    forbid(desk.has_change_permission(request, prediction))
+    truth = _ground_truth(prediction.task_id, None)
+    back = HttpResponseRedirect(f"{address(pk)}?{request.GET.urlencode()}")
+    if truth and truth.parent_prediction_id == pk and truth.result == prediction.result:
+        messages.info(request, f"It is the ground truth already: annotation {truth.pk}.")
+        return back
+    access = access_of(request, prediction.project.workspace_id, field="task")
+    values = {"result": prediction.result, "ground_truth": True, "parent_prediction": pk}
+    made = curate.create_annotation(prediction.task_id, values, access)
+    desk.log_change(request, prediction, f"Accepted as annotation {made['id']}.")
+    messages.success(request, f"Accepted as ground truth: annotation {made['id']}.")
+    return back
+
+
+def delete(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
+    """Removes the prediction and goes on to the next one of the list, or back to it."""
+    prediction = desk.found(request, pk=pk)
+    forbid(desk.has_delete_permission(request, prediction))
+    after = desk.filtered(request).filter(pk__lt=pk).order_by("-pk").first()
+    access = access_of(request, prediction.project.workspace_id, field="task")
+    desk.log_deletions(request, Prediction.objects.filter(pk=pk))
+    try:
+        ingest.delete(pk, access)
+    except NotFound:
+        messages.info(request, f"Prediction {pk} was deleted already.")
+    else:
+        messages.success(request, f"Prediction {pk} is deleted.")
+    where = address(after.pk) if after else reverse("admin:predictions_prediction_changelist")
+    return HttpResponseRedirect(f"{where}?{request.GET.urlencode()}")
+
+
+def compare(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
+    """Predictions of one task side by side, those named by `prediction`, else the newest two."""
+    task = desk.found(request, pk=pk)
+    known = list(_of_task(pk)[:MOST_VERSIONS])
+    asked = set(request.GET.getlist("prediction"))
+    chosen = [one for one in known if str(one.pk) in asked] or known[:2]
+    image, texts = shown_data(task.data, task.project.parsed_label_config)
+    truth = _ground_truth(pk, None)
+    shown = chosen[:MOST_COMPARED]
+    return render_page(
+        desk,
+        request,
+        "desk/compare.html",
+        title=f"Task {pk}: versions compared",
+        crumbs=_crumbs(task, [Crumb("Versions compared")]),
+        data={
+            "image": image,
+            "texts": texts,
+            "views": [
+                {
+                    "title": f"{one.model_version or '(none)'}, prediction {one.pk}",
+                    "alt": f"The image of task {pk} with what {one.model_version} says",
+                    "regions": [*_of_prediction(one, None), *_of_annotation(truth, None)],
+                }
+                for one in shown
+            ],
+        },
+        task=task,
+        known=[(one, one in shown) for one in known],
+        most=MOST_COMPARED,
+        texts=texts,
+    )
+
+
+def _of_task(task_id: int) -> QuerySet[Prediction]:
+    """The task's predictions, the newest first. By (task, id)."""
+    rows = Prediction.objects.filter(task_id=task_id).order_by("-pk")
+    return rows.only("pk", "model_version", "score", "result")
+
+
+def _ground_truth(task_id: int, verdicts: dict[str, Any] | None) -> Annotation | None:
+    """What predictions are measured against: the evaluation's annotation, else the newest."""
+    rows = Annotation.objects.filter(task_id=task_id, ground_truth=True, was_cancelled=False)
+    found = list(rows.order_by("-pk")[:MOST_ANNOTATIONS])
+    wanted = verdicts and verdicts["annotation"]
+    chosen = (one for one in found if wanted in (None, one.pk))
+    return next(chosen, None) or (found[0] if found else None)
+
+
+def _verdicts(request: HttpRequest, task: Task) -> dict[str, Any] | None:
+    """What the evaluation named in the address says of the task; None without one."""
+    eval_id = request.GET.get("evaluation", "")
+    if not eval_id or "\0" in eval_id:
+        return None
+    own = task.meta.get("image_id") if isinstance(task.meta, dict) else None
+    verdicts_of = import_string(settings.REVIEW_VERDICTS)
+    found: dict[str, Any] | None = verdicts_of(
+        eval_id,
+        workspaces=None if is_superuser(request) else list(roles_of(request)),
+        image_id=own if isinstance(own, str) else str(own or task.pk),
+        task_id=task.pk,
+        confidence=request.GET.get("confidence", ""),
+    )
+    return found
+
+
+def _of_prediction(prediction: Prediction, verdicts: dict[str, Any] | None) -> list[Drawn]:
+    found = (verdicts or {}).get("found") or ()
+    return drawn(prediction.result, side="prediction", score=prediction.score, verdicts=found)
+
+
+def _of_annotation(truth: Annotation | None, verdicts: dict[str, Any] | None) -> list[Drawn]:
+    if truth is None:
+        return []
+    is_judged = verdicts is not None and verdicts["annotation"] == truth.pk
+    found = (verdicts or {}).get("truths") or () if is_judged else ()
+    return drawn(truth.result, side="ground_truth", verdicts=found)
+
+
+def _crumbs(task: Task, rest: list[Crumb], *, list_query: str = "") -> list[Crumb]:
+    project = task.project
+    predictions = reverse("admin:predictions_prediction_changelist")
+    return [
+        Crumb(str(project), reverse("admin:predictions_project_change", args=[project.pk])),
+        Crumb("Predictions", predictions + (list_query or f"?project={project.pk}")),
+        Crumb(f"Task {task.pk}", reverse("admin:predictions_task_change", args=[task.pk])),
+        *rest,
+    ]

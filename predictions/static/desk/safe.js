@@ -1,0 +1,45 @@
+// What comes from users only ever becomes text, or an address that was looked at here.
+
+const IMAGE_DATA = /^data:image\/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*$/;
+
+/** The address as it may stand in `src` or `href`: http, https, or a path here. Null for others. */
+export function safeAddress(text) {
+  if (typeof text !== "string" || text.trim() === "") return null;
+  try {
+    const url = new URL(text, document.baseURI);
+    return url.protocol === "http:" || url.protocol === "https:" ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The same for an image, which may also be a picture in a `data:` address; SVG is none. */
+export function safeImage(text) {
+  return typeof text === "string" && IMAGE_DATA.test(text) ? text : safeAddress(text);
+}
+
+/** An element with attributes and children; strings become text. For constant attribute names. */
+export function element(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG. */
+export function shape(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) {
+      node.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** What the server wrote for this page with `json_script`; null without. */
+export function pageData(id = "page-data") {
+  const script = document.getElementById(id);
+  return script === null ? null : JSON.parse(script.textContent);
+}

@@ -1,0 +1,102 @@
+// From a region's geometry, in per cent of the image, to SVG in its pixels.
+
+import { decodeBrush, paintMask } from "./brush.js";
+import { shape } from "./safe.js";
+
+const VERDICTS = { tp: [22, 163, 74], fp: [220, 38, 38], fn: [217, 119, 6], wrong_class: [147, 51, 234] };
+const LABELS = [
+  [37, 99, 235], [219, 39, 119], [13, 148, 136], [124, 58, 237], [202, 138, 4],
+  [8, 145, 178], [190, 18, 60], [77, 124, 15], [79, 70, 229], [154, 52, 18],
+];
+
+/** Red, green, blue: of the verdict where there is one, else of the label. */
+export function colorOf(region, labels) {
+  return VERDICTS[region.verdict] ?? LABELS[Math.max(0, labels.indexOf(region.label)) % LABELS.length];
+}
+
+export function css([red, green, blue]) {
+  return `rgb(${red} ${green} ${blue})`;
+}
+
+/** Numbers only: whatever else a client stored as one is 0. */
+function number(value) {
+  return Number.isFinite(value) ? value : 0;
+}
+
+function rectangle({ x, y, width, height, rotation }, wide, high) {
+  const [left, top] = [(number(x) * wide) / 100, (number(y) * high) / 100];
+  return shape("rect", {
+    x: left,
+    y: top,
+    width: Math.max(0, (number(width) * wide) / 100),
+    height: Math.max(0, (number(height) * high) / 100),
+    transform: rotation ? `rotate(${number(rotation)} ${left} ${top})` : null,
+  });
+}
+
+function ellipse({ x, y, radiusX, radiusY, rotation }, wide, high) {
+  const [cx, cy] = [(number(x) * wide) / 100, (number(y) * high) / 100];
+  return shape("ellipse", {
+    cx,
+    cy,
+    rx: Math.max(0, (number(radiusX) * wide) / 100),
+    ry: Math.max(0, (number(radiusY) * high) / 100),
+    transform: rotation ? `rotate(${number(rotation)} ${cx} ${cy})` : null,
+  });
+}
+
+function keypoint({ x, y, width }, wide, high) {
+  const radius = Math.max(0.6, number(width)) / 100 / 2;
+  return shape("circle", {
+    cx: (number(x) * wide) / 100,
+    cy: (number(y) * high) / 100,
+    r: Math.max(3, radius * wide),
+  });
+}
+
+function polygon({ points, closed }, wide, high) {
+  const corners = (Array.isArray(points) ? points : []).filter(Array.isArray);
+  const text = corners
+    .map(([x, y]) => `${(number(x) * wide) / 100},${(number(y) * high) / 100}`)
+    .join(" ");
+  return shape(closed === false ? "polyline" : "polygon", { points: text });
+}
+
+function brush({ rle, width, height }, wide, high, color) {
+  const mask = decodeBrush(rle, number(width), number(height));
+  return shape("image", {
+    href: paintMask(mask, width, height, color),
+    width: wide,
+    height: high,
+    preserveAspectRatio: "none",
+    class: "desk-mask",
+  });
+}
+
+const KINDS = { rectangle, ellipse, keypoint, polygon, brush };
+
+/** Whether the region is drawn on an image at all: choices and texts are not. */
+export function isDrawn(region) {
+  return Object.hasOwn(KINDS, region.kind);
+}
+
+/** The region's shape; null for what cannot be drawn. */
+export function draw(region, wide, high, color) {
+  try {
+    return KINDS[region.kind](region.geometry ?? {}, wide, high, color);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+/** Where the region's name stands, in per cent: [x, y]. */
+export function anchor({ kind, geometry }) {
+  const { x, y, radiusX, radiusY, points } = geometry ?? {};
+  if (kind === "ellipse") return [number(x) - number(radiusX), number(y) - number(radiusY)];
+  if (kind === "polygon" && Array.isArray(points) && points.length > 0) {
+    const tops = points.filter(Array.isArray).sort((one, two) => one[1] - two[1]);
+    return tops.length > 0 ? [number(tops[0][0]), number(tops[0][1])] : [0, 0];
+  }
+  return [number(x), number(y)];
+}

@@ -1,0 +1,165 @@
+"""Pages for tasks and for what people drew or chose on them."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.db.models import QuerySet
+from django.db.models.functions import Cast, Substr
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET
+
+from accounts.desk import DeskForm, View, access_of, became, pretty
+from accounts.wording import number
+from predictions import curate, review
+from predictions.desk_filters import (
+    CreatedFilter,
+    GroundTruthFilter,
+    ProjectFilter,
+    TaskProblemFilter,
+)
+from predictions.desk_rows import (
+    LONG_COLUMNS,
+    SUMMARY_LENGTH,
+    ProjectRows,
+    as_request,
+    checked,
+    jsonb_length,
+    shortened,
+    task_link,
+)
+from predictions.models import Annotation, Task
+from predictions.serializers import AnnotationSerializer, TaskSerializer
+
+
+class TaskForm(DeskForm):
+    """What is labelled."""
+
+    class Meta:
+        model = Task
+        fields = ("project", "data", "meta", "overlap")
+
+
+@admin.register(Task)
+class TaskDesk(ProjectRows):
+    """Tasks."""
+
+    form = TaskForm
+    list_filter = (ProjectFilter, CreatedFilter, TaskProblemFilter)
+    list_display = ("__str__", "inner_id", "project", "summary", "created", "updated")
+    autocomplete_fields = ("project",)
+    fields = ("project", "inner_id", "data", "meta", "overlap", "created", "updated")
+    readonly_fields = ("inner_id", "created", "updated")
+
+    def pages(self) -> Mapping[str, tuple[str, View]]:
+        """Model versions side by side."""
+        return {"compare": ("<int:pk>/compare/", require_GET(partial(review.compare, self)))}
+
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The beginning of the data stands for all of it."""
+        text = Substr(Cast("data", models.TextField()), 1, SUMMARY_LENGTH + 1)
+        light = rows.defer("data", "meta", *LONG_COLUMNS)
+        shown: QuerySet[Any] = light.annotate(data_start=text)
+        return shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A task stays in its project."""
+        return self.readonly_fields if obj is None else ("project", *self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
+        """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        access = access_of(request, obj.project.workspace_id, field="project")
+        values = {name: form.cleaned_data[name] for name in form.changed_data}
+        if change:
+            accepted = checked(TaskSerializer(data=values, partial=True))
+            curate.update_task(obj.pk, accepted, access)
+            return
+        values["project"] = obj.project_id
+        became(obj, curate.create_task(checked(TaskSerializer(data=values)), access)["id"])
+
+    def delete_model(self, request: HttpRequest, obj: Task) -> None:
+        """With its predictions and annotations."""
+        curate.delete_task(obj.pk, access_of(request, self.workspace_id_of(obj), field="project"))
+
+    @admin.display(description="data")
+    def shown_data(self, task: Task) -> SafeString:
+        return pretty(task.data)
+
+    @admin.display(description="meta")
+    def shown_meta(self, task: Task) -> SafeString:
+        return pretty(task.meta)
+
+    @admin.display(description="data")
+    def summary(self, task: Any) -> str:
+        return shortened(task.data_start)
+
+
+class AnnotationForm(DeskForm):
+    """What a person drew or chose."""
+
+    class Meta:
+        model = Annotation
+        fields = (
+            "task", "result", "ground_truth", "was_cancelled", "lead_time", "completed_by",
+            "parent_prediction",
+        )  # fmt: skip
+
+
+@admin.register(Annotation)
+class AnnotationDesk(ProjectRows):
+    """Annotations."""
+
+    form = AnnotationForm
+    list_filter = (ProjectFilter, CreatedFilter, GroundTruthFilter)
+    list_display = (
+        "__str__", "task_number", "project", "completed_by", "ground_truth", "was_cancelled",
+        "regions", "created",
+    )  # fmt: skip
+    autocomplete_fields = ("task", "completed_by", "parent_prediction")
+    fields = (
+        "task", "project", "result", "ground_truth", "was_cancelled", "lead_time", "completed_by",
+        "parent_prediction", "created", "updated",
+    )  # fmt: skip
+    readonly_fields = ("project", "created", "updated")
+
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Without results; their regions are counted in the database."""
+        light = rows.select_related("project", "completed_by").defer("result", *LONG_COLUMNS)
+        shown: QuerySet[Any] = light.annotate(n_regions=jsonb_length("result"))
+        return shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """An annotation stays on its task."""
+        return self.readonly_fields if obj is None else ("task", *self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Annotation, form: Any, change: bool) -> None:
+        """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        access = access_of(request, obj.task.project.workspace_id, field="task")
+        references = ("task", "completed_by", "parent_prediction")
+        values = as_request(form.cleaned_data, form.changed_data, references=references)
+        values.pop("task", None)
+        accepted = checked(AnnotationSerializer(data=values, partial=change))
+        if change:
+            curate.update_annotation(obj.pk, accepted, access)
+        else:
+            became(obj, curate.create_annotation(obj.task_id, accepted, access)["id"])
+
+    def delete_model(self, request: HttpRequest, obj: Annotation) -> None:
+        """And marks the task as touched."""
+        access = access_of(request, self.workspace_id_of(obj), field="task")
+        curate.delete_annotation(obj.pk, access)
+
+    @admin.display(description="result")
+    def shown_result(self, annotation: Annotation) -> SafeString:
+        return pretty(annotation.result)
+
+    @admin.display(description="task")
+    def task_number(self, annotation: Annotation) -> SafeString:
+        return task_link(annotation.task_id)
+
+    @admin.display(description="regions")
+    def regions(self, annotation: Any) -> str:
+        return number(annotation.n_regions)

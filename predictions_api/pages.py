@@ -1,0 +1,58 @@
+"""What holds for every HTML page: when its policy is sent, its icon, and what a person sees where
+a program would read an error document.
+"""
+
+from typing import Any
+
+from csp.middleware import CSPMiddleware
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
+from django.shortcuts import render
+from django.templatetags.static import static
+
+DESK = "/admin/"
+
+ERRORS = {
+    403: ("You may not do that", "Your role in this workspace does not allow it."),
+    404: ("Nothing is here", "It does not exist, or not in a workspace you belong to."),
+    500: ("Something went wrong", "It is in the server's log, and it was not your fault."),
+}
+
+
+class PagePolicy(CSPMiddleware):
+    """Sends the policy with HTML; JSON, which nothing renders, goes without."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """The answer, a page with its policy."""
+        if not response.get("Content-Type", "").startswith("text/html"):
+            return response
+        return super().process_response(request, response)
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Whether a browser asks for a page of the desk."""
+    is_desk = request.path_info.startswith(DESK)
+    return is_desk and "text/html" in request.headers.get("Accept", "")
+
+
+def error_page(request: HttpRequest, status: int) -> HttpResponse:
+    """An error as a person reads it, with the sidebar for whoever is logged in."""
+    title, text = ERRORS[status]
+    context: dict[str, Any] = {"title": title, "text": text, "status": status}
+    # A broken database must not break the page that says so.
+    if status != 500 and hasattr(request, "user"):
+        context = {**admin.site.each_context(request), **context}
+        return render(request, "desk/error.html", context, status=status)
+    return render(request, "desk/plain_error.html", context, status=status)
+
+
+def favicon(request: HttpRequest) -> HttpResponseBase:
+    """Browsers ask for it by this name, whatever a page says."""
+    return HttpResponsePermanentRedirect(static("theme/icon.svg"))
+
+
+def desk(request: HttpRequest) -> HttpResponseBase:
+    """The desk without the slash that a person forgot."""
+    return HttpResponsePermanentRedirect(DESK)

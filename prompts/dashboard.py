@@ -1,0 +1,48 @@
+"""Runs at work, for the desk's first page."""
+
+from django.http import HttpRequest
+
+from accounts.desk import is_superuser, roles_of, time_ago
+from accounts.wording import number
+from predictions_api.dashboard import Card, Cell
+from predictions_api.desk import link_to
+from prompts.models import ModelRun
+
+ROWS = 8
+AT_WORK = (ModelRun.Status.PENDING, ModelRun.Status.IN_PROGRESS)
+COLUMNS = (
+    "status", "total_tasks", "total_predictions", "total_failed", "created_at", "project__title",
+    "model_version__title",
+)  # fmt: skip
+
+
+def runs(request: HttpRequest) -> Card:
+    """Of the caller's workspaces, those that are not over, the newest first."""
+    rows = ModelRun.objects.filter(status__in=AT_WORK).order_by("-pk")
+    if not is_superuser(request):
+        rows = rows.filter(project__workspace_id__in=list(roles_of(request)))
+    rows = rows.select_related("project", "model_version").only(*COLUMNS)
+    return Card(
+        title="Runs in progress",
+        url=link_to("admin:prompts_modelrun_changelist"),
+        headings=("Run", "Project", "Done", "Begun"),
+        rows=[
+            (
+                Cell(
+                    f"{run.model_version.title} ({run.pk})",
+                    link_to("admin:prompts_modelrun_change", run.pk),
+                ),
+                Cell(run.project),
+                Cell(_done(run)),
+                Cell(time_ago(run.created_at)),
+            )
+            for run in rows[:ROWS]
+        ],
+        empty="Nothing runs at the moment.",
+    )
+
+
+def _done(run: ModelRun) -> str:
+    done = run.total_predictions + run.total_failed
+    failed = f", {number(run.total_failed)} failed" if run.total_failed else ""
+    return f"{number(done)} of {number(run.total_tasks)}{failed}"

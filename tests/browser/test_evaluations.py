@@ -1,0 +1,345 @@
+"""The pages of evaluations in a real browser, on the demo and on a project with embeddings.
+
+What a page shows is compared with what the API answers to a key, read here and not by the page.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import NARROW, WIDE, OpenPage, check_accessibility, screenshot
+from tests.evals.service.conftest import box, task
+from tests.house.quickstarting import Quickstart
+
+LIST = "/admin/evals/modeleval/"
+HOSTILE = "<img src=x onerror=alert(1)>"
+CONFIG = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+    '<Label value="Car"/><Label value="&lt;img src=x onerror=alert(1)&gt;"/></RectangleLabels>'
+    "</View>"
+)
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
+    "WjR9awAAAABJRU5ErkJggg=="
+)
+N_IMAGES = 40
+PAGES = ["", "metrics/?curve=1", "matrix/", "images/?sort=f1", "recommendations/", "diff/"]
+
+
+@dataclass(frozen=True)
+class Api:
+    """The server's API, with a key."""
+
+    url: str
+    session: requests.Session
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self.session.get(f"{self.url}{path}", params=query)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: Any) -> Any:
+        answer = self.session.post(f"{self.url}{path}", json=body)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def header(self, evaluation: str) -> Any:
+        return self.get(f"/default/model-evals/{evaluation}")
+
+    def of(self, evaluation: str, panel: str, **query: Any) -> Any:
+        return self.get(f"/default/model-evals/{evaluation}/{panel}", **query)
+
+
+@pytest.fixture(scope="module")
+def api(desk: Quickstart, address: str) -> Any:
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["X-Api-Key"] = desk.fact("Token").split()[0]
+        yield Api(address, session)
+
+
+Evaluated = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def evaluated(browser: Browser, address: str, login: Any) -> Evaluated:
+    """Waits until an evaluation is done, as a person does: in front of its page."""
+
+    def wait(evaluation: str) -> str:
+        with browser.new_context(base_url=address, storage_state=login) as context:
+            page = context.new_page()
+            page.goto(f"{LIST}{evaluation}/")
+            expect(page.locator("[data-numbers]")).to_be_visible()
+        return evaluation
+
+    return wait
+
+
+@pytest.fixture(scope="module")
+def digits(api: Api, evaluated: Evaluated) -> dict[str, str]:
+    """The demo's evaluations by model version."""
+    found = api.get("/default/model-evals")["evals"]
+    models = {one["modelId"]: one["evalId"] for one in found if one["modelId"]}
+    return {name: evaluated(models[f"digits/{name}"]) for name in ("digits-small", "digits-large")}
+
+
+@pytest.fixture(scope="module")
+def street(api: Api, evaluated: Evaluated) -> str:
+    """An evaluation of images in four groups, with a label that is markup."""
+    project = api.post("/api/projects/", {"title": "Street", "label_config": CONFIG})["id"]
+    items = [
+        {
+            **task(
+                f"street-{n}",
+                truth=[box("Car", 10, 10, 20, 20), box(HOSTILE, 50, 50, 20, 20)],
+                said={
+                    "v1": [box("Car", 10 + n % 8, 10, 20, 20, 0.9), box(HOSTILE, 0, 0, 9, 9, 0.4)]
+                },
+                embedding=[5.0 * (n % 2) + 0.01 * n, 5.0 * (n % 4 // 2), 0.1 * n],
+            ),
+            "data": {"image": PIXEL},
+        }
+        for n in range(N_IMAGES)
+    ]
+    api.post(f"/api/projects/{project}/import", items)
+    made = api.post("/default/model-evals", {"project": project, "modelVersion": "v1"})
+    return evaluated(made["evalId"])
+
+
+def settled(page: Page) -> None:
+    """Waits until every panel shows what it shall."""
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    page.wait_for_load_state("networkidle")
+
+
+def rows(page: Page, within: str) -> list[list[str]]:
+    """The texts of a table's rows."""
+    return [
+        row.locator("th, td").all_inner_texts() for row in page.locator(f"{within} tbody tr").all()
+    ]
+
+
+def number(value: float | None) -> str:
+    return "\u2013" if value is None else f"{value:.3f}"
+
+
+def test_from_the_list_to_the_overview(open_page: OpenPage, digits: dict[str, str]) -> None:
+    page = open_page(LIST)
+    check_accessibility(page)
+    screenshot(page, "evaluations")
+    page.get_by_role("link", name="digits/digits-small").click()
+    expect(page).to_have_url(f"{page.url.partition('/admin')[0]}{LIST}{digits['digits-small']}/")
+
+
+def test_the_slider_moves_all_panels(open_page: OpenPage, api: Api, digits: dict[str, str]) -> None:
+    small = digits["digits-small"]
+    page = open_page(f"{LIST}{small}/")
+    settled(page)
+    page.locator("input[name=confidence]").fill("55")
+    expect(page.locator("[data-numbers]")).to_have_attribute("data-shown", "test 55")
+    settled(page)
+    assert "confidence=55" in page.url
+
+    swept = api.of(small, "confidence-sweep")["splits"]["test"]
+    tiles = {
+        name: page.locator(f"[data-number={name}]").inner_text()
+        for name in ("precision", "recall", "f1")
+    }
+    assert tiles == {name: number(value) for name, value in swept["perThreshold"]["0.55"].items()}
+    measured = api.of(small, "map-results")["splits"]["test"]
+    expect(page.locator("[data-number='averagePrecision.map50']")).to_have_text(
+        number(measured["map50"])
+    )
+    assert [row[:5] for row in rows(page, "[data-panel=classes]")] == [
+        [
+            name,
+            number(measured["perClass"][name]["map50"]),
+            *(number(curve["perThreshold"]["0.55"][n]) for n in ("precision", "recall", "f1")),
+        ]
+        for name, curve in swept["perClass"].items()
+    ]
+    matrix = api.of(small, "confusion-matrix", split="test", confidence=55)
+    assert [row[1:] for row in rows(page, ".ev-matrix")] == [
+        [str(n) for n in row] for row in matrix["matrix"]
+    ]
+    worst = api.of(small, "image-predictions", split="test", confidence=55, sort="f1", limit=6)
+    assert page.locator("[data-panel=worst] strong").all_inner_texts() == [
+        image["imageName"] for image in worst["images"]
+    ]
+    page.locator("select[name=split]").select_option("all")
+    expect(page.locator("[data-numbers]")).to_have_attribute("data-shown", "all 55")
+    # The address alone brings the same back, and goes along to the other pages.
+    shown = page.locator("[data-numbers]").inner_text()
+    page.reload()
+    settled(page)
+    assert page.locator("[data-numbers]").inner_text() == shown
+    page.get_by_role("link", name="Confusion matrix").click()
+    assert page.url.endswith("/matrix/?split=all&confidence=55")
+
+
+def test_the_worst_images(open_page: OpenPage, api: Api, digits: dict[str, str]) -> None:
+    small = digits["digits-small"]
+    page = open_page(f"{LIST}{small}/images/?split=all")
+    page.get_by_role("button", name="False positives").click()
+    settled(page)
+    listed = api.of(small, "image-predictions", split="all", sort="-falsePositives", limit=25)
+    assert [[row[0], *row[2:9]] for row in rows(page, ".ev-images")] == [
+        [
+            image["imageName"],
+            image["split"],
+            *(
+                str(image["stats"][n])
+                for n in ("truePositives", "falsePositives", "falseNegatives")
+            ),
+            *(number(image["stats"][n]) for n in ("precision", "recall", "f1")),
+        ]
+        for image in listed["images"]
+    ]
+    expect(page.locator(".ev-images svg.desk-overlay")).to_have_count(25)
+    screenshot(page, "worst-images")
+    page.get_by_role("button", name="Next").first.click()
+    expect(page.locator("output[data-total]").first).to_have_text("26 to 50 of 60")
+    page.get_by_role("button", name="Previous").first.click()
+    expect(page.locator("output[data-total]").first).to_have_text("1 to 25 of 60")
+
+    worst = listed["images"][0]
+    page.get_by_role("link", name=worst["imageName"]).click()
+    settled(page)
+    check_accessibility(page)
+    screenshot(page, "evaluated-image")
+    found = api.of(small, f"image-predictions/{worst['imageId']}")
+    kept = [one for one in found["predictions"] if one["verdict"] is not None]
+    regions = page.locator("[data-panel=image] svg.desk-overlay > g")
+    expect(regions).to_have_count(len(found["groundTruth"]) + len(kept))
+    words = {"tp": "right", "fp": "false positive", "fn": "missed", "wrong_class": "wrong class"}
+    said = rows(page, "[aria-label=Predictions]")
+    assert [[row[1], row[2], row[3]] for row in said] == [
+        [one["class"], number(one["score"]), words.get(one["verdict"], "below the confidence")]
+        for one in found["predictions"]
+    ]
+    page.get_by_role("link", name="To the prediction").click()
+    assert f"evaluation={small}" in page.url
+    assert f"/prediction/{found['predictionId']}/" in page.url
+
+
+def test_a_matrix_cell_opens_its_images(
+    open_page: OpenPage, api: Api, digits: dict[str, str]
+) -> None:
+    """By the keyboard: a cell is a link."""
+    small = digits["digits-small"]
+    page = open_page(f"{LIST}{small}/matrix/?split=all&confidence=10")
+    settled(page)
+    matrix = api.of(small, "confusion-matrix", split="all", confidence=10)["matrix"]
+    actual, predicted = max(
+        ((a, p) for a in range(10) for p in range(10) if a != p),
+        key=lambda at: matrix[at[0]][at[1]],
+    )
+    page.locator(f".ev-matrix [data-cell='{actual},{predicted}']").focus()
+    page.keyboard.press("Enter")
+    settled(page)
+    cell = f"{actual},{predicted}"
+    listed = api.of(small, "image-predictions", split="all", confidence=10, cell=cell, limit=25)
+    names = [image["imageName"] for image in listed["images"]]
+    assert [row[0] for row in rows(page, ".ev-images")] == names
+    expect(page.locator("select[name=actual]")).to_have_value(str(actual))
+    page.locator("select[name=predicted]").select_option("")
+    total = api.of(small, "image-predictions", split="all", limit=1)["totalImages"]
+    expect(page.locator("output[data-total]").first).to_have_attribute("data-total", str(total))
+
+
+def test_the_map(open_page: OpenPage, api: Api, street: str) -> None:
+    page = open_page(f"{LIST}{street}/vectors/")
+    settled(page)
+    stage = page.locator(".ev-map")
+    area = stage.bounding_box()
+    assert area
+    left, top, wide, high = area["x"], area["y"], area["width"], area["height"]
+    page.mouse.move(left + 2, top + 2)
+    page.mouse.down()
+    for x, y in ((wide - 2, 2), (wide - 2, high - 2), (2, high - 2)):
+        page.mouse.move(left + x, top + y, steps=5)
+    page.mouse.up()
+    everything = page.locator(f"[data-selected='{N_IMAGES}']")
+    expect(everything).to_be_visible()
+    expect(page.locator("[data-panel=selected] figure")).to_have_count(N_IMAGES)
+    assert "lasso=" in page.url
+    page.reload()
+    expect(everything).to_be_visible()
+    # Upper left alone: every image is on one side of each line.
+    listed = api.of(street, "image-predictions", limit=N_IMAGES)["images"]
+    points = [image["cluster"]["embedding2D"] for image in listed]
+    middle = sorted(x for x, _ in points)[N_IMAGES // 2]
+    edge = max(x for x, _ in points if x < middle) / 2 + middle / 2
+    corners = f"-99,-99,{edge:.5g},-99,{edge:.5g},99,-99,99"
+    page.goto(f"{LIST}{street}/vectors/?lasso={corners}")
+    inside = [image["imageName"] for image in listed if image["cluster"]["embedding2D"][0] < edge]
+    expect(page.locator(f"[data-selected='{len(inside)}']")).to_be_visible()
+    settled(page)
+    assert page.locator("[data-panel=selected] strong").all_inner_texts() == inside
+    screenshot(page, "map")
+    page.get_by_role("button", name="Clear the selection").click()
+    expect(page.get_by_text("Nothing is selected.")).to_be_visible()
+    # The same without a mouse.
+    stage.focus()
+    page.keyboard.press("+")
+    page.keyboard.press("0")
+    page.keyboard.press("Enter")
+    expect(everything).to_be_visible()
+    page.locator("select[name=colour]").select_option("f1")
+    expect(page.locator(".ev-legend").get_by_text("F1 0.5")).to_be_visible()
+    check_accessibility(page)
+
+
+def test_evaluating_again(open_page: OpenPage, api: Api, street: str) -> None:
+    page = open_page(f"{LIST}{street}/")
+    settled(page)
+    before, finished = page.locator("[data-numbers]").inner_text(), api.header(street)["finishedAt"]
+    with page.expect_response("**/rerun/") as posted:
+        page.get_by_role("button", name="Re-evaluate").click()
+    assert posted.value.status == 302
+    # Whether or not it is done by now, the page shows the numbers when it is.
+    expect(page.locator("[data-numbers]")).to_be_visible()
+    settled(page)
+    assert page.locator("[data-numbers]").inner_text() == before
+    after = api.header(street)
+    assert (after["status"], after["finishedAt"] > finished) == ("done", True)
+    assert page.locator("img[src=x]").count() == 0
+    expect(page.locator("[data-panel=classes]").get_by_text(HOSTILE)).to_be_visible()
+
+
+def test_two_evaluations_side_by_side(
+    open_page: OpenPage, api: Api, digits: dict[str, str]
+) -> None:
+    small, large = digits["digits-small"], digits["digits-large"]
+    page = open_page(f"{LIST}{small}/diff/?split=all")
+    page.locator("select[name=other]").select_option(large)
+    settled(page)
+    found = api.of(small, f"diff/{large}", split="all", limit=12)
+    names = ("images", "fixedImages", "brokenImages", "unchangedImages", "fixed", "broken")
+    tiles = page.locator("[data-panel=diff] dd").all_inner_texts()
+    assert tiles[:6] == [str(found["totals"][name]) for name in names]
+    assert page.locator(".ev-pair h4").all_inner_texts() == [
+        f"{one['imageName']}: {one['fixed']} errors fixed, {one['broken']} new"
+        for one in found["images"]
+    ]
+    expect(page.locator(".ev-pair svg.desk-overlay")).to_have_count(24)
+    screenshot(page, "compared")
+    assert f"other={large}" in page.url
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_for_everybody(open_page: OpenPage, digits: dict[str, str], path: str) -> None:
+    """Light and wide, dark and narrow: readable, and no wider than the window."""
+    query = f"other={digits['digits-large']}" if path == "diff/" else ""
+    name = path.partition("/")[0] or "overview"
+    for dark, size in ((False, WIDE), (True, NARROW)):
+        address = f"{LIST}{digits['digits-small']}/{path}"
+        page = open_page(f"{address}{'&' if '?' in path else '?'}{query}", dark=dark, size=size)
+        settled(page)
+        check_accessibility(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        screenshot(page, f"evaluation-{name}-{'dark' if dark else 'light'}")

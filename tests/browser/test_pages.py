@@ -1,0 +1,60 @@
+"""Every page of the desk and of the documentation in a real browser: it loads from here alone,
+breaks no rule of its policy, and can be read with a screen reader, in light and dark.
+"""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage, check_accessibility, screenshot
+
+LISTS = [
+    "predictions/project",
+    "predictions/task",
+    "predictions/prediction",
+    "predictions/annotation",
+    "predictions/mlbackend",
+    "accounts/workspace",
+    "accounts/user",
+    "accounts/apitoken",
+]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_and_forms(open_page: OpenPage, name: str, dark: bool) -> None:
+    page = open_page(f"/admin/{name}/", dark=dark)
+    check_accessibility(page)
+    page.goto(f"/admin/{name}/add/")
+    check_accessibility(page)
+    screenshot(page, f"add-{name.replace('/', '-')}-{'dark' if dark else 'light'}")
+
+
+def test_the_theme_switches(open_page: OpenPage) -> None:
+    page = open_page("/admin/predictions/project/")
+    root = page.locator("html")
+    expect(root).not_to_have_class("dark")
+    page.keyboard.press("Control+e")
+    expect(root).to_have_class("light")
+    page.keyboard.press("Control+e")
+    expect(root).to_have_class("dark")
+    page.reload()
+    expect(root).to_have_class("dark")
+
+
+def test_the_sidebar_folds_and_stays_so(open_page: OpenPage) -> None:
+    page = open_page("/admin/predictions/project/")
+    sidebar = page.locator("#nav-sidebar-apps")
+    expect(sidebar).to_be_visible()
+    page.locator("span[x-on\\:click='toggleSidebar()']").click()
+    expect(sidebar).to_be_hidden()
+    page.reload()
+    expect(sidebar).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/docs/redoc/"])
+def test_documentation(open_page: OpenPage, path: str, expected: list[str]) -> None:
+    # Its maker's logo, which the policy does not let the browser fetch.
+    expected.append("cdn.redoc.ly/redoc/logo-mini.svg")
+    page = open_page(path, as_admin=False)
+    # Both bundles take seconds to draw so many operations.
+    expect(page.get_by_text("/api/predictions/").first).to_be_visible()

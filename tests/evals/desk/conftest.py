@@ -1,0 +1,44 @@
+"""The evaluation of the service's tests, and everybody at their desks."""
+
+import pytest
+from django.test import Client
+
+from accounts.models import Membership, User
+from evals.models import ModelEval
+from predictions.models import Project
+from tests.accounts.test_admin import desk_of
+from tests.conftest import Caller, make_caller
+from tests.evals.service.conftest import computed, load, tasks
+
+LIST = "/admin/evals/modeleval/"
+
+
+@pytest.fixture
+def task_ids(ada: Caller, project: Project) -> list[int]:
+    """The tasks one to five."""
+    return load(ada, project, tasks())
+
+
+@pytest.fixture
+def evaluation(ada: Caller, project: Project, task_ids: list[int]) -> ModelEval:
+    """The evaluation of v1, done."""
+    return computed(ada, project)
+
+
+@pytest.fixture
+def desks(ada: Caller, rita: Caller, olga: Caller) -> dict[str, Client]:
+    """Everybody at their desks; root is a superuser of no workspace."""
+    root = Client()
+    root.force_login(User.objects.create_superuser("root@example.com", "pw"))
+    mia = make_caller("mia@example.com", "lab", Membership.Role.MEMBER)
+    staff = {"owner": ada, "member": mia, "reader": rita, "stranger": olga}
+    return {
+        **{name: desk_of(caller) for name, caller in staff.items()},
+        "root": root,
+        "anonymous": Client(),
+    }
+
+
+def page(evaluation: ModelEval, path: str = "") -> str:
+    """The address of one of its pages."""
+    return f"{LIST}{evaluation.eval_id}/{path}"

@@ -1,0 +1,312 @@
+"""What the pages fetch: the API's numbers, cut for a page. The API's answers are the oracle."""
+
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+from django.test import Client
+
+from accounts.models import Membership
+from evals.models import EvalImage, ModelEval
+from predictions.models import Annotation, Project, Task
+from tests.conftest import Caller
+from tests.evals.desk.conftest import page
+from tests.evals.service.conftest import CAR, box, computed, load, task
+
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
+    "WjR9awAAAABJRU5ErkJggg=="
+)
+SPLITS = ("train", "valid", "test")
+
+
+@pytest.fixture
+def reader(desks: dict[str, Client]) -> Client:
+    return desks["reader"]
+
+
+def api(client: Client, evaluation: ModelEval, panel: str, **query: Any) -> Any:
+    answer = client.get(f"/lab/model-evals/{evaluation.eval_id}/{panel}", query)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def data(client: Client, evaluation: ModelEval, panel: str, **query: Any) -> Any:
+    answer = client.get(page(evaluation, f"data/{panel}"), query)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_numbers_are_those_of_the_sweep_and_the_metrics(
+    reader: Client, evaluation: ModelEval, split: str
+) -> None:
+    swept = api(reader, evaluation, "confidence-sweep")["splits"][split]
+    measured = api(reader, evaluation, "map-results")["splits"][split]
+    for confidence in range(100):
+        found = data(reader, evaluation, "numbers", split=split, confidence=confidence)
+        key = f"{confidence / 100:.2f}"
+        assert found["confidenceThreshold"] == confidence / 100
+        assert {name: found[name] for name in ("precision", "recall", "f1")} == swept[
+            "perThreshold"
+        ][key]
+        assert [
+            {name: one[name] for name in ("precision", "recall", "f1")} for one in found["classes"]
+        ] == [swept["perClass"][one["className"]]["perThreshold"][key] for one in found["classes"]]
+        for one, expected in [
+            (found, measured),
+            *((one, measured["perClass"][one["className"]]) for one in found["classes"]),
+        ]:
+            names = ("map50", "map50_95", "map75")
+            assert one["averagePrecision"] == {
+                name: expected[name] for name in names if expected[name] is not None
+            }
+
+
+@pytest.mark.parametrize("split", [*SPLITS, "all"])
+def test_counts_are_the_sums_of_the_images(
+    reader: Client, evaluation: ModelEval, split: str
+) -> None:
+    for confidence in (0, 20, 55, 100):
+        found = data(reader, evaluation, "numbers", split=split, confidence=confidence)
+        listed = api(reader, evaluation, "image-predictions", split=split, confidence=confidence)
+        names = ("truePositives", "falsePositives", "falseNegatives")
+        sums = {name: sum(i["stats"][name] for i in listed["images"]) for name in names}
+        assert {name: found[name] for name in names} == sums
+        assert found["images"] == listed["totalImages"]
+        assert found["objects"] == sums["truePositives"] + sums["falseNegatives"]
+        assert found["detections"] == sums["truePositives"] + sums["falsePositives"]
+
+
+def test_curves_are_the_sweep_in_columns(reader: Client, evaluation: ModelEval) -> None:
+    swept = api(reader, evaluation, "confidence-sweep")["splits"]
+    found = data(reader, evaluation, "curves", **{"class": ["Car", "nobody"]})["splits"]
+
+    def columns(curve: Any) -> Any:
+        points = curve["perThreshold"]
+        return (
+            {
+                "confidence": list(points),
+                **{
+                    name: [p[name] for p in points.values()]
+                    for name in ("precision", "recall", "f1")
+                },
+                "optimalThreshold": curve["optimalThreshold"],
+                "optimalMetrics": curve["optimalMetrics"],
+            }
+            if "optimalThreshold" in curve
+            else None
+        )
+
+    assert found == {
+        split: {
+            "overall": columns(curves),
+            "macro": columns(curves["macro"]),
+            "perClass": {"Car": columns(curves["perClass"]["Car"])},
+            "optima": {
+                name: {"threshold": one["optimalThreshold"], **one["optimalMetrics"]}
+                for name, one in curves["perClass"].items()
+            },
+        }
+        for split, curves in swept.items()
+    }
+
+
+def test_f1_of_images_is_the_apis(reader: Client, evaluation: ModelEval) -> None:
+    for confidence in (0, 20, 70):
+        answer = reader.get(page(evaluation, "data/f1"), {"confidence": confidence})
+        listed = api(reader, evaluation, "image-predictions", confidence=confidence)["images"]
+        thousandths = np.frombuffer(answer.content, dtype="<u2").tolist()
+        assert thousandths == [round(1000 * image["stats"]["f1"]) for image in listed]
+
+
+def test_points_are_the_apis(ada: Caller, reader: Client, project: Project) -> None:
+    load(
+        ada,
+        project,
+        [
+            task(f"i{n}", split=SPLITS[n % 3], truth=[], said={"v1": []}, embedding=[n % 4, n, 1.5])
+            for n in range(20)
+        ]
+        + [task("bare", truth=[], said={"v1": []})],
+    )
+    found = computed(ada, project)
+    body = reader.get(page(found, "data/points")).content
+    listed = api(reader, found, "image-predictions")["images"]
+
+    n = len(body) // 18
+    assert (n, len(body) % 18, listed.pop()["cluster"]) == (20, 0, None)
+    assert np.frombuffer(body, "<i4", n).tolist() == list(range(20))
+    xy = np.frombuffer(body, "<f4", 2 * n, 4 * n).reshape(2, n)
+    expected = np.array([image["cluster"]["embedding2D"] for image in listed], dtype="<f4")
+    assert np.array_equal(xy.T, expected)
+    assert np.frombuffer(body, "<i4", n, 12 * n).tolist() == [i["cluster"]["id"] for i in listed]
+    assert [SPLITS[s] for s in np.frombuffer(body, "<i2", n, 16 * n)] == [
+        image["split"] for image in listed
+    ]
+
+
+def test_no_map_is_said(reader: Client, evaluation: ModelEval) -> None:
+    answer = reader.get(page(evaluation, "data/points"))
+    assert (answer.status_code, answer.json()["error"]) == (404, "report_not_found")
+    assert "meta.embedding" in answer.json()["message"]
+
+
+def test_cards_are_the_apis_images(
+    reader: Client, evaluation: ModelEval, task_ids: list[int]
+) -> None:
+    listed = api(reader, evaluation, "image-predictions", confidence=70)["images"]
+    wanted = [task_ids[1], task_ids[0]]
+    found = data(reader, evaluation, "cards", image=wanted, confidence=70)
+    by_place = data(reader, evaluation, "cards", position=[1, 0, 99], confidence=70)
+
+    assert found == by_place
+    assert found["confidenceThreshold"] == 0.7
+    for card, record in zip(found["cards"], listed[:2], strict=True):
+        assert {name: card[name] for name in record} == record
+        whole = api(reader, evaluation, f"image-predictions/{card['imageId']}", confidence=70)
+        assert {n: card[n] for n in ("taskId", "annotationId", "predictionId")} == {
+            n: whole[n] for n in ("taskId", "annotationId", "predictionId")
+        }
+        assert card["size"] == [100, 100]
+        assert card["regions"] == [
+            *(drawn("ground_truth", one) for one in whole["groundTruth"]),
+            *(drawn("prediction", one) for one in whole["predictions"] if one["score"] >= 0.7),
+        ]
+    assert found["cards"][0]["image"] == "http://images.test/set/one.jpg?size=1"
+
+
+def drawn(side: str, one: Any) -> Any:
+    """An object of the API as a region; in images of 100 by 100 pixels per cent are pixels."""
+    wrong = "fp" if side == "prediction" else "fn"
+    return {
+        "kind": "rectangle",
+        "label": one["class"],
+        "side": side,
+        "verdict": wrong if one["verdict"] == "wrong_class" else one["verdict"],
+        "score": one.get("score"),
+        "geometry": dict(zip(("x", "y", "width", "height"), one["box"], strict=True)),
+    }
+
+
+def test_cards_of_a_changed_annotation_have_no_objects(
+    reader: Client, evaluation: ModelEval, task_ids: list[int]
+) -> None:
+    Annotation.objects.get(task_id=task_ids[0]).delete()
+    first, second = data(reader, evaluation, "cards", position=[0, 1])["cards"]
+    assert (first["regions"], first["stats"]["truePositives"]) == (None, 1)
+    assert second["regions"] is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("&".join(["position=1"] * 101), "invalid_pagination"),
+        ("position=-1", "invalid_pagination"),
+        ("position=x", "invalid_pagination"),
+        ("position=1&confidence=200", "invalid_confidence"),
+    ],
+)
+def test_cards_refuse(reader: Client, evaluation: ModelEval, query: str, code: str) -> None:
+    answer = reader.get(page(evaluation, f"data/cards?{query}"))
+    assert (answer.status_code, answer.json()["error"]) == (400, code)
+
+
+def test_unknown_images_are_left_out(reader: Client, evaluation: ModelEval) -> None:
+    assert data(reader, evaluation, "cards", image=["no", "\0"]) == {
+        "confidenceThreshold": 0.2,
+        "cards": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://images.test/a.jpg", "https://images.test/a.jpg"),
+        (f"data:image/png;base64,{PNG}", "data/pictures/0"),
+        ("data:image/svg+xml;base64,PHN2Zy8+", None),
+        ("data:text/html,<script>alert(1)</script>", None),
+        ("javascript:alert(1)", None),
+        ("s3://bucket/a.jpg", None),
+    ],
+)
+def test_only_pictures_are_shown(
+    ada: Caller, desks: dict[str, Client], project: Project, address: str, shown: str | None
+) -> None:
+    hit = [box(CAR, 1, 1, 9, 9, 0.9)]
+    item = {
+        **task("one", truth=[box(CAR, 1, 1, 9, 9)], said={"v1": hit}),
+        "data": {"image": address},
+    }
+    load(ada, project, [item])
+    found = computed(ada, project)
+
+    (card,) = data(desks["reader"], found, "cards", position=[0])["cards"]
+    picture = desks["reader"].get(page(found, "data/pictures/0"))
+    if shown == "data/pictures/0":
+        assert card["image"] == page(found, shown)
+        assert (picture.status_code, picture["Content-Type"]) == (200, "image/png")
+        assert picture.content == base64.b64decode(PNG)
+        assert desks["stranger"].get(page(found, shown)).status_code == 404
+    else:
+        assert (card["image"], picture.status_code) == (shown, 404)
+    assert desks["reader"].get(page(found, "data/pictures/7")).status_code == 404
+
+
+def test_an_import_says_its_own(ada: Caller, reader: Client, evaluation: ModelEval) -> None:
+    """Panels of a file stay as they came, so anything may stand in them."""
+    document = {
+        "versionId": "4",
+        "classes": ["Car"],
+        "mapResults": {"splits": {"test": {"perClass": {}}}},
+        "confidenceSweep": {"splits": {"test": {"perThreshold": {"0.30": {"recall": 1}}}}},
+        "reports": [
+            {
+                "confidence": 30,
+                "image_results": [
+                    {
+                        "imageId": "a", "imageName": "a.jpg", "split": "test", "augmentations": 0,
+                        "cluster": None, "confusion": [[0, 0, 2], [1, 0, 1]],
+                    }
+                ],
+            }
+        ],
+    }  # fmt: skip
+    answer = ada.client.post("/lab/model-evals/import", document, format="json")
+    assert answer.status_code == 201, answer.content
+    found = ModelEval.objects.get(eval_id=answer.json()["evalId"])
+
+    numbers = data(reader, found, "numbers", split="test")
+    assert (numbers["truePositives"], numbers["falsePositives"]) == (2, 1)
+    assert numbers["averagePrecision"] == {}
+    curves = data(reader, found, "curves")["splits"]["test"]
+    assert curves["overall"] == {
+        "confidence": ["0.30"],
+        "precision": [None],
+        "recall": [1],
+        "f1": [None],
+        "optimalThreshold": None,
+        "optimalMetrics": None,
+    }
+    assert reader.get(page(found)).status_code == 200
+    assert reader.get(page(found, "?confidence=31")).status_code == 404
+    (card,) = data(reader, found, "cards", image=["a"])["cards"]
+    assert (card["regions"], card["image"], card["predictionId"]) == (None, None, None)
+
+
+def test_the_session_reads_the_workspace_that_the_path_names(
+    desks: dict[str, Client], rita: Caller, olga: Caller, evaluation: ModelEval
+) -> None:
+    """Who is in several workspaces reads each of them; so does a superuser."""
+    Membership.objects.create(user=olga.user, workspace=rita.workspace, role="reader")
+    path = f"/lab/model-evals/{evaluation.eval_id}"
+
+    for who, status in {"owner": 200, "reader": 200, "root": 200, "stranger": 200}.items():
+        assert desks[who].get(path).status_code == status
+        elsewhere = desks[who].get("/elsewhere/model-evals").status_code
+        assert elsewhere == (200 if who in {"root", "stranger"} else 404)
+    assert desks["anonymous"].get(path).status_code == 401
+    refused = desks["stranger"].post(f"{path}/rerun")
+    assert refused.status_code == 403
+    assert EvalImage.objects.count() == Task.objects.count() - 1

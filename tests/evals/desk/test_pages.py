@@ -1,0 +1,188 @@
+"""The pages of an evaluation at the desk: who sees them, what they cost, who may change what."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from evals import evaluate
+from evals.models import ModelEval
+from predictions.models import Project
+from tests.conftest import Caller
+from tests.evals.desk.conftest import LIST, page
+from tests.evals.service.conftest import computed, load, task
+
+PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
+DATA = ("numbers", "curves", "f1", "cards?position=0")
+
+
+@pytest.mark.parametrize("path", [*PAGES, *(f"data/{name}" for name in DATA)])
+def test_who_sees_a_page(desks: dict[str, Client], evaluation: ModelEval, path: str) -> None:
+    everybody = {"owner": 200, "member": 200, "reader": 200, "root": 200}
+    expected = {**everybody, "stranger": 404, "anonymous": 302}
+
+    answers = {name: desks[name].get(page(evaluation, path)).status_code for name in expected}
+    assert answers == expected
+    unknown = desks["reader"].get(f"{LIST}{'x' * 20}/{path}")
+    assert unknown.status_code == 404
+
+
+def test_the_page_of_an_image(
+    desks: dict[str, Client], evaluation: ModelEval, task_ids: list[int]
+) -> None:
+    path = page(evaluation, f"images/{task_ids[0]}/")
+
+    assert desks["reader"].get(path).status_code == 200
+    assert desks["stranger"].get(path).status_code == 404
+    assert desks["reader"].get(page(evaluation, "images/unknown/")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("owner", 302), ("member", 302), ("root", 302), ("reader", 403), ("stranger", 404)],
+)
+def test_who_evaluates_again(
+    desks: dict[str, Client], evaluation: ModelEval, who: str, status: int
+) -> None:
+    answer = desks[who].post(page(evaluation, "rerun/"))
+    assert answer.status_code == status
+    evaluation.refresh_from_db()
+    assert evaluation.status == ("running" if status == 302 else "done")
+
+    answer = desks[who].post(page(evaluation, "cancel/"))
+    assert answer.status_code == status
+    evaluation.refresh_from_db()
+    assert evaluation.status == ("failed" if status == 302 else "done")
+
+
+def test_a_page_offers_what_its_reader_may_do(
+    desks: dict[str, Client], evaluation: ModelEval
+) -> None:
+    def offered(who: str) -> set[str]:
+        text = desks[who].get(page(evaluation)).content.decode()
+        return {word for word in ("Re-evaluate", "Cancel", "Export") if f">{word}<" in text}
+
+    assert offered("member") == {"Re-evaluate", "Export"}
+    assert offered("reader") == {"Export"}
+    ModelEval.objects.update(status="running")
+    assert offered("member") == {"Cancel"}
+    assert offered("reader") == set()
+
+
+def test_a_get_changes_nothing(desks: dict[str, Client], evaluation: ModelEval) -> None:
+    for path in ("rerun/", "cancel/"):
+        assert desks["owner"].get(page(evaluation, path)).status_code == 405
+    evaluation.refresh_from_db()
+    assert evaluation.status == "done"
+
+
+def test_what_cannot_be_repeated_says_why(
+    desks: dict[str, Client], evaluation: ModelEval, project: Project
+) -> None:
+    ModelEval.objects.update(origin="imported")
+    answer = desks["owner"].post(page(evaluation, "rerun/"), follow=True)
+    assert "An imported evaluation cannot be computed again" in answer.content.decode()
+
+
+def test_a_running_and_a_failed_one_say_how_it_is(
+    desks: dict[str, Client], evaluation: ModelEval
+) -> None:
+    ModelEval.objects.update(status="running", progress=0.42)
+    text = desks["reader"].get(page(evaluation)).content.decode()
+    assert 'value="42"' in text
+    assert "data-numbers" not in text
+    ModelEval.objects.update(status="failed", failure_reason="Task 7, region <b>: too small")
+    text = desks["reader"].get(page(evaluation, "matrix/")).content.decode()
+    assert "Task 7, region &lt;b&gt;: too small" in text
+    answer = desks["reader"].get(page(evaluation, "data/numbers"))
+    assert (answer.status_code, answer.json()["error"]) == (409, "model_eval_not_done")
+
+
+@pytest.mark.parametrize("query", ["confidence=101", "split=nope", "cell=9,9", "offset=-1"])
+def test_bad_input_is_refused_in_words(
+    desks: dict[str, Client], evaluation: ModelEval, query: str
+) -> None:
+    answer = desks["reader"].get(page(evaluation, f"images/?{query}"))
+    assert answer.status_code == 400
+    assert 'role="alert"' in answer.content.decode()
+
+
+def test_the_list_shows_and_filters(
+    desks: dict[str, Client], evaluation: ModelEval, ada: Caller, project: Project
+) -> None:
+    other = computed(ada, project, "v2")
+
+    def listed(query: str = "", who: str = "reader") -> set[str]:
+        answer = desks[who].get(f"{LIST}{query}")
+        assert answer.status_code == 200
+        text = answer.content.decode()
+        return {one.model_version for one in (evaluation, other) if page(one) in text}
+
+    assert listed() == {"v1", "v2"}
+    assert listed(who="stranger") == set()
+    assert listed("?version=v2") == {"v2"}
+    assert listed(f"?project={project.pk}") == {"v1", "v2"}
+    assert listed("?project=999") == set()
+    assert listed("?status=failed") == set()
+    assert listed("?days=1") == {"v1", "v2"}
+    assert listed(f"?q={other.eval_id}") == {"v2"}
+    ModelEval.objects.filter(pk=other.pk).update(created_at="2020-01-01T00:00:00Z")
+    assert listed("?days=30") == {"v1"}
+
+
+def test_a_row_by_its_number_leads_to_the_overview(
+    desks: dict[str, Client], evaluation: ModelEval
+) -> None:
+    answer = desks["reader"].get(f"{LIST}{evaluation.pk}/change/")
+    assert (answer.status_code, answer["Location"]) == (302, page(evaluation))
+    stranger = desks["stranger"].get(f"{LIST}{evaluation.pk}/change/", follow=True)
+    assert evaluation.eval_id not in stranger.content.decode()
+
+
+def test_deleting_from_the_list(desks: dict[str, Client], evaluation: ModelEval) -> None:
+    form = {"action": "delete_selected", "_selected_action": [evaluation.pk], "post": "yes"}
+    for who in ("reader", "stranger"):
+        desks[who].post(LIST, form)
+        assert ModelEval.objects.count() == 1
+    desks["member"].post(LIST, form)
+    assert ModelEval.objects.count() == 0
+
+
+def statements(client: Client, path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(path).status_code == 200
+    return len(captured)
+
+
+def test_the_list_costs_the_same_however_long(
+    desks: dict[str, Client], evaluation: ModelEval
+) -> None:
+    one = statements(desks["reader"], LIST)
+    for _ in range(49):
+        copy = ModelEval.objects.get(pk=evaluation.pk)
+        copy.pk, copy.eval_id = None, ModelEval().eval_id
+        copy.save(force_insert=True)
+    assert statements(desks["reader"], LIST) == one == 9
+
+
+def test_pages_cost_the_same_however_many_images(
+    desks: dict[str, Client], evaluation: ModelEval, ada: Caller, make_project: Any
+) -> None:
+    many = make_project(ada, title="Many")
+    ids = load(ada, many, [task(f"i{n}", truth=[], said={"v1": []}) for n in range(50)])
+    large = computed(ada, many)
+    evaluate.watchers.clear()
+    costs = {
+        path: (
+            statements(desks["reader"], page(evaluation, path)),
+            statements(desks["reader"], page(large, path)),
+        )
+        for path in PAGES
+    }
+    assert costs == {path: (8, 8) if path != "diff/" else (9, 9) for path in PAGES}
+    cards = "data/cards?" + "&".join(f"image={n}" for n in ids)
+    assert statements(desks["reader"], page(large, cards)) == 8

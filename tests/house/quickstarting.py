@@ -1,0 +1,90 @@
+"""Quickstart in a process of its own, for tests that need everything running."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+DEADLINE_S = 45
+OWN_VARIABLES = (
+    *("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY"),
+    *("ALLOWED_HOSTS", "DEBUG", "LOG_LEVEL", "PROMETHEUS_MULTIPROC_DIR"),
+)
+
+
+class Quickstart:
+    """A running quickstart and what it printed."""
+
+    def __init__(self, data_dir: Path, *arguments: str, **variables: str) -> None:
+        environment = {k: v for k, v in os.environ.items() if k not in OWN_VARIABLES}
+        environment |= {"DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1", **variables}
+        self.data_dir = data_dir
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "quickstart", "--bind", "127.0.0.1:0", *arguments],
+            cwd=PROJECT_DIR,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdout
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if line.startswith("Running."):
+                break
+        self.processes = running_in(data_dir)
+
+    def __enter__(self) -> "Quickstart":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Leaves nothing running, whatever a test found wrong."""
+        if self.process.poll() is None:
+            self.end()
+        assert self.process.stdout
+        self.process.stdout.close()
+        await_nobody(self.data_dir)
+
+    def fact(self, name: str) -> str:
+        """The first word behind a name it printed."""
+        found = re.search(rf"^ *{name}  (.+)$", self.said, re.MULTILINE)
+        assert found, self.said
+        return found[1].strip()
+
+    def commands(self) -> list[str]:
+        """The three commands to copy."""
+        lines = self.said.partition("Try it:")[2].splitlines()
+        return [line for line in lines if line and not line.startswith("Running.")]
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(how)
+        self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode
+
+
+def running_in(data_dir: Path) -> list[psutil.Process]:
+    """Every process that works on a data directory."""
+    mine = []
+    for process in psutil.process_iter():
+        try:
+            is_mine = process.environ().get("DATA_DIR") == str(data_dir)
+            is_mine = is_mine or any(str(data_dir) in word for word in process.cmdline())
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if is_mine and process.pid != os.getpid():
+            mine.append(process)
+    return mine
+
+
+def await_nobody(data_dir: Path) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while left := running_in(data_dir):
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.05)
