@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from evals import cards as image_cards
 from evals import filters, panels, queries
 from evals.answers import InvalidPagination, Refusal
-from evals.desk_views import evaluation_of
 from evals.models import ModelEval
 from predictions_api.rendering import dumps
 
@@ -25,7 +24,7 @@ def panel(read: Panel) -> Callable[..., HttpResponse]:
 
     @wraps(read)
     def view(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
-        found = evaluation_of(desk, request, eval_id)
+        found = _found(desk, request, eval_id)
         try:
             queries.refuse_unfinished(found)
             body = read(request, found)
@@ -37,6 +36,14 @@ def panel(read: Panel) -> Callable[..., HttpResponse]:
         return _answer(dumps(body), "application/json")
 
     return view
+
+
+def _found(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
+    """The evaluation. Http404 where the caller sees none of that id. Two statements at most."""
+    found = queries.shown_anywhere(eval_id)
+    if found is None or not desk.has_view_permission(request, found):
+        raise Http404
+    return found
 
 
 def _answer(body: bytes, content_type: str, status: int = 200) -> HttpResponse:
@@ -95,7 +102,7 @@ def picture(desk: Any, request: HttpRequest, eval_id: str, position: int) -> Htt
     """An image that stands in its task. Http404 for any other."""
     if position > MOST_IMAGES:
         raise Http404
-    kind_and_bytes = image_cards.picture(evaluation_of(desk, request, eval_id), position)
+    kind_and_bytes = image_cards.picture(_found(desk, request, eval_id), position)
     if kind_and_bytes is None:
         raise Http404
     kind, body = kind_and_bytes

@@ -50,12 +50,13 @@ JSON_COLUMNS = {
 }
 # By the unique index on eval_id. Written out, because the ORM took more than half of the time of a
 # request for a panel to put it together.
-SHOWN_SQL = f"""
+BY_ID_SQL = f"""
 SELECT p.id, p.slug, {", ".join(f"e.{name}" for name in COLUMNS)} FROM evals_modeleval e
 JOIN accounts_workspace w ON w.id = e.workspace_id
 LEFT JOIN predictions_project p ON p.id = e.project_id
-WHERE e.eval_id = %s AND e.workspace_id = %s AND w.slug = %s
+WHERE e.eval_id = %s
 """  # noqa: S608
+SHOWN_SQL = f"{BY_ID_SQL} AND e.workspace_id = %s AND w.slug = %s"
 
 
 def shown(eval_id: str, *, workspace: str, workspace_id: int) -> ModelEval:
@@ -66,6 +67,16 @@ def shown(eval_id: str, *, workspace: str, workspace_id: int) -> ModelEval:
     row = fetch_one(SHOWN_SQL, [eval_id, workspace_id, workspace])
     if row is None:
         raise EvaluationNotFound()
+    return _shown(row)
+
+
+def shown_anywhere(eval_id: str) -> ModelEval | None:
+    """The same in any workspace, for callers who then look whether it is one of theirs."""
+    row = fetch_one(BY_ID_SQL, [eval_id])
+    return None if row is None else _shown(row)
+
+
+def _shown(row: Sequence[Any]) -> ModelEval:
     values = [
         orjson.loads(value) if at in JSON_COLUMNS and value is not None else value
         for at, value in enumerate(row[2:])
