@@ -5,6 +5,7 @@ colors, under MOST_BYTES.
 """
 
 import io
+import shutil
 import sys
 import tempfile
 import time
@@ -76,6 +77,7 @@ def main() -> int:
         browser.close()
         started.end()
     await_nobody(data_dir)
+    shutil.rmtree(data_dir)
     return 0
 
 
