@@ -1,4 +1,4 @@
-"""How much of a model's speed a run keeps: `python -m benchmarks.bench_runs`.
+"""How much of a model's speed a run keeps: `python -m benchmarks runs`.
 
 A stand-in model that answers each request after 50 ms, 32 requests at once, 2,000 tasks: the run's
 throughput as a share of 32 / 50 ms, and the worker's CPU time for each task. Then how long it
@@ -6,6 +6,7 @@ takes to create a run of 100,000 tasks, and how much slower the API answers whil
 way. Everything runs on a database of its own that is removed afterwards.
 """
 
+import asyncio
 import os
 import resource
 import subprocess
@@ -19,7 +20,9 @@ from typing import Any
 LATENCY_MS, SLOTS, TASKS, MANY = 50, 32, 2_000, 100_000
 # The machine has other things to do: of each figure the best round counts.
 ROUNDS = 3
-STAND_IN = Path(__file__).resolve().parents[1] / "tests" / "prompts" / "stand_in_model.py"
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+STAND_IN = ROOT / "tests" / "prompts" / "stand_in_model.py"
 TEXT_CONFIG = (
     '<View><Text name="text" value="$text"/><Choices name="sentiment" toName="text">'
     '<Choice value="pos"/><Choice value="neg"/></Choices></View>'
@@ -65,14 +68,39 @@ def project_of(access: Any, n_tasks: int) -> Any:
     return project
 
 
+async def _bare(endpoint: str) -> None:
+    """The same number of requests, by nothing but sockets: what the model and machine allow."""
+    host, port = endpoint.removeprefix("http://").removesuffix("/v1").split(":")
+    body = b'{"messages": [{"content": "good"}]}'
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    async def one(n: int) -> None:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for _ in range(n):
+            writer.write(head.encode() + body)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            length = int(answer.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            await reader.readexactly(length)
+        writer.close()
+
+    await asyncio.gather(*(one(TASKS // SLOTS) for _ in range(SLOTS)))
+
+
+def bare_s(endpoint: str) -> float:
+    started = time.perf_counter()
+    asyncio.run(_bare(endpoint))
+    return time.perf_counter() - started
+
+
 def throughput(version: Any, access: Any) -> None:
     from prompts import engine, runs
 
     project = project_of(access, TASKS)
     values = {"project_id": project.pk, "project_subset": "All"}
     engine.execute(runs.create({**values, "project_subset": "Sample"}, version, access).pk)
-    rounds = []
+    rounds, bare = [], []
     for _ in range(ROUNDS):
+        bare.append(bare_s(version.model_provider_connection.endpoint))
         run = runs.create(values, version, access)
         started, cpu_before = time.perf_counter(), cpu_s()
         engine.execute(run.pk)
@@ -82,6 +110,7 @@ def throughput(version: Any, access: Any) -> None:
     took_s, used_s = min(took for took, _ in rounds), min(used for _, used in rounds)
     ideal_s = TASKS * LATENCY_MS / 1000 / SLOTS
     print(f"{TASKS:,} tasks in {took_s:.2f} s: {ideal_s / took_s:.0%} of the ideal (aim 85 %)")
+    print(f"{min(bare) / took_s:.0%} of what a bare client keeps ({ideal_s / min(bare):.0%})")
     print(f"CPU of the worker: {1000 * used_s / TASKS:.2f} ms a task (aim < 3)")
 
 

@@ -1,12 +1,12 @@
 """The latest evaluations, for the desk's first page."""
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from accounts.desk import is_superuser, roles_of, time_ago
 from accounts.wording import number
 from evals.models import ModelEval
 from predictions_api.dashboard import Card, Cell
-from predictions_api.desk import link_to
 
 ROWS = 8
 COLUMNS = (
@@ -22,11 +22,11 @@ def evaluations(request: HttpRequest) -> Card:
         rows = rows.filter(workspace_id__in=list(roles_of(request)))
     return Card(
         title="Latest evaluations",
-        url=link_to("admin:evals_modeleval_changelist"),
+        url=reverse("admin:evals_modeleval_changelist"),
         headings=("Model", "Project", "Status", "Asked for"),
         rows=[
             (
-                Cell(_name(found), link_to("admin:evals_modeleval_overview", found.eval_id)),
+                Cell(_name(found), reverse("admin:evals_modeleval_overview", args=[found.eval_id])),
                 Cell(found.project or "-"),
                 Cell(_status(found)),
                 Cell(time_ago(found.created_at)),

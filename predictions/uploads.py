@@ -3,9 +3,12 @@
 A file is read and let go of: none is kept, so tasks have no `file_upload`.
 """
 
+import csv
 import io
+import math
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -17,13 +20,22 @@ from predictions import bodies, task_import
 from predictions.bodies import Batches, Form, Incoming
 from predictions.models import Project
 from predictions.parsing import parse_fast
-from predictions.results import Refused, finite_number
+from predictions.results import MAX_TEXT_BYTES, Refused
 
 NO_DATA = "load_tasks: No data found in DATA or in FILES"
 NOT_FETCHED = "Addresses are not fetched: send the file itself, or JSON."
-ROW_TOO_LONG = "a row has more fields than the header"
 # What a form's field `url` is called that holds JSON and no address.
 INLINE = "inplace.json"
+
+# As large as any other value.
+csv.field_size_limit(MAX_TEXT_BYTES)
+# What stands for no value among numbers, and what a column may hold beside it.
+MISSING = frozenset({"NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>"})
+KINDS: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
+    (re.compile(r"true|True|TRUE|false|False|FALSE"), lambda cell: cell.lower() == "true"),
+    (re.compile(r"[+-]?[0-9]+"), int),
+    (re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"), float),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +64,52 @@ def _lines(content: bytes, project: Project) -> list[Any]:
 
 
 def _table(content: bytes, separator: str) -> list[Any]:
-    """A task a row. As the peer's, a column that holds numbers only becomes numbers, and an empty
-    cell is empty text.
-    """
-    import pandas as pd  # heavy, and the peer's own reader of tables
+    """A task a row; cells that a row lacks are empty text. ValueError for a row that has more."""
+    text = io.StringIO(content.decode("utf-8-sig"), newline="")
+    reader = csv.reader(text, delimiter=separator, strict=True)
+    try:
+        rows = [row for row in _wide(reader) if row]
+    except csv.Error as exc:
+        raise ValueError(f"{exc} in line {reader.line_num}") from None
+    if not rows:
+        raise ValueError("No columns to parse from file")
+    names = _names(rows.pop(0))
+    padded = [row + [""] * (len(names) - len(row)) for row in rows]
+    columns = [_typed(cells) for cells in zip(*padded, strict=True)]
+    return [{"data": dict(zip(names, row, strict=True))} for row in zip(*columns, strict=True)]
 
-    frame = pd.read_csv(io.BytesIO(content), sep=separator)
-    # More fields than names would silently become the names of the rows.
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError(ROW_TOO_LONG)
-    rows = frame.astype(object).where(frame.notna(), "").to_dict("records")
-    return [_row({str(name): value for name, value in row.items()}) for row in rows]
+
+def _wide(reader: Any) -> Iterator[list[str]]:
+    """The rows as they are read. ValueError for one that is wider than the first."""
+    width = 0
+    for row in reader:
+        width = width or len(row)
+        if len(row) > width:
+            raise ValueError(f"Expected {width} fields in line {reader.line_num}, saw {len(row)}")
+        yield row
 
 
-def _row(data: dict[str, Any]) -> Any:
-    for name, value in data.items():
-        if isinstance(value, float) and finite_number(value) is None:
-            return Refused(f"{name}: Numbers must be finite.")
-    return {"data": data}
+def _names(header: Sequence[str]) -> list[str]:
+    """The columns' names, as the peer's reader has them: none twice, and none without."""
+    seen: Counter[str] = Counter()
+    names = []
+    for place, name in enumerate(header):
+        name = name or f"Unnamed: {place}"
+        names.append(f"{name}.{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return names
+
+
+def _typed(cells: Sequence[str]) -> Sequence[Any]:
+    """Numbers or truth values if that is what all cells are that are not empty; else the text."""
+    for pattern, kind in KINDS:
+        if all(not cell or cell in MISSING or pattern.fullmatch(cell) for cell in cells):
+            values = ["" if not cell or cell in MISSING else kind(cell) for cell in cells]
+            numbers: list[Any] = [value for value in values if value != ""]
+            # What a number of Postgres or of the peer's cannot hold stays text.
+            is_kept = all(abs(n) < (math.inf if kind is float else 2**63) for n in numbers)
+            return values if numbers and is_kept else cells
+    return cells
 
 
 def _csv(content: bytes, project: Project) -> list[Any]:
@@ -140,7 +180,7 @@ def _suffix(name: str) -> str:
 def _tasks(name: str, content: bytes, project: Project) -> list[Any]:
     try:
         return READERS[_suffix(name)](content, project)
-    except (ParseError, ValueError) as exc:  # pandas' own errors are ValueErrors
+    except (ParseError, ValueError) as exc:
         reason = exc.detail if isinstance(exc, ParseError) else str(exc).strip()
         raise ValidationError([f"Failed to parse input file {name}: {reason}"]) from None
 

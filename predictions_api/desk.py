@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse, reverse_lazy
+from django.urls import reverse_lazy
 
 NAME = "Predictions"
 
@@ -16,25 +16,6 @@ def _page(title: str, icon: str, model: str, **more: Any) -> dict[str, Any]:
 
 def _named(title: str, icon: str, name: str) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse_lazy(name)}
-
-
-def _optional(title: str, icon: str, model: str) -> dict[str, Any]:
-    """A page of a room that may not have one."""
-    name = f"admin:{model}_changelist"
-    return {
-        "title": title,
-        "icon": icon,
-        "link": lambda request: link_to(name),
-        "permission": lambda request: link_to(name) != "",
-    }
-
-
-def link_to(name: str, *arguments: object) -> str:
-    """The address of a page of the desk; empty where no room has it."""
-    try:
-        return reverse(name, args=arguments)
-    except NoReverseMatch:
-        return ""
 
 
 def _file(name: str) -> Callable[[HttpRequest], str]:
@@ -66,20 +47,11 @@ UNFOLD = {
                     _page("Tasks", "image", "predictions_task"),
                     _page("Predictions", "target", "predictions_prediction"),
                     _page("Annotations", "draw", "predictions_annotation"),
-                    _optional("Evaluations", "monitoring", "evals_modeleval"),
+                    _page("Evaluations", "monitoring", "evals_modeleval"),
                 ],
             },
             {
                 "title": "Models",
-                "separator": True,
-                "items": [
-                    _optional("Prompts", "chat", "prompts_prompt"),
-                    _optional("Runs", "play_circle", "prompts_modelrun"),
-                    _page("ML backends", "dns", "predictions_mlbackend"),
-                ],
-            },
-            {
-                "title": "Prompts",
                 "separator": True,
                 "items": [
                     _page("Prompts", "chat", "prompts_prompt"),
@@ -87,6 +59,7 @@ UNFOLD = {
                     _page("Runs", "play_circle", "prompts_modelrun"),
                     _page("Failures", "report", "prompts_failedprediction"),
                     _page("Provider connections", "hub", "prompts_providerconnection"),
+                    _page("ML backends", "dns", "predictions_mlbackend"),
                 ],
             },
             {

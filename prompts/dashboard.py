@@ -1,11 +1,11 @@
 """Runs at work, for the desk's first page."""
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from accounts.desk import is_superuser, roles_of, time_ago
 from accounts.wording import number
 from predictions_api.dashboard import Card, Cell
-from predictions_api.desk import link_to
 from prompts.models import ModelRun
 
 ROWS = 8
@@ -24,13 +24,13 @@ def runs(request: HttpRequest) -> Card:
     rows = rows.select_related("project", "model_version").only(*COLUMNS)
     return Card(
         title="Runs in progress",
-        url=link_to("admin:prompts_modelrun_changelist"),
+        url=reverse("admin:prompts_modelrun_changelist"),
         headings=("Run", "Project", "Done", "Begun"),
         rows=[
             (
                 Cell(
                     f"{run.model_version.title} ({run.pk})",
-                    link_to("admin:prompts_modelrun_change", run.pk),
+                    reverse("admin:prompts_modelrun_change", args=[run.pk]),
                 ),
                 Cell(run.project),
                 Cell(_done(run)),

@@ -82,7 +82,9 @@ def _tokens(values: dict[str, Any]) -> str:
 def _latency(values: dict[str, Any]) -> str:
     if values["mean"] is None:
         return "not measured"
-    median, slow, most = (f"{values[name]:.2f} s" for name in ("p50", "p95", "max"))
+    median, slow, most = (
+        f"{values[name]:.2f}\N{NO-BREAK SPACE}s" for name in ("p50", "p95", "max")
+    )
     return f"{median} median, {slow} for the slowest 5 %, {most} at most"
 
 

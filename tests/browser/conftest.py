@@ -22,6 +22,7 @@ from playwright.sync_api import (
     Page,
     Playwright,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -35,6 +36,9 @@ SCREENSHOTS_DIR = Path(os.environ.get("SCREENSHOTS_DIR") or "build/screenshots")
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 GRAVE = {"serious", "critical"}
+# A page that will not come is rare; a machine with other work to do is not.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +139,7 @@ OpenPage = Callable[..., Page]
 @contextmanager
 def _context(browser: Browser, address: str, **options: Any) -> Iterator[BrowserContext]:
     with browser.new_context(base_url=address, reduced_motion="reduce", **options) as context:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         yield context
 
 

@@ -49,9 +49,14 @@ PICTURES = [
         ".desk-overlay",
     ),
     Picture(
-        "dashboard",
-        lambda demo: "/admin/",
-        ".desk-table",
+        "evaluation",
+        lambda demo: f"/admin/evals/modeleval/{demo.evaluation}/",
+        ".js-plotly-plot",
+    ),
+    Picture(
+        "matrix",
+        lambda demo: f"/admin/evals/modeleval/{demo.evaluation}/matrix/",
+        "[data-panel=matrix] td",
     ),
 ]
 

@@ -73,7 +73,7 @@ def evaluated(browser: Browser, address: str, login: Any) -> Evaluated:
         with browser.new_context(base_url=address, storage_state=login) as context:
             page = context.new_page()
             page.goto(f"{LIST}{evaluation}/")
-            expect(page.locator("[data-numbers]")).to_be_visible(timeout=60_000)
+            expect(page.locator("[data-numbers]")).to_be_visible()
         return evaluation
 
     return wait
@@ -303,7 +303,7 @@ def test_evaluating_again(open_page: OpenPage, api: Api, street: str) -> None:
         page.get_by_role("button", name="Re-evaluate").click()
     assert posted.value.status == 302
     # Whether or not it is done by now, the page shows the numbers when it is.
-    expect(page.locator("[data-numbers]")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-numbers]")).to_be_visible()
     settled(page)
     assert page.locator("[data-numbers]").inner_text() == before
     after = api.header(street)

@@ -69,4 +69,4 @@ def test_documentation(open_page: OpenPage, path: str, expected: list[str]) -> N
     expected.append("cdn.redoc.ly/redoc/logo-mini.svg")
     page = open_page(path, as_admin=False)
     # Both bundles take seconds to draw so many operations.
-    expect(page.get_by_text("/api/predictions/").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("/api/predictions/").first).to_be_visible()

@@ -99,7 +99,7 @@ def test_a_run_from_its_start_to_its_retry(
     expect(status(page)).to_have_text(re.compile("waiting|running"))
     expect(page.locator("[data-run=counts]")).not_to_contain_text(re.compile("^0 of"))
     screenshot(page, "run-in-progress")
-    expect(status(page)).to_have_text("completed", timeout=30_000)
+    expect(status(page)).to_have_text("completed")
     expect(page.locator("[data-run=counts]")).to_have_text("40 of 40 tasks: 36 predicted, 4 failed")
     expect(page.locator("[data-run=reason]")).to_have_text("4 of 40 tasks failed.")
     expect(page.locator("[data-run=spoken]")).to_have_text("The run is completed.")
@@ -120,7 +120,7 @@ def test_a_run_from_its_start_to_its_retry(
     page.go_back()
     page.get_by_role("button", name="Retry 4 tasks without a prediction").click()
     expect(page.get_by_text("This run retries 4 tasks")).to_be_visible()
-    expect(status(page)).to_have_text("failed", timeout=30_000)
+    expect(status(page)).to_have_text("failed")
     expect(page.locator("[data-run=reason]")).to_have_text(
         "No task has a prediction; the failures say why."
     )
@@ -130,7 +130,7 @@ def test_a_run_from_its_start_to_its_retry(
 def test_a_run_is_canceled(open_page: OpenPage, begin: Callable[[], int], model: Model) -> None:
     model.control(reset=True, latency_s=2.0)
     page = open_page(RUN.format(begin()))
-    expect(status(page)).to_have_text("running", timeout=30_000)
+    expect(status(page)).to_have_text("running")
     page.get_by_role("button", name="Cancel the run").click()
     expect(status(page)).to_have_text("canceled")
     expect(page.get_by_role("button", name="Cancel the run")).to_be_hidden()
@@ -146,7 +146,7 @@ def test_every_look_of_it(
 ) -> None:
     model.control(reset=True, latency_s=0.0)
     page = open_page(RUN.format(begin()), dark=dark, size=size)
-    expect(status(page)).to_have_text("completed", timeout=30_000)
+    expect(status(page)).to_have_text("completed")
     check_accessibility(page)
     is_wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not page.evaluate(is_wider)

@@ -19,6 +19,7 @@ function draw(state) {
   badge.textContent = state.status_label;
   badge.className = `run-badge ${TONES[state.status] ?? ""}`;
   part("bar").value = state.progress;
+  part("bar").dataset.status = state.status;
   part("bar").textContent = `${Math.floor(100 * state.progress)} %`;
   part("counts").textContent =
     `${numbers.format(done)} of ${numbers.format(state.total)} tasks: ` +
