@@ -112,7 +112,8 @@ def street(api: Api, evaluated: Evaluated) -> str:
 
 def settled(page: Page) -> None:
     """Waits until every panel shows what it shall."""
-    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    # Plotly is large, and two cores are shared.
+    expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=30_000)
     page.wait_for_load_state("networkidle")
 
 

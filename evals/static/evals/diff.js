@@ -38,7 +38,7 @@ async function compared(other) {
   const [before, after, body] = await Promise.all([
     desk("numbers", asked),
     desk("numbers", asked, other),
-    api(`diff/${other}`, { ...asked, limit: STEP, offset }),
+    api(`diff/${encodeURIComponent(other)}`, { ...asked, limit: STEP, offset }),
   ]);
   const ids = body.images.map((image) => image.imageId);
   const [ours, theirs] = ids.length

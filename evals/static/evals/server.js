@@ -19,13 +19,19 @@ async function answer(address, parameters, method = "GET") {
   throw new Error(problem.message ?? problem.detail ?? `The server answered ${found.status}.`);
 }
 
+// An id from the address becomes part of another one: nothing but letters and digits.
+function checked(evaluation) {
+  if (!/^[A-Za-z0-9]+$/.test(evaluation)) throw new Error("There is no such evaluation.");
+  return evaluation;
+}
+
 // A route of the API; `evaluation` is its id, this one's unless given.
 export async function api(route, parameters = {}, evaluation = config.evalId) {
-  const root = config.api.replace(/[^/]+$/, evaluation);
+  const root = config.api.replace(/[^/]+$/, checked(evaluation));
   return (await answer(route ? `${root}/${route}` : root, parameters)).json();
 }
 
-const pageOf = (evaluation) => config.page.replace(/[^/]+\/$/, `${evaluation}/`);
+const pageOf = (evaluation) => config.page.replace(/[^/]+\/$/, `${checked(evaluation)}/`);
 
 export async function desk(route, parameters = {}, evaluation = config.evalId) {
   return (await answer(`${pageOf(evaluation)}data/${route}`, parameters)).json();
