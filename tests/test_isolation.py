@@ -53,6 +53,8 @@ OTHER_ROUTES = {
     "health",
     "ready",
     "metrics",
+    "desk",
+    "favicon",
 }
 # Everything that names a workspace is tried in tests/evals/service/test_isolation.py, which finds
 # its routes in the route table as this file does.

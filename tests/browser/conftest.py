@@ -77,8 +77,9 @@ def log_in(browser: Browser, address: str, email: str, password: str) -> Any:
         return context.storage_state()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with its file: Playwright keeps an event loop running, in which Django asks nothing."""
     if shutil.which("chromium") is None:
         pytest.skip("no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -87,7 +88,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def login(browser: Browser, desk: Quickstart, address: str) -> Any:
     """Cookies of the admin, who typed the password that quickstart printed."""
     return log_in(browser, address, *desk.fact("Admin").split()[1:])

@@ -78,6 +78,7 @@ def test_errors_elsewhere_stay_documents() -> None:
     assert Client().get("/api/nowhere", headers=HTML)["Content-Type"] == "application/json"
 
 
+@pytest.mark.django_db
 def test_the_icon_and_the_forgotten_slash() -> None:
     icon = Client().get("/favicon.ico", follow=True)
     assert (icon.status_code, icon["Content-Type"]) == (200, "image/svg+xml")
