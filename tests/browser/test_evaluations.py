@@ -332,6 +332,7 @@ def test_two_evaluations_side_by_side(
     assert f"other={large}" in page.url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_for_everybody(open_page: OpenPage, digits: dict[str, str], path: str) -> None:
     """Light and wide, dark and narrow: readable, and no wider than the window."""

@@ -19,6 +19,7 @@ LISTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_lists_and_forms(open_page: OpenPage, name: str) -> None:
     page = open_page(f"/admin/{name}/")

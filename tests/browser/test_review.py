@@ -207,6 +207,7 @@ def test_compares_versions(open_page: OpenPage, api: Api) -> None:
     screenshot(page, "compare")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", ["wide", "narrow"])
 def test_can_be_read_by_everybody(open_page: OpenPage, api: Api, dark: bool, size: str) -> None:

@@ -139,6 +139,7 @@ def test_a_run_is_canceled(open_page: OpenPage, begin: Callable[[], int], model:
     screenshot(page, "run-canceled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_look_of_it(
@@ -157,6 +158,7 @@ def test_every_look_of_it(
     screenshot(page, f"runs-{name}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", ["prompt", "promptversion", "providerconnection"])
 def test_lists_and_forms(

@@ -57,6 +57,7 @@ def test_shows_three_commands_that_work_and_leaves_nothing_when_killed(data_dir:
 
 
 @needs_curl
+@pytest.mark.slow
 def test_second_start_finds_everything_again(data_dir: Path) -> None:
     options = {"INITIAL_WORKSPACE": "second"}
     with Quickstart(data_dir, "--no-worker", "--no-demo", **options) as started:
