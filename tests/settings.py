@@ -12,3 +12,5 @@ from predictions_api.settings import *  # noqa: F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Nothing here need survive a crash of the machine.
 DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off"}  # noqa: F405
+# Every client of a test starts the service anew, and would look at each static file to do so.
+WHITENOISE_AUTOREFRESH = True

@@ -126,7 +126,7 @@ def fill_dashboard(caller: Caller, make_project: Any, n: int) -> None:
         for status in (ModelRun.Status.IN_PROGRESS, ModelRun.Status.COMPLETED):
             ModelRun.objects.create(project=project, model_version=version, status=status)
         soon = datetime.now(UTC) + timedelta(days=number / 10 + 1)
-        make_caller(caller.user.email, caller.workspace.slug, name=f"k{number}", expires_at=soon)
+        make_caller(caller.user.email, caller.workspace.slug, name=f"key {number}", expires_at=soon)
 
 
 def test_the_dashboard_shows_what_the_caller_sees(
@@ -144,7 +144,7 @@ def test_the_dashboard_shows_what_the_caller_sees(
     assert rows_of(pages["reader"]) == ["Projects", "Latest evaluations", "Runs in progress"]
     assert pages["reader"].count("Sort v1") == 1
     assert rows_of(pages["stranger"]) == []
-    assert "k0" in pages["owner"]
+    assert "key 0" in pages["owner"]
     assert "other0" not in pages["owner"]
     assert "other1" not in pages["owner"]
     # One's own key, in a workspace where one only reads.
@@ -153,7 +153,7 @@ def test_the_dashboard_shows_what_the_caller_sees(
     )
     page = desk_of(rita).get("/admin/").content.decode()
     assert rows_of(page)[-1] == "Keys about to expire"
-    assert "k0" not in page
+    assert "key 0" not in page
 
 
 def test_the_dashboard_asks_as_much_for_50_rows_as_for_1(ada: Caller, make_project: Any) -> None:
