@@ -193,8 +193,7 @@ def check_matrices(outlined: Outline, counted: CountedFile, found: Disagreements
             if isinstance(body, dict)
             else (None, None)
         )
-        known = {*wire.SPLITS, "all"}
-        if split not in known or not isinstance(threshold, int | float):
+        if split not in (*wire.SPLITS, "all") or not isinstance(threshold, int | float):
             raise InvalidImport(f"{path}: must have split, confidenceThreshold and matrix")
         confidence = round(100 * threshold)
         if confidence not in outlined.confidences:

@@ -10,25 +10,15 @@ from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-import orjson
 from django.db import transaction
 from django.db.models.functions import Now
 
-from evals import queries, rows, wire
+from evals import queries, rows
 from evals.answers import InvalidImport, ProjectNotFound
-from evals.events import (
-    total_counts,
-)
-from evals.finish import matrix_panels
 from evals.imported_images import CountedFile, Gathered, check_matrices, count, gather
-from evals.metrics import scores_of
+from evals.imported_panels import derived_panels, given_panels, summary_of
 from evals.models import EvalPanel, ModelEval, Split, TaskType
-from evals.report_file import (
-    Disagreements,
-    Outline,
-    UnreadableFile,
-    outline,
-)
+from evals.report_file import Disagreements, Outline, UnreadableFile, outline
 from evals.rows import NewImage, NewPanel
 
 Kind = EvalPanel.Kind
@@ -37,14 +27,6 @@ BLOCK = 5000
 PIECE_BYTES = 2**20
 READ_BYTES = 2**16
 
-PANELS = {
-    "mapResults": Kind.MAP_RESULTS,
-    "confidenceSweep": Kind.SWEEP,
-    "clustering": Kind.CLUSTERING,
-    "recommendations": Kind.RECOMMENDATIONS,
-}
-# A panel's own header is ours.
-HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
 TASK_TYPES = {"object-detection-like": TaskType.DETECTION, **{t.value: t for t in TaskType}}
 
 
@@ -64,7 +46,7 @@ def import_file(
     try:
         outlined = outline(file)
         evaluation = _evaluation(outlined, workspace_id)
-        panels = list(_given_panels(outlined))
+        panels = list(given_panels(outlined))
         gathered = gather(file, outlined, evaluation, found, progress)
     except UnreadableFile as error:
         raise InvalidImport(error.detail) from error
@@ -73,8 +55,8 @@ def import_file(
     if strict and found.count:
         raise InvalidImport(found.text())
     evaluation.warnings = found.named
-    evaluation.summary = _summary(evaluation, outlined, counted)
-    panels += _derived_panels(outlined, counted)
+    evaluation.summary = summary_of(evaluation, outlined, counted)
+    panels += derived_panels(outlined, counted)
     _store(file, evaluation, gathered, counted, panels)
     return evaluation
 
@@ -85,7 +67,7 @@ def _evaluation(outlined: Outline, workspace_id: int) -> ModelEval:
     confidence = keys.get("confidence", outlined.reports[0].confidence)
     if confidence not in outlined.confidences or isinstance(confidence, bool):
         raise UnreadableFile("confidence", "must be the confidence of one of the reports")
-    task_type = TASK_TYPES.get(keys.get("taskType", TaskType.DETECTION.value))
+    task_type = TASK_TYPES.get(str(keys.get("taskType", TaskType.DETECTION.value)))
     if task_type is None:
         raise UnreadableFile("taskType", f"must be one of {', '.join(TaskType.values)}")
     project = None
@@ -136,70 +118,6 @@ def _latency(keys: dict[str, Any]) -> float | None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e9:
         raise UnreadableFile("medianLatencyMs", "must be a number of milliseconds, from 0")
     return float(value)
-
-
-def _given_panels(outlined: Outline) -> Iterator[NewPanel]:
-    """The panels the file brings, without their headers."""
-    for key, kind in PANELS.items():
-        body = outlined.keys.get(key)
-        if body is None:
-            continue
-        if not isinstance(body, dict) or not isinstance(body.get("splits", {}), dict):
-            raise UnreadableFile(key, "must be the whole body of its route")
-        try:
-            text = orjson.dumps({k: v for k, v in body.items() if k not in HEADER_KEYS})
-        except TypeError as error:
-            raise UnreadableFile(key, str(error)) from error
-        yield NewPanel(kind, text)
-
-
-def _derived_panels(outlined: Outline, counted: CountedFile) -> Iterator[NewPanel]:
-    for split, events in counted.totals.items():
-        yield from matrix_panels(split, events, outlined.confidences)
-    metrics = outlined.keys.get("mapResults") or {}
-    sweeps = outlined.keys.get("confidenceSweep") or {}
-    if metrics or sweeps:
-        for split in Split:
-            table = wire.performance_from_panels(split.label, metrics, sweeps, outlined.classes)
-            yield NewPanel(Kind.PERFORMANCE, orjson.dumps(table), split=split.value)
-    if outlined.keys.get("recommendations") is None:
-        yield NewPanel(Kind.RECOMMENDATIONS, orjson.dumps({"generated": False}))
-
-
-def _summary(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -> dict[str, Any]:
-    """The headline from the panels, or where they are missing from the canonical report."""
-    test_map = _split_of(outlined.keys.get("mapResults"), "test")
-    best = _split_of(outlined.keys.get("confidenceSweep"), "test").get("optimalMetrics")
-    if not isinstance(best, dict):
-        counts = total_counts(counted.totals[Split.TEST.value], n_classes=len(outlined.classes))
-        best = wire.score(scores_of(counts).at(evaluation.confidence))
-    is_boxes = evaluation.task_type in wire.PANEL_TASK_TYPES
-    headline = {
-        "mAP": _number(test_map.get("map50")) if is_boxes else None,
-        "mIoU": _number(test_map.get("mIoU")),
-        "precision": _number(best.get("precision")) or 0.0,
-        "recall": _number(best.get("recall")) or 0.0,
-    }
-    metrics = {
-        "mAP": headline["mAP"],
-        "mAP5095": _number(test_map.get("map50_95")),
-        "mAP75": _number(test_map.get("map75")),
-        "mIoU": headline["mIoU"],
-        "precision": headline["precision"],
-        "recall": headline["recall"],
-        "f1": _number(best.get("f1")),
-    }
-    return {"headline": headline, "metrics": metrics}
-
-
-def _split_of(panel: Any, name: str) -> dict[str, Any]:
-    split = (panel or {}).get("splits", {}).get(name)
-    return split if isinstance(split, dict) else {}
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None
 
 
 def _store(

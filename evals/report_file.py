@@ -7,6 +7,7 @@ its path, `reports[0].image_results[3].stats.truePositives`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import IO, Any
 
 import ijson
@@ -96,6 +97,8 @@ def outline(file: IO[bytes]) -> Outline:
                 builder.event("map_key", "n_images")
                 builder.event("number", len(n_images))
                 continue
+            if event == "number" and not isfinite(value):
+                raise UnreadableFile(prefix, "is too large a number")
             builder.event(event, value)
     except (ijson.JSONError, UnicodeDecodeError, OverflowError) as error:
         raise UnreadableFile("", f"The file is no JSON document: {error}") from error

@@ -9,6 +9,7 @@ from evals.models import ModelEval
 from evals.serializers import ComputeSerializer
 from evals.shapes import (
     ANY_SPLIT,
+    CLUSTERING_BODY,
     CONFIDENCE,
     COUNTS,
     DONE_OR_NOT,
@@ -20,7 +21,7 @@ from evals.shapes import (
     IMAGE_KEYS,
     LIMIT,
     LIST_ITEM,
-    MOMENT,
+    MAP_RESULTS_BODY,
     NUMBER,
     NUMBER_OR_NULL,
     OBJECT,
@@ -29,7 +30,9 @@ from evals.shapes import (
     OPEN,
     OTHER_ID,
     PAGE,
+    RECOMMENDATIONS_BODY,
     SELECTION,
+    SWEEP_BODY,
     TEXT,
     TEXT_OR_NULL,
     WHOLE,
@@ -175,13 +178,11 @@ CANCEL = operation(
     DONE_OR_NOT,
     parameters=[WORKSPACE_NAME, EVAL_ID],
 )
-MAP_RESULTS = panel(
-    "get_map_results", "Metrics of each split", {"taskType": TEXT, "splits": by_name(OPEN)}
-)
+MAP_RESULTS = panel("get_map_results", "Metrics of each split", MAP_RESULTS_BODY)
 SWEEP = panel(
     "get_confidence_sweep",
     "Precision, recall and F1 at the confidences 0.00 to 0.99",
-    {"splits": by_name(OPEN)},
+    SWEEP_BODY,
 )
 PERFORMANCE = panel(
     "get_performance_by_class",
@@ -205,14 +206,14 @@ MATRIX = panel(
 VECTORS = panel(
     "get_vector_analysis",
     "Clusters of images, and how each fares",
-    {"clustering": OPEN, "preprocessing": OPEN, "clusters": listing(OPEN)},
+    CLUSTERING_BODY,
     400,
     parameters=[CONFIDENCE],
 )
 RECOMMENDATIONS = panel(
     "get_recommendations",
     "Advice for a better model",
-    {"generated": {"type": "boolean"}, "generatedAt": MOMENT, "recommendations": OPEN},
+    RECOMMENDATIONS_BODY,
 )
 IMAGE_PAGE = record(
     {

@@ -40,6 +40,16 @@ def record(required: Schema, optional: Schema | None = None) -> Schema:
     }
 
 
+def open_record(known: Schema, *required: str) -> Schema:
+    """An object of which these keys are known; it may have others."""
+    return {
+        "type": "object",
+        "properties": known,
+        "required": list(required),
+        "additionalProperties": True,
+    }
+
+
 def listing(items: Schema) -> Schema:
     """An array."""
     return {"type": "array", "items": items}
@@ -253,5 +263,59 @@ def open_or(body: Schema) -> Schema:
         "additionalProperties": True,
     }
 
+
+_SCORES_OR_NULL = open_record(dict.fromkeys(SCORES, NUMBER_OR_NULL))
+_PRECISIONS: Schema = dict.fromkeys(
+    ("map50", "map50_95", "map75", "mIoU", "iou", "accuracy"), NUMBER_OR_NULL
+)
+_CURVE: Schema = {
+    "optimalThreshold": NUMBER_OR_NULL,
+    "optimalMetrics": _SCORES_OR_NULL,
+    "perThreshold": by_name(_SCORES_OR_NULL),
+}
+_CLUSTER = open_record(
+    {"id": WHOLE, "numImages": WHOLE, "metrics": by_name(NUMBER_OR_NULL)}, "id", "metrics"
+)
+_ADVICE = open_record(
+    {
+        "type": TEXT,
+        "severity": TEXT,
+        "className": TEXT_OR_NULL,
+        "otherClassName": TEXT_OR_NULL,
+        "metrics": OPEN,
+        "message": TEXT,
+        "imageIds": listing(TEXT),
+    },
+    "message",
+)
+#: Bodies of the panels an import may bring; it is refused where it differs from them.
+MAP_RESULTS_BODY: Schema = {
+    "taskType": TEXT,
+    "splits": by_name(
+        open_record({**_PRECISIONS, "perClass": by_name(open_record(_PRECISIONS))}),
+    ),
+}
+SWEEP_BODY: Schema = {
+    "splits": by_name(
+        open_record(
+            {**_CURVE, "macro": open_record(_CURVE), "perClass": by_name(open_record(_CURVE))}
+        ),
+    )
+}
+CLUSTERING_BODY: Schema = {
+    "clustering": OPEN,
+    "preprocessing": OPEN,
+    "clusters": listing(_CLUSTER),
+}
+RECOMMENDATIONS_BODY: Schema = {
+    "generated": {"type": "boolean"},
+    "generatedAt": {**MOMENT, "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"},
+    "recommendations": open_record(
+        {
+            "items": listing(_ADVICE),
+            "summary": open_record({"split": TEXT, "confidenceThreshold": NUMBER}),
+        }
+    ),
+}
 
 DONE_OR_NOT = {200: OpenApiResponse(HEADER, "The evaluation.")}

@@ -13,9 +13,9 @@ export function recommendations(panel) {
     api("recommendations").then(async (body) => {
       const found = body.recommendations;
       if (!found?.items?.length) return el("p", {}, "Nothing stands out.");
-      const { confidenceThreshold: confidence, split } = found.summary;
+      const { confidenceThreshold: confidence, split } = found.summary ?? {};
       const note = `From the ${split} split at ${confidence} %, where its F1 is highest.`;
-      const items = await Promise.all(found.items.map((item) => advice(item, found.summary)));
+      const items = await Promise.all(found.items.map((item) => advice(item, found.summary ?? {})));
       return [el("p", { class: "ev-note" }, note), ...items];
     }),
   );

@@ -185,7 +185,7 @@ export function clusters(panel) {
     fill(
       panel,
       api("vector-analysis", { confidence: read().confidence }).then((body) => {
-        const rows = body.clusters.map((one) => [
+        const rows = (body.clusters ?? []).map((one) => [
           one.id < 0 ? "in no cluster" : `cluster ${one.id}`,
           count(one.numImages),
           share(one.metrics.f1Mean),

@@ -95,9 +95,9 @@ def send(ada: Caller, project: Project) -> Send:
     return post
 
 
-def changed(path: list[Any], value: Any) -> Json:
+def changed(path: list[Any], value: Any, document: Json = DOCUMENT) -> Json:
     """The document with one place of it set, or removed for `...`."""
-    document = deepcopy(DOCUMENT)
+    document = deepcopy(document)
     place: Any = document
     for key in path[:-1]:
         place = place[key]
@@ -330,7 +330,14 @@ def test_a_matrix_that_agrees(send: Send) -> None:
         (["reports", 1, "confidence"], 20, "reports[1].confidence"),
         (["mapResults"], [], "mapResults"),
         (["confidenceSweep"], {"splits": []}, "confidenceSweep"),
+        (["mapResults", "splits", "test"], [], "mapResults.splits.test"),
+        (["mapResults", "splits", "test", "map50"], "high", "mapResults.splits.test.map50"),
+        (["confidenceSweep", "splits", "test", "perClass", "Car"], 7, "test.perClass.Car"),
+        (["clustering"], {"clusters": [{}]}, "clustering.clusters[0]"),
+        (["recommendations"], {"recommendations": {"items": [1]}}, "recommendations.items[0]"),
+        (["taskType"], [], "taskType"),
         (["confusionMatrices"], [1], "confusionMatrices[0]"),
+        (["confusionMatrices"], [{"split": [], "confidenceThreshold": 1}], "confusionMatrices[0]"),
         ([*IMAGES, 0, "imageId"], ..., "image_results[0].imageId"),
         ([*IMAGES, 0, "imageId"], 7, "image_results[0].imageId"),
         ([*IMAGES, 0, "imageName"], None, "image_results[0].imageName"),
