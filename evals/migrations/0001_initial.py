@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('matching', models.CharField(help_text='Id of the matching rule.', max_length=40)),
                 ('iou_threshold', models.FloatField(default=0.5)),
+                ('median_latency_ms', models.FloatField(blank=True, help_text='What the model took for an image, as whoever ran it measured.', null=True)),
                 ('inclusive', models.BooleanField(default=False, help_text='Whether an IoU of exactly the threshold matches.')),
                 ('confidence', models.PositiveSmallIntegerField(default=20, help_text='Canonical confidence threshold, percent.')),
                 ('writes_back', models.BooleanField(default=False, help_text='Whether cluster, neighbors and mislabeling go to predictions.')),

@@ -91,7 +91,11 @@ def task(scene: Scene) -> Any:
     """A scene as a task to import, with what is really on it as a ground-truth annotation."""
     return {
         "data": {"image": scene.data_uri()},
-        "meta": {"split": scene.split, "image_name": scene.name},
+        "meta": {
+            "split": scene.split,
+            "image_name": scene.name,
+            "embedding": scene.embedding(),
+        },
         "annotations": [{"result": regions(scene.truth), "ground_truth": True}],
     }
 

@@ -25,6 +25,8 @@ INK_LEVEL = 0.35
 PRESSURE = 0.3, 0.9
 MARGIN_PX = 4
 TRIES = 50
+# Across and down.
+CELLS = 10, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,13 @@ class Scene:
         png = io.BytesIO()
         Image.fromarray(self.image).save(png, format="PNG")
         return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+
+    def embedding(self) -> list[float]:
+        """What it looks like from afar: the mean brightness of 10 by 8 cells, row by row, 0 to 1."""
+        from PIL import Image
+
+        afar = Image.fromarray(self.image).resize(CELLS, Image.Resampling.BOX)
+        return [round(level / 255, 3) for level in afar.tobytes()]
 
 
 def load_digits() -> "tuple[NDArray[np.float64], NDArray[np.int64]]":

@@ -134,6 +134,14 @@ class Migration(migrations.Migration):
                         ],
                     ),
                 ),
+                (
+                    "few_shot_task_ids",
+                    models.JSONField(
+                        blank=True,
+                        help_text="The examples, in order; null: the oldest ground truths.",
+                        null=True,
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (
@@ -242,6 +250,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("cost_usd", models.FloatField(default=0.0)),
+                (
+                    "measures",
+                    models.JSONField(
+                        editable=False,
+                        help_text="Tokens and seconds, once it has ended.",
+                        null=True,
+                    ),
+                ),
                 (
                     "budget_usd",
                     models.FloatField(
@@ -562,6 +578,7 @@ class Migration(migrations.Migration):
                 ("reasoning", models.TextField(blank=True, default="")),
                 ("error", models.TextField(blank=True, default="")),
                 ("total_cost", models.FloatField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "created_by",

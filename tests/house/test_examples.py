@@ -66,7 +66,9 @@ def test_demo_loads_once_and_backend_predicts_what_is_left(
     versions = [str(prediction.model_version) for prediction in Prediction.objects.all()]
     assert sorted(versions) == ["digits-large"] * N_SCENES + ["digits-small"] * N_SCENES
     task = Task.objects.order_by("id")[0]
+    embedding = task.meta.pop("embedding")
     assert task.meta == {"split": "train", "image_name": "digits-0000.png"}
+    assert len(embedding) == 80
     assert task.annotations.get().ground_truth
     assert loading.load(server.url, key, n_scenes=N_SCENES, progress=False) is None
 

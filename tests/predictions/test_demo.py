@@ -57,6 +57,12 @@ class TestScenes:
             assert mine.data_uri() == theirs.data_uri()
             assert mine.data_uri() != different.data_uri()
 
+    def test_an_embedding_is_the_picture_from_afar(self, drawn: list[Scene]) -> None:
+        rows, columns = HEIGHT_PX // 8, WIDTH_PX // 10
+        for scene in drawn[:3]:
+            cells = scene.image.reshape(8, rows, 10, columns).mean(axis=(1, 3)) / 255
+            assert np.abs(np.array(scene.embedding()).reshape(8, 10) - cells).max() < 0.005
+
     def test_draws_none_when_asked_for_none(self) -> None:
         assert list(scenes.draw(0)) == []
 
@@ -130,7 +136,11 @@ class TestRegions:
     def test_image_travels_inside_the_task(self, drawn: list[Scene]) -> None:
         task = loading.task(drawn[0])
         assert task["data"]["image"].startswith("data:image/png;base64,iVBOR")
-        assert task["meta"] == {"split": "train", "image_name": "digits-0000.png"}
+        assert task["meta"] == {
+            "split": "train",
+            "image_name": "digits-0000.png",
+            "embedding": drawn[0].embedding(),
+        }
         assert len(task["data"]["image"]) < 40_000, "sixty of them stay a small request"
 
 
