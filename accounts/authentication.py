@@ -13,7 +13,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts import tokens
-from accounts.models import Membership, User, Workspace
+from accounts.models import User
+from accounts.sessions import place_of
 from accounts.tokens import Access, Holder
 
 Identity = tuple[User, Access]
@@ -121,22 +122,10 @@ class WorkspaceSessionAuthentication(SessionAuthentication):
         if found is None or isinstance(found[0], AnonymousUser):
             return None
         user: User = found[0]
-        workspace_id, role = _place_of(user, request)
+        named = (request.parser_context or {}).get("kwargs", {}).get("workspace")
+        workspace_id, role = place_of(user, named)
         if workspace_id is None:
             return None
         return user, Access(
             user_id=user.pk, workspace_id=workspace_id, role=role, scopes=None, token_id=None
         )
-
-
-def _place_of(user: User, request: Request) -> tuple[int | None, str]:
-    """The workspace a session is for, and the user's role in it; no workspace for none."""
-    slug = (request.parser_context or {}).get("kwargs", {}).get("workspace")
-    if slug is not None and user.is_superuser:
-        named = Workspace.objects.filter(slug=slug).values_list("pk", flat=True).first()
-        if named is not None:
-            return named, Membership.Role.OWNER.value
-    mine = Membership.objects.filter(user_id=user.pk).order_by("id")
-    places = mine.values_list("workspace_id", "role")
-    in_named = places.filter(workspace__slug=slug).first() if slug is not None else None
-    return in_named or places.first() or (None, "")

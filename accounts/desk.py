@@ -26,6 +26,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from accounts import sessions
 from accounts.models import Membership, Workspace
 from accounts.tokens import Access
 from accounts.wording import when
@@ -41,8 +42,7 @@ def roles_of(request: HttpRequest) -> dict[int, str]:
     """The caller's role by workspace id. One statement a request."""
     known: dict[int, str] | None = getattr(request, "desk_roles", None)
     if known is None:
-        memberships = Membership.objects.filter(user_id=request.user.pk or 0)
-        known = dict(memberships.values_list("workspace_id", "role"))
+        known = sessions.roles_of(request.user.pk or 0)
         request.desk_roles = known  # type: ignore[attr-defined]
     return known
 

@@ -13,7 +13,8 @@ from tests.evals.service.test_import import DOCUMENT, changed
 
 ROUTES = ["", "/map-results", "/confidence-sweep", "/performance-by-class", "/confusion-matrix"]
 ROUTES += ["/vector-analysis", "/recommendations", "/image-predictions"]
-PAGES = ["", 
+PAGES = [
+    "",
     "data/numbers",
     "data/curves?class=Car",
     "data/points",
