@@ -273,9 +273,7 @@ _CURVE: Schema = {
     "optimalMetrics": _SCORES_OR_NULL,
     "perThreshold": by_name(_SCORES_OR_NULL),
 }
-_CLUSTER = open_record(
-    {"id": WHOLE, "numImages": WHOLE, "metrics": by_name(NUMBER_OR_NULL)}, "id", "metrics"
-)
+_CLUSTER = open_record({"id": WHOLE, "numImages": WHOLE, "metrics": by_name(NUMBER_OR_NULL)}, "id")
 _ADVICE = open_record(
     {
         "type": TEXT,
@@ -285,8 +283,7 @@ _ADVICE = open_record(
         "metrics": OPEN,
         "message": TEXT,
         "imageIds": listing(TEXT),
-    },
-    "message",
+    }
 )
 #: Bodies of the panels an import may bring; it is refused where it differs from them.
 MAP_RESULTS_BODY: Schema = {

@@ -35,7 +35,7 @@ async function advice(item, { confidenceThreshold: confidence, split }) {
       el("span", { class: `ev-status ev-${item.severity}` }, item.severity),
       ` ${String(item.type).replaceAll("_", " ")}${name ? `: ${name}` : ""}`,
     ),
-    el("p", {}, item.message),
+    el("p", {}, item.message ?? ""),
     item.className &&
       el("p", {}, el("a", { href: page("images/", all) }, "All its images")),
     ...shown.filter(Boolean),

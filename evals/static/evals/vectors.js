@@ -188,9 +188,9 @@ export function clusters(panel) {
         const rows = (body.clusters ?? []).map((one) => [
           one.id < 0 ? "in no cluster" : `cluster ${one.id}`,
           count(one.numImages),
-          share(one.metrics.f1Mean),
-          share(one.metrics.f1Min),
-          share(one.metrics.f1Max),
+          share(one.metrics?.f1Mean),
+          share(one.metrics?.f1Min),
+          share(one.metrics?.f1Max),
           el(
             "button",
             {
