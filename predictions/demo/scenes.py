@@ -66,7 +66,7 @@ class Scene:
         return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
 
     def embedding(self) -> list[float]:
-        """What it looks like from afar: the mean brightness of 10 by 8 cells, row by row, 0 to 1."""
+        """What it looks like from afar: mean brightness of 10 by 8 cells, row by row, 0 to 1."""
         from PIL import Image
 
         afar = Image.fromarray(self.image).resize(CELLS, Image.Resampling.BOX)
