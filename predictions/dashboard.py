@@ -15,21 +15,24 @@ def projects(request: HttpRequest) -> Card:
     rows = Project.objects.select_related("workspace").order_by("-pk")
     if not is_superuser(request):
         rows = rows.filter(workspace_id__in=list(roles_of(request)))
+    shown = list(rows.only("title", "created_at", "workspace__slug")[:ROWS])
+    # Its name says nothing where it is the only one.
+    several = len({project.workspace_id for project in shown}) > 1
     predictions = reverse("admin:predictions_prediction_changelist")
     tasks = reverse("admin:predictions_task_changelist")
     return Card(
         title="Projects",
         url=reverse("admin:predictions_project_changelist"),
-        headings=("Project", "Workspace", "Open", "", "Created"),
+        headings=("Project", *(["Workspace"] if several else []), "Open", "", "Created"),
         rows=[
             (
                 Cell(project, reverse("admin:predictions_project_change", args=[project.pk])),
-                Cell(project.workspace.slug),
+                *([Cell(project.workspace.slug)] if several else []),
                 Cell("predictions", f"{predictions}?project={project.pk}"),
                 Cell("tasks", f"{tasks}?project={project.pk}"),
                 Cell(time_ago(project.created_at)),
             )
-            for project in rows.only("title", "created_at", "workspace__slug")[:ROWS]
+            for project in shown
         ],
         empty="No project yet: create one here or through the API.",
     )

@@ -47,7 +47,8 @@ def enqueue(project: Project, export_type: str, source: str) -> ProjectExport:
         if found is None:
             found = ProjectExport.objects.create(**wanted)
             job_id = found.pk
-            transaction.on_commit(lambda: run_export.enqueue(job_id))
+            # Without the queue the job is asked for again once it counts as dead.
+            transaction.on_commit(lambda: run_export.enqueue(job_id), robust=True)
     return found
 
 

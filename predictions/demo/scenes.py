@@ -25,8 +25,8 @@ INK_LEVEL = 0.35
 PRESSURE = 0.3, 0.9
 MARGIN_PX = 4
 TRIES = 50
-# Across and down.
-CELLS = 10, 8
+# Ink is so much darker than the paper within this reach, and a mark larger than a speck.
+PAPER_PX, FAINTEST, SPECK_PX = 25, 40, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +66,20 @@ class Scene:
         return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
 
     def embedding(self) -> list[float]:
-        """What it looks like from afar: mean brightness of 10 by 8 cells, row by row, 0 to 1."""
-        from PIL import Image
+        """How crowded the sheet is: how many marks are on it, then how much of its left, right,
+        upper and lower half is inked, in tenths.
+        """
+        import numpy as np
+        from scipy import ndimage
 
-        afar = Image.fromarray(self.image).resize(CELLS, Image.Resampling.BOX)
-        return [round(level / 255, 3) for level in afar.tobytes()]
+        paper = ndimage.maximum_filter(self.image, PAPER_PX).astype(int)
+        inked = paper - self.image > FAINTEST
+        marks, _ = ndimage.label(inked)
+        areas = np.bincount(marks.ravel())[1:]
+        across, down = WIDTH_PX // 2, HEIGHT_PX // 2
+        halves = (inked[:, :across], inked[:, across:], inked[:down], inked[down:])
+        shares = [round(10 * float(half.mean()), 3) for half in halves]
+        return [float((areas > SPECK_PX).sum()), *shares]
 
 
 def load_digits() -> "tuple[NDArray[np.float64], NDArray[np.int64]]":
