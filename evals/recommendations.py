@@ -99,7 +99,7 @@ def missed_detection(matrix: Ints, classes: Sequence[str]) -> list[Recommendatio
         Recommendation(
             kind=Kind.MISSED_DETECTION,
             severity=_severity(n_missed / n_objects),
-            message=f"{n_missed} of {n_objects} {classes[worst]} objects are missed. "
+            message=f'{n_missed} of {n_objects} "{classes[worst]}" objects are missed. '
             "Add training images like those behind them, and check their labels.",
             metrics={
                 "falseNegatives": n_missed,
@@ -124,8 +124,9 @@ def wrong_class(matrix: Ints, classes: Sequence[str]) -> list[Recommendation]:
         Recommendation(
             kind=Kind.WRONG_CLASS,
             severity=_severity(n_crossed / n_objects),
-            message=f"{n_crossed} of {n_objects} {classes[actual]} objects are called "
-            f"{classes[predicted]}. Check that both are labelled apart, and add examples of each.",
+            message=f'{n_crossed} of {n_objects} "{classes[actual]}" objects are called '
+            f'"{classes[predicted]}". Check that both are labelled apart, '
+            "and add examples of each.",
             metrics={"count": n_crossed, "objects": n_objects, "share": n_crossed / n_objects},
             class_name=classes[actual],
             other_class_name=classes[predicted],
@@ -149,7 +150,7 @@ def class_imbalance(instances: Sequence[int], classes: Sequence[str]) -> list[Re
         Recommendation(
             kind=Kind.CLASS_IMBALANCE,
             severity=_severity((fewest - count) / fewest),
-            message=f"{classes[label]} has {count} instances, at least {int(np.ceil(fewest))} "
+            message=f'"{classes[label]}" has {count} instances, at least {int(np.ceil(fewest))} '
             "are wanted. Add images of it.",
             metrics={"instances": count, "wanted": fewest, "medianInstances": median},
             class_name=classes[label],
@@ -194,7 +195,7 @@ def _overconfident(column: Ints, label: int, name: str) -> list[Recommendation]:
         Recommendation(
             kind=Kind.OVERCONFIDENT_FP,
             severity=_severity(n_false / n_kept),
-            message=f"{n_false} of {n_kept} {name} predictions are wrong. Raise its confidence "
+            message=f'{n_false} of {n_kept} "{name}" predictions are wrong. Raise its confidence '
             "threshold, or add images without it that look alike.",
             metrics={
                 "falsePositives": n_false,

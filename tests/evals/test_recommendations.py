@@ -32,7 +32,7 @@ def test_missed_detection_names_the_class_with_the_most_false_negatives():
         Recommendation(
             kind=Kind.MISSED_DETECTION,
             severity=Severity.MEDIUM,
-            message="20 of 100 cat objects are missed. "
+            message='20 of 100 "cat" objects are missed. '
             "Add training images like those behind them, and check their labels.",
             metrics={"falseNegatives": 20, "objects": 100, "recall": 0.8},
             class_name="cat",
@@ -52,7 +52,7 @@ def test_wrong_class_names_the_most_frequent_pair():
         Recommendation(
             kind=Kind.WRONG_CLASS,
             severity=Severity.LOW,
-            message="9 of 52 dog objects are called cat. "
+            message='9 of 52 "dog" objects are called "cat". '
             "Check that both are labelled apart, and add examples of each.",
             metrics={"count": 9, "objects": 52, "share": 9 / 52},
             class_name="dog",
@@ -85,7 +85,7 @@ def test_class_imbalance_says_how_many_are_wanted():
     (advice,) = class_imbalance([1000, 1000, 200], CLASSES)
     assert advice.metrics == {"instances": 200, "wanted": 250.0, "medianInstances": 1000.0}
     assert advice.severity is Severity.MEDIUM
-    assert advice.message == "bird has 200 instances, at least 250 are wanted. Add images of it."
+    assert advice.message == '"bird" has 200 instances, at least 250 are wanted. Add images of it.'
     assert class_imbalance([], []) == []
 
 
@@ -112,7 +112,7 @@ def test_overconfident_fp_names_the_cells_of_its_column():
         Recommendation(
             kind=Kind.OVERCONFIDENT_FP,
             severity=Severity.MEDIUM,
-            message="38 of 78 dog predictions are wrong. Raise its confidence threshold, "
+            message='38 of 78 "dog" predictions are wrong. Raise its confidence threshold, '
             "or add images without it that look alike.",
             metrics={"falsePositives": 38, "predictions": 78, "precision": 40 / 78},
             class_name="dog",
