@@ -1,6 +1,6 @@
 """The one place that writes what people set up: projects, tasks and annotations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -240,6 +240,43 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
     with connection.cursor() as cursor:
         cursor.execute(sql, [*params, annotation_id, access.user_id])
     return existing_annotation(annotation_id, access)
+
+
+# By (task, id) of predictions, and the index on the annotations' parents.
+ANNOTATE_SQL = """
+WITH a AS (
+    INSERT INTO predictions_annotation
+        (task_id, project_id, result, was_cancelled, ground_truth, completed_by_id,
+         parent_prediction_id, unique_id, created_at, updated_at)
+    SELECT q.task_id, q.project_id, q.result, FALSE, FALSE, %(user)s, q.id, gen_random_uuid(),
+           now(), now()
+    FROM predictions_prediction q
+    WHERE q.task_id = ANY(%(tasks)s)
+        AND (%(versions)s::text[] IS NULL OR q.model_version = ANY(%(versions)s))
+        AND NOT EXISTS (SELECT 1 FROM predictions_annotation c WHERE c.parent_prediction_id = q.id)
+    ORDER BY q.id
+    RETURNING task_id
+), touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
+    WHERE t.id IN (SELECT task_id FROM a)
+)
+SELECT count(*) FROM a
+"""
+
+
+def annotate_as_predicted(
+    task_ids: Sequence[int], *, versions: Sequence[str] | None, access: Access
+) -> int:
+    """Makes an annotation of every prediction of the tasks, or of these model versions, that has
+    none made of it yet; how many were made. The tasks are the caller's, and locked.
+    """
+    values = {
+        "tasks": list(task_ids),
+        "versions": None if versions is None else list(versions),
+        "user": access.user_id,
+    }
+    row = queries.fetch_one(ANNOTATE_SQL, values)
+    return int(row[0]) if row else 0
 
 
 DELETE_ANNOTATION_SQL = """

@@ -471,3 +471,76 @@ MODEL_VERSIONS_DELETE = extend_schema(
         **error_responses(415),
     },
 )
+
+_PROJECT = query("project", ID, "The project.", required=True)
+ACTION_LIST = extend_schema(
+    operation_id="list_actions",
+    tags=["Tasks"],
+    summary="What can be done with a selection of tasks",
+    parameters=[_PROJECT],
+    responses={
+        200: inline_serializer(
+            "Action",
+            {
+                "id": serializers.CharField(),
+                "title": serializers.CharField(),
+                "order": serializers.IntegerField(),
+                "permission": serializers.CharField(),
+                "experimental": serializers.BooleanField(),
+                "dialog": inline_serializer(
+                    "ActionDialog",
+                    {"text": serializers.CharField(), "type": serializers.CharField()},
+                ),
+            },
+            many=True,
+        ),
+        **error_responses(404),
+    },
+)
+ACTION_CREATE = extend_schema(
+    operation_id="run_action",
+    tags=["Tasks"],
+    summary="Do something with a selection of tasks",
+    description="All of it or nothing. `selectedItems` is needed, `filters` narrow it;"
+    " `model_version`, one or a list, is read by `predictions_to_annotations`.",
+    parameters=[
+        query(
+            "id",
+            OpenApiTypes.STR,
+            "The action.",
+            required=True,
+            enum=["delete_tasks_predictions", "predictions_to_annotations"],
+        ),
+        _PROJECT,
+    ],
+    request={
+        "application/json": {
+            "type": "object",
+            "properties": {
+                "selectedItems": {
+                    "type": "object",
+                    "properties": {
+                        "all": {"type": "boolean"},
+                        "included": {"type": "array", "items": {"type": "integer"}},
+                        "excluded": {"type": "array", "items": {"type": "integer"}},
+                    },
+                    "required": ["all"],
+                },
+                "filters": {"type": ["object", "null"], "additionalProperties": True},
+                "ordering": {"type": ["array", "null"], "items": {"type": "string"}},
+                "model_version": {"type": ["string", "array", "null"], "items": {"type": "string"}},
+            },
+            "required": ["selectedItems"],
+        }
+    },
+    responses={
+        200: inline_serializer(
+            "ActionDone",
+            {
+                "processed_items": serializers.IntegerField(required=False),
+                "detail": serializers.CharField(),
+            },
+        ),
+        **error_responses(404, 415),
+    },
+)

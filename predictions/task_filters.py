@@ -243,6 +243,21 @@ def of_query(query: Mapping[str, str]) -> TaskFilter:
         raise ValidationError({"query": [str(exc)]}) from None
 
 
+def of_selection(document: Any) -> TaskFilter:
+    """The filter in a body with `selectedItems`, and if given `filters`. ValidationError for what
+    cannot be read, and without a selection: nobody means all tasks by saying nothing.
+    """
+    if not isinstance(document, Mapping):
+        raise ValidationError([f"Expected an object, got {type(document).__name__}."])
+    selected = document.get("selectedItems")
+    if not isinstance(selected, Mapping) or "all" not in selected:
+        raise ValidationError({"selectedItems": ["An object with all, and included or excluded."]})
+    try:
+        return _task_filter(document)
+    except Refused as exc:
+        raise ValidationError([str(exc)]) from None
+
+
 def _json_object(text: str) -> Mapping[str, Any]:
     try:
         document = json.loads(text)

@@ -18,6 +18,17 @@ def page(
     return [task_document(row) for row in fetch_all(sql, params)]
 
 
+def locked(wanted: TaskFilter, *, project_id: int) -> list[int]:
+    """Ids of a project's tasks that a filter lets through, locked until the transaction ends."""
+    where, params = wanted.where
+    # By project; in one order, so that no two wait for each other.
+    sql = (
+        "SELECT t.id FROM predictions_task t"  # noqa: S608
+        f" WHERE t.project_id = %s AND {where} ORDER BY t.id FOR NO KEY UPDATE OF t"
+    )
+    return [row[0] for row in fetch_all(sql, [project_id, *params])]
+
+
 def totals(wanted: TaskFilter, *, project_id: int) -> dict[str, int]:
     """How many tasks of a project a filter lets through, and what is on them."""
     if wanted.is_everything:

@@ -20,6 +20,7 @@ from evals import views as evals
 from predictions.export_views import ProjectExportViewSet
 from predictions.import_views import ImportViewSet, TaskImportViewSet
 from predictions.project_views import ProjectViewSet
+from predictions.task_actions import TaskActionViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
 from predictions_api import docs, observability, pages
@@ -240,6 +241,11 @@ urlpatterns = [
         f"api/projects/{ID}/model-versions",
         projects.as_view({"get": "model_versions", "delete": "delete_model_version"}),
         "project-model-versions",
+    ),
+    both(
+        "api/dm/actions",
+        TaskActionViewSet.as_view(LIST, name="Project Actions Api"),
+        "task-actions",
     ),
     re_path(
         f"^api/projects/{PROJECT_ID}/export$",

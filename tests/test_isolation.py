@@ -63,6 +63,8 @@ OTHER_ROUTES |= {"evaluation-login"}
 PROMPT_ROOMS = ("prompt-", "run-", "provider-", "project-subset", "batch-", "failed-predictions")
 # An export is found through its project only: tests/bulk has the rest.
 OTHER_ROUTES |= {"project-export-status", "project-export-download"}
+# Names its project in the query: tests/predictions/test_actions.py.
+OTHER_ROUTES |= {"task-actions"}
 # Django's admin has its own permissions.
 OTHER_PREFIXES = {"admin/"}
 

@@ -34,6 +34,17 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("export_predictions", "/api/predictions/export/?format=json", None),
     ("export_predictions", "/api/predictions/export/?format=csv", None),
     ("export_project", "/api/projects/{project}/export?exportType=JSON", None),
+    ("list_actions", "/api/dm/actions/?project={project}", None),
+    (
+        "run_action",
+        "/api/dm/actions/?id=delete_tasks_predictions&project={project}",
+        {"selectedItems": {"all": True}},
+    ),
+    (
+        "run_action",
+        "/api/dm/actions/?id=predictions_to_annotations&project={project}",
+        {"selectedItems": {"all": False, "included": ["{task}"]}, "model_version": "v1"},
+    ),
     ("list_tasks", "/api/tasks/?project={project}", None),
     ("list_tasks", "/api/tasks/?project={project}&fields=all", None),
     ("list_tasks", "/api/tasks/?project={project}&include=id,predictions", None),

@@ -385,6 +385,22 @@ def test_tasks_list_with_include_has_only_those_keys(
     assert found.predictions is None
 
 
+def test_actions_on_selected_tasks(client: LabelStudio, project: Project, task: int) -> None:
+    for version in ("v1", "v2"):
+        client.predictions.create(task=task, model_version=version, result=[region()])
+    assert [action.id for action in client.actions.list(project=project.pk)] == [
+        "delete_tasks_predictions",
+        "predictions_to_annotations",
+    ]
+    selected: Any = {"all": False, "included": [task]}
+    where: Any = {"project": project.pk, "selected_items": selected}
+    client.actions.create(id="predictions_to_annotations", **where)
+    annotations: Any = client.annotations.list(id=task)
+    assert [annotation.result for annotation in annotations] == [[region()]] * 2
+    client.actions.create(id="delete_tasks_predictions", **where)
+    assert client.predictions.list(task=task) == []
+
+
 def test_deleting_a_task_deletes_its_predictions(client: LabelStudio, task: int) -> None:
     prediction = client.predictions.create(task=task, result=[region()])
     assert client.tasks.delete(task) is None

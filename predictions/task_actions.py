@@ -1,0 +1,114 @@
+"""What is done with many tasks of a project at once, as the peer's Data Manager asks for it."""
+
+from __future__ import annotations  # `list` is a method here
+
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponse
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.serializers import Serializer
+
+from accounts.tokens import Access
+from predictions import curate, filters, ingest, queries, task_filters, task_pages
+from predictions import schema as docs
+from predictions.documents import Document
+from predictions.models import Task
+from predictions.rows import NO_PROJECT, Rows, json_response
+
+REQUIRED = "This field is required."
+
+
+def delete_predictions(tasks: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """Every prediction of the tasks."""
+    n = ingest.delete_of_tasks(tasks, project_id=project_id)
+    return {"processed_items": n, "detail": f"Deleted {n} predictions"}
+
+
+def annotate(tasks: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """An annotation of each prediction of the tasks that has none yet."""
+    versions = _versions(body.get("model_version"))
+    n = curate.annotate_as_predicted(tasks, versions=versions, access=access)
+    return {"detail": f"Created {n} annotations"}
+
+
+def _versions(given: Any) -> list[str] | None:
+    """One or several model versions; None for all."""
+    versions = given if isinstance(given, list) else [given]
+    if given is None or given in ("", []):
+        return None
+    if not all(isinstance(version, str) and "\0" not in version for version in versions):
+        raise ValidationError({"model_version": ["A model version, or a list of them."]})
+    return versions
+
+
+# What does it, how it is called, and what a person is asked before.
+ACTIONS = {
+    "delete_tasks_predictions": (
+        delete_predictions,
+        "Delete Predictions",
+        "predictions.any",
+        "You are going to delete all predictions from the selected tasks.",
+    ),
+    "predictions_to_annotations": (
+        annotate,
+        "Create Annotations From Predictions",
+        "tasks.change",
+        "Create annotations from the selected tasks' predictions: each prediction that has none"
+        " yet becomes one.",
+    ),
+}
+NOT_CALLED = (
+    "ML backends are not called from here: let the backend post its predictions, or run a prompt."
+)
+
+
+class TaskActionViewSet(Rows):
+    """Actions on a selection of tasks."""
+
+    queryset = Task.objects.none()
+    serializer_class = Serializer
+
+    @docs.ACTION_LIST
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        self._project()
+        return json_response(
+            [
+                {
+                    "id": name,
+                    "title": title,
+                    "order": 100 + place,
+                    "permission": permission,
+                    "experimental": False,
+                    "dialog": {"text": text, "type": "confirm"},
+                }
+                for place, (name, (_, title, permission, text)) in enumerate(ACTIONS.items())
+            ]
+        )
+
+    @docs.ACTION_CREATE
+    def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        name = filters.given(request.query_params, "id")
+        if name is None:
+            raise ValidationError({"id": [REQUIRED]})
+        if name == "retrieve_tasks_predictions":
+            raise ValidationError({"id": [NOT_CALLED]})
+        if name not in ACTIONS:
+            raise ValidationError(
+                {"id": [f"There is none of that name, only {', '.join(ACTIONS)}."]}
+            )
+        project_id, body = self._project(), request.data
+        wanted = task_filters.of_selection(body)
+        act = ACTIONS[name][0]
+        with transaction.atomic():
+            tasks = task_pages.locked(wanted, project_id=project_id)
+            return json_response(act(tasks, project_id, body, self.access()))
+
+    def _project(self) -> int:
+        project_id = filters.an_id(self.request.query_params, "project")
+        if project_id is None:
+            raise ValidationError({"project": [REQUIRED]})
+        if not queries.project_exists(project_id, workspace_id=self.access().workspace_id):
+            raise NotFound(NO_PROJECT)
+        return project_id

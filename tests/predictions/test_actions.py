@@ -1,0 +1,237 @@
+"""GET and POST /api/dm/actions: what is done with a selection of tasks at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from predictions.models import Annotation, Prediction, Project
+from tests.conftest import Caller, assert_invalid, assert_refused, region
+
+ACTIONS = "/api/dm/actions/"
+
+
+@pytest.fixture
+def tasks(
+    ada: Caller, project: Project, make_task: Callable[..., int], make_prediction: Any
+) -> list[int]:
+    """Three tasks, predicted by v1; the first two by v2, too, the first by no version."""
+    made = [make_task(ada, project, data={"image": f"http://x.y/{n}.jpg"}) for n in range(3)]
+    for version, of in (("v1", made), ("v2", made[:2]), (None, made[:1])):
+        for task in of:
+            make_prediction(ada, task, model_version=version, result=[region()])
+    return made
+
+
+def run(caller: Caller, project: Project | int, action: str, body: Any) -> Any:
+    pk = project if isinstance(project, int) else project.pk
+    return caller.client.post(f"{ACTIONS}?id={action}&project={pk}", body, format="json")
+
+
+def test_lists_what_there_is(ada: Caller, project: Project) -> None:
+    assert ada.client.get(ACTIONS, {"project": project.pk}).json() == [
+        {
+            "id": "delete_tasks_predictions",
+            "title": "Delete Predictions",
+            "order": 100,
+            "permission": "predictions.any",
+            "experimental": False,
+            "dialog": {
+                "text": "You are going to delete all predictions from the selected tasks.",
+                "type": "confirm",
+            },
+        },
+        {
+            "id": "predictions_to_annotations",
+            "title": "Create Annotations From Predictions",
+            "order": 101,
+            "permission": "tasks.change",
+            "experimental": False,
+            "dialog": {
+                "text": "Create annotations from the selected tasks' predictions: each prediction"
+                " that has none yet becomes one.",
+                "type": "confirm",
+            },
+        },
+    ]
+
+
+OF_V2 = {
+    "conjunction": "and",
+    "items": [
+        {
+            "filter": "filter:tasks:predictions_model_versions",
+            "operator": "contains",
+            "value": "v2",
+            "type": "List",
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("selection", "left"),
+    [
+        ({"all": False, "included": [0, 2]}, [1, 1]),
+        ({"all": True, "excluded": [0]}, [0, 0, 0]),
+        ({"all": True}, []),
+        ({"all": False, "included": []}, [0, 0, 0, 1, 1, 2]),
+    ],
+)
+def test_deletes_predictions(
+    ada: Caller, project: Project, tasks: list[int], selection: dict[str, Any], left: list[int]
+) -> None:
+    named = {k: v if k == "all" else [tasks[n] for n in v] for k, v in selection.items()}
+    answer = run(ada, project, "delete_tasks_predictions", {"selectedItems": named})
+
+    n = 6 - len(left)
+    assert answer.status_code == 200
+    assert list(answer.json().items()) == [
+        ("processed_items", n),
+        ("detail", f"Deleted {n} predictions"),
+    ]
+    remaining = Prediction.objects.order_by("task_id").values_list("task_id", flat=True)
+    assert list(remaining) == [tasks[n] for n in left]
+    counted = ada.client.get(f"/api/tasks/{tasks[0]}/").json()["total_predictions"]
+    assert counted == left.count(0)
+
+
+def test_filters_narrow_the_selection(ada: Caller, project: Project, tasks: list[int]) -> None:
+    body = {"selectedItems": {"all": True, "excluded": [tasks[0]]}, "filters": OF_V2}
+    answer = run(ada, project, "delete_tasks_predictions", body)
+
+    assert answer.json()["processed_items"] == 2
+    assert not Prediction.objects.filter(task_id=tasks[1]).exists()
+    assert Prediction.objects.filter(task_id=tasks[2]).exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "made"),
+    [(None, [0, 0, 0, 1, 1, 2]), ("v1", [0, 1, 2]), (["v2"], [0, 1]), ("v9", []), ("", None)],
+)
+def test_makes_annotations_once(
+    ada: Caller, project: Project, tasks: list[int], version: Any, made: list[int] | None
+) -> None:
+    expected = [0, 0, 0, 1, 1, 2] if made is None else made
+    body = {"selectedItems": {"all": True}, "model_version": version}
+    answer = run(ada, project, "predictions_to_annotations", body)
+
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"detail": f"Created {len(expected)} annotations"},
+    )
+    rows = list(Annotation.objects.order_by("task_id", "id"))
+    assert [row.task_id for row in rows] == [tasks[n] for n in expected]
+    for row in rows:
+        parent = row.parent_prediction
+        assert parent is not None
+        assert (row.task_id, row.project_id, row.result) == (
+            parent.task_id,
+            project.pk,
+            parent.result,
+        )
+        assert (row.completed_by, row.ground_truth, row.was_cancelled) == (ada.user, False, False)
+    again = run(ada, project, "predictions_to_annotations", body)
+    assert again.json() == {"detail": "Created 0 annotations"}
+
+
+ALL = {"selectedItems": {"all": True}}
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "errors"),
+    [
+        ("", ALL, {"id": ["This field is required."]}),
+        (
+            "delete_tasks",
+            ALL,
+            {
+                "id": [
+                    "There is none of that name, only delete_tasks_predictions,"
+                    " predictions_to_annotations."
+                ]
+            },
+        ),
+        (
+            "retrieve_tasks_predictions",
+            ALL,
+            {
+                "id": [
+                    "ML backends are not called from here: let the backend post its predictions,"
+                    " or run a prompt."
+                ]
+            },
+        ),
+        (
+            "delete_tasks_predictions",
+            {},
+            {"selectedItems": ["An object with all, and included or excluded."]},
+        ),
+        (
+            "delete_tasks_predictions",
+            {"selectedItems": {"included": [1]}},
+            {"selectedItems": ["An object with all, and included or excluded."]},
+        ),
+        (
+            "delete_tasks_predictions",
+            {"selectedItems": {"all": False, "included": ["1"]}},
+            {"non_field_errors": ["Expected a list of task ids."]},
+        ),
+        (
+            "delete_tasks_predictions",
+            [],
+            {"non_field_errors": ["Expected an object, got list."]},
+        ),
+        (
+            "delete_tasks_predictions",
+            {**ALL, "filters": {"items": [{"filter": "filter:tasks:moon"}]}},
+            {"non_field_errors": ["Unknown filter 'moon' with the operator ''."]},
+        ),
+        (
+            "predictions_to_annotations",
+            {**ALL, "model_version": [7]},
+            {"model_version": ["A model version, or a list of them."]},
+        ),
+    ],
+)
+def test_refuses(
+    ada: Caller, project: Project, tasks: list[int], action: str, body: Any, errors: Any
+) -> None:
+    assert_invalid(run(ada, project, action, body), errors)
+    assert Prediction.objects.count() == 6
+    assert not Annotation.objects.exists()
+
+
+def test_refuses_without_a_project(ada: Caller) -> None:
+    errors = {"project": ["This field is required."]}
+    assert_invalid(ada.client.get(ACTIONS), errors)
+    path = f"{ACTIONS}?id=delete_tasks_predictions"
+    assert_invalid(ada.client.post(path, ALL, format="json"), errors)
+
+
+def test_who_may(
+    ada: Caller, rita: Caller, olga: Caller, project: Project, tasks: list[int]
+) -> None:
+    for pk in (project.pk, project.pk + 1_000_000):
+        answer = run(olga, pk, "delete_tasks_predictions", ALL)
+        assert_refused(answer, 404, "No Project matches the given query.")
+        listed = olga.client.get(ACTIONS, {"project": pk})
+        assert_refused(listed, 404, "No Project matches the given query.")
+    assert rita.client.get(ACTIONS, {"project": project.pk}).status_code == 200
+    assert run(rita, project, "delete_tasks_predictions", ALL).status_code == 403
+    assert Prediction.objects.count() == 6
+
+
+def test_tasks_of_other_projects_are_left_alone(
+    ada: Caller, project: Project, tasks: list[int], make_project: Any
+) -> None:
+    other = make_project(ada, title="Other")
+    answer = run(
+        ada,
+        other,
+        "delete_tasks_predictions",
+        {"selectedItems": {"all": False, "included": tasks}},
+    )
+
+    assert answer.json() == {"processed_items": 0, "detail": "Deleted 0 predictions"}
+    assert Prediction.objects.count() == 6
