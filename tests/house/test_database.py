@@ -25,8 +25,10 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 DEADLINE_S = 30
 
 # Opens a connection as Django would, says so, and lives until its standard input closes.
+# A shell that runs the tests in its background has them ignore SIGINT, and so all they start.
 CLIENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from django.conf import settings
 from pathlib import Path
 from predictions_api.database import databases
