@@ -57,11 +57,11 @@ FULL: Any = {
 
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every value inside, of a list's the first two."""
+    """The path of every value inside, of a list the first."""
     inside = (
         document.items()
         if isinstance(document, dict)
-        else enumerate(document[:2])
+        else enumerate(document[:1])
         if isinstance(document, list)
         else ()
     )
