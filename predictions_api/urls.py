@@ -198,8 +198,8 @@ prompt_urlpatterns = [
     ),
 ]
 
+# In the order in which they are tried: what is asked for most comes first.
 urlpatterns = [
-    *prompt_urlpatterns,
     both(
         "api/predictions",
         predictions.as_view(
@@ -272,6 +272,7 @@ urlpatterns = [
         TaskImportViewSet.as_view({"post": "import_tasks"}),
         name="project-import",
     ),
+    *prompt_urlpatterns,
     path("api/current-user/whoami", accounts.WhoamiView.as_view(), name="whoami"),
     path("api/current-user/token", accounts.CurrentTokenView.as_view(), name="current-token"),
     both("api/current-user/reset-token", accounts.ResetTokenView.as_view(), "reset-token"),
