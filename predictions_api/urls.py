@@ -142,11 +142,6 @@ prompt_urlpatterns = [
         "batch-failed-predictions",
     ),
     both(
-        "api/predictions/failed",
-        prompt_runs.BatchViewSet.as_view({"get": "failed"}),
-        "failed-predictions",
-    ),
-    both(
         "api/inference-runs/bulk-indicators",
         prompt_runs.RunMeasuresViewSet.as_view({"get": "bulk"}),
         "run-bulk-indicators",
@@ -212,6 +207,11 @@ urlpatterns = [
         "^api/predictions/export/?$",
         predictions.as_view({"get": "export"}, name="Prediction Export"),
         name="prediction-export",
+    ),
+    both(
+        "api/predictions/failed",
+        prompt_runs.BatchViewSet.as_view({"get": "failed"}),
+        "failed-predictions",
     ),
     both(
         f"api/predictions/{ID}",
