@@ -47,8 +47,11 @@ schema: $(DEV) ## refresh the committed OpenAPI document
 bench: $(DEV) ## measure against a bare server that runs the same SQL
 	$(BIN)/python -m benchmarks $(ARGS)
 
-fuzz: $(DEV) ## mutated bodies and generated requests: never a 5xx (FUZZ_EXAMPLES=200)
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz -m "" $(ARGS)
+fuzz: $(DEV) ## new mutated bodies, requests and properties: never a 5xx (FUZZ_EXAMPLES=200)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/fuzz -m "" \
+		--hypothesis-profile=default $(ARGS)
+	$(BIN)/python -m pytest -n 2 --ignore=tests/fuzz -m hypothesis \
+		--hypothesis-profile=default $(ARGS)
 
 screenshots: $(DEV) ## take the README's pictures of the desk (ARGS=prediction for one)
 	$(BIN)/python -m tests.browser.readme_pictures $(ARGS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from accounts import tokens
@@ -15,6 +16,10 @@ from accounts.models import ApiToken, Membership, User, Workspace
 from predictions import curate
 from predictions.models import Project
 from tests.checking import CheckingClient
+
+# The suite tries the same examples every time; `make fuzz` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 IMAGE_CONFIG = (
     '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
