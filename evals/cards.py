@@ -2,21 +2,22 @@
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
+import numpy as np
 from django.urls import reverse
 
 from evals import wire
 from evals.classes import image_key
-from evals.examine import Examined, examine
-from evals.geometry import Shape
+from evals.examine import ExaminedShapes, examine_shapes
 from evals.jobs import job_of
-from evals.matching import ObjectVerdict, Verdict
+from evals.matching import Verdict
 from evals.models import ModelEval
 from evals.objects import stored_images
 from evals.queries import images_at
-from evals.regions import StoredImage, image_size
+from evals.regions import Regions, Side, StoredImage, image_size
 from evals.snapshot import LONGEST_URL, PlannedRow
 from predictions.queries import fetch_all, fetch_one
 
@@ -121,83 +122,74 @@ def _regions(found: ModelEval, rows: Sequence[PlannedRow], confidence: int) -> l
     nothing: wire.Document = {"regions": None, "size": None}
     if found.origin == ModelEval.Origin.IMPORTED or not rows:
         return [nothing] * len(rows)
-    job = job_of(found)
-    return [
-        nothing
-        if image is None
-        else _drawn(image.stored, examine(image.stored, job, confidence), found, confidence)
-        for image in stored_images(found, rows)
-    ]
-
-
-def _drawn(
-    stored: StoredImage, examined: Examined, found: ModelEval, confidence: int
-) -> wire.Document:
-    """Objects, and detections that are kept, as the desk's module draws regions."""
-    masks = {id(shape): value for shape, value in _masks(stored, examined)}
-    truths = zip(examined.labels, examined.shapes, examined.truths, strict=True)
-    said = zip(
-        examined.detected_labels, examined.detected_shapes, examined.found, examined.scores,
-        strict=True,
-    )  # fmt: skip
-    regions = [
-        _region("ground_truth", found.classes[label], shape, verdict, None, masks)
-        for label, shape, verdict in truths
-        if shape is not None
-    ] + [
-        _region("prediction", found.classes[label], shape, verdict, score, masks)
-        for label, shape, verdict, score in said
-        if shape is not None and score >= confidence / 100
-    ]
-    return {"regions": regions, "size": image_size(stored)}
-
-
-def _masks(stored: StoredImage, examined: Examined) -> Iterator[tuple[Shape, dict[str, Any]]]:
-    """The brush masks as they are stored, by the shapes that were read from them."""
-    for regions, shapes in (
-        (stored.truth, examined.shapes),
-        (stored.said, examined.detected_shapes),
-    ):
-        values = [r["value"] for r in regions if isinstance(r.get("value"), dict)]
-        painted = [value for value in values if "rle" in value]
-        masks = [s for s in shapes if s is not None and s.rle is not None and s.points_px is None]
-        # Of another number, some are not counted, and nobody knows which.
-        if len(painted) == len(masks):
-            yield from zip(masks, painted, strict=True)
+    images = stored_images(found, rows)
+    stored = [image.stored for image in images if image is not None]
+    drawn = _drawn(stored, examine_shapes(stored, job_of(found), confidence), found, confidence)
+    return [nothing if image is None else next(drawn) for image in images]
 
 
 #: A match of two classes counts as both: a false positive of the one, a miss of the other.
 WRONG = {"prediction": Verdict.FALSE_POSITIVE, "ground_truth": Verdict.FALSE_NEGATIVE}
 
 
-def _region(
-    side: str,
-    label: str,
-    shape: Shape,
-    verdict: ObjectVerdict | None,
-    score: float | None,
-    masks: Mapping[int, dict[str, Any]],
-) -> dict[str, Any]:
-    kind, geometry = _geometry(shape, masks.get(id(shape)))
-    word = None if verdict is None else verdict.verdict
-    return {
-        "kind": kind,
-        "label": label,
-        "side": side,
-        "verdict": WRONG[side] if word is Verdict.WRONG_CLASS else word,
-        "score": score,
-        "geometry": geometry,
-    }
+def _drawn(
+    stored: Sequence[StoredImage], examined: ExaminedShapes, found: ModelEval, confidence: int
+) -> Iterator[wire.Document]:
+    """Objects, and detections that are kept, as the desk's module draws regions."""
+    truth, said = examined.truth, examined.said
+    drawn: list[list[wire.Document]] = [[] for _ in stored]
+    for name, side, verdicts, scores, regions in (
+        ("ground_truth", truth, examined.truths, repeat(None), [one.truth for one in stored]),
+        ("prediction", said, examined.found, said.score, [one.said for one in stored]),
+    ):
+        places = _places(side, regions)
+        words = {verdict: verdict for verdict in Verdict} | {Verdict.WRONG_CLASS: WRONG[name]}
+        for image, label, (kind, geometry), verdict, score in zip(
+            side.image, side.label, places, verdicts, scores, strict=False
+        ):
+            if score is None or score >= confidence / 100:
+                drawn[image].append(
+                    {
+                        "kind": kind,
+                        "label": found.classes[label],
+                        "side": name,
+                        "verdict": None if verdict is None else words[verdict.verdict],
+                        "score": score,
+                        "geometry": geometry,
+                    }
+                )
+    for one, its_regions in zip(stored, drawn, strict=True):
+        yield {"regions": its_regions, "size": image_size(one)}
 
 
-def _geometry(shape: Shape, mask: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
-    """In per cent of the image, to a thousandth: it is for the eye."""
-    width, height = shape.width_px, shape.height_px
-    if mask is not None:
-        return "brush", {"rle": mask["rle"], "width": width, "height": height}
-    if shape.points_px is not None:
-        scaled = shape.points_px * [100 / width, 100 / height]
-        return "polygon", {"points": scaled.round(3).tolist()}
-    x, y, w, h = shape.box_xywh_px
-    sides = {"x": x / width, "y": y / height, "width": w / width, "height": h / height}
-    return "rectangle", {name: round(100 * part, 3) for name, part in sides.items()}
+def _places(side: Side, stored: Sequence[Regions]) -> Iterator[tuple[str, wire.Document]]:
+    """Kind and geometry in per cent of the image, to a thousandth: they are for the eye."""
+    masks = _masks(side, stored)
+    sizes = np.asarray(side.sizes_px).reshape(-1, 2)
+    boxes = (100 * side.boxes_px() / np.tile(sizes, 2)).round(3).tolist()
+    for at, (x, y, width, height) in enumerate(boxes):
+        shape = side.shapes.get(at)
+        if shape is not None and at in masks:
+            size = {"width": shape.width_px, "height": shape.height_px}
+            yield "brush", {"rle": masks[at], **size}
+        elif shape is not None and shape.points_px is not None:
+            scaled = shape.points_px * [100 / shape.width_px, 100 / shape.height_px]
+            yield "polygon", {"points": scaled.round(3).tolist()}
+        else:
+            yield "rectangle", {"x": x, "y": y, "width": width, "height": height}
+
+
+def _masks(side: Side, stored: Sequence[Regions]) -> dict[int, Any]:
+    """The brush masks as they are stored, by the position of the shape that was read from them."""
+    read: dict[int, list[int]] = {}
+    for at, shape in side.shapes.items():
+        if shape.rle is not None and shape.points_px is None:
+            read.setdefault(side.image[at], []).append(at)
+    found: dict[int, Any] = {}
+    for image, places in read.items():
+        values = [r["value"] for r in stored[image] if isinstance(r.get("value"), dict)]
+        painted = [value["rle"] for value in values if "rle" in value]
+        # Of another number, some are not counted, and nobody knows which.
+        if len(painted) == len(places):
+            found |= zip(places, painted, strict=True)
+    return found

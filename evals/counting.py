@@ -21,7 +21,7 @@ from evals.events import (
     pack_events,
     total_events,
 )
-from evals.geometry import Bools, Floats, Rle, Shape, shape_iou, shape_rle
+from evals.geometry import Bools, Floats, Rle, shape_iou, shape_rle
 from evals.matching import (
     Definition,
     Pairs,
@@ -156,11 +156,10 @@ def _label_events(images: Sequence[StoredImage], job: Job) -> Events:
 
 def _pixel_events(images: Sequence[StoredImage], job: Job) -> Events:
     truth, said = read_shapes(images, job.classes, all_shapes=True)
-    starts = [_starts(side, len(images)) for side in (truth, said)]
+    every_span = zip(truth.spans(len(images)), said.spans(len(images)), strict=True)
     parts = []
-    for number, image in enumerate(images):
+    for number, (image, spans) in enumerate(zip(images, every_span, strict=True)):
         size = image_size(image)
-        spans = [range(at[number], at[number + 1]) for at in starts]
         if size is None:
             if any(spans):
                 raise MissingImageSize("no region of the image has them")
@@ -197,26 +196,21 @@ def _image_pixels(
     return pixel_events(actual, called, scores, n_classes=n_classes, image=number)
 
 
-def _starts(side: Side, n_images: int) -> list[int]:
-    starts: list[int] = np.searchsorted(side.image, np.arange(n_images + 1)).tolist()
-    return starts
-
-
 def _shape_events(
     images: Sequence[StoredImage], ids: Ints, split_of: Ints, job: Job
 ) -> tuple[Events, dict[int, Batch]]:
     is_instances = job.task_type == "instance-segmentation"
     truth, said = read_shapes(images, job.classes, all_shapes=is_instances)
-    masked = truth.masked_images() | said.masked_images()
-    if masked and not job.uses_masks:
+    if not job.uses_masks and (truth.masked_images() or said.masked_images()):
         raise NeedsMasks()
     boxes = truth.boxes_px(), said.boxes_px()
     objects, detections = truth.objects(), said.detections()
-    pairs = box_pairs(objects, boxes[0], detections, boxes[1])
-    if masked:
-        pairs = _with_masks(pairs, truth, said, boxes, masked)
     events = match_events(
-        objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
+        objects,
+        detections,
+        shape_pairs(truth, said, boxes),
+        n_classes=len(job.classes),
+        definition=job.definition,
     )
     whole = Batch(
         image_ids=ids,
@@ -230,29 +224,31 @@ def _shape_events(
     return events, {int(s): _batch_of(whole, split_of == s) for s in np.unique(split_of)}
 
 
-def _with_masks(
-    pairs: Pairs, truth: Side, said: Side, boxes: tuple[Floats, Floats], masked: set[int]
-) -> Pairs:
-    """The pairs, those of images with masks compared pixel by pixel instead of by boxes."""
+def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+    """The overlapping pairs of a chunk; images with masks are compared pixel by pixel.
+
+    `boxes_px` are the bounding boxes of the two sides.
+    """
+    pairs = box_pairs(truth.objects(), boxes_px[0], said.detections(), boxes_px[1])
+    masked = truth.masked_images() | said.masked_images()
+    if not masked:
+        return pairs
     n_images = max(masked) + 1
     image_of = np.asarray(said.image, dtype=np.int64)[pairs.detection]
     is_plain = ~np.isin(image_of, sorted(masked))
     parts = [Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])]
-    object_starts, detection_starts = _starts(truth, n_images), _starts(said, n_images)
+    spans, their_spans = truth.spans(n_images), said.spans(n_images)
     for image in sorted(masked):
-        first_object, first_detection = object_starts[image], detection_starts[image]
-        mine = _shapes(truth, boxes[0], range(first_object, object_starts[image + 1]))
-        theirs = _shapes(said, boxes[1], range(first_detection, detection_starts[image + 1]))
+        mine = [truth.shape(at, boxes_px[0]) for at in spans[image]]
+        theirs = [said.shape(at, boxes_px[1]) for at in their_spans[image]]
         parts.append(
             matrix_pairs(
-                shape_iou(theirs, mine), first_detection=first_detection, first_object=first_object
+                shape_iou(theirs, mine),
+                first_detection=their_spans[image].start,
+                first_object=spans[image].start,
             )
         )
     return join_pairs(parts)
-
-
-def _shapes(side: Side, boxes_px: Floats, span: range) -> list[Shape]:
-    return [side.shape(at, boxes_px) for at in span]
 
 
 def _rles(side: Side, boxes_px: Floats) -> list[Rle]:

@@ -1,13 +1,13 @@
-"""One image object by object: what was there, what was said, what became of each."""
+"""Images object by object: what was there, what was said, what became of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from evals.counting import Job
-from evals.geometry import Floats, Shape, shape_iou
-from evals.matching import ObjectVerdict, image_verdicts
+from evals.counting import Job, shape_pairs
+from evals.geometry import Floats, Shape
+from evals.matching import ObjectVerdict, image_verdicts, object_verdicts
 from evals.regions import Side, StoredImage, read_choices, read_shapes
 
 
@@ -15,39 +15,70 @@ from evals.regions import Side, StoredImage, read_choices, read_shapes
 class Examined:
     """Objects and detections in stored order; shapes are None where whole images are labelled."""
 
-    labels: list[int]
-    shapes: list[Shape | None]
+    labels: Sequence[int]
+    shapes: Sequence[Shape | None]
     #: None for pixels, which nobody matches one by one.
-    truths: list[ObjectVerdict | None]
-    detected_labels: list[int]
-    detected_shapes: list[Shape | None]
-    scores: list[float]
+    truths: Sequence[ObjectVerdict | None]
+    detected_labels: Sequence[int]
+    detected_shapes: Sequence[Shape | None]
+    scores: Sequence[float]
     #: None for a detection below the confidence, and for pixels.
-    found: list[ObjectVerdict | None]
+    found: Sequence[ObjectVerdict | None]
 
 
-def examine(image: StoredImage, job: Job, confidence: int) -> Examined:
-    """The image at one percent; its verdicts add up to its counts there."""
+@dataclass(frozen=True, slots=True)
+class ExaminedShapes:
+    """The shapes of a chunk of images; none where whole images are labelled."""
+
+    truth: Side
+    #: As `Examined.truths`.
+    truths: Sequence[ObjectVerdict | None]
+    said: Side
+    #: As `Examined.found`.
+    found: Sequence[ObjectVerdict | None]
+
+
+def examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    """The images at one percent; the verdicts add up to their counts there."""
     if job.task_type == "classification":
-        return _examine_labels(image, job, confidence)
-    truth, said = read_shapes([image], job.classes, all_shapes=job.uses_masks)
-    shapes, detected = _shapes(truth), _shapes(said)
-    truths: list[ObjectVerdict | None] = [None] * len(shapes)
-    found: list[ObjectVerdict | None] = [None] * len(detected)
-    if job.task_type != "semantic-segmentation":
-        iou = shape_iou(detected, shapes)
-        verdicts, found = image_verdicts(
-            truth.label, said.label, said.score, iou, confidence, definition=job.definition
+        return [_examine_labels(image, job, confidence) for image in images]
+    chunk = examine_shapes(images, job, confidence)
+    shapes, detected = chunk.truth.all_shapes(), chunk.said.all_shapes()
+    return [
+        Examined(
+            chunk.truth.label[mine],
+            shapes[mine],
+            chunk.truths[mine],
+            chunk.said.label[its],
+            detected[its],
+            chunk.said.score[its],
+            chunk.found[its],
         )
-        truths = list(verdicts)
-    return Examined(
-        truth.label, list(shapes), truths, said.label, list(detected), said.score, found
+        for mine, its in zip(
+            _slices(chunk.truth, len(images)), _slices(chunk.said, len(images)), strict=True
+        )
+    ]
+
+
+def _slices(side: Side, n_images: int) -> list[slice]:
+    return [slice(span.start, span.stop) for span in side.spans(n_images)]
+
+
+def examine_shapes(images: Sequence[StoredImage], job: Job, confidence: int) -> ExaminedShapes:
+    """As `examine`, all images together."""
+    if job.task_type == "classification":
+        return ExaminedShapes(Side(), [], Side(), [])
+    truth, said = read_shapes(images, job.classes, all_shapes=job.uses_masks)
+    if job.task_type == "semantic-segmentation":
+        return ExaminedShapes(truth, [None] * len(truth.image), said, [None] * len(said.image))
+    truths, found = object_verdicts(
+        truth.objects(),
+        said.detections(),
+        shape_pairs(truth, said, (truth.boxes_px(), said.boxes_px())),
+        confidence,
+        definition=job.definition,
     )
-
-
-def _shapes(side: Side) -> list[Shape]:
-    boxes = side.boxes_px()
-    return [side.shape(at, boxes) for at in range(len(side.image))]
+    return ExaminedShapes(truth, truths, said, found)
 
 
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
@@ -65,7 +96,7 @@ def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
     return Examined(
         labels,
         [None] * len(labels),
-        list(verdicts),
+        verdicts,
         [label for label, _ in said],
         [None] * len(said),
         [score for _, score in said],

@@ -107,6 +107,11 @@ class ObjectVerdict:
     iou: float | None = None
 
 
+# What most have become: they are told apart from a match by being these two.
+FALSE_POSITIVE = ObjectVerdict(Verdict.FALSE_POSITIVE)
+FALSE_NEGATIVE = ObjectVerdict(Verdict.FALSE_NEGATIVE)
+
+
 def match_events(
     objects: Objects,
     detections: Detections,
@@ -192,6 +197,43 @@ def box_match_events(
     return match_events(objects, detections, pairs, n_classes=n_classes, definition=definition)
 
 
+def object_verdicts(
+    objects: Objects,
+    detections: Detections,
+    pairs: Pairs,
+    confidence: int,
+    *,
+    definition: Definition | None = None,
+) -> tuple[list[ObjectVerdict], list[ObjectVerdict | None]]:
+    """What became of the objects and detections of a chunk of images at one percent, in order.
+
+    The arguments are those of `match_events`; `matched` counts within the image. A detection below
+    the confidence is None. The verdicts add up to the images' counts there: the pairs are taken one
+    by one in the definition's order, independently of the pass over all confidences.
+    """
+    kept = (confidence_bins(detections.score) >= confidence).tolist()
+    ranked = _ranked(objects, detections, pairs, definition or Definition())
+    d, t = ranked.detection, ranked.object
+    columns = (
+        d,
+        t,
+        d - np.searchsorted(detections.image, detections.image[d]),
+        t - np.searchsorted(objects.image, objects.image[t]),
+        ranked.iou,
+        objects.label[t] == detections.label[d],
+    )
+    found: list[ObjectVerdict | None] = [FALSE_POSITIVE if keep else None for keep in kept]
+    truths = [FALSE_NEGATIVE] * len(objects)
+    for detection, truth, detection_place, truth_place, iou, is_same in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        if found[detection] is FALSE_POSITIVE and truths[truth] is FALSE_NEGATIVE:
+            verdict = Verdict.TRUE_POSITIVE if is_same else Verdict.WRONG_CLASS
+            found[detection] = ObjectVerdict(verdict, truth_place, iou)
+            truths[truth] = ObjectVerdict(verdict, detection_place, iou)
+    return truths, found
+
+
 def image_verdicts(
     labels: npt.ArrayLike,
     detected_labels: npt.ArrayLike,
@@ -201,30 +243,15 @@ def image_verdicts(
     *,
     definition: Definition | None = None,
 ) -> tuple[list[ObjectVerdict], list[ObjectVerdict | None]]:
-    """What became of one image's objects and detections at one percent, in the order given.
-
-    `iou` is float64 (detections, objects). A detection below the confidence is None. The verdicts
-    add up to the image's counts there: the pairs are taken one by one in the definition's order,
-    independently of the pass over all confidences.
-    """
+    """`object_verdicts` of one image; `iou` is float64 (detections, objects)."""
     objects = _one_image(labels)
     alike = _one_image(detected_labels)
     score = np.asarray(scores, dtype=np.float64)
     detections = Detections(image=alike.image, label=alike.label, score=score)
-    kept = confidence_bins(score) >= confidence
-    everything = matrix_pairs(np.asarray(iou, dtype=np.float64).reshape(len(kept), len(objects)))
-    ranked = _ranked(objects, detections, everything, definition or Definition())
-    found: list[ObjectVerdict | None] = [
-        ObjectVerdict(Verdict.FALSE_POSITIVE) if keep else None for keep in kept
-    ]
-    truths = [ObjectVerdict(Verdict.FALSE_NEGATIVE) for _ in range(len(objects))]
-    for d, t, overlap_iou in zip(ranked.detection, ranked.object, ranked.iou.tolist(), strict=True):
-        if found[d] == ObjectVerdict(Verdict.FALSE_POSITIVE) and truths[t].iou is None:
-            same = objects.label[t] == detections.label[d]
-            verdict = Verdict.TRUE_POSITIVE if same else Verdict.WRONG_CLASS
-            found[d] = ObjectVerdict(verdict, int(t), overlap_iou)
-            truths[t] = ObjectVerdict(verdict, int(d), overlap_iou)
-    return truths, found
+    overlaps = np.asarray(iou, dtype=np.float64).reshape(len(detections), len(objects))
+    return object_verdicts(
+        objects, detections, matrix_pairs(overlaps), confidence, definition=definition
+    )
 
 
 def _one_image(labels: npt.ArrayLike) -> Objects:

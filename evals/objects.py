@@ -39,7 +39,7 @@ def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> wire
     if image is None:
         raise ReportNotFound(CHANGED)
     record = images_at(found, [position]).records(confidence, len(found.classes))[0]
-    examined = examine(image.stored, job_of(found), confidence)
+    examined = examine([image.stored], job_of(found), confidence)[0]
     return {
         "confidenceThreshold": confidence / 100,
         "iouThreshold": found.iou_threshold,

@@ -7,6 +7,7 @@ other controls (texts, ratings, choices about a region) are no detections and ar
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class Side:
 
     def boxes_px(self) -> Floats:
         """Bounding boxes in pixels, float64 (n, 4)."""
-        boxes = pixel_boxes(self.boxes_pct, np.asarray(self.sizes_px).reshape(-1, 2))
+        boxes = pixel_boxes(flat(self.boxes_pct, 4), flat(self.sizes_px, 2))
         for position, shape in self.shapes.items():
             boxes[position] = shape.box_xywh_px
         return boxes
@@ -94,6 +95,16 @@ class Side:
             width_px=int(width),
             height_px=int(height),
         )
+
+    def all_shapes(self) -> list[Shape]:
+        """Every shape, in order."""
+        boxes = self.boxes_px()
+        return [self.shape(at, boxes) for at in range(len(self.image))]
+
+    def spans(self, n_images: int) -> list[range]:
+        """The positions of each image's shapes."""
+        starts = np.searchsorted(self.image, np.arange(n_images + 1)).tolist()
+        return [range(*ends) for ends in pairwise(starts)]
 
     def masked_images(self) -> set[int]:
         """Images with a shape that is no axis-aligned box."""
@@ -296,6 +307,12 @@ def _name(region: Region, regions: Regions) -> str:
     place = next(n for n, other in enumerate(regions) if other is region)
     identity = region.get("id") if isinstance(region, Mapping) else None
     return f"{place} (id {identity})" if identity else str(place)
+
+
+def flat(rows: Sequence[tuple[float, ...]], width: int) -> Floats:
+    """Equally long tuples as float64 (n, width); twice as quick as `asarray`."""
+    numbers = np.fromiter(chain.from_iterable(rows), np.float64, width * len(rows))
+    return numbers.reshape(-1, width)
 
 
 def _ints(values: Sequence[int]) -> Any:

@@ -292,8 +292,9 @@ def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
         )
         yield [
             Claim(row[0], label, score, found.verdict == Verdict.TRUE_POSITIVE)
-            for row, image in zip(rows, images, strict=True)
-            for examined in [examine(image.stored, job, 0)]
+            for row, examined in zip(
+                rows, examine([image.stored for image in images], job, 0), strict=True
+            )
             for label, score, found in zip(
                 examined.detected_labels, examined.scores, examined.found, strict=True
             )

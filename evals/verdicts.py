@@ -53,7 +53,7 @@ def verdicts_of(
     }
     if image is None:
         return document
-    examined = examine(image.stored, job_of(found), percent)
+    examined = examine([image.stored], job_of(found), percent)[0]
     return {
         **document,
         "truths": [None if one is None else one.verdict.value for one in examined.truths],

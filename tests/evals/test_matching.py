@@ -37,6 +37,7 @@ from evals.matching import (
     join_pairs,
     match_events,
     matrix_pairs,
+    object_verdicts,
 )
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
@@ -252,6 +253,23 @@ def test_verdicts_add_up_to_the_counts(kind, make_scene):
                 if truth.matched is not None:
                     assert found[truth.matched].matched == t
                     assert found[truth.matched].iou == truth.iou == iou[truth.matched, t]
+
+
+@pytest.mark.parametrize("rule", list(Rule))
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_together_have_the_verdicts_of_each_alone(kind, rule, make_scene):
+    scene = make_scene(kind, seed=6, n_images=10)
+    definition = Definition(rule=rule)
+    pairs = box_pairs(scene.objects, scene.object_boxes, scene.detections, scene.detection_boxes)
+    together = object_verdicts(scene.objects, scene.detections, pairs, 29, definition=definition)
+    alone = [], []
+    for one in map(scene.image, range(10)):
+        iou = box_iou(one.detection_boxes, one.object_boxes)
+        labels, detected, scores = one.objects.label, one.detections.label, one.detections.score
+        sides = image_verdicts(labels, detected, scores, iou, 29, definition=definition)
+        for mine, side in zip(alone, sides, strict=True):
+            mine.extend(side)
+    assert together == alone
 
 
 def test_verdicts_of_a_wrong_class_and_a_detection_below_the_confidence():
