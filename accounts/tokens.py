@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts import members
 from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
+from predictions_api.postgres.prepared import prepared
 
 ACCESS_LIFETIME = timedelta(seconds=300)
 REFRESH_LIFETIME = timedelta(days=365 * 200)
@@ -190,7 +191,7 @@ BY_ID = HOLDER_SQL.format(column="id")
 
 def _holder(sql: str, value: str | int, kind: str) -> Holder | None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [value, kind])
+        cursor.execute(prepared(sql), [value, kind])
         row = cursor.fetchone()
         if row is None:
             return None

@@ -179,7 +179,7 @@ def _insert(values: Values, access: Access, *, result: Any, validated: bool) -> 
     """The stored row, or None where the workspace lacks the task or the project validates."""
     parameters = _parameters(values, access, result=result, validated=validated)
     try:
-        row = queries.fetch_one(CREATE_SQL, parameters)
+        row = queries.fetch_prepared(CREATE_SQL, parameters)
     except IntegrityError as exc:
         raise _gone_meanwhile(exc, values) from None
     if row is None:
@@ -360,7 +360,7 @@ SELECT count(*) FROM gone
 
 def delete(prediction_id: int, access: Access) -> None:
     """Removes one prediction. NotFound where the workspace has none of that id."""
-    row = queries.fetch_one(DELETE_SQL, [prediction_id, access.workspace_id, access.user_id])
+    row = queries.fetch_prepared(DELETE_SQL, [prediction_id, access.workspace_id, access.user_id])
     if row is None or row[0] == 0:
         raise NotFound(NO_PREDICTION)
 

@@ -17,6 +17,7 @@ from django.utils.functional import partition
 
 from predictions import documents
 from predictions.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Document, Row
+from predictions_api.postgres.prepared import prepared
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that
 # memory stays flat. The first few come alone, so that the first byte leaves at once.
@@ -44,6 +45,11 @@ def fetch_one(sql: str, params: Params) -> Row | None:
         return row
 
 
+def fetch_prepared(sql: str, params: Params) -> Row | None:
+    """As `fetch_one`, planned once a connection: for what is found by its key."""
+    return fetch_one(prepared(sql), params)
+
+
 # By primary key; the project's row decides whose it is.
 PREDICTION_SQL = f"""
 SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
@@ -54,7 +60,7 @@ WHERE p.id = %s AND j.workspace_id = %s
 
 def prediction(prediction_id: int, *, workspace_id: int) -> Document | None:
     """One prediction, or None where the workspace has none of that id. One statement."""
-    row = fetch_one(PREDICTION_SQL, [prediction_id, workspace_id])
+    row = fetch_prepared(PREDICTION_SQL, [prediction_id, workspace_id])
     return None if row is None else documents.prediction(row, documents.ages())
 
 
@@ -83,7 +89,7 @@ WHERE p.id = %s AND j.workspace_id = %s
 
 def target_of_task(task_id: int, *, workspace_id: int) -> Target | None:
     """The task's place, or None where the workspace has no such task."""
-    row = fetch_one(TASK_TARGET_SQL, [task_id, workspace_id])
+    row = fetch_prepared(TASK_TARGET_SQL, [task_id, workspace_id])
     return None if row is None else Target(*row)
 
 
@@ -96,7 +102,7 @@ def result_and_score(prediction_id: int) -> tuple[Any, float | None]:
 
 def target_of_prediction(prediction_id: int, *, workspace_id: int) -> Target | None:
     """The prediction's place, or None where the workspace has no such prediction."""
-    row = fetch_one(PREDICTION_TARGET_SQL, [prediction_id, workspace_id])
+    row = fetch_prepared(PREDICTION_TARGET_SQL, [prediction_id, workspace_id])
     return None if row is None else Target(*row)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from csp.middleware import CSPMiddleware
 from django.contrib import admin
+from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.shortcuts import render
 from django.templatetags.static import static
@@ -29,6 +30,15 @@ class PagePolicy(CSPMiddleware):
         if not response.get("Content-Type", "").startswith("text/html"):
             return response
         return super().process_response(request, response)
+
+
+class DeskMessages(MessageMiddleware):
+    """What the desk tells a person after an action; nothing else has anywhere to show it."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Opens them at the desk only."""
+        if request.path_info.startswith(DESK):
+            super().process_request(request)
 
 
 def wants_page(request: HttpRequest) -> bool:

@@ -31,6 +31,8 @@ def words(name: str, *, default: str) -> list[str]:
 DEBUG = flag("DEBUG", default=False)
 DATA_DIR = (BASE_DIR / (os.environ.get("DATA_DIR") or ".data")).resolve()
 DATABASES = databases(data_dir=DATA_DIR)
+# A pooler that gives each transaction another connection (PgBouncer's mode) cannot keep them.
+PREPARED_STATEMENTS = flag("PREPARED_STATEMENTS", default=True)
 
 
 def secret_key() -> str:
@@ -114,7 +116,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "predictions_api.pages.DeskMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -191,6 +193,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.MembershipAllows"],
     "DEFAULT_RENDERER_CLASSES": ["predictions_api.rendering.OrjsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions_api.rendering.Negotiation",
     "DEFAULT_PARSER_CLASSES": [
         "predictions_api.parsing.StrictJSONParser",
         "rest_framework.parsers.FormParser",

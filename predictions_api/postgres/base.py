@@ -1,8 +1,8 @@
-"""Django's PostgreSQL backend with two differences.
+"""Django's PostgreSQL backend with three differences.
 
 Without a DATABASE_URL the first connection starts the embedded server, so commands that never
-open one (`--help`, the schema, mypy) start nothing. And the health check that each request begins
-with costs no round trip.
+open one (`--help`, the schema, mypy) start nothing. The health check that each request begins
+with costs no round trip. And a connection knows what it has prepared (`prepared`).
 """
 
 import select
@@ -12,10 +12,12 @@ from django.db.backends.postgresql import base
 
 from predictions_api.postgres import embedded
 from predictions_api.postgres.client import DatabaseClient
+from predictions_api.postgres.prepared import Statements
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
+    statements: Statements
 
     def get_connection_params(self) -> dict[str, Any]:
         """Connection parameters; of the embedded server, started if need be, if it is the one.
@@ -27,6 +29,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             # Kept in the settings too: dbshell and the test runner read the address from there.
             self.settings_dict.update(HOST=server.socket_dir, PORT=str(server.port))
         return super().get_connection_params()
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """A connection, which has prepared nothing."""
+        raw = super().get_new_connection(conn_params)
+        self.statements = Statements(raw)
+        return raw
 
     def is_usable(self) -> bool:
         """Whether an idle connection still stands.
