@@ -25,7 +25,9 @@ def gunicorn(app: str, *, env: dict[str, str], workers: int = 2, threads: int = 
     """A running gunicorn; its port."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", str(workers), "--worker-class", "gthread", "--threads", str(threads)]
+    # As many connections at each worker, for both alike.
+    command += ["--worker-class", "predictions_api.webworker.BalancedWorker"]
+    command += ["--workers", str(workers), "--threads", str(threads)]
     command += ["--keep-alive", "60", "--log-level", "error"]
     process = subprocess.Popen(
         command,
