@@ -289,10 +289,6 @@ class Images:
         """The images as clients read them at one percent."""
         return wire_images.image_records(self.rows, self.cells(confidence), n_classes=n_classes)
 
-    def texts(self, confidence: int, n_classes: int) -> list[bytes]:
-        """The records as JSON text."""
-        return wire_images.image_texts(self.rows, self.cells(confidence), n_classes=n_classes)
-
 
 #: Images of a page worked on at a time: their arrays stay in the processor's cache and in memory
 #: that is there already. A page of 1,000 at once took a quarter longer.
@@ -342,8 +338,9 @@ def page_at(found: ModelEval, positions: Sequence[int], confidence: int) -> list
 def _page(found: ModelEval, rows: Sequence[Any], confidence: int) -> list[bytes]:
     texts: list[bytes] = []
     for start in range(0, len(rows), BLOCK):
-        some = _images(rows[start : start + BLOCK])
-        texts += some.texts(confidence, len(found.classes))
+        some = rows[start : start + BLOCK]
+        cells = image_cells(unpack_events([row[9] for row in some]), confidence)
+        texts += wire_images.image_texts(some, cells, n_classes=len(found.classes))
     return texts
 
 
