@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
+from xdist.scheduler import LoadFileScheduling
 
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
@@ -20,6 +21,23 @@ from tests.checking import CheckingClient
 # The suite tries the same examples every time; `make fuzz` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+class BrowserTogether(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """The tests of a file stay in one process; those of the browser all, for they share a desk that
+    takes twenty seconds to start.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/browser" if file.startswith("tests/browser/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """As `--dist loadfile` asks, with its one exception."""
+    is_by_file = config.getvalue("dist") == "loadfile"
+    return BrowserTogether(config, log) if is_by_file else None
+
 
 IMAGE_CONFIG = (
     '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'

@@ -251,9 +251,10 @@ def test_google_tokens_are_signed_anew_and_hidden(
     connection_row.encrypted_secrets = vault.seal({providers.GOOGLE: json.dumps(account)})
 
     async def ask_twice() -> None:
-        caller = providers.Caller(connection_row, model="m", max_connections=1)
         messages = [{"role": "user", "content": "good"}]
         with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+            # The first is signed here already.
+            caller = providers.Caller(connection_row, model="m", max_connections=1)
             await caller.ask(messages, None)
             await caller.ask(messages, None)
             clock.shift(3000)
