@@ -22,11 +22,9 @@ def free_port() -> int:
 
 @contextmanager
 def gunicorn(app: str, *, env: dict[str, str], workers: int = 2, threads: int = 8) -> Iterator[int]:
-    """A running gunicorn; its port."""
+    """A running gunicorn; its port. The kind of worker is that of gunicorn.conf.py."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}"]
-    # As many connections at each worker, for both alike.
-    command += ["--worker-class", "predictions_api.webworker.BalancedWorker"]
     command += ["--workers", str(workers), "--threads", str(threads)]
     command += ["--keep-alive", "60", "--log-level", "error"]
     process = subprocess.Popen(

@@ -3,7 +3,6 @@
 import base64
 import re
 from collections.abc import Iterator, Sequence
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from django.urls import reverse
 from evals import wire
 from evals.classes import image_key
 from evals.examine import ExaminedShapes, examine_shapes
+from evals.geometry import Floats
 from evals.jobs import job_of
 from evals.matching import Verdict
 from evals.models import ModelEval
@@ -137,15 +137,17 @@ def _drawn(
 ) -> Iterator[wire.Document]:
     """Objects, and detections that are kept, as the desk's module draws regions."""
     truth, said = examined.truth, examined.said
+    truth_boxes, said_boxes = examined.boxes_px
+    nothing = [None] * len(truth.image)
     drawn: list[list[wire.Document]] = [[] for _ in stored]
-    for name, side, verdicts, scores, regions in (
-        ("ground_truth", truth, examined.truths, repeat(None), [one.truth for one in stored]),
-        ("prediction", said, examined.found, said.score, [one.said for one in stored]),
+    for name, side, boxes, verdicts, scores, regions in (
+        ("ground_truth", truth, truth_boxes, examined.truths, nothing, [i.truth for i in stored]),
+        ("prediction", said, said_boxes, examined.found, said.score, [i.said for i in stored]),
     ):
-        places = _places(side, regions)
+        places = _places(side, boxes, regions)
         words = {verdict: verdict for verdict in Verdict} | {Verdict.WRONG_CLASS: WRONG[name]}
         for image, label, (kind, geometry), verdict, score in zip(
-            side.image, side.label, places, verdicts, scores, strict=False
+            side.image, side.label, places, verdicts, scores, strict=True
         ):
             if score is None or score >= confidence / 100:
                 drawn[image].append(
@@ -162,11 +164,13 @@ def _drawn(
         yield {"regions": its_regions, "size": image_size(one)}
 
 
-def _places(side: Side, stored: Sequence[Regions]) -> Iterator[tuple[str, wire.Document]]:
+def _places(
+    side: Side, boxes_px: Floats, stored: Sequence[Regions]
+) -> Iterator[tuple[str, wire.Document]]:
     """Kind and geometry in per cent of the image, to a thousandth: they are for the eye."""
     masks = _masks(side, stored)
     sizes = np.asarray(side.sizes_px).reshape(-1, 2)
-    boxes = (100 * side.boxes_px() / np.tile(sizes, 2)).round(3).tolist()
+    boxes = (100 * boxes_px / np.tile(sizes, 2)).round(3).tolist()
     for at, (x, y, width, height) in enumerate(boxes):
         shape = side.shapes.get(at)
         if shape is not None and at in masks:

@@ -252,7 +252,7 @@ def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pai
 
 
 def _rles(side: Side, boxes_px: Floats) -> list[Rle]:
-    return [shape_rle(side.shape(at, boxes_px)) for at in range(len(side.image))]
+    return [shape_rle(shape) for shape in side.all_shapes(boxes_px)]
 
 
 def _batch_of(batch: Batch, is_mine: Bools) -> Batch:

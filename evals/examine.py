@@ -36,6 +36,8 @@ class ExaminedShapes:
     said: Side
     #: As `Examined.found`.
     found: Sequence[ObjectVerdict | None]
+    #: Bounding boxes of the two sides, in pixels.
+    boxes_px: tuple[Floats, Floats]
 
 
 def examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
@@ -43,7 +45,8 @@ def examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Ex
     if job.task_type == "classification":
         return [_examine_labels(image, job, confidence) for image in images]
     chunk = examine_shapes(images, job, confidence)
-    shapes, detected = chunk.truth.all_shapes(), chunk.said.all_shapes()
+    shapes = chunk.truth.all_shapes(chunk.boxes_px[0])
+    detected = chunk.said.all_shapes(chunk.boxes_px[1])
     return [
         Examined(
             chunk.truth.label[mine],
@@ -67,18 +70,21 @@ def _slices(side: Side, n_images: int) -> list[slice]:
 def examine_shapes(images: Sequence[StoredImage], job: Job, confidence: int) -> ExaminedShapes:
     """As `examine`, all images together."""
     if job.task_type == "classification":
-        return ExaminedShapes(Side(), [], Side(), [])
+        none = Side()
+        return ExaminedShapes(none, [], none, [], (none.boxes_px(), none.boxes_px()))
     truth, said = read_shapes(images, job.classes, all_shapes=job.uses_masks)
+    boxes = truth.boxes_px(), said.boxes_px()
     if job.task_type == "semantic-segmentation":
-        return ExaminedShapes(truth, [None] * len(truth.image), said, [None] * len(said.image))
+        unmatched = [None] * len(truth.image), [None] * len(said.image)
+        return ExaminedShapes(truth, unmatched[0], said, unmatched[1], boxes)
     truths, found = object_verdicts(
         truth.objects(),
         said.detections(),
-        shape_pairs(truth, said, (truth.boxes_px(), said.boxes_px())),
+        shape_pairs(truth, said, boxes),
         confidence,
         definition=job.definition,
     )
-    return ExaminedShapes(truth, truths, said, found)
+    return ExaminedShapes(truth, truths, said, found, boxes)
 
 
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:

@@ -4,11 +4,10 @@ Nothing is written here; `imports` does that.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
-import jsonschema
 import orjson
-from jsonschema.exceptions import best_match
 
 from evals import shapes, wire
 from evals.events import total_counts
@@ -21,32 +20,33 @@ from evals.rows import NewPanel
 
 Kind = EvalPanel.Kind
 
+# What a file calls a panel, what it is here, and the body of its route.
 PANELS = {
-    "mapResults": Kind.MAP_RESULTS,
-    "confidenceSweep": Kind.SWEEP,
-    "clustering": Kind.CLUSTERING,
-    "recommendations": Kind.RECOMMENDATIONS,
-}
-BODIES = {
-    key: jsonschema.Draft202012Validator(shapes.open_record(body))
-    for key, body in (
-        ("mapResults", shapes.MAP_RESULTS_BODY),
-        ("confidenceSweep", shapes.SWEEP_BODY),
-        ("clustering", shapes.CLUSTERING_BODY),
-        ("recommendations", shapes.RECOMMENDATIONS_BODY),
-    )
+    "mapResults": (Kind.MAP_RESULTS, shapes.MAP_RESULTS_BODY),
+    "confidenceSweep": (Kind.SWEEP, shapes.SWEEP_BODY),
+    "clustering": (Kind.CLUSTERING, shapes.CLUSTERING_BODY),
+    "recommendations": (Kind.RECOMMENDATIONS, shapes.RECOMMENDATIONS_BODY),
 }
 # A panel's own header is ours.
 HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
 
 
+@cache
+def _validator(key: str) -> Any:
+    import jsonschema
+
+    return jsonschema.Draft202012Validator(shapes.open_record(PANELS[key][1]))
+
+
 def given_panels(outlined: Outline) -> Iterator[NewPanel]:
     """The panels the file brings, without their headers."""
-    for key, kind in PANELS.items():
+    from jsonschema.exceptions import best_match
+
+    for key, (kind, _) in PANELS.items():
         body = outlined.keys.get(key)
         if body is None:
             continue
-        if (wrong := best_match(BODIES[key].iter_errors(body))) is not None:
+        if (wrong := best_match(_validator(key).iter_errors(body))) is not None:
             where = "".join(
                 f"[{step}]" if isinstance(step, int) else f".{step}" for step in wrong.path
             )

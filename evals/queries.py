@@ -299,8 +299,12 @@ def _images(found: Sequence[Any]) -> Images:
     return Images(
         rows=[ImageRow._make(row[:8]) for row in found],
         positions=[row[8] for row in found],
-        events=unpack_events([row[9] for row in found]),
+        events=_events(found),
     )
+
+
+def _events(found: Sequence[Any]) -> Events:
+    return unpack_events([row[9] for row in found])
 
 
 def _between(found: ModelEval, split: int | None, first: int, end: int) -> list[Any]:
@@ -339,7 +343,7 @@ def _page(found: ModelEval, rows: Sequence[Any], confidence: int) -> list[bytes]
     texts: list[bytes] = []
     for start in range(0, len(rows), BLOCK):
         some = rows[start : start + BLOCK]
-        cells = image_cells(unpack_events([row[9] for row in some]), confidence)
+        cells = image_cells(_events(some), confidence)
         texts += wire_images.image_texts(some, cells, n_classes=len(found.classes))
     return texts
 

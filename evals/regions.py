@@ -96,10 +96,9 @@ class Side:
             height_px=int(height),
         )
 
-    def all_shapes(self) -> list[Shape]:
-        """Every shape, in order."""
-        boxes = self.boxes_px()
-        return [self.shape(at, boxes) for at in range(len(self.image))]
+    def all_shapes(self, boxes_px: Floats) -> list[Shape]:
+        """Every shape, in order; `boxes_px` as for `shape`."""
+        return [self.shape(at, boxes_px) for at in range(len(self.image))]
 
     def spans(self, n_images: int) -> list[range]:
         """The positions of each image's shapes."""

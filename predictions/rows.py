@@ -15,6 +15,7 @@ from predictions.serializers import MAX_BIGINT, PK_TEXT
 from predictions_api.rendering import dumps
 
 NO_PROJECT = "No Project matches the given query."
+REQUIRED = "This field is required."
 
 
 def json_response(document: Any, status_code: int = status.HTTP_200_OK) -> HttpResponse:

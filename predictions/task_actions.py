@@ -15,9 +15,7 @@ from predictions import curate, filters, ingest, queries, task_filters, task_pag
 from predictions import schema as docs
 from predictions.documents import Document
 from predictions.models import Task
-from predictions.rows import NO_PROJECT, Rows, json_response
-
-REQUIRED = "This field is required."
+from predictions.rows import NO_PROJECT, REQUIRED, Rows, json_response
 
 
 def delete_predictions(tasks: list[int], project_id: int, body: Any, access: Access) -> Document:

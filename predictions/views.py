@@ -23,11 +23,9 @@ from predictions import schema as docs
 from predictions.documents import Document
 from predictions.filters import PredictionFilter, a_flag
 from predictions.models import Prediction
-from predictions.rows import Rows, json_response, validated
+from predictions.rows import REQUIRED, Rows, json_response, validated
 from predictions.serializers import PredictionSerializer
 from predictions_api.rendering import OrjsonRenderer
-
-REQUIRED = "This field is required."
 
 
 class LinesRenderer(OrjsonRenderer):

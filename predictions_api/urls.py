@@ -208,6 +208,7 @@ urlpatterns = [
         predictions.as_view({"get": "export"}, name="Prediction Export"),
         name="prediction-export",
     ),
+    # Before the ids: the prompts' other routes, which are asked for less, follow the store's.
     both(
         "api/predictions/failed",
         prompt_runs.BatchViewSet.as_view({"get": "failed"}),

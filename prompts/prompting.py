@@ -10,12 +10,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
-
-import jsonschema
+from typing import TYPE_CHECKING, Any
 
 from predictions.labelling import interface, problems
 from predictions.results import Refused, Region
+
+if TYPE_CHECKING:
+    import jsonschema
 
 Message = dict[str, Any]
 
@@ -105,7 +106,9 @@ def _mend(node: Any) -> None:
 
 
 @lru_cache(maxsize=256)
-def _validator(label_config: str) -> jsonschema.Draft202012Validator:
+def _validator(label_config: str) -> "jsonschema.Draft202012Validator":
+    import jsonschema
+
     return jsonschema.Draft202012Validator(answer_schema(label_config))
 
 
@@ -116,6 +119,8 @@ def _instructions(label_config: str) -> str:
 
 def check_config(label_config: str) -> None:
     """Refused, with the reason, for a config that no answer could be checked against."""
+    import jsonschema
+
     try:
         schema = answer_schema(label_config)
         jsonschema.Draft202012Validator.check_schema(schema)

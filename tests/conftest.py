@@ -29,7 +29,7 @@ class BrowserTogether(LoadFileScheduling):  # type: ignore[misc]  # xdist has no
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
+        file: str = super()._split_scope(nodeid)
         return "tests/browser" if file.startswith("tests/browser/") else file
 
 

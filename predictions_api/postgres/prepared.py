@@ -14,7 +14,7 @@ from django.db import connection
 if TYPE_CHECKING:
     from predictions_api.postgres.base import DatabaseWrapper
 
-PLACE = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<mark>[s%]))")
+PLACE = re.compile(r"%(?:\(\w+\)s|s|%)")
 
 
 class Statements:
@@ -44,11 +44,13 @@ def numbered(sql: str) -> tuple[str, list[str]]:
     places: list[str] = []
 
     def number(found: re.Match[str]) -> str:
-        if found["mark"] == "%":
+        place = found[0]
+        if place == "%%":
             return "%"
-        if found["mark"] or found[0] not in places:
-            places.append(found[0])
-        return f"${len(places)}" if found["mark"] else f"${places.index(found[0]) + 1}"
+        if place == "%s" or place not in places:
+            places.append(place)
+            return f"${len(places)}"
+        return f"${places.index(place) + 1}"
 
     return PLACE.sub(number, sql), places
 

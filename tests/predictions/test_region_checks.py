@@ -123,7 +123,7 @@ def errors_of(config: str, result: Any, score: Any) -> list[str]:
     return found
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=3000, deadline=None)
 @given(predictions())
 def test_a_quick_yes_is_the_librarys(prediction: tuple[str, Any, Any]) -> None:
     config, result, score = prediction
