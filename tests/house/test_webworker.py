@@ -51,9 +51,10 @@ def test_connections_go_to_the_worker_with_fewer(server: Server) -> None:
         idle = psutil.Process(min(held, key=lambda pid: held[pid]))
         idle.send_signal(signal.SIGSTOP)
         try:
-            connect(20)
+            connect(60)
         finally:
             idle.send_signal(signal.SIGCONT)
-        before = connections_of(server)[idle.pid]
-        connect(10)
-        assert connections_of(server)[idle.pid] - before >= 9
+        # On a busy machine one or the other goes astray; the next ones make up for it.
+        connect(120)
+        one, other = connections_of(server).values()
+        assert abs(one - other) <= 4
