@@ -3,13 +3,13 @@
 Real workers, a real Postgres and a real Redis are killed; only the model is a stand-in.
 """
 
+import contextlib
 import json
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@contextmanager
+@contextlib.contextmanager
 def redis_at(program: str, socket: Path) -> Iterator[None]:
     """A real Redis that keeps nothing when it ends."""
     process = subprocess.Popen(
@@ -153,15 +153,23 @@ def assert_one_outcome_each(crew: Crew, run_id: int, *, failed: int = 0) -> None
     assert totals == ("Completed", N_TASKS, N_TASKS - failed, failed)
 
 
-def children_of(worker: subprocess.Popen[bytes]) -> list[str]:
-    return Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+def workers_of(parent: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The children that work, which are nicer than we are; imports start short-lived ones too."""
+    own = psutil.Process().nice()
+    working = []
+    for child in psutil.Process(parent.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.nice() > own:
+                working.append(child)
+    return working
 
 
-def kill_children(worker: subprocess.Popen[bytes]) -> None:
+def kill_children(parent: subprocess.Popen[bytes]) -> None:
     """SIGKILL for those who work; their parent lives and replaces them."""
-    children = until(lambda: children_of(worker))
-    subprocess.run(["kill", "-9", *children], check=True)
-    until(lambda: not set(children) & set(children_of(worker)))
+    killed = until(lambda: workers_of(parent))
+    for child in killed:
+        child.kill()
+    until(lambda: not any(child.is_running() for child in killed))
 
 
 def test_workers_killed_at_random_points(queued_crew: Crew, slow_model: Model) -> None:
@@ -169,9 +177,7 @@ def test_workers_killed_at_random_points(queued_crew: Crew, slow_model: Model) -
     [run_id] = create_runs(crew, slow_model)
     worker = crew.start_worker()
     lost = 0
-    own = psutil.Process().nice()
-    for child in until(lambda: children_of(worker)):
-        until(lambda pid=int(child): psutil.Process(pid).nice() > own)  # type: ignore[misc]
+    until(lambda: workers_of(worker))
     for everything in (False, True, False):
         before = n_stored(crew, run_id)
         until(lambda n=before: n_stored(crew, run_id) > n)  # type: ignore[misc]
