@@ -11,6 +11,7 @@ from django.contrib.sessions.backends import db
 from django.db import connection
 
 from accounts.models import Membership, User
+from predictions_api.postgres.prepared import prepared
 
 # By primary key.
 SESSION_SQL = """
@@ -79,11 +80,11 @@ def place_of(user: User, slug: str | None) -> tuple[int | None, str]:
 def roles_of(user_id: int) -> dict[int, str]:
     """A user's role by workspace id; {} for nobody."""
     with connection.cursor() as cursor:
-        cursor.execute(ROLES_SQL, [user_id])
+        cursor.execute(prepared(ROLES_SQL), [user_id])
         return dict(cursor.fetchall())
 
 
 def _first(sql: str, values: Any) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(prepared(sql), values)
         return cursor.fetchone()

@@ -3,22 +3,16 @@
 import base64
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import numpy as np
 from django.urls import reverse
 
 from evals import wire
-from evals.classes import image_key
-from evals.examine import ExaminedShapes, examine_shapes
-from evals.geometry import Floats
+from evals.drawing import drawings
 from evals.jobs import job_of
-from evals.matching import Verdict
 from evals.models import ModelEval
 from evals.objects import stored_images
-from evals.queries import images_at
-from evals.regions import Regions, Side, StoredImage, image_size
-from evals.snapshot import LONGEST_URL, PlannedRow
+from evals.queries import IMAGE_COLUMNS, POSITION, image_key_of, images_of
+from evals.snapshot import LONGEST_URL, PlannedRow, ReadImage
 from predictions.queries import fetch_all, fetch_one
 
 # Pixels only: an SVG is a document with scripts.
@@ -26,16 +20,16 @@ DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp|bmp|avif));base64,", 
 WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 # Served by the index on (evaluation, image_id).
-BY_ID_SQL = """
-SELECT DISTINCT ON (image_id) position, task_id, annotation_id, prediction_id, split
+BY_ID_SQL = f"""
+SELECT DISTINCT ON (image_id) {IMAGE_COLUMNS}, task_id, annotation_id, prediction_id, split
 FROM evals_evalimage WHERE evaluation_id = %s AND image_id = ANY(%s)
 ORDER BY image_id, position
-"""
+"""  # noqa: S608
 # By primary key.
-BY_POSITION_SQL = """
-SELECT position, task_id, annotation_id, prediction_id, split
+BY_POSITION_SQL = f"""
+SELECT {IMAGE_COLUMNS}, task_id, annotation_id, prediction_id, split
 FROM evals_evalimage WHERE evaluation_id = %s AND position = ANY(%s) ORDER BY position
-"""
+"""  # noqa: S608
 
 
 def cards(
@@ -43,7 +37,7 @@ def cards(
 ) -> wire.Document:
     """The named images at one percent, in the evaluation's order; unknown ones are left out.
 
-    At most five statements. `regions` is null where the rows have changed since, or were never
+    At most six statements. `regions` is null where the rows have changed since, or were never
     here: an imported evaluation has counts alone.
     """
     rows = []
@@ -52,10 +46,20 @@ def cards(
         rows += fetch_all(BY_ID_SQL, [found.pk, [text for text in ids if "\0" not in text]])
     if positions:
         rows += fetch_all(BY_POSITION_SQL, [found.pk, list(positions)])
-    keys = {row[0]: PlannedRow(*row[1:]) for row in sorted(rows)}
-    records = images_at(found, list(keys)).records(confidence, len(found.classes))
-    drawings = _regions(found, list(keys.values()), confidence)
-    pictures = _pictures(found, [row.task_id for row in keys.values()])
+    # By id and by position the same image may be named twice.
+    by_position = {row[POSITION]: row for row in rows}
+    rows = [by_position[position] for position in sorted(by_position)]
+    images = images_of(rows)
+    planned = [PlannedRow(*row[-4:]) for row in rows]
+    stored = _stored(found, planned)
+    columns = zip(
+        images.positions,
+        planned,
+        images.records(confidence, len(found.classes)),
+        _addresses(found, planned, stored),
+        _drawn(found, stored, confidence),
+        strict=True,
+    )
     return {
         "confidenceThreshold": confidence / 100,
         "cards": [
@@ -65,10 +69,10 @@ def cards(
                 "taskId": row.task_id,
                 "annotationId": row.annotation_id,
                 "predictionId": row.prediction_id,
-                "image": _address(found, position, pictures.get(row.task_id)),
-                **drawn,
+                "image": _address(found, position, address),
+                "regions": regions,
             }
-            for (position, row), record, drawn in zip(keys.items(), records, drawings, strict=True)
+            for position, row, record, address, regions in columns
         ],
     }
 
@@ -83,13 +87,38 @@ WHERE i.evaluation_id = %s AND i.position = %s
 """
 
 
-def _pictures(found: ModelEval, task_ids: Sequence[int | None]) -> dict[int | None, str]:
-    """The beginning of each task's image address, by task. One statement."""
-    known = [task_id for task_id in task_ids if task_id is not None]
-    if found.project is None or not known:
-        return {}
-    rows = fetch_all(PICTURES_SQL, [image_key(found.project), LONGEST_URL, known])
-    return {task_id: address for task_id, address in rows if address}
+def _stored(found: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
+    if found.origin == ModelEval.Origin.IMPORTED or not rows:
+        return [None] * len(rows)
+    return stored_images(found, rows)
+
+
+def _drawn(
+    found: ModelEval, images: Sequence[ReadImage | None], confidence: int
+) -> Iterator[wire.Document | None]:
+    known = [image.stored for image in images if image is not None]
+    # An imported evaluation has no definition of its own to match by.
+    drawn = drawings(known, job_of(found), confidence) if known else iter(())
+    for image in images:
+        yield None if image is None else next(drawn)
+
+
+def _addresses(
+    found: ModelEval, rows: Sequence[PlannedRow], stored: Sequence[ReadImage | None]
+) -> list[str | None]:
+    """The beginning of each image's address. Two statements for those whose rows have changed."""
+    missing = [
+        row.task_id
+        for row, image in zip(rows, stored, strict=True)
+        if image is None and row.task_id is not None
+    ]
+    late: dict[int | None, str] = {}
+    if missing:
+        late = dict(fetch_all(PICTURES_SQL, [image_key_of(found), LONGEST_URL, missing]))
+    return [
+        late.get(row.task_id) if image is None else image.url
+        for row, image in zip(rows, stored, strict=True)
+    ]
 
 
 def _address(found: ModelEval, position: int, given: str | None) -> str | None:
@@ -106,8 +135,7 @@ def _address(found: ModelEval, position: int, given: str | None) -> str | None:
 
 def picture(found: ModelEval, position: int) -> tuple[str, bytes] | None:
     """Type and bytes of an image that stands in its task; None where it is no such image."""
-    key = None if found.project is None else image_key(found.project)
-    row = fetch_one(PICTURE_SQL, [key, found.pk, position])
+    row = fetch_one(PICTURE_SQL, [image_key_of(found), found.pk, position])
     head = DATA_IMAGE.match(row[0] or "") if row else None
     if row is None or head is None:
         return None
@@ -115,85 +143,3 @@ def picture(found: ModelEval, position: int) -> tuple[str, bytes] | None:
         return head[1].lower(), base64.b64decode(row[0][head.end() :], validate=True)
     except ValueError:
         return None
-
-
-def _regions(found: ModelEval, rows: Sequence[PlannedRow], confidence: int) -> list[wire.Document]:
-    """What is drawn on each image. One statement."""
-    nothing: wire.Document = {"regions": None, "size": None}
-    if found.origin == ModelEval.Origin.IMPORTED or not rows:
-        return [nothing] * len(rows)
-    images = stored_images(found, rows)
-    stored = [image.stored for image in images if image is not None]
-    drawn = _drawn(stored, examine_shapes(stored, job_of(found), confidence), found, confidence)
-    return [nothing if image is None else next(drawn) for image in images]
-
-
-#: A match of two classes counts as both: a false positive of the one, a miss of the other.
-WRONG = {"prediction": Verdict.FALSE_POSITIVE, "ground_truth": Verdict.FALSE_NEGATIVE}
-
-
-def _drawn(
-    stored: Sequence[StoredImage], examined: ExaminedShapes, found: ModelEval, confidence: int
-) -> Iterator[wire.Document]:
-    """Objects, and detections that are kept, as the desk's module draws regions."""
-    truth, said = examined.truth, examined.said
-    truth_boxes, said_boxes = examined.boxes_px
-    nothing = [None] * len(truth.image)
-    drawn: list[list[wire.Document]] = [[] for _ in stored]
-    for name, side, boxes, verdicts, scores, regions in (
-        ("ground_truth", truth, truth_boxes, examined.truths, nothing, [i.truth for i in stored]),
-        ("prediction", said, said_boxes, examined.found, said.score, [i.said for i in stored]),
-    ):
-        places = _places(side, boxes, regions)
-        words = {verdict: verdict for verdict in Verdict} | {Verdict.WRONG_CLASS: WRONG[name]}
-        for image, label, (kind, geometry), verdict, score in zip(
-            side.image, side.label, places, verdicts, scores, strict=True
-        ):
-            if score is None or score >= confidence / 100:
-                drawn[image].append(
-                    {
-                        "kind": kind,
-                        "label": found.classes[label],
-                        "side": name,
-                        "verdict": None if verdict is None else words[verdict.verdict],
-                        "score": score,
-                        "geometry": geometry,
-                    }
-                )
-    for one, its_regions in zip(stored, drawn, strict=True):
-        yield {"regions": its_regions, "size": image_size(one)}
-
-
-def _places(
-    side: Side, boxes_px: Floats, stored: Sequence[Regions]
-) -> Iterator[tuple[str, wire.Document]]:
-    """Kind and geometry in per cent of the image, to a thousandth: they are for the eye."""
-    masks = _masks(side, stored)
-    sizes = np.asarray(side.sizes_px).reshape(-1, 2)
-    boxes = (100 * boxes_px / np.tile(sizes, 2)).round(3).tolist()
-    for at, (x, y, width, height) in enumerate(boxes):
-        shape = side.shapes.get(at)
-        if shape is not None and at in masks:
-            size = {"width": shape.width_px, "height": shape.height_px}
-            yield "brush", {"rle": masks[at], **size}
-        elif shape is not None and shape.points_px is not None:
-            scaled = shape.points_px * [100 / shape.width_px, 100 / shape.height_px]
-            yield "polygon", {"points": scaled.round(3).tolist()}
-        else:
-            yield "rectangle", {"x": x, "y": y, "width": width, "height": height}
-
-
-def _masks(side: Side, stored: Sequence[Regions]) -> dict[int, Any]:
-    """The brush masks as they are stored, by the position of the shape that was read from them."""
-    read: dict[int, list[int]] = {}
-    for at, shape in side.shapes.items():
-        if shape.rle is not None and shape.points_px is None:
-            read.setdefault(side.image[at], []).append(at)
-    found: dict[int, Any] = {}
-    for image, places in read.items():
-        values = [r["value"] for r in stored[image] if isinstance(r.get("value"), dict)]
-        painted = [value["rle"] for value in values if "rle" in value]
-        # Of another number, some are not counted, and nobody knows which.
-        if len(painted) == len(places):
-            found |= zip(places, painted, strict=True)
-    return found

@@ -185,8 +185,8 @@ def _image_pixels(
         maps.append(
             paint(
                 [shape_rle(side.shapes[at]) for at in span],
-                [side.label[at] for at in span],
-                [side.score[at] for at in span] if side is sides[1] else None,
+                side.label[span.start : span.stop].tolist(),
+                side.score[span.start : span.stop].tolist() if side is sides[1] else None,
                 n_classes=n_classes,
                 width_px=size[0],
                 height_px=size[1],
@@ -234,7 +234,7 @@ def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pai
     if not masked:
         return pairs
     n_images = max(masked) + 1
-    image_of = np.asarray(said.image, dtype=np.int64)[pairs.detection]
+    image_of = said.image[pairs.detection]
     is_plain = ~np.isin(image_of, sorted(masked))
     parts = [Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])]
     spans, their_spans = truth.spans(n_images), said.spans(n_images)

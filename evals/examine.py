@@ -49,12 +49,12 @@ def examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Ex
     detected = chunk.said.all_shapes(chunk.boxes_px[1])
     return [
         Examined(
-            chunk.truth.label[mine],
+            chunk.truth.label[mine].tolist(),
             shapes[mine],
             chunk.truths[mine],
-            chunk.said.label[its],
+            chunk.said.label[its].tolist(),
             detected[its],
-            chunk.said.score[its],
+            chunk.said.score[its].tolist(),
             chunk.found[its],
         )
         for mine, its in zip(
@@ -70,7 +70,7 @@ def _slices(side: Side, n_images: int) -> list[slice]:
 def examine_shapes(images: Sequence[StoredImage], job: Job, confidence: int) -> ExaminedShapes:
     """As `examine`, all images together."""
     if job.task_type == "classification":
-        none = Side()
+        none = Side.of([], {})
         return ExaminedShapes(none, [], none, [], (none.boxes_px(), none.boxes_px()))
     truth, said = read_shapes(images, job.classes, all_shapes=job.uses_masks)
     boxes = truth.boxes_px(), said.boxes_px()

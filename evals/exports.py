@@ -209,7 +209,7 @@ def _truth_items(images: list[ReadImage], job: Job) -> Iterator[dict[str, Any]]:
                 # Ids start at 1, for COCO takes 0 for none, and are the same at each export.
                 "id": image.row.annotation_id * 10_000 + place + 1,
                 "image_id": image.row.task_id,
-                "category_id": truth.label[place] + 1,
+                "category_id": int(truth.label[place]) + 1,
                 "iscrowd": 0,
                 **_geometry(shape, job),
             }
@@ -221,8 +221,8 @@ def _said_items(images: list[ReadImage], job: Job) -> Iterator[dict[str, Any]]:
         for place, shape in said.shapes.items():
             yield {
                 "image_id": image.row.task_id,
-                "category_id": said.label[place] + 1,
-                "score": said.score[place],
+                "category_id": int(said.label[place]) + 1,
+                "score": float(said.score[place]),
                 **_geometry(shape, job),
             }
 

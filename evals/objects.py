@@ -9,13 +9,12 @@ from typing import Any
 
 from evals import wire
 from evals.answers import ImageNotFound, ReportNotFound
-from evals.classes import image_key
 from evals.examine import Examined, examine
 from evals.geometry import Shape
 from evals.jobs import job_of
 from evals.matching import ObjectVerdict
 from evals.models import ModelEval
-from evals.queries import image_keys, images_at
+from evals.queries import image_key_of, image_keys, images_at
 from evals.snapshot import PlannedRow, ReadImage, read
 
 NO_OBJECTS = (
@@ -28,7 +27,7 @@ CHANGED = (
 
 
 def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> wire.Document:
-    """The image's record with `groundTruth` and `predictions`. Three statements."""
+    """The image's record with `groundTruth` and `predictions`. Four statements."""
     keys = image_keys(found, image_id)
     if keys is None:
         raise ImageNotFound()
@@ -52,10 +51,11 @@ def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> wire
 
 
 def stored_images(found: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
-    """The stored rows behind images; None for one that changed since. One statement."""
-    if found.project is None or found.planned_at is None:
+    """The stored rows behind images; None for one that changed since. Two statements."""
+    key = image_key_of(found)
+    if key is None or found.planned_at is None:
         return [None] * len(rows)
-    return read(rows, image_key=image_key(found.project), planned_at=found.planned_at)
+    return read(rows, image_key=key, planned_at=found.planned_at)
 
 
 def _objects(examined: Examined, classes: Sequence[str]) -> wire.Document:

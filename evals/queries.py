@@ -12,6 +12,7 @@ from django.db.models import JSONField, Q, QuerySet
 
 from evals import wire, wire_images
 from evals.answers import EvaluationNotDone, EvaluationNotFound, ReportNotFound
+from evals.classes import image_key_in
 from evals.events import (
     Cells,
     Counts,
@@ -25,7 +26,7 @@ from evals.models import EvalPanel, ModelEval, Split
 from evals.wire import Identity
 from evals.wire_images import ImageRow
 from predictions.models import Project
-from predictions.queries import fetch_all, fetch_one
+from predictions.queries import fetch_all, fetch_one, fetch_prepared
 
 Kind = EvalPanel.Kind
 
@@ -64,7 +65,7 @@ def shown(eval_id: str, *, workspace: str, workspace_id: int) -> ModelEval:
 
     One statement.
     """
-    row = fetch_one(SHOWN_SQL, [eval_id, workspace_id, workspace])
+    row = fetch_prepared(SHOWN_SQL, [eval_id, workspace_id, workspace])
     if row is None:
         raise EvaluationNotFound()
     return _shown(row)
@@ -72,7 +73,7 @@ def shown(eval_id: str, *, workspace: str, workspace_id: int) -> ModelEval:
 
 def shown_anywhere(eval_id: str) -> ModelEval | None:
     """The same in any workspace, for callers who then look whether it is one of theirs."""
-    row = fetch_one(BY_ID_SQL, [eval_id])
+    row = fetch_prepared(BY_ID_SQL, [eval_id])
     return None if row is None else _shown(row)
 
 
@@ -85,6 +86,16 @@ def _shown(row: Sequence[Any]) -> ModelEval:
     if row[0] is not None:
         found.project = Project.from_db("default", ["id", "slug"], row[:2])
     return found
+
+
+# By primary key.
+CONFIG_SQL = "SELECT parsed_label_config::text FROM predictions_project WHERE id = %s"
+
+
+def image_key_of(found: ModelEval) -> str | None:
+    """The key of a task's data that holds the image; None without a project. One statement."""
+    row = fetch_prepared(CONFIG_SQL, [found.project_id])
+    return None if row is None else image_key_in(orjson.loads(row[0]))
 
 
 def refuse_unfinished(found: ModelEval) -> None:
@@ -252,6 +263,7 @@ def count_images(found: ModelEval, split: int | None) -> int:
 
 
 IMAGE_COLUMNS = "image_id, name, split, augmentations, cluster, x, y, is_flagged, position, events"
+POSITION = 8
 # Ranges of the primary key, or of the index on the split's positions.
 RANGE_SQL = f"""
 SELECT {IMAGE_COLUMNS} FROM evals_evalimage
@@ -295,10 +307,11 @@ class Images:
 BLOCK = 250
 
 
-def _images(found: Sequence[Any]) -> Images:
+def images_of(found: Sequence[Any]) -> Images:
+    """The images of rows that begin with IMAGE_COLUMNS."""
     return Images(
-        rows=[ImageRow._make(row[:8]) for row in found],
-        positions=[row[8] for row in found],
+        rows=[ImageRow._make(row[:POSITION]) for row in found],
+        positions=[row[POSITION] for row in found],
         events=_events(found),
     )
 
@@ -319,12 +332,12 @@ def _at(found: ModelEval, positions: Sequence[int]) -> list[Any]:
 
 def images_between(found: ModelEval, split: int | None, first: int, end: int) -> Images:
     """Images `first` up to before `end` of the split, or of all. One statement, only their rows."""
-    return _images(_between(found, split, first, end))
+    return images_of(_between(found, split, first, end))
 
 
 def images_at(found: ModelEval, positions: Sequence[int]) -> Images:
     """The images at these positions, in this order. One statement."""
-    return _images(_at(found, positions))
+    return images_of(_at(found, positions))
 
 
 def page_between(

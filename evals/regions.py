@@ -1,26 +1,25 @@
 """Stored results as the arrays that are counted: labels as indices, shapes in pixels.
 
-Plain boxes, by far the most common, are read without building an object for each; everything else,
+Plain boxes, by far the most common, are read without building a shape for each; everything else,
 and everything odd, goes through `geometry.region_shape`, which names what is wrong. Regions of
 other controls (texts, ratings, choices about a region) are no detections and are passed over.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from evals.boxes import Region, Regions, RegionText
 from evals.errors import EvaluationError, MissingImageSize
+from evals.events import Ints
 from evals.geometry import FARTHEST_PCT, Floats, Shape, pixel_boxes, region_label, region_shape
 from evals.matching import Detections, Objects
 
 #: Region types without "labels" that are shapes; of these only three can be compared.
 SHAPE_KINDS = frozenset({"rectangle", "polygon", "brush", "ellipse", "keypoint", "vector"})
-
-Region = Mapping[str, Any]
-Regions = Sequence[Region]
 
 FAR = FARTHEST_PCT
 
@@ -54,30 +53,52 @@ class StoredImage:
     score: float | None
 
 
-@dataclass(slots=True)
+#: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
+Row = tuple[int, int, float, float, float, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """Ground truth or detections of a chunk, a position for each shape."""
 
-    image: list[int] = field(default_factory=list)
-    label: list[int] = field(default_factory=list)
-    score: list[float] = field(default_factory=list)
-    boxes_pct: list[tuple[float, float, float, float]] = field(default_factory=list)
-    sizes_px: list[tuple[float, float]] = field(default_factory=list)
+    #: int64 (n,), never falling.
+    image: Ints
+    #: int64 (n,).
+    label: Ints
+    #: float64 (n,).
+    score: Floats
+    #: float64 (n, 4): x, y, width, height.
+    boxes_pct: Floats
+    #: float64 (n, 2): width and height of the image.
+    sizes_px: Floats
     #: Shapes that did not go the quick way, by position.
-    shapes: dict[int, Shape] = field(default_factory=dict)
+    shapes: Mapping[int, Shape]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], shapes: Mapping[int, Shape]) -> Self:
+        """A row for each shape; the boxes of `shapes` are not looked at."""
+        # Twice as quick as `asarray`.
+        table = np.fromiter(chain.from_iterable(rows), np.float64, 9 * len(rows)).reshape(-1, 9)
+        return cls(
+            image=table[:, 0].astype(np.int64),
+            label=table[:, 1].astype(np.int64),
+            score=table[:, 2].copy(),
+            boxes_pct=table[:, 3:7],
+            sizes_px=table[:, 7:],
+            shapes=shapes,
+        )
 
     def objects(self) -> Objects:
         """As ground truth."""
-        return Objects(image=_ints(self.image), label=_ints(self.label))
+        return Objects(image=self.image, label=self.label)
 
     def detections(self) -> Detections:
         """As detections."""
-        score = np.asarray(self.score, dtype=np.float64)
-        return Detections(image=_ints(self.image), label=_ints(self.label), score=score)
+        return Detections(image=self.image, label=self.label, score=self.score)
 
     def boxes_px(self) -> Floats:
         """Bounding boxes in pixels, float64 (n, 4)."""
-        boxes = pixel_boxes(flat(self.boxes_pct, 4), flat(self.sizes_px, 2))
+        boxes = pixel_boxes(self.boxes_pct, self.sizes_px)
         for position, shape in self.shapes.items():
             boxes[position] = shape.box_xywh_px
         return boxes
@@ -86,7 +107,7 @@ class Side:
         """The shape at a position; `boxes_px` as given by the method of that name."""
         if position in self.shapes:
             return self.shapes[position]
-        width, height = self.sizes_px[position]
+        width, height = self.sizes_px[position].tolist()
         x, y, w, h = boxes_px[position].tolist()
         return Shape(
             box_xywh_px=(x, y, w, h),
@@ -107,7 +128,7 @@ class Side:
 
     def masked_images(self) -> set[int]:
         """Images with a shape that is no axis-aligned box."""
-        return {self.image[at] for at, shape in self.shapes.items() if shape.rle is not None}
+        return {int(self.image[at]) for at, shape in self.shapes.items() if shape.rle is not None}
 
 
 def read_shapes(
@@ -120,25 +141,34 @@ def read_shapes(
     """
     unknown: set[str] = set()
     index = {name: label for label, name in enumerate(classes)}
-    truth, said = Side(), Side()
+    sides: list[tuple[list[Row], dict[int, Shape]]] = [([], {}), ([], {})]
     for number, image in enumerate(images):
-        for regions, side in ((image.truth, truth), (image.said, said)):
-            default = 1.0 if side is truth or image.score is None else image.score
+        for regions, (rows, shapes) in zip((image.truth, image.said), sides, strict=True):
+            is_truth = shapes is sides[0][1]
+            default = 1.0 if is_truth or image.score is None else image.score
+            plain = None if all_shapes else _plain_rows(number, regions, index, default)
+            if plain is not None:
+                rows += plain
+                continue
             for region in regions:
-                if not all_shapes and _take_box(side, number, region, index, default):
+                if not all_shapes and (row := _box_row(number, region, index, default)):
+                    rows.append(row)
                     continue
                 try:
-                    _take_shape(side, number, region, index, default, image, unknown)
+                    taken = _take_shape(number, region, index, default, image, unknown)
                 except EvaluationError as error:
                     raise UnusableRegion(
                         number,
-                        is_truth=side is truth,
+                        is_truth=is_truth,
                         region=_name(region, regions),
                         reason=str(error),
                     ) from error
+                if taken is not None:
+                    row, shapes[len(rows)] = taken
+                    rows.append(row)
     if unknown:
         raise UnknownLabels(unknown)
-    return truth, said
+    return Side.of(*sides[0]), Side.of(*sides[1])
 
 
 def read_choices(
@@ -188,15 +218,40 @@ def _is_side(length: Any) -> bool:
     return isinstance(length, int | float) and 1 <= length < 2**31
 
 
-def _take_box(
-    side: Side, image: int, region: Region, index: Mapping[str, int], default: float
-) -> bool:
-    """Append a plain labelled box; False, and nothing appended, for any other region."""
+def _plain_rows(
+    image: int, regions: Regions, index: Mapping[str, int], default: float
+) -> list[Row] | None:
+    """All regions, where they are stored as plain boxes of known labels; else None."""
+    boxes = regions.boxes() if isinstance(regions, RegionText) else None
+    if boxes is None:
+        return None
+    try:
+        return [
+            (
+                image,
+                index[value.rectanglelabels[0]],
+                default if box.score is None else box.score,
+                value.x,
+                value.y,
+                value.width,
+                value.height,
+                box.original_width,
+                box.original_height,
+            )
+            for box in boxes
+            for value in (box.value,)
+        ]
+    except KeyError:
+        return None
+
+
+def _box_row(image: int, region: Region, index: Mapping[str, int], default: float) -> Row | None:
+    """A plain labelled box; None for any other region."""
     try:
         value = region["value"]
         label = index[value["rectanglelabels"][0]]
-        box = x, y, width, height = value["x"], value["y"], value["width"], value["height"]
-        size = region["original_width"], region["original_height"]
+        x, y, width, height = value["x"], value["y"], value["width"], value["height"]
+        width_px, height_px = region["original_width"], region["original_height"]
         score = region.get("score")
         if score is None:
             score = default
@@ -206,46 +261,36 @@ def _take_box(
             and -FAR <= y <= FAR
             and 0 <= width <= FAR
             and 0 <= height <= FAR
-            and 1 <= size[0] < 2**31
-            and 1 <= size[1] < 2**31
+            and 1 <= width_px < 2**31
+            and 1 <= height_px < 2**31
             and -1e300 < score < 1e300
             and not value.get("rotation")
             and region["type"] == "rectanglelabels"
         )
     except (KeyError, TypeError, IndexError, AttributeError):
-        return False
-    if is_plain:
-        side.image.append(image)
-        side.label.append(label)
-        side.boxes_pct.append(box)
-        side.sizes_px.append(size)
-        side.score.append(score)
-    return is_plain
+        return None
+    row = (image, label, score, x, y, width, height, width_px, height_px)
+    return row if is_plain else None
 
 
 def _take_shape(
-    side: Side,
     number: int,
     region: Region,
     index: Mapping[str, int],
     default: float,
     image: StoredImage,
     unknown: set[str],
-) -> None:
-    """Append a shape of any kind; nothing for a region that is none."""
+) -> tuple[Row, Shape] | None:
+    """A shape of any kind; None for a region that is none, or whose label is unknown."""
     if str(region.get("type", "")).removesuffix("labels") not in SHAPE_KINDS:
-        return
+        return None
     label = _label(region, image)
     if label not in index:
         unknown.add(label)
-        return
+        return None
     shape = region_shape(_sized(region, image))
-    side.shapes[len(side.image)] = shape
-    side.image.append(number)
-    side.label.append(index[label])
-    side.boxes_pct.append((0, 0, 0, 0))
-    side.sizes_px.append((shape.width_px, shape.height_px))
-    side.score.append(_score(region, default))
+    score = _score(region, default)
+    return (number, index[label], score, 0, 0, 0, 0, shape.width_px, shape.height_px), shape
 
 
 def _label(region: Region, image: StoredImage) -> str:
@@ -306,13 +351,3 @@ def _name(region: Region, regions: Regions) -> str:
     place = next(n for n, other in enumerate(regions) if other is region)
     identity = region.get("id") if isinstance(region, Mapping) else None
     return f"{place} (id {identity})" if identity else str(place)
-
-
-def flat(rows: Sequence[tuple[float, ...]], width: int) -> Floats:
-    """Equally long tuples as float64 (n, width); twice as quick as `asarray`."""
-    numbers = np.fromiter(chain.from_iterable(rows), np.float64, width * len(rows))
-    return numbers.reshape(-1, width)
-
-
-def _ints(values: Sequence[int]) -> Any:
-    return np.asarray(values, dtype=np.int64)

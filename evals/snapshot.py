@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from django.db import connection, transaction
 
+from evals.boxes import RegionText
 from evals.errors import EvaluationError
 from evals.models import ModelEval, Split
 from evals.regions import StoredImage
@@ -121,6 +122,8 @@ class ReadImage:
     image_id: str
     name: str
     augmentations: int
+    #: The beginning of the image's address.
+    url: str | None
     stored: StoredImage
 
 
@@ -182,16 +185,9 @@ def _read_image(row: PlannedRow, values: Sequence[Any] | None) -> ReadImage | No
         image_id=_text(image_id) or str(row.task_id),
         name=_text(name) or _last_part(url) or str(row.task_id),
         augmentations=_whole(augmentations),
-        stored=StoredImage(_regions(truth), [] if said is None else _regions(said), score),
+        url=url,
+        stored=StoredImage(RegionText(truth), [] if said is None else RegionText(said), score),
     )
-
-
-def _regions(text: str) -> list[dict[str, Any]]:
-    parsed = orjson.loads(text)
-    # A result may be stored in shorthand; what is no list of regions shows nothing.
-    if not isinstance(parsed, list):
-        return []
-    return [region for region in parsed if isinstance(region, dict)]
 
 
 def _text(stored: Any) -> str:

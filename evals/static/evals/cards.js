@@ -16,7 +16,23 @@ export const MOST = 50;
 // Cards by image id, as many at a time as the server answers.
 export async function fetchCards(wanted, evaluation = config.evalId) {
   const body = await desk("cards", wanted, evaluation);
-  return new Map(body.cards.map((card) => [card.imageId, card]));
+  return new Map(body.cards.map((card) => [card.imageId, { ...card, regions: unpack(card) }]));
+}
+
+// What is drawn, which comes in columns, one by one; null where it is not known.
+function unpack({ regions }) {
+  if (regions === null) return null;
+  const one = (side, { verdicts, scores, boxes, shapes }) => (label, at) => {
+    const [x, y, width, height] = boxes.slice(4 * at, 4 * at + 4);
+    const box = { kind: "rectangle", geometry: { x, y, width, height } };
+    const said = { label, side, verdict: verdicts[at], score: scores?.[at] ?? null };
+    return { ...box, ...shapes[at], ...said };
+  };
+  const { groundTruth, predictions } = regions;
+  return [
+    ...groundTruth.labels.map(one("ground_truth", groundTruth)),
+    ...predictions.labels.map(one("prediction", predictions)),
+  ];
 }
 
 export function imagePage(imageId, evaluation = null) {

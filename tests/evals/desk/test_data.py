@@ -169,24 +169,26 @@ def test_cards_are_the_apis_images(
         assert {n: card[n] for n in ("taskId", "annotationId", "predictionId")} == {
             n: whole[n] for n in ("taskId", "annotationId", "predictionId")
         }
-        assert card["size"] == [100, 100]
-        assert card["regions"] == [
-            *(drawn("ground_truth", one) for one in whole["groundTruth"]),
-            *(drawn("prediction", one) for one in whole["predictions"] if one["score"] >= 0.7),
-        ]
+        assert card["regions"] == {
+            "groundTruth": columns(whole["groundTruth"], wrong="fn"),
+            "predictions": columns(
+                [one for one in whole["predictions"] if one["score"] >= 0.7], wrong="fp"
+            ),
+        }
     assert found["cards"][0]["image"] == "http://images.test/set/one.jpg?size=1"
 
 
-def drawn(side: str, one: Any) -> Any:
-    """An object of the API as a region; in images of 100 by 100 pixels per cent are pixels."""
-    wrong = "fp" if side == "prediction" else "fn"
+def columns(objects: list[Any], *, wrong: str) -> Any:
+    """Objects of the API as the desk draws them; in images of 100 by 100 pixels per cent are
+    pixels.
+    """
+    became = [wrong if one["verdict"] == "wrong_class" else one["verdict"] for one in objects]
     return {
-        "kind": "rectangle",
-        "label": one["class"],
-        "side": side,
-        "verdict": wrong if one["verdict"] == "wrong_class" else one["verdict"],
-        "score": one.get("score"),
-        "geometry": dict(zip(("x", "y", "width", "height"), one["box"], strict=True)),
+        "labels": [one["class"] for one in objects],
+        "verdicts": became,
+        **({"scores": [one["score"] for one in objects]} if wrong == "fp" else {}),
+        "boxes": [number for one in objects for number in one["box"]],
+        "shapes": {},
     }
 
 

@@ -1,0 +1,89 @@
+"""Stored results as JSON text, read as plain boxes where they are nothing else.
+
+Most results are lists of labelled boxes, as detectors post them. Reading just their numbers, and
+checking these on the way, takes half the time of reading everything and nothing is thrown away
+afterwards; a result with anything else in it is read as a whole.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, overload
+
+import msgspec
+import orjson
+
+from evals.geometry import FARTHEST_PCT
+
+Region = Mapping[str, Any]
+Regions = Sequence[Region]
+
+Place = Annotated[float, msgspec.Meta(ge=-FARTHEST_PCT, le=FARTHEST_PCT)]
+Length = Annotated[float, msgspec.Meta(ge=0, le=FARTHEST_PCT)]
+Pixels = Annotated[float, msgspec.Meta(ge=1, lt=2**31)]
+Upright = Annotated[float, msgspec.Meta(ge=0, le=0)]
+Score = Annotated[float, msgspec.Meta(gt=-1e300, lt=1e300)]
+
+
+class BoxValue(msgspec.Struct, gc=False):
+    """A box in per cent of its image, not rotated, and its labels, the first of which counts."""
+
+    x: Place
+    y: Place
+    width: Length
+    height: Length
+    rectanglelabels: Annotated[list[str], msgspec.Meta(min_length=1)]
+    rotation: Upright | None = None
+
+
+class Box(msgspec.Struct, gc=False):
+    """A region that is a labelled box, with the size of its image in pixels."""
+
+    type: Literal["rectanglelabels"]
+    value: BoxValue
+    original_width: Pixels
+    original_height: Pixels
+    score: Score | None = None
+
+
+DECODER = msgspec.json.Decoder(list[Box])
+
+
+class RegionText(Regions):
+    """A stored result; its regions are read when somebody asks for them.
+
+    A result may be stored in shorthand: what is no list of regions has none.
+    """
+
+    __slots__ = ("_regions", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._regions: list[dict[str, Any]] | None = None
+
+    def boxes(self) -> list[Box] | None:
+        """All regions, where they are plain boxes; None where any is something else, or odd."""
+        try:
+            return DECODER.decode(self.text)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+
+    @property
+    def regions(self) -> list[dict[str, Any]]:
+        """The regions in stored order."""
+        if self._regions is None:
+            parsed = orjson.loads(self.text)
+            listed = parsed if isinstance(parsed, list) else []
+            self._regions = [region for region in listed if isinstance(region, dict)]
+        return self._regions
+
+    def __len__(self) -> int:
+        return len(self.regions)
+
+    def __iter__(self) -> Iterator[Region]:
+        return iter(self.regions)
+
+    @overload
+    def __getitem__(self, at: int) -> Region: ...
+    @overload
+    def __getitem__(self, at: slice) -> Regions: ...
+    def __getitem__(self, at: int | slice) -> Region | Regions:
+        return self.regions[at]

@@ -1,0 +1,119 @@
+"""What is drawn on images: their objects, and the detections that are kept.
+
+In columns, a place for each shape: making and writing a dictionary for each of a thousand boxes
+took longer than matching them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from evals.boxes import Regions
+from evals.counting import Job
+from evals.events import Ints
+from evals.examine import examine_shapes
+from evals.geometry import Floats
+from evals.matching import ObjectVerdict, Verdict
+from evals.regions import Side, StoredImage
+from evals.wire import Document
+
+#: A match of two classes counts as both: a false positive of the one, a miss of the other.
+TRUTH_WORDS = {verdict: verdict.value for verdict in Verdict} | {Verdict.WRONG_CLASS: "fn"}
+SAID_WORDS = TRUTH_WORDS | {Verdict.WRONG_CLASS: "fp"}
+
+
+def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterator[Document]:
+    """`regions` of each image at one percent.
+
+    Both sides have a place for each shape in `labels`, `verdicts` ("tp", "fp", "fn", or null where
+    pixels are compared) and, four numbers each, `boxes`: x, y, width and height in per cent of the
+    image. `shapes` has what is no box, by its place. Detections have `scores`. Where whole images
+    are labelled all are empty. Numbers are rounded to a thousandth: they are for the eye.
+    """
+    chunk = examine_shapes(images, job, confidence)
+    kept = np.flatnonzero(chunk.said.score >= confidence / 100)
+    truths = _columns(
+        chunk.truth,
+        np.arange(len(chunk.truth.image)),
+        boxes_px=chunk.boxes_px[0],
+        classes=job.classes,
+        verdicts=chunk.truths,
+        words=TRUTH_WORDS,
+        stored=[image.truth for image in images],
+    )
+    detections = _columns(
+        chunk.said,
+        kept,
+        boxes_px=chunk.boxes_px[1],
+        classes=job.classes,
+        verdicts=chunk.found,
+        words=SAID_WORDS,
+        stored=[image.said for image in images],
+    )
+    for truth, said in zip(truths, detections, strict=True):
+        # Objects have no score.
+        del truth["scores"]
+        yield {"groundTruth": truth, "predictions": said}
+
+
+def _columns(
+    side: Side,
+    kept: Ints,
+    *,
+    boxes_px: Floats,
+    classes: Sequence[str],
+    verdicts: Sequence[ObjectVerdict | None],
+    words: Mapping[Verdict, str],
+    stored: Sequence[Regions],
+) -> Iterator[Document]:
+    """The kept shapes of a side, image by image."""
+    places = kept.tolist()
+    labels = [classes[label] for label in side.label[kept].tolist()]
+    became = [verdicts[at] for at in places]
+    said = [None if verdict is None else words[verdict.verdict] for verdict in became]
+    scores = side.score[kept].tolist()
+    boxes = (100 * boxes_px / np.tile(side.sizes_px, 2))[kept].round(3).ravel().tolist()
+    outlines = _outlines(side, stored)
+    ends = np.searchsorted(side.image[kept], np.arange(len(stored) + 1)).tolist()
+    for first, end in pairwise(ends):
+        yield {
+            "labels": labels[first:end],
+            "verdicts": said[first:end],
+            "scores": scores[first:end],
+            "boxes": boxes[4 * first : 4 * end],
+            "shapes": {
+                str(n): outlines[at] for n, at in enumerate(places[first:end]) if at in outlines
+            },
+        }
+
+
+def _outlines(side: Side, stored: Sequence[Regions]) -> dict[int, Document]:
+    """What is no box, by its position: kind and geometry as the desk's module draws them."""
+    masks = _masks(side, stored)
+    outlines: dict[int, Document] = {}
+    for at, shape in side.shapes.items():
+        if at in masks:
+            size = {"width": shape.width_px, "height": shape.height_px}
+            outlines[at] = {"kind": "brush", "geometry": {"rle": masks[at], **size}}
+        elif shape.points_px is not None:
+            scaled = shape.points_px * [100 / shape.width_px, 100 / shape.height_px]
+            outlines[at] = {"kind": "polygon", "geometry": {"points": scaled.round(3).tolist()}}
+    return outlines
+
+
+def _masks(side: Side, stored: Sequence[Regions]) -> dict[int, Any]:
+    """The brush masks as they are stored, by the position of the shape that was read from them."""
+    read: dict[int, list[int]] = {}
+    for at, shape in side.shapes.items():
+        if shape.rle is not None and shape.points_px is None:
+            read.setdefault(int(side.image[at]), []).append(at)
+    found: dict[int, Any] = {}
+    for image, places in read.items():
+        values = [r["value"] for r in stored[image] if isinstance(r.get("value"), dict)]
+        painted = [value["rle"] for value in values if "rle" in value]
+        # Of another number, some are not counted, and nobody knows which.
+        if len(painted) == len(places):
+            found |= zip(places, painted, strict=True)
+    return found
