@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from django.test import Client
+from label_studio_sdk.converter.brush import encode_rle
 
 from accounts.models import Membership
 from evals.models import EvalImage, ModelEval
-from predictions.models import Annotation, Project, Task
-from tests.conftest import Caller
+from predictions.models import Annotation, Prediction, Project, Task
+from tests.conftest import Caller, MakeProject
 from tests.evals.desk.conftest import page
 from tests.evals.service.conftest import CAR, box, computed, load, task
 
@@ -190,6 +191,90 @@ def columns(objects: list[Any], *, wrong: str) -> Any:
         "boxes": [number for one in objects for number in one["box"]],
         "shapes": {},
     }
+
+
+POLYGONS = (
+    '<View><Image name="image" value="$image"/><PolygonLabels name="label" toName="image">'
+    '<Label value="Car"/><Label value="Person"/></PolygonLabels></View>'
+)
+CHOICES = (
+    '<View><Image name="image" value="$image"/><Choices name="label" toName="image">'
+    '<Choice value="Car"/><Choice value="Person"/></Choices></View>'
+)
+CORNERS = [[10, 10], [30, 10], [30, 30], [10, 30]]
+
+
+def shaped(kind: str, *, score: float | None = None, **value: Any) -> dict[str, Any]:
+    """A region of another kind on an image of 100 by 100 pixels."""
+    size = {"original_width": 100, "original_height": 100}
+    named = {"id": kind, "from_name": "label", "to_name": "image", "type": kind}
+    region = {**named, **size, "value": {**value, kind: [CAR]}}
+    return region if score is None else {**region, "score": score}
+
+
+def masked(ada: Caller, project: Project, **more: Any) -> ModelEval:
+    painted = np.zeros((100, 100, 4), np.uint8)
+    painted[10:30, 10:30] = 255
+    said = [
+        shaped("polygonlabels", points=CORNERS, score=0.1),
+        shaped("brushlabels", format="rle", rle=encode_rle(painted.ravel()), score=0.9),
+        {**box(CAR, 50, 50, 20, 4, 0.8), "id": "turned"},
+    ]
+    truth = [shaped("polygonlabels", points=CORNERS)]
+    load(ada, project, [task("a", truth=truth, said={"v1": said}), task("b", truth=[])])
+    return computed(ada, project, **more)
+
+
+@pytest.mark.parametrize(
+    ("task_type", "verdicts"),
+    [
+        ("instance-segmentation", ("tp", ["tp", "fp"])),
+        ("semantic-segmentation", (None, [None] * 2)),
+    ],
+)
+def test_cards_have_outlines_where_a_shape_is_no_box(
+    ada: Caller, reader: Client, make_project: MakeProject, task_type: str, verdicts: Any
+) -> None:
+    """Of the three detections the first is not kept."""
+    found = masked(ada, make_project(ada, POLYGONS), taskType=task_type)
+    one, none = data(reader, found, "cards", position=[0, 1], confidence=50)["cards"]
+    stored = Prediction.objects.get(model_version="v1").result[1]["value"]["rle"]
+
+    assert one["regions"] == {
+        "groundTruth": {
+            "labels": [CAR],
+            "verdicts": [verdicts[0]],
+            "boxes": [10, 10, 20, 20],
+            "shapes": {"0": {"kind": "polygon", "geometry": {"points": CORNERS}}},
+        },
+        "predictions": {
+            "labels": [CAR, CAR],
+            "verdicts": verdicts[1],
+            "scores": [0.9, 0.8],
+            "boxes": [10, 10, 20, 20, 50, 50, 20, 4],
+            "shapes": {
+                "0": {"kind": "brush", "geometry": {"rle": stored, "width": 100, "height": 100}},
+            },
+        },
+    }
+    nothing: dict[str, Any] = {"labels": [], "verdicts": [], "boxes": [], "shapes": {}}
+    assert none["regions"] == {"groundTruth": nothing, "predictions": {**nothing, "scores": []}}
+
+
+def test_cards_of_labelled_images_have_no_shapes(
+    ada: Caller, reader: Client, make_project: MakeProject
+) -> None:
+    made = make_project(ada, CHOICES)
+    chosen = {"from_name": "label", "to_name": "image", "type": "choices"}
+    truth, said = ({**chosen, "value": {"choices": [name]}} for name in ("Car", "Person"))
+    load(ada, made, [task("a", truth=[truth], said={"v1": [said]})])
+    (card,) = data(reader, computed(ada, made), "cards", position=[0])["cards"]
+
+    assert {name: side["labels"] for name, side in card["regions"].items()} == {
+        "groundTruth": [],
+        "predictions": [],
+    }
+    assert card["confusion"] == [[0, 1, 1]]
 
 
 def test_cards_of_a_changed_annotation_have_no_objects(
