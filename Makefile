@@ -68,10 +68,14 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
+# Compiled here and once: every process that starts would do it again where Python may not write
+# beside its modules, and the first start would wait for it anywhere.
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r
+
 $(RUNTIME): requirements.lock | $(UV)
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	$(INSTALL) $<
 	@touch $@
 
 $(DEV): requirements-dev.lock | $(UV)
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	$(INSTALL) $<
 	@touch $@
