@@ -8,12 +8,10 @@ asked in turns, and the best of several rounds of medians counts.
 """
 
 import argparse
-import gzip
 import os
-import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,8 @@ from benchmarks import evaluated
 from benchmarks.bench_eval_reads import dsn, median_ms
 from benchmarks.bench_requests import Client
 from benchmarks.servers import gunicorn
+from tests.browser.weighing import packaged_files
 
-PLOTLY = "plotly/plotly.min.js"
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 #: What the pages fetch, of the API and of the desk.
 API = (
@@ -141,53 +139,36 @@ def panels(desk: Desk, bare: Desk, big: Any, options: argparse.Namespace) -> Non
         print(f"{name[:33]:34}{in_turns(3, 1, work)[0]:>7.0f}ms, a pass over all images")
 
 
-ADDRESSES = re.compile(rb'(?:src|href)="/static/([^"]+)"')
-IMPORTS = re.compile(rb'from "(\.[^"]+)"')
+def weight(port: int, session: str, big: Any) -> None:
+    """kB of a first visit, as Chromium counts them; the server has the container's static files."""
+    import shutil
 
+    from playwright.sync_api import sync_playwright
 
-def files_of(page: bytes) -> Iterator[tuple[str, bytes]]:
-    """The static files that a page loads, and the modules that these load."""
-    from django.contrib.staticfiles import finders
+    from tests.browser.conftest import chromium
+    from tests.browser.weighing import besides_plotly, weigh
 
-    waiting, seen = [name.decode() for name in ADDRESSES.findall(page)], set[str]()
-    while waiting:
-        name = waiting.pop()
-        path = finders.find(name)
-        if path is None or name in seen:
-            continue
-        seen.add(name)
-        body = Path(path).read_bytes()
-        yield name, body
-        for other in IMPORTS.findall(body):
-            place = (Path("/") / name).parent / other.decode()
-            waiting.append(str(Path(*_plain(place))))
-
-
-def _plain(path: Path) -> list[str]:
-    """The parts of an absolute path, without its root and its steps up."""
-    parts: list[str] = []
-    for part in path.parts[1:]:
-        if part == "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    return parts
-
-
-def weight(desk: Desk, big: Any) -> None:
-    """kB of a page as a browser first loads it: compressed, without Plotly."""
-    for name in ("", "vectors/"):
-        page = desk.get(f"/admin/evals/modeleval/{big.eval_id}/{name}")
-        sizes = {
-            file: len(gzip.compress(body, 9)) / 1e3
-            for file, body in files_of(page)
-            if file != PLOTLY
-        }
-        own = sum(size for file, size in sizes.items() if file.startswith(("evals/", "desk/")))
-        print(
-            f"weight of {name or 'overview'}: page {len(page) / 1e3:.0f} kB, its modules and styles"
-            f" {own:.0f} kB, the theme's {sum(sizes.values()) - own:.0f} kB"
-        )
+    if shutil.which("chromium") is None:
+        print("weight: not measured, no Chromium here")
+        return
+    address = f"http://127.0.0.1:{port}"
+    cookie = {"name": "sessionid", "value": session, "url": address}
+    with sync_playwright() as playwright:
+        browser = chromium(playwright)
+        with browser.new_context() as context:
+            context.add_cookies([cookie])  # type: ignore[list-item]
+            cookies = context.storage_state()
+        for name in PAGES:
+            path = f"/admin/evals/modeleval/{big.eval_id}/{name}"
+            weights = weigh(browser, address, cookies, path)
+            static = {one: size for one, size in weights.items() if "/static/" in one}
+            page = weights[path] + besides_plotly(static)
+            data = besides_plotly(weights) - page
+            print(
+                f"first visit of {name or 'overview':18}{page / 1e3:>5.0f} kB besides Plotly,"
+                f" and {data / 1e3:.0f} kB of data"
+            )
+        browser.close()
 
 
 def main() -> None:
@@ -215,6 +196,7 @@ def main() -> None:
         file.write_bytes(orjson.dumps(answers))
         env = {"ALLOWED_HOSTS": "127.0.0.1", "BENCH_DSN": dsn(), "BENCH_ANSWERS": str(file)}
         env["SECRET_KEY"] = settings.SECRET_KEY
+        env |= packaged_files(Path(folder) / "static")
         with (
             gunicorn("predictions_api.wsgi:application", env=env, **one) as port,
             gunicorn("benchmarks.bare_replay:application", env=env, **one) as bare_port,
@@ -222,7 +204,7 @@ def main() -> None:
             desk = Desk(port, session)
             pages(desk, small, big, options)
             panels(desk, Desk(bare_port, session), big, options)
-            weight(desk, big)
+            weight(port, session, big)
 
 
 if __name__ == "__main__":

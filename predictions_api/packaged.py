@@ -1,4 +1,6 @@
-"""Static files: Plotly out of its Python package, and how names of content are made."""
+"""Static files: those that lie in Python packages under other names, and how names of content are
+made.
+"""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -9,20 +11,19 @@ from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-PLOTLY = "plotly.min.js"
+#: By the name they are served under: the package, and the file in it.
+PACKAGED = {
+    "plotly/plotly.min.js": ("plotly", "package_data/plotly.min.js"),
+    # Its own place is taken by what loads it when it is needed.
+    "theme/htmx.js": ("unfold", "static/unfold/js/htmx/htmx.js"),
+}
 
 
-class PlotlyFinder(BaseFinder):
-    """`plotly/plotly.min.js`, and nothing else of the package's data."""
+class PackagedFinder(BaseFinder):
+    """The files of PACKAGED, and nothing else of their packages."""
 
     def __init__(self, app_names: Any = None, *args: Any, **kwargs: Any) -> None:
-        # Found without importing the package, which takes half a second.
-        spec = find_spec("plotly")
-        assert spec
-        assert spec.submodule_search_locations
-        folder = Path(spec.submodule_search_locations[0]) / "package_data"
-        self.storage = FileSystemStorage(location=folder)
-        self.storage.prefix = "plotly"  # type: ignore[attr-defined]
+        self.paths = {name: _folder(package) / file for name, (package, file) in PACKAGED.items()}
 
     def check(self, **kwargs: Any) -> list[Any]:
         """Nothing to configure."""
@@ -30,12 +31,23 @@ class PlotlyFinder(BaseFinder):
 
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         """Where the file is; an empty list for any other."""
-        found = self.storage.path(PLOTLY) if path == f"plotly/{PLOTLY}" else None
+        found = str(self.paths[path]) if path in self.paths else None
         return [found] if found and find_all else found or []
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterable[Any]:
-        """The one file."""
-        return [(PLOTLY, self.storage)]
+        """Each file with the folder it is in."""
+        for name, path in self.paths.items():
+            storage = FileSystemStorage(location=path.parent)
+            storage.prefix = name.rpartition("/")[0]  # type: ignore[attr-defined]
+            yield path.name, storage
+
+
+def _folder(package: str) -> Path:
+    """Found without importing the package, which takes half a second for Plotly."""
+    spec = find_spec(package)
+    assert spec
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]

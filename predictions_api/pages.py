@@ -2,16 +2,21 @@
 a program would read an error document.
 """
 
+import gzip
 from typing import Any
 
 from csp.middleware import CSPMiddleware
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
+from django.middleware.gzip import GZipMiddleware, re_accepts_gzip
 from django.shortcuts import render
 from django.templatetags.static import static
+from django.utils.cache import patch_vary_headers
 
 DESK = "/admin/"
+WORTH_COMPRESSING = 1000
 
 ERRORS = {
     403: ("You may not do that", "Your role in this workspace does not allow it."),
@@ -30,6 +35,42 @@ class PagePolicy(CSPMiddleware):
         if not response.get("Content-Type", "").startswith("text/html"):
             return response
         return super().process_response(request, response)
+
+
+class DeskCompression(GZipMiddleware):
+    """Compresses what a person's browser asks for: lists become thirty times smaller, data three.
+
+    What programs ask of the API is left alone, for they are mostly in the same network. So are
+    coordinates in binary, which hardly become smaller.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """The answer, compressed where somebody at the desk asked and the browser takes it."""
+        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if not has_session and not request.path_info.startswith(DESK):
+            return response
+        kind = response.get("Content-Type", "").partition(";")[0]
+        if kind == "text/html":
+            response = super().process_response(request, response)
+        elif kind == "application/json" and isinstance(response, HttpResponse):
+            _compress_quickly(request, response)
+        return response
+
+
+def _compress_quickly(request: HttpRequest, response: HttpResponse) -> None:
+    """A quarter of the time for a tenth more bytes: data is asked for with each move of a slider.
+
+    There is no secret in it that its length could tell.
+    """
+    if len(response.content) < WORTH_COMPRESSING:
+        return
+    patch_vary_headers(response, ["Accept-Encoding"])
+    if re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")):
+        response.content = gzip.compress(response.content, 1, mtime=0)
+        response["Content-Encoding"] = "gzip"
+        response["Content-Length"] = str(len(response.content))
 
 
 class DeskMessages(MessageMiddleware):

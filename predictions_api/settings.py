@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "predictions_api.pages.DeskCompression",
     "predictions_api.pages.PagePolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -158,7 +159,7 @@ STATICFILES_DIRS = [BASE_DIR / "predictions_api" / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "predictions_api.packaged.PlotlyFinder",
+    "predictions_api.packaged.PackagedFinder",
 ]
 # Where `collectstatic` puts files, compressed and named by content. Unset (a checkout, a test),
 # they come straight from the packages.

@@ -36,6 +36,11 @@ SCREENSHOTS_DIR = Path(os.environ.get("SCREENSHOTS_DIR") or "build/screenshots")
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 GRAVE = {"serious", "critical"}
+UNDRAWN_ICONS = """
+[...document.querySelectorAll(".material-symbols-outlined")]
+    .filter((icon) => icon.scrollWidth > 1.5 * parseFloat(getComputedStyle(icon).fontSize))
+    .map((icon) => icon.textContent.trim())
+"""
 # A page that will not come is rare; a machine with other work to do is not.
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
@@ -204,6 +209,8 @@ def check_accessibility(page: Page, within: str | None = None) -> None:
         if violation["impact"] in GRAVE
     }
     assert grave == {}
+    # An icon that is not in the font is read, and seen, as its name.
+    assert page.evaluate(UNDRAWN_ICONS) == []
 
 
 def screenshot(page: Page, name: str) -> Path:

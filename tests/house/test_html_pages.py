@@ -2,6 +2,7 @@
 what the desk begins with.
 """
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,21 @@ def test_our_alpine_stands_before_the_themes() -> None:
     found = finders.find("unfold/js/alpine/alpine.js")
     assert isinstance(found, str)
     assert "@alpinejs/csp" in Path(found).read_text()[:400]
+
+
+GZIP = {"accept-encoding": "gzip, deflate"}
+
+
+def test_pages_are_compressed(reader: Client) -> None:
+    plain = reader.get("/admin/predictions/project/")
+    answer = reader.get("/admin/predictions/project/", headers=GZIP)
+
+    assert "Content-Encoding" not in plain
+    assert answer["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in answer["Vary"]
+    assert "Accept-Encoding" in plain["Vary"]
+    assert int(answer["Content-Length"]) == len(answer.content) < len(plain.content) / 4
+    assert len(gzip.decompress(answer.content)) == len(plain.content)
 
 
 def rows_of(page: str) -> list[str]:

@@ -1,6 +1,6 @@
 // One image: what is there, what was said, what became of each.
 
-import { Viewer } from "../desk/regions.js";
+import { Viewer } from "../desk/viewer.js";
 import { WORDS, fetchCards, predictionPage, withIds } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";

@@ -1,31 +1,25 @@
 // Starts the panels that the page has; each is one module and one element.
 
-import { recommendations } from "./advice.js";
-import { curve, curveTable, optima } from "./curves.js";
-import { diff } from "./diff.js";
-import { image } from "./image.js";
-import { images, worst } from "./images.js";
-import { matrix } from "./matrix.js";
-import { classes, headline } from "./numbers.js";
+import { headline } from "./numbers.js";
 import { api } from "./server.js";
 import { carry, config, read, settled, write } from "./state.js";
-import { clusters, map, selected } from "./vectors.js";
 
+// A page loads the modules of the panels it has.
 const PANELS = {
-  curve,
-  curves: curve,
-  "curve-table": curveTable,
-  optima,
-  classes,
-  matrix,
-  worst,
-  images,
-  image,
-  map,
-  clusters,
-  selected,
-  recommendations,
-  diff,
+  curve: async () => (await import("./curves.js")).curve,
+  curves: async () => (await import("./curves.js")).curve,
+  "curve-table": async () => (await import("./curves.js")).curveTable,
+  optima: async () => (await import("./curves.js")).optima,
+  classes: async () => (await import("./numbers.js")).classes,
+  matrix: async () => (await import("./matrix.js")).matrix,
+  worst: async () => (await import("./images.js")).worst,
+  images: async () => (await import("./images.js")).images,
+  image: async () => (await import("./image.js")).image,
+  map: async () => (await import("./vectors.js")).map,
+  clusters: async () => (await import("./vectors.js")).clusters,
+  selected: async () => (await import("./vectors.js")).selected,
+  recommendations: async () => (await import("./advice.js")).recommendations,
+  diff: async () => (await import("./diff.js")).diff,
 };
 
 function controls(form) {
@@ -69,5 +63,7 @@ const running = document.querySelector("[data-running]");
 if (running) follow(running);
 if (config.state) {
   carry();
-  for (const panel of document.querySelectorAll("[data-panel]")) PANELS[panel.dataset.panel](panel);
+  for (const panel of document.querySelectorAll("[data-panel]")) {
+    PANELS[panel.dataset.panel]().then((start) => start(panel));
+  }
 }

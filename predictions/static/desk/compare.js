@@ -1,7 +1,7 @@
 // Several predictions of one task, each over the image beside the same ground truth.
 
 import { showAnswers, showTexts } from "./answers.js";
-import { Viewer } from "./regions.js";
+import { Viewer } from "./viewer.js";
 import { element, pageData } from "./safe.js";
 import { isDrawn } from "./shapes.js";
 

@@ -1,7 +1,7 @@
 // The page of a prediction: draws it, keeps what is hidden in the address, and turns pages by key.
 
 import { showAnswers, showTexts } from "./answers.js";
-import { Viewer } from "./regions.js";
+import { Viewer } from "./viewer.js";
 import { element, pageData } from "./safe.js";
 import { isDrawn } from "./shapes.js";
 

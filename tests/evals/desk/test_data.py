@@ -1,6 +1,7 @@
 """What the pages fetch: the API's numbers, cut for a page. The API's answers are the oracle."""
 
 import base64
+import gzip
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,37 @@ def data(client: Client, evaluation: ModelEval, panel: str, **query: Any) -> Any
     answer = client.get(page(evaluation, f"data/{panel}"), query)
     assert answer.status_code == 200, answer.content
     return answer.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "who", "squeezed"),
+    [
+        ("/admin/evals/modeleval/{}/data/curves", "reader", True),
+        # Somebody at the desk asks the API.
+        ("/lab/model-evals/{}/confidence-sweep", "reader", True),
+        # A program does.
+        ("/lab/model-evals/{}/confidence-sweep", "key", False),
+        ("/admin/evals/modeleval/{}/data/f1", "reader", False),
+        # Too little to be worth it.
+        ("/admin/evals/modeleval/{}/data/cards", "reader", False),
+    ],
+)
+def test_data_is_compressed_for_a_browser(
+    reader: Client, ada: Caller, evaluation: ModelEval, path: str, who: str, squeezed: bool
+) -> None:
+    client = reader if who == "reader" else ada.client
+    plain = client.get(path.format(evaluation.eval_id))
+    answer = client.get(path.format(evaluation.eval_id), headers={"accept-encoding": "gzip, br"})
+
+    assert "Content-Encoding" not in plain
+    if not squeezed:
+        assert "Content-Encoding" not in answer
+        assert answer.content == plain.content
+        return
+    assert answer["Content-Encoding"] == "gzip"
+    assert all("Accept-Encoding" in one["Vary"] for one in (plain, answer))
+    assert int(answer["Content-Length"]) == len(answer.content) < len(plain.content) / 3
+    assert gzip.decompress(answer.content) == plain.content
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -1,0 +1,81 @@
+"""A first visit to any page of an evaluation loads less than 150 kB besides Plotly.
+
+Static files are those of the container image: compressed, and kept by the browser for good.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import log_in
+from tests.browser.weighing import besides_plotly, packaged_files, weigh
+from tests.house.quickstarting import Quickstart, await_nobody
+
+pytestmark = pytest.mark.slow
+
+MOST_BYTES = 150_000
+PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
+
+
+@pytest.fixture(scope="module")
+def packaged() -> Iterator[Quickstart]:
+    """The demo, with the static files of the container image."""
+    data_dir = Path(tempfile.mkdtemp(prefix="desk-", dir="/tmp"))
+    variables = packaged_files(data_dir / "static")
+    with Quickstart(data_dir / "data", WEB_CONCURRENCY="1", **variables) as started:
+        yield started
+        started.end()
+    await_nobody(data_dir)
+    shutil.rmtree(data_dir)
+
+
+@pytest.fixture(scope="module")
+def served(packaged: Quickstart) -> str:
+    """Its address."""
+    return packaged.fact("Address").split()[0]
+
+
+@pytest.fixture(scope="module")
+def cookies(browser: Browser, packaged: Quickstart, served: str) -> Any:
+    """Those of its admin."""
+    return log_in(browser, served, *packaged.fact("Admin").split()[1:])
+
+
+@pytest.fixture(scope="module")
+def evaluation(browser: Browser, packaged: Quickstart, served: str, cookies: Any) -> str:
+    """The path of one that is done."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["X-Api-Key"] = packaged.fact("Token").split()[0]
+        listed = session.get(f"{served}/default/model-evals").json()["evals"]
+    path = f"/admin/evals/modeleval/{listed[0]['evalId']}/"
+    with browser.new_context(base_url=served, storage_state=cookies) as context:
+        page = context.new_page()
+        page.goto(path)
+        expect(page.locator("[data-numbers]")).to_be_visible()
+    return path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_first_visit_is_light(
+    browser: Browser, served: str, cookies: Any, evaluation: str, page: str
+) -> None:
+    weights = weigh(browser, served, cookies, evaluation + page)
+    assert weights[evaluation + page] > 0
+    assert besides_plotly(weights) < MOST_BYTES, weights
+
+
+def test_plotly_is_loaded_where_it_draws(
+    browser: Browser, served: str, cookies: Any, evaluation: str
+) -> None:
+    loads = {
+        page: any("plotly" in path for path in weigh(browser, served, cookies, evaluation + page))
+        for page in ("metrics/", "images/")
+    }
+    assert loads == {"metrics/": True, "images/": False}
