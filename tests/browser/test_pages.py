@@ -54,6 +54,26 @@ def test_the_theme_switches(open_page: OpenPage) -> None:
     expect(root).to_have_class("dark")
 
 
+def test_the_search_is_loaded_when_it_is_called(open_page: OpenPage) -> None:
+    page = open_page("/admin/")
+    with page.expect_response("**/theme/htmx.js"):
+        page.keyboard.press("Control+k")
+    page.locator("#search-input-command").press_sequentially("projec")
+    found = page.locator("#command-results-list").get_by_role("link")
+    expect(found).to_have_count(1)
+    expect(found).to_contain_text("Projects")
+    # Nothing is chosen yet.
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/predictions/project/")
+
+
+def test_the_current_page_is_in_sight(open_page: OpenPage) -> None:
+    page = open_page("/admin/accounts/user/", size={"width": 1280, "height": 500})
+    expect(page.locator("#nav-sidebar-apps a.active")).to_be_in_viewport()
+
+
 def test_the_sidebar_folds_and_stays_so(open_page: OpenPage) -> None:
     page = open_page("/admin/predictions/project/")
     sidebar = page.locator("#nav-sidebar-apps")

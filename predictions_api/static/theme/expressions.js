@@ -35,6 +35,11 @@ const REPLACED = [
   ["x-on:click", /^sidebarDesktopOpen = !sidebarDesktopOpen;/, "toggleSidebar()"],
   ["x-bind:action", /^activeTab && activeTab !== 'general' \?/, "addressOfForm()"],
   ["x-on:keydown.escape.prevent", /^openSearchResults = false; if/, "clearOrLeaveSearch()"],
+  [
+    "x-on:keydown.enter.prevent",
+    /^if \(!\$event\.metaKey && !\$event\.ctrlKey\) selectItem\(/,
+    "currentIndex === 0 || $event.metaKey || $event.ctrlKey || selectItem(false, false)",
+  ],
 ];
 
 document.addEventListener("alpine:init", () => {
