@@ -37,7 +37,7 @@ def cards(
 ) -> wire.Document:
     """The named images at one percent, in the evaluation's order; unknown ones are left out.
 
-    At most six statements. `regions` is null where the rows have changed since, or were never
+    At most five statements. `regions` is null where the rows have changed since, or were never
     here: an imported evaluation has counts alone.
     """
     rows = []
@@ -106,7 +106,7 @@ def _drawn(
 def _addresses(
     found: ModelEval, rows: Sequence[PlannedRow], stored: Sequence[ReadImage | None]
 ) -> list[str | None]:
-    """The beginning of each image's address. Two statements for those whose rows have changed."""
+    """The beginning of each image's address. A statement for those whose rows have changed."""
     missing = [
         row.task_id
         for row, image in zip(rows, stored, strict=True)

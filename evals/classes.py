@@ -40,14 +40,9 @@ def classes_of(project: Project, task_type: str) -> tuple[list[str], bool]:
 
 def image_key(project: Project) -> str:
     """The key of a task's data that holds the image."""
-    return image_key_in(project.parsed_label_config)
-
-
-def image_key_in(config: Mapping[str, Any]) -> str:
-    """The same, by the parsed labelling config."""
     inputs = [
         given
-        for control in config.values()
+        for control in _controls(project)
         for given in control.get("inputs") or []
         if isinstance(given, dict)
     ]

@@ -51,7 +51,7 @@ def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> wire
 
 
 def stored_images(found: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
-    """The stored rows behind images; None for one that changed since. Two statements."""
+    """The stored rows behind images; None for one that changed since. Two statements at most."""
     key = image_key_of(found)
     if key is None or found.planned_at is None:
         return [None] * len(rows)

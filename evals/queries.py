@@ -12,7 +12,7 @@ from django.db.models import JSONField, Q, QuerySet
 
 from evals import wire, wire_images
 from evals.answers import EvaluationNotDone, EvaluationNotFound, ReportNotFound
-from evals.classes import image_key_in
+from evals.classes import image_key
 from evals.events import (
     Cells,
     Counts,
@@ -93,9 +93,17 @@ CONFIG_SQL = "SELECT parsed_label_config::text FROM predictions_project WHERE id
 
 
 def image_key_of(found: ModelEval) -> str | None:
-    """The key of a task's data that holds the image; None without a project. One statement."""
-    row = fetch_prepared(CONFIG_SQL, [found.project_id])
-    return None if row is None else image_key_in(orjson.loads(row[0]))
+    """The key of a task's data that holds the image; None without a project.
+
+    One statement, the first time.
+    """
+    project = found.project
+    if project is None:
+        return None
+    if "parsed_label_config" in project.get_deferred_fields():
+        row = fetch_prepared(CONFIG_SQL, [project.pk])
+        project.parsed_label_config = {} if row is None else orjson.loads(row[0])
+    return image_key(project)
 
 
 def refuse_unfinished(found: ModelEval) -> None:
