@@ -8,7 +8,7 @@ import numpy as np
 from evals.counting import Job, shape_pairs
 from evals.geometry import Floats, Shape
 from evals.matching import ObjectVerdict, image_verdicts, object_verdicts
-from evals.regions import Side, StoredImage, read_choices, read_shapes
+from evals.regions import GatheredSide, Side, StoredImage, read_choices, read_shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _slices(side: Side, n_images: int) -> list[slice]:
 def examine_shapes(images: Sequence[StoredImage], job: Job, confidence: int) -> ExaminedShapes:
     """As `examine`, all images together."""
     if job.task_type == "classification":
-        none = Side.of([], {})
+        none = GatheredSide().side()
         return ExaminedShapes(none, [], none, [], (none.boxes_px(), none.boxes_px()))
     truth, said = read_shapes(images, job.classes, all_shapes=job.uses_masks)
     boxes = truth.boxes_px(), said.boxes_px()
