@@ -25,7 +25,7 @@ from predictions.filters import PredictionFilter, a_flag
 from predictions.models import Prediction
 from predictions.rows import REQUIRED, Rows, json_response, validated
 from predictions.serializers import PredictionSerializer
-from predictions_api.rendering import OrjsonRenderer
+from predictions_api.rendering import OrjsonRenderer, accepts_gzip
 
 
 class LinesRenderer(OrjsonRenderer):
@@ -33,15 +33,6 @@ class LinesRenderer(OrjsonRenderer):
 
     media_type = "application/x-ndjson"
     format = "ndjson"
-
-
-def accepts_gzip(header: str) -> bool:
-    """Whether an Accept-Encoding names gzip, or everything, and does not rule it out."""
-    for part in header.lower().split(","):
-        name, _, weight = part.replace(" ", "").partition(";")
-        if name in {"gzip", "*"}:
-            return weight not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False
 
 
 def streamed(

@@ -10,10 +10,12 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
-from django.middleware.gzip import GZipMiddleware, re_accepts_gzip
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.utils.cache import patch_vary_headers
+
+from predictions_api.rendering import accepts_gzip
 
 DESK = "/admin/"
 WORTH_COMPRESSING = 1000
@@ -67,7 +69,7 @@ def _compress_quickly(request: HttpRequest, response: HttpResponse) -> None:
     if len(response.content) < WORTH_COMPRESSING:
         return
     patch_vary_headers(response, ["Accept-Encoding"])
-    if re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")):
+    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
         response.content = gzip.compress(response.content, 1, mtime=0)
         response["Content-Encoding"] = "gzip"
         response["Content-Length"] = str(len(response.content))

@@ -1,4 +1,6 @@
-"""JSON out, through orjson: UTC times end in Z, stored jsonb text is spliced in unparsed."""
+"""JSON out, through orjson: UTC times end in Z, stored jsonb text is spliced in unparsed; and what
+a caller takes.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -34,6 +36,15 @@ class Negotiation(DefaultContentNegotiation):
             request, renderers, format_suffix
         )
         return selected
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding names gzip, or everything, and does not rule it out."""
+    for part in header.lower().split(","):
+        name, _, weight = part.replace(" ", "").partition(";")
+        if name in {"gzip", "*"}:
+            return weight not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
 
 
 class EscapingRenderer(JSONRenderer):
