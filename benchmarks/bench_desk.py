@@ -9,6 +9,7 @@ asked in turns, and the best of several rounds of medians counts.
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,14 +20,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import orjson
+from playwright.sync_api import sync_playwright
 
 from benchmarks import evaluated
 from benchmarks.bench_eval_reads import dsn, median_ms
 from benchmarks.bench_requests import Client
 from benchmarks.servers import gunicorn
-from tests.browser.weighing import packaged_files
+from tests.browser.conftest import chromium
+from tests.browser.weighing import PAGES, besides_plotly, packaged_files, weigh
 
-PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 #: What the pages fetch, of the API and of the desk.
 API = (
     "confusion-matrix?split=test&confidence=37",
@@ -141,13 +143,6 @@ def panels(desk: Desk, bare: Desk, big: Any, options: argparse.Namespace) -> Non
 
 def weight(port: int, session: str, big: Any) -> None:
     """kB of a first visit, as Chromium counts them; the server has the container's static files."""
-    import shutil
-
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser.conftest import chromium
-    from tests.browser.weighing import besides_plotly, weigh
-
     if shutil.which("chromium") is None:
         print("weight: not measured, no Chromium here")
         return

@@ -23,7 +23,7 @@ class PackagedFinder(BaseFinder):
     """The files of PACKAGED, and nothing else of their packages."""
 
     def __init__(self, app_names: Any = None, *args: Any, **kwargs: Any) -> None:
-        self.paths = {name: _folder(package) / file for name, (package, file) in PACKAGED.items()}
+        self.paths = {name: folder_of(package) / file for name, (package, file) in PACKAGED.items()}
 
     def check(self, **kwargs: Any) -> list[Any]:
         """Nothing to configure."""
@@ -42,7 +42,7 @@ class PackagedFinder(BaseFinder):
             yield path.name, storage
 
 
-def _folder(package: str) -> Path:
+def folder_of(package: str) -> Path:
     """Found without importing the package, which takes half a second for Plotly."""
     spec = find_spec(package)
     assert spec

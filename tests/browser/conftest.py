@@ -6,7 +6,6 @@ violation of the content security policy, a request to another host, an address 
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.house.quickstarting import Quickstart, await_nobody
+from tests.house.quickstarting import Quickstart, temporary
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -49,14 +48,9 @@ expect.set_options(timeout=PATIENCE_MS)
 @pytest.fixture(scope="session")
 def desk() -> Iterator[Quickstart]:
     """Web server, worker and demo project, with both versions' evaluations asked for."""
-    data_dir = Path(tempfile.mkdtemp(prefix="desk-", dir="/tmp"))
     # A stand-in model on this machine executes prompt runs.
-    variables = {"WEB_CONCURRENCY": "1", "ALLOW_PRIVATE_URLS": "true"}
-    with Quickstart(data_dir, **variables) as started:
+    with temporary("desk-", ALLOW_PRIVATE_URLS="true") as started:
         yield started
-        started.end()
-    await_nobody(data_dir)
-    shutil.rmtree(data_dir)
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,7 @@ colors, under MOST_BYTES.
 """
 
 import io
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import WIDE, chromium, log_in
-from tests.house.quickstarting import PROJECT_DIR, Quickstart, await_nobody
+from tests.house.quickstarting import PROJECT_DIR, temporary
 
 FOLDER = PROJECT_DIR / "docs" / "images"
 MOST_BYTES = 150_000
@@ -65,8 +63,7 @@ PICTURES = [
 def main() -> int:
     """Takes all of them, or those named on the command line."""
     wanted = set(sys.argv[1:])
-    data_dir = Path(tempfile.mkdtemp(prefix="shots-", dir="/tmp"))
-    with Quickstart(data_dir, WEB_CONCURRENCY="1") as started, sync_playwright() as playwright:
+    with temporary("shots-") as started, sync_playwright() as playwright:
         address = started.fact("Address").split()[0]
         demo = _demo(address, started.fact("Workspace"), started.fact("Token"))
         browser = chromium(playwright)
@@ -75,9 +72,6 @@ def main() -> int:
             if not wanted or picture.name in wanted:
                 print(_take(browser, address, login, picture, demo))
         browser.close()
-        started.end()
-    await_nobody(data_dir)
-    shutil.rmtree(data_dir)
     return 0
 
 

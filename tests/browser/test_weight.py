@@ -3,10 +3,7 @@
 Static files are those of the container image: compressed, and kept by the browser for good.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,25 +11,20 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import log_in
-from tests.browser.weighing import besides_plotly, packaged_files, weigh
-from tests.house.quickstarting import Quickstart, await_nobody
+from tests.browser.weighing import PAGES, besides_plotly, packaged_files, weigh
+from tests.house.quickstarting import Quickstart, temporary
 
 pytestmark = pytest.mark.slow
 
 MOST_BYTES = 150_000
-PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 
 
 @pytest.fixture(scope="module")
-def packaged() -> Iterator[Quickstart]:
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quickstart]:
     """The demo, with the static files of the container image."""
-    data_dir = Path(tempfile.mkdtemp(prefix="desk-", dir="/tmp"))
-    variables = packaged_files(data_dir / "static")
-    with Quickstart(data_dir / "data", WEB_CONCURRENCY="1", **variables) as started:
+    files = packaged_files(tmp_path_factory.mktemp("packaged") / "static")
+    with temporary("desk-", **files) as started:
         yield started
-        started.end()
-    await_nobody(data_dir)
-    shutil.rmtree(data_dir)
 
 
 @pytest.fixture(scope="module")

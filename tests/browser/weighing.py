@@ -12,6 +12,8 @@ from playwright.sync_api import Browser
 from tests.house.quickstarting import PROJECT_DIR
 
 PLOTLY = "/static/plotly/"
+#: Of an evaluation, below its own address.
+PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 
 
 def packaged_files(folder: Path) -> dict[str, str]:

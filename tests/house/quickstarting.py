@@ -2,10 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -67,6 +71,18 @@ class Quickstart:
         self.process.send_signal(how)
         self.process.communicate(timeout=DEADLINE_S)
         return self.process.returncode
+
+
+@contextmanager
+def temporary(prefix: str, **variables: str) -> Iterator[Quickstart]:
+    """A quickstart with a data directory of its own and one web process; nothing of it is left.
+
+    The directory lies where the path of a socket in it is short enough.
+    """
+    data_dir = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+    with Quickstart(data_dir, WEB_CONCURRENCY="1", **variables) as started:
+        yield started
+    shutil.rmtree(data_dir)
 
 
 def running_in(data_dir: Path) -> list[psutil.Process]:

@@ -6,13 +6,13 @@ theme a new version; a test says so.
 
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
+from predictions_api.packaged import folder_of
 from tests.house.quickstarting import PROJECT_DIR
 
 NAME = "unfold/fonts/material-symbols/Material-Symbols-Outlined.woff2"
@@ -28,20 +28,13 @@ NAMED = (
     re.compile(r"SITE_SYMBOL\": \"([a-z_0-9]+)\""),
     re.compile(r"_(?:page|named)\([^,()]+,\s*\"([a-z_0-9]+)\""),
 )
+THEME = folder_of("unfold")
 WORD = re.compile(r"[a-z_0-9]+")
-
-
-def theme() -> Path:
-    """The folder of the theme's package."""
-    spec = find_spec("unfold")
-    assert spec
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0])
 
 
 def sources() -> Iterator[Path]:
     """Every file that may name an icon; the theme's own extras are not installed here."""
-    for folder in (theme(), *(PROJECT_DIR / room for room in ROOMS)):
+    for folder in (THEME, *(PROJECT_DIR / room for room in ROOMS)):
         for path in folder.rglob("*"):
             if path.suffix in {".html", ".py", ".js", ".css"} and "contrib" not in path.parts:
                 yield path
@@ -56,7 +49,7 @@ def used() -> set[str]:
             found.update(pattern.findall(text))
         for shown in SHOWN.findall(text):
             found.update(WORD.findall(TEMPLATE.sub(" ", shown)))
-    return found & set(glyphs(TTFont(theme() / "static" / NAME)))
+    return found & set(glyphs(TTFont(THEME / "static" / NAME)))
 
 
 def glyphs(font: Any) -> dict[str, str]:
@@ -76,7 +69,7 @@ def glyphs(font: Any) -> dict[str, str]:
 
 def main() -> None:
     """Writes the font anew."""
-    font = TTFont(theme() / "static" / NAME)
+    font = TTFont(THEME / "static" / NAME)
     known = glyphs(font)
     options = Options()
     options.layout_features = ["rlig"]
