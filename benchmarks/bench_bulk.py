@@ -45,9 +45,9 @@ django.setup()
 from django.db import connection, transaction  # noqa: E402
 
 from predictions import documents, prediction_import, queries  # noqa: E402
-from predictions.copying import reserve_ids  # noqa: E402
 from predictions.models import Project, Task  # noqa: E402
 from predictions.prediction_import import PREDICTION_COPY, PredictionRow, copy_lines  # noqa: E402
+from predictions_api.postgres.copying import reserve_ids  # noqa: E402
 
 LINES = "application/x-ndjson"
 RESULT_TEXT = orjson.dumps(RESULT)

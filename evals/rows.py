@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from predictions.copying import copy, escaped, number
+from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
     "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id,"

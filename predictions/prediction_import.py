@@ -15,11 +15,11 @@ from rest_framework.exceptions import ValidationError
 
 from predictions import ingest, labelling, queries
 from predictions.bodies import Batches, in_batches
-from predictions.copying import Copy, escaped, escaped_json, number, reserve_ids
 from predictions.models import Project
 from predictions.reports import Report
 from predictions.results import Refused, bulk_json_text, finite_number, json_text, region_list
 from predictions.task_names import Named, resolve, task_of
+from predictions_api.postgres.copying import Copy, escaped, escaped_json, number, reserve_ids
 
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
 # The version of imported predictions that name none: the peer's word, on its import routes only.

@@ -13,15 +13,6 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
 from predictions.bodies import Batches, in_batches
-from predictions.copying import (
-    Copy,
-    boolean,
-    copy,
-    escaped,
-    escaped_json,
-    number,
-    reserve_ids,
-)
 from predictions.curate import reserve_inner_ids
 from predictions.models import Project
 from predictions.prediction_import import (
@@ -33,6 +24,15 @@ from predictions.prediction_import import (
 from predictions.reports import Report
 from predictions.results import Refused, bulk_json_text, finite_number, region_list
 from predictions.task_names import external_id
+from predictions_api.postgres.copying import (
+    Copy,
+    boolean,
+    copy,
+    escaped,
+    escaped_json,
+    number,
+    reserve_ids,
+)
 
 NO_TASKS = "load_tasks: No tasks added"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from predictions_api.database import databases
 from predictions_api.desk import UNFOLD as UNFOLD
 from predictions_api.logs import logging_config
 from predictions_api.policy import POLICY
+from predictions_api.postgres.settings import databases
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from predictions_api import database
+from predictions_api.postgres import settings
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 DEADLINE_S = 30
@@ -31,7 +31,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from django.conf import settings
 from pathlib import Path
-from predictions_api.database import databases
+from predictions_api.postgres.settings import databases
 settings.configure(DATABASES=databases(data_dir=Path(sys.argv[1])))
 from django.db import connection
 with connection.cursor() as cursor:
@@ -73,7 +73,7 @@ class TestUrl:
         ],
     )
     def test_is_read_as_libpq_reads_it(self, url: str, expected: dict[str, Any]) -> None:
-        entry = database.from_url(url)
+        entry = settings.from_url(url)
         assert {key: entry[key] for key in expected} == expected
         assert entry["ENGINE"] == "predictions_api.postgres"
         assert entry["NAME"] in {"store", "my store"}
@@ -94,15 +94,15 @@ class TestUrl:
         self, url: str, message: str
     ) -> None:
         with pytest.raises(ImproperlyConfigured) as caught:
-            database.from_url(url)
+            settings.from_url(url)
         assert message in str(caught.value)
         assert "secret" not in str(caught.value)
 
     def test_decides_between_the_two_databases(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DATABASE_URL", "postgres://db/store")
-        assert database.databases(data_dir=Path("/unused"))["default"]["HOST"] == "db"
+        assert settings.databases(data_dir=Path("/unused"))["default"]["HOST"] == "db"
         monkeypatch.setenv("DATABASE_URL", "")
-        embedded = database.databases(data_dir=Path("/unused"))["default"]
+        embedded = settings.databases(data_dir=Path("/unused"))["default"]
         assert embedded["ENGINE"] == "predictions_api.postgres"
         assert not Path("/unused").exists()
 
