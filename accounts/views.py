@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from accounts import tokens
 from accounts.authentication import access_of
 from accounts.models import ApiToken, User, Workspace
-from predictions_api.openapi import error_responses, public_errors
+from predictions_api.http.openapi import error_responses, public_errors
 
 TEXT = serializers.CharField
 TOKEN = inline_serializer("PlainToken", {"token": TEXT()})

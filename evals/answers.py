@@ -15,7 +15,7 @@ from rest_framework.exceptions import (
 )
 from rest_framework.response import Response
 
-from predictions_api.errors import exception_handler as service_exception_handler
+from predictions_api.http.errors import exception_handler as service_exception_handler
 
 
 class Refusal(APIException):

@@ -10,7 +10,7 @@ from evals import cards as image_cards
 from evals import filters, panels, queries
 from evals.answers import InvalidPagination, Refusal
 from evals.models import ModelEval
-from predictions_api.rendering import dumps
+from predictions_api.http.rendering import dumps
 
 MOST_CARDS = 100
 # Positions are 32 bits wide.

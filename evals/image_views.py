@@ -9,7 +9,7 @@ from evals.answers import Refusal
 from evals.models import ModelEval
 from evals.routes import EvaluationRoute, answer
 from evals.selection import select
-from predictions_api.rendering import dumps
+from predictions_api.http.rendering import dumps
 
 
 class ImagePredictionsView(EvaluationRoute):

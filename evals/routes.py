@@ -17,7 +17,7 @@ from accounts.models import Workspace
 from evals import queries
 from evals.answers import WorkspaceNotFound, exception_handler
 from evals.models import ModelEval
-from predictions_api.rendering import dumps
+from predictions_api.http.rendering import dumps
 
 
 class AnyType(BaseContentNegotiation):

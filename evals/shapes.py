@@ -17,7 +17,7 @@ from rest_framework import serializers
 
 from evals.filters import SORTS
 from evals.models import ModelEval, TaskType
-from predictions_api.openapi import ErrorSerializer
+from predictions_api.http.openapi import ErrorSerializer
 
 Schema = dict[str, Any]
 View = TypeVar("View", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from django.utils.timesince import timesince
 
-from predictions_api.rendering import dumps
+from predictions_api.http.rendering import dumps
 
 Row = tuple[Any, ...]
 Document = dict[str, Any]

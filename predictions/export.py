@@ -16,7 +16,7 @@ import orjson
 from rest_framework.exceptions import APIException
 
 from predictions.documents import Document
-from predictions_api.rendering import OPTIONS, dumps
+from predictions_api.http.rendering import OPTIONS, dumps
 
 if TYPE_CHECKING:
     import pyarrow as pa

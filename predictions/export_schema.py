@@ -8,7 +8,7 @@ from predictions.models import ProjectExport
 from predictions.project_export import SOURCES, TYPES
 from predictions.schema import query
 from predictions.serializers import JSONObjectField
-from predictions_api.openapi import answer_header, error_responses
+from predictions_api.http.openapi import answer_header, error_responses
 
 JOB = inline_serializer(
     "ProjectExportJob",

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from predictions.schema import IDEMPOTENCY_KEY, REPLAYED, UPSERT, either, query
 from predictions.serializers import JSONObjectField, RegionsField
-from predictions_api.openapi import Schema, error_responses
+from predictions_api.http.openapi import Schema, error_responses
 
 IMPORT_PREDICTIONS = extend_schema(
     operation_id="import_predictions",

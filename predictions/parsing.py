@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from rest_framework.exceptions import ParseError
 
-from predictions_api.parsing import finite, parse_json
+from predictions_api.http.parsing import finite, parse_json
 
 # orjson rounds integers beyond 64 bits; a text that may hold one is parsed exactly instead.
 LONG_INTEGER = re.compile(rb"(?<![\d.])-?\d{19}")

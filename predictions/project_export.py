@@ -20,7 +20,7 @@ from rest_framework.exceptions import ValidationError
 from predictions import queries
 from predictions.documents import Document
 from predictions.models import Project
-from predictions_api.rendering import dumps
+from predictions_api.http.rendering import dumps
 
 SOURCES = ("predictions", "annotations")
 # What the converter writes for each type: one file, or a folder that is sent as an archive.

@@ -18,7 +18,7 @@ from predictions.models import Project
 from predictions.results import Refused, json_text
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import ProjectSerializer
-from predictions_api.pagination import NumberedPages
+from predictions_api.http.pagination import NumberedPages
 
 
 class ProjectViewSet(Rows):

@@ -12,7 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.authentication import access_of
 from accounts.tokens import Access
 from predictions.serializers import MAX_BIGINT, PK_TEXT
-from predictions_api.rendering import dumps
+from predictions_api.http.rendering import dumps
 
 NO_PROJECT = "No Project matches the given query."
 REQUIRED = "This field is required."

@@ -28,7 +28,7 @@ from predictions.serializers import (
     TaskDetailSerializer,
     TaskSerializer,
 )
-from predictions_api.openapi import (
+from predictions_api.http.openapi import (
     BODY_OF_DELETE,
     FORMS,
     ErrorSerializer,

@@ -25,7 +25,7 @@ from predictions.filters import PredictionFilter, a_flag
 from predictions.models import Prediction
 from predictions.rows import REQUIRED, Rows, json_response, validated
 from predictions.serializers import PredictionSerializer
-from predictions_api.rendering import OrjsonRenderer, accepts_gzip
+from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
 
 
 class LinesRenderer(OrjsonRenderer):

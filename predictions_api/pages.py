@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.templatetags.static import static
 from django.utils.cache import patch_vary_headers
 
-from predictions_api.rendering import accepts_gzip
+from predictions_api.http.rendering import accepts_gzip
 
 DESK = "/admin/"
 WORTH_COMPRESSING = 1000

@@ -106,8 +106,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "predictions_api.observability.RequestMiddleware",
-    "predictions_api.errors.BodyLimitMiddleware",
-    "predictions_api.paths.LeadingSlashMiddleware",
+    "predictions_api.http.errors.BodyLimitMiddleware",
+    "predictions_api.http.paths.LeadingSlashMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -193,15 +193,15 @@ REST_FRAMEWORK = {
         "accounts.authentication.WorkspaceSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.MembershipAllows"],
-    "DEFAULT_RENDERER_CLASSES": ["predictions_api.rendering.OrjsonRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions_api.rendering.Negotiation",
+    "DEFAULT_RENDERER_CLASSES": ["predictions_api.http.rendering.OrjsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions_api.http.rendering.Negotiation",
     "DEFAULT_PARSER_CLASSES": [
-        "predictions_api.parsing.StrictJSONParser",
+        "predictions_api.http.parsing.StrictJSONParser",
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_SCHEMA_CLASS": "predictions_api.openapi.Operation",
-    "EXCEPTION_HANDLER": "predictions_api.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "predictions_api.http.openapi.Operation",
+    "EXCEPTION_HANDLER": "predictions_api.http.errors.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
@@ -222,7 +222,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "predictions_api.openapi.finish",
+        "predictions_api.http.openapi.finish",
     ],
     "TAGS": [
         {"name": "Predictions", "description": "What models said about tasks."},

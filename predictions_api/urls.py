@@ -24,7 +24,7 @@ from predictions.task_actions import TaskActionViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
 from predictions_api import docs, observability, pages
-from predictions_api.paths import WorkspaceConverter
+from predictions_api.http.paths import WorkspaceConverter
 from prompts import run_views as prompt_runs
 from prompts import views as prompts
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     Actions = dict[str, str | ViewSetAction[Any]]
 
-handler400 = "predictions_api.errors.bad_request"
-handler403 = "predictions_api.errors.permission_denied"
-handler404 = "predictions_api.errors.not_found"
-handler500 = "predictions_api.errors.server_error"
+handler400 = "predictions_api.http.errors.bad_request"
+handler403 = "predictions_api.http.errors.permission_denied"
+handler404 = "predictions_api.http.errors.not_found"
+handler500 = "predictions_api.http.errors.server_error"
 
 register_converter(WorkspaceConverter, "workspace")
 

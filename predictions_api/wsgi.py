@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from predictions_api.chunked import ChunkedBodies
+from predictions_api.http.chunked import ChunkedBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
 

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from predictions.schema import PAGE, PAGE_SIZE, query
 from predictions.serializers import ProjectSerializer
-from predictions_api.openapi import error_responses
+from predictions_api.http.openapi import error_responses
 from prompts import filters
 from prompts.connection_serializers import ProviderConnectionSerializer
 from prompts.run_serializers import (

@@ -15,7 +15,7 @@ from predictions.models import Project
 from predictions.queries import project_totals
 from predictions.rows import NO_PROJECT, Rows
 from predictions.serializers import ProjectSerializer, unknown_pk
-from predictions_api.pagination import NumberedPages
+from predictions_api.http.pagination import NumberedPages
 from prompts import catalogue, filters, queries, refining, trying
 from prompts import schema as docs
 from prompts.connection_serializers import ProviderConnectionSerializer

@@ -9,7 +9,7 @@ from django.http import StreamingHttpResponse
 
 from predictions import queries
 from predictions.models import Project
-from predictions_api.rendering import accepts_gzip
+from predictions_api.http.rendering import accepts_gzip
 from tests.bulk.conftest import Seed
 from tests.conftest import Caller
 

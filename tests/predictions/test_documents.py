@@ -9,7 +9,7 @@ from rest_framework.renderers import JSONRenderer
 
 from predictions import serializers
 from predictions.models import MLBackend, Project
-from predictions_api.rendering import dumps
+from predictions_api.http.rendering import dumps
 from tests.conftest import Caller, region
 
 Make = Callable[..., dict[str, Any]]

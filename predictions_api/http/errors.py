@@ -24,7 +24,7 @@ from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
 from predictions_api import pages
-from predictions_api.chunked import STREAMED_TYPE
+from predictions_api.http.chunked import STREAMED_TYPE
 
 log = logging.getLogger(__name__)
 
