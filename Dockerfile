@@ -26,5 +26,5 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 # It asks as localhost, which ALLOWED_HOSTS must name.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=5 \
-    CMD ["python", "-m", "predictions_api.probe"]
+    CMD ["python", "-m", "predictions_api.operations.probe"]
 CMD ["gunicorn"]

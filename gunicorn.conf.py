@@ -13,7 +13,7 @@ bind = os.environ.get("BIND", "0.0.0.0:8000")
 
 # Threads, because a request mostly waits for Postgres; processes, because Python runs one thread.
 # Each thread keeps a connection: workers x threads x machines must stay below max_connections.
-worker_class = "predictions_api.webworker.BalancedWorker"
+worker_class = "predictions_api.operations.webworker.BalancedWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(os.cpu_count() or 1, 4))
 threads = int(os.environ.get("WEB_THREADS") or 8)
 
@@ -26,7 +26,7 @@ limit_request_line = 8190
 
 # Our middleware logs each request once, without keys; gunicorn's own line would show the query.
 accesslog = None
-logger_class = "predictions_api.serverlog.ServerLog"
+logger_class = "predictions_api.operations.serverlog.ServerLog"
 loglevel = os.environ.get("LOG_LEVEL", "info").lower()
 # One file in the home directory for every gunicorn of a user: two services would fight for it.
 control_socket_disable = True
@@ -59,7 +59,7 @@ def child_exit(server: Any, worker: Any) -> None:
     """Forget the gauges of a worker that ended; its counters stay in the sums."""
     from prometheus_client import multiprocess
 
-    from predictions_api import webworker
+    from predictions_api.operations import webworker
 
     webworker.forget(worker)
     multiprocess.mark_process_dead(worker.pid)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
-from evals import collection, finish, leases, rows, snapshot, tasks
+from evals import finish, leases, rows, snapshot, tasks
 from evals.classes import classes_of, image_key
 from evals.counting import Counted, Job, NeedsMasks, count_images
 from evals.errors import EvaluationError
@@ -24,6 +24,7 @@ from evals.models import EvalChunk, EvalPart, ModelEval, Split
 from evals.regions import UnknownLabels, UnusableRegion
 from evals.rows import NewImage
 from evals.snapshot import CannotEvaluate, PlannedRow, ReadImage
+from predictions_api.operations import collector
 
 log = structlog.stdlib.get_logger("evals")
 
@@ -198,7 +199,7 @@ def _count_all(evaluation: ModelEval, owner: uuid.UUID) -> None:
     pending = EvalChunk.objects.filter(evaluation=evaluation, is_done=False).order_by("number")
     for number in list(pending.values_list("number", flat=True)):
         chunk = EvalChunk.objects.get(evaluation=evaluation, number=number)
-        with collection.paused():
+        with collector.paused():
             images = _images_of(evaluation, chunk)
             counted = _counted(images, chunk, job)
             _store(evaluation, owner, chunk, images, counted)

@@ -3,13 +3,14 @@
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 
-from evals import collection, exports, filters, objects, queries, wire_images
+from evals import exports, filters, objects, queries, wire_images
 from evals import schema as docs
 from evals.answers import Refusal
 from evals.models import ModelEval
 from evals.routes import EvaluationRoute, answer
 from evals.selection import select
 from predictions_api.http.rendering import dumps
+from predictions_api.operations import collector
 
 
 class ImagePredictionsView(EvaluationRoute):
@@ -30,7 +31,7 @@ class ImagePredictionsView(EvaluationRoute):
         if form != "json":
             return _export(found, wanted, split, confidence, form)
         # The lists a page is made of are gone before the search for cycles goes on.
-        with collection.paused():
+        with collector.paused():
             body = _image_page(found, wanted, (name, split), confidence, limit, offset)
         return answer(body)
 

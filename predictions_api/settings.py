@@ -11,7 +11,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from predictions_api.desk import UNFOLD as UNFOLD
-from predictions_api.logs import logging_config
+from predictions_api.operations.logs import logging_config
 from predictions_api.policy import POLICY
 from predictions_api.postgres.settings import databases
 
@@ -105,7 +105,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "predictions_api.observability.RequestMiddleware",
+    "predictions_api.operations.observability.RequestMiddleware",
     "predictions_api.http.errors.BodyLimitMiddleware",
     "predictions_api.http.paths.LeadingSlashMiddleware",
     "corsheaders.middleware.CorsMiddleware",

@@ -23,8 +23,9 @@ from predictions.project_views import ProjectViewSet
 from predictions.task_actions import TaskActionViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
-from predictions_api import docs, observability, pages
+from predictions_api import docs, pages
 from predictions_api.http.paths import WorkspaceConverter
+from predictions_api.operations import observability
 from prompts import run_views as prompt_runs
 from prompts import views as prompts
 

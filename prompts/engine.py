@@ -21,7 +21,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from predictions_api import stopping
+from predictions_api.operations import stopping
 from prompts import answers, leases, outcomes, prompting, providers, runs
 from prompts.leases import Claim
 from prompts.models import ModelRun

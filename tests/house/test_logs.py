@@ -22,8 +22,8 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from structlog.stdlib import ProcessorFormatter
 
-from predictions_api.logs import scrub
-from predictions_api.observability import RequestMiddleware
+from predictions_api.operations.logs import scrub
+from predictions_api.operations.observability import RequestMiddleware
 from tests.house.server_urls import PAUSE_S
 from tests.house.serving import ROOT, Server, running
 

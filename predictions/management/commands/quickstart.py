@@ -18,9 +18,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from predictions import quickstart
-from predictions_api import processes
-from predictions_api.probe import is_ready
-from predictions_api.processes import Child, Stopped
+from predictions_api.operations import processes
+from predictions_api.operations.probe import is_ready
+from predictions_api.operations.processes import Child, Stopped
 
 ANY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104
 READY_WITHIN_S = 60

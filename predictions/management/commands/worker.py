@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from predictions_api import workers
+from predictions_api.operations import workers
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from predictions_api.logs import logging_config
+from predictions_api.operations.logs import logging_config
 
 
 class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -20,7 +20,7 @@ from django.db import DatabaseError, connections
 from django.utils.crypto import get_random_string
 from django.utils.module_loading import import_string
 
-from predictions_api import processes, stopping
+from predictions_api.operations import processes, stopping
 
 log = logging.getLogger(__name__)
 

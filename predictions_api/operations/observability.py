@@ -24,7 +24,7 @@ from prometheus_client import (
     multiprocess,
 )
 
-from predictions_api import logs
+from predictions_api.operations import logs
 
 log = structlog.stdlib.get_logger("request")
 
