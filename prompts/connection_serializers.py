@@ -14,7 +14,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from predictions.serializers import FiniteField, JSONObjectField
-from prompts import outbound, vault
+from predictions_api.outbound import client, vault
 from prompts.models import Provider, ProviderConnection
 from prompts.providers import PARAMETERS, RunError, base_url
 from prompts.serializers import AuthorField
@@ -114,8 +114,8 @@ class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnectio
         if not value:
             return None
         try:
-            return outbound.check_url(value)
-        except outbound.Blocked as blocked:
+            return client.check_url(value)
+        except client.Blocked as blocked:
             raise ValidationError(str(blocked)) from None
 
     def validate_google_location(self, value: str | None) -> str | None:

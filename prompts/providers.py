@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from django.conf import settings
 
-from prompts import outbound, vault
+from predictions_api.outbound import client, vault
 from prompts.models import Provider, ProviderConnection
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Caller:
             base_url=base_url(row),
             # Azure reads its own header; the others ignore it.
             default_headers={"api-key": key} if row.provider in AZURE else None,
-            http_client=outbound.client(
+            http_client=client.client(
                 timeout_s=settings.PROVIDER_TIMEOUT_S, max_connections=max_connections
             ),
             # Tries are counted here, where they can be paused, stopped and reported.
@@ -167,9 +167,9 @@ class Caller:
             raise Temporary(
                 "APITimeoutError", f"No answer within {settings.PROVIDER_TIMEOUT_S:g} s."
             ) from None
-        except outbound.Unresolved as error:
+        except client.Unresolved as error:
             raise Temporary("APIConnectionError", str(error)) from None
-        except outbound.Blocked as error:
+        except client.Blocked as error:
             raise RunError(str(error)) from None
         except openai.APIConnectionError as error:
             cause = self._scrubbed(str(error.__cause__ or error))

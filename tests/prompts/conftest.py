@@ -12,7 +12,8 @@ import pytest
 
 from predictions import curate, task_import
 from predictions.models import Project
-from prompts import catalogue, runs, vault
+from predictions_api.outbound import vault
+from prompts import catalogue, runs
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 

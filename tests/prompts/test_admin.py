@@ -7,7 +7,8 @@ from django.test import Client
 
 from accounts.models import Membership
 from predictions.models import Project
-from prompts import outcomes, runs, vault
+from predictions_api.outbound import vault
+from prompts import outcomes, runs
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 from prompts.outcomes import Outcome
 from tests.conftest import Caller, make_caller

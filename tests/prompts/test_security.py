@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.db import connection
 
-from prompts import outbound, providers, vault
+from predictions_api.outbound import client, vault
+from prompts import providers
 from prompts.models import PromptVersion, Provider, ProviderConnection
 from tests.conftest import Caller, assert_invalid
 from tests.prompts.conftest import MakeTasks, Model, path_of
@@ -58,13 +59,13 @@ PRIVATE = [
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_are_not_called(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
-    with pytest.raises(outbound.Blocked, match="private network"):
-        outbound.check_url(f"https://{host}/v1")
+    with pytest.raises(client.Blocked, match="private network"):
+        client.check_url(f"https://{host}/v1")
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "[2606:4700::1111]"])
 def test_public_addresses_are(address: str, settings: Any) -> None:
-    assert outbound.check_url(f"https://{address}/v1")
+    assert client.check_url(f"https://{address}/v1")
 
 
 @pytest.mark.parametrize(
@@ -80,8 +81,8 @@ def test_public_addresses_are(address: str, settings: Any) -> None:
     ],
 )
 def test_only_plain_web_addresses(url: str) -> None:
-    with pytest.raises(outbound.Blocked):
-        outbound.check_url(url)
+    with pytest.raises(client.Blocked):
+        client.check_url(url)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,8 @@ def test_only_plain_web_addresses(url: str) -> None:
     ],
 )
 def test_other_spellings_of_home(spelling: str) -> None:
-    with pytest.raises(outbound.Blocked):
-        outbound.check_url(spelling)
+    with pytest.raises(client.Blocked):
+        client.check_url(spelling)
 
 
 def answering(*addresses: str) -> Any:
@@ -117,8 +118,8 @@ def answering(*addresses: str) -> Any:
 def test_one_private_answer_among_many_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     both = [answering("8.8.8.8")("h", 1)[0], answering("10.0.0.1")("h", 1)[0]]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: both)
-    with pytest.raises(outbound.Blocked):
-        outbound.checked_addresses("example.com", 443)
+    with pytest.raises(client.Blocked):
+        client.checked_addresses("example.com", 443)
 
 
 @pytest.mark.django_db
@@ -129,7 +130,7 @@ def test_a_name_that_changes_its_answer_gains_nothing(
     connection_row.endpoint = "http://rebound.example.com/v1"
     connection_row.save()
     monkeypatch.setattr(socket, "getaddrinfo", answering("8.8.8.8", "127.0.0.1"))
-    assert outbound.check_url(connection_row.endpoint)
+    assert client.check_url(connection_row.endpoint)
     with pytest.raises(providers.RunError, match="private network"):
         providers.ask_once(connection_row, model="m", messages=[])
 
@@ -147,13 +148,13 @@ def test_the_checked_address_is_the_one_connected_to(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (addresses[len(asked) - 1], port))]
 
     async def call() -> tuple[int, int, str]:
-        async with outbound.client(timeout_s=5, max_connections=1) as http:
+        async with client.client(timeout_s=5, max_connections=1) as http:
             first = await http.get(f"http://model.example.com:{port}/counts")
             second = await http.get(f"http://model.example.com:{port}/counts")
             return first.status_code, second.status_code, first.request.headers["host"]
 
     with monkeypatch.context() as patched:
-        patched.setattr(outbound.socket, "getaddrinfo", resolve)  # type: ignore[attr-defined]
+        patched.setattr(client.socket, "getaddrinfo", resolve)  # type: ignore[attr-defined]
         answers = asyncio.run(call())
     assert answers == (200, 200, f"model.example.com:{port}")
     assert asked == ["model.example.com"]

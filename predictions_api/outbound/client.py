@@ -17,7 +17,7 @@ import httpcore2
 import httpx2
 from django.conf import settings
 
-from prompts import sockets
+from predictions_api.outbound import sockets
 
 # How long an unused connection is kept.
 KEPT_FOR_S = 5.0
