@@ -13,6 +13,7 @@ WORKDIR /app
 COPY manage.py gunicorn.conf.py ./
 COPY predictions_api predictions_api
 COPY accounts accounts
+COPY desk desk
 COPY predictions predictions
 COPY evals evals
 COPY prompts prompts

@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from accounts.desk import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from accounts.wording import number
+from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from evals import desk_data, desk_views, evaluate
 from evals.models import ModelEval
 from predictions.desk_filters import MAX_CHOICES, ProjectFilter

@@ -17,11 +17,11 @@ from django.http import (
 )
 from django.urls import reverse
 
+from desk.page import Crumb, render_page
 from evals import evaluate, filters, panels, queries, requests
 from evals.answers import Refusal
 from evals.contenders import model_name
 from evals.models import ModelEval, Split
-from predictions.pages import Crumb, render_page
 
 #: Pages beside the overview, in the order of their tabs.
 TABS = (

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
-from accounts.desk import CODE, DeskForm, WorkspaceAdmin, access_of, time_ago
+from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, time_ago
 from predictions import curate, prediction_admin, task_admin
 from predictions.desk_rows import LONG_COLUMNS, ProjectRows, checked
 from predictions.models import MLBackend, Project

@@ -3,9 +3,9 @@
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.desk import is_superuser, roles_of, time_ago
+from desk.dashboard import Card, Cell
+from desk.workspace_admin import is_superuser, roles_of, time_ago
 from predictions.models import Project
-from predictions_api.dashboard import Card, Cell
 
 ROWS = 8
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Left
 from django.db.models.lookups import IsNull, LessThanOrEqual
 from django.http import HttpRequest
 
-from accounts.desk import is_superuser, roles_of
+from desk.workspace_admin import is_superuser, roles_of
 from predictions import queries
 from predictions.models import Annotation, Prediction, Project
 from predictions.serializers import MAX_BIGINT

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.serializers import BaseSerializer
 
-from accounts.desk import WorkspaceAdmin, time_ago
+from desk.workspace_admin import WorkspaceAdmin, time_ago
 from predictions.desk_filters import ProjectFilter, projects_of
 from predictions.serializers import MAX_BIGINT
 

@@ -13,8 +13,16 @@ from django.views.decorators.http import require_GET, require_POST
 from rest_framework.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
-from accounts.desk import BoundedChangeList, DeskForm, View, access_of, became, is_superuser, pretty
 from accounts.wording import number
+from desk.workspace_admin import (
+    BoundedChangeList,
+    DeskForm,
+    View,
+    access_of,
+    became,
+    is_superuser,
+    pretty,
+)
 from predictions import ingest, queries, review
 from predictions.desk_filters import (
     CreatedFilter,

@@ -16,11 +16,11 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 from rest_framework.exceptions import NotFound
 
-from accounts.desk import access_of, forbid, is_superuser, pretty, roles_of
+from desk.page import Crumb, render_page
+from desk.workspace_admin import access_of, forbid, is_superuser, pretty, roles_of
 from predictions import curate, ingest
 from predictions.drawing import Drawn, drawn, shown_data
 from predictions.models import Annotation, Prediction, Task
-from predictions.pages import Crumb, render_page
 
 #: Model versions of a task that the page offers to compare.
 MOST_VERSIONS = 20

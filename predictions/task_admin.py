@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from accounts.desk import DeskForm, View, access_of, became, pretty
 from accounts.wording import number
+from desk.workspace_admin import DeskForm, View, access_of, became, pretty
 from predictions import curate, review
 from predictions.desk_filters import (
     CreatedFilter,

@@ -34,7 +34,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("theme/icon.svg")}],
     "STYLES": [_file("desk/desk.css")],
     "SCRIPTS": [_file("theme/expressions.js"), _file("theme/labels.js")],
-    "DASHBOARD_CALLBACK": "predictions_api.dashboard.fill",
+    "DASHBOARD_CALLBACK": "desk.dashboard.fill",
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
@@ -72,7 +72,7 @@ UNFOLD = {
                         "Keys",
                         "key",
                         "accounts_apitoken",
-                        permission="accounts.desk.owns_a_workspace",
+                        permission="desk.workspace_admin.owns_a_workspace",
                     ),
                 ],
             },

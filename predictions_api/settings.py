@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "django_tasks_db",
     "accounts",
+    "desk",
     "predictions",
     "prompts",
     "evals",
@@ -111,13 +112,13 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "predictions_api.pages.DeskCompression",
-    "predictions_api.pages.PagePolicy",
+    "desk.error_pages.DeskCompression",
+    "desk.error_pages.PagePolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "predictions_api.pages.DeskMessages",
+    "desk.error_pages.DeskMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -139,7 +140,7 @@ TIME_ZONE = "UTC"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "predictions_api" / "templates"],
+        "DIRS": [BASE_DIR / "desk" / "templates", BASE_DIR / "predictions_api" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -159,7 +160,7 @@ STATICFILES_DIRS = [BASE_DIR / "predictions_api" / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "predictions_api.packaged.PackagedFinder",
+    "desk.packaged.PackagedFinder",
 ]
 # Where `collectstatic` puts files, compressed and named by content. Unset (a checkout, a test),
 # they come straight from the packages.
@@ -168,7 +169,7 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 if STATIC_ROOT is not None:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "predictions_api.packaged.HashedFiles"},
+        "staticfiles": {"BACKEND": "desk.packaged.HashedFiles"},
     }
 
 # Any origin may call, as with the peer, unless a list is given; keys, not cookies, authorise.
@@ -267,7 +268,7 @@ DASHBOARD = [
     "predictions.dashboard.projects",
     "evals.dashboard.evaluations",
     "prompts.dashboard.runs",
-    "accounts.dashboard.keys",
+    "desk.keys_card.keys",
 ]
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.
 PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]

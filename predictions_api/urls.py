@@ -14,6 +14,7 @@ from django.urls.resolvers import URLPattern
 from drf_spectacular.views import SpectacularAPIView
 
 from accounts import views as accounts
+from desk import error_pages
 from evals import image_views as eval_images
 from evals import panel_views as eval_panels
 from evals import views as evals
@@ -23,7 +24,7 @@ from predictions.project_views import ProjectViewSet
 from predictions.task_actions import TaskActionViewSet
 from predictions.task_views import AnnotationViewSet, TaskViewSet
 from predictions.views import PredictionViewSet
-from predictions_api import docs, pages
+from predictions_api import docs
 from predictions_api.http.paths import WorkspaceConverter
 from predictions_api.operations import observability
 from prompts import run_views as prompt_runs
@@ -293,8 +294,8 @@ urlpatterns = [
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),
     path("admin/", admin.site.urls),
-    path("admin", pages.desk, name="desk"),
-    path("favicon.ico", pages.favicon, name="favicon"),
+    path("admin", error_pages.desk, name="desk"),
+    path("favicon.ico", error_pages.favicon, name="favicon"),
     # The evaluation client's: no slash at the end, `compare` and `import` before the ids.
     path("", evals.LoginView.as_view(), name="evaluation-login"),
     path("<workspace:workspace>", evals.WorkspaceView.as_view(), name="workspace"),

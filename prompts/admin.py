@@ -18,7 +18,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts.desk import (
+from accounts.wording import number
+from desk.workspace_admin import (
     CODE,
     BoundedChangeList,
     DeskForm,
@@ -29,7 +30,6 @@ from accounts.desk import (
     roles_of,
     time_ago,
 )
-from accounts.wording import number
 from predictions.desk_filters import ProjectFilter, projects_of
 from predictions.desk_rows import ProjectRows, checked
 from predictions.serializers import MAX_BIGINT

@@ -3,9 +3,9 @@
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.desk import is_superuser, roles_of, time_ago
 from accounts.wording import number
-from predictions_api.dashboard import Card, Cell
+from desk.dashboard import Card, Cell
+from desk.workspace_admin import is_superuser, roles_of, time_ago
 from prompts.models import ModelRun
 
 ROWS = 8

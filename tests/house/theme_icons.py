@@ -12,7 +12,7 @@ from typing import Any
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
-from predictions_api.packaged import folder_of
+from desk.packaged import folder_of
 from tests.house.quickstarting import PROJECT_DIR
 
 NAME = "unfold/fonts/material-symbols/Material-Symbols-Outlined.woff2"

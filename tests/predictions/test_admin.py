@@ -9,8 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.desk import BoundedPaginator
 from accounts.models import Membership, User
+from desk.workspace_admin import BoundedPaginator
 from predictions import queries, task_import
 from predictions.models import Annotation, MLBackend, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of, errors_of

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from accounts.desk import WorkspaceAdmin
+from desk.workspace_admin import WorkspaceAdmin
 
 
 class Crumb(NamedTuple):

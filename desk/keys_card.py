@@ -6,9 +6,9 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.desk import OWNERS, is_superuser, owns_a_workspace, time_ago, workspaces_of
 from accounts.models import ApiToken
-from predictions_api.dashboard import Card, Cell
+from desk.dashboard import Card, Cell
+from desk.workspace_admin import OWNERS, is_superuser, owns_a_workspace, time_ago, workspaces_of
 
 ROWS = 8
 SOON = timedelta(days=30)

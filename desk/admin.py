@@ -22,7 +22,8 @@ from unfold.widgets import (
 )
 
 from accounts import members, tokens
-from accounts.desk import (
+from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
+from desk.workspace_admin import (
     OWNERS,
     DeskForm,
     WorkspaceAdmin,
@@ -32,7 +33,6 @@ from accounts.desk import (
     time_ago,
     workspaces_of,
 )
-from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
 
 admin.site.unregister(Group)
 
