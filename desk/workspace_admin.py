@@ -29,7 +29,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from accounts import sessions
 from accounts.models import Membership, Workspace
 from accounts.tokens import Access
-from accounts.wording import when
+from predictions_api.wording import when
 
 View = Callable[..., HttpResponseBase]
 

@@ -16,12 +16,12 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from accounts.wording import number
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from evals import desk_data, desk_views, evaluate
 from evals.models import ModelEval
 from predictions.desk_filters import MAX_CHOICES, ProjectFilter
 from predictions.desk_rows import shortened
+from predictions_api.wording import number
 
 # By name, the route below the evaluation's own address, and the view. What a page shows stands in
 # its query, in the words of the API: split, confidence, sort, cell, class, cluster, offset.

@@ -3,10 +3,10 @@
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.wording import number
 from desk.dashboard import Card, Cell
 from desk.workspace_admin import is_superuser, roles_of, time_ago
 from evals.models import ModelEval
+from predictions_api.wording import number
 
 ROWS = 8
 COLUMNS = (

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_GET, require_POST
 from rest_framework.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
-from accounts.wording import number
 from desk.workspace_admin import (
     BoundedChangeList,
     DeskForm,
@@ -43,6 +42,7 @@ from predictions.desk_rows import (
 )
 from predictions.models import Prediction
 from predictions.serializers import PredictionSerializer, unknown_pk
+from predictions_api.wording import number
 
 
 class PredictionForm(DeskForm):

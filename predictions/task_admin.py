@@ -12,7 +12,6 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from accounts.wording import number
 from desk.workspace_admin import DeskForm, View, access_of, became, pretty
 from predictions import curate, review
 from predictions.desk_filters import (
@@ -33,6 +32,7 @@ from predictions.desk_rows import (
 )
 from predictions.models import Annotation, Task
 from predictions.serializers import AnnotationSerializer, TaskSerializer
+from predictions_api.wording import number
 
 
 class TaskForm(DeskForm):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from predictions_api.desk import UNFOLD as UNFOLD
+from desk.theme import UNFOLD as UNFOLD
 from predictions_api.operations.logs import logging_config
 from predictions_api.policy import POLICY
 from predictions_api.postgres.settings import databases

@@ -18,7 +18,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts.wording import number
 from desk.workspace_admin import (
     CODE,
     BoundedChangeList,
@@ -33,6 +32,7 @@ from desk.workspace_admin import (
 from predictions.desk_filters import ProjectFilter, projects_of
 from predictions.desk_rows import ProjectRows, checked
 from predictions.serializers import MAX_BIGINT
+from predictions_api.wording import number
 from prompts import catalogue, run_page
 from prompts.connection_serializers import SECRETS, ProviderConnectionSerializer
 from prompts.desk_filters import (

@@ -3,9 +3,9 @@
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.wording import number
 from desk.dashboard import Card, Cell
 from desk.workspace_admin import is_superuser, roles_of, time_ago
+from predictions_api.wording import number
 from prompts.models import ModelRun
 
 ROWS = 8

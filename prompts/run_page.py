@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from accounts.wording import number, when
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
+from predictions_api.wording import number, when
 from prompts import measures, progress, queries, runs
 from prompts.models import ModelRun
 

@@ -13,7 +13,7 @@ from django.db import DataError, transaction
 
 from accounts import tokens
 from accounts.models import SCOPES, ApiToken, Membership
-from accounts.wording import when
+from predictions_api.wording import when
 
 MAX_DAYS = 36_500
 COLUMNS = (
