@@ -1,87 +1,23 @@
-"""What holds for every HTML page: when its policy is sent, its icon, and what a person sees where
-a program would read an error document.
+"""Errors as a person reads them in a browser, where a program reads the JSON envelope.
+
+Django calls the four handlers for what no view answers: the route table names them.
 """
 
-import gzip
 from typing import Any
 
-from csp.middleware import CSPMiddleware
-from django.conf import settings
 from django.contrib import admin
-from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
-from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.templatetags.static import static
-from django.utils.cache import patch_vary_headers
 
-from predictions_api.http.rendering import accepts_gzip
-
-DESK = "/admin/"
-WORTH_COMPRESSING = 1000
+from desk.middleware import DESK
+from predictions_api.http.errors import ServerError, json_error
 
 ERRORS = {
     403: ("You may not do that", "Your role in this workspace does not allow it."),
     404: ("Nothing is here", "It does not exist, or not in a workspace you belong to."),
     500: ("Something went wrong", "It is in the server's log, and it was not your fault."),
 }
-
-
-class PagePolicy(CSPMiddleware):
-    """Sends the policy with HTML; JSON, which nothing renders, goes without."""
-
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        """The answer, a page with its policy."""
-        if not response.get("Content-Type", "").startswith("text/html"):
-            return response
-        return super().process_response(request, response)
-
-
-class DeskCompression(GZipMiddleware):
-    """Compresses what a person's browser asks for: lists become thirty times smaller, data three.
-
-    What programs ask of the API is left alone, for they are mostly in the same network. So are
-    coordinates in binary, which hardly become smaller.
-    """
-
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        """The answer, compressed where somebody at the desk asked and the browser takes it."""
-        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
-        if not has_session and not request.path_info.startswith(DESK):
-            return response
-        kind = response.get("Content-Type", "").partition(";")[0]
-        if kind == "text/html":
-            response = super().process_response(request, response)
-        elif kind == "application/json" and isinstance(response, HttpResponse):
-            _compress_quickly(request, response)
-        return response
-
-
-def _compress_quickly(request: HttpRequest, response: HttpResponse) -> None:
-    """A quarter of the time for a tenth more bytes: data is asked for with each move of a slider.
-
-    There is no secret in it that its length could tell.
-    """
-    if len(response.content) < WORTH_COMPRESSING:
-        return
-    patch_vary_headers(response, ["Accept-Encoding"])
-    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
-        response.content = gzip.compress(response.content, 1, mtime=0)
-        response["Content-Encoding"] = "gzip"
-        response["Content-Length"] = str(len(response.content))
-
-
-class DeskMessages(MessageMiddleware):
-    """What the desk tells a person after an action; nothing else has anywhere to show it."""
-
-    def process_request(self, request: HttpRequest) -> None:
-        """Opens them at the desk only."""
-        if request.path_info.startswith(DESK):
-            super().process_request(request)
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -109,3 +45,29 @@ def favicon(request: HttpRequest) -> HttpResponseBase:
 def desk(request: HttpRequest) -> HttpResponseBase:
     """The desk without the slash that a person forgot."""
     return HttpResponsePermanentRedirect(DESK)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler404: a JSON document on every path, a page for a browser at the desk."""
+    if wants_page(request):
+        return error_page(request, 404)
+    return json_error(404, "Not found.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500, for what fails outside the REST layer."""
+    if wants_page(request):
+        return error_page(request, 500)
+    return json_error(500, str(ServerError.default_detail))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler400: a wrong Host header, a malformed multipart body."""
+    return json_error(400, "Bad request.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler403, for the admin's own refusals."""
+    if wants_page(request):
+        return error_page(request, 403)
+    return json_error(403, "Forbidden.")

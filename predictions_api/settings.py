@@ -112,13 +112,13 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "desk.error_pages.DeskCompression",
-    "desk.error_pages.PagePolicy",
+    "desk.middleware.DeskCompression",
+    "desk.middleware.PagePolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "desk.error_pages.DeskMessages",
+    "desk.middleware.DeskMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

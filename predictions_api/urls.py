@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     Actions = dict[str, str | ViewSetAction[Any]]
 
-handler400 = "predictions_api.http.errors.bad_request"
-handler403 = "predictions_api.http.errors.permission_denied"
-handler404 = "predictions_api.http.errors.not_found"
-handler500 = "predictions_api.http.errors.server_error"
+handler400 = "desk.error_pages.bad_request"
+handler403 = "desk.error_pages.permission_denied"
+handler404 = "desk.error_pages.not_found"
+handler500 = "desk.error_pages.server_error"
 
 register_converter(WorkspaceConverter, "workspace")
 

@@ -23,7 +23,6 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
-from desk import error_pages
 from predictions_api.http.chunked import STREAMED_TYPE
 
 log = logging.getLogger(__name__)
@@ -121,32 +120,6 @@ def json_error(status_code: int, detail: str) -> HttpResponse:
         status=status_code,
         content_type="application/json",
     )
-
-
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """handler404: a JSON document on every path, a page for a browser at the desk."""
-    if error_pages.wants_page(request):
-        return error_pages.error_page(request, 404)
-    return json_error(404, "Not found.")
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500, for what fails outside the REST layer."""
-    if error_pages.wants_page(request):
-        return error_pages.error_page(request, 500)
-    return json_error(500, str(ServerError.default_detail))
-
-
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """handler400: a wrong Host header, a malformed multipart body."""
-    return json_error(400, "Bad request.")
-
-
-def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """handler403, for the admin's own refusals."""
-    if error_pages.wants_page(request):
-        return error_pages.error_page(request, 403)
-    return json_error(403, "Forbidden.")
 
 
 class BodyLimitMiddleware:

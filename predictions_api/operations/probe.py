@@ -1,4 +1,4 @@
-"""`python -m predictions_api.operations.probe`: exit 0 when the web server of this container is ready.
+"""`python -m predictions_api.operations.probe`: exit 0 when this container's server is ready.
 
 For images without curl. Asks as localhost, which ALLOWED_HOSTS must contain.
 """
