@@ -48,6 +48,7 @@ from predictions import documents, prediction_import, queries  # noqa: E402
 from predictions.models import Project, Task  # noqa: E402
 from predictions.prediction_import import PREDICTION_COPY, PredictionRow, copy_lines  # noqa: E402
 from predictions_api.postgres.copying import reserve_ids  # noqa: E402
+from predictions_api.postgres.sql import fetch_one  # noqa: E402
 
 LINES = "application/x-ndjson"
 RESULT_TEXT = orjson.dumps(RESULT)
@@ -226,7 +227,7 @@ def listing(bench: Bench, rounds: int) -> None:
 
 
 def pages(bench: Bench) -> None:
-    last = queries.fetch_one(
+    last = fetch_one(
         "SELECT id FROM predictions_prediction WHERE project_id = %s ORDER BY id DESC"
         " OFFSET 101 LIMIT 1",
         [bench.project.pk],

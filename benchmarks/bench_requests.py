@@ -174,8 +174,9 @@ def rows(task_ids: list[int], n: int) -> list[int]:
     """Exactly n predictions of the project, the same number on each task; their ids."""
     from django.db import connection
 
-    from predictions import prediction_import, queries
+    from predictions import prediction_import
     from predictions.models import Task
+    from predictions_api.postgres.sql import fetch_all  # noqa: E402
 
     task = Task.objects.select_related("project").get(pk=task_ids[0])
     with connection.cursor() as cursor:
@@ -186,7 +187,7 @@ def rows(task_ids: list[int], n: int) -> list[int]:
         {"task": task_ids[i % len(task_ids)], "result": RESULT, "score": 0.5} for i in range(n)
     ]
     ids: list[int] = prediction_import.store(task.project, items)["prediction_ids"]
-    queries.fetch_all("SELECT 1", [])
+    fetch_all("SELECT 1", [])
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE predictions_prediction")
     return ids

@@ -13,7 +13,7 @@ from evals.models import ModelEval
 from evals.objects import stored_images
 from evals.queries import IMAGE_COLUMNS, POSITION, image_key_of, images_of
 from evals.snapshot import LONGEST_URL, PlannedRow, ReadImage
-from predictions.queries import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one
 
 # Pixels only: an SVG is a document with scripts.
 DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp|bmp|avif));base64,", re.IGNORECASE)

@@ -18,7 +18,7 @@ from evals.objects import NO_OBJECTS, stored_images
 from evals.queries import images_at
 from evals.regions import read_shapes
 from evals.snapshot import PlannedRow, ReadImage
-from predictions.queries import fetch_all
+from predictions_api.postgres.sql import fetch_all
 
 AT_ONCE = 1000
 

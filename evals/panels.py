@@ -15,7 +15,7 @@ from evals.events import Counts, Ints, image_counts
 from evals.metrics import image_scores, scores_of
 from evals.models import EvalPanel, ModelEval, Split
 from evals.stored import blocks
-from predictions.queries import fetch_one
+from predictions_api.postgres.sql import fetch_one
 
 Kind = EvalPanel.Kind
 

@@ -26,7 +26,7 @@ from evals.models import EvalPanel, ModelEval, Split
 from evals.wire import Identity
 from evals.wire_images import ImageRow
 from predictions.models import Project
-from predictions.queries import fetch_all, fetch_one, fetch_prepared
+from predictions_api.postgres.sql import fetch_all, fetch_one, fetch_prepared
 
 Kind = EvalPanel.Kind
 

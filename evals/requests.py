@@ -7,7 +7,8 @@ from evals.answers import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.classes import task_type_of
 from evals.models import ModelEval, TaskType
 from predictions.models import Project
-from predictions.queries import fetch_one, has_model_version
+from predictions.queries import has_model_version
+from predictions_api.postgres.sql import fetch_one
 
 NO_TASK_TYPE = (
     "Nothing in the labelling config can be evaluated. It needs RectangleLabels, PolygonLabels, "

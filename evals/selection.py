@@ -14,7 +14,7 @@ from evals.geometry import Bools, Floats
 from evals.metrics import image_scores
 from evals.models import ModelEval
 from evals.queries import count_images
-from predictions.queries import fetch_all
+from predictions_api.postgres.sql import fetch_all
 
 BLOCK = 5000
 

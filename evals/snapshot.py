@@ -19,7 +19,7 @@ from evals.boxes import RegionText
 from evals.errors import EvaluationError
 from evals.models import ModelEval, Split
 from evals.regions import StoredImage
-from predictions import queries
+from predictions_api.postgres.sql import fetch_all, fetch_one
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
@@ -83,7 +83,7 @@ class Facts:
 
 def facts(evaluation: ModelEval) -> Facts:
     """Asked after `planned_rows`, in its transaction."""
-    row = queries.fetch_one(FACTS_SQL, _scope(evaluation))
+    row = fetch_one(FACTS_SQL, _scope(evaluation))
     assert row is not None
     return Facts(*row)
 
@@ -144,7 +144,7 @@ def read(
     rows: Sequence[PlannedRow], *, image_key: str, planned_at: datetime
 ) -> list[ReadImage | None]:
     """The images of planned rows, None for one that is no longer as planned. One statement."""
-    found = queries.fetch_all(
+    found = fetch_all(
         READ_SQL,
         {
             "image": image_key,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from evals.events import Cells, Events, image_cells, unpack_events
 from evals.models import ModelEval
-from predictions import queries
+from predictions_api.postgres.sql import fetch_all
 
 BLOCK = 5000
 
@@ -40,7 +40,7 @@ def blocks(evaluation: ModelEval, *, split: int | None = None) -> Iterator[Block
     while True:
         where = [evaluation.pk] if split is None else [evaluation.pk, split]
         sql = ALL_SQL if split is None else SPLIT_SQL
-        found = queries.fetch_all(sql, [*where, first, first + BLOCK])
+        found = fetch_all(sql, [*where, first, first + BLOCK])
         if found:
             _, positions, ids, splits, blobs = zip(*found, strict=True)
             yield Block(first, list(positions), list(ids), list(splits), unpack_events(list(blobs)))

@@ -28,7 +28,7 @@ from evals.models import EvalPanel, ModelEval, Split
 from evals.rows import NewPanel
 from evals.snapshot import CannotEvaluate, PlannedRow
 from evals.stored import blocks
-from predictions import queries
+from predictions_api.postgres.sql import fetch_all
 
 NEIGHBORS = 10
 #: Above so many tasks the nearest are found by an index, nearly always the same ones.
@@ -284,7 +284,7 @@ def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
     assert evaluation.planned_at is not None
     job = job_of(evaluation)
     for first in range(0, evaluation.n_ground_truths, READ_AT_ONCE):
-        rows = queries.fetch_all(ROWS_SQL, [evaluation.pk, first, first + READ_AT_ONCE])
+        rows = fetch_all(ROWS_SQL, [evaluation.pk, first, first + READ_AT_ONCE])
         images = snapshot.read_all(
             [PlannedRow(*row[1:]) for row in rows],
             image_key=image_key(evaluation.project),

@@ -12,6 +12,7 @@ from predictions.documents import Document
 from predictions.models import Project, free_slug
 from predictions.results import json_text
 from predictions.serializers import unknown_pk
+from predictions_api.postgres.sql import fetch_one
 
 Values = Mapping[str, Any]
 
@@ -68,7 +69,7 @@ def delete_project(project_id: int) -> None:
 
 def reserve_inner_ids(project_id: int, n: int) -> int:
     """The first of n new numbers within the project. Commits at once outside a transaction."""
-    row = queries.fetch_one(
+    row = fetch_one(
         "UPDATE predictions_project SET last_inner_id = last_inner_id + %s WHERE id = %s"
         " RETURNING last_inner_id",
         [n, project_id],
@@ -88,7 +89,7 @@ def create_task(values: Values, access: Access) -> Document:
     project_id = values["project"]
     if not queries.project_exists(project_id, workspace_id=access.workspace_id):
         raise ValidationError({"project": [unknown_pk(project_id)]})
-    row = queries.fetch_one(
+    row = fetch_one(
         CREATE_TASK_SQL,
         [
             project_id,
@@ -137,7 +138,7 @@ WHERE t.id = %s AND j.id = t.project_id AND j.workspace_id = %s RETURNING t.id
 
 def delete_task(task_id: int, access: Access) -> None:
     """Removes a task with its predictions and annotations. NotFound where there is none."""
-    if queries.fetch_one(DELETE_TASK_SQL, [task_id, access.workspace_id]) is None:
+    if fetch_one(DELETE_TASK_SQL, [task_id, access.workspace_id]) is None:
         raise NotFound(NO_TASK)
 
 
@@ -191,7 +192,7 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
     """Stores one annotation by the caller, unless `completed_by` names another member."""
     task = existing_task(task_id, access)
     _check_annotation(values, access, project_id=task["project"])
-    row = queries.fetch_one(
+    row = fetch_one(
         CREATE_ANNOTATION_SQL,
         [
             task_id,
@@ -275,7 +276,7 @@ def annotate_as_predicted(
         "versions": None if versions is None else list(versions),
         "user": access.user_id,
     }
-    row = queries.fetch_one(ANNOTATE_SQL, values)
+    row = fetch_one(ANNOTATE_SQL, values)
     return int(row[0]) if row else 0
 
 
@@ -294,7 +295,7 @@ SELECT count(*) FROM gone
 def delete_annotation(annotation_id: int, access: Access) -> None:
     """Removes an annotation. NotFound where the workspace has none of that id."""
     params = [annotation_id, access.workspace_id, access.user_id]
-    row = queries.fetch_one(DELETE_ANNOTATION_SQL, params)
+    row = fetch_one(DELETE_ANNOTATION_SQL, params)
     if row is None or row[0] == 0:
         raise NotFound(NO_ANNOTATION)
 

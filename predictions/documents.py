@@ -12,8 +12,8 @@ import orjson
 from django.utils.timesince import timesince
 
 from predictions_api.http.rendering import dumps
+from predictions_api.postgres.sql import Row
 
-Row = tuple[Any, ...]
 Document = dict[str, Any]
 
 # Columns of `prediction`, in its order; `p` is predictions_prediction.

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from accounts.authentication import access_of
-from predictions import queries
+from predictions_api.postgres.sql import fetch_all, fetch_one
 
 LIFETIME = timedelta(hours=24)
 MAX_KEY_LENGTH = 255
@@ -64,7 +64,7 @@ def once(
     workspace_id = access_of(request).workspace_id
     body_of = digest or (lambda: repr(request.data))
     with transaction.atomic():
-        claimed = queries.fetch_one(CLAIM_SQL, [workspace_id, key, LIFETIME])
+        claimed = fetch_one(CLAIM_SQL, [workspace_id, key, LIFETIME])
         if claimed is None:
             return _kept(workspace_id, key, fingerprint_of(request, body_of()))
         response = store()
@@ -77,7 +77,7 @@ def once(
 
 
 def _kept(workspace_id: int, key: str, fingerprint: str) -> HttpResponse:
-    row = queries.fetch_one(KEPT_SQL, [workspace_id, key])
+    row = fetch_one(KEPT_SQL, [workspace_id, key])
     if row is None or row[0] != fingerprint:
         raise ValidationError(["This Idempotency-Key was used for another request."])
     response = HttpResponse(bytes(row[2]), status=row[1], content_type="application/json")
@@ -88,4 +88,4 @@ def _kept(workspace_id: int, key: str, fingerprint: str) -> HttpResponse:
 def purge() -> int:
     """Forgets answers older than 24 hours; how many."""
     sql = "DELETE FROM predictions_idempotentrequest WHERE created_at < now() - %s RETURNING id"
-    return len(queries.fetch_all(sql, [LIFETIME]))
+    return len(fetch_all(sql, [LIFETIME]))

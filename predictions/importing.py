@@ -11,9 +11,10 @@ from typing import IO, Any
 
 from django.db import connection, transaction
 
-from predictions import bodies, export, prediction_import, queries
+from predictions import bodies, export, prediction_import
 from predictions.models import Project
 from predictions.parsing import parse_fast
+from predictions_api.postgres.sql import fetch_one
 
 FORMATS = ("ndjson", "json", "parquet")
 BLOCK_BYTES = 1 << 20
@@ -75,7 +76,7 @@ def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
 
 def committed(project: Project, source: str) -> int:
     """How many items of a file earlier imports have committed."""
-    row = queries.fetch_one(DONE_SQL, [project.pk, source])
+    row = fetch_one(DONE_SQL, [project.pk, source])
     return int(row[0]) if row else 0
 
 

@@ -14,10 +14,11 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
 from predictions import documents, labelling, queries
-from predictions.documents import PREDICTION_COLUMNS, Document, Row
+from predictions.documents import PREDICTION_COLUMNS, Document
 from predictions.queries import Target
 from predictions.results import Refused, json_text, region_list
 from predictions.serializers import unknown_pk
+from predictions_api.postgres.sql import Row, fetch_all, fetch_one, fetch_prepared
 
 Values = Mapping[str, Any]
 
@@ -179,7 +180,7 @@ def _insert(values: Values, access: Access, *, result: Any, validated: bool) -> 
     """The stored row, or None where the workspace lacks the task or the project validates."""
     parameters = _parameters(values, access, result=result, validated=validated)
     try:
-        row = queries.fetch_prepared(CREATE_SQL, parameters)
+        row = fetch_prepared(CREATE_SQL, parameters)
     except IntegrityError as exc:
         raise _gone_meanwhile(exc, values) from None
     if row is None:
@@ -279,7 +280,7 @@ def _refuse_repeats(pairs: Sequence[tuple[int, str | None]], errors: list[Any]) 
 def _insert_many(rows: Sequence[dict[str, Any]], access: Access) -> list[Document]:
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     try:
-        stored = queries.fetch_all(CREATE_MANY_SQL, {**columns, "user": access.user_id})
+        stored = fetch_all(CREATE_MANY_SQL, {**columns, "user": access.user_id})
     except IntegrityError as exc:
         raise _gone_meanwhile(exc, rows[0]) from None
     age = documents.ages()
@@ -337,7 +338,7 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     """  # noqa: S608
     touched_too = target.task_id
     try:
-        row = queries.fetch_one(sql, [*parameters, prediction_id, access.user_id, touched_too])
+        row = fetch_one(sql, [*parameters, prediction_id, access.user_id, touched_too])
     except IntegrityError as exc:
         raise _gone_meanwhile(exc, values) from None
     if row is None:
@@ -360,7 +361,7 @@ SELECT count(*) FROM gone
 
 def delete(prediction_id: int, access: Access) -> None:
     """Removes one prediction. NotFound where the workspace has none of that id."""
-    row = queries.fetch_prepared(DELETE_SQL, [prediction_id, access.workspace_id, access.user_id])
+    row = fetch_prepared(DELETE_SQL, [prediction_id, access.workspace_id, access.user_id])
     if row is None or row[0] == 0:
         raise NotFound(NO_PREDICTION)
 
@@ -414,7 +415,7 @@ def replace_of_runs(
     statements for any number of rows.
     """
     task_ids = sorted(row.task_id for row in rows)
-    queries.fetch_all(
+    fetch_all(
         "SELECT 1 FROM predictions_task WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
         [task_ids],
     )
@@ -426,7 +427,7 @@ def replace_of_runs(
             [project_id, task_ids, *params],
         )
     return dict(
-        queries.fetch_all(
+        fetch_all(
             """
             INSERT INTO predictions_prediction
                 (task_id, project_id, result, model_version, score, mislabeling, model_run_id,

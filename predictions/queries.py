@@ -5,7 +5,7 @@ again; each statement names the index that serves it.
 """
 
 import json
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,38 +16,13 @@ from django.db import connection, transaction
 from django.utils.functional import partition
 
 from predictions import documents
-from predictions.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Document, Row
-from predictions_api.postgres.prepared import prepared
+from predictions.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Document
+from predictions_api.postgres.sql import Params, Row, fetch_all, fetch_one, fetch_prepared
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that
 # memory stays flat. The first few come alone, so that the first byte leaves at once.
 CHUNK = 2000
 FIRST_CHUNK = 100
-
-
-# By position, or by name.
-Params = Sequence[Any] | Mapping[str, Any]
-
-
-def fetch_all(sql: str, params: Params) -> list[Row]:
-    """All rows of one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        rows: list[Row] = cursor.fetchall()
-        return rows
-
-
-def fetch_one(sql: str, params: Params) -> Row | None:
-    """The first row of one statement, or None."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        row: Row | None = cursor.fetchone()
-        return row
-
-
-def fetch_prepared(sql: str, params: Params) -> Row | None:
-    """As `fetch_one`, planned once a connection: for what is found by its key."""
-    return fetch_one(prepared(sql), params)
 
 
 # By primary key; the project's row decides whose it is.

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from predictions import queries
 from predictions.results import Refused, json_text
+from predictions_api.postgres.sql import fetch_all
 
 MAX_EXTERNAL_ID = 255
 
@@ -83,14 +83,14 @@ def resolve(project_id: int, wanted: Iterable[int | Named]) -> dict[int | Named,
     found: dict[int | Named, int | str] = {}
     ids = [name for name in names if isinstance(name, int)]
     if ids:
-        known = {row[0] for row in queries.fetch_all(BY_ID_SQL, [project_id, ids])}
+        known = {row[0] for row in fetch_all(BY_ID_SQL, [project_id, ids])}
         found |= {task: task if task in known else unknown_id(task) for task in ids}
     for column, sql in LOOKUPS.items():
         texts = [n.text for n in names if isinstance(n, Named) and n.column == column]
         if texts:
             stems = [text[:200] for text in texts]
             params = {"project": project_id, "names": texts, "stems": stems}
-            rows = {row[0]: row[1] for row in queries.fetch_all(sql, params)}
+            rows = {row[0]: row[1] for row in fetch_all(sql, params)}
             found |= {Named(column, t): _only(Named(column, t), rows.get(t, [])) for t in texts}
     return found
 

@@ -1,8 +1,9 @@
 """Pages of a project's tasks, as the peer's Data Manager asks for them."""
 
 from predictions.documents import Document
-from predictions.queries import TASK_SQL, fetch_all, fetch_one, project_totals, task_document
+from predictions.queries import TASK_SQL, project_totals, task_document
 from predictions.task_filters import TaskFilter
+from predictions_api.postgres.sql import fetch_all, fetch_one
 
 PAGE_SQL = f"{TASK_SQL} LIMIT %s OFFSET %s"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.queries import fetch_all
 from predictions.results import Refused, json_text
+from predictions_api.postgres.sql import fetch_all
 from prompts import outcomes, prompting, runs
 from prompts.models import ModelRun
 from prompts.outcomes import Outcome

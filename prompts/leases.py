@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from predictions.queries import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts import runs
 
 # A task whose worker died this often while it was in hand is given up.

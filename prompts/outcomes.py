@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from predictions import ingest
 from predictions.ingest import RunPrediction
-from predictions.queries import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts import agreement, runs
 from prompts.models import ModelRun
 

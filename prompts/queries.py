@@ -22,7 +22,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from predictions.documents import Document
 from predictions.models import Project
-from predictions.queries import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts import subsets
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 

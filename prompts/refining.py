@@ -15,8 +15,8 @@ from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
-from predictions.queries import fetch_all
 from predictions.serializers import unknown_pk
+from predictions_api.postgres.sql import fetch_all
 from prompts import catalogue, prompting, providers, queries, tasks, trying
 from prompts.models import PromptVersion, Refinement
 from prompts.serializers import PromptVersionSerializer

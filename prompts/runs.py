@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
-from predictions.queries import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts import subsets
 from prompts.measures import MEASURES
 from prompts.models import ModelRun, PromptVersion

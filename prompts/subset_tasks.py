@@ -6,7 +6,7 @@ import orjson
 
 from predictions import documents
 from predictions.documents import PREDICTION_COLUMNS, Document
-from predictions.queries import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts import subsets
 
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from django.db import connection
 
-from predictions import queries
+from predictions_api.postgres.sql import fetch_one
 
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NULL = b"\\N"
@@ -93,7 +93,7 @@ def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
 
 def reserve_ids(table: str, n: int) -> list[int]:
     """The next n ids of a table, ascending. One statement."""
-    row = queries.fetch_one(
+    row = fetch_one(
         "SELECT array_agg(nextval(pg_get_serial_sequence(%s, 'id'))) FROM generate_series(1, %s)",
         [table, n],
     )
