@@ -21,10 +21,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
 os.environ.setdefault("DATA_DIR", str(ROOT / ".data" / "bench"))
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
-import django  # noqa: E402
-import orjson  # noqa: E402
+import django
+import orjson
 
-from benchmarks.servers import gunicorn, memory_mb  # noqa: E402
+from benchmarks.servers import gunicorn, memory_mb
 
 REGION = {
     "id": "r1",
@@ -176,7 +176,7 @@ def rows(task_ids: list[int], n: int) -> list[int]:
 
     from predictions import prediction_import
     from predictions.models import Task
-    from predictions_api.postgres.sql import fetch_all  # noqa: E402
+    from predictions_api.postgres.sql import fetch_all
 
     task = Task.objects.select_related("project").get(pk=task_ids[0])
     with connection.cursor() as cursor:

@@ -18,8 +18,8 @@ from rest_framework.parsers import BaseParser, FormParser, JSONParser, MultiPart
 from rest_framework.request import Request
 
 from predictions.parsing import is_long_array, parse_array, parse_fast
-from predictions.results import MAX_TEXT_BYTES, Refused
 from predictions_api.http.chunked import IS_CHUNKED, STREAMED_TYPE, is_streamed
+from predictions_api.http.storable import MAX_TEXT_BYTES, Refused
 
 BLOCK_BYTES = 1 << 18
 # Items looked at together: enough to hide a round trip, few enough to keep memory flat.

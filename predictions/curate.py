@@ -10,8 +10,8 @@ from accounts.tokens import Access
 from predictions import labelling, queries
 from predictions.documents import Document
 from predictions.models import Project, free_slug
-from predictions.results import json_text
-from predictions.serializers import unknown_pk
+from predictions_api.http.fields import unknown_pk
+from predictions_api.http.storable import json_text
 from predictions_api.postgres.sql import fetch_one
 
 Values = Mapping[str, Any]

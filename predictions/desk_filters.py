@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from desk.workspace_admin import is_superuser, roles_of
 from predictions import queries
 from predictions.models import Annotation, Prediction, Project
-from predictions.serializers import MAX_BIGINT
+from predictions_api.http.fields import MAX_BIGINT
 
 # Choices a filter spells out; an id in the address reaches the others.
 MAX_CHOICES = 200

@@ -16,7 +16,7 @@ from rest_framework.serializers import BaseSerializer
 
 from desk.workspace_admin import WorkspaceAdmin, time_ago
 from predictions.desk_filters import ProjectFilter, projects_of
-from predictions.serializers import MAX_BIGINT
+from predictions_api.http.fields import MAX_BIGINT
 
 SUMMARY_LENGTH = 80
 # What a project may have much of, and no list of its rows shows.

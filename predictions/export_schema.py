@@ -7,7 +7,7 @@ from rest_framework import serializers
 from predictions.models import ProjectExport
 from predictions.project_export import SOURCES, TYPES
 from predictions.schema import query
-from predictions.serializers import JSONObjectField
+from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
 
 JOB = inline_serializer(

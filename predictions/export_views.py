@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from predictions import export_schema as docs
 from predictions import exports, project_export, queries
 from predictions.documents import Document
-from predictions.filters import a_choice
 from predictions.models import Project, ProjectExport
 from predictions.project_export import CONTENT_TYPES, TYPES
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import ProjectSerializer
+from predictions_api.http.query import a_choice
 
 NO_EXPORT = "No ProjectExport matches the given query."
 

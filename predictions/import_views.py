@@ -8,7 +8,7 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from predictions import filters, idempotency, prediction_import, task_import, uploads
+from predictions import idempotency, prediction_import, task_import, uploads
 from predictions import import_schema as docs
 from predictions.bodies import (
     BulkJSONParser,
@@ -17,10 +17,10 @@ from predictions.bodies import (
     UploadParser,
     incoming,
 )
-from predictions.filters import a_choice, a_flag
 from predictions.models import Project
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import TaskDetailSerializer
+from predictions_api.http.query import a_choice, a_flag, words
 
 
 class ImportViewSet(Rows):
@@ -73,7 +73,7 @@ class TaskImportViewSet(ImportViewSet):
         project, query = self._project(), request.query_params
         wants_ids = a_flag(query, "return_task_ids")
         commits = a_flag(query, "commit_to_project", default=True)
-        fields = filters.words(query, "preannotated_from_fields")
+        fields = words(query, "preannotated_from_fields")
         body = incoming(request)
 
         def store() -> HttpResponse:

@@ -16,8 +16,9 @@ from accounts.tokens import Access
 from predictions import documents, labelling, queries
 from predictions.documents import PREDICTION_COLUMNS, Document
 from predictions.queries import Target
-from predictions.results import Refused, json_text, region_list
-from predictions.serializers import unknown_pk
+from predictions.results import region_list
+from predictions_api.http.fields import unknown_pk
+from predictions_api.http.storable import Refused, json_text
 from predictions_api.postgres.sql import Row, fetch_all, fetch_one, fetch_prepared
 
 Values = Mapping[str, Any]

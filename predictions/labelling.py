@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from predictions import region_checks
-from predictions.results import Refused, Region
+from predictions.results import Region
+from predictions_api.http.storable import Refused
 
 if TYPE_CHECKING:
     from label_studio_sdk.label_interface import LabelInterface

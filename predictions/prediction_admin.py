@@ -41,7 +41,8 @@ from predictions.desk_rows import (
     task_link,
 )
 from predictions.models import Prediction
-from predictions.serializers import PredictionSerializer, unknown_pk
+from predictions.serializers import PredictionSerializer
+from predictions_api.http.fields import unknown_pk
 from predictions_api.wording import number
 
 

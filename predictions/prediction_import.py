@@ -17,8 +17,9 @@ from predictions import ingest, labelling, queries
 from predictions.bodies import Batches, in_batches
 from predictions.models import Project
 from predictions.reports import Report
-from predictions.results import Refused, bulk_json_text, finite_number, json_text, region_list
+from predictions.results import region_list
 from predictions.task_names import Named, resolve, task_of
+from predictions_api.http.storable import Refused, bulk_json_text, finite_number, json_text
 from predictions_api.postgres.copying import Copy, escaped, escaped_json, number, reserve_ids
 
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."

@@ -10,15 +10,15 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import curate, filters, ingest, queries
+from predictions import curate, ingest, queries
 from predictions import schema as docs
 from predictions.documents import Document
-from predictions.filters import a_flag, a_limit
 from predictions.models import Project
-from predictions.results import Refused, json_text
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import ProjectSerializer
 from predictions_api.http.pagination import NumberedPages
+from predictions_api.http.query import ID_TEXT, a_flag, a_limit, given
+from predictions_api.http.storable import Refused, json_text
 
 
 class ProjectViewSet(Rows):
@@ -56,10 +56,10 @@ class ProjectViewSet(Rows):
 
     def _ordered(self, projects: Any) -> Any:
         query = self.request.query_params
-        if title := filters.given(query, "title"):
+        if title := given(query, "title"):
             projects = projects.filter(title__icontains=title)
-        if ids := filters.given(query, "ids"):
-            wanted = [int(i) for i in ids.split(",") if filters.ID_TEXT.fullmatch(i)]
+        if ids := given(query, "ids"):
+            wanted = [int(i) for i in ids.split(",") if ID_TEXT.fullmatch(i)]
             projects = projects.filter(pk__in=wanted)
         return projects
 

@@ -11,7 +11,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import access_of
 from accounts.tokens import Access
-from predictions.serializers import MAX_BIGINT, PK_TEXT
+from predictions_api.http.fields import MAX_BIGINT, PK_TEXT
 from predictions_api.http.rendering import dumps
 
 NO_PROJECT = "No Project matches the given query."

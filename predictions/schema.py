@@ -15,19 +15,18 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from predictions.filters import MAX_LIMIT, ORDERINGS
+from predictions.filters import ORDERINGS
 from predictions.idempotency import MAX_KEY_LENGTH
 from predictions.serializers import (
-    MAX_BIGINT,
     AnnotationSerializer,
     ModelVersionField,
     PredictionSerializer,
     ProjectSerializer,
     RegionsField,
-    StorableJSONField,
     TaskDetailSerializer,
     TaskSerializer,
 )
+from predictions_api.http.fields import MAX_BIGINT, StorableJSONField
 from predictions_api.http.openapi import (
     BODY_OF_DELETE,
     FORMS,
@@ -36,6 +35,7 @@ from predictions_api.http.openapi import (
     answer_header,
     error_responses,
 )
+from predictions_api.http.query import MAX_LIMIT
 
 REGIONS: Schema = {
     "type": "array",

@@ -4,92 +4,16 @@ Validation here is per field and asks the database nothing; what depends on stor
 task exist, does the labelling config allow it) is decided where it is written.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from predictions import labelling
 from predictions.models import Project
-from predictions.results import MAX_DEPTH, Refused, json_text
-
-PK_TEXT = re.compile(r"-?[0-9]{1,100}")
-MAX_BIGINT = 2**63 - 1
-
-
-@extend_schema_field(OpenApiTypes.INT)
-class PkField(serializers.Field[int, Any, int, Any]):
-    """The id of another object: a whole number, or text that is one."""
-
-    default_error_messages = {
-        "incorrect_type": "Incorrect type. Expected pk value, received {data_type}.",
-        "does_not_exist": 'Invalid pk "{pk_value}" - object does not exist.',
-    }
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        """An empty text, as a form sends it, is null."""
-        return super().run_validation(None if data == "" else data)
-
-    def to_internal_value(self, data: Any) -> int:
-        if (isinstance(data, str) and PK_TEXT.fullmatch(data.strip())) or (
-            isinstance(data, float) and data.is_integer()
-        ):
-            data = int(data)
-        if isinstance(data, bool) or not isinstance(data, int):
-            self.fail("incorrect_type", data_type=type(data).__name__)
-        if not 0 < data <= MAX_BIGINT:
-            self.fail("does_not_exist", pk_value=data)
-        return int(data)
-
-    def to_representation(self, value: int) -> int:
-        return value
-
-
-def unknown_pk(pk: int) -> str:
-    """The message for an id that names nothing the caller may see."""
-    return PkField.default_error_messages["does_not_exist"].format(pk_value=pk)
-
-
-class FiniteField(serializers.FloatField):
-    """A number; infinities and NaN, which JSON cannot say back, are refused."""
-
-    def to_internal_value(self, data: Any) -> float:
-        number = super().to_internal_value(data)
-        if not math.isfinite(number):
-            self.fail("invalid")
-        return number
-
-
-class StorableJSONField(serializers.JSONField):
-    """Any JSON that jsonb can hold: no NUL, no lone surrogate, finite numbers."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """A form field holds JSON text; every other value is what the body's parser made of it."""
-        try:
-            if getattr(data, "is_json_string", False):
-                data = super().to_internal_value(data)
-            json_text(data)
-        except RecursionError:
-            raise ValidationError(f"Nested deeper than {MAX_DEPTH} levels.") from None
-        except Refused as exc:
-            raise ValidationError(str(exc)) from None
-        return data
-
-
-@extend_schema_field({"type": "object", "additionalProperties": True})
-class JSONObjectField(StorableJSONField):
-    """A JSON object."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        value = super().to_internal_value(data)
-        if not isinstance(value, dict):
-            raise ValidationError("Expected a JSON object.")
-        return value
+from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
+from predictions_api.http.storable import Refused
 
 
 class RegionsField(StorableJSONField):

@@ -11,11 +11,12 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from accounts.tokens import Access
-from predictions import curate, filters, ingest, queries, task_filters, task_pages
+from predictions import curate, ingest, queries, task_filters, task_pages
 from predictions import schema as docs
 from predictions.documents import Document
 from predictions.models import Task
 from predictions.rows import NO_PROJECT, REQUIRED, Rows, json_response
+from predictions_api.http import query
 
 
 def delete_predictions(tasks: list[int], project_id: int, body: Any, access: Access) -> Document:
@@ -87,7 +88,7 @@ class TaskActionViewSet(Rows):
 
     @docs.ACTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
-        name = filters.given(request.query_params, "id")
+        name = query.given(request.query_params, "id")
         if name is None:
             raise ValidationError({"id": [REQUIRED]})
         if name == "retrieve_tasks_predictions":
@@ -104,7 +105,7 @@ class TaskActionViewSet(Rows):
             return json_response(act(tasks, project_id, body, self.access()))
 
     def _project(self) -> int:
-        project_id = filters.an_id(self.request.query_params, "project")
+        project_id = query.an_id(self.request.query_params, "project")
         if project_id is None:
             raise ValidationError({"project": [REQUIRED]})
         if not queries.project_exists(project_id, workspace_id=self.access().workspace_id):

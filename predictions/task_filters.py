@@ -13,9 +13,9 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions import filters
-from predictions.results import Refused, finite_number
-from predictions.serializers import MAX_BIGINT
+from predictions_api.http.fields import MAX_BIGINT
+from predictions_api.http.query import given, moment_of
+from predictions_api.http.storable import Refused, finite_number
 
 Clause = tuple[str, list[Any]]
 
@@ -127,7 +127,7 @@ def _text_clause(column: str, operator: str, value: Any) -> Clause:
 
 
 def _moment(value: Any) -> datetime:
-    moment = filters.moment_of(value) if isinstance(value, str) else None
+    moment = moment_of(value) if isinstance(value, str) else None
     if moment is None:
         raise Refused(f"{value!r:.100} is not a time.")
     return moment
@@ -234,7 +234,7 @@ def of_query(query: Mapping[str, str]) -> TaskFilter:
     """The filter in the parameter `query`: JSON with `filters`, `selectedItems` and `ordering`, any
     of which may be missing. ValidationError for what cannot be read.
     """
-    text = filters.given(query, "query")
+    text = given(query, "query")
     if text is None:
         return TaskFilter()
     try:

@@ -22,8 +22,9 @@ from predictions.prediction_import import (
     prediction_row,
 )
 from predictions.reports import Report
-from predictions.results import Refused, bulk_json_text, finite_number, region_list
+from predictions.results import region_list
 from predictions.task_names import external_id
+from predictions_api.http.storable import Refused, bulk_json_text, finite_number
 from predictions_api.postgres.copying import (
     Copy,
     boolean,

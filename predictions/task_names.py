@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from predictions.results import Refused, json_text
+from predictions_api.http.storable import Refused, json_text
 from predictions_api.postgres.sql import fetch_all
 
 MAX_EXTERNAL_ID = 255

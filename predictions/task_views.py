@@ -11,14 +11,14 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import curate, filters, queries, task_filters, task_pages
+from predictions import curate, queries, task_filters, task_pages
 from predictions import schema as docs
 from predictions.documents import Document
-from predictions.filters import a_limit
 from predictions.models import Annotation, Task
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import AnnotationSerializer, TaskSerializer
 from predictions.task_filters import TaskFilter
+from predictions_api.http.query import a_limit, an_id
 
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
@@ -35,7 +35,7 @@ class TaskViewSet(Rows):
 
     @docs.TASK_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project_id = filters.an_id(request.query_params, "project")
+        project_id = an_id(request.query_params, "project")
         if project_id is None:
             return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
         return self._page(project_id, task_filters.of_query(request.query_params))

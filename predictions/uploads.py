@@ -20,7 +20,7 @@ from predictions import bodies, task_import
 from predictions.bodies import Batches, Form, Incoming
 from predictions.models import Project
 from predictions.parsing import parse_fast
-from predictions.results import MAX_TEXT_BYTES, Refused
+from predictions_api.http.storable import MAX_TEXT_BYTES, Refused
 
 NO_DATA = "load_tasks: No data found in DATA or in FILES"
 NOT_FETCHED = "Addresses are not fetched: send the file itself, or JSON."

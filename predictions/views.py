@@ -21,10 +21,11 @@ from rest_framework.response import Response
 from predictions import export, filters, idempotency, ingest, queries
 from predictions import schema as docs
 from predictions.documents import Document
-from predictions.filters import PredictionFilter, a_flag
+from predictions.filters import PredictionFilter
 from predictions.models import Prediction
 from predictions.rows import REQUIRED, Rows, json_response, validated
 from predictions.serializers import PredictionSerializer
+from predictions_api.http.query import INVALID_CHOICE, a_choice, a_flag, an_id, given
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
 
 
@@ -144,7 +145,7 @@ class PredictionViewSet(Rows):
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
-        name = filters.a_choice(query, "format", export.WRITERS, default="ndjson")
+        name = a_choice(query, "format", export.WRITERS, default="ndjson")
         wanted = filters.predictions(query, workspace_id=self.access().workspace_id)
         if wanted.limit is not None:
             wanted.limit -= 1  # no page follows, so none is looked for
@@ -174,20 +175,20 @@ class PredictionViewSet(Rows):
         names = {"project", "model_version", "model_version__isnull"}
         if not names & query.keys():
             raise MethodNotAllowed("DELETE")
-        project_id = filters.an_id(query, "project")
+        project_id = an_id(query, "project")
         is_null = a_flag(query, "model_version__isnull")
         errors = {name: ["Not taken by a delete."] for name in sorted(query.keys() - names)}
         if project_id is None:
             errors["project"] = [REQUIRED]
         elif not queries.project_exists(project_id, workspace_id=self.access().workspace_id):
-            errors["project"] = [filters.INVALID_CHOICE]
+            errors["project"] = [INVALID_CHOICE]
         if is_null and "model_version" in query:
             errors["model_version"] = ["Goes without model_version__isnull."]
         elif not is_null and "model_version" not in query:
             errors["model_version"] = [REQUIRED]
         if errors or project_id is None:
             raise ValidationError(errors)
-        version = None if is_null else filters.given(query, "model_version") or ""
+        version = None if is_null else given(query, "model_version") or ""
         return json_response({"deleted_predictions": ingest.delete_version(project_id, version)})
 
     @docs.PREDICTION_CREATE

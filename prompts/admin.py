@@ -31,7 +31,7 @@ from desk.workspace_admin import (
 )
 from predictions.desk_filters import ProjectFilter, projects_of
 from predictions.desk_rows import ProjectRows, checked
-from predictions.serializers import MAX_BIGINT
+from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
 from prompts import catalogue, run_page
 from prompts.connection_serializers import SECRETS, ProviderConnectionSerializer

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from predictions.models import Project
-from predictions.results import Refused, json_text
+from predictions_api.http.storable import Refused, json_text
 from prompts import outcomes, prompting, queries
 from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion, ProviderConnection

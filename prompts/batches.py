@@ -10,7 +10,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.results import Refused, json_text
+from predictions_api.http.storable import Refused, json_text
 from predictions_api.postgres.sql import fetch_all
 from prompts import outcomes, prompting, runs
 from prompts.models import ModelRun

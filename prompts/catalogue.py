@@ -12,8 +12,8 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
 from predictions.models import Project
-from predictions.results import Refused
-from predictions.serializers import unknown_pk
+from predictions_api.http.fields import unknown_pk
+from predictions_api.http.storable import Refused
 from predictions_api.postgres.sql import fetch_all
 from prompts import prompting
 from prompts.models import Prompt, PromptVersion, ProviderConnection

@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from predictions.serializers import FiniteField, JSONObjectField
+from predictions_api.http.fields import FiniteField, JSONObjectField
 from predictions_api.outbound import client, vault
 from prompts.models import Provider, ProviderConnection
 from prompts.providers import PARAMETERS, RunError, base_url

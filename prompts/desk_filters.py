@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from predictions.desk_filters import ProjectFilter
-from predictions.serializers import MAX_BIGINT
+from predictions_api.http.fields import MAX_BIGINT
 from prompts.models import ModelRun, Provider
 
 Choices = list[tuple[str, str]]

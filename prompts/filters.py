@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
-from predictions.filters import ID_TEXT, INVALID_CHOICE, an_id, given
 from predictions.models import Project
+from predictions_api.http.query import ID_TEXT, INVALID_CHOICE, an_id, given
 from prompts import queries, subsets
 from prompts.models import ModelRun
 from prompts.subset_tasks import SubsetFilter

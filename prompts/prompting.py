@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from predictions.labelling import interface, problems
-from predictions.results import Refused, Region
+from predictions.results import Region
+from predictions_api.http.storable import Refused
 
 if TYPE_CHECKING:
     import jsonschema

@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
-from predictions.serializers import unknown_pk
+from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.sql import fetch_all
 from prompts import catalogue, prompting, providers, queries, tasks, trying
 from prompts.models import PromptVersion, Refinement

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from predictions.serializers import FiniteField, JSONObjectField, PkField, StorableJSONField
+from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
 from prompts import progress
 from prompts.models import MAX_INT32, ModelRun
 from prompts.serializers import AuthorField

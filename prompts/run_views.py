@@ -12,9 +12,9 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.filters import a_flag, a_limit, an_id
 from predictions.rows import json_response
-from predictions.serializers import unknown_pk
+from predictions_api.http.fields import unknown_pk
+from predictions_api.http.query import a_flag, a_limit, an_id
 from prompts import (
     batches,
     catalogue,

@@ -8,11 +8,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from predictions.serializers import (
-    JSONObjectField,
-    PkField,
-    RegionsField,
-)
+from predictions.serializers import RegionsField
+from predictions_api.http.fields import JSONObjectField, PkField
 from prompts.models import (
     Prompt,
     PromptVersion,

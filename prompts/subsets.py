@@ -8,10 +8,10 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.serializers import MAX_BIGINT
 from predictions.task_filters import HAS_GT as HAS_GT
 from predictions.task_filters import Clause as Clause
 from predictions.task_filters import group_clause
+from predictions_api.http.fields import MAX_BIGINT
 from prompts.models import ModelRun
 
 # Tasks that a version has a prediction of; served by the (task, id) index.

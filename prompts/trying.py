@@ -12,7 +12,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from predictions.curate import NO_TASK
 from predictions.models import Project
-from predictions.serializers import unknown_pk
+from predictions_api.http.fields import unknown_pk
 from prompts import answers, catalogue, filters, prompting, providers, queries, subsets
 from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion

@@ -10,12 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import access_of
-from predictions.filters import a_flag, an_id, given
 from predictions.models import Project
 from predictions.queries import project_totals
 from predictions.rows import NO_PROJECT, Rows
-from predictions.serializers import ProjectSerializer, unknown_pk
+from predictions.serializers import ProjectSerializer
+from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
+from predictions_api.http.query import a_flag, an_id, given
 from prompts import catalogue, filters, queries, refining, trying
 from prompts import schema as docs
 from prompts.connection_serializers import ProviderConnectionSerializer

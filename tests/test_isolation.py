@@ -16,6 +16,7 @@ from rest_framework import serializers as rest
 
 from predictions import serializers
 from predictions.models import Annotation, MLBackend, Prediction, Project, Task
+from predictions_api.http import fields as http_fields
 from predictions_api.urls import urlpatterns
 from tests.conftest import Caller, MakeProject, region
 
@@ -345,7 +346,7 @@ def test_every_id_that_a_body_may_hold_is_tried() -> None:
         for serializer in vars(serializers).values()
         if isinstance(serializer, type) and issubclass(serializer, rest.Serializer)
         for name, field in serializer().fields.items()
-        if isinstance(field, serializers.PkField) and not field.read_only
+        if isinstance(field, http_fields.PkField) and not field.read_only
     }
     tried = {name for *_, body in REFERENCES if body for name in json_keys(body)}
 

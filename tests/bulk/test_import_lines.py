@@ -8,7 +8,7 @@ import pytest
 
 from predictions import bodies
 from predictions.models import Prediction, Project
-from predictions.results import MAX_TEXT_BYTES
+from predictions_api.http.storable import MAX_TEXT_BYTES
 from tests.bulk.conftest import Seed
 from tests.conftest import Caller, region
 

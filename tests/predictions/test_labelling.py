@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from predictions import labelling
-from predictions.results import Refused
+from predictions_api.http.storable import Refused
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 
 TWO_CONTROLS = (

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictions.results import (
+from predictions.results import region_list
+from predictions_api.http.storable import (
     MAX_DEPTH,
     MAX_KEYS,
     Refused,
     bulk_json_text,
     finite_number,
     json_text,
-    region_list,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictions.results import Refused
+from predictions_api.http.storable import Refused
 from prompts import agreement, leases, prompting
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 

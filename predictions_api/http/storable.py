@@ -1,0 +1,119 @@
+"""What JSON and jsonb can both hold. Anything else is refused before it is stored: a stored bad
+value would break every later read around it.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 512
+MAX_KEYS = 100_000
+# Of one JSON value. A list of a few larger ones would not fit into memory, ours or a client's.
+MAX_TEXT_BYTES = 32 * 1024 * 1024
+TOO_LONG = f"A JSON value may have {MAX_TEXT_BYTES:,} bytes at most."
+
+
+class Refused(ValueError):
+    """A value that cannot be stored; the text is the message for the caller."""
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """Every scalar and key inside a JSON value. Refused when it is nested over MAX_DEPTH deep, or
+    an object in it has over MAX_KEYS keys.
+    """
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        inner: list[Any] = []
+        for node in level:
+            if isinstance(node, dict | list) and depth > MAX_DEPTH:
+                raise Refused(f"Nested deeper than {MAX_DEPTH} levels.")
+            if isinstance(node, dict):
+                if len(node) > MAX_KEYS:
+                    raise Refused(f"An object has more than {MAX_KEYS:,} keys.")
+                yield from node.keys()
+                inner.extend(node.values())
+            elif isinstance(node, list):
+                inner.extend(node)
+            else:
+                yield node
+        level = inner
+
+
+def json_text(value: Any) -> str:
+    """The value as compact JSON text that jsonb accepts, digits and key order as given.
+
+    Refused for NaN and infinities, NUL characters, lone surrogates, what `walk` refuses, and more
+    than MAX_TEXT_BYTES.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        _name_the_fault(value)
+        raise Refused("Not a JSON value.") from None
+    if not _encodes(text) or _may_break_a_limit(text.encode()):
+        _name_the_fault(value)
+    if len(text) > MAX_TEXT_BYTES:
+        raise Refused(TOO_LONG)
+    return text
+
+
+def finite_number(value: Any) -> float | None:
+    """The float of a number or of text that is one; None for what is neither, or not finite."""
+    if not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _may_break_a_limit(text: bytes) -> bool:
+    """Whether the value must be walked to know; text alone can rule a fault out, and fast."""
+    return (
+        b"\\u0000" in text
+        or (len(text) > 2 * MAX_DEPTH and text.count(b"[") + text.count(b"{") > MAX_DEPTH)
+        or (len(text) > 3 * MAX_KEYS and text.count(b'":') > MAX_KEYS)
+    )
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _name_the_fault(value: Any) -> None:
+    """Refused with the reason, if there is one."""
+    for scalar in walk(value):
+        if isinstance(scalar, float) and not math.isfinite(scalar):
+            raise Refused("Numbers must be finite.")
+        if isinstance(scalar, str):
+            if "\0" in scalar:
+                raise Refused("Null characters are not allowed.")
+            if not _encodes(scalar):
+                raise Refused("Surrogate characters are not allowed.")
+
+
+def bulk_json_text(value: Any) -> bytes:
+    """As `json_text`, an order of magnitude faster, for values that orjson itself parsed.
+
+    orjson admits no NaN, infinity or lone surrogate on its way in, so only NUL, depth and keys are
+    left to check. What needs the exact parser (integers beyond 64 bits) takes the slower way out,
+    too.
+    """
+    try:
+        text = orjson.dumps(value)
+    except TypeError:
+        return json_text(value).encode()
+    if _may_break_a_limit(text):
+        _name_the_fault(value)
+    if len(text) > MAX_TEXT_BYTES:
+        raise Refused(TOO_LONG)
+    return text
