@@ -115,7 +115,8 @@ def prepare() -> tuple[str, list[int]]:
     from django.db import connection
 
     from accounts import tokens
-    from predictions import curate, labelling, task_import
+    from predictions import curate, task_import
+    from predictions.regions import labelling
 
     django.setup()
     call_command("migrate", verbosity=0)

@@ -57,7 +57,8 @@ def prepare(endpoint: str) -> tuple[Any, Any]:
 
 
 def project_of(access: Any, n_tasks: int) -> Any:
-    from predictions import curate, labelling, task_import
+    from predictions import curate, task_import
+    from predictions.regions import labelling
 
     parsed = labelling.parse(TEXT_CONFIG)
     values = {"title": "Reviews", "label_config": TEXT_CONFIG}

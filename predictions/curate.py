@@ -7,9 +7,10 @@ from django.db import IntegrityError, connection, transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
-from predictions import labelling, queries
+from predictions import queries
 from predictions.documents import Document
 from predictions.models import Project, free_slug
+from predictions.regions import labelling
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
 from predictions_api.postgres.sql import fetch_one

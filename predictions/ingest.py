@@ -13,10 +13,11 @@ from django.db import IntegrityError, connection, transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
-from predictions import documents, labelling, queries
+from predictions import documents, queries
 from predictions.documents import PREDICTION_COLUMNS, Document
 from predictions.queries import Target
-from predictions.results import region_list
+from predictions.regions import labelling
+from predictions.regions.lists import region_list
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused, json_text
 from predictions_api.postgres.sql import Row, fetch_all, fetch_one, fetch_prepared

@@ -13,11 +13,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
-from predictions import ingest, labelling, queries
+from predictions import ingest, queries
 from predictions.bodies import Batches, in_batches
 from predictions.models import Project
+from predictions.regions import labelling
+from predictions.regions.lists import region_list
 from predictions.reports import Report
-from predictions.results import region_list
 from predictions.task_names import Named, resolve, task_of
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number, json_text
 from predictions_api.postgres.copying import Copy, escaped, escaped_json, number, reserve_ids

@@ -10,8 +10,8 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from predictions import labelling
 from predictions.models import Project
+from predictions.regions import labelling
 from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
 from predictions_api.http.storable import Refused
 

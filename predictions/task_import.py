@@ -21,8 +21,8 @@ from predictions.prediction_import import (
     prediction_copy,
     prediction_row,
 )
+from predictions.regions.lists import region_list
 from predictions.reports import Report
-from predictions.results import region_list
 from predictions.task_names import external_id
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
 from predictions_api.postgres.copying import (

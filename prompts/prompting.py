@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from predictions.labelling import interface, problems
-from predictions.results import Region
+from predictions.regions.labelling import interface, problems
+from predictions.regions.lists import Region
 from predictions_api.http.storable import Refused
 
 if TYPE_CHECKING:

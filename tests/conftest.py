@@ -185,7 +185,7 @@ MakeProject = Callable[..., Project]
 @pytest.fixture
 def make_project() -> MakeProject:
     def make(caller: Caller, label_config: str = IMAGE_CONFIG, **values: Any) -> Project:
-        from predictions import labelling
+        from predictions.regions import labelling
 
         values = {"title": "Cars", "label_config": label_config, **values}
         parsed = labelling.parse(label_config)

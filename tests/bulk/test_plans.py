@@ -14,7 +14,8 @@ from predictions import filters, ingest, queries, task_names
 @pytest.fixture(scope="module")
 def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
     """Ids by name: a project of many rows among others, its workspace and a task of it."""
-    from predictions import curate, labelling
+    from predictions import curate
+    from predictions.regions import labelling
     from tests.bulk import conftest
     from tests.conftest import IMAGE_CONFIG, make_caller
 

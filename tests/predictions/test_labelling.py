@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from predictions import labelling
+from predictions.regions import labelling
 from predictions_api.http.storable import Refused
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 

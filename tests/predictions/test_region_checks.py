@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions import labelling, region_checks
+from predictions.regions import labelling, quick_checks
 
 OBJECTS = """
 <View><Image name="image" value="$image"/><Text name="text" value="$text"/>
@@ -70,7 +70,7 @@ CASES = [
     (IMAGE_CONFIG, made("names", "image", "rectanglelabels", **BOX, rectanglelabels=["Car"])),
 ]
 TABLES = {
-    config: region_checks.table_of(labelling.interface(config))
+    config: quick_checks.table_of(labelling.interface(config))
     for config in (IMAGE_CONFIG, TEXT_CONFIG)
 }
 NASTY: st.SearchStrategy[Any] = st.sampled_from(
@@ -129,7 +129,7 @@ def test_a_quick_yes_is_the_librarys(prediction: tuple[str, Any, Any]) -> None:
     config, result, score = prediction
     errors = errors_of(config, result, score)
     table = TABLES[config]
-    assert not (region_checks.is_ordinary(table, result, score) and errors)
+    assert not (quick_checks.is_ordinary(table, result, score) and errors)
     assert labelling.problems(config, result, score) == errors
 
 
@@ -144,11 +144,11 @@ def test_a_quick_yes_is_the_librarys(prediction: tuple[str, Any, Any]) -> None:
 def test_ordinary_regions_need_no_library(config: str, region: dict[str, Any]) -> None:
     table = TABLES[config]
     assert errors_of(config, [region, region], 1) == []
-    assert region_checks.is_ordinary(table, [region, region], 1)
+    assert quick_checks.is_ordinary(table, [region, region], 1)
 
 
 @pytest.mark.parametrize("region", SLOW_REGIONS, ids=lambda region: region["type"])
 def test_others_are_asked_of_the_library(region: dict[str, Any]) -> None:
     table = TABLES[TEXT_CONFIG]
-    assert not region_checks.is_ordinary(table, [region], None)
+    assert not quick_checks.is_ordinary(table, [region], None)
     assert labelling.problems(TEXT_CONFIG, [region], None) == []

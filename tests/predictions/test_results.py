@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictions.results import region_list
+from predictions.regions.lists import region_list
 from predictions_api.http.storable import (
     MAX_DEPTH,
     MAX_KEYS,

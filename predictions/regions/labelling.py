@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
-from predictions import region_checks
-from predictions.results import Region
+from predictions.regions import quick_checks
+from predictions.regions.lists import Region
 from predictions_api.http.storable import Refused
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def interface(label_config: str) -> "LabelInterface":
 
 
 @lru_cache(maxsize=256)
-def _table(label_config: str) -> region_checks.Table:
-    return region_checks.table_of(interface(label_config))
+def _table(label_config: str) -> quick_checks.Table:
+    return quick_checks.table_of(interface(label_config))
 
 
 def parse(label_config: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def suits_bulk_annotation(parsed: dict[str, Any]) -> bool:
 
 def problems(label_config: str, result: Any, score: float | None) -> list[str]:
     """What the config objects to in a prediction, in the peer's words; empty when nothing."""
-    if region_checks.is_ordinary(_table(label_config), result, score):
+    if quick_checks.is_ordinary(_table(label_config), result, score):
         return []
     value: dict[str, Any] = {"result": result}
     if score is not None:
