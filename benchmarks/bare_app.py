@@ -18,8 +18,8 @@ import psycopg2
 django.setup()  # only so that the statements below can be imported
 
 from accounts.tokens import BY_DIGEST, digest_of  # noqa: E402
-from predictions.documents import PREDICTION_COLUMNS  # noqa: E402
-from predictions.ingest import CREATE_SQL, DELETE_SQL  # noqa: E402
+from predictions.db.documents import PREDICTION_COLUMNS  # noqa: E402
+from predictions.db.predictions import CREATE_SQL, DELETE_SQL  # noqa: E402
 
 ROUTE = re.compile(r"^/api/predictions/(?:(\d+)/)?$")
 GET_SQL = f"""

@@ -44,7 +44,8 @@ django.setup()
 
 from django.db import connection, transaction  # noqa: E402
 
-from predictions import documents, prediction_import, queries  # noqa: E402
+from predictions import prediction_import
+from predictions.db import documents, queries
 from predictions.models import Project, Task  # noqa: E402
 from predictions.prediction_import import PREDICTION_COPY, PredictionRow, copy_lines  # noqa: E402
 from predictions_api.postgres.copying import reserve_ids  # noqa: E402

@@ -21,10 +21,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "predictions_api.settings")
 os.environ.setdefault("DATA_DIR", str(ROOT / ".data" / "bench"))
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
-import django
-import orjson
+import django  # noqa: E402
+import orjson  # noqa: E402
 
-from benchmarks.servers import gunicorn, memory_mb
+from benchmarks.servers import gunicorn, memory_mb  # noqa: E402
 
 REGION = {
     "id": "r1",
@@ -115,7 +115,8 @@ def prepare() -> tuple[str, list[int]]:
     from django.db import connection
 
     from accounts import tokens
-    from predictions import curate, task_import
+    from predictions import task_import
+    from predictions.db import tasks as curate
     from predictions.regions import labelling
 
     django.setup()

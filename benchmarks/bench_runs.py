@@ -57,12 +57,13 @@ def prepare(endpoint: str) -> tuple[Any, Any]:
 
 
 def project_of(access: Any, n_tasks: int) -> Any:
-    from predictions import curate, task_import
+    from predictions import task_import
+    from predictions.db import tasks
     from predictions.regions import labelling
 
     parsed = labelling.parse(TEXT_CONFIG)
     values = {"title": "Reviews", "label_config": TEXT_CONFIG}
-    project = curate.create_project(values, access, parsed=parsed)
+    project = tasks.create_project(values, access, parsed=parsed)
     for first in range(0, n_tasks, 20_000):
         n = min(20_000, n_tasks - first)
         task_import.store(project, [{"text": f"good {first + i}"} for i in range(n)], access)

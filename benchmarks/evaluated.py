@@ -83,7 +83,8 @@ def _image(r: np.random.Generator, number: int) -> dict[str, Any]:
 def project_of(n: int) -> tuple[Any, str]:
     """A project of n images to evaluate, and a key."""
     from accounts import tokens
-    from predictions import curate, task_import
+    from predictions import task_import
+    from predictions.db import tasks
     from predictions.regions import labelling
 
     labels = "".join(f'<Label value="c{k}"/>' for k in range(N_CLASSES))
@@ -94,7 +95,7 @@ def project_of(n: int) -> tuple[Any, str]:
     _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
     holder = tokens.holder_of_key(key)
     assert holder
-    project = curate.create_project(
+    project = tasks.create_project(
         {"title": "Bench", "label_config": config}, holder.access, parsed=labelling.parse(config)
     )
     for first in range(0, n, SMALL):

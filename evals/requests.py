@@ -6,8 +6,8 @@ from evals import evaluate, queries
 from evals.answers import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.classes import task_type_of
 from evals.models import ModelEval, TaskType
+from predictions.db.queries import has_model_version
 from predictions.models import Project
-from predictions.queries import has_model_version
 from predictions_api.postgres.sql import fetch_one
 
 NO_TASK_TYPE = (

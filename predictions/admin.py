@@ -12,7 +12,8 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, time_ago
-from predictions import curate, prediction_admin, task_admin
+from predictions import prediction_admin, task_admin
+from predictions.db import tasks
 from predictions.desk_rows import LONG_COLUMNS, ProjectRows, checked
 from predictions.models import MLBackend, Project
 from predictions.serializers import ProjectSerializer
@@ -96,15 +97,15 @@ class ProjectDesk(WorkspaceAdmin):
         serializer = ProjectSerializer(stored, data=values, partial=change)
         accepted = checked(serializer)
         if stored is not None:
-            curate.update_project(stored, accepted, parsed=serializer.parsed)
+            tasks.update_project(stored, accepted, parsed=serializer.parsed)
             return
         assert workspace is not None
-        made = curate.create_project(accepted, access, parsed=serializer.parsed)
+        made = tasks.create_project(accepted, access, parsed=serializer.parsed)
         obj.__dict__.update(made.__dict__)
 
     def delete_model(self, request: HttpRequest, obj: Project) -> None:
         """In one statement."""
-        curate.delete_project(obj.pk)
+        tasks.delete_project(obj.pk)
 
     @admin.display(description="project")
     def name(self, project: Project) -> str:
@@ -166,4 +167,4 @@ class MLBackendDesk(ProjectRows):
 
     def delete_model(self, request: HttpRequest, obj: MLBackend) -> None:
         """With the predictions it made."""
-        curate.delete_ml_backend(obj.pk)
+        tasks.delete_ml_backend(obj.pk)

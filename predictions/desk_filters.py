@@ -13,7 +13,7 @@ from django.db.models.lookups import IsNull, LessThanOrEqual
 from django.http import HttpRequest
 
 from desk.workspace_admin import is_superuser, roles_of
-from predictions import queries
+from predictions.db import queries
 from predictions.models import Annotation, Prediction, Project
 from predictions_api.http.fields import MAX_BIGINT
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from rest_framework.exceptions import APIException
 
-from predictions.documents import Document
+from predictions.db.documents import Document
 from predictions_api.http.rendering import OPTIONS, dumps
 
 if TYPE_CHECKING:

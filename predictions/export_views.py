@@ -10,8 +10,9 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
 from predictions import export_schema as docs
-from predictions import exports, project_export, queries
-from predictions.documents import Document
+from predictions import exports, project_export
+from predictions.db import queries
+from predictions.db.documents import Document
 from predictions.models import Project, ProjectExport
 from predictions.project_export import CONTENT_TYPES, TYPES
 from predictions.rows import NO_PROJECT, Rows, json_response

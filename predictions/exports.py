@@ -18,7 +18,8 @@ from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
 
-from predictions import project_export, queries
+from predictions import project_export
+from predictions.db import queries
 from predictions.models import Project, ProjectExport
 
 log = logging.getLogger(__name__)

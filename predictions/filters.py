@@ -8,7 +8,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions import queries
+from predictions.db import queries
 from predictions_api.http.query import (
     INVALID_CHOICE,
     a_flag,

@@ -22,7 +22,8 @@ from desk.workspace_admin import (
     is_superuser,
     pretty,
 )
-from predictions import ingest, queries, review
+from predictions import review
+from predictions.db import predictions, queries
 from predictions.desk_filters import (
     CreatedFilter,
     PredictionProblemFilter,
@@ -145,19 +146,19 @@ class PredictionDesk(ProjectRows):
         access = access_of(request, obj.task.project.workspace_id, field="task")
         if not change:
             accepted = checked(PredictionSerializer(data={**values, "task": obj.task_id}))
-            became(obj, ingest.create(accepted, access)["id"])
+            became(obj, predictions.create(accepted, access)["id"])
             return
         target = queries.target_of_prediction(obj.pk, workspace_id=access.workspace_id)
         if target is None:
             # The form's new task is of another workspace than the stored one.
             raise ValidationError({"task": [unknown_pk(obj.task_id)]})
-        ingest.update(
+        predictions.update(
             obj.pk, checked(PredictionSerializer(data=values, partial=True)), access, target
         )
 
     def delete_model(self, request: HttpRequest, obj: Prediction) -> None:
         """Annotations made from it stay."""
-        ingest.delete(obj.pk, access_of(request, self.workspace_id_of(obj), field="task"))
+        predictions.delete(obj.pk, access_of(request, self.workspace_id_of(obj), field="task"))
 
     @admin.display(description="result")
     def shown_result(self, prediction: Prediction) -> SafeString:

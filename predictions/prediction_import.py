@@ -13,8 +13,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
-from predictions import ingest, queries
 from predictions.bodies import Batches, in_batches
+from predictions.db import predictions, queries
 from predictions.models import Project
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
@@ -241,7 +241,7 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
                 continue
             if wanted.upsert:
                 pairs = [(row.task, row.model_version) for row in rows]
-                ingest.delete_versions(pairs, workspace_id=project.workspace_id)
+                predictions.delete_versions(pairs, workspace_id=project.workspace_id)
             new = reserve_ids("predictions_prediction", len(rows))
             copy.send(copy_lines(project.pk, rows, new))
             ids += new

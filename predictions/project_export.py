@@ -17,8 +17,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import orjson
 from rest_framework.exceptions import ValidationError
 
-from predictions import queries
-from predictions.documents import Document
+from predictions.db import queries
+from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.http.rendering import dumps
 

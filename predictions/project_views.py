@@ -10,9 +10,9 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import curate, ingest, queries
 from predictions import schema as docs
-from predictions.documents import Document
+from predictions.db import predictions, queries, tasks
+from predictions.db.documents import Document
 from predictions.models import Project
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import ProjectSerializer
@@ -67,7 +67,7 @@ class ProjectViewSet(Rows):
     def create(self, request: Request, **kwargs: Any) -> Response:
         serializer = ProjectSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        project = curate.create_project(
+        project = tasks.create_project(
             serializer.validated_data, self.access(), parsed=serializer.parsed
         )
         return Response(self._document(project, counted=False), status.HTTP_201_CREATED)
@@ -88,12 +88,12 @@ class ProjectViewSet(Rows):
         project = self.get_object()
         serializer = ProjectSerializer(project, data=self.request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
-        curate.update_project(project, serializer.validated_data, parsed=serializer.parsed)
+        tasks.update_project(project, serializer.validated_data, parsed=serializer.parsed)
         return Response(self._document(project, counted=False))
 
     @docs.PROJECT_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        curate.delete_project(self.get_object().pk)
+        tasks.delete_project(self.get_object().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.MODEL_VERSIONS_LIST
@@ -122,7 +122,9 @@ class ProjectViewSet(Rows):
             json_text(version)
         except Refused as exc:
             raise ValidationError({"model_version": [str(exc)]}) from None
-        return json_response({"deleted_predictions": ingest.delete_version(project.pk, version)})
+        return json_response(
+            {"deleted_predictions": predictions.delete_version(project.pk, version)}
+        )
 
 
 def str_or_null(version: str | None) -> str:

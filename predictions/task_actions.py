@@ -11,9 +11,11 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from accounts.tokens import Access
-from predictions import curate, ingest, queries, task_filters, task_pages
 from predictions import schema as docs
-from predictions.documents import Document
+from predictions import task_filters, task_pages
+from predictions.db import predictions, queries
+from predictions.db import tasks as curate
+from predictions.db.documents import Document
 from predictions.models import Task
 from predictions.rows import NO_PROJECT, REQUIRED, Rows, json_response
 from predictions_api.http import query
@@ -21,7 +23,7 @@ from predictions_api.http import query
 
 def delete_predictions(tasks: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every prediction of the tasks."""
-    n = ingest.delete_of_tasks(tasks, project_id=project_id)
+    n = predictions.delete_of_tasks(tasks, project_id=project_id)
     return {"processed_items": n, "detail": f"Deleted {n} predictions"}
 
 

@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from desk.workspace_admin import DeskForm, View, access_of, became, pretty
-from predictions import curate, review
+from predictions import review
+from predictions.db import tasks
 from predictions.desk_filters import (
     CreatedFilter,
     GroundTruthFilter,
@@ -75,14 +76,14 @@ class TaskDesk(ProjectRows):
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         if change:
             accepted = checked(TaskSerializer(data=values, partial=True))
-            curate.update_task(obj.pk, accepted, access)
+            tasks.update_task(obj.pk, accepted, access)
             return
         values["project"] = obj.project_id
-        became(obj, curate.create_task(checked(TaskSerializer(data=values)), access)["id"])
+        became(obj, tasks.create_task(checked(TaskSerializer(data=values)), access)["id"])
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:
         """With its predictions and annotations."""
-        curate.delete_task(obj.pk, access_of(request, self.workspace_id_of(obj), field="project"))
+        tasks.delete_task(obj.pk, access_of(request, self.workspace_id_of(obj), field="project"))
 
     @admin.display(description="data")
     def shown_data(self, task: Task) -> SafeString:
@@ -143,14 +144,14 @@ class AnnotationDesk(ProjectRows):
         values.pop("task", None)
         accepted = checked(AnnotationSerializer(data=values, partial=change))
         if change:
-            curate.update_annotation(obj.pk, accepted, access)
+            tasks.update_annotation(obj.pk, accepted, access)
         else:
-            became(obj, curate.create_annotation(obj.task_id, accepted, access)["id"])
+            became(obj, tasks.create_annotation(obj.task_id, accepted, access)["id"])
 
     def delete_model(self, request: HttpRequest, obj: Annotation) -> None:
         """And marks the task as touched."""
         access = access_of(request, self.workspace_id_of(obj), field="task")
-        curate.delete_annotation(obj.pk, access)
+        tasks.delete_annotation(obj.pk, access)
 
     @admin.display(description="result")
     def shown_result(self, annotation: Annotation) -> SafeString:

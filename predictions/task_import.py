@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
 from predictions.bodies import Batches, in_batches
-from predictions.curate import reserve_inner_ids
+from predictions.db.tasks import reserve_inner_ids
 from predictions.models import Project
 from predictions.prediction_import import (
     PredictionRow,

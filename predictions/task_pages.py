@@ -1,7 +1,7 @@
 """Pages of a project's tasks, as the peer's Data Manager asks for them."""
 
-from predictions.documents import Document
-from predictions.queries import TASK_SQL, project_totals, task_document
+from predictions.db.documents import Document
+from predictions.db.queries import TASK_SQL, project_totals, task_document
 from predictions.task_filters import TaskFilter
 from predictions_api.postgres.sql import fetch_all, fetch_one
 

@@ -11,9 +11,11 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import curate, queries, task_filters, task_pages
 from predictions import schema as docs
-from predictions.documents import Document
+from predictions import task_filters, task_pages
+from predictions.db import queries
+from predictions.db import tasks as curate
+from predictions.db.documents import Document
 from predictions.models import Annotation, Task
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import AnnotationSerializer, TaskSerializer

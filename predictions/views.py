@@ -18,9 +18,10 @@ from rest_framework.exceptions import MethodNotAllowed, NotFound, ValidationErro
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import export, filters, idempotency, ingest, queries
+from predictions import export, filters, idempotency
 from predictions import schema as docs
-from predictions.documents import Document
+from predictions.db import predictions, queries
+from predictions.db.documents import Document
 from predictions.filters import PredictionFilter
 from predictions.models import Prediction
 from predictions.rows import REQUIRED, Rows, json_response, validated
@@ -85,7 +86,7 @@ class PredictionViewSet(Rows):
     def get_object(self) -> Document:
         found = queries.prediction(self.row_id(), workspace_id=self.access().workspace_id)
         if found is None:
-            raise NotFound(ingest.NO_PREDICTION)
+            raise NotFound(predictions.NO_PREDICTION)
         return found
 
     @docs.PREDICTION_LIST
@@ -189,7 +190,9 @@ class PredictionViewSet(Rows):
         if errors or project_id is None:
             raise ValidationError(errors)
         version = None if is_null else given(query, "model_version") or ""
-        return json_response({"deleted_predictions": ingest.delete_version(project_id, version)})
+        return json_response(
+            {"deleted_predictions": predictions.delete_version(project_id, version)}
+        )
 
     @docs.PREDICTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -200,7 +203,7 @@ class PredictionViewSet(Rows):
         if isinstance(self.request.data, list):
             return self._create_many(upsert=upsert)
         values = self.checked(PredictionSerializer)
-        store = ingest.replace if upsert else ingest.create
+        store = predictions.replace if upsert else predictions.create
         return json_response(store(values, self.access()), status.HTTP_201_CREATED)
 
     def _create_many(self, *, upsert: bool) -> HttpResponse:
@@ -214,7 +217,7 @@ class PredictionViewSet(Rows):
                 errors.append(exc.detail)
         if any(errors):
             raise ValidationError(errors)
-        stored = ingest.create_many(many, self.access(), upsert=upsert)
+        stored = predictions.create_many(many, self.access(), upsert=upsert)
         return json_response(stored, status.HTTP_201_CREATED)
 
     @docs.PREDICTION_GET
@@ -233,11 +236,11 @@ class PredictionViewSet(Rows):
         access, row_id = self.access(), self.row_id()
         target = queries.target_of_prediction(row_id, workspace_id=access.workspace_id)
         if target is None:
-            raise NotFound(ingest.NO_PREDICTION)
+            raise NotFound(predictions.NO_PREDICTION)
         values = self.checked(PredictionSerializer, partial=partial)
-        return json_response(ingest.update(row_id, values, access, target))
+        return json_response(predictions.update(row_id, values, access, target))
 
     @docs.PREDICTION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
-        ingest.delete(self.row_id(), self.access())
+        predictions.delete(self.row_id(), self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from predictions.documents import Document
+from predictions.db.documents import Document
 from predictions_api.postgres.sql import fetch_all
 
 # Of the run `r`: USD, seconds. By the index on model_run_id; 100,000 rows take 0.1 s.

@@ -14,8 +14,8 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 
-from predictions import ingest
-from predictions.ingest import RunPrediction
+from predictions.db import predictions as ingest
+from predictions.db.predictions import RunPrediction
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts import agreement, runs
 from prompts.models import ModelRun

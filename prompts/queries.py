@@ -20,7 +20,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce
 
-from predictions.documents import Document
+from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts import subsets

@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
-from predictions import documents
-from predictions.documents import PREDICTION_COLUMNS, Document
+from predictions.db import documents
+from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts import subsets
 

@@ -10,7 +10,7 @@ import orjson
 from django.conf import settings
 from rest_framework.exceptions import NotFound, ValidationError
 
-from predictions.curate import NO_TASK
+from predictions.db.tasks import NO_TASK
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from prompts import answers, catalogue, filters, prompting, providers, queries, subsets

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import access_of
+from predictions.db.queries import project_totals
 from predictions.models import Project
-from predictions.queries import project_totals
 from predictions.rows import NO_PROJECT, Rows
 from predictions.serializers import ProjectSerializer
 from predictions_api.http.fields import unknown_pk

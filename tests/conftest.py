@@ -14,7 +14,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
-from predictions import curate
+from predictions.db import tasks
 from predictions.models import Project
 from tests.checking import CheckingClient
 
@@ -189,7 +189,7 @@ def make_project() -> MakeProject:
 
         values = {"title": "Cars", "label_config": label_config, **values}
         parsed = labelling.parse(label_config)
-        return curate.create_project(values, caller.access, parsed=parsed)
+        return tasks.create_project(values, caller.access, parsed=parsed)
 
     return make
 
@@ -198,7 +198,7 @@ def make_project() -> MakeProject:
 def make_task() -> Callable[..., int]:
     def make(caller: Caller, project: Project, **values: Any) -> int:
         values = {"project": project.pk, "data": {"image": "http://x.y/1.jpg"}, **values}
-        return int(curate.create_task(values, caller.access)["id"])
+        return int(tasks.create_task(values, caller.access)["id"])
 
     return make
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.http import StreamingHttpResponse
 
-from predictions import queries
+from predictions.db import queries
 from predictions.models import Project
 from predictions_api.http.rendering import accepts_gzip
 from tests.bulk.conftest import Seed

@@ -8,13 +8,14 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from predictions import filters, ingest, queries, task_names
+from predictions import filters, task_names
+from predictions.db import predictions, queries
 
 
 @pytest.fixture(scope="module")
 def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
     """Ids by name: a project of many rows among others, its workspace and a task of it."""
-    from predictions import curate
+    from predictions.db import tasks as curate
     from predictions.regions import labelling
     from tests.bulk import conftest
     from tests.conftest import IMAGE_CONFIG, make_caller
@@ -142,7 +143,7 @@ def test_other_orders_sort_one_task_or_project_at_most(
         (queries.TASK_TARGET_SQL, ["task", "workspace"]),
         (queries.PREDICTION_TARGET_SQL, ["task", "workspace"]),
         (queries.ONE_TASK_SQL, ["workspace", "task"]),
-        (ingest.DELETE_SQL, ["task", "workspace", "task"]),
+        (predictions.DELETE_SQL, ["task", "workspace", "task"]),
     ],
 )
 def test_single_rows_go_by_their_key(ids: dict[str, int], sql: str, params: list[str]) -> None:
@@ -152,7 +153,7 @@ def test_single_rows_go_by_their_key(ids: dict[str, int], sql: str, params: list
 @pytest.mark.django_db
 @pytest.mark.parametrize("version", ["v3", "", None])
 def test_a_version_is_deleted_by_its_index(ids: dict[str, int], version: str | None) -> None:
-    nodes = plan_of(*ingest.version_delete(ids["project"], version))
+    nodes = plan_of(*predictions.version_delete(ids["project"], version))
     assert_by_index(nodes)
     assert "predictions_prediction_v_idx" in index_names(nodes)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from predictions import queries
+from predictions.db import queries
 from predictions.models import Project
 from tests.checking import NotAsDocumented, contract
 from tests.conftest import Caller

@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, User
 from desk.workspace_admin import BoundedPaginator
-from predictions import queries, task_import
+from predictions import task_import
+from predictions.db import queries
 from predictions.models import Annotation, MLBackend, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of, errors_of
 from tests.conftest import IMAGE_CONFIG, Caller, make_caller, region

@@ -9,7 +9,7 @@ from django.utils.timesince import timesince
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predictions import documents
+from predictions.db import documents
 from predictions.models import Prediction
 from tests.conftest import Caller
 

@@ -9,7 +9,8 @@ import pytest
 from django.db import DataError, connection
 from rest_framework.test import APIClient
 
-from predictions import prediction_import, queries
+from predictions import prediction_import
+from predictions.db import queries
 from predictions.models import Prediction, Project
 from tests.conftest import (
     A_MOMENT,

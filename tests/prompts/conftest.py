@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from predictions import curate, task_import
+from predictions import task_import
+from predictions.db import tasks
 from predictions.models import Project
 from predictions_api.outbound import vault
 from prompts import catalogue, runs
@@ -101,7 +102,7 @@ def truth(ada: Caller) -> Callable[[int, str], None]:
             "type": "choices",
             "value": {"choices": [sentiment]},
         }
-        curate.create_annotation(task_id, {"result": [region], "ground_truth": True}, ada.access)
+        tasks.create_annotation(task_id, {"result": [region], "ground_truth": True}, ada.access)
 
     return annotate
 

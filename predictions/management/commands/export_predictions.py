@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from rest_framework.exceptions import APIException
 from tqdm import tqdm
 
-from predictions import export, filters, queries
-from predictions.documents import Document
+from predictions import export, filters
+from predictions.db import queries
+from predictions.db.documents import Document
 from predictions.models import Project
 
 

@@ -13,9 +13,9 @@ from django.db import IntegrityError, connection, transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
-from predictions import documents, queries
-from predictions.documents import PREDICTION_COLUMNS, Document
-from predictions.queries import Target
+from predictions.db import documents, queries
+from predictions.db.documents import PREDICTION_COLUMNS, Document
+from predictions.db.queries import Target
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
 from predictions_api.http.fields import unknown_pk

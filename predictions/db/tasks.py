@@ -7,8 +7,8 @@ from django.db import IntegrityError, connection, transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
-from predictions import queries
-from predictions.documents import Document
+from predictions.db import queries
+from predictions.db.documents import Document
 from predictions.models import Project, free_slug
 from predictions.regions import labelling
 from predictions_api.http.fields import unknown_pk

@@ -15,8 +15,8 @@ import orjson
 from django.db import connection, transaction
 from django.utils.functional import partition
 
-from predictions import documents
-from predictions.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Document
+from predictions.db import documents
+from predictions.db.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Document
 from predictions_api.postgres.sql import Params, Row, fetch_all, fetch_one, fetch_prepared
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that
