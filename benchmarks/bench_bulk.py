@@ -44,10 +44,10 @@ django.setup()
 
 from django.db import connection, transaction  # noqa: E402
 
-from predictions import prediction_import
-from predictions.db import documents, queries
+from predictions.db import documents, queries  # noqa: E402
+from predictions.imports import predictions  # noqa: E402
+from predictions.imports.predictions import PREDICTION_COPY, PredictionRow, copy_lines  # noqa: E402
 from predictions.models import Project, Task  # noqa: E402
-from predictions.prediction_import import PREDICTION_COPY, PredictionRow, copy_lines  # noqa: E402
 from predictions_api.postgres.copying import reserve_ids  # noqa: E402
 from predictions_api.postgres.sql import fetch_one  # noqa: E402
 
@@ -259,7 +259,7 @@ def deletes(bench: Bench, n: int, rounds: int) -> None:
 
     for _ in range(rounds):
         for measured, work in ((bare, bare_delete), (ours, our_delete)):
-            prediction_import.store(bench.project, list(bench.items(n, "gone")))
+            predictions.store(bench.project, list(bench.items(n, "gone")))
             vacuum()
             measured.append(timed(work))
     ratio = min(ours) / min(bare)

@@ -115,8 +115,8 @@ def prepare() -> tuple[str, list[int]]:
     from django.db import connection
 
     from accounts import tokens
-    from predictions import task_import
     from predictions.db import tasks as curate
+    from predictions.imports import tasks as task_import
     from predictions.regions import labelling
 
     django.setup()
@@ -176,7 +176,7 @@ def rows(task_ids: list[int], n: int) -> list[int]:
     """Exactly n predictions of the project, the same number on each task; their ids."""
     from django.db import connection
 
-    from predictions import prediction_import
+    from predictions.imports import predictions as prediction_import
     from predictions.models import Task
     from predictions_api.postgres.sql import fetch_all
 

@@ -57,8 +57,8 @@ def prepare(endpoint: str) -> tuple[Any, Any]:
 
 
 def project_of(access: Any, n_tasks: int) -> Any:
-    from predictions import task_import
     from predictions.db import tasks
+    from predictions.imports import tasks as task_import
     from predictions.regions import labelling
 
     parsed = labelling.parse(TEXT_CONFIG)

@@ -83,8 +83,8 @@ def _image(r: np.random.Generator, number: int) -> dict[str, Any]:
 def project_of(n: int) -> tuple[Any, str]:
     """A project of n images to evaluate, and a key."""
     from accounts import tokens
-    from predictions import task_import
     from predictions.db import tasks
+    from predictions.imports import tasks as task_import
     from predictions.regions import labelling
 
     labels = "".join(f'<Label value="c{k}"/>' for k in range(N_CLASSES))

@@ -10,11 +10,12 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
 from predictions import export_schema as docs
-from predictions import exports, project_export
 from predictions.db import queries
 from predictions.db.documents import Document
+from predictions.exports import project as project_export
+from predictions.exports.jobs import jobs
+from predictions.exports.project import CONTENT_TYPES, TYPES
 from predictions.models import Project, ProjectExport
-from predictions.project_export import CONTENT_TYPES, TYPES
 from predictions.rows import NO_PROJECT, Rows, json_response
 from predictions.serializers import ProjectSerializer
 from predictions_api.http.query import a_choice
@@ -50,7 +51,7 @@ class ProjectExportViewSet(Rows):
         project_export.check(project, export_type)
         limit = project_export.AT_ONCE_TASKS
         if queries.count_tasks(project.pk, most=limit + 1) > limit:
-            job = exports.enqueue(project, export_type, source)
+            job = jobs.enqueue(project, export_type, source)
             return json_response(job_document(job), status.HTTP_202_ACCEPTED)
         return self._at_once(project, export_type, source)
 
@@ -80,7 +81,7 @@ class ProjectExportViewSet(Rows):
     def download(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """A completed job's file."""
         job = self._job()
-        storage = exports.storage()
+        storage = jobs.storage()
         if job.status != ProjectExport.Status.COMPLETED or not storage.exists(job.file_name):
             raise NotFound("There is no file: see the export's status.")
         suffix = TYPES[job.export_type]

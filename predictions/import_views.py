@@ -8,9 +8,10 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from predictions import idempotency, prediction_import, task_import, uploads
+from predictions import idempotency
 from predictions import import_schema as docs
-from predictions.bodies import (
+from predictions.imports import files, predictions, tasks
+from predictions.imports.bodies import (
     BulkJSONParser,
     FieldsParser,
     LinesParser,
@@ -51,11 +52,9 @@ class ImportViewSet(Rows):
             # An upsert locks the tasks it names, if they can be known beforehand.
             batches = None if upsert and body.array else body.batches()
             if batches is None:
-                answer = prediction_import.store(
-                    project, body.whole(), skip_bad=skip_bad, upsert=upsert
-                )
+                answer = predictions.store(project, body.whole(), skip_bad=skip_bad, upsert=upsert)
             else:
-                answer = prediction_import.store_batches(
+                answer = predictions.store_batches(
                     project, batches, skip_bad=skip_bad, upsert=upsert
                 )
             return json_response(answer, status.HTTP_201_CREATED)
@@ -78,9 +77,9 @@ class TaskImportViewSet(ImportViewSet):
 
         def store() -> HttpResponse:
             started = time.perf_counter()
-            upload = uploads.read(body.form, project) if body.form else None
-            items = uploads.batches(body, upload, fields)
-            done = task_import.store_batches(project, items, self.access(), commits=commits)
+            upload = files.read(body.form, project) if body.form else None
+            items = files.batches(body, upload, fields)
+            done = tasks.store_batches(project, items, self.access(), commits=commits)
             task_ids = done.pop("task_ids")
             answer = {
                 **done,

@@ -15,7 +15,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from predictions.filters import ORDERINGS
+from predictions.filters.predictions import ORDERINGS
 from predictions.idempotency import MAX_KEY_LENGTH
 from predictions.serializers import (
     AnnotationSerializer,

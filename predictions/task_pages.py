@@ -2,7 +2,7 @@
 
 from predictions.db.documents import Document
 from predictions.db.queries import TASK_SQL, project_totals, task_document
-from predictions.task_filters import TaskFilter
+from predictions.filters.tasks import TaskFilter
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 PAGE_SQL = f"{TASK_SQL} LIMIT %s OFFSET %s"

@@ -18,11 +18,13 @@ from rest_framework.exceptions import MethodNotAllowed, NotFound, ValidationErro
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import export, filters, idempotency
+from predictions import idempotency
 from predictions import schema as docs
 from predictions.db import predictions, queries
 from predictions.db.documents import Document
-from predictions.filters import PredictionFilter
+from predictions.exports.jobs import formats
+from predictions.filters import predictions as filters
+from predictions.filters.predictions import PredictionFilter
 from predictions.models import Prediction
 from predictions.rows import REQUIRED, Rows, json_response, validated
 from predictions.serializers import PredictionSerializer
@@ -43,7 +45,7 @@ def streamed(
     """A streamed answer, gzipped for a caller that takes it."""
     squeeze = not compressed and accepts_gzip(request.headers.get("Accept-Encoding", ""))
     response = StreamingHttpResponse(
-        export.gzipped(pieces) if squeeze else pieces, content_type=content_type
+        formats.gzipped(pieces) if squeeze else pieces, content_type=content_type
     )
     if not compressed:
         patch_vary_headers(response, ["Accept-Encoding"])
@@ -112,7 +114,7 @@ class PredictionViewSet(Rows):
             rest = iter(())
             if not wants_lines:
                 return json_response(first)
-        write, content_type = export.WRITERS["ndjson" if wants_lines else "json"]
+        write, content_type = formats.WRITERS["ndjson" if wants_lines else "json"]
         pieces = write(chain([first], rest))
         return streamed(self.request, pieces, content_type)
 
@@ -134,7 +136,7 @@ class PredictionViewSet(Rows):
     def _whole(self, rows: Sequence[Document], wanted: PredictionFilter) -> HttpResponse:
         self._refuse_unknown(rows, wanted)
         if self.request.accepted_renderer.format == LinesRenderer.format:
-            lines = b"".join(export.json_lines([list(rows)]))
+            lines = b"".join(formats.json_lines([list(rows)]))
             return HttpResponse(lines, content_type=LinesRenderer.media_type)
         return json_response(rows)
 
@@ -146,12 +148,12 @@ class PredictionViewSet(Rows):
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
-        name = a_choice(query, "format", export.WRITERS, default="ndjson")
+        name = a_choice(query, "format", formats.WRITERS, default="ndjson")
         wanted = filters.predictions(query, workspace_id=self.access().workspace_id)
         if wanted.limit is not None:
             wanted.limit -= 1  # no page follows, so none is looked for
         if name == "parquet":
-            export.parquet_schema()  # refused before a row is read
+            formats.parquet_schema()  # refused before a row is read
         chunks = queries.stream_predictions(*wanted.sql())
         first = next(chunks, [])
         rest: Iterator[list[Document]] = chunks
@@ -159,7 +161,7 @@ class PredictionViewSet(Rows):
             chunks.close()  # the transaction need not wait for the reader
             rest = iter(())
         self._refuse_unknown(first, wanted)
-        write, content_type = export.WRITERS[name]
+        write, content_type = formats.WRITERS[name]
         pieces = write(chain([first], rest))
         response = streamed(request, pieces, content_type, compressed=name == "parquet")
         project_id = wanted.named.get("project")

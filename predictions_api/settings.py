@@ -258,7 +258,7 @@ SWEEPS = [
     "prompts.runs.requeue_stalled",
     "prompts.refining.requeue_stalled",
     "predictions.idempotency.purge",
-    "predictions.exports.purge",
+    "predictions.exports.jobs.purge",
 ]
 # Who tells a page of the store what an evaluation says about a prediction: that room imports this
 # one, so it is called by name.

@@ -1,6 +1,6 @@
 """Which tasks a run is about, as SQL over `predictions_task t`; no client text in any clause.
 
-A Custom run names tasks, or filters them as `predictions.task_filters` can.
+A Custom run names tasks, or filters them as `predictions.filters.tasks` can.
 """
 
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.task_filters import HAS_GT as HAS_GT
-from predictions.task_filters import Clause as Clause
-from predictions.task_filters import group_clause
+from predictions.filters.tasks import HAS_GT as HAS_GT
+from predictions.filters.tasks import Clause as Clause
+from predictions.filters.tasks import group_clause
 from predictions_api.http.fields import MAX_BIGINT
 from prompts.models import ModelRun
 

@@ -67,12 +67,12 @@ def test_resumes_after_the_last_committed_batch(
     # The line is put right; neither the size nor the beginning of a long file would change.
     good, bad = json.dumps(items[7]), json.dumps({"task": "none"})
     source = path.read_text().replace(bad, good)
-    from predictions import importing
+    from predictions.imports import resumable
 
-    known_as = importing.source_of(path)
+    known_as = resumable.source_of(path)
     path.write_text(source)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(importing, "source_of", lambda path: known_as)
+        patch.setattr(resumable, "source_of", lambda path: known_as)
         said = told("import_predictions", path, project=project.pk, batch=3, resume=True)
     assert said == "6 skipped: they had been imported before.\n4 predictions imported.\n"
     scores = Prediction.objects.order_by("id").values_list("score", flat=True)

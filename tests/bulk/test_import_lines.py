@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from predictions import bodies
+from predictions.imports import bodies
 from predictions.models import Prediction, Project
 from predictions_api.http.storable import MAX_TEXT_BYTES
 from tests.bulk.conftest import Seed

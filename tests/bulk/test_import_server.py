@@ -17,8 +17,8 @@ import pytest
 import requests
 from django.db import connection
 
-from predictions import bodies
 from predictions.db import tasks as curate
+from predictions.imports import bodies
 from predictions.models import Prediction, Project
 from tests.bulk.conftest import Seed
 from tests.conftest import Caller

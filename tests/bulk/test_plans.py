@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from predictions import filters, task_names
 from predictions.db import predictions, queries
+from predictions.filters import predictions as filters
+from predictions.imports import task_names
 
 
 @pytest.fixture(scope="module")

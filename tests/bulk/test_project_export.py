@@ -13,9 +13,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from predictions import project_export
+from predictions.exports import project as project_export
+from predictions.exports.project import plain_name
 from predictions.models import Project, ProjectExport
-from predictions.project_export import plain_name
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject, region
 
 

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, User
 from desk.workspace_admin import BoundedPaginator
-from predictions import task_import
 from predictions.db import queries
+from predictions.imports import tasks
 from predictions.models import Annotation, MLBackend, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of, errors_of
 from tests.conftest import IMAGE_CONFIG, Caller, make_caller, region
@@ -49,7 +49,7 @@ def fill(project: Project, caller: Caller, n: int = 1, version: str = "v1") -> l
         }
         for i in range(n)
     ]
-    return list(task_import.store(project, items, caller.access)["task_ids"])
+    return list(tasks.store(project, items, caller.access)["task_ids"])
 
 
 @pytest.fixture

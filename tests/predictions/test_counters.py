@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from rest_framework.test import APIClient
 
-from predictions import importing
+from predictions.imports import resumable
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject, region
 
@@ -154,7 +154,7 @@ class Store:
 
     def do_import_file_of_predictions(self) -> None:
         task, project = self.task()
-        importing.run(
+        resumable.run(
             Project.objects.get(pk=project),
             iter([self.prediction(task) for _ in range(3)]),
             source=f"{self.random.random()}",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from predictions.imports.problems import MAX_REASONS
 from predictions.models import Prediction, Project, Task
-from predictions.reports import MAX_REASONS
 from tests.conftest import (
     LONG_AGO,
     TEXT_CONFIG,

@@ -9,8 +9,8 @@ import pytest
 from django.db import DataError, connection
 from rest_framework.test import APIClient
 
-from predictions import prediction_import
 from predictions.db import queries
+from predictions.imports import predictions
 from predictions.models import Prediction, Project
 from tests.conftest import (
     A_MOMENT,
@@ -32,7 +32,7 @@ Make = Callable[..., dict[str, Any]]
 def fill(project: Project, task: int, n: int, **values: Any) -> list[int]:
     """The ids of n new predictions, ascending."""
     items = [{"task": task, "result": [region(x=i)], "score": i / n, **values} for i in range(n)]
-    ids: list[int] = prediction_import.store(project, items)["prediction_ids"]
+    ids: list[int] = predictions.store(project, items)["prediction_ids"]
     return ids
 
 

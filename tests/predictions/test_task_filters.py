@@ -260,7 +260,7 @@ def test_the_number_of_statements(
 
 
 def test_a_page_goes_by_the_projects_index(ada: Caller, project: Project, tasks: list[int]) -> None:
-    from predictions import task_filters
+    from predictions.filters import tasks as task_filters
     from predictions.task_pages import PAGE_SQL
 
     wanted = task_filters.of_query({"query": json.dumps(group(item("id", "greater", 5)))})

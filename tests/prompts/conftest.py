@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from predictions import task_import
 from predictions.db import tasks
+from predictions.imports import tasks as task_import
 from predictions.models import Project
 from predictions_api.outbound import vault
 from prompts import catalogue, runs

@@ -11,9 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from rest_framework.exceptions import APIException
 from tqdm import tqdm
 
-from predictions import export, filters
 from predictions.db import queries
 from predictions.db.documents import Document
+from predictions.exports.jobs import formats
+from predictions.filters.predictions import predictions
 from predictions.models import Project
 
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("file", help="a file, or - for standard output")
         parser.add_argument("--project", type=int, required=True, help="the project's id")
         parser.add_argument(
-            "--format", choices=list(export.WRITERS), help="by the file's name unless given"
+            "--format", choices=list(formats.WRITERS), help="by the file's name unless given"
         )
         parser.add_argument("--model-version", help="only this version")
 
@@ -39,11 +40,11 @@ class Command(BaseCommand):
         query = {"project": str(project.pk)}
         if options["model_version"] is not None:
             query["model_version"] = options["model_version"]
-        wanted = filters.predictions(query, workspace_id=project.workspace_id)
+        wanted = predictions.predictions(query, workspace_id=project.workspace_id)
         total = queries.count_predictions(wanted.clauses, wanted.params)
         suffix = Path(options["file"]).suffix.lstrip(".")
-        write, _ = export.WRITERS[
-            options["format"] or (suffix if suffix in export.WRITERS else "ndjson")
+        write, _ = formats.WRITERS[
+            options["format"] or (suffix if suffix in formats.WRITERS else "ndjson")
         ]
         quiet = options["verbosity"] == 0
         try:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rest_framework.exceptions import APIException, ValidationError
 from tqdm import tqdm
 
-from predictions import importing
+from predictions.imports import resumable
 from predictions.models import Project
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("file", help="a file, or - for standard input")
         parser.add_argument("--project", type=int, required=True, help="the project's id")
         parser.add_argument(
-            "--format", choices=importing.FORMATS, help="by the file's name unless given"
+            "--format", choices=resumable.FORMATS, help="by the file's name unless given"
         )
         parser.add_argument(
             "--batch", type=int, default=20_000, metavar="N", help="predictions a transaction"
@@ -50,19 +50,19 @@ class Command(BaseCommand):
         path = Path(options["file"])
         try:
             with path.open("rb") as file:
-                self._import(project, file, importing.source_of(path), options)
+                self._import(project, file, resumable.source_of(path), options)
         except OSError as exc:
             raise CommandError(str(exc)) from None
 
     def _import(self, project: Project, file: Any, source: str, options: dict[str, Any]) -> None:
         suffix = Path(options["file"]).suffix.lstrip(".")
-        name = options["format"] or (suffix if suffix in importing.FORMATS else "ndjson")
+        name = options["format"] or (suffix if suffix in resumable.FORMATS else "ndjson")
         quiet = options["verbosity"] == 0
         with tqdm(unit=" predictions", unit_scale=True, disable=quiet or None) as bar:
             try:
-                outcome = importing.run(
+                outcome = resumable.run(
                     project,
-                    importing.items_of(file, name),
+                    resumable.items_of(file, name),
                     source=source,
                     batch_size=options["batch"],
                     upsert=options["upsert"],
@@ -79,5 +79,5 @@ class Command(BaseCommand):
 
     def _told(self, exc: ValidationError, project: Project, source: str) -> str:
         reasons = "\n".join(str(reason) for reason in exc.get_full_details() and exc.detail)
-        kept = importing.committed(project, source)
+        kept = resumable.committed(project, source)
         return f"{reasons}\nNothing of this batch is stored; {kept} items before it are."

@@ -13,7 +13,7 @@ import pytest
 
 from evals import evaluate, requests
 from evals.models import ModelEval
-from predictions import task_import
+from predictions.imports import tasks as task_import
 from predictions.models import Project, Task
 from tests.conftest import Caller
 

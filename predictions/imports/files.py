@@ -16,10 +16,10 @@ from typing import Any
 
 from rest_framework.exceptions import ParseError, ValidationError
 
-from predictions import bodies, task_import
-from predictions.bodies import Batches, Form, Incoming
+from predictions.imports import bodies, tasks
+from predictions.imports.bodies import Batches, Form, Incoming
+from predictions.imports.parsing import parse_fast
 from predictions.models import Project
-from predictions.parsing import parse_fast
 from predictions_api.http.storable import MAX_TEXT_BYTES, Refused
 
 NO_DATA = "load_tasks: No data found in DATA or in FILES"
@@ -211,7 +211,7 @@ def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Bat
     """
     found = body.batches()
     if found is None:
-        items = upload.items if upload else task_import.task_list(body.document)
+        items = upload.items if upload else tasks.task_list(body.document)
         found = bodies.in_batches(items)
     return (map(partial(preannotated, fields=fields), b) for b in found) if fields else found
 

@@ -13,13 +13,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
-from predictions.bodies import Batches, in_batches
 from predictions.db import predictions, queries
+from predictions.imports.bodies import Batches, in_batches
+from predictions.imports.problems import Report
+from predictions.imports.task_names import Named, resolve, task_of
 from predictions.models import Project
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
-from predictions.reports import Report
-from predictions.task_names import Named, resolve, task_of
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number, json_text
 from predictions_api.postgres.copying import Copy, escaped, escaped_json, number, reserve_ids
 

@@ -11,9 +11,10 @@ from typing import IO, Any
 
 from django.db import connection, transaction
 
-from predictions import bodies, export, prediction_import
+from predictions.exports.jobs import formats
+from predictions.imports import bodies, predictions
+from predictions.imports.parsing import parse_fast
 from predictions.models import Project
-from predictions.parsing import parse_fast
 from predictions_api.postgres.sql import fetch_one
 
 FORMATS = ("ndjson", "json", "parquet")
@@ -62,7 +63,7 @@ def items_of(file: IO[bytes], name: str) -> Iterator[Any]:
 
 
 def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
-    export.parquet_schema()  # says what is missing, if it is
+    formats.parquet_schema()  # says what is missing, if it is
     import orjson
     from pyarrow.parquet import ParquetFile
 
@@ -103,7 +104,7 @@ def run(
     done = outcome.n_skipped
     while batch := list(islice(rest, batch_size)):
         with transaction.atomic():
-            answer = prediction_import.store_batches(
+            answer = predictions.store_batches(
                 project, bodies.in_batches(batch), upsert=upsert, first_index=done
             )
             done += len(batch)

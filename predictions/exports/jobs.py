@@ -18,8 +18,8 @@ from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
 
-from predictions import project_export
 from predictions.db import queries
+from predictions.exports import project as project_export
 from predictions.models import Project, ProjectExport
 
 log = logging.getLogger(__name__)

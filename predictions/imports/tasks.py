@@ -12,18 +12,18 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
-from predictions.bodies import Batches, in_batches
 from predictions.db.tasks import reserve_inner_ids
-from predictions.models import Project
-from predictions.prediction_import import (
+from predictions.imports.bodies import Batches, in_batches
+from predictions.imports.predictions import (
     PredictionRow,
     copy_lines,
     prediction_copy,
     prediction_row,
 )
+from predictions.imports.problems import Report
+from predictions.imports.task_names import external_id
+from predictions.models import Project
 from predictions.regions.lists import region_list
-from predictions.reports import Report
-from predictions.task_names import external_id
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
 from predictions_api.postgres.copying import (
     Copy,

@@ -17,7 +17,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 
-from predictions.parsing import is_long_array, parse_array, parse_fast
+from predictions.imports.parsing import is_long_array, parse_array, parse_fast
 from predictions_api.http.chunked import IS_CHUNKED, STREAMED_TYPE, is_streamed
 from predictions_api.http.storable import MAX_TEXT_BYTES, Refused
 
