@@ -19,8 +19,8 @@ from unfold.decorators import display
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from evals import desk_data, desk_views, evaluate
 from evals.models import ModelEval
-from predictions.desk_filters import MAX_CHOICES, ProjectFilter
-from predictions.desk_rows import shortened
+from predictions.desk.filters import MAX_CHOICES, ProjectFilter
+from predictions.desk.project_rows import shortened
 from predictions_api.wording import number
 
 # By name, the route below the evaluation's own address, and the view. What a page shows stands in

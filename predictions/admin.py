@@ -12,13 +12,14 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, time_ago
-from predictions import prediction_admin, task_admin
+from predictions.api.serializers import ProjectSerializer
 from predictions.db import tasks
-from predictions.desk_rows import LONG_COLUMNS, ProjectRows, checked
+from predictions.desk import predictions
+from predictions.desk import tasks as tasks_of_desk
+from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
 from predictions.models import MLBackend, Project
-from predictions.serializers import ProjectSerializer
 
-__all__ = ["MLBackendDesk", "ProjectDesk", "prediction_admin", "task_admin"]
+__all__ = ["MLBackendDesk", "ProjectDesk", "predictions", "tasks_of_desk"]
 
 
 class ProjectForm(DeskForm):

@@ -257,7 +257,7 @@ EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 SWEEPS = [
     "prompts.runs.requeue_stalled",
     "prompts.refining.requeue_stalled",
-    "predictions.idempotency.purge",
+    "predictions.api.idempotency.purge",
     "predictions.exports.jobs.purge",
 ]
 # Who tells a page of the store what an evaluation says about a prediction: that room imports this
@@ -265,7 +265,7 @@ SWEEPS = [
 REVIEW_VERDICTS = "evals.verdicts.verdicts_of"
 # What the desk begins with: each names a function of the request that makes one card.
 DASHBOARD = [
-    "predictions.dashboard.projects",
+    "predictions.desk.card.projects",
     "evals.dashboard.evaluations",
     "prompts.dashboard.runs",
     "desk.keys_card.keys",

@@ -18,12 +18,12 @@ from desk import error_pages
 from evals import image_views as eval_images
 from evals import panel_views as eval_panels
 from evals import views as evals
-from predictions.export_views import ProjectExportViewSet
-from predictions.import_views import ImportViewSet, TaskImportViewSet
-from predictions.project_views import ProjectViewSet
-from predictions.task_actions import TaskActionViewSet
-from predictions.task_views import AnnotationViewSet, TaskViewSet
-from predictions.views import PredictionViewSet
+from predictions.api.exports import ProjectExportViewSet
+from predictions.api.imports import ImportViewSet, TaskImportViewSet
+from predictions.api.predictions import PredictionViewSet
+from predictions.api.projects import ProjectViewSet
+from predictions.api.task_actions import TaskActionViewSet
+from predictions.api.tasks import AnnotationViewSet, TaskViewSet
 from predictions_api import docs
 from predictions_api.http.paths import WorkspaceConverter
 from predictions_api.operations import observability

@@ -29,8 +29,8 @@ from desk.workspace_admin import (
     roles_of,
     time_ago,
 )
-from predictions.desk_filters import ProjectFilter, projects_of
-from predictions.desk_rows import ProjectRows, checked
+from predictions.desk.filters import ProjectFilter, projects_of
+from predictions.desk.project_rows import ProjectRows, checked
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
 from prompts import catalogue, run_page

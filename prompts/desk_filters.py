@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from predictions.desk_filters import ProjectFilter
+from predictions.desk.filters import ProjectFilter
 from predictions_api.http.fields import MAX_BIGINT
 from prompts.models import ModelRun, Provider
 

@@ -12,7 +12,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.rows import json_response
+from predictions.api.viewset import json_response
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.query import a_flag, a_limit, an_id
 from prompts import (

@@ -7,8 +7,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 
-from predictions.schema import PAGE, PAGE_SIZE, query
-from predictions.serializers import ProjectSerializer
+from predictions.api.schema import PAGE, PAGE_SIZE, query
+from predictions.api.serializers import ProjectSerializer
 from predictions_api.http.openapi import error_responses
 from prompts import filters
 from prompts.connection_serializers import ProviderConnectionSerializer

@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from predictions.serializers import RegionsField
+from predictions.api.serializers import RegionsField
 from predictions_api.http.fields import JSONObjectField, PkField
 from prompts.models import (
     Prompt,

@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import access_of
+from predictions.api.serializers import ProjectSerializer
+from predictions.api.viewset import NO_PROJECT, Rows
 from predictions.db.queries import project_totals
 from predictions.models import Project
-from predictions.rows import NO_PROJECT, Rows
-from predictions.serializers import ProjectSerializer
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
 from predictions_api.http.query import a_flag, an_id, given

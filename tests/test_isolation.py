@@ -14,7 +14,7 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, reverse
 from rest_framework import serializers as rest
 
-from predictions import serializers
+from predictions.api import serializers
 from predictions.models import Annotation, MLBackend, Prediction, Project, Task
 from predictions_api.http import fields as http_fields
 from predictions_api.urls import urlpatterns

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from django.db import connection, transaction
 
-from predictions.exports.jobs import formats
+from predictions.exports import formats
 from predictions.imports import bodies, predictions
 from predictions.imports.parsing import parse_fast
 from predictions.models import Project

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User
-from predictions import quickstart
+from predictions.demo import account as quickstart
 
 pytestmark = pytest.mark.django_db
 CHOSEN = {

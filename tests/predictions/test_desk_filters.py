@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from predictions import desk_filters
+from predictions.desk import filters
 from predictions.models import Annotation, Prediction, Project
 from tests.accounts.test_admin import desk_of
 from tests.bulk.conftest import PREDICTIONS_SQL, TASKS_SQL
@@ -101,9 +101,9 @@ def test_nobody_filters_a_foreign_project(
 def test_they_look_at_the_newest_rows_alone(
     listed: Listed, scored: list[int], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk_filters, "NEWEST", 3)
+    monkeypatch.setattr(filters, "NEWEST", 3)
     assert listed("prediction", project=project.pk, score="..") == scored[3:5]
-    monkeypatch.setattr(desk_filters, "NEWEST", 6)
+    monkeypatch.setattr(filters, "NEWEST", 6)
     assert listed("prediction", project=project.pk, score="..") == scored[:5]
 
 

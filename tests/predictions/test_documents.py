@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.renderers import JSONRenderer
 
-from predictions import serializers
+from predictions.api import serializers
 from predictions.models import MLBackend, Project
 from predictions_api.http.rendering import dumps
 from tests.conftest import Caller, region

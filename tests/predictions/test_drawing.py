@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from predictions.drawing import drawn, shown_data
+from predictions.desk.drawing import drawn, shown_data
 from tests.conftest import region
 
 

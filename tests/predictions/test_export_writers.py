@@ -11,7 +11,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from predictions.exports.jobs import formats
+from predictions.exports import formats
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from predictions.db import queries
 from predictions.db.documents import Document
-from predictions.exports.jobs import formats
+from predictions.exports import formats
 from predictions.filters.predictions import predictions
 from predictions.models import Project
 

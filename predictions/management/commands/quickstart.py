@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from predictions import quickstart
+from predictions.demo import account as quickstart
 from predictions_api.operations import processes
 from predictions_api.operations.probe import is_ready
 from predictions_api.operations.processes import Child, Stopped

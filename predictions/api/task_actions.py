@@ -11,14 +11,14 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from accounts.tokens import Access
-from predictions import schema as docs
-from predictions import task_pages
+from predictions.api import schema as docs
+from predictions.api import task_pages
+from predictions.api.viewset import NO_PROJECT, REQUIRED, Rows, json_response
 from predictions.db import predictions, queries
 from predictions.db import tasks as curate
 from predictions.db.documents import Document
 from predictions.filters import tasks as task_filters
 from predictions.models import Task
-from predictions.rows import NO_PROJECT, REQUIRED, Rows, json_response
 from predictions_api.http import query
 
 

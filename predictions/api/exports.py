@@ -9,15 +9,15 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
-from predictions import export_schema as docs
+from predictions.api import schema_exports as docs
+from predictions.api.serializers import ProjectSerializer
+from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import queries
 from predictions.db.documents import Document
+from predictions.exports import jobs
 from predictions.exports import project as project_export
-from predictions.exports.jobs import jobs
 from predictions.exports.project import CONTENT_TYPES, TYPES
 from predictions.models import Project, ProjectExport
-from predictions.rows import NO_PROJECT, Rows, json_response
-from predictions.serializers import ProjectSerializer
 from predictions_api.http.query import a_choice
 
 NO_EXPORT = "No ProjectExport matches the given query."

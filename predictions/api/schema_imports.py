@@ -8,8 +8,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 
-from predictions.schema import IDEMPOTENCY_KEY, REPLAYED, UPSERT, either, query
-from predictions.serializers import RegionsField
+from predictions.api.schema import IDEMPOTENCY_KEY, REPLAYED, UPSERT, either, query
+from predictions.api.serializers import RegionsField
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import Schema, error_responses
 

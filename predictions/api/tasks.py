@@ -11,16 +11,16 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import schema as docs
-from predictions import task_pages
+from predictions.api import schema as docs
+from predictions.api import task_pages
+from predictions.api.serializers import AnnotationSerializer, TaskSerializer
+from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import queries
 from predictions.db import tasks as curate
 from predictions.db.documents import Document
 from predictions.filters import tasks as task_filters
 from predictions.filters.tasks import TaskFilter
 from predictions.models import Annotation, Task
-from predictions.rows import NO_PROJECT, Rows, json_response
-from predictions.serializers import AnnotationSerializer, TaskSerializer
 from predictions_api.http.query import a_limit, an_id
 
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}

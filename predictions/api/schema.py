@@ -15,9 +15,8 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from predictions.filters.predictions import ORDERINGS
-from predictions.idempotency import MAX_KEY_LENGTH
-from predictions.serializers import (
+from predictions.api.idempotency import MAX_KEY_LENGTH
+from predictions.api.serializers import (
     AnnotationSerializer,
     ModelVersionField,
     PredictionSerializer,
@@ -26,6 +25,7 @@ from predictions.serializers import (
     TaskDetailSerializer,
     TaskSerializer,
 )
+from predictions.filters.predictions import ORDERINGS
 from predictions_api.http.fields import MAX_BIGINT, StorableJSONField
 from predictions_api.http.openapi import (
     BODY_OF_DELETE,

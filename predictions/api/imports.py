@@ -8,8 +8,10 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from predictions import idempotency
-from predictions import import_schema as docs
+from predictions.api import idempotency
+from predictions.api import schema_imports as docs
+from predictions.api.serializers import TaskDetailSerializer
+from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.imports import files, predictions, tasks
 from predictions.imports.bodies import (
     BulkJSONParser,
@@ -19,8 +21,6 @@ from predictions.imports.bodies import (
     incoming,
 )
 from predictions.models import Project
-from predictions.rows import NO_PROJECT, Rows, json_response
-from predictions.serializers import TaskDetailSerializer
 from predictions_api.http.query import a_choice, a_flag, words
 
 

@@ -20,7 +20,7 @@ from desk.page import Crumb, render_page
 from desk.workspace_admin import access_of, forbid, is_superuser, pretty, roles_of
 from predictions.db import predictions as ingest
 from predictions.db import tasks
-from predictions.drawing import Drawn, drawn, shown_data
+from predictions.desk.drawing import Drawn, drawn, shown_data
 from predictions.models import Annotation, Prediction, Task
 
 #: Model versions of a task that the page offers to compare.

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from rest_framework.serializers import BaseSerializer
 
 from desk.workspace_admin import WorkspaceAdmin, time_ago
-from predictions.desk_filters import ProjectFilter, projects_of
+from predictions.desk.filters import ProjectFilter, projects_of
 from predictions_api.http.fields import MAX_BIGINT
 
 SUMMARY_LENGTH = 80

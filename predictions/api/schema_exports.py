@@ -4,9 +4,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 
+from predictions.api.schema import query
 from predictions.exports.project import SOURCES, TYPES
 from predictions.models import ProjectExport
-from predictions.schema import query
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
 

@@ -13,15 +13,16 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from desk.workspace_admin import DeskForm, View, access_of, became, pretty
-from predictions import review
+from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.db import tasks
-from predictions.desk_filters import (
+from predictions.desk import review
+from predictions.desk.filters import (
     CreatedFilter,
     GroundTruthFilter,
     ProjectFilter,
     TaskProblemFilter,
 )
-from predictions.desk_rows import (
+from predictions.desk.project_rows import (
     LONG_COLUMNS,
     SUMMARY_LENGTH,
     ProjectRows,
@@ -32,7 +33,6 @@ from predictions.desk_rows import (
     task_link,
 )
 from predictions.models import Annotation, Task
-from predictions.serializers import AnnotationSerializer, TaskSerializer
 from predictions_api.wording import number
 
 

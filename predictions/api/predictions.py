@@ -18,16 +18,16 @@ from rest_framework.exceptions import MethodNotAllowed, NotFound, ValidationErro
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import idempotency
-from predictions import schema as docs
+from predictions.api import idempotency
+from predictions.api import schema as docs
+from predictions.api.serializers import PredictionSerializer
+from predictions.api.viewset import REQUIRED, Rows, json_response, validated
 from predictions.db import predictions, queries
 from predictions.db.documents import Document
-from predictions.exports.jobs import formats
+from predictions.exports import formats
 from predictions.filters import predictions as filters
 from predictions.filters.predictions import PredictionFilter
 from predictions.models import Prediction
-from predictions.rows import REQUIRED, Rows, json_response, validated
-from predictions.serializers import PredictionSerializer
 from predictions_api.http.query import INVALID_CHOICE, a_choice, a_flag, an_id, given
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
 

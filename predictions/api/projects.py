@@ -10,12 +10,12 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import schema as docs
+from predictions.api import schema as docs
+from predictions.api.serializers import ProjectSerializer
+from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import predictions, queries, tasks
 from predictions.db.documents import Document
 from predictions.models import Project
-from predictions.rows import NO_PROJECT, Rows, json_response
-from predictions.serializers import ProjectSerializer
 from predictions_api.http.pagination import NumberedPages
 from predictions_api.http.query import ID_TEXT, a_flag, a_limit, given
 from predictions_api.http.storable import Refused, json_text

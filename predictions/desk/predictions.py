@@ -22,16 +22,17 @@ from desk.workspace_admin import (
     is_superuser,
     pretty,
 )
-from predictions import review
+from predictions.api.serializers import PredictionSerializer
 from predictions.db import predictions, queries
-from predictions.desk_filters import (
+from predictions.desk import review
+from predictions.desk.filters import (
     CreatedFilter,
     PredictionProblemFilter,
     ProjectFilter,
     ScoreFilter,
     VersionFilter,
 )
-from predictions.desk_rows import (
+from predictions.desk.project_rows import (
     LONG_COLUMNS,
     SUMMARY_LENGTH,
     ProjectRows,
@@ -42,7 +43,6 @@ from predictions.desk_rows import (
     task_link,
 )
 from predictions.models import Prediction
-from predictions.serializers import PredictionSerializer
 from predictions_api.http.fields import unknown_pk
 from predictions_api.wording import number
 
