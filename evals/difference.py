@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evals import wire
-from evals.events import image_counts
+from evals.engine.events import image_counts
 from evals.models import ModelEval, Split
 from evals.queries import images_at
 from evals.stored import blocks

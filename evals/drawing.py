@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from evals.boxes import Regions
-from evals.counting import Job
-from evals.events import Ints
-from evals.examine import examine_shapes
-from evals.geometry import Floats
-from evals.matching import ObjectVerdict, Verdict
-from evals.regions import Side, StoredImage
+from evals.engine.boxes import Regions
+from evals.engine.counting import Job
+from evals.engine.events import Ints
+from evals.engine.geometry import Floats
+from evals.engine.matching import ObjectVerdict, Verdict
+from evals.engine.object_verdicts import examine_shapes
+from evals.engine.regions import Side, StoredImage
 from evals.wire import Document
 
 #: A match of two classes counts as both: a false positive of the one, a miss of the other.

@@ -16,12 +16,12 @@ from django.db.models.functions import Now
 
 from evals import finish, leases, rows, snapshot, tasks
 from evals.classes import classes_of, image_key
-from evals.counting import Counted, Job, NeedsMasks, count_images
-from evals.errors import EvaluationError
+from evals.engine.counting import Counted, Job, NeedsMasks, count_images
+from evals.engine.errors import EvaluationError
+from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import job_of
 from evals.leases import Heartbeat, LeaseLost
 from evals.models import EvalChunk, EvalPart, ModelEval, Split
-from evals.regions import UnknownLabels, UnusableRegion
 from evals.rows import NewImage
 from evals.snapshot import CannotEvaluate, PlannedRow, ReadImage
 from predictions_api.operations import collector

@@ -10,13 +10,13 @@ import orjson
 
 from evals import wire
 from evals.answers import ReportNotFound
-from evals.counting import Job
-from evals.geometry import Shape, rle_area, shape_rle
+from evals.engine.counting import Job
+from evals.engine.geometry import Shape, rle_area, shape_rle
+from evals.engine.regions import read_shapes
 from evals.jobs import job_of
 from evals.models import ModelEval
 from evals.objects import NO_OBJECTS, stored_images
 from evals.queries import images_at
-from evals.regions import read_shapes
 from evals.snapshot import PlannedRow, ReadImage
 from predictions_api.postgres.sql import fetch_all
 

@@ -13,15 +13,15 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from evals import leases, rows, vectors, wire
-from evals.average_precision import (
+from evals.engine.average_precision import (
     ClassPrecision,
     PrecisionTable,
     merge_states,
     new_state,
     read_state,
 )
-from evals.errors import UnreadableState
-from evals.events import (
+from evals.engine.errors import UnreadableState
+from evals.engine.events import (
     N_BINS,
     Events,
     Ints,
@@ -33,11 +33,11 @@ from evals.events import (
     total_counts,
     unpack_events,
 )
-from evals.metrics import Curve, Score, Sweep, class_rows, scores_of, sweep
+from evals.engine.metrics import Curve, Score, Sweep, class_rows, scores_of, sweep
+from evals.engine.recommendations import Recommendation, recommendations
+from evals.engine.segmentation import intersection_over_union, mean_iou
 from evals.models import EvalChunk, EvalPanel, EvalPart, ModelEval, Split, TaskType
-from evals.recommendations import Recommendation, recommendations
 from evals.rows import NewPanel
-from evals.segmentation import intersection_over_union, mean_iou
 from evals.stored import blocks
 
 Kind = EvalPanel.Kind

@@ -13,8 +13,8 @@ import numpy as np
 
 from evals import wire
 from evals.answers import InvalidImport
-from evals.event_sources import report_events
-from evals.events import (
+from evals.engine.class_events import report_events
+from evals.engine.events import (
     Cells,
     Events,
     Ints,

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from evals import shapes, wire
-from evals.events import total_counts
+from evals.engine.events import total_counts
+from evals.engine.metrics import scores_of
 from evals.finish import matrix_panels
 from evals.imported_images import CountedFile
-from evals.metrics import scores_of
 from evals.models import EvalPanel, ModelEval, Split
 from evals.report_file import Outline, UnreadableFile
 from evals.rows import NewPanel

@@ -2,8 +2,8 @@
 
 from django.conf import settings
 
-from evals.counting import Job
-from evals.matching import Definition
+from evals.engine.counting import Job
+from evals.engine.matching import Definition
 from evals.models import ModelEval
 
 

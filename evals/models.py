@@ -173,7 +173,7 @@ class EvalImage(models.Model):
     y = models.FloatField(null=True)
     image_id = models.TextField()
     name = models.TextField()
-    events = models.BinaryField(help_text="evals.events.pack_events.")
+    events = models.BinaryField(help_text="evals.engine.events.pack_events.")
 
     class Meta:
         indexes = [

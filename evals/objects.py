@@ -9,10 +9,10 @@ from typing import Any
 
 from evals import wire
 from evals.answers import ImageNotFound, ReportNotFound
-from evals.examine import Examined, examine
-from evals.geometry import Shape
+from evals.engine.geometry import Shape
+from evals.engine.matching import ObjectVerdict
+from evals.engine.object_verdicts import Examined, examine
 from evals.jobs import job_of
-from evals.matching import ObjectVerdict
 from evals.models import ModelEval
 from evals.queries import image_key_of, image_keys, images_at
 from evals.snapshot import PlannedRow, ReadImage, read

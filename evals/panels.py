@@ -11,8 +11,8 @@ import orjson
 
 from evals import queries, wire
 from evals.answers import ReportNotFound
-from evals.events import Counts, Ints, image_counts
-from evals.metrics import image_scores, scores_of
+from evals.engine.events import Counts, Ints, image_counts
+from evals.engine.metrics import image_scores, scores_of
 from evals.models import EvalPanel, ModelEval, Split
 from evals.stored import blocks
 from predictions_api.postgres.sql import fetch_one

@@ -13,7 +13,7 @@ from django.db.models import JSONField, Q, QuerySet
 from evals import wire, wire_images
 from evals.answers import EvaluationNotDone, EvaluationNotFound, ReportNotFound
 from evals.classes import image_key
-from evals.events import (
+from evals.engine.events import (
     Cells,
     Counts,
     Events,

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import ijson
 
-from evals.errors import EvaluationError
+from evals.engine.errors import EvaluationError
 from evals.wire import SPLITS
 
 IMAGES = "reports.item.image_results"

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evals.matching import Rule
+from evals.engine.matching import Rule
 from evals.models import TaskType
 
 NAME = re.compile(r"[^\0]{1,500}")

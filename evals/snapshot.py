@@ -15,10 +15,10 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from django.db import connection, transaction
 
-from evals.boxes import RegionText
-from evals.errors import EvaluationError
+from evals.engine.boxes import RegionText
+from evals.engine.errors import EvaluationError
+from evals.engine.regions import StoredImage
 from evals.models import ModelEval, Split
-from evals.regions import StoredImage
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evals.events import Cells, Events, image_cells, unpack_events
+from evals.engine.events import Cells, Events, image_cells, unpack_events
 from evals.models import ModelEval
 from predictions_api.postgres.sql import fetch_all
 

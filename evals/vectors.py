@@ -14,16 +14,16 @@ from django.db import connection, transaction
 
 from evals import snapshot, wire
 from evals.classes import image_key
-from evals.clusters import MIN_CLUSTER_SIZE, VectorAnalysis, cluster_statistics
-from evals.clusters import analyse as analyse_embeddings
-from evals.errors import EmbeddingError
-from evals.events import N_BINS, Ints, image_counts_by_confidence
-from evals.examine import examine
-from evals.geometry import Floats
+from evals.engine.clusters import MIN_CLUSTER_SIZE, VectorAnalysis, cluster_statistics
+from evals.engine.clusters import analyse as analyse_embeddings
+from evals.engine.errors import EmbeddingError
+from evals.engine.events import N_BINS, Ints, image_counts_by_confidence
+from evals.engine.geometry import Floats
+from evals.engine.matching import Verdict
+from evals.engine.metrics import Scores, image_scores
+from evals.engine.mislabeling import Claim, mislabeling_scores
+from evals.engine.object_verdicts import examine
 from evals.jobs import job_of
-from evals.matching import Verdict
-from evals.metrics import Scores, image_scores
-from evals.mislabeling import Claim, mislabeling_scores
 from evals.models import EvalPanel, ModelEval, Split
 from evals.rows import NewPanel
 from evals.snapshot import CannotEvaluate, PlannedRow

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from evals import filters
 from evals.answers import Refusal
-from evals.examine import examine
+from evals.engine.object_verdicts import examine
 from evals.jobs import job_of
 from evals.models import ModelEval
 from evals.objects import stored_images

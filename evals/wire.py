@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from evals.average_precision import ClassPrecision, Precision, PrecisionTable
-from evals.clusters import ClusterStatistics, VectorAnalysis
-from evals.events import Ints
-from evals.metrics import SWEEP_KEYS, ClassRow, Curve, Score, Sweep
-from evals.recommendations import Recommendation
+from evals.engine.average_precision import ClassPrecision, Precision, PrecisionTable
+from evals.engine.clusters import ClusterStatistics, VectorAnalysis
+from evals.engine.events import Ints
+from evals.engine.metrics import SWEEP_KEYS, ClassRow, Curve, Score, Sweep
+from evals.engine.recommendations import Recommendation
 
 Document = dict[str, Any]
 

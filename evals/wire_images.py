@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from evals.events import Cells, Counts, Ints
-from evals.geometry import Floats
-from evals.metrics import image_scores
+from evals.engine.events import Cells, Counts, Ints
+from evals.engine.geometry import Floats
+from evals.engine.metrics import image_scores
 from evals.wire import SPLITS, Document
 
 

@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
                 ('y', models.FloatField(null=True)),
                 ('image_id', models.TextField()),
                 ('name', models.TextField()),
-                ('events', models.BinaryField(help_text='evals.events.pack_events.')),
+                ('events', models.BinaryField(help_text='evals.engine.events.pack_events.')),
                 ('evaluation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='images', to='evals.modeleval')),
             ],
         ),

@@ -11,11 +11,11 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from evals.average_precision import ENGINES, merge_states, new_state, read_state
-from evals.coco_batch import Batch
-from evals.errors import MisshapenArrays, UnreadableState
-from evals.geometry import mask_rle
-from evals.matching import Detections, Objects
+from evals.engine.average_precision import ENGINES, merge_states, new_state, read_state
+from evals.engine.coco_batch import Batch
+from evals.engine.errors import MisshapenArrays, UnreadableState
+from evals.engine.geometry import mask_rle
+from evals.engine.matching import Detections, Objects
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
 

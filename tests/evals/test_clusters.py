@@ -6,11 +6,11 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from evals import clusters
-from evals.clusters import analyse, cluster_statistics, embedding_matrix
-from evals.errors import MisshapenArrays, NoEmbeddings, NonFiniteEmbeddings, RaggedEmbeddings
-from evals.events import Counts
-from evals.metrics import Scores, image_scores
+from evals.engine import clusters
+from evals.engine.clusters import analyse, cluster_statistics, embedding_matrix
+from evals.engine.errors import MisshapenArrays, NoEmbeddings, NonFiniteEmbeddings, RaggedEmbeddings
+from evals.engine.events import Counts
+from evals.engine.metrics import Scores, image_scores
 
 N_GROUPS = 6
 

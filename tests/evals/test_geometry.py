@@ -12,8 +12,8 @@ from label_studio_sdk.converter import brush as sdk_brush
 from label_studio_sdk.converter.utils import convert_annotation_to_yolo_obb
 from pycocotools import mask as coco_mask
 
-from evals.brush import decode_brush
-from evals.errors import (
+from evals.engine.brush import decode_brush
+from evals.engine.errors import (
     CoordinateOutOfRange,
     CorruptRle,
     EvaluationError,
@@ -24,7 +24,7 @@ from evals.errors import (
     TooFewPoints,
     UnsupportedRegion,
 )
-from evals.geometry import (
+from evals.engine.geometry import (
     box_iou,
     mask_rle,
     pixel_boxes,

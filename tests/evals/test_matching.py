@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.errors import MisshapenArrays, UnknownRule, UnreadableEvents
-from evals.event_sources import report_events
-from evals.events import (
+from evals.engine.class_events import report_events
+from evals.engine.errors import MisshapenArrays, UnknownRule, UnreadableEvents
+from evals.engine.events import (
     CONFIDENCES,
     Cells,
     class_counts,
@@ -24,8 +24,8 @@ from evals.events import (
     total_events,
     unpack_events,
 )
-from evals.geometry import box_iou, mask_rle, rle_iou
-from evals.matching import (
+from evals.engine.geometry import box_iou, mask_rle, rle_iou
+from evals.engine.matching import (
     Definition,
     Detections,
     Objects,
@@ -473,7 +473,7 @@ def test_class_counts_are_rows_and_columns_of_the_matrix(make_scene):
 def test_pairs_in_blocks_are_the_same_pairs(make_scene, monkeypatch):
     scene = make_scene("crowded", seed=2)
     whole = box_pairs(*scene.arrays)
-    monkeypatch.setattr("evals.matching.PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr("evals.engine.matching.PAIRS_AT_ONCE", 7)
     blocks = box_pairs(*scene.arrays)
     assert np.array_equal(whole.detection, blocks.detection)
     assert np.array_equal(whole.object, blocks.object)

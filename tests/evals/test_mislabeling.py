@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.mislabeling import Claim, class_thresholds, mislabeling_scores
+from evals.engine.mislabeling import Claim, class_thresholds, mislabeling_scores
 
 claims = st.lists(
     st.builds(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evals.recommendations import (
+from evals.engine.recommendations import (
     Kind,
     Recommendation,
     Severity,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from evals.clusters import analyse
+from evals.engine.clusters import analyse
 
 r = np.random.default_rng(1)
 truth = np.repeat(np.arange(6), 40)

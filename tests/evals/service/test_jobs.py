@@ -17,7 +17,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from evals import counting, evaluate, leases, requests
+from evals import evaluate, leases, requests
+from evals.engine import counting
 from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Prediction, Project
 from tests.conftest import Caller

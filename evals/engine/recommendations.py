@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from evals.events import Ints
+from evals.engine.events import Ints
 
 #: class_imbalance: fewer instances than this, or than 0.05 x sqrt(all instances), or
 FEWEST_INSTANCES = 30

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from evals.errors import MisshapenArrays, UnreadableEvents
+from evals.engine.errors import MisshapenArrays, UnreadableEvents
 
 Ints = npt.NDArray[np.int64]
 

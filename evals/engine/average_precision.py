@@ -3,7 +3,7 @@
 Chunks of images are added to a state, states travel as bytes and merge in any order; the result is
 the same to the last bit as that of one state over all images. All scores count, at most 100
 detections per image and class, ten IoUs from 0.50 to 0.95, object sizes split at 32 and 96 pixels
-squared. These are COCO's rules, not the matching of `evals.matching`: a point of a sweep is not a
+squared. These are COCO's rules, not the matching of `evals.engine.matching`: a point of a sweep is not a
 point of COCO's precision-recall curve.
 """
 
@@ -17,9 +17,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from evals.coco_batch import Batch, join_batches, read_batch, write_batch
-from evals.errors import MisshapenArrays, UnreadableState
-from evals.geometry import Floats
+from evals.engine.coco_batch import Batch, join_batches, read_batch, write_batch
+from evals.engine.errors import MisshapenArrays, UnreadableState
+from evals.engine.geometry import Floats
 
 #: COCO counts at most so many detections of each class in an image.
 MAX_DETECTIONS = 100

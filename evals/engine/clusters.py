@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from evals.errors import MisshapenArrays, NoEmbeddings, NonFiniteEmbeddings, RaggedEmbeddings
-from evals.events import Ints
-from evals.geometry import Floats
-from evals.metrics import Scores
+from evals.engine.errors import MisshapenArrays, NoEmbeddings, NonFiniteEmbeddings, RaggedEmbeddings
+from evals.engine.events import Ints
+from evals.engine.geometry import Floats
+from evals.engine.metrics import Scores
 
 SEED = 42
 NOISE = -1

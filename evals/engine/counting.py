@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.average_precision import new_state
-from evals.brush import MAX_MASK_PIXELS
-from evals.classification import multi_label_events, single_label_events
-from evals.coco_batch import Batch
-from evals.errors import EvaluationError, MaskTooLarge, MissingImageSize
-from evals.events import (
+from evals.engine.average_precision import new_state
+from evals.engine.brush import MAX_MASK_PIXELS
+from evals.engine.classification import multi_label_events, single_label_events
+from evals.engine.coco_batch import Batch
+from evals.engine.errors import EvaluationError, MaskTooLarge, MissingImageSize
+from evals.engine.events import (
     N_BINS,
     Counts,
     Events,
@@ -21,8 +21,8 @@ from evals.events import (
     pack_events,
     total_events,
 )
-from evals.geometry import Bools, Floats, Rle, shape_iou, shape_rle
-from evals.matching import (
+from evals.engine.geometry import Bools, Floats, Rle, shape_iou, shape_rle
+from evals.engine.matching import (
     Definition,
     Pairs,
     box_pairs,
@@ -30,8 +30,8 @@ from evals.matching import (
     match_events,
     matrix_pairs,
 )
-from evals.metrics import exact_images
-from evals.regions import (
+from evals.engine.metrics import exact_images
+from evals.engine.regions import (
     Side,
     StoredImage,
     UnusableRegion,
@@ -39,7 +39,7 @@ from evals.regions import (
     read_choices,
     read_shapes,
 )
-from evals.segmentation import paint, pixel_events
+from evals.engine.segmentation import paint, pixel_events
 
 
 class NeedsMasks(EvaluationError):

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from evals.brush import decode_brush
-from evals.errors import (
+from evals.engine.brush import decode_brush
+from evals.engine.errors import (
     CoordinateOutOfRange,
     MaskTooLarge,
     MissingCoordinate,

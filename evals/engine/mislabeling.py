@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.geometry import Floats
+from evals.engine.geometry import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from evals.boxes import Region, Regions, RegionText
-from evals.errors import EvaluationError, MissingImageSize
-from evals.events import Ints
-from evals.geometry import FARTHEST_PCT, Floats, Shape, pixel_boxes, region_label, region_shape
-from evals.matching import Detections, Objects
+from evals.engine.boxes import Region, Regions, RegionText
+from evals.engine.errors import EvaluationError, MissingImageSize
+from evals.engine.events import Ints
+from evals.engine.geometry import (
+    FARTHEST_PCT,
+    Floats,
+    Shape,
+    pixel_boxes,
+    region_label,
+    region_shape,
+)
+from evals.engine.matching import Detections, Objects
 
 #: Region types without "labels" that are shapes; of these only three can be compared.
 SHAPE_KINDS = frozenset({"rectangle", "polygon", "brush", "ellipse", "keypoint", "vector"})

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, overload
 import msgspec
 import orjson
 
-from evals.geometry import FARTHEST_PCT
+from evals.engine.geometry import FARTHEST_PCT
 
 Region = Mapping[str, Any]
 Regions = Sequence[Region]

@@ -14,9 +14,9 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from evals.errors import MisshapenArrays, UnknownRule
-from evals.events import N_BINS, Events, Ints, confidence_bins, join_events, make_events
-from evals.geometry import Floats, box_areas, box_corners, shared_length
+from evals.engine.errors import MisshapenArrays, UnknownRule
+from evals.engine.events import N_BINS, Events, Ints, confidence_bins, join_events, make_events
+from evals.engine.geometry import Floats, box_areas, box_corners, shared_length
 
 #: Pairs looked at together: few enough to stay in the processor's cache, so that images of
 #: 300 detections and 100 objects take 1.2 ms and not 1.7 (measured on one core, 2026-11).

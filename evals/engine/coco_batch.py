@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from evals.errors import MisshapenArrays
-from evals.events import Ints
-from evals.geometry import Bools, Floats, Rle, rle_area
-from evals.matching import Detections, Objects
+from evals.engine.errors import MisshapenArrays
+from evals.engine.events import Ints
+from evals.engine.geometry import Bools, Floats, Rle, rle_area
+from evals.engine.matching import Detections, Objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

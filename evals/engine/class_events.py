@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from evals.errors import MisshapenArrays
-from evals.events import N_BINS, Cells, Events, join_events, make_events
+from evals.engine.errors import MisshapenArrays
+from evals.engine.events import N_BINS, Cells, Events, join_events, make_events
 
 
 def assignment_events(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.average_precision import ClassPrecision
-from evals.events import CONFIDENCES, Counts, Ints
-from evals.geometry import Floats
+from evals.engine.average_precision import ClassPrecision
+from evals.engine.events import CONFIDENCES, Counts, Ints
+from evals.engine.geometry import Floats
 
 #: The sweep has the 100 confidences below 1; its keys as clients read them.
 N_SWEEP = 100

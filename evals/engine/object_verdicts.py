@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.counting import Job, shape_pairs
-from evals.geometry import Floats, Shape
-from evals.matching import ObjectVerdict, image_verdicts, object_verdicts
-from evals.regions import GatheredSide, Side, StoredImage, read_choices, read_shapes
+from evals.engine.counting import Job, shape_pairs
+from evals.engine.geometry import Floats, Shape
+from evals.engine.matching import ObjectVerdict, image_verdicts, object_verdicts
+from evals.engine.regions import GatheredSide, Side, StoredImage, read_choices, read_shapes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evals.errors import MisshapenArrays
-from evals.event_sources import assignment_events
-from evals.events import Events, Ints, confidence_bins
+from evals.engine.class_events import assignment_events
+from evals.engine.errors import MisshapenArrays
+from evals.engine.events import Events, Ints, confidence_bins
 
 
 def single_label_events(
