@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from django.urls import reverse
 
-from evals import wire
+from evals.documents import panels
 from evals.drawing import drawings
 from evals.jobs import job_of
 from evals.models import ModelEval
@@ -34,7 +34,7 @@ FROM evals_evalimage WHERE evaluation_id = %s AND position = ANY(%s) ORDER BY po
 
 def cards(
     found: ModelEval, *, ids: Sequence[str], positions: Sequence[int], confidence: int
-) -> wire.Document:
+) -> panels.Document:
     """The named images at one percent, in the evaluation's order; unknown ones are left out.
 
     At most five statements. `regions` is null where the rows have changed since, or were never
@@ -95,7 +95,7 @@ def _stored(found: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | No
 
 def _drawn(
     found: ModelEval, images: Sequence[ReadImage | None], confidence: int
-) -> Iterator[wire.Document | None]:
+) -> Iterator[panels.Document | None]:
     known = [image.stored for image in images if image is not None]
     # An imported evaluation has no definition of its own to match by.
     drawn = drawings(known, job_of(found), confidence) if known else iter(())

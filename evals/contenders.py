@@ -1,8 +1,9 @@
 """Models of one project and version side by side: the latest finished evaluation of each."""
 
-from evals import wire, wire_models
+from evals.documents import comparison as wire_models
+from evals.documents import panels
+from evals.documents.comparison import Contender
 from evals.models import ModelEval
-from evals.wire_models import Contender
 from predictions.models import Project
 
 EXCLUSIONS = {
@@ -11,7 +12,7 @@ EXCLUSIONS = {
 }
 
 
-def comparison(project: Project, version: str, metric: str | None) -> wire.Document:
+def comparison(project: Project, version: str, metric: str | None) -> panels.Document:
     """Every model with an evaluation of that version, best first. One statement.
 
     A model is shown by its latest finished evaluation; without one it stays in the list with the

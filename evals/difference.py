@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evals import wire
+from evals.documents import panels
 from evals.engine.events import image_counts
 from evals.models import ModelEval, Split
 from evals.queries import images_at
@@ -20,7 +20,7 @@ class Tally:
     fp: int
     fn: int
 
-    def document(self) -> wire.Document:
+    def document(self) -> panels.Document:
         return {"truePositives": self.tp, "falsePositives": self.fp, "falseNegatives": self.fn}
 
 
@@ -49,7 +49,7 @@ def difference(
     confidence: int,
     limit: int,
     offset: int,
-) -> wire.Document:
+) -> panels.Document:
     """Totals, and a page of the images that differ, those that changed most first.
 
     Images are the same where their ids are; only images of both are compared.
@@ -107,13 +107,13 @@ def _totals(changes: Sequence[Change]) -> dict[str, Any]:
     }
 
 
-def _page(base: ModelEval, changes: Sequence[Change]) -> list[wire.Document]:
+def _page(base: ModelEval, changes: Sequence[Change]) -> list[panels.Document]:
     rows = images_at(base, [change.base.position for change in changes]).rows
     return [
         {
             "imageId": row.image_id,
             "imageName": row.name,
-            "split": wire.SPLITS[row.split],
+            "split": panels.SPLITS[row.split],
             "fixed": change.fixed,
             "broken": change.broken,
             "changed": change.fixed + change.broken,

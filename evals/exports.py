@@ -8,8 +8,8 @@ from typing import IO, Any
 
 import orjson
 
-from evals import wire
 from evals.answers import ReportNotFound
+from evals.documents import panels
 from evals.engine.counting import Job
 from evals.engine.geometry import Shape, rle_area, shape_rle
 from evals.engine.regions import read_shapes
@@ -44,7 +44,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def records(
     found: ModelEval, positions: Sequence[int], confidence: int
-) -> Iterator[list[wire.Document]]:
+) -> Iterator[list[panels.Document]]:
     """The images at these positions, some at a time."""
     for first in range(0, len(positions), AT_ONCE):
         images = images_at(found, positions[first : first + AT_ONCE])
@@ -59,7 +59,7 @@ def json_lines(found: ModelEval, positions: Sequence[int], confidence: int) -> I
 
 def csv_lines(found: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
     """A header and one row an image; the confusion cells as `actual>predicted:count` by name."""
-    names = [*found.classes, wire.BACKGROUND]
+    names = [*found.classes, panels.BACKGROUND]
     yield _csv([CSV_COLUMNS])
     for some in records(found, positions, confidence):
         yield _csv(_csv_row(record, names) for record in some)
@@ -71,7 +71,7 @@ def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _csv_row(record: wire.Document, names: Sequence[str]) -> list[Any]:
+def _csv_row(record: panels.Document, names: Sequence[str]) -> list[Any]:
     cluster = record["cluster"] or {"id": None, "embedding2D": None}
     cells = " ".join(f"{names[a]}>{names[p]}:{n}" for a, p, n in record["confusion"])
     texts = (record["imageId"], record["imageName"], record["split"])

@@ -14,8 +14,8 @@ from evals.answers import (
     InvalidStatus,
     Refusal,
 )
+from evals.documents.comparison import FRONTIER_METRICS
 from evals.models import ModelEval, Split
-from evals.wire_models import FRONTIER_METRICS
 
 Query = Mapping[str, str]
 

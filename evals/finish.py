@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from evals import leases, rows, vectors, wire
+from evals import leases, rows, vectors
+from evals.documents import panels as wire
 from evals.engine.average_precision import (
     ClassPrecision,
     PrecisionTable,

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from evals import wire
 from evals.answers import InvalidImport
+from evals.documents import panels
 from evals.engine.class_events import report_events
 from evals.engine.events import (
     Cells,
@@ -193,14 +193,14 @@ def check_matrices(outlined: Outline, counted: CountedFile, found: Disagreements
             if isinstance(body, dict)
             else (None, None)
         )
-        if split not in (*wire.SPLITS, "all") or not isinstance(threshold, int | float):
+        if split not in (*panels.SPLITS, "all") or not isinstance(threshold, int | float):
             raise InvalidImport(f"{path}: must have split, confidenceThreshold and matrix")
         confidence = round(100 * threshold)
         if confidence not in outlined.confidences:
             found.add(f"{path}.confidenceThreshold", "there is no report for it")
             continue
-        wanted = wire.SPLITS if split == "all" else (split,)
-        events = join_events([counted.totals[wire.SPLITS.index(name)] for name in wanted])
+        wanted = panels.SPLITS if split == "all" else (split,)
+        events = join_events([counted.totals[panels.SPLITS.index(name)] for name in wanted])
         matrix = confusion_matrix(events, confidence, n_classes=len(outlined.classes)).tolist()
         if body.get("matrix") != matrix:
             found.add(f"{path}.matrix", "is not the sum of the images")

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from evals import shapes, wire
+from evals import shapes
+from evals.documents import panels
 from evals.engine.events import total_counts
 from evals.engine.metrics import scores_of
 from evals.finish import matrix_panels
@@ -67,7 +68,7 @@ def derived_panels(outlined: Outline, counted: CountedFile) -> Iterator[NewPanel
     sweeps = outlined.keys.get("confidenceSweep") or {}
     if metrics or sweeps:
         for split in Split:
-            table = wire.performance_from_panels(split.label, metrics, sweeps, outlined.classes)
+            table = panels.performance_from_panels(split.label, metrics, sweeps, outlined.classes)
             yield NewPanel(Kind.PERFORMANCE, orjson.dumps(table), split=split.value)
     if outlined.keys.get("recommendations") is None:
         yield NewPanel(Kind.RECOMMENDATIONS, orjson.dumps({"generated": False}))
@@ -79,8 +80,8 @@ def summary_of(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -
     best = _split_of(outlined.keys.get("confidenceSweep"), "test").get("optimalMetrics")
     if not isinstance(best, dict):
         counts = total_counts(counted.totals[Split.TEST.value], n_classes=len(outlined.classes))
-        best = wire.score(scores_of(counts).at(evaluation.confidence))
-    is_boxes = evaluation.task_type in wire.PANEL_TASK_TYPES
+        best = panels.score(scores_of(counts).at(evaluation.confidence))
+    is_boxes = evaluation.task_type in panels.PANEL_TASK_TYPES
     headline = {
         "mAP": _number(test_map.get("map50")) if is_boxes else None,
         "mIoU": _number(test_map.get("mIoU")),

@@ -7,8 +7,8 @@ since, the counts still stand but their boxes are gone, and that is said instead
 from collections.abc import Sequence
 from typing import Any
 
-from evals import wire
 from evals.answers import ImageNotFound, ReportNotFound
+from evals.documents import panels
 from evals.engine.geometry import Shape
 from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import Examined, examine
@@ -26,7 +26,7 @@ CHANGED = (
 )
 
 
-def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> wire.Document:
+def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> panels.Document:
     """The image's record with `groundTruth` and `predictions`. Four statements."""
     keys = image_keys(found, image_id)
     if keys is None:
@@ -58,7 +58,7 @@ def stored_images(found: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImag
     return read(rows, image_key=key, planned_at=found.planned_at)
 
 
-def _objects(examined: Examined, classes: Sequence[str]) -> wire.Document:
+def _objects(examined: Examined, classes: Sequence[str]) -> panels.Document:
     truths = zip(examined.labels, examined.shapes, examined.truths, strict=True)
     detections = zip(
         examined.detected_labels,

@@ -6,8 +6,9 @@ import orjson
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from evals import filters, queries, wire
+from evals import filters, queries
 from evals import schema as docs
+from evals.documents import panels
 from evals.models import EvalPanel, ModelEval
 from evals.routes import EvaluationRoute, answer
 
@@ -24,7 +25,7 @@ class PanelView(EvaluationRoute):
         found = self.shown()
         queries.refuse_unfinished(found)
         body = queries.report(found, self.kind, self.missing)
-        return answer(wire.panel(queries.identity(found), body))
+        return answer(panels.panel(queries.identity(found), body))
 
 
 class MapResultsView(PanelView):
@@ -74,7 +75,7 @@ class PerformanceByClassView(EvaluationRoute):
             "The imported file has neither mapResults nor confidenceSweep.",
             split=-1 if split is None else split,
         )
-        return answer(wire.panel(queries.identity(found), body))
+        return answer(panels.panel(queries.identity(found), body))
 
 
 class ConfusionMatrixView(EvaluationRoute):
@@ -88,7 +89,7 @@ class ConfusionMatrixView(EvaluationRoute):
         queries.refuse_unfinished(found)
         queries.refuse_unknown_confidence(found, confidence)
         matrix = queries.matrix(found, split=split, confidence=confidence)
-        body = wire.confusion_matrix(name, confidence, found.classes, matrix)
+        body = panels.confusion_matrix(name, confidence, found.classes, matrix)
         return answer({**queries.identity(found).document(), **body})
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from evals import queries, wire
+from evals import queries
 from evals.answers import ReportNotFound
+from evals.documents import panels
 from evals.engine.events import Counts, Ints, image_counts
 from evals.engine.metrics import image_scores, scores_of
 from evals.models import EvalPanel, ModelEval, Split
@@ -27,7 +28,7 @@ NO_MAP = (
 )
 
 
-def numbers(found: ModelEval, *, split: int | None, confidence: int) -> wire.Document:
+def numbers(found: ModelEval, *, split: int | None, confidence: int) -> panels.Document:
     """Headline and classes of a split, or of all together, at one percent. Two statements.
 
     Counts are those of the confusion matrix; `averagePrecision` has what map-results says of the
@@ -52,14 +53,14 @@ def numbers(found: ModelEval, *, split: int | None, confidence: int) -> wire.Doc
     }
 
 
-def _in(document: Any, *path: str) -> wire.Document:
+def _in(document: Any, *path: str) -> panels.Document:
     """The object at a path; empty for anything else, since imported panels stay as they came."""
     for name in path:
         document = document.get(name) if isinstance(document, dict) else None
     return document if isinstance(document, dict) else {}
 
 
-def _metrics(document: wire.Document) -> wire.Document:
+def _metrics(document: panels.Document) -> panels.Document:
     """The metrics of map-results that have no confidence."""
     names = ("map50", "map50_95", "map75", "mIoU", "iou", "accuracy")
     return {name: document[name] for name in names if document.get(name) is not None}
@@ -74,7 +75,7 @@ def _counts(matrix: Ints) -> tuple[Counts, Counts]:
     return Counts(*sums), classes
 
 
-def _scored(counts: Counts) -> list[wire.Document]:
+def _scored(counts: Counts) -> list[panels.Document]:
     scores = scores_of(counts)
     columns = {
         "objects": counts.objects,
@@ -88,7 +89,7 @@ def _scored(counts: Counts) -> list[wire.Document]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def curves(found: ModelEval, classes: Sequence[str]) -> wire.Document:
+def curves(found: ModelEval, classes: Sequence[str]) -> panels.Document:
     """The sweep as columns: of each split the overall curve, the macro one, and named classes'.
 
     Classes the evaluation does not know are left out. ReportNotFound without a sweep.
@@ -97,7 +98,7 @@ def curves(found: ModelEval, classes: Sequence[str]) -> wire.Document:
     return {"splits": {name: _split_curves(_in(splits, name), classes) for name in splits}}
 
 
-def _split_curves(split: wire.Document, classes: Sequence[str]) -> wire.Document:
+def _split_curves(split: panels.Document, classes: Sequence[str]) -> panels.Document:
     per_class = _in(split, "perClass")
     return {
         "overall": _curve(split),
@@ -113,7 +114,7 @@ def _split_curves(split: wire.Document, classes: Sequence[str]) -> wire.Document
     }
 
 
-def _curve(stored: wire.Document) -> wire.Document:
+def _curve(stored: panels.Document) -> panels.Document:
     points = _in(stored, "perThreshold")
     return {
         "confidence": list(points),

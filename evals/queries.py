@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 from django.db.models import JSONField, Q, QuerySet
 
-from evals import wire, wire_images
 from evals.answers import EvaluationNotDone, EvaluationNotFound, ReportNotFound
 from evals.classes import image_key
+from evals.documents import images, panels
+from evals.documents.images import ImageRow
+from evals.documents.panels import Identity
 from evals.engine.events import (
     Cells,
     Counts,
@@ -23,8 +25,6 @@ from evals.engine.events import (
     unpack_events,
 )
 from evals.models import EvalPanel, ModelEval, Split
-from evals.wire import Identity
-from evals.wire_images import ImageRow
 from predictions.models import Project
 from predictions_api.postgres.sql import fetch_all, fetch_one, fetch_prepared
 
@@ -124,12 +124,12 @@ def identity(found: ModelEval) -> Identity:
     )
 
 
-def header(found: ModelEval) -> wire.Document:
+def header(found: ModelEval) -> panels.Document:
     """The evaluation's own document."""
     document = {
         **identity(found).document(),
         "status": found.status,
-        "createdAt": wire.moment(found.created_at),
+        "createdAt": panels.moment(found.created_at),
     }
     if found.status == ModelEval.Status.DONE and found.summary:
         document["summary"] = found.summary["headline"]
@@ -140,9 +140,9 @@ def header(found: ModelEval) -> wire.Document:
     return document | _facts(found)
 
 
-def _facts(found: ModelEval) -> wire.Document:
+def _facts(found: ModelEval) -> panels.Document:
     """What was measured and how: keys of ours, after the peer's."""
-    facts: wire.Document = {
+    facts: panels.Document = {
         "modelVersion": found.model_version or None,
         "taskType": found.task_type,
         "source": found.origin,
@@ -151,18 +151,18 @@ def _facts(found: ModelEval) -> wire.Document:
         "iouInclusive": found.inclusive,
         "confidenceThreshold": found.confidence / 100,
         "confidences": found.confidences,
-        "finishedAt": wire.moment(found.finished_at),
+        "finishedAt": panels.moment(found.finished_at),
         "images": found.image_counts,
         "classes": found.classes,
         "engines": found.engines,
     }
     if found.origin == ModelEval.Origin.COMPUTED:
         facts["snapshot"] = {
-            "takenAt": wire.moment(found.planned_at),
+            "takenAt": panels.moment(found.planned_at),
             "predictions": found.n_predictions,
-            "newestPredictionAt": wire.moment(found.newest_prediction_at),
+            "newestPredictionAt": panels.moment(found.newest_prediction_at),
             "groundTruths": found.n_ground_truths,
-            "newestGroundTruthAt": wire.moment(found.newest_ground_truth_at),
+            "newestGroundTruthAt": panels.moment(found.newest_ground_truth_at),
         }
     if found.median_latency_ms is not None:
         facts["medianLatencyMs"] = found.median_latency_ms
@@ -179,7 +179,7 @@ def newest(
     model: str | None = None,
     status: str | None = None,
     limit: int,
-) -> list[wire.Document]:
+) -> list[panels.Document]:
     """Evaluations of the workspace, newest first. One statement."""
     found = ModelEval.objects.filter(workspace_id=workspace_id).select_related("project")
     if project is not None:
@@ -191,7 +191,7 @@ def newest(
     if status is not None:
         found = found.filter(status=status)
     return [
-        wire.list_item(identity(one), one.status, one.created_at)
+        panels.list_item(identity(one), one.status, one.created_at)
         for one in found.order_by("-id")[:limit]
     ]
 
@@ -305,9 +305,9 @@ class Images:
         """Counts of each at one percent."""
         return self.cells(confidence).counts(n_images=len(self.rows), n_classes=n_classes)
 
-    def records(self, confidence: int, n_classes: int) -> list[wire.Document]:
+    def records(self, confidence: int, n_classes: int) -> list[panels.Document]:
         """The images as clients read them at one percent."""
-        return wire_images.image_records(self.rows, self.cells(confidence), n_classes=n_classes)
+        return images.image_records(self.rows, self.cells(confidence), n_classes=n_classes)
 
 
 #: Images of a page worked on at a time: their arrays stay in the processor's cache and in memory
@@ -365,7 +365,7 @@ def _page(found: ModelEval, rows: Sequence[Any], confidence: int) -> list[bytes]
     for start in range(0, len(rows), BLOCK):
         some = rows[start : start + BLOCK]
         cells = image_cells(_events(some), confidence)
-        texts += wire_images.image_texts(some, cells, n_classes=len(found.classes))
+        texts += images.image_texts(some, cells, n_classes=len(found.classes))
     return texts
 
 

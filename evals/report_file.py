@@ -12,8 +12,8 @@ from typing import IO, Any
 
 import ijson
 
+from evals.documents.panels import SPLITS
 from evals.engine.errors import EvaluationError
-from evals.wire import SPLITS
 
 IMAGES = "reports.item.image_results"
 PERCENTS = range(101)

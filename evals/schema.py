@@ -5,6 +5,7 @@ from drf_spectacular.utils import (
     OpenApiResponse,
 )
 
+from evals.documents.comparison import FRONTIER_METRICS
 from evals.models import ModelEval
 from evals.serializers import ComputeSerializer
 from evals.shapes import (
@@ -44,7 +45,6 @@ from evals.shapes import (
     query,
     record,
 )
-from evals.wire_models import FRONTIER_METRICS
 
 LOGIN = operation(
     "evaluation_login",

@@ -12,8 +12,9 @@ import numpy as np
 import orjson
 from django.db import connection, transaction
 
-from evals import snapshot, wire
+from evals import snapshot
 from evals.classes import image_key
+from evals.documents import panels as wire
 from evals.engine.clusters import MIN_CLUSTER_SIZE, VectorAnalysis, cluster_statistics
 from evals.engine.clusters import analyse as analyse_embeddings
 from evals.engine.errors import EmbeddingError

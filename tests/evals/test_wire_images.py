@@ -5,8 +5,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evals.documents.images import ImageRow, image_page, image_records, image_texts
 from evals.engine.events import Cells
-from evals.wire_images import ImageRow, image_page, image_records, image_texts
 
 N_CLASSES = 12
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.wire import PANEL_TASK_TYPES, Document
+from evals.documents.panels import PANEL_TASK_TYPES, Document
 
 FRONTIER_METRICS = ("mAP", "mAP5095", "mAP75", "mIoU", "precision", "recall", "f1")
 

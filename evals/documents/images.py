@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from evals.documents.panels import SPLITS, Document
 from evals.engine.events import Cells, Counts, Ints
 from evals.engine.geometry import Floats
 from evals.engine.metrics import image_scores
-from evals.wire import SPLITS, Document
 
 
 class ImageRow(NamedTuple):
