@@ -19,14 +19,14 @@ import psycopg2
 django.setup()  # only so that the statements below can be imported
 
 from accounts.tokens import BY_DIGEST, digest_of  # noqa: E402
-from evals.models import EvalPanel, Split  # noqa: E402
-from evals.queries import (  # noqa: E402
+from evals.db.queries import (  # noqa: E402
     JSON_PANEL_SQL,
     MATRIX_SQL,
     RANGE_SQL,
     SHOWN_SQL,
     SPLIT_RANGE_SQL,
 )
+from evals.models import EvalPanel, Split  # noqa: E402
 
 Kind = EvalPanel.Kind
 ROUTE = re.compile(r"^/bench/model-evals/(\w+)/([\w-]+)$")

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from django.urls import reverse
 
+from evals.db.definition import job_of
+from evals.db.queries import IMAGE_COLUMNS, POSITION, image_key_of, images_of
+from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage
 from evals.documents import panels
 from evals.drawing import drawings
-from evals.jobs import job_of
 from evals.models import ModelEval
 from evals.objects import stored_images
-from evals.queries import IMAGE_COLUMNS, POSITION, image_key_of, images_of
-from evals.snapshot import LONGEST_URL, PlannedRow, ReadImage
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 # Pixels only: an SVG is a document with scripts.

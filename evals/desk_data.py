@@ -7,8 +7,9 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 
 from evals import cards as image_cards
-from evals import filters, panels, queries
+from evals import filters, panels
 from evals.answers import InvalidPagination, Refusal
+from evals.db import queries
 from evals.models import ModelEval
 from predictions_api.http.rendering import dumps
 

@@ -18,9 +18,10 @@ from django.http import (
 from django.urls import reverse
 
 from desk.page import Crumb, render_page
-from evals import evaluate, filters, panels, queries, requests
+from evals import evaluate, filters, panels, requests
 from evals.answers import Refusal
 from evals.contenders import model_name
+from evals.db import queries
 from evals.models import ModelEval, Split
 
 #: Pages beside the overview, in the order of their tabs.

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evals.db.blocks import blocks
+from evals.db.queries import images_at
 from evals.documents import panels
 from evals.engine.events import image_counts
 from evals.models import ModelEval, Split
-from evals.queries import images_at
-from evals.stored import blocks
 
 
 @dataclass(frozen=True, slots=True)

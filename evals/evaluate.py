@@ -14,16 +14,17 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
-from evals import finish, leases, rows, snapshot, tasks
-from evals.classes import classes_of, image_key
+from evals import finish, leases, tasks
+from evals.db import snapshot, writes
+from evals.db.definition import job_of
+from evals.db.label_config import classes_of, image_key
+from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
+from evals.db.writes import NewImage
 from evals.engine.counting import Counted, Job, NeedsMasks, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.regions import UnknownLabels, UnusableRegion
-from evals.jobs import job_of
 from evals.leases import Heartbeat, LeaseLost
 from evals.models import EvalChunk, EvalPart, ModelEval, Split
-from evals.rows import NewImage
-from evals.snapshot import CannotEvaluate, PlannedRow, ReadImage
 from predictions_api.operations import collector
 
 log = structlog.stdlib.get_logger("evals")
@@ -43,7 +44,7 @@ def restart(evaluation: ModelEval) -> None:
     """Computes an evaluation anew, from what is stored now. Whoever is at work on it stops."""
     with transaction.atomic():
         ModelEval.objects.filter(pk=evaluation.pk).update(**RESET)
-        rows.clear(evaluation.pk)
+        writes.clear(evaluation.pk)
     evaluation.refresh_from_db()
     enqueue(evaluation)
 
@@ -253,7 +254,7 @@ def _store(
     with transaction.atomic():
         leases.extend(evaluation.pk, owner)
         ModelEval.objects.filter(pk=evaluation.pk).update(progress=progress, attempts=0)
-        rows.write_images(evaluation.pk, _new_images(chunk, images, counted))
+        writes.write_images(evaluation.pk, _new_images(chunk, images, counted))
         EvalPart.objects.bulk_create(
             EvalPart(
                 evaluation=evaluation,
@@ -346,5 +347,5 @@ def _end_failed(evaluation_id: int, reason: str, owner: uuid.UUID | None = None)
             lease_until=None,
         )
         if ended:
-            rows.clear(evaluation_id)
+            writes.clear(evaluation_id)
     return bool(ended)

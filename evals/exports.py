@@ -9,15 +9,15 @@ from typing import IO, Any
 import orjson
 
 from evals.answers import ReportNotFound
+from evals.db.definition import job_of
+from evals.db.queries import images_at
+from evals.db.snapshot import PlannedRow, ReadImage
 from evals.documents import panels
 from evals.engine.counting import Job
 from evals.engine.geometry import Shape, rle_area, shape_rle
 from evals.engine.regions import read_shapes
-from evals.jobs import job_of
 from evals.models import ModelEval
 from evals.objects import NO_OBJECTS, stored_images
-from evals.queries import images_at
-from evals.snapshot import PlannedRow, ReadImage
 from predictions_api.postgres.sql import fetch_all
 
 AT_ONCE = 1000

@@ -12,7 +12,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from evals import leases, rows, vectors
+from evals import leases, vectors
+from evals.db import writes
+from evals.db.blocks import blocks
+from evals.db.writes import NewPanel
 from evals.documents import panels as wire
 from evals.engine.average_precision import (
     ClassPrecision,
@@ -38,8 +41,6 @@ from evals.engine.metrics import Curve, Score, Sweep, class_rows, scores_of, swe
 from evals.engine.recommendations import Recommendation, recommendations
 from evals.engine.segmentation import intersection_over_union, mean_iou
 from evals.models import EvalChunk, EvalPanel, EvalPart, ModelEval, Split, TaskType
-from evals.rows import NewPanel
-from evals.stored import blocks
 
 Kind = EvalPanel.Kind
 
@@ -83,7 +84,7 @@ def finish(evaluation: ModelEval, owner: uuid.UUID) -> None:
         leases.extend(evaluation.pk, owner)
         if analysis is not None:
             vectors.place_images(evaluation, analysis)
-        rows.write_panels(evaluation.pk, panels)
+        writes.write_panels(evaluation.pk, panels)
         if found is not None:
             vectors.write_back(evaluation, found)
         EvalChunk.objects.filter(evaluation=evaluation).delete()
@@ -198,8 +199,8 @@ def _metrics(evaluation: ModelEval, total: SplitTotal) -> wire.Document:
         return wire.classification_split(accuracy, overall, per_class, evaluation.classes)
     matrix = confusion_matrix(total.events, at, n_classes=n_classes)
     thresholds = [curve.optimal_threshold for curve in total.swept.per_class]
-    rows = list(zip(intersection_over_union(matrix), per_class, thresholds, strict=True))
-    return wire.semantic_split(mean_iou(matrix), overall, rows, evaluation.classes)
+    writes = list(zip(intersection_over_union(matrix), per_class, thresholds, strict=True))
+    return wire.semantic_split(mean_iou(matrix), overall, writes, evaluation.classes)
 
 
 def _performance(evaluation: ModelEval, total: SplitTotal) -> list[wire.Document]:

@@ -3,9 +3,10 @@
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 
-from evals import exports, filters, objects, queries
+from evals import exports, filters, objects
 from evals import schema as docs
 from evals.answers import Refusal
+from evals.db import queries
 from evals.documents import images as wire_images
 from evals.models import ModelEval
 from evals.routes import EvaluationRoute, answer

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from evals import shapes
+from evals.db.writes import NewPanel
 from evals.documents import panels
 from evals.engine.events import total_counts
 from evals.engine.metrics import scores_of
@@ -17,7 +18,6 @@ from evals.finish import matrix_panels
 from evals.imported_images import CountedFile
 from evals.models import EvalPanel, ModelEval, Split
 from evals.report_file import Outline, UnreadableFile
-from evals.rows import NewPanel
 
 Kind = EvalPanel.Kind
 

@@ -13,13 +13,13 @@ from typing import IO, Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from evals import queries, rows
 from evals.answers import InvalidImport, ProjectNotFound
+from evals.db import queries, writes
+from evals.db.writes import NewImage, NewPanel
 from evals.imported_images import CountedFile, Gathered, check_matrices, count, gather
 from evals.imported_panels import derived_panels, given_panels, summary_of
 from evals.models import EvalPanel, ModelEval, Split, TaskType
 from evals.report_file import Disagreements, Outline, UnreadableFile, outline
-from evals.rows import NewImage, NewPanel
 
 Kind = EvalPanel.Kind
 
@@ -134,10 +134,10 @@ def _store(
         ModelEval.objects.filter(pk=evaluation.pk).update(finished_at=Now())
         new = _new_images(gathered, counted)
         while block := list(islice(new, BLOCK)):
-            rows.write_images(evaluation.pk, block)
-        rows.write_panels(evaluation.pk, panels)
+            writes.write_images(evaluation.pk, block)
+        writes.write_panels(evaluation.pk, panels)
         for number, piece in enumerate(_compressed(file)):
-            rows.write_panels(evaluation.pk, [NewPanel(Kind.SOURCE, piece, confidence=number)])
+            writes.write_panels(evaluation.pk, [NewPanel(Kind.SOURCE, piece, confidence=number)])
     evaluation.refresh_from_db()
 
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from evals.answers import ImageNotFound, ReportNotFound
+from evals.db.definition import job_of
+from evals.db.queries import image_key_of, image_keys, images_at
+from evals.db.snapshot import PlannedRow, ReadImage, read
 from evals.documents import panels
 from evals.engine.geometry import Shape
 from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import Examined, examine
-from evals.jobs import job_of
 from evals.models import ModelEval
-from evals.queries import image_key_of, image_keys, images_at
-from evals.snapshot import PlannedRow, ReadImage, read
 
 NO_OBJECTS = (
     "An imported evaluation has counts of its images, but no objects: they were not in the file."

@@ -6,8 +6,9 @@ import orjson
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from evals import filters, queries
+from evals import filters
 from evals import schema as docs
+from evals.db import queries
 from evals.documents import panels
 from evals.models import EvalPanel, ModelEval
 from evals.routes import EvaluationRoute, answer

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from evals import evaluate, queries
+from evals import evaluate
 from evals.answers import EvaluationNotDone, ProjectNotFound, Refusal
-from evals.classes import task_type_of
+from evals.db import queries
+from evals.db.label_config import task_type_of
 from evals.models import ModelEval, TaskType
 from predictions.db.queries import has_model_version
 from predictions.models import Project

@@ -14,8 +14,8 @@ from accounts.authentication import (
     access_of,
 )
 from accounts.models import Workspace
-from evals import queries
 from evals.answers import WorkspaceNotFound, exception_handler
+from evals.db import queries
 from evals.models import ModelEval
 from predictions_api.http.rendering import dumps
 

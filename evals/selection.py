@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evals.db.queries import count_images
 from evals.engine.events import Ints, image_cells, image_counts, unpack_events
 from evals.engine.geometry import Bools, Floats
 from evals.engine.metrics import image_scores
 from evals.filters import Selection
 from evals.models import ModelEval
-from evals.queries import count_images
 from predictions_api.postgres.sql import fetch_all
 
 BLOCK = 5000

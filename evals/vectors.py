@@ -12,8 +12,12 @@ import numpy as np
 import orjson
 from django.db import connection, transaction
 
-from evals import snapshot
-from evals.classes import image_key
+from evals.db import snapshot
+from evals.db.blocks import blocks
+from evals.db.definition import job_of
+from evals.db.label_config import image_key
+from evals.db.snapshot import CannotEvaluate, PlannedRow
+from evals.db.writes import NewPanel
 from evals.documents import panels as wire
 from evals.engine.clusters import MIN_CLUSTER_SIZE, VectorAnalysis, cluster_statistics
 from evals.engine.clusters import analyse as analyse_embeddings
@@ -24,11 +28,7 @@ from evals.engine.matching import Verdict
 from evals.engine.metrics import Scores, image_scores
 from evals.engine.mislabeling import Claim, mislabeling_scores
 from evals.engine.object_verdicts import examine
-from evals.jobs import job_of
 from evals.models import EvalPanel, ModelEval, Split
-from evals.rows import NewPanel
-from evals.snapshot import CannotEvaluate, PlannedRow
-from evals.stored import blocks
 from predictions_api.postgres.sql import fetch_all
 
 NEIGHBORS = 10

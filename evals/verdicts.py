@@ -9,12 +9,12 @@ from django.db.models import Q
 
 from evals import filters
 from evals.answers import Refusal
+from evals.db.definition import job_of
+from evals.db.queries import image_keys, refuse_unknown_confidence
+from evals.db.snapshot import PlannedRow
 from evals.engine.object_verdicts import examine
-from evals.jobs import job_of
 from evals.models import ModelEval
 from evals.objects import stored_images
-from evals.queries import image_keys, refuse_unknown_confidence
-from evals.snapshot import PlannedRow
 
 
 def verdicts_of(

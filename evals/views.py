@@ -12,14 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
 from accounts.models import Workspace
-from evals import (
-    contenders,
-    evaluate,
-    filters,
-    imports,
-    queries,
-    requests,
-)
+from evals import contenders, evaluate, filters, imports, requests
 from evals import schema as docs
 from evals.answers import (
     InvalidImport,
@@ -27,6 +20,7 @@ from evals.answers import (
     Refusal,
     ReportNotFound,
 )
+from evals.db import queries
 from evals.difference import difference
 from evals.models import ModelEval
 from evals.routes import EvaluationRoute, answer
@@ -67,7 +61,7 @@ class WorkspaceView(EvaluationRoute):
 
 
 def _project(workspace: Workspace, project: Project) -> dict[str, Any]:
-    from evals.classes import task_type_of
+    from evals.db.label_config import task_type_of
 
     return {
         "id": f"{workspace.slug}/{project.slug}",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evals.db.queries import images_between, matrix, panel
 from evals.models import EvalPanel, ModelEval
-from evals.queries import images_between, matrix, panel
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
 from tests.evals.service.conftest import Json, computed, load

@@ -11,7 +11,7 @@ import orjson
 from django.db.models import JSONField, Q, QuerySet
 
 from evals.answers import EvaluationNotDone, EvaluationNotFound, ReportNotFound
-from evals.classes import image_key
+from evals.db.label_config import image_key
 from evals.documents import images, panels
 from evals.documents.images import ImageRow
 from evals.documents.panels import Identity
