@@ -114,7 +114,7 @@ def vacuum() -> None:
 
 def evaluation_of(project: Any) -> Any:
     """A queued evaluation of the project's one version."""
-    from evals import requests
+    from evals.jobs import requests
 
     values = {
         "project": str(project.pk),
@@ -130,10 +130,10 @@ def evaluation_of(project: Any) -> Any:
 
 def evaluate(found: Any) -> tuple[float, float]:
     """Computes it here; the seconds of wall clock and of this process it took."""
-    from evals import evaluate
+    from evals.jobs import run
 
     started, used = time.perf_counter(), time.process_time()
-    evaluate.run(found.pk)
+    run.run(found.pk)
     passed = time.perf_counter() - started, time.process_time() - used
     found.refresh_from_db()
     assert found.status == "done", found.failure_reason

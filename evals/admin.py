@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
-from evals import desk_data, desk_views, evaluate
+from evals import desk_data, desk_views
+from evals.jobs import run
 from evals.models import ModelEval
 from predictions.desk.filters import MAX_CHOICES, ProjectFilter
 from predictions.desk.project_rows import shortened
@@ -181,7 +182,7 @@ class EvaluationDesk(WorkspaceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: ModelEval) -> None:
         """In one statement."""
-        evaluate.delete(obj)
+        run.delete(obj)
 
     @admin.display(description="evaluation")
     def evaluation(self, found: ModelEval) -> str:

@@ -18,10 +18,11 @@ from django.http import (
 from django.urls import reverse
 
 from desk.page import Crumb, render_page
-from evals import evaluate, filters, panels, requests
+from evals import filters, panels
 from evals.answers import Refusal
 from evals.contenders import model_name
 from evals.db import queries
+from evals.jobs import requests, run
 from evals.models import ModelEval, Split
 
 #: Pages beside the overview, in the order of their tabs.
@@ -205,7 +206,7 @@ def cancel(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     found = _writable(desk, request, eval_id)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    if evaluate.cancel(found):
+    if run.cancel(found):
         messages.success(request, "Cancelled.")
     else:
         messages.warning(request, "It was not running any more.")

@@ -12,7 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
 from accounts.models import Workspace
-from evals import contenders, evaluate, filters, imports, requests
+from evals import contenders, filters, imports
 from evals import schema as docs
 from evals.answers import (
     InvalidImport,
@@ -22,6 +22,7 @@ from evals.answers import (
 )
 from evals.db import queries
 from evals.difference import difference
+from evals.jobs import requests, run
 from evals.models import ModelEval
 from evals.routes import EvaluationRoute, answer
 from evals.serializers import ComputeSerializer
@@ -146,7 +147,7 @@ class EvaluationView(EvaluationRoute):
 
     @docs.DELETE
     def delete(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
-        evaluate.delete(self.evaluation())
+        run.delete(self.evaluation())
         return HttpResponse(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -166,7 +167,7 @@ class CancelView(EvaluationRoute):
     @docs.CANCEL
     def post(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         found = self.evaluation()
-        evaluate.cancel(found)
+        run.cancel(found)
         found.refresh_from_db()
         return answer(queries.header(found))
 

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 from tqdm import tqdm
 
-from evals import evaluate, requests
 from evals.answers import Refusal
+from evals.jobs import requests, run
 from evals.models import ModelEval, TaskType
 from evals.serializers import ComputeSerializer
 from predictions.models import Project
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         with tqdm(total=100, unit="%", disable=not sys.stderr.isatty()) as bar:
             worker = Progress(found, bar)
             with worker:
-                evaluate.run(found.pk)
+                run.run(found.pk)
             while found.status == ModelEval.Status.RUNNING:
                 time.sleep(POLL_S)
                 worker.show()
@@ -67,10 +67,10 @@ class Progress:
         self._found, self._bar = found, bar
 
     def __enter__(self) -> None:
-        evaluate.watchers.append(self._step)
+        run.watchers.append(self._step)
 
     def __exit__(self, *exception: object) -> None:
-        evaluate.watchers.remove(self._step)
+        run.watchers.remove(self._step)
         self.show()
 
     def show(self) -> None:

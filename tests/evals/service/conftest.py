@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evals import evaluate, requests
+from evals.jobs import requests, run
 from evals.models import ModelEval
 from predictions.imports import tasks as task_import
 from predictions.models import Project, Task
@@ -128,7 +128,7 @@ def computed(caller: Caller, project: Project, version: str = "v1", **more: Any)
     found = requests.create(
         values(project, version, **more), workspace_id=caller.access.workspace_id
     )
-    evaluate.run(found.pk)
+    run.run(found.pk)
     found.refresh_from_db()
     return found
 

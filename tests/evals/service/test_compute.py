@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from evals import evaluate
+from evals.jobs import run
 from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
@@ -441,7 +441,7 @@ def test_unforeseen_errors_end_it_with_a_reason(
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(evaluate, "count_images", broken)
+    monkeypatch.setattr(run, "count_images", broken)
     found = computed(ada, project)
 
     assert found.status == "failed"
@@ -477,7 +477,7 @@ def test_run_again_sees_what_is_stored_now(
     Prediction.objects.filter(model_version="v2").update(model_version="v1")
 
     ada.client.post(f"/lab/model-evals/{evaluation.eval_id}/rerun")
-    evaluate.run(evaluation.pk)
+    run.run(evaluation.pk)
     header = ada.client.get(f"/lab/model-evals/{evaluation.eval_id}").json()
     assert header["summary"]["precision"] == header["summary"]["recall"] == 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evals import evaluate
+from evals.jobs import run
 from evals.models import ModelEval
 from predictions.demo import loading
 from predictions.models import Project
@@ -26,7 +26,7 @@ WITHIN_S = 60
 
 def compute_what_is_queued() -> None:
     for pk in ModelEval.objects.filter(status="running").values_list("pk", flat=True):
-        evaluate.run(pk)
+        run.run(pk)
 
 
 def test_the_demo_has_two_versions_the_second_better(address: str, ada: Caller) -> None:

@@ -17,8 +17,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from evals import evaluate, leases, requests
 from evals.engine import counting
+from evals.jobs import leases, requests, run
 from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Prediction, Project
 from tests.conftest import Caller
@@ -97,12 +97,12 @@ def test_goes_on_where_another_stopped(
         return count_images(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(evaluate, "count_images", dies_at_third)
+        patch.setattr(run, "count_images", dies_at_third)
         with pytest.raises(Killed):
-            evaluate.run(found.pk)
+            run.run(found.pk)
     assert EvalImage.objects.filter(evaluation=found).count() == at
 
-    evaluate.run(found.pk)
+    run.run(found.pk)
     assert results(found) == whole
     assert not EvalChunk.objects.filter(evaluation=found).exists()
     assert not EvalPart.objects.filter(evaluation=found).exists()
@@ -110,7 +110,7 @@ def test_goes_on_where_another_stopped(
 
 def test_running_it_twice_changes_nothing(ada: Caller, evaluation: ModelEval) -> None:
     before = results(evaluation)
-    evaluate.run(evaluation.pk)
+    run.run(evaluation.pk)
 
     assert results(evaluation) == before
 
@@ -154,13 +154,13 @@ def test_whoever_lost_the_lease_writes_nothing(
     count_images = counting.count_images
 
     def overtaken(*args: Any, **kwargs: Any) -> Any:
-        monkeypatch.setattr(evaluate, "count_images", count_images)
+        monkeypatch.setattr(run, "count_images", count_images)
         ModelEval.objects.filter(pk=found.pk).update(lease_until=None)
-        evaluate.run(found.pk)
+        run.run(found.pk)
         return count_images(*args, **kwargs)
 
-    monkeypatch.setattr(evaluate, "count_images", overtaken)
-    evaluate.run(found.pk)
+    monkeypatch.setattr(run, "count_images", overtaken)
+    run.run(found.pk)
     assert results(found) == whole
 
 
@@ -169,7 +169,7 @@ def test_workers_that_die_again_and_again(
 ) -> None:
     found = request(ada, project)
     ModelEval.objects.filter(pk=found.pk).update(attempts=leases.MOST_ATTEMPTS)
-    evaluate.run(found.pk)
+    run.run(found.pk)
 
     found.refresh_from_db()
     assert found.status == "failed"
@@ -188,13 +188,13 @@ def test_cancelled_in_the_middle(
     count_images = counting.count_images
 
     def cancels(*args: Any, **kwargs: Any) -> Any:
-        evaluate.cancel(found)
+        run.cancel(found)
         return count_images(*args, **kwargs)
 
-    monkeypatch.setattr(evaluate, "count_images", cancels)
-    evaluate.run(found.pk)
+    monkeypatch.setattr(run, "count_images", cancels)
+    run.run(found.pk)
     found.refresh_from_db()
-    assert (found.status, found.failure_reason) == ("failed", evaluate.CANCELLED)
+    assert (found.status, found.failure_reason) == ("failed", run.CANCELLED)
     assert not EvalImage.objects.filter(evaluation=found).exists()
 
 
@@ -205,11 +205,11 @@ def test_deleted_in_the_middle(
     count_images = counting.count_images
 
     def deletes(*args: Any, **kwargs: Any) -> Any:
-        evaluate.delete(found)
+        run.delete(found)
         return count_images(*args, **kwargs)
 
-    monkeypatch.setattr(evaluate, "count_images", deletes)
-    evaluate.run(found.pk)
+    monkeypatch.setattr(run, "count_images", deletes)
+    run.run(found.pk)
     assert not ModelEval.objects.exists()
     assert not EvalImage.objects.exists()
 
@@ -240,8 +240,8 @@ def test_a_row_that_changes_in_the_middle(
                 )
         return count_images(*args, **kwargs)
 
-    monkeypatch.setattr(evaluate, "count_images", changes)
-    evaluate.run(found.pk)
+    monkeypatch.setattr(run, "count_images", changes)
+    run.run(found.pk)
     found.refresh_from_db()
     assert found.status == "failed"
     assert f"Task {task_ids[1]}" in found.failure_reason

@@ -266,14 +266,14 @@ def label_of(row: Json, classes: list[str]) -> str:
 def test_one_project_several_evaluations_at_once(
     ada: Caller, project: Project, task_ids: list[int]
 ) -> None:
-    from evals import evaluate, requests
+    from evals.jobs import requests, run
     from evals.models import EvalChunk
     from tests.evals.service.conftest import values
 
     workspace_id = ada.access.workspace_id
     pair = [requests.create(values(project, v), workspace_id=workspace_id) for v in ("v1", "v2")]
     for one in reversed(pair):
-        evaluate.run(one.pk)
+        run.run(one.pk)
     first, second = (matrix(one, split=None, confidence=20).tolist() for one in refreshed(pair))
 
     assert first == [[1, 1, 1], [0, 1, 0], [0, 1, 0]]

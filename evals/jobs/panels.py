@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from evals import leases, vectors
 from evals.db import writes
 from evals.db.blocks import blocks
 from evals.db.writes import NewPanel
@@ -40,6 +39,7 @@ from evals.engine.events import (
 from evals.engine.metrics import Curve, Score, Sweep, class_rows, scores_of, sweep
 from evals.engine.recommendations import Recommendation, recommendations
 from evals.engine.segmentation import intersection_over_union, mean_iou
+from evals.jobs import leases, vectors
 from evals.models import EvalChunk, EvalPanel, EvalPart, ModelEval, Split, TaskType
 
 Kind = EvalPanel.Kind

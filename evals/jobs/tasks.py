@@ -8,9 +8,9 @@ from django_tasks import task
 @task()
 def compute(evaluation_id: int) -> None:
     """Computes an evaluation, or takes it over from a worker that died."""
-    from evals import evaluate
+    from evals.jobs import run
 
-    evaluate.run(evaluation_id)
+    run.run(evaluation_id)
 
 
 def look_again(evaluation_id: int, *, seconds: float) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from evals import evaluate
 from evals.answers import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.db import queries
 from evals.db.label_config import task_type_of
+from evals.jobs import run
 from evals.models import ModelEval, TaskType
 from predictions.db.queries import has_model_version
 from predictions.models import Project
@@ -49,7 +49,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         median_latency_ms=values.get("medianLatencyMs"),
         writes_back=values["writeBack"],
     )
-    evaluate.enqueue(found)
+    run.enqueue(found)
     return found
 
 
@@ -61,7 +61,7 @@ def repeat(found: ModelEval) -> None:
         raise Refusal("The project was deleted: there is nothing left to evaluate.")
     if found.status == ModelEval.Status.RUNNING:
         raise EvaluationNotDone("It is running. Cancel it first to start anew.")
-    evaluate.restart(found)
+    run.restart(found)
 
 
 def _refuse_impossible(project: Project, version: str) -> None:

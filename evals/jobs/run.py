@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
-from evals import finish, leases, tasks
 from evals.db import snapshot, writes
 from evals.db.definition import job_of
 from evals.db.label_config import classes_of, image_key
@@ -23,7 +22,8 @@ from evals.db.writes import NewImage
 from evals.engine.counting import Counted, Job, NeedsMasks, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.regions import UnknownLabels, UnusableRegion
-from evals.leases import Heartbeat, LeaseLost
+from evals.jobs import leases, panels, tasks
+from evals.jobs.leases import Heartbeat, LeaseLost
 from evals.models import EvalChunk, EvalPart, ModelEval, Split
 from predictions_api.operations import collector
 
@@ -133,7 +133,7 @@ def _compute(evaluation: ModelEval, owner: uuid.UUID) -> None:
             _start_over(evaluation, owner, uses_masks=True)
         except UnknownLabels:
             _start_over(evaluation, owner, classes=_all_classes(evaluation))
-    finish.finish(evaluation, owner)
+    panels.finish(evaluation, owner)
 
 
 def _plan(evaluation: ModelEval, owner: uuid.UUID) -> None:
