@@ -8,9 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from evals import cards as image_cards
 from evals import filters, panels
-from evals.answers import InvalidPagination, Refusal
 from evals.db import queries
 from evals.models import ModelEval
+from evals.refusals import InvalidPagination, Refusal
 from predictions_api.http.rendering import dumps
 
 MOST_CARDS = 100

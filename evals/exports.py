@@ -8,7 +8,6 @@ from typing import IO, Any
 
 import orjson
 
-from evals.answers import ReportNotFound
 from evals.db.definition import job_of
 from evals.db.queries import images_at
 from evals.db.snapshot import PlannedRow, ReadImage
@@ -18,6 +17,7 @@ from evals.engine.geometry import Shape, rle_area, shape_rle
 from evals.engine.regions import read_shapes
 from evals.models import ModelEval
 from evals.objects import NO_OBJECTS, stored_images
+from evals.refusals import ReportNotFound
 from predictions_api.postgres.sql import fetch_all
 
 AT_ONCE = 1000

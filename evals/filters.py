@@ -4,7 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.answers import (
+from evals.documents.comparison import FRONTIER_METRICS
+from evals.models import ModelEval, Split
+from evals.refusals import (
     InvalidConfidence,
     InvalidFilter,
     InvalidFilterCombination,
@@ -14,8 +16,6 @@ from evals.answers import (
     InvalidStatus,
     Refusal,
 )
-from evals.documents.comparison import FRONTIER_METRICS
-from evals.models import ModelEval, Split
 
 Query = Mapping[str, str]
 

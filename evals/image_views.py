@@ -5,10 +5,10 @@ from rest_framework.request import Request
 
 from evals import exports, filters, objects
 from evals import schema as docs
-from evals.answers import Refusal
 from evals.db import queries
 from evals.documents import images as wire_images
 from evals.models import ModelEval
+from evals.refusals import Refusal
 from evals.routes import EvaluationRoute, answer
 from evals.selection import select
 from predictions_api.http.rendering import dumps

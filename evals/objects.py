@@ -7,7 +7,6 @@ since, the counts still stand but their boxes are gone, and that is said instead
 from collections.abc import Sequence
 from typing import Any
 
-from evals.answers import ImageNotFound, ReportNotFound
 from evals.db.definition import job_of
 from evals.db.queries import image_key_of, image_keys, images_at
 from evals.db.snapshot import PlannedRow, ReadImage, read
@@ -16,6 +15,7 @@ from evals.engine.geometry import Shape
 from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import Examined, examine
 from evals.models import ModelEval
+from evals.refusals import ImageNotFound, ReportNotFound
 
 NO_OBJECTS = (
     "An imported evaluation has counts of its images, but no objects: they were not in the file."

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from evals.answers import ReportNotFound
 from evals.db import queries
 from evals.db.blocks import blocks
 from evals.documents import panels
 from evals.engine.events import Counts, Ints, image_counts
 from evals.engine.metrics import image_scores, scores_of
 from evals.models import EvalPanel, ModelEval, Split
+from evals.refusals import ReportNotFound
 from predictions_api.postgres.sql import fetch_one
 
 Kind = EvalPanel.Kind

@@ -14,9 +14,9 @@ from accounts.authentication import (
     access_of,
 )
 from accounts.models import Workspace
-from evals.answers import WorkspaceNotFound, exception_handler
 from evals.db import queries
 from evals.models import ModelEval
+from evals.refusals import WorkspaceNotFound, exception_handler
 from predictions_api.http.rendering import dumps
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from django.db.models import Q
 
 from evals import filters
-from evals.answers import Refusal
 from evals.db.definition import job_of
 from evals.db.queries import image_keys, refuse_unknown_confidence
 from evals.db.snapshot import PlannedRow
 from evals.engine.object_verdicts import examine
 from evals.models import ModelEval
 from evals.objects import stored_images
+from evals.refusals import Refusal
 
 
 def verdicts_of(

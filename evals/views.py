@@ -12,18 +12,19 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
 from accounts.models import Workspace
-from evals import contenders, filters, imports
+from evals import contenders, filters
 from evals import schema as docs
-from evals.answers import (
+from evals.db import queries
+from evals.difference import difference
+from evals.imports import save
+from evals.jobs import requests, run
+from evals.models import ModelEval
+from evals.refusals import (
     InvalidImport,
     ProjectNotFound,
     Refusal,
     ReportNotFound,
 )
-from evals.db import queries
-from evals.difference import difference
-from evals.jobs import requests, run
-from evals.models import ModelEval
 from evals.routes import EvaluationRoute, answer
 from evals.serializers import ComputeSerializer
 from predictions.models import Project
@@ -111,20 +112,20 @@ class ImportView(EvaluationRoute):
         if strict not in {"true", "false", "1", "0"}:
             raise Refusal("strict must be true or false.")
         with self.file() as file:
-            made = imports.import_file(file, workspace_id=found.pk, strict=strict in {"true", "1"})
+            made = save.import_file(file, workspace_id=found.pk, strict=strict in {"true", "1"})
         return answer(queries.header(made), status.HTTP_201_CREATED)
 
     def file(self) -> IO[bytes]:
         """The uploaded file, or the body itself as one."""
         kind = self.request.content_type.partition(";")[0]
         if kind in {"application/json", "application/octet-stream"}:
-            return imports.spooled(self.request._request)
+            return save.spooled(self.request._request)
         if kind != "multipart/form-data":
             raise UnsupportedMediaType(kind)
         upload = self.request.FILES.get("file")
         if upload is None:
             raise InvalidImport("file: send the evaluation as a file of this name, or as the body.")
-        return imports.spooled(upload)
+        return save.spooled(upload)
 
 
 class SourceView(EvaluationRoute):
@@ -135,7 +136,7 @@ class SourceView(EvaluationRoute):
         found = self.evaluation()
         if found.origin != ModelEval.Origin.IMPORTED:
             raise ReportNotFound("The evaluation was computed here: there is no file.")
-        return StreamingHttpResponse(imports.source(found), content_type="application/json")
+        return StreamingHttpResponse(save.source(found), content_type="application/json")
 
 
 class EvaluationView(EvaluationRoute):

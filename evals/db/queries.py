@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 from django.db.models import JSONField, Q, QuerySet
 
-from evals.answers import EvaluationNotDone, EvaluationNotFound, ReportNotFound
 from evals.db.label_config import image_key
 from evals.documents import images, panels
 from evals.documents.images import ImageRow
@@ -25,6 +24,7 @@ from evals.engine.events import (
     unpack_events,
 )
 from evals.models import EvalPanel, ModelEval, Split
+from evals.refusals import EvaluationNotDone, EvaluationNotFound, ReportNotFound
 from predictions.models import Project
 from predictions_api.postgres.sql import fetch_all, fetch_one, fetch_prepared
 

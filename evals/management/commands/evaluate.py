@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 from tqdm import tqdm
 
-from evals.answers import Refusal
 from evals.jobs import requests, run
 from evals.models import ModelEval, TaskType
+from evals.refusals import Refusal
 from evals.serializers import ComputeSerializer
 from predictions.models import Project
 

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from accounts.models import Workspace
-from evals.answers import Refusal
-from evals.imports import import_file
+from evals.imports.save import import_file
+from evals.refusals import Refusal
 
 
 class Command(BaseCommand):

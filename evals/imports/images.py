@@ -11,7 +11,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from evals.answers import InvalidImport
 from evals.documents import panels
 from evals.engine.class_events import report_events
 from evals.engine.events import (
@@ -24,8 +23,9 @@ from evals.engine.events import (
     pack_events,
     total_events,
 )
+from evals.imports.file import Disagreements, FileImage, Outline, images, read_image
 from evals.models import ModelEval, Split, TaskType
-from evals.report_file import Disagreements, FileImage, Outline, images, read_image
+from evals.refusals import InvalidImport
 
 #: Images counted at a time.
 BLOCK = 5000

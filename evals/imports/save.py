@@ -13,13 +13,13 @@ from typing import IO, Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from evals.answers import InvalidImport, ProjectNotFound
 from evals.db import queries, writes
 from evals.db.writes import NewImage, NewPanel
-from evals.imported_images import CountedFile, Gathered, check_matrices, count, gather
-from evals.imported_panels import derived_panels, given_panels, summary_of
+from evals.imports.file import Disagreements, Outline, UnreadableFile, outline
+from evals.imports.images import CountedFile, Gathered, check_matrices, count, gather
+from evals.imports.panels import derived_panels, given_panels, summary_of
 from evals.models import EvalPanel, ModelEval, Split, TaskType
-from evals.report_file import Disagreements, Outline, UnreadableFile, outline
+from evals.refusals import InvalidImport, ProjectNotFound
 
 Kind = EvalPanel.Kind
 

@@ -14,10 +14,10 @@ from evals.db.writes import NewPanel
 from evals.documents import panels
 from evals.engine.events import total_counts
 from evals.engine.metrics import scores_of
-from evals.imported_images import CountedFile
+from evals.imports.file import Outline, UnreadableFile
+from evals.imports.images import CountedFile
 from evals.jobs.panels import matrix_panels
 from evals.models import EvalPanel, ModelEval, Split
-from evals.report_file import Outline, UnreadableFile
 
 Kind = EvalPanel.Kind
 
