@@ -12,7 +12,7 @@ from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage
 from evals.documents import panels
 from evals.drawing import drawings
 from evals.models import ModelEval
-from evals.objects import stored_images
+from evals.reports.image_objects import stored_images
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 # Pixels only: an SVG is a document with scripts.

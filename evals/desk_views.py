@@ -19,11 +19,11 @@ from django.urls import reverse
 
 from desk.page import Crumb, render_page
 from evals import filters, panels
-from evals.contenders import model_name
 from evals.db import queries
 from evals.jobs import requests, run
 from evals.models import ModelEval, Split
 from evals.refusals import Refusal
+from evals.reports.comparison import model_name
 
 #: Pages beside the overview, in the order of their tabs.
 TABS = (

@@ -3,14 +3,15 @@
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 
-from evals import exports, filters, objects
+from evals import filters
 from evals import schema as docs
 from evals.db import queries
 from evals.documents import images as wire_images
 from evals.models import ModelEval
 from evals.refusals import Refusal
+from evals.reports import files, image_objects
+from evals.reports.selection import select
 from evals.routes import EvaluationRoute, answer
-from evals.selection import select
 from predictions_api.http.rendering import dumps
 from predictions_api.operations import collector
 
@@ -68,8 +69,8 @@ def _image_page(
 
 
 FORMATS = {
-    "csv": (exports.csv_lines, "text/csv; charset=utf-8"),
-    "jsonl": (exports.json_lines, "application/x-ndjson"),
+    "csv": (files.csv_lines, "text/csv; charset=utf-8"),
+    "jsonl": (files.json_lines, "application/x-ndjson"),
 }
 
 
@@ -95,7 +96,7 @@ class ImageView(EvaluationRoute):
         confidence = filters.confidence(request.query_params, found.confidence)
         queries.refuse_unfinished(found)
         queries.refuse_unknown_confidence(found, confidence)
-        document = objects.image_with_objects(found, image_id, confidence)
+        document = image_objects.image_with_objects(found, image_id, confidence)
         return answer({**queries.identity(found).document(), **document})
 
 
@@ -106,7 +107,7 @@ class CocoView(EvaluationRoute):
     def get(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
         found = self.evaluation()
         queries.refuse_unfinished(found)
-        exports.refuse_without_objects(found)
-        response = StreamingHttpResponse(exports.coco_zip(found), content_type="application/zip")
+        files.refuse_without_objects(found)
+        response = StreamingHttpResponse(files.coco_zip(found), content_type="application/zip")
         response["Content-Disposition"] = f'attachment; filename="{found.eval_id}-coco.zip"'
         return response

@@ -13,8 +13,8 @@ from evals.db.queries import image_keys, refuse_unknown_confidence
 from evals.db.snapshot import PlannedRow
 from evals.engine.object_verdicts import examine
 from evals.models import ModelEval
-from evals.objects import stored_images
 from evals.refusals import Refusal
+from evals.reports.image_objects import stored_images
 
 
 def verdicts_of(

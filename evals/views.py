@@ -12,10 +12,9 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
 from accounts.models import Workspace
-from evals import contenders, filters
+from evals import filters
 from evals import schema as docs
 from evals.db import queries
-from evals.difference import difference
 from evals.imports import save
 from evals.jobs import requests, run
 from evals.models import ModelEval
@@ -25,6 +24,8 @@ from evals.refusals import (
     Refusal,
     ReportNotFound,
 )
+from evals.reports import comparison
+from evals.reports.difference import difference
 from evals.routes import EvaluationRoute, answer
 from evals.serializers import ComputeSerializer
 from predictions.models import Project
@@ -203,4 +204,4 @@ class CompareView(EvaluationRoute):
             raise ProjectNotFound()
         version = filters.required(query, "version")
         metric = filters.frontier_metric(query)
-        return answer(contenders.comparison(project, version, metric))
+        return answer(comparison.comparison(project, version, metric))

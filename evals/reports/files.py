@@ -16,8 +16,8 @@ from evals.engine.counting import Job
 from evals.engine.geometry import Shape, rle_area, shape_rle
 from evals.engine.regions import read_shapes
 from evals.models import ModelEval
-from evals.objects import NO_OBJECTS, stored_images
 from evals.refusals import ReportNotFound
+from evals.reports.image_objects import NO_OBJECTS, stored_images
 from predictions_api.postgres.sql import fetch_all
 
 AT_ONCE = 1000
