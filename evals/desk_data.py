@@ -7,7 +7,8 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 
 from evals import cards as image_cards
-from evals import filters, panels
+from evals import panels
+from evals.api import query
 from evals.db import queries
 from evals.models import ModelEval
 from evals.refusals import InvalidPagination, Refusal
@@ -55,7 +56,7 @@ def _answer(body: bytes, content_type: str, status: int = 200) -> HttpResponse:
 
 
 def _confidence(request: HttpRequest, found: ModelEval) -> int:
-    confidence = filters.confidence(request.GET, found.confidence)
+    confidence = query.confidence(request.GET, found.confidence)
     queries.refuse_unknown_confidence(found, confidence)
     return confidence
 
@@ -63,7 +64,7 @@ def _confidence(request: HttpRequest, found: ModelEval) -> int:
 @panel
 def numbers(request: HttpRequest, found: ModelEval) -> Any:
     """`split`, `confidence`: headline and classes."""
-    _, split = filters.split(request.GET, default="all", allows_all=True)
+    _, split = query.split(request.GET, default="all", allows_all=True)
     return panels.numbers(found, split=split, confidence=_confidence(request, found))
 
 
@@ -92,7 +93,7 @@ def cards(request: HttpRequest, found: ModelEval) -> Any:
     ids, places = request.GET.getlist("image"), request.GET.getlist("position")
     if len(ids) + len(places) > MOST_CARDS:
         raise InvalidPagination(f"At most {MOST_CARDS} images at a time.")
-    if not all(filters.WHOLE_NUMBER.fullmatch(place) for place in places):
+    if not all(query.WHOLE_NUMBER.fullmatch(place) for place in places):
         raise InvalidPagination("position must be a whole number, not below 0.")
     return image_cards.cards(
         found, ids=ids, positions=[int(place) for place in places], confidence=confidence

@@ -18,7 +18,8 @@ from django.http import (
 from django.urls import reverse
 
 from desk.page import Crumb, render_page
-from evals import filters, panels
+from evals import panels
+from evals.api import query
 from evals.db import queries
 from evals.jobs import requests, run
 from evals.models import ModelEval, Split
@@ -134,11 +135,11 @@ def _state(request: HttpRequest, found: ModelEval) -> dict[str, Any]:
     """What the page was asked to show. A Refusal as on the API's routes."""
     headline = (found.summary or {}).get("headline") or {}
     default = headline.get("split") or _first_split(found)
-    name, split = filters.split(request.GET, default=default, allows_all=True)
-    confidence = filters.confidence(request.GET, found.confidence)
+    name, split = query.split(request.GET, default=default, allows_all=True)
+    confidence = query.confidence(request.GET, found.confidence)
     queries.refuse_unknown_confidence(found, confidence)
-    filters.selection(request.GET, found.classes)
-    filters.page(request.GET)
+    query.selection(request.GET, found.classes)
+    query.page(request.GET)
     return {
         "state": {"split": name, "confidence": confidence},
         "default_split": default,

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from evals import filters
+from evals.api import query
 from evals.db.definition import job_of
 from evals.db.queries import image_keys, refuse_unknown_confidence
 from evals.db.snapshot import PlannedRow
@@ -64,7 +64,7 @@ def verdicts_of(
 def _percent(found: ModelEval, asked: str) -> int:
     """The confidence asked for, or the evaluation's own where that is none."""
     try:
-        percent = filters.confidence({"confidence": asked} if asked else {}, found.confidence)
+        percent = query.confidence({"confidence": asked} if asked else {}, found.confidence)
         refuse_unknown_confidence(found, percent)
     except Refusal:
         return found.confidence

@@ -15,9 +15,9 @@ from drf_spectacular.views import SpectacularAPIView
 
 from accounts import views as accounts
 from desk import error_pages
-from evals import image_views as eval_images
-from evals import panel_views as eval_panels
-from evals import views as evals
+from evals.api import evaluations as evals
+from evals.api import images as eval_images
+from evals.api import panels as eval_panels
 from predictions.api.exports import ProjectExportViewSet
 from predictions.api.imports import ImportViewSet, TaskImportViewSet
 from predictions.api.predictions import PredictionViewSet

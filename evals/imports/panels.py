@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from evals import shapes
+from evals.api import parameters
 from evals.db.writes import NewPanel
 from evals.documents import panels
 from evals.engine.events import total_counts
@@ -23,10 +23,10 @@ Kind = EvalPanel.Kind
 
 # What a file calls a panel, what it is here, and the body of its route.
 PANELS = {
-    "mapResults": (Kind.MAP_RESULTS, shapes.MAP_RESULTS_BODY),
-    "confidenceSweep": (Kind.SWEEP, shapes.SWEEP_BODY),
-    "clustering": (Kind.CLUSTERING, shapes.CLUSTERING_BODY),
-    "recommendations": (Kind.RECOMMENDATIONS, shapes.RECOMMENDATIONS_BODY),
+    "mapResults": (Kind.MAP_RESULTS, parameters.MAP_RESULTS_BODY),
+    "confidenceSweep": (Kind.SWEEP, parameters.SWEEP_BODY),
+    "clustering": (Kind.CLUSTERING, parameters.CLUSTERING_BODY),
+    "recommendations": (Kind.RECOMMENDATIONS, parameters.RECOMMENDATIONS_BODY),
 }
 # A panel's own header is ours.
 HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
@@ -36,7 +36,7 @@ HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId
 def _validator(key: str) -> Any:
     import jsonschema
 
-    return jsonschema.Draft202012Validator(shapes.open_record(PANELS[key][1]))
+    return jsonschema.Draft202012Validator(parameters.open_record(PANELS[key][1]))
 
 
 def given_panels(outlined: Outline) -> Iterator[NewPanel]:

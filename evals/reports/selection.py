@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evals.api.query import Selection
 from evals.db.queries import count_images
 from evals.engine.events import Ints, image_cells, image_counts, unpack_events
 from evals.engine.geometry import Bools, Floats
 from evals.engine.metrics import image_scores
-from evals.filters import Selection
 from evals.models import ModelEval
 from predictions_api.postgres.sql import fetch_all
 

@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 from tqdm import tqdm
 
+from evals.api.serializers import ComputeSerializer
 from evals.jobs import requests, run
 from evals.models import ModelEval, TaskType
 from evals.refusals import Refusal
-from evals.serializers import ComputeSerializer
 from predictions.models import Project
 
 POLL_S = 0.2

@@ -12,8 +12,10 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
 from accounts.models import Workspace
-from evals import filters
-from evals import schema as docs
+from evals.api import query as filters
+from evals.api import schema as docs
+from evals.api.route import EvaluationRoute, answer
+from evals.api.serializers import ComputeSerializer
 from evals.db import queries
 from evals.imports import save
 from evals.jobs import requests, run
@@ -26,8 +28,6 @@ from evals.refusals import (
 )
 from evals.reports import comparison
 from evals.reports.difference import difference
-from evals.routes import EvaluationRoute, answer
-from evals.serializers import ComputeSerializer
 from predictions.models import Project
 
 

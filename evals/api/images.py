@@ -3,15 +3,15 @@
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 
-from evals import filters
-from evals import schema as docs
+from evals.api import query as filters
+from evals.api import schema as docs
+from evals.api.route import EvaluationRoute, answer
 from evals.db import queries
 from evals.documents import images as wire_images
 from evals.models import ModelEval
 from evals.refusals import Refusal
 from evals.reports import files, image_objects
 from evals.reports.selection import select
-from evals.routes import EvaluationRoute, answer
 from predictions_api.http.rendering import dumps
 from predictions_api.operations import collector
 

@@ -15,7 +15,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from evals.filters import SORTS
+from evals.api.query import SORTS
 from evals.models import ModelEval, TaskType
 from predictions_api.http.openapi import ErrorSerializer
 

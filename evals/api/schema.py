@@ -5,10 +5,7 @@ from drf_spectacular.utils import (
     OpenApiResponse,
 )
 
-from evals.documents.comparison import FRONTIER_METRICS
-from evals.models import ModelEval
-from evals.serializers import ComputeSerializer
-from evals.shapes import (
+from evals.api.parameters import (
     ANY_SPLIT,
     CLUSTERING_BODY,
     CONFIDENCE,
@@ -45,6 +42,9 @@ from evals.shapes import (
     query,
     record,
 )
+from evals.api.serializers import ComputeSerializer
+from evals.documents.comparison import FRONTIER_METRICS
+from evals.models import ModelEval
 
 LOGIN = operation(
     "evaluation_login",

@@ -6,12 +6,12 @@ import orjson
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from evals import filters
-from evals import schema as docs
+from evals.api import query as filters
+from evals.api import schema as docs
+from evals.api.route import EvaluationRoute, answer
 from evals.db import queries
 from evals.documents import panels
 from evals.models import EvalPanel, ModelEval
-from evals.routes import EvaluationRoute, answer
 
 Kind = EvalPanel.Kind
 
