@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
-from evals import desk_data, desk_views
+from evals.desk import data
+from evals.desk import pages as desk_views
 from evals.jobs import run
 from evals.models import ModelEval
 from predictions.desk.filters import MAX_CHOICES, ProjectFilter
@@ -36,12 +37,12 @@ PAGES: dict[str, tuple[str, View]] = {
     "diff": ("diff/", desk_views.diff),
     "rerun": ("rerun/", desk_views.rerun),
     "cancel": ("cancel/", desk_views.cancel),
-    "numbers": ("data/numbers", desk_data.numbers),
-    "curves": ("data/curves", desk_data.curves),
-    "points": ("data/points", desk_data.points),
-    "f1": ("data/f1", desk_data.f1),
-    "cards": ("data/cards", desk_data.cards),
-    "picture": ("data/pictures/<int:position>", desk_data.picture),
+    "numbers": ("data/numbers", data.numbers),
+    "curves": ("data/curves", data.curves),
+    "points": ("data/points", data.points),
+    "f1": ("data/f1", data.f1),
+    "cards": ("data/cards", data.cards),
+    "picture": ("data/pictures/<int:position>", data.picture),
     # Last: an image's id may hold anything.
     "image": ("images/<path:image_id>/", desk_views.image),
 }

@@ -262,11 +262,11 @@ SWEEPS = [
 ]
 # Who tells a page of the store what an evaluation says about a prediction: that room imports this
 # one, so it is called by name.
-REVIEW_VERDICTS = "evals.verdicts.verdicts_of"
+REVIEW_VERDICTS = "evals.desk.review_verdicts.verdicts_of"
 # What the desk begins with: each names a function of the request that makes one card.
 DASHBOARD = [
     "predictions.desk.card.projects",
-    "evals.dashboard.evaluations",
+    "evals.desk.card.evaluations",
     "prompts.dashboard.runs",
     "desk.keys_card.keys",
 ]

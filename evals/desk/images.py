@@ -9,8 +9,8 @@ from django.urls import reverse
 from evals.db.definition import job_of
 from evals.db.queries import IMAGE_COLUMNS, POSITION, image_key_of, images_of
 from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage
+from evals.desk.drawing import drawings
 from evals.documents import panels
-from evals.drawing import drawings
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
 from predictions_api.postgres.sql import fetch_all, fetch_one

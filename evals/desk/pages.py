@@ -18,9 +18,9 @@ from django.http import (
 from django.urls import reverse
 
 from desk.page import Crumb, render_page
-from evals import panels
 from evals.api import query
 from evals.db import queries
+from evals.desk import numbers
 from evals.jobs import requests, run
 from evals.models import ModelEval, Split
 from evals.refusals import Refusal
@@ -144,7 +144,7 @@ def _state(request: HttpRequest, found: ModelEval) -> dict[str, Any]:
         "state": {"split": name, "confidence": confidence},
         "default_split": default,
         "splits": [(label, count) for label, count in found.image_counts.items() if count],
-        "numbers": panels.numbers(found, split=split, confidence=confidence),
+        "numbers": numbers.numbers(found, split=split, confidence=confidence),
     }
 
 
@@ -172,7 +172,7 @@ def _for_script(found: ModelEval, context: dict[str, Any], name: str) -> dict[st
     """What it has to know of what is asked for."""
     if not context["state"]:
         return {"state": None}
-    others = panels.others(found, most=MOST_OTHERS) if name == "diff" else []
+    others = numbers.others(found, most=MOST_OTHERS) if name == "diff" else []
     return {
         "state": context["state"],
         "defaultSplit": context["default_split"],

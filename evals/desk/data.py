@@ -6,10 +6,10 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-from evals import cards as image_cards
-from evals import panels
 from evals.api import query
 from evals.db import queries
+from evals.desk import images as image_cards
+from evals.desk import numbers as panels
 from evals.models import ModelEval
 from evals.refusals import InvalidPagination, Refusal
 from predictions_api.http.rendering import dumps
