@@ -7,12 +7,13 @@ import orjson
 
 from predictions.models import Project
 from predictions_api.http.storable import Refused, json_text
-from prompts import outcomes, prompting, queries
+from prompts import outcomes, queries
+from prompts.asking import messages
+from prompts.asking.messages import Example
+from prompts.asking.providers import Answer, RunError
 from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion, ProviderConnection
 from prompts.outcomes import Outcome
-from prompts.prompting import Example
-from prompts.providers import Answer, RunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def plan_of(run_id: int) -> Plan:
     if spent := outcomes.budget_left(row.pk):
         raise RunError(spent)
     try:
-        prompting.check_config(config)
+        messages.check_config(config)
     except Refused as error:
         raise RunError(str(error)) from None
     examples = examples_of(version, run.project)
@@ -52,18 +53,18 @@ def examples_of(version: PromptVersion, project: Project) -> list[tuple[int, Exa
         project.pk, version.max_few_shot_examples, task_ids=version.few_shot_task_ids
     )
     return [
-        (task, (data, prompting.answer_of(project.label_config, result)))
+        (task, (data, messages.answer_of(project.label_config, result)))
         for task, data, result in shown
     ]
 
 
-def messages_for(plan: Plan, claim: Claim) -> list[prompting.Message]:
+def messages_for(plan: Plan, claim: Claim) -> list[messages.Message]:
     """The conversation for a task. Unpromptable for one that it cannot be made from."""
     data = orjson.loads(claim.data)
     if not isinstance(data, dict):
-        raise prompting.Unpromptable("The task's data is not an object.")
+        raise messages.Unpromptable("The task's data is not an object.")
     examples = [example for task_id, example in plan.examples if task_id != claim.task_id]
-    return prompting.messages(plan.prompt, data, plan.label_config, examples=examples)
+    return messages.messages(plan.prompt, data, plan.label_config, examples=examples)
 
 
 def outcome_of(
@@ -71,14 +72,14 @@ def outcome_of(
 ) -> Outcome:
     """What an answer means for a task: regions, or why it means none."""
     try:
-        given = prompting.parse_answer(answer.text)
-        result = json_text(prompting.regions(label_config, given))
-    except (prompting.InvalidAnswer, Refused) as error:
+        given = messages.parse_answer(answer.text)
+        result = json_text(messages.regions(label_config, given))
+    except (messages.InvalidAnswer, Refused) as error:
         message = str(error).replace("\0", "")
         return Outcome(task_id, score=None, error_type="InvalidAnswer", message=message, **took)
     score = 1.0
     if choice is not None and answer.logprobs and isinstance(given.get(choice), str):
-        probability = prompting.choice_probability(given[choice], answer.logprobs)
+        probability = messages.choice_probability(given[choice], answer.logprobs)
         score = 1.0 if probability is None else probability
     return Outcome(task_id, result=result, score=score, **took)
 

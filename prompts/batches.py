@@ -12,7 +12,8 @@ from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.storable import Refused, json_text
 from predictions_api.postgres.sql import fetch_all
-from prompts import outcomes, prompting, runs
+from prompts import outcomes, runs
+from prompts.asking import messages
 from prompts.models import ModelRun
 from prompts.outcomes import Outcome
 
@@ -35,7 +36,7 @@ def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
         cost["extra"] = {"message_counts": item["message_counts"]}
     try:
         result = json_text(_regions(label_config, item["output"]))
-    except (prompting.InvalidAnswer, Refused) as exc:
+    except (messages.InvalidAnswer, Refused) as exc:
         return Outcome(
             item["task_id"], error_type="InvalidAnswer", message=str(exc), score=None, **cost
         )
@@ -44,10 +45,10 @@ def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
 
 def _regions(label_config: str, output: Any) -> Any:
     if isinstance(output, dict):
-        return prompting.regions(label_config, output)
+        return messages.regions(label_config, output)
     if isinstance(output, list):
-        return prompting.checked_regions(label_config, output)
-    raise prompting.InvalidAnswer("The output is not an object keyed by control name.")
+        return messages.checked_regions(label_config, output)
+    raise messages.InvalidAnswer("The output is not an object keyed by control name.")
 
 
 def store_answers(run: ModelRun, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused
 from predictions_api.postgres.sql import fetch_all
-from prompts import prompting
+from prompts.asking import messages
 from prompts.models import Prompt, PromptVersion, ProviderConnection
 
 Values = Mapping[str, Any]
@@ -37,7 +37,7 @@ def _projects(ids: Iterable[int], access: Access) -> list[Project]:
 def check_config(project: Project) -> None:
     """ValidationError for a project whose labelling config no prompt can fill."""
     try:
-        prompting.check_config(project.label_config)
+        messages.check_config(project.label_config)
     except Refused as exc:
         message = f"Project {project.pk} ({project.title}): {exc}"
         raise ValidationError({"project": [message]}) from None
@@ -124,13 +124,13 @@ SELECT DISTINCT jsonb_object_keys(t.data) FROM (
 def fields_of(project: Project) -> set[str]:
     """The fields that the project's config shows and its first tasks hold."""
     held = {row[0] for row in fetch_all(FIELDS_SQL, [project.pk, SAMPLED_TASKS])}
-    return held.union(prompting.data_fields(project.label_config))
+    return held.union(messages.data_fields(project.label_config))
 
 
 def check_prompt(text: str, fields: Iterable[str], *, key: str = "prompt") -> None:
     """ValidationError that names the placeholders which are no field."""
     known = sorted(fields)
-    if unknown := prompting.unknown_placeholders(text, known):
+    if unknown := messages.unknown_placeholders(text, known):
         named = ", ".join(f"{{{name}}}" for name in unknown)
         raise ValidationError(
             {

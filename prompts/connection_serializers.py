@@ -15,8 +15,8 @@ from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.fields import FiniteField, JSONObjectField
 from predictions_api.outbound import client, vault
+from prompts.asking.providers import PARAMETERS, RunError, base_url
 from prompts.models import Provider, ProviderConnection
-from prompts.providers import PARAMETERS, RunError, base_url
 from prompts.serializers import AuthorField
 
 SECRETS = ("api_key", "auth_token", "google_application_credentials")

@@ -22,11 +22,13 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from predictions_api.operations import stopping
-from prompts import answers, leases, outcomes, prompting, providers, runs
+from prompts import answers, leases, outcomes, runs
+from prompts.asking import messages as prompting
+from prompts.asking import providers
+from prompts.asking.providers import Answer, RunError, Temporary
 from prompts.leases import Claim
 from prompts.models import ModelRun
 from prompts.outcomes import Outcome
-from prompts.providers import Answer, RunError, Temporary
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ from django.db import connection, transaction
 from predictions.db import predictions as ingest
 from predictions.db.predictions import RunPrediction
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts import agreement, runs
+from prompts import runs
+from prompts.asking import agreement
 from prompts.models import ModelRun
 
 

@@ -17,7 +17,8 @@ from rest_framework.exceptions import ValidationError
 from accounts.tokens import Access
 from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.sql import fetch_all
-from prompts import catalogue, prompting, providers, queries, tasks, trying
+from prompts import catalogue, queries, tasks, trying
+from prompts.asking import messages, providers
 from prompts.models import PromptVersion, Refinement
 from prompts.serializers import PromptVersionSerializer
 
@@ -117,10 +118,10 @@ def carry_out(refinement_id: str) -> None:
 def _ask(refinement: Refinement) -> None:
     """Fills the refinement in. ValueError for an answer that is no better prompt."""
     version = refinement.version
-    system = TEACHING.format(schema=prompting.answer_schema(refinement.project.label_config))
+    system = TEACHING.format(schema=messages.answer_schema(refinement.project.label_config))
     shown = queries.examples(refinement.project_id, EXAMPLES)
     examples = "\n".join(
-        f"{data} -> {prompting.answer_of(refinement.project.label_config, result)}"
+        f"{data} -> {messages.answer_of(refinement.project.label_config, result)}"
         for _, data, result in shown
     )
     user = f"The prompt:\n{version.prompt}\n\nTasks and their true labels:\n{examples or 'none'}"
@@ -130,12 +131,12 @@ def _ask(refinement: Refinement) -> None:
         messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
         response_format={"type": "json_object"},
     )
-    said = prompting.parse_answer(answer.text)
+    said = messages.parse_answer(answer.text)
     text = said.get("prompt")
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise ValueError("The teacher's answer holds no prompt.")
-    known = prompting.placeholders(version.prompt)
-    if unknown := prompting.unknown_placeholders(text, known):
+    known = messages.placeholders(version.prompt)
+    if unknown := messages.unknown_placeholders(text, known):
         raise ValueError(f"The teacher made up placeholders: {', '.join(unknown)}.")
     refinement.reasoning = str(said.get("reasoning", "")).replace("\0", "")
     refinement.new_version = PromptVersion.objects.create(

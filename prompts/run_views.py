@@ -15,18 +15,9 @@ from rest_framework.response import Response
 from predictions.api.viewset import json_response
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.query import a_flag, a_limit, an_id
-from prompts import (
-    batches,
-    catalogue,
-    filters,
-    measures,
-    progress,
-    prompting,
-    queries,
-    runs,
-    subset_tasks,
-)
+from prompts import batches, catalogue, filters, measures, progress, queries, runs, subset_tasks
 from prompts import schema as docs
+from prompts.asking import messages
 from prompts.models import ModelRun
 from prompts.run_serializers import (
     BatchSerializer,
@@ -233,7 +224,7 @@ class SubsetViewSet(PromptRows):
         size = settings.PROMPTER_SAMPLE_SUBSET_SIZE
         columns = [
             {"id": name, "title": name, "type": "String", "target": "tasks", "parent": "data"}
-            for name in prompting.data_fields(project.label_config)
+            for name in messages.data_fields(project.label_config)
         ]
         counts = queries.subset_counts(project.pk, sample_size=size)
         return Response(

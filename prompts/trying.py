@@ -13,7 +13,9 @@ from rest_framework.exceptions import NotFound, ValidationError
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
-from prompts import answers, catalogue, filters, prompting, providers, queries, subsets
+from prompts import answers, catalogue, filters, queries, subsets
+from prompts.asking import messages as prompting
+from prompts.asking import providers
 from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predictions_api.http.storable import Refused
-from prompts import agreement, leases, prompting
+from prompts import leases
+from prompts.asking import agreement, messages
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 
 SPANS = (
@@ -21,7 +22,7 @@ SPANS = (
 )
 
 
-@pytest.mark.parametrize("module", [prompting, agreement, leases])
+@pytest.mark.parametrize("module", [messages, agreement, leases])
 def test_examples_in_the_docstrings(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -37,31 +38,31 @@ def test_examples_in_the_docstrings(module: Any) -> None:
     ],
 )
 def test_placeholders(prompt: str, names: list[str]) -> None:
-    assert prompting.placeholders(prompt) == names
+    assert messages.placeholders(prompt) == names
 
 
 @given(st.text())
 def test_text_without_braces_is_sent_as_it_is(text: str) -> None:
     text = text.replace("{", "").replace("}", "")
-    sent = prompting.messages(f"{text}{{text}}", {"text": "x"}, TEXT_CONFIG)
+    sent = messages.messages(f"{text}{{text}}", {"text": "x"}, TEXT_CONFIG)
     assert sent[-1]["content"] == f"{text}x"
 
 
 @given(st.text())
 def test_a_field_is_never_read_as_a_prompt(value: str) -> None:
-    sent = prompting.messages("<{text}>", {"text": value}, TEXT_CONFIG)
+    sent = messages.messages("<{text}>", {"text": value}, TEXT_CONFIG)
     assert sent[-1]["content"] == f"<{value}>"
 
 
 def test_other_values_are_json_and_no_placeholder_means_every_field() -> None:
-    sent = prompting.messages("What is it?", {"text": {"a": ["é"]}}, TEXT_CONFIG)
+    sent = messages.messages("What is it?", {"text": {"a": ["é"]}}, TEXT_CONFIG)
     assert sent[-1]["content"] == 'What is it?\n\ntext: {"a": ["é"]}'
 
 
 @pytest.mark.parametrize("image", [5, "/data/upload/1.jpg", "ftp://x/1.jpg"])
 def test_images_need_an_address(image: Any) -> None:
-    with pytest.raises(prompting.Unpromptable, match="address of an image"):
-        prompting.messages("{image}", {"image": image}, IMAGE_CONFIG)
+    with pytest.raises(messages.Unpromptable, match="address of an image"):
+        messages.messages("{image}", {"image": image}, IMAGE_CONFIG)
 
 
 GOOD = [
@@ -77,7 +78,7 @@ GOOD = [
 
 @pytest.mark.parametrize(("config", "answer", "n"), GOOD)
 def test_answers_become_regions(config: str, answer: Any, n: int) -> None:
-    made = prompting.regions(config, answer)
+    made = messages.regions(config, answer)
     assert len(made) == n
     assert len({part["id"] for part in made}) == n
 
@@ -99,31 +100,31 @@ BAD = [
 
 @pytest.mark.parametrize(("config", "answer"), BAD)
 def test_what_the_config_does_not_allow_is_no_answer(config: str, answer: Any) -> None:
-    with pytest.raises(prompting.InvalidAnswer):
-        prompting.regions(config, answer)
+    with pytest.raises(messages.InvalidAnswer):
+        messages.regions(config, answer)
 
 
 @given(st.text())
 def test_any_text_is_an_object_or_refused(text: str) -> None:
-    with contextlib.suppress(prompting.InvalidAnswer):
-        assert isinstance(prompting.parse_answer(text), dict)
+    with contextlib.suppress(messages.InvalidAnswer):
+        assert isinstance(messages.parse_answer(text), dict)
 
 
 @pytest.mark.parametrize("answer", [{"sentiment": "pos"}, {"sentiment": "neg"}])
 def test_an_answer_survives_the_way_there_and_back(answer: dict[str, str]) -> None:
-    made = prompting.regions(TEXT_CONFIG, answer)
-    assert prompting.answer_of(TEXT_CONFIG, made) == answer
+    made = messages.regions(TEXT_CONFIG, answer)
+    assert messages.answer_of(TEXT_CONFIG, made) == answer
 
 
 def test_spans_survive_too() -> None:
     answer = {"ner": [{"start": 0, "end": 3, "labels": ["PER"]}], "tone": ["a", "b"], "stars": 4}
-    again = prompting.answer_of(SPANS, prompting.regions(SPANS, answer))
+    again = messages.answer_of(SPANS, messages.regions(SPANS, answer))
     assert again == answer
 
 
 def test_a_config_without_controls_is_refused() -> None:
     with pytest.raises(Refused, match="no control"):
-        prompting.check_config("<View></View>")
+        messages.check_config("<View></View>")
 
 
 RESULTS = st.lists(

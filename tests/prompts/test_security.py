@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.db import connection
 
 from predictions_api.outbound import client, vault
-from prompts import providers
+from prompts.asking import providers
 from prompts.models import PromptVersion, Provider, ProviderConnection
 from tests.conftest import Caller, assert_invalid
 from tests.prompts.conftest import MakeTasks, Model, path_of

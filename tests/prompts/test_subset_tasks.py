@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from predictions.models import Project
-from prompts import outcomes, prompting
+from prompts import outcomes
+from prompts.asking import messages
 from prompts.models import ModelRun, PromptVersion
 from prompts.outcomes import Outcome
 from tests.conftest import TEXT_CONFIG, Caller, assert_invalid
@@ -197,9 +198,7 @@ def test_a_cost_estimate(
     assert row is not None
     row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
     row.save()
-    sent = (
-        len(our_version.prompt) + prompting.instructions_bytes(TEXT_CONFIG) + len('{"text": "a"}')
-    )
+    sent = len(our_version.prompt) + messages.instructions_bytes(TEXT_CONFIG) + len('{"text": "a"}')
     prompt_usd = 4 * math.ceil(sent / 4) * 1000 / 1e6
     for query in ("", f"?project_id={text_project.pk}&project_subset=All"):
         assert ada.client.get(f"{path_of(our_version)}/cost-estimate{query}").json() == {
