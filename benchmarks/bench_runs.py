@@ -37,23 +37,23 @@ def cpu_s(who: int = resource.RUSAGE_SELF) -> float:
 def prepare(endpoint: str) -> tuple[Any, Any]:
     """A version on the stand-in model, and who calls."""
     from accounts import tokens
-    from prompts import catalogue
+    from prompts.db import prompts
 
     _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
     holder = tokens.holder_of_key(key)
     assert holder is not None
     access = holder.access
-    row = catalogue.create_connection(
+    row = prompts.create_connection(
         {"provider": "Custom", "endpoint": endpoint, "max_concurrency": SLOTS}, access
     )
-    prompt = catalogue.create_prompt({"title": "Moods"}, access)
+    prompt = prompts.create_prompt({"title": "Moods"}, access)
     values = {
         "title": "v1",
         "prompt": "Mood of {text}?",
         "provider_model_id": "m",
         "model_provider_connection_id": row.pk,
     }
-    return catalogue.create_version(prompt, values, access), access
+    return prompts.create_version(prompt, values, access), access
 
 
 def project_of(access: Any, n_tasks: int) -> Any:

@@ -33,8 +33,9 @@ from predictions.desk.filters import ProjectFilter, projects_of
 from predictions.desk.project_rows import ProjectRows, checked
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
-from prompts import catalogue, run_page
+from prompts import run_page
 from prompts.connection_serializers import SECRETS, ProviderConnectionSerializer
+from prompts.db import prompts
 from prompts.desk_filters import (
     CreatedFilter,
     PromptProjectFilter,
@@ -80,7 +81,7 @@ class Kept(WorkspaceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """With all that belongs to it, in one statement."""
-        catalogue.delete(obj._meta.db_table, obj.pk)
+        prompts.delete(obj._meta.db_table, obj.pk)
 
     @admin.display(description="created")
     def created(self, row: Any) -> SafeString | str:
@@ -136,9 +137,9 @@ class PromptDesk(Kept):
             values["associated_projects"] = [row.pk for row in values["associated_projects"]]
         accepted = checked(PromptSerializer(data=values, partial=change))
         if change:
-            catalogue.update_prompt(Prompt.objects.get(pk=obj.pk), accepted, access)
+            prompts.update_prompt(Prompt.objects.get(pk=obj.pk), accepted, access)
         else:
-            became(obj, catalogue.create_prompt(accepted, access).pk)
+            became(obj, prompts.create_prompt(accepted, access).pk)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """`save_model` has stored the projects, too."""
@@ -188,9 +189,9 @@ class VersionDesk(Kept):
         accepted = checked(PromptVersionSerializer(data=values, partial=change))
         if change:
             stored = PromptVersion.objects.select_related("parent_model").get(pk=obj.pk)
-            catalogue.update_version(stored, accepted)
+            prompts.update_version(stored, accepted)
         else:
-            became(obj, catalogue.create_version(obj.parent_model, accepted, access).pk)
+            became(obj, prompts.create_version(obj.parent_model, accepted, access).pk)
 
     @admin.display(description="prompt")
     def of_prompt(self, version: PromptVersion) -> str:
@@ -262,9 +263,9 @@ class ConnectionDesk(Kept):
         stored = ProviderConnection.objects.get(pk=obj.pk) if change else None
         accepted = checked(ProviderConnectionSerializer(stored, data=values, partial=change))
         if stored is not None:
-            catalogue.update_connection(stored, accepted)
+            prompts.update_connection(stored, accepted)
         else:
-            became(obj, catalogue.create_connection(accepted, access).pk)
+            became(obj, prompts.create_connection(accepted, access).pk)
 
     @admin.display(description="connection")
     def name(self, row: ProviderConnection) -> str:

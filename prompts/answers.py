@@ -7,10 +7,11 @@ import orjson
 
 from predictions.models import Project
 from predictions_api.http.storable import Refused, json_text
-from prompts import outcomes, queries
+from prompts import outcomes
 from prompts.asking import messages
 from prompts.asking.messages import Example
 from prompts.asking.providers import Answer, RunError
+from prompts.db import queries
 from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion, ProviderConnection
 from prompts.outcomes import Outcome

@@ -9,9 +9,9 @@ from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
 from predictions_api.http.query import ID_TEXT, INVALID_CHOICE, an_id, given
-from prompts import queries, subsets
+from prompts.db import queries, subsets
+from prompts.db.subset_tasks import SubsetFilter
 from prompts.models import ModelRun
-from prompts.subset_tasks import SubsetFilter
 
 PROMPT_ORDERINGS = ("id", "title", "created_at", "updated_at", "best_score", "runs_count")
 VERSION_ORDERINGS = ("id", "title", "created_at", "updated_at", "score")

@@ -17,8 +17,9 @@ from rest_framework.exceptions import ValidationError
 from accounts.tokens import Access
 from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.sql import fetch_all
-from prompts import catalogue, queries, tasks, trying
+from prompts import tasks, trying
 from prompts.asking import messages, providers
+from prompts.db import prompts, queries
 from prompts.models import PromptVersion, Refinement
 from prompts.serializers import PromptVersionSerializer
 
@@ -40,7 +41,7 @@ def begin(
     """A refinement, carried out now or, with `later`, by a worker. ValidationError for foreign
     ids."""
     project = trying.named_project(version, values["project_id"])
-    catalogue.check_config(project)
+    prompts.check_config(project)
     connection_id = values["teacher_model_provider_connection_id"]
     row = queries.connections(access.workspace_id).filter(pk=connection_id).first()
     if row is None:
@@ -141,7 +142,7 @@ def _ask(refinement: Refinement) -> None:
     refinement.reasoning = str(said.get("reasoning", "")).replace("\0", "")
     refinement.new_version = PromptVersion.objects.create(
         parent_model=version.parent_model,
-        title=catalogue.default_version_title(version.parent_model),
+        title=prompts.default_version_title(version.parent_model),
         prompt=text,
         provider=version.provider,
         provider_model_id=version.provider_model_id,

@@ -14,7 +14,8 @@ from django.urls import reverse
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
 from predictions_api.wording import number, when
-from prompts import measures, progress, queries, runs
+from prompts import progress, runs
+from prompts.db import measures, queries
 from prompts.models import ModelRun
 
 LABELS = {ModelRun.Status.PENDING: "waiting", ModelRun.Status.IN_PROGRESS: "running"}

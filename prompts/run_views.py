@@ -15,9 +15,10 @@ from rest_framework.response import Response
 from predictions.api.viewset import json_response
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.query import a_flag, a_limit, an_id
-from prompts import batches, catalogue, filters, measures, progress, queries, runs, subset_tasks
+from prompts import batches, filters, progress, runs
 from prompts import schema as docs
 from prompts.asking import messages
+from prompts.db import measures, prompts, queries, subset_tasks
 from prompts.models import ModelRun
 from prompts.run_serializers import (
     BatchSerializer,
@@ -72,8 +73,8 @@ class RunViewSet(RunRows):
         project = queries.project(project_id, workspace_id=self.workspace_id)
         if project is None:
             raise ValidationError({"project": [unknown_pk(project_id)]})
-        catalogue.check_config(project)
-        catalogue.check_prompt(version.prompt, catalogue.fields_of(project), key="project")
+        prompts.check_config(project)
+        prompts.check_prompt(version.prompt, prompts.fields_of(project), key="project")
         run = runs.create(values, version, self.access())
         return self.shown(run.pk, status.HTTP_201_CREATED)
 

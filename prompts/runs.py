@@ -17,8 +17,8 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts import subsets
-from prompts.measures import MEASURES
+from prompts.db import subsets
+from prompts.db.measures import MEASURES
 from prompts.models import ModelRun, PromptVersion
 
 log = logging.getLogger(__name__)

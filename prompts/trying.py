@@ -13,9 +13,10 @@ from rest_framework.exceptions import NotFound, ValidationError
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
-from prompts import answers, catalogue, filters, queries, subsets
+from prompts import answers, filters
 from prompts.asking import messages as prompting
 from prompts.asking import providers
+from prompts.db import prompts, queries, subsets
 from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion
 
@@ -145,7 +146,7 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
 
 def few_shot_examples(version: PromptVersion, project: Project) -> list[dict[str, Any]]:
     """The examples that a run over the project shows the model, in order."""
-    catalogue.check_config(project)
+    prompts.check_config(project)
     return [
         {"task": task, "data": data, "answer": answer}
         for task, (data, answer) in answers.examples_of(version, project)

@@ -17,9 +17,10 @@ from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
 from predictions_api.http.query import a_flag, an_id, given
-from prompts import catalogue, filters, queries, refining, trying
+from prompts import filters, refining, trying
 from prompts import schema as docs
 from prompts.connection_serializers import ProviderConnectionSerializer
+from prompts.db import prompts, queries
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
 from prompts.serializers import (
     OrderedExamplesSerializer,
@@ -97,7 +98,7 @@ class PromptViewSet(PromptRows):
 
     @docs.PROMPT_CREATE
     def create(self, request: Request, **kwargs: Any) -> Response:
-        prompt = catalogue.create_prompt(self.checked(PromptSerializer), self.access())
+        prompt = prompts.create_prompt(self.checked(PromptSerializer), self.access())
         return Response(PromptSerializer(prompt).data, status.HTTP_201_CREATED)
 
     @docs.PROMPT_GET
@@ -108,17 +109,17 @@ class PromptViewSet(PromptRows):
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         values = self.checked(PromptSerializer, partial=True)
-        catalogue.update_prompt(prompt, values, self.access())
+        prompts.update_prompt(prompt, values, self.access())
         return Response(PromptSerializer(self.prompt()).data)
 
     @docs.PROMPT_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        catalogue.delete("prompts_prompt", self.prompt().pk)
+        prompts.delete("prompts_prompt", self.prompt().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.PROMPT_DUPLICATE
     def duplicate(self, request: Request, **kwargs: Any) -> Response:
-        copy = catalogue.duplicate_prompt(self.prompt(), self.access())
+        copy = prompts.duplicate_prompt(self.prompt(), self.access())
         return Response(PromptSerializer(copy).data, status.HTTP_201_CREATED)
 
     @docs.COMPATIBLE_PROJECTS
@@ -130,7 +131,7 @@ class PromptViewSet(PromptRows):
 
     @docs.VERSION_NAME
     def default_version_name(self, request: Request, **kwargs: Any) -> Response:
-        title = catalogue.default_version_title(self.prompt())
+        title = prompts.default_version_title(self.prompt())
         return Response({"default_model_version_name": title, "message": ""})
 
 
@@ -152,7 +153,7 @@ class VersionViewSet(PromptRows):
     def create(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         values = self.checked(PromptVersionSerializer)
-        version = catalogue.create_version(prompt, values, self.access())
+        version = prompts.create_version(prompt, values, self.access())
         return self._shown(prompt.pk, version.pk, status.HTTP_201_CREATED)
 
     def _shown(self, prompt_id: int, version_id: int, code: int = 200) -> Response:
@@ -167,12 +168,12 @@ class VersionViewSet(PromptRows):
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(PromptVersionSerializer, partial=True)
-        catalogue.update_version(version, values)
+        prompts.update_version(version, values)
         return self._shown(version.parent_model_id, version.pk)
 
     @docs.VERSION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        catalogue.delete("prompts_promptversion", self.version().pk)
+        prompts.delete("prompts_promptversion", self.version().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.COST_ESTIMATE
@@ -211,7 +212,7 @@ class VersionViewSet(PromptRows):
     def reorder_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project")
-        catalogue.order_examples(version, self.checked(OrderedExamplesSerializer)["task_ids"])
+        prompts.order_examples(version, self.checked(OrderedExamplesSerializer)["task_ids"])
         return Response(trying.few_shot_examples(version, project))
 
     @docs.REFINE
@@ -255,7 +256,7 @@ class ProviderConnectionViewSet(PromptRows):
     @docs.CONNECTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> Response:
         values = self.checked(ProviderConnectionSerializer)
-        row = catalogue.create_connection(values, self.access())
+        row = prompts.create_connection(values, self.access())
         return Response(ProviderConnectionSerializer(row).data, status.HTTP_201_CREATED)
 
     @docs.CONNECTION_GET
@@ -267,12 +268,12 @@ class ProviderConnectionViewSet(PromptRows):
         row = self.get_object()
         serializer = ProviderConnectionSerializer(row, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        catalogue.update_connection(row, serializer.validated_data)
+        prompts.update_connection(row, serializer.validated_data)
         return Response(ProviderConnectionSerializer(row).data)
 
     @docs.CONNECTION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        catalogue.delete("prompts_providerconnection", self.get_object().pk)
+        prompts.delete("prompts_providerconnection", self.get_object().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.PROVIDER_CHOICES

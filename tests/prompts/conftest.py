@@ -14,7 +14,8 @@ from predictions.db import tasks
 from predictions.imports import tasks as task_import
 from predictions.models import Project
 from predictions_api.outbound import vault
-from prompts import catalogue, runs
+from prompts import runs
+from prompts.db import prompts
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 
@@ -128,7 +129,7 @@ def model_connection(connection_row: ProviderConnection, model: Model) -> Provid
 
 @pytest.fixture
 def prompt(ada: Caller, text_project: Project) -> Prompt:
-    return catalogue.create_prompt(
+    return prompts.create_prompt(
         {"title": "Moods", "associated_projects": [text_project.pk]}, ada.access
     )
 
@@ -145,7 +146,7 @@ def make_version(ada: Caller, prompt: Prompt) -> MakeVersion:
             "provider_model_id": "stand-in",
             **values,
         }
-        return catalogue.create_version(prompt, values, ada.access)
+        return prompts.create_version(prompt, values, ada.access)
 
     return make
 

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 
 from predictions.models import Prediction, Project
-from prompts import catalogue, engine, leases, refining, runs
+from prompts import engine, leases, refining, runs
+from prompts.db import prompts
 from prompts.models import ModelRun, PredictionMeta, PromptVersion, Refinement
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model
@@ -399,7 +400,7 @@ def test_a_run_without_its_connection_says_so(
 ) -> None:
     make_tasks(text_project, "good")
     run = make_run(our_version)
-    catalogue.delete("prompts_providerconnection", our_version.model_provider_connection_id or 0)
+    prompts.delete("prompts_providerconnection", our_version.model_provider_connection_id or 0)
     assert executed(run).status_reason == "The version's provider connection was deleted."
 
 

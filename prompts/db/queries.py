@@ -23,7 +23,7 @@ from django.db.models.functions import Cast, Coalesce
 from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts import subsets
+from prompts.db import subsets
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 
 # A run's mean agreement with the ground truth.

@@ -7,7 +7,7 @@ import orjson
 from predictions.db import documents
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts import subsets
+from prompts.db import subsets
 
 
 class SubsetFilter:
