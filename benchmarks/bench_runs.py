@@ -95,17 +95,17 @@ def bare_s(endpoint: str) -> float:
 
 
 def throughput(version: Any, access: Any) -> None:
-    from prompts import engine, runs
+    from prompts.runs import executor, state
 
     project = project_of(access, TASKS)
     values = {"project_id": project.pk, "project_subset": "All"}
-    engine.execute(runs.create({**values, "project_subset": "Sample"}, version, access).pk)
+    executor.execute(state.create({**values, "project_subset": "Sample"}, version, access).pk)
     rounds, bare = [], []
     for _ in range(ROUNDS):
         bare.append(bare_s(version.model_provider_connection.endpoint))
-        run = runs.create(values, version, access)
+        run = state.create(values, version, access)
         started, cpu_before = time.perf_counter(), cpu_s()
-        engine.execute(run.pk)
+        executor.execute(run.pk)
         rounds.append((time.perf_counter() - started, cpu_s() - cpu_before))
         run.refresh_from_db()
         assert run.total_predictions == TASKS, run.status_reason
@@ -117,12 +117,12 @@ def throughput(version: Any, access: Any) -> None:
 
 
 def creation(version: Any, access: Any) -> None:
-    from prompts import runs
+    from prompts.runs import state
 
     project = project_of(access, MANY)
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    runs.create({"project_id": project.pk, "project_subset": "All"}, version, access)
+    state.create({"project_id": project.pk, "project_subset": "All"}, version, access)
     took_s = time.perf_counter() - started
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
     print(
@@ -144,8 +144,8 @@ def latency(version: Any, access: Any) -> None:
     from rest_framework.test import APIClient
 
     from accounts import tokens
-    from prompts import runs
     from prompts.models import ModelRun
+    from prompts.runs import state
 
     _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
     client = APIClient(HTTP_AUTHORIZATION=f"Token {key}", HTTP_HOST="localhost")
@@ -153,7 +153,7 @@ def latency(version: Any, access: Any) -> None:
     path = f"/api/predictions/?project={project.pk}&limit=50"
     idle = min(p95_ms(client, path) for _ in range(ROUNDS))
     ModelRun.objects.update(status="Canceled")
-    run = runs.create({"project_id": project.pk, "project_subset": "All"}, version, access)
+    run = state.create({"project_id": project.pk, "project_subset": "All"}, version, access)
     worker = subprocess.Popen([sys.executable, "manage.py", "worker", "--interval=0.1"])
     try:
         while not ModelRun.objects.filter(pk=run.pk, total_predictions__gt=100).exists():

@@ -255,7 +255,7 @@ EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
 # Called by the worker every few seconds: work that a dead one left behind, and what is too old.
 SWEEPS = [
-    "prompts.runs.requeue_stalled",
+    "prompts.runs.state.requeue_stalled",
     "prompts.refining.requeue_stalled",
     "predictions.api.idempotency.purge",
     "predictions.exports.jobs.purge",
@@ -271,7 +271,7 @@ DASHBOARD = [
     "desk.keys_card.keys",
 ]
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.
-PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.engine"]
+PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.runs.executor"]
 
 # `db` keeps the queue in Postgres; `rq` keeps it in the Redis of REDIS_URL.
 TASKS_BACKEND = os.environ.get("TASKS_BACKEND", "db")

@@ -17,10 +17,10 @@ from rest_framework.exceptions import ValidationError
 from accounts.tokens import Access
 from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.sql import fetch_all
-from prompts import tasks, trying
 from prompts.asking import messages, providers
 from prompts.db import prompts, queries
 from prompts.models import PromptVersion, Refinement
+from prompts.runs import preview, tasks
 from prompts.serializers import PromptVersionSerializer
 
 Status = Refinement.Status
@@ -40,7 +40,7 @@ def begin(
 ) -> Refinement:
     """A refinement, carried out now or, with `later`, by a worker. ValidationError for foreign
     ids."""
-    project = trying.named_project(version, values["project_id"])
+    project = preview.named_project(version, values["project_id"])
     prompts.check_config(project)
     connection_id = values["teacher_model_provider_connection_id"]
     row = queries.connections(access.workspace_id).filter(pk=connection_id).first()

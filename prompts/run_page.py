@@ -14,9 +14,10 @@ from django.urls import reverse
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
 from predictions_api.wording import number, when
-from prompts import progress, runs
 from prompts.db import measures, queries
 from prompts.models import ModelRun
+from prompts.runs import progress
+from prompts.runs import state as runs
 
 LABELS = {ModelRun.Status.PENDING: "waiting", ModelRun.Status.IN_PROGRESS: "running"}
 # Up to so many outcomes tokens and seconds are added up at each look at an open run.

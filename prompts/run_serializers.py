@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
-from prompts import progress
 from prompts.models import MAX_INT32, ModelRun
+from prompts.runs import progress
 from prompts.serializers import AuthorField
 
 COUNT: dict[str, Any] = {

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from predictions.api.viewset import json_response
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.query import a_flag, a_limit, an_id
-from prompts import batches, filters, progress, runs
+from prompts import filters
 from prompts import schema as docs
 from prompts.asking import messages
 from prompts.db import measures, prompts, queries, subset_tasks
@@ -28,6 +28,7 @@ from prompts.run_serializers import (
     RunDetailSerializer,
     SubsetSerializer,
 )
+from prompts.runs import batches, progress, state
 from prompts.views import PromptRows
 
 NO_RUN = "No ModelRun matches the given query."
@@ -75,7 +76,7 @@ class RunViewSet(RunRows):
             raise ValidationError({"project": [unknown_pk(project_id)]})
         prompts.check_config(project)
         prompts.check_prompt(version.prompt, prompts.fields_of(project), key="project")
-        run = runs.create(values, version, self.access())
+        run = state.create(values, version, self.access())
         return self.shown(run.pk, status.HTTP_201_CREATED)
 
     def shown(self, run_id: int, code: int = 200) -> Response:
@@ -95,7 +96,7 @@ class RunViewSet(RunRows):
     @docs.RUN_CANCEL
     def cancel(self, request: Request, **kwargs: Any) -> Response:
         run = self.run_of_version()
-        if not runs.cancel(run.pk):
+        if not state.cancel(run.pk):
             ended = ModelRun.objects.values_list("status", flat=True).get(pk=run.pk)
             raise ValidationError([f"The run has ended already: {ended}."])
         return Response({"detail": f"Inference run {run.pk} is canceled."})
@@ -207,7 +208,7 @@ class RunMeasuresViewSet(RunRows):
                 task_ids = [change["task"] for change in worse]
             case mode:
                 task_ids = queries.task_ids_to_re_evaluate(run.pk, mode)
-        again = runs.again(run, task_ids, self.access())
+        again = state.again(run, task_ids, self.access())
         shown = queries.runs(self.workspace_id).get(pk=again.pk)
         return Response(ModelRunSerializer(shown).data, status.HTTP_201_CREATED)
 

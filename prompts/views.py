@@ -17,11 +17,12 @@ from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
 from predictions_api.http.query import a_flag, an_id, given
-from prompts import filters, refining, trying
+from prompts import filters, refining
 from prompts import schema as docs
 from prompts.connection_serializers import ProviderConnectionSerializer
 from prompts.db import prompts, queries
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
+from prompts.runs import preview
 from prompts.serializers import (
     OrderedExamplesSerializer,
     PromptDetailSerializer,
@@ -180,13 +181,13 @@ class VersionViewSet(PromptRows):
     def cost_estimate(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project_id")
-        return Response(trying.cost_estimate(version, project, request.query_params))
+        return Response(preview.cost_estimate(version, project, request.query_params))
 
     @docs.PREDICTION_COUNT
     def prediction_count(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project")
-        clause = trying.asked_subset(request.query_params, project)
+        clause = preview.asked_subset(request.query_params, project)
         return Response(queries.prediction_counts(clause, version.pk))
 
     @docs.PREVIEW
@@ -195,25 +196,25 @@ class VersionViewSet(PromptRows):
         task_id = an_id(request.query_params, "task")
         if task_id is None:
             task_id = queries.first_task_id(self.asked_project("project").pk)
-        return Response(trying.preview(version, task_id or 0))
+        return Response(preview.preview(version, task_id or 0))
 
     @docs.TRY_TASK
     def try_task(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        return Response(trying.try_task(version, self.checked(TryTaskSerializer)["task"]))
+        return Response(preview.try_task(version, self.checked(TryTaskSerializer)["task"]))
 
     @docs.FEW_SHOT
     def few_shot_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project")
-        return Response(trying.few_shot_examples(version, project))
+        return Response(preview.few_shot_examples(version, project))
 
     @docs.FEW_SHOT_ORDER
     def reorder_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project")
         prompts.order_examples(version, self.checked(OrderedExamplesSerializer)["task_ids"])
-        return Response(trying.few_shot_examples(version, project))
+        return Response(preview.few_shot_examples(version, project))
 
     @docs.REFINE
     def refine(self, request: Request, **kwargs: Any) -> Response:

@@ -14,9 +14,9 @@ from predictions.db import tasks
 from predictions.imports import tasks as task_import
 from predictions.models import Project
 from predictions_api.outbound import vault
-from prompts import runs
 from prompts.db import prompts
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
+from prompts.runs import state
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 
 STAND_IN = Path(__file__).with_name("stand_in_model.py")
@@ -170,7 +170,7 @@ MakeRun = Callable[..., ModelRun]
 def make_run(ada: Caller, text_project: Project) -> MakeRun:
     def make(version: PromptVersion, **values: Any) -> ModelRun:
         values = {"project_id": text_project.pk, "project_subset": "All", **values}
-        return runs.create(values, version, ada.access)
+        return state.create(values, version, ada.access)
 
     return make
 

@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 
 from predictions.models import Prediction, Project
-from prompts import engine, leases, refining, runs
+from prompts import refining
 from prompts.db import prompts
 from prompts.models import ModelRun, PredictionMeta, PromptVersion, Refinement
+from prompts.runs import executor, leases, state
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model
 from tests.prompts.crew import until
@@ -23,7 +24,7 @@ def texts(n: int) -> list[str]:
 
 
 def executed(run: ModelRun) -> ModelRun:
-    engine.execute(run.pk)
+    executor.execute(run.pk)
     run.refresh_from_db()
     return run
 
@@ -190,14 +191,14 @@ def test_cancel_stops_the_requests(
     def cancel() -> None:
         try:
             until(lambda: model.counts()["answers"] > 40)
-            runs.cancel(run.pk)
+            state.cancel(run.pk)
             seen.append(model.counts()["requests"])
         finally:
             connection.close()
 
     thread = threading.Thread(target=cancel)
     thread.start()
-    engine.execute(run.pk)
+    executor.execute(run.pk)
     thread.join()
     run.refresh_from_db()
     assert run.status == "Canceled"
@@ -222,13 +223,13 @@ def test_cancel_does_not_wait_for_a_model_that_hangs(
     def cancel() -> None:
         try:
             until(lambda: model.counts()["in_flight"] == 32)
-            runs.cancel(run.pk)
+            state.cancel(run.pk)
         finally:
             connection.close()
 
     thread = threading.Thread(target=cancel)
     thread.start()
-    engine.execute(run.pk)
+    executor.execute(run.pk)
     thread.join()
     run.refresh_from_db()
     assert (run.status, run.total_predictions, run.total_failed) == ("Canceled", 0, 0)
@@ -254,7 +255,7 @@ def test_a_canceled_run_begins_at_most_one_more_request_each(
     def cancel() -> None:
         try:
             until(lambda: model.counts()["requests"] == 3)
-            runs.cancel(run.pk)
+            state.cancel(run.pk)
             seen.append(model.counts()["requests"])
             seen.append(Prediction.objects.count())
         finally:
@@ -262,7 +263,7 @@ def test_a_canceled_run_begins_at_most_one_more_request_each(
 
     thread = threading.Thread(target=cancel)
     thread.start()
-    engine.execute(run.pk)
+    executor.execute(run.pk)
     thread.join()
     assert model.counts()["requests"] <= seen[0] + 1
     assert Prediction.objects.count() == seen[1] < 50

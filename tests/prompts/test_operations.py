@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from predictions.models import Project
-from prompts import tasks
 from prompts.models import ModelRun, PromptVersion, Refinement
+from prompts.runs import tasks
 from tests.checking import contract
 from tests.conftest import Caller, make_caller
 from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predictions_api.http.storable import Refused
-from prompts import leases
 from prompts.asking import agreement, messages
+from prompts.runs import leases
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 
 SPANS = (

@@ -11,8 +11,8 @@ from label_studio_sdk import AsyncLabelStudio, LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
 from predictions.models import Prediction, Project
-from prompts import engine
 from prompts.models import ModelRun, PromptVersion
+from prompts.runs import executor
 from tests.conftest import Caller
 from tests.prompts.conftest import MakeTasks, Model
 
@@ -134,7 +134,7 @@ def test_runs(
     run = runs.create(prompt_id, version_id, project=text_project.pk, project_subset="All")
     assert run.id is not None
     assert (run.status, run.project, run.model_version) == ("Pending", text_project.pk, version_id)
-    engine.execute(run.id)
+    executor.execute(run.id)
     listed = runs.list(
         prompt_id, version_id, project=text_project.pk, project_subset="All", ordering="-id"
     )
@@ -259,7 +259,7 @@ async def every_call_of_the_asynchronous_client(
     async with httpx.AsyncClient(timeout=30) as http:
         client = AsyncLabelStudio(base_url=url, api_key=key, httpx_client=http)
         providers, prompts = client.model_providers, client.prompts
-        versions, runs = prompts.versions, prompts.runs
+        versions, runs = prompts.versions, prompts.runs.state
         row = await providers.create(provider="Custom", endpoint=endpoint, **SECRETS)
         said: list[Any] = [row.provider, (await providers.get(row.id or 0)).endpoint == endpoint]
         said.append([found.id == row.id for found in await providers.list(ordering="id")])

@@ -6,9 +6,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from predictions.models import Prediction, Project
-from prompts import leases, outcomes, runs
 from prompts.models import ModelRun, PromptVersion, RunItem
-from prompts.outcomes import Outcome
+from prompts.runs import leases, outcomes
+from prompts.runs import state as runs
+from prompts.runs.outcomes import Outcome
 from tests.prompts.conftest import MakeRun, MakeTasks
 
 pytestmark = pytest.mark.django_db

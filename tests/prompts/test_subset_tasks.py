@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from predictions.models import Project
-from prompts import outcomes
 from prompts.asking import messages
 from prompts.models import ModelRun, PromptVersion
-from prompts.outcomes import Outcome
+from prompts.runs import outcomes
+from prompts.runs.outcomes import Outcome
 from tests.conftest import TEXT_CONFIG, Caller, assert_invalid
 from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion, path_of
 

@@ -172,7 +172,7 @@ def queue(run_id: int) -> None:
 
     A queue that cannot be reached costs a lease, not the run: `requeue_stalled` tries again.
     """
-    from prompts import tasks  # the queue's entry points import this module
+    from prompts.runs import tasks
 
     # A function with a name: Django cannot report what else fails, and fails itself.
     def enqueue() -> None:

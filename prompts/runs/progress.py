@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from prompts import runs
 from prompts.models import ModelRun
+from prompts.runs import state
 
 # A worker that is up looks at the queue every second.
 OVERDUE = timedelta(seconds=15)
@@ -22,7 +22,7 @@ def fraction(run: ModelRun) -> float:
 
 def reason(run: ModelRun) -> str:
     """The run's status in words, for one that waits as well."""
-    if run.status_reason or run.status not in runs.OPEN:
+    if run.status_reason or run.status not in state.OPEN:
         return run.status_reason
     if not run.is_ours:
         job = f" of job {run.job_id}" if run.job_id else ""

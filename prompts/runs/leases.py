@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts import runs
+from prompts.runs import state
 
 # A task whose worker died this often while it was in hand is given up.
 MAX_ATTEMPTS = 5
@@ -77,7 +77,7 @@ def release(run_id: int, owner: UUID) -> None:
             "UPDATE prompts_modelrun SET lease_until = now()"
             " WHERE id = %s AND status = ANY(%s)"
             " AND NOT EXISTS (SELECT 1 FROM prompts_connectionshare s WHERE s.run_id = %s)",
-            [run_id, list(runs.OPEN), run_id],
+            [run_id, list(state.OPEN), run_id],
         )
 
 
@@ -109,7 +109,7 @@ def heartbeat(
             [lease, note[:1000], run_id],
         )
     slots = _share(run_id, owner, connection_id)
-    return Beat(runs.status_of(run_id), slots)
+    return Beat(state.status_of(run_id), slots)
 
 
 @transaction.atomic

@@ -7,14 +7,14 @@ import orjson
 
 from predictions.models import Project
 from predictions_api.http.storable import Refused, json_text
-from prompts import outcomes
 from prompts.asking import messages
 from prompts.asking.messages import Example
 from prompts.asking.providers import Answer, RunError
 from prompts.db import queries
-from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion, ProviderConnection
-from prompts.outcomes import Outcome
+from prompts.runs import outcomes
+from prompts.runs.leases import Claim
+from prompts.runs.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from rest_framework.exceptions import NotFound, ValidationError
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
-from prompts import answers, filters
+from prompts import filters
 from prompts.asking import messages as prompting
 from prompts.asking import providers
 from prompts.db import prompts, queries, subsets
-from prompts.leases import Claim
 from prompts.models import ModelRun, PromptVersion
+from prompts.runs import plan
+from prompts.runs.leases import Claim
 
 # About what an answer of a few labels takes.
 ANSWER_TOKENS = 30
@@ -86,7 +87,7 @@ def _messages(
     """What a run would send for the task, its examples included."""
     try:
         prompting.check_config(project.label_config)
-        shown = answers.examples_of(version, project)
+        shown = plan.examples_of(version, project)
         examples = [example for task, example in shown if task != task_id]
         return prompting.messages(version.prompt, data, project.label_config, examples=examples)
     except ValueError as exc:  # Refused, Unpromptable: the text is for the caller
@@ -119,9 +120,9 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
             response_format=prompting.response_format(project.label_config),
         )
     except (providers.Temporary, providers.Refusal) as error:
-        outcome = answers.failure(claim, error.kind, str(error))
+        outcome = plan.failure(claim, error.kind, str(error))
     except providers.RunError as error:
-        outcome = answers.failure(claim, "RunError", str(error))
+        outcome = plan.failure(claim, "RunError", str(error))
     else:
         took = {
             "inference_time": answer.seconds,
@@ -130,7 +131,7 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
             "total_cost": cost,
         }
         choice = prompting.single_choice(project.label_config)
-        outcome = answers.outcome_of(project.label_config, choice, task_id, answer, took)
+        outcome = plan.outcome_of(project.label_config, choice, task_id, answer, took)
     return {
         "task": task_id,
         "result": None if outcome.result is None else orjson.loads(outcome.result),
@@ -149,7 +150,7 @@ def few_shot_examples(version: PromptVersion, project: Project) -> list[dict[str
     prompts.check_config(project)
     return [
         {"task": task, "data": data, "answer": answer}
-        for task, (data, answer) in answers.examples_of(version, project)
+        for task, (data, answer) in plan.examples_of(version, project)
     ]
 
 

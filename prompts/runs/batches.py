@@ -12,10 +12,10 @@ from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.storable import Refused, json_text
 from predictions_api.postgres.sql import fetch_all
-from prompts import outcomes, runs
 from prompts.asking import messages
 from prompts.models import ModelRun
-from prompts.outcomes import Outcome
+from prompts.runs import outcomes, state
+from prompts.runs.outcomes import Outcome
 
 OURS = "This server's worker executes the run; it takes no batches."
 UNKNOWN_TASK = "The run has no such task."
@@ -81,7 +81,7 @@ def _store(run: ModelRun, batch: Sequence[Outcome]) -> list[dict[str, Any]]:
     stored = outcomes.store(run.pk, batch)
     left = [outcome.task_id for outcome in batch if outcome.task_id not in stored.accepted]
     known = _known(run.pk, left)
-    if not stored.accepted and stored.status not in runs.OPEN:
+    if not stored.accepted and stored.status not in state.OPEN:
         is_replay = bool(left) and stored.status != ModelRun.Status.CANCELED and known >= set(left)
         if not is_replay:
             raise ValidationError([f"The run has ended: {stored.status}. Nothing is stored."])

@@ -6,9 +6,9 @@ from django_tasks import task
 @task()
 def execute_run(run_id: int) -> None:
     """Works on a run until it ends, this worker stops, or others do all of it."""
-    from prompts import engine  # with the client of the providers: half a second to import
+    from prompts.runs import executor
 
-    engine.execute(run_id)
+    executor.execute(run_id)
 
 
 @task()

@@ -22,13 +22,14 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from predictions_api.operations import stopping
-from prompts import answers, leases, outcomes, runs
 from prompts.asking import messages as prompting
 from prompts.asking import providers
 from prompts.asking.providers import Answer, RunError, Temporary
-from prompts.leases import Claim
 from prompts.models import ModelRun
-from prompts.outcomes import Outcome
+from prompts.runs import leases, outcomes, state
+from prompts.runs import plan as answers
+from prompts.runs.leases import Claim
+from prompts.runs.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def execute(run_id: int) -> None:
     Returns at once for a run that has ended or that others have in hand. Never raises for what
     the provider or the database does; a run that cannot go on has ended with the reason.
     """
-    if not runs.begin(run_id):
+    if not state.begin(run_id):
         return
     try:
         plan = answers.plan_of(run_id)
@@ -62,7 +63,7 @@ def execute(run_id: int) -> None:
         )
         asyncio.run(Executor(plan).work(caller))
     except RunError as error:
-        runs.fail(run_id, str(error))
+        state.fail(run_id, str(error))
 
 
 class Abandoned(Exception):
@@ -133,7 +134,7 @@ class Executor:
                 await self._beat()
             elif now >= next_look:
                 next_look = now + LOOK_S
-                self._learn(await self._in_database(runs.status_of, self.plan.run_id))
+                self._learn(await self._in_database(state.status_of, self.plan.run_id))
 
     async def _settle(self) -> None:
         """Stores the answers that came last, and pronounces the verdict."""
@@ -142,14 +143,14 @@ class Executor:
         if self._answered and not self._is_over:
             await self._store(self._answered)
         if self._verdict and not self._is_over:
-            await self._in_database(runs.fail, self.plan.run_id, self._verdict)
+            await self._in_database(state.fail, self.plan.run_id, self._verdict)
 
     async def _hand_over(self) -> None:
         """Gives back the leases; what is left of an open run goes to the queue again."""
         try:
             await self._in_database(leases.release, self.plan.run_id, self.owner)
             if stopping.requested.is_set() and not self._is_over:
-                await self._in_database(runs.requeue_stalled)
+                await self._in_database(state.requeue_stalled)
         except (OperationalError, InterfaceError):
             log.warning("run %s: the leases lapse by themselves", self.plan.run_id)
         finally:
@@ -207,7 +208,7 @@ class Executor:
         """With nothing left to do here, the run is over, or others have the rest in hand."""
         if self._asking or self._answered or self._storing or self._claimed:
             return
-        self._learn(await self._in_database(runs.status_of, self.plan.run_id))
+        self._learn(await self._in_database(state.status_of, self.plan.run_id))
 
     def _learn(self, status: str) -> None:
         """Takes note of the run's status; of its end, at once."""

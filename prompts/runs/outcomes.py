@@ -17,9 +17,9 @@ from django.db import connection, transaction
 from predictions.db import predictions as ingest
 from predictions.db.predictions import RunPrediction
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts import runs
 from prompts.asking import agreement
 from prompts.models import ModelRun
+from prompts.runs import state
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def store(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID | None = None
     left out of `accepted` and change nothing; so does everything once the run has ended.
     """
     row = fetch_one(RUN_SQL, [run_id])
-    if row is None or not runs.may("store", row[0]):
+    if row is None or not state.may("store", row[0]):
         return Stored(row[0] if row else ModelRun.Status.CANCELED)
     _, project_id, version_id, connection_id, title = row
     last = {outcome.task_id: outcome for outcome in outcomes}
@@ -101,7 +101,7 @@ def store(run_id: int, outcomes: Sequence[Outcome], *, owner: UUID | None = None
         spent = _count(run_id, batch) or spent
     else:
         spent = ""
-    status = runs.finish_if_done(run_id) or ModelRun.Status.IN_PROGRESS
+    status = state.finish_if_done(run_id) or ModelRun.Status.IN_PROGRESS
     return Stored(status, accepted, spent)
 
 
