@@ -17,11 +17,12 @@ from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
 from predictions_api.http.query import a_flag, an_id, given
-from prompts import filters, refining
+from prompts import filters
 from prompts import schema as docs
 from prompts.connection_serializers import ProviderConnectionSerializer
 from prompts.db import prompts, queries
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
+from prompts.refinement import requests
 from prompts.runs import preview
 from prompts.serializers import (
     OrderedExamplesSerializer,
@@ -221,18 +222,18 @@ class VersionViewSet(PromptRows):
         version = self.version()
         values = self.checked(RefineSerializer)
         wants_later = a_flag(request.query_params, "async")
-        refinement = refining.begin(version, values, self.access(), later=wants_later)
-        return Response(refining.shown(refinement), status.HTTP_201_CREATED)
+        refinement = requests.begin(version, values, self.access(), later=wants_later)
+        return Response(requests.shown(refinement), status.HTTP_201_CREATED)
 
     @docs.REFINED
     def refined(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        refinement = refining.find(version, given(request.query_params, "refinement_job_id"))
+        refinement = requests.find(version, given(request.query_params, "refinement_job_id"))
         if refinement is None:
             raise NotFound(NO_REFINEMENT)
         is_running = refinement.status in {"Pending", "InProgress"}
         code = status.HTTP_202_ACCEPTED if is_running else status.HTTP_200_OK
-        return Response(refining.shown(refinement), code)
+        return Response(requests.shown(refinement), code)
 
 
 class ProviderConnectionViewSet(PromptRows):

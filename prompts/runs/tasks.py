@@ -14,9 +14,9 @@ def execute_run(run_id: int) -> None:
 @task()
 def refine(refinement_id: str) -> None:
     """Asks the teacher model for a better wording."""
-    from prompts import refining
+    from prompts.refinement import requests
 
-    refining.carry_out(refinement_id)
+    requests.carry_out(refinement_id)
 
 
 def enqueue_run(run_id: int) -> None:

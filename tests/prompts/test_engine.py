@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 
 from predictions.models import Prediction, Project
-from prompts import refining
 from prompts.db import prompts
 from prompts.models import ModelRun, PredictionMeta, PromptVersion, Refinement
+from prompts.refinement import requests
 from prompts.runs import executor, leases, state
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model
@@ -374,16 +374,16 @@ def test_a_refinement_that_its_worker_lost_is_made_by_the_next(
         status="InProgress",
         lease_until="2020-01-01T00:00:00Z",
     )
-    refining.carry_out(str(made.pk))
+    requests.carry_out(str(made.pk))
     assert model.counts()["requests"] == 0, "another has it in hand, for all one knows"
-    assert refining.requeue_stalled() == [str(made.pk)]
-    assert refining.requeue_stalled() == []
+    assert requests.requeue_stalled() == [str(made.pk)]
+    assert requests.requeue_stalled() == []
     for _ in range(2):
-        refining.carry_out(str(made.pk))
+        requests.carry_out(str(made.pk))
     made.refresh_from_db()
     assert (made.status, model.counts()["requests"]) == ("Completed", 1)
     assert PromptVersion.objects.count() == 2
-    assert refining.requeue_stalled() == []
+    assert requests.requeue_stalled() == []
 
 
 def test_a_task_that_kills_its_workers_is_given_up(
