@@ -27,8 +27,8 @@ from predictions.api.tasks import AnnotationViewSet, TaskViewSet
 from predictions_api import docs
 from predictions_api.http.paths import WorkspaceConverter
 from predictions_api.operations import observability
-from prompts import run_views as prompt_runs
-from prompts import views as prompts
+from prompts.api import prompts
+from prompts.api import runs as prompt_runs
 
 if TYPE_CHECKING:
     from rest_framework.decorators import ViewSetAction

@@ -34,7 +34,8 @@ from predictions.desk.project_rows import ProjectRows, checked
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
 from prompts import run_page
-from prompts.connection_serializers import SECRETS, ProviderConnectionSerializer
+from prompts.api.serializers import PromptSerializer, PromptVersionSerializer
+from prompts.api.serializers_providers import SECRETS, ProviderConnectionSerializer
 from prompts.db import prompts
 from prompts.desk_filters import (
     CreatedFilter,
@@ -51,7 +52,6 @@ from prompts.models import (
     PromptVersion,
     ProviderConnection,
 )
-from prompts.serializers import PromptSerializer, PromptVersionSerializer
 
 
 class Looked:

@@ -17,11 +17,11 @@ from rest_framework.exceptions import ValidationError
 from accounts.tokens import Access
 from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.sql import fetch_all
+from prompts.api.serializers import PromptVersionSerializer
 from prompts.asking import messages, providers
 from prompts.db import prompts, queries
 from prompts.models import PromptVersion, Refinement
 from prompts.runs import preview, tasks
-from prompts.serializers import PromptVersionSerializer
 
 Status = Refinement.Status
 

@@ -13,7 +13,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
-from prompts import filters
+from prompts.api import filters
 from prompts.asking import messages as prompting
 from prompts.asking import providers
 from prompts.db import prompts, queries, subsets

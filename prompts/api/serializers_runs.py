@@ -5,9 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
+from prompts.api.serializers import AuthorField
 from prompts.models import MAX_INT32, ModelRun
 from prompts.runs import progress
-from prompts.serializers import AuthorField
 
 COUNT: dict[str, Any] = {
     "min_value": 0,

@@ -10,23 +10,8 @@ from rest_framework import serializers
 from predictions.api.schema import PAGE, PAGE_SIZE, query
 from predictions.api.serializers import ProjectSerializer
 from predictions_api.http.openapi import error_responses
-from prompts import filters
-from prompts.connection_serializers import ProviderConnectionSerializer
-from prompts.run_serializers import (
-    BatchAnswerSerializer,
-    BatchSerializer,
-    FailedBatchAnswerSerializer,
-    FailedBatchSerializer,
-    FailedPredictionSerializer,
-    IndicatorSerializer,
-    ModelRunSerializer,
-    ReEvaluateSerializer,
-    RegressionsSerializer,
-    RunDetailSerializer,
-    SubsetSerializer,
-    SubsetTasksPageSerializer,
-)
-from prompts.serializers import (
+from prompts.api import filters
+from prompts.api.serializers import (
     CostEstimateSerializer,
     ExampleSerializer,
     OrderedExamplesSerializer,
@@ -39,6 +24,21 @@ from prompts.serializers import (
     RefineSerializer,
     TriedTaskSerializer,
     TryTaskSerializer,
+)
+from prompts.api.serializers_providers import ProviderConnectionSerializer
+from prompts.api.serializers_runs import (
+    BatchAnswerSerializer,
+    BatchSerializer,
+    FailedBatchAnswerSerializer,
+    FailedBatchSerializer,
+    FailedPredictionSerializer,
+    IndicatorSerializer,
+    ModelRunSerializer,
+    ReEvaluateSerializer,
+    RegressionsSerializer,
+    RunDetailSerializer,
+    SubsetSerializer,
+    SubsetTasksPageSerializer,
 )
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -17,14 +17,9 @@ from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
 from predictions_api.http.query import a_flag, an_id, given
-from prompts import filters
-from prompts import schema as docs
-from prompts.connection_serializers import ProviderConnectionSerializer
-from prompts.db import prompts, queries
-from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
-from prompts.refinement import requests
-from prompts.runs import preview
-from prompts.serializers import (
+from prompts.api import filters
+from prompts.api import schema as docs
+from prompts.api.serializers import (
     OrderedExamplesSerializer,
     PromptDetailSerializer,
     PromptSerializer,
@@ -32,6 +27,11 @@ from prompts.serializers import (
     RefineSerializer,
     TryTaskSerializer,
 )
+from prompts.api.serializers_providers import ProviderConnectionSerializer
+from prompts.db import prompts, queries
+from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
+from prompts.refinement import requests
+from prompts.runs import preview
 
 NO_PROMPT = "No ModelInterface matches the given query."
 NO_VERSION = "No ThirdPartyModelVersion matches the given query."

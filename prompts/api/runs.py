@@ -15,12 +15,10 @@ from rest_framework.response import Response
 from predictions.api.viewset import json_response
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.query import a_flag, a_limit, an_id
-from prompts import filters
-from prompts import schema as docs
-from prompts.asking import messages
-from prompts.db import measures, prompts, queries, subset_tasks
-from prompts.models import ModelRun
-from prompts.run_serializers import (
+from prompts.api import filters
+from prompts.api import schema as docs
+from prompts.api.prompts import PromptRows
+from prompts.api.serializers_runs import (
     BatchSerializer,
     FailedBatchSerializer,
     ModelRunSerializer,
@@ -28,8 +26,10 @@ from prompts.run_serializers import (
     RunDetailSerializer,
     SubsetSerializer,
 )
+from prompts.asking import messages
+from prompts.db import measures, prompts, queries, subset_tasks
+from prompts.models import ModelRun
 from prompts.runs import batches, progress, state
-from prompts.views import PromptRows
 
 NO_RUN = "No ModelRun matches the given query."
 NO_INDICATOR = "No indicator matches the given query."

@@ -15,9 +15,9 @@ from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.fields import FiniteField, JSONObjectField
 from predictions_api.outbound import client, vault
+from prompts.api.serializers import AuthorField
 from prompts.asking.providers import PARAMETERS, RunError, base_url
 from prompts.models import Provider, ProviderConnection
-from prompts.serializers import AuthorField
 
 SECRETS = ("api_key", "auth_token", "google_application_credentials")
 LOCATION = re.compile(r"[A-Za-z0-9-]{1,63}")
