@@ -267,7 +267,7 @@ REVIEW_VERDICTS = "evals.desk.review_verdicts.verdicts_of"
 DASHBOARD = [
     "predictions.desk.card.projects",
     "evals.desk.card.evaluations",
-    "prompts.dashboard.runs",
+    "prompts.desk.card.runs",
     "desk.keys_card.keys",
 ]
 # Loaded by the worker before it forks: two seconds that a replaced child does not take again.

@@ -33,11 +33,11 @@ from predictions.desk.filters import ProjectFilter, projects_of
 from predictions.desk.project_rows import ProjectRows, checked
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
-from prompts import run_page
 from prompts.api.serializers import PromptSerializer, PromptVersionSerializer
 from prompts.api.serializers_providers import SECRETS, ProviderConnectionSerializer
 from prompts.db import prompts
-from prompts.desk_filters import (
+from prompts.desk import run_page
+from prompts.desk.filters import (
     CreatedFilter,
     PromptProjectFilter,
     ProviderFilter,
