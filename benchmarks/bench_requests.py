@@ -115,7 +115,7 @@ def prepare() -> tuple[str, list[int]]:
     from django.db import connection
 
     from accounts import tokens
-    from predictions.db import tasks as curate
+    from predictions.db import projects
     from predictions.imports import tasks as task_import
     from predictions.regions import labelling
 
@@ -128,7 +128,7 @@ def prepare() -> tuple[str, list[int]]:
         '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
         '<Label value="Car"/></RectangleLabels></View>'
     )
-    project = curate.create_project(
+    project = projects.create_project(
         {"title": "Bench", "label_config": config}, holder.access, parsed=labelling.parse(config)
     )
     tasks = [{"image": f"http://x.y/{n}.jpg"} for n in range(400)]

@@ -57,13 +57,13 @@ def prepare(endpoint: str) -> tuple[Any, Any]:
 
 
 def project_of(access: Any, n_tasks: int) -> Any:
-    from predictions.db import tasks
+    from predictions.db import projects
     from predictions.imports import tasks as task_import
     from predictions.regions import labelling
 
     parsed = labelling.parse(TEXT_CONFIG)
     values = {"title": "Reviews", "label_config": TEXT_CONFIG}
-    project = tasks.create_project(values, access, parsed=parsed)
+    project = projects.create_project(values, access, parsed=parsed)
     for first in range(0, n_tasks, 20_000):
         n = min(20_000, n_tasks - first)
         task_import.store(project, [{"text": f"good {first + i}"} for i in range(n)], access)
@@ -95,15 +95,15 @@ def bare_s(endpoint: str) -> float:
 
 
 def throughput(version: Any, access: Any) -> None:
-    from prompts.runs import executor, state
+    from prompts.runs import executor, start
 
     project = project_of(access, TASKS)
     values = {"project_id": project.pk, "project_subset": "All"}
-    executor.execute(state.create({**values, "project_subset": "Sample"}, version, access).pk)
+    executor.execute(start.create({**values, "project_subset": "Sample"}, version, access).pk)
     rounds, bare = [], []
     for _ in range(ROUNDS):
         bare.append(bare_s(version.model_provider_connection.endpoint))
-        run = state.create(values, version, access)
+        run = start.create(values, version, access)
         started, cpu_before = time.perf_counter(), cpu_s()
         executor.execute(run.pk)
         rounds.append((time.perf_counter() - started, cpu_s() - cpu_before))
@@ -117,12 +117,12 @@ def throughput(version: Any, access: Any) -> None:
 
 
 def creation(version: Any, access: Any) -> None:
-    from prompts.runs import state
+    from prompts.runs import start
 
     project = project_of(access, MANY)
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    state.create({"project_id": project.pk, "project_subset": "All"}, version, access)
+    start.create({"project_id": project.pk, "project_subset": "All"}, version, access)
     took_s = time.perf_counter() - started
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
     print(
@@ -145,7 +145,7 @@ def latency(version: Any, access: Any) -> None:
 
     from accounts import tokens
     from prompts.models import ModelRun
-    from prompts.runs import state
+    from prompts.runs import start
 
     _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
     client = APIClient(HTTP_AUTHORIZATION=f"Token {key}", HTTP_HOST="localhost")
@@ -153,7 +153,7 @@ def latency(version: Any, access: Any) -> None:
     path = f"/api/predictions/?project={project.pk}&limit=50"
     idle = min(p95_ms(client, path) for _ in range(ROUNDS))
     ModelRun.objects.update(status="Canceled")
-    run = state.create({"project_id": project.pk, "project_subset": "All"}, version, access)
+    run = start.create({"project_id": project.pk, "project_subset": "All"}, version, access)
     worker = subprocess.Popen([sys.executable, "manage.py", "worker", "--interval=0.1"])
     try:
         while not ModelRun.objects.filter(pk=run.pk, total_predictions__gt=100).exists():

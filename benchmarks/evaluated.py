@@ -83,7 +83,7 @@ def _image(r: np.random.Generator, number: int) -> dict[str, Any]:
 def project_of(n: int) -> tuple[Any, str]:
     """A project of n images to evaluate, and a key."""
     from accounts import tokens
-    from predictions.db import tasks
+    from predictions.db import projects
     from predictions.imports import tasks as task_import
     from predictions.regions import labelling
 
@@ -95,7 +95,7 @@ def project_of(n: int) -> tuple[Any, str]:
     _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
     holder = tokens.holder_of_key(key)
     assert holder
-    project = tasks.create_project(
+    project = projects.create_project(
         {"title": "Bench", "label_config": config}, holder.access, parsed=labelling.parse(config)
     )
     for first in range(0, n, SMALL):

@@ -19,7 +19,7 @@ from unfold.decorators import display
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from evals.desk import data
 from evals.desk import pages as desk_views
-from evals.jobs import run
+from evals.jobs import state
 from evals.models import ModelEval
 from predictions.desk.filters import MAX_CHOICES, ProjectFilter
 from predictions.desk.project_rows import shortened
@@ -183,7 +183,7 @@ class EvaluationDesk(WorkspaceAdmin):
 
     def delete_model(self, request: HttpRequest, obj: ModelEval) -> None:
         """In one statement."""
-        run.delete(obj)
+        state.delete(obj)
 
     @admin.display(description="evaluation")
     def evaluation(self, found: ModelEval) -> str:

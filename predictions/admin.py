@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextI
 
 from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, time_ago
 from predictions.api.serializers import ProjectSerializer
-from predictions.db import tasks
+from predictions.db import projects
 from predictions.desk import predictions
 from predictions.desk import tasks as tasks_of_desk
 from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
@@ -98,15 +98,15 @@ class ProjectDesk(WorkspaceAdmin):
         serializer = ProjectSerializer(stored, data=values, partial=change)
         accepted = checked(serializer)
         if stored is not None:
-            tasks.update_project(stored, accepted, parsed=serializer.parsed)
+            projects.update_project(stored, accepted, parsed=serializer.parsed)
             return
         assert workspace is not None
-        made = tasks.create_project(accepted, access, parsed=serializer.parsed)
+        made = projects.create_project(accepted, access, parsed=serializer.parsed)
         obj.__dict__.update(made.__dict__)
 
     def delete_model(self, request: HttpRequest, obj: Project) -> None:
         """In one statement."""
-        tasks.delete_project(obj.pk)
+        projects.delete_project(obj.pk)
 
     @admin.display(description="project")
     def name(self, project: Project) -> str:
@@ -168,4 +168,4 @@ class MLBackendDesk(ProjectRows):
 
     def delete_model(self, request: HttpRequest, obj: MLBackend) -> None:
         """With the predictions it made."""
-        tasks.delete_ml_backend(obj.pk)
+        projects.delete_ml_backend(obj.pk)

@@ -255,7 +255,7 @@ EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 
 # Called by the worker every few seconds: work that a dead one left behind, and what is too old.
 SWEEPS = [
-    "prompts.runs.state.requeue_stalled",
+    "prompts.runs.start.requeue_stalled",
     "prompts.refinement.requests.requeue_stalled",
     "predictions.api.idempotency.purge",
     "predictions.exports.jobs.purge",

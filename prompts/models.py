@@ -19,7 +19,7 @@ MAX_INT32 = 2**31 - 1
 
 
 class Provider(models.TextChoices):
-    """Who answers. All of them speak OpenAI's chat protocol; `prompts.asking.providers` knows where."""
+    """Who answers, all in OpenAI's chat protocol; `prompts.asking.providers` knows where."""
 
     OPENAI = "OpenAI", "OpenAI"
     AZURE_OPENAI = "AzureOpenAI", "AzureOpenAI"

@@ -14,7 +14,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
-from predictions.db import tasks
+from predictions.db import projects, tasks
 from predictions.models import Project
 from tests.checking import CheckingClient
 
@@ -189,7 +189,7 @@ def make_project() -> MakeProject:
 
         values = {"title": "Cars", "label_config": label_config, **values}
         parsed = labelling.parse(label_config)
-        return tasks.create_project(values, caller.access, parsed=parsed)
+        return projects.create_project(values, caller.access, parsed=parsed)
 
     return make
 

@@ -18,7 +18,7 @@ from evals.api.route import EvaluationRoute, answer
 from evals.api.serializers import ComputeSerializer
 from evals.db import queries
 from evals.imports import save
-from evals.jobs import requests, run
+from evals.jobs import requests, state
 from evals.models import ModelEval
 from evals.refusals import (
     InvalidImport,
@@ -149,7 +149,7 @@ class EvaluationView(EvaluationRoute):
 
     @docs.DELETE
     def delete(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
-        run.delete(self.evaluation())
+        state.delete(self.evaluation())
         return HttpResponse(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -169,7 +169,7 @@ class CancelView(EvaluationRoute):
     @docs.CANCEL
     def post(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         found = self.evaluation()
-        run.cancel(found)
+        state.cancel(found)
         found.refresh_from_db()
         return answer(queries.header(found))
 

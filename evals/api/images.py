@@ -10,7 +10,7 @@ from evals.db import queries
 from evals.documents import images as wire_images
 from evals.models import ModelEval
 from evals.refusals import Refusal
-from evals.reports import files, image_objects
+from evals.reports import files, image_objects, selection
 from evals.reports.selection import select
 from predictions_api.http.rendering import dumps
 from predictions_api.operations import collector
@@ -41,7 +41,7 @@ class ImagePredictionsView(EvaluationRoute):
 
 def _image_page(
     found: ModelEval,
-    wanted: filters.Selection,
+    wanted: selection.Selection,
     named_split: tuple[str, int | None],
     confidence: int,
     limit: int,
@@ -75,7 +75,7 @@ FORMATS = {
 
 
 def _export(
-    found: ModelEval, wanted: filters.Selection, split: int | None, confidence: int, form: str
+    found: ModelEval, wanted: selection.Selection, split: int | None, confidence: int, form: str
 ) -> StreamingHttpResponse:
     """All images of a selection as a file; pages do not apply."""
     chosen = select(found, wanted, split=split, confidence=confidence)

@@ -16,6 +16,7 @@ from evals.refusals import (
     InvalidStatus,
     Refusal,
 )
+from evals.reports.selection import SORTS, Selection
 
 Query = Mapping[str, str]
 
@@ -24,9 +25,6 @@ SPLITS = {split.label: split.value for split in Split}
 LIST_LIMIT, LIST_MOST = 50, 200
 PAGE_LIMIT, PAGE_MOST = 200, 1000
 DIFF_LIMIT = 50
-
-#: Orders of images; each may be reversed with a minus.
-SORTS = ("truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1")
 
 
 def confidence(query: Query, default: int) -> int:
@@ -114,23 +112,6 @@ def required(query: Query, name: str) -> str:
     if value is None:
         raise Refusal(f"{name} is required.")
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which images, and in which order; without any of it, all in their own order."""
-
-    sort: str | None = None
-    is_falling: bool = False
-    least_fp: int = 0
-    least_fn: int = 0
-    cell: tuple[int, int] | None = None
-    label: int | None = None
-    cluster: int | None = None
-
-    @property
-    def is_everything(self) -> bool:
-        return self == Selection()
 
 
 def selection(query: Query, classes: Sequence[str]) -> Selection:

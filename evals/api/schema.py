@@ -7,43 +7,45 @@ from drf_spectacular.utils import (
 
 from evals.api.parameters import (
     ANY_SPLIT,
-    CLUSTERING_BODY,
     CONFIDENCE,
+    EVAL_ID,
+    IMAGE_ID,
+    LIMIT,
+    OFFSET,
+    ONE_SPLIT,
+    OTHER_ID,
+    SELECTION,
+    WORKSPACE_NAME,
+    operation,
+    panel,
+    query,
+)
+from evals.api.serializers import ComputeSerializer
+from evals.documents.comparison import FRONTIER_METRICS
+from evals.documents.schemas import (
+    CLUSTERING_BODY,
     COUNTS,
     DONE_OR_NOT,
-    EVAL_ID,
     FLAGGED,
     HEADER,
     IDENTITY,
-    IMAGE_ID,
     IMAGE_KEYS,
-    LIMIT,
     LIST_ITEM,
     MAP_RESULTS_BODY,
     NUMBER,
     NUMBER_OR_NULL,
     OBJECT,
-    OFFSET,
-    ONE_SPLIT,
     OPEN,
-    OTHER_ID,
     PAGE,
     RECOMMENDATIONS_BODY,
-    SELECTION,
     SWEEP_BODY,
     TEXT,
     TEXT_OR_NULL,
     WHOLE,
-    WORKSPACE_NAME,
     by_name,
     listing,
-    operation,
-    panel,
-    query,
     record,
 )
-from evals.api.serializers import ComputeSerializer
-from evals.documents.comparison import FRONTIER_METRICS
 from evals.models import ModelEval
 
 LOGIN = operation(

@@ -1,11 +1,13 @@
 """The one place that writes images and panels of evaluations, with COPY."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
+from evals.engine.events import Events, make_events, pack_events
+from evals.models import EvalPanel
 from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
@@ -108,3 +110,14 @@ def clear(evaluation_id: int) -> None:
                 f"DELETE FROM {table} WHERE evaluation_id = %s",  # noqa: S608 - names of ours
                 [evaluation_id],
             )
+
+
+Kind = EvalPanel.Kind
+
+
+def matrix_panels(split: int, events: Events, confidences: Sequence[int]) -> Iterator[NewPanel]:
+    """The sparse confusion matrix of a split at each of the confidences."""
+    for confidence in confidences:
+        kept = events.bin >= confidence
+        cells = make_events(0, 0, events.actual[kept], events.predicted[kept], events.delta[kept])
+        yield NewPanel(Kind.MATRIX, pack_events(cells, 1)[0], split=split, confidence=confidence)

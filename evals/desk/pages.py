@@ -21,7 +21,7 @@ from desk.page import Crumb, render_page
 from evals.api import query
 from evals.db import queries
 from evals.desk import numbers
-from evals.jobs import requests, run
+from evals.jobs import requests, state
 from evals.models import ModelEval, Split
 from evals.refusals import Refusal
 from evals.reports.comparison import model_name
@@ -207,7 +207,7 @@ def cancel(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     found = _writable(desk, request, eval_id)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    if run.cancel(found):
+    if state.cancel(found):
         messages.success(request, "Cancelled.")
     else:
         messages.warning(request, "It was not running any more.")

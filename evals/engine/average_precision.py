@@ -3,7 +3,7 @@
 Chunks of images are added to a state, states travel as bytes and merge in any order; the result is
 the same to the last bit as that of one state over all images. All scores count, at most 100
 detections per image and class, ten IoUs from 0.50 to 0.95, object sizes split at 32 and 96 pixels
-squared. These are COCO's rules, not the matching of `evals.engine.matching`: a point of a sweep is not a
+squared. These are COCO's rules, not those of `evals.engine.matching`: a point of a sweep is not a
 point of COCO's precision-recall curve.
 """
 

@@ -9,24 +9,22 @@ from typing import Any
 
 import orjson
 
-from evals.api import parameters
-from evals.db.writes import NewPanel
-from evals.documents import panels
+from evals.db.writes import NewPanel, matrix_panels
+from evals.documents import panels, schemas
 from evals.engine.events import total_counts
 from evals.engine.metrics import scores_of
 from evals.imports.file import Outline, UnreadableFile
 from evals.imports.images import CountedFile
-from evals.jobs.panels import matrix_panels
 from evals.models import EvalPanel, ModelEval, Split
 
 Kind = EvalPanel.Kind
 
 # What a file calls a panel, what it is here, and the body of its route.
 PANELS = {
-    "mapResults": (Kind.MAP_RESULTS, parameters.MAP_RESULTS_BODY),
-    "confidenceSweep": (Kind.SWEEP, parameters.SWEEP_BODY),
-    "clustering": (Kind.CLUSTERING, parameters.CLUSTERING_BODY),
-    "recommendations": (Kind.RECOMMENDATIONS, parameters.RECOMMENDATIONS_BODY),
+    "mapResults": (Kind.MAP_RESULTS, schemas.MAP_RESULTS_BODY),
+    "confidenceSweep": (Kind.SWEEP, schemas.SWEEP_BODY),
+    "clustering": (Kind.CLUSTERING, schemas.CLUSTERING_BODY),
+    "recommendations": (Kind.RECOMMENDATIONS, schemas.RECOMMENDATIONS_BODY),
 }
 # A panel's own header is ours.
 HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
@@ -36,7 +34,7 @@ HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId
 def _validator(key: str) -> Any:
     import jsonschema
 
-    return jsonschema.Draft202012Validator(parameters.open_record(PANELS[key][1]))
+    return jsonschema.Draft202012Validator(schemas.open_record(PANELS[key][1]))
 
 
 def given_panels(outlined: Outline) -> Iterator[NewPanel]:

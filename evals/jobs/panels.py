@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from evals.db import writes
 from evals.db.blocks import blocks
-from evals.db.writes import NewPanel
+from evals.db.writes import Kind, NewPanel, matrix_panels
 from evals.documents import panels as wire
 from evals.engine.average_precision import (
     ClassPrecision,
@@ -32,7 +32,6 @@ from evals.engine.events import (
     confusion_matrix,
     join_events,
     make_events,
-    pack_events,
     total_counts,
     unpack_events,
 )
@@ -40,9 +39,7 @@ from evals.engine.metrics import Curve, Score, Sweep, class_rows, scores_of, swe
 from evals.engine.recommendations import Recommendation, recommendations
 from evals.engine.segmentation import intersection_over_union, mean_iou
 from evals.jobs import leases, vectors
-from evals.models import EvalChunk, EvalPanel, EvalPart, ModelEval, Split, TaskType
-
-Kind = EvalPanel.Kind
+from evals.models import EvalChunk, EvalPart, ModelEval, Split, TaskType
 
 #: Images named with each recommendation.
 SHOWN_IMAGES = 20
@@ -164,14 +161,6 @@ def split_panels(evaluation: ModelEval, totals: Sequence[SplitTotal]) -> Iterato
         )
         yield _json(Kind.PERFORMANCE, table, split=total.split)
         yield from matrix_panels(total.split, total.events, range(N_BINS))
-
-
-def matrix_panels(split: int, events: Events, confidences: Sequence[int]) -> Iterator[NewPanel]:
-    """The sparse confusion matrix of a split at each of the confidences."""
-    for confidence in confidences:
-        kept = events.bin >= confidence
-        cells = make_events(0, 0, events.actual[kept], events.predicted[kept], events.delta[kept])
-        yield NewPanel(Kind.MATRIX, pack_events(cells, 1)[0], split=split, confidence=confidence)
 
 
 def _json(

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models.functions import Now
 
 from evals.db import snapshot, writes
 from evals.db.definition import job_of
@@ -24,6 +23,7 @@ from evals.engine.errors import EvaluationError
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import leases, panels, tasks
 from evals.jobs.leases import Heartbeat, LeaseLost
+from evals.jobs.state import RESET, _end_failed
 from evals.models import EvalChunk, EvalPart, ModelEval, Split
 from predictions_api.operations import collector
 
@@ -31,8 +31,6 @@ log = structlog.stdlib.get_logger("evals")
 
 #: Told (evaluation id, progress) after each chunk: how a command shows what it is doing.
 watchers: list[Callable[[int, float], None]] = []
-
-CANCELLED = "Cancelled. Run it again to have it computed."
 
 
 def enqueue(evaluation: ModelEval) -> None:
@@ -47,32 +45,6 @@ def restart(evaluation: ModelEval) -> None:
         writes.clear(evaluation.pk)
     evaluation.refresh_from_db()
     enqueue(evaluation)
-
-
-RESET: dict[str, Any] = {
-    "status": ModelEval.Status.RUNNING,
-    "progress": 0.0,
-    "failure_reason": "",
-    "finished_at": None,
-    "planned_at": None,
-    "summary": None,
-    "image_counts": {},
-    "uses_masks": False,
-    "lease_owner": None,
-    "lease_until": None,
-    "attempts": 0,
-}
-
-
-def cancel(evaluation: ModelEval) -> bool:
-    """Ends a running evaluation as failed; False when it was not running."""
-    return _end_failed(evaluation.pk, CANCELLED)
-
-
-def delete(evaluation: ModelEval) -> None:
-    """Removes an evaluation and, by the database's own cascades, all that is in it."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM evals_modeleval WHERE id = %s", [evaluation.pk])
 
 
 def run(evaluation_id: int) -> None:
@@ -331,21 +303,3 @@ def _all_classes(evaluation: ModelEval) -> list[str]:
         except NeedsMasks:
             continue
     return [*evaluation.classes, *sorted(found)]
-
-
-def _end_failed(evaluation_id: int, reason: str, owner: uuid.UUID | None = None) -> bool:
-    """Ends a running evaluation, of this owner if one is given; nothing of it stays to be shown."""
-    running = ModelEval.objects.filter(pk=evaluation_id, status=ModelEval.Status.RUNNING)
-    if owner is not None:
-        running = running.filter(lease_owner=owner)
-    with transaction.atomic():
-        ended = running.update(
-            status=ModelEval.Status.FAILED,
-            failure_reason=reason[:2000],
-            finished_at=Now(),
-            lease_owner=None,
-            lease_until=None,
-        )
-        if ended:
-            writes.clear(evaluation_id)
-    return bool(ended)

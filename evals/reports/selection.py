@@ -8,13 +8,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.api.query import Selection
 from evals.db.queries import count_images
 from evals.engine.events import Ints, image_cells, image_counts, unpack_events
 from evals.engine.geometry import Bools, Floats
 from evals.engine.metrics import image_scores
 from evals.models import ModelEval
 from predictions_api.postgres.sql import fetch_all
+
+SORTS = ("truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which images, and in which order; without any of it, all in their own order."""
+
+    sort: str | None = None
+    is_falling: bool = False
+    least_fp: int = 0
+    least_fn: int = 0
+    cell: tuple[int, int] | None = None
+    label: int | None = None
+    cluster: int | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self == Selection()
+
 
 BLOCK = 5000
 
@@ -122,3 +141,6 @@ def _has_cell(
         shows[image[(actual == wanted.label) | (predicted == wanted.label)]] = True
         has &= shows
     return has
+
+
+#: Orders of images; each may be reversed with a minus.

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from predictions.api import schema as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
-from predictions.db import predictions, queries, tasks
+from predictions.db import predictions, queries
+from predictions.db import projects as db_projects
 from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.http.pagination import NumberedPages
@@ -67,7 +68,7 @@ class ProjectViewSet(Rows):
     def create(self, request: Request, **kwargs: Any) -> Response:
         serializer = ProjectSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        project = tasks.create_project(
+        project = db_projects.create_project(
             serializer.validated_data, self.access(), parsed=serializer.parsed
         )
         return Response(self._document(project, counted=False), status.HTTP_201_CREATED)
@@ -88,12 +89,12 @@ class ProjectViewSet(Rows):
         project = self.get_object()
         serializer = ProjectSerializer(project, data=self.request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
-        tasks.update_project(project, serializer.validated_data, parsed=serializer.parsed)
+        db_projects.update_project(project, serializer.validated_data, parsed=serializer.parsed)
         return Response(self._document(project, counted=False))
 
     @docs.PROJECT_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        tasks.delete_project(self.get_object().pk)
+        db_projects.delete_project(self.get_object().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.MODEL_VERSIONS_LIST

@@ -14,8 +14,8 @@ from accounts.tokens import Access
 from predictions.api import schema as docs
 from predictions.api import task_pages
 from predictions.api.viewset import NO_PROJECT, REQUIRED, Rows, json_response
+from predictions.db import annotations as db_annotations
 from predictions.db import predictions, queries
-from predictions.db import tasks as curate
 from predictions.db.documents import Document
 from predictions.filters import tasks as task_filters
 from predictions.models import Task
@@ -31,7 +31,7 @@ def delete_predictions(tasks: list[int], project_id: int, body: Any, access: Acc
 def annotate(tasks: list[int], project_id: int, body: Any, access: Access) -> Document:
     """An annotation of each prediction of the tasks that has none yet."""
     versions = _versions(body.get("model_version"))
-    n = curate.annotate_as_predicted(tasks, versions=versions, access=access)
+    n = db_annotations.annotate_as_predicted(tasks, versions=versions, access=access)
     return {"detail": f"Created {n} annotations"}
 
 

@@ -15,6 +15,7 @@ from predictions.api import schema as docs
 from predictions.api import task_pages
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
+from predictions.db import annotations as db_annotations
 from predictions.db import queries
 from predictions.db import tasks as curate
 from predictions.db.documents import Document
@@ -114,7 +115,7 @@ class AnnotationViewSet(Rows):
     serializer_class = AnnotationSerializer
 
     def get_object(self) -> Document:
-        return curate.existing_annotation(self.row_id(), self.access())
+        return db_annotations.existing_annotation(self.row_id(), self.access())
 
     @docs.ANNOTATION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -125,7 +126,9 @@ class AnnotationViewSet(Rows):
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         access, task_id = self.access(), self.row_id("task_pk")
         curate.existing_task(task_id, access)
-        annotation = curate.create_annotation(task_id, self.checked(AnnotationSerializer), access)
+        annotation = db_annotations.create_annotation(
+            task_id, self.checked(AnnotationSerializer), access
+        )
         return json_response(annotation, status.HTTP_201_CREATED)
 
     @docs.ANNOTATION_GET
@@ -143,11 +146,11 @@ class AnnotationViewSet(Rows):
     def _update(self, *, partial: bool) -> HttpResponse:
         self.get_object()
         values = self.checked(AnnotationSerializer, partial=partial)
-        return json_response(curate.update_annotation(self.row_id(), values, self.access()))
+        return json_response(db_annotations.update_annotation(self.row_id(), values, self.access()))
 
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
-        curate.delete_annotation(self.row_id(), self.access())
+        db_annotations.delete_annotation(self.row_id(), self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

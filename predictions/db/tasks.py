@@ -1,16 +1,14 @@
 """The one place that writes what people set up: projects, tasks and annotations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
 from predictions.db import queries
 from predictions.db.documents import Document
-from predictions.models import Project, free_slug
-from predictions.regions import labelling
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
 from predictions_api.postgres.sql import fetch_one
@@ -18,54 +16,6 @@ from predictions_api.postgres.sql import fetch_one
 Values = Mapping[str, Any]
 
 NO_TASK = "No Task matches the given query."
-NO_ANNOTATION = "No Annotation matches the given query."
-UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
-
-
-def create_project(values: Values, access: Access, *, parsed: dict[str, Any] | None) -> Project:
-    """A saved project of the caller's workspace, under a slug made of its title."""
-    controls = parsed or {}
-    fields = dict(values)
-    if fields.get("control_weights") is None:
-        fields["control_weights"] = labelling.default_weights(controls)
-    for _ in range(5):
-        slug = free_slug(access.workspace_id, fields.get("title", ""))
-        try:
-            with transaction.atomic():
-                return Project.objects.create(
-                    workspace_id=access.workspace_id,
-                    created_by_id=access.user_id,
-                    slug=slug,
-                    parsed_label_config=controls,
-                    **fields,
-                )
-        except IntegrityError:
-            continue  # another request took the slug in between
-    raise ValidationError({"title": ["Too many projects of this title are being made at once."]})
-
-
-def update_project(project: Project, values: Values, *, parsed: dict[str, Any] | None) -> Project:
-    """Writes only what `values` names. ValidationError for a version without predictions."""
-    version = values.get("model_version")
-    if version and version != project.model_version:
-        is_live = project.ml_backends.filter(title=version).exists()
-        if not is_live and not queries.has_model_version(project.pk, version):
-            raise ValidationError({"model_version": [UNKNOWN_VERSION]})
-    changed = dict(values)
-    if parsed is not None:
-        changed["parsed_label_config"] = parsed
-        if "control_weights" not in changed:
-            changed["control_weights"] = labelling.default_weights(parsed)
-    for name, value in changed.items():
-        setattr(project, name, value)
-    project.save(update_fields=[*changed, "updated_at"])
-    return project
-
-
-def delete_project(project_id: int) -> None:
-    """Removes a project and, by the database's own cascades, all that is in it."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM predictions_project WHERE id = %s", [project_id])
 
 
 def reserve_inner_ids(project_id: int, n: int) -> int:
@@ -141,167 +91,3 @@ def delete_task(task_id: int, access: Access) -> None:
     """Removes a task with its predictions and annotations. NotFound where there is none."""
     if fetch_one(DELETE_TASK_SQL, [task_id, access.workspace_id]) is None:
         raise NotFound(NO_TASK)
-
-
-ANNOTATION_COLUMNS = {
-    "was_cancelled": "was_cancelled",
-    "ground_truth": "ground_truth",
-    "lead_time": "lead_time",
-    "completed_by": "completed_by_id",
-    "parent_prediction": "parent_prediction_id",
-    "parent_annotation": "parent_annotation_id",
-}
-
-
-def _check_annotation(values: Values, access: Access, *, project_id: int) -> None:
-    """ValidationError for ids that name nothing the annotation may point to."""
-    workspace_id = access.workspace_id
-    errors = {}
-    author = values.get("completed_by")
-    if author is not None and not queries.is_member(author, workspace_id=workspace_id):
-        errors["completed_by"] = [unknown_pk(author)]
-    prediction_id = values.get("parent_prediction")
-    if prediction_id is not None:
-        place = queries.target_of_prediction(prediction_id, workspace_id=workspace_id)
-        if place is None or place.project_id != project_id:
-            errors["parent_prediction"] = [unknown_pk(prediction_id)]
-    parent_id = values.get("parent_annotation")
-    if parent_id is not None:
-        parent = queries.annotation(parent_id, workspace_id=workspace_id)
-        if parent is None or parent["project"] != project_id:
-            errors["parent_annotation"] = [unknown_pk(parent_id)]
-    if errors:
-        raise ValidationError(errors)
-
-
-CREATE_ANNOTATION_SQL = """
-WITH a AS (
-    INSERT INTO predictions_annotation
-        (task_id, project_id, result, was_cancelled, ground_truth, lead_time, completed_by_id,
-         parent_prediction_id, parent_annotation_id, unique_id, created_at, updated_at)
-    VALUES (%s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, gen_random_uuid(), now(), now())
-    RETURNING id, task_id
-), touched AS (
-    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s FROM a
-    WHERE t.id = a.task_id
-)
-SELECT id FROM a
-"""
-
-
-def create_annotation(task_id: int, values: Values, access: Access) -> Document:
-    """Stores one annotation by the caller, unless `completed_by` names another member."""
-    task = existing_task(task_id, access)
-    _check_annotation(values, access, project_id=task["project"])
-    row = fetch_one(
-        CREATE_ANNOTATION_SQL,
-        [
-            task_id,
-            task["project"],
-            json_text(values.get("result", [])),
-            values.get("was_cancelled", False),
-            values.get("ground_truth", False),
-            values.get("lead_time"),
-            values.get("completed_by") or access.user_id,
-            values.get("parent_prediction"),
-            values.get("parent_annotation"),
-            access.user_id,
-        ],
-    )
-    return existing_annotation(row[0] if row else 0, access)
-
-
-def existing_annotation(annotation_id: int, access: Access) -> Document:
-    """The annotation. NotFound where the workspace has none of that id."""
-    annotation = queries.annotation(annotation_id, workspace_id=access.workspace_id)
-    if annotation is None:
-        raise NotFound(NO_ANNOTATION)
-    return annotation
-
-
-def update_annotation(annotation_id: int, values: Values, access: Access) -> Document:
-    """Writes only what `values` names and marks the task as touched."""
-    annotation = existing_annotation(annotation_id, access)
-    _check_annotation(values, access, project_id=annotation["project"])
-    assignments = ["updated_at = now()", "updated_by_id = %s"]
-    params: list[Any] = [access.user_id]
-    for name, column in ANNOTATION_COLUMNS.items():
-        if name in values:
-            assignments.append(f"{column} = %s")
-            params.append(values[name])
-    if "result" in values:
-        assignments.append("result = %s::jsonb")
-        params.append(json_text(values["result"]))
-    sql = f"""
-    WITH a AS (
-        UPDATE predictions_annotation SET {", ".join(assignments)} WHERE id = %s RETURNING task_id
-    )
-    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
-    FROM a WHERE t.id = a.task_id
-    """  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*params, annotation_id, access.user_id])
-    return existing_annotation(annotation_id, access)
-
-
-# By (task, id) of predictions, and the index on the annotations' parents.
-ANNOTATE_SQL = """
-WITH a AS (
-    INSERT INTO predictions_annotation
-        (task_id, project_id, result, was_cancelled, ground_truth, completed_by_id,
-         parent_prediction_id, unique_id, created_at, updated_at)
-    SELECT q.task_id, q.project_id, q.result, FALSE, FALSE, %(user)s, q.id, gen_random_uuid(),
-           now(), now()
-    FROM predictions_prediction q
-    WHERE q.task_id = ANY(%(tasks)s)
-        AND (%(versions)s::text[] IS NULL OR q.model_version = ANY(%(versions)s))
-        AND NOT EXISTS (SELECT 1 FROM predictions_annotation c WHERE c.parent_prediction_id = q.id)
-    ORDER BY q.id
-    RETURNING task_id
-), touched AS (
-    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
-    WHERE t.id IN (SELECT task_id FROM a)
-)
-SELECT count(*) FROM a
-"""
-
-
-def annotate_as_predicted(
-    task_ids: Sequence[int], *, versions: Sequence[str] | None, access: Access
-) -> int:
-    """Makes an annotation of every prediction of the tasks, or of these model versions, that has
-    none made of it yet; how many were made. The tasks are the caller's, and locked.
-    """
-    values = {
-        "tasks": list(task_ids),
-        "versions": None if versions is None else list(versions),
-        "user": access.user_id,
-    }
-    row = fetch_one(ANNOTATE_SQL, values)
-    return int(row[0]) if row else 0
-
-
-DELETE_ANNOTATION_SQL = """
-WITH gone AS (
-    DELETE FROM predictions_annotation a USING predictions_project j
-    WHERE a.id = %s AND j.id = a.project_id AND j.workspace_id = %s RETURNING a.task_id
-), touched AS (
-    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
-    FROM gone WHERE t.id = gone.task_id
-)
-SELECT count(*) FROM gone
-"""
-
-
-def delete_annotation(annotation_id: int, access: Access) -> None:
-    """Removes an annotation. NotFound where the workspace has none of that id."""
-    params = [annotation_id, access.workspace_id, access.user_id]
-    row = fetch_one(DELETE_ANNOTATION_SQL, params)
-    if row is None or row[0] == 0:
-        raise NotFound(NO_ANNOTATION)
-
-
-def delete_ml_backend(backend_id: int) -> None:
-    """Removes an ML backend and, by the database's own cascade, the predictions it made."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM predictions_mlbackend WHERE id = %s", [backend_id])

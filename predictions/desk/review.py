@@ -18,8 +18,8 @@ from rest_framework.exceptions import NotFound
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import access_of, forbid, is_superuser, pretty, roles_of
+from predictions.db import annotations
 from predictions.db import predictions as ingest
-from predictions.db import tasks
 from predictions.desk.drawing import Drawn, drawn, shown_data
 from predictions.models import Annotation, Prediction, Task
 
@@ -85,7 +85,7 @@ def accept(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
         return back
     access = access_of(request, prediction.project.workspace_id, field="task")
     values = {"result": prediction.result, "ground_truth": True, "parent_prediction": pk}
-    made = tasks.create_annotation(prediction.task_id, values, access)
+    made = annotations.create_annotation(prediction.task_id, values, access)
     desk.log_change(request, prediction, f"Accepted as annotation {made['id']}.")
     messages.success(request, f"Accepted as ground truth: annotation {made['id']}.")
     return back

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from desk.workspace_admin import DeskForm, View, access_of, became, pretty
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
-from predictions.db import tasks
+from predictions.db import annotations, tasks
 from predictions.desk import review
 from predictions.desk.filters import (
     CreatedFilter,
@@ -144,14 +144,14 @@ class AnnotationDesk(ProjectRows):
         values.pop("task", None)
         accepted = checked(AnnotationSerializer(data=values, partial=change))
         if change:
-            tasks.update_annotation(obj.pk, accepted, access)
+            annotations.update_annotation(obj.pk, accepted, access)
         else:
-            became(obj, tasks.create_annotation(obj.task_id, accepted, access)["id"])
+            became(obj, annotations.create_annotation(obj.task_id, accepted, access)["id"])
 
     def delete_model(self, request: HttpRequest, obj: Annotation) -> None:
         """And marks the task as touched."""
         access = access_of(request, self.workspace_id_of(obj), field="task")
-        tasks.delete_annotation(obj.pk, access)
+        annotations.delete_annotation(obj.pk, access)
 
     @admin.display(description="result")
     def shown_result(self, annotation: Annotation) -> SafeString:

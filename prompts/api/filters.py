@@ -9,6 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
 from predictions_api.http.query import ID_TEXT, INVALID_CHOICE, an_id, given
+from prompts.api import filters
 from prompts.db import queries, subsets
 from prompts.db.subset_tasks import SubsetFilter
 from prompts.models import ModelRun
@@ -171,3 +172,14 @@ def compatible_projects(query: Mapping[str, str], *, workspace_id: int) -> Query
     if (given(query, "archived") or "").lower() in {"true", "1"}:
         rows = rows.none()
     return ordered(rows.order_by("-id"), query, ("id", "title", "created_at", "updated_at"))
+
+
+def asked_subset(query: Mapping[str, str], project: Project) -> subsets.Clause:
+    """The subset a query string names; All unless it does."""
+    choices = [subset for subset in ModelRun.Subset.values if subset != "Custom"]
+    subset = filters.a_choice(query, "project_subset", choices) or "All"
+    return subsets.tasks_sql(
+        {"project_subset": subset},
+        project_id=project.pk,
+        sample_size=settings.PROMPTER_SAMPLE_SUBSET_SIZE,
+    )

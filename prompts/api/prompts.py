@@ -29,7 +29,7 @@ from prompts.api.serializers import (
 )
 from prompts.api.serializers_providers import ProviderConnectionSerializer
 from prompts.db import prompts, queries
-from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection
+from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection, Refinement
 from prompts.refinement import requests
 from prompts.runs import preview
 
@@ -188,7 +188,7 @@ class VersionViewSet(PromptRows):
     def prediction_count(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project")
-        clause = preview.asked_subset(request.query_params, project)
+        clause = filters.asked_subset(request.query_params, project)
         return Response(queries.prediction_counts(clause, version.pk))
 
     @docs.PREVIEW
@@ -281,3 +281,22 @@ class ProviderConnectionViewSet(PromptRows):
     @docs.PROVIDER_CHOICES
     def provider_choices(self, request: Request, **kwargs: Any) -> Response:
         return Response({"provider_choices": list(Provider.values)})
+
+
+def shown(refinement: Refinement) -> dict[str, Any]:
+    """The document of a refinement; its prompt is empty until there is one."""
+    versions = queries.versions(
+        refinement.version.parent_model_id,
+        workspace_id=refinement.version.parent_model.workspace_id,
+    )
+    made = refinement.new_version
+    cost = refinement.total_cost
+    return {
+        "prompt": made.prompt if made else "",
+        "title": made.title if made else None,
+        "reasoning": refinement.reasoning or refinement.error or None,
+        "previous_version": PromptVersionSerializer(versions.get(pk=refinement.version_id)).data,
+        "refinement_job_id": str(refinement.pk),
+        "refinement_status": refinement.status,
+        "total_cost": None if cost is None else f"{cost:.6f}",
+    }

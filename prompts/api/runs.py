@@ -29,7 +29,7 @@ from prompts.api.serializers_runs import (
 from prompts.asking import messages
 from prompts.db import measures, prompts, queries, subset_tasks
 from prompts.models import ModelRun
-from prompts.runs import batches, progress, state
+from prompts.runs import batches, progress, start, state
 
 NO_RUN = "No ModelRun matches the given query."
 NO_INDICATOR = "No indicator matches the given query."
@@ -76,7 +76,7 @@ class RunViewSet(RunRows):
             raise ValidationError({"project": [unknown_pk(project_id)]})
         prompts.check_config(project)
         prompts.check_prompt(version.prompt, prompts.fields_of(project), key="project")
-        run = state.create(values, version, self.access())
+        run = start.create(values, version, self.access())
         return self.shown(run.pk, status.HTTP_201_CREATED)
 
     def shown(self, run_id: int, code: int = 200) -> Response:
@@ -208,7 +208,7 @@ class RunMeasuresViewSet(RunRows):
                 task_ids = [change["task"] for change in worse]
             case mode:
                 task_ids = queries.task_ids_to_re_evaluate(run.pk, mode)
-        again = state.again(run, task_ids, self.access())
+        again = start.again(run, task_ids, self.access())
         shown = queries.runs(self.workspace_id).get(pk=again.pk)
         return Response(ModelRunSerializer(shown).data, status.HTTP_201_CREATED)
 

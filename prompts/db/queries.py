@@ -19,11 +19,13 @@ from django.db.models import (
     Subquery,
 )
 from django.db.models.functions import Cast, Coalesce
+from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
 from predictions.models import Project
+from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts.db import subsets
+from prompts.db import queries, subsets
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 
 # A run's mean agreement with the ground truth.
@@ -290,3 +292,12 @@ def task_ids_to_re_evaluate(run_id: int, mode: str) -> list[int]:
         [run_id],
     )
     return [row[0] for row in rows]
+
+
+def named_project(version: PromptVersion, project_id: int) -> Project:
+    """A project of the version's workspace. ValidationError for any other."""
+    workspace_id = version.parent_model.workspace_id
+    project = queries.project(project_id, workspace_id=workspace_id)
+    if project is None:
+        raise ValidationError({"project_id": [unknown_pk(project_id)]})
+    return project

@@ -16,7 +16,7 @@ from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
 from predictions_api.wording import number, when
 from prompts.db import measures, queries
 from prompts.models import ModelRun
-from prompts.runs import progress
+from prompts.runs import progress, start
 from prompts.runs import state as runs
 
 LABELS = {ModelRun.Status.PENDING: "waiting", ModelRun.Status.IN_PROGRESS: "running"}
@@ -183,6 +183,6 @@ def retry(request: HttpRequest, run: ModelRun, *, may_edit: bool) -> HttpRespons
         messages.warning(request, "There is nothing to retry.")
         return redirect("admin:prompts_modelrun_page", run.pk)
     access = access_of(request, run.project.workspace_id, field="project")
-    again = runs.again(run, task_ids, access)
+    again = start.again(run, task_ids, access)
     messages.success(request, f"This run retries {number(len(task_ids))} tasks of run {run.pk}.")
     return redirect("admin:prompts_modelrun_page", again.pk)

@@ -15,7 +15,7 @@ from predictions_api.postgres.sql import fetch_all
 from prompts.asking import messages
 from prompts.models import ModelRun
 from prompts.runs import outcomes, state
-from prompts.runs.outcomes import Outcome
+from prompts.runs.outcome import Outcome
 
 OURS = "This server's worker executes the run; it takes no batches."
 UNKNOWN_TASK = "The run has no such task."

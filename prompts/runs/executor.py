@@ -26,10 +26,10 @@ from prompts.asking import messages as prompting
 from prompts.asking import providers
 from prompts.asking.providers import Answer, RunError, Temporary
 from prompts.models import ModelRun
-from prompts.runs import leases, outcomes, state
+from prompts.runs import leases, outcomes, start, state
 from prompts.runs import plan as answers
 from prompts.runs.leases import Claim
-from prompts.runs.outcomes import Outcome
+from prompts.runs.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Executor:
         try:
             await self._in_database(leases.release, self.plan.run_id, self.owner)
             if stopping.requested.is_set() and not self._is_over:
-                await self._in_database(state.requeue_stalled)
+                await self._in_database(start.requeue_stalled)
         except (OperationalError, InterfaceError):
             log.warning("run %s: the leases lapse by themselves", self.plan.run_id)
         finally:

@@ -18,38 +18,10 @@ from predictions.db import predictions as ingest
 from predictions.db.predictions import RunPrediction
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts.asking import agreement
+from prompts.asking.budgets import _spend
 from prompts.models import ModelRun
 from prompts.runs import state
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one task: regions as JSON text, or an error; and what it took.
-
-    Seconds, tokens and US dollars are None where nobody counted them.
-    """
-
-    task_id: int
-    result: str | None = None
-    score: float | None = 1.0
-    error_type: str = ""
-    message: str = ""
-    inference_time: float | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_cost: float | None = None
-    completion_cost: float | None = None
-    total_cost: float | None = None
-    extra: Any = None
-
-    @property
-    def is_prediction(self) -> bool:
-        return self.result is not None
-
-    @property
-    def total_tokens(self) -> int | None:
-        known = [n for n in (self.prompt_tokens, self.completion_tokens) if n is not None]
-        return sum(known) if known else None
+from prompts.runs.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,42 +231,3 @@ def _count(run_id: int, batch: _Batch) -> str:
     if budget is not None and cost >= budget:
         return f"The run's budget of ${budget:g} is spent (${cost:.6f})."
     return ""
-
-
-# A new period begins with the first dollar spent in it.
-SPEND_SQL = """
-UPDATE prompts_providerconnection c
-SET budget_total_spent = CASE WHEN {is_over} THEN 0 ELSE budget_total_spent END + %s,
-    budget_last_reset_date = CASE WHEN {is_over} THEN now() ELSE budget_last_reset_date END
-WHERE id = %s RETURNING budget_total_spent, budget_limit
-"""
-PERIOD_IS_OVER = (
-    "(budget_reset_period IS NOT NULL AND coalesce(budget_last_reset_date, created_at)"
-    " + CASE budget_reset_period WHEN 'Monthly' THEN interval '1 month'"
-    " ELSE interval '1 year' END <= now())"
-)
-
-
-def _spend(connection_id: int | None, cost: float) -> str:
-    """Adds to what the connection has spent; why its budget stops it, or nothing."""
-    if connection_id is None or not cost:
-        return ""
-    row = fetch_one(SPEND_SQL.format(is_over=PERIOD_IS_OVER), [cost, connection_id])
-    return "" if row is None else over_budget(*row)
-
-
-def over_budget(spent: float, limit: float | None) -> str:
-    """Why a connection with that limit may spend no more; nothing while it may."""
-    if limit is None or spent < limit:
-        return ""
-    return f"The provider connection's budget of ${limit:g} is spent (${spent:.6f})."
-
-
-def budget_left(connection_id: int) -> str:
-    """Why the connection may not be called now; nothing while it may. One statement."""
-    row = fetch_one(
-        f"SELECT CASE WHEN {PERIOD_IS_OVER} THEN 0 ELSE budget_total_spent END, budget_limit"  # noqa: S608
-        " FROM prompts_providerconnection WHERE id = %s",
-        [connection_id],
-    )
-    return "" if row is None else over_budget(*row)

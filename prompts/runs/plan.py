@@ -5,16 +5,14 @@ from typing import Any
 
 import orjson
 
-from predictions.models import Project
 from predictions_api.http.storable import Refused, json_text
-from prompts.asking import messages
+from prompts.asking import budgets, messages
 from prompts.asking.messages import Example
 from prompts.asking.providers import Answer, RunError
-from prompts.db import queries
-from prompts.models import ModelRun, PromptVersion, ProviderConnection
-from prompts.runs import outcomes
+from prompts.db.examples import examples_of
+from prompts.models import ModelRun, ProviderConnection
 from prompts.runs.leases import Claim
-from prompts.runs.outcomes import Outcome
+from prompts.runs.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ def plan_of(run_id: int) -> Plan:
     row = version.model_provider_connection
     if row is None:
         raise RunError("The version's provider connection was deleted.")
-    if spent := outcomes.budget_left(row.pk):
+    if spent := budgets.budget_left(row.pk):
         raise RunError(spent)
     try:
         messages.check_config(config)
@@ -46,17 +44,6 @@ def plan_of(run_id: int) -> Plan:
         raise RunError(str(error)) from None
     examples = examples_of(version, run.project)
     return Plan(run_id, version.prompt, version.provider_model_id, config, row, examples)
-
-
-def examples_of(version: PromptVersion, project: Project) -> list[tuple[int, Example]]:
-    """(task id, (data, answer)) of the examples that the version shows a model. One statement."""
-    shown = queries.examples(
-        project.pk, version.max_few_shot_examples, task_ids=version.few_shot_task_ids
-    )
-    return [
-        (task, (data, messages.answer_of(project.label_config, result)))
-        for task, data, result in shown
-    ]
 
 
 def messages_for(plan: Plan, claim: Claim) -> list[messages.Message]:

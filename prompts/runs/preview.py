@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from django.conf import settings
 from rest_framework.exceptions import NotFound, ValidationError
 
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
-from predictions_api.http.fields import unknown_pk
-from prompts.api import filters
+from prompts.api.filters import asked_subset
 from prompts.asking import messages as prompting
 from prompts.asking import providers
-from prompts.db import prompts, queries, subsets
-from prompts.models import ModelRun, PromptVersion
+from prompts.db import examples as db_examples
+from prompts.db import prompts, queries
+from prompts.models import PromptVersion
 from prompts.runs import plan
 from prompts.runs.leases import Claim
 
@@ -27,17 +26,6 @@ NO_PRICE = (
     "The provider connection has no prices: set prompt_price_usd_per_million and"
     " completion_price_usd_per_million."
 )
-
-
-def asked_subset(query: Mapping[str, str], project: Project) -> subsets.Clause:
-    """The subset a query string names; All unless it does."""
-    choices = [subset for subset in ModelRun.Subset.values if subset != "Custom"]
-    subset = filters.a_choice(query, "project_subset", choices) or "All"
-    return subsets.tasks_sql(
-        {"project_subset": subset},
-        project_id=project.pk,
-        sample_size=settings.PROMPTER_SAMPLE_SUBSET_SIZE,
-    )
 
 
 def cost_estimate(
@@ -87,7 +75,7 @@ def _messages(
     """What a run would send for the task, its examples included."""
     try:
         prompting.check_config(project.label_config)
-        shown = plan.examples_of(version, project)
+        shown = db_examples.examples_of(version, project)
         examples = [example for task, example in shown if task != task_id]
         return prompting.messages(version.prompt, data, project.label_config, examples=examples)
     except ValueError as exc:  # Refused, Unpromptable: the text is for the caller
@@ -150,14 +138,5 @@ def few_shot_examples(version: PromptVersion, project: Project) -> list[dict[str
     prompts.check_config(project)
     return [
         {"task": task, "data": data, "answer": answer}
-        for task, (data, answer) in plan.examples_of(version, project)
+        for task, (data, answer) in db_examples.examples_of(version, project)
     ]
-
-
-def named_project(version: PromptVersion, project_id: int) -> Project:
-    """A project of the version's workspace. ValidationError for any other."""
-    workspace_id = version.parent_model.workspace_id
-    project = queries.project(project_id, workspace_id=workspace_id)
-    if project is None:
-        raise ValidationError({"project_id": [unknown_pk(project_id)]})
-    return project

@@ -11,19 +11,6 @@ def execute_run(run_id: int) -> None:
     executor.execute(run_id)
 
 
-@task()
-def refine(refinement_id: str) -> None:
-    """Asks the teacher model for a better wording."""
-    from prompts.refinement import requests
-
-    requests.carry_out(refinement_id)
-
-
 def enqueue_run(run_id: int) -> None:
     """Puts the run into the queue."""
     execute_run.enqueue(run_id)
-
-
-def enqueue_refinement(refinement_id: str) -> None:
-    """Puts the refinement into the queue."""
-    refine.enqueue(refinement_id)

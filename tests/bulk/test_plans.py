@@ -16,7 +16,7 @@ from predictions.imports import task_names
 @pytest.fixture(scope="module")
 def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
     """Ids by name: a project of many rows among others, its workspace and a task of it."""
-    from predictions.db import tasks as curate
+    from predictions.db import projects
     from predictions.regions import labelling
     from tests.bulk import conftest
     from tests.conftest import IMAGE_CONFIG, make_caller
@@ -28,7 +28,7 @@ def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
             caller = make_caller("ada@example.com", "lab")
             parsed = labelling.parse(IMAGE_CONFIG)
             made = [
-                curate.create_project(
+                projects.create_project(
                     {"title": "Cars", "label_config": IMAGE_CONFIG}, caller.access, parsed=parsed
                 )
                 for _ in range(3)

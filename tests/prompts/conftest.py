@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from predictions.db import tasks
+from predictions.db import annotations
 from predictions.imports import tasks as task_import
 from predictions.models import Project
 from predictions_api.outbound import vault
 from prompts.db import prompts
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
-from prompts.runs import state
+from prompts.runs import start
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 
 STAND_IN = Path(__file__).with_name("stand_in_model.py")
@@ -103,7 +103,9 @@ def truth(ada: Caller) -> Callable[[int, str], None]:
             "type": "choices",
             "value": {"choices": [sentiment]},
         }
-        tasks.create_annotation(task_id, {"result": [region], "ground_truth": True}, ada.access)
+        annotations.create_annotation(
+            task_id, {"result": [region], "ground_truth": True}, ada.access
+        )
 
     return annotate
 
@@ -170,7 +172,7 @@ MakeRun = Callable[..., ModelRun]
 def make_run(ada: Caller, text_project: Project) -> MakeRun:
     def make(version: PromptVersion, **values: Any) -> ModelRun:
         values = {"project_id": text_project.pk, "project_subset": "All", **values}
-        return state.create(values, version, ada.access)
+        return start.create(values, version, ada.access)
 
     return make
 

@@ -11,7 +11,7 @@ from predictions_api.outbound import vault
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 from prompts.runs import outcomes
 from prompts.runs import state as runs
-from prompts.runs.outcomes import Outcome
+from prompts.runs.outcome import Outcome
 from tests.conftest import Caller, make_caller
 from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion
 

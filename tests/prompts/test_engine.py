@@ -10,7 +10,7 @@ from django.db import connection
 from predictions.models import Prediction, Project
 from prompts.db import prompts
 from prompts.models import ModelRun, PredictionMeta, PromptVersion, Refinement
-from prompts.refinement import requests
+from prompts.refinement import requests, teacher
 from prompts.runs import executor, leases, state
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model
@@ -374,12 +374,12 @@ def test_a_refinement_that_its_worker_lost_is_made_by_the_next(
         status="InProgress",
         lease_until="2020-01-01T00:00:00Z",
     )
-    requests.carry_out(str(made.pk))
+    teacher.carry_out(str(made.pk))
     assert model.counts()["requests"] == 0, "another has it in hand, for all one knows"
     assert requests.requeue_stalled() == [str(made.pk)]
     assert requests.requeue_stalled() == []
     for _ in range(2):
-        requests.carry_out(str(made.pk))
+        teacher.carry_out(str(made.pk))
     made.refresh_from_db()
     assert (made.status, model.counts()["requests"]) == ("Completed", 1)
     assert PromptVersion.objects.count() == 2

@@ -7,9 +7,9 @@ import pytest
 
 from predictions.models import Prediction, Project
 from prompts.models import ModelRun, PromptVersion, RunItem
-from prompts.runs import leases, outcomes
+from prompts.runs import leases, outcomes, start
 from prompts.runs import state as runs
-from prompts.runs.outcomes import Outcome
+from prompts.runs.outcome import Outcome
 from tests.prompts.conftest import MakeRun, MakeTasks
 
 pytestmark = pytest.mark.django_db
@@ -126,18 +126,18 @@ def test_what_is_released_was_never_tried(run: ModelRun) -> None:
 
 
 def test_stalled_runs_are_queued_and_ever_more_seldom(run: ModelRun) -> None:
-    assert runs.requeue_stalled() == []
+    assert start.requeue_stalled() == []
     waits = []
     for _ in range(3):
         ModelRun.objects.update(lease_until="2020-01-01T00:00:00Z")
-        assert runs.requeue_stalled() == [run.pk]
+        assert start.requeue_stalled() == [run.pk]
         found = ModelRun.objects.get()
         assert found.lease_until is not None
         waits.append(found.lease_until)
     assert waits[0] < waits[1] < waits[2]
     runs.cancel(run.pk)
     ModelRun.objects.update(lease_until="2020-01-01T00:00:00Z")
-    assert runs.requeue_stalled() == []
+    assert start.requeue_stalled() == []
 
 
 def test_shares_never_add_up_to_more_than_the_connection_allows(

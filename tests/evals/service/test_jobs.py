@@ -18,7 +18,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from evals.engine import counting
-from evals.jobs import leases, requests, run
+from evals.jobs import leases, requests, run, state
 from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Prediction, Project
 from tests.conftest import Caller
@@ -188,13 +188,13 @@ def test_cancelled_in_the_middle(
     count_images = counting.count_images
 
     def cancels(*args: Any, **kwargs: Any) -> Any:
-        run.cancel(found)
+        state.cancel(found)
         return count_images(*args, **kwargs)
 
     monkeypatch.setattr(run, "count_images", cancels)
     run.run(found.pk)
     found.refresh_from_db()
-    assert (found.status, found.failure_reason) == ("failed", run.CANCELLED)
+    assert (found.status, found.failure_reason) == ("failed", state.CANCELLED)
     assert not EvalImage.objects.filter(evaluation=found).exists()
 
 
@@ -205,7 +205,7 @@ def test_deleted_in_the_middle(
     count_images = counting.count_images
 
     def deletes(*args: Any, **kwargs: Any) -> Any:
-        run.delete(found)
+        state.delete(found)
         return count_images(*args, **kwargs)
 
     monkeypatch.setattr(run, "count_images", deletes)

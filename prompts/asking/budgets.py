@@ -1,0 +1,41 @@
+"""What may still be spent on a provider connection."""
+
+from predictions_api.postgres.sql import fetch_one
+
+# A new period begins with the first dollar spent in it.
+SPEND_SQL = """
+UPDATE prompts_providerconnection c
+SET budget_total_spent = CASE WHEN {is_over} THEN 0 ELSE budget_total_spent END + %s,
+    budget_last_reset_date = CASE WHEN {is_over} THEN now() ELSE budget_last_reset_date END
+WHERE id = %s RETURNING budget_total_spent, budget_limit
+"""
+PERIOD_IS_OVER = (
+    "(budget_reset_period IS NOT NULL AND coalesce(budget_last_reset_date, created_at)"
+    " + CASE budget_reset_period WHEN 'Monthly' THEN interval '1 month'"
+    " ELSE interval '1 year' END <= now())"
+)
+
+
+def _spend(connection_id: int | None, cost: float) -> str:
+    """Adds to what the connection has spent; why its budget stops it, or nothing."""
+    if connection_id is None or not cost:
+        return ""
+    row = fetch_one(SPEND_SQL.format(is_over=PERIOD_IS_OVER), [cost, connection_id])
+    return "" if row is None else over_budget(*row)
+
+
+def over_budget(spent: float, limit: float | None) -> str:
+    """Why a connection with that limit may spend no more; nothing while it may."""
+    if limit is None or spent < limit:
+        return ""
+    return f"The provider connection's budget of ${limit:g} is spent (${spent:.6f})."
+
+
+def budget_left(connection_id: int) -> str:
+    """Why the connection may not be called now; nothing while it may. One statement."""
+    row = fetch_one(
+        f"SELECT CASE WHEN {PERIOD_IS_OVER} THEN 0 ELSE budget_total_spent END, budget_limit"  # noqa: S608
+        " FROM prompts_providerconnection WHERE id = %s",
+        [connection_id],
+    )
+    return "" if row is None else over_budget(*row)

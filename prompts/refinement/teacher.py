@@ -1,0 +1,72 @@
+"""A model that writes a better version of a prompt."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from prompts.asking import messages, providers
+from prompts.db import prompts, queries
+from prompts.models import PromptVersion, Refinement
+
+Status = Refinement.Status
+
+TEACHING = (
+    "You improve prompts that ask a model to label data. Keep every placeholder in braces exactly"
+    " as it is, and add none. The labels are described by this JSON schema:\n{schema}\nAnswer with"
+    ' one JSON object: {{"prompt": the better prompt, "reasoning": why it is better}}.'
+)
+EXAMPLES = 10
+
+
+def carry_out(refinement_id: str) -> None:
+    """Asks the teacher once and keeps what it says. Nothing happens a second time."""
+    mine = Refinement.objects.filter(pk=refinement_id, status=Status.PENDING)
+    lease = timedelta(seconds=settings.PROVIDER_TIMEOUT_S + settings.RUN_LEASE_S)
+    if not mine.update(status=Status.IN_PROGRESS, lease_until=timezone.now() + lease):
+        return
+    refinement = Refinement.objects.select_related(
+        "version__parent_model", "project", "teacher_connection"
+    ).get(pk=refinement_id)
+    try:
+        _ask(refinement)
+        refinement.status = Status.COMPLETED
+    except (ValueError, providers.RunError, providers.Temporary, providers.Refusal) as error:
+        refinement.status, refinement.error = Status.FAILED, str(error).replace("\0", "")
+    refinement.save(update_fields=["status", "error", "reasoning", "total_cost", "new_version"])
+
+
+def _ask(refinement: Refinement) -> None:
+    """Fills the refinement in. ValueError for an answer that is no better prompt."""
+    version = refinement.version
+    system = TEACHING.format(schema=messages.answer_schema(refinement.project.label_config))
+    shown = queries.examples(refinement.project_id, EXAMPLES)
+    examples = "\n".join(
+        f"{data} -> {messages.answer_of(refinement.project.label_config, result)}"
+        for _, data, result in shown
+    )
+    user = f"The prompt:\n{version.prompt}\n\nTasks and their true labels:\n{examples or 'none'}"
+    answer, refinement.total_cost = providers.ask_once(
+        refinement.teacher_connection,
+        model=refinement.teacher_model_name,
+        messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
+        response_format={"type": "json_object"},
+    )
+    said = messages.parse_answer(answer.text)
+    text = said.get("prompt")
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise ValueError("The teacher's answer holds no prompt.")
+    known = messages.placeholders(version.prompt)
+    if unknown := messages.unknown_placeholders(text, known):
+        raise ValueError(f"The teacher made up placeholders: {', '.join(unknown)}.")
+    refinement.reasoning = str(said.get("reasoning", "")).replace("\0", "")
+    refinement.new_version = PromptVersion.objects.create(
+        parent_model=version.parent_model,
+        title=prompts.default_version_title(version.parent_model),
+        prompt=text,
+        provider=version.provider,
+        provider_model_id=version.provider_model_id,
+        model_provider_connection_id=version.model_provider_connection_id,
+        max_few_shot_examples=version.max_few_shot_examples,
+        created_by_id=refinement.created_by_id,
+    )
