@@ -9,8 +9,8 @@ import pytest
 from django.urls import URLPattern, reverse
 
 from predictions.models import Project
-from predictions_api.urls import urlpatterns
 from prompts.models import ModelRun, PromptVersion
+from prompts.urls import urlpatterns
 from tests.conftest import Caller
 from tests.prompts.conftest import MakeRun
 

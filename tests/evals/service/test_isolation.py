@@ -10,7 +10,7 @@ import pytest
 from django.urls import URLPattern, reverse
 
 from evals.models import ModelEval
-from predictions_api.urls import urlpatterns
+from evals.urls import urlpatterns
 from tests.conftest import Caller
 
 MISSING = "a" * 20
