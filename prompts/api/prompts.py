@@ -223,7 +223,7 @@ class VersionViewSet(PromptRows):
         values = self.checked(RefineSerializer)
         wants_later = a_flag(request.query_params, "async")
         refinement = requests.begin(version, values, self.access(), later=wants_later)
-        return Response(requests.shown(refinement), status.HTTP_201_CREATED)
+        return Response(shown(refinement), status.HTTP_201_CREATED)
 
     @docs.REFINED
     def refined(self, request: Request, **kwargs: Any) -> Response:
@@ -233,7 +233,7 @@ class VersionViewSet(PromptRows):
             raise NotFound(NO_REFINEMENT)
         is_running = refinement.status in {"Pending", "InProgress"}
         code = status.HTTP_202_ACCEPTED if is_running else status.HTTP_200_OK
-        return Response(requests.shown(refinement), code)
+        return Response(shown(refinement), code)
 
 
 class ProviderConnectionViewSet(PromptRows):

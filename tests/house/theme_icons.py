@@ -17,7 +17,7 @@ from tests.house.quickstarting import PROJECT_DIR
 
 NAME = "unfold/fonts/material-symbols/Material-Symbols-Outlined.woff2"
 OURS = PROJECT_DIR / "predictions_api" / "static" / NAME
-ROOMS = ("accounts", "evals", "predictions", "predictions_api", "prompts")
+ROOMS = ("accounts", "desk", "evals", "predictions", "predictions_api", "prompts")
 LETTERS = "abcdefghijklmnopqrstuvwxyz_0123456789"
 # Between the tags of one; in a rule of a style; as a keyword or a key; in the sidebar's lists.
 SHOWN = re.compile(r"material-symbols[^>]*>(.*?)</", re.DOTALL)

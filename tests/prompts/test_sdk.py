@@ -259,7 +259,7 @@ async def every_call_of_the_asynchronous_client(
     async with httpx.AsyncClient(timeout=30) as http:
         client = AsyncLabelStudio(base_url=url, api_key=key, httpx_client=http)
         providers, prompts = client.model_providers, client.prompts
-        versions, runs = prompts.versions, prompts.runs.state
+        versions, runs = prompts.versions, prompts.runs
         row = await providers.create(provider="Custom", endpoint=endpoint, **SECRETS)
         said: list[Any] = [row.provider, (await providers.get(row.id or 0)).endpoint == endpoint]
         said.append([found.id == row.id for found in await providers.list(ordering="id")])
@@ -315,8 +315,8 @@ async def every_call_of_the_asynchronous_client(
         said.append([found.status for found in await runs.list(pid, vid, project=project_id)])
         said.append([found.title for found in await prompts.indicators.list(rid)])
         said.append((await prompts.indicators.get(rid, "tokens")).values)
-        said.append({found.subset: found.count for found in await prompts.db.subsets(project_id)})
-        page = await prompts.db.subset_tasks(project_id, parent_model=pid, include_total=True)
+        said.append({found.subset: found.count for found in await prompts.subsets(project_id)})
+        page = await prompts.subset_tasks(project_id, parent_model=pid, include_total=True)
         said.append([task.id == task_id for task in page.results[0].task_result_list])
         second = await runs.create(pid, vid, project=project_id, project_subset="All", job_id="k")
         said.append((await runs.cancel(pid, vid, second.id or 0)).detail == canceled(second.id))

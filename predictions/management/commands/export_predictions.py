@@ -14,7 +14,7 @@ from tqdm import tqdm
 from predictions.db import queries
 from predictions.db.documents import Document
 from predictions.exports import formats
-from predictions.filters.predictions import predictions
+from predictions.filters import predictions
 from predictions.models import Project
 
 
