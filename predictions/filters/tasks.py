@@ -1,4 +1,4 @@
-"""Which tasks a filter of the peer's Data Manager means, as SQL over `predictions_task t`.
+"""Which tasks a filter of Label Studio's Data Manager means, as SQL over `predictions_task t`.
 
 `{"conjunction": "and", "items": [{"filter": "filter:tasks:data.text", "operator": "contains",
 "value": "refund", "type": "String"}]}` over the columns below and `data.<field>`. What is not
@@ -6,6 +6,7 @@ understood is refused, never ignored; no client text stands in any clause.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +36,15 @@ NUMBERS = {
     "total_predictions": _PREDICTIONS.format("count(*)"),
     "predictions_score": _PREDICTIONS.format("avg(q.score)"),
 }
+# Of these, empty means none: a count is never null.
+COUNTERS = frozenset({"total_annotations", "cancelled_annotations", "total_predictions"})
+# Tasks are not kept with the file they came in.
+TEXTS = {"file_upload": "NULL::text"}
+# What is looked for in the text of results, and in which of them.
+RESULTS = {
+    "annotations_results": "predictions_annotation",
+    "predictions_results": "predictions_prediction",
+}
 MOMENTS = {
     "created_at": "t.created_at",
     "updated_at": "t.updated_at",
@@ -48,6 +58,18 @@ COMPARISONS = {
     "less_or_equal": "<=",
     "greater_or_equal": ">=",
 }
+# A negated operator means: no child of the task for which its opposite holds.
+OPPOSITES = {
+    "not_equal": "equal",
+    "not_contains": "contains",
+    "not_in_list": "in_list",
+}
+# A number in text, short enough for any numeric column.
+NUMBER_TEXT = r"^\s*[-+]?(\d{1,250}(\.\d{0,250})?|\.\d{1,250})([eE][-+]?\d{1,3})?\s*$"
+# Postgres matches in time that grows with pattern and text alone, but for back references.
+MAX_PATTERN = 200
+MAX_MATCHED = 10_000
+BACK_REFERENCE = re.compile(r"\\[1-9]")
 MAX_FILTERS = 50
 
 
@@ -68,10 +90,32 @@ def _number(value: Any) -> float | int:
     return value if isinstance(value, int) else number
 
 
+def _is_storable(text: str) -> bool:
+    """Whether Postgres can be asked for it: no NUL, no half of a surrogate pair."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def _text(value: Any) -> str:
-    if isinstance(value, bool | dict | list) or value is None or "\0" in str(value):
+    if isinstance(value, bool | dict | list) or value is None or not _is_storable(str(value)):
         raise Refused(f"{value!r:.100} is not text.")
     return str(value)
+
+
+def _pattern(value: Any) -> str:
+    """A regular expression whose matching is bounded in time, as Postgres reads them."""
+    pattern = _text(value)
+    if len(pattern) > MAX_PATTERN:
+        raise Refused(f"A regular expression has {MAX_PATTERN} characters at most.")
+    if BACK_REFERENCE.search(pattern):
+        raise Refused("A regular expression may not refer back to its groups.")
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        raise Refused(f"{value!r:.100} is not a regular expression.") from None
+    return pattern
 
 
 def _flag(value: Any) -> bool:
@@ -120,6 +164,8 @@ def _text_clause(column: str, operator: str, value: Any) -> Clause:
         case "not_in_list":
             texts = [_text(entry) for entry in _list(value)]
             return f"NOT coalesce({column} = ANY(%s), false)", [texts]
+        case "regex":
+            return f"left({column}, {MAX_MATCHED}) ~ %s", [_pattern(value)]
         case "empty":
             empty = f"coalesce({column}, '') = ''"
             return (empty if _flag(value) else f"NOT ({empty})"), []
@@ -152,38 +198,77 @@ def _of_predictions(clause: Clause) -> Clause:
 
 
 def _version_clause(operator: str, value: Any) -> Clause:
-    positive = {
-        "not_equal": "equal",
-        "not_contains": "contains",
-        "not_in_list": "in_list",
-    }.get(operator)
-    if positive:
-        sql, params = _of_predictions(_text_clause("q.model_version", positive, value))
+    if operator in OPPOSITES:
+        sql, params = _version_clause(OPPOSITES[operator], value)
         return f"NOT {sql}", params
     if operator == "empty":
         none = "NOT EXISTS (SELECT 1 FROM predictions_prediction q WHERE q.task_id = t.id)"
         return (none if _flag(value) else f"NOT ({none})"), []
+    # The column is a list: one that names several asks for any of them.
+    if isinstance(value, list) and operator in {"contains", "equal"}:
+        operator = "in_list"
     return _of_predictions(_text_clause("q.model_version", operator, value))
 
 
+def _results_clause(table: str, operator: str, value: Any) -> Clause:
+    if operator in OPPOSITES:
+        sql, params = _results_clause(table, OPPOSITES[operator], value)
+        return f"NOT {sql}", params
+    one = f"SELECT 1 FROM {table} r WHERE r.task_id = t.id"  # noqa: S608
+    if operator == "empty":
+        some = f"EXISTS ({one} AND r.result <> '[]')"
+        return (f"NOT {some}" if _flag(value) else some), []
+    sql, params = _text_clause("r.result::text", operator, value)
+    return f"EXISTS ({one} AND {sql})", params
+
+
+def _annotators_clause(operator: str, value: Any) -> Clause:
+    """Annotations count by who completed them; of several people named, any."""
+    if operator in OPPOSITES:
+        sql, params = _annotators_clause(OPPOSITES[operator], value)
+        return f"NOT {sql}", params
+    one = _ANNOTATIONS.format("1", "{}")
+    if operator == "empty":
+        some = f"EXISTS {one.format('a.completed_by_id IS NOT NULL')}"
+        return (f"NOT {some}" if _flag(value) else some), []
+    if operator not in {"equal", "contains", "in_list"}:
+        raise Refused(f"The operator {operator!r:.50} does not go with lists.")
+    named = _list(value) if isinstance(value, list | str) else [value]
+    people = [_number(entry) for entry in named]
+    return f"EXISTS {one.format('a.completed_by_id = ANY(%s::numeric[])')}", [people]
+
+
+def _field(path: str, operator: str) -> Clause:
+    """A field of the data, as text with `->>` and as JSON with `->`: the key of that name or, where
+    the data has none, what the path leads to.
+    """
+    if "." not in path:
+        return f"(t.data {operator} %s)", [path]
+    by_path = operator.replace("-", "#")
+    sql = f"(CASE WHEN t.data ? %s THEN t.data {operator} %s ELSE t.data {by_path} %s END)"
+    return sql, [path, path, path.split(".")]
+
+
 def _data_clause(path: str, operator: str, value: Any, kind: str) -> Clause:
-    steps = path.split(".")
-    if kind == "Number" and operator not in {"empty", "contains", "not_contains"}:
-        column = (
-            "(CASE WHEN jsonb_typeof(t.data #> %s) = 'number' THEN (t.data #>> %s)::numeric END)"
-        )
-        sql, params = _number_clause(column, operator, value)
-        return sql, [steps, steps, *params]
-    sql, params = _text_clause("(t.data #>> %s)", operator, value)
-    return sql, [steps, *params]
+    column, given = _field(path, "->>")
+    if kind == "Number" and operator not in {"empty", "contains", "not_contains", "regex"}:
+        number = f"(CASE WHEN {column} ~ %s THEN {column}::numeric END)"
+        sql, params = _number_clause(number, operator, value)
+        return sql, [*given, NUMBER_TEXT, *given, *params]
+    if kind == "Boolean" and operator in {"equal", "not_equal"}:
+        wanted = str(_flag(value)).lower()
+        sql, params = _text_clause(f"lower({column})", operator, wanted)
+        return sql, [*given, *params]
+    sql, params = _text_clause(column, operator, value)
+    return sql, [*given, *params]
 
 
 def _column(name: str) -> str:
-    """The column's name without the peer's prefixes."""
+    """The column's name without Label Studio's prefixes."""
     for prefix in PREFIXES:
         name = name.removeprefix(prefix)
-    if "\0" in name:
-        raise Refused("Null characters are not allowed.")
+    if not _is_storable(name):
+        raise Refused(f"No column is called {name!r:.100}.")
     return name
 
 
@@ -196,13 +281,21 @@ def _filter_clause(item: Any) -> Clause:
     operator, value = str(item.get("operator", "")), item.get("value")
     if name.startswith("data.") and len(name) > len("data."):
         return _data_clause(name[len("data.") :], operator, value, str(item.get("type", "")))
+    if name in COUNTERS and operator == "empty":
+        return f"{NUMBERS[name]} {'=' if _flag(value) else '>'} 0", []
     if name in NUMBERS:
         return _number_clause(NUMBERS[name], operator, value)
+    if name in TEXTS:
+        return _text_clause(TEXTS[name], operator, value)
+    if name in RESULTS:
+        return _results_clause(RESULTS[name], operator, value)
     if name in MOMENTS:
         return _moment_clause(MOMENTS[name], operator, value)
     match name:
         case "model_version" | "predictions_model_versions":
             return _version_clause(operator, value)
+        case "annotators":
+            return _annotators_clause(operator, value)
         case "score":
             return _of_predictions(_number_clause("q.score", operator, value))
         case "ground_truth" if operator == "equal":
@@ -304,7 +397,7 @@ def _ids(value: Any) -> list[int]:
 
 
 def _order(ordering: Any) -> Clause:
-    """By the first column named, as the peer; tasks without a value come last."""
+    """By the first column named, as Label Studio; tasks without a value come last."""
     if not isinstance(ordering, list) or not all(isinstance(name, str) for name in ordering):
         raise Refused("ordering is a list of columns.")
     if not ordering:
@@ -313,8 +406,9 @@ def _order(ordering: Any) -> Clause:
     down = " DESC" if first.startswith("-") else ""
     name = _column(first.removeprefix("-"))
     if name.startswith("data.") and len(name) > len("data."):
-        return f"t.data #> %s{down} NULLS LAST, t.id{down}", [name[len("data.") :].split(".")]
-    column = {**NUMBERS, **MOMENTS}.get(name)
-    if column is None:
+        column, params = _field(name[len("data.") :], "->")
+        return f"{column}{down} NULLS LAST, t.id{down}", params
+    known = {**NUMBERS, **MOMENTS, **TEXTS}.get(name)
+    if known is None:
         raise Refused(f"Tasks cannot be ordered by {name!r:.100}.")
-    return f"{column}{down} NULLS LAST, t.id{down}", []
+    return f"{known}{down} NULLS LAST, t.id{down}", []

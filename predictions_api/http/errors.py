@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
-from psycopg2.errors import ForeignKeyViolation
+from psycopg2.errors import ForeignKeyViolation, InvalidRegularExpression
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
@@ -81,6 +81,8 @@ def _as_api_exception(exc: Exception) -> Exception:
             return ParseError("The request body ended before its declared length.")
         case SuspiciousOperation() | BadRequest():
             return ParseError(str(exc))
+        case DataError() if isinstance(exc.__cause__, InvalidRegularExpression):
+            return ValidationError(["A regular expression cannot be read."])
         case DataError():
             return ValidationError(["A value cannot be stored."])
         case IntegrityError() if isinstance(exc.__cause__, ForeignKeyViolation):

@@ -85,6 +85,23 @@ def group(*items: Any, conjunction: str = "and") -> dict[str, Any]:
         ("predictions_model_versions", "equal", "v1", [2, 3, 4]),
         ("predictions_model_versions", "not_contains", "v1", [0, 1]),
         ("predictions_model_versions", "empty", True, [0]),
+        ("predictions_model_versions", "contains", ["v1"], [2, 3, 4]),
+        ("predictions_model_versions", "contains", ["v0", "v3"], [1, 2, 3, 4]),
+        ("predictions_model_versions", "not_contains", ["v1", "v3"], [0, 1]),
+        ("predictions_model_versions", "not_in_list", ["v1"], [0, 1]),
+        ("predictions_model_versions", "regex", "^v[23]$", [3, 4]),
+        ("total_predictions", "empty", True, [0]),
+        ("total_predictions", "empty", False, [1, 2, 3, 4]),
+        ("total_annotations", "empty", True, [1, 3]),
+        ("cancelled_annotations", "empty", "False", [1]),
+        ("predictions_results", "contains", "rectanglelabels", [1, 2, 3, 4]),
+        ("predictions_results", "not_contains", "RectangleLabels", [0]),
+        ("predictions_results", "empty", True, [0]),
+        ("annotations_results", "empty", True, [0, 1, 2, 3, 4]),
+        ("annotations_results", "contains", "rectangle", []),
+        ("annotators", "empty", True, [3]),
+        ("file_upload", "empty", True, [0, 1, 2, 3, 4]),
+        ("data.city", "regex", "^[OÅ]", [0, 4]),
         ("ground_truth", "equal", True, [4]),
         ("ground_truth", "equal", "false", [0, 1, 2, 3]),
         ("data.city", "contains", "OSLO", [0, 2]),
@@ -113,6 +130,71 @@ def test_filters(
 
 def test_numbers_of_the_data(ada: Caller, project: Project, tasks: list[int]) -> None:
     assert places(ask(ada, project, group(item("data.n", "greater", 2, "Number"))), tasks) == [3, 4]
+
+
+KEYS = [
+    {"img.url": "http://i/1.png", "Super Population": "EUR", "a.b": "10", "on": True},
+    {"img": {"url": "http://i/2.png"}, "Super Population": "AFR", "a": {"b": 9}, "on": "False"},
+    {"img.url": None, "img": {"url": "http://i/1.png"}, "a.b": "many", "on": False},
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (item("data.img.url", "contains", ".png"), [0, 1]),
+        (item("data.img.url", "empty", True), [2]),
+        (item("data.Super Population", "equal", "EUR"), [0]),
+        (item("data.a.b", "equal", 10, "Number"), [0]),
+        (item("data.a.b", "greater", "8.5", "Number"), [0, 1]),
+        (item("data.a.b", "in", {"min": 9, "max": 9}, "Number"), [1]),
+        (item("data.a.b", "in_list", [9, 10], "Number"), [0, 1]),
+        (item("data.on", "equal", True, "Boolean"), [0]),
+        (item("data.on", "equal", False, "Boolean"), [1, 2]),
+        (item("data.on", "not_equal", "true", "Boolean"), [1, 2]),
+    ],
+    ids=str,
+)
+def test_a_key_with_a_dot_comes_before_a_path(
+    ada: Caller, project: Project, wanted: dict[str, Any], expected: list[int]
+) -> None:
+    ids = [
+        Task.objects.create(project=project, data=data, inner_id=n).pk
+        for n, data in enumerate(KEYS)
+    ]
+    assert places(ask(ada, project, group(wanted)), ids) == expected
+
+
+def test_an_order_by_a_key_with_a_dot(ada: Caller, project: Project) -> None:
+    data = [{"a.b": 2}, {"a": {"b": 3}}, {"a.b": 1}]
+    ids = [
+        Task.objects.create(project=project, data=row, inner_id=n).pk for n, row in enumerate(data)
+    ]
+    assert places(ask(ada, project, {"ordering": ["-data.a.b"]}), ids) == [1, 0, 2]
+
+
+def test_who_annotated(ada: Caller, project: Project, tasks: list[int]) -> None:
+    me = ada.user.pk
+    mine = ask(ada, project, group(item("annotators", "contains", [me])))
+    assert places(mine, tasks) == [0, 1, 2, 4]
+    assert places(ask(ada, project, group(item("annotators", "not_contains", me))), tasks) == [3]
+    assert places(ask(ada, project, group(item("annotators", "equal", me + 1))), tasks) == []
+
+
+def test_every_filter_of_the_clients_own_module(
+    ada: Caller, project: Project, tasks: list[int]
+) -> None:
+    from label_studio_sdk.data_manager import Column, Filters, Operator, Type
+
+    filters = Filters.create(
+        Filters.AND,
+        [
+            Filters.item(Column.predictions_results, Operator.CONTAINS, Type.String, "rectangle"),
+            Filters.item(Column.annotators, Operator.CONTAINS, Type.List, [ada.user.pk]),
+            Filters.item(Column.data("city"), Operator.REGEX, Type.String, "fjord$"),
+        ],
+    )
+    assert places(ask(ada, project, {"filters": filters}), tasks) == [2]
 
 
 def test_all_or_any(ada: Caller, project: Project, tasks: list[int]) -> None:
@@ -203,7 +285,20 @@ def test_orders(
             "Unknown filter 'agreement' with the operator 'equal'.",
         ),
         (group(item("id", "regex", ".*")), "The operator 'regex' does not go with numbers."),
-        (group(item("data.city", "regex", "(")), "The operator 'regex' does not go with text."),
+        (group(item("data.city", "regex", "(")), "'(' is not a regular expression."),
+        (
+            group(item("data.city", "regex", "a" * 201)),
+            "A regular expression has 200 characters at most.",
+        ),
+        (
+            group(item("data.city", "regex", r"(a*)*\\1")),
+            "A regular expression may not refer back to its groups.",
+        ),
+        (group(item("annotators", "regex", "1")), "The operator 'regex' does not go with lists."),
+        (group(item("annotators", "contains", ["ada"])), "'ada' is not a number."),
+        (group(item("data.city", "equal", "\ud800")), "'\\ud800' is not text."),
+        (group(item("data.\ud800", "equal", "a")), "No column is called 'data.\\ud800'."),
+        (group(item("data.on", "equal", "maybe", "Boolean")), "'maybe' is neither true nor false."),
         (
             group(item("created_at", "contains", "2026")),
             "The operator 'contains' does not go with times.",
@@ -214,7 +309,7 @@ def test_orders(
         (group(item("created_at", "less", "soon")), "'soon' is not a time."),
         (group(item("created_at", "less", 7)), "7 is not a time."),
         (group(item("data.city", "equal", "\0")), "'\\x00' is not text."),
-        (group(item("data.\0", "equal", "a")), "Null characters are not allowed."),
+        (group(item("data.\0", "equal", "a")), "No column is called 'data.\\x00'."),
         (group(item("ground_truth", "equal", "maybe")), "'maybe' is neither true nor false."),
         (
             group({**item("id", "equal", 1), "child_filter": item("id", "equal", 1)}),
