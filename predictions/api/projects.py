@@ -90,7 +90,7 @@ class ProjectViewSet(Rows):
         serializer = ProjectSerializer(project, data=self.request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
         db_projects.update_project(project, serializer.validated_data, parsed=serializer.parsed)
-        return Response(self._document(project, counted=False))
+        return Response(self._document(project, counted=True))
 
     @docs.PROJECT_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> Response:

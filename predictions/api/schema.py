@@ -509,7 +509,12 @@ ACTION_CREATE = extend_schema(
             OpenApiTypes.STR,
             "The action.",
             required=True,
-            enum=["delete_tasks_predictions", "predictions_to_annotations"],
+            enum=[
+                "delete_tasks",
+                "delete_tasks_annotations",
+                "delete_tasks_predictions",
+                "predictions_to_annotations",
+            ],
         ),
         _PROJECT,
     ],
@@ -538,6 +543,7 @@ ACTION_CREATE = extend_schema(
             "ActionDone",
             {
                 "processed_items": serializers.IntegerField(required=False),
+                "reload": serializers.BooleanField(required=False),
                 "detail": serializers.CharField(),
             },
         ),

@@ -14,24 +14,36 @@ from accounts.tokens import Access
 from predictions.api import schema as docs
 from predictions.api import task_pages
 from predictions.api.viewset import NO_PROJECT, REQUIRED, Rows, json_response
-from predictions.db import annotations as db_annotations
-from predictions.db import predictions, queries
+from predictions.db import annotations, predictions, queries, tasks
 from predictions.db.documents import Document
 from predictions.filters import tasks as task_filters
 from predictions.models import Task
 from predictions_api.http import query
 
 
-def delete_predictions(tasks: list[int], project_id: int, body: Any, access: Access) -> Document:
+def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """The tasks with everything on them. A client reads the whole list again where none is left."""
+    n = tasks.delete_tasks(ids, project_id=project_id)
+    reload = not queries.count_tasks(project_id, most=1)
+    return {"processed_items": n, "reload": reload, "detail": f"Deleted {n} tasks"}
+
+
+def delete_annotations(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """Every annotation of the tasks."""
+    n = annotations.delete_of_tasks(ids, project_id=project_id)
+    return {"processed_items": n, "detail": f"Deleted {n} annotations"}
+
+
+def delete_predictions(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every prediction of the tasks."""
-    n = predictions.delete_of_tasks(tasks, project_id=project_id)
+    n = predictions.delete_of_tasks(ids, project_id=project_id)
     return {"processed_items": n, "detail": f"Deleted {n} predictions"}
 
 
-def annotate(tasks: list[int], project_id: int, body: Any, access: Access) -> Document:
+def annotate(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """An annotation of each prediction of the tasks that has none yet."""
     versions = _versions(body.get("model_version"))
-    n = db_annotations.annotate_as_predicted(tasks, versions=versions, access=access)
+    n = annotations.annotate_as_predicted(ids, versions=versions, access=access)
     return {"detail": f"Created {n} annotations"}
 
 
@@ -47,6 +59,18 @@ def _versions(given: Any) -> list[str] | None:
 
 # What does it, how it is called, and what a person is asked before.
 ACTIONS = {
+    "delete_tasks": (
+        delete_tasks,
+        "Delete Tasks",
+        "tasks.delete",
+        "You are going to delete the selected tasks with their annotations and predictions.",
+    ),
+    "delete_tasks_annotations": (
+        delete_annotations,
+        "Delete Annotations",
+        "annotations.delete",
+        "You are going to delete all annotations from the selected tasks.",
+    ),
     "delete_tasks_predictions": (
         delete_predictions,
         "Delete Predictions",
@@ -104,8 +128,8 @@ class TaskActionViewSet(Rows):
         wanted = task_filters.of_selection(body)
         act = ACTIONS[name][0]
         with transaction.atomic():
-            tasks = task_pages.locked(wanted, project_id=project_id)
-            return json_response(act(tasks, project_id, body, self.access()))
+            ids = task_pages.locked(wanted, project_id=project_id)
+            return json_response(act(ids, project_id, body, self.access()))
 
     def _project(self) -> int:
         project_id = query.an_id(self.request.query_params, "project")

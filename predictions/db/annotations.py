@@ -173,3 +173,17 @@ def delete_annotation(annotation_id: int, access: Access) -> None:
     row = fetch_one(DELETE_ANNOTATION_SQL, params)
     if row is None or row[0] == 0:
         raise NotFound(NO_ANNOTATION)
+
+
+def delete_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
+    """Removes every annotation of tasks of one project; how many went."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH a AS (DELETE FROM predictions_annotation"
+            " WHERE project_id = %s AND task_id = ANY(%s) RETURNING task_id), touched AS ("
+            " UPDATE predictions_task t SET updated_at = now()"
+            " WHERE t.id IN (SELECT task_id FROM a))"
+            " SELECT count(*) FROM a",
+            [project_id, list(task_ids)],
+        )
+        return int(cursor.fetchone()[0])

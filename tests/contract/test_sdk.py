@@ -389,6 +389,8 @@ def test_actions_on_selected_tasks(client: LabelStudio, project: Project, task: 
     for version in ("v1", "v2"):
         client.predictions.create(task=task, model_version=version, result=[region()])
     assert [action.id for action in client.actions.list(project=project.pk)] == [
+        "delete_tasks",
+        "delete_tasks_annotations",
         "delete_tasks_predictions",
         "predictions_to_annotations",
     ]

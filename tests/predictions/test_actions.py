@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from predictions.models import Annotation, Prediction, Project
+from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller, assert_invalid, assert_refused, region
 
 ACTIONS = "/api/dm/actions/"
@@ -31,9 +31,32 @@ def run(caller: Caller, project: Project | int, action: str, body: Any) -> Any:
 def test_lists_what_there_is(ada: Caller, project: Project) -> None:
     assert ada.client.get(ACTIONS, {"project": project.pk}).json() == [
         {
+            "id": "delete_tasks",
+            "title": "Delete Tasks",
+            "order": 100,
+            "permission": "tasks.delete",
+            "experimental": False,
+            "dialog": {
+                "text": "You are going to delete the selected tasks with their annotations and"
+                " predictions.",
+                "type": "confirm",
+            },
+        },
+        {
+            "id": "delete_tasks_annotations",
+            "title": "Delete Annotations",
+            "order": 101,
+            "permission": "annotations.delete",
+            "experimental": False,
+            "dialog": {
+                "text": "You are going to delete all annotations from the selected tasks.",
+                "type": "confirm",
+            },
+        },
+        {
             "id": "delete_tasks_predictions",
             "title": "Delete Predictions",
-            "order": 100,
+            "order": 102,
             "permission": "predictions.any",
             "experimental": False,
             "dialog": {
@@ -44,7 +67,7 @@ def test_lists_what_there_is(ada: Caller, project: Project) -> None:
         {
             "id": "predictions_to_annotations",
             "title": "Create Annotations From Predictions",
-            "order": 101,
+            "order": 103,
             "permission": "tasks.change",
             "experimental": False,
             "dialog": {
@@ -96,6 +119,31 @@ def test_deletes_predictions(
     assert counted == left.count(0)
 
 
+def test_deletes_tasks(ada: Caller, project: Project, tasks: list[int]) -> None:
+    one = {"selectedItems": {"all": False, "included": [tasks[1]]}}
+    answer = run(ada, project, "delete_tasks", one)
+    assert (answer.status_code, list(answer.json().items())) == (
+        200,
+        [("processed_items", 1), ("reload", False), ("detail", "Deleted 1 tasks")],
+    )
+    assert list(Task.objects.order_by("id").values_list("id", flat=True)) == [tasks[0], tasks[2]]
+    rest = run(ada, project, "delete_tasks", {"selectedItems": {"all": True, "excluded": []}})
+    assert rest.json() == {"processed_items": 2, "reload": True, "detail": "Deleted 2 tasks"}
+    assert (Task.objects.count(), Prediction.objects.count()) == (0, 0)
+
+
+def test_deletes_annotations(ada: Caller, project: Project, tasks: list[int]) -> None:
+    run(ada, project, "predictions_to_annotations", {"selectedItems": {"all": True}})
+    some = {"selectedItems": {"all": False, "included": tasks[:2]}}
+    answer = run(ada, project, "delete_tasks_annotations", some)
+    assert (answer.status_code, list(answer.json().items())) == (
+        200,
+        [("processed_items", 5), ("detail", "Deleted 5 annotations")],
+    )
+    assert list(Annotation.objects.values_list("task_id", flat=True)) == [tasks[2]]
+    assert Prediction.objects.count() == 6
+
+
 def test_filters_narrow_the_selection(ada: Caller, project: Project, tasks: list[int]) -> None:
     body = {"selectedItems": {"all": True, "excluded": [tasks[0]]}, "filters": OF_V2}
     answer = run(ada, project, "delete_tasks_predictions", body)
@@ -143,12 +191,12 @@ ALL = {"selectedItems": {"all": True}}
     [
         ("", ALL, {"id": ["This field is required."]}),
         (
-            "delete_tasks",
+            "remove_duplicates",
             ALL,
             {
                 "id": [
-                    "There is none of that name, only delete_tasks_predictions,"
-                    " predictions_to_annotations."
+                    "There is none of that name, only delete_tasks, delete_tasks_annotations,"
+                    " delete_tasks_predictions, predictions_to_annotations."
                 ]
             },
         ),
