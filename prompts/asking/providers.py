@@ -270,6 +270,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
                 moment = parsedate_to_datetime(text)
             except ValueError:
                 continue
+            # HTTP's dates are in GMT, also those in the form that names no zone.
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
             seconds = (moment - datetime.now(UTC)).total_seconds()
         if seconds >= 0:
             return min(seconds, MAX_RETRY_AFTER_S)

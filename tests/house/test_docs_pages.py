@@ -94,3 +94,10 @@ def test_reads_our_document(client: Client, path: str) -> None:
 
     assert "/api/schema/" in text
     assert b"openapi: 3.1.0" in body_of(client, "/api/schema/")
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("verb", ["options", "post", "delete"])
+def test_pages_are_for_reading(client: Client, path: str, verb: str) -> None:
+    response = getattr(client, verb)(path)
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
