@@ -14,9 +14,15 @@ import orjson
 import structlog
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
-from psycopg2.errors import ForeignKeyViolation, InvalidRegularExpression
+from psycopg2.errors import ForeignKeyViolation, InvalidRegularExpression, ProgramLimitExceeded
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
@@ -24,6 +30,7 @@ from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
 from predictions_api.http.chunked import STREAMED_TYPE
+from predictions_api.postgres.outages import is_outage
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +96,11 @@ def _as_api_exception(exc: Exception) -> Exception:
             return ValidationError(
                 ["What this refers to was deleted meanwhile; nothing is stored."]
             )
-        case OperationalError() | InterfaceError():
+        case DatabaseError() | InterfaceError() if is_outage(exc):
             log.exception("database unavailable")
             return DatabaseUnavailable()
+        case OperationalError() if isinstance(exc.__cause__, ProgramLimitExceeded):
+            return ValidationError(["A value is larger than the database can hold."])
         case _:
             return exc
 

@@ -1,0 +1,55 @@
+"""Which errors of the database pass by themselves.
+
+Lost connections, a server that stops or starts, deadlocks and serialization failures are outages:
+the same statement succeeds later, so a job waits and a request is answered 503. Everything else is
+a statement that the database refuses for what it says (a value out of range, an index entry that
+is too long, a limit of the server): sent again it is refused again, so it is an error of the
+request or of the job. Django's classes do not tell the two apart: a too long index entry is an
+OperationalError, too.
+"""
+
+import psycopg2
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+# SQLSTATE codes, https://www.postgresql.org/docs/current/errcodes-appendix.html: connection
+# exceptions; too many connections; shutdown, crash and start of the server, and what an idle
+# session meets; serialization failures and deadlocks; locks not had in time.
+OUTAGE_CLASSES = ("08",)
+OUTAGE_CODES = frozenset(
+    {"53300", "57P01", "57P02", "57P03", "57P05", "40001", "40P01", "55P03", "25P03", "57014"}
+)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The five characters Postgres gave the error; None for one that the driver raised itself."""
+    for one in (error, error.__cause__):
+        code = getattr(one, "pgcode", None)
+        if code:
+            return str(code)
+    return None
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database was away, or asks to try again; False for a refused statement.
+
+    An error without a code is the driver's: it lost the connection, or could not get one, or used
+    one that had been lost. Only `DatabaseError` and `InterfaceError` of Django can be outages.
+    """
+    if not isinstance(error, DatabaseError | InterfaceError):
+        return False
+    code = sqlstate(error)
+    if code is None:
+        return _is_lost(error)
+    return code in OUTAGE_CODES or code.startswith(OUTAGE_CLASSES)
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Without a code: operational and interface errors, and the bare class, which psycopg2 raises
+    where a connection breaks in the middle of an answer.
+    """
+    cause = error.__cause__
+    if cause is None:
+        # Raised by Django or by us: a server that does not start, a connection in a broken block.
+        return isinstance(error, OperationalError | InterfaceError)
+    broken = (psycopg2.OperationalError, psycopg2.InterfaceError)
+    return isinstance(cause, broken) or type(cause) is psycopg2.DatabaseError
