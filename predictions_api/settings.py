@@ -155,7 +155,6 @@ TEMPLATES = [
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": POLICY}
 
 STATIC_URL = "/static/"
-# Before the packages' own: what stands here takes the place of theirs.
 STATICFILES_DIRS = [BASE_DIR / "predictions_api" / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
