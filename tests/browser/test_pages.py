@@ -61,8 +61,6 @@ def test_the_search_finds_pages(open_page: OpenPage) -> None:
     found = page.locator("#command-results-list").get_by_role("link")
     expect(found).to_have_count(1)
     expect(found).to_contain_text("Projects")
-    # Nothing is chosen yet.
-    page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url("**/admin/predictions/project/")

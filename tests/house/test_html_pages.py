@@ -14,9 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import ApiToken
+from desk.packaged import folder_of
 from evals.models import ModelEval, TaskType
 from predictions.models import Project
-from predictions_api.packaged import folder_of
 from prompts.models import ModelRun, Prompt, PromptVersion
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, make_caller
