@@ -1,5 +1,5 @@
-"""A first visit to any page of an evaluation loads less than 1.05 MB besides Plotly: the theme of the
-desk with its fonts, and less than 80 kB of the page's own.
+"""A first visit to any page of an evaluation loads less than 1.05 MB besides Plotly: the desk's
+theme with its fonts, and less than 80 kB of the page's own.
 
 Static files are those of the container image: compressed, and kept by the browser for good.
 """
