@@ -32,9 +32,10 @@ run: setup ## start everything: database, demo, web server, worker
 test: $(DEV) ## the whole suite, on the embedded Postgres
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/fuzz $(ARGS)
 
-lint: $(DEV) ## style, types, import directions, missing migrations, a stale schema
+lint: $(DEV) ## style, types, import directions, JavaScript, missing migrations, a stale schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/oxlint --deny-warnings
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run

@@ -2,7 +2,7 @@
 
 import gzip
 
-from csp.middleware import CSPMiddleware
+from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -10,6 +10,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 
 from predictions_api.http.rendering import accepts_gzip
+from predictions_api.policy import DESK_POLICY
 
 DESK = "/admin/"
 
@@ -27,6 +28,15 @@ class PagePolicy(CSPMiddleware):
         if not response.get("Content-Type", "").startswith("text/html"):
             return response
         return super().process_response(request, response)
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        """The policy, with what the desk's theme and charts need on the desk's pages."""
+        parts = super().get_policy_parts(request, response, report_only)
+        if request.path_info.startswith(DESK):
+            parts.update = {**(parts.update or {}), **DESK_POLICY}
+        return parts
 
 
 class DeskCompression(GZipMiddleware):

@@ -14,8 +14,6 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 #: By the name they are served under: the package, and the file in it.
 PACKAGED = {
     "plotly/plotly.min.js": ("plotly", "package_data/plotly.min.js"),
-    # Its own place is taken by what loads it when it is needed.
-    "theme/htmx.js": ("unfold", "static/unfold/js/htmx/htmx.js"),
 }
 
 

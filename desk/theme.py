@@ -33,7 +33,7 @@ UNFOLD = {
     "BORDER_RADIUS": "6px",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("theme/icon.svg")}],
     "STYLES": [_file("desk/desk.css")],
-    "SCRIPTS": [_file("theme/expressions.js"), _file("theme/labels.js")],
+    "SCRIPTS": [_file("theme/labels.js")],
     "DASHBOARD_CALLBACK": "desk.dashboard.fill",
     "SIDEBAR": {
         "show_search": False,

@@ -155,10 +155,7 @@ TEMPLATES = [
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": POLICY}
 
 STATIC_URL = "/static/"
-# Before the packages' own: what stands here takes the place of theirs.
-STATICFILES_DIRS = [BASE_DIR / "predictions_api" / "static"]
 STATICFILES_FINDERS = [
-    "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "desk.packaged.PackagedFinder",
 ]

@@ -203,7 +203,7 @@ def check_accessibility(page: Page, within: str | None = None) -> None:
         if violation["impact"] in GRAVE
     }
     assert grave == {}
-    # An icon that is not in the font is read, and seen, as its name.
+    # An icon that the font does not have is read, and seen, as its name.
     assert page.evaluate(UNDRAWN_ICONS) == []
 
 

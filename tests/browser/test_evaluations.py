@@ -26,6 +26,17 @@ PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
     "WjR9awAAAABJRU5ErkJggg=="
 )
+# Where the map's first point is in the window.
+A_POINT = """() => {
+  const chart = document.querySelector(".ev-points");
+  const { left, top } = chart.getBoundingClientRect();
+  const { xaxis, yaxis } = chart._fullLayout;
+  const [{ x, y }] = chart.data;
+  return [
+    left + xaxis._offset + xaxis.d2p(x[0]),
+    top + yaxis._offset + yaxis.d2p(y[0]),
+  ];
+}"""
 N_IMAGES = 40
 PAGES = ["", "metrics/?curve=1", "matrix/", "images/?sort=f1", "recommendations/", "diff/"]
 
@@ -292,7 +303,11 @@ def test_the_map(open_page: OpenPage, api: Api, street: str) -> None:
     expect(everything).to_be_visible()
     page.locator("select[name=colour]").select_option("f1")
     expect(page.locator(".ev-legend").get_by_text("F1 0.5")).to_be_visible()
+    settled(page)
     check_accessibility(page)
+    stage.scroll_into_view_if_needed()
+    page.mouse.click(*page.evaluate(A_POINT))
+    page.wait_for_url(f"**{LIST}{street}/images/*/?*")
 
 
 def test_evaluating_again(open_page: OpenPage, api: Api, street: str) -> None:

@@ -12,6 +12,8 @@ from playwright.sync_api import Browser
 from tests.house.quickstarting import PROJECT_DIR
 
 PLOTLY = "/static/plotly/"
+THEME = "/static/unfold/"
+DJANGO = "/static/admin/"
 #: Of an evaluation, below its own address.
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 
@@ -55,6 +57,6 @@ def weigh(browser: Browser, address: str, cookies: Any, path: str) -> dict[str, 
         return found
 
 
-def besides_plotly(weights: dict[str, int]) -> int:
-    """Bytes of everything else."""
-    return sum(size for path, size in weights.items() if not path.startswith(PLOTLY))
+def besides(weights: dict[str, int], *packages: str) -> int:
+    """Bytes of everything that does not come out of these packages."""
+    return sum(size for path, size in weights.items() if not path.startswith(packages))

@@ -2,7 +2,11 @@
 
 const IMAGE_DATA = /^data:image\/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*$/;
 
-/** The address as it may stand in `src` or `href`: http, https, or a path here. Null for others. */
+/**
+ * The address as it may stand in `src` or `href`: http, https, or a path here.
+ * @param {unknown} text
+ * @returns {string | null} null for others
+ */
 export function safeAddress(text) {
   if (typeof text !== "string" || text.trim() === "") return null;
   try {
@@ -13,17 +17,34 @@ export function safeAddress(text) {
   }
 }
 
-/** The same for an image, which may also be a picture in a `data:` address; SVG is none. */
+/**
+ * The same for an image, which may also be a picture in a `data:` address; SVG is none.
+ * @param {unknown} text
+ * @returns {string | null} null for others
+ */
 export function safeImage(text) {
   return typeof text === "string" && IMAGE_DATA.test(text) ? text : safeAddress(text);
 }
 
-/** An element with attributes and children; strings become text. For constant attribute names. */
+/**
+ * An element with attributes and children; strings become text. For constant attribute names.
+ * @template {string} T
+ * @param {T} tag
+ * @param {Record<string, any>} attributes null, undefined and false leave one out, true is empty
+ * @param {...(Node | string | null | undefined)} children null and undefined are left out
+ * @returns {T extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[T] : HTMLElement}
+ */
 export function element(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same for SVG. */
+/**
+ * The same for SVG.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes null, undefined and false leave one out, true is empty
+ * @param {...(Node | string | null | undefined)} children null and undefined are left out
+ * @returns {SVGElement}
+ */
 export function shape(tag, attributes = {}, ...children) {
   return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
@@ -38,7 +59,11 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** What the server wrote for this page with `json_script`; null without. */
+/**
+ * What the server wrote for this page with `json_script`.
+ * @param {string} id of the script
+ * @returns {any} null without
+ */
 export function pageData(id = "page-data") {
   const script = document.getElementById(id);
   return script === null ? null : JSON.parse(script.textContent);

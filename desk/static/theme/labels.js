@@ -2,7 +2,10 @@
 // not for which field. Each gets its field's label.
 
 function nameBoxes() {
-  for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+  const selects = /** @type {NodeListOf<HTMLSelectElement>} */ (
+    document.querySelectorAll("select.select2-hidden-accessible")
+  );
+  for (const select of selects) {
     const label = document.querySelector(`label[for="${CSS.escape(select.id)}"]`);
     const box = select.nextElementSibling?.querySelector(".select2-selection");
     if (!box) continue;
@@ -20,5 +23,6 @@ function nameBoxes() {
 // They are built when the form is ready, and again for each line that is added to it.
 new MutationObserver((changes) => {
   const added = changes.flatMap((change) => [...change.addedNodes]);
-  if (added.some((node) => node.classList?.contains("select2-container"))) nameBoxes();
+  const isBox = (node) => node instanceof Element && node.classList.contains("select2-container");
+  if (added.some(isBox)) nameBoxes();
 }).observe(document.documentElement, { childList: true, subtree: true });

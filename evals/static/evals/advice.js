@@ -7,6 +7,11 @@ import { page } from "./state.js";
 
 const SHOWN = 6;
 
+/**
+ * Recommendations, each with images that show it.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function recommendations(panel) {
   fill(
     panel,

@@ -5,15 +5,25 @@ import { count, el, share } from "./dom.js";
 import { desk } from "./server.js";
 import { config, page, read } from "./state.js";
 
+/**
+ * What a verdict is called.
+ * @type {Record<string, string>}
+ */
 export const WORDS = {
   tp: "right",
   fp: "false positive",
   fn: "missed",
   wrong_class: "wrong class",
 };
+/** How many cards the server gives at a time. */
 export const MOST = 50;
 
-// Cards by image id, as many at a time as the server answers.
+/**
+ * Cards by image id, as many at a time as the server answers.
+ * @param {{position?: number[], image?: string[], confidence?: number}} wanted which images
+ * @param {string} evaluation its id, this page's unless given
+ * @returns {Promise<Map<string, any>>} with `regions` one by one; null where they are not known
+ */
 export async function fetchCards(wanted, evaluation = config.evalId) {
   const body = await desk("cards", wanted, evaluation);
   return new Map(body.cards.map((card) => [card.imageId, { ...card, regions: unpack(card) }]));
@@ -35,18 +45,35 @@ function unpack({ regions }) {
   ];
 }
 
+/**
+ * The address of an image's page.
+ * @param {string} imageId
+ * @param {string | null} evaluation its id, this page's unless given
+ * @returns {string}
+ */
 export function imagePage(imageId, evaluation = null) {
   const path = page(`images/${encodeURIComponent(imageId)}/`);
   return evaluation ? path.replace(config.evalId, evaluation) : path;
 }
 
+/**
+ * The address of the prediction behind a card.
+ * @param {{predictionId: number | null} | undefined} card
+ * @param {string} evaluation its id, this page's unless given
+ * @returns {string | null} null if there is none
+ */
 export function predictionPage(card, evaluation = config.evalId) {
   if (card?.predictionId === null || card?.predictionId === undefined) return null;
-  const query = new URLSearchParams({ evaluation, confidence: read().confidence });
+  const query = new URLSearchParams({ evaluation, confidence: String(read().confidence) });
   return `/admin/predictions/prediction/${card.predictionId}/change/?${query}`;
 }
 
-// The picture with its regions. Labels have the order of the classes, so that their colours stay.
+/**
+ * The picture with its regions. Labels have the order of the classes, so that their colours stay.
+ * @param {any} card
+ * @param {string} description for a screen reader
+ * @returns {HTMLElement}
+ */
 export function picture(card, description = "") {
   const host = el("span", { class: "ev-picture" });
   const regions = card?.regions ?? [];
@@ -59,6 +86,11 @@ export function picture(card, description = "") {
   return host;
 }
 
+/**
+ * The regions, numbered.
+ * @param {object[]} regions
+ * @returns {object[]}
+ */
 export function withIds(regions) {
   return regions.map((region, id) => ({ ...region, id }));
 }
@@ -73,7 +105,13 @@ function called(card) {
     .join("; ");
 }
 
-// A figure: thumbnail, name, counts, and the ways on from here.
+/**
+ * A figure: thumbnail, name, counts, and the ways on from here.
+ * @param {any} card
+ * @param {{evaluation?: string | null, note?: string | null}} options the card's evaluation if it is
+ *   another one; a text in place of the counts
+ * @returns {HTMLElement}
+ */
 export function figure(card, { evaluation = null, note = null } = {}) {
   const { stats } = card;
   const counted =
@@ -95,6 +133,11 @@ export function figure(card, { evaluation = null, note = null } = {}) {
   );
 }
 
+/**
+ * Figures side by side.
+ * @param {any[]} cards
+ * @returns {HTMLElement}
+ */
 export function gallery(cards) {
   return el("div", { class: "ev-gallery" }, cards.map((card) => figure(card)));
 }

@@ -7,18 +7,13 @@ let loading = null;
 function plotly() {
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = document.querySelector("[data-plotly]").dataset.plotly;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error("The charts could not be loaded."));
+    script.src = /** @type {HTMLElement} */ (document.querySelector("[data-plotly]")).dataset.plotly;
+    script.addEventListener("load", () => resolve(/** @type {any} */ (window).Plotly));
+    script.addEventListener("error", () => reject(new Error("The charts could not be loaded.")));
     document.head.append(script);
   });
   return loading;
 }
-
-// Okabe and Ito's palette without its yellow: told apart with any colour vision, light or dark.
-export const PALETTE = [
-  "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8c6bb1", "#7f7f7f",
-];
 
 const isDark = () => document.documentElement.classList.contains("dark");
 
@@ -42,7 +37,15 @@ function layoutOf(layout) {
 
 const drawn = new Map();
 
-// Draws, or changes what is drawn already. `label` is what a screen reader says of the picture.
+/**
+ * Draws a chart, or changes what is drawn already.
+ * @param {HTMLElement} panel
+ * @param {string} label what a screen reader says of the picture
+ * @param {object[]} traces as Plotly takes them
+ * @param {{xaxis?: object, yaxis?: object}} layout as Plotly takes it, over the colours of the theme
+ * @param {object} config as Plotly takes it
+ * @returns {Promise<any>} Plotly
+ */
 export async function draw(panel, label, traces, layout, config = {}) {
   const Plotly = await plotly();
   if (!drawn.has(panel)) panel.replaceChildren();

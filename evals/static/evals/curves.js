@@ -1,6 +1,7 @@
 // Precision, recall and F1 over confidence: of the split, of each split, and of chosen classes.
 
-import { draw, PALETTE } from "./charts.js";
+import { draw } from "./charts.js";
+import { PALETTE } from "./colours.js";
 import { el, fill, share, table } from "./dom.js";
 import { desk } from "./server.js";
 import { config, page, read, watch, write } from "./state.js";
@@ -17,27 +18,33 @@ function sweep(classes) {
   return swept.body;
 }
 
-function line(name, curve, extra = {}) {
+/**
+ * @param {string} name
+ * @param {any} values a curve of the sweep
+ * @param {{of?: string, line?: object}} extra which of its measures, F1 unless given; how it looks
+ * @returns {object} a trace
+ */
+function line(name, values, extra = {}) {
   return {
     type: "scatter",
     mode: "lines",
     name,
-    x: curve.confidence.map(Number),
-    y: curve[extra.of ?? "f1"],
+    x: values.confidence.map(Number),
+    y: values[extra.of ?? "f1"],
     hovertemplate: `${name.replace(/[<>&%]/g, " ")} %{y:.3f} at %{x:.2f}<extra></extra>`,
     line: { width: 2, ...extra.line },
   };
 }
 
-function diamond(curve, colour) {
-  if (typeof curve.optimalThreshold !== "number" || !curve.optimalMetrics) return null;
+function diamond(values, colour) {
+  if (typeof values.optimalThreshold !== "number" || !values.optimalMetrics) return null;
   return {
     type: "scatter",
     mode: "markers",
     name: "optimum",
     showlegend: false,
-    x: [curve.optimalThreshold],
-    y: [curve.optimalMetrics.f1],
+    x: [values.optimalThreshold],
+    y: [values.optimalMetrics.f1],
     marker: { symbol: "diamond", size: 12, color: colour, line: { width: 1, color: "#ffffff" } },
     hovertemplate: "optimum: F1 %{y:.3f} at %{x:.2f}<extra></extra>",
   };
@@ -61,10 +68,10 @@ function tracesOf(body, { split, classes }) {
     .filter((name) => found.perClass[name])
     .flatMap((name, n) => {
       const colour = PALETTE[(n + 3) % PALETTE.length];
-      const curve = found.perClass[name];
+      const values = found.perClass[name];
       return [
-        line(`F1 of ${escaped(name)}`, curve, { line: { color: colour, dash: "dot" } }),
-        diamond(curve, colour),
+        line(`F1 of ${escaped(name)}`, values, { line: { color: colour, dash: "dot" } }),
+        diamond(values, colour),
       ];
     });
   return [...overall, diamond(found.overall, COLOURS.f1), ...shown].filter(Boolean);
@@ -101,6 +108,11 @@ function summary(body, split) {
   );
 }
 
+/**
+ * Precision, recall and F1 over confidence.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function curve(panel) {
   const show = async () => {
     const { split, confidence, all } = read();
@@ -117,7 +129,11 @@ export function curve(panel) {
   show();
 }
 
-// The table of classes with their optima; a tick shows a class's curve.
+/**
+ * The table of classes with their optima; a tick shows a class's curve.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function optima(panel) {
   const show = () => {
     const { split, all } = read();
@@ -169,7 +185,11 @@ function atThreshold(threshold) {
   return el("a", { href: page("metrics/", { confidence: percent }) }, threshold.toFixed(2));
 }
 
-// The overall curve for those who read numbers rather than pictures.
+/**
+ * The overall curve for those who read numbers rather than pictures.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function curveTable(panel) {
   const show = () => {
     const { split } = read();

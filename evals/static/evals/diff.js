@@ -12,7 +12,13 @@ const MEASURES = [
   ["F1", "f1"],
 ];
 
+/**
+ * Another evaluation beside this one.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function diff(panel) {
+  /** @type {HTMLSelectElement} */
   const select = document.querySelector("[data-other] select");
   select.append(...(config.others ?? []).map(([id, name]) => el("option", { value: id }, name)));
   const other = () => read().get("other") ?? "";

@@ -2,7 +2,13 @@
 
 import { element } from "../desk/safe.js";
 
-// As `element`, with lists among the children and functions for `onclick` and the like.
+/**
+ * An element, see `element` of safe.js; children may be lists, and attributes functions: `onclick`.
+ * @param {string} tag
+ * @param {Record<string, any>} attributes null, undefined and false leave one out
+ * @param {...any} children
+ * @returns {HTMLElement}
+ */
 export function el(tag, attributes = {}, ...children) {
   const given = Object.entries(attributes);
   const plain = given.filter(([, value]) => typeof value !== "function");
@@ -15,16 +21,32 @@ export function el(tag, attributes = {}, ...children) {
 
 const whole = new Intl.NumberFormat("en-US");
 
-// Three decimals, a dash for nothing.
+/**
+ * Three decimals, a dash for nothing.
+ * @param {unknown} value
+ * @returns {string}
+ */
 export function share(value) {
   return typeof value === "number" ? value.toFixed(3) : "–";
 }
 
+/**
+ * A whole number with separators, a dash for nothing.
+ * @param {unknown} value
+ * @returns {string}
+ */
 export function count(value) {
   return typeof value === "number" ? whole.format(value) : "–";
 }
 
-// A table with a header row; `rows` are lists of cells, the first of each its header.
+/**
+ * A table with a header row.
+ * @param {string} caption for a screen reader
+ * @param {Array<string | Node>} heads
+ * @param {any[][]} rows lists of cells, the first of each its header; null is shown as a dash
+ * @param {Record<string, any>} attributes
+ * @returns {HTMLElement}
+ */
 export function table(caption, heads, rows, attributes = {}) {
   return el(
     "table",
@@ -57,6 +79,12 @@ export function table(caption, heads, rows, attributes = {}) {
 // Shows a promise in an element: what it resolves to, or why it failed. Only the last one counts.
 const turns = new WeakMap();
 
+/**
+ * Shows a promise in an element: what it resolves to, or why it failed. Only the last one counts.
+ * @param {HTMLElement} panel
+ * @param {Promise<any>} promise of an element, text or list; undefined leaves what is there
+ * @returns {Promise<void>}
+ */
 export async function fill(panel, promise) {
   const turn = (turns.get(panel) ?? 0) + 1;
   turns.set(panel, turn);

@@ -6,6 +6,11 @@ import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, watch } from "./state.js";
 
+/**
+ * One image with its objects.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function image(panel) {
   const show = () => {
     const { confidence } = read();

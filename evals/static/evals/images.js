@@ -20,10 +20,15 @@ const COLUMNS = [
 
 function asked() {
   const { split, confidence, get } = read();
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, get(name)]));
-  return { split, confidence, ...filters };
+  const chosen = Object.fromEntries(FILTERS.map((name) => [name, get(name)]));
+  return { split, confidence, ...chosen };
 }
 
+/**
+ * The list of images, page by page.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function images(panel) {
   const show = () => {
     const offset = Number(read().get("offset") ?? 0);
@@ -61,6 +66,7 @@ function sortHead([label, name]) {
 }
 
 function order(sort) {
+  /** @type {HTMLSelectElement | null} */
   const select = document.querySelector("[data-filters] [name=sort]");
   if (select) select.value = sort;
   write({ sort, offset: null });
@@ -146,7 +152,11 @@ function filters(form) {
   );
 }
 
-// The images with most errors, for the overview.
+/**
+ * The images with most errors, for the overview.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function worst(panel) {
   const show = () => {
     const { split, confidence } = read();
@@ -165,7 +175,13 @@ export function worst(panel) {
   show();
 }
 
-// Images by their place in the evaluation or by id, `MOST` at a time.
+/**
+ * Images by their place in the evaluation or by id, `MOST` at a time.
+ * @param {{position?: number[], image?: string[]}} wanted which images
+ * @param {number} total how many there are in all
+ * @param {number} confidence in per cent; that of the address unless given
+ * @returns {Promise<Array<HTMLElement | null>>} what goes into the page
+ */
 export async function galleryOf(wanted, total, confidence = read().confidence) {
   const cards = await fetchCards({ ...wanted, confidence });
   const more = total > cards.size ? `The first ${cards.size} of ${count(total)} images.` : null;

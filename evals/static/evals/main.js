@@ -57,13 +57,16 @@ async function follow(panel) {
 
 const form = document.querySelector("[data-controls]");
 if (form) controls(form);
+/** @type {HTMLElement | null} */
 const numbers = document.querySelector("[data-numbers]");
 if (numbers) headline(numbers);
 const running = document.querySelector("[data-running]");
 if (running) follow(running);
 if (config.state) {
   carry();
-  for (const panel of document.querySelectorAll("[data-panel]")) {
+  for (const panel of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll("[data-panel]")
+  )) {
     PANELS[panel.dataset.panel]().then((start) => start(panel));
   }
 }

@@ -5,6 +5,11 @@ import { count, el, fill } from "./dom.js";
 import { api } from "./server.js";
 import { page, read, watch } from "./state.js";
 
+/**
+ * The confusion matrix.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function matrix(panel) {
   const show = () => {
     const { split, confidence } = read();
@@ -71,7 +76,7 @@ function frequent(body) {
   const wrong = body.matrix
     .flatMap((row, actual) => row.map((n, predicted) => ({ n, actual, predicted })))
     .filter(({ n, actual, predicted }) => n > 0 && actual !== predicted)
-    .sort((one, other) => other.n - one.n)
+    .toSorted((one, other) => other.n - one.n)
     .slice(0, 5);
   if (!wrong.length) return null;
   const items = wrong.map(({ n, actual, predicted }) => {

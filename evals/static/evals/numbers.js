@@ -16,13 +16,20 @@ function numbers() {
 const at = (document, path) => path.split(".").reduce((found, name) => found?.[name], document);
 const SHARES = /^(precision|recall|f1|averagePrecision\..*)$/;
 
+/**
+ * The headline numbers.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function headline(panel) {
   const show = async () => {
     const body = await numbers().catch(() => ({}));
     const { split, confidence } = read();
     // Somebody moved on meanwhile.
     if (body.split !== split || Math.round(100 * body.confidenceThreshold) !== confidence) return;
-    for (const tile of panel.querySelectorAll("[data-number]")) {
+    for (const tile of /** @type {NodeListOf<HTMLElement>} */ (
+      panel.querySelectorAll("[data-number]")
+    )) {
       const name = tile.dataset.number;
       tile.textContent = (SHARES.test(name) ? share : count)(at(body, name));
     }
@@ -32,6 +39,11 @@ export function headline(panel) {
   show();
 }
 
+/**
+ * The table of classes.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function classes(panel) {
   const show = () =>
     fill(

@@ -25,7 +25,14 @@ function checked(evaluation) {
   return evaluation;
 }
 
-// A route of the API; `evaluation` is its id, this one's unless given.
+/**
+ * A JSON answer of one of the API's routes of an evaluation.
+ * @param {string} route below the evaluation; "" for itself
+ * @param {Record<string, any>} parameters null and "" are left out, a list repeats one
+ * @param {string} evaluation its id, this page's unless given
+ * @returns {Promise<any>}
+ * @throws {Error} with the server's message
+ */
 export async function api(route, parameters = {}, evaluation = config.evalId) {
   const root = config.api.replace(/[^/]+$/, checked(evaluation));
   return (await answer(route ? `${root}/${route}` : root, parameters)).json();
@@ -33,10 +40,25 @@ export async function api(route, parameters = {}, evaluation = config.evalId) {
 
 const pageOf = (evaluation) => config.page.replace(/[^/]+\/$/, `${checked(evaluation)}/`);
 
+/**
+ * A JSON answer of one of the desk's own routes of an evaluation.
+ * @param {string} route
+ * @param {Record<string, any>} parameters
+ * @param {string} evaluation its id, this page's unless given
+ * @returns {Promise<any>}
+ * @throws {Error} with the server's message
+ */
 export async function desk(route, parameters = {}, evaluation = config.evalId) {
   return (await answer(`${pageOf(evaluation)}data/${route}`, parameters)).json();
 }
 
+/**
+ * A binary answer of one of the desk's own routes of this evaluation.
+ * @param {string} route
+ * @param {Record<string, any>} parameters
+ * @returns {Promise<ArrayBuffer>}
+ * @throws {Error} with the server's message
+ */
 export async function bytes(route, parameters = {}) {
   return (await answer(`${pageOf(config.evalId)}data/${route}`, parameters)).arrayBuffer();
 }

@@ -1,9 +1,11 @@
 // The map of the images: coloured by cluster, F1 or split; drawing around points lists them.
 
-import { PALETTE } from "./charts.js";
+import { fetchCards, imagePage } from "./cards.js";
+import { groupColour, shareColour } from "./colours.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { MOST, galleryOf } from "./images.js";
-import { Scatter } from "./scatter.js";
+import { PointMap } from "./map.js";
+import { outlineText, parseOutline, pointsInside } from "./outline.js";
 import { api, bytes } from "./server.js";
 import { read, watch, write } from "./state.js";
 
@@ -29,84 +31,66 @@ function points() {
 
 let scored = null;
 
+// F1 of each point; the same array as before for the same confidence.
 async function scores(found, confidence) {
   if (scored?.confidence !== confidence) {
-    scored = { confidence, body: bytes("f1", { confidence }) };
+    const values = bytes("f1", { confidence }).then((buffer) => {
+      const all = new Uint16Array(buffer);
+      return Float32Array.from(found.position, (at) => all[at] / 1000);
+    });
+    scored = { confidence, values };
   }
-  const all = new Uint16Array(await scored.body);
-  return Float32Array.from(found.position, (at) => all[at] / 1000);
+  return scored.values;
 }
 
 const colouring = () => read().get("colour") ?? "cluster";
 
-// One colour a point, red green blue in bytes.
-async function colours(found) {
+// F1 is shown in steps, so that few colours are drawn.
+const STEPS = 20;
+
+let grouped = null;
+
+// The points by colour and the value of each. The same object as before if nothing changed.
+async function groups(found) {
   const by = colouring();
-  const painted = new Uint8Array(3 * found.n);
   const values = by === "f1" ? await scores(found, read().confidence) : found[by];
+  if (grouped?.by === by && grouped.values === values) return grouped;
+  const hovers = { f1: "F1 %{customdata:.3f}", cluster: "cluster %{customdata}" };
+  const places = new Map();
   for (let at = 0; at < found.n; at += 1) {
-    painted.set(by === "f1" ? onScale(values[at]) : ofGroup(values[at]), 3 * at);
+    const value = values[at];
+    const key = by === "f1" ? shareColour(Math.round(value * STEPS) / STEPS) : groupColour(value);
+    if (!places.has(key)) places.set(key, []);
+    places.get(key).push(at);
   }
-  return painted;
-}
-
-const bytesOf = (colour) => [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
-const GREY = bytesOf(PALETTE.at(-1));
-const GROUPS = PALETTE.slice(0, -1).map(bytesOf);
-
-// Groups in turn; noise is grey.
-const ofGroup = (id) => (id < 0 ? GREY : GROUPS[id % GROUPS.length]);
-
-// From vermilion, all wrong, over yellow to blue, all right: told apart with any colour vision.
-const STOPS = ["#d55e00", "#e69f00", "#56b4e9", "#0072b2"].map(bytesOf);
-
-function onScale(value) {
-  const place = Math.min(Math.max(value, 0), 1) * (STOPS.length - 1);
-  const below = Math.min(Math.floor(place), STOPS.length - 2);
-  return STOPS[below].map((from, n) => from + (STOPS[below + 1][n] - from) * (place - below));
+  const all = [...places].map(([colour, of]) => {
+    const first = values[of[0]];
+    const noise = by === "cluster" && first < 0;
+    const hover = noise ? "no cluster" : (hovers[by] ?? SPLITS[first]);
+    return { colour, places: of, hover };
+  });
+  grouped = { by, values, all };
+  return grouped;
 }
 
 // What the colours mean.
 function legend(found) {
-  const swatch = (rgb, text) => {
+  const swatch = (colour, text) => {
     const mark = el("span", { class: "ev-dot", "aria-hidden": "true" });
-    mark.style.background = `rgb(${rgb.map(Math.round).join(" ")})`;
+    mark.style.background = colour;
     return el("li", {}, mark, text);
   };
   const by = colouring();
   if (by === "f1") {
-    return [0, 0.25, 0.5, 0.75, 1].map((value) => swatch(onScale(value), `F1 ${value}`));
+    return [0, 0.25, 0.5, 0.75, 1].map((value) => swatch(shareColour(value), `F1 ${value}`));
   }
-  const ids = [...new Set(found[by])].sort((one, other) => one - other);
+  const ids = [...new Set(found[by])].toSorted((one, other) => one - other);
   const names = by === "split" ? (id) => SPLITS[id] : (id) => (id < 0 ? "no cluster" : `${id}`);
-  const shown = ids.slice(0, 12).map((id) => swatch(ofGroup(id), names(id)));
+  const shown = ids.slice(0, 12).map((id) => swatch(groupColour(id), names(id)));
   return ids.length > 12 ? [...shown, el("li", {}, `and ${count(ids.length - 12)} more`)] : shown;
 }
 
-// The outline in the address: x and y of its corners, one after the other.
-function outline() {
-  const numbers = (read().get("lasso") ?? "").split(",").map(Number);
-  if (numbers.length < 6 || numbers.some((n) => !Number.isFinite(n))) return null;
-  const xs = numbers.filter((_, at) => at % 2 === 0);
-  return { x: xs, y: numbers.filter((_, at) => at % 2 === 1).slice(0, xs.length) };
-}
-
-// Whether each point is inside, by the even-odd rule.
-function inside(found, { x, y }) {
-  const chosen = [];
-  for (let at = 0; at < found.n; at += 1) {
-    const [px, py] = [found.x[at], found.y[at]];
-    let is = false;
-    for (let one = 0, other = x.length - 1; one < x.length; other = one, one += 1) {
-      const crosses = y[one] > py !== y[other] > py;
-      if (crosses && px < ((x[other] - x[one]) * (py - y[one])) / (y[other] - y[one]) + x[one]) {
-        is = !is;
-      }
-    }
-    if (is) chosen.push(at);
-  }
-  return chosen;
-}
+const outline = () => parseOutline(read().get("lasso"));
 
 // Which points are selected: those in the outline, or of the cluster, and of the split.
 function selection(found) {
@@ -114,21 +98,23 @@ function selection(found) {
   const shape = outline();
   const cluster = get("cluster");
   if (!shape && !cluster) return null;
-  let chosen = shape ? inside(found, shape) : Array.from({ length: found.n }, (_, at) => at);
+  let chosen = shape ? pointsInside(found, shape) : Array.from({ length: found.n }, (_, at) => at);
   if (cluster) chosen = chosen.filter((at) => found.cluster[at] === Number(cluster));
   if (split !== "all") chosen = chosen.filter((at) => SPLITS[found.split[at]] === split);
   return chosen;
 }
 
-// At most so many corners go into the address.
-const CORNERS = 60;
-
-function toAddress({ x: xs, y: ys }) {
-  const step = Math.max(1, Math.ceil(xs.length / CORNERS));
-  const kept = xs.map((x, at) => [x, ys[at]]).filter((_, at) => at % step === 0);
-  return kept.map(([x, y]) => `${Number(x.toPrecision(5))},${Number(y.toPrecision(5))}`).join(",");
+// Opens the image of a point.
+async function open(found, at) {
+  const cards = await fetchCards({ position: [found.position[at]], confidence: read().confidence });
+  for (const id of cards.keys()) window.location.assign(imagePage(id));
 }
 
+/**
+ * The map of the images.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function map(panel) {
   let plot = null;
   const key = el("ul", { class: "ev-legend" });
@@ -136,19 +122,23 @@ export function map(panel) {
     fill(
       panel,
       points().then(async (found) => {
-        const painted = await colours(found);
-        const label = `Map of ${count(found.n)} images, coloured by ${colouring()}`;
-        const fresh = plot === null;
-        plot ??= new Scatter(found, (outlined) => {
-          write({ lasso: outlined && toAddress(outlined), cluster: null });
-        });
-        plot.label(label);
-        plot.paint(painted, selection(found));
-        plot.outline(outline());
+        const { all, values } = await groups(found);
+        if (plot === null) {
+          const choose = (drawn) => write({ lasso: drawn && outlineText(drawn), cluster: null });
+          plot = new PointMap(found, choose, (at) => open(found, at));
+          panel.replaceChildren(plot.element, key);
+        }
         key.replaceChildren(...legend(found));
-        return fresh ? [plot.element, key] : undefined;
+        await plot.show({
+          label: `Map of ${count(found.n)} images, coloured by ${colouring()}`,
+          groups: all,
+          values,
+          chosen: selection(found),
+          outline: outline(),
+        });
       }),
     );
+  /** @type {HTMLSelectElement} */
   const select = document.querySelector("[name=colour]");
   select.value = colouring();
   select.addEventListener("change", () => write({ colour: select.value }));
@@ -157,6 +147,11 @@ export function map(panel) {
   show();
 }
 
+/**
+ * The images that are selected on the map.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function selected(panel) {
   const show = () =>
     fill(
@@ -180,6 +175,11 @@ export function selected(panel) {
   show();
 }
 
+/**
+ * The table of clusters.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
 export function clusters(panel) {
   const show = () =>
     fill(

@@ -5,7 +5,13 @@ import { element } from "./safe.js";
 const SIDES = { prediction: "Predicted", ground_truth: "Ground truth" };
 const LONGEST = 20_000;
 
-/** The task's texts, with the passages that either side marks in the only or first one. */
+/**
+ * The task's texts, with the passages that either side marks in the first one.
+ * @param {HTMLElement} host
+ * @param {Array<[string, string]>} texts name and text of each
+ * @param {any[]} regions those with a `passage`, [start, end], are marked
+ * @returns {void}
+ */
 export function showTexts(host, texts, regions) {
   host.replaceChildren(
     ...texts.map(([name, text], at) => {
@@ -21,13 +27,13 @@ export function showTexts(host, texts, regions) {
   );
 }
 
-/** The text in pieces, those inside passages as <mark>. */
+// The text in pieces, those inside passages as <mark>.
 function marked(text, passages) {
   const cuts = new Set([0, text.length]);
   for (const { passage } of passages) {
     for (const at of passage) if (at > 0 && at < text.length) cuts.add(at);
   }
-  const places = [...cuts].sort((one, two) => one - two);
+  const places = [...cuts].toSorted((one, two) => one - two);
   return places.slice(0, -1).map((from, n) => {
     const to = places[n + 1];
     const inside = passages.filter(({ passage: [start, end] }) => start <= from && to <= end);
@@ -40,7 +46,12 @@ function marked(text, passages) {
   });
 }
 
-/** A table of choices, texts and numbers by control: what either side says. */
+/**
+ * A table of choices, texts and numbers by control: what either side says.
+ * @param {HTMLElement} host
+ * @param {any[]} regions those with `values` are shown
+ * @returns {void}
+ */
 export function showAnswers(host, regions) {
   const said = regions.filter((region) => region.values && region.values.length + region.label.length > 0);
   const plain = said.filter((region) => !region.passage);
@@ -59,7 +70,7 @@ export function showAnswers(host, regions) {
       plain
         .filter((region) => region.name === name && region.side === side)
         .flatMap((region) => (region.values.length > 0 ? region.values : [region.label]))
-        .sort();
+        .toSorted();
     const [one, two] = [of("prediction"), of("ground_truth")];
     if (one.length === 0 || two.length === 0) return element("td", {}, "-");
     const same = JSON.stringify(one) === JSON.stringify(two);

@@ -1,6 +1,7 @@
 // Label Studio's brush masks: a bit stream of run lengths over RGBA, row by row. Source:
 // https://github.com/thi-ng/umbrella/blob/develop/packages/rle-pack/src/index.ts
 
+/** The largest mask that is decoded. */
 export const MOST_PIXELS = 2 ** 25;
 
 class Bits {
@@ -25,7 +26,14 @@ class Bits {
   }
 }
 
-/** Where the mask is: Uint8Array of width * height, 1 where alpha > 0. RangeError for nonsense. */
+/**
+ * Where a mask is.
+ * @param {ArrayLike<number>} rle its bytes
+ * @param {number} width in pixels
+ * @param {number} height in pixels
+ * @returns {Uint8Array} width * height, 1 where alpha > 0
+ * @throws {RangeError} for a mask of another size, or none
+ */
 export function decodeBrush(rle, width, height) {
   const pixels = width * height;
   if (!(pixels > 0 && pixels <= MOST_PIXELS)) throw new RangeError("the mask is too large");
@@ -52,7 +60,14 @@ export function decodeBrush(rle, width, height) {
   return mask;
 }
 
-/** A PNG of the mask in one colour, [red, green, blue], as a data address. */
+/**
+ * A PNG of the mask in one colour.
+ * @param {Uint8Array} mask
+ * @param {number} width in pixels
+ * @param {number} height in pixels
+ * @param {number[]} color red, green, blue
+ * @returns {string} a data address
+ */
 export function paintMask(mask, width, height, [red, green, blue]) {
   const canvas = document.createElement("canvas");
   canvas.width = width;

@@ -1,24 +1,41 @@
 // Regions drawn over an image.
-//
-// A region is {id, kind, label, side, verdict, score, geometry}:
-//   kind      "rectangle" | "ellipse" | "keypoint" | "polygon" | "brush", drawn; others are not
-//   side      "prediction" (solid line) | "ground_truth" (dashed line)
-//   verdict   "tp" | "fp" | "fn" | null: decides the color; without one the label does
-//   score     0 to 1, or null
-//   geometry  per cent of the image, as Label Studio writes it: {x, y, width, height, rotation},
-//             {x, y, radiusX, radiusY, rotation}, {x, y, width}, {points: [[x, y], ...]}, or
-//             {rle: [bytes], width, height} with the mask's size in pixels
-// All names and texts in it are untrusted; see safe.js.
+// All names and texts in them are untrusted; see safe.js.
 
 import { element, safeImage, shape } from "./safe.js";
 import { colorOf, css, draw, isDrawn } from "./shapes.js";
 
-/** Labels in alphabetical order, which is that of their colors. */
+/**
+ * @typedef {object} Region
+ * @property {string | number} id told apart by it
+ * @property {string} kind "rectangle", "ellipse", "keypoint", "polygon" or "brush"; others are not
+ *   drawn
+ * @property {string} label its color without a verdict
+ * @property {string} side "prediction" (solid line) or "ground_truth" (dashed line)
+ * @property {string | null} verdict "tp", "fp", "fn" or "wrong_class": its color
+ * @property {number | null} score 0 to 1
+ * @property {any} geometry in per cent of the image, as Label Studio writes it:
+ *   {x, y, width, height, rotation}, {x, y, radiusX, radiusY, rotation}, {x, y, width},
+ *   {points: [[x, y], ...]}, or {rle: [bytes], width, height} with the mask's size in pixels
+ * @property {number} [width] of the image in pixels, where the client said so
+ * @property {number} [height] of the image in pixels, where the client said so
+ */
+
+/**
+ * Labels in alphabetical order, which is that of their colors.
+ * @param {Region[]} regions
+ * @returns {string[]}
+ */
 export function labelsOf(regions) {
-  return [...new Set(regions.map((region) => region.label))].sort();
+  return [...new Set(regions.map((region) => region.label))].toSorted();
 }
 
-/** Draws the regions into an <svg> that lies over the whole image. */
+/**
+ * Draws the regions into an <svg> that lies over the whole image.
+ * @param {Region[]} regions
+ * @param {string[]} labels in the order of their colors
+ * @param {number[]} size of the image in pixels: width, height
+ * @returns {SVGElement}
+ */
 export function overlay(regions, labels, [wide, high]) {
   const svg = shape("svg", {
     class: "desk-overlay",
@@ -33,19 +50,24 @@ export function overlay(regions, labels, [wide, high]) {
     const group = shape("g", { class: `desk-region desk-${region.side}` });
     group.style.setProperty("--color", css(color));
     if (region.kind !== "brush") {
-      const halo = drawn.cloneNode();
+      const halo = /** @type {SVGElement} */ (drawn.cloneNode());
       halo.classList.add("desk-halo");
       group.append(halo);
     }
     drawn.classList.add("desk-line");
     group.append(drawn);
-    group.dataset.region = region.id;
+    group.dataset.region = String(region.id);
     svg.append(group);
   }
   return svg;
 }
 
-/** The image's size once it is there; null when it cannot be shown. */
+/**
+ * Loads an image.
+ * @param {HTMLImageElement} image
+ * @param {string | null} source an address that safeImage let through
+ * @returns {Promise<number[] | null>} width and height; null when it cannot be shown
+ */
 export function load(image, source) {
   return new Promise((resolve) => {
     if (source === null) return resolve(null);
@@ -59,7 +81,12 @@ export function load(image, source) {
   });
 }
 
-/** A small picture with its regions over it. Resolves once both are there. */
+/**
+ * A small picture with its regions over it. Resolves once both are there.
+ * @param {HTMLElement} host
+ * @param {{image: string | null, alt: string, regions: Region[], labels?: string[]}} shown
+ * @returns {Promise<void>}
+ */
 export async function thumbnail(host, { image, alt, regions, labels = labelsOf(regions) }) {
   const picture = element("img", { alt, class: "desk-picture" });
   const frame = element("div", { class: "desk-thumbnail" }, picture);

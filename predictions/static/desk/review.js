@@ -17,6 +17,10 @@ const KEYS = { ArrowLeft: "before", k: "before", ArrowRight: "after", j: "after"
 
 const data = pageData();
 const asked = new URLSearchParams(location.search);
+/**
+ * @param {string} id
+ * @returns {any} the element; null without
+ */
 const find = (id) => document.getElementById(id);
 
 if (data.image !== null || data.regions.some(isDrawn)) {
@@ -28,8 +32,8 @@ if (data.image !== null || data.regions.some(isDrawn)) {
     changed: remember,
   });
   document.addEventListener("pointerover", ({ target }) => {
-    const row = target.closest?.("tr[data-region]");
-    if (row) light(viewer, row.dataset.region);
+    const row = target instanceof Element && target.closest("tr[data-region]");
+    if (row instanceof HTMLElement) light(viewer, row.dataset.region);
   });
 }
 showTexts(find("texts"), data.texts, data.regions);
@@ -37,7 +41,7 @@ showAnswers(find("answers"), data.regions);
 listRegions(find("list"), data.regions);
 turnPages();
 
-/** Writes what is hidden into the address and into the links to the neighbours. */
+// Writes what is hidden into the address and into the links to the neighbours.
 function remember({ hidden, score }) {
   const query = new URLSearchParams(location.search);
   for (const name of ["hide", "hide_label", "min"]) query.delete(name);
@@ -56,6 +60,7 @@ function turnPages() {
   document.addEventListener("keydown", (event) => {
     const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (!(target instanceof Element)) return;
     // Arrows belong to whatever else uses them.
     if (target.closest("input, textarea, select, [contenteditable], [tabindex='0']")) {
       if (key.startsWith("Arrow") || target.closest("input:not([type='checkbox'], [type='range']), textarea, select")) return;

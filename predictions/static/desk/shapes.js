@@ -9,16 +9,26 @@ const LABELS = [
   [8, 145, 178], [190, 18, 60], [77, 124, 15], [79, 70, 229], [154, 52, 18],
 ];
 
-/** Red, green, blue: of the verdict where there is one, else of the label. */
+/**
+ * The color of a region: of its verdict where there is one, else of its label.
+ * @param {{verdict?: string | null, label?: string}} region
+ * @param {string[]} labels in the order of their colors
+ * @returns {number[]} red, green, blue
+ */
 export function colorOf(region, labels) {
   return VERDICTS[region.verdict] ?? LABELS[Math.max(0, labels.indexOf(region.label)) % LABELS.length];
 }
 
+/**
+ * A color for a style.
+ * @param {number[]} color red, green, blue
+ * @returns {string}
+ */
 export function css([red, green, blue]) {
   return `rgb(${red} ${green} ${blue})`;
 }
 
-/** Numbers only: whatever else a client stored as one is 0. */
+// Numbers only: whatever else a client stored as one is 0.
 function number(value) {
   return Number.isFinite(value) ? value : 0;
 }
@@ -75,12 +85,23 @@ function brush({ rle, width, height }, wide, high, color) {
 
 const KINDS = { rectangle, ellipse, keypoint, polygon, brush };
 
-/** Whether the region is drawn on an image at all: choices and texts are not. */
+/**
+ * Whether the region is drawn on an image at all: choices and texts are not.
+ * @param {{kind: string}} region
+ * @returns {boolean}
+ */
 export function isDrawn(region) {
   return Object.hasOwn(KINDS, region.kind);
 }
 
-/** The region's shape; null for what cannot be drawn. */
+/**
+ * The region's shape.
+ * @param {{kind: string, geometry: any}} region
+ * @param {number} wide the image's width in pixels
+ * @param {number} high the image's height in pixels
+ * @param {number[]} color red, green, blue
+ * @returns {SVGElement | null} null for what cannot be drawn
+ */
 export function draw(region, wide, high, color) {
   try {
     return KINDS[region.kind](region.geometry ?? {}, wide, high, color);
@@ -90,12 +111,16 @@ export function draw(region, wide, high, color) {
   }
 }
 
-/** Where the region's name stands, in per cent: [x, y]. */
+/**
+ * Where the region's name stands.
+ * @param {{kind: string, geometry: any}} region
+ * @returns {number[]} x and y in per cent of the image
+ */
 export function anchor({ kind, geometry }) {
   const { x, y, radiusX, radiusY, points } = geometry ?? {};
   if (kind === "ellipse") return [number(x) - number(radiusX), number(y) - number(radiusY)];
   if (kind === "polygon" && Array.isArray(points) && points.length > 0) {
-    const tops = points.filter(Array.isArray).sort((one, two) => one[1] - two[1]);
+    const tops = points.filter(Array.isArray).toSorted((one, two) => one[1] - two[1]);
     return tops.length > 0 ? [number(tops[0][0]), number(tops[0][1])] : [0, 0];
   }
   return [number(x), number(y)];

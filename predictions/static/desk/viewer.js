@@ -25,6 +25,12 @@ const PAPER = [400, 300];
  * `changed({hidden: {sides, labels}, score})` is called whenever a person changes either.
  */
 export class Viewer {
+  /**
+   * @param {HTMLElement} host
+   * @param {{image: string | null, alt: string, regions: import("./regions.js").Region[],
+   *   hidden?: {sides?: string[], labels?: string[]}, score?: number, texts?: unknown,
+   *   changed?: (choice: {hidden: {sides: string[], labels: string[]}, score: number}) => void}} shown
+   */
   constructor(host, { image, alt, regions, hidden = {}, score = 0, changed = () => {} }) {
     this.regions = regions.filter(isDrawn);
     this.labels = labelsOf(regions);
@@ -65,13 +71,19 @@ export class Viewer {
     this.draw();
   }
 
-  /** Other regions on the same image. */
+  /**
+   * Other regions on the same image.
+   * @param {import("./regions.js").Region[]} regions
+   */
   replace(regions) {
     this.regions = regions.filter(isDrawn);
     this.draw();
   }
 
-  /** What the sides, labels and score let through. */
+  /**
+   * What the sides, labels and score let through.
+   * @returns {import("./regions.js").Region[]}
+   */
   get shown() {
     return this.regions.filter(
       ({ side, label, score }) =>
@@ -155,6 +167,7 @@ export class Viewer {
 
   #zoomButtons() {
     const group = element("div", { class: "desk-zoom", role: "group", "aria-label": "Zoom" });
+    /** @type {Array<[string, string, number]>} */
     const steps = [["−", "Zoom out", 0.8], ["Fit", "Fit the image", 0], ["+", "Zoom in", 1.25]];
     for (const [text, name, factor] of steps) {
       const button = element("button", { type: "button", "aria-label": name, title: name }, text);
@@ -164,7 +177,10 @@ export class Viewer {
     return group;
   }
 
-  /** Zooms around the middle of what is seen; 0 shows all of it. */
+  /**
+   * Zooms around the middle of what is seen.
+   * @param {number} factor 0 shows all of it
+   */
   zoomBy(factor) {
     const view = this.window;
     const middle = [

@@ -7,6 +7,10 @@ const MOST_MS = 15000;
 const TONES = { Completed: "desk-good", Failed: "desk-bad", Canceled: "desk-warn" };
 
 const page = pageData();
+/**
+ * @param {string} name of a part of the page
+ * @returns {any} its element; null without
+ */
 const part = (name) => document.querySelector(`[data-run="${name}"]`);
 const numbers = new Intl.NumberFormat("en");
 let drawnFailures = null;
@@ -45,7 +49,8 @@ function drawActions(state) {
 function drawFailures(failures) {
   const text = JSON.stringify(failures);
   if (text === drawnFailures) return;
-  const open = new Set([...part("failures").querySelectorAll("details[open]")].map((d) => d.dataset.type));
+  const unfolded = part("failures").querySelectorAll("details[open]");
+  const open = new Set([...unfolded].map((details) => details.dataset.type));
   const isFirst = part("failures").childElementCount === 0;
   if (isFirst && failures.length > 0) open.add(failures[0].type);
   drawnFailures = text;
