@@ -24,7 +24,7 @@ class Statements:
         self.calls: dict[str, str] = {}
 
     def call(self, sql: str) -> str:
-        """The EXECUTE statement for `sql`, with the same placeholders; prepares it the first time."""
+        """The EXECUTE statement for `sql`, with the same placeholders; prepares `sql` once."""
         if sql not in self.calls:
             name = f"prepared_{len(self.calls)}"
             text, places = numbered(sql)

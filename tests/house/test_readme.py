@@ -14,7 +14,7 @@ import pytest
 
 from tests.house.serving import ROOT, Server, running
 
-PAGES = ("README.md", "docs/api.md", "docs/bulk.md")
+PAGES = ("README.md", "docs/api.md", "docs/bulk.md", "docs/operating.md")
 SETTINGS = ROOT / "docs" / "settings.md"
 FENCE = re.compile(r"^```(\w+)(?: status=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 READS = re.compile(
@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def shell(server: Server, tmp_path: Path) -> dict[str, str]:
-    """A reader's environment: the three variables, in a workspace of their own."""
+    """A reader's environment: a checkout and the variables, with a workspace of their own."""
     workspace = f"readme-{tmp_path.name.replace('_', '-').lower()}"
     token = server.manage(
         "token", "create", "--email=reader@example.com", f"--workspace={workspace}"

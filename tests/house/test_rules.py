@@ -85,8 +85,7 @@ def texts(module: ast.Module) -> Iterator[tuple[int, str]]:
             parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
             yield node.lineno, "".join(map(str, parts))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in skipped:
-                yield node.lineno, node.value
+            yield from [] if id(node) in skipped else [(node.lineno, node.value)]
 
 
 def may_hold_sql(path: Path) -> bool:
@@ -101,9 +100,7 @@ def test_a_folder_has_twelve_files() -> None:
     allowed = {"evals/engine": FILES_OF_THE_ENGINE}
     assert len(counts) > 30
     found = [
-        f"{folder} {n}"
-        for folder, n in counts.items()
-        if n > allowed.get(folder, FILES_A_FOLDER)
+        f"{folder} {n}" for folder, n in counts.items() if n > allowed.get(folder, FILES_A_FOLDER)
     ]
     assert not found, "\n".join(["", *found])
 
@@ -182,7 +179,7 @@ def is_write(node: ast.AST) -> bool:
 
 
 def test_db_alone_writes() -> None:
-    """As far as it can be seen: rows that are saved or deleted one by one are not."""
+    """Checks calls on `Model.objects`: `row.save()` cannot be told from other methods."""
     flat = {"accounts", "desk", "predictions_api"}
     found = [
         f"{path}:{node.lineno}"
@@ -216,8 +213,8 @@ def test_no_room_names_a_table_above_it() -> None:
     assert not found, "\n".join(["", *found])
 
 
-def test_pure_names_of_work_are_not_in_settings() -> None:
-    """Rooms register their tasks, sweeps, cards and verdicts; settings name what Django asks for."""
+def test_settings_name_what_django_asks_for() -> None:
+    """Rooms register their tasks, sweeps, dashboard cards and verdicts in `AppConfig.ready()`."""
     of_django = {
         "accounts.User",
         "accounts.sessions",
@@ -244,7 +241,7 @@ def test_pure_names_of_work_are_not_in_settings() -> None:
 
 
 def test_the_root_only_includes() -> None:
-    """Views of rooms are routed by the room; what is wiring's own, and the desk's site, is not."""
+    """Each room routes its own views; the root routes those of `predictions_api` and the desk."""
     rooms = set(ROOMS) - {"predictions_api", "desk"}
     named = [
         pattern.lookup_str

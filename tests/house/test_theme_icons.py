@@ -1,4 +1,4 @@
-"""The font of icons has what pages show; what it lacks would be read as a word."""
+"""The desk's icon font has every icon that pages show; others would appear as words."""
 
 from fontTools.ttLib import TTFont
 
