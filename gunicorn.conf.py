@@ -1,4 +1,4 @@
-"""How gunicorn serves the application, in a container or on a laptop; it finds this file itself."""
+"""gunicorn's settings, in a container and on a laptop; gunicorn reads this file by itself."""
 
 import ctypes
 import gc
@@ -33,7 +33,7 @@ control_socket_disable = True
 
 
 def keep_freed_memory(size: int = 32 * 1024 * 1024) -> None:
-    """Tells glibc to keep so much of what is freed, instead of giving it back after each request.
+    """Tells glibc to keep that many freed bytes instead of returning them after each request.
 
     Handing it back and asking for it again, page by page, was half of the time of a page of 1,000
     images (measured). Where the C library is another one, nothing changes.
@@ -56,7 +56,7 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Forget the gauges of a worker that ended; its counters stay in the sums."""
+    """Removes the gauges of a worker that ended; its counters stay in the sums."""
     from prometheus_client import multiprocess
 
     from predictions_api.operations import webworker
@@ -66,14 +66,12 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """Leave nothing of ours behind."""
+    """Removes our directory of metrics."""
     if OWN_METRICS_DIR:
         shutil.rmtree(OWN_METRICS_DIR, ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Leaves the loaded application out of every search for cycles: it is there to stay, and a
-    search through it stops the process for a tenth of a second.
-    """
+    """Keeps the loaded application out of garbage collections: searching it takes 0.1 s."""
     gc.collect()
     gc.freeze()

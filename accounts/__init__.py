@@ -1,0 +1,1 @@
+"""Who may see what: workspaces, their members, people, API keys and sessions. No pages."""

@@ -1,6 +1,6 @@
-"""How a request proves who sends it: `Token`, X-Api-Key, access tokens, and the admin's session.
+"""Authenticates a request: by `Authorization: Token`, X-Api-Key, an access token or a session.
 
-The messages are the peer's, to the letter: clients match on them.
+The error messages are exactly Label Studio's, because its clients compare them.
 """
 
 from django.contrib.auth.models import AnonymousUser
@@ -33,7 +33,7 @@ def access_of(request: Request) -> Access:
 
 
 def _identity(holder: Holder) -> Identity:
-    # Columns that a request rarely needs stay deferred: this costs no statement.
+    # The other columns stay deferred: no statement is needed.
     user = User.from_db(
         "default", ["id", "email", "is_active"], [holder.access.user_id, holder.email, True]
     )
@@ -41,7 +41,7 @@ def _identity(holder: Holder) -> Identity:
 
 
 def identify_key(key: str) -> Identity:
-    """The owner of a key. AuthenticationFailed with the peer's message for every other text."""
+    """The owner of a key. AuthenticationFailed, with Label Studio's message, for other text."""
     holder = tokens.holder_of_key(key)
     if holder is None or not holder.is_usable:
         raise AuthenticationFailed("Invalid token.")
@@ -69,7 +69,7 @@ class KeyAuthentication(BaseAuthentication):
     """`Authorization: Token <key>`, X-Api-Key (which wins), or `Bearer <access token>`."""
 
     def authenticate(self, request: Request) -> Identity | None:
-        """None when no key of ours is offered: the session may still know the caller."""
+        """None if the request brings no key: its session is tried next."""
         if key := request.META.get("HTTP_X_API_KEY", "").strip():
             return identify_key(key)
         parts = get_authorization_header(request).split()
@@ -96,10 +96,10 @@ class KeyAuthentication(BaseAuthentication):
 
 
 class EvaluationKeyAuthentication(KeyAuthentication):
-    """The evaluation client's ways beside ours: `?api_key=<key>` and `Bearer <key>`."""
+    """Also takes Roboflow's clients' `?api_key=<key>` and `Bearer <key>`."""
 
     def authenticate(self, request: Request) -> Identity | None:
-        """The query's key wins: that client sends nothing else."""
+        """A key in the query wins over headers."""
         if key := request.query_params.get("api_key", "").strip():
             return identify_key(key)
         return super().authenticate(request)
@@ -110,10 +110,10 @@ class EvaluationKeyAuthentication(KeyAuthentication):
 
 
 class WorkspaceSessionAuthentication(SessionAuthentication):
-    """Somebody logged in to the admin, in the workspace that the path names.
+    """A person logged in at the desk, for the workspace that the path names.
 
-    Where it names none, or one that they are not in, it is the first they joined. As at the desk,
-    a superuser owns every workspace.
+    If it names none, or one they are no member of, it is the first workspace they joined. A
+    superuser owns every workspace.
     """
 
     def authenticate(self, request: Request) -> Identity | None:

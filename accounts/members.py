@@ -1,10 +1,10 @@
-"""The one place that makes people and members."""
+"""Creates people. Everything else that needs a new person calls this."""
 
 from accounts.models import User
 
 
 def person(email: str) -> User:
-    """The user of an address in any case, made without a password if there is none.
+    """The user of an e-mail address, ignoring case; created without a password if new.
 
     ValidationError for text that is no address.
     """

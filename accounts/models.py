@@ -1,4 +1,4 @@
-"""Who may see what: people, the workspaces they belong to, and the keys they call with."""
+"""People, workspaces, memberships and API keys."""
 
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ class People(BaseUserManager["User"]):
     """Creates users by e-mail address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """A saved user; without a password only keys let them in."""
+        """A saved user. Without a password they can use keys but not log in."""
         user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -59,7 +59,7 @@ class User(AbstractUser):
 
 
 def refuse_reserved_slug(slug: str) -> None:
-    """Raises ValidationError for a name that one of our own routes begins with."""
+    """Raises ValidationError for a name that is the first segment of one of our routes."""
     if slug in RESERVED_SLUGS:
         raise ValidationError(f'"{slug}" is reserved for the service itself.')
 
@@ -96,7 +96,7 @@ class Workspace(models.Model):
 
 
 class Membership(models.Model):
-    """One person's place in one workspace."""
+    """One person's role in one workspace."""
 
     class Role(models.TextChoices):
         OWNER = "owner"  # writes, and manages members and keys

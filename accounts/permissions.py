@@ -1,4 +1,4 @@
-"""What a caller may do: the role in the workspace, then the scopes of the key."""
+"""Decides whether a caller may do what they ask: by their role, then by their key's scopes."""
 
 from typing import TYPE_CHECKING
 

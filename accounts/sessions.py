@@ -1,7 +1,7 @@
-"""Who a session at the desk belongs to, read in plain statements.
+"""Sessions of people who are logged in, their user and their role, read with prepared SQL.
 
-Django's own classes ask the same through the object mapper, which takes half a millisecond to put
-each statement together: a third of what a panel of an evaluation takes, and a page has a dozen.
+Django's own classes build the same statements with the ORM, which takes 0.5 ms each. With this
+module a panel of an evaluation takes a third less time, and a page loads a dozen of them.
 """
 
 from typing import Any
@@ -35,12 +35,12 @@ ROLES_SQL = "SELECT workspace_id, role FROM accounts_membership WHERE user_id = 
 
 
 class SessionStore(db.SessionStore):
-    """Sessions in the database, as Django writes them."""
+    """Django's sessions in the database, read with one prepared statement."""
 
     def load(self) -> dict[str, Any]:
-        """What the session holds; empty, and without its key, for one that is unknown or over."""
+        """The session's data. {} and no key if the session is unknown or has expired."""
         row = None
-        # Anything else is no key of ours, and Postgres refuses a NUL.
+        # Other text is never a session key, and Postgres refuses NUL.
         if self.session_key and self.session_key.isalnum():
             row = _first(SESSION_SQL, [self.session_key])
         if row is None:
@@ -51,10 +51,10 @@ class SessionStore(db.SessionStore):
 
 
 class DeskBackend(ModelBackend):
-    """People with a password, as Django checks it."""
+    """Django's check of passwords; reads the user with one prepared statement."""
 
     def get_user(self, user_id: int) -> User | None:
-        """Whose session it is; None for somebody deleted or deactivated."""
+        """The user of a session; None if they were deleted or deactivated."""
         row = _first(USER_SQL, [user_id])
         if row is None:
             return None
@@ -63,9 +63,10 @@ class DeskBackend(ModelBackend):
 
 
 def place_of(user: User, slug: str | None) -> tuple[int | None, str]:
-    """The workspace a session is for, and the user's role in it; no workspace for none.
+    """The workspace of a session and the user's role in it; (None, "") without a workspace.
 
-    The named one, or where it is none of theirs the first they joined. A superuser owns every one.
+    It is the named workspace, or the first they joined if they are no member of that. A superuser
+    owns every workspace.
     """
     named = slug if slug is not None and "\0" not in slug else None
     values = {

@@ -1,4 +1,4 @@
-"""The one place that makes, revokes and reads keys.
+"""Creates, revokes and reads API keys and tokens. Nothing else touches them.
 
 A key is 40 lower-case hex characters with at least one letter: the evaluation client ignores keys
 without one. A refresh token is a signed text (HS256) that is exchanged for access tokens of
@@ -52,7 +52,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A token row with the facts that decide whether it opens the door."""
+    """A token's row with everything that decides whether it is accepted."""
 
     access: Access
     email: str
@@ -62,7 +62,7 @@ class Holder:
 
 
 def digest_of(key: str) -> str:
-    """SHA-256, 64 hex characters. Keys have 160 random bits, so no salt or stretching is owed."""
+    """SHA-256, 64 hex characters. Keys have 160 random bits and so need no salt or stretching."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -153,7 +153,7 @@ def revoke(token: ApiToken) -> None:
 
 
 def with_state(rows: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
-    """Tokens with what `state_of` and a list need: one statement for any number."""
+    """Tokens with the columns that `state_of` and lists need; one statement."""
     membership = Membership.objects.filter(
         user_id=OuterRef("user_id"), workspace_id=OuterRef("workspace_id")
     )
@@ -161,7 +161,7 @@ def with_state(rows: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
 
 
 def state_of(token: ApiToken) -> str:
-    """Whether a token of `with_state` opens the door: `works`, or why it does not."""
+    """`works`, or why a token of `with_state` is not accepted."""
     if token.revoked_at is not None:
         return "revoked"
     if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
@@ -220,12 +220,12 @@ def _scopes_of(text: str) -> Any:
 
 
 def holder_of_key(key: str) -> Holder | None:
-    """Whose key this is, or None for an unknown one. One statement."""
+    """The owner of a key; None if it is unknown. One statement."""
     return _holder(BY_DIGEST, digest_of(key), ApiToken.Kind.KEY)
 
 
 def holder_of_access_token(text: str) -> Holder | None:
-    """Whose access token this is; None when it is malformed, expired, revoked or not ours."""
+    """The owner of an access token; None if it is malformed, expired, revoked or not ours."""
     claims = decode(text, token_type="access")  # noqa: S106 - a kind, no secret
     if claims is None:
         return None
@@ -233,7 +233,7 @@ def holder_of_access_token(text: str) -> Holder | None:
 
 
 def encode(*, token_type: str, lifetime: timedelta, jti: str, user_id: int, **more: Any) -> str:
-    """A signed text with the claims the peer's client reads: token_type, exp, iat, jti, user_id."""
+    """A JWT with the claims that Label Studio's SDK reads: token_type, exp, iat, jti, user_id."""
     now = datetime.now(UTC)
     claims = {
         "token_type": token_type,
@@ -247,7 +247,7 @@ def encode(*, token_type: str, lifetime: timedelta, jti: str, user_id: int, **mo
 
 
 def decode(text: str, *, token_type: str) -> dict[str, Any] | None:
-    """The claims of a text we signed and that has not expired; None for every other text."""
+    """The claims of a JWT that we signed and that has not expired; None for other text."""
     try:
         claims = jwt.decode(text, settings.SECRET_KEY, algorithms=["HS256"])
     except (jwt.InvalidTokenError, ValueError):

@@ -1,4 +1,4 @@
-"""Routes about who calls: the caller, keys, the release that answers."""
+"""Routes of the caller, their keys and tokens, and the version of the service."""
 
 from django.urls import path, re_path
 

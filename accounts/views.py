@@ -1,4 +1,4 @@
-"""Who the caller is, and the tokens of the peer's newer clients."""
+"""Views of the caller, of their keys, and of the JWTs of newer Label Studio SDKs."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ class WhoamiSerializer(serializers.Serializer[Any]):
 
 
 def person(user: User, workspace: Workspace) -> dict[str, Any]:
-    """The whoami document."""
+    """The document of /api/current-user/whoami."""
     name = (user.first_name[:1] + user.last_name[:1]) or user.email[:2]
     return {
         "id": user.pk,
@@ -92,7 +92,7 @@ class WhoamiView(APIView):
 
 
 def _key_of(request: Request) -> str | None:
-    """The plain key the caller authenticated with, if it was one."""
+    """The key that the request was authenticated with; None if it was something else."""
     if key := request.META.get("HTTP_X_API_KEY", "").strip():
         return str(key)
     scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
@@ -117,7 +117,7 @@ class CurrentTokenView(APIView):
 
 
 class ResetTokenView(APIView):
-    """A new key in place of the caller's."""
+    """Replaces the caller's key."""
 
     write_scope = None
     readers_may_write = True
@@ -200,18 +200,18 @@ def _refresh_of(request: Request) -> ApiToken:
 
 
 class OpenView(APIView):
-    """Needs no key: what is sent proves enough, or nothing is told."""
+    """A view without authentication: the body proves who calls, or the answer is public."""
 
     authentication_classes = []
     permission_classes = []
 
     def get_authenticate_header(self, request: Request) -> str:
-        """What a 401 names; without it, a refresh token that does not work would be a 403."""
+        """The WWW-Authenticate header; without it DRF would answer 403 instead of 401."""
         return 'Bearer realm="api"'
 
 
 class AccessTokenView(OpenView):
-    """Refresh token in, access token out."""
+    """Exchanges a refresh token for an access token."""
 
     @extend_schema(
         operation_id="refresh_access",
@@ -227,7 +227,7 @@ class AccessTokenView(OpenView):
 
 
 class BlacklistTokenView(OpenView):
-    """The end of a refresh token."""
+    """Revokes a refresh token."""
 
     @extend_schema(
         operation_id="revoke_refresh_token",
@@ -241,7 +241,7 @@ class BlacklistTokenView(OpenView):
 
 
 class RotateTokenView(OpenView):
-    """A refresh token in place of another."""
+    """Replaces a refresh token."""
 
     @extend_schema(
         operation_id="rotate_refresh_token",
@@ -261,7 +261,7 @@ class RotateTokenView(OpenView):
 
 
 class JwtSettingsView(APIView):
-    """Which kinds of token the workspace takes."""
+    """Which kinds of token the workspace accepts."""
 
     read_scope = None
 
@@ -286,7 +286,7 @@ class JwtSettingsView(APIView):
 
 
 class VersionView(OpenView):
-    """Which release this is."""
+    """The version of Label Studio whose API this is, and our own."""
 
     @extend_schema(
         operation_id="get_version",

@@ -1,0 +1,1 @@
+"""Measurements side by side with plainer things: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""The bare-metal reference: the same statements with psycopg2 and orjson, and nothing else.
+"""The bare server: the same SQL with psycopg2 and orjson, and nothing else.
 
 No framework, no validation, no negotiation, no logging: what is left is Postgres, the driver, the
 JSON encoder and the web server that both applications run under.
@@ -74,7 +74,7 @@ def cursor() -> Any:
 
 
 def document(row: tuple[Any, ...]) -> dict[str, Any]:
-    """A row as JSON wants it."""
+    """A row as the JSON document of a prediction."""
     values = dict(zip(NAMES, row, strict=True))
     values["result"] = orjson.Fragment(values["result"])
     values["created_ago"] = str(datetime.now(UTC) - values["created_at"])

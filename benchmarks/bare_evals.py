@@ -1,8 +1,8 @@
-"""The bare-metal reference of evaluations: psycopg2 and orjson under the same web server.
+"""The bare server of evaluations: psycopg2 and orjson under the same web server.
 
-For each request it finds the key's holder, the evaluation, and the rows of the answer with the
-service's own statements, fetches them, and encodes the document. The document itself lies ready in
-memory: nothing is decoded, counted or built, so no server that keeps these rows can do less.
+For each request it executes the service's own statements (the key's owner, the evaluation, its
+rows), fetches all rows, and encodes the document. The document is ready in memory: nothing is
+decoded, counted or built, so no server with these tables can do less.
 """
 
 import os
@@ -31,7 +31,7 @@ from evals.models import EvalPanel, Split  # noqa: E402
 Kind = EvalPanel.Kind
 ROUTE = re.compile(r"^/bench/model-evals/(\w+)/([\w-]+)$")
 KINDS = {"map-results": Kind.MAP_RESULTS.value, "confidence-sweep": Kind.SWEEP.value}
-#: What the service answered, by path and query, before the measuring began.
+#: The service's answers by path and query, taken before measuring.
 DOCUMENTS: dict[str, Any] = orjson.loads(Path(os.environ["BENCH_DOCUMENTS"]).read_bytes())
 
 local = threading.local()

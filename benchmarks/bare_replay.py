@@ -1,7 +1,7 @@
-"""The bare-metal reference of the desk: psycopg2 and orjson under the same web server.
+"""The bare server of the desk: psycopg2 and orjson under the same web server.
 
-For each request it sends the statements that the service sends for it (the session, its user and
-their role included), fetches all rows, and encodes the document, which lies ready in memory.
+For each request it executes the statements that the service executes (the session, its user and
+their role included), fetches all rows, and encodes the document, which is ready in memory.
 """
 
 import os
@@ -22,7 +22,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    """Any address that was asked for before the measuring began."""
+    """Answers every path and query that was recorded before measuring."""
     if not hasattr(local, "connection"):
         local.connection = psycopg2.connect(os.environ["BENCH_DSN"])
         local.connection.autocommit = True

@@ -1,5 +1,7 @@
-"""Bulk in and out, each against a bare reference in the same run; prints both, their ratio, and
-whether the aim holds. The best of alternating rounds counts, since a machine has other work.
+"""Imports, exports, lists and deletes of many predictions, beside bare SQL in the same run.
+
+Prints both, their ratio, and whether the aim holds: the best of alternating rounds, because the
+machine may have other work.
 
 import      one request, authentication, validation and ids included, against a bare COPY of the
             same rows into the same table (aim: at least 0.5; with the config's validation 0.25)
@@ -56,7 +58,7 @@ RESULT_TEXT = orjson.dumps(RESULT)
 
 
 class Bench:
-    """A running server, a project, and how to ask for both."""
+    """A running server, a project in it, and requests to both."""
 
     def __init__(self, port: int, key: str, tasks: list[int]) -> None:
         self.port, self.tasks = port, tasks
@@ -97,13 +99,13 @@ def verdict(ratio: float, aim: float, *, at_least: bool = False) -> str:
 
 
 def clear() -> None:
-    """An empty table, as large as its indexes' first pages."""
+    """Empties the table and its indexes."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE predictions_prediction CASCADE")
 
 
 def vacuum() -> None:
-    """The table as it is when autovacuum has been there."""
+    """Does what autovacuum would do."""
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE predictions_prediction")
 
@@ -311,7 +313,7 @@ def together(bench: Bench, n: int) -> None:
 
 
 def warm(bench: Bench) -> None:
-    """Every process has answered: the first import loads what a labelling config needs."""
+    """Sends each process a request: the first import loads the parser of labelling configs."""
     Project.objects.filter(pk=bench.project.pk).update(validate_predictions=True)
     body = b"".join(bench.lines(100))
     threads = [threading.Thread(target=bench.post, args=[body, LINES]) for _ in range(16)]

@@ -64,7 +64,7 @@ def reviewer() -> Any:
 
 
 class Desk(Client):
-    """A connection of a browser's session."""
+    """A connection with a logged-in session."""
 
     def __init__(self, port: int, session: str) -> None:
         super().__init__(port, "")
@@ -77,7 +77,7 @@ class Desk(Client):
 
 
 def replayed(client: Any, path: str) -> dict[str, Any]:
-    """What the bare server has to do for a path."""
+    """The statements and the document of a path, for the bare server."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext, override_settings
 

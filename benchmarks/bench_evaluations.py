@@ -1,4 +1,4 @@
-"""Computing evaluations end to end from Postgres: beside pycocotools, ever more images, storage.
+"""Computing evaluations from Postgres to Postgres: speed beside pycocotools, memory, storage.
 
     python -m benchmarks evaluations [--evaluate 5000] [--images 100000]
 
@@ -107,7 +107,7 @@ def peak_mb() -> float:
 
 
 def alone(project: Any) -> tuple[Any, float, float, float]:
-    """An evaluation of its own process: seconds, its processor seconds, its most memory in MB."""
+    """An evaluation in a process of its own: seconds, processor seconds, peak memory in MB."""
     found = evaluated.evaluation_of(project)
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()

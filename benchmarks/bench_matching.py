@@ -1,4 +1,4 @@
-"""How the one-pass engine compares with evaluating the same boxes by other means.
+"""Matching at 101 confidences in one pass, beside pycocotools and hotcoco.
 
     python -m benchmarks.bench_matching [images]
 

@@ -81,7 +81,7 @@ def once(work: Callable[[], object], *, keeps: bool) -> float:
 
 
 def statements(n: int) -> dict[str, Callable[[str], Any]]:
-    """What the store asks, by name."""
+    """The store's statements, by name."""
     middle = n // 2
     page = "SELECT id, result::text FROM {} WHERE project_id = 7 AND id > %s ORDER BY id LIMIT 100"
     return {

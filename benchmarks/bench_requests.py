@@ -145,7 +145,7 @@ def prepare() -> tuple[str, list[int]]:
 def plan(
     operation: str, task_ids: list[int], n: int, predictions: list[int]
 ) -> Callable[[int], list[tuple[str, str, bytes]]]:
-    """What each client sends for an operation."""
+    """The requests of each client for an operation."""
     create = [
         orjson.dumps({"task": t, "result": RESULT, "score": 0.5, "model_version": "v1"})
         for t in task_ids

@@ -1,4 +1,4 @@
-"""How much of a model's speed a run keeps: `python -m benchmarks runs`.
+"""Runs of prompts beside the speed of the model itself: `python -m benchmarks runs`.
 
 A stand-in model that answers each request after 50 ms, 32 requests at once, 2,000 tasks: the run's
 throughput as a share of 32 / 50 ms, and the worker's CPU time for each task. Then how long it
@@ -35,7 +35,7 @@ def cpu_s(who: int = resource.RUSAGE_SELF) -> float:
 
 
 def prepare(endpoint: str) -> tuple[Any, Any]:
-    """A version on the stand-in model, and who calls."""
+    """A prompt version on the stand-in model, and the caller's access."""
     from accounts import tokens
     from prompts.db import prompts
 
@@ -71,7 +71,7 @@ def project_of(access: Any, n_tasks: int) -> Any:
 
 
 async def _bare(endpoint: str) -> None:
-    """The same number of requests, by nothing but sockets: what the model and machine allow."""
+    """The same number of requests with plain sockets: the most that model and machine allow."""
     host, port = endpoint.removeprefix("http://").removesuffix("/v1").split(":")
     body = b'{"messages": [{"content": "good"}]}'
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"

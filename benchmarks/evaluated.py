@@ -1,4 +1,4 @@
-"""What the benchmarks of evaluations measure on: made-up images, and evaluations of them.
+"""The data of the benchmarks of evaluations: made-up images, and evaluations of them.
 
 An image has 7 objects and 30 detections, half of these near an object, of 80 classes.
 """
@@ -129,7 +129,7 @@ def evaluation_of(project: Any) -> Any:
 
 
 def evaluate(found: Any) -> tuple[float, float]:
-    """Computes it here; the seconds of wall clock and of this process it took."""
+    """Computes it in this process; wall-clock and processor seconds."""
     from evals.jobs import run
 
     started, used = time.perf_counter(), time.process_time()

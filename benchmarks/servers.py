@@ -1,4 +1,4 @@
-"""Starting the two servers that a benchmark compares, on one database, under one web server."""
+"""Starts the servers that a benchmark compares: same database, same web server."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Pages for people, workspaces with their members, and keys."""
+"""The desk's pages of people, workspaces and their members, and API keys."""
 
 from typing import Any, ClassVar
 
@@ -38,7 +38,7 @@ admin.site.unregister(Group)
 
 
 class NewUserForm(UserCreationForm):  # type: ignore[misc]
-    """A new person, known by address."""
+    """The form of a new person."""
 
     class Meta:
         model = User
@@ -51,7 +51,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]
 
 
 class UserForm(UserChangeForm):  # type: ignore[misc]
-    """A person."""
+    """The form of a person."""
 
     class Meta:
         model = User
@@ -65,7 +65,7 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
-    """Superusers manage people; others see whom they share a workspace with."""
+    """People. Superusers change them; others see those they share a workspace with."""
 
     form = UserForm
     add_form = NewUserForm
@@ -94,7 +94,7 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
         return super().get_fieldsets(request, obj) if is_superuser(request) else self.for_others
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        """When somebody logged in last is for superusers."""
+        """Only superusers see the time of the last login."""
         return self.list_display if is_superuser(request) else ("email", "full_name")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -119,7 +119,7 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
 
 
 class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A member, added by address: nobody needs to see who else has an account."""
+    """A member, added by e-mail address, so that no list of all people is shown."""
 
     email = forms.EmailField(widget=UnfoldAdminEmailInputWidget)
 
@@ -144,7 +144,7 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
         return email
 
     def save(self, commit: bool = True) -> Any:
-        """The membership, of a person made now if need be."""
+        """Saves the membership, creating the person if they are new."""
         if self.instance.user_id is None:
             self.instance.user = members.person(self.cleaned_data["email"])
         return super().save(commit=commit)
@@ -154,7 +154,7 @@ class MembershipFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
     """All members of a workspace."""
 
     def clean(self) -> None:
-        """A workspace that has an owner keeps one, and nobody is added twice."""
+        """Refuses to remove the last owner and to add somebody twice."""
         super().clean()
         kept = [f for f in self.initial_forms + self.extra_forms if self._stays(f)]
         addresses = [form.cleaned_data["email"].lower() for form in kept]
@@ -180,12 +180,12 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
     verbose_name = "member"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the people, so that their addresses cost nothing more."""
+        """Memberships joined with their people: one statement."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.select_related("user", "workspace").order_by("user__email")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Addresses as plain text for whoever may not change them."""
+        """E-mail addresses are plain text for those who may not change members."""
         return self.fields if self.has_change_permission(request, obj) else ("user", "role")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -204,7 +204,7 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Workspace)
 class WorkspaceDesk(WorkspaceAdmin):
-    """Workspaces. Superusers make and remove them, owners manage the members."""
+    """Workspaces. Superusers create and delete them, owners manage the members."""
 
     writers = OWNERS
     inlines = (MembershipInline,)
@@ -222,7 +222,7 @@ class WorkspaceDesk(WorkspaceAdmin):
         return Q(pk__in=list(roles_of(request)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The slug is part of addresses that others have written down."""
+        """The slug of an existing workspace: it is part of URLs that others use."""
         return ("slug", "created") if obj is not None else ("created",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -232,7 +232,7 @@ class WorkspaceDesk(WorkspaceAdmin):
         return is_superuser(request)
 
     def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
-        """Keys and memberships first; the database removes projects and all that is in them."""
+        """Deletes keys and memberships first; the database deletes the projects."""
         with transaction.atomic(), connection.cursor() as cursor:
             for table in ("accounts_apitoken", "accounts_membership"):
                 cursor.execute(f"DELETE FROM {table} WHERE workspace_id = %s", [obj.pk])  # noqa: S608
@@ -244,7 +244,7 @@ class WorkspaceDesk(WorkspaceAdmin):
 
 
 class TokenForm(DeskForm):
-    """What a person decides about a new key."""
+    """The form of a new key."""
 
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
@@ -259,7 +259,7 @@ class TokenForm(DeskForm):
         widgets = {"name": UnfoldAdminTextInputWidget}
 
     def clean(self) -> dict[str, Any]:
-        """Keys are for members, and for some time to come."""
+        """Refuses owners who are no members, and an expiry in the past."""
         values = super().clean()
         user, workspace = values.get("user"), values.get("workspace")
         if user and workspace and not workspace.memberships.filter(user=user).exists():
@@ -269,7 +269,7 @@ class TokenForm(DeskForm):
 
 @admin.register(ApiToken)
 class ApiTokenDesk(WorkspaceAdmin):
-    """Keys: made and revoked, never changed. Owners of a workspace see and make them."""
+    """API keys: created and revoked, never changed. Owners of a workspace see them."""
 
     writers = OWNERS
     form = TokenForm
@@ -292,19 +292,19 @@ class ApiTokenDesk(WorkspaceAdmin):
         return obj.workspace_id
 
     def scope(self, request: HttpRequest) -> Q:
-        """Of workspaces the caller owns."""
+        """Keys of the workspaces that the caller owns."""
         return Q(workspace_id__in=workspaces_of(request, OWNERS))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With what tells the state."""
+        """Keys with the columns that their state needs."""
         return tokens.with_state(super().get_queryset(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """What a person decides for a new key; what there is to know about an old one."""
+        """Fields to fill in for a new key, all fields to read for an existing one."""
         return self.add_fields if obj is None else self.shown_fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A key is never changed."""
+        """All fields of an existing key."""
         return () if obj is None else self.shown_fields
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -320,7 +320,7 @@ class ApiTokenDesk(WorkspaceAdmin):
         return self._has_role(request, None, OWNERS)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
-        """Issues the key, shows it this once, and forgets it."""
+        """Creates the key and shows it, this once: only its digest is stored."""
         forbid(not change and self._has_role(request, obj, OWNERS))
         values = form.cleaned_data
         try:
@@ -338,7 +338,7 @@ class ApiTokenDesk(WorkspaceAdmin):
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        """Ends the chosen keys at once."""
+        """Revokes the chosen keys."""
         for token in queryset:
             tokens.revoke(token)
             self.log_change(request, token, "Revoked.")

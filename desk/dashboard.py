@@ -1,4 +1,4 @@
-"""What the desk begins with: a card of each room. Which rooms say something, the settings name."""
+"""The dashboard, the first page of the desk: a card of each room that registers one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 
 class Cell(NamedTuple):
-    """A text, and where it leads."""
+    """A text and its link."""
 
     text: object
     url: str = ""
@@ -18,7 +18,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """A short table; `empty` is said where it has no rows."""
+    """A short table; shows `empty` if it has no rows."""
 
     title: str
     #: Of the whole list; empty without one.

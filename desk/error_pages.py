@@ -1,6 +1,6 @@
-"""Errors as a person reads them in a browser, where a program reads the JSON envelope.
+"""HTML pages of errors for browsers at the desk; everybody else gets the JSON envelope.
 
-Django calls the four handlers for what no view answers: the route table names them.
+Django calls the four handlers, which the root of the routes names, for errors outside of views.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ def wants_page(request: HttpRequest) -> bool:
 
 
 def error_page(request: HttpRequest, status: int) -> HttpResponse:
-    """An error as a person reads it, with the sidebar for whoever is logged in."""
+    """The HTML page of an error, with the sidebar for people who are logged in."""
     title, text = ERRORS[status]
     context: dict[str, Any] = {"title": title, "text": text, "status": status}
     # A broken database must not break the page that says so.
@@ -38,12 +38,12 @@ def error_page(request: HttpRequest, status: int) -> HttpResponse:
 
 
 def favicon(request: HttpRequest) -> HttpResponseBase:
-    """Browsers ask for it by this name, whatever a page says."""
+    """/favicon.ico, which browsers ask for whatever a page names."""
     return HttpResponsePermanentRedirect(static("theme/icon.svg"))
 
 
 def desk(request: HttpRequest) -> HttpResponseBase:
-    """The desk without the slash that a person forgot."""
+    """Redirects /admin to /admin/."""
     return HttpResponsePermanentRedirect(DESK)
 
 

@@ -1,4 +1,4 @@
-"""Keys that stop working soon, for the desk's first page."""
+"""The dashboard's card of keys that expire soon."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ SOON = timedelta(days=30)
 
 
 def keys(request: HttpRequest) -> Card:
-    """The caller's own, and all of workspaces the caller owns, the next to expire first."""
+    """Keys of the caller and of workspaces the caller owns, the next to expire first."""
     now = datetime.now(UTC)
     rows = ApiToken.objects.filter(
         revoked_at__isnull=True, expires_at__gt=now, expires_at__lt=now + SOON

@@ -1,4 +1,4 @@
-"""What every request of a page passes: its security policy, compression, messages."""
+"""Middleware of HTML pages: security policy, compression, messages."""
 
 import gzip
 
@@ -19,12 +19,12 @@ WORTH_COMPRESSING = 1000
 
 
 class PagePolicy(CSPMiddleware):
-    """Sends the policy with HTML; JSON, which nothing renders, goes without."""
+    """Sends the content security policy with HTML responses only."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """The answer, a page with its policy."""
+        """The response, with the policy if it is HTML."""
         if not response.get("Content-Type", "").startswith("text/html"):
             return response
         return super().process_response(request, response)
@@ -40,16 +40,16 @@ class PagePolicy(CSPMiddleware):
 
 
 class DeskCompression(GZipMiddleware):
-    """Compresses what a person's browser asks for: lists become thirty times smaller, data three.
+    """Compresses responses to browsers at the desk: lists to a thirtieth, data to a third.
 
-    What programs ask of the API is left alone, for they are mostly in the same network. So are
-    coordinates in binary, which hardly become smaller.
+    Responses to API clients, which are mostly in the same network, are not compressed, nor are
+    binary coordinates, which hardly become smaller.
     """
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """The answer, compressed where somebody at the desk asked and the browser takes it."""
+        """The response, compressed if it goes to the desk and the browser accepts that."""
         has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
         if not has_session and not request.path_info.startswith(DESK):
             return response
@@ -62,9 +62,9 @@ class DeskCompression(GZipMiddleware):
 
 
 def _compress_quickly(request: HttpRequest, response: HttpResponse) -> None:
-    """A quarter of the time for a tenth more bytes: data is asked for with each move of a slider.
+    """Compresses at the fastest level: a quarter of the time for a tenth more bytes.
 
-    There is no secret in it that its length could tell.
+    Responses hold no secret that their length could reveal.
     """
     if len(response.content) < WORTH_COMPRESSING:
         return
@@ -76,9 +76,9 @@ def _compress_quickly(request: HttpRequest, response: HttpResponse) -> None:
 
 
 class DeskMessages(MessageMiddleware):
-    """What the desk tells a person after an action; nothing else has anywhere to show it."""
+    """Django's messages, at the desk only: nothing else shows them."""
 
     def process_request(self, request: HttpRequest) -> None:
-        """Opens them at the desk only."""
+        """Loads the messages for requests to the desk."""
         if request.path_info.startswith(DESK):
             super().process_request(request)

@@ -1,6 +1,4 @@
-"""Static files: those that lie in Python packages under other names, and how names of content are
-made.
-"""
+"""Static files that lie in Python packages, and the storage that names files by their content."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -18,7 +16,7 @@ PACKAGED = {
 
 
 class PackagedFinder(BaseFinder):
-    """The files of PACKAGED, and nothing else of their packages."""
+    """Finds the files of PACKAGED, and nothing else in their packages."""
 
     def __init__(self, app_names: Any = None, *args: Any, **kwargs: Any) -> None:
         self.paths = {name: folder_of(package) / file for name, (package, file) in PACKAGED.items()}
@@ -28,7 +26,7 @@ class PackagedFinder(BaseFinder):
         return []
 
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
-        """Where the file is; an empty list for any other."""
+        """The file's path; [] if it is not one of PACKAGED."""
         found = str(self.paths[path]) if path in self.paths else None
         return [found] if found and find_all else found or []
 
@@ -41,7 +39,7 @@ class PackagedFinder(BaseFinder):
 
 
 def folder_of(package: str) -> Path:
-    """Found without importing the package, which takes half a second for Plotly."""
+    """The package's folder, without importing it: that takes 0.5 s for Plotly."""
     spec = find_spec(package)
     assert spec
     assert spec.submodule_search_locations
@@ -49,6 +47,6 @@ def folder_of(package: str) -> Path:
 
 
 class HashedFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Files compressed and named by content, also where one module imports another."""
+    """Compresses files and names them by their content, also inside JavaScript imports."""
 
     support_js_module_import_aggregation = True

@@ -1,9 +1,9 @@
-"""How a page of the desk is made, besides those that Django's admin makes by itself.
+"""Renders the desk's own pages, which Django's admin does not have.
 
-A page belongs to the admin of the model it is about: `WorkspaceAdmin.pages` names it, its route
-below the list's address and its view; `WorkspaceAdmin.found` looks its row up among those that the
-caller may see. `render_page` shows it in the theme, with `desk/page.html` as the frame. Scripts are
-modules among the static files; what they need stands in the page as JSON.
+A page belongs to the admin class of its model: `WorkspaceAdmin.pages` lists its route and view, and
+`WorkspaceAdmin.found` gets its row if the caller may see it. `render_page` renders a template that
+extends `desk/page.html`. Scripts are modules among the static files; the page holds their data as
+JSON.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from desk.workspace_admin import WorkspaceAdmin
 
 
 class Crumb(NamedTuple):
-    """A step of the way to a page; without an address it is no link."""
+    """A breadcrumb; no link without an address."""
 
     title: str
     url: str = ""

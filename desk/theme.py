@@ -1,4 +1,4 @@
-"""How the reviewers' desk looks: its name and its sidebar. Everything comes from this server."""
+"""Settings of django-unfold: the desk's title and its sidebar."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def _named(title: str, icon: str, name: str) -> dict[str, Any]:
 
 
 def _file(name: str) -> Callable[[HttpRequest], str]:
-    """Its address, known once static files are."""
+    """The URL of a static file, resolved when a page is rendered."""
     return lambda request: static(name)
 
 

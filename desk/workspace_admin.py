@@ -1,8 +1,8 @@
-"""What all pages of the reviewers' desk share: who sees and changes what, and lists that stay fast.
+"""`WorkspaceAdmin`, the base of all admin classes: permissions by membership, and fast lists.
 
-Memberships decide, not Django's permissions: a reader sees a workspace, a member changes what is
-in it, an owner its members and keys too; a superuser everything. What belongs to another workspace
-does not exist: every page, choice list and action starts from `get_queryset`.
+A reader sees a workspace, a member changes what is in it, an owner also its members and keys, a
+superuser everything; Django's permissions are not used. Rows of other workspaces do not exist:
+every page, list of choices and action starts from `get_queryset`.
 """
 
 import json
@@ -59,12 +59,12 @@ def workspaces_of(request: HttpRequest, roles: Iterable[str]) -> list[int]:
 
 
 def owns_a_workspace(request: HttpRequest) -> bool:
-    """Whether pages for owners are worth a line in the sidebar."""
+    """Whether the sidebar shows the pages for owners."""
     return is_superuser(request) or bool(workspaces_of(request, OWNERS))
 
 
 def access_of(request: HttpRequest, workspace_id: int, *, field: str) -> Access:
-    """What the write rooms ask for. ValidationError at the field where the caller only reads."""
+    """The caller's `Access` for writes. ValidationError at the field if they may only read."""
     role = roles_of(request).get(workspace_id)
     if is_superuser(request):
         role = role if role in WRITERS else Membership.Role.OWNER.value
@@ -80,7 +80,7 @@ def access_of(request: HttpRequest, workspace_id: int, *, field: str) -> Access:
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than it pages: 10,000 rows, however many there are.
+    """Counts and pages at most 10,000 rows, however many there are.
 
     The rest is reached with filters and by id. Counting a million rows would cost more than the
     page itself.
@@ -108,7 +108,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class BoundedChangeList(ChangeList):  # type: ignore[misc]
-    """A list whose header does not offer to count and show everything."""
+    """A list that never counts or shows all rows."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """The rows, with only the columns that the list shows."""
@@ -128,27 +128,27 @@ CODE = UnfoldAdminTextareaWidget(
 
 
 class PrettyJSONField(forms.JSONField):
-    """JSON as a person reads it. `[]` and `{}` are values like any other."""
+    """An indented JSON field. `[]` and `{}` are not empty."""
 
     empty_values = (None, "")
 
     def prepare_value(self, value: Any) -> Any:
-        """Indented, unless it is the text a person has just sent."""
+        """Indented JSON; text that was just submitted stays as it is."""
         if isinstance(value, forms.fields.InvalidJSONInput):
             return str(value)
         return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 class DeskForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A form whose values are checked by the write room they go to, not by the model.
+    """A form whose values are checked by the function that writes them, not by the model.
 
-    `refusals` is what that room objected to when the same values were sent to it just before.
+    `refusals` are the errors of that function for the same values.
     """
 
     refusals: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     def clean(self) -> dict[str, Any]:
-        """Shows the room's objections, each at its field."""
+        """Adds the errors, each at its field."""
         for field, messages in self.refusals.items():
             self.add_error(field if field in self.fields else None, list(messages))
         return self.cleaned_data
@@ -158,7 +158,7 @@ class DeskForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
-    """Pages of one model whose rows belong to workspaces."""
+    """The admin of a model whose rows belong to workspaces."""
 
     # Who may add, change and delete.
     writers: ClassVar[frozenset[str]] = WRITERS
@@ -172,18 +172,18 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
     formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField, "widget": CODE}}
 
     def workspace_id_of(self, obj: Any) -> int:
-        """Whose row it is."""
+        """The id of the workspace that the row belongs to."""
         raise NotImplementedError
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """More pages: by name the route below the list's address, and the view.
+        """Further pages: name, route below the list's URL, and view.
 
-        Their addresses are `admin:APP_MODEL_NAME`; whoever is not logged in is asked to.
+        Their URLs are `admin:APP_MODEL_NAME`. They need a login.
         """
         return {}
 
     def get_urls(self) -> list[URLPattern]:
-        """Those pages before Django's, which take any text for an id."""
+        """Those pages, then Django's, whose routes accept any text as an id."""
         stem = f"{self.opts.app_label}_{self.opts.model_name}"
         more = [
             path(route, self.admin_site.admin_view(view), name=f"{stem}_{name}")
@@ -192,7 +192,7 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
         return [*more, *super().get_urls()]
 
     def found(self, request: HttpRequest, **key: Any) -> Any:
-        """The one row of that key which the caller may see. Http404 for any other."""
+        """The row with that id. Http404 if the caller may not see it."""
         row = self.get_queryset(request).filter(**key).first()
         if row is None or not self.has_view_permission(request, row):
             raise Http404
@@ -203,22 +203,22 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
         return Q(workspace_id__in=list(roles_of(request)))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """What exists for the caller."""
+        """The rows that the caller may see."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows if is_superuser(request) else rows.filter(self.scope(request))
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Rows as the list needs them."""
+        """The rows with what the list needs, such as joins."""
         return rows
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
-        """Lists that count no further than they page."""
+        """The list without full counts."""
         return BoundedChangeList
 
     def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> Any:
-        """Choices of a foreign key: what the caller sees on the other model's own pages.
+        """Choices of a foreign key: the rows that the caller may see.
 
-        Of workspaces those that the caller may write to.
+        Of workspaces, those that the caller may write to.
         """
         other = self.admin_site._registry.get(db_field.remote_field.model)
         if other is None:
@@ -229,7 +229,7 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
         return rows
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Only filters that the page offers: others would let a column be guessed bit by bit."""
+        """Only the page's own filters: others would allow to guess columns bit by bit."""
         return lookup in {offered.parameter_name for offered in self.list_filter}
 
     def _has_role(self, request: HttpRequest, obj: Any, roles: Iterable[str]) -> bool:
@@ -256,13 +256,13 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """The form, knowing what the write room refused a moment ago."""
+        """The form with the errors of the function that writes its values."""
         form = super().get_form(request, obj, change=change, **kwargs)
         form.refusals = getattr(request, "desk_refusals", {})
         return form
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The page; where a write room refuses, nothing is stored and the page says why."""
+        """The page. If writing is refused, nothing is stored and the form shows the errors."""
         try:
             response: HttpResponse = super().changeform_view(request, *args, **kwargs)
         except ValidationError as refusal:
@@ -284,13 +284,13 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
         return [f"{row}, with everything in it" for row in rows], count, set(), []
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """One by one, each through the room that deletes it."""
+        """Deletes the rows one by one, with the function that deletes them elsewhere."""
         for row in queryset:
             self.delete_model(request, row)
 
 
 def _by_field(detail: Any) -> dict[str, list[str]]:
-    """A refusal's messages by form field, those about no field under `__all__`."""
+    """An error's messages by form field; those about no field under `__all__`."""
     if not isinstance(detail, Mapping):
         return {"__all__": _texts(detail)}
     return {str(field): _texts(messages) for field, messages in detail.items()}
@@ -305,7 +305,7 @@ def _texts(messages: Any) -> list[str]:
 
 
 def became(obj: models.Model, pk: int) -> None:
-    """Makes a form's unsaved object the row that a write room has just stored."""
+    """Copies the stored row into the form's unsaved object."""
     obj.pk = pk
     obj.refresh_from_db()
 
@@ -317,7 +317,7 @@ def forbid(allowed: bool) -> None:
 
 
 def time_ago(moment: datetime | None) -> SafeString | str:
-    """`3 minutes ago`, with the exact time for whoever points at it."""
+    """`3 minutes ago` as HTML, with the exact time as tooltip."""
     if moment is None:
         return "never"
     exact = moment.isoformat(sep=" ", timespec="seconds")
@@ -330,6 +330,6 @@ def time_ago(moment: datetime | None) -> SafeString | str:
 
 
 def pretty(value: Any) -> SafeString:
-    """JSON for reading."""
+    """Indented JSON as HTML."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return format_html('<pre class="whitespace-pre-wrap break-words">{}</pre>', text)

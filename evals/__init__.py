@@ -1,0 +1,1 @@
+"""Model evaluations: predictions of one model version compared with ground truth."""

@@ -1,0 +1,1 @@
+"""Programs that use the service; the tests run them."""

@@ -1,4 +1,4 @@
-"""Run a prompt over a project with a model of your own, and print what came of it.
+"""Runs a prompt over a project with a model of your own, and prints the outcome.
 
     python examples/prompt_run.py --url http://127.0.0.1:8000 --key KEY --project 1 \\
         --endpoint http://127.0.0.1:11434/v1 --model llama3.2 --prompt 'Mood of {text}?'

@@ -1,0 +1,1 @@
+"""The prediction store: projects, tasks, annotations and predictions."""

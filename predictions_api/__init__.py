@@ -1,0 +1,1 @@
+"""Wiring that every room may use: settings, routes, HTTP, Postgres, outbound calls."""

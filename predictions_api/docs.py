@@ -1,4 +1,4 @@
-"""The pages to read and try the API on. They work without internet, and cannot call anybody."""
+"""Views of the documentation pages, Swagger UI and Redoc. They need no internet."""
 
 from csp.constants import SELF
 from csp.decorators import csp_replace

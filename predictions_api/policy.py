@@ -1,4 +1,4 @@
-"""The content security policy of the pages: what a browser may load and run for them."""
+"""The content security policy: what a browser may load and run for our HTML pages."""
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 

@@ -1,4 +1,4 @@
-"""Every setting of the service, decided by the environment; the README's table names each one.
+"""Django's settings, read from the environment; docs/settings.md lists each variable.
 
 Nothing here opens a connection or starts a process: the embedded Postgres starts on first use.
 """
@@ -169,7 +169,7 @@ if STATIC_ROOT is not None:
         "staticfiles": {"BACKEND": "desk.packaged.HashedFiles"},
     }
 
-# Any origin may call, as with the peer, unless a list is given; keys, not cookies, authorise.
+# As in Label Studio any origin may call, unless a list is given; keys authorise, not cookies.
 CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS", default="")
 CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/(?!admin).*$"
@@ -223,23 +223,23 @@ SPECTACULAR_SETTINGS = {
         "predictions_api.http.openapi.finish",
     ],
     "TAGS": [
-        {"name": "Predictions", "description": "What models said about tasks."},
+        {"name": "Predictions", "description": "What models predicted for tasks."},
         {"name": "Tasks", "description": "Things to label."},
-        {"name": "Annotations", "description": "What people drew or chose on a task."},
+        {"name": "Annotations", "description": "What people drew or chose for a task."},
         {
             "name": "Projects",
             "description": "Tasks that share a labelling config, and imports.",
         },
-        {"name": "Prompts", "description": "What models are asked, in versions."},
-        {"name": "Runs", "description": "Versions of prompts at work on tasks of a project."},
-        {"name": "Providers", "description": "Who answers, with which keys, for how much money."},
+        {"name": "Prompts", "description": "Prompts for language models, and their versions."},
+        {"name": "Runs", "description": "Executions of a prompt version on tasks of a project."},
+        {"name": "Providers", "description": "Connections to model providers: their keys, prices and budgets."},
         {
             "name": "Evaluations",
             "description": "How good a model version's predictions are. Errors are"
             ' `{"error", "message"}` here.',
         },
-        {"name": "Identity", "description": "Who calls, and the keys they call with."},
-        {"name": "Service", "description": "Which release answers."},
+        {"name": "Identity", "description": "The caller and their API keys."},
+        {"name": "Service", "description": "The service's version."},
     ],
 }
 

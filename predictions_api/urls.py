@@ -1,4 +1,4 @@
-"""The route table: each room's own, in the order in which they are tried."""
+"""The root of the routes: includes each room's, in the order in which they are tried."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path

@@ -1,4 +1,4 @@
-"""Times and numbers in the words of a person, for the admin and the command line."""
+"""Formats times and numbers for people, at the desk and on the command line."""
 
 from datetime import UTC, datetime
 

@@ -1,0 +1,1 @@
+"""The evaluation client's routes: they parse the request, call, and respond."""

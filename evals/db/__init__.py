@@ -1,0 +1,1 @@
+"""All SQL of evaluations: their rows, images, panels and stored blocks."""

@@ -1,0 +1,1 @@
+"""The desk's pages of evaluations, and the data their panels load."""

@@ -1,0 +1,1 @@
+"""The JSON documents that the evaluation client reads, in its camelCase. No Django."""

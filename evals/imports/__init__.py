@@ -1,0 +1,1 @@
+"""Reads an evaluation that was computed elsewhere from a JSON file."""

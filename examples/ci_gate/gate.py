@@ -1,4 +1,4 @@
-"""Fails a build when a model version is worse than the last one that was evaluated.
+"""Fails a CI build if a model version is worse than the last one that was evaluated.
 
 Evaluates the stored predictions of a version, then compares its mAP and each class's recall with
 the newest finished evaluation before it. Exit codes: 0 no worse (or nothing to compare with),
@@ -20,7 +20,7 @@ POLL_S = 1.0
 
 
 class Refused(Exception):
-    """The server's own words."""
+    """The server refused a request; the message is its own."""
 
 
 class Server:
@@ -45,7 +45,7 @@ class Server:
             raise Refused(error.read().decode(errors="replace")) from error
 
     def evals(self, method: str, path: str = "", body: Any = None, **query: str) -> Any:
-        """An answer of the workspace's evaluations."""
+        """The answer of an evaluation route of the workspace."""
         return self.send(method, f"/{self.workspace}/model-evals{path}", body, **query)
 
 

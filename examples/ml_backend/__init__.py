@@ -1,0 +1,1 @@
+"""An ML backend that predicts and stores its predictions in the service."""

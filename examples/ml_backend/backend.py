@@ -1,6 +1,6 @@
-"""A small, real ML backend: handwritten digits in images, by the demo's detector.
+"""A small, real ML backend: finds handwritten digits in images with the demo's detector.
 
-It speaks Label Studio's ML backend protocol, and `push` stores predictions by itself.
+`serve` speaks Label Studio's ML backend protocol; `push` stores predictions for a project.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from predictions.demo.detector import Detector
 from predictions.demo.scenes import Box
 
 MODEL_VERSION = "digits-backend"
-# Without a score of its own a region is as sure as not.
+# The score of a region without one.
 UNSURE = 0.5
 
 

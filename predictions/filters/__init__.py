@@ -1,0 +1,1 @@
+"""SQL conditions for the filters of predictions and of tasks. No statements."""

@@ -1,0 +1,1 @@
+"""Reads tasks and predictions from request bodies and files, and checks them."""

@@ -1,0 +1,1 @@
+"""What a labelling config and the regions of a result mean. No Django."""

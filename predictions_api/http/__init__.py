@@ -1,0 +1,1 @@
+"""How requests are read and answered: parsing, fields, errors, pagination, OpenAPI."""

@@ -1,4 +1,4 @@
-"""Pausing Python's cyclic garbage collector where only trees are built."""
+"""Pauses Python's cyclic garbage collector while much data without cycles is built."""
 
 import gc
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""How a line of the log looks: JSON, or readable where a person watches a terminal.
+"""Formats log lines: JSON, or readable text in a terminal.
 
-Whatever writes it (our code, Django, gunicorn, a traceback), the finished line is searched for
-keys, tokens and passwords once more before it leaves, so no call site has to remember.
+Keys, tokens and passwords are struck out of every finished line, whoever wrote it (our code,
+Django, the web server, a traceback), so that no caller has to remember it.
 """
 
 import json

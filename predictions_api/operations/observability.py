@@ -1,4 +1,4 @@
-"""What an operator sees: one log line a request, a request id everywhere, health and metrics."""
+"""Request ids, the log line of each request, /health, /ready and /metrics."""
 
 import logging
 import os
@@ -133,7 +133,7 @@ def _record(request: HttpRequest, response: HttpResponseBase, started: float) ->
 
 
 def health(request: HttpRequest) -> HttpResponse:
-    """The process answers. Sent as text/html, as the peer sends it."""
+    """200: the process answers. The type is text/html, as Label Studio's is."""
     return HttpResponse('{"status": "UP"}')
 
 

@@ -1,4 +1,4 @@
-"""Child processes that never outlive the command that started them."""
+"""Starts child processes that end with the command that started them."""
 
 import contextlib
 import ctypes
@@ -17,7 +17,7 @@ GRACE_S = 10
 
 
 class Stopped(BaseException):
-    """Somebody asked us to stop: Ctrl-C, SIGTERM, or a closed terminal."""
+    """This process was asked to stop: Ctrl-C, SIGTERM, or a closed terminal."""
 
 
 class Child:
@@ -50,17 +50,17 @@ class Child:
         return self.process.poll() is not None
 
     def last_words(self) -> str:
-        """The end of its output, for a person who wonders why it ended."""
+        """The last lines of its output, to show why it ended."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
     def signal_group(self, how: signal.Signals) -> None:
-        """Signal the program and what it started; nothing happens when all have ended."""
+        """Signals the program and what it started; does nothing if all have ended."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, how)
 
 
 def end_with_parent() -> Callable[[], None] | None:
-    """What a child runs first: on Linux it gets a SIGTERM even when we are SIGKILLed."""
+    """A `preexec_fn`: on Linux the child gets a SIGTERM even if this process is SIGKILLed."""
     if sys.platform != "linux":
         return None
     libc, parent = ctypes.CDLL(None), os.getpid()
@@ -75,7 +75,7 @@ def end_with_parent() -> Callable[[], None] | None:
 
 
 def stop(children: Sequence[Child]) -> None:
-    """End children and what they started: asked first, killed after 10 s."""
+    """Ends children and what they started: SIGTERM first, SIGKILL after 10 s."""
     for child in children:
         child.signal_group(signal.SIGTERM)
     for child in children:

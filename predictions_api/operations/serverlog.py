@@ -1,4 +1,4 @@
-"""gunicorn's own messages in our format; it loads this before Django is set up."""
+"""Writes gunicorn's own messages in our format. gunicorn loads it before Django is set up."""
 
 from logging.config import dictConfig
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether this process was asked to end. Long work looks here and hands itself over in time."""
+"""`requested` is set when this process was asked to end: long jobs then stop and hand over."""
 
 import threading
 

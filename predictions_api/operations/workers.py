@@ -1,8 +1,8 @@
-"""Processes that take jobs from the queue, and the parent that looks after them.
+"""`manage.py worker`: child processes that execute jobs, and the parent that supervises them.
 
-Each child works on one job at a time. The parent replaces a child that dies and calls the sweeps
-of the settings, which queue again what dead workers left behind; it keeps no connection open, so
-that a fork never shares one.
+Each child executes one job at a time. The parent replaces children that die and calls the sweeps,
+which queue the jobs of dead workers again. It keeps no database connection open, so that no child
+inherits one.
 """
 
 import contextlib
@@ -27,16 +27,16 @@ log = logging.getLogger(__name__)
 POLL_S = 0.1
 RESTART_AFTER_S = 0.5
 MAX_SWEEP_S = 10.0
-# A terminal, and a parent that passes a signal on, send it twice: that is one wish.
+# A terminal and a parent both send the signal: two within this time count as one.
 SAME_WISH_S = 1.0
-# People wait for pages, nobody for a single task: on a machine of both, the web comes first.
+# On a machine that also serves the web, requests come before jobs.
 NICENESS = 5
 
 Serve = Callable[[], None]
 
 
 def sweep() -> None:
-    """Calls every sweep once. A database that is away is tried again the next time."""
+    """Calls every sweep once. If the database cannot be reached, the next call tries again."""
     try:
         for path in settings.SWEEPS:
             import_string(path)()
@@ -51,7 +51,7 @@ def serve_database(*, interval: float, once: bool) -> None:
     from django_tasks_db.management.commands.db_worker import Worker
 
     class Child(Worker):  # type: ignore[misc]  # the package has no types
-        """Tells long jobs of a signal, and takes one sent twice for one."""
+        """Tells long jobs of a signal, and counts one that is sent twice as one."""
 
         asked_at = 0.0
 
@@ -78,7 +78,7 @@ def serve_database(*, interval: float, once: bool) -> None:
 
 
 def serve_redis(*, interval: float, once: bool) -> None:
-    """Takes jobs from the queue in Redis, which says at once when there is one."""
+    """Takes jobs from the queue in Redis, which wakes the worker at once."""
     import django_rq
     from django_tasks_rq import Job
     from rq import SimpleWorker
@@ -106,7 +106,7 @@ SERVERS: dict[str, Callable[..., None]] = {
 
 
 class Team:
-    """The children of one parent."""
+    """The child processes of a worker command."""
 
     def __init__(self, serve: Serve, *, size: int) -> None:
         self.serve = serve
@@ -115,7 +115,7 @@ class Team:
         self._n_signals = 0
 
     def work(self) -> None:
-        """Until a signal: then every child is asked to stop, on a second one made to."""
+        """Runs until a signal: the first asks every child to stop, the second kills them."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         for name in settings.PRELOADED:

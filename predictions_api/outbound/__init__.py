@@ -1,0 +1,1 @@
+"""HTTP calls to addresses that clients gave us, and the keys those calls need."""

@@ -1,9 +1,9 @@
-"""Calls to addresses that a client gave us, without letting them reach into our network.
+"""An HTTP client for addresses that users gave us, safe against server-side request forgery.
 
-A name is resolved once for each connection and the checked address itself is connected to, so a
-name that answers differently the second time (DNS rebinding) gains nothing; redirects are not
-followed; proxies of the environment are not used. `ALLOW_PRIVATE_URLS=true` lifts the check, for
-a model that runs on this machine or network.
+A host name is resolved, every address is checked, and the connection goes to a checked address. A
+name that resolves differently the second time (DNS rebinding) therefore gains nothing. Redirects
+are not followed and proxies of the environment are not used. `ALLOW_PRIVATE_URLS=true` turns the
+check off, for models on this machine or network.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ from predictions_api.outbound import sockets
 
 # How long an unused connection is kept.
 KEPT_FOR_S = 5.0
-# IPv6 that carries an IPv4 address in its last four bytes: translated, or long out of use.
+# IPv6 networks whose last four bytes are an IPv4 address (NAT64, mapped, compatible).
 CARRIERS = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")]
-# Translation within one's own network.
+# NAT64 within one's own network.
 LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 
 
@@ -48,10 +48,10 @@ def _is_public(text: str) -> bool:
 
 
 def checked_addresses(host: str, port: int) -> list[str]:
-    """The host's addresses, each once, after looking at all. Blocked if any is not public.
+    """The host's addresses, each once. Blocked if any of them is not public.
 
-    One public and one private answer are how a name smuggles itself past a check, so a single
-    private one refuses the name. Unresolved for a name that has none.
+    A name with a public and a private address would otherwise pass the check with the one and be
+    called at the other. Unresolved for a name without an address.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -69,7 +69,7 @@ def checked_addresses(host: str, port: int) -> list[str]:
 def check_url(url: str) -> str:
     """The URL as given. Blocked, with a reason, for one that this server would not call.
 
-    A name that does not resolve at the moment passes: it is checked again when it is called.
+    A name that does not resolve now passes: it is checked again when it is called.
     """
     try:
         parts = urlsplit(url)
@@ -87,7 +87,7 @@ def check_url(url: str) -> str:
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    """Made once: reading the certificate store takes 20 ms."""
+    """The TLS settings, made once: reading the certificate store takes 20 ms."""
     return httpx2.create_ssl_context(trust_env=False)
 
 
@@ -109,7 +109,7 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
 
 
 def client(*, timeout_s: float, max_connections: int) -> httpx2.AsyncClient:
-    """An HTTP client that goes through the check, follows no redirect and reads no proxy."""
+    """An HTTP client with the check; follows no redirect and uses no proxy."""
     return httpx2.AsyncClient(
         transport=CheckedTransport(max_connections=max_connections),
         timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 10.0)),

@@ -1,7 +1,7 @@
-"""Provider keys at rest: encrypted by keys that ENCRYPTION_KEY names, or SECRET_KEY without it.
+"""Encrypts the API keys that we need for calls to others, such as model providers.
 
-ENCRYPTION_KEY may name several, comma-separated: the first encrypts, all decrypt, so a key is
-changed by putting the new one in front. Nothing here is ever logged.
+Encrypts with ENCRYPTION_KEY, or with SECRET_KEY if it is not set. ENCRYPTION_KEY may be several,
+comma-separated: the first encrypts, all decrypt. To rotate, put the new one in front.
 """
 
 import base64
@@ -23,12 +23,12 @@ def _box() -> MultiFernet:
 
 
 def seal(secrets: dict[str, str]) -> str:
-    """The secrets as one encrypted text; empty for none."""
+    """The secrets as one encrypted text; "" for {}."""
     return _box().encrypt(json.dumps(secrets).encode()).decode() if secrets else ""
 
 
 def unseal(sealed: str) -> dict[str, str]:
-    """The secrets of `seal`. Unreadable where no key of ours made the text."""
+    """The secrets that `seal` encrypted. Unreadable if none of our keys decrypts them."""
     if not sealed:
         return {}
     try:

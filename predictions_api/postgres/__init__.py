@@ -1,5 +1,5 @@
-"""The database engine without a DATABASE_URL: an embedded Postgres server.
+"""Django's database engine: prepared statements, COPY, and an embedded server for newcomers.
 
-`base` is the backend Django loads, `embedded` finds or starts the server, `keeper` is the process
-that owns it.
+`base` is the backend that Django loads, `embedded` finds or starts the embedded server, `keeper` is
+the process that owns it.
 """

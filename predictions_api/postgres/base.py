@@ -1,8 +1,9 @@
-"""Django's PostgreSQL backend with three differences.
+"""Django's PostgreSQL backend with three additions.
 
-Without a DATABASE_URL the first connection starts the embedded server, so commands that never
-open one (`--help`, the schema, mypy) start nothing. The health check that each request begins
-with costs no round trip. And a connection knows what it has prepared (`prepared`).
+- Without a DATABASE_URL the first connection starts the embedded server. Commands that open no
+  connection (`--help`, the schema, mypy) start nothing.
+- The health check at the start of each request reads the socket's state and sends no query.
+- Each connection keeps its prepared statements (`prepared.py`).
 """
 
 import select
@@ -20,7 +21,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     statements: Statements
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Connection parameters; of the embedded server, started if need be, if it is the one.
+        """Connection parameters. Without a DATABASE_URL: starts the embedded server if needed.
 
         Raises `embedded.ServerError`, an OperationalError, when it cannot start.
         """
@@ -31,17 +32,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_connection_params()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A connection, which has prepared nothing."""
+        """A new connection, without prepared statements."""
         raw = super().get_new_connection(conn_params)
         self.statements = Statements(raw)
         return raw
 
     def is_usable(self) -> bool:
-        """Whether an idle connection still stands.
+        """Whether an idle connection is still open.
 
         A server that went away has closed its end, which makes the socket readable; nothing else
-        does while no statement runs. Only then is the server asked: the `SELECT 1` of every
-        request was a third of its statements.
+        does while no statement runs. Only then `SELECT 1` is sent: with every request it was a
+        third of all statements.
         """
         if self.connection is None or self.connection.closed:
             return False

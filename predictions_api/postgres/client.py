@@ -10,7 +10,7 @@ from predictions_api.postgres import embedded
 
 class DatabaseClient(client.DatabaseClient):
     def runshell(self, parameters: Iterable[str]) -> None:
-        """Open a shell; this process keeps the server alive until the shell ends."""
+        """Opens psql; this process keeps the server running until psql ends."""
         self.connection.ensure_connection()
         super().runshell(parameters)
 

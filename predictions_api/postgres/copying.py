@@ -1,6 +1,6 @@
-"""Rows for COPY, and the ids they get: the way every import writes.
+"""Writes many rows with COPY, and reserves their ids: how every import writes.
 
-Ids are reserved beforehand, so that an import can answer them in the order of its request.
+Ids are reserved first, so that an import can answer with them in the order of its request.
 """
 
 import io
@@ -42,9 +42,9 @@ def boolean(value: bool) -> bytes:
 class Copy:
     """Appends batches of rows to a table inside the caller's transaction, one batch at a time.
 
-    The database takes a batch while the caller reads and checks the next: nobody else may use the
-    connection in between, so the caller calls `wait` before it asks the database anything.
-    IntegrityError and DataError as for an INSERT, from the `wait` after the batch.
+    A thread writes a batch while the caller prepares the next. The connection is busy meanwhile:
+    call `wait` before any other statement. IntegrityError and DataError of a batch are raised by
+    the next `wait`.
     """
 
     def __init__(self, table: str, columns: str) -> None:
@@ -76,7 +76,7 @@ class Copy:
         self.running = self.worker.submit(cursor.copy_expert, self.sql, batch, PIECE_BYTES)
 
     def wait(self) -> None:
-        """Returns when what was sent is written."""
+        """Waits until the batch that was sent is written."""
         running, self.running = self.running, None
         if running is not None:
             with connection.wrap_database_errors:

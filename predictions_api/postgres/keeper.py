@@ -1,12 +1,12 @@
-"""The process that owns one embedded Postgres: starts it, waits until nobody uses it, stops it.
+"""The process that starts an embedded Postgres, waits until nobody uses it, and stops it.
 
-Every process that uses the server holds a shared kernel lock on USERS_LOCK. The kernel drops that
-lock however the process ends, so the keeper only waits for the exclusive one: there is no list of
-process ids for a SIGKILL to leave wrong, and no exit hook to miss. A process that arrives while the
-server stops waits for the lock and starts it anew.
+Each process that uses the server holds a shared kernel lock on USERS_LOCK, which the kernel
+releases however the process ends. The keeper waits for the exclusive lock. So there is no list of
+process ids that a SIGKILL would leave wrong, and no exit hook that could be missed. A process that
+comes while the server stops waits for the lock and starts it again.
 
-Runs as a script with the standard library alone, in a session of its own so that Ctrl-C in a
-terminal spares it.
+Runs as a script with the standard library only, so that it starts fast, and in its own session, so
+that Ctrl-C in a terminal does not reach it.
 """
 
 import ctypes
@@ -61,7 +61,7 @@ SETTINGS = {
 
 
 class Cluster(NamedTuple):
-    """Where a server's files are, and who runs it: None is the user of this process."""
+    """Where a server's files are, and which user runs it; None for this process's user."""
 
     data_dir: Path
     bin_dir: Path
@@ -95,7 +95,7 @@ def status_lines(data_dir: Path) -> list[str]:
 
 
 def create(cluster: Cluster) -> None:
-    """Make the cluster's files unless they exist. Raises CalledProcessError with initdb's words."""
+    """Creates the cluster's files if needed. CalledProcessError with initdb's output."""
     if (cluster.path / "PG_VERSION").exists():
         return
     # Beside its place, and moved there when complete: an interrupted initdb leaves nothing.
@@ -115,7 +115,7 @@ def create(cluster: Cluster) -> None:
 
 
 def end_leftover(cluster: Cluster) -> None:
-    """End a server whose keeper was killed, and forget one that is long gone. Waits up to 30 s."""
+    """Stops a server whose keeper was killed; removes a stale postmaster.pid. Up to 30 s."""
     if not (lines := status_lines(cluster.data_dir)):
         return
     pid, deadline = int(lines[PID_LINE]), time.monotonic() + FAST_STOP_S
@@ -145,7 +145,7 @@ def _command_line(pid: int) -> str:
 
 
 def socket_dir(cluster: Cluster) -> Path:
-    """A directory for the socket: the cluster's own, or a new one when that path will not do."""
+    """The socket's directory: the cluster's, or a new one if that path cannot hold a socket."""
     is_short = len(os.fsencode(cluster.path / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES
     # A comma separates directories, on the server's side and on the client's.
     if is_short and "," not in str(cluster.path):
@@ -171,7 +171,7 @@ def launch(cluster: Cluster, sockets: Path, log: Path) -> "subprocess.Popen[byte
 
 
 def _end_with_parent() -> Any:
-    """What a child runs first: on Linux, a SIGKILLed keeper takes its server with it."""
+    """A `preexec_fn`: on Linux the server ends if the keeper is SIGKILLed."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
@@ -179,7 +179,7 @@ def _end_with_parent() -> Any:
 
 
 def await_ready(cluster: Cluster, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Return when the server accepts connections; RuntimeError with its last words if it ends."""
+    """Waits until the server accepts connections; RuntimeError with its log if it ends."""
     while True:
         lines = status_lines(cluster.data_dir)
         if lines and lines[PID_LINE] == str(server.pid) and lines[STATUS_LINE] == "ready":
@@ -192,7 +192,7 @@ def await_ready(cluster: Cluster, server: "subprocess.Popen[bytes]", log: Path) 
 
 
 def stop(server: "subprocess.Popen[bytes]") -> None:
-    """Stop the server: cleanly, or if that takes too long at once, to recover when it starts."""
+    """Stops the server: a fast shutdown, or an immediate one if that takes over 30 s."""
     for how, patience_s in ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, IMMEDIATE_STOP_S)):
         server.send_signal(how)
         try:
@@ -204,7 +204,7 @@ def stop(server: "subprocess.Popen[bytes]") -> None:
 
 
 def keep(cluster: Cluster, report: int) -> None:
-    """Own the server until nobody uses it; says "ready" on the descriptor `report`."""
+    """Runs the server until nobody uses it; writes "ready" to the descriptor `report`."""
     keeper_lock = (cluster.data_dir / KEEPER_LOCK).open("a")
     fcntl.flock(keeper_lock, fcntl.LOCK_EX)
     log = cluster.data_dir / LOG
@@ -234,7 +234,7 @@ def _stop_when_unused(cluster: Cluster, server: "subprocess.Popen[bytes]") -> No
 
 
 def main(data_dir: str, bin_dir: str, uid: str = "", gid: str = "") -> int:
-    """Start the server and leave its keeper behind: 0 when ready, 1 with the reason on stderr."""
+    """Starts the server and its keeper: 0 when ready, 1 with the reason on stderr."""
     cluster = Cluster(
         Path(data_dir), Path(bin_dir), int(uid) if uid else None, int(gid) if gid else None
     )

@@ -1,4 +1,4 @@
-"""Who runs the embedded Postgres when we are root, as whom it refuses to run."""
+"""Chooses the user that runs the embedded Postgres if we are root: Postgres refuses to be root."""
 
 import logging
 import os
@@ -14,12 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 def of_server(cluster: Path, programs: Path) -> tuple[int, int]:
-    """User and group that run `programs` on `cluster`: its owner or its directory's, not root.
+    """User and group to run `programs` on `cluster`: the owner of the cluster or its directory.
 
-    Where both are root's it is the system user `pgserver`.
-
-    Creates that user if need be, and lets others pass (not read) the directories above both paths
-    where they could not. Raises OSError when the user cannot be created.
+    If root owns both, it is the system user `pgserver`, created if needed. Directories above both
+    paths get the search permission that this user lacks. OSError if the user cannot be created.
     """
     user = _owner(cluster) or _named_owner(cluster.parent)
     if user is None:
@@ -36,7 +34,7 @@ def of_server(cluster: Path, programs: Path) -> tuple[int, int]:
 
 
 def _owner(path: Path) -> tuple[int, int] | None:
-    """Who owns the path; None for root, and while there is no such path."""
+    """The path's owner; None if that is root or the path does not exist."""
     if not path.exists():
         return None
     status = path.stat()
@@ -44,7 +42,7 @@ def _owner(path: Path) -> tuple[int, int] | None:
 
 
 def _named_owner(path: Path) -> tuple[int, int] | None:
-    """As `_owner`, and None for a number without a name, as whom initdb refuses to run."""
+    """As `_owner`, but None for a user id without a name: initdb refuses those."""
     owner = _owner(path)
     return owner if owner and any(owner[0] == entry.pw_uid for entry in pwd.getpwall()) else None
 
@@ -63,13 +61,13 @@ def _system_user() -> pwd.struct_passwd:
 
 
 def _is_closed(directory: Path, uid: int) -> bool:
-    """Whether the directory keeps that user from what lies below it."""
+    """Whether that user lacks search permission for the directory."""
     status = directory.stat()
     return status.st_uid != uid and not status.st_mode & stat.S_IXOTH
 
 
 def _open_programs(programs: Path) -> None:
-    """Let everyone read and run the wheel's files, which a strict umask may have kept to root."""
+    """Lets everyone read and run the wheel's files: a strict umask may have forbidden it."""
     if (
         os.access(programs, os.X_OK)
         and programs.stat().st_mode & stat.S_IXOTH

@@ -1,35 +1,34 @@
-"""Statements that Postgres plans once a connection and not with every request.
+"""Prepared statements: Postgres plans them once for each connection, not for each request.
 
-Finding who sends a request joins four tables by their keys: planning that takes ten times as long
-as doing it (measured: 0.23 ms and 0.03 ms). Only for statements whose best plan does not depend on
-the values, such as those by primary key.
+Looking up the owner of an API key joins four tables by their keys. Planning that takes 0.23 ms,
+executing it 0.03 ms. With prepared statements the server answers a third to two thirds more
+requests a second. Only for statements whose best plan does not depend on the parameters, such as
+lookups by primary key. `PREPARED_STATEMENTS=false` turns them off.
 """
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.db import connection
-
-if TYPE_CHECKING:
-    from predictions_api.postgres.base import DatabaseWrapper
 
 PLACE = re.compile(r"%(?:\(\w+\)s|s|%)")
 
 
 class Statements:
-    """What one connection has prepared; its end is theirs."""
+    """The statements prepared on one connection; they end with it."""
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
         self.calls: dict[str, str] = {}
 
     def call(self, sql: str) -> str:
-        """The statement that runs the prepared one, with the same places for parameters."""
+        """The EXECUTE statement for `sql`, with the same placeholders; prepares `sql` once."""
         if sql not in self.calls:
             name = f"prepared_{len(self.calls)}"
             text, places = numbered(sql)
-            # Beside Django's cursor: no request asked for it, and its count stays what it was.
+            # On the driver's cursor, so that Django's count of queries does not include it.
             with self.raw.cursor() as cursor:
                 cursor.execute(f"PREPARE {name} AS {text}")
             self.calls[sql] = f"EXECUTE {name} ({', '.join(places)})"
@@ -37,9 +36,9 @@ class Statements:
 
 
 def numbered(sql: str) -> tuple[str, list[str]]:
-    """The statement with $1, $2, ... for its places, and the places in that order.
+    """The statement with $1, $2, ... for its placeholders, and the placeholders in that order.
 
-    A name that occurs again has one number.
+    A named placeholder that occurs again keeps its number.
     """
     places: list[str] = []
 
@@ -55,14 +54,23 @@ def numbered(sql: str) -> tuple[str, list[str]]:
     return PLACE.sub(number, sql), places
 
 
-def prepared(sql: str) -> str:
-    """What to execute instead of `sql`, with the same parameters: planned once a connection.
+class PreparingConnection(Protocol):
+    """The part of this folder's `DatabaseWrapper` that `prepared` uses."""
 
-    `sql` itself where PREPARED_STATEMENTS is off.
+    statements: Statements
+    wrap_database_errors: AbstractContextManager[None]
+
+    def ensure_connection(self) -> None: ...
+
+
+def prepared(sql: str) -> str:
+    """The statement to execute instead of `sql`, with the same parameters.
+
+    Returns `sql` itself if PREPARED_STATEMENTS is off.
     """
     if not settings.PREPARED_STATEMENTS:
         return sql
-    wrapper = cast("DatabaseWrapper", connection)
+    wrapper = cast(PreparingConnection, connection)
     wrapper.ensure_connection()
     with wrapper.wrap_database_errors:
         return wrapper.statements.call(sql)

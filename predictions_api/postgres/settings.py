@@ -1,4 +1,4 @@
-"""Where the data is: the Postgres that DATABASE_URL names, or else an embedded one in DATA_DIR.
+"""The DATABASES setting: the Postgres of DATABASE_URL, or else an embedded one in DATA_DIR.
 
 Both are the same engine, so there is one SQL dialect and no second code path for newcomers and
 tests.
@@ -53,8 +53,9 @@ def from_url(url: str) -> dict[str, Any]:
 
     libpq reads it, so percent-encoding, unix sockets (`?host=/run/postgresql`), several hosts and
     every option of its documentation work:
-    https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNSTRING-URIS Raises
-    ImproperlyConfigured, whose message never holds the password.
+    https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+
+    Raises ImproperlyConfigured, whose message never holds the password.
     """
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(
@@ -78,7 +79,7 @@ def from_url(url: str) -> dict[str, Any]:
 
 
 def _without_secrets(message: str) -> str:
-    """libpq's message without what it quotes, unless that is an option's name."""
+    """libpq's message without quoted values, which may be secrets; names of options stay."""
     if "query parameter" in message:
         return message.strip()
     return re.sub(r'"[^"]*"', "…", message).strip()

@@ -1,4 +1,4 @@
-"""Statements that are written out as SQL: one place runs them."""
+"""Runs written-out SQL on Django's connection and fetches the rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,8 +8,6 @@ from django.db import connection
 from predictions_api.postgres.prepared import prepared
 
 Row = tuple[Any, ...]
-
-
 # By position, or by name.
 Params = Sequence[Any] | Mapping[str, Any]
 
@@ -31,5 +29,5 @@ def fetch_one(sql: str, params: Params) -> Row | None:
 
 
 def fetch_prepared(sql: str, params: Params) -> Row | None:
-    """As `fetch_one`, planned once a connection: for what is found by its key."""
+    """As `fetch_one`, with a prepared statement (`prepared.py`): for lookups by key."""
     return fetch_one(prepared(sql), params)

@@ -1,0 +1,1 @@
+"""The routes of prompts, runs and provider connections: they parse, call, respond."""

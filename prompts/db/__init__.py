@@ -1,0 +1,1 @@
+"""All SQL of prompts: versions, subsets of tasks, examples, measures."""

@@ -1,0 +1,1 @@
+"""Asks a teacher model for a better prompt, as a job."""

@@ -1,4 +1,4 @@
-"""Quickstart in a process of its own, for tests that need everything running."""
+"""Starts `manage.py quickstart` in a process of its own, for tests that need everything."""
 
 import os
 import re
@@ -49,7 +49,7 @@ class Quickstart:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        """Leaves nothing running, whatever a test found wrong."""
+        """Ends every process, also after a failed test."""
         if self.process.poll() is None:
             self.end()
         assert self.process.stdout
@@ -57,7 +57,7 @@ class Quickstart:
         await_nobody(self.data_dir)
 
     def fact(self, name: str) -> str:
-        """The first word behind a name it printed."""
+        """The first word after a name in its output."""
         found = re.search(rf"^ *{name}  (.+)$", self.said, re.MULTILINE)
         assert found, self.said
         return found[1].strip()
@@ -75,9 +75,9 @@ class Quickstart:
 
 @contextmanager
 def temporary(prefix: str, **variables: str) -> Iterator[Quickstart]:
-    """A quickstart with a data directory of its own and one web process; nothing of it is left.
+    """A quickstart with a temporary data directory and one web process.
 
-    The directory lies where the path of a socket in it is short enough.
+    The directory's path is short enough for a socket in it.
     """
     data_dir = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
     with Quickstart(data_dir, WEB_CONCURRENCY="1", **variables) as started:

@@ -1,4 +1,4 @@
-"""The tests' settings for a server in a process of its own, with routes that fail on purpose."""
+"""Settings of servers that tests start: with routes that fail on purpose."""
 
 from tests.settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""The service's routes, and some that fail or stream, to see what becomes of them in the log."""
+"""The service's routes, and some that fail or stream, to test the log."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PAUSE_S = 0.2
 
 
 def raise_with_secrets(request: HttpRequest | Request) -> Any:
-    """What a careless line of code would put into an exception."""
+    """Raises an exception whose message holds secrets."""
     local = request.META.get("HTTP_AUTHORIZATION")
     raise ValueError(f"cannot use {local!r} of {request.get_full_path()}")
 

@@ -1,4 +1,4 @@
-"""A real web server, started as production starts it, for tests that look from outside."""
+"""Starts a real web server as production does, for tests over HTTP."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ START_WITHIN_S = 60
 
 @dataclass(frozen=True)
 class Server:
-    """Where it listens, and the file that has everything it ever wrote."""
+    """Its address, and the file with all its output."""
 
     url: str
     port: int

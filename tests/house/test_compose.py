@@ -1,4 +1,4 @@
-"""The containers' files, read without an engine: what a reviewer would check each time."""
+"""docker-compose.yml and Dockerfile, checked without a container engine."""
 
 import re
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""Where the data is, and the life of the embedded server: shared, never stopped under a user, never
-left behind.
+"""DATABASE_URL, and the embedded server: shared, never stopped under a user, never left running.
 
 The servers here are real ones in directories of their own; every wait polls with a deadline.
 """
@@ -109,7 +108,7 @@ class TestUrl:
 
 @pytest.fixture(scope="module")
 def made_once() -> Iterator[Path]:
-    """A server's files: copying them is faster than having them made anew."""
+    """A server's files, to copy: faster than a new initdb."""
     path = Path(tempfile.mkdtemp(prefix="house-", dir="/tmp"))
     client = Client(path)
     assert client.connected().startswith("predictions on ")

@@ -1,4 +1,4 @@
-"""The documentation pages need no internet: they name no other host, and all is served."""
+"""The documentation pages need no internet: everything they load comes from this server."""
 
 import re
 from html.parser import HTMLParser

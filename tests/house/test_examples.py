@@ -1,6 +1,6 @@
-"""The examples, run as their READMEs say, against a real server.
+"""The examples run against a real server, as their READMEs say.
 
-In this process, because each new one would import the SDK and its pandas for seconds.
+They run in this process: importing the SDK in a new one takes seconds.
 """
 
 import os

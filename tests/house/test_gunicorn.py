@@ -1,4 +1,4 @@
-"""What only a real server and a raw connection show: lengths, broken bodies, connections."""
+"""Content-Length, broken bodies and keep-alive, over raw connections to a real server."""
 
 import http.client
 import json
@@ -112,7 +112,7 @@ def test_a_chunked_body_of_just_the_limit_is_read(caller: Caller) -> None:
 
 
 def raw(server: Server, key: str, head: str, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
-    """The answer to a request whose sender goes silent after `body`."""
+    """The answer to a request whose sender stops after `body`."""
     with socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S) as sock:
         lines = f"{head} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Token {key}\r\n"
         sock.sendall(lines.encode() + body)

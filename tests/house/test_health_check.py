@@ -1,4 +1,4 @@
-"""The check that begins each request: no statement while the connection stands, a new one after."""
+"""The connection's check at the start of a request: no statement; reconnects if it was closed."""
 
 import pytest
 from django.db import close_old_connections, connection, connections

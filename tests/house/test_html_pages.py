@@ -1,6 +1,4 @@
-"""What holds for every HTML page, without a browser: its policy, errors for people, the icon, and
-what the desk begins with.
-"""
+"""All HTML pages, without a browser: security policy, error pages, the icon, the dashboard."""
 
 import gzip
 from datetime import UTC, datetime, timedelta

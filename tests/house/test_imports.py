@@ -1,4 +1,4 @@
-"""Who may import whom: the contracts of pyproject.toml hold, and none of them has gone blind."""
+"""The import contracts of pyproject.toml hold, look at every room, and can fail."""
 
 import tomllib
 from pathlib import Path

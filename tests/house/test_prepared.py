@@ -1,4 +1,4 @@
-"""Statements planned once a connection answer as those planned anew, and end with it."""
+"""Prepared statements return the same rows as others, and end with their connection."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ TWICE = "SELECT %s::int + 1, '100%%'"
 
 
 def known() -> int:
-    """How many statements of that text the server holds for this connection."""
+    """How many prepared statements of that text this connection has."""
     with connection.cursor() as cursor:
         sql = "SELECT count(*) FROM pg_prepared_statements WHERE position(%s in statement) > 0"
         cursor.execute(sql, [numbered(TWICE)[0]])

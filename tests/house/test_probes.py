@@ -1,4 +1,4 @@
-"""What a balancer and Prometheus ask: /health, /ready and /metrics."""
+"""/health, /ready and /metrics."""
 
 import json
 import re

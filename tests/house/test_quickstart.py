@@ -1,4 +1,4 @@
-"""`manage.py quickstart` as a person runs it: real processes on a free port, and its own words."""
+"""`manage.py quickstart` with real processes on a free port, and its output."""
 
 import json
 import shlex

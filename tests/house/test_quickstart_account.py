@@ -1,4 +1,4 @@
-"""The admin that quickstart makes, without starting anything."""
+"""The admin account that quickstart creates, tested without starting servers."""
 
 from pathlib import Path
 

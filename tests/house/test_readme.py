@@ -1,4 +1,4 @@
-"""What the README and docs/ say is true: their examples run, their settings exist."""
+"""The README and docs/ are true: their examples run, their settings exist, their links lead on."""
 
 import json
 import os
@@ -14,7 +14,8 @@ import pytest
 
 from tests.house.serving import ROOT, Server, running
 
-PAGES = ("README.md", "docs/api.md", "docs/bulk.md")
+PAGES = ("README.md", "docs/api.md", "docs/bulk.md", "docs/operating.md")
+SETTINGS = ROOT / "docs" / "settings.md"
 FENCE = re.compile(r"^```(\w+)(?: status=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 READS = re.compile(
     r"""(?:os\.environ\.(?:get|setdefault)\(|os\.environ\[|flag\(|words\(|number\()\s*"([A-Z_]+)"
@@ -56,18 +57,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def shell(server: Server, tmp_path: Path) -> dict[str, str]:
-    """A reader's environment: the two variables, in a workspace of their own."""
+    """A reader's environment: a checkout and the variables, with a workspace of their own."""
     workspace = f"readme-{tmp_path.name.replace('_', '-').lower()}"
     token = server.manage(
         "token", "create", "--email=reader@example.com", f"--workspace={workspace}"
     )
-    # Where a reader stands: beside manage.py, with the service's Python. Files go to a folder that
-    # is thrown away.
-    (tmp_path / "manage.py").symlink_to(ROOT / "manage.py")
+    # Where a reader stands: in a checkout, with the service's Python. Files go to a folder that is
+    # thrown away.
+    for name in ("manage.py", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     return {
         **server.environment,
         "URL": server.url,
         "TOKEN": token,
+        "WORKSPACE": workspace,
         "STATE": str(tmp_path / "sh"),
         "HERE": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -145,22 +149,20 @@ def test_the_filters_of_the_page_filter(server: Server, shell: dict[str, str]) -
 def settings_read() -> set[str]:
     """Names of the environment that the service's own code reads."""
     sources = [ROOT / "gunicorn.conf.py", ROOT / "manage.py"]
-    for room in ("predictions_api", "accounts", "predictions", "evals"):
+    for room in ("predictions_api", "accounts", "desk", "predictions", "evals", "prompts"):
         sources += (ROOT / room).rglob("*.py")
     found = READS.findall("\n".join(path.read_text() for path in sources))
     return {first or second for first, second in found} - NOT_OURS
 
 
 def test_every_setting_is_in_the_table_and_no_other() -> None:
-    table = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    table = re.findall(r"^\| `([A-Z_]+)` \|", SETTINGS.read_text(), re.MULTILINE)
     assert len(settings_read()) > 15
     assert sorted(table) == sorted(settings_read())
 
 
 def test_defaults_in_the_table_are_the_defaults(server: Server) -> None:
-    rows = dict(
-        re.findall(r"^\| `([A-Z_]+)` \| `([^`]+)` \|", (ROOT / "README.md").read_text(), re.M)
-    )
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]+)` \|", SETTINGS.read_text(), re.M))
     program = (
         "from django.conf import settings as s; import json;"
         f" print(json.dumps({{n: getattr(s, n) for n in {sorted(rows)!r} if hasattr(s, n)}},"
@@ -189,7 +191,13 @@ def test_defaults_in_the_table_are_the_defaults(server: Server) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in ("README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))):
-        path = ROOT / page
-        for link in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
-            assert (path.parent / link).exists(), (page, link)
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")]
+    for path in pages:
+        links = re.findall(r"""\]\((?!https?:)([^)#]+)|src="([^"]+)""", path.read_text())
+        for link in map("".join, links):
+            assert (path.parent / link).exists(), (path.name, link)
+
+
+def test_every_page_of_docs_is_linked() -> None:
+    pages = {path.name for path in ROOT.glob("docs/*.md")}
+    assert set(re.findall(r"\]\(docs/([^)#]+\.md)", (ROOT / "README.md").read_text())) == pages

@@ -1,6 +1,4 @@
-"""Connections go to the worker that has fewer: clients keep them, and a process runs one thread of
-Python at a time.
-"""
+"""New connections go to the web worker with fewer."""
 
 import http.client
 import signal

@@ -1,4 +1,4 @@
-"""`manage.py token create|list|revoke`: keys for people and programs.
+"""`manage.py token create|list|revoke`: manages API keys.
 
 `create` prints the key and nothing else, so that a script can keep it: it is never shown again.
 """
@@ -109,7 +109,7 @@ def _expiry(days: int | None) -> datetime | None:
 
 
 def _check_role(token: ApiToken, role: str | None) -> None:
-    """A key for less was asked for than the member has: it would silently open more."""
+    """CommandError if --role differs from the member's role: the key would have the latter."""
     held = Membership.objects.get(user_id=token.user_id, workspace_id=token.workspace_id).role
     if role is not None and held != role:
         raise CommandError(
@@ -119,7 +119,7 @@ def _check_role(token: ApiToken, role: str | None) -> None:
 
 
 def _words(error: ValidationError) -> str:
-    """Django's messages with the option each belongs to."""
+    """Django's messages, each after the option it is about."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
     option = {"email": "--email", "slug": "--workspace"}
