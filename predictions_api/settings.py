@@ -232,7 +232,10 @@ SPECTACULAR_SETTINGS = {
         },
         {"name": "Prompts", "description": "Prompts for language models, and their versions."},
         {"name": "Runs", "description": "Executions of a prompt version on tasks of a project."},
-        {"name": "Providers", "description": "Connections to model providers: their keys, prices and budgets."},
+        {
+            "name": "Providers",
+            "description": "Connections to model providers: their keys, prices and budgets.",
+        },
         {
             "name": "Evaluations",
             "description": "How good a model version's predictions are. Errors are"
