@@ -51,10 +51,18 @@ class Client:
     """One keep-alive connection that sends ready-made bytes and reads to the end of the body."""
 
     def __init__(self, port: int, key: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = port
         self.head = f"Host: 127.0.0.1\r\nAuthorization: Token {key}\r\n".encode()
+        self._connect()
+
+    def _connect(self) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", self.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self.socket.close()
 
     def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """The status and body."""
@@ -66,11 +74,34 @@ class Client:
             data += self._more()
         head, body = data[:end].lower(), data[end + 4 :]
         start = head.find(b"content-length:")
-        size = int(head[start + 15 :].split(b"\r\n", 1)[0]) if start >= 0 else 0
-        while len(body) < size:
-            body += self._more()
+        if start < 0 and b"transfer-encoding: chunked" in head:
+            body = self._chunks(body)
+            size = len(body)
+        else:
+            size = int(head[start + 15 :].split(b"\r\n", 1)[0]) if start >= 0 else 0
+            more = bytearray(body)
+            while len(more) < size:
+                more += self._more()
+            body = bytes(more)
         self.rest = body[size:]
+        if b"connection: close" in head:
+            self.close()
+            self._connect()
         return int(head[9:12]), body[:size]
+
+    def _chunks(self, data: bytes) -> bytes:
+        """The content of a chunked body that begins with `data`."""
+        more, content = bytearray(data), bytearray()
+        while True:
+            while (end := more.find(b"\r\n")) < 0:
+                more += self._more()
+            size = int(more[:end], 16)
+            while len(more) < end + size + 4:
+                more += self._more()
+            if size == 0:
+                return bytes(content)
+            content += more[end + 2 : end + 2 + size]
+            del more[: end + size + 4]
 
     def _more(self) -> bytes:
         data = self.socket.recv(65536)
