@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "predictions_api.operations.observability.RequestMiddleware",
     "predictions_api.http.errors.BodyLimitMiddleware",
     "predictions_api.http.paths.LeadingSlashMiddleware",
+    "predictions_api.http.keyed.KeyedRequests",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
