@@ -1,7 +1,8 @@
 """The bare server: the same SQL with psycopg2 and orjson, and nothing else.
 
-A connection prepares each statement once, as the service does. No framework, no validation, no negotiation, no logging: what is left is Postgres, the driver, the
-JSON encoder and the web server that both applications run under.
+A connection prepares each statement once, as the service does. No framework, no validation, no
+negotiation, no logging: what is left is Postgres, the driver, the JSON encoder and the web server
+that both applications run under.
 """
 
 import os
