@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ def rate_of_delete(side: Side) -> float:
 
 def operations() -> Iterator[tuple[str, Callable[[Side], float]]]:
     for name in MANY:
-        yield name, lambda side, name=name: rate_of_many(name, side)
+        yield name, partial(rate_of_many, name)
     yield "import of 10,000", rate_of_import
     # Right after the import, which it undoes.
     yield "delete of a version", rate_of_delete

@@ -237,12 +237,14 @@ def statements(key: str, operation: str, task_ids: list[int]) -> tuple[int, int]
     from django.test.utils import CaptureQueriesContext
 
     from benchmarks import bare_app
+    from predictions_api.postgres.prepared import Statements
 
     [first, second] = plan(operation, task_ids, 2, rows(task_ids, len(task_ids)))(0)
     method, path, body = first
     headers = {"Authorization": f"Token {key}"}
     with CaptureQueriesContext(connection) as ours:
-        TestClient(headers=headers).generic(method, path, body, "application/json")
+        client = TestClient(headers=headers, SERVER_NAME="127.0.0.1")
+        client.generic(method, path, body, "application/json")
     method, path, body = second
     name, _, query = path.partition("?")
     environ = {
@@ -252,8 +254,8 @@ def statements(key: str, operation: str, task_ids: list[int]) -> tuple[int, int]
         "HTTP_AUTHORIZATION": headers["Authorization"],
         "wsgi.input": io.BytesIO(body),
     }
-    call = bare_app.Statements.call
-    with patch.object(bare_app.Statements, "call", autospec=True, side_effect=call) as bare:
+    call = Statements.call
+    with patch.object(Statements, "call", autospec=True, side_effect=call) as bare:
         bare_app.application(environ, lambda status, headers: None)
     return len(ours), bare.call_count
 

@@ -92,7 +92,7 @@ CONTEXT: list[Processor] = [
 
 # No line names the place in the code, the thread or the process: looking for them took a fifth of
 # writing it.
-logging._srcfile = None  # type: ignore[attr-defined]  # as Python's documentation has it
+logging._srcfile = None  # as Python's documentation has it
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 structlog.configure(

@@ -92,7 +92,7 @@ class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
     def missing(self) -> int:
         """Bytes that are to come before a thread is worth it, as far as is known; 0 for none."""
         text = self.received
-        if text[:1] in (b"\r", b"\n"):
+        if text.startswith((b"\r", b"\n")):
             del text[: len(text) - len(text.lstrip(b"\r\n"))]
         end = text.find(b"\r\n\r\n") + 4
         if end < 4:
@@ -129,6 +129,7 @@ class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
 class Response(wsgi.Response):  # type: ignore[misc]
     """gunicorn's, which sends a head together with the first piece of the body."""
 
+    headers_sent: bool
     head = b""
 
     def send_headers(self) -> None:
@@ -160,6 +161,8 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
 class BalancedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     """`worker_class` of gunicorn."""
+
+    alive: bool
 
     def get_thread_pool(self) -> "BalancedWorker":
         """The threads are the worker's own."""

@@ -69,7 +69,8 @@ def test_a_page_of_another_origin_may_read_what_a_key_may(ada: Caller) -> None:
 
 def test_the_short_way_ends_where_the_long_one_does(client: Client) -> None:
     client.get("/health")
-    chain: Any = client.handler._middleware_chain
+    handler: Any = client.handler
+    chain = handler._middleware_chain
     while not isinstance(chain.__wrapped__, KeyedRequests):
         chain = chain.__wrapped__.get_response
 
