@@ -33,6 +33,7 @@ NAMED_BY_DJANGO = {"predictions_api/postgres/base.py"}
 SQL_PLACES = (
     "predictions_api/postgres/",
     "predictions_api/jobs/",
+    "accounts/members.py",
     "accounts/sessions.py",
     "accounts/tokens.py",
     "evals/jobs/leases.py",
