@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +17,10 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from evals.engine import counting
-from evals.jobs import leases, requests, run, state
+from evals.jobs import requests, run, state
 from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Prediction, Project
+from predictions_api.jobs.leases import MOST_ATTEMPTS, LeaseLost
 from tests.conftest import Caller
 from tests.evals.service.conftest import box, computed, load, task, tasks, values
 
@@ -117,15 +117,15 @@ def test_running_it_twice_changes_nothing(ada: Caller, evaluation: ModelEval) ->
 
 def test_one_worker_at_a_time(ada: Caller, project: Project, task_ids: list[int]) -> None:
     found = request(ada, project)
-    first, second = uuid.uuid4(), uuid.uuid4()
+    first, second = state.worker(), state.worker()
 
-    assert leases.claim(found.pk, first) == 1
-    assert leases.claim(found.pk, second) is None
-    leases.extend(found.pk, first)
-    with pytest.raises(leases.LeaseLost):
-        leases.extend(found.pk, second)
-    leases.release(found.pk, first)
-    assert leases.claim(found.pk, second) == 1
+    assert state.claim(found.pk, first) == 1
+    assert state.claim(found.pk, second) is None
+    state.keep(found.pk, first)
+    with pytest.raises(LeaseLost):
+        state.keep(found.pk, second)
+    state.release(found.pk, first)
+    assert state.claim(found.pk, second) == 1
 
 
 def test_a_lease_runs_out(
@@ -133,12 +133,12 @@ def test_a_lease_runs_out(
 ) -> None:
     settings.EVALUATION_LEASE_S = 0
     found = request(ada, project)
-    first, second = uuid.uuid4(), uuid.uuid4()
+    first, second = state.worker(), state.worker()
 
-    assert leases.claim(found.pk, first) == 1
-    assert leases.claim(found.pk, second) == 2
-    with pytest.raises(leases.LeaseLost):
-        leases.extend(found.pk, first)
+    assert state.claim(found.pk, first) == 1
+    assert state.claim(found.pk, second) == 2
+    with pytest.raises(LeaseLost):
+        state.keep(found.pk, first)
 
 
 def test_whoever_lost_the_lease_writes_nothing(
@@ -155,7 +155,7 @@ def test_whoever_lost_the_lease_writes_nothing(
 
     def overtaken(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(run, "count_images", count_images)
-        ModelEval.objects.filter(pk=found.pk).update(lease_until=None)
+        ModelEval.objects.filter(pk=found.pk).update(lease_owner=None)
         run.run(found.pk)
         return count_images(*args, **kwargs)
 
@@ -168,7 +168,7 @@ def test_workers_that_die_again_and_again(
     ada: Caller, project: Project, task_ids: list[int]
 ) -> None:
     found = request(ada, project)
-    ModelEval.objects.filter(pk=found.pk).update(attempts=leases.MOST_ATTEMPTS)
+    ModelEval.objects.filter(pk=found.pk).update(attempts=MOST_ATTEMPTS)
     run.run(found.pk)
 
     found.refresh_from_db()
