@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from evals.db import chunks, snapshot, writes
 from evals.db.definition import job_of
@@ -25,6 +25,7 @@ from evals.models import EvalChunk, ModelEval, Split
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
+from predictions_api.postgres.outages import is_outage
 
 log = structlog.stdlib.get_logger("evals")
 
@@ -43,8 +44,8 @@ def _unwatched(progress: float) -> None:
 def run(evaluation_id: int, *, watcher: Watcher = _unwatched) -> None:
     """Computes a running evaluation, or does nothing while somebody else is alive at it.
 
-    Idempotent: call it as often as you like. Errors of the database are raised, and whoever comes
-    after the lease goes on; every other error ends the evaluation with a reason.
+    Idempotent: call it as often as you like. Where the database is away, that is raised and the
+    next worker goes on; every other error ends the evaluation with a reason.
     """
     mine = state.worker()
     attempts = state.claim(evaluation_id, mine)
@@ -65,10 +66,10 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
         log.info("evaluation given up", evaluation=evaluation_id)
     except EvaluationError as error:
         state.fail(evaluation_id, str(error), mine)
-    except DatabaseError:
-        state.release(evaluation_id, mine)
-        raise
     except Exception as error:
+        if is_outage(error):
+            state.release(evaluation_id, mine)
+            raise
         log.exception("evaluation failed", evaluation=evaluation_id)
         reason = f"Unforeseen {type(error).__name__}; the worker's log says more."
         state.fail(evaluation_id, reason, mine)

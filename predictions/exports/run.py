@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 from django.core.files import File
-from django.db import DatabaseError
 
 from predictions.db import queries
 from predictions.exports import project as project_export
@@ -14,6 +13,7 @@ from predictions.exports.state import Status
 from predictions.models import ProjectExport
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import Holder, LeaseLost
+from predictions_api.postgres.outages import is_outage
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ NOT_CONVERTED = "The results cannot be converted to this format."
 def run(job_id: int) -> None:
     """Writes a job's file, or does nothing while somebody else is alive at it or it has ended.
 
-    Errors of the database are raised, and whoever comes next begins anew; every other error ends
-    the job with a reason.
+    Where the database is away that is raised, and the next worker begins anew; every other error
+    ends the job with a reason.
     """
     worker = Holder(state.LEASE_S)
     job = state.claim(job_id, worker)
@@ -47,9 +47,11 @@ def run(job_id: int) -> None:
 def _work(job: ProjectExport, worker: Holder) -> None:
     try:
         kept = _write(job, worker)
-    except (LeaseLost, DatabaseError):
+    except LeaseLost:
         raise
-    except Exception:  # whatever the converter trips over is the job's outcome
+    except Exception as error:  # whatever the converter trips over is the job's outcome
+        if is_outage(error):
+            raise
         log.exception("export failed", extra={"export": job.pk})
         state.end(job.pk, worker, status=Status.FAILED, error=NOT_CONVERTED)
         return

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from itertools import count
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from predictions_api.jobs import stopping
+from predictions_api.postgres.outages import is_outage
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,14 @@ def wait_s(
 def while_database_is_away(call: Callable[[], T]) -> T:
     """The call's result, however long the database is away; its error once the process is to end.
 
-    For a call that may be repeated, also when the database stored it and could not say so.
+    For a call that may be repeated, also when the database stored it and could not say so. What the
+    database refuses is raised at once.
     """
     for n in count(1):
         try:
             return call()
-        except (OperationalError, InterfaceError) as error:
-            if stopping.requested.is_set():
+        except (DatabaseError, InterfaceError) as error:
+            if stopping.requested.is_set() or not is_outage(error):
                 raise
             log.warning("the database is away: %s", str(error).strip())
             connection.close()

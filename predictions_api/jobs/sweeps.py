@@ -10,9 +10,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, connections, transaction
+from django.db import connections, transaction
 from django.db.models import DurationField, ExpressionWrapper, F, QuerySet, Value
 from django.db.models.functions import Least, Now, Power
+
+from predictions_api.postgres.outages import is_outage
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,10 @@ def sweep() -> None:
         for call in registered():
             try:
                 call()
-            except DatabaseError:
-                log.warning("a sweep found no database", exc_info=True)
-                return
-            except Exception:
+            except Exception as error:
+                if is_outage(error):
+                    log.warning("a sweep found no database", exc_info=True)
+                    return
                 log.exception("a sweep failed")
     finally:
         connections.close_all()

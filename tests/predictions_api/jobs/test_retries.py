@@ -3,7 +3,13 @@
 import doctest
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection
+from django.db import (
+    DataError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+)
 
 from predictions_api.jobs import retries, stopping
 
@@ -47,9 +53,10 @@ def test_a_process_that_is_to_end_waits_no_longer(monkeypatch: pytest.MonkeyPatc
         retries.while_database_is_away(call)
 
 
-def test_other_errors_are_raised_at_once() -> None:
+@pytest.mark.parametrize("error", [ValueError, DataError, ProgrammingError])
+def test_what_stays_wrong_is_raised_at_once(error: type[Exception]) -> None:
     def call() -> None:
-        raise ValueError("no fault of the database")
+        raise error("wrong for ever")
 
-    with pytest.raises(ValueError, match="no fault"):
+    with pytest.raises(error, match="wrong for ever"):
         retries.while_database_is_away(call)
