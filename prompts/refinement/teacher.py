@@ -4,7 +4,7 @@ from django.conf import settings
 
 from prompts.asking import messages, providers
 from prompts.db import prompts, queries
-from prompts.models import PromptVersion, Refinement
+from prompts.models import Refinement
 from prompts.refinement import state
 from prompts.refinement.state import Status
 
@@ -54,13 +54,4 @@ def _ask(refinement: Refinement) -> None:
     if unknown := messages.unknown_placeholders(text, known):
         raise ValueError(f"The teacher made up placeholders: {', '.join(unknown)}.")
     refinement.reasoning = str(said.get("reasoning", "")).replace("\0", "")
-    refinement.new_version = PromptVersion.objects.create(
-        parent_model=version.parent_model,
-        title=prompts.default_version_title(version.parent_model),
-        prompt=text,
-        provider=version.provider,
-        provider_model_id=version.provider_model_id,
-        model_provider_connection_id=version.model_provider_connection_id,
-        max_few_shot_examples=version.max_few_shot_examples,
-        created_by_id=refinement.created_by_id,
-    )
+    refinement.new_version = prompts.reworded(version, text, user_id=refinement.created_by_id)
