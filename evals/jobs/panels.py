@@ -80,16 +80,14 @@ def finish(evaluation: ModelEval, mine: Holder) -> None:
     with transaction.atomic():
         state.keep(evaluation.pk, mine)
         if analysis is not None:
-            map_of = analysis.found
-            placing.place_images(
-                evaluation.pk, analysis.positions, map_of.cluster_ids, map_of.points
-            )
+            clusters, points = analysis.found.cluster_ids, analysis.found.points
+            placing.place_images(evaluation.pk, analysis.positions, clusters, points)
         writes.write_panels(evaluation.pk, panels)
         if found is not None:
             placing.write_back(evaluation, found)
         chunks.delete(evaluation.pk)
-        found_of = {"summary": _summary(evaluation, head), "engines": _engines()}
-        state.finish(evaluation.pk, mine, **found_of)
+        summary = _summary(evaluation, head)
+        state.finish(evaluation.pk, mine, summary=summary, engines=_engines())
 
 
 def _engines() -> dict[str, str]:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import CombinedExpression
@@ -69,12 +70,19 @@ class Holder:
 
         Counts an attempt for each. One statement. Empty where nothing is free.
         """
-        return fetch_all(*self.claim_sql(rows, n, columns=columns, **marks))
+        try:
+            sql, params = self.claim_sql(rows, n, columns=columns, **marks)
+        except EmptyResultSet:
+            return []
+        return fetch_all(sql, params)
 
     def claim_sql(
         self, rows: QuerySet[Any], n: int, *, columns: Sequence[str], **marks: Any
     ) -> tuple[str, list[Any]]:
-        """The statement of `claim` and its parameters, for one that reads more in the same trip."""
+        """The statement of `claim` and its parameters, for one that reads more in the same trip.
+
+        EmptyResultSet for rows that can be none, as `rows.none()`.
+        """
         meta = rows.model._meta
         keys = meta.pk_fields
         free = rows.filter(FREE).values(*(key.attname for key in keys))[:n]

@@ -35,6 +35,11 @@ def test_claims_only_what_the_rows_are_narrowed_to(rows: QuerySet[ModelEval]) ->
     assert claimed(mine, rows) == []
 
 
+def test_claims_nothing_of_no_rows(rows: QuerySet[ModelEval]) -> None:
+    assert Holder(60).claim(rows.none(), 3) == []
+    assert Holder(60).claim(rows, 0) == []
+
+
 def test_a_claim_writes_marks(rows: QuerySet[ModelEval]) -> None:
     ModelEval.objects.update(n_queued=7)
     Holder(60).claim(rows, 1, n_queued=0, failure_reason="it's 100 %")
