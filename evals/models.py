@@ -117,11 +117,14 @@ class ModelEval(models.Model):
     newest_prediction_at = models.DateTimeField(null=True, blank=True)
     newest_ground_truth_at = models.DateTimeField(null=True, blank=True)
 
-    # Who is at work on it. Whoever lets the lease run out loses it to the next worker.
+    # Who is at work on it, or until when the queue may find somebody (predictions_api.jobs.leases).
     lease_owner = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text="Workers that took it up since the last chunk was counted."
+    )
+    n_queued = models.PositiveSmallIntegerField(
+        default=0, help_text="How often it was queued since a worker had it."
     )
 
     class Meta:
@@ -130,6 +133,12 @@ class ModelEval(models.Model):
             # The list of a workspace, newest first.
             models.Index(fields=["workspace", "-id"], name="evals_modeleval_w_idx"),
             models.Index(fields=["project", "-id"], name="evals_modeleval_p_idx"),
+            # The sweep for evaluations that nobody has in hand.
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(status="running"),
+                name="evals_modeleval_open_idx",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -112,6 +112,12 @@ def clear(evaluation_id: int) -> None:
             )
 
 
+def delete(evaluation_id: int) -> None:
+    """Removes an evaluation and, by the database's own cascades, all that is in it."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM evals_modeleval WHERE id = %s", [evaluation_id])
+
+
 Kind = EvalPanel.Kind
 
 

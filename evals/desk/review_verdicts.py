@@ -1,5 +1,5 @@
-"""What an evaluation says about the regions of one task: for the store's pages, which do not know
-this room and call it by its name in the settings (REVIEW_VERDICTS).
+"""An evaluation's verdicts on the regions of one task, for the store's pages: they do not know this
+room, which registers `verdicts_of` with `predictions.desk.verdicts`.
 """
 
 from collections.abc import Sequence

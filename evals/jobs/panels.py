@@ -1,6 +1,5 @@
 """From counted chunks to finished panels: everything a reader asks for is worked out once, here."""
 
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,9 +9,9 @@ import numpy as np
 import orjson
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
 
-from evals.db import writes
+from evals.db import chunks, writes
+from evals.db import vectors as placing
 from evals.db.blocks import blocks
 from evals.db.writes import Kind, NewPanel, matrix_panels
 from evals.documents import panels as wire
@@ -38,8 +37,9 @@ from evals.engine.events import (
 from evals.engine.metrics import Curve, Score, Sweep, class_rows, scores_of, sweep
 from evals.engine.recommendations import Recommendation, recommendations
 from evals.engine.segmentation import intersection_over_union, mean_iou
-from evals.jobs import leases, vectors
-from evals.models import EvalChunk, EvalPart, ModelEval, Split, TaskType
+from evals.jobs import state, vectors
+from evals.models import EvalPart, ModelEval, Split, TaskType
+from predictions_api.jobs.leases import Holder
 
 #: Images named with each recommendation.
 SHOWN_IMAGES = 20
@@ -64,7 +64,7 @@ class SplitTotal:
         return Split(self.split).label
 
 
-def finish(evaluation: ModelEval, owner: uuid.UUID) -> None:
+def finish(evaluation: ModelEval, mine: Holder) -> None:
     """Works out all panels of a wholly counted evaluation and shows it as done, at once."""
     totals = [_total(evaluation, split.value) for split in Split]
     with_images = [total for total in totals if total.n_images]
@@ -78,23 +78,16 @@ def finish(evaluation: ModelEval, owner: uuid.UUID) -> None:
         panels += analysis.panels
     found = vectors.findings(evaluation, analysis) if evaluation.writes_back else None
     with transaction.atomic():
-        leases.extend(evaluation.pk, owner)
+        state.keep(evaluation.pk, mine)
         if analysis is not None:
-            vectors.place_images(evaluation, analysis)
+            clusters, points = analysis.found.cluster_ids, analysis.found.points
+            placing.place_images(evaluation.pk, analysis.positions, clusters, points)
         writes.write_panels(evaluation.pk, panels)
         if found is not None:
-            vectors.write_back(evaluation, found)
-        EvalChunk.objects.filter(evaluation=evaluation).delete()
-        EvalPart.objects.filter(evaluation=evaluation).delete()
-        ModelEval.objects.filter(pk=evaluation.pk).update(
-            status=ModelEval.Status.DONE,
-            progress=1.0,
-            finished_at=Now(),
-            summary=_summary(evaluation, head),
-            engines=_engines(),
-            lease_owner=None,
-            lease_until=None,
-        )
+            placing.write_back(evaluation, found)
+        chunks.delete(evaluation.pk)
+        summary = _summary(evaluation, head)
+        state.finish(evaluation.pk, mine, summary=summary, engines=_engines())
 
 
 def _engines() -> dict[str, str]:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import orjson
-from django.db import connection, transaction
 
 from evals.db import snapshot
+from evals.db import vectors as placing
 from evals.db.blocks import blocks
 from evals.db.definition import job_of
 from evals.db.label_config import image_key
-from evals.db.snapshot import CannotEvaluate, PlannedRow
+from evals.db.snapshot import CannotEvaluate
 from evals.db.writes import NewPanel
 from evals.documents import panels as wire
 from evals.engine.clusters import MIN_CLUSTER_SIZE, VectorAnalysis, cluster_statistics
@@ -29,13 +29,8 @@ from evals.engine.metrics import Scores, image_scores
 from evals.engine.mislabeling import Claim, mislabeling_scores
 from evals.engine.object_verdicts import examine
 from evals.models import EvalPanel, ModelEval, Split
-from predictions_api.postgres.sql import fetch_all
 
-NEIGHBORS = 10
-#: Above so many tasks the nearest are found by an index, nearly always the same ones.
-EXACT_UP_TO = 2000
-#: pgvector's index takes no longer vectors.
-LONGEST_INDEXED = 2000
+READ_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,49 +140,7 @@ def _image_thousandths(evaluation: ModelEval, positions: Sequence[int]) -> list[
     return [np.concatenate(column, axis=1) for column in columns]
 
 
-PLACE_SQL = """
-UPDATE evals_evalimage i SET cluster = v.cluster, x = v.x, y = v.y
-FROM unnest(%s::int[], %s::int[], %s::float8[], %s::float8[]) AS v(position, cluster, x, y)
-WHERE i.evaluation_id = %s AND i.position = v.position
-"""
-
-
-def place_images(evaluation: ModelEval, analysis: Analysis) -> None:
-    """Writes cluster and point to the images. In the transaction that finishes the evaluation."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            PLACE_SQL,
-            [
-                analysis.positions,
-                analysis.found.cluster_ids.tolist(),
-                analysis.found.points[:, 0].tolist(),
-                analysis.found.points[:, 1].tolist(),
-                evaluation.pk,
-            ],
-        )
-
-
-# updated_at stays: what the model said is unchanged, and evaluations go by it.
-WRITE_BACK_SQL = """
-UPDATE predictions_prediction p
-SET cluster = v.cluster, neighbors = v.neighbors::jsonb, mislabeling = v.mislabeling
-FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float8[])
-     AS v(id, cluster, neighbors, mislabeling)
-WHERE p.id = v.id AND p.project_id = %s AND p.updated_at <= %s
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenBack:
-    """What the evaluated predictions are given."""
-
-    prediction_ids: list[int]
-    clusters: list[int | None]
-    neighbors: list[str | None]
-    mislabeling: list[float]
-
-
-def findings(evaluation: ModelEval, analysis: Analysis | None) -> WrittenBack:
+def findings(evaluation: ModelEval, analysis: Analysis | None) -> placing.WrittenBack:
     """Cluster and ten nearest tasks where there are embeddings; a mislabeling score for all."""
     images = list(
         evaluation.images.order_by("position").values_list("position", "prediction_id", "task_id")
@@ -197,10 +150,10 @@ def findings(evaluation: ModelEval, analysis: Analysis | None) -> WrittenBack:
     if analysis is not None:
         ids = analysis.found.cluster_ids.tolist()
         clusters = dict(zip(analysis.positions, ids, strict=True))
-        near = nearest_tasks(analysis.task_ids, analysis.matrix)
+        near = placing.nearest_tasks(analysis.task_ids, analysis.matrix)
     suspicion = _mislabeling(evaluation)
     mine = [(p, prediction, task) for p, prediction, task in images if prediction is not None]
-    return WrittenBack(
+    return placing.WrittenBack(
         prediction_ids=[prediction for _, prediction, _ in mine],
         clusters=[clusters.get(position) for position, _, _ in mine],
         neighbors=[
@@ -208,60 +161,6 @@ def findings(evaluation: ModelEval, analysis: Analysis | None) -> WrittenBack:
         ],
         mislabeling=[float(suspicion[position]) for position, _, _ in mine],
     )
-
-
-def write_back(evaluation: ModelEval, found: WrittenBack) -> None:
-    """Stores the findings on the predictions they are about. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            WRITE_BACK_SQL,
-            [
-                found.prediction_ids,
-                found.clusters,
-                found.neighbors,
-                found.mislabeling,
-                evaluation.project_id,
-                evaluation.planned_at,
-            ],
-        )
-
-
-def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int]]:
-    """The ten nearest other tasks of each, nearest first, by euclidean distance. By pgvector."""
-    dimensions = int(matrix.shape[1])
-    lines = b"".join(
-        b"%d\t[%b]\n" % (task_id, ",".join(map(repr, vector.tolist())).encode())
-        for task_id, vector in zip(task_ids, matrix, strict=True)
-    )
-    uses_index = len(task_ids) > EXACT_UP_TO and dimensions <= LONGEST_INDEXED
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        cursor.execute(
-            "CREATE TEMP TABLE evals_embedding (task_id bigint, "
-            f"embedding vector({dimensions})) ON COMMIT DROP"
-        )
-        _copy_vectors(cursor, lines)
-        if uses_index:
-            cursor.execute("CREATE INDEX ON evals_embedding USING hnsw (embedding vector_l2_ops)")
-        cursor.execute("ANALYZE evals_embedding")
-        order = "b.embedding <-> a.embedding" + ("" if uses_index else ", b.task_id")
-        cursor.execute(
-            f"""
-            SELECT a.task_id, ARRAY(
-                SELECT b.task_id FROM evals_embedding b WHERE b.task_id <> a.task_id
-                ORDER BY {order} LIMIT {NEIGHBORS})
-            FROM evals_embedding a
-            """  # noqa: S608 - numbers and columns of ours
-        )
-        found = dict(cursor.fetchall())
-        cursor.execute("DROP TABLE evals_embedding")
-    return found
-
-
-def _copy_vectors(cursor: Any, lines: bytes) -> None:
-    import io
-
-    cursor.copy_expert("COPY evals_embedding FROM STDIN", io.BytesIO(lines))
 
 
 def _mislabeling(evaluation: ModelEval) -> Floats:
@@ -273,27 +172,20 @@ def _mislabeling(evaluation: ModelEval) -> Floats:
     return mislabeling_scores(claims, n_images=n_images, n_classes=len(evaluation.classes))
 
 
-READ_AT_ONCE = 1000
-ROWS_SQL = """
-SELECT position, task_id, annotation_id, prediction_id, split FROM evals_evalimage
-WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
-"""
-
-
 def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
     assert evaluation.project is not None
     assert evaluation.planned_at is not None
     job = job_of(evaluation)
     for first in range(0, evaluation.n_ground_truths, READ_AT_ONCE):
-        rows = fetch_all(ROWS_SQL, [evaluation.pk, first, first + READ_AT_ONCE])
+        rows = placing.image_rows(evaluation.pk, first, first + READ_AT_ONCE)
         images = snapshot.read_all(
-            [PlannedRow(*row[1:]) for row in rows],
+            [row for _, row in rows],
             image_key=image_key(evaluation.project),
             planned_at=evaluation.planned_at,
         )
         yield [
-            Claim(row[0], label, score, found.verdict == Verdict.TRUE_POSITIVE)
-            for row, examined in zip(
+            Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
+            for (position, _), examined in zip(
                 rows, examine([image.stored for image in images], job, 0), strict=True
             )
             for label, score, found in zip(

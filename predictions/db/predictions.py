@@ -15,6 +15,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from accounts.tokens import Access
 from predictions.db import documents, queries
 from predictions.db.documents import PREDICTION_COLUMNS, Document
+from predictions.db.model_runs import known_model_runs
 from predictions.db.queries import Target
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
@@ -104,7 +105,7 @@ def _unknown_ids(many: Sequence[Values], access: Access) -> list[dict[str, Any]]
     known = {
         "project": queries.known_projects(named["project"], workspace_id=workspace_id),
         "model": queries.known_ml_backends(named["model"], workspace_id=workspace_id),
-        "model_run": queries.known_model_runs(named["model_run"], workspace_id=workspace_id),
+        "model_run": known_model_runs(named["model_run"], workspace_id=workspace_id),
     }
     return [
         {

@@ -48,39 +48,19 @@ class Command(BaseCommand):
     def _follow(self, found: ModelEval) -> None:
         """Computes it here unless a worker was quicker; either way until it has ended."""
         with tqdm(total=100, unit="%", disable=not sys.stderr.isatty()) as bar:
-            worker = Progress(found, bar)
-            with worker:
-                run.run(found.pk)
+
+            def show(progress: float) -> None:
+                bar.update(round(100 * progress) - bar.n)
+
+            run.run(found.pk, watcher=show)
+            found.refresh_from_db()
             while found.status == ModelEval.Status.RUNNING:
+                show(found.progress)
                 time.sleep(POLL_S)
-                worker.show()
                 found.refresh_from_db()
-        found.refresh_from_db()
+            show(found.progress)
         if found.status == ModelEval.Status.FAILED:
             raise CommandError(f"{found.eval_id} failed: {found.failure_reason}")
-
-
-class Progress:
-    """Shows the progress of an evaluation while this process is busy computing it."""
-
-    def __init__(self, found: ModelEval, bar: "tqdm[Any]") -> None:
-        self._found, self._bar = found, bar
-
-    def __enter__(self) -> None:
-        run.watchers.append(self._step)
-
-    def __exit__(self, *exception: object) -> None:
-        run.watchers.remove(self._step)
-        self.show()
-
-    def show(self) -> None:
-        """Reads the progress and shows it."""
-        self._found.refresh_from_db()
-        self._step(self._found.pk, self._found.progress)
-
-    def _step(self, evaluation_id: int, progress: float) -> None:
-        if evaluation_id == self._found.pk:
-            self._bar.update(round(100 * progress) - self._bar.n)
 
 
 def _project(name: str, workspace: str | None) -> Project:

@@ -1,0 +1,124 @@
+"""Where images lie on the map of embeddings, and what goes back to the predictions of a project."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from evals.db.snapshot import PlannedRow
+from evals.engine.events import Ints
+from evals.engine.geometry import Floats
+from evals.models import EvalImage, ModelEval
+
+NEIGHBORS = 10
+#: Above so many tasks the nearest are found by an index, nearly always the same ones.
+EXACT_UP_TO = 2000
+#: pgvector's index takes no longer vectors.
+LONGEST_INDEXED = 2000
+
+PLACE_SQL = """
+UPDATE evals_evalimage i SET cluster = v.cluster, x = v.x, y = v.y
+FROM unnest(%s::int[], %s::int[], %s::float8[], %s::float8[]) AS v(position, cluster, x, y)
+WHERE i.evaluation_id = %s AND i.position = v.position
+"""
+
+
+def place_images(
+    evaluation_id: int, positions: Sequence[int], clusters: Ints, points: Floats
+) -> None:
+    """Writes cluster (n,) and point (n, 2) to the images at these positions. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            PLACE_SQL,
+            [
+                list(positions),
+                clusters.tolist(),
+                points[:, 0].tolist(),
+                points[:, 1].tolist(),
+                evaluation_id,
+            ],
+        )
+
+
+# updated_at stays: what the model said is unchanged, and evaluations go by it.
+WRITE_BACK_SQL = """
+UPDATE predictions_prediction p
+SET cluster = v.cluster, neighbors = v.neighbors::jsonb, mislabeling = v.mislabeling
+FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float8[])
+     AS v(id, cluster, neighbors, mislabeling)
+WHERE p.id = v.id AND p.project_id = %s AND p.updated_at <= %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBack:
+    """What the evaluated predictions are given."""
+
+    prediction_ids: list[int]
+    clusters: list[int | None]
+    neighbors: list[str | None]
+    mislabeling: list[float]
+
+
+def write_back(evaluation: ModelEval, found: WrittenBack) -> None:
+    """Stores the findings on the predictions they are about. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            WRITE_BACK_SQL,
+            [
+                found.prediction_ids,
+                found.clusters,
+                found.neighbors,
+                found.mislabeling,
+                evaluation.project_id,
+                evaluation.planned_at,
+            ],
+        )
+
+
+def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int]]:
+    """The ten nearest other tasks of each, nearest first, by euclidean distance. By pgvector."""
+    dimensions = int(matrix.shape[1])
+    lines = b"".join(
+        b"%d\t[%b]\n" % (task_id, ",".join(map(repr, vector.tolist())).encode())
+        for task_id, vector in zip(task_ids, matrix, strict=True)
+    )
+    uses_index = len(task_ids) > EXACT_UP_TO and dimensions <= LONGEST_INDEXED
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        cursor.execute(
+            "CREATE TEMP TABLE evals_embedding (task_id bigint, "
+            f"embedding vector({dimensions})) ON COMMIT DROP"
+        )
+        _copy_vectors(cursor, lines)
+        if uses_index:
+            cursor.execute("CREATE INDEX ON evals_embedding USING hnsw (embedding vector_l2_ops)")
+        cursor.execute("ANALYZE evals_embedding")
+        order = "b.embedding <-> a.embedding" + ("" if uses_index else ", b.task_id")
+        cursor.execute(
+            f"""
+            SELECT a.task_id, ARRAY(
+                SELECT b.task_id FROM evals_embedding b WHERE b.task_id <> a.task_id
+                ORDER BY {order} LIMIT {NEIGHBORS})
+            FROM evals_embedding a
+            """  # noqa: S608 - numbers and columns of ours
+        )
+        found = dict(cursor.fetchall())
+        cursor.execute("DROP TABLE evals_embedding")
+    return found
+
+
+def _copy_vectors(cursor: Any, lines: bytes) -> None:
+    cursor.copy_expert("COPY evals_embedding FROM STDIN", io.BytesIO(lines))
+
+
+def image_rows(evaluation_id: int, first: int, end: int) -> list[tuple[int, PlannedRow]]:
+    """(position, row) of the images from position `first` to before `end`, in order."""
+    columns = ("position", "task_id", "annotation_id", "prediction_id", "split")
+    images = EvalImage.objects.filter(
+        evaluation_id=evaluation_id, position__gte=first, position__lt=end
+    )
+    rows = images.order_by("position").values_list(*columns)
+    return [(row[0], PlannedRow(*row[1:])) for row in rows]
