@@ -1,12 +1,13 @@
-"""The one place that writes images and panels of evaluations, with COPY."""
+"""The one place that writes images and panels of evaluations, with COPY; imported evaluations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
-from evals.models import EvalPanel
+from evals.models import EvalPanel, ModelEval
 from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
@@ -99,6 +100,12 @@ def write_panels(evaluation_id: int, panels: Iterable[NewPanel]) -> None:
             for panel in panels
         ),
     )
+
+
+def add_finished(evaluation: ModelEval) -> None:
+    """Stores a new evaluation that is done already. Two statements."""
+    evaluation.save(force_insert=True)
+    ModelEval.objects.filter(pk=evaluation.pk).update(finished_at=Now())
 
 
 def clear(evaluation_id: int) -> None:

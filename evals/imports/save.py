@@ -11,7 +11,6 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from evals.db import evaluations, writes
 from evals.db.sources import source_pieces, write_source
@@ -129,8 +128,7 @@ def _store(
     splits = [image.split for image in gathered.facts]
     evaluation.image_counts = {split.label: splits.count(split.value) for split in Split}
     with transaction.atomic():
-        evaluation.save(force_insert=True)
-        ModelEval.objects.filter(pk=evaluation.pk).update(finished_at=Now())
+        writes.add_finished(evaluation)
         new = _new_images(gathered, counted)
         while block := list(islice(new, BLOCK)):
             writes.write_images(evaluation.pk, block)
