@@ -1,4 +1,4 @@
-"""Where images lie on the map of embeddings, and what goes back to the predictions of a project."""
+"""What vector analysis writes, and the search for nearest tasks, by pgvector."""
 
 import io
 from collections.abc import Sequence
@@ -7,16 +7,15 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from evals.db.snapshot import PlannedRow
-from evals.engine.events import Ints
 from evals.engine.geometry import Floats
-from evals.models import EvalImage, ModelEval
+from evals.models import ModelEval
 
 NEIGHBORS = 10
 #: Above so many tasks the nearest are found by an index, nearly always the same ones.
 EXACT_UP_TO = 2000
 #: pgvector's index takes no longer vectors.
 LONGEST_INDEXED = 2000
+
 
 PLACE_SQL = """
 UPDATE evals_evalimage i SET cluster = v.cluster, x = v.x, y = v.y
@@ -26,18 +25,18 @@ WHERE i.evaluation_id = %s AND i.position = v.position
 
 
 def place_images(
-    evaluation_id: int, positions: Sequence[int], clusters: Ints, points: Floats
+    evaluation: ModelEval, positions: Sequence[int], clusters: Sequence[int], points: Floats
 ) -> None:
-    """Writes cluster (n,) and point (n, 2) to the images at these positions. One statement."""
+    """Writes cluster and point (n, 2) to the images at these positions. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(
             PLACE_SQL,
             [
                 list(positions),
-                clusters.tolist(),
+                list(clusters),
                 points[:, 0].tolist(),
                 points[:, 1].tolist(),
-                evaluation_id,
+                evaluation.pk,
             ],
         )
 
@@ -54,24 +53,25 @@ WHERE p.id = v.id AND p.project_id = %s AND p.updated_at <= %s
 
 @dataclass(frozen=True, slots=True)
 class WrittenBack:
-    """What the evaluated predictions are given."""
+    """What the evaluated predictions are given, an entry a prediction."""
 
     prediction_ids: list[int]
     clusters: list[int | None]
+    #: JSON lists of task ids.
     neighbors: list[str | None]
     mislabeling: list[float]
 
 
-def write_back(evaluation: ModelEval, found: WrittenBack) -> None:
-    """Stores the findings on the predictions they are about. One statement."""
+def write_back(evaluation: ModelEval, findings: WrittenBack) -> None:
+    """Stores the findings on predictions that have not changed since. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(
             WRITE_BACK_SQL,
             [
-                found.prediction_ids,
-                found.clusters,
-                found.neighbors,
-                found.mislabeling,
+                findings.prediction_ids,
+                findings.clusters,
+                findings.neighbors,
+                findings.mislabeling,
                 evaluation.project_id,
                 evaluation.planned_at,
             ],
@@ -105,20 +105,10 @@ def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int
             FROM evals_embedding a
             """  # noqa: S608 - numbers and columns of ours
         )
-        found = dict(cursor.fetchall())
+        nearest: dict[int, list[int]] = dict(cursor.fetchall())
         cursor.execute("DROP TABLE evals_embedding")
-    return found
+    return nearest
 
 
 def _copy_vectors(cursor: Any, lines: bytes) -> None:
     cursor.copy_expert("COPY evals_embedding FROM STDIN", io.BytesIO(lines))
-
-
-def image_rows(evaluation_id: int, first: int, end: int) -> list[tuple[int, PlannedRow]]:
-    """(position, row) of the images from position `first` to before `end`, in order."""
-    columns = ("position", "task_id", "annotation_id", "prediction_id", "split")
-    images = EvalImage.objects.filter(
-        evaluation_id=evaluation_id, position__gte=first, position__lt=end
-    )
-    rows = images.order_by("position").values_list(*columns)
-    return [(row[0], PlannedRow(*row[1:])) for row in rows]

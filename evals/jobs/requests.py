@@ -4,11 +4,11 @@ from typing import Any
 
 from django.db import transaction
 
-from evals.db import queries
+from evals.db import evaluations
 from evals.db.label_config import task_type_of
+from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.jobs import state, tasks
 from evals.models import ModelEval, TaskType
-from evals.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from predictions.db.queries import has_model_version
 from predictions.models import Annotation, Project
 
@@ -24,7 +24,7 @@ NO_GROUND_TRUTH = (
 
 def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     """A new evaluation, queued. A Refusal says what is missing, before anything is stored."""
-    project = queries.project(values["project"], workspace_id=workspace_id)
+    project = evaluations.project(values["project"], workspace_id=workspace_id)
     if project is None:
         raise ProjectNotFound()
     task_type = values.get("taskType") or task_type_of(project)
