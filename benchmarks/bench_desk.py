@@ -27,7 +27,7 @@ from benchmarks.bench_eval_reads import dsn, median_ms
 from benchmarks.bench_requests import Client
 from benchmarks.servers import gunicorn
 from tests.browser.conftest import chromium
-from tests.browser.weighing import PAGES, besides_plotly, packaged_files, weigh
+from tests.browser.weighing import PAGES, PLOTLY, besides, packaged_files, weigh
 
 #: What the pages fetch, of the API and of the desk.
 API = (
@@ -157,8 +157,8 @@ def weight(port: int, session: str, big: Any) -> None:
             path = f"/admin/evals/modeleval/{big.eval_id}/{name}"
             weights = weigh(browser, address, cookies, path)
             static = {one: size for one, size in weights.items() if "/static/" in one}
-            page = weights[path] + besides_plotly(static)
-            data = besides_plotly(weights) - page
+            page = weights[path] + besides(static, PLOTLY)
+            data = besides(weights, PLOTLY) - page
             print(
                 f"first visit of {name or 'overview':18}{page / 1e3:>5.0f} kB besides Plotly,"
                 f" and {data / 1e3:.0f} kB of data"
