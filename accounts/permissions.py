@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class MembershipAllows(BasePermission):
-    """Readers only read; a scoped key does only what its scopes name.
+    """Readers may only read; a key with scopes may only do what they allow.
 
-    A view says which scopes it needs as `read_scope` and `write_scope`; None asks for none.
+    A view names the scopes it needs as `read_scope` and `write_scope`; None needs no scope.
     """
 
     message = "You do not have permission to perform this action."

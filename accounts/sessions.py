@@ -78,5 +78,5 @@ def place_of(user: User, slug: str | None) -> tuple[int | None, str]:
 
 
 def roles_of(user_id: int) -> dict[int, str]:
-    """A user's role by workspace id; {} for nobody."""
+    """A user's role by workspace id; {} for a user without memberships."""
     return dict(fetch_all_prepared(ROLES_SQL, [user_id]))

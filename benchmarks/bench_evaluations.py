@@ -28,11 +28,11 @@ def pycocotools_seconds(n: int) -> float:
     from pycocotools.cocoeval import COCOeval
 
     truth: list[dict[str, Any]] = []
-    said: list[dict[str, Any]] = []
+    detections: list[dict[str, Any]] = []
     for image, task in enumerate(evaluated.images(n)):
-        for side, rows in (("annotations", truth), ("predictions", said)):
+        for side, rows in (("annotations", truth), ("predictions", detections)):
             rows += [_coco(image, found) for found in task[side][0]["result"]]
-    for rows in (truth, said):
+    for rows in (truth, detections):
         for number, row in enumerate(rows, start=1):
             row["id"] = number
     common = {
@@ -42,7 +42,7 @@ def pycocotools_seconds(n: int) -> float:
     started = time.process_time()
     with redirect_stdout(StringIO()):
         sides = []
-        for rows in (truth, said):
+        for rows in (truth, detections):
             side = COCO()
             side.dataset = {**common, "annotations": rows}
             side.createIndex()

@@ -76,9 +76,9 @@ def compare_two_versions(client: LabelStudio, project: int) -> None:
     truth = {task.id: REVIEWS[task.data["review"]] for task in tasks}
     right: dict[str, int] = {}
     for prediction in client.predictions.list(project=project):
-        said = prediction.result[0]["value"]["choices"][0]
+        predicted = prediction.result[0]["value"]["choices"][0]
         version = str(prediction.model_version)
-        right[version] = right.get(version, 0) + (said == truth[prediction.task])
+        right[version] = right.get(version, 0) + (predicted == truth[prediction.task])
     for version, n_right in right.items():
         print(f"{version}: {n_right} of {len(truth)} right")
 

@@ -68,8 +68,7 @@ LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO").upper()
 # Keys that encrypt providers' keys at rest, the newest first; SECRET_KEY where none is given.
 ENCRYPTION_KEYS = words("ENCRYPTION_KEY", default="")
 
-# Runs of prompts. What a worker has in hand is somebody else's this long after its last sign of
-# life.
+# Runs of prompts: seconds after a worker's last heartbeat until others take over its tasks.
 RUN_LEASE_S = float(os.environ.get("RUN_LEASE_S", 60))
 # Worker processes that may share one run.
 RUN_EXECUTORS = int(os.environ.get("RUN_EXECUTORS", 1))

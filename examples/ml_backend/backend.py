@@ -33,7 +33,7 @@ class Model:
         self.detector = Detector(500)
 
     def predict(self, tasks: Sequence[dict[str, Any]], label_config: str) -> list[dict[str, Any]]:
-        """One prediction a task, in their order; the config says what its regions are called."""
+        """One prediction a task, in their order; the config has the names of its controls."""
         interface = LabelInterface(label_config)
         from_name, to_name, key = interface.get_first_tag_occurence("RectangleLabels", "Image")
         predictions = []
@@ -85,21 +85,21 @@ def application(model: Model) -> Callable[[dict[str, Any], Any], Iterable[bytes]
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = json.loads(environ["wsgi.input"].read(length) or b"{}")
-        said: dict[str, Any]
+        document: dict[str, Any]
         match environ["REQUEST_METHOD"], environ["PATH_INFO"].rstrip("/"):
             case "GET", "" | "/health":
-                status, said = "200 OK", {"status": "UP", "model_class": "Digits"}
+                status, document = "200 OK", {"status": "UP", "model_class": "Digits"}
             case "POST", "/setup":
-                status, said = "200 OK", {"model_version": MODEL_VERSION}
+                status, document = "200 OK", {"model_version": MODEL_VERSION}
             case "GET", "/versions":
-                status, said = "200 OK", {"versions": [MODEL_VERSION]}
+                status, document = "200 OK", {"versions": [MODEL_VERSION]}
             case "POST", "/predict":
                 results = model.predict(body["tasks"], body["label_config"])
-                status, said = "200 OK", {"results": results}
+                status, document = "200 OK", {"results": results}
             case _:
-                status, said = "404 Not Found", {"detail": "Not found."}
+                status, document = "404 Not Found", {"detail": "Not found."}
         start_response(status, [("Content-Type", "application/json")])
-        return [json.dumps(said).encode()]
+        return [json.dumps(document).encode()]
 
     return answer
 

@@ -82,7 +82,7 @@ def _renderers(*, is_terminal: bool) -> list[Processor]:
     ]
 
 
-# What every line carries, whoever writes it.
+# Fields of every line.
 CONTEXT: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,

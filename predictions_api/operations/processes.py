@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-# gunicorn lets running requests finish, the worker its task; a person waits for neither for long.
+# Time for gunicorn to finish its requests and for the worker to finish its task.
 GRACE_S = 10
 
 

@@ -241,11 +241,11 @@ def main(data_dir: str, bin_dir: str, uid: str = "", gid: str = "") -> int:
     outcome, report = os.pipe()
     if os.fork():
         os.close(report)
-        with os.fdopen(outcome) as words:
-            said = words.read()
-        if said == "ready":
+        with os.fdopen(outcome) as reported:
+            message = reported.read()
+        if message == "ready":
             return 0
-        sys.stderr.write(said or "its keeper ended without a word")
+        sys.stderr.write(message or "its keeper ended without a message")
         sys.stderr.flush()
         return 1
     os.close(outcome)

@@ -38,9 +38,9 @@ class Quickstart:
             text=True,
         )
         assert self.process.stdout
-        self.said = ""
+        self.output = ""
         for line in self.process.stdout:
-            self.said += line
+            self.output += line
             if line.startswith("Running."):
                 break
         self.processes = running_in(data_dir)
@@ -58,13 +58,13 @@ class Quickstart:
 
     def fact(self, name: str) -> str:
         """The first word after a name in its output."""
-        found = re.search(rf"^ *{name}  (.+)$", self.said, re.MULTILINE)
-        assert found, self.said
+        found = re.search(rf"^ *{name}  (.+)$", self.output, re.MULTILINE)
+        assert found, self.output
         return found[1].strip()
 
     def commands(self) -> list[str]:
         """The three commands to copy."""
-        lines = self.said.partition("Try it:")[2].splitlines()
+        lines = self.output.partition("Try it:")[2].splitlines()
         return [line for line in lines if line and not line.startswith("Running.")]
 
     def end(self, how: signal.Signals = signal.SIGINT) -> int:

@@ -80,9 +80,9 @@ def test_ends_when_a_process_of_its_own_does(data_dir: Path) -> None:
             if p.cmdline()[-1] == "worker" and p.ppid() == started.process.pid
         ]
         worker.kill()
-        said, _ = started.process.communicate(timeout=DEADLINE_S)
+        output, _ = started.process.communicate(timeout=DEADLINE_S)
         assert started.process.returncode == 1
-        assert "A process ended by itself" in said
+        assert "A process ended by itself" in output
 
 
 def test_says_that_the_port_is_taken(data_dir: Path) -> None:
@@ -92,6 +92,6 @@ def test_says_that_the_port_is_taken(data_dir: Path) -> None:
         port = taken.getsockname()[1]
         with Quickstart(data_dir, "--bind", f"127.0.0.1:{port}") as started:
             assert started.process.wait(DEADLINE_S) == 1
-    assert f"Port {port} of 127.0.0.1 is taken" in started.said
-    assert f"--bind 127.0.0.1:{port + 1}" in started.said
-    assert "Traceback" not in started.said
+    assert f"Port {port} of 127.0.0.1 is taken" in started.output
+    assert f"--bind 127.0.0.1:{port + 1}" in started.output
+    assert "Traceback" not in started.output

@@ -1,4 +1,4 @@
-"""The rules of docs/map.md that are not about imports; pyproject.toml holds those.
+"""The rules of docs/map.md, but for those about imports, which pyproject.toml holds.
 
 Each test collects every place that breaks its rule, so that one run shows the whole list.
 """
