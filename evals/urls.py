@@ -20,6 +20,6 @@ router.register(EVALUATIONS, PanelViewSet, basename="panel")
 router.register(EVALUATIONS, ImageViewSet, basename="evaluated")
 
 urlpatterns = [
-    path("", LoginViewSet.as_view({"post": "create"}), name="login"),
+    path("", LoginViewSet.as_view({"post": "create"}), name="evaluation-login"),
     *router.urls,
 ]

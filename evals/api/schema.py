@@ -7,7 +7,6 @@ read them.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
@@ -66,15 +65,17 @@ def answers(success: dict[Any, Any], *errors: int) -> dict[Any, Any]:
     }
 
 
-def in_path(name: str, description: str) -> OpenApiParameter:
+def in_path(name: str, pattern: str, description: str) -> OpenApiParameter:
     """A part of the path."""
-    return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.PATH, description=description)
+    schema = {"type": "string", "pattern": pattern}
+    return OpenApiParameter(name, schema, OpenApiParameter.PATH, description=description)
 
 
-WORKSPACE = in_path("workspace", "The workspace's slug.")
-EVALUATION = in_path("eval_id", "The evaluation's id.")
-OTHER = in_path("other_id", "The other evaluation's id.")
-IMAGE = in_path("image_id", "The image's id.")
+EVAL_ID = "^[A-Za-z0-9]{20}$"
+WORKSPACE = in_path("workspace", "^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$", "The workspace's slug.")
+EVALUATION = in_path("eval_id", EVAL_ID, "The evaluation's id.")
+OTHER = in_path("other_id", EVAL_ID, "The other evaluation's id.")
+IMAGE = in_path("image_id", ".+", "The image's id.")
 
 
 def operation(

@@ -1,4 +1,4 @@
-"""The one place that writes images and panels of evaluations, with COPY; imported evaluations."""
+"""The one writer of images, panels and imported evaluations; images and panels go by COPY."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

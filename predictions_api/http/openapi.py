@@ -245,7 +245,12 @@ def _finish_operation(operation: Schema, schemas: Schema, shared: Schema) -> Non
     if BODY_OF_DELETE in operation:
         operation["requestBody"] = operation.pop(BODY_OF_DELETE)
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path" and ID_NAME.fullmatch(parameter["name"]):
+        if (
+            parameter["in"] == "path"
+            and ID_NAME.fullmatch(parameter["name"])
+            # Ids of evaluations and their images are texts, and say which.
+            and "pattern" not in parameter["schema"]
+        ):
             parameter["schema"] = {
                 "type": "integer",
                 "format": "int64",
