@@ -58,7 +58,13 @@ class PredictionViewSet(Rows):
     """Predictions, one by one, as lists and as files."""
 
     queryset = Prediction.objects.none()
+    list_name = "Prediction Api List"
+    detail_name = "Prediction Api Instance"
     serializer_class = PredictionSerializer
+
+    def get_view_description(self, html: bool = False) -> str:
+        """Label Studio's has none."""
+        return ""
 
     def get_renderers(self) -> list[Any]:
         """The list comes as JSON or as lines; everything else as JSON."""
@@ -74,8 +80,8 @@ class PredictionViewSet(Rows):
 
     @property
     def allowed_methods(self) -> list[str]:
-        """The peer's verbs: a DELETE of the bare list is none of them (see `destroy_version`)."""
-        hidden = "destroy_version" in self.action_map.values()
+        """The peer's verbs: a DELETE of the bare list is none of them (see `destroy_many`)."""
+        hidden = "destroy_many" in self.action_map.values()
         return [verb for verb in super().allowed_methods if not (hidden and verb == "DELETE")]
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -170,7 +176,7 @@ class PredictionViewSet(Rows):
         return response
 
     @docs.PREDICTION_LIST_DELETE
-    def destroy_version(self, request: Request, **kwargs: Any) -> HttpResponse:
+    def destroy_many(self, request: Request, **kwargs: Any) -> HttpResponse:
         """What a project and a version (`model_version`, or null by `model_version__isnull`) name
         together, never more: any other parameter would narrow a list, so here it is refused.
         """

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,6 +27,8 @@ class ProjectViewSet(Rows):
     """Projects: their labelling config, their settings, and what can be done with them whole."""
 
     queryset = Project.objects.none()
+    list_name = "Project List Api"
+    detail_name = "Project Api"
     serializer_class = ProjectSerializer
     pagination_class = NumberedPages
 
@@ -98,6 +101,7 @@ class ProjectViewSet(Rows):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.MODEL_VERSIONS_LIST
+    @action(detail=True, url_path="model-versions", name="Project Model Versions")
     def model_versions(self, request: Request, **kwargs: Any) -> HttpResponse:
         project, query = self.get_object(), request.query_params
         extended = a_flag(query, "extended")
@@ -112,6 +116,7 @@ class ProjectViewSet(Rows):
         return json_response({"static": static, "live": backends if live else None})
 
     @docs.MODEL_VERSIONS_DELETE
+    @model_versions.mapping.delete
     def delete_model_version(self, request: Request, **kwargs: Any) -> HttpResponse:
         project, body = self.get_object(), request.data
         if not isinstance(body, dict) or "model_version" not in body:

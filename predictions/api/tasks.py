@@ -27,28 +27,14 @@ from predictions_api.http.query import a_limit, an_id
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
 
-class TaskViewSet(Rows):
-    """Tasks, with what was predicted and annotated on them."""
+class TaskPages(Rows):
+    """Pages of a project's tasks, with what was predicted and annotated on them."""
 
     queryset = Task.objects.none()
     serializer_class = TaskSerializer
     DEFAULT_PAGE_SIZE: ClassVar[int] = 100
 
-    def get_object(self) -> Document:
-        return curate.existing_task(self.row_id(), self.access())
-
-    @docs.TASK_LIST
-    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project_id = an_id(request.query_params, "project")
-        if project_id is None:
-            return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
-        return self._page(project_id, task_filters.of_query(request.query_params))
-
-    @docs.PROJECT_TASK_LIST
-    def list_of_project(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return self._page(self.row_id("project_pk"), TaskFilter(), bare=True)
-
-    def _page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
+    def page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
         query, workspace_id = self.request.query_params, self.access().workspace_id
         if not queries.project_exists(project_id, workspace_id=workspace_id):
             raise NotFound(NO_PROJECT)
@@ -80,6 +66,33 @@ class TaskViewSet(Rows):
             return shown
         return [{name: task[name] for name in include if name in task} for task in shown]
 
+
+class ProjectTaskViewSet(TaskPages):
+    """Tasks under their project: a page is an array."""
+
+    list_name = "Project Task List Api"
+
+    @docs.PROJECT_TASK_LIST
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return self.page(self.row_id("project_pk"), TaskFilter(), bare=True)
+
+
+class TaskViewSet(TaskPages):
+    """Tasks: a page has the totals of the project."""
+
+    list_name = "Task List Api"
+    detail_name = "Task Api"
+
+    def get_object(self) -> Document:
+        return curate.existing_task(self.row_id(), self.access())
+
+    @docs.TASK_LIST
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project_id = an_id(request.query_params, "project")
+        if project_id is None:
+            return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
+        return self.page(project_id, task_filters.of_query(request.query_params))
+
     @docs.TASK_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         task = curate.create_task(self.checked(TaskSerializer), self.access())
@@ -108,14 +121,12 @@ class TaskViewSet(Rows):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AnnotationViewSet(Rows):
-    """What people drew: listed and created under their task, read and changed by their id."""
+class TaskAnnotationViewSet(Rows):
+    """What people drew, under its task."""
 
     queryset = Annotation.objects.none()
     serializer_class = AnnotationSerializer
-
-    def get_object(self) -> Document:
-        return db_annotations.existing_annotation(self.row_id(), self.access())
+    list_name = "Annotations List Api"
 
     @docs.ANNOTATION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -130,6 +141,17 @@ class AnnotationViewSet(Rows):
             task_id, self.checked(AnnotationSerializer), access
         )
         return json_response(annotation, status.HTTP_201_CREATED)
+
+
+class AnnotationViewSet(Rows):
+    """What people drew, by its own id."""
+
+    queryset = Annotation.objects.none()
+    serializer_class = AnnotationSerializer
+    detail_name = "Annotation Api"
+
+    def get_object(self) -> Document:
+        return db_annotations.existing_annotation(self.row_id(), self.access())
 
     @docs.ANNOTATION_GET
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:

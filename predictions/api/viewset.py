@@ -1,7 +1,7 @@
 """What the endpoints share: the caller's access, ids in paths, validated bodies, JSON out."""
 
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from rest_framework import status
@@ -25,6 +25,15 @@ def json_response(document: Any, status_code: int = status.HTTP_200_OK) -> HttpR
 
 class Rows(GenericViewSet[Any]):
     """What every view here shares: the caller's access and ids that cannot overflow a bigint."""
+
+    #: What OPTIONS calls the list, and one of its rows, in Label Studio's words.
+    list_name: ClassVar[str] = ""
+    detail_name: ClassVar[str] = ""
+
+    def get_view_name(self) -> str:
+        """An action's own name, else the list's or the row's."""
+        kind = self.detail_name if self.detail else self.list_name
+        return self.name or kind or super().get_view_name()
 
     def access(self) -> Access:
         return access_of(self.request)

@@ -5,6 +5,7 @@ from __future__ import annotations  # `list` is a method here
 from typing import Any
 
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -86,6 +87,8 @@ class PromptViewSet(PromptRows):
     """Prompts."""
 
     queryset = Prompt.objects.none()
+    lookup_url_kwarg = "prompt_pk"
+    lookup_value_regex = "[0-9]+"
     serializer_class = PromptSerializer
     pagination_class = NumberedPages
 
@@ -120,11 +123,13 @@ class PromptViewSet(PromptRows):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.PROMPT_DUPLICATE
+    @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, **kwargs: Any) -> Response:
         copy = prompts.duplicate_prompt(self.prompt(), self.access())
         return Response(PromptSerializer(copy).data, status.HTTP_201_CREATED)
 
     @docs.COMPATIBLE_PROJECTS
+    @action(detail=False, url_path="compatible-projects")
     def compatible_projects(self, request: Request, **kwargs: Any) -> Response:
         rows = filters.compatible_projects(request.query_params, workspace_id=self.workspace_id)
         page = self.paginate_queryset(rows) or []
@@ -132,6 +137,7 @@ class PromptViewSet(PromptRows):
         return self.get_paginated_response(shown)
 
     @docs.VERSION_NAME
+    @action(detail=True, url_path="get-default-version-name")
     def default_version_name(self, request: Request, **kwargs: Any) -> Response:
         title = prompts.default_version_title(self.prompt())
         return Response({"default_model_version_name": title, "message": ""})
@@ -141,6 +147,8 @@ class VersionViewSet(PromptRows):
     """Versions of a prompt."""
 
     queryset = PromptVersion.objects.none()
+    lookup_url_kwarg = "version_pk"
+    lookup_value_regex = "[0-9]+"
     serializer_class = PromptVersionSerializer
     pagination_class = None
 
@@ -179,12 +187,14 @@ class VersionViewSet(PromptRows):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.COST_ESTIMATE
+    @action(detail=True, url_path="cost-estimate")
     def cost_estimate(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project_id")
         return Response(preview.cost_estimate(version, project, request.query_params))
 
     @docs.PREDICTION_COUNT
+    @action(detail=True, url_path="prediction-count")
     def prediction_count(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project")
@@ -192,6 +202,7 @@ class VersionViewSet(PromptRows):
         return Response(queries.prediction_counts(clause, version.pk))
 
     @docs.PREVIEW
+    @action(detail=True, url_path="prompt-preview", url_name="preview")
     def prompt_preview(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         task_id = an_id(request.query_params, "task")
@@ -200,17 +211,20 @@ class VersionViewSet(PromptRows):
         return Response(preview.preview(version, task_id or 0))
 
     @docs.TRY_TASK
+    @action(detail=True, methods=["post"], url_path="try-task")
     def try_task(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         return Response(preview.try_task(version, self.checked(TryTaskSerializer)["task"]))
 
     @docs.FEW_SHOT
+    @action(detail=True, url_path="few-shot-examples")
     def few_shot_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project")
         return Response(preview.few_shot_examples(version, project))
 
     @docs.FEW_SHOT_ORDER
+    @action(detail=True, methods=["post"], url_path="few-shot-examples/reorder")
     def reorder_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project")
@@ -218,6 +232,7 @@ class VersionViewSet(PromptRows):
         return Response(preview.few_shot_examples(version, project))
 
     @docs.REFINE
+    @action(detail=True, methods=["post"])
     def refine(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(RefineSerializer)
@@ -226,6 +241,7 @@ class VersionViewSet(PromptRows):
         return Response(shown(refinement), status.HTTP_201_CREATED)
 
     @docs.REFINED
+    @refine.mapping.get
     def refined(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         refinement = requests.find(version, given(request.query_params, "refinement_job_id"))

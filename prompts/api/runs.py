@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpResponse
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -94,6 +95,7 @@ class RunViewSet(RunRows):
         return Response({name: document[name] for name in RunDetailSerializer.Meta.fields})
 
     @docs.RUN_CANCEL
+    @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **kwargs: Any) -> Response:
         run = self.run_of_version()
         if not state.cancel(run.pk):
@@ -121,6 +123,7 @@ class BatchViewSet(PromptRows):
         return run
 
     @docs.BATCH
+    @action(detail=False, methods=["post"], url_path="batch-predictions")
     def predictions(self, request: Request, **kwargs: Any) -> HttpResponse:
         values = self.checked(BatchSerializer)
         run = self._run(values)
@@ -133,6 +136,12 @@ class BatchViewSet(PromptRows):
         return json_response(answer, status.HTTP_201_CREATED)
 
     @docs.FAILED_BATCH
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="batch-failed-predictions",
+        url_name="failed-predictions",
+    )
     def failures(self, request: Request, **kwargs: Any) -> HttpResponse:
         values = self.checked(FailedBatchSerializer)
         run = self._run(values)
@@ -155,13 +164,15 @@ class RunMeasuresViewSet(RunRows):
     """What a run took, how good it was, and running parts of it again."""
 
     @docs.INDICATOR_LIST
-    def list(self, request: Request, **kwargs: Any) -> Response:
+    @action(detail=True)
+    def indicators(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         found = measures.indicators([run.pk], workspace_id=self.workspace_id)
         return Response(list(found[run.pk].values()))
 
     @docs.INDICATOR_GET
-    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+    @action(detail=True, url_path="indicators/(?P<key>[a-z_]+)")
+    def indicator(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         found = measures.indicators([run.pk], workspace_id=self.workspace_id)
         if self.kwargs["key"] not in found[run.pk]:
@@ -169,7 +180,8 @@ class RunMeasuresViewSet(RunRows):
         return Response(found[run.pk][self.kwargs["key"]])
 
     @docs.BULK_INDICATORS
-    def bulk(self, request: Request, **kwargs: Any) -> Response:
+    @action(detail=False, url_path="bulk-indicators")
+    def bulk_indicators(self, request: Request, **kwargs: Any) -> Response:
         run_ids = filters.ids(request.query_params, "ids") or []
         if not 1 <= len(run_ids) <= MAX_BULK_RUNS:
             raise ValidationError({"ids": [f"Name 1 to {MAX_BULK_RUNS} runs."]})
@@ -190,12 +202,14 @@ class RunMeasuresViewSet(RunRows):
         return found
 
     @docs.REGRESSIONS
+    @action(detail=True)
     def regressions(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         baseline = self._baseline(run, an_id(request.query_params, "baseline"))
         return Response(queries.regressions(run, baseline.pk))
 
     @docs.RE_EVALUATE
+    @action(detail=True, methods=["post"], url_path="re-evaluate")
     def re_evaluate(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         values = self.checked(ReEvaluateSerializer)
@@ -221,7 +235,8 @@ class SubsetViewSet(PromptRows):
     MAX_PAGE_SIZE = 1000
 
     @docs.SUBSETS
-    def list(self, request: Request, **kwargs: Any) -> Response:
+    @action(detail=True)
+    def subsets(self, request: Request, **kwargs: Any) -> Response:
         project = self.project(self.row_id())
         size = settings.PROMPTER_SAMPLE_SUBSET_SIZE
         columns = [
@@ -237,7 +252,8 @@ class SubsetViewSet(PromptRows):
         )
 
     @docs.SUBSET_TASKS
-    def tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
+    @action(detail=True, url_path="subset-tasks")
+    def subset_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
         query = request.query_params
         project = self.project(self.row_id())
         wanted = filters.subset_tasks(query, project_id=project.pk, workspace_id=self.workspace_id)
