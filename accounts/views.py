@@ -162,7 +162,6 @@ def _refresh_of(request: Request) -> ApiToken:
 
 # Without authentication: the body proves who calls.
 OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": []}
-BEARER = 'Bearer realm="api"'
 
 
 class TokenViewSet(ViewSet):
@@ -173,10 +172,10 @@ class TokenViewSet(ViewSet):
     write_scope = "admin"
     readers_may_write = True
 
-    def get_authenticate_header(self, request: Request) -> str | None:
+    def get_authenticate_header(self, request: Request) -> str:
         """The WWW-Authenticate header; without it DRF would answer 403 instead of 401."""
         is_open = not self.authentication_classes
-        return BEARER if is_open else super().get_authenticate_header(request)
+        return 'Bearer realm="api"' if is_open else super().get_authenticate_header(request)
 
     @extend_schema(
         operation_id="list_refresh_tokens",

@@ -257,7 +257,7 @@ EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 SWEEPS = [
     "prompts.runs.start.requeue_stalled",
     "prompts.refinement.requests.requeue_stalled",
-    "predictions.api.idempotency.purge",
+    "predictions.db.idempotency.purge",
     "predictions.exports.jobs.purge",
 ]
 # Who tells a page of the store what an evaluation says about a prediction: that room imports this

@@ -7,7 +7,7 @@ from evals.db.label_config import task_type_of
 from evals.jobs import run
 from evals.models import ModelEval, TaskType
 from evals.refusals import EvaluationNotDone, ProjectNotFound, Refusal
-from predictions.db.queries import has_model_version
+from predictions.db.versions import has_model_version
 from predictions.models import Project
 from predictions_api.postgres.sql import fetch_one
 

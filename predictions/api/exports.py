@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from predictions.api import schema_exports as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
-from predictions.db import queries
 from predictions.db.documents import Document
+from predictions.db.tasks import count_tasks
 from predictions.exports import jobs
 from predictions.exports import project as project_export
 from predictions.exports.project import CONTENT_TYPES, TYPES
@@ -50,7 +50,7 @@ class ProjectExportViewSet(Rows):
         source = a_choice(query, "source", project_export.SOURCES, default="annotations")
         project_export.check(project, export_type)
         limit = project_export.AT_ONCE_TASKS
-        if queries.count_tasks(project.pk, most=limit + 1) > limit:
+        if count_tasks(project.pk, most=limit + 1) > limit:
             job = jobs.enqueue(project, export_type, source)
             return json_response(job_document(job), status.HTTP_202_ACCEPTED)
         return self._at_once(project, export_type, source)

@@ -22,11 +22,10 @@ from predictions.api import idempotency
 from predictions.api import schema as docs
 from predictions.api.serializers import PredictionSerializer
 from predictions.api.viewset import REQUIRED, Rows, json_response, validated
-from predictions.db import predictions, queries
+from predictions.db import places, prediction_batches, prediction_lists, predictions, versions
 from predictions.db.documents import Document
 from predictions.exports import formats
-from predictions.filters import predictions as filters
-from predictions.filters.predictions import PredictionFilter
+from predictions.filters.predictions import PredictionFilter, filter_of
 from predictions.models import Prediction
 from predictions_api.http.query import INVALID_CHOICE, a_choice, a_flag, an_id, given
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
@@ -92,7 +91,7 @@ class PredictionViewSet(Rows):
         return super().handle_exception(exc)
 
     def get_object(self) -> Document:
-        found = queries.prediction(self.row_id(), workspace_id=self.access().workspace_id)
+        found = prediction_lists.prediction(self.row_id(), workspace_id=self.access().workspace_id)
         if found is None:
             raise NotFound(predictions.NO_PREDICTION)
         return found
@@ -100,21 +99,21 @@ class PredictionViewSet(Rows):
     @docs.PREDICTION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         workspace_id = self.access().workspace_id
-        wanted = filters.predictions(request.query_params, workspace_id=workspace_id)
+        wanted = filter_of(request.query_params, workspace_id=workspace_id)
         answer = self._streamed if wanted.is_whole_project else self._page
         response = answer(wanted)
         if wanted.wants_count:
-            count = queries.count_predictions(wanted.clauses, wanted.params)
+            count = prediction_lists.count(wanted)
             response["X-Total-Count"] = str(count)
         return response
 
     def _streamed(self, wanted: PredictionFilter) -> HttpResponseBase:
         """Chunk by chunk; a list that fits the first chunk goes out whole, with its length."""
-        chunks = queries.stream_predictions(*wanted.sql())
+        chunks = prediction_lists.stream(wanted)
         first = next(chunks, [])
         rest: Iterator[list[Document]] = chunks
         wants_lines = self.request.accepted_renderer.format == LinesRenderer.format
-        if len(first) < queries.FIRST_CHUNK:
+        if len(first) < prediction_lists.FIRST_CHUNK:
             chunks.close()
             self._refuse_unknown(first, wanted)
             rest = iter(())
@@ -125,7 +124,7 @@ class PredictionViewSet(Rows):
         return streamed(self.request, pieces, content_type)
 
     def _page(self, wanted: PredictionFilter) -> HttpResponseBase:
-        rows = queries.predictions_page(*wanted.sql())
+        rows = prediction_lists.page(wanted)
         if wanted.limit is None or len(rows) <= wanted.limit:
             return self._whole(rows, wanted)
         rows = rows[: wanted.limit]
@@ -148,22 +147,22 @@ class PredictionViewSet(Rows):
 
     def _refuse_unknown(self, rows: Sequence[Document], wanted: PredictionFilter) -> None:
         if not rows:
-            filters.refuse_unknown(wanted, workspace_id=self.access().workspace_id)
+            prediction_lists.refuse_unknown(wanted, workspace_id=self.access().workspace_id)
 
     @docs.PREDICTION_EXPORT
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
         name = a_choice(query, "format", formats.WRITERS, default="ndjson")
-        wanted = filters.predictions(query, workspace_id=self.access().workspace_id)
+        wanted = filter_of(query, workspace_id=self.access().workspace_id)
         if wanted.limit is not None:
             wanted.limit -= 1  # no page follows, so none is looked for
         if name == "parquet":
             formats.parquet_schema()  # refused before a row is read
-        chunks = queries.stream_predictions(*wanted.sql())
+        chunks = prediction_lists.stream(wanted)
         first = next(chunks, [])
         rest: Iterator[list[Document]] = chunks
-        if len(first) < queries.FIRST_CHUNK:
+        if len(first) < prediction_lists.FIRST_CHUNK:
             chunks.close()  # the transaction need not wait for the reader
             rest = iter(())
         self._refuse_unknown(first, wanted)
@@ -189,7 +188,7 @@ class PredictionViewSet(Rows):
         errors = {name: ["Not taken by a delete."] for name in sorted(query.keys() - names)}
         if project_id is None:
             errors["project"] = [REQUIRED]
-        elif not queries.project_exists(project_id, workspace_id=self.access().workspace_id):
+        elif not places.project_exists(project_id, workspace_id=self.access().workspace_id):
             errors["project"] = [INVALID_CHOICE]
         if is_null and "model_version" in query:
             errors["model_version"] = ["Goes without model_version__isnull."]
@@ -198,9 +197,7 @@ class PredictionViewSet(Rows):
         if errors or project_id is None:
             raise ValidationError(errors)
         version = None if is_null else given(query, "model_version") or ""
-        return json_response(
-            {"deleted_predictions": predictions.delete_version(project_id, version)}
-        )
+        return json_response({"deleted_predictions": versions.delete_version(project_id, version)})
 
     @docs.PREDICTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -225,7 +222,7 @@ class PredictionViewSet(Rows):
                 errors.append(exc.detail)
         if any(errors):
             raise ValidationError(errors)
-        stored = predictions.create_many(many, self.access(), upsert=upsert)
+        stored = prediction_batches.create_many(many, self.access(), upsert=upsert)
         return json_response(stored, status.HTTP_201_CREATED)
 
     @docs.PREDICTION_GET
@@ -242,7 +239,7 @@ class PredictionViewSet(Rows):
 
     def _update(self, *, partial: bool) -> HttpResponse:
         access, row_id = self.access(), self.row_id()
-        target = queries.target_of_prediction(row_id, workspace_id=access.workspace_id)
+        target = places.target_of_prediction(row_id, workspace_id=access.workspace_id)
         if target is None:
             raise NotFound(predictions.NO_PREDICTION)
         values = self.checked(PredictionSerializer, partial=partial)

@@ -14,8 +14,7 @@ from rest_framework.response import Response
 from predictions.api import schema as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
-from predictions.db import predictions, queries
-from predictions.db import projects as db_projects
+from predictions.db import projects, versions
 from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.http.pagination import NumberedPages
@@ -33,8 +32,8 @@ class ProjectViewSet(Rows):
     pagination_class = NumberedPages
 
     def get_queryset(self) -> Any:
-        projects = Project.objects.filter(workspace_id=self.access().workspace_id)
-        return projects.select_related("created_by").order_by("-id")
+        rows = Project.objects.filter(workspace_id=self.access().workspace_id)
+        return rows.select_related("created_by").order_by("-id")
 
     def get_object(self) -> Project:
         project: Project | None = self.get_queryset().filter(pk=self.row_id()).first()
@@ -43,35 +42,35 @@ class ProjectViewSet(Rows):
         return project
 
     def _document(self, project: Project, *, counted: bool) -> Document:
-        totals = queries.project_totals(project.pk) if counted else {}
+        totals = projects.project_totals(project.pk) if counted else {}
         return {**ProjectSerializer(project).data, **totals}
 
     @docs.PROJECT_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self._ordered(self.get_queryset())) or []
+        page = self.paginate_queryset(self._wanted(self.get_queryset())) or []
         include = [name for name in request.query_params.get("include", "").split(",") if name]
         if include:
             whole = [self._document(project, counted=False) for project in page]
             shown = [{n: p[n] for n in ["id", *include] if n in p} for p in whole]
         else:
-            totals = queries.totals_of_projects([project.pk for project in page])
+            totals = projects.totals_of_projects([project.pk for project in page])
             shown = [{**ProjectSerializer(p).data, **totals.get(p.pk, {})} for p in page]
         return self.get_paginated_response(shown)
 
-    def _ordered(self, projects: Any) -> Any:
+    def _wanted(self, rows: Any) -> Any:
         query = self.request.query_params
         if title := given(query, "title"):
-            projects = projects.filter(title__icontains=title)
+            rows = rows.filter(title__icontains=title)
         if ids := given(query, "ids"):
             wanted = [int(i) for i in ids.split(",") if ID_TEXT.fullmatch(i)]
-            projects = projects.filter(pk__in=wanted)
-        return projects
+            rows = rows.filter(pk__in=wanted)
+        return rows
 
     @docs.PROJECT_CREATE
     def create(self, request: Request, **kwargs: Any) -> Response:
         serializer = ProjectSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        project = db_projects.create_project(
+        project = projects.create_project(
             serializer.validated_data, self.access(), parsed=serializer.parsed
         )
         return Response(self._document(project, counted=False), status.HTTP_201_CREATED)
@@ -92,12 +91,12 @@ class ProjectViewSet(Rows):
         project = self.get_object()
         serializer = ProjectSerializer(project, data=self.request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
-        db_projects.update_project(project, serializer.validated_data, parsed=serializer.parsed)
+        projects.update_project(project, serializer.validated_data, parsed=serializer.parsed)
         return Response(self._document(project, counted=True))
 
     @docs.PROJECT_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        db_projects.delete_project(self.get_object().pk)
+        projects.delete_project(self.get_object().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.MODEL_VERSIONS_LIST
@@ -106,7 +105,7 @@ class ProjectViewSet(Rows):
         project, query = self.get_object(), request.query_params
         extended = a_flag(query, "extended")
         live = a_flag(query, "include_live_models")
-        found = queries.model_versions(project.pk, limit=a_limit(query))
+        found = versions.model_versions(project.pk, limit=a_limit(query))
         if not extended:
             return json_response({str_or_null(v.model_version): v.count for v in found})
         static = [
@@ -128,9 +127,7 @@ class ProjectViewSet(Rows):
             json_text(version)
         except Refused as exc:
             raise ValidationError({"model_version": [str(exc)]}) from None
-        return json_response(
-            {"deleted_predictions": predictions.delete_version(project.pk, version)}
-        )
+        return json_response({"deleted_predictions": versions.delete_version(project.pk, version)})
 
 
 def str_or_null(version: str | None) -> str:

@@ -4,17 +4,18 @@ Stored jsonb arrives as text and is spliced in unparsed. Key order is the peer's
 document of each kind through its serializer, so the two cannot drift.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 from django.utils.timesince import timesince
 
-from predictions_api.http.rendering import dumps
 from predictions_api.postgres.sql import Row
 
 Document = dict[str, Any]
+# What a validated request holds.
+Values = Mapping[str, Any]
 
 # Columns of `prediction`, in its order; `p` is predictions_prediction.
 PREDICTION_COLUMNS = (
@@ -109,8 +110,3 @@ def annotation(row: Row, age: Callable[[datetime], str]) -> Document:
         "parent_annotation": parent,
         "last_created_by": None,
     }
-
-
-def as_json(documents: Iterable[Document]) -> bytes:
-    """A JSON array."""
-    return dumps(list(documents))

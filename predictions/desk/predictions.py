@@ -23,7 +23,8 @@ from desk.workspace_admin import (
     pretty,
 )
 from predictions.api.serializers import PredictionSerializer
-from predictions.db import predictions, queries
+from predictions.db import predictions
+from predictions.db.places import target_of_prediction
 from predictions.desk import review
 from predictions.desk.filters import (
     CreatedFilter,
@@ -148,7 +149,7 @@ class PredictionDesk(ProjectRows):
             accepted = checked(PredictionSerializer(data={**values, "task": obj.task_id}))
             became(obj, predictions.create(accepted, access)["id"])
             return
-        target = queries.target_of_prediction(obj.pk, workspace_id=access.workspace_id)
+        target = target_of_prediction(obj.pk, workspace_id=access.workspace_id)
         if target is None:
             # The form's new task is of another workspace than the stored one.
             raise ValidationError({"task": [unknown_pk(obj.task_id)]})

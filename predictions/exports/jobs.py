@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
 
-from predictions.db import queries
+from predictions.db.tasks import count_tasks
 from predictions.exports import project as project_export
 from predictions.models import Project, ProjectExport
 
@@ -62,7 +62,7 @@ def run_export(job_id: int) -> None:
 
 
 def _run(job: ProjectExport) -> None:
-    total = max(1, queries.count_tasks(job.project_id, most=2**31))
+    total = max(1, count_tasks(job.project_id, most=2**31))
     done = 0
 
     def advance(n: int) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.db import queries
 from predictions_api.http.query import (
     INVALID_CHOICE,
     a_flag,
@@ -49,17 +48,6 @@ class PredictionFilter:
         """Whether the list may be long enough to be streamed."""
         return self.limit is None and "task" not in self.named
 
-    def sql(self) -> tuple[str, list[Any]]:
-        """The statement and its parameters; one row more than `limit` tells if a page follows."""
-        more = None if self.limit is None else self.limit + 1
-        clauses, params = list(self.clauses), list(self.params)
-        if self.after is not None:
-            clauses.append("p.id > %s" if self.ordering == "id" else "p.id < %s")
-            params.append(self.after)
-        return queries.predictions_where(
-            clauses, params, order=ORDERINGS[self.ordering], limit=more
-        )
-
 
 # Parameter, its reader, the clause it adds.
 COMPARISONS = (
@@ -76,7 +64,7 @@ ID_CLAUSES = (
 )
 
 
-def predictions(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilter:
+def filter_of(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilter:
     """The filter a query string describes. ValidationError names each parameter it cannot read."""
     found = PredictionFilter(
         clauses=["p.project_id IN (SELECT id FROM predictions_project WHERE workspace_id = %s)"],
@@ -116,11 +104,3 @@ def _page(found: PredictionFilter, query: Mapping[str, str]) -> None:
     found.after = an_id(query, "after")
     if found.after is not None and found.ordering not in {"id", "-id"}:
         raise ValidationError({"after": ["Goes with the orderings id and -id only."]})
-
-
-def refuse_unknown(found: PredictionFilter, *, workspace_id: int) -> None:
-    """For an empty list: ValidationError if it is empty because an id names nothing here."""
-    for name, value in found.named.items():
-        exists = queries.task_exists if name == "task" else queries.project_exists
-        if not exists(value, workspace_id=workspace_id):
-            raise ValidationError({name: [INVALID_CHOICE]})

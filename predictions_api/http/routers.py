@@ -5,7 +5,6 @@ without a redirect; its plain routes (import, whoami, ...) have no slash and tak
 """
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from django.http import HttpResponseBase
 from django.urls import re_path
@@ -26,7 +25,7 @@ class Router(SimpleRouter):
     Beside the framework's verbs a viewset may have `destroy_many`: a DELETE of the list.
     """
 
-    routes: ClassVar[list[Route | DynamicRoute]] = [
+    routes = [
         Route(
             url="^{prefix}{trailing_slash}$",
             mapping={"get": "list", "post": "create", "delete": "destroy_many"},

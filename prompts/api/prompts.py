@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.authentication import access_of
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows
-from predictions.db.queries import project_totals
+from predictions.db.projects import project_totals
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages

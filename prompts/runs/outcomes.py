@@ -14,8 +14,7 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 
-from predictions.db import predictions as ingest
-from predictions.db.predictions import RunPrediction
+from predictions.db.prediction_batches import RunPrediction, replace_of_runs
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts.asking import agreement
 from prompts.asking.budgets import _spend
@@ -110,7 +109,7 @@ class _Batch:
         if not rows:
             return {}
         earlier = "SELECT id FROM prompts_modelrun WHERE model_version_id = %s"
-        return ingest.replace_of_runs(
+        return replace_of_runs(
             rows,
             project_id=self.project_id,
             model_run_id=self.run_id,

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from predictions.api import idempotency
+from predictions.db import idempotency
 from predictions.models import IdempotentRequest, Prediction, Project, Task
 from tests.conftest import Caller, MakeProject, assert_invalid
 
@@ -98,7 +98,7 @@ def test_old_answers_are_purged(ada: Caller, task: int) -> None:
 
     assert idempotency.purge() == 1
     assert IdempotentRequest.objects.get().key == "new"
-    assert "predictions.api.idempotency.purge" in settings.SWEEPS
+    assert "predictions.db.idempotency.purge" in settings.SWEEPS
 
 
 def test_the_longest_key(ada: Caller, task: int) -> None:

@@ -355,7 +355,8 @@ def test_the_number_of_statements(
 
 
 def test_a_page_goes_by_the_projects_index(ada: Caller, project: Project, tasks: list[int]) -> None:
-    from predictions.api.task_pages import PAGE_SQL
+    from predictions.db.task_pages import PAGE_SQL
+
     from predictions.filters import tasks as task_filters
 
     wanted = task_filters.of_query({"query": json.dumps(group(item("id", "greater", 5)))})
