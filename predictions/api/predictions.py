@@ -9,7 +9,6 @@ from __future__ import annotations  # `list` is a method here
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
@@ -19,7 +18,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api import idempotency
-from predictions.api import schema as docs
+from predictions.api.parameters import (
+    PredictionExportParameters,
+    UpsertParameters,
+    VersionDeleteParameters,
+)
+from predictions.api.schema import predictions as docs
 from predictions.api.serializers import PredictionSerializer
 from predictions.api.viewset import REQUIRED, Rows, json_response, validated
 from predictions.db import places, prediction_batches, prediction_lists, predictions, versions
@@ -27,7 +31,8 @@ from predictions.db.documents import Document
 from predictions.exports import formats
 from predictions.filters.predictions import PredictionFilter, filter_of
 from predictions.models import Prediction
-from predictions_api.http.query import INVALID_CHOICE, a_choice, a_flag, an_id, given
+from predictions_api.http.pagination import page_url
+from predictions_api.http.query import INVALID_CHOICE
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
 
 
@@ -130,13 +135,8 @@ class PredictionViewSet(Rows):
         rows = rows[: wanted.limit]
         response = self._whole(rows, wanted)
         if wanted.ordering in {"id", "-id"}:
-            response["Link"] = f'<{self._next_url(rows[-1]["id"])}>; rel="next"'
+            response["Link"] = f'<{page_url(self.request, after=rows[-1]["id"])}>; rel="next"'
         return response
-
-    def _next_url(self, after: int) -> str:
-        query = self.request.query_params.copy()
-        query["after"] = str(after)
-        return self.request.build_absolute_uri(f"?{urlencode(list(query.items()))}")
 
     def _whole(self, rows: Sequence[Document], wanted: PredictionFilter) -> HttpResponse:
         self._refuse_unknown(rows, wanted)
@@ -153,7 +153,7 @@ class PredictionViewSet(Rows):
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
-        name = a_choice(query, "format", formats.WRITERS, default="ndjson")
+        name = PredictionExportParameters.read(query)["format"]
         wanted = filter_of(query, workspace_id=self.access().workspace_id)
         if wanted.limit is not None:
             wanted.limit -= 1  # no page follows, so none is looked for
@@ -183,20 +183,18 @@ class PredictionViewSet(Rows):
         names = {"project", "model_version", "model_version__isnull"}
         if not names & query.keys():
             raise MethodNotAllowed("DELETE")
-        project_id = an_id(query, "project")
-        is_null = a_flag(query, "model_version__isnull")
+        asked = VersionDeleteParameters.read(query)
+        project_id, is_null = asked["project"], asked["model_version__isnull"]
         errors = {name: ["Not taken by a delete."] for name in sorted(query.keys() - names)}
-        if project_id is None:
-            errors["project"] = [REQUIRED]
-        elif not places.project_exists(project_id, workspace_id=self.access().workspace_id):
+        if not places.project_exists(project_id, workspace_id=self.access().workspace_id):
             errors["project"] = [INVALID_CHOICE]
         if is_null and "model_version" in query:
             errors["model_version"] = ["Goes without model_version__isnull."]
         elif not is_null and "model_version" not in query:
             errors["model_version"] = [REQUIRED]
-        if errors or project_id is None:
+        if errors:
             raise ValidationError(errors)
-        version = None if is_null else given(query, "model_version") or ""
+        version = None if is_null else asked["model_version"]
         return json_response({"deleted_predictions": versions.delete_version(project_id, version)})
 
     @docs.PREDICTION_CREATE
@@ -204,7 +202,7 @@ class PredictionViewSet(Rows):
         return idempotency.once(request, self._create)
 
     def _create(self) -> HttpResponse:
-        upsert = a_flag(self.request.query_params, "upsert")
+        upsert = UpsertParameters.read(self.request.query_params)["upsert"]
         if isinstance(self.request.data, list):
             return self._create_many(upsert=upsert)
         values = self.checked(PredictionSerializer)

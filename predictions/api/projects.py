@@ -11,14 +11,15 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api import schema as docs
+from predictions.api.parameters import ModelVersionParameters, ProjectListParameters
+from predictions.api.schema import projects as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import projects, versions
 from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.http.pagination import NumberedPages
-from predictions_api.http.query import ID_TEXT, a_flag, a_limit, given
+from predictions_api.http.query import ID_TEXT
 from predictions_api.http.storable import Refused, json_text
 
 
@@ -47,8 +48,14 @@ class ProjectViewSet(Rows):
 
     @docs.PROJECT_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self._wanted(self.get_queryset())) or []
-        include = [name for name in request.query_params.get("include", "").split(",") if name]
+        asked = ProjectListParameters.read(request.query_params)
+        rows = self.get_queryset()
+        if asked["title"]:
+            rows = rows.filter(title__icontains=asked["title"])
+        if asked["ids"] is not None:
+            rows = rows.filter(pk__in=[int(i) for i in asked["ids"] if ID_TEXT.fullmatch(i)])
+        page = self.paginate_queryset(rows) or []
+        include = asked["include"]
         if include:
             whole = [self._document(project, counted=False) for project in page]
             shown = [{n: p[n] for n in ["id", *include] if n in p} for p in whole]
@@ -56,15 +63,6 @@ class ProjectViewSet(Rows):
             totals = projects.totals_of_projects([project.pk for project in page])
             shown = [{**ProjectSerializer(p).data, **totals.get(p.pk, {})} for p in page]
         return self.get_paginated_response(shown)
-
-    def _wanted(self, rows: Any) -> Any:
-        query = self.request.query_params
-        if title := given(query, "title"):
-            rows = rows.filter(title__icontains=title)
-        if ids := given(query, "ids"):
-            wanted = [int(i) for i in ids.split(",") if ID_TEXT.fullmatch(i)]
-            rows = rows.filter(pk__in=wanted)
-        return rows
 
     @docs.PROJECT_CREATE
     def create(self, request: Request, **kwargs: Any) -> Response:
@@ -102,17 +100,18 @@ class ProjectViewSet(Rows):
     @docs.MODEL_VERSIONS_LIST
     @action(detail=True, url_path="model-versions", name="Project Model Versions")
     def model_versions(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project, query = self.get_object(), request.query_params
-        extended = a_flag(query, "extended")
-        live = a_flag(query, "include_live_models")
-        found = versions.model_versions(project.pk, limit=a_limit(query))
-        if not extended:
+        project = self.get_object()
+        asked = ModelVersionParameters.read(request.query_params)
+        found = versions.model_versions(project.pk, limit=asked["limit"])
+        if not asked["extended"]:
             return json_response({str_or_null(v.model_version): v.count for v in found})
         static = [
             {"model_version": v.model_version, "count": v.count, "latest": v.latest} for v in found
         ]
-        backends = list(project.ml_backends.values("id", "title", "url", "model_version"))
-        return json_response({"static": static, "live": backends if live else None})
+        live = None
+        if asked["include_live_models"]:
+            live = list(project.ml_backends.values("id", "title", "url", "model_version"))
+        return json_response({"static": static, "live": live})
 
     @docs.MODEL_VERSIONS_DELETE
     @model_versions.mapping.delete

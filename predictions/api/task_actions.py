@@ -11,14 +11,14 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from accounts.tokens import Access
-from predictions.api import schema as docs
-from predictions.api.viewset import NO_PROJECT, REQUIRED, Rows, json_response
+from predictions.api.parameters import ActionListParameters, ActionParameters
+from predictions.api.schema import tasks as docs
+from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import annotations, prediction_batches, task_pages, tasks
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import of_selection
 from predictions.models import Task
-from predictions_api.http.query import an_id, given
 
 
 def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
@@ -98,7 +98,7 @@ class TaskActionViewSet(Rows):
 
     @docs.ACTION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        self._project()
+        self._check(ActionListParameters.read(request.query_params)["project"])
         return json_response(
             [
                 {
@@ -115,26 +115,22 @@ class TaskActionViewSet(Rows):
 
     @docs.ACTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
-        name = given(request.query_params, "id")
-        if name is None:
-            raise ValidationError({"id": [REQUIRED]})
+        asked = ActionParameters.read(request.query_params)
+        name, project_id, body = asked["id"], asked["project"], request.data
         if name == "retrieve_tasks_predictions":
             raise ValidationError({"id": [NOT_CALLED]})
         if name not in ACTIONS:
             raise ValidationError(
                 {"id": [f"There is none of that name, only {', '.join(ACTIONS)}."]}
             )
-        project_id, body = self._project(), request.data
+        self._check(project_id)
         wanted = of_selection(body)
         act = ACTIONS[name][0]
         with transaction.atomic():
             ids = task_pages.locked(wanted, project_id=project_id)
             return json_response(act(ids, project_id, body, self.access()))
 
-    def _project(self) -> int:
-        project_id = an_id(self.request.query_params, "project")
-        if project_id is None:
-            raise ValidationError({"project": [REQUIRED]})
+    def _check(self, project_id: int) -> None:
+        """NotFound for a project that the caller does not see."""
         if not project_exists(project_id, workspace_id=self.access().workspace_id):
             raise NotFound(NO_PROJECT)
-        return project_id

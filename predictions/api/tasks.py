@@ -3,15 +3,16 @@
 from __future__ import annotations  # `list` is a method here
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpResponse
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api import schema as docs
+from predictions.api.parameters import TaskListParameters, TaskPageParameters
+from predictions.api.schema import tasks as docs
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import annotations, task_pages, tasks
@@ -19,7 +20,6 @@ from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import TaskFilter, of_query
 from predictions.models import Annotation, Task
-from predictions_api.http.query import a_limit, an_id
 
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
@@ -29,14 +29,13 @@ class TaskPages(Rows):
 
     queryset = Task.objects.none()
     serializer_class = TaskSerializer
-    DEFAULT_PAGE_SIZE: ClassVar[int] = 100
 
     def page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
-        query, workspace_id = self.request.query_params, self.access().workspace_id
+        workspace_id = self.access().workspace_id
         if not project_exists(project_id, workspace_id=workspace_id):
             raise NotFound(NO_PROJECT)
-        size = a_limit(query, "page_size", most=1000) or self.DEFAULT_PAGE_SIZE
-        page = page_number(query)
+        asked = TaskPageParameters.read(self.request.query_params)
+        size, page = asked["page_size"], asked["page"]
         rows = task_pages.page(
             wanted,
             workspace_id=workspace_id,
@@ -47,17 +46,16 @@ class TaskPages(Rows):
         if not rows and page > 1:
             # The peer's client reads pages until it meets this.
             raise NotFound("Invalid page.")
-        shown = self._shown(rows)
+        shown = self._shown(rows, asked)
         if bare:
             return json_response(shown)
         totals = task_pages.totals(wanted, project_id=project_id)
         return json_response({**totals, "tasks": shown})
 
-    def _shown(self, rows: Sequence[Document]) -> Sequence[Document]:
+    def _shown(self, rows: Sequence[Document], asked: Mapping[str, Any]) -> Sequence[Document]:
         """Full tasks with `fields=all`; only the keys that `include` names, where it names any."""
-        query = self.request.query_params
-        wants_children = query.get("fields") == "all"
-        include = [name for name in (query.get("include") or "").split(",") if name]
+        wants_children = asked["fields"] == "all"
+        include = asked["include"]
         shown = task_pages.with_children(rows) if wants_children or include else rows
         if not include:
             return shown
@@ -85,10 +83,10 @@ class TaskViewSet(TaskPages):
 
     @docs.TASK_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project_id = an_id(request.query_params, "project")
-        if project_id is None:
+        asked = TaskListParameters.read(request.query_params)
+        if asked["project"] is None:
             return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
-        return self.page(project_id, of_query(request.query_params))
+        return self.page(asked["project"], of_query(asked["query"]))
 
     @docs.TASK_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -171,11 +169,3 @@ class AnnotationViewSet(Rows):
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
         annotations.delete_annotation(self.row_id(), self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def page_number(query: Mapping[str, str]) -> int:
-    """The page asked for, 1 by default. NotFound, as for one past the end, if it is no number."""
-    try:
-        return a_limit(query, "page", most=2**31) or 1
-    except ValidationError:
-        raise NotFound("Invalid page.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # `list` is a method here
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import status
@@ -17,9 +18,20 @@ from predictions.db.projects import project_totals
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
-from predictions_api.http.query import a_flag, an_id, given
 from prompts.api import filters
 from prompts.api import schema as docs
+from prompts.api.parameters import (
+    CompatibleProjectParameters,
+    ConnectionListParameters,
+    CostParameters,
+    CountParameters,
+    ExampleParameters,
+    PreviewParameters,
+    PromptListParameters,
+    RefinedParameters,
+    RefineParameters,
+    VersionListParameters,
+)
 from prompts.api.serializers import (
     OrderedExamplesSerializer,
     PromptDetailSerializer,
@@ -69,9 +81,9 @@ class PromptRows(Rows):
             raise NotFound(NO_PROJECT)
         return found
 
-    def asked_project(self, name: str) -> Project:
+    def asked_project(self, asked: Mapping[str, Any], name: str = "project") -> Project:
         """The project the query names; else the prompt's first. ValidationError without one."""
-        project_id = an_id(self.request.query_params, name)
+        project_id = asked[name]
         if project_id is not None:
             found = queries.project(project_id, workspace_id=self.workspace_id)
             if found is None:
@@ -95,9 +107,10 @@ class PromptViewSet(PromptRows):
     @docs.PROMPT_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
         rows = queries.prompts(self.workspace_id).order_by("-id")
-        if text := given(request.query_params, "search"):
-            rows = rows.filter(title__icontains=text)
-        rows = filters.ordered(rows, request.query_params, filters.PROMPT_ORDERINGS)
+        asked = PromptListParameters.read(request.query_params)
+        if asked["search"]:
+            rows = rows.filter(title__icontains=asked["search"])
+        rows = filters.ordered(rows, asked["ordering"])
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(PromptDetailSerializer(page, many=True).data)
 
@@ -131,7 +144,8 @@ class PromptViewSet(PromptRows):
     @docs.COMPATIBLE_PROJECTS
     @action(detail=False, url_path="compatible-projects")
     def compatible_projects(self, request: Request, **kwargs: Any) -> Response:
-        rows = filters.compatible_projects(request.query_params, workspace_id=self.workspace_id)
+        asked = CompatibleProjectParameters.read(request.query_params)
+        rows = filters.compatible_projects(asked, workspace_id=self.workspace_id)
         page = self.paginate_queryset(rows) or []
         shown = [{**ProjectSerializer(row).data, **project_totals(row.pk)} for row in page]
         return self.get_paginated_response(shown)
@@ -156,7 +170,7 @@ class VersionViewSet(PromptRows):
     def list(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         rows = queries.versions(prompt.pk, workspace_id=self.workspace_id)
-        rows = filters.ordered(rows, request.query_params, filters.VERSION_ORDERINGS)
+        rows = filters.ordered(rows, VersionListParameters.read(request.query_params)["ordering"])
         return Response(PromptVersionSerializer(rows, many=True).data)
 
     @docs.VERSION_CREATE
@@ -190,14 +204,14 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="cost-estimate")
     def cost_estimate(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        project = self.asked_project("project_id")
+        project = self.asked_project(CostParameters.read(request.query_params), "project_id")
         return Response(preview.cost_estimate(version, project, request.query_params))
 
     @docs.PREDICTION_COUNT
     @action(detail=True, url_path="prediction-count")
     def prediction_count(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        project = self.asked_project("project")
+        project = self.asked_project(CountParameters.read(request.query_params))
         clause = filters.asked_subset(request.query_params, project)
         return Response(queries.prediction_counts(clause, version.pk))
 
@@ -205,9 +219,10 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="prompt-preview", url_name="preview")
     def prompt_preview(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        task_id = an_id(request.query_params, "task")
+        asked = PreviewParameters.read(request.query_params)
+        task_id = asked["task"]
         if task_id is None:
-            task_id = queries.first_task_id(self.asked_project("project").pk)
+            task_id = queries.first_task_id(self.asked_project(asked).pk)
         return Response(preview.preview(version, task_id or 0))
 
     @docs.TRY_TASK
@@ -220,14 +235,14 @@ class VersionViewSet(PromptRows):
     @action(detail=True, url_path="few-shot-examples")
     def few_shot_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        project = self.asked_project("project")
+        project = self.asked_project(ExampleParameters.read(request.query_params))
         return Response(preview.few_shot_examples(version, project))
 
     @docs.FEW_SHOT_ORDER
     @action(detail=True, methods=["post"], url_path="few-shot-examples/reorder")
     def reorder_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        project = self.asked_project("project")
+        project = self.asked_project(ExampleParameters.read(request.query_params))
         prompts.order_examples(version, self.checked(OrderedExamplesSerializer)["task_ids"])
         return Response(preview.few_shot_examples(version, project))
 
@@ -236,7 +251,7 @@ class VersionViewSet(PromptRows):
     def refine(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(RefineSerializer)
-        wants_later = a_flag(request.query_params, "async")
+        wants_later = RefineParameters.read(request.query_params)["async"]
         refinement = requests.begin(version, values, self.access(), later=wants_later)
         return Response(shown(refinement), status.HTTP_201_CREATED)
 
@@ -244,7 +259,8 @@ class VersionViewSet(PromptRows):
     @refine.mapping.get
     def refined(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        refinement = requests.find(version, given(request.query_params, "refinement_job_id"))
+        asked = RefinedParameters.read(request.query_params)
+        refinement = requests.find(version, asked["refinement_job_id"])
         if refinement is None:
             raise NotFound(NO_REFINEMENT)
         is_running = refinement.status in {"Pending", "InProgress"}
@@ -268,7 +284,9 @@ class ProviderConnectionViewSet(PromptRows):
     @docs.CONNECTION_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
         rows = queries.connections(self.workspace_id).order_by("id")
-        rows = filters.ordered(rows, request.query_params, filters.CONNECTION_ORDERINGS)
+        rows = filters.ordered(
+            rows, ConnectionListParameters.read(request.query_params)["ordering"]
+        )
         return Response(ProviderConnectionSerializer(rows, many=True).data)
 
     @docs.CONNECTION_CREATE
