@@ -50,7 +50,7 @@ class TaskPageParameters(Parameters):
         max_value=1000, default=100, help_text="At most 1000; 100 by default."
     )
     include = WordsParameter(help_text="Only these keys, comma-separated.")
-    fields = ChoiceParameter(
+    fields = ChoiceParameter(  # type: ignore[assignment]  # as Label Studio calls it
         ["task_only", "all"],
         lenient=True,
         help_text="`all` for tasks with their predictions and annotations.",
@@ -86,7 +86,9 @@ class ProjectExportParameters(Parameters):
     """What is exported, as what."""
 
     exportType = ChoiceParameter(TYPES, default="JSON", help_text="JSON unless given.")
-    source = ChoiceParameter(SOURCES, default="annotations", help_text="annotations unless given.")
+    source = ChoiceParameter(  # type: ignore[assignment]  # as Label Studio calls it
+        SOURCES, default="annotations", help_text="annotations unless given."
+    )
 
 
 class TaskImportParameters(Parameters):

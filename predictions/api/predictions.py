@@ -32,7 +32,7 @@ from predictions.exports import formats
 from predictions.filters.predictions import PredictionFilter, filter_of
 from predictions.models import Prediction
 from predictions_api.http.pagination import page_url
-from predictions_api.http.query import INVALID_CHOICE
+from predictions_api.http.parameters import INVALID_CHOICE
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
 
 

@@ -19,7 +19,7 @@ from predictions.db import projects, versions
 from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.http.pagination import NumberedPages
-from predictions_api.http.query import ID_TEXT
+from predictions_api.http.parameters import ID_TEXT
 from predictions_api.http.storable import Refused, json_text
 
 

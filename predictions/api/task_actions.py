@@ -14,7 +14,8 @@ from accounts.tokens import Access
 from predictions.api.parameters import ActionListParameters, ActionParameters
 from predictions.api.schema import tasks as docs
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
-from predictions.db import annotations, prediction_batches, task_pages, tasks
+from predictions.db import prediction_batches, task_pages, tasks
+from predictions.db.annotations import annotate_as_predicted, delete_annotations_of_tasks
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import of_selection
@@ -30,7 +31,7 @@ def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> 
 
 def delete_annotations(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every annotation of the tasks."""
-    n = annotations.delete_of_tasks(ids, project_id=project_id)
+    n = delete_annotations_of_tasks(ids, project_id=project_id)
     return {"processed_items": n, "detail": f"Deleted {n} annotations"}
 
 
@@ -43,7 +44,7 @@ def delete_predictions(ids: list[int], project_id: int, body: Any, access: Acces
 def annotate(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """An annotation of each prediction of the tasks that has none yet."""
     versions = _versions(body.get("model_version"))
-    n = annotations.annotate_as_predicted(ids, versions=versions, access=access)
+    n = annotate_as_predicted(ids, versions=versions, access=access)
     return {"detail": f"Created {n} annotations"}
 
 

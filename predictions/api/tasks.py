@@ -15,7 +15,14 @@ from predictions.api.parameters import TaskListParameters, TaskPageParameters
 from predictions.api.schema import tasks as docs
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
-from predictions.db import annotations, task_pages, tasks
+from predictions.db import task_pages, tasks
+from predictions.db.annotations import (
+    annotations_of_tasks,
+    create_annotation,
+    delete_annotation,
+    existing_annotation,
+    update_annotation,
+)
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import TaskFilter, of_query
@@ -126,15 +133,13 @@ class TaskAnnotationViewSet(Rows):
     @docs.ANNOTATION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
         task = tasks.existing_task(self.row_id("task_pk"), self.access())
-        return json_response(annotations.annotations_of_tasks([task["id"]]))
+        return json_response(annotations_of_tasks([task["id"]]))
 
     @docs.ANNOTATION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         access, task_id = self.access(), self.row_id("task_pk")
         tasks.existing_task(task_id, access)
-        annotation = annotations.create_annotation(
-            task_id, self.checked(AnnotationSerializer), access
-        )
+        annotation = create_annotation(task_id, self.checked(AnnotationSerializer), access)
         return json_response(annotation, status.HTTP_201_CREATED)
 
 
@@ -146,7 +151,7 @@ class AnnotationViewSet(Rows):
     detail_name = "Annotation Api"
 
     def get_object(self) -> Document:
-        return annotations.existing_annotation(self.row_id(), self.access())
+        return existing_annotation(self.row_id(), self.access())
 
     @docs.ANNOTATION_GET
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -163,9 +168,9 @@ class AnnotationViewSet(Rows):
     def _update(self, *, partial: bool) -> HttpResponse:
         self.get_object()
         values = self.checked(AnnotationSerializer, partial=partial)
-        return json_response(annotations.update_annotation(self.row_id(), values, self.access()))
+        return json_response(update_annotation(self.row_id(), values, self.access()))
 
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
-        annotations.delete_annotation(self.row_id(), self.access())
+        delete_annotation(self.row_id(), self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)

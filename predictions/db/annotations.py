@@ -200,7 +200,7 @@ def delete_annotation(annotation_id: int, access: Access) -> None:
         raise NotFound(NO_ANNOTATION)
 
 
-def delete_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
+def delete_annotations_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
     """Removes every annotation of tasks of one project; how many went."""
     with connection.cursor() as cursor:
         cursor.execute(

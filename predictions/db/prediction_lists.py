@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions.filters.predictions import ORDERINGS, PredictionFilter
-from predictions_api.http.query import INVALID_CHOICE
+from predictions_api.http.parameters import INVALID_CHOICE
 from predictions_api.postgres.sql import Params, fetch_all, fetch_one, fetch_prepared
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from predictions_api.http.fields import MAX_BIGINT
-from predictions_api.http.query import moment_of
+from predictions_api.http.parameters import moment_of
 from predictions_api.http.storable import Refused, finite_number
 
 Clause = tuple[str, list[Any]]
@@ -175,8 +175,8 @@ def _moment_clause(column: str, operator: str, value: Any) -> Clause:
 
 def _of_predictions(clause: Clause) -> Clause:
     sql, params = clause
-    one = f"SELECT 1 FROM predictions_prediction q WHERE q.task_id = t.id AND {sql}"  # noqa: S608
-    return f"EXISTS ({one})", params
+    some = "EXISTS (SELECT 1 FROM predictions_prediction q WHERE q.task_id = t.id"
+    return f"{some} AND {sql})", params
 
 
 def _version_clause(operator: str, value: Any) -> Clause:
@@ -196,12 +196,12 @@ def _results_clause(table: str, operator: str, value: Any) -> Clause:
     if operator in OPPOSITES:
         sql, params = _results_clause(table, OPPOSITES[operator], value)
         return f"NOT {sql}", params
-    one = f"SELECT 1 FROM {table} r WHERE r.task_id = t.id"  # noqa: S608
+    exists = f"EXISTS (SELECT 1 FROM {table} r WHERE r.task_id = t.id"  # noqa: S608
     if operator == "empty":
-        some = f"EXISTS ({one} AND r.result <> '[]')"
+        some = f"{exists} AND r.result <> '[]')"
         return (f"NOT {some}" if _flag(value) else some), []
     sql, params = _text_clause("r.result::text", operator, value)
-    return f"EXISTS ({one} AND {sql})", params
+    return f"{exists} AND {sql})", params
 
 
 def _annotators_clause(operator: str, value: Any) -> Clause:

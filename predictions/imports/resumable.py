@@ -9,13 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+import orjson
 from django.db import transaction
 
 from predictions.db.imports import committed_items, note_committed
-from predictions.exports import formats
 from predictions.imports import bodies, predictions
 from predictions.imports.parsing import parse_fast
 from predictions.models import Project
+from predictions_api.http.errors import ParquetMissing
 
 FORMATS = ("ndjson", "json", "parquet")
 BLOCK_BYTES = 1 << 20
@@ -56,10 +57,10 @@ def items_of(file: IO[bytes], name: str) -> Iterator[Any]:
 
 
 def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
-    formats.parquet_schema()  # says what is missing, if it is
-    import orjson
-    from pyarrow.parquet import ParquetFile
-
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise ParquetMissing from None
     for batch in ParquetFile(file).iter_batches():
         names = [name for name in COLUMNS if name in batch.schema.names]
         for row in batch.select(names).to_pylist():

@@ -54,6 +54,13 @@ class DatabaseUnavailable(APIException):
     default_code = "database_unavailable"
 
 
+class ParquetMissing(APIException):
+    """Parquet needs pyarrow on the server: install the extra `parquet`."""
+
+    status_code = status.HTTP_501_NOT_IMPLEMENTED
+    default_detail = __doc__
+
+
 class ServerError(APIException):
     """Something went wrong here; the error's id is in the log."""
 

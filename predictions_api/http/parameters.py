@@ -5,18 +5,36 @@ They are read as Label Studio reads them: an empty value counts as none, the las
 and what does not fit is a 400 by name.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 
 from predictions_api.http.fields import MAX_BIGINT, FiniteField
-from predictions_api.http.query import ID_TEXT, INVALID_CHOICE, MAX_LIMIT, NUL, moment_of
+
+INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
+NUL = "Null characters are not allowed."
+ID_TEXT = re.compile(r"[0-9]{1,19}")
+MAX_LIMIT = 10_000
+
+
+def moment_of(text: str) -> datetime | None:
+    """An ISO 8601 time, UTC unless it names a zone; None for anything else."""
+    try:
+        moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
+        if moment is not None:
+            # Postgres takes no offset of 16 hours and more, and no year before the first.
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    return None
 
 
 class Parameters(serializers.Serializer[Any]):
@@ -28,7 +46,8 @@ class Parameters(serializers.Serializer[Any]):
         read and what is missing.
         """
         fields, values = _declared(cls)
-        values, errors = dict(values), {}
+        values = dict(values)
+        errors: dict[str, Any] = {}
         for name, field in fields.items():
             text = query.get(name)
             if text or (text == "" and getattr(field, "empty_counts", False)):
@@ -37,7 +56,7 @@ class Parameters(serializers.Serializer[Any]):
                 except ValidationError as exc:
                     errors[name] = exc.detail
             elif field.required:
-                errors[name] = [field.error_messages["required"]]
+                errors[name] = [ErrorDetail(field.error_messages["required"], "required")]
         if errors:
             raise ValidationError(errors)
         return values
@@ -81,19 +100,20 @@ class TextParameter(_Optional, serializers.CharField):
 
 
 class WholeParameter(_Optional, serializers.IntegerField):
-    """A whole number from `min_value` (1) to `max_value`."""
+    """A whole number from 1 to `max_value`."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"min_value": 1, **options})
+    def __init__(self, *, max_value: int, **options: Any) -> None:
+        self.most = max_value
+        super().__init__(min_value=1, max_value=max_value, **options)
 
     def to_internal_value(self, data: Any) -> int:
-        if not ID_TEXT.fullmatch(data) or not self.min_value <= int(data) <= self.max_value:
+        if not ID_TEXT.fullmatch(data) or not 1 <= int(data) <= self.most:
             raise ValidationError([self.refusal()])
         return int(data)
 
     def refusal(self) -> str:
         """The message for anything else."""
-        return f"Enter a whole number from {self.min_value} to {self.max_value}."
+        return f"Enter a whole number from 1 to {self.most}."
 
 
 class PageParameter(WholeParameter):

@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from predictions.models import Project
 from prompts.api.parameters import SubsetParameters
 from prompts.db import queries, subsets
-from prompts.db.subset_tasks import SubsetFilter
+from prompts.db.subset_tasks import RUNS_OF_PROMPT, TASKS_OF_RUN, SubsetFilter
 from prompts.models import ModelRun
 
 TASK_ORDERINGS = {
@@ -68,11 +68,7 @@ def _aligned(wanted: SubsetFilter, asked: Mapping[str, Any]) -> None:
 
 def subset_tasks(asked: Mapping[str, Any], *, project_id: int, workspace_id: int) -> SubsetFilter:
     """The filter that `SubsetTaskParameters` describe."""
-    runs_sql = (
-        "r.project_id = %s AND r.model_version_id IN (SELECT v.id FROM prompts_promptversion v"
-        " JOIN prompts_prompt m ON m.id = v.parent_model_id"
-        " WHERE m.id = %s AND m.workspace_id = %s)"
-    )
+    runs_sql = RUNS_OF_PROMPT
     params: list[Any] = [project_id, asked["parent_model"], workspace_id]
     for name, column in (("model_run", "r.id"), ("model_version", "r.model_version_id")):
         if asked[name] is not None:
@@ -96,10 +92,7 @@ def subset_tasks(asked: Mapping[str, Any], *, project_id: int, workspace_id: int
 def _tasks(subset: str | None, *, project_id: int, run_id: int | None) -> subsets.Clause:
     """The tasks of a subset; of a run's own where none, or Custom, is asked for."""
     if run_id is not None and subset in {None, "Custom"}:
-        return (
-            "SELECT x.task_id FROM prompts_runitem x WHERE x.run_id = %s AND x.project_id = %s",
-            [run_id, project_id],
-        )
+        return TASKS_OF_RUN, [run_id, project_id]
     values = {"project_subset": "All" if subset in {None, "Custom"} else subset}
     return subsets.tasks_sql(
         values, project_id=project_id, sample_size=settings.PROMPTER_SAMPLE_SUBSET_SIZE

@@ -95,7 +95,7 @@ class ExampleParameters(Parameters):
 
 
 # `async` is a word of Python's own.
-RefineParameters = type(
+RefineParameters: type[Parameters] = type(
     "RefineParameters",
     (Parameters,),
     {"async": FlagParameter(help_text="Answer at once; ask for the result later.")},
