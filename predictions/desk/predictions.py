@@ -36,12 +36,11 @@ from predictions.desk.filters import (
 from predictions.desk.project_rows import (
     LONG_COLUMNS,
     SUMMARY_LENGTH,
-    ProjectRows,
+    RegionRows,
     as_request,
     checked,
     jsonb_length,
     shortened,
-    task_link,
 )
 from predictions.models import Prediction
 from predictions_api.http.fields import unknown_pk
@@ -85,7 +84,7 @@ class ReviewList(BoundedChangeList):
 
 
 @admin.register(Prediction)
-class PredictionDesk(ProjectRows):
+class PredictionDesk(RegionRows):
     """Predictions. Their project always is the task's."""
 
     form = PredictionForm
@@ -161,17 +160,9 @@ class PredictionDesk(ProjectRows):
         """Annotations made from it stay."""
         predictions.delete(obj.pk, access_of(request, self.workspace_id_of(obj), field="task"))
 
-    @admin.display(description="result")
-    def shown_result(self, prediction: Prediction) -> SafeString:
-        return pretty(prediction.result)
-
     @admin.display(description="neighbors")
     def shown_neighbors(self, prediction: Prediction) -> SafeString:
         return pretty(prediction.neighbors)
-
-    @admin.display(description="task")
-    def task_number(self, prediction: Prediction) -> SafeString:
-        return task_link(prediction.task_id)
 
     @admin.display(description="model version")
     def version(self, prediction: Any) -> str:
@@ -180,7 +171,3 @@ class PredictionDesk(ProjectRows):
     @admin.display(description="score")
     def shown_score(self, prediction: Prediction) -> str:
         return number(prediction.score)
-
-    @admin.display(description="regions")
-    def regions(self, prediction: Any) -> str:
-        return number(prediction.n_regions)

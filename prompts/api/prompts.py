@@ -32,7 +32,7 @@ from prompts.api.parameters import (
     RefineParameters,
     VersionListParameters,
 )
-from prompts.api.serializers import (
+from prompts.api.serializers.prompts import (
     OrderedExamplesSerializer,
     PromptDetailSerializer,
     PromptSerializer,
@@ -40,7 +40,7 @@ from prompts.api.serializers import (
     RefineSerializer,
     TryTaskSerializer,
 )
-from prompts.api.serializers_providers import ProviderConnectionSerializer
+from prompts.api.serializers.providers import ProviderConnectionSerializer
 from prompts.db import prompts, queries
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection, Refinement
 from prompts.refinement import requests

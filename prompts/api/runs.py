@@ -26,7 +26,7 @@ from prompts.api.parameters import (
     SubsetTaskParameters,
 )
 from prompts.api.prompts import PromptRows
-from prompts.api.serializers_runs import (
+from prompts.api.serializers.runs import (
     BatchSerializer,
     FailedBatchSerializer,
     ModelRunSerializer,

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from predictions.api.serializers import ProjectSerializer
 from predictions_api.http.openapi import error_responses
 from prompts.api import parameters
-from prompts.api.serializers import (
+from prompts.api.serializers.prompts import (
     CostEstimateSerializer,
     ExampleSerializer,
     OrderedExamplesSerializer,
@@ -24,8 +24,8 @@ from prompts.api.serializers import (
     TriedTaskSerializer,
     TryTaskSerializer,
 )
-from prompts.api.serializers_providers import ProviderConnectionSerializer
-from prompts.api.serializers_runs import (
+from prompts.api.serializers.providers import ProviderConnectionSerializer
+from prompts.api.serializers.runs import (
     BatchAnswerSerializer,
     BatchSerializer,
     FailedBatchAnswerSerializer,

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
-from prompts.api.serializers import AuthorField
+from prompts.api.serializers.prompts import AuthorField
 from prompts.models import MAX_INT32, ModelRun
 from prompts.runs import progress
 
