@@ -86,7 +86,7 @@ class TaskImportViewSet(ImportViewSet):
                 # No file is kept.
                 "file_upload_ids": [],
                 "could_be_tasks_list": bool(upload and upload.could_be_tasks_list),
-                # The peer's: an object of counts for files, else an empty list.
+                # As Label Studio: an object of counts for files, else an empty list.
                 "found_formats": upload.formats if upload else [],
                 "data_columns": upload.columns if upload else [],
             }

@@ -1,7 +1,7 @@
 """The predictions' endpoints: parse, call, respond.
 
-Answers leave as bytes made from rows (`documents`), not through the serializers, which say what a
-request may hold and what the schema promises.
+Answers are bytes made from rows (`predictions.db.documents`). The serializers only check requests
+and describe the schema.
 """
 
 from __future__ import annotations  # `list` is a method here
@@ -84,7 +84,7 @@ class PredictionViewSet(Rows):
 
     @property
     def allowed_methods(self) -> list[str]:
-        """The peer's verbs: a DELETE of the bare list is none of them (see `destroy_many`)."""
+        """Label Studio's verbs: a DELETE of the bare list is none of them (see `destroy_many`)."""
         hidden = "destroy_many" in self.action_map.values()
         return [verb for verb in super().allowed_methods if not (hidden and verb == "DELETE")]
 

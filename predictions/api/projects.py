@@ -130,5 +130,5 @@ class ProjectViewSet(Rows):
 
 
 def str_or_null(version: str | None) -> str:
-    """A version as an object's key; the peer's word for null is "null"."""
+    """A version as an object's key; Label Studio calls null "null"."""
     return "null" if version is None else version

@@ -1,4 +1,4 @@
-"""What is done with many tasks of a project at once, as the peer's Data Manager asks for it."""
+"""Actions on many tasks of a project at once, as Label Studio's Data Manager asks for them."""
 
 from __future__ import annotations  # `list` is a method here
 

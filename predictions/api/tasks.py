@@ -51,7 +51,7 @@ class TaskPages(Rows):
             offset=(page - 1) * size,
         )
         if not rows and page > 1:
-            # The peer's client reads pages until it meets this.
+            # Label Studio's client reads pages until it meets this.
             raise NotFound("Invalid page.")
         shown = self._shown(rows, asked)
         if bare:

@@ -1,7 +1,7 @@
-"""Rows to the JSON documents clients read: the fast path beside the documented serializers.
+"""Makes the JSON documents of predictions and annotations from rows of the database.
 
-Stored jsonb arrives as text and is spliced in unparsed. Key order is the peer's. A test reads one
-document of each kind through its serializer, so the two cannot drift.
+jsonb columns are read as text and put into the document without being parsed. The keys have Label
+Studio's order. A test reads a document of each kind through its serializer, so that both agree.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Pages for predictions: their list, their form, and each over its image."""
+"""Pages of predictions: their list, their form, and each over its image."""
 
 from collections.abc import Mapping
 from functools import partial

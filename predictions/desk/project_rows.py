@@ -1,6 +1,7 @@
-"""What the desk's pages of a project's rows share: lists that stay light, forms that only collect
-values. The serializers of the API check those and its write rooms store them, so that a page can do
-nothing a request cannot.
+"""What the desk's pages of a project's rows share: lists that do not load long columns, and forms.
+
+Forms only collect values. The serializers of the API check them and `predictions.db` stores them,
+so that a page can do nothing a request cannot.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The one place that stores many predictions of a project at once.
+"""Imports of predictions of a project.
 
 An import is one transaction, written with COPY batch by batch while the next batch is read and
 checked; a bad item undoes it all.
@@ -26,7 +26,7 @@ from predictions_api.http.storable import Refused, bulk_json_text, finite_number
 from predictions_api.postgres.copying import reserve_ids
 
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
-# The version of imported predictions that name none: the peer's word, on its import routes only.
+# The version of imported predictions that name none, as Label Studio's import routes call it.
 UNNAMED_VERSION = "undefined"
 
 

@@ -1,4 +1,4 @@
-"""The one place that stores whole tasks, with the predictions and annotations inside them.
+"""Imports of whole tasks, with the predictions and annotations inside them.
 
 An import is one transaction, written batch by batch; a bad item undoes it all.
 """
@@ -137,7 +137,7 @@ def store_batches(
 
     The counts and `task_ids` in the order of the request; ValidationError names the bad items by
     index, or says that there are none. Without `commits` all is checked and counted, and nothing
-    stored: the counts of annotations and predictions are None, as the peer's. One transaction;
+    stored: the counts of annotations and predictions are None, as Label Studio's. One transaction;
     memory holds a batch, and 40 bytes a task for its id. Two imports of tasks into one project
     wait for each other, for the numbers within it.
     """

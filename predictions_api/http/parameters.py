@@ -1,5 +1,5 @@
-"""Parameters of a query string, said once: as fields of a serializer that reads them and that the
-OpenAPI document describes.
+"""Parameters of a query string as fields of a serializer: it reads them, and the OpenAPI document
+is made of it.
 
 They are read as Label Studio reads them: an empty value counts as none, the last of several counts,
 and what does not fit is a 400 by name.
@@ -56,7 +56,7 @@ class Parameters(serializers.Serializer[Any]):
                 except ValidationError as exc:
                     errors[name] = exc.detail
             elif field.required:
-                errors[name] = [ErrorDetail(field.error_messages["required"], "required")]
+                errors[name] = [ErrorDetail(str(field.error_messages["required"]), "required")]
         if errors:
             raise ValidationError(errors)
         return values

@@ -1,4 +1,4 @@
-"""Prompts, versions and provider connections: parse, call, respond. Runs are in `run_views`."""
+"""The endpoints of prompts, their versions and provider connections: parse, call, respond."""
 
 from __future__ import annotations  # `list` is a method here
 

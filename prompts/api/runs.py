@@ -1,4 +1,4 @@
-"""Runs, the batches outside engines send, and what runs show: parse, call, respond."""
+"""The endpoints of runs, their measures, and batches of outside engines: parse, call, respond."""
 
 from __future__ import annotations  # `list` is a method here
 

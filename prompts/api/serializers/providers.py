@@ -1,4 +1,4 @@
-"""Provider connections: what requests may say and answers look like, and where keys may go.
+"""Serializers of provider connections: what requests may hold and what is answered.
 
 Keys are sealed here, on their way in; no answer holds them.
 """

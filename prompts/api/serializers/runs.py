@@ -1,4 +1,4 @@
-"""Runs, batches and measures: what requests may say and answers look like."""
+"""Serializers of runs, batches and measures: what requests may hold and what is answered."""
 
 from typing import Any
 
@@ -216,7 +216,7 @@ class SubsetTasksSerializer(serializers.Serializer[Any]):
 
 
 class SubsetTasksPageSerializer(serializers.Serializer[Any]):
-    """The page shape of the peer's client."""
+    """A page as Label Studio's client reads it."""
 
     count = serializers.IntegerField()
     next = serializers.CharField(allow_null=True)
