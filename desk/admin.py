@@ -231,8 +231,8 @@ class WorkspaceDesk(WorkspaceAdmin):
         return is_superuser(request)
 
     def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
-        """Deletes keys and memberships first; the database deletes the projects."""
-        members.delete_workspace(obj.pk)
+        """Deletes the workspace with everything in it."""
+        members.delete_workspace(obj)
 
     @admin.display(description="created", ordering="created_at")
     def created(self, workspace: Workspace) -> SafeString | str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from evals.documents.panels import Document
 from evals.engine.boxes import Regions
 from evals.engine.counting import Job
 from evals.engine.events import Ints
@@ -18,6 +17,8 @@ from evals.engine.geometry import Floats
 from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.object_verdicts import examine_shapes
 from evals.engine.regions import Side, StoredImage
+
+Document = dict[str, Any]
 
 #: A match of two classes counts as both: a false positive of the one, a miss of the other.
 TRUTH_WORDS = {verdict: verdict.value for verdict in Verdict} | {Verdict.WRONG_CLASS: "fn"}

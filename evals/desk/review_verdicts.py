@@ -1,5 +1,5 @@
-"""What an evaluation says about the regions of one task: for the store's pages, which do not know
-this room and call it by its name in the settings (REVIEW_VERDICTS).
+"""An evaluation's verdicts on the regions of one task, for the store's pages: they do not know this
+room, which registers `verdicts_of` with `predictions.desk.verdicts`.
 """
 
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from typing import Any
 
 from django.db.models import Q
 
-from evals.api import query
 from evals.db.definition import job_of
-from evals.db.queries import image_keys, refuse_unknown_confidence
-from evals.db.snapshot import PlannedRow
+from evals.db.evaluations import confidence_of
+from evals.db.images import image_keys
+from evals.documents.refusals import Refusal
 from evals.engine.object_verdicts import examine
 from evals.models import ModelEval
-from evals.refusals import Refusal
+from evals.panels.query import ConfidenceQuery
 from evals.reports.image_objects import stored_images
 
 
@@ -32,19 +32,19 @@ def verdicts_of(
     per cent as text, empty for the evaluation's own. At most three statements.
     """
     mine = Q() if workspaces is None else Q(workspace_id__in=list(workspaces))
-    found = (
+    evaluation = (
         ModelEval.objects.filter(mine, eval_id=eval_id, status=ModelEval.Status.DONE)
         .select_related("project")
         .first()
     )
-    keys = None if found is None else image_keys(found, image_id)
-    if found is None or keys is None or keys[1][0] != task_id:
+    keys = None if evaluation is None else image_keys(evaluation, image_id)
+    if evaluation is None or keys is None or keys[1].task_id != task_id:
         return None
-    percent = _percent(found, confidence)
-    row = PlannedRow(*keys[1])
-    image = stored_images(found, [row])[0]
+    percent = _percent(evaluation, confidence)
+    row = keys[1]
+    image = stored_images(evaluation, [row])[0]
     document: dict[str, Any] = {
-        "evaluation": found.eval_id,
+        "evaluation": evaluation.eval_id,
         "confidence": percent,
         "annotation": row.annotation_id,
         "prediction": row.prediction_id,
@@ -53,7 +53,7 @@ def verdicts_of(
     }
     if image is None:
         return document
-    examined = examine([image.stored], job_of(found), percent)[0]
+    examined = examine([image.stored], job_of(evaluation), percent)[0]
     return {
         **document,
         "truths": [None if one is None else one.verdict.value for one in examined.truths],
@@ -61,11 +61,10 @@ def verdicts_of(
     }
 
 
-def _percent(found: ModelEval, asked: str) -> int:
+def _percent(evaluation: ModelEval, asked: str) -> int:
     """The confidence asked for, or the evaluation's own where that is none."""
     try:
-        percent = query.confidence({"confidence": asked} if asked else {}, found.confidence)
-        refuse_unknown_confidence(found, percent)
+        query = ConfidenceQuery.asked({"confidence": asked} if asked else {})
+        return confidence_of(evaluation, query["confidence"])
     except Refusal:
-        return found.confidence
-    return percent
+        return evaluation.confidence

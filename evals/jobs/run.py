@@ -1,19 +1,18 @@
-"""Computing evaluations: the one place that moves an evaluation from state to state.
+"""The work of an evaluation: plans it, counts it chunk by chunk, and has its panels made.
 
-A job works chunk by chunk; each chunk is stored in one transaction with the progress it means, so a
-killed worker loses the chunk at hand and the next one goes on from there, to the same result. What
-cannot be evaluated ends `failed` with a reason, and nothing of it is shown.
+Each chunk is stored in one transaction with the progress it means, so a killed worker loses the
+chunk at hand and the next one goes on from there, to the same result. What cannot be evaluated ends
+`failed` with a reason, and nothing of it is shown.
 """
 
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 
-from evals.db import snapshot, writes
+from evals.db import chunks, snapshot, writes
 from evals.db.definition import job_of
 from evals.db.label_config import classes_of, image_key
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
@@ -21,108 +20,96 @@ from evals.db.writes import NewImage
 from evals.engine.counting import Counted, Job, NeedsMasks, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.regions import UnknownLabels, UnusableRegion
-from evals.jobs import leases, panels, tasks
-from evals.jobs.leases import Heartbeat, LeaseLost
-from evals.jobs.state import RESET, _end_failed
-from evals.models import EvalChunk, EvalPart, ModelEval, Split
+from evals.jobs import panels, state
+from evals.models import EvalChunk, ModelEval, Split
+from predictions_api.jobs.heartbeats import Heartbeat
+from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
+from predictions_api.postgres.outages import is_outage
 
 log = structlog.stdlib.get_logger("evals")
 
-#: Told (evaluation id, progress) after each chunk: how a command shows what it is doing.
-watchers: list[Callable[[int, float], None]] = []
+#: Told the progress, 0 to 1, after each chunk: how a command shows what it is doing.
+Watcher = Callable[[float], object]
+WORKERS_LOST = (
+    f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
+    "Set EVALUATION_CHUNK lower, then run it again."
+)
 
 
-def enqueue(evaluation: ModelEval) -> None:
-    """Hands a running evaluation to the workers."""
-    tasks.compute.enqueue(evaluation.pk)
+def _unwatched(progress: float) -> None:
+    """Nobody watches."""
 
 
-def restart(evaluation: ModelEval) -> None:
-    """Computes an evaluation anew, from what is stored now. Whoever is at work on it stops."""
-    with transaction.atomic():
-        ModelEval.objects.filter(pk=evaluation.pk).update(**RESET)
-        writes.clear(evaluation.pk)
-    evaluation.refresh_from_db()
-    enqueue(evaluation)
-
-
-def run(evaluation_id: int) -> None:
+def run(evaluation_id: int, *, watcher: Watcher = _unwatched) -> None:
     """Computes a running evaluation, or does nothing while somebody else is alive at it.
 
-    Idempotent: call it as often as you like. Errors of the database are raised, and whoever comes
-    after the lease goes on; every other error ends the evaluation with a reason.
+    Idempotent: call it as often as you like. Where the database is away, that is raised and the
+    next worker goes on; every other error ends the evaluation with a reason.
     """
-    owner = uuid.uuid4()
-    attempts = leases.claim(evaluation_id, owner)
+    mine = state.worker()
+    attempts = state.claim(evaluation_id, mine)
     if attempts is None:
-        if ModelEval.objects.filter(pk=evaluation_id, status=ModelEval.Status.RUNNING).exists():
-            tasks.look_again(evaluation_id, seconds=settings.EVALUATION_LEASE_S + 1)
         return
-    tasks.look_again(evaluation_id, seconds=settings.EVALUATION_LEASE_S + 1)
-    if attempts > leases.MOST_ATTEMPTS:
-        _end_failed(
-            evaluation_id,
-            f"{leases.MOST_ATTEMPTS} workers died at the same images, probably for want of "
-            "memory. Set EVALUATION_CHUNK lower, then run it again.",
-        )
+    if attempts > MOST_ATTEMPTS:
+        state.fail(evaluation_id, WORKERS_LOST, mine)
         return
-    with Heartbeat(evaluation_id, owner):
-        _work(evaluation_id, owner)
+    with Heartbeat(lambda: state.keep(evaluation_id, mine), every_s=mine.lease_s / 3):
+        _work(evaluation_id, mine, watcher)
 
 
-def _work(evaluation_id: int, owner: uuid.UUID) -> None:
+def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
     try:
-        _compute(ModelEval.objects.select_related("project").get(pk=evaluation_id), owner)
+        evaluation = ModelEval.objects.select_related("project").get(pk=evaluation_id)
+        _compute(evaluation, mine, watcher)
     except (LeaseLost, ModelEval.DoesNotExist):
         log.info("evaluation given up", evaluation=evaluation_id)
     except EvaluationError as error:
-        _end_failed(evaluation_id, str(error), owner)
-    except DatabaseError:
-        leases.release(evaluation_id, owner)
-        raise
+        state.fail(evaluation_id, str(error), mine)
     except Exception as error:
+        if is_outage(error):
+            state.release(evaluation_id, mine)
+            raise
         log.exception("evaluation failed", evaluation=evaluation_id)
-        _end_failed(
-            evaluation_id, f"Unforeseen {type(error).__name__}; the worker's log says more.", owner
-        )
+        reason = f"Unforeseen {type(error).__name__}; the worker's log says more."
+        state.fail(evaluation_id, reason, mine)
     except BaseException:
         # The worker was asked to stop: another may go on at once.
-        leases.release(evaluation_id, owner)
+        state.release(evaluation_id, mine)
         raise
 
 
-def _compute(evaluation: ModelEval, owner: uuid.UUID) -> None:
+def _compute(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
     if evaluation.project is None:
         raise CannotEvaluate("The project was deleted.")
     if evaluation.planned_at is None:
-        _plan(evaluation, owner)
+        _plan(evaluation, mine)
     while True:
         try:
-            _count_all(evaluation, owner)
+            _count_all(evaluation, mine, watcher)
             break
         except NeedsMasks:
-            _start_over(evaluation, owner, uses_masks=True)
+            _start_over(evaluation, mine, uses_masks=True)
         except UnknownLabels:
-            _start_over(evaluation, owner, classes=_all_classes(evaluation))
-    panels.finish(evaluation, owner)
+            _start_over(evaluation, mine, classes=_all_classes(evaluation))
+    panels.finish(evaluation, mine)
 
 
-def _plan(evaluation: ModelEval, owner: uuid.UUID) -> None:
+def _plan(evaluation: ModelEval, mine: Holder) -> None:
     """Fixes which rows are counted, as of now."""
     assert evaluation.project is not None
     with transaction.atomic():
-        leases.extend(evaluation.pk, owner)
-        EvalChunk.objects.filter(evaluation=evaluation).delete()
+        state.keep(evaluation.pk, mine)
+        chunks.delete(evaluation.pk)
         position, by_split, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0
         planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK)
         for number, chunk in enumerate(planned):
-            EvalChunk.objects.create(
-                evaluation=evaluation,
-                number=number,
+            chunks.add(
+                evaluation.pk,
+                number,
+                chunk,
                 first_position=position,
-                first_split_positions=[by_split[split] for split in range(len(Split))],
-                rows=[[r.task_id, r.annotation_id, r.prediction_id, r.split] for r in chunk],
+                first_split_positions=by_split,
             )
             position += len(chunk)
             for row in chunk:
@@ -166,7 +153,7 @@ def _refuse_empty(evaluation: ModelEval) -> None:
         )
 
 
-def _count_all(evaluation: ModelEval, owner: uuid.UUID) -> None:
+def _count_all(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
     """Counts the chunks that are not counted yet."""
     job = job_of(evaluation)
     pending = EvalChunk.objects.filter(evaluation=evaluation, is_done=False).order_by("number")
@@ -175,22 +162,17 @@ def _count_all(evaluation: ModelEval, owner: uuid.UUID) -> None:
         with collector.paused():
             images = _images_of(evaluation, chunk)
             counted = _counted(images, chunk, job)
-            _store(evaluation, owner, chunk, images, counted)
+            watcher(_store(evaluation, mine, chunk, images, counted))
 
 
 def _images_of(evaluation: ModelEval, chunk: EvalChunk) -> list[ReadImage]:
     assert evaluation.project is not None
     assert evaluation.planned_at is not None
     return snapshot.read_all(
-        planned(chunk),
+        chunks.rows_of(chunk),
         image_key=image_key(evaluation.project),
         planned_at=evaluation.planned_at,
     )
-
-
-def planned(chunk: EvalChunk) -> list[PlannedRow]:
-    """The rows of a chunk."""
-    return [PlannedRow(*row) for row in chunk.rows]
 
 
 def _counted(images: Sequence[ReadImage], chunk: EvalChunk, job: Job) -> Counted:
@@ -215,32 +197,19 @@ def _where(error: UnusableRegion, row: PlannedRow) -> str:
 
 def _store(
     evaluation: ModelEval,
-    owner: uuid.UUID,
+    mine: Holder,
     chunk: EvalChunk,
     images: Sequence[ReadImage],
     counted: Counted,
-) -> None:
-    """Stores a counted chunk and the progress it means, at once and once."""
+) -> float:
+    """Stores a counted chunk and the progress it means, at once and once; the progress."""
     last = chunk.first_position + len(images)
     progress = 0.95 * last / max(evaluation.n_ground_truths, 1)
     with transaction.atomic():
-        leases.extend(evaluation.pk, owner)
-        ModelEval.objects.filter(pk=evaluation.pk).update(progress=progress, attempts=0)
+        state.keep(evaluation.pk, mine, progress=progress, attempts=0)
         writes.write_images(evaluation.pk, _new_images(chunk, images, counted))
-        EvalPart.objects.bulk_create(
-            EvalPart(
-                evaluation=evaluation,
-                chunk=chunk.number,
-                split=split,
-                histogram=part.histogram,
-                exact=part.exact.tobytes(),
-                precision=part.precision,
-            )
-            for split, part in counted.parts.items()
-        )
-        EvalChunk.objects.filter(evaluation=evaluation, number=chunk.number).update(is_done=True)
-    for tell in watchers:
-        tell(evaluation.pk, progress)
+        chunks.add_parts(evaluation.pk, chunk.number, counted.parts)
+    return progress
 
 
 def _new_images(
@@ -276,18 +245,11 @@ def _new_images(
         in_split[split] += 1
 
 
-def _start_over(evaluation: ModelEval, owner: uuid.UUID, **changed: Any) -> None:
+def _start_over(evaluation: ModelEval, mine: Holder, **changed: Any) -> None:
     """Counts the same plan again under other assumptions."""
     with transaction.atomic():
-        leases.extend(evaluation.pk, owner)
-        ModelEval.objects.filter(pk=evaluation.pk).update(progress=0.0, **changed)
-        with connection.cursor() as cursor:
-            for table in ("evals_evalimage", "evals_evalpart"):
-                cursor.execute(
-                    f"DELETE FROM {table} WHERE evaluation_id = %s",  # noqa: S608
-                    [evaluation.pk],
-                )
-        EvalChunk.objects.filter(evaluation=evaluation).update(is_done=False)
+        state.keep(evaluation.pk, mine, progress=0.0, **changed)
+        chunks.forget_counted(evaluation.pk)
     for name, value in changed.items():
         setattr(evaluation, name, value)
 

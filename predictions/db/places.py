@@ -83,19 +83,6 @@ def known_ml_backends(backend_ids: Iterable[int], *, workspace_id: int) -> set[i
     return set(rows.values_list("pk", flat=True))
 
 
-def known_model_runs(run_ids: Iterable[int], *, workspace_id: int) -> set[int]:
-    """Which of the runs of prompts belong to projects of the workspace. No statement for none.
-
-    Runs live in a room that imports this one, so only their table is known here.
-    """
-    wanted = list(run_ids)
-    sql = """
-    SELECT r.id FROM prompts_modelrun r JOIN predictions_project j ON j.id = r.project_id
-    WHERE r.id = ANY(%s) AND j.workspace_id = %s
-    """
-    return {row[0] for row in fetch_all(sql, [wanted, workspace_id])} if wanted else set()
-
-
 def project_exists(project_id: int, *, workspace_id: int) -> bool:
     """Whether the workspace has that project."""
     return Project.objects.filter(pk=project_id, workspace_id=workspace_id).exists()

@@ -15,7 +15,13 @@ from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions.filters.predictions import ORDERINGS, PredictionFilter
 from predictions_api.http.parameters import INVALID_CHOICE
-from predictions_api.postgres.sql import Params, fetch_all, fetch_one, fetch_prepared
+from predictions_api.postgres.sql import (
+    Params,
+    fetch_all,
+    fetch_all_prepared,
+    fetch_one,
+    fetch_prepared,
+)
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that
 # memory stays flat. The first few come alone, so that the first byte leaves at once.
@@ -54,9 +60,12 @@ def statement_of(wanted: PredictionFilter) -> tuple[str, list[Any]]:
 
 
 def page(wanted: PredictionFilter) -> list[Document]:
-    """What a filter lets through, and with a `limit` one row more."""
+    """What a filter lets through, and with a `limit` one row more. The list of one task, which
+    clients ask for most, is prepared.
+    """
     age = documents.ages()
-    return [documents.prediction(row, age) for row in fetch_all(*statement_of(wanted))]
+    fetch = fetch_all_prepared if wanted.is_of_task else fetch_all
+    return [documents.prediction(row, age) for row in fetch(*statement_of(wanted))]
 
 
 def stream(wanted: PredictionFilter) -> Generator[list[Document], None, None]:

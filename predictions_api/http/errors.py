@@ -46,19 +46,19 @@ class BodyTooLarge(APIException):
     default_code = "body_too_large"
 
 
+class ParquetMissing(APIException):
+    """Parquet needs pyarrow on the server: install the extra `parquet`."""
+
+    status_code = status.HTTP_501_NOT_IMPLEMENTED
+    default_detail = __doc__
+
+
 class DatabaseUnavailable(APIException):
     """The database cannot be reached; nothing was stored."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "The database cannot be reached. Nothing was stored; try again."
     default_code = "database_unavailable"
-
-
-class ParquetMissing(APIException):
-    """Parquet needs pyarrow on the server: install the extra `parquet`."""
-
-    status_code = status.HTTP_501_NOT_IMPLEMENTED
-    default_detail = __doc__
 
 
 class ServerError(APIException):
