@@ -1,6 +1,6 @@
 """Which workspace and project a task, a prediction or another object belongs to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from accounts.models import Membership
@@ -81,6 +81,25 @@ def known_ml_backends(backend_ids: Iterable[int], *, workspace_id: int) -> set[i
     """Which of the ML backends belong to projects of the workspace. No statement for none."""
     rows = MLBackend.objects.filter(pk__in=list(backend_ids), project__workspace_id=workspace_id)
     return set(rows.values_list("pk", flat=True))
+
+
+#: Of some ids, those of runs over projects of the workspace.
+KnownRuns = Callable[[Collection[int], int], set[int]]
+
+_known_runs: list[KnownRuns] = []
+
+
+def register_model_runs(known: KnownRuns) -> None:
+    """From now on asked which model runs exist: runs are of a room above this one."""
+    if known not in _known_runs:
+        _known_runs.append(known)
+
+
+def known_model_runs(run_ids: Iterable[int], *, workspace_id: int) -> set[int]:
+    """Which of the runs belong to projects of the workspace. No statement for none."""
+    wanted = set(run_ids)
+    found = (known(wanted, workspace_id) for known in _known_runs)
+    return set().union(*found) if wanted else set()
 
 
 def project_exists(project_id: int, *, workspace_id: int) -> bool:

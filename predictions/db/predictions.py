@@ -15,7 +15,6 @@ from rest_framework.exceptions import NotFound, ValidationError
 from accounts.tokens import Access
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document, Values
-from predictions.db.model_runs import known_model_runs
 from predictions.db.places import Target
 from predictions.db.versions import delete_versions
 from predictions.models import Prediction
@@ -70,7 +69,7 @@ def unknown_ids(many: Sequence[Values], access: Access) -> list[dict[str, Any]]:
     known = {
         "project": places.known_projects(named["project"], workspace_id=workspace_id),
         "model": places.known_ml_backends(named["model"], workspace_id=workspace_id),
-        "model_run": known_model_runs(named["model_run"], workspace_id=workspace_id),
+        "model_run": places.known_model_runs(named["model_run"], workspace_id=workspace_id),
     }
     return [
         {
