@@ -1,15 +1,19 @@
 """Views of the caller, of their keys, and of the JWTs of newer Label Studio SDKs."""
 
+from __future__ import annotations  # `list` is a method here
+
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, status
+from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 from accounts import tokens
 from accounts.authentication import access_of
@@ -146,12 +150,32 @@ class ResetTokenView(APIView):
         return Response({"token": key}, status.HTTP_201_CREATED)
 
 
-class RefreshTokensView(APIView):
-    """The caller's refresh tokens."""
+def _refresh_of(request: Request) -> ApiToken:
+    text = request.data.get("refresh") if isinstance(request.data, dict) else None
+    if not isinstance(text, str) or not text:
+        raise serializers.ValidationError({"refresh": ["This field is required."]})
+    token = tokens.live_refresh(text)
+    if token is None:
+        raise AuthenticationFailed("Token is invalid")
+    return token
 
+
+# Without authentication: the body proves who calls.
+OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": []}
+
+
+class TokenViewSet(ViewSet):
+    """The caller's refresh tokens, and what anybody who holds one does with it."""
+
+    serializer_class = serializers.Serializer
     read_scope = None
     write_scope = "admin"
     readers_may_write = True
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """The WWW-Authenticate header; without it DRF would answer 403 instead of 401."""
+        is_open = not self.authentication_classes
+        return 'Bearer realm="api"' if is_open else super().get_authenticate_header(request)
 
     @extend_schema(
         operation_id="list_refresh_tokens",
@@ -161,7 +185,7 @@ class RefreshTokensView(APIView):
             **error_responses(),
         },
     )
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request, **kwargs: Any) -> Response:
         access = access_of(request)
         kept = ApiToken.objects.filter(
             user_id=access.user_id,
@@ -177,7 +201,7 @@ class RefreshTokensView(APIView):
         request=None,
         responses={201: TOKEN, **error_responses(409)},
     )
-    def post(self, request: Request) -> Response:
+    def create(self, request: Request, **kwargs: Any) -> Response:
         access = access_of(request)
         try:
             with transaction.atomic():
@@ -188,31 +212,6 @@ class RefreshTokensView(APIView):
             raise SecondToken from None
         return Response({"token": text}, status.HTTP_201_CREATED)
 
-
-def _refresh_of(request: Request) -> ApiToken:
-    text = request.data.get("refresh") if isinstance(request.data, dict) else None
-    if not isinstance(text, str) or not text:
-        raise serializers.ValidationError({"refresh": ["This field is required."]})
-    token = tokens.live_refresh(text)
-    if token is None:
-        raise AuthenticationFailed("Token is invalid")
-    return token
-
-
-class OpenView(APIView):
-    """A view without authentication: the body proves who calls, or the answer is public."""
-
-    authentication_classes = []
-    permission_classes = []
-
-    def get_authenticate_header(self, request: Request) -> str:
-        """The WWW-Authenticate header; without it DRF would answer 403 instead of 401."""
-        return 'Bearer realm="api"'
-
-
-class AccessTokenView(OpenView):
-    """Exchanges a refresh token for an access token."""
-
     @extend_schema(
         operation_id="refresh_access",
         summary="Exchange a refresh token for an access token of 300 seconds",
@@ -222,12 +221,10 @@ class AccessTokenView(OpenView):
             **public_errors(401, 415),
         },
     )
-    def post(self, request: Request) -> Response:
+    @action(detail=False, methods=["post"], **OPEN)
+    def refresh(self, request: Request, **kwargs: Any) -> Response:
+        """Exchanges a refresh token for an access token."""
         return Response({"access": tokens.access_for(_refresh_of(request))})
-
-
-class BlacklistTokenView(OpenView):
-    """Revokes a refresh token."""
 
     @extend_schema(
         operation_id="revoke_refresh_token",
@@ -235,13 +232,11 @@ class BlacklistTokenView(OpenView):
         request=REFRESH,
         responses={204: None, **public_errors(401, 415)},
     )
-    def post(self, request: Request) -> Response:
+    @action(detail=False, methods=["post"], **OPEN)
+    def blacklist(self, request: Request, **kwargs: Any) -> Response:
+        """Revokes a refresh token."""
         tokens.revoke(_refresh_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class RotateTokenView(OpenView):
-    """Replaces a refresh token."""
 
     @extend_schema(
         operation_id="rotate_refresh_token",
@@ -249,7 +244,9 @@ class RotateTokenView(OpenView):
         request=REFRESH,
         responses={200: REFRESH, **public_errors(401, 415)},
     )
-    def post(self, request: Request) -> Response:
+    @action(detail=False, methods=["post"], **OPEN)
+    def rotate(self, request: Request, **kwargs: Any) -> Response:
+        """Replaces a refresh token."""
         token = _refresh_of(request)
         try:
             with transaction.atomic():
@@ -285,8 +282,11 @@ class JwtSettingsView(APIView):
         return Response({"api_tokens_enabled": True, "legacy_api_tokens_enabled": enabled})
 
 
-class VersionView(OpenView):
+class VersionView(APIView):
     """The version of Label Studio whose API this is, and our own."""
+
+    authentication_classes = []
+    permission_classes = []
 
     @extend_schema(
         operation_id="get_version",

@@ -46,10 +46,12 @@ django.setup()
 
 from django.db import connection, transaction  # noqa: E402
 
-from predictions.db import documents, queries  # noqa: E402
+from predictions.db import documents, prediction_lists  # noqa: E402
+from predictions.db.imports import PREDICTION_COPY, PredictionRow, copy_lines  # noqa: E402
+from predictions.filters.predictions import PredictionFilter  # noqa: E402
 from predictions.imports import predictions  # noqa: E402
-from predictions.imports.predictions import PREDICTION_COPY, PredictionRow, copy_lines  # noqa: E402
 from predictions.models import Project, Task  # noqa: E402
+from predictions_api.http.rendering import dumps  # noqa: E402
 from predictions_api.postgres.copying import reserve_ids  # noqa: E402
 from predictions_api.postgres.sql import fetch_one  # noqa: E402
 
@@ -185,17 +187,22 @@ def import_memory(bench: Bench, n: int) -> None:
     )
 
 
+def of_project(bench: Bench) -> PredictionFilter:
+    """All predictions of the project."""
+    return PredictionFilter(clauses=["p.project_id = %s"], params=[bench.project.pk])
+
+
 def bare_list(bench: Bench) -> float:
     """A server-side cursor that writes the same documents, and nothing else."""
-    sql, params = queries.predictions_where(["p.project_id = %s"], [bench.project.pk])
+    sql, params = prediction_lists.statement_of(of_project(bench))
 
     def read() -> None:
         age = documents.ages()
         with transaction.atomic():
             cursor = connection.connection.cursor(name="bare")
             cursor.execute(sql, params)
-            while rows := cursor.fetchmany(queries.CHUNK):
-                documents.as_json(documents.prediction(row, age) for row in rows)
+            while rows := cursor.fetchmany(prediction_lists.CHUNK):
+                dumps([documents.prediction(row, age) for row in rows])
             cursor.close()
 
     connection.ensure_connection()
@@ -219,7 +226,7 @@ def listing(bench: Bench, rounds: int) -> None:
             first.append(time.perf_counter() - started)
             size += sum(map(len, pieces))
         ours.append(time.perf_counter() - started)
-    n = queries.count_predictions(["p.project_id = %s"], [bench.project.pk])
+    n = prediction_lists.count(of_project(bench))
     print(
         f"list   {n:>9,} {size / 1e6:.0f} MB {min(ours):8.2f} s, bare {min(bare):.2f} s,"
         f" ratio {verdict(min(bare) / min(ours), 0.6, at_least=True)},"
@@ -304,7 +311,7 @@ def together(bench: Bench, n: int) -> None:
             writer.join()
 
     busy = readers(write)
-    lost = 3 * n + 1000 - queries.count_predictions(["p.project_id = %s"], [bench.project.pk])
+    lost = 3 * n + 1000 - prediction_lists.count(of_project(bench))
     print(
         f"together: {lost} rows lost, readers' p95 {idle:.0f} ms idle, {busy:.0f} ms busy,"
         f" times {verdict(busy / idle, 3)}",

@@ -170,6 +170,13 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = list_max_show_all = 50
     list_disable_select_all = True
     formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField, "widget": CODE}}
+    #: The field that says where a row belongs. It is chosen once; a row never moves.
+    belongs_to: ClassVar[str] = ""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """With the field that says where an existing row belongs."""
+        is_fixed = obj is not None and self.belongs_to
+        return (self.belongs_to, *self.readonly_fields) if is_fixed else self.readonly_fields
 
     def workspace_id_of(self, obj: Any) -> int:
         """The id of the workspace that the row belongs to."""

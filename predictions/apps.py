@@ -8,7 +8,7 @@ class PredictionsConfig(AppConfig):
     def ready(self) -> None:
         """Registers what the worker does for this room, and its card."""
         from desk import dashboard
-        from predictions.api import idempotency
+        from predictions.db import idempotency
         from predictions.desk import card
         from predictions.exports import state, tasks
         from predictions_api.jobs import preloads, sweeps

@@ -7,66 +7,45 @@ from predictions.api.imports import ImportViewSet, TaskImportViewSet
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
 from predictions.api.task_actions import TaskActionViewSet
-from predictions.api.tasks import AnnotationViewSet, TaskViewSet
-from predictions_api.http.routers import ID, ITEM, LIST, PROJECT_ID, TASK_ID, both
+from predictions.api.tasks import (
+    AnnotationViewSet,
+    ProjectTaskViewSet,
+    TaskAnnotationViewSet,
+    TaskViewSet,
+)
+from predictions_api.http.routers import ID, PROJECT_ID, TASK_ID, Router, both
+
+router = Router()
+router.register("api/predictions", PredictionViewSet, basename="prediction")
+router.register("api/tasks", TaskViewSet, basename="task")
+router.register(f"api/tasks/{TASK_ID}/annotations", TaskAnnotationViewSet, basename="annotation")
+router.register("api/annotations", AnnotationViewSet, basename="annotation")
+router.register("api/projects", ProjectViewSet, basename="project")
+router.register(f"api/projects/{PROJECT_ID}/tasks", ProjectTaskViewSet, basename="project-task")
 
 urlpatterns = [
-    both(
-        "api/predictions",
-        PredictionViewSet.as_view(
-            {**LIST, "delete": "destroy_version"}, name="Prediction Api List", description=""
-        ),
-        "prediction-list",
-    ),
-    # No suffix: `export.csv` would name the format twice.
+    # No suffix: `export.csv` would name the format twice. Before the ids, where it would be one.
     re_path(
         "^api/predictions/export/?$",
         PredictionViewSet.as_view({"get": "export"}, name="Prediction Export"),
         name="prediction-export",
     ),
-    both(
-        f"api/predictions/{ID}",
-        PredictionViewSet.as_view(ITEM, name="Prediction Api Instance", description=""),
-        "prediction-detail",
-    ),
-    both("api/tasks", TaskViewSet.as_view(LIST, name="Task List Api"), "task-list"),
-    both(f"api/tasks/{ID}", TaskViewSet.as_view(ITEM, name="Task Api"), "task-detail"),
-    both(
-        f"api/tasks/{TASK_ID}/annotations",
-        AnnotationViewSet.as_view(LIST, name="Annotations List Api"),
-        "annotation-list",
-    ),
-    both(
-        f"api/annotations/{ID}",
-        AnnotationViewSet.as_view(ITEM, name="Annotation Api"),
-        "annotation-detail",
-    ),
-    both("api/projects", ProjectViewSet.as_view(LIST, name="Project List Api"), "project-list"),
-    both(f"api/projects/{ID}", ProjectViewSet.as_view(ITEM, name="Project Api"), "project-detail"),
-    both(
-        f"api/projects/{PROJECT_ID}/tasks",
-        TaskViewSet.as_view({"get": "list_of_project"}, name="Project Task List Api"),
-        "project-task-list",
-    ),
-    both(
-        f"api/projects/{ID}/model-versions",
-        ProjectViewSet.as_view({"get": "model_versions", "delete": "delete_model_version"}),
-        "project-model-versions",
-    ),
+    *router.urls,
     both(
         "api/dm/actions",
-        TaskActionViewSet.as_view(LIST, name="Project Actions Api"),
+        TaskActionViewSet.as_view({"get": "list", "post": "create"}, name="Project Actions Api"),
         "task-actions",
-    ),
-    re_path(
-        f"^api/projects/{PROJECT_ID}/export$",
-        ProjectExportViewSet.as_view({"get": "export"}),
-        name="project-export",
     ),
     both(
         f"api/projects/{PROJECT_ID}/exports/{ID}",
         ProjectExportViewSet.as_view({"get": "retrieve"}),
         "project-export-status",
+    ),
+    # Label Studio's routes without a slash.
+    re_path(
+        f"^api/projects/{PROJECT_ID}/export$",
+        ProjectExportViewSet.as_view({"get": "export"}),
+        name="project-export",
     ),
     re_path(
         f"^api/projects/{PROJECT_ID}/exports/{ID}/download$",

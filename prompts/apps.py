@@ -7,7 +7,7 @@ class PromptsConfig(AppConfig):
     def ready(self) -> None:
         """Registers what the worker does for this room, its card, and what the store asks it."""
         from desk import dashboard
-        from predictions.db import model_runs
+        from predictions.db import places
         from predictions.desk import filters
         from predictions_api.jobs import preloads, sweeps
         from prompts.db import queries
@@ -19,7 +19,7 @@ class PromptsConfig(AppConfig):
         sweeps.register(refinement.requeue_stalled)
         preloads.register("openai", "prompts.runs.executor")
         dashboard.register(card.runs, place=3)
-        model_runs.register(queries.known_model_runs)
+        places.register_model_runs(queries.known_model_runs)
         filters.register_problem(
             filters.TaskProblem("failed", "a model failed on it", queries.tasks_that_failed)
         )

@@ -9,7 +9,7 @@ from evals.db.label_config import task_type_of
 from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.jobs import state, tasks
 from evals.models import ModelEval, TaskType
-from predictions.db.queries import has_model_version
+from predictions.db.versions import has_model_version
 from predictions.models import Annotation, Project
 
 NO_TASK_TYPE = (

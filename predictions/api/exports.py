@@ -9,16 +9,16 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
-from predictions.api import schema_exports as docs
+from predictions.api.parameters import ProjectExportParameters
+from predictions.api.schema import exports as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
-from predictions.db import queries
 from predictions.db.documents import Document
+from predictions.db.tasks import count_tasks
 from predictions.exports import project as project_export
 from predictions.exports import start, state
 from predictions.exports.project import CONTENT_TYPES, TYPES
 from predictions.models import Project, ProjectExport
-from predictions_api.http.query import a_choice
 
 NO_EXPORT = "No ProjectExport matches the given query."
 
@@ -45,12 +45,12 @@ class ProjectExportViewSet(Rows):
     @docs.PROJECT_EXPORT
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """The file itself where the project is small, else 202 and the job."""
-        project, query = self._project(), request.query_params
-        export_type = a_choice(query, "exportType", TYPES, default="JSON")
-        source = a_choice(query, "source", project_export.SOURCES, default="annotations")
+        project = self._project()
+        wanted = ProjectExportParameters.read(request.query_params)
+        export_type, source = wanted["exportType"], wanted["source"]
         project_export.check(project, export_type)
         limit = project_export.AT_ONCE_TASKS
-        if queries.count_tasks(project.pk, most=limit + 1) > limit:
+        if count_tasks(project.pk, most=limit + 1) > limit:
             job = start.start(project, export_type, source)
             return json_response(job_document(job), status.HTTP_202_ACCEPTED)
         return self._at_once(project, export_type, source)

@@ -7,35 +7,16 @@ corrected request may use the key.
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpResponse
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from accounts.authentication import access_of
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions.db.idempotency import KeptAnswer, claim, keep, kept_answer
 
-LIFETIME = timedelta(hours=24)
 MAX_KEY_LENGTH = 255
-
-# Takes the key; waits for a transaction that is just taking it.
-CLAIM_SQL = """
-INSERT INTO predictions_idempotentrequest AS r (workspace_id, key, fingerprint, created_at)
-VALUES (%s, %s, '', now())
-ON CONFLICT (workspace_id, key) DO UPDATE
-    SET fingerprint = '', created_at = now(), status_code = NULL, body = NULL
-    WHERE r.created_at < now() - %s
-RETURNING id
-"""
-KEPT_SQL = """
-SELECT fingerprint, status_code, body FROM predictions_idempotentrequest
-WHERE workspace_id = %s AND key = %s
-"""
-KEEP_SQL = """
-UPDATE predictions_idempotentrequest SET fingerprint = %s, status_code = %s, body = %s WHERE id = %s
-"""
 
 
 def fingerprint_of(request: Request, body: str) -> str:
@@ -64,28 +45,21 @@ def once(
     workspace_id = access_of(request).workspace_id
     body_of = digest or (lambda: repr(request.data))
     with transaction.atomic():
-        claimed = fetch_one(CLAIM_SQL, [workspace_id, key, LIFETIME])
-        if claimed is None:
+        row_id = claim(workspace_id, key)
+        if row_id is None:
             return _kept(workspace_id, key, fingerprint_of(request, body_of()))
         response = store()
         fingerprint = fingerprint_of(request, body_of())
-        with connection.cursor() as cursor:
-            cursor.execute(
-                KEEP_SQL, [fingerprint, response.status_code, response.content, claimed[0]]
-            )
+        keep(row_id, KeptAnswer(fingerprint, response.status_code, response.content))
         return response
 
 
 def _kept(workspace_id: int, key: str, fingerprint: str) -> HttpResponse:
-    row = fetch_one(KEPT_SQL, [workspace_id, key])
-    if row is None or row[0] != fingerprint:
+    kept = kept_answer(workspace_id, key)
+    if kept is None or kept.fingerprint != fingerprint:
         raise ValidationError(["This Idempotency-Key was used for another request."])
-    response = HttpResponse(bytes(row[2]), status=row[1], content_type="application/json")
+    response = HttpResponse(
+        bytes(kept.body), status=kept.status_code, content_type="application/json"
+    )
     response["Idempotent-Replayed"] = "true"
     return response
-
-
-def purge() -> int:
-    """Forgets answers older than 24 hours; how many."""
-    sql = "DELETE FROM predictions_idempotentrequest WHERE created_at < now() - %s RETURNING id"
-    return len(fetch_all(sql, [LIFETIME]))

@@ -9,7 +9,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from predictions.api import idempotency
-from predictions.api import schema_imports as docs
+from predictions.api.parameters import PredictionImportParameters, TaskImportParameters
+from predictions.api.schema import imports as docs
 from predictions.api.serializers import TaskDetailSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.imports import files, predictions, tasks
@@ -21,7 +22,6 @@ from predictions.imports.bodies import (
     incoming,
 )
 from predictions.models import Project
-from predictions_api.http.query import a_choice, a_flag, words
 
 
 class ImportViewSet(Rows):
@@ -42,10 +42,8 @@ class ImportViewSet(Rows):
     @docs.IMPORT_PREDICTIONS
     def import_predictions(self, request: Request, **kwargs: Any) -> HttpResponse:
         project = self._project()
-        words = {"fail", "skip"}
-        skip_bad = a_choice(request.query_params, "on_error", words, default="fail") == "skip"
-        upsert = a_flag(request.query_params, "upsert")
-
+        wanted = PredictionImportParameters.read(request.query_params)
+        skip_bad, upsert = wanted["on_error"] == "skip", wanted["upsert"]
         body = incoming(request)
 
         def store() -> HttpResponse:
@@ -69,17 +67,18 @@ class TaskImportViewSet(ImportViewSet):
 
     @docs.IMPORT_TASKS
     def import_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project, query = self._project(), request.query_params
-        wants_ids = a_flag(query, "return_task_ids")
-        commits = a_flag(query, "commit_to_project", default=True)
-        fields = words(query, "preannotated_from_fields")
+        project = self._project()
+        wanted = TaskImportParameters.read(request.query_params)
+        fields = wanted["preannotated_from_fields"] or []
         body = incoming(request)
 
         def store() -> HttpResponse:
             started = time.perf_counter()
             upload = files.read(body.form, project) if body.form else None
             items = files.batches(body, upload, fields)
-            done = tasks.store_batches(project, items, self.access(), commits=commits)
+            done = tasks.store_batches(
+                project, items, self.access(), commits=wanted["commit_to_project"]
+            )
             task_ids = done.pop("task_ids")
             answer = {
                 **done,
@@ -87,11 +86,11 @@ class TaskImportViewSet(ImportViewSet):
                 # No file is kept.
                 "file_upload_ids": [],
                 "could_be_tasks_list": bool(upload and upload.could_be_tasks_list),
-                # The peer's: an object of counts for files, else an empty list.
+                # As Label Studio: an object of counts for files, else an empty list.
                 "found_formats": upload.formats if upload else [],
                 "data_columns": upload.columns if upload else [],
             }
-            if wants_ids:
+            if wanted["return_task_ids"]:
                 answer["task_ids"] = task_ids
             return json_response(answer, status.HTTP_201_CREATED)
 

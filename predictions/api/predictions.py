@@ -1,7 +1,7 @@
 """The predictions' endpoints: parse, call, respond.
 
-Answers leave as bytes made from rows (`documents`), not through the serializers, which say what a
-request may hold and what the schema promises.
+Answers are bytes made from rows (`predictions.db.documents`). The serializers only check requests
+and describe the schema.
 """
 
 from __future__ import annotations  # `list` is a method here
@@ -9,7 +9,6 @@ from __future__ import annotations  # `list` is a method here
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
@@ -19,16 +18,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api import idempotency
-from predictions.api import schema as docs
+from predictions.api.parameters import (
+    PredictionExportParameters,
+    UpsertParameters,
+    VersionDeleteParameters,
+)
+from predictions.api.schema import predictions as docs
 from predictions.api.serializers import PredictionSerializer
 from predictions.api.viewset import REQUIRED, Rows, json_response, validated
-from predictions.db import predictions, queries
+from predictions.db import places, prediction_batches, prediction_lists, predictions, versions
 from predictions.db.documents import Document
 from predictions.exports import formats
-from predictions.filters import predictions as filters
-from predictions.filters.predictions import PredictionFilter
+from predictions.filters.predictions import PredictionFilter, filter_of
 from predictions.models import Prediction
-from predictions_api.http.query import INVALID_CHOICE, a_choice, a_flag, an_id, given
+from predictions_api.http.pagination import page_url
+from predictions_api.http.parameters import INVALID_CHOICE
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
 
 
@@ -58,7 +62,13 @@ class PredictionViewSet(Rows):
     """Predictions, one by one, as lists and as files."""
 
     queryset = Prediction.objects.none()
+    list_name = "Prediction Api List"
+    detail_name = "Prediction Api Instance"
     serializer_class = PredictionSerializer
+
+    def get_view_description(self, html: bool = False) -> str:
+        """Label Studio's has none."""
+        return ""
 
     def get_renderers(self) -> list[Any]:
         """The list comes as JSON or as lines; everything else as JSON."""
@@ -74,8 +84,8 @@ class PredictionViewSet(Rows):
 
     @property
     def allowed_methods(self) -> list[str]:
-        """The peer's verbs: a DELETE of the bare list is none of them (see `destroy_version`)."""
-        hidden = "destroy_version" in self.action_map.values()
+        """Label Studio's verbs: a DELETE of the bare list is none of them (see `destroy_many`)."""
+        hidden = "destroy_many" in self.action_map.values()
         return [verb for verb in super().allowed_methods if not (hidden and verb == "DELETE")]
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -86,7 +96,7 @@ class PredictionViewSet(Rows):
         return super().handle_exception(exc)
 
     def get_object(self) -> Document:
-        found = queries.prediction(self.row_id(), workspace_id=self.access().workspace_id)
+        found = prediction_lists.prediction(self.row_id(), workspace_id=self.access().workspace_id)
         if found is None:
             raise NotFound(predictions.NO_PREDICTION)
         return found
@@ -94,21 +104,21 @@ class PredictionViewSet(Rows):
     @docs.PREDICTION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         workspace_id = self.access().workspace_id
-        wanted = filters.predictions(request.query_params, workspace_id=workspace_id)
+        wanted = filter_of(request.query_params, workspace_id=workspace_id)
         answer = self._streamed if wanted.is_whole_project else self._page
         response = answer(wanted)
         if wanted.wants_count:
-            count = queries.count_predictions(wanted.clauses, wanted.params)
+            count = prediction_lists.count(wanted)
             response["X-Total-Count"] = str(count)
         return response
 
     def _streamed(self, wanted: PredictionFilter) -> HttpResponseBase:
         """Chunk by chunk; a list that fits the first chunk goes out whole, with its length."""
-        chunks = queries.stream_predictions(*wanted.sql())
+        chunks = prediction_lists.stream(wanted)
         first = next(chunks, [])
         rest: Iterator[list[Document]] = chunks
         wants_lines = self.request.accepted_renderer.format == LinesRenderer.format
-        if len(first) < queries.FIRST_CHUNK:
+        if len(first) < prediction_lists.FIRST_CHUNK:
             chunks.close()
             self._refuse_unknown(first, wanted)
             rest = iter(())
@@ -119,19 +129,14 @@ class PredictionViewSet(Rows):
         return streamed(self.request, pieces, content_type)
 
     def _page(self, wanted: PredictionFilter) -> HttpResponseBase:
-        rows = queries.predictions_page(*wanted.sql(), is_common=wanted.is_of_task)
+        rows = prediction_lists.page(wanted)
         if wanted.limit is None or len(rows) <= wanted.limit:
             return self._whole(rows, wanted)
         rows = rows[: wanted.limit]
         response = self._whole(rows, wanted)
         if wanted.ordering in {"id", "-id"}:
-            response["Link"] = f'<{self._next_url(rows[-1]["id"])}>; rel="next"'
+            response["Link"] = f'<{page_url(self.request, after=rows[-1]["id"])}>; rel="next"'
         return response
-
-    def _next_url(self, after: int) -> str:
-        query = self.request.query_params.copy()
-        query["after"] = str(after)
-        return self.request.build_absolute_uri(f"?{urlencode(list(query.items()))}")
 
     def _whole(self, rows: Sequence[Document], wanted: PredictionFilter) -> HttpResponse:
         self._refuse_unknown(rows, wanted)
@@ -142,22 +147,22 @@ class PredictionViewSet(Rows):
 
     def _refuse_unknown(self, rows: Sequence[Document], wanted: PredictionFilter) -> None:
         if not rows:
-            filters.refuse_unknown(wanted, workspace_id=self.access().workspace_id)
+            prediction_lists.refuse_unknown(wanted, workspace_id=self.access().workspace_id)
 
     @docs.PREDICTION_EXPORT
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
-        name = a_choice(query, "format", formats.WRITERS, default="ndjson")
-        wanted = filters.predictions(query, workspace_id=self.access().workspace_id)
+        name = PredictionExportParameters.read(query)["format"]
+        wanted = filter_of(query, workspace_id=self.access().workspace_id)
         if wanted.limit is not None:
             wanted.limit -= 1  # no page follows, so none is looked for
         if name == "parquet":
             formats.parquet_schema()  # refused before a row is read
-        chunks = queries.stream_predictions(*wanted.sql())
+        chunks = prediction_lists.stream(wanted)
         first = next(chunks, [])
         rest: Iterator[list[Document]] = chunks
-        if len(first) < queries.FIRST_CHUNK:
+        if len(first) < prediction_lists.FIRST_CHUNK:
             chunks.close()  # the transaction need not wait for the reader
             rest = iter(())
         self._refuse_unknown(first, wanted)
@@ -170,7 +175,7 @@ class PredictionViewSet(Rows):
         return response
 
     @docs.PREDICTION_LIST_DELETE
-    def destroy_version(self, request: Request, **kwargs: Any) -> HttpResponse:
+    def destroy_many(self, request: Request, **kwargs: Any) -> HttpResponse:
         """What a project and a version (`model_version`, or null by `model_version__isnull`) name
         together, never more: any other parameter would narrow a list, so here it is refused.
         """
@@ -178,30 +183,26 @@ class PredictionViewSet(Rows):
         names = {"project", "model_version", "model_version__isnull"}
         if not names & query.keys():
             raise MethodNotAllowed("DELETE")
-        project_id = an_id(query, "project")
-        is_null = a_flag(query, "model_version__isnull")
+        asked = VersionDeleteParameters.read(query)
+        project_id, is_null = asked["project"], asked["model_version__isnull"]
         errors = {name: ["Not taken by a delete."] for name in sorted(query.keys() - names)}
-        if project_id is None:
-            errors["project"] = [REQUIRED]
-        elif not queries.project_exists(project_id, workspace_id=self.access().workspace_id):
+        if not places.project_exists(project_id, workspace_id=self.access().workspace_id):
             errors["project"] = [INVALID_CHOICE]
         if is_null and "model_version" in query:
             errors["model_version"] = ["Goes without model_version__isnull."]
         elif not is_null and "model_version" not in query:
             errors["model_version"] = [REQUIRED]
-        if errors or project_id is None:
+        if errors:
             raise ValidationError(errors)
-        version = None if is_null else given(query, "model_version") or ""
-        return json_response(
-            {"deleted_predictions": predictions.delete_version(project_id, version)}
-        )
+        version = None if is_null else asked["model_version"]
+        return json_response({"deleted_predictions": versions.delete_version(project_id, version)})
 
     @docs.PREDICTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         return idempotency.once(request, self._create)
 
     def _create(self) -> HttpResponse:
-        upsert = a_flag(self.request.query_params, "upsert")
+        upsert = UpsertParameters.read(self.request.query_params)["upsert"]
         if isinstance(self.request.data, list):
             return self._create_many(upsert=upsert)
         values = self.checked(PredictionSerializer)
@@ -219,7 +220,7 @@ class PredictionViewSet(Rows):
                 errors.append(exc.detail)
         if any(errors):
             raise ValidationError(errors)
-        stored = predictions.create_many(many, self.access(), upsert=upsert)
+        stored = prediction_batches.create_many(many, self.access(), upsert=upsert)
         return json_response(stored, status.HTTP_201_CREATED)
 
     @docs.PREDICTION_GET
@@ -236,7 +237,7 @@ class PredictionViewSet(Rows):
 
     def _update(self, *, partial: bool) -> HttpResponse:
         access, row_id = self.access(), self.row_id()
-        target = queries.target_of_prediction(row_id, workspace_id=access.workspace_id)
+        target = places.target_of_prediction(row_id, workspace_id=access.workspace_id)
         if target is None:
             raise NotFound(predictions.NO_PREDICTION)
         values = self.checked(PredictionSerializer, partial=partial)

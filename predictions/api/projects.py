@@ -6,19 +6,20 @@ from typing import Any
 
 from django.http import HttpResponse
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api import schema as docs
+from predictions.api.parameters import ModelVersionParameters, ProjectListParameters
+from predictions.api.schema import projects as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
-from predictions.db import predictions, queries
-from predictions.db import projects as db_projects
+from predictions.db import projects, versions
 from predictions.db.documents import Document
 from predictions.models import Project
 from predictions_api.http.pagination import NumberedPages
-from predictions_api.http.query import ID_TEXT, a_flag, a_limit, given
+from predictions_api.http.parameters import ID_TEXT
 from predictions_api.http.storable import Refused, json_text
 
 
@@ -26,12 +27,14 @@ class ProjectViewSet(Rows):
     """Projects: their labelling config, their settings, and what can be done with them whole."""
 
     queryset = Project.objects.none()
+    list_name = "Project List Api"
+    detail_name = "Project Api"
     serializer_class = ProjectSerializer
     pagination_class = NumberedPages
 
     def get_queryset(self) -> Any:
-        projects = Project.objects.filter(workspace_id=self.access().workspace_id)
-        return projects.select_related("created_by").order_by("-id")
+        rows = Project.objects.filter(workspace_id=self.access().workspace_id)
+        return rows.select_related("created_by").order_by("-id")
 
     def get_object(self) -> Project:
         project: Project | None = self.get_queryset().filter(pk=self.row_id()).first()
@@ -40,35 +43,32 @@ class ProjectViewSet(Rows):
         return project
 
     def _document(self, project: Project, *, counted: bool) -> Document:
-        totals = queries.project_totals(project.pk) if counted else {}
+        totals = projects.project_totals(project.pk) if counted else {}
         return {**ProjectSerializer(project).data, **totals}
 
     @docs.PROJECT_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self._ordered(self.get_queryset())) or []
-        include = [name for name in request.query_params.get("include", "").split(",") if name]
+        asked = ProjectListParameters.read(request.query_params)
+        rows = self.get_queryset()
+        if asked["title"]:
+            rows = rows.filter(title__icontains=asked["title"])
+        if asked["ids"] is not None:
+            rows = rows.filter(pk__in=[int(i) for i in asked["ids"] if ID_TEXT.fullmatch(i)])
+        page = self.paginate_queryset(rows) or []
+        include = asked["include"]
         if include:
             whole = [self._document(project, counted=False) for project in page]
             shown = [{n: p[n] for n in ["id", *include] if n in p} for p in whole]
         else:
-            totals = queries.totals_of_projects([project.pk for project in page])
+            totals = projects.totals_of_projects([project.pk for project in page])
             shown = [{**ProjectSerializer(p).data, **totals.get(p.pk, {})} for p in page]
         return self.get_paginated_response(shown)
-
-    def _ordered(self, projects: Any) -> Any:
-        query = self.request.query_params
-        if title := given(query, "title"):
-            projects = projects.filter(title__icontains=title)
-        if ids := given(query, "ids"):
-            wanted = [int(i) for i in ids.split(",") if ID_TEXT.fullmatch(i)]
-            projects = projects.filter(pk__in=wanted)
-        return projects
 
     @docs.PROJECT_CREATE
     def create(self, request: Request, **kwargs: Any) -> Response:
         serializer = ProjectSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        project = db_projects.create_project(
+        project = projects.create_project(
             serializer.validated_data, self.access(), parsed=serializer.parsed
         )
         return Response(self._document(project, counted=False), status.HTTP_201_CREATED)
@@ -89,29 +89,32 @@ class ProjectViewSet(Rows):
         project = self.get_object()
         serializer = ProjectSerializer(project, data=self.request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
-        db_projects.update_project(project, serializer.validated_data, parsed=serializer.parsed)
+        projects.update_project(project, serializer.validated_data, parsed=serializer.parsed)
         return Response(self._document(project, counted=True))
 
     @docs.PROJECT_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        db_projects.delete_project(self.get_object().pk)
+        projects.delete_project(self.get_object().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.MODEL_VERSIONS_LIST
+    @action(detail=True, url_path="model-versions", name="Project Model Versions")
     def model_versions(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project, query = self.get_object(), request.query_params
-        extended = a_flag(query, "extended")
-        live = a_flag(query, "include_live_models")
-        found = queries.model_versions(project.pk, limit=a_limit(query))
-        if not extended:
+        project = self.get_object()
+        asked = ModelVersionParameters.read(request.query_params)
+        found = versions.model_versions(project.pk, limit=asked["limit"])
+        if not asked["extended"]:
             return json_response({str_or_null(v.model_version): v.count for v in found})
         static = [
             {"model_version": v.model_version, "count": v.count, "latest": v.latest} for v in found
         ]
-        backends = list(project.ml_backends.values("id", "title", "url", "model_version"))
-        return json_response({"static": static, "live": backends if live else None})
+        live = None
+        if asked["include_live_models"]:
+            live = list(project.ml_backends.values("id", "title", "url", "model_version"))
+        return json_response({"static": static, "live": live})
 
     @docs.MODEL_VERSIONS_DELETE
+    @model_versions.mapping.delete
     def delete_model_version(self, request: Request, **kwargs: Any) -> HttpResponse:
         project, body = self.get_object(), request.data
         if not isinstance(body, dict) or "model_version" not in body:
@@ -123,11 +126,9 @@ class ProjectViewSet(Rows):
             json_text(version)
         except Refused as exc:
             raise ValidationError({"model_version": [str(exc)]}) from None
-        return json_response(
-            {"deleted_predictions": predictions.delete_version(project.pk, version)}
-        )
+        return json_response({"deleted_predictions": versions.delete_version(project.pk, version)})
 
 
 def str_or_null(version: str | None) -> str:
-    """A version as an object's key; the peer's word for null is "null"."""
+    """A version as an object's key; Label Studio calls null "null"."""
     return "null" if version is None else version

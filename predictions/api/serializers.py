@@ -1,4 +1,4 @@
-"""What a request may say and what an answer looks like: the source of the schema's documents.
+"""Serializers of the store: what requests may hold and what is answered.
 
 Validation here is per field and asks the database nothing; what depends on stored rows (does the
 task exist, does the labelling config allow it) is decided where it is written.
@@ -117,7 +117,7 @@ class TaskSerializer(serializers.Serializer[Any]):
     """A task as it is created and listed."""
 
     id = serializers.IntegerField(read_only=True)
-    # The peer's name. The metaclass takes it off the class, so `Serializer.data` still works.
+    # Label Studio's name. The metaclass takes it off the class, so `Serializer.data` still works.
     data = JSONObjectField(  # type: ignore[assignment]
         help_text="What the labelling config's variables name."
     )
@@ -203,7 +203,7 @@ class PersonSerializer(serializers.Serializer[Any]):
 class ProjectSerializer(serializers.ModelSerializer[Project]):
     """A project: its labelling config, its settings, and counts of what it holds.
 
-    The counts are null in the answers to POST, PUT and PATCH, as the peer's are.
+    The counts are null in the answers to POST, PUT and PATCH, as Label Studio's are.
     """
 
     # The controls of a label_config that this request brought; None if it brought none.

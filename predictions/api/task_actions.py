@@ -1,4 +1,4 @@
-"""What is done with many tasks of a project at once, as the peer's Data Manager asks for it."""
+"""Actions on many tasks of a project at once, as Label Studio's Data Manager asks for them."""
 
 from __future__ import annotations  # `list` is a method here
 
@@ -11,46 +11,47 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from accounts.tokens import Access
-from predictions.api import schema as docs
-from predictions.api import task_pages
-from predictions.api.viewset import NO_PROJECT, REQUIRED, Rows, json_response
-from predictions.db import annotations, predictions, queries, tasks
+from predictions.api.parameters import ActionListParameters, ActionParameters
+from predictions.api.schema import tasks as docs
+from predictions.api.viewset import NO_PROJECT, Rows, json_response
+from predictions.db import prediction_batches, task_pages, tasks
+from predictions.db.annotations import annotate_as_predicted, delete_annotations_of_tasks
 from predictions.db.documents import Document
-from predictions.filters import tasks as task_filters
+from predictions.db.places import project_exists
+from predictions.filters.tasks import of_selection
 from predictions.models import Task
-from predictions_api.http import query
 
 
 def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """The tasks with everything on them. A client reads the whole list again where none is left."""
     n = tasks.delete_tasks(ids, project_id=project_id)
-    reload = not queries.count_tasks(project_id, most=1)
+    reload = not tasks.count_tasks(project_id, most=1)
     return {"processed_items": n, "reload": reload, "detail": f"Deleted {n} tasks"}
 
 
 def delete_annotations(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every annotation of the tasks."""
-    n = annotations.delete_of_tasks(ids, project_id=project_id)
+    n = delete_annotations_of_tasks(ids, project_id=project_id)
     return {"processed_items": n, "detail": f"Deleted {n} annotations"}
 
 
 def delete_predictions(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every prediction of the tasks."""
-    n = predictions.delete_of_tasks(ids, project_id=project_id)
+    n = prediction_batches.delete_of_tasks(ids, project_id=project_id)
     return {"processed_items": n, "detail": f"Deleted {n} predictions"}
 
 
 def annotate(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """An annotation of each prediction of the tasks that has none yet."""
     versions = _versions(body.get("model_version"))
-    n = annotations.annotate_as_predicted(ids, versions=versions, access=access)
+    n = annotate_as_predicted(ids, versions=versions, access=access)
     return {"detail": f"Created {n} annotations"}
 
 
-def _versions(given: Any) -> list[str] | None:
+def _versions(named: Any) -> list[str] | None:
     """One or several model versions; None for all."""
-    versions = given if isinstance(given, list) else [given]
-    if given is None or given in ("", []):
+    versions = named if isinstance(named, list) else [named]
+    if named is None or named in ("", []):
         return None
     if not all(isinstance(version, str) and "\0" not in version for version in versions):
         raise ValidationError({"model_version": ["A model version, or a list of them."]})
@@ -98,7 +99,7 @@ class TaskActionViewSet(Rows):
 
     @docs.ACTION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        self._project()
+        self._check(ActionListParameters.read(request.query_params)["project"])
         return json_response(
             [
                 {
@@ -115,26 +116,22 @@ class TaskActionViewSet(Rows):
 
     @docs.ACTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
-        name = query.given(request.query_params, "id")
-        if name is None:
-            raise ValidationError({"id": [REQUIRED]})
+        asked = ActionParameters.read(request.query_params)
+        name, project_id, body = asked["id"], asked["project"], request.data
         if name == "retrieve_tasks_predictions":
             raise ValidationError({"id": [NOT_CALLED]})
         if name not in ACTIONS:
             raise ValidationError(
                 {"id": [f"There is none of that name, only {', '.join(ACTIONS)}."]}
             )
-        project_id, body = self._project(), request.data
-        wanted = task_filters.of_selection(body)
+        self._check(project_id)
+        wanted = of_selection(body)
         act = ACTIONS[name][0]
         with transaction.atomic():
             ids = task_pages.locked(wanted, project_id=project_id)
             return json_response(act(ids, project_id, body, self.access()))
 
-    def _project(self) -> int:
-        project_id = query.an_id(self.request.query_params, "project")
-        if project_id is None:
-            raise ValidationError({"project": [REQUIRED]})
-        if not queries.project_exists(project_id, workspace_id=self.access().workspace_id):
+    def _check(self, project_id: int) -> None:
+        """NotFound for a project that the caller does not see."""
+        if not project_exists(project_id, workspace_id=self.access().workspace_id):
             raise NotFound(NO_PROJECT)
-        return project_id

@@ -3,91 +3,106 @@
 from __future__ import annotations  # `list` is a method here
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpResponse
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api import schema as docs
-from predictions.api import task_pages
+from predictions.api.parameters import TaskListParameters, TaskPageParameters
+from predictions.api.schema import tasks as docs
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
-from predictions.db import annotations as db_annotations
-from predictions.db import queries
-from predictions.db import tasks as curate
+from predictions.db import task_pages, tasks
+from predictions.db.annotations import (
+    annotations_of_tasks,
+    create_annotation,
+    delete_annotation,
+    existing_annotation,
+    update_annotation,
+)
 from predictions.db.documents import Document
-from predictions.filters import tasks as task_filters
-from predictions.filters.tasks import TaskFilter
+from predictions.db.places import project_exists
+from predictions.filters.tasks import TaskFilter, of_query
 from predictions.models import Annotation, Task
-from predictions_api.http.query import a_limit, an_id
 
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
 
-class TaskViewSet(Rows):
-    """Tasks, with what was predicted and annotated on them."""
+class TaskPages(Rows):
+    """Pages of a project's tasks, with what was predicted and annotated on them."""
 
     queryset = Task.objects.none()
     serializer_class = TaskSerializer
-    DEFAULT_PAGE_SIZE: ClassVar[int] = 100
 
-    def get_object(self) -> Document:
-        return curate.existing_task(self.row_id(), self.access())
-
-    @docs.TASK_LIST
-    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        project_id = an_id(request.query_params, "project")
-        if project_id is None:
-            return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
-        return self._page(project_id, task_filters.of_query(request.query_params))
-
-    @docs.PROJECT_TASK_LIST
-    def list_of_project(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return self._page(self.row_id("project_pk"), TaskFilter(), bare=True)
-
-    def _page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
-        query, workspace_id = self.request.query_params, self.access().workspace_id
-        if not queries.project_exists(project_id, workspace_id=workspace_id):
+    def page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
+        workspace_id = self.access().workspace_id
+        if not project_exists(project_id, workspace_id=workspace_id):
             raise NotFound(NO_PROJECT)
-        size = a_limit(query, "page_size", most=1000) or self.DEFAULT_PAGE_SIZE
-        page = page_number(query)
-        tasks = task_pages.page(
+        asked = TaskPageParameters.read(self.request.query_params)
+        size, page = asked["page_size"], asked["page"]
+        rows = task_pages.page(
             wanted,
             workspace_id=workspace_id,
             project_id=project_id,
             limit=size,
             offset=(page - 1) * size,
         )
-        if not tasks and page > 1:
-            # The peer's client reads pages until it meets this.
+        if not rows and page > 1:
+            # Label Studio's client reads pages until it meets this.
             raise NotFound("Invalid page.")
-        shown = self._shown(tasks)
+        shown = self._shown(rows, asked)
         if bare:
             return json_response(shown)
         totals = task_pages.totals(wanted, project_id=project_id)
         return json_response({**totals, "tasks": shown})
 
-    def _shown(self, tasks: Sequence[Document]) -> Sequence[Document]:
+    def _shown(self, rows: Sequence[Document], asked: Mapping[str, Any]) -> Sequence[Document]:
         """Full tasks with `fields=all`; only the keys that `include` names, where it names any."""
-        query = self.request.query_params
-        wants_children = query.get("fields") == "all"
-        include = [name for name in (query.get("include") or "").split(",") if name]
-        shown = queries.with_children(tasks) if wants_children or include else tasks
+        wants_children = asked["fields"] == "all"
+        include = asked["include"]
+        shown = task_pages.with_children(rows) if wants_children or include else rows
         if not include:
             return shown
         return [{name: task[name] for name in include if name in task} for task in shown]
 
+
+class ProjectTaskViewSet(TaskPages):
+    """Tasks under their project: a page is an array."""
+
+    list_name = "Project Task List Api"
+
+    @docs.PROJECT_TASK_LIST
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return self.page(self.row_id("project_pk"), TaskFilter(), bare=True)
+
+
+class TaskViewSet(TaskPages):
+    """Tasks: a page has the totals of the project."""
+
+    list_name = "Task List Api"
+    detail_name = "Task Api"
+
+    def get_object(self) -> Document:
+        return tasks.existing_task(self.row_id(), self.access())
+
+    @docs.TASK_LIST
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        asked = TaskListParameters.read(request.query_params)
+        if asked["project"] is None:
+            return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
+        return self.page(asked["project"], of_query(asked["query"]))
+
     @docs.TASK_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
-        task = curate.create_task(self.checked(TaskSerializer), self.access())
+        task = tasks.create_task(self.checked(TaskSerializer), self.access())
         return json_response(task, status.HTTP_201_CREATED)
 
     @docs.TASK_GET
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return json_response(queries.with_children([self.get_object()])[0])
+        return json_response(task_pages.with_children([self.get_object()])[0])
 
     @docs.TASK_PUT
     def update(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -100,36 +115,43 @@ class TaskViewSet(Rows):
     def _update(self, *, partial: bool) -> HttpResponse:
         self.get_object()
         values = self.checked(TaskSerializer, partial=partial)
-        return json_response(curate.update_task(self.row_id(), values, self.access()))
+        return json_response(tasks.update_task(self.row_id(), values, self.access()))
 
     @docs.TASK_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
-        curate.delete_task(self.row_id(), self.access())
+        tasks.delete_task(self.row_id(), self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AnnotationViewSet(Rows):
-    """What people drew: listed and created under their task, read and changed by their id."""
+class TaskAnnotationViewSet(Rows):
+    """What people drew, under its task."""
 
     queryset = Annotation.objects.none()
     serializer_class = AnnotationSerializer
-
-    def get_object(self) -> Document:
-        return db_annotations.existing_annotation(self.row_id(), self.access())
+    list_name = "Annotations List Api"
 
     @docs.ANNOTATION_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        task = curate.existing_task(self.row_id("task_pk"), self.access())
-        return json_response(queries.annotations_of_tasks([task["id"]]))
+        task = tasks.existing_task(self.row_id("task_pk"), self.access())
+        return json_response(annotations_of_tasks([task["id"]]))
 
     @docs.ANNOTATION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         access, task_id = self.access(), self.row_id("task_pk")
-        curate.existing_task(task_id, access)
-        annotation = db_annotations.create_annotation(
-            task_id, self.checked(AnnotationSerializer), access
-        )
+        tasks.existing_task(task_id, access)
+        annotation = create_annotation(task_id, self.checked(AnnotationSerializer), access)
         return json_response(annotation, status.HTTP_201_CREATED)
+
+
+class AnnotationViewSet(Rows):
+    """What people drew, by its own id."""
+
+    queryset = Annotation.objects.none()
+    serializer_class = AnnotationSerializer
+    detail_name = "Annotation Api"
+
+    def get_object(self) -> Document:
+        return existing_annotation(self.row_id(), self.access())
 
     @docs.ANNOTATION_GET
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -146,17 +168,9 @@ class AnnotationViewSet(Rows):
     def _update(self, *, partial: bool) -> HttpResponse:
         self.get_object()
         values = self.checked(AnnotationSerializer, partial=partial)
-        return json_response(db_annotations.update_annotation(self.row_id(), values, self.access()))
+        return json_response(update_annotation(self.row_id(), values, self.access()))
 
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
-        db_annotations.delete_annotation(self.row_id(), self.access())
+        delete_annotation(self.row_id(), self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def page_number(query: Mapping[str, str]) -> int:
-    """The page asked for, 1 by default. NotFound, as for one past the end, if it is no number."""
-    try:
-        return a_limit(query, "page", most=2**31) or 1
-    except ValidationError:
-        raise NotFound("Invalid page.") from None

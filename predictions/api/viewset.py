@@ -1,7 +1,7 @@
 """What the endpoints share: the caller's access, ids in paths, validated bodies, JSON out."""
 
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework import status
@@ -73,6 +73,15 @@ class Rows(GenericViewSet[Any]):
     def default_response_headers(self) -> dict[str, str]:
         """Which methods the route takes, in a dictionary of the request's own."""
         return dict(_response_headers(type(self), tuple(self.action_map.items())))
+
+    #: What OPTIONS calls the list, and one of its rows, in Label Studio's words.
+    list_name: ClassVar[str] = ""
+    detail_name: ClassVar[str] = ""
+
+    def get_view_name(self) -> str:
+        """An action's own name, else the list's or the row's."""
+        kind = self.detail_name if self.detail else self.list_name
+        return self.name or kind or super().get_view_name()
 
     def access(self) -> Access:
         return access_of(self.request)

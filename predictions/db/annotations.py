@@ -1,4 +1,4 @@
-"""Writes of annotations."""
+"""Reads and writes of annotations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,17 +7,15 @@ from django.db import connection
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
-from predictions.db import queries
-from predictions.db.documents import Document
-from predictions.db.tasks import Values, existing_task
+from predictions.db import documents, places
+from predictions.db.documents import ANNOTATION_COLUMNS, Document, Values
+from predictions.db.tasks import existing_task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
-from predictions_api.postgres.sql import fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one
 
 NO_ANNOTATION = "No Annotation matches the given query."
-
-
-ANNOTATION_COLUMNS = {
+ASSIGNED = {
     "was_cancelled": "was_cancelled",
     "ground_truth": "ground_truth",
     "lead_time": "lead_time",
@@ -25,6 +23,41 @@ ANNOTATION_COLUMNS = {
     "parent_prediction": "parent_prediction_id",
     "parent_annotation": "parent_annotation_id",
 }
+# By primary key; the project's row decides whose it is.
+ANNOTATION_SQL = f"""
+SELECT {ANNOTATION_COLUMNS} FROM predictions_annotation a
+JOIN predictions_project j ON j.id = a.project_id
+LEFT JOIN accounts_user u ON u.id = a.completed_by_id
+WHERE a.id = %s AND j.workspace_id = %s
+"""  # noqa: S608
+
+
+def annotation(annotation_id: int, *, workspace_id: int) -> Document | None:
+    """One annotation, or None where the workspace has none of that id."""
+    row = fetch_one(ANNOTATION_SQL, [annotation_id, workspace_id])
+    return None if row is None else documents.annotation(row, documents.ages())
+
+
+ANNOTATIONS_OF_TASKS_SQL = f"""
+SELECT {ANNOTATION_COLUMNS} FROM predictions_annotation a
+LEFT JOIN accounts_user u ON u.id = a.completed_by_id
+WHERE a.task_id = ANY(%s) ORDER BY a.task_id, a.id
+"""  # noqa: S608
+
+
+def annotations_of_tasks(task_ids: Sequence[int]) -> list[Document]:
+    """The annotations of tasks already known to be the caller's, by task, then id."""
+    age = documents.ages()
+    rows = fetch_all(ANNOTATIONS_OF_TASKS_SQL, [list(task_ids)])
+    return [documents.annotation(row, age) for row in rows]
+
+
+def existing_annotation(annotation_id: int, access: Access) -> Document:
+    """The annotation. NotFound where the workspace has none of that id."""
+    found = annotation(annotation_id, workspace_id=access.workspace_id)
+    if found is None:
+        raise NotFound(NO_ANNOTATION)
+    return found
 
 
 def _check_annotation(values: Values, access: Access, *, project_id: int) -> None:
@@ -32,16 +65,16 @@ def _check_annotation(values: Values, access: Access, *, project_id: int) -> Non
     workspace_id = access.workspace_id
     errors = {}
     author = values.get("completed_by")
-    if author is not None and not queries.is_member(author, workspace_id=workspace_id):
+    if author is not None and not places.is_member(author, workspace_id=workspace_id):
         errors["completed_by"] = [unknown_pk(author)]
     prediction_id = values.get("parent_prediction")
     if prediction_id is not None:
-        place = queries.target_of_prediction(prediction_id, workspace_id=workspace_id)
+        place = places.target_of_prediction(prediction_id, workspace_id=workspace_id)
         if place is None or place.project_id != project_id:
             errors["parent_prediction"] = [unknown_pk(prediction_id)]
     parent_id = values.get("parent_annotation")
     if parent_id is not None:
-        parent = queries.annotation(parent_id, workspace_id=workspace_id)
+        parent = annotation(parent_id, workspace_id=workspace_id)
         if parent is None or parent["project"] != project_id:
             errors["parent_annotation"] = [unknown_pk(parent_id)]
     if errors:
@@ -85,21 +118,13 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
     return existing_annotation(row[0] if row else 0, access)
 
 
-def existing_annotation(annotation_id: int, access: Access) -> Document:
-    """The annotation. NotFound where the workspace has none of that id."""
-    annotation = queries.annotation(annotation_id, workspace_id=access.workspace_id)
-    if annotation is None:
-        raise NotFound(NO_ANNOTATION)
-    return annotation
-
-
 def update_annotation(annotation_id: int, values: Values, access: Access) -> Document:
     """Writes only what `values` names and marks the task as touched."""
-    annotation = existing_annotation(annotation_id, access)
-    _check_annotation(values, access, project_id=annotation["project"])
+    kept = existing_annotation(annotation_id, access)
+    _check_annotation(values, access, project_id=kept["project"])
     assignments = ["updated_at = now()", "updated_by_id = %s"]
     params: list[Any] = [access.user_id]
-    for name, column in ANNOTATION_COLUMNS.items():
+    for name, column in ASSIGNED.items():
         if name in values:
             assignments.append(f"{column} = %s")
             params.append(values[name])
@@ -175,7 +200,7 @@ def delete_annotation(annotation_id: int, access: Access) -> None:
         raise NotFound(NO_ANNOTATION)
 
 
-def delete_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
+def delete_annotations_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
     """Removes every annotation of tasks of one project; how many went."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,10 +1,10 @@
-"""Rows to the JSON documents clients read: the fast path beside the documented serializers.
+"""Makes the JSON documents of predictions and annotations from rows of the database.
 
-Stored jsonb arrives as text and is spliced in unparsed. Key order is the peer's. A test reads one
-document of each kind through its serializer, so the two cannot drift.
+jsonb columns are read as text and put into the document without being parsed. The keys have Label
+Studio's order. A test reads a document of each kind through its serializer, so that both agree.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 from django.utils.timesince import timesince
 
-from predictions_api.http.rendering import dumps
 from predictions_api.postgres.sql import Row
 
 Document = dict[str, Any]
+# What a validated request holds.
+Values = Mapping[str, Any]
 
 # Columns of `prediction`, in its order; `p` is predictions_prediction.
 PREDICTION_COLUMNS = (
@@ -118,8 +119,3 @@ def annotation(row: Row, age: Callable[[datetime], str]) -> Document:
         "parent_annotation": parent,
         "last_created_by": None,
     }
-
-
-def as_json(documents: Iterable[Document]) -> bytes:
-    """A JSON array."""
-    return dumps(list(documents))

@@ -1,21 +1,89 @@
-"""The one place that writes what people set up: projects, tasks and annotations."""
+"""Reads and writes of single tasks, and a project's tasks in the order of their ids."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from django.db import connection
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
-from predictions.db import queries
-from predictions.db.documents import Document
+from predictions.db import places
+from predictions.db.documents import Document, Values
+from predictions.models import Task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
-from predictions_api.postgres.sql import fetch_one
-
-Values = Mapping[str, Any]
+from predictions_api.postgres.sql import Row, fetch_all, fetch_one
 
 NO_TASK = "No Task matches the given query."
+# The counts come from the (task, id) indexes, for the tasks of one page only.
+TASK_SQL = """
+SELECT t.id, t.data::text, t.meta::text, t.inner_id, t.overlap, t.created_at, t.updated_at,
+       t.updated_by_id, t.project_id,
+       (SELECT count(*) FROM predictions_prediction p WHERE p.task_id = t.id),
+       (SELECT count(*) FROM predictions_annotation a
+        WHERE a.task_id = t.id AND NOT a.was_cancelled),
+       (SELECT count(*) FROM predictions_annotation a
+        WHERE a.task_id = t.id AND a.was_cancelled)
+FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
+WHERE j.workspace_id = %s AND {where} ORDER BY {order}
+"""
+ONE_TASK_SQL = TASK_SQL.format(where="t.id = %s", order="t.id")
+# By (project, id), from wherever the last page ended.
+TASKS_AFTER_SQL = TASK_SQL.replace("j.workspace_id = %s AND ", "").format(
+    where="t.project_id = %s AND t.id > %s", order="t.id"
+)
+
+
+def task_document(row: Row) -> Document:
+    """A task as it is created and listed, from a row of TASK_SQL."""
+    (id_, data, meta, inner_id, overlap, created, updated, updated_by, project) = row[:9]
+    predicted, annotated, cancelled = row[9:]
+    return {
+        "id": id_,
+        "data": orjson.Fragment(data),
+        "meta": orjson.Fragment(meta),
+        "created_at": created,
+        "updated_at": updated,
+        "is_labeled": annotated >= overlap,
+        "overlap": overlap,
+        "inner_id": inner_id,
+        "total_annotations": annotated,
+        "cancelled_annotations": cancelled,
+        "total_predictions": predicted,
+        "comment_count": 0,
+        "unresolved_comment_count": 0,
+        "last_comment_updated_at": None,
+        "project": project,
+        "updated_by": updated_by,
+        "file_upload": None,
+        "comment_authors": [],
+    }
+
+
+def task(task_id: int, *, workspace_id: int) -> Document | None:
+    """One task as it is created and listed, or None."""
+    row = fetch_one(ONE_TASK_SQL, [workspace_id, task_id])
+    return None if row is None else task_document(row)
+
+
+def tasks_after(project_id: int, task_id: int, *, limit: int) -> list[Document]:
+    """The next tasks, in id order, of a project already known to be the caller's."""
+    rows = fetch_all(f"{TASKS_AFTER_SQL} LIMIT %s", [project_id, task_id, limit])
+    return [task_document(row) for row in rows]
+
+
+def count_tasks(project_id: int, *, most: int) -> int:
+    """How many tasks a project has; `most` where it has more. Index-only."""
+    return Task.objects.filter(project_id=project_id)[:most].count()
+
+
+def existing_task(task_id: int, access: Access) -> Document:
+    """The task as it is listed. NotFound where the workspace has none of that id."""
+    row = fetch_one(ONE_TASK_SQL, [access.workspace_id, task_id])
+    if row is None:
+        raise NotFound(NO_TASK)
+    return task_document(row)
 
 
 def reserve_inner_ids(project_id: int, n: int) -> int:
@@ -38,7 +106,7 @@ VALUES (%s, %s::jsonb, %s::jsonb, %s, %s, now(), now()) RETURNING id
 def create_task(values: Values, access: Access) -> Document:
     """Stores one task. ValidationError where the workspace lacks the project."""
     project_id = values["project"]
-    if not queries.project_exists(project_id, workspace_id=access.workspace_id):
+    if not places.project_exists(project_id, workspace_id=access.workspace_id):
         raise ValidationError({"project": [unknown_pk(project_id)]})
     row = fetch_one(
         CREATE_TASK_SQL,
@@ -51,14 +119,6 @@ def create_task(values: Values, access: Access) -> Document:
         ],
     )
     return existing_task(row[0] if row else 0, access)
-
-
-def existing_task(task_id: int, access: Access) -> Document:
-    """The task as it is listed. NotFound where the workspace has none of that id."""
-    task = queries.task(task_id, workspace_id=access.workspace_id)
-    if task is None:
-        raise NotFound(NO_TASK)
-    return task
 
 
 def update_task(task_id: int, values: Values, access: Access) -> Document:

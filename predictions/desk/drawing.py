@@ -5,6 +5,8 @@ as tools name their types differently. What cannot be drawn is shown as text.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from predictions_api.http.storable import is_number
+
 Drawn = dict[str, Any]
 
 #: The kind of a shape by what its value must have, the most telling first.
@@ -55,7 +57,7 @@ def _region(region: Mapping[str, Any], number: int, side: str, score: float | No
         "label": ", ".join(_labels(region, value)),
         "side": side,
         "verdict": None,
-        "score": own if _is_number(own) else score,
+        "score": own if is_number(own) else score,
         "width": region.get("original_width"),
         "height": region.get("original_height"),
     }
@@ -95,15 +97,11 @@ def _words(value: Mapping[str, Any]) -> dict[str, Any]:
 def _texts(given: Any) -> list[str]:
     if isinstance(given, str):
         return [given]
-    if isinstance(given, bool) or _is_number(given):
+    if isinstance(given, bool) or is_number(given):
         return [str(given)]
     if isinstance(given, list):
         return [" / ".join(map(str, one)) if isinstance(one, list) else str(one) for one in given]
     return []
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def shown_data(data: Any, parsed_config: Mapping[str, Any]) -> tuple[str | None, list[list[str]]]:

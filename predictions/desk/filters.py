@@ -12,7 +12,7 @@ from django.db.models.lookups import IsNull, LessThanOrEqual
 from django.http import HttpRequest
 
 from desk.workspace_admin import is_superuser, roles_of
-from predictions.db import queries
+from predictions.db.versions import version_names
 from predictions.models import Annotation, Prediction, Project
 from predictions_api.http.fields import MAX_BIGINT
 
@@ -81,7 +81,7 @@ class VersionFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """In alphabetical order."""
         project = chosen_project(request)
-        names = [] if project is None else queries.version_names(project, limit=MAX_CHOICES)
+        names = [] if project is None else version_names(project, limit=MAX_CHOICES)
         return [(name, name or "(none)") for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -1,4 +1,4 @@
-"""Pages for predictions: their list, their form, and each over its image."""
+"""Pages of predictions: their list, their form, and each over its image."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -23,7 +23,8 @@ from desk.workspace_admin import (
     pretty,
 )
 from predictions.api.serializers import PredictionSerializer
-from predictions.db import predictions, queries
+from predictions.db import predictions
+from predictions.db.places import target_of_prediction
 from predictions.desk import review
 from predictions.desk.filters import (
     CreatedFilter,
@@ -35,12 +36,11 @@ from predictions.desk.filters import (
 from predictions.desk.project_rows import (
     LONG_COLUMNS,
     SUMMARY_LENGTH,
-    ProjectRows,
+    RegionRows,
     as_request,
     checked,
     jsonb_length,
     shortened,
-    task_link,
 )
 from predictions.models import Prediction
 from predictions_api.http.fields import unknown_pk
@@ -84,7 +84,7 @@ class ReviewList(BoundedChangeList):
 
 
 @admin.register(Prediction)
-class PredictionDesk(ProjectRows):
+class PredictionDesk(RegionRows):
     """Predictions. Their project always is the task's."""
 
     form = PredictionForm
@@ -148,7 +148,7 @@ class PredictionDesk(ProjectRows):
             accepted = checked(PredictionSerializer(data={**values, "task": obj.task_id}))
             became(obj, predictions.create(accepted, access)["id"])
             return
-        target = queries.target_of_prediction(obj.pk, workspace_id=access.workspace_id)
+        target = target_of_prediction(obj.pk, workspace_id=access.workspace_id)
         if target is None:
             # The form's new task is of another workspace than the stored one.
             raise ValidationError({"task": [unknown_pk(obj.task_id)]})
@@ -160,17 +160,9 @@ class PredictionDesk(ProjectRows):
         """Annotations made from it stay."""
         predictions.delete(obj.pk, access_of(request, self.workspace_id_of(obj), field="task"))
 
-    @admin.display(description="result")
-    def shown_result(self, prediction: Prediction) -> SafeString:
-        return pretty(prediction.result)
-
     @admin.display(description="neighbors")
     def shown_neighbors(self, prediction: Prediction) -> SafeString:
         return pretty(prediction.neighbors)
-
-    @admin.display(description="task")
-    def task_number(self, prediction: Prediction) -> SafeString:
-        return task_link(prediction.task_id)
 
     @admin.display(description="model version")
     def version(self, prediction: Any) -> str:
@@ -179,7 +171,3 @@ class PredictionDesk(ProjectRows):
     @admin.display(description="score")
     def shown_score(self, prediction: Prediction) -> str:
         return number(prediction.score)
-
-    @admin.display(description="regions")
-    def regions(self, prediction: Any) -> str:
-        return number(prediction.n_regions)

@@ -1,6 +1,7 @@
-"""What the desk's pages of a project's rows share: lists that stay light, forms that only collect
-values. The serializers of the API check those and its write rooms store them, so that a page can do
-nothing a request cannot.
+"""What the desk's pages of a project's rows share: lists that do not load long columns, and forms.
+
+Forms only collect values. The serializers of the API check them and `predictions.db` stores them,
+so that a page can do nothing a request cannot.
 """
 
 from collections.abc import Mapping
@@ -14,9 +15,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.serializers import BaseSerializer
 
-from desk.workspace_admin import WorkspaceAdmin, time_ago
+from desk.workspace_admin import WorkspaceAdmin, pretty, time_ago
 from predictions.desk.filters import ProjectFilter, projects_of
 from predictions_api.http.fields import MAX_BIGINT
+from predictions_api.wording import number
 
 SUMMARY_LENGTH = 80
 # What a project may have much of, and no list of its rows shows.
@@ -84,6 +86,23 @@ class ProjectRows(WorkspaceAdmin):
         return time_ago(row.updated_at)
 
 
+class RegionRows(ProjectRows):
+    """Pages of rows on a task that have regions."""
+
+    @admin.display(description="result")
+    def shown_result(self, row: Any) -> SafeString:
+        return pretty(row.result)
+
+    @admin.display(description="task")
+    def task_number(self, row: Any) -> SafeString:
+        url = reverse("admin:predictions_task_change", args=[row.task_id])
+        return format_html('<a class="underline" href="{}">{}</a>', url, row.task_id)
+
+    @admin.display(description="regions")
+    def regions(self, row: Any) -> str:
+        return number(row.n_regions)
+
+
 def jsonb_length(column: str) -> Func:
     """How many entries a jsonb list has, counted in the database: lists need not load it."""
     return Func(F(column), function="jsonb_array_length", output_field=IntegerField())
@@ -97,12 +116,6 @@ def as_request(
         name: getattr(values[name], "pk", None) if name in references else values[name]
         for name in changed
     }
-
-
-def task_link(task_id: int) -> SafeString:
-    """To the task's page."""
-    url = reverse("admin:predictions_task_change", args=[task_id])
-    return format_html('<a class="underline" href="{}">{}</a>', url, task_id)
 
 
 def shortened(text: str | None) -> str:

@@ -16,8 +16,8 @@ from rest_framework.exceptions import NotFound
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import access_of, forbid, is_superuser, pretty, roles_of
-from predictions.db import annotations
-from predictions.db import predictions as ingest
+from predictions.db.annotations import create_annotation
+from predictions.db.predictions import delete as delete_prediction
 from predictions.desk.drawing import Drawn, drawn, shown_data
 from predictions.desk.verdicts import verdicts_of
 from predictions.models import Annotation, Prediction, Task
@@ -84,7 +84,7 @@ def accept(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
         return back
     access = access_of(request, prediction.project.workspace_id, field="task")
     values = {"result": prediction.result, "ground_truth": True, "parent_prediction": pk}
-    made = annotations.create_annotation(prediction.task_id, values, access)
+    made = create_annotation(prediction.task_id, values, access)
     desk.log_change(request, prediction, f"Accepted as annotation {made['id']}.")
     messages.success(request, f"Accepted as ground truth: annotation {made['id']}.")
     return back
@@ -98,7 +98,7 @@ def delete(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
     access = access_of(request, prediction.project.workspace_id, field="task")
     desk.log_deletions(request, Prediction.objects.filter(pk=pk))
     try:
-        ingest.delete(pk, access)
+        delete_prediction(pk, access)
     except NotFound:
         messages.info(request, f"Prediction {pk} was deleted already.")
     else:

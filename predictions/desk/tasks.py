@@ -26,14 +26,13 @@ from predictions.desk.project_rows import (
     LONG_COLUMNS,
     SUMMARY_LENGTH,
     ProjectRows,
+    RegionRows,
     as_request,
     checked,
     jsonb_length,
     shortened,
-    task_link,
 )
 from predictions.models import Annotation, Task
-from predictions_api.wording import number
 
 
 class TaskForm(DeskForm):
@@ -53,6 +52,7 @@ class TaskDesk(ProjectRows):
     list_display = ("__str__", "inner_id", "project", "summary", "created", "updated")
     autocomplete_fields = ("project",)
     fields = ("project", "inner_id", "data", "meta", "overlap", "created", "updated")
+    belongs_to = "project"
     readonly_fields = ("inner_id", "created", "updated")
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
@@ -65,10 +65,6 @@ class TaskDesk(ProjectRows):
         light = rows.defer("data", "meta", *LONG_COLUMNS)
         shown: QuerySet[Any] = light.annotate(data_start=text)
         return shown
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A task stays in its project."""
-        return self.readonly_fields if obj is None else ("project", *self.readonly_fields)
 
     def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
         """Creates, or writes what was changed; ValidationError for what the API would refuse."""
@@ -110,7 +106,7 @@ class AnnotationForm(DeskForm):
 
 
 @admin.register(Annotation)
-class AnnotationDesk(ProjectRows):
+class AnnotationDesk(RegionRows):
     """Annotations."""
 
     form = AnnotationForm
@@ -124,6 +120,7 @@ class AnnotationDesk(ProjectRows):
         "task", "project", "result", "ground_truth", "was_cancelled", "lead_time", "completed_by",
         "parent_prediction", "created", "updated",
     )  # fmt: skip
+    belongs_to = "task"
     readonly_fields = ("project", "created", "updated")
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -131,10 +128,6 @@ class AnnotationDesk(ProjectRows):
         light = rows.select_related("project", "completed_by").defer("result", *LONG_COLUMNS)
         shown: QuerySet[Any] = light.annotate(n_regions=jsonb_length("result"))
         return shown
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """An annotation stays on its task."""
-        return self.readonly_fields if obj is None else ("task", *self.readonly_fields)
 
     def save_model(self, request: HttpRequest, obj: Annotation, form: Any, change: bool) -> None:
         """Creates, or writes what was changed; ValidationError for what the API would refuse."""
@@ -152,15 +145,3 @@ class AnnotationDesk(ProjectRows):
         """And marks the task as touched."""
         access = access_of(request, self.workspace_id_of(obj), field="task")
         annotations.delete_annotation(obj.pk, access)
-
-    @admin.display(description="result")
-    def shown_result(self, annotation: Annotation) -> SafeString:
-        return pretty(annotation.result)
-
-    @admin.display(description="task")
-    def task_number(self, annotation: Annotation) -> SafeString:
-        return task_link(annotation.task_id)
-
-    @admin.display(description="regions")
-    def regions(self, annotation: Any) -> str:
-        return number(annotation.n_regions)

@@ -17,8 +17,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import orjson
 from rest_framework.exceptions import ValidationError
 
-from predictions.db import queries
 from predictions.db.documents import Document
+from predictions.db.task_pages import with_children
+from predictions.db.tasks import tasks_after
 from predictions.models import Project
 from predictions_api.http.rendering import dumps
 
@@ -62,8 +63,8 @@ def documents_of(project: Project) -> Iterator[Document]:
     Three statements a page; memory holds a page.
     """
     after = 0
-    while tasks := queries.tasks_after(project.pk, after, limit=PAGE_TASKS):
-        for task in queries.with_children(tasks):
+    while tasks := tasks_after(project.pk, after, limit=PAGE_TASKS):
+        for task in with_children(tasks):
             shown = {
                 key: task[key]
                 for key in ("id", "data", "meta", "created_at", "updated_at", "inner_id", "project")

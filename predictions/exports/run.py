@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.files import File
 
-from predictions.db import queries
+from predictions.db.tasks import count_tasks
 from predictions.exports import project as project_export
 from predictions.exports import state
 from predictions.exports.state import Status
@@ -64,7 +64,7 @@ def _work(job: ProjectExport, worker: Holder) -> None:
 
 def _write(job: ProjectExport, worker: Holder) -> str:
     """Writes and keeps the file; the name it is kept under."""
-    total = max(1, queries.count_tasks(job.project_id, most=2**31))
+    total = max(1, count_tasks(job.project_id, most=2**31))
     done = 0
 
     def advance(n: int) -> None:

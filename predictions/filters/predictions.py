@@ -1,5 +1,5 @@
-"""What a query string asks of a list. `task`, `project` and `task__project` are the peer's; the
-others do nothing there, so a client that never heard of them is answered as before.
+"""What a query string asks of a list. `task`, `project` and `task__project` are Label Studio's;
+the others do nothing there, so a client that never heard of them is answered as before.
 """
 
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.db import queries
-from predictions_api.http.query import (
-    INVALID_CHOICE,
-    a_flag,
-    a_limit,
-    a_moment,
-    a_number,
-    an_id,
-    given,
+from predictions_api.http.parameters import (
+    ChoiceParameter,
+    FlagParameter,
+    IdParameter,
+    LimitParameter,
+    MomentParameter,
+    NumberParameter,
+    Parameters,
+    TextParameter,
 )
 
 ORDERINGS = {
@@ -54,78 +54,68 @@ class PredictionFilter:
         """Whether all that is asked for is what was predicted on one task."""
         return self.named.keys() == {"task"} and len(self.clauses) == 2 and self.after is None
 
-    def sql(self) -> tuple[str, list[Any]]:
-        """The statement and its parameters; one row more than `limit` tells if a page follows."""
-        more = None if self.limit is None else self.limit + 1
-        clauses, params = list(self.clauses), list(self.params)
-        if self.after is not None:
-            clauses.append("p.id > %s" if self.ordering == "id" else "p.id < %s")
-            params.append(self.after)
-        return queries.predictions_where(
-            clauses, params, order=ORDERINGS[self.ordering], limit=more
-        )
 
-
-# Parameter, its reader, the clause it adds.
-COMPARISONS = (
-    ("score_gte", a_number, "p.score >= %s"),
-    ("score_lte", a_number, "p.score <= %s"),
-    ("created_after", a_moment, "p.created_at > %s"),
-    ("created_before", a_moment, "p.created_at < %s"),
-)
-ID_CLAUSES = (
-    ("task", "p.task_id = %s"),
-    ("project", "p.project_id = %s"),
+# What a parameter adds to the conditions.
+CLAUSES = {
+    "task": "p.task_id = %s",
+    "project": "p.project_id = %s",
     # The task's project is the prediction's.
-    ("task__project", "p.project_id = %s"),
-)
+    "task__project": "p.project_id = %s",
+    "score_gte": "p.score >= %s",
+    "score_lte": "p.score <= %s",
+    "created_after": "p.created_at > %s",
+    "created_before": "p.created_at < %s",
+}
+IDS = ("task", "project", "task__project")
 
 
-def predictions(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilter:
+class PredictionParameters(Parameters):
+    """Which predictions, and how many of them."""
+
+    task = IdParameter(help_text="Of this task.")
+    project = IdParameter(help_text="Of this project.")
+    task__project = IdParameter(help_text="Of this project's tasks.")
+    model_version = TextParameter(
+        empty_counts=True, help_text='Of exactly this version; empty for `""`.'
+    )
+    model_version__isnull = FlagParameter(help_text="Of the null version.")
+    score_gte = NumberParameter(help_text="Score at least this.")
+    score_lte = NumberParameter(help_text="Score at most this.")
+    created_after = MomentParameter(help_text="Created after this time.")
+    created_before = MomentParameter(help_text="Created before this time.")
+    ordering = ChoiceParameter(ORDERINGS, default="id", help_text="Order; by id unless given.")
+    limit = LimitParameter(help_text="At most this many.")
+    after = IdParameter(help_text="Continue after this id; with the orderings id and -id.")
+
+
+class PredictionListParameters(PredictionParameters):
+    """The same, and whether they are counted."""
+
+    count = FlagParameter(help_text="Answer the full count in X-Total-Count.")
+
+
+def filter_of(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilter:
     """The filter a query string describes. ValidationError names each parameter it cannot read."""
-    found = PredictionFilter(
+    values = PredictionListParameters.read(query)
+    wanted = PredictionFilter(
         clauses=["p.project_id IN (SELECT id FROM predictions_project WHERE workspace_id = %s)"],
         params=[workspace_id],
+        ordering=values["ordering"],
+        limit=values["limit"],
+        after=values["after"],
+        wants_count=values["count"],
+        named={name: values[name] for name in IDS if values[name] is not None},
     )
-    for name, clause in ID_CLAUSES:
-        value = an_id(query, name)
-        if value is not None:
-            found.named[name] = value
-            found.clauses.append(clause)
-            found.params.append(value)
-    if "model_version" in query:
-        _by_version(found, given(query, "model_version") or "")
-    if a_flag(query, "model_version__isnull"):
-        found.clauses.append("left(p.model_version, 200) IS NULL AND p.model_version IS NULL")
-    for name, read, clause in COMPARISONS:
-        bound = read(query, name)
-        if bound is not None:
-            found.clauses.append(clause)
-            found.params.append(bound)
-    _page(found, query)
-    return found
-
-
-def _by_version(found: PredictionFilter, version: str) -> None:
-    # The index has the first 200 characters.
-    found.clauses.append("left(p.model_version, 200) = left(%s, 200) AND p.model_version = %s")
-    found.params += [version, version]
-
-
-def _page(found: PredictionFilter, query: Mapping[str, str]) -> None:
-    found.ordering = given(query, "ordering") or "id"
-    if found.ordering not in ORDERINGS:
-        raise ValidationError({"ordering": [INVALID_CHOICE]})
-    found.limit = a_limit(query)
-    found.wants_count = a_flag(query, "count")
-    found.after = an_id(query, "after")
-    if found.after is not None and found.ordering not in {"id", "-id"}:
+    for name, clause in CLAUSES.items():
+        if values[name] is not None:
+            wanted.clauses.append(clause)
+            wanted.params.append(values[name])
+    if (version := values["model_version"]) is not None:
+        # The index has the first 200 characters.
+        wanted.clauses.append("left(p.model_version, 200) = left(%s, 200) AND p.model_version = %s")
+        wanted.params += [version, version]
+    if values["model_version__isnull"]:
+        wanted.clauses.append("left(p.model_version, 200) IS NULL AND p.model_version IS NULL")
+    if wanted.after is not None and wanted.ordering not in {"id", "-id"}:
         raise ValidationError({"after": ["Goes with the orderings id and -id only."]})
-
-
-def refuse_unknown(found: PredictionFilter, *, workspace_id: int) -> None:
-    """For an empty list: ValidationError if it is empty because an id names nothing here."""
-    for name, value in found.named.items():
-        exists = queries.task_exists if name == "task" else queries.project_exists
-        if not exists(value, workspace_id=workspace_id):
-            raise ValidationError({name: [INVALID_CHOICE]})
+    return wanted

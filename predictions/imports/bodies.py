@@ -110,7 +110,7 @@ def incoming(request: Request) -> Incoming:
 
 
 class BulkJSONParser(JSONParser):
-    """application/json. What orjson refuses is read again, slowly, for the peer's message."""
+    """application/json. What orjson refuses is read again, slowly, for Label Studio's message."""
 
     def parse(  # type: ignore[override]  # request.data is whatever a parser gives
         self,

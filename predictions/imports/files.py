@@ -1,4 +1,5 @@
-"""Tasks in uploaded files: JSON, JSON Lines, CSV, TSV and plain text, read as the peer reads them.
+"""Tasks in uploaded files: JSON, JSON Lines, CSV, TSV and plain text, read as Label
+Studio reads them.
 
 A file is read and let go of: none is kept, so tasks have no `file_upload`.
 """
@@ -90,7 +91,7 @@ def _wide(reader: Any) -> Iterator[list[str]]:
 
 
 def _names(header: Sequence[str]) -> list[str]:
-    """The columns' names, as the peer's reader has them: none twice, and none without."""
+    """The columns' names, as Label Studio's reader has them: none twice, none without."""
     seen: Counter[str] = Counter()
     names = []
     for place, name in enumerate(header):
@@ -106,7 +107,7 @@ def _typed(cells: Sequence[str]) -> Sequence[Any]:
         if all(not cell or cell in MISSING or pattern.fullmatch(cell) for cell in cells):
             values = ["" if not cell or cell in MISSING else kind(cell) for cell in cells]
             numbers: list[Any] = [value for value in values if value != ""]
-            # What a number of Postgres or of the peer's cannot hold stays text.
+            # What a number of Postgres or of Label Studio cannot hold stays text.
             is_kept = all(abs(n) < (math.inf if kind is float else 2**63) for n in numbers)
             return values if numbers and is_kept else cells
     return cells

@@ -31,7 +31,7 @@ def may_hold_long_integer(text: bytes) -> bool:
 
 
 def parse_fast(text: bytes, *, encoding: str = "utf-8") -> object:
-    """The document in `text`. ParseError in the peer's words, if there is none."""
+    """The document in `text`. ParseError in Label Studio's words, if there is none."""
     if encoding.lower() in {"utf-8", "utf8"} and not may_hold_long_integer(text):
         try:
             return orjson.loads(text) if len(text) <= STEP else _without_collector(text)
@@ -55,7 +55,8 @@ def is_long_array(text: bytes) -> bool:
 
 def parse_array(text: bytes) -> Iterator[Any]:
     """The entries of a long array in order, each parsed as it is taken: memory never holds them
-    all. ParseError in the peer's words for a text that is no JSON, at the latest at its end.
+    all. ParseError in Label Studio's words for a text that is no JSON, at its end at the
+    latest.
 
     The text is cut where an object seems to begin as the first one does. A guess may be wrong, yet
     never misleads: pieces between commas that are JSON by themselves are the entries. From the

@@ -1,7 +1,7 @@
-"""The one place that stores many predictions of a project at once.
+"""Imports of predictions of a project.
 
 An import is one transaction, written with COPY batch by batch while the next batch is read and
-checked; a bad item undoes it all. `PredictionRow` serves the import of whole tasks, too.
+checked; a bad item undoes it all.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
-from predictions.db import predictions, queries
+from predictions.db.imports import PredictionRow, copy_lines, prediction_copy
+from predictions.db.places import lock_tasks_of_project
+from predictions.db.versions import delete_versions
 from predictions.imports.bodies import Batches, in_batches
 from predictions.imports.problems import Report
 from predictions.imports.task_names import Named, resolve, task_of
@@ -21,22 +23,11 @@ from predictions.models import Project
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number, json_text
-from predictions_api.postgres.copying import Copy, escaped, escaped_json, number, reserve_ids
+from predictions_api.postgres.copying import reserve_ids
 
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
-# The version of imported predictions that name none: the peer's word, on its import routes only.
+# The version of imported predictions that name none, as Label Studio's import routes call it.
 UNNAMED_VERSION = "undefined"
-
-
-@dataclass(slots=True)
-class PredictionRow:
-    """A prediction ready for COPY: `result` is JSON text, `task` in the end an id."""
-
-    index: int
-    task: Any
-    result: bytes
-    score: float | None
-    model_version: str | None
 
 
 def _score(value: Any) -> float | None:
@@ -154,32 +145,6 @@ class Options:
     first_index: int
 
 
-PREDICTION_COPY = (
-    "id, task_id, project_id, result, model_version, score, mislabeling, created_at, updated_at"
-)
-
-
-def prediction_copy() -> Copy:
-    """Where batches of `copy_lines` go."""
-    return Copy("predictions_prediction", PREDICTION_COPY)
-
-
-def copy_lines(
-    project_id: int, rows: Sequence[PredictionRow], ids: Sequence[int]
-) -> Iterator[bytes]:
-    """The rows of one project in COPY's text format."""
-    versions = {row.model_version: escaped(row.model_version) for row in rows}
-    for id_, row in zip(ids, rows, strict=True):
-        yield b"%d\t%d\t%d\t%b\t%b\t%b\t0\tnow\tnow\n" % (
-            id_,
-            row.task,
-            project_id,
-            escaped_json(row.result),
-            versions[row.model_version],
-            number(row.score),
-        )
-
-
 def store(
     project: Project, items: Any, *, skip_bad: bool = False, upsert: bool = False
 ) -> dict[str, Any]:
@@ -213,7 +178,7 @@ def store_batches(
     try:
         with transaction.atomic():
             if upsert:
-                queries.lock_tasks_of_project(project.pk, tasks)
+                lock_tasks_of_project(project.pk, tasks)
             ids = _copy_batches(project, batches, report, wanted)
             if not skip_bad:
                 report.raise_if_any()
@@ -241,7 +206,7 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
                 continue
             if wanted.upsert:
                 pairs = [(row.task, row.model_version) for row in rows]
-                predictions.delete_versions(pairs, workspace_id=project.workspace_id)
+                delete_versions(pairs, workspace_id=project.workspace_id)
             new = reserve_ids("predictions_prediction", len(rows))
             copy.send(copy_lines(project.pk, rows, new))
             ids += new

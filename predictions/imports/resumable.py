@@ -9,25 +9,19 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from django.db import connection, transaction
+import orjson
+from django.db import transaction
 
+from predictions.db.imports import committed_items, note_committed
 from predictions.imports import bodies, predictions
 from predictions.imports.parsing import parse_fast
 from predictions.models import Project
 from predictions_api.http.errors import ParquetMissing
-from predictions_api.postgres.sql import fetch_one
 
 FORMATS = ("ndjson", "json", "parquet")
 BLOCK_BYTES = 1 << 20
 # Columns of a Parquet file that an import reads; the rest of an exported file is the store's own.
 COLUMNS = ("task", "result", "score", "model_version")
-
-CHECKPOINT_SQL = """
-INSERT INTO predictions_importcheckpoint (project_id, source, n_items, updated_at)
-VALUES (%s, %s, %s, now())
-ON CONFLICT (project_id, source) DO UPDATE SET n_items = excluded.n_items, updated_at = now()
-"""
-DONE_SQL = "SELECT n_items FROM predictions_importcheckpoint WHERE project_id = %s AND source = %s"
 
 
 @dataclass(slots=True)
@@ -67,20 +61,12 @@ def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
         from pyarrow.parquet import ParquetFile
     except ImportError:
         raise ParquetMissing from None
-    import orjson
-
     for batch in ParquetFile(file).iter_batches():
         names = [name for name in COLUMNS if name in batch.schema.names]
         for row in batch.select(names).to_pylist():
             if isinstance(row.get("result"), str):
                 row["result"] = orjson.loads(row["result"])
             yield row
-
-
-def committed(project: Project, source: str) -> int:
-    """How many items of a file earlier imports have committed."""
-    row = fetch_one(DONE_SQL, [project.pk, source])
-    return int(row[0]) if row else 0
 
 
 def run(
@@ -98,7 +84,7 @@ def run(
     With `resume` passes over what was committed before. ValidationError for a bad item, by its
     index in its batch; the batches before it stay.
     """
-    outcome = Outcome(n_skipped=committed(project, source) if resume else 0)
+    outcome = Outcome(n_skipped=committed_items(project.pk, source) if resume else 0)
     rest = iter(items)
     for _ in islice(rest, outcome.n_skipped):
         pass
@@ -110,8 +96,7 @@ def run(
                 project, bodies.in_batches(batch), upsert=upsert, first_index=done
             )
             done += len(batch)
-            with connection.cursor() as cursor:
-                cursor.execute(CHECKPOINT_SQL, [project.pk, source, done])
+            note_committed(project.pk, source, done)
         outcome.n_created += answer["created"]
         advance(len(batch))
     return outcome

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from predictions.db.imports import LOOKUPS, known_task_ids, tasks_called
 from predictions_api.http.storable import Refused, json_text
-from predictions_api.postgres.sql import fetch_all
 
 MAX_EXTERNAL_ID = 255
 
@@ -19,24 +19,6 @@ class Named:
 
     def __str__(self) -> str:
         return f"{self.column} {self.text!r:.100}"
-
-
-# By primary key.
-BY_ID_SQL = "SELECT id FROM predictions_task WHERE project_id = %s AND id = ANY(%s)"
-# Each by its own partial index on (project, name), of tasks that have such a name at all.
-LOOKUPS = {
-    "external_id": """
-        SELECT external_id, array_agg(id) FROM predictions_task
-        WHERE project_id = %(project)s AND external_id IS NOT NULL
-          AND external_id = ANY(%(names)s) GROUP BY 1
-    """,
-    "meta.image_id": """
-        SELECT meta->>'image_id', array_agg(id) FROM predictions_task
-        WHERE project_id = %(project)s AND meta ? 'image_id'
-          AND left(meta->>'image_id', 200) = ANY(%(stems)s)
-          AND meta->>'image_id' = ANY(%(names)s) GROUP BY 1
-    """,
-}
 
 
 def task_of(item: Mapping[str, Any]) -> int | Named:
@@ -70,7 +52,7 @@ def external_id(value: Any) -> str:
 
 
 def unknown_id(task: Any) -> str:
-    """The peer's message."""
+    """Label Studio's message."""
     return f"Invalid task ID {task!r:.100} - task not found in project"
 
 
@@ -83,15 +65,13 @@ def resolve(project_id: int, wanted: Iterable[int | Named]) -> dict[int | Named,
     found: dict[int | Named, int | str] = {}
     ids = [name for name in names if isinstance(name, int)]
     if ids:
-        known = {row[0] for row in fetch_all(BY_ID_SQL, [project_id, ids])}
+        known = known_task_ids(project_id, ids)
         found |= {task: task if task in known else unknown_id(task) for task in ids}
-    for column, sql in LOOKUPS.items():
+    for column in LOOKUPS:
         texts = [n.text for n in names if isinstance(n, Named) and n.column == column]
         if texts:
-            stems = [text[:200] for text in texts]
-            params = {"project": project_id, "names": texts, "stems": stems}
-            rows = {row[0]: row[1] for row in fetch_all(sql, params)}
-            found |= {Named(column, t): _only(Named(column, t), rows.get(t, [])) for t in texts}
+            called = tasks_called(project_id, column, texts)
+            found |= {Named(column, t): _only(Named(column, t), called.get(t, [])) for t in texts}
     return found
 
 

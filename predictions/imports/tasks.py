@@ -1,4 +1,4 @@
-"""The one place that stores whole tasks, with the predictions and annotations inside them.
+"""Imports of whole tasks, with the predictions and annotations inside them.
 
 An import is one transaction, written batch by batch; a bad item undoes it all.
 """
@@ -12,41 +12,26 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
+from predictions.db.imports import (
+    PredictionRow,
+    TaskRow,
+    copy_lines,
+    name_first_version,
+    prediction_copy,
+    store_annotations,
+    store_tasks,
+)
 from predictions.db.tasks import reserve_inner_ids
 from predictions.imports.bodies import Batches, in_batches
-from predictions.imports.predictions import (
-    PredictionRow,
-    copy_lines,
-    prediction_copy,
-    prediction_row,
-)
+from predictions.imports.predictions import prediction_row
 from predictions.imports.problems import Report
 from predictions.imports.task_names import external_id
 from predictions.models import Project
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
-from predictions_api.postgres.copying import (
-    Copy,
-    boolean,
-    copy,
-    escaped,
-    escaped_json,
-    number,
-    reserve_ids,
-)
+from predictions_api.postgres.copying import Copy, reserve_ids
 
 NO_TASKS = "load_tasks: No tasks added"
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A task ready for COPY, with what stands inside it; the JSON columns are text."""
-
-    data: bytes
-    meta: bytes
-    external_id: str | None
-    predictions: list[PredictionRow]
-    annotations: list[dict[str, Any]]
 
 
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
@@ -121,51 +106,6 @@ def _rows(
     return rows
 
 
-def _store_tasks(project_id: int, rows: Sequence[TaskRow], first_inner_id: int) -> list[int]:
-    ids = reserve_ids("predictions_task", len(rows))
-    copy(
-        "predictions_task",
-        "id, project_id, data, meta, external_id, inner_id, overlap, created_at, updated_at",
-        (
-            b"%d\t%d\t%b\t%b\t%b\t%d\t1\tnow\tnow\n"
-            % (
-                id_,
-                project_id,
-                escaped_json(row.data),
-                escaped_json(row.meta),
-                escaped(row.external_id),
-                first_inner_id + n,
-            )
-            for n, (id_, row) in enumerate(zip(ids, rows, strict=True))
-        ),
-    )
-    return ids
-
-
-def _store_annotations(
-    project_id: int, user_id: int, pairs: Sequence[tuple[int, dict[str, Any]]]
-) -> None:
-    place, author = str(project_id).encode(), str(user_id).encode()
-    copy(
-        "predictions_annotation",
-        "task_id, project_id, result, ground_truth, was_cancelled, lead_time, completed_by_id,"
-        " unique_id, created_at, updated_at",
-        (
-            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t\\N\tnow\tnow\n"
-            % (
-                task_id,
-                place,
-                escaped_json(annotation["result"]),
-                boolean(annotation["ground_truth"]),
-                boolean(annotation["was_cancelled"]),
-                number(annotation["lead_time"]),
-                author,
-            )
-            for task_id, annotation in pairs
-        ),
-    )
-
-
 @dataclass(slots=True)
 class Stored:
     """What an import has stored so far."""
@@ -197,7 +137,7 @@ def store_batches(
 
     The counts and `task_ids` in the order of the request; ValidationError names the bad items by
     index, or says that there are none. Without `commits` all is checked and counted, and nothing
-    stored: the counts of annotations and predictions are None, as the peer's. One transaction;
+    stored: the counts of annotations and predictions are None, as Label Studio's. One transaction;
     memory holds a batch, and 40 bytes a task for its id. Two imports of tasks into one project
     wait for each other, for the numbers within it.
     """
@@ -217,7 +157,7 @@ def store_batches(
         if not n_tasks:
             raise ValidationError([NO_TASKS])
         if stored.last_version:
-            _name_first_version(project, stored.last_version)
+            name_first_version(project, stored.last_version)
     return {
         "task_count": n_tasks,
         "annotation_count": stored.n_annotations if commits else None,
@@ -230,12 +170,12 @@ def _store_batch(
     project: Project, rows: Sequence[TaskRow], access: Access, stored: Stored, copier: Copy
 ) -> None:
     first = reserve_inner_ids(project.pk, len(rows))
-    task_ids = _store_tasks(project.pk, rows, first)
+    task_ids = store_tasks(project.pk, rows, first)
     stored.task_ids += task_ids
     pairs = list(zip(task_ids, rows, strict=True))
     annotations = [(id_, annotation) for id_, row in pairs for annotation in row.annotations]
     if annotations:
-        _store_annotations(project.pk, access.user_id, annotations)
+        store_annotations(project.pk, access.user_id, annotations)
         stored.n_annotations += len(annotations)
     predictions = [_placed(row, id_) for id_, task in pairs for row in task.predictions]
     if predictions:
@@ -249,8 +189,3 @@ def _store_batch(
 def _placed(row: PredictionRow, task_id: int) -> PredictionRow:
     row.task = task_id
     return row
-
-
-def _name_first_version(project: Project, version: str) -> None:
-    """An import with predictions sets the project's version where it has none."""
-    Project.objects.filter(pk=project.pk, model_version="").update(model_version=version)

@@ -1,7 +1,8 @@
-"""JSON in: strict numbers, a limit on nesting, on keys and on the body, and the peer's messages."""
+"""Parses JSON bodies: strict numbers, a limit on nesting and on keys, Label Studio's messages."""
 
 import json
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import IO, Any
@@ -11,8 +12,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.utils.json import strict_constant
 
-MAX_DEPTH = 512
-MAX_KEYS = 100_000
+from predictions_api.http.storable import MAX_DEPTH, MAX_KEYS, TooDeep, TooManyKeys, containers
+
 TOO_DEEP = f"JSON parse error - nested deeper than {MAX_DEPTH} levels"
 TOO_MANY_KEYS = f"JSON parse error - an object has more than {MAX_KEYS:,} keys"
 
@@ -26,21 +27,12 @@ def check_shape(document: Any, *, text_length: int, brackets: int) -> None:
     may_have_many_keys = text_length > 3 * MAX_KEYS
     if not (may_be_deep or may_have_many_keys):
         return
-    level = [document]
-    depth = 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise ParseError(TOO_DEEP)
-        inner: list[Any] = []
-        for node in level:
-            if isinstance(node, dict):
-                if len(node) > MAX_KEYS:
-                    raise ParseError(TOO_MANY_KEYS)
-                inner.extend(v for v in node.values() if isinstance(v, dict | list))
-            elif isinstance(node, list):
-                inner.extend(v for v in node if isinstance(v, dict | list))
-        level = inner
+    try:
+        deque(containers(document), maxlen=0)
+    except TooDeep:
+        raise ParseError(TOO_DEEP) from None
+    except TooManyKeys:
+        raise ParseError(TOO_MANY_KEYS) from None
 
 
 def finite(text: str) -> float:

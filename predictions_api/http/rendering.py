@@ -1,6 +1,4 @@
-"""JSON out, through orjson: UTC times end in Z, stored jsonb text is spliced in unparsed; and what
-a caller takes.
-"""
+"""Renders JSON with orjson (UTC times end in Z), and negotiates the content type and encoding."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -20,27 +20,43 @@ class Refused(ValueError):
     """A value that cannot be stored; the text is the message for the caller."""
 
 
-def walk(value: Any) -> Iterator[Any]:
-    """Every scalar and key inside a JSON value. Refused when it is nested over MAX_DEPTH deep, or
-    an object in it has over MAX_KEYS keys.
+class TooDeep(Refused):
+    """Nested over MAX_DEPTH deep."""
+
+
+class TooManyKeys(Refused):
+    """An object has over MAX_KEYS keys."""
+
+
+def containers(value: Any) -> Iterator[Any]:
+    """Every object and list of a JSON value, level by level. TooDeep or TooManyKeys where one of
+    them breaks a limit.
     """
-    level, depth = [value], 0
+    level = [value] if isinstance(value, dict | list) else []
+    depth = 0
     while level:
         depth += 1
+        if depth > MAX_DEPTH:
+            raise TooDeep(f"Nested deeper than {MAX_DEPTH} levels.")
         inner: list[Any] = []
         for node in level:
-            if isinstance(node, dict | list) and depth > MAX_DEPTH:
-                raise Refused(f"Nested deeper than {MAX_DEPTH} levels.")
-            if isinstance(node, dict):
-                if len(node) > MAX_KEYS:
-                    raise Refused(f"An object has more than {MAX_KEYS:,} keys.")
-                yield from node.keys()
-                inner.extend(node.values())
-            elif isinstance(node, list):
-                inner.extend(node)
-            else:
-                yield node
+            if isinstance(node, dict) and len(node) > MAX_KEYS:
+                raise TooManyKeys(f"An object has more than {MAX_KEYS:,} keys.")
+            yield node
+            entries = node.values() if isinstance(node, dict) else node
+            inner.extend(entry for entry in entries if isinstance(entry, dict | list))
         level = inner
+
+
+def scalars(value: Any) -> Iterator[Any]:
+    """Every scalar and key inside a JSON value. Raises as `containers`."""
+    if not isinstance(value, dict | list):
+        yield value
+    for node in containers(value):
+        entries = node.values() if isinstance(node, dict) else node
+        if isinstance(node, dict):
+            yield from node.keys()
+        yield from (entry for entry in entries if not isinstance(entry, dict | list))
 
 
 # Types of Python's own, and nothing that only looks like JSON.
@@ -55,8 +71,8 @@ COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 def json_text(value: Any) -> str:
     """The value as compact JSON text that jsonb accepts, digits and key order as given.
 
-    Refused for NaN and infinities, NUL characters, lone surrogates, what `walk` refuses, and more
-    than MAX_TEXT_BYTES.
+    Refused for NaN and infinities, NUL characters, lone surrogates, what `containers` refuses, and
+    more than MAX_TEXT_BYTES.
     """
     try:
         content = orjson.dumps(value, option=STRICT)
@@ -81,6 +97,16 @@ def _exact_text(value: Any) -> str:
     if not _encodes(text) or _may_break_a_limit(text.encode()):
         _name_the_fault(value)
     return text
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number: true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def number_within(value: Any, least: float, most: float) -> float | None:
+    """A JSON number from `least` to `most`; None for anything else, NaN and bools among it."""
+    return value if is_number(value) and least <= value <= most else None
 
 
 def finite_number(value: Any) -> float | None:
@@ -113,7 +139,7 @@ def _encodes(text: str) -> bool:
 
 def _name_the_fault(value: Any) -> None:
     """Refused with the reason, if there is one."""
-    for scalar in walk(value):
+    for scalar in scalars(value):
         if isinstance(scalar, float) and not math.isfinite(scalar):
             raise Refused("Numbers must be finite.")
         if isinstance(scalar, str):

@@ -1,4 +1,4 @@
-"""What a query string asks of a list of prompts, runs or tasks."""
+"""Which prompts, runs or tasks a request is for."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,62 +8,33 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
-from predictions_api.http.query import ID_TEXT, INVALID_CHOICE, an_id, given
+from prompts.api.parameters import SubsetParameters
 from prompts.db import queries, subsets
 from prompts.db.subset_tasks import RUNS_OF_PROMPT, TASKS_OF_RUN, SubsetFilter
 from prompts.models import ModelRun
 
-PROMPT_ORDERINGS = ("id", "title", "created_at", "updated_at", "best_score", "runs_count")
-VERSION_ORDERINGS = ("id", "title", "created_at", "updated_at", "score")
-RUN_ORDERINGS = ("id", "created_at", "completed_at", "status", "total_predictions")
-CONNECTION_ORDERINGS = ("id", "provider", "created_at", "updated_at")
 TASK_ORDERINGS = {
     "id": "t.id",
     "-id": "t.id DESC",
     "score": "i.agreement NULLS FIRST, t.id",
     "-score": "i.agreement DESC NULLS LAST, t.id",
 }
-MAX_IDS = 1000
 
 
-def ordered(rows: QuerySet[Any], query: Mapping[str, str], names: tuple[str, ...]) -> QuerySet[Any]:
-    """By `ordering`, a name or `-` and a name. ValidationError for others."""
-    wanted = given(query, "ordering")
-    if wanted is None:
-        return rows
-    if wanted.removeprefix("-") not in names:
-        raise ValidationError({"ordering": [INVALID_CHOICE]})
-    return rows.order_by(wanted, "id")
+def ordered(rows: QuerySet[Any], ordering: str | None) -> QuerySet[Any]:
+    """By a name or `-` and a name; as they are for None."""
+    return rows if ordering is None else rows.order_by(ordering, "id")
 
 
-def ids(query: Mapping[str, str], name: str) -> list[int] | None:
-    """A comma-separated list of ids. ValidationError for anything else."""
-    text = given(query, name)
-    if text is None:
-        return None
-    entries = [entry.strip() for entry in text.split(",") if entry.strip()]
-    if len(entries) > MAX_IDS or not all(ID_TEXT.fullmatch(entry) for entry in entries):
-        raise ValidationError({name: ["Enter ids, comma-separated."]})
-    return [int(entry) for entry in entries if int(entry) < 2**63]
-
-
-def a_choice(query: Mapping[str, str], name: str, choices: list[str]) -> str | None:
-    """One of the choices, or None. ValidationError for anything else."""
-    text = given(query, name)
-    if text is not None and text not in choices:
-        raise ValidationError({name: [INVALID_CHOICE]})
-    return text
-
-
-def runs(rows: QuerySet[ModelRun], query: Mapping[str, str]) -> QuerySet[ModelRun]:
+def runs(rows: QuerySet[ModelRun], asked: Mapping[str, Any]) -> QuerySet[ModelRun]:
     """Runs of a project, a subset or a prompt, newest first."""
-    if (project_id := an_id(query, "project")) is not None:
-        rows = rows.filter(project_id=project_id)
-    if (prompt_id := an_id(query, "parent_model")) is not None:
-        rows = rows.filter(model_version__parent_model_id=prompt_id)
-    if subset := a_choice(query, "project_subset", list(ModelRun.Subset.values)):
-        rows = rows.filter(project_subset=subset)
-    return ordered(rows.order_by("-id"), query, RUN_ORDERINGS)
+    if asked["project"] is not None:
+        rows = rows.filter(project_id=asked["project"])
+    if asked["parent_model"] is not None:
+        rows = rows.filter(model_version__parent_model_id=asked["parent_model"])
+    if asked["project_subset"]:
+        rows = rows.filter(project_subset=asked["project_subset"])
+    return ordered(rows.order_by("-id"), asked["ordering"])
 
 
 # A class that stands anywhere in the regions of a result, of one control if it is named.
@@ -79,13 +50,10 @@ def _has_class(result: str, label: str, name: str | None) -> subsets.Clause:
     return sql, [ONE_CONTROL, label, name]
 
 
-def _aligned(wanted: SubsetFilter, query: Mapping[str, str]) -> None:
-    label = given(query, "alignment_class")
-    outcomes = ["all", "true_positive", "false_positive", "false_negative"]
-    outcome = a_choice(query, "alignment_outcome", outcomes) or "all"
+def _aligned(wanted: SubsetFilter, asked: Mapping[str, Any]) -> None:
+    label, name = asked["alignment_class"], asked["alignment_from_name"]
     if label is None:
         return
-    name = given(query, "alignment_from_name")
     predicted, predicted_params = _has_class("p.result", label, name)
     true, true_params = _has_class("a.result", label, name)
     predicted, true = f"coalesce({predicted}, false)", f"coalesce({true}, false)"
@@ -95,44 +63,34 @@ def _aligned(wanted: SubsetFilter, query: Mapping[str, str]) -> None:
         "false_positive": f"{predicted} AND NOT {true}",
         "false_negative": f"NOT {predicted} AND {true}",
     }
-    wanted.add(combined[outcome], *predicted_params, *true_params)
+    wanted.add(combined[asked["alignment_outcome"]], *predicted_params, *true_params)
 
 
-def subset_tasks(query: Mapping[str, str], *, project_id: int, workspace_id: int) -> SubsetFilter:
-    """The filter a query string describes. ValidationError for what cannot be read, and without
-    `parent_model`."""
-    prompt_id = an_id(query, "parent_model")
-    if prompt_id is None:
-        raise ValidationError({"parent_model": ["This field is required."]})
+def subset_tasks(asked: Mapping[str, Any], *, project_id: int, workspace_id: int) -> SubsetFilter:
+    """The filter that `SubsetTaskParameters` describe."""
     runs_sql = RUNS_OF_PROMPT
-    params: list[Any] = [project_id, prompt_id, workspace_id]
+    params: list[Any] = [project_id, asked["parent_model"], workspace_id]
     for name, column in (("model_run", "r.id"), ("model_version", "r.model_version_id")):
-        value = an_id(query, name)
-        if value is not None:
+        if asked[name] is not None:
             runs_sql += f" AND {column} = %s"
-            params.append(value)
-    run_id = an_id(query, "model_run")
+            params.append(asked[name])
     wanted = SubsetFilter(
         runs=runs_sql,
         runs_params=params,
-        tasks=_tasks(query, project_id=project_id, run_id=run_id),
+        tasks=_tasks(asked["project_subset"], project_id=project_id, run_id=asked["model_run"]),
     )
-    for version_id in ids(query, "prediction_version_ids") or []:
+    for version_id in asked["prediction_version_ids"] or []:
         wanted.add(subsets.HAS_PREDICTION, version_id)
-    if (label := given(query, "output_class")) is not None:
-        sql, class_params = _has_class("p.result", label, given(query, "output_from_name"))
+    if asked["output_class"] is not None:
+        sql, class_params = _has_class("p.result", asked["output_class"], asked["output_from_name"])
         wanted.add(sql, *class_params)
-    _aligned(wanted, query)
-    ordering = given(query, "ordering") or "id"
-    if ordering not in TASK_ORDERINGS:
-        raise ValidationError({"ordering": [INVALID_CHOICE]})
-    wanted.order = TASK_ORDERINGS[ordering]
+    _aligned(wanted, asked)
+    wanted.order = TASK_ORDERINGS[asked["ordering"]]
     return wanted
 
 
-def _tasks(query: Mapping[str, str], *, project_id: int, run_id: int | None) -> subsets.Clause:
+def _tasks(subset: str | None, *, project_id: int, run_id: int | None) -> subsets.Clause:
     """The tasks of a subset; of a run's own where none, or Custom, is asked for."""
-    subset = a_choice(query, "project_subset", list(ModelRun.Subset.values))
     if run_id is not None and subset in {None, "Custom"}:
         return TASKS_OF_RUN, [run_id, project_id]
     values = {"project_subset": "All" if subset in {None, "Custom"} else subset}
@@ -141,37 +99,35 @@ def _tasks(query: Mapping[str, str], *, project_id: int, run_id: int | None) -> 
     )
 
 
-def failures(query: Mapping[str, str]) -> dict[str, int]:
+def failures(asked: Mapping[str, Any]) -> dict[str, int]:
     """Of which task, project or run. ValidationError where none is named."""
-    found = {name: an_id(query, name) for name in ("task", "project", "model_run")}
-    named = {name: value for name, value in found.items() if value is not None}
+    names = ("task", "project", "model_run")
+    named = {name: asked[name] for name in names if asked[name] is not None}
     if not named:
         raise ValidationError({"project": ["Name a project, a task or a model_run."]})
     return named
 
 
-def compatible_projects(query: Mapping[str, str], *, workspace_id: int) -> QuerySet[Any]:
+def compatible_projects(asked: Mapping[str, Any], *, workspace_id: int) -> QuerySet[Any]:
     """Projects a prompt can be for. `state`, `workspaces` and `source_interface_id` name things
     that do not exist here and exclude nothing; nothing is archived."""
-    kind = a_choice(query, "project_type", list(queries.PROJECT_TYPES))
     rows = Project.objects.filter(
-        pk__in=queries.compatible_project_ids(workspace_id, kind)
+        pk__in=queries.compatible_project_ids(workspace_id, asked["project_type"])
     ).select_related("created_by")
-    if title := given(query, "title"):
-        rows = rows.filter(title__icontains=title)
-    if (wanted := ids(query, "ids")) is not None:
-        rows = rows.filter(pk__in=wanted)
-    if (given(query, "archived") or "").lower() in {"true", "1"}:
+    if asked["title"]:
+        rows = rows.filter(title__icontains=asked["title"])
+    if asked["ids"] is not None:
+        rows = rows.filter(pk__in=asked["ids"])
+    if asked["archived"]:
         rows = rows.none()
-    return ordered(rows.order_by("-id"), query, ("id", "title", "created_at", "updated_at"))
+    return ordered(rows.order_by("-id"), asked["ordering"])
 
 
 def asked_subset(query: Mapping[str, str], project: Project) -> subsets.Clause:
     """The subset a query string names; All unless it does."""
-    choices = [subset for subset in ModelRun.Subset.values if subset != "Custom"]
-    subset = a_choice(query, "project_subset", choices) or "All"
+    asked = SubsetParameters.read(query)
     return subsets.tasks_sql(
-        {"project_subset": subset},
+        {"project_subset": asked["project_subset"]},
         project_id=project.pk,
         sample_size=settings.PROMPTER_SAMPLE_SUBSET_SIZE,
     )

@@ -1,10 +1,12 @@
-"""Prompts, versions and provider connections: parse, call, respond. Runs are in `run_views`."""
+"""The endpoints of prompts, their versions and provider connections: parse, call, respond."""
 
 from __future__ import annotations  # `list` is a method here
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,14 +14,25 @@ from rest_framework.response import Response
 from accounts.authentication import access_of
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows
-from predictions.db.queries import project_totals
+from predictions.db.projects import project_totals
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import NumberedPages
-from predictions_api.http.query import a_flag, an_id, given
 from prompts.api import filters
 from prompts.api import schema as docs
-from prompts.api.serializers import (
+from prompts.api.parameters import (
+    CompatibleProjectParameters,
+    ConnectionListParameters,
+    CostParameters,
+    CountParameters,
+    ExampleParameters,
+    PreviewParameters,
+    PromptListParameters,
+    RefinedParameters,
+    RefineParameters,
+    VersionListParameters,
+)
+from prompts.api.serializers.prompts import (
     OrderedExamplesSerializer,
     PromptDetailSerializer,
     PromptSerializer,
@@ -27,7 +40,7 @@ from prompts.api.serializers import (
     RefineSerializer,
     TryTaskSerializer,
 )
-from prompts.api.serializers_providers import ProviderConnectionSerializer
+from prompts.api.serializers.providers import ProviderConnectionSerializer
 from prompts.db import prompts, queries
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection, Refinement
 from prompts.refinement import requests
@@ -68,9 +81,9 @@ class PromptRows(Rows):
             raise NotFound(NO_PROJECT)
         return found
 
-    def asked_project(self, name: str) -> Project:
+    def asked_project(self, asked: Mapping[str, Any], name: str = "project") -> Project:
         """The project the query names; else the prompt's first. ValidationError without one."""
-        project_id = an_id(self.request.query_params, name)
+        project_id = asked[name]
         if project_id is not None:
             found = queries.project(project_id, workspace_id=self.workspace_id)
             if found is None:
@@ -86,15 +99,18 @@ class PromptViewSet(PromptRows):
     """Prompts."""
 
     queryset = Prompt.objects.none()
+    lookup_url_kwarg = "prompt_pk"
+    lookup_value_regex = "[0-9]+"
     serializer_class = PromptSerializer
     pagination_class = NumberedPages
 
     @docs.PROMPT_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
         rows = queries.prompts(self.workspace_id).order_by("-id")
-        if text := given(request.query_params, "search"):
-            rows = rows.filter(title__icontains=text)
-        rows = filters.ordered(rows, request.query_params, filters.PROMPT_ORDERINGS)
+        asked = PromptListParameters.read(request.query_params)
+        if asked["search"]:
+            rows = rows.filter(title__icontains=asked["search"])
+        rows = filters.ordered(rows, asked["ordering"])
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(PromptDetailSerializer(page, many=True).data)
 
@@ -120,18 +136,22 @@ class PromptViewSet(PromptRows):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.PROMPT_DUPLICATE
+    @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, **kwargs: Any) -> Response:
         copy = prompts.duplicate_prompt(self.prompt(), self.access())
         return Response(PromptSerializer(copy).data, status.HTTP_201_CREATED)
 
     @docs.COMPATIBLE_PROJECTS
+    @action(detail=False, url_path="compatible-projects")
     def compatible_projects(self, request: Request, **kwargs: Any) -> Response:
-        rows = filters.compatible_projects(request.query_params, workspace_id=self.workspace_id)
+        asked = CompatibleProjectParameters.read(request.query_params)
+        rows = filters.compatible_projects(asked, workspace_id=self.workspace_id)
         page = self.paginate_queryset(rows) or []
         shown = [{**ProjectSerializer(row).data, **project_totals(row.pk)} for row in page]
         return self.get_paginated_response(shown)
 
     @docs.VERSION_NAME
+    @action(detail=True, url_path="get-default-version-name")
     def default_version_name(self, request: Request, **kwargs: Any) -> Response:
         title = prompts.default_version_title(self.prompt())
         return Response({"default_model_version_name": title, "message": ""})
@@ -141,6 +161,8 @@ class VersionViewSet(PromptRows):
     """Versions of a prompt."""
 
     queryset = PromptVersion.objects.none()
+    lookup_url_kwarg = "version_pk"
+    lookup_value_regex = "[0-9]+"
     serializer_class = PromptVersionSerializer
     pagination_class = None
 
@@ -148,7 +170,7 @@ class VersionViewSet(PromptRows):
     def list(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         rows = queries.versions(prompt.pk, workspace_id=self.workspace_id)
-        rows = filters.ordered(rows, request.query_params, filters.VERSION_ORDERINGS)
+        rows = filters.ordered(rows, VersionListParameters.read(request.query_params)["ordering"])
         return Response(PromptVersionSerializer(rows, many=True).data)
 
     @docs.VERSION_CREATE
@@ -179,57 +201,67 @@ class VersionViewSet(PromptRows):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @docs.COST_ESTIMATE
+    @action(detail=True, url_path="cost-estimate")
     def cost_estimate(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        project = self.asked_project("project_id")
+        project = self.asked_project(CostParameters.read(request.query_params), "project_id")
         subset = filters.asked_subset(request.query_params, project)
         return Response(preview.cost_estimate(version, project, subset))
 
     @docs.PREDICTION_COUNT
+    @action(detail=True, url_path="prediction-count")
     def prediction_count(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        project = self.asked_project("project")
+        project = self.asked_project(CountParameters.read(request.query_params))
         clause = filters.asked_subset(request.query_params, project)
         return Response(queries.prediction_counts(clause, version.pk))
 
     @docs.PREVIEW
+    @action(detail=True, url_path="prompt-preview", url_name="preview")
     def prompt_preview(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        task_id = an_id(request.query_params, "task")
+        asked = PreviewParameters.read(request.query_params)
+        task_id = asked["task"]
         if task_id is None:
-            task_id = queries.first_task_id(self.asked_project("project").pk)
+            task_id = queries.first_task_id(self.asked_project(asked).pk)
         return Response(preview.preview(version, task_id or 0))
 
     @docs.TRY_TASK
+    @action(detail=True, methods=["post"], url_path="try-task")
     def try_task(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         return Response(preview.try_task(version, self.checked(TryTaskSerializer)["task"]))
 
     @docs.FEW_SHOT
+    @action(detail=True, url_path="few-shot-examples")
     def few_shot_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        project = self.asked_project("project")
+        project = self.asked_project(ExampleParameters.read(request.query_params))
         return Response(preview.few_shot_examples(version, project))
 
     @docs.FEW_SHOT_ORDER
+    @action(detail=True, methods=["post"], url_path="few-shot-examples/reorder")
     def reorder_examples(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        project = self.asked_project("project")
+        project = self.asked_project(ExampleParameters.read(request.query_params))
         prompts.order_examples(version, self.checked(OrderedExamplesSerializer)["task_ids"])
         return Response(preview.few_shot_examples(version, project))
 
     @docs.REFINE
+    @action(detail=True, methods=["post"])
     def refine(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(RefineSerializer)
-        wants_later = a_flag(request.query_params, "async")
+        wants_later = RefineParameters.read(request.query_params)["async"]
         refinement = requests.begin(version, values, self.access(), later=wants_later)
         return Response(shown(refinement), status.HTTP_201_CREATED)
 
     @docs.REFINED
+    @refine.mapping.get
     def refined(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        refinement = requests.find(version, given(request.query_params, "refinement_job_id"))
+        asked = RefinedParameters.read(request.query_params)
+        refinement = requests.find(version, asked["refinement_job_id"])
         if refinement is None:
             raise NotFound(NO_REFINEMENT)
         is_running = refinement.status in {"Pending", "InProgress"}
@@ -253,7 +285,9 @@ class ProviderConnectionViewSet(PromptRows):
     @docs.CONNECTION_LIST
     def list(self, request: Request, **kwargs: Any) -> Response:
         rows = queries.connections(self.workspace_id).order_by("id")
-        rows = filters.ordered(rows, request.query_params, filters.CONNECTION_ORDERINGS)
+        rows = filters.ordered(
+            rows, ConnectionListParameters.read(request.query_params)["ordering"]
+        )
         return Response(ProviderConnectionSerializer(rows, many=True).data)
 
     @docs.CONNECTION_CREATE

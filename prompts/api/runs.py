@@ -1,24 +1,32 @@
-"""Runs, the batches outside engines send, and what runs show: parse, call, respond."""
+"""The endpoints of runs, their measures, and batches of outside engines: parse, call, respond."""
 
 from __future__ import annotations  # `list` is a method here
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpResponse
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api.viewset import json_response
 from predictions_api.http.fields import unknown_pk
-from predictions_api.http.query import a_flag, a_limit, an_id
+from predictions_api.http.pagination import page_url
 from prompts.api import filters
 from prompts.api import schema as docs
+from prompts.api.parameters import (
+    MAX_BULK_RUNS,
+    BulkParameters,
+    FailedListParameters,
+    RegressionParameters,
+    RunListParameters,
+    SubsetTaskParameters,
+)
 from prompts.api.prompts import PromptRows
-from prompts.api.serializers_runs import (
+from prompts.api.serializers.runs import (
     BatchSerializer,
     FailedBatchSerializer,
     ModelRunSerializer,
@@ -33,7 +41,6 @@ from prompts.runs import batches, progress, start, state
 
 NO_RUN = "No ModelRun matches the given query."
 NO_INDICATOR = "No indicator matches the given query."
-MAX_BULK_RUNS = 20
 
 
 class RunRows(PromptRows):
@@ -63,7 +70,7 @@ class RunViewSet(RunRows):
     def list(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         rows = queries.runs(self.workspace_id).filter(model_version_id=version.pk)
-        rows = filters.runs(rows, request.query_params)
+        rows = filters.runs(rows, RunListParameters.read(request.query_params))
         return Response(ModelRunSerializer(rows, many=True).data)
 
     @docs.RUN_CREATE
@@ -94,6 +101,7 @@ class RunViewSet(RunRows):
         return Response({name: document[name] for name in RunDetailSerializer.Meta.fields})
 
     @docs.RUN_CANCEL
+    @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **kwargs: Any) -> Response:
         run = self.run_of_version()
         if not state.cancel(run.pk):
@@ -121,6 +129,7 @@ class BatchViewSet(PromptRows):
         return run
 
     @docs.BATCH
+    @action(detail=False, methods=["post"], url_path="batch-predictions")
     def predictions(self, request: Request, **kwargs: Any) -> HttpResponse:
         values = self.checked(BatchSerializer)
         run = self._run(values)
@@ -133,6 +142,12 @@ class BatchViewSet(PromptRows):
         return json_response(answer, status.HTTP_201_CREATED)
 
     @docs.FAILED_BATCH
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="batch-failed-predictions",
+        url_name="failed-predictions",
+    )
     def failures(self, request: Request, **kwargs: Any) -> HttpResponse:
         values = self.checked(FailedBatchSerializer)
         run = self._run(values)
@@ -146,22 +161,26 @@ class BatchViewSet(PromptRows):
 
     @docs.FAILED_LIST
     def failed(self, request: Request, **kwargs: Any) -> HttpResponse:
-        clauses = filters.failures(request.query_params)
-        limit = a_limit(request.query_params) or 1000
-        return json_response(queries.failures(clauses, workspace_id=self.workspace_id, limit=limit))
+        asked = FailedListParameters.read(request.query_params)
+        failures = queries.failures(
+            filters.failures(asked), workspace_id=self.workspace_id, limit=asked["limit"]
+        )
+        return json_response(failures)
 
 
 class RunMeasuresViewSet(RunRows):
     """What a run took, how good it was, and running parts of it again."""
 
     @docs.INDICATOR_LIST
-    def list(self, request: Request, **kwargs: Any) -> Response:
+    @action(detail=True)
+    def indicators(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         found = measures.indicators([run.pk], workspace_id=self.workspace_id)
         return Response(list(found[run.pk].values()))
 
     @docs.INDICATOR_GET
-    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+    @action(detail=True, url_path="indicators/(?P<key>[a-z_]+)")
+    def indicator(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         found = measures.indicators([run.pk], workspace_id=self.workspace_id)
         if self.kwargs["key"] not in found[run.pk]:
@@ -169,8 +188,9 @@ class RunMeasuresViewSet(RunRows):
         return Response(found[run.pk][self.kwargs["key"]])
 
     @docs.BULK_INDICATORS
-    def bulk(self, request: Request, **kwargs: Any) -> Response:
-        run_ids = filters.ids(request.query_params, "ids") or []
+    @action(detail=False, url_path="bulk-indicators")
+    def bulk_indicators(self, request: Request, **kwargs: Any) -> Response:
+        run_ids = BulkParameters.read(request.query_params)["ids"]
         if not 1 <= len(run_ids) <= MAX_BULK_RUNS:
             raise ValidationError({"ids": [f"Name 1 to {MAX_BULK_RUNS} runs."]})
         found = measures.indicators(run_ids, workspace_id=self.workspace_id)
@@ -190,12 +210,15 @@ class RunMeasuresViewSet(RunRows):
         return found
 
     @docs.REGRESSIONS
+    @action(detail=True)
     def regressions(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
-        baseline = self._baseline(run, an_id(request.query_params, "baseline"))
+        asked = RegressionParameters.read(request.query_params)
+        baseline = self._baseline(run, asked["baseline"])
         return Response(queries.regressions(run, baseline.pk))
 
     @docs.RE_EVALUATE
+    @action(detail=True, methods=["post"], url_path="re-evaluate")
     def re_evaluate(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         values = self.checked(ReEvaluateSerializer)
@@ -218,10 +241,10 @@ class SubsetViewSet(PromptRows):
 
     queryset = ModelRun.objects.none()
     serializer_class = SubsetSerializer
-    MAX_PAGE_SIZE = 1000
 
     @docs.SUBSETS
-    def list(self, request: Request, **kwargs: Any) -> Response:
+    @action(detail=True)
+    def subsets(self, request: Request, **kwargs: Any) -> Response:
         project = self.project(self.row_id())
         size = settings.PROMPTER_SAMPLE_SUBSET_SIZE
         columns = [
@@ -237,26 +260,20 @@ class SubsetViewSet(PromptRows):
         )
 
     @docs.SUBSET_TASKS
-    def tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
-        query = request.query_params
+    @action(detail=True, url_path="subset-tasks")
+    def subset_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
         project = self.project(self.row_id())
-        wanted = filters.subset_tasks(query, project_id=project.pk, workspace_id=self.workspace_id)
-        size = a_limit(query, "page_size", most=self.MAX_PAGE_SIZE) or 100
-        page = a_limit(query, "page", most=2**31) or 1
-        wants_total = "include_total" not in query or a_flag(query, "include_total")
+        asked = SubsetTaskParameters.read(request.query_params)
+        wanted = filters.subset_tasks(asked, project_id=project.pk, workspace_id=self.workspace_id)
+        size, page = asked["page_size"], asked["page"]
         tasks = subset_tasks.page(wanted, limit=size, offset=(page - 1) * size)
         if not tasks and page > 1:
             raise NotFound("Invalid page.")
         count = subset_tasks.count(wanted)
-        before = self._page_url(page - 1) if page > 1 else None
-        after = self._page_url(page + 1) if page * size < count else None
-        found: dict[str, Any] = {"task_count": count} if wants_total else {}
+        before = page_url(request, page=page - 1) if page > 1 else None
+        after = page_url(request, page=page + 1) if page * size < count else None
+        found: dict[str, Any] = {"task_count": count} if asked["include_total"] else {}
         found |= {"next_cursor": after, "previous_cursor": before, "task_result_list": tasks}
         return json_response(
             {"count": count, "next": after, "previous": before, "results": [found]}
         )
-
-    def _page_url(self, page: int) -> str:
-        query = self.request.query_params.copy()
-        query["page"] = str(page)
-        return self.request.build_absolute_uri(f"?{urlencode(list(query.items()))}")

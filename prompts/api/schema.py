@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 
-from predictions.api.schema import PAGE, PAGE_SIZE, query
 from predictions.api.serializers import ProjectSerializer
 from predictions_api.http.openapi import error_responses
-from prompts.api import filters
-from prompts.api.serializers import (
+from prompts.api import parameters
+from prompts.api.serializers.prompts import (
     CostEstimateSerializer,
     ExampleSerializer,
     OrderedExamplesSerializer,
@@ -25,8 +24,8 @@ from prompts.api.serializers import (
     TriedTaskSerializer,
     TryTaskSerializer,
 )
-from prompts.api.serializers_providers import ProviderConnectionSerializer
-from prompts.api.serializers_runs import (
+from prompts.api.serializers.providers import ProviderConnectionSerializer
+from prompts.api.serializers.runs import (
     BatchAnswerSerializer,
     BatchSerializer,
     FailedBatchAnswerSerializer,
@@ -47,13 +46,6 @@ WRITE = error_responses(400, 404, 413, 415)
 READ = error_responses(400, 404)
 
 
-def ordering(names: tuple[str, ...]) -> OpenApiParameter:
-    """By one of the names, `-` in front for the other way."""
-    return query(
-        "ordering", OpenApiTypes.STR, "Order.", enum=[*names, *(f"-{name}" for name in names)]
-    )
-
-
 def document(
     name: str, summary: str, answer: Any, *, status: int = 200, **more: Any
 ) -> Callable[[View], View]:
@@ -65,7 +57,7 @@ def document(
 
 
 def written(
-    name: str, summary: str, body: Any, answer: Any, *, status: int = 200, parameters: Any = ()
+    name: str, summary: str, body: Any, answer: Any, *, status: int = 200, **more: Any
 ) -> Callable[[View], View]:
     """An operation with a body."""
     return document(
@@ -75,29 +67,16 @@ def written(
         status=status,
         request=body,
         errors=WRITE,
-        parameters=list(parameters),
+        **more,
     )
 
 
 DETAIL = inline_serializer("Detail", {"detail": serializers.CharField()})
-SUBSET = query(
-    "project_subset",
-    OpenApiTypes.STR,
-    "Which tasks of the project.",
-    enum=["All", "HasGT", "Sample", "Custom"],
-)
-PROJECT = query("project", OpenApiTypes.INT, "The project.")
-
 PROMPT_LIST = document(
     "list_prompts",
     "List prompts",
     PromptDetailSerializer(many=True),
-    parameters=[
-        ordering(filters.PROMPT_ORDERINGS),
-        query("search", OpenApiTypes.STR, "Part of the title."),
-        PAGE,
-        PAGE_SIZE,
-    ],
+    parameters=[parameters.PromptListParameters],
 )
 PROMPT_CREATE = written(
     "create_prompt", "Create a prompt", PromptSerializer, PromptSerializer, status=201
@@ -116,26 +95,13 @@ COMPATIBLE_PROJECTS = document(
     "list_compatible_projects",
     "List projects a prompt can be for",
     ProjectSerializer(many=True),
-    parameters=[
-        query(
-            "project_type",
-            OpenApiTypes.STR,
-            "What its config labels.",
-            enum=["TextClassification", "NamedEntityRecognition"],
-        ),
-        query("ids", OpenApiTypes.STR, "Only these ids, comma-separated."),
-        query("title", OpenApiTypes.STR, "Part of the title."),
-        query("archived", OpenApiTypes.BOOL, "Nothing is archived here."),
-        ordering(("id", "title", "created_at", "updated_at")),
-        PAGE,
-        PAGE_SIZE,
-    ],
+    parameters=[parameters.CompatibleProjectParameters],
 )
 VERSION_LIST = document(
     "list_prompt_versions",
     "List a prompt's versions",
     PromptVersionSerializer(many=True),
-    parameters=[ordering(filters.VERSION_ORDERINGS)],
+    parameters=[parameters.VersionListParameters],
 )
 VERSION_CREATE = written(
     "create_prompt_version",
@@ -169,38 +135,32 @@ COST_ESTIMATE = document(
     "estimate_cost",
     "Estimate what a run would cost",
     CostEstimateSerializer,
-    parameters=[
-        query("project_id", OpenApiTypes.INT, "The project; the prompt's first unless given."),
-        SUBSET,
-    ],
+    parameters=[parameters.CostParameters],
 )
 REFINE = extend_schema(
     operation_id="refine_prompt",
     summary="Let a teacher model word a version better, as a new version",
-    parameters=[query("async", OpenApiTypes.BOOL, "Answer at once; ask for the result later.")],
+    parameters=[parameters.RefineParameters],
     request=RefineSerializer,
     responses={201: RefinedSerializer, **WRITE},
 )
 REFINED = extend_schema(
     operation_id="get_refined_prompt",
     summary="Get a better wording",
-    parameters=[query("refinement_job_id", OpenApiTypes.STR, "Which one.", required=True)],
+    parameters=[parameters.RefinedParameters],
     responses={200: RefinedSerializer, 202: RefinedSerializer, **READ},
 )
 PREDICTION_COUNT = document(
     "count_predictions",
     "What a run would find",
     PredictionCountSerializer,
-    parameters=[PROJECT, SUBSET],
+    parameters=[parameters.CountParameters],
 )
 PREVIEW = document(
     "preview_prompt",
     "What a model would be sent for a task",
     PreviewSerializer,
-    parameters=[
-        query("task", OpenApiTypes.INT, "The task."),
-        query("project", OpenApiTypes.INT, "Or the first task of this project."),
-    ],
+    parameters=[parameters.PreviewParameters],
 )
 TRY_TASK = written(
     "try_task",
@@ -212,25 +172,20 @@ FEW_SHOT = document(
     "list_few_shot_examples",
     "The examples a version shows its model, at most max_few_shot_examples",
     ExampleSerializer(many=True),
-    parameters=[query("project", OpenApiTypes.INT, "The prompt's first, unless named.")],
+    parameters=[parameters.ExampleParameters],
 )
 FEW_SHOT_ORDER = written(
     "reorder_few_shot_examples",
     "Say which examples a version shows, in order",
     OrderedExamplesSerializer,
     ExampleSerializer(many=True),
-    parameters=[query("project", OpenApiTypes.INT, "The prompt's first, unless named.")],
+    parameters=[parameters.ExampleParameters],
 )
 RUN_LIST = document(
     "list_runs",
     "List a version's runs",
     ModelRunSerializer(many=True),
-    parameters=[
-        ordering(filters.RUN_ORDERINGS),
-        PROJECT,
-        SUBSET,
-        query("parent_model", OpenApiTypes.INT, "Of this prompt."),
-    ],
+    parameters=[parameters.RunListParameters],
 )
 RUN_CREATE = written(
     "create_run",
@@ -244,14 +199,14 @@ RUN_CANCEL = document("cancel_run", "Cancel a run; what is stored stays", DETAIL
 BATCH = extend_schema(
     operation_id="store_batch_predictions",
     summary="Store an outside engine's answers",
-    parameters=[query("num_predictions", OpenApiTypes.INT, "For the caller's own records.")],
+    parameters=[parameters.BatchParameters],
     request=BatchSerializer,
     responses={201: BatchAnswerSerializer, **WRITE},
 )
 FAILED_BATCH = extend_schema(
     operation_id="store_batch_failures",
     summary="Store an outside engine's failures",
-    parameters=[query("num_failed_predictions", OpenApiTypes.INT, "For the caller's own records.")],
+    parameters=[parameters.FailedBatchParameters],
     request=FailedBatchSerializer,
     responses={201: FailedBatchAnswerSerializer, **WRITE},
 )
@@ -259,12 +214,7 @@ FAILED_LIST = document(
     "list_failed_predictions",
     "List failed predictions, newest first",
     FailedPredictionSerializer(many=True),
-    parameters=[
-        PROJECT,
-        query("task", OpenApiTypes.INT, "Of this task."),
-        query("model_run", OpenApiTypes.INT, "Of this run."),
-        query("limit", OpenApiTypes.INT, "At most this many, 1 to 10000; 1000 by default."),
-    ],
+    parameters=[parameters.FailedListParameters],
 )
 INDICATOR_LIST = document("list_indicators", "Measures of a run", IndicatorSerializer(many=True))
 INDICATOR_GET = document("get_indicator", "One measure of a run", IndicatorSerializer)
@@ -272,15 +222,13 @@ BULK_INDICATORS = document(
     "get_bulk_indicators",
     "Measures of up to 20 runs, by run id",
     OpenApiTypes.OBJECT,
-    parameters=[query("ids", OpenApiTypes.STR, "Run ids, comma-separated.", required=True)],
+    parameters=[parameters.BulkParameters],
 )
 REGRESSIONS = document(
     "list_regressions",
     "Compare a run with an earlier one against the ground truth",
     RegressionsSerializer,
-    parameters=[
-        query("baseline", OpenApiTypes.INT, "The earlier run; its source, or the one before.")
-    ],
+    parameters=[parameters.RegressionParameters],
 )
 RE_EVALUATE = written(
     "re_evaluate_run",
@@ -293,39 +241,19 @@ SUBSETS = document(
     "list_subsets",
     "Count a project's subsets",
     SubsetSerializer(many=True),
-    parameters=[query("ordering", OpenApiTypes.STR, "Has no effect.")],
+    parameters=[parameters.SubsetListParameters],
 )
 SUBSET_TASKS = document(
     "list_subset_tasks",
     "List tasks with predictions, ground truth and errors",
     SubsetTasksPageSerializer,
-    parameters=[
-        query("parent_model", OpenApiTypes.INT, "The prompt.", required=True),
-        query("model_run", OpenApiTypes.INT, "Predictions of this run only."),
-        query("model_version", OpenApiTypes.INT, "Predictions of this version only."),
-        SUBSET,
-        query("prediction_version_ids", OpenApiTypes.STR, "Predicted by each of these versions."),
-        query("output_class", OpenApiTypes.STR, "Predicted to be of this class."),
-        query("output_from_name", OpenApiTypes.STR, "By this control."),
-        query("alignment_class", OpenApiTypes.STR, "Of this class in prediction or truth."),
-        query("alignment_from_name", OpenApiTypes.STR, "By this control."),
-        query(
-            "alignment_outcome",
-            OpenApiTypes.STR,
-            "Which of both.",
-            enum=["all", "true_positive", "false_positive", "false_negative"],
-        ),
-        query("include_total", OpenApiTypes.BOOL, "Whether task_count is told; true by default."),
-        ordering(("id", "score")),
-        PAGE,
-        PAGE_SIZE,
-    ],
+    parameters=[parameters.SubsetTaskParameters],
 )
 CONNECTION_LIST = document(
     "list_provider_connections",
     "List provider connections",
     ProviderConnectionSerializer(many=True),
-    parameters=[ordering(filters.CONNECTION_ORDERINGS)],
+    parameters=[parameters.ConnectionListParameters],
 )
 CONNECTION_CREATE = written(
     "create_provider_connection",

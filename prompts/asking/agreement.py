@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from predictions_api.http.storable import is_number
+
 Region = dict[str, Any]
 
 
@@ -28,7 +30,7 @@ def _in_order(part: Any) -> Any:
     """Lists of text in one order, numbers to six places: 10 and 10.0 are one value."""
     if isinstance(part, list) and all(isinstance(entry, str) for entry in part):
         return sorted(part)
-    if isinstance(part, int | float) and not isinstance(part, bool):
+    if is_number(part):
         return round(float(part), 6)
     return part
 

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 from django.db import connection
 
-from predictions.db import predictions as ingest
-from predictions.db.predictions import RunPrediction
+from predictions.db.prediction_batches import RunPrediction, replace_of_runs
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts.asking import agreement
 from prompts.asking.outcome import Outcome
@@ -67,7 +66,7 @@ EARLIER_RUNS = "SELECT id FROM prompts_modelrun WHERE model_version_id = %s"
 
 def _predict(run_id: int, run: LockedRun, predictions: Sequence[Outcome]) -> dict[int, int]:
     """Prediction ids by task id."""
-    return ingest.replace_of_runs(
+    return replace_of_runs(
         [RunPrediction(o.task_id, o.result or "[]", o.score) for o in predictions],
         project_id=run.project_id,
         model_run_id=run_id,

@@ -8,8 +8,8 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.filters.tasks import HAS_GT as HAS_GT
-from predictions.filters.tasks import Clause as Clause
+from predictions.filters.task_columns import HAS_GT as HAS_GT
+from predictions.filters.task_columns import Clause as Clause
 from predictions.filters.tasks import group_clause
 from predictions_api.http.fields import MAX_BIGINT
 from prompts.models import ModelRun

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.http import StreamingHttpResponse
 
-from predictions.db import queries
+from predictions.db import prediction_lists
 from predictions.models import Project
 from predictions_api.http.rendering import accepts_gzip
 from tests.bulk.conftest import Seed
@@ -19,7 +19,7 @@ LINES = "application/x-ndjson"
 @pytest.fixture
 def many(project: Project, seed_tasks: Seed, seed_predictions: Seed) -> list[int]:
     """More predictions than two chunks hold."""
-    n = queries.FIRST_CHUNK + queries.CHUNK + 10
+    n = prediction_lists.FIRST_CHUNK + prediction_lists.CHUNK + 10
     return seed_predictions(project, seed_tasks(project, 10), n, 2)
 
 
@@ -34,7 +34,9 @@ def test_a_long_list_is_one_array_in_id_order(ada: Caller, many: list[int]) -> N
     assert [row["id"] for row in json.loads(content(response))] == many
 
 
-@pytest.mark.parametrize("n", [0, 1, queries.FIRST_CHUNK - 1, queries.FIRST_CHUNK])
+@pytest.mark.parametrize(
+    "n", [0, 1, prediction_lists.FIRST_CHUNK - 1, prediction_lists.FIRST_CHUNK]
+)
 def test_lines_hold_what_the_array_holds(
     ada: Caller, project: Project, seed_tasks: Seed, seed_predictions: Seed, n: int
 ) -> None:
@@ -55,14 +57,14 @@ def test_a_page_comes_as_lines_too(ada: Caller, many: list[int]) -> None:
 
 
 def test_the_first_piece_is_small(ada: Caller, many: list[int]) -> None:
-    chunks = queries.stream_predictions(
+    chunks = prediction_lists.stream_statement(
         "SELECT p.id, p.result::text, p.model_version,"
         " p.created_at, p.score, p.cluster, p.neighbors::text, p.mislabeling, p.updated_at,"
         " p.model_id, p.model_run_id, p.task_id, p.project_id FROM predictions_prediction p",
         [],
     )
     sizes = [len(chunk) for chunk in chunks]
-    assert sizes == [queries.FIRST_CHUNK, queries.CHUNK, 10]
+    assert sizes == [prediction_lists.FIRST_CHUNK, prediction_lists.CHUNK, 10]
 
 
 def test_a_long_list_is_gzipped_when_asked(ada: Caller, many: list[int]) -> None:

@@ -8,9 +8,8 @@ import pytest
 from django.db import connection
 from django.http import QueryDict
 
-from predictions.db import predictions, queries
-from predictions.filters import predictions as filters
-from predictions.imports import task_names
+from predictions.db import imports, places, prediction_lists, predictions, tasks, versions
+from predictions.filters.predictions import filter_of
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +76,8 @@ def index_names(nodes: list[dict[str, Any]]) -> set[str]:
 
 
 def list_plan(ids: dict[str, int], query: str) -> list[dict[str, Any]]:
-    wanted = filters.predictions(QueryDict(query.format(**ids)), workspace_id=ids["workspace"])
-    return plan_of(*wanted.sql())
+    wanted = filter_of(QueryDict(query.format(**ids)), workspace_id=ids["workspace"])
+    return plan_of(*prediction_lists.statement_of(wanted))
 
 
 @pytest.mark.django_db
@@ -117,10 +116,8 @@ def test_a_workspaces_list_goes_by_primary_key(ids: dict[str, int]) -> None:
 
 @pytest.mark.django_db
 def test_a_streamed_project_starts_at_once(ids: dict[str, int]) -> None:
-    wanted = filters.predictions(
-        QueryDict(f"project={ids['project']}"), workspace_id=ids["workspace"]
-    )
-    sql, params = wanted.sql()
+    wanted = filter_of(QueryDict(f"project={ids['project']}"), workspace_id=ids["workspace"])
+    sql, params = prediction_lists.statement_of(wanted)
     nodes = plan_of(f"DECLARE c NO SCROLL CURSOR FOR {sql}", params)
     assert nodes[0]["Startup Cost"] < 100
     assert_by_index(nodes)
@@ -140,10 +137,10 @@ def test_other_orders_sort_one_task_or_project_at_most(
 @pytest.mark.parametrize(
     ("sql", "params"),
     [
-        (queries.PREDICTION_SQL, ["task", "workspace"]),
-        (queries.TASK_TARGET_SQL, ["task", "workspace"]),
-        (queries.PREDICTION_TARGET_SQL, ["task", "workspace"]),
-        (queries.ONE_TASK_SQL, ["workspace", "task"]),
+        (prediction_lists.PREDICTION_SQL, ["task", "workspace"]),
+        (places.TASK_TARGET_SQL, ["task", "workspace"]),
+        (places.PREDICTION_TARGET_SQL, ["task", "workspace"]),
+        (tasks.ONE_TASK_SQL, ["workspace", "task"]),
         (predictions.DELETE_SQL, ["task", "workspace", "task"]),
     ],
 )
@@ -154,7 +151,7 @@ def test_single_rows_go_by_their_key(ids: dict[str, int], sql: str, params: list
 @pytest.mark.django_db
 @pytest.mark.parametrize("version", ["v3", "", None])
 def test_a_version_is_deleted_by_its_index(ids: dict[str, int], version: str | None) -> None:
-    nodes = plan_of(*predictions.version_delete(ids["project"], version))
+    nodes = plan_of(*versions.version_delete(ids["project"], version))
     assert_by_index(nodes)
     assert "predictions_prediction_v_idx" in index_names(nodes)
 
@@ -164,7 +161,7 @@ def test_a_version_is_deleted_by_its_index(ids: dict[str, int], version: str | N
 def test_names_of_tasks_go_by_their_index(ids: dict[str, int], column: str) -> None:
     index = {"external_id": "predictions_task_e_idx", "meta.image_id": "predictions_task_i_idx"}
     params = {"project": ids["project"], "names": ["a"], "stems": ["a"]}
-    nodes = plan_of(task_names.LOOKUPS[column], params)
+    nodes = plan_of(imports.LOOKUPS[column], params)
     assert index[column] in index_names(nodes)
 
 

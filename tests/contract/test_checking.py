@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from predictions.db import queries
+from predictions.db import prediction_lists
 from predictions.models import Project
 from tests.checking import NotAsDocumented, contract
 from tests.conftest import Caller
@@ -102,7 +102,7 @@ def test_fails_without_request_id() -> None:
 def test_a_stream_is_checked_when_it_has_been_read(
     ada: Caller, project: Project, task: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "FIRST_CHUNK", 1)
+    monkeypatch.setattr(prediction_lists, "FIRST_CHUNK", 1)
     for _ in range(2):
         ada.client.post("/api/predictions/", {"task": task, "result": []}, format="json")
     asked: list[bytes] = []

@@ -74,7 +74,7 @@ def test_an_unforeseen_error_is_a_page_that_needs_no_database(
     def fail(*args: Any, **kwargs: Any) -> None:
         raise ValueError("secret")
 
-    monkeypatch.setattr("predictions.admin.ProjectDesk.get_queryset", fail)
+    monkeypatch.setattr("predictions.desk.projects.ProjectDesk.get_queryset", fail)
     reader.raise_request_exception = False
     page = reader.get("/admin/predictions/project/", headers=HTML)
     assert page.status_code == 500

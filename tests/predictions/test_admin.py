@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, User
 from desk.workspace_admin import BoundedPaginator
-from predictions.db import queries
+from predictions.db import versions
 from predictions.imports import tasks
 from predictions.models import Annotation, MLBackend, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of, errors_of
@@ -443,9 +443,9 @@ def test_filters_by_project_and_version(
         page = desks["reader"].get(path_of("prediction"), {"project": foreign}).content.decode()
         assert names_of(page) == []
         assert "their version" not in page
-    assert queries.version_names(project.pk, limit=10) == ["v1", ("v2" + "x" * 300)[:200]]
-    assert queries.version_names(project.pk, limit=1) == ["v1"]
-    assert queries.version_names(0, limit=1) == []
+    assert versions.version_names(project.pk, limit=10) == ["v1", ("v2" + "x" * 300)[:200]]
+    assert versions.version_names(project.pk, limit=1) == ["v1"]
+    assert versions.version_names(0, limit=1) == []
 
 
 def test_search_is_by_id(desks: dict[str, Client], rows: dict[str, int]) -> None:

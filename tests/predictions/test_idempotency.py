@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from predictions.api import idempotency
+from predictions.db import idempotency
 from predictions.models import IdempotentRequest, Prediction, Project, Task
 from predictions_api.jobs import sweeps
 from tests.conftest import Caller, MakeProject, assert_invalid

@@ -9,7 +9,7 @@ import pytest
 from django.db import DataError, connection
 from rest_framework.test import APIClient
 
-from predictions.db import queries
+from predictions.db import prediction_lists
 from predictions.imports import predictions
 from predictions.models import Prediction, Project
 from tests.conftest import (
@@ -186,7 +186,7 @@ def test_refuses(ada: Caller, query: str, errors: Any) -> None:
 def test_a_streamed_list_fails_with_djangos_errors() -> None:
     # The driver's own would be answered by a 500 where these have an answer.
     with pytest.raises(DataError):
-        next(queries.stream_predictions("SELECT 1 / 0", []))
+        next(prediction_lists.stream_statement("SELECT 1 / 0", []))
 
 
 def test_format_xml_is_not_found(ada: Caller) -> None:
@@ -295,8 +295,8 @@ def test_a_limited_list_in_another_order_has_no_link(
 def test_a_long_list_is_streamed(
     ada: Caller, project: Project, task: int, n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "FIRST_CHUNK", 5)
-    monkeypatch.setattr(queries, "CHUNK", 5)
+    monkeypatch.setattr(prediction_lists, "FIRST_CHUNK", 5)
+    monkeypatch.setattr(prediction_lists, "CHUNK", 5)
     ids = fill(project, task, n) if n else []
 
     response = ada.client.get(f"{URL}?project={project.pk}&count=1")
@@ -321,8 +321,8 @@ def test_a_stream_that_nobody_reads_frees_the_connection(
     make_task: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(queries, "FIRST_CHUNK", 2)
-    monkeypatch.setattr(queries, "CHUNK", 2)
+    monkeypatch.setattr(prediction_lists, "FIRST_CHUNK", 2)
+    monkeypatch.setattr(prediction_lists, "CHUNK", 2)
     project = make_project(ada)
     fill(project, make_task(ada, project), 7)
     client = APIClient(HTTP_AUTHORIZATION=f"Token {ada.key}")  # the checking one reads it all

@@ -355,10 +355,10 @@ def test_the_number_of_statements(
 
 
 def test_a_page_goes_by_the_projects_index(ada: Caller, project: Project, tasks: list[int]) -> None:
-    from predictions.api.task_pages import PAGE_SQL
+    from predictions.db.task_pages import PAGE_SQL
     from predictions.filters import tasks as task_filters
 
-    wanted = task_filters.of_query({"query": json.dumps(group(item("id", "greater", 5)))})
+    wanted = task_filters.of_query(json.dumps(group(item("id", "greater", 5))))
     where, params = wanted.where
     sql = PAGE_SQL.format(where=f"t.project_id = %s AND {where}", order=wanted.order[0])
     with connection.cursor() as cursor:

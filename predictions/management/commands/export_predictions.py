@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from rest_framework.exceptions import APIException
 from tqdm import tqdm
 
-from predictions.db import queries
+from predictions.db import prediction_lists
 from predictions.db.documents import Document
 from predictions.exports import formats
-from predictions.filters import predictions
+from predictions.filters.predictions import filter_of
 from predictions.models import Project
 
 
@@ -40,8 +40,8 @@ class Command(BaseCommand):
         query = {"project": str(project.pk)}
         if options["model_version"] is not None:
             query["model_version"] = options["model_version"]
-        wanted = predictions.predictions(query, workspace_id=project.workspace_id)
-        total = queries.count_predictions(wanted.clauses, wanted.params)
+        wanted = filter_of(query, workspace_id=project.workspace_id)
+        total = prediction_lists.count(wanted)
         suffix = Path(options["file"]).suffix.lstrip(".")
         write, _ = formats.WRITERS[
             options["format"] or (suffix if suffix in formats.WRITERS else "ndjson")
@@ -52,7 +52,7 @@ class Command(BaseCommand):
                 bar = stack.enter_context(
                     tqdm(total=total, unit=" predictions", unit_scale=True, disable=quiet or None)
                 )
-                pieces = write(counted(queries.stream_predictions(*wanted.sql()), bar))
+                pieces = write(counted(prediction_lists.stream(wanted), bar))
                 file: IO[bytes] = sys.stdout.buffer
                 if options["file"] != "-":
                     file = stack.enter_context(Path(options["file"]).open("wb"))

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rest_framework.exceptions import APIException, ValidationError
 from tqdm import tqdm
 
+from predictions.db.imports import committed_items
 from predictions.imports import resumable
 from predictions.models import Project
 
@@ -79,5 +80,5 @@ class Command(BaseCommand):
 
     def _told(self, exc: ValidationError, project: Project, source: str) -> str:
         reasons = "\n".join(str(reason) for reason in exc.get_full_details() and exc.detail)
-        kept = resumable.committed(project, source)
+        kept = committed_items(project.pk, source)
         return f"{reasons}\nNothing of this batch is stored; {kept} items before it are."

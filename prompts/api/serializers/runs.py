@@ -1,11 +1,11 @@
-"""Runs, batches and measures: what requests may say and answers look like."""
+"""Serializers of runs, batches and measures: what requests may hold and what is answered."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
-from prompts.api.serializers import AuthorField
+from prompts.api.serializers.prompts import AuthorField
 from prompts.models import MAX_INT32, ModelRun
 from prompts.runs import progress
 
@@ -216,7 +216,7 @@ class SubsetTasksSerializer(serializers.Serializer[Any]):
 
 
 class SubsetTasksPageSerializer(serializers.Serializer[Any]):
-    """The page shape of the peer's client."""
+    """A page as Label Studio's client reads it."""
 
     count = serializers.IntegerField()
     next = serializers.CharField(allow_null=True)

@@ -1,14 +1,14 @@
-"""What the OpenAPI document says of the imports."""
+"""Imports of predictions and of tasks."""
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 
-from predictions.api.schema import IDEMPOTENCY_KEY, REPLAYED, UPSERT, either, query
+from predictions.api.parameters import PredictionImportParameters, TaskImportParameters
+from predictions.api.schema.parts import IDEMPOTENCY_KEY, REPLAYED, either
 from predictions.api.serializers import RegionsField
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import Schema, error_responses
@@ -17,8 +17,7 @@ IMPORT_PREDICTIONS = extend_schema(
     operation_id="import_predictions",
     summary="Import predictions of a project, all or none",
     parameters=[
-        query("on_error", OpenApiTypes.STR, "What bad items do.", enum=["fail", "skip"]),
-        UPSERT,
+        PredictionImportParameters,
         IDEMPOTENCY_KEY,
         REPLAYED,
     ],
@@ -133,13 +132,7 @@ IMPORT_TASKS = extend_schema(
     " A form may bring several files: JSON, JSON Lines, CSV, TSV or plain text, by their suffix."
     " None is kept.",
     parameters=[
-        query("return_task_ids", OpenApiTypes.BOOL, "Answer the new tasks' ids."),
-        query("commit_to_project", OpenApiTypes.BOOL, "`false` checks and stores nothing."),
-        query(
-            "preannotated_from_fields",
-            OpenApiTypes.STR,
-            "Comma-separated: these fields of the data become predictions.",
-        ),
+        TaskImportParameters,
         IDEMPOTENCY_KEY,
         REPLAYED,
     ],

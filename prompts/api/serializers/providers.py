@@ -1,4 +1,4 @@
-"""Provider connections: what requests may say and answers look like, and where keys may go.
+"""Serializers of provider connections: what requests may hold and what is answered.
 
 Keys are sealed here, on their way in; no answer holds them.
 """
@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.fields import FiniteField, JSONObjectField
 from predictions_api.outbound import client, vault
-from prompts.api.serializers import AuthorField
+from prompts.api.serializers.prompts import AuthorField
 from prompts.asking.providers import PARAMETERS, RunError, base_url
 from prompts.models import Provider, ProviderConnection
 

@@ -1,11 +1,10 @@
-"""What the OpenAPI document says of project exports."""
+"""Exports of projects."""
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 
-from predictions.api.schema import query
-from predictions.exports.project import SOURCES, TYPES
+from predictions.api.parameters import ProjectExportParameters
 from predictions.models import ProjectExport
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
@@ -38,8 +37,7 @@ PROJECT_EXPORT = extend_schema(
     " predictions or annotations; the other types are those of label_studio_sdk.converter."
     " No image is fetched or read: the files name images after their task.",
     parameters=[
-        query("exportType", OpenApiTypes.STR, "JSON unless given.", enum=list(TYPES)),
-        query("source", OpenApiTypes.STR, "annotations unless given.", enum=list(SOURCES)),
+        ProjectExportParameters,
         answer_header("Content-Disposition", 200, "The file's name.", required=True),
     ],
     responses={**FILE, 202: JOB, **error_responses()},

@@ -1,6 +1,6 @@
-"""What requests may say and answers look like: the source of the schema's documents.
+"""Serializers of prompts and their versions: what requests may hold and what is answered.
 
-Validation per field; what depends on stored rows is decided in `catalogue` and `runs`.
+Validation per field; what depends on stored rows is decided in `prompts.db` and `prompts.runs`.
 """
 
 from typing import Any

@@ -1,0 +1,123 @@
+"""What the store's operations read of a query string, beside the filters of predictions."""
+
+from predictions.exports import formats
+from predictions.exports.project import SOURCES, TYPES
+from predictions.filters.predictions import PredictionListParameters as PredictionListParameters
+from predictions.filters.predictions import PredictionParameters
+from predictions_api.http.parameters import (
+    ChoiceParameter,
+    FlagParameter,
+    IdParameter,
+    LimitParameter,
+    PageParameter,
+    Parameters,
+    TextParameter,
+    WordsParameter,
+)
+
+
+class UpsertParameters(Parameters):
+    """How a prediction is stored."""
+
+    upsert = FlagParameter(help_text="Replace predictions of the same task and version.")
+
+
+class PredictionImportParameters(UpsertParameters):
+    """How predictions are imported."""
+
+    on_error = ChoiceParameter(["fail", "skip"], default="fail", help_text="What bad items do.")
+
+
+class PredictionExportParameters(PredictionParameters):
+    """Which predictions, in which format."""
+
+    format = ChoiceParameter(formats.WRITERS, default="ndjson", help_text="ndjson unless given.")
+
+
+class VersionDeleteParameters(Parameters):
+    """The model version that is deleted."""
+
+    project = IdParameter(required=True, help_text="The project.")
+    model_version = TextParameter(empty_counts=True, help_text='Exactly this; empty for `""`.')
+    model_version__isnull = FlagParameter(help_text="`true` for the null version.")
+
+
+class TaskPageParameters(Parameters):
+    """A page of tasks, and what is shown of them."""
+
+    page = PageParameter(help_text="From 1; past the end is 404.")
+    page_size = LimitParameter(
+        max_value=1000, default=100, help_text="At most 1000; 100 by default."
+    )
+    include = WordsParameter(help_text="Only these keys, comma-separated.")
+    fields = ChoiceParameter(  # type: ignore[assignment]  # as Label Studio calls it
+        ["task_only", "all"],
+        lenient=True,
+        help_text="`all` for tasks with their predictions and annotations.",
+    )
+
+
+class TaskListParameters(TaskPageParameters):
+    """Whose tasks, and which of them."""
+
+    project = IdParameter(help_text="The project; 404 without.")
+    query = TextParameter(
+        help_text="JSON of the Data Manager: `filters`, `ordering` and `selectedItems`."
+    )
+
+
+class ProjectListParameters(Parameters):
+    """Which projects, and what is shown of them."""
+
+    include = WordsParameter(help_text="Only these keys, comma-separated.")
+    title = TextParameter(help_text="Whose title contains this.")
+    ids = WordsParameter(help_text="Only these ids, comma-separated.")
+
+
+class ModelVersionParameters(Parameters):
+    """How a project's model versions are listed."""
+
+    extended = FlagParameter(help_text="Lists, with each version's latest creation time.")
+    include_live_models = FlagParameter(help_text="List ML backends too.")
+    limit = LimitParameter(help_text="At most this many, newest first.")
+
+
+class ProjectExportParameters(Parameters):
+    """What is exported, as what."""
+
+    exportType = ChoiceParameter(TYPES, default="JSON", help_text="JSON unless given.")
+    source = ChoiceParameter(  # type: ignore[assignment]  # as Label Studio calls it
+        SOURCES, default="annotations", help_text="annotations unless given."
+    )
+
+
+class TaskImportParameters(Parameters):
+    """How tasks are imported."""
+
+    return_task_ids = FlagParameter(help_text="Answer the new tasks' ids.")
+    commit_to_project = FlagParameter(default=True, help_text="`false` checks and stores nothing.")
+    preannotated_from_fields = WordsParameter(
+        help_text="Comma-separated: these fields of the data become predictions."
+    )
+
+
+class ActionListParameters(Parameters):
+    """Whose tasks an action is for."""
+
+    project = IdParameter(required=True, help_text="The project.")
+
+
+class ActionParameters(ActionListParameters):
+    """The action."""
+
+    id = ChoiceParameter(
+        [
+            "delete_tasks",
+            "delete_tasks_annotations",
+            "delete_tasks_predictions",
+            "predictions_to_annotations",
+        ],
+        lenient=True,
+        required=True,
+        help_text="The action.",
+    )

@@ -1,0 +1,117 @@
+"""Which workspace and project a task, a prediction or another object belongs to."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from accounts.models import Membership
+from predictions.models import MLBackend, Project
+from predictions_api.postgres.sql import fetch_all, fetch_one, fetch_prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a prediction stands or shall stand, and what its project asks of it."""
+
+    task_id: int
+    project_id: int
+    validate_predictions: bool
+    label_config: str
+
+
+# By primary key of the task, or of the prediction.
+TASK_TARGET_SQL = """
+SELECT t.id, t.project_id, j.validate_predictions, j.label_config
+FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
+WHERE t.id = %s AND j.workspace_id = %s
+"""
+PREDICTION_TARGET_SQL = """
+SELECT p.task_id, p.project_id, j.validate_predictions, j.label_config
+FROM predictions_prediction p JOIN predictions_project j ON j.id = p.project_id
+WHERE p.id = %s AND j.workspace_id = %s
+"""
+
+
+def target_of_task(task_id: int, *, workspace_id: int) -> Target | None:
+    """The task's place, or None where the workspace has no such task."""
+    row = fetch_prepared(TASK_TARGET_SQL, [task_id, workspace_id])
+    return None if row is None else Target(*row)
+
+
+def target_of_prediction(prediction_id: int, *, workspace_id: int) -> Target | None:
+    """The prediction's place, or None where the workspace has no such prediction."""
+    row = fetch_prepared(PREDICTION_TARGET_SQL, [prediction_id, workspace_id])
+    return None if row is None else Target(*row)
+
+
+# By primary key, in one order, so that two writers of the same tasks never wait in a circle.
+LOCK_TASKS_SQL = """
+SELECT t.id, t.project_id, j.validate_predictions, j.label_config
+FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
+WHERE t.id = ANY(%s) AND j.workspace_id = %s ORDER BY t.id FOR NO KEY UPDATE OF t
+"""
+
+
+def lock_tasks(task_ids: Iterable[int], *, workspace_id: int) -> dict[int, Target]:
+    """The places of the tasks that the workspace has, by id; their other writers now wait."""
+    rows = fetch_all(LOCK_TASKS_SQL, [sorted(set(task_ids)), workspace_id])
+    return {row[0]: Target(*row) for row in rows}
+
+
+# By primary key, or by (project, id); in the order of LOCK_TASKS_SQL.
+LOCK_PROJECT_SQL = """
+SELECT count(*) FROM (
+    SELECT 1 FROM predictions_task WHERE project_id = %s AND (%s OR id = ANY(%s))
+    ORDER BY id FOR NO KEY UPDATE
+) locked
+"""
+
+
+def lock_tasks_of_project(project_id: int, task_ids: Sequence[int] | None) -> None:
+    """Makes other writers of the project's tasks wait: of those named, or for None of all."""
+    fetch_one(LOCK_PROJECT_SQL, [project_id, task_ids is None, list(task_ids or [])])
+
+
+def known_projects(project_ids: Iterable[int], *, workspace_id: int) -> set[int]:
+    """Which of the projects the workspace has. No statement for none."""
+    rows = Project.objects.filter(pk__in=list(project_ids), workspace_id=workspace_id)
+    return set(rows.values_list("pk", flat=True))
+
+
+def known_ml_backends(backend_ids: Iterable[int], *, workspace_id: int) -> set[int]:
+    """Which of the ML backends belong to projects of the workspace. No statement for none."""
+    rows = MLBackend.objects.filter(pk__in=list(backend_ids), project__workspace_id=workspace_id)
+    return set(rows.values_list("pk", flat=True))
+
+
+#: Of some ids, those of runs over projects of the workspace.
+KnownRuns = Callable[[Collection[int], int], set[int]]
+
+_known_runs: list[KnownRuns] = []
+
+
+def register_model_runs(known: KnownRuns) -> None:
+    """From now on asked which model runs exist: runs are of a room above this one."""
+    if known not in _known_runs:
+        _known_runs.append(known)
+
+
+def known_model_runs(run_ids: Iterable[int], *, workspace_id: int) -> set[int]:
+    """Which of the runs belong to projects of the workspace. No statement for none."""
+    wanted = set(run_ids)
+    found = (known(wanted, workspace_id) for known in _known_runs)
+    return set().union(*found) if wanted else set()
+
+
+def project_exists(project_id: int, *, workspace_id: int) -> bool:
+    """Whether the workspace has that project."""
+    return Project.objects.filter(pk=project_id, workspace_id=workspace_id).exists()
+
+
+def task_exists(task_id: int, *, workspace_id: int) -> bool:
+    """Whether the workspace has that task."""
+    return target_of_task(task_id, workspace_id=workspace_id) is not None
+
+
+def is_member(user_id: int, *, workspace_id: int) -> bool:
+    """Whether the user belongs to the workspace."""
+    return Membership.objects.filter(user_id=user_id, workspace_id=workspace_id).exists()

@@ -1,0 +1,128 @@
+"""Pages of a project's tasks, as Label Studio's Data Manager asks for them, and tasks with all that
+is on them.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from django.utils.functional import partition
+
+from predictions.db import documents
+from predictions.db.annotations import annotations_of_tasks
+from predictions.db.documents import PREDICTION_COLUMNS, Document
+from predictions.db.projects import project_totals
+from predictions.db.tasks import TASK_SQL, task_document
+from predictions.filters.tasks import TaskFilter
+from predictions_api.postgres.sql import fetch_all, fetch_one
+
+PAGE_SQL = f"{TASK_SQL} LIMIT %s OFFSET %s"
+
+
+def page(
+    wanted: TaskFilter, *, workspace_id: int, project_id: int, limit: int, offset: int
+) -> list[Document]:
+    """The tasks of a project that a filter lets through, in its order."""
+    where, where_params = wanted.where
+    order, order_params = wanted.order
+    sql = PAGE_SQL.format(where=f"t.project_id = %s AND {where}", order=order)
+    params = [workspace_id, project_id, *where_params, *order_params, limit, offset]
+    return [task_document(row) for row in fetch_all(sql, params)]
+
+
+def locked(wanted: TaskFilter, *, project_id: int) -> list[int]:
+    """Ids of a project's tasks that a filter lets through, locked until the transaction ends."""
+    where, params = wanted.where
+    # By project; in one order, so that no two wait for each other.
+    sql = (
+        "SELECT t.id FROM predictions_task t"  # noqa: S608
+        f" WHERE t.project_id = %s AND {where} ORDER BY t.id FOR NO KEY UPDATE OF t"
+    )
+    return [row[0] for row in fetch_all(sql, [project_id, *params])]
+
+
+def totals(wanted: TaskFilter, *, project_id: int) -> dict[str, int]:
+    """How many tasks of a project a filter lets through, and what is on them."""
+    if wanted.is_everything:
+        counted = project_totals(project_id)
+        return {
+            "total_annotations": counted["total_annotations_number"],
+            "total_predictions": counted["total_predictions_number"],
+            "total": counted["task_number"],
+        }
+    where, params = wanted.where
+    row = fetch_one(
+        "WITH t AS (SELECT t.id FROM predictions_task t"  # noqa: S608
+        f" WHERE t.project_id = %s AND {where}) SELECT (SELECT count(*) FROM t),"
+        " (SELECT count(*) FROM predictions_prediction WHERE task_id IN (SELECT id FROM t)),"
+        " (SELECT count(*) FROM predictions_annotation"
+        " WHERE task_id IN (SELECT id FROM t) AND NOT was_cancelled)",
+        [project_id, *params],
+    )
+    tasks, predicted, annotated = row or (0, 0, 0)
+    return {"total_annotations": annotated, "total_predictions": predicted, "total": tasks}
+
+
+PREDICTIONS_OF_TASKS_SQL = f"""
+SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
+WHERE p.task_id = ANY(%s) ORDER BY p.task_id, p.id
+"""  # noqa: S608
+
+
+def with_children(tasks: Sequence[Document]) -> list[Document]:
+    """Tasks with their predictions and annotations inside: two statements for any number."""
+    ids = [task["id"] for task in tasks]
+    if not ids:
+        return []
+    age = documents.ages()
+    rows = fetch_all(PREDICTIONS_OF_TASKS_SQL, [ids])
+    predicted = _by_task(documents.prediction(row, age) for row in rows)
+    annotated = _by_task(annotations_of_tasks(ids))
+    return [_detail(t, predicted.get(t["id"], []), annotated.get(t["id"], [])) for t in tasks]
+
+
+def _by_task(found: Iterable[Document]) -> dict[int, list[Document]]:
+    grouped: dict[int, list[Document]] = {}
+    for document in found:
+        grouped.setdefault(document["task"], []).append(document)
+    return grouped
+
+
+def _detail(task: Document, predictions: list[Document], annotations: list[Document]) -> Document:
+    done, _ = partition(lambda a: a["was_cancelled"], annotations)
+    scores = [p["score"] for p in predictions if p["score"] is not None]
+    times = [a["lead_time"] for a in done if a["lead_time"] is not None]
+    authors = sorted({a["completed_by"] for a in annotations if a["completed_by"]})
+    versions = sorted({p["model_version"] for p in predictions if p["model_version"]})
+    updated_by = task["updated_by"]
+    return {
+        "id": task["id"],
+        "predictions": predictions,
+        "annotations": annotations,
+        "drafts": [],
+        "annotators": authors,
+        "inner_id": task["inner_id"],
+        "cancelled_annotations": task["cancelled_annotations"],
+        "total_annotations": task["total_annotations"],
+        "total_predictions": task["total_predictions"],
+        "completed_at": max((a["created_at"] for a in done), default=None),
+        "annotations_results": "",
+        "predictions_results": "",
+        "predictions_score": sum(scores) / len(scores) if scores else None,
+        "file_upload": None,
+        "storage_filename": None,
+        "annotations_ids": ",".join(str(a["id"]) for a in annotations),
+        "predictions_model_versions": ",".join(versions),
+        "avg_lead_time": sum(times) / len(times) if times else None,
+        "draft_exists": False,
+        "updated_by": [{"user_id": updated_by}] if updated_by else [],
+        "data": task["data"],
+        "meta": task["meta"],
+        "created_at": task["created_at"],
+        "updated_at": task["updated_at"],
+        "is_labeled": task["is_labeled"],
+        "overlap": task["overlap"],
+        "comment_count": 0,
+        "unresolved_comment_count": 0,
+        "last_comment_updated_at": None,
+        "project": task["project"],
+        "comment_authors": [],
+    }

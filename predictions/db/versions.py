@@ -1,0 +1,99 @@
+"""Model versions of a project: their counts, and the removal of all that one predicted.
+
+The index on versions holds their first 200 characters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models.functions import Left
+
+from predictions.models import Prediction
+from predictions_api.postgres.sql import fetch_all
+
+# Versions of one project, newest first; served by the (project, ...) indexes.
+MODEL_VERSIONS_SQL = """
+SELECT model_version, count(*), max(created_at) FROM predictions_prediction
+WHERE project_id = %s GROUP BY model_version ORDER BY max(created_at) DESC, max(id) DESC LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionCount:
+    """How many predictions of a version a project has, and when the last one came."""
+
+    model_version: str | None
+    count: int
+    latest: datetime
+
+
+def model_versions(project_id: int, *, limit: int | None = None) -> list[VersionCount]:
+    """The project's model versions, newest first."""
+    return [VersionCount(*row) for row in fetch_all(MODEL_VERSIONS_SQL, [project_id, limit])]
+
+
+def has_model_version(project_id: int, version: str) -> bool:
+    """Whether the project has a prediction of that version."""
+    rows = Prediction.objects.alias(start=Left("model_version", 200))
+    return rows.filter(project_id=project_id, start=version[:200], model_version=version).exists()
+
+
+# One index probe a version on predictions_prediction_v_idx: 100 versions among a million
+# predictions take a millisecond or two, where DISTINCT reads them all.
+VERSION_NAMES_SQL = """
+WITH RECURSIVE v AS (
+    (SELECT left(model_version, 200) AS name FROM predictions_prediction
+     WHERE project_id = %(project)s AND left(model_version, 200) IS NOT NULL ORDER BY 1 LIMIT 1)
+    UNION ALL
+    SELECT (SELECT left(model_version, 200) FROM predictions_prediction
+            WHERE project_id = %(project)s AND left(model_version, 200) > v.name
+            ORDER BY 1 LIMIT 1)
+    FROM v WHERE v.name IS NOT NULL
+)
+SELECT name FROM v WHERE name IS NOT NULL LIMIT %(limit)s
+"""
+
+
+def version_names(project_id: int, *, limit: int) -> list[str]:
+    """The project's model versions in alphabetical order, by their first 200 characters."""
+    with connection.cursor() as cursor:
+        cursor.execute(VERSION_NAMES_SQL, {"project": project_id, "limit": limit})
+        return [row[0] for row in cursor.fetchall()]
+
+
+# Replaced by (task, model_version), together with every duplicate of an earlier time. Served by
+# the (task, id) index.
+DELETE_VERSIONS_SQL = """
+DELETE FROM predictions_prediction p
+USING unnest(%s::bigint[], %s::text[]) AS k (task_id, model_version), predictions_project j
+WHERE p.task_id = k.task_id AND p.model_version IS NOT DISTINCT FROM k.model_version
+  AND j.id = p.project_id AND j.workspace_id = %s
+"""
+
+
+def delete_versions(pairs: Sequence[tuple[int, str | None]], *, workspace_id: int) -> None:
+    """Removes what the workspace's tasks have of a model version, for each (task id, version)."""
+    task_ids, versions = [task for task, _ in pairs], [version for _, version in pairs]
+    with connection.cursor() as cursor:
+        cursor.execute(DELETE_VERSIONS_SQL, [task_ids, versions, workspace_id])
+
+
+def version_delete(project_id: int, version: str | None) -> tuple[str, list[Any]]:
+    """The statement that removes a version, and its parameters. The index has a version's first
+    200 characters.
+    """
+    sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND "
+    if version is None:
+        return f"{sql}left(model_version, 200) IS NULL AND model_version IS NULL", [project_id]
+    sql += "left(model_version, 200) = left(%s, 200) AND model_version = %s"
+    return sql, [project_id, version, version]
+
+
+def delete_version(project_id: int, version: str | None) -> int:
+    """Removes a model version of a project (null and `""` are two of them); how many went."""
+    with connection.cursor() as cursor:
+        cursor.execute(*version_delete(project_id, version))
+        return int(cursor.rowcount)

@@ -1,0 +1,161 @@
+"""Pages of projects and their ML backends."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError as FormError
+from django.core.validators import URLValidator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
+
+from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, time_ago
+from predictions.api.serializers import ProjectSerializer
+from predictions.db import projects
+from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
+from predictions.models import MLBackend, Project
+
+
+class ProjectForm(DeskForm):
+    """A project's settings."""
+
+    class Meta:
+        model = Project
+        fields = (
+            "workspace", "title", "description", "label_config", "validate_predictions",
+            "model_version", "expert_instruction", "show_instruction", "sampling",
+            "maximum_annotations", "color", "is_published",
+        )  # fmt: skip
+        widgets = {
+            "description": UnfoldAdminExpandableTextareaWidget,
+            "expert_instruction": UnfoldAdminExpandableTextareaWidget,
+            "model_version": UnfoldAdminTextInputWidget,
+            "label_config": CODE,
+        }
+
+
+@admin.register(Project)
+class ProjectDesk(WorkspaceAdmin):
+    """Projects. The slug is made of the title; the config is parsed when it is saved."""
+
+    form = ProjectForm
+    list_display = ("name", "workspace", "slug", "model_version", "validate_predictions", "created")
+    list_select_related = ("workspace",)
+    search_fields = ("title", "slug")
+    ordering = ("-id",)
+    sortable_by = ()
+    belongs_to = "workspace"
+    readonly_fields = ("slug", "created", "created_by")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "workspace", "title", "slug", "description", "label_config",
+                    "validate_predictions", "model_version",
+                )
+            },
+        ),
+        (
+            "For the labelling tool",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "expert_instruction", "show_instruction", "sampling", "maximum_annotations",
+                    "color", "is_published",
+                ),
+            },
+        ),
+        ("History", {"classes": ("collapse",), "fields": ("created", "created_by")}),
+    )  # fmt: skip
+
+    def workspace_id_of(self, obj: Project) -> int:
+        return obj.workspace_id
+
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Without configs, which may be long."""
+        return rows.only(
+            "title", "slug", "model_version", "validate_predictions", "created_at",
+            "workspace__slug",
+        )  # fmt: skip
+
+    def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        access = access_of(request, obj.workspace_id, field="workspace")
+        values = {name: form.cleaned_data[name] for name in form.changed_data}
+        workspace = values.pop("workspace", None)
+        # As stored: `obj` has the new values already.
+        stored = Project.objects.get(pk=obj.pk) if change else None
+        serializer = ProjectSerializer(stored, data=values, partial=change)
+        accepted = checked(serializer)
+        if stored is not None:
+            projects.update_project(stored, accepted, parsed=serializer.parsed)
+            return
+        assert workspace is not None
+        made = projects.create_project(accepted, access, parsed=serializer.parsed)
+        obj.__dict__.update(made.__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: Project) -> None:
+        """In one statement."""
+        projects.delete_project(obj.pk)
+
+    @admin.display(description="project")
+    def name(self, project: Project) -> str:
+        return str(project)
+
+    @admin.display(description="created")
+    def created(self, project: Project) -> SafeString | str:
+        return time_ago(project.created_at)
+
+
+class MLBackendForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Where a model server listens."""
+
+    class Meta:
+        model = MLBackend
+        fields = ("project", "url", "title", "model_version")
+        widgets = {"model_version": UnfoldAdminTextInputWidget}
+
+    def clean_url(self) -> str:
+        """Refuses what no HTTP client can call."""
+        url: str = self.cleaned_data["url"]
+        try:
+            URLValidator(schemes=["http", "https"])(url)
+        except FormError:
+            # One-word names of a private network are addresses, too.
+            if not url.startswith(("http://", "https://")) or " " in url:
+                raise
+        return url
+
+
+@admin.register(MLBackend)
+class MLBackendDesk(ProjectRows):
+    """Model servers that predictions can name as their source."""
+
+    form = MLBackendForm
+    list_display = ("__str__", "project", "url", "model_version", "created")
+    autocomplete_fields = ("project",)
+    fields = ("project", "url", "title", "model_version", "created", "updated")
+    belongs_to = "project"
+    readonly_fields = ("created", "updated")
+
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.defer(*LONG_COLUMNS)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By title or address: there are few."""
+        text = search_term.replace("\0", "").strip()
+        return queryset.filter(Q(title__icontains=text) | Q(url__icontains=text)), False
+
+    def save_model(self, request: HttpRequest, obj: MLBackend, form: Any, change: bool) -> None:
+        """No rule depends on it but who may write."""
+        access_of(request, obj.project.workspace_id, field="project")
+        obj.save()
+
+    def delete_model(self, request: HttpRequest, obj: MLBackend) -> None:
+        """With the predictions it made."""
+        projects.delete_ml_backend(obj.pk)

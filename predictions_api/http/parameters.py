@@ -1,0 +1,232 @@
+"""Parameters of a query string as fields of a serializer: it reads them, and the OpenAPI document
+is made of it.
+
+They are read as Label Studio reads them: an empty value counts as none, the last of several counts,
+and what does not fit is a 400 by name.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+
+from predictions_api.http.fields import MAX_BIGINT, FiniteField
+
+INVALID_CHOICE = "Select a valid choice. That choice is not one of the available choices."
+NUL = "Null characters are not allowed."
+ID_TEXT = re.compile(r"[0-9]{1,19}")
+MAX_LIMIT = 10_000
+
+
+def moment_of(text: str) -> datetime | None:
+    """An ISO 8601 time, UTC unless it names a zone; None for anything else."""
+    try:
+        moment = parse_datetime(text.replace(" ", "+") if "T" in text else text)
+        if moment is not None:
+            # Postgres takes no offset of 16 hours and more, and no year before the first.
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+class Parameters(serializers.Serializer[Any]):
+    """What an operation reads of a query string; names it does not declare are passed over."""
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> dict[str, Any]:
+        """The values by name, defaults for those not given. ValidationError names what cannot be
+        read and what is missing.
+        """
+        fields, values = _declared(cls)
+        values = dict(values)
+        errors: dict[str, Any] = {}
+        for name, field in fields.items():
+            text = query.get(name)
+            if text or (text == "" and getattr(field, "empty_counts", False)):
+                try:
+                    values[name] = _value(field, text)
+                except ValidationError as exc:
+                    errors[name] = exc.detail
+            elif field.required:
+                errors[name] = [ErrorDetail(str(field.error_messages["required"]), "required")]
+        if errors:
+            raise ValidationError(errors)
+        return values
+
+
+@cache
+def _declared(
+    parameters: type[Parameters],
+) -> tuple[dict[str, serializers.Field[Any, Any, Any, Any]], dict[str, Any]]:
+    """The fields, made once since they keep nothing between requests, and their defaults."""
+    fields = dict(parameters().fields)
+    is_empty = {name: field.default is serializers.empty for name, field in fields.items()}
+    defaults = {name: None if is_empty[name] else fields[name].default for name in fields}
+    return fields, defaults
+
+
+def _value(field: serializers.Field[Any, Any, Any, Any], text: str) -> Any:
+    if "\0" in text:
+        raise ValidationError([NUL])
+    return field.to_internal_value(text)
+
+
+class _Optional(serializers.Field[Any, Any, Any, Any]):
+    """A field that need not be given."""
+
+    def __init__(self, *choices: Any, **options: Any) -> None:
+        if "default" not in options:
+            options.setdefault("required", False)
+        super().__init__(*choices, **options)
+
+
+class TextParameter(_Optional, serializers.CharField):
+    """Any text; with `empty_counts` an empty one is a value, too."""
+
+    def __init__(self, *, empty_counts: bool = False, **options: Any) -> None:
+        self.empty_counts = empty_counts
+        super().__init__(allow_blank=True, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        return str(data)
+
+
+class WholeParameter(_Optional, serializers.IntegerField):
+    """A whole number from 1 to `max_value`."""
+
+    def __init__(self, *, max_value: int, **options: Any) -> None:
+        self.most = max_value
+        super().__init__(min_value=1, max_value=max_value, **options)
+
+    def to_internal_value(self, data: Any) -> int:
+        if not ID_TEXT.fullmatch(data) or not 1 <= int(data) <= self.most:
+            raise ValidationError([self.refusal()])
+        return int(data)
+
+    def refusal(self) -> str:
+        """The message for anything else."""
+        return f"Enter a whole number from 1 to {self.most}."
+
+
+class PageParameter(WholeParameter):
+    """The number of a page. What is none is 404, as a page past the end."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_value": 2**31, "default": 1, **options})
+
+    def to_internal_value(self, data: Any) -> int:
+        try:
+            return super().to_internal_value(data)
+        except ValidationError:
+            raise NotFound("Invalid page.") from None
+
+
+class IdParameter(WholeParameter):
+    """A positive id."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_value=MAX_BIGINT, **options)
+
+    def refusal(self) -> str:
+        return INVALID_CHOICE
+
+
+class LimitParameter(WholeParameter):
+    """How many at most."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_value": MAX_LIMIT, **options})
+
+
+class NumberParameter(_Optional, FiniteField):
+    """A finite number."""
+
+    default_error_messages = {
+        "invalid": "Enter a number.",
+        "max_string_length": "Enter a number.",
+    }
+
+
+class MomentParameter(_Optional, serializers.DateTimeField):
+    """An ISO 8601 time, UTC unless it names a zone."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = moment_of(value)
+        if moment is None:
+            raise ValidationError(["Enter a valid date/time."])
+        return moment
+
+
+class FlagParameter(_Optional, serializers.BooleanField):
+    """True or false, in any case or as 1 and 0; false unless `default` says otherwise, and for any
+    other text where it is lenient.
+    """
+
+    def __init__(self, *, lenient: bool = False, **options: Any) -> None:
+        self.lenient = lenient
+        super().__init__(**{"default": False, **options})
+
+    def to_internal_value(self, data: Any) -> bool:
+        text = data.lower()
+        if text not in {"true", "false", "1", "0"} and not self.lenient:
+            raise ValidationError(["Must be a valid boolean."])
+        return text in {"true", "1"}
+
+
+class ChoiceParameter(_Optional, serializers.ChoiceField):
+    """One of a few words; a lenient one leaves others to whoever reads it."""
+
+    default_error_messages = {"invalid_choice": INVALID_CHOICE}
+
+    def __init__(self, choices: Iterable[str], *, lenient: bool = False, **options: Any) -> None:
+        self.lenient = lenient
+        super().__init__(list(choices), **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data if self.lenient else super().to_internal_value(data)
+
+
+class ChoiceParameterSchema(OpenApiSerializerFieldExtension):
+    """The words alone, without a line on each."""
+
+    target_class = ChoiceParameter
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        """A text, one of them."""
+        return {"type": "string", "enum": list(self.target.choices)}
+
+
+class OrderParameter(ChoiceParameter):
+    """One of a few names, or `-` and a name for the other way."""
+
+    def __init__(self, names: Iterable[str], **options: Any) -> None:
+        names = list(names)
+        super().__init__([*names, *(f"-{name}" for name in names)], **options)
+
+
+class WordsParameter(TextParameter):
+    """A comma-separated list; None when absent."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return [word for word in data.split(",") if word]
+
+
+class IdsParameter(TextParameter):
+    """Ids, comma-separated; None when absent."""
+
+    MAX_IDS = 1000
+
+    def to_internal_value(self, data: Any) -> Any:
+        entries = [entry.strip() for entry in data.split(",") if entry.strip()]
+        if len(entries) > self.MAX_IDS or not all(ID_TEXT.fullmatch(entry) for entry in entries):
+            raise ValidationError(["Enter ids, comma-separated."])
+        return [int(entry) for entry in entries if int(entry) <= MAX_BIGINT]

@@ -1,0 +1,1 @@
+"""What requests of prompts may hold, and what is answered."""

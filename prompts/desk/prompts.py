@@ -1,0 +1,112 @@
+"""Pages of prompts and their versions.
+
+Forms only collect values: the serializers of the API check them and `prompts.db` stores them.
+"""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+
+from desk.workspace_admin import CODE, DeskForm, access_of, became, roles_of
+from predictions.desk.project_rows import checked
+from prompts.api.serializers.prompts import PromptSerializer, PromptVersionSerializer
+from prompts.db import prompts
+from prompts.desk.filters import CreatedFilter, PromptProjectFilter, VersionProjectFilter
+from prompts.desk.rows import EditedRows, changed_values
+from prompts.models import Prompt, PromptVersion
+
+
+class PromptForm(DeskForm):
+    """A prompt's settings."""
+
+    class Meta:
+        model = Prompt
+        fields = (
+            "workspace", "title", "description", "skill_name", "associated_projects",
+            "input_fields", "output_classes",
+        )  # fmt: skip
+
+
+@admin.register(Prompt)
+class PromptDesk(EditedRows):
+    """Prompts."""
+
+    form = PromptForm
+    list_display = ("title", "workspace", "skill_name", "created", "updated")
+    list_filter = (PromptProjectFilter, CreatedFilter)
+    list_select_related = ("workspace",)
+    search_fields = ("title",)
+    fields = (*PromptForm.Meta.fields, "created", "created_by")
+    belongs_to = "workspace"
+    readonly_fields: ClassVar[tuple[str, ...]] = ("created", "created_by")
+
+    def workspace_id_of(self, obj: Prompt) -> int:
+        return obj.workspace_id
+
+    def save_model(self, request: HttpRequest, obj: Prompt, form: Any, change: bool) -> None:
+        """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        access = access_of(request, obj.workspace_id, field="workspace")
+        values = changed_values(form)
+        values.pop("workspace", None)
+        if "associated_projects" in values:
+            values["associated_projects"] = [row.pk for row in values["associated_projects"]]
+        accepted = checked(PromptSerializer(data=values, partial=change))
+        if change:
+            prompts.update_prompt(Prompt.objects.get(pk=obj.pk), accepted, access)
+        else:
+            became(obj, prompts.create_prompt(accepted, access).pk)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """`save_model` has stored the projects, too."""
+
+
+class VersionForm(DeskForm):
+    """A wording and its model."""
+
+    class Meta:
+        model = PromptVersion
+        fields = (
+            "parent_model", "title", "prompt", "provider", "provider_model_id",
+            "model_provider_connection", "max_few_shot_examples",
+        )  # fmt: skip
+        labels = {"parent_model": "Prompt", "provider_model_id": "Model"}
+        widgets = {"prompt": CODE}
+
+
+@admin.register(PromptVersion)
+class VersionDesk(EditedRows):
+    """Versions of prompts."""
+
+    form = VersionForm
+    list_display = ("title", "of_prompt", "provider_model_id", "created", "updated")
+    list_filter = (VersionProjectFilter, CreatedFilter)
+    list_select_related = ("parent_model",)
+    search_fields = ("title", "parent_model__title")
+    autocomplete_fields = ("parent_model",)
+    fields = (*VersionForm.Meta.fields, "created", "created_by")
+    belongs_to = "parent_model"
+    readonly_fields: ClassVar[tuple[str, ...]] = ("created", "created_by")
+
+    def workspace_id_of(self, obj: PromptVersion) -> int:
+        return obj.parent_model.workspace_id
+
+    def scope(self, request: HttpRequest) -> Q:
+        return Q(parent_model__workspace_id__in=list(roles_of(request)))
+
+    def save_model(self, request: HttpRequest, obj: PromptVersion, form: Any, change: bool) -> None:
+        """Creates, or writes what was changed; ValidationError for what the API would refuse."""
+        access = access_of(request, self.workspace_id_of(obj), field="parent_model")
+        values = changed_values(form)
+        values.pop("parent_model", None)
+        accepted = checked(PromptVersionSerializer(data=values, partial=change))
+        if change:
+            stored = PromptVersion.objects.select_related("parent_model").get(pk=obj.pk)
+            prompts.update_version(stored, accepted)
+        else:
+            became(obj, prompts.create_version(obj.parent_model, accepted, access).pk)
+
+    @admin.display(description="prompt")
+    def of_prompt(self, version: PromptVersion) -> str:
+        return version.parent_model.title
