@@ -7,7 +7,6 @@ import numpy as np
 
 from evals.engine.average_precision import new_state
 from evals.engine.brush import MAX_MASK_PIXELS
-from evals.engine.classification import multi_label_events, single_label_events
 from evals.engine.coco_batch import Batch
 from evals.engine.errors import EvaluationError, MaskTooLarge, MissingImageSize
 from evals.engine.events import (
@@ -22,6 +21,8 @@ from evals.engine.events import (
     total_events,
 )
 from evals.engine.geometry import Bools, Floats, Rle, shape_iou, shape_rle
+from evals.engine.kinds.classification import multi_label_events, single_label_events
+from evals.engine.kinds.segmentation import paint, pixel_events
 from evals.engine.matching import (
     Definition,
     Pairs,
@@ -39,7 +40,6 @@ from evals.engine.regions import (
     read_choices,
     read_shapes,
 )
-from evals.engine.segmentation import paint, pixel_events
 
 
 class NeedsMasks(EvaluationError):

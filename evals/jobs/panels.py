@@ -35,9 +35,9 @@ from evals.engine.events import (
     total_counts,
     unpack_events,
 )
+from evals.engine.kinds.segmentation import intersection_over_union, mean_iou
 from evals.engine.metrics import Curve, Score, Sweep, class_rows, scores_of, sweep
 from evals.engine.recommendations import Recommendation, recommendations
-from evals.engine.segmentation import intersection_over_union, mean_iou
 from evals.jobs import leases, vectors
 from evals.models import EvalChunk, EvalPart, ModelEval, Split, TaskType
 
