@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 from django.db.models import JSONField, Q, QuerySet
 
-from evals.db.label_config import image_key
 from evals.documents import images, panels
 from evals.documents.images import ImageRow
 from evals.documents.panels import Identity
@@ -88,24 +87,6 @@ def _shown(row: Sequence[Any]) -> ModelEval:
     return found
 
 
-# By primary key.
-CONFIG_SQL = "SELECT parsed_label_config::text FROM predictions_project WHERE id = %s"
-
-
-def image_key_of(found: ModelEval) -> str | None:
-    """The key of a task's data that holds the image; None without a project.
-
-    One statement, the first time.
-    """
-    project = found.project
-    if project is None:
-        return None
-    if "parsed_label_config" in project.get_deferred_fields():
-        row = fetch_prepared(CONFIG_SQL, [project.pk])
-        project.parsed_label_config = {} if row is None else orjson.loads(row[0])
-    return image_key(project)
-
-
 def refuse_unfinished(found: ModelEval) -> None:
     """EvaluationNotDone, with the reason, unless it is done."""
     if found.status == ModelEval.Status.RUNNING:
@@ -145,6 +126,7 @@ def _facts(found: ModelEval) -> panels.Document:
     facts: panels.Document = {
         "modelVersion": found.model_version or None,
         "taskType": found.task_type,
+        "control": found.control,
         "source": found.origin,
         "matching": found.matching,
         "iouThreshold": found.iou_threshold,
@@ -157,6 +139,8 @@ def _facts(found: ModelEval) -> panels.Document:
         "engines": found.engines,
     }
     if found.origin == ModelEval.Origin.COMPUTED:
+        facts["ignored"] = found.ignored
+        facts["warnings"] = found.warnings
         facts["snapshot"] = {
             "takenAt": panels.moment(found.planned_at),
             "predictions": found.n_predictions,
@@ -371,13 +355,13 @@ def _page(found: ModelEval, rows: Sequence[Any], confidence: int) -> list[bytes]
 
 # Served by the index on (evaluation, image_id).
 IMAGE_SQL = """
-SELECT position, task_id, annotation_id, prediction_id, split FROM evals_evalimage
+SELECT position, task_id, annotation_id, prediction_id, split, item FROM evals_evalimage
 WHERE evaluation_id = %s AND image_id = %s ORDER BY position LIMIT 1
 """
 
 
 def image_keys(found: ModelEval, image_id: str) -> tuple[int, list[Any]] | None:
-    """Position and (task, annotation, prediction, split) of an image; None for an unknown id."""
+    """Position of an image and (task, annotation, prediction, split, item); None for no such id."""
     # No stored text holds a NUL, and Postgres refuses to look for one.
     row = None if "\0" in image_id else fetch_one(IMAGE_SQL, [found.pk, image_id])
     return None if row is None else (row[0], list(row[1:]))

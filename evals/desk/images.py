@@ -7,27 +7,30 @@ from collections.abc import Iterator, Sequence
 from django.urls import reverse
 
 from evals.db.definition import job_of
-from evals.db.queries import IMAGE_COLUMNS, POSITION, image_key_of, images_of
-from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage
+from evals.db.queries import IMAGE_COLUMNS, POSITION, images_of
+from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage, image_path
 from evals.desk.drawing import drawings
 from evals.documents import panels
+from evals.engine.reading import Reading, reading_of
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 # Pixels only: an SVG is a document with scripts.
 DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp|bmp|avif));base64,", re.IGNORECASE)
+# Postgres' texts are no longer.
+LONGEST_TEXT = 2**30
 WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 # Served by the index on (evaluation, image_id).
 BY_ID_SQL = f"""
-SELECT DISTINCT ON (image_id) {IMAGE_COLUMNS}, task_id, annotation_id, prediction_id, split
+SELECT DISTINCT ON (image_id) {IMAGE_COLUMNS}, task_id, annotation_id, prediction_id, split, item
 FROM evals_evalimage WHERE evaluation_id = %s AND image_id = ANY(%s)
 ORDER BY image_id, position
 """  # noqa: S608
 # By primary key.
 BY_POSITION_SQL = f"""
-SELECT {IMAGE_COLUMNS}, task_id, annotation_id, prediction_id, split
+SELECT {IMAGE_COLUMNS}, task_id, annotation_id, prediction_id, split, item
 FROM evals_evalimage WHERE evaluation_id = %s AND position = ANY(%s) ORDER BY position
 """  # noqa: S608
 
@@ -50,7 +53,7 @@ def cards(
     by_position = {row[POSITION]: row for row in rows}
     rows = [by_position[position] for position in sorted(by_position)]
     images = images_of(rows)
-    planned = [PlannedRow(*row[-4:]) for row in rows]
+    planned = [PlannedRow(*row[-5:]) for row in rows]
     stored = _stored(found, planned)
     columns = zip(
         images.positions,
@@ -79,12 +82,12 @@ def cards(
 
 # By primary key.
 PICTURES_SQL = """
-SELECT id, left(data ->> %s, %s) FROM predictions_task WHERE id = ANY(%s)
+SELECT left(COALESCE(t.data ->> array_to_string(c.path::text[], '.'), t.data #>> c.path::text[]),
+            %s)
+FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS c(task_id, path, n)
+LEFT JOIN predictions_task t ON t.id = c.task_id ORDER BY c.n
 """
-PICTURE_SQL = """
-SELECT t.data ->> %s FROM predictions_task t JOIN evals_evalimage i ON i.task_id = t.id
-WHERE i.evaluation_id = %s AND i.position = %s
-"""
+ITEM_SQL = "SELECT task_id, item FROM evals_evalimage WHERE evaluation_id = %s AND position = %s"
 
 
 def _stored(found: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
@@ -107,18 +110,21 @@ def _addresses(
     found: ModelEval, rows: Sequence[PlannedRow], stored: Sequence[ReadImage | None]
 ) -> list[str | None]:
     """The beginning of each image's address. A statement for those whose rows have changed."""
-    missing = [
-        row.task_id
-        for row, image in zip(rows, stored, strict=True)
-        if image is None and row.task_id is not None
-    ]
-    late: dict[int | None, str] = {}
+    reading = reading_of(found.reading)
+    missing = [row for row, image in zip(rows, stored, strict=True) if image is None]
+    late: Iterator[str | None] = iter(())
     if missing:
-        late = dict(fetch_all(PICTURES_SQL, [image_key_of(found), LONGEST_URL, missing]))
-    return [
-        late.get(row.task_id) if image is None else image.url
-        for row, image in zip(rows, stored, strict=True)
-    ]
+        tasks = [row.task_id for row in missing]
+        late = iter(_pictures(reading, tasks, [row.item for row in missing], LONGEST_URL))
+    return [next(late) if image is None else image.url for image in stored]
+
+
+def _pictures(
+    reading: Reading, tasks: Sequence[int], items: Sequence[str], longest: int
+) -> list[str | None]:
+    """The beginnings of images' addresses. One statement."""
+    paths = [image_path(reading, item) for item in items]
+    return [text for (text,) in fetch_all(PICTURES_SQL, [longest, list(tasks), paths])]
 
 
 def _address(found: ModelEval, position: int, given: str | None) -> str | None:
@@ -135,11 +141,14 @@ def _address(found: ModelEval, position: int, given: str | None) -> str | None:
 
 def picture(found: ModelEval, position: int) -> tuple[str, bytes] | None:
     """Type and bytes of an image that stands in its task; None where it is no such image."""
-    row = fetch_one(PICTURE_SQL, [image_key_of(found), found.pk, position])
-    head = DATA_IMAGE.match(row[0] or "") if row else None
-    if row is None or head is None:
+    row = fetch_one(ITEM_SQL, [found.pk, position])
+    if row is None:
+        return None
+    given = _pictures(reading_of(found.reading), [row[0]], [row[1]], LONGEST_TEXT)[0] or ""
+    head = DATA_IMAGE.match(given)
+    if head is None:
         return None
     try:
-        return head[1].lower(), base64.b64decode(row[0][head.end() :], validate=True)
+        return head[1].lower(), base64.b64decode(given[head.end() :], validate=True)
     except ValueError:
         return None

@@ -85,14 +85,20 @@ def map_results(task_type: str, splits: Mapping[str, Document]) -> Document:
     return {"taskType": panel_task_type(task_type), "splits": dict(splits)}
 
 
-def precision_split(table: PrecisionTable, classes: Sequence[str]) -> Document:
-    """A split of boxes or masks."""
-    return {
+def precision_split(
+    table: PrecisionTable, classes: Sequence[str], *, has_sizes: bool = True
+) -> Document:
+    """A split of boxes or masks; without sizes, the size class of its objects is unknown."""
+    document = {
         **_class_precision(table.overall),
         "perClass": {
             name: _class_precision(ap) for name, ap in zip(classes, table.per_class, strict=True)
         },
     }
+    if not has_sizes:
+        for one in (document, *document["perClass"].values()):
+            one["byObjectSize"] = None
+    return document
 
 
 def _precision(ap: Precision) -> Document:

@@ -4,6 +4,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse
 
+from evals.engine.labels import Reason
 from evals.models import ModelEval, TaskType
 
 Schema = dict[str, Any]
@@ -101,7 +102,41 @@ HEADER = record(
             }
         ),
         "medianLatencyMs": {**NUMBER, "description": "As whoever ran the model measured."},
-        "warnings": listing(record({"path": TEXT, "message": TEXT})),
+        "control": {
+            **TEXT_OR_NULL,
+            "description": "The control that is evaluated; null where several are read together.",
+        },
+        "ignored": {
+            **listing(
+                record(
+                    {
+                        "reason": {"type": "string", "enum": [one.value for one in Reason]},
+                        "side": {"type": "string", "enum": ["groundTruth", "predictions"]},
+                        "regions": WHOLE,
+                        "example": record(
+                            {"task": WHOLE, "region": {"type": ["string", "integer"]}}
+                        ),
+                    }
+                )
+            ),
+            "description": "Regions that were passed over, and the first of each kind: its id, or "
+            "its place in the result.",
+        },
+        "warnings": {
+            **listing(
+                record(
+                    {"message": TEXT},
+                    {
+                        "path": TEXT,
+                        "reason": TEXT,
+                        "regions": WHOLE,
+                        "images": WHOLE,
+                        "splits": listing(TEXT),
+                    },
+                )
+            ),
+            "description": "What was read with a guess, or where an import disagrees with itself.",
+        },
     },
 )
 OPEN: Schema = {"type": "object", "additionalProperties": True}

@@ -12,7 +12,6 @@ from typing import IO, Any
 import numpy as np
 
 from evals.documents import panels
-from evals.engine.class_events import report_events
 from evals.engine.events import (
     Cells,
     Events,
@@ -23,6 +22,7 @@ from evals.engine.events import (
     pack_events,
     total_events,
 )
+from evals.engine.kinds.class_events import report_events
 from evals.imports.file import Disagreements, FileImage, Outline, images, read_image
 from evals.models import ModelEval, Split, TaskType
 from evals.refusals import InvalidImport

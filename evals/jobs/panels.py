@@ -39,6 +39,7 @@ from evals.engine.kinds.segmentation import intersection_over_union, mean_iou
 from evals.engine.metrics import Curve, Score, Sweep, class_rows, scores_of, sweep
 from evals.engine.recommendations import Recommendation, recommendations
 from evals.jobs import leases, vectors
+from evals.jobs.notes import unsized_splits
 from evals.models import EvalChunk, EvalPart, ModelEval, Split, TaskType
 
 #: Images named with each recommendation.
@@ -172,7 +173,8 @@ def _json(
 def _metrics(evaluation: ModelEval, total: SplitTotal) -> wire.Document:
     n_classes, at = len(evaluation.classes), evaluation.confidence
     if total.table is not None:
-        return wire.precision_split(total.table, evaluation.classes)
+        has_sizes = total.name not in unsized_splits(evaluation)
+        return wire.precision_split(total.table, evaluation.classes, has_sizes=has_sizes)
     overall = scores_of(total_counts(total.events, n_classes=n_classes)).at(at)
     by_class = scores_of(class_counts(total.events, n_classes=n_classes))
     per_class = [

@@ -7,6 +7,7 @@ cannot be evaluated ends `failed` with a reason, and nothing of it is shown.
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import structlog
@@ -15,14 +16,16 @@ from django.db import DatabaseError, connection, transaction
 
 from evals.db import snapshot, writes
 from evals.db.definition import job_of
-from evals.db.label_config import classes_of, image_key
+from evals.db.label_config import classes_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
 from evals.db.writes import NewImage
 from evals.engine.counting import Counted, Job, NeedsMasks, count_images
 from evals.engine.errors import EvaluationError
+from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
-from evals.jobs import leases, panels, tasks
+from evals.jobs import controls, leases, panels, tasks
 from evals.jobs.leases import Heartbeat, LeaseLost
+from evals.jobs.notes import chunk_notes, summarise
 from evals.jobs.state import RESET, _end_failed
 from evals.models import EvalChunk, EvalPart, ModelEval, Split
 from predictions_api.operations import collector
@@ -97,6 +100,8 @@ def _compute(evaluation: ModelEval, owner: uuid.UUID) -> None:
         raise CannotEvaluate("The project was deleted.")
     if evaluation.planned_at is None:
         _plan(evaluation, owner)
+    if not EvalChunk.objects.filter(evaluation=evaluation, is_done=True).exists():
+        controls.settle(evaluation, _all_images(evaluation))
     while True:
         try:
             _count_all(evaluation, owner)
@@ -105,7 +110,13 @@ def _compute(evaluation: ModelEval, owner: uuid.UUID) -> None:
             _start_over(evaluation, owner, uses_masks=True)
         except UnknownLabels:
             _start_over(evaluation, owner, classes=_all_classes(evaluation))
+    summarise(evaluation)
     panels.finish(evaluation, owner)
+
+
+def _all_images(evaluation: ModelEval) -> Iterator[list[ReadImage]]:
+    for chunk in EvalChunk.objects.filter(evaluation=evaluation).order_by("number").iterator(1):
+        yield _images_of(evaluation, chunk)
 
 
 def _plan(evaluation: ModelEval, owner: uuid.UUID) -> None:
@@ -114,7 +125,7 @@ def _plan(evaluation: ModelEval, owner: uuid.UUID) -> None:
     with transaction.atomic():
         leases.extend(evaluation.pk, owner)
         EvalChunk.objects.filter(evaluation=evaluation).delete()
-        position, by_split, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0
+        position, by_split, n_truths, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0, 0
         planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK)
         for number, chunk in enumerate(planned):
             EvalChunk.objects.create(
@@ -122,21 +133,24 @@ def _plan(evaluation: ModelEval, owner: uuid.UUID) -> None:
                 number=number,
                 first_position=position,
                 first_split_positions=[by_split[split] for split in range(len(Split))],
-                rows=[[r.task_id, r.annotation_id, r.prediction_id, r.split] for r in chunk],
+                rows=[astuple(row) for row in chunk],
             )
             position += len(chunk)
             for row in chunk:
                 by_split[row.split] += 1
-                n_said += row.prediction_id is not None
+                is_first = row.n_of_task or not row.item
+                n_truths += bool(is_first)
+                n_said += bool(is_first) and row.prediction_id is not None
         # After the plan: what the plan could see is not younger than this.
         seen = snapshot.facts(evaluation)
         evaluation.planned_at = seen.planned_at
         evaluation.newest_ground_truth_at = seen.newest_ground_truth_at
         evaluation.newest_prediction_at = seen.newest_prediction_at
-        evaluation.n_ground_truths, evaluation.n_predictions = position, n_said
+        evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_said
         evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
         _refuse_empty(evaluation)
-        classes, evaluation.is_multi_label = classes_of(evaluation.project, evaluation.task_type)
+        reading = reading_of(evaluation.reading)
+        classes, evaluation.is_multi_label = classes_of(evaluation.project, reading)
         evaluation.classes = classes
         evaluation.uses_masks = evaluation.task_type == "instance-segmentation"
         evaluation.save(
@@ -179,11 +193,10 @@ def _count_all(evaluation: ModelEval, owner: uuid.UUID) -> None:
 
 
 def _images_of(evaluation: ModelEval, chunk: EvalChunk) -> list[ReadImage]:
-    assert evaluation.project is not None
     assert evaluation.planned_at is not None
     return snapshot.read_all(
         planned(chunk),
-        image_key=image_key(evaluation.project),
+        reading=reading_of(evaluation.reading),
         planned_at=evaluation.planned_at,
     )
 
@@ -222,7 +235,7 @@ def _store(
 ) -> None:
     """Stores a counted chunk and the progress it means, at once and once."""
     last = chunk.first_position + len(images)
-    progress = 0.95 * last / max(evaluation.n_ground_truths, 1)
+    progress = 0.95 * last / max(sum(evaluation.image_counts.values()), 1)
     with transaction.atomic():
         leases.extend(evaluation.pk, owner)
         ModelEval.objects.filter(pk=evaluation.pk).update(progress=progress, attempts=0)
@@ -238,7 +251,9 @@ def _store(
             )
             for split, part in counted.parts.items()
         )
-        EvalChunk.objects.filter(evaluation=evaluation, number=chunk.number).update(is_done=True)
+        EvalChunk.objects.filter(evaluation=evaluation, number=chunk.number).update(
+            is_done=True, notes=chunk_notes(counted.notes, [image.row for image in images])
+        )
     for tell in watchers:
         tell(evaluation.pk, progress)
 
@@ -272,6 +287,7 @@ def _new_images(
             task_id=image.row.task_id,
             annotation_id=image.row.annotation_id,
             prediction_id=image.row.prediction_id,
+            item=image.row.item,
         )
         in_split[split] += 1
 

@@ -15,7 +15,6 @@ from django.db import connection, transaction
 from evals.db import snapshot
 from evals.db.blocks import blocks
 from evals.db.definition import job_of
-from evals.db.label_config import image_key
 from evals.db.snapshot import CannotEvaluate, PlannedRow
 from evals.db.writes import NewPanel
 from evals.documents import panels as wire
@@ -199,7 +198,13 @@ def findings(evaluation: ModelEval, analysis: Analysis | None) -> WrittenBack:
         clusters = dict(zip(analysis.positions, ids, strict=True))
         near = nearest_tasks(analysis.task_ids, analysis.matrix)
     suspicion = _mislabeling(evaluation)
-    mine = [(p, prediction, task) for p, prediction, task in images if prediction is not None]
+    # The images of one task have one prediction: its first image speaks for it.
+    of_prediction = {
+        prediction: (position, prediction, task)
+        for position, prediction, task in reversed(images)
+        if prediction is not None
+    }
+    mine = sorted(of_prediction.values())
     return WrittenBack(
         prediction_ids=[prediction for _, prediction, _ in mine],
         clusters=[clusters.get(position) for position, _, _ in mine],
@@ -231,7 +236,7 @@ def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int
     dimensions = int(matrix.shape[1])
     lines = b"".join(
         b"%d\t[%b]\n" % (task_id, ",".join(map(repr, vector.tolist())).encode())
-        for task_id, vector in zip(task_ids, matrix, strict=True)
+        for task_id, vector in dict(zip(task_ids, matrix, strict=True)).items()
     )
     uses_index = len(task_ids) > EXACT_UP_TO and dimensions <= LONGEST_INDEXED
     with transaction.atomic(), connection.cursor() as cursor:
@@ -266,7 +271,7 @@ def _copy_vectors(cursor: Any, lines: bytes) -> None:
 
 def _mislabeling(evaluation: ModelEval) -> Floats:
     """The score of every image, by position; 0 where single objects are not told apart."""
-    n_images = evaluation.n_ground_truths
+    n_images = sum(evaluation.image_counts.values())
     if evaluation.task_type == "semantic-segmentation":
         return np.zeros(n_images)
     claims = [claim for chunk in _claims(evaluation) for claim in chunk]
@@ -275,20 +280,19 @@ def _mislabeling(evaluation: ModelEval) -> Floats:
 
 READ_AT_ONCE = 1000
 ROWS_SQL = """
-SELECT position, task_id, annotation_id, prediction_id, split FROM evals_evalimage
+SELECT position, task_id, annotation_id, prediction_id, split, item FROM evals_evalimage
 WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
 """
 
 
 def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
-    assert evaluation.project is not None
     assert evaluation.planned_at is not None
     job = job_of(evaluation)
-    for first in range(0, evaluation.n_ground_truths, READ_AT_ONCE):
+    for first in range(0, sum(evaluation.image_counts.values()), READ_AT_ONCE):
         rows = fetch_all(ROWS_SQL, [evaluation.pk, first, first + READ_AT_ONCE])
         images = snapshot.read_all(
             [PlannedRow(*row[1:]) for row in rows],
-            image_key=image_key(evaluation.project),
+            reading=job.reading,
             planned_at=evaluation.planned_at,
         )
         yield [

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from evals.db.definition import job_of
-from evals.db.queries import image_key_of, image_keys, images_at
+from evals.db.queries import image_keys, images_at
 from evals.db.snapshot import PlannedRow, ReadImage, read
 from evals.documents import panels
 from evals.engine.geometry import Shape
 from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import Examined, examine
+from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from evals.refusals import ImageNotFound, ReportNotFound
 
@@ -27,7 +28,7 @@ CHANGED = (
 
 
 def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> panels.Document:
-    """The image's record with `groundTruth` and `predictions`. Four statements."""
+    """The image's record with `groundTruth` and `predictions`. Three statements."""
     keys = image_keys(found, image_id)
     if keys is None:
         raise ImageNotFound()
@@ -51,11 +52,10 @@ def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> pane
 
 
 def stored_images(found: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
-    """The stored rows behind images; None for one that changed since. Two statements at most."""
-    key = image_key_of(found)
-    if key is None or found.planned_at is None:
+    """The stored rows behind images; None for one that changed since. One statement at most."""
+    if found.project is None or found.planned_at is None:
         return [None] * len(rows)
-    return read(rows, image_key=key, planned_at=found.planned_at)
+    return read(rows, reading=reading_of(found.reading), planned_at=found.planned_at)
 
 
 def _objects(examined: Examined, classes: Sequence[str]) -> panels.Document:

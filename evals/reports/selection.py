@@ -5,6 +5,7 @@ scan; every other selection passes over the evaluation's images once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -107,13 +108,26 @@ def _scan(
     positions = np.array([row[0] for row in rows], dtype=np.int64)
     events = unpack_events([row[3] for row in rows])
     counts = image_counts(events, confidence, n_images=len(rows), n_classes=len(found.classes))
-    fits = (counts.fp >= wanted.least_fp) & (counts.fn >= wanted.least_fn)
+    cells = image_cells(events, confidence)
+    fp: Any = counts.fp
+    fn: Any = counts.fn
+    if wanted.label is not None:
+        # Asked for a class, what is wrong is told of that class.
+        is_wrong = cells.actual != cells.predicted
+        fp, fn = (
+            np.bincount(
+                cells.image[is_wrong & (side == wanted.label)],
+                weights=cells.count[is_wrong & (side == wanted.label)],
+                minlength=len(rows),
+            )
+            for side in (cells.predicted, cells.actual)
+        )
+    fits = (fp >= wanted.least_fp) & (fn >= wanted.least_fn)
     if split is not None:
         fits &= np.array([row[1] == split for row in rows], dtype=np.bool_)
     if wanted.cluster is not None:
         fits &= np.array([row[2] == wanted.cluster for row in rows], dtype=np.bool_)
     if wanted.cell is not None or wanted.label is not None:
-        cells = image_cells(events, confidence)
         fits &= _has_cell(cells.image, cells.actual, cells.predicted, wanted, len(rows))
     keys = {
         None: np.zeros(len(rows)),
