@@ -140,7 +140,6 @@ def _facts(found: ModelEval) -> panels.Document:
     }
     if found.origin == ModelEval.Origin.COMPUTED:
         facts["ignored"] = found.ignored
-        facts["warnings"] = found.warnings
         facts["snapshot"] = {
             "takenAt": panels.moment(found.planned_at),
             "predictions": found.n_predictions,
@@ -150,7 +149,7 @@ def _facts(found: ModelEval) -> panels.Document:
         }
     if found.median_latency_ms is not None:
         facts["medianLatencyMs"] = found.median_latency_ms
-    if found.warnings:
+    if found.warnings or found.origin == ModelEval.Origin.COMPUTED:
         facts["warnings"] = found.warnings
     return facts
 

@@ -45,11 +45,11 @@ def summarise(evaluation: ModelEval) -> None:
     notes = [one for one in chunks.values_list("notes", flat=True) if one]
     evaluation.ignored = _ignored(notes)
     evaluation.warnings = list(_warnings(notes))
+    evaluation.save(update_fields=["ignored", "warnings"])
     for at, side in enumerate(SIDES):
         read = sum(one["read"][at] for one in notes)
         if not read and sum(one["unusable"][at] for one in notes):
             raise CannotEvaluate(_unusable(evaluation.ignored, side))
-    evaluation.save(update_fields=["ignored", "warnings"])
 
 
 def unsized_splits(evaluation: ModelEval) -> set[str]:

@@ -21,6 +21,8 @@ RESET: dict[str, Any] = {
     "summary": None,
     "image_counts": {},
     "uses_masks": False,
+    "ignored": [],
+    "warnings": [],
     "lease_owner": None,
     "lease_until": None,
     "attempts": 0,
