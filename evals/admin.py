@@ -210,11 +210,11 @@ class EvaluationDesk(WorkspaceAdmin):
 
     @admin.display(description="precision")
     def precision(self, found: ModelEval) -> str:
-        return _headline(found, "precision")
+        return _headline_at(found, "precision")
 
     @admin.display(description="recall")
     def recall(self, found: ModelEval) -> str:
-        return _headline(found, "recall")
+        return _headline_at(found, "recall")
 
     @admin.display(description="images")
     def image_count(self, found: ModelEval) -> str:
@@ -229,3 +229,10 @@ def _headline(found: ModelEval, name: str) -> str:
     """A number of the headline; a dash while there is none."""
     value = ((found.summary or {}).get("headline") or {}).get(name)
     return "-" if value is None else f"{value:.3f}"
+
+
+def _headline_at(found: ModelEval, name: str) -> str:
+    """As `_headline`, with the confidence it is at: the best one, not the one of the pages."""
+    at = (found.summary or {}).get("confidence")
+    value = _headline(found, name)
+    return value if at is None or value == "-" else f"{value} at {at:.0%}"

@@ -149,7 +149,7 @@ def region_score(region: Region, partners: Sequence[Region], default: float) -> 
     Text that holds a number is that number. `PassedOver` for anything else that is no number.
     """
     scores = (one.get("score") for one in (region, *partners))
-    score = next((one for one in scores if one is not None), default)
+    score: Any = next((one for one in scores if one is not None), default)
     if isinstance(score, str) and "_" not in score:
         try:
             score = float(score)

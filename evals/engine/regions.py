@@ -272,10 +272,11 @@ class _Reader:
             labels = value["rectanglelabels"]
             label = self.index[labels[0]] if len(labels) == 1 else -1
             x, y, width, height = value["x"], value["y"], value["width"], value["height"]
-            width_px, height_px = region.get("original_width"), region.get("original_height")
+            width_px: Any = region.get("original_width")
+            height_px: Any = region.get("original_height")
             if width_px is None and height_px is None:
                 width_px, height_px = size
-            score = region.get("score")
+            score: Any = region.get("score")
             if score is None:
                 score = default
             # Comparing refuses what is no number, and NaN.

@@ -14,6 +14,7 @@ from evals.db.snapshot import CannotEvaluate, ReadImage
 from evals.engine.counting import Job, same_objects
 from evals.engine.reading import Reading, reading_of
 from evals.engine.regions import UnknownLabels, read_shapes
+from evals.engine.shapes import Side
 from evals.models import ModelEval, TaskType
 
 
@@ -69,14 +70,14 @@ def _add(
     side: int,
 ) -> None:
     stored = [image.stored for image in images]
-    classes, sides = list(job.classes), []
+    classes, sides = list(job.classes), list[Side]()
     while len(sides) < 2:
         alone = replace(reading, controls=(pair[len(sides)],), is_strict=True)
         try:
             read = read_shapes(stored, classes, reading=alone, with_masks=True)
         except UnknownLabels as error:
             classes += sorted(error.labels)
-            sides = []
+            sides.clear()
             continue
         sides.append(read[side])
     tally.add((len(sides[0].image), len(sides[1].image)), same_objects(*sides))

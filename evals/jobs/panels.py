@@ -235,7 +235,9 @@ def _summary(evaluation: ModelEval, head: SplitTotal) -> dict[str, Any]:
         "mIoU": iou,
         **wire.score(best),
     }
-    return {"headline": headline, "metrics": metrics}
+    # Precision and recall of the headline are at this confidence.
+    at = head.swept.micro.optimal_threshold
+    return {"headline": headline, "metrics": metrics, "confidence": at}
 
 
 def _recommendation_panel(

@@ -222,7 +222,8 @@ def test_the_quick_way_reads_what_the_way_for_everything_reads(
     texts = [RegionText(orjson.dumps(result).decode()) for result in (truth, said)]
     lengths = [1 if one.counted() is None else 2 for one in reading.objects]
     for item in reading.items(lengths):
-        assert outcome(*texts, reading, item) == outcome(truth, said, reading, item)
+        quick = outcome(texts[0], texts[1], reading, item)
+        assert quick == outcome(truth, said, reading, item)
 
 
 def test_all_shapes_of_an_image_are_of_one_size() -> None:
