@@ -1,6 +1,8 @@
-"""Creates people. Everything else that needs a new person calls this."""
+"""Creates people and deletes workspaces."""
 
-from accounts.models import User
+from django.db import connection, transaction
+
+from accounts.models import ApiToken, Membership, User, Workspace
 
 
 def person(email: str) -> User:
@@ -16,3 +18,15 @@ def person(email: str) -> User:
     user.full_clean()
     user.save()
     return user
+
+
+def delete_workspace(workspace: Workspace) -> None:
+    """Deletes a workspace with its keys, memberships and projects.
+
+    The database deletes the projects: Django would load each of their predictions first.
+    """
+    with transaction.atomic():
+        ApiToken.objects.filter(workspace=workspace).delete()
+        Membership.objects.filter(workspace=workspace).delete()
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM accounts_workspace WHERE id = %s", [workspace.pk])

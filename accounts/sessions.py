@@ -8,10 +8,9 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.sessions.backends import db
-from django.db import connection
 
 from accounts.models import Membership, User
-from predictions_api.postgres.prepared import prepared
+from predictions_api.postgres.sql import fetch_all_prepared, fetch_prepared
 
 # By primary key.
 SESSION_SQL = """
@@ -42,7 +41,7 @@ class SessionStore(db.SessionStore):
         row = None
         # Other text is never a session key, and Postgres refuses NUL.
         if self.session_key and self.session_key.isalnum():
-            row = _first(SESSION_SQL, [self.session_key])
+            row = fetch_prepared(SESSION_SQL, [self.session_key])
         if row is None:
             self._session_key = None
             return {}
@@ -55,7 +54,7 @@ class DeskBackend(ModelBackend):
 
     def get_user(self, user_id: int) -> User | None:
         """The user of a session; None if they were deleted or deactivated."""
-        row = _first(USER_SQL, [user_id])
+        row = fetch_prepared(USER_SQL, [user_id])
         if row is None:
             return None
         user = User.from_db("default", USER_COLUMNS, row)
@@ -75,17 +74,9 @@ def place_of(user: User, slug: str | None) -> tuple[int | None, str]:
         "owner": Membership.Role.OWNER.value,
         "superuser": user.is_superuser,
     }
-    return _first(PLACE_SQL, values) or (None, "")
+    return fetch_prepared(PLACE_SQL, values) or (None, "")
 
 
 def roles_of(user_id: int) -> dict[int, str]:
     """A user's role by workspace id; {} for nobody."""
-    with connection.cursor() as cursor:
-        cursor.execute(prepared(ROLES_SQL), [user_id])
-        return dict(cursor.fetchall())
-
-
-def _first(sql: str, values: Any) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(prepared(sql), values)
-        return cursor.fetchone()
+    return dict(fetch_all_prepared(ROLES_SQL, [user_id]))

@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts import members
 from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
-from predictions_api.postgres.prepared import prepared
+from predictions_api.postgres.sql import fetch_prepared
 
 ACCESS_LIFETIME = timedelta(seconds=300)
 REFRESH_LIFETIME = timedelta(days=365 * 200)
@@ -190,14 +190,13 @@ BY_ID = HOLDER_SQL.format(column="id")
 
 
 def _holder(sql: str, value: str | int, kind: str) -> Holder | None:
-    with connection.cursor() as cursor:
-        cursor.execute(prepared(sql), [value, kind])
-        row = cursor.fetchone()
-        if row is None:
-            return None
-        token_id, user_id, workspace_id, scopes, role, email, active, legacy, usable, stale = row
-        if usable and stale:
-            # Minute precision keeps the hot path at one statement.
+    row = fetch_prepared(sql, [value, kind])
+    if row is None:
+        return None
+    token_id, user_id, workspace_id, scopes, role, email, active, legacy, usable, stale = row
+    if usable and stale:
+        # Minute precision keeps the hot path at one statement.
+        with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE accounts_apitoken SET last_used_at = now() WHERE id = %s", [token_id]
             )

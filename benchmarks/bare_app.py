@@ -1,7 +1,8 @@
 """The bare server: the same SQL with psycopg2 and orjson, and nothing else.
 
-No framework, no validation, no negotiation, no logging: what is left is Postgres, the driver, the
-JSON encoder and the web server that both applications run under.
+A connection prepares each statement once, as the service does. No framework, no validation, no
+negotiation, no logging: what is left is Postgres, the driver, the JSON encoder and the web server
+that both applications run under.
 """
 
 import os
@@ -20,6 +21,7 @@ django.setup()  # only so that the statements below can be imported
 from accounts.tokens import BY_DIGEST, digest_of  # noqa: E402
 from predictions.db.documents import PREDICTION_COLUMNS  # noqa: E402
 from predictions.db.predictions import CREATE_SQL, DELETE_SQL  # noqa: E402
+from predictions_api.postgres.prepared import Statements  # noqa: E402
 
 ROUTE = re.compile(r"^/api/predictions/(?:(\d+)/)?$")
 GET_SQL = f"""
@@ -70,7 +72,14 @@ def cursor() -> Any:
     if not hasattr(local, "connection"):
         local.connection = psycopg2.connect(os.environ["BENCH_DSN"])
         local.connection.autocommit = True
+        local.statements = Statements(local.connection)
     return local.connection.cursor()
+
+
+def first(sql: Any, statement: str, params: Any) -> Any:
+    """The first row of a statement that this connection prepares when it first runs it."""
+    sql.execute(local.statements.call(statement), params)
+    return sql.fetchone()
 
 
 def document(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -87,13 +96,13 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
     key = environ["HTTP_AUTHORIZATION"][6:]
     body: Any = None
     with cursor() as sql:
-        sql.execute(BY_DIGEST, [digest_of(key), "key"])
-        user_id, workspace_id = sql.fetchone()[1:3]
+        user_id, workspace_id = first(sql, BY_DIGEST, [digest_of(key), "key"])[1:3]
         row_id = int(match[1]) if match and match[1] else 0
         method, status = environ["REQUEST_METHOD"], "200 OK"
         if method == "POST":
             values = orjson.loads(environ["wsgi.input"].read())
-            sql.execute(
+            row = first(
+                sql,
                 CREATE_SQL,
                 {
                     "task": values["task"],
@@ -110,23 +119,19 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
                     "model_run": None,
                 },
             )
-            body, status = document(sql.fetchone()), "201 Created"
+            body, status = document(row), "201 Created"
         elif method == "PATCH":
             score = orjson.loads(environ["wsgi.input"].read())["score"]
-            sql.execute(TARGET_SQL, [row_id, workspace_id])
-            task_id = sql.fetchone()[0]
-            sql.execute(PATCH_SQL, [score, row_id, user_id, task_id])
-            body = document(sql.fetchone())
+            task_id = first(sql, TARGET_SQL, [row_id, workspace_id])[0]
+            body = document(first(sql, PATCH_SQL, [score, row_id, user_id, task_id]))
         elif method == "DELETE":
-            sql.execute(DELETE_SQL, [row_id, workspace_id, user_id])
-            sql.fetchone()
+            first(sql, DELETE_SQL, [row_id, workspace_id, user_id])
             status = "204 No Content"
         elif row_id:
-            sql.execute(GET_SQL, [row_id, workspace_id])
-            body = document(sql.fetchone())
+            body = document(first(sql, GET_SQL, [row_id, workspace_id]))
         else:
             task = int(environ["QUERY_STRING"].removeprefix("task="))
-            sql.execute(LIST_SQL, [workspace_id, task])
+            sql.execute(local.statements.call(LIST_SQL), [workspace_id, task])
             body = [document(row) for row in sql.fetchall()]
     content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_UTC_Z)
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]

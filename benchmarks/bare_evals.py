@@ -19,13 +19,9 @@ import psycopg2
 django.setup()  # only so that the statements below can be imported
 
 from accounts.tokens import BY_DIGEST, digest_of  # noqa: E402
-from evals.db.queries import (  # noqa: E402
-    JSON_PANEL_SQL,
-    MATRIX_SQL,
-    RANGE_SQL,
-    SHOWN_SQL,
-    SPLIT_RANGE_SQL,
-)
+from evals.db.evaluations import IN_WORKSPACE_SQL  # noqa: E402
+from evals.db.images import RANGE_SQL, SPLIT_RANGE_SQL  # noqa: E402
+from evals.db.panels import MATRIX_SQL, PANEL_SQL  # noqa: E402
 from evals.models import EvalPanel, Split  # noqa: E402
 
 Kind = EvalPanel.Kind
@@ -55,7 +51,7 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
     with cursor() as sql:
         sql.execute(BY_DIGEST, [digest_of(environ["HTTP_AUTHORIZATION"][6:]), "key"])
         workspace_id = sql.fetchone()[2]
-        sql.execute(SHOWN_SQL, [match[1], workspace_id, "bench"])
+        sql.execute(IN_WORKSPACE_SQL, [match[1], workspace_id, "bench"])
         evaluation = sql.fetchone()[2]
         if match[2] == "image-predictions":
             first = document["offset"]
@@ -68,7 +64,7 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
         elif match[2] == "confusion-matrix":
             sql.execute(MATRIX_SQL, [evaluation, Kind.MATRIX.value, 20, [Split.TEST.value]])
         else:
-            sql.execute(JSON_PANEL_SQL, [evaluation, KINDS[match[2]], -1, -1])
+            sql.execute(PANEL_SQL, [evaluation, KINDS[match[2]], -1, -1])
         sql.fetchall()
     content = orjson.dumps(document)
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]

@@ -1,11 +1,14 @@
 """Create, get, list, patch and delete, by 1 and by 8 clients: this service against the bare app.
 
-Prints, for each operation, requests a second of both, their ratio and our latency. Both run under
-gunicorn with the same workers and threads, on the same database and rows, one after the other in
-short alternating rounds, so a noisy machine troubles both alike.
+Prints, for each operation, requests a second of both, the median of the rounds' ratios, the
+statements that each side sends, and our latency. Both run under gunicorn with the same workers and
+threads, on the same database and rows, one after the other in short alternating rounds, so a noisy
+machine troubles both alike. Both prepare their statements. The service checks keys, scopes and
+bodies, counts every request and sends the headers it always sends; its log is at WARNING.
 """
 
 import argparse
+import io
 import os
 import socket
 import statistics
@@ -14,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -51,10 +55,18 @@ class Client:
     """One keep-alive connection that sends ready-made bytes and reads to the end of the body."""
 
     def __init__(self, port: int, key: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = port
         self.head = f"Host: 127.0.0.1\r\nAuthorization: Token {key}\r\n".encode()
+        self._connect()
+
+    def _connect(self) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", self.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self.socket.close()
 
     def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """The status and body."""
@@ -66,11 +78,34 @@ class Client:
             data += self._more()
         head, body = data[:end].lower(), data[end + 4 :]
         start = head.find(b"content-length:")
-        size = int(head[start + 15 :].split(b"\r\n", 1)[0]) if start >= 0 else 0
-        while len(body) < size:
-            body += self._more()
+        if start < 0 and b"transfer-encoding: chunked" in head:
+            body = self._chunks(body)
+            size = len(body)
+        else:
+            size = int(head[start + 15 :].split(b"\r\n", 1)[0]) if start >= 0 else 0
+            more = bytearray(body)
+            while len(more) < size:
+                more += self._more()
+            body = bytes(more)
         self.rest = body[size:]
+        if b"connection: close" in head:
+            self.close()
+            self._connect()
         return int(head[9:12]), body[:size]
+
+    def _chunks(self, data: bytes) -> bytes:
+        """The content of a chunked body that begins with `data`."""
+        more, content = bytearray(data), bytearray()
+        while True:
+            while (end := more.find(b"\r\n")) < 0:
+                more += self._more()
+            size = int(more[:end], 16)
+            while len(more) < end + size + 4:
+                more += self._more()
+            if size == 0:
+                return bytes(content)
+            content += more[end + 2 : end + 2 + size]
+            del more[: end + size + 4]
 
     def _more(self) -> bytes:
         data = self.socket.recv(65536)
@@ -195,6 +230,36 @@ def rows(task_ids: list[int], n: int) -> list[int]:
     return ids
 
 
+def statements(key: str, operation: str, task_ids: list[int]) -> tuple[int, int]:
+    """How many statements the service and the bare app send for one request."""
+    from django.db import connection
+    from django.test import Client as TestClient
+    from django.test.utils import CaptureQueriesContext
+
+    from benchmarks import bare_app
+    from predictions_api.postgres.prepared import Statements
+
+    [first, second] = plan(operation, task_ids, 2, rows(task_ids, len(task_ids)))(0)
+    method, path, body = first
+    headers = {"Authorization": f"Token {key}"}
+    with CaptureQueriesContext(connection) as ours:
+        client = TestClient(headers=headers, SERVER_NAME="127.0.0.1")
+        client.generic(method, path, body, "application/json")
+    method, path, body = second
+    name, _, query = path.partition("?")
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": name,
+        "QUERY_STRING": query,
+        "HTTP_AUTHORIZATION": headers["Authorization"],
+        "wsgi.input": io.BytesIO(body),
+    }
+    call = Statements.call
+    with patch.object(Statements, "call", autospec=True, side_effect=call) as bare:
+        bare_app.application(environ, lambda status, headers: None)
+    return len(ours), bare.call_count
+
+
 def percentile(values: list[float], share: float) -> float:
     """The value below which `share` of the sorted values lie."""
     ordered = sorted(values)
@@ -204,7 +269,7 @@ def percentile(values: list[float], share: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=300, help="of each client in a round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clients", default="1,8")
     parser.add_argument("--only", default=",".join(OPERATIONS))
     options = parser.parse_args()
@@ -213,7 +278,10 @@ def main() -> None:
     env = {"SECRET_KEY": "bench", "ALLOWED_HOSTS": "127.0.0.1"}
     ours = gunicorn("predictions_api.wsgi:application", env=env)
     bare = gunicorn("benchmarks.bare_app:application", env=env)
-    print(f"{'':8}{'clients':>8}{'ours/s':>9}{'bare/s':>9}{'ratio':>7}{'p50 ms':>8}{'p95 ms':>8}")
+    print(
+        f"{'':8}{'clients':>8}{'ours/s':>9}{'bare/s':>9}{'ratio':>7}{'p50 ms':>8}{'p95 ms':>8}"
+        f"{'SQL ours':>10}{'bare':>5}"
+    )
     with ours as ours_port, bare as bare_port:
         for port in (ours_port, bare_port):
             # The socket listens before the workers have loaded the application.
@@ -222,6 +290,7 @@ def main() -> None:
             for operation in options.only.split(","):
                 rates: dict[int, list[float]] = {ours_port: [], bare_port: []}
                 latencies: list[float] = []
+                ours_sql, bare_sql = statements(key, operation, task_ids)
                 for _ in range(options.rounds):
                     for port in (ours_port, bare_port):
                         ids = rows(task_ids, max(clients * options.requests, len(task_ids)))
@@ -231,10 +300,13 @@ def main() -> None:
                         latencies += times if port == ours_port else []
                 mine = statistics.median(rates[ours_port])
                 reference = statistics.median(rates[bare_port])
+                pairs = zip(rates[ours_port], rates[bare_port], strict=True)
+                ratio = statistics.median(one / other for one, other in pairs)
                 print(
                     f"{operation:8}{clients:>8}{mine:>9.0f}{reference:>9.0f}"
-                    f"{mine / reference:>7.2f}{percentile(latencies, 0.5):>8.2f}"
-                    f"{percentile(latencies, 0.95):>8.2f}"
+                    f"{ratio:>7.2f}{percentile(latencies, 0.5):>8.2f}"
+                    f"{percentile(latencies, 0.95):>8.2f}{ours_sql:>10}{bare_sql:>5}",
+                    flush=True,
                 )
         print(f"memory: ours {memory_mb(ours_port):.0f} MB, bare {memory_mb(bare_port):.0f} MB")
 

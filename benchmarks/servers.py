@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,24 +21,39 @@ def free_port() -> int:
 
 
 @contextmanager
+def stopped_at_end(
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path = ROOT
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A running program, asked to stop when the block ends."""
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=dict(environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if "BENCH_QUIET" in os.environ else None,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
 def gunicorn(app: str, *, env: dict[str, str], workers: int = 2, threads: int = 8) -> Iterator[int]:
     """A running gunicorn; its port. The kind of worker is that of gunicorn.conf.py."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(workers), "--threads", str(threads)]
     command += ["--keep-alive", "60", "--log-level", "error"]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **env, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL if "BENCH_QUIET" in os.environ else None,
-    )
-    try:
+    environment = {**os.environ, **env, "PYTHONPATH": str(ROOT)}
+    with stopped_at_end(command, environment) as process:
         wait_for(port, process)
         yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]", seconds: float = 30) -> None:

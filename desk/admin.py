@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -232,11 +231,8 @@ class WorkspaceDesk(WorkspaceAdmin):
         return is_superuser(request)
 
     def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
-        """Deletes keys and memberships first; the database deletes the projects."""
-        with transaction.atomic(), connection.cursor() as cursor:
-            for table in ("accounts_apitoken", "accounts_membership"):
-                cursor.execute(f"DELETE FROM {table} WHERE workspace_id = %s", [obj.pk])  # noqa: S608
-            cursor.execute("DELETE FROM accounts_workspace WHERE id = %s", [obj.pk])
+        """Deletes the workspace with everything in it."""
+        members.delete_workspace(obj)
 
     @admin.display(description="created", ordering="created_at")
     def created(self, workspace: Workspace) -> SafeString | str:

@@ -1,12 +1,10 @@
-"""The dashboard, the first page of the desk: a card of each room that registers one."""
+"""The desk's first page: a card of each room, which the rooms register in `AppConfig.ready()`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
 
 class Cell(NamedTuple):
@@ -28,8 +26,19 @@ class Card:
     empty: str
 
 
+MakeCard = Callable[[HttpRequest], Card]
+
+_makers: list[tuple[int, MakeCard]] = []
+
+
+def register(make: MakeCard, *, place: int) -> None:
+    """From now on on the first page, in the order of the places."""
+    if (place, make) not in _makers:
+        _makers.append((place, make))
+        _makers.sort(key=lambda entry: entry[0])
+
+
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Adds the cards. One statement each, however much there is."""
-    makers: list[Callable[[HttpRequest], Card]] = [import_string(p) for p in settings.DASHBOARD]
-    cards = [make(request) for make in makers]
+    cards = [make(request) for _, make in _makers]
     return {**context, "title": "Dashboard", "content_title": "Dashboard", "cards": cards}

@@ -68,8 +68,8 @@ class EvaluatedVersionFilter(admin.SimpleListFilter):
         if chosen.isdecimal() and len(chosen) < 19:
             rows = rows.filter(project_id=int(chosen))
         names = rows.exclude(model_version="").order_by("model_version")
-        found = names.values_list("model_version", flat=True).distinct()[:MAX_CHOICES]
-        return [(name, shortened(name)) for name in found]
+        versions = names.values_list("model_version", flat=True).distinct()[:MAX_CHOICES]
+        return [(name, shortened(name)) for name in versions]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -163,17 +163,17 @@ class EvaluationDesk(WorkspaceAdmin):
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """The overview stands where other models have a form."""
-        found = self.get_object(request, object_id)
-        if found is None or not self.has_view_permission(request, found):
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_view_permission(request, row):
             missing: HttpResponse = self._get_obj_does_not_exist_redirect(
                 request, self.opts, object_id
             )
             return missing
-        return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[found.eval_id]))
+        return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[row.eval_id]))
 
-    def may_write(self, request: HttpRequest, found: ModelEval) -> bool:
+    def may_write(self, request: HttpRequest, row: ModelEval) -> bool:
         """Whether the caller may repeat, cancel and delete it."""
-        return self._has_role(request, found, self.writers)
+        return self._has_role(request, row, self.writers)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -186,53 +186,53 @@ class EvaluationDesk(WorkspaceAdmin):
         state.delete(obj)
 
     @admin.display(description="evaluation")
-    def evaluation(self, found: ModelEval) -> str:
-        return shortened(found.model_id or found.model_version or found.eval_id)
+    def evaluation(self, row: ModelEval) -> str:
+        return shortened(row.model_id or row.model_version or row.eval_id)
 
     @admin.display(description="project")
-    def project_name(self, found: ModelEval) -> str:
-        return "-" if found.project is None else str(found.project)
+    def project_name(self, row: ModelEval) -> str:
+        return "-" if row.project is None else str(row.project)
 
     @admin.display(description="model version")
-    def version(self, found: ModelEval) -> str:
-        return shortened(found.model_version)
+    def version(self, row: ModelEval) -> str:
+        return shortened(row.model_version)
 
     @display(description="status", label=COLOURS)  # type: ignore[untyped-decorator]
-    def status_label(self, found: ModelEval) -> tuple[str, str]:
-        label = str(ModelEval.Status(found.status).label)
-        if found.status == ModelEval.Status.RUNNING:
-            return label, f"{label} {found.progress:.0%}"
+    def status_label(self, row: ModelEval) -> tuple[str, str]:
+        label = str(ModelEval.Status(row.status).label)
+        if row.status == ModelEval.Status.RUNNING:
+            return label, f"{label} {row.progress:.0%}"
         return label, label
 
     @admin.display(description="mAP")
-    def mean_precision(self, found: ModelEval) -> str:
-        return _headline(found, "mAP")
+    def mean_precision(self, row: ModelEval) -> str:
+        return _headline(row, "mAP")
 
     @admin.display(description="precision")
-    def precision(self, found: ModelEval) -> str:
-        return _headline_at(found, "precision")
+    def precision(self, row: ModelEval) -> str:
+        return _headline_at(row, "precision")
 
     @admin.display(description="recall")
-    def recall(self, found: ModelEval) -> str:
-        return _headline_at(found, "recall")
+    def recall(self, row: ModelEval) -> str:
+        return _headline_at(row, "recall")
 
     @admin.display(description="images")
-    def image_count(self, found: ModelEval) -> str:
-        return number(sum(found.image_counts.values()))
+    def image_count(self, row: ModelEval) -> str:
+        return number(sum(row.image_counts.values()))
 
     @admin.display(description="created")
-    def created(self, found: ModelEval) -> SafeString | str:
-        return time_ago(found.created_at)
+    def created(self, row: ModelEval) -> SafeString | str:
+        return time_ago(row.created_at)
 
 
-def _headline(found: ModelEval, name: str) -> str:
+def _headline(row: ModelEval, name: str) -> str:
     """A number of the headline; a dash while there is none."""
-    value = ((found.summary or {}).get("headline") or {}).get(name)
+    value = ((row.summary or {}).get("headline") or {}).get(name)
     return "-" if value is None else f"{value:.3f}"
 
 
-def _headline_at(found: ModelEval, name: str) -> str:
+def _headline_at(row: ModelEval, name: str) -> str:
     """As `_headline`, with the confidence it is at: the best one, not the one of the pages."""
-    at = (found.summary or {}).get("confidence")
-    value = _headline(found, name)
+    at = (row.summary or {}).get("confidence")
+    value = _headline(row, name)
     return value if at is None or value == "-" else f"{value} at {at:.0%}"

@@ -100,7 +100,7 @@ class ModelEval(models.Model):
         default=False, help_text="Whether cluster, neighbors and mislabeling go to predictions."
     )
 
-    # What was found.
+    # What it came to.
     classes = models.JSONField(default=list, help_text="Class names in index order.")
     is_multi_label = models.BooleanField(default=False)
     uses_masks = models.BooleanField(
@@ -127,11 +127,14 @@ class ModelEval(models.Model):
     newest_prediction_at = models.DateTimeField(null=True, blank=True)
     newest_ground_truth_at = models.DateTimeField(null=True, blank=True)
 
-    # Who is at work on it. Whoever lets the lease run out loses it to the next worker.
+    # Who is at work on it, or until when the queue may find somebody (predictions_api.jobs.leases).
     lease_owner = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(
         default=0, help_text="Workers that took it up since the last chunk was counted."
+    )
+    n_queued = models.PositiveSmallIntegerField(
+        default=0, help_text="How often it was queued since a worker had it."
     )
 
     class Meta:
@@ -140,6 +143,12 @@ class ModelEval(models.Model):
             # The list of a workspace, newest first.
             models.Index(fields=["workspace", "-id"], name="evals_modeleval_w_idx"),
             models.Index(fields=["project", "-id"], name="evals_modeleval_p_idx"),
+            # The sweep for evaluations that nobody has in hand.
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(status="running"),
+                name="evals_modeleval_open_idx",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -206,10 +215,10 @@ class EvalImage(models.Model):
 
 
 class EvalPanel(models.Model):
-    """A finished part of an answer, so that reading it costs one row whatever was evaluated.
+    """A finished part of a panel, so that reading it costs one row whatever was evaluated.
 
-    `body` is JSON text in the wire's shape, or packed events for a confusion matrix. `split` and
-    `confidence` are -1 where the panel does not depend on them.
+    `body` is JSON text in the evaluation client's shape, or packed events of a confusion matrix:
+    see `evals.panels`. `split` and `confidence` are ANY where the panel does not depend on them.
     """
 
     class Kind(models.IntegerChoices):
@@ -220,7 +229,6 @@ class EvalPanel(models.Model):
         CLUSTERING = 5
         CLUSTERS = 6  # one a confidence
         RECOMMENDATIONS = 7
-        SOURCE = 8  # the imported document, zlib, cut into pieces numbered by `confidence`
 
     ANY: int = -1
 
@@ -228,13 +236,28 @@ class EvalPanel(models.Model):
     evaluation = models.ForeignKey(
         ModelEval, on_delete=models.CASCADE, related_name="panels", db_index=False
     )
-    kind = models.PositiveSmallIntegerField(choices=Kind)
+    # No choices: another kind of panel is no change of the table.
+    kind = models.PositiveSmallIntegerField(help_text="EvalPanel.Kind.")
     split = models.SmallIntegerField(default=-1)
     confidence = models.SmallIntegerField(default=-1)
     body = models.BinaryField()
 
     def __str__(self) -> str:
         return f"{self.Kind(self.kind).label} of {self.evaluation_id}"
+
+
+class EvalSource(models.Model):
+    """A piece of the file an evaluation was imported from: all pieces together are its zlib."""
+
+    pk = models.CompositePrimaryKey("evaluation_id", "piece")
+    evaluation = models.ForeignKey(
+        ModelEval, on_delete=models.CASCADE, related_name="sources", db_index=False
+    )
+    piece = models.PositiveIntegerField()
+    body = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.piece} of {self.evaluation_id}"
 
 
 class EvalChunk(models.Model):

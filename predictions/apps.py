@@ -4,3 +4,17 @@ from django.apps import AppConfig
 class PredictionsConfig(AppConfig):
     name = "predictions"
     verbose_name = "Store"
+
+    def ready(self) -> None:
+        """Registers what the worker does for this room, and its card."""
+        from desk import dashboard
+        from predictions.api import idempotency
+        from predictions.desk import card
+        from predictions.exports import state, tasks
+        from predictions_api.jobs import preloads, sweeps
+
+        sweeps.register(tasks.requeue_stalled)
+        sweeps.register(idempotency.purge)
+        sweeps.register(state.purge)
+        preloads.register("label_studio_sdk.label_interface")
+        dashboard.register(card.projects, place=1)

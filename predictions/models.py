@@ -358,7 +358,7 @@ class ProjectExport(models.Model):
 
     class Status(models.TextChoices):
         QUEUED = "queued"  # waits for a worker
-        RUNNING = "running"  # a worker writes it; `updated_at` is its heartbeat
+        RUNNING = "running"  # a worker writes it
         COMPLETED = "completed"  # `file_name` can be downloaded
         FAILED = "failed"  # `error` says why
 
@@ -371,6 +371,13 @@ class ProjectExport(models.Model):
     file_name = models.CharField(max_length=255, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # Who is at work on it, or until when the queue may find somebody (predictions_api.jobs.leases).
+    lease_owner = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Workers that took it up.")
+    n_queued = models.PositiveSmallIntegerField(
+        default=0, help_text="How often it was queued since a worker had it."
+    )
 
     def __str__(self) -> str:
         return f"{self.export_type} of project {self.project_id}"

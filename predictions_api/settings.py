@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "predictions_api.operations.observability.RequestMiddleware",
     "predictions_api.http.errors.BodyLimitMiddleware",
     "predictions_api.http.paths.LeadingSlashMiddleware",
+    "predictions_api.http.keyed.KeyedRequests",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -252,26 +253,6 @@ EVALUATION_LEASE_S = int(os.environ.get("EVALUATION_LEASE_S", 60))
 EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
 # Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
 EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
-
-# Called by the worker every few seconds: work that a dead one left behind, and what is too old.
-SWEEPS = [
-    "prompts.runs.start.requeue_stalled",
-    "prompts.refinement.requests.requeue_stalled",
-    "predictions.api.idempotency.purge",
-    "predictions.exports.jobs.purge",
-]
-# Who tells a page of the store what an evaluation says about a prediction: that room imports this
-# one, so it is called by name.
-REVIEW_VERDICTS = "evals.desk.review_verdicts.verdicts_of"
-# What the desk begins with: each names a function of the request that makes one card.
-DASHBOARD = [
-    "predictions.desk.card.projects",
-    "evals.desk.card.evaluations",
-    "prompts.desk.card.runs",
-    "desk.keys_card.keys",
-]
-# Loaded by the worker before it forks: two seconds that a replaced child does not take again.
-PRELOADED = ["openai", "label_studio_sdk.label_interface", "prompts.runs.executor"]
 
 # `db` keeps the queue in Postgres; `rq` keeps it in the Redis of REDIS_URL.
 TASKS_BACKEND = os.environ.get("TASKS_BACKEND", "db")

@@ -374,6 +374,7 @@ class Refinement(models.Model):
     total_cost = models.FloatField(null=True, blank=True)
     # Until then the queue has it, or a worker in hand; later it is queued again.
     lease_until = models.DateTimeField(null=True, blank=True)
+    n_queued = models.PositiveSmallIntegerField(default=0)
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -1,120 +1,112 @@
-"""The routes of evaluations: list, make, import, run again, compare. Parse, call, respond.
+"""The routes of evaluations: list, make, import, run again, compare. Parse, call, respond."""
 
-Order of refusals, here, in `panel_views` and in `image_views`: 401, then 404, then 400, then 409.
-"""
-
-from typing import IO, Any
+from typing import IO
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
 from rest_framework import status
+from rest_framework.decorators import action
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
-from accounts.models import Workspace
-from evals.api import query as filters
-from evals.api import schema as docs
-from evals.api.route import EvaluationRoute, answer
+from evals.api.query import CompareQuery, DiffQuery, ImportQuery, ListQuery
+from evals.api.route import EvaluationRoutes, answer
+from evals.api.schema import EVALUATION, OTHER, WORKSPACE, document, imported_file, operation
 from evals.api.serializers import ComputeSerializer
-from evals.db import queries
+from evals.db import evaluations
+from evals.documents.comparison import Comparison, Difference
+from evals.documents.evaluation import Evaluation, EvaluationList
+from evals.documents.refusals import InvalidImport, ProjectNotFound, ReportNotFound
 from evals.imports import save
 from evals.jobs import requests, state
 from evals.models import ModelEval
-from evals.refusals import (
-    InvalidImport,
-    ProjectNotFound,
-    Refusal,
-    ReportNotFound,
-)
-from evals.reports import comparison
+from evals.reports.comparison import comparison
 from evals.reports.difference import difference
-from predictions.models import Project
+from evals.reports.evaluations import document_of, listed
+
+FILE_UPLOAD = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "format": "binary"}},
+    "required": ["file"],
+    "additionalProperties": False,
+}
 
 
-class LoginView(EvaluationRoute):
-    """What the evaluation client asks first: which workspace a key is for."""
+class EvaluationViewSet(EvaluationRoutes):
+    """Evaluations of a workspace."""
 
-    read_scope = None
-    write_scope = None
-    # The client sends a POST to learn this; nothing is written.
-    readers_may_write = True
+    @operation(
+        "list_evaluations",
+        "List evaluations, newest first",
+        {200: document(EvaluationList)},
+        400,
+        parameters=[WORKSPACE],
+        query=ListQuery,
+    )
+    def index(self, request: Request, workspace: str) -> HttpResponse:
+        mine = self.workspace()
+        rows = evaluations.newest(workspace_id=mine.pk, **ListQuery.asked(request.query_params))
+        return answer(EvaluationList(evals=[listed(evaluation) for evaluation in rows]))
 
-    @docs.LOGIN
-    def post(self, request: Request) -> HttpResponse:
-        slug = Workspace.objects.values_list("slug", flat=True).get(pk=self.workspace_id)
-        return answer({"workspace": slug, "welcome": "Predictions API", "docs": "/docs/"})
-
-
-class WorkspaceView(EvaluationRoute):
-    """A workspace and its projects, as the evaluation client reads them."""
-
-    read_scope = None
-
-    @docs.WORKSPACE
-    def get(self, request: Request, workspace: str) -> HttpResponse:
-        found = self.workspace()
-        projects = Project.objects.filter(workspace=found).order_by("id")
-        document = {
-            "name": found.title or found.slug,
-            "url": found.slug,
-            "members": found.members.count(),
-            "projects": [_project(found, project) for project in projects],
-        }
-        return answer({"workspace": document})
-
-
-def _project(workspace: Workspace, project: Project) -> dict[str, Any]:
-    from evals.db.label_config import task_type_of
-
-    return {
-        "id": f"{workspace.slug}/{project.slug}",
-        "name": project.title,
-        "type": task_type_of(project) or "",
-        "created": project.created_at.timestamp(),
-        "updated": project.updated_at.timestamp(),
-    }
-
-
-class EvaluationListView(EvaluationRoute):
-    """The evaluations of a workspace."""
-
-    @docs.LIST
-    def get(self, request: Request, workspace: str) -> HttpResponse:
-        found = self.workspace()
-        wanted = filters.evaluations(request.query_params)
-        evals = queries.newest(
-            workspace_id=found.pk,
-            project=wanted.project,
-            version=wanted.version,
-            model=wanted.model,
-            status=wanted.status,
-            limit=wanted.limit,
-        )
-        return answer({"evals": evals})
-
-    @docs.COMPUTE
-    def post(self, request: Request, workspace: str) -> HttpResponse:
-        found = self.workspace()
+    @operation(
+        "compute_evaluation",
+        "Evaluate a model version's stored predictions",
+        {202: document(Evaluation, "Queued: poll the evaluation until it is done.")},
+        400,
+        413,
+        415,
+        parameters=[WORKSPACE],
+        request=ComputeSerializer,
+    )
+    def create(self, request: Request, workspace: str) -> HttpResponse:
+        mine = self.workspace()
         serializer = ComputeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        made = requests.create(serializer.validated_data, workspace_id=found.pk)
-        return answer(queries.header(made), status.HTTP_202_ACCEPTED)
+        evaluation = requests.create(serializer.validated_data, workspace_id=mine.pk)
+        return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
 
+    @operation(
+        "compare_models",
+        "The models of one version side by side",
+        {200: document(Comparison)},
+        400,
+        parameters=[WORKSPACE],
+        query=CompareQuery,
+    )
+    @action(detail=False)
+    def compare(self, request: Request, workspace: str) -> HttpResponse:
+        mine = self.workspace()
+        asked = CompareQuery.asked(request.query_params)
+        project = evaluations.project(asked["project"], workspace_id=mine.pk)
+        if project is None:
+            raise ProjectNotFound()
+        return answer(comparison(project, asked["version"], asked["frontierMetric"]))
 
-class ImportView(EvaluationRoute):
-    """Evaluations computed elsewhere."""
-
-    parser_classes = [MultiPartParser]
-
-    @docs.IMPORT
-    def post(self, request: Request, workspace: str) -> HttpResponse:
-        found = self.workspace()
-        strict = request.query_params.get("strict", "true").lower()
-        if strict not in {"true", "false", "1", "0"}:
-            raise Refusal("strict must be true or false.")
+    @operation(
+        "import_evaluation",
+        "Store an evaluation that was computed elsewhere",
+        {201: document(Evaluation, "Stored, and done.")},
+        400,
+        413,
+        415,
+        parameters=[WORKSPACE],
+        query=ImportQuery,
+        request={"application/json": imported_file(), "multipart/form-data": FILE_UPLOAD},
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="import",
+        url_name="import",
+        parser_classes=[MultiPartParser],
+    )
+    def import_file(self, request: Request, workspace: str) -> HttpResponse:
+        mine = self.workspace()
+        strict = ImportQuery.asked(request.query_params)["strict"]
         with self.file() as file:
-            made = save.import_file(file, workspace_id=found.pk, strict=strict in {"true", "1"})
-        return answer(queries.header(made), status.HTTP_201_CREATED)
+            evaluation = save.import_file(file, workspace_id=mine.pk, strict=strict)
+        return answer(document_of(evaluation), status.HTTP_201_CREATED)
 
     def file(self) -> IO[bytes]:
         """The uploaded file, or the body itself as one."""
@@ -128,80 +120,91 @@ class ImportView(EvaluationRoute):
             raise InvalidImport("file: send the evaluation as a file of this name, or as the body.")
         return save.spooled(upload)
 
+    @operation(
+        "get_evaluation",
+        "Get an evaluation and its headline",
+        {200: document(Evaluation, "The evaluation.")},
+        parameters=[WORKSPACE, EVALUATION],
+    )
+    def retrieve(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
+        return answer(document_of(self.evaluation_to_read()))
 
-class SourceView(EvaluationRoute):
-    """An imported file, as it came."""
-
-    @docs.SOURCE
-    def get(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
-        found = self.evaluation()
-        if found.origin != ModelEval.Origin.IMPORTED:
-            raise ReportNotFound("The evaluation was computed here: there is no file.")
-        return StreamingHttpResponse(save.source(found), content_type="application/json")
-
-
-class EvaluationView(EvaluationRoute):
-    """One evaluation."""
-
-    @docs.GET
-    def get(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
-        return answer(queries.header(self.shown()))
-
-    @docs.DELETE
-    def delete(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
+    @operation(
+        "delete_evaluation",
+        "Delete an evaluation; a running one is stopped",
+        {204: None},
+        parameters=[WORKSPACE, EVALUATION],
+    )
+    def destroy(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         state.delete(self.evaluation())
         return HttpResponse(status=status.HTTP_204_NO_CONTENT)
 
+    @operation(
+        "rerun_evaluation",
+        "Compute an evaluation anew from what is stored now",
+        {202: document(Evaluation, "Queued.")},
+        400,
+        409,
+        parameters=[WORKSPACE, EVALUATION],
+    )
+    @action(detail=True, methods=["post"])
+    def rerun(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
+        evaluation = self.evaluation()
+        requests.repeat(evaluation)
+        return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
 
-class RerunView(EvaluationRoute):
-    """Computing an evaluation anew."""
+    @operation(
+        "cancel_evaluation",
+        "Stop a running evaluation; one that has ended stays as it is",
+        {200: document(Evaluation, "The evaluation.")},
+        parameters=[WORKSPACE, EVALUATION],
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
+        evaluation = self.evaluation()
+        state.cancel(evaluation)
+        evaluation.refresh_from_db()
+        return answer(document_of(evaluation))
 
-    @docs.RERUN
-    def post(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
-        found = self.evaluation()
-        requests.repeat(found)
-        return answer(queries.header(found), status.HTTP_202_ACCEPTED)
+    @operation(
+        "get_evaluation_source",
+        "The imported file, byte for byte",
+        {(200, "application/json"): OpenApiTypes.BINARY},
+        parameters=[WORKSPACE, EVALUATION],
+    )
+    @action(detail=True)
+    def source(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
+        evaluation = self.evaluation()
+        if evaluation.origin != ModelEval.Origin.IMPORTED:
+            raise ReportNotFound("The evaluation was computed here: there is no file.")
+        return StreamingHttpResponse(save.source(evaluation), content_type="application/json")
 
-
-class CancelView(EvaluationRoute):
-    """Ending a running evaluation."""
-
-    @docs.CANCEL
-    def post(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
-        found = self.evaluation()
-        state.cancel(found)
-        found.refresh_from_db()
-        return answer(queries.header(found))
-
-
-class DiffView(EvaluationRoute):
-    """Two evaluations, image by image."""
-
-    @docs.DIFF
-    def get(self, request: Request, workspace: str, eval_id: str, other_id: str) -> HttpResponse:
-        found, query = self.evaluation(), request.query_params
-        other = queries.evaluation(other_id, workspace=workspace, workspace_id=self.workspace_id)
-        _, split = filters.split(query, default="all", allows_all=True)
-        confidence = filters.confidence(query, found.confidence)
-        limit, offset = filters.page(query, limit=filters.DIFF_LIMIT)
-        for one in (found, other):
-            queries.refuse_unfinished(one)
-            queries.refuse_unknown_confidence(one, confidence)
+    @operation(
+        "compare_images",
+        "Two evaluations image by image: fixed and broken",
+        {200: document(Difference)},
+        400,
+        409,
+        parameters=[WORKSPACE, EVALUATION, OTHER],
+        query=DiffQuery,
+    )
+    @action(detail=True, url_path="diff/<slug:other_id>", url_name="diff")
+    def diff(self, request: Request, workspace: str, eval_id: str, other_id: str) -> HttpResponse:
+        evaluation, other = self.evaluation(), self.evaluation("other_id")
+        asked = DiffQuery.asked(request.query_params)
+        confidence = asked["confidence"]
+        if confidence is None:
+            confidence = evaluation.confidence
+        for one in (evaluation, other):
+            evaluations.refuse_unfinished(one)
+            evaluations.refuse_unknown_confidence(one, confidence)
         return answer(
-            difference(found, other, split=split, confidence=confidence, limit=limit, offset=offset)
+            difference(
+                evaluation,
+                other,
+                split=asked["split"].number,
+                confidence=confidence,
+                limit=asked["limit"],
+                offset=asked["offset"],
+            )
         )
-
-
-class CompareView(EvaluationRoute):
-    """The models of one version side by side."""
-
-    @docs.COMPARE
-    def get(self, request: Request, workspace: str) -> HttpResponse:
-        found, query = self.workspace(), request.query_params
-        name = filters.required(query, "project")
-        project = queries.project(name, workspace_id=found.pk)
-        if project is None:
-            raise ProjectNotFound()
-        version = filters.required(query, "version")
-        metric = filters.frontier_metric(query)
-        return answer(comparison.comparison(project, version, metric))

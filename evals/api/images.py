@@ -1,71 +1,114 @@
 """The routes of an evaluation's images: pages, files, one image, COCO."""
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from rest_framework.decorators import action
 from rest_framework.request import Request
 
-from evals.api import query as filters
-from evals.api import schema as docs
-from evals.api.route import EvaluationRoute, answer
-from evals.db import queries
-from evals.documents import images as wire_images
+from evals.api.query import ImagesQuery, selection
+from evals.api.route import EvaluationRoutes, answer_about
+from evals.api.schema import EVALUATION, IMAGE, WORKSPACE, document, operation
+from evals.db.evaluations import confidence_of, count_images, refuse_unfinished
+from evals.db.images import page_at, page_between
+from evals.documents.images import ImagePage, ImageWithObjects, image_page
 from evals.models import ModelEval
-from evals.refusals import Refusal
-from evals.reports import files, image_objects, selection
-from evals.reports.selection import select
-from predictions_api.http.rendering import dumps
+from evals.panels.query import Asked, ConfidenceQuery
+from evals.reports import files, image_objects
+from evals.reports.selection import Selection, select
 from predictions_api.operations import collector
 
 
-class ImagePredictionsView(EvaluationRoute):
-    """What was right and wrong in each image."""
+class ImageViewSet(EvaluationRoutes):
+    """Images of one evaluation."""
 
-    @docs.IMAGES
-    def get(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
-        found, query = self.shown(), request.query_params
-        name, split = filters.split(query, default="all", allows_all=True)
-        confidence = filters.confidence(query, found.confidence)
-        limit, offset = filters.page(query)
-        wanted = filters.selection(query, found.classes)
-        form = query.get("format") or "json"
-        if form not in {"json", "csv", "jsonl"}:
-            raise Refusal("format must be one of json, csv, jsonl.", "invalid_format")
-        queries.refuse_unfinished(found)
-        queries.refuse_unknown_confidence(found, confidence)
-        if form != "json":
-            return _export(found, wanted, split, confidence, form)
+    @operation(
+        "list_image_predictions",
+        "What was right and wrong in each image",
+        {
+            (200, "application/json"): document(
+                ImagePage, "A page, or the whole file.", has_identity=True
+            ),
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, "application/x-ndjson"): OpenApiTypes.STR,
+        },
+        400,
+        409,
+        parameters=[WORKSPACE, EVALUATION],
+        query=ImagesQuery,
+    )
+    @action(detail=True, url_path="image-predictions", url_name="images")
+    def images(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
+        evaluation = self.evaluation_to_read()
+        asked = ImagesQuery.asked(request.query_params)
+        wanted = selection(asked, evaluation.classes)
+        refuse_unfinished(evaluation)
+        confidence = confidence_of(evaluation, asked["confidence"])
+        if asked["format"] != "json":
+            return _file(evaluation, wanted, asked, confidence)
         # The lists a page is made of are gone before the search for cycles goes on.
         with collector.paused():
-            body = _image_page(found, wanted, (name, split), confidence, limit, offset)
-        return answer(body)
+            page = _page(evaluation, wanted, asked, confidence)
+            return answer_about(evaluation, page)
+
+    @operation(
+        "get_image_prediction",
+        "One image: every object, its score, its match and its overlap",
+        {200: document(ImageWithObjects, has_identity=True)},
+        400,
+        409,
+        parameters=[WORKSPACE, EVALUATION, IMAGE],
+        query=ConfidenceQuery,
+    )
+    @action(detail=True, url_path="image-predictions/<path:image_id>", url_name="image")
+    def image(self, request: Request, workspace: str, eval_id: str, image_id: str) -> HttpResponse:
+        evaluation = self.evaluation()
+        asked = ConfidenceQuery.asked(request.query_params)
+        refuse_unfinished(evaluation)
+        confidence = confidence_of(evaluation, asked["confidence"])
+        shown = image_objects.image_with_objects(evaluation, image_id, confidence)
+        return answer_about(evaluation, shown)
+
+    @operation(
+        "export_coco",
+        "Ground truth and detections as COCO files in a zip",
+        {(200, "application/zip"): OpenApiTypes.BINARY},
+        409,
+        parameters=[WORKSPACE, EVALUATION],
+    )
+    @action(detail=True)
+    def coco(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
+        evaluation = self.evaluation()
+        refuse_unfinished(evaluation)
+        files.refuse_without_objects(evaluation)
+        response = StreamingHttpResponse(files.coco_zip(evaluation), content_type="application/zip")
+        response["Content-Disposition"] = f'attachment; filename="{evaluation.eval_id}-coco.zip"'
+        return response
 
 
-def _image_page(
-    found: ModelEval,
-    wanted: selection.Selection,
-    named_split: tuple[str, int | None],
-    confidence: int,
-    limit: int,
-    offset: int,
-) -> bytes:
-    name, split = named_split
+def _page(evaluation: ModelEval, wanted: Selection, asked: Asked, confidence: int) -> ImagePage:
+    split, limit, offset = asked["split"], asked["limit"], asked["offset"]
     if wanted.is_everything:
-        total = queries.count_images(found, split)
-        images = queries.page_between(found, split, offset, offset + limit, confidence)
+        total = count_images(evaluation, split.number)
+        images = page_between(evaluation, split.number, offset, offset + limit, confidence)
     else:
         chosen = select(
-            found, wanted, split=split, confidence=confidence, limit=limit, offset=offset
+            evaluation,
+            wanted,
+            split=split.number,
+            confidence=confidence,
+            limit=limit,
+            offset=offset,
         )
         total = chosen.total
-        images = queries.page_at(found, chosen.positions, confidence)
-    body = wire_images.image_page(
-        split=name,
+        images = page_at(evaluation, chosen.positions, confidence)
+    return image_page(
+        split=split.name,
         confidence=confidence,
         total=total,
         offset=offset,
         limit=limit,
         images=images,
     )
-    return dumps({**queries.identity(found).document(), **body})
 
 
 FORMATS = {
@@ -74,40 +117,15 @@ FORMATS = {
 }
 
 
-def _export(
-    found: ModelEval, wanted: selection.Selection, split: int | None, confidence: int, form: str
+def _file(
+    evaluation: ModelEval, wanted: Selection, asked: Asked, confidence: int
 ) -> StreamingHttpResponse:
-    """All images of a selection as a file; pages do not apply."""
-    chosen = select(found, wanted, split=split, confidence=confidence)
+    """All images of a selection; pages do not apply."""
+    split, form = asked["split"].number, asked["format"]
+    chosen = select(evaluation, wanted, split=split, confidence=confidence)
     write, content_type = FORMATS[form]
     response = StreamingHttpResponse(
-        write(found, chosen.positions, confidence), content_type=content_type
+        write(evaluation, chosen.positions, confidence), content_type=content_type
     )
-    response["Content-Disposition"] = f'attachment; filename="{found.eval_id}.{form}"'
+    response["Content-Disposition"] = f'attachment; filename="{evaluation.eval_id}.{form}"'
     return response
-
-
-class ImageView(EvaluationRoute):
-    """One image, object by object."""
-
-    @docs.IMAGE
-    def get(self, request: Request, workspace: str, eval_id: str, image_id: str) -> HttpResponse:
-        found = self.evaluation()
-        confidence = filters.confidence(request.query_params, found.confidence)
-        queries.refuse_unfinished(found)
-        queries.refuse_unknown_confidence(found, confidence)
-        document = image_objects.image_with_objects(found, image_id, confidence)
-        return answer({**queries.identity(found).document(), **document})
-
-
-class CocoView(EvaluationRoute):
-    """Ground truth and detections as COCO files."""
-
-    @docs.COCO
-    def get(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
-        found = self.evaluation()
-        queries.refuse_unfinished(found)
-        files.refuse_without_objects(found)
-        response = StreamingHttpResponse(files.coco_zip(found), content_type="application/zip")
-        response["Content-Disposition"] = f'attachment; filename="{found.eval_id}-coco.zip"'
-        return response

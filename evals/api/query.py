@@ -1,152 +1,225 @@
-"""What query strings ask of the evaluation routes; each refusal has the client's own code."""
+"""The query parameters of the evaluation routes; those of panels stand beside the panels.
+
+Each refusal has the evaluation client's own code.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import empty
 
 from evals.documents.comparison import FRONTIER_METRICS
-from evals.models import ModelEval, Split
-from evals.refusals import (
-    InvalidConfidence,
+from evals.documents.refusals import (
     InvalidFilter,
     InvalidFilterCombination,
     InvalidFrontierMetric,
     InvalidPagination,
-    InvalidSplit,
     InvalidStatus,
     Refusal,
 )
+from evals.models import ModelEval
+from evals.panels.query import (
+    WHOLE_NUMBER,
+    Asked,
+    ConfidenceField,
+    Query,
+    SplitField,
+    TextField,
+    WordField,
+)
 from evals.reports.selection import SORTS, Selection
 
-Query = Mapping[str, str]
-
-WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
-SPLITS = {split.label: split.value for split in Split}
 LIST_LIMIT, LIST_MOST = 50, 200
 PAGE_LIMIT, PAGE_MOST = 200, 1000
 DIFF_LIMIT = 50
+CLUSTER_ID = re.compile(r"-?[0-9]{1,9}")
 
 
-def confidence(query: Query, default: int) -> int:
-    """The percent asked for. InvalidConfidence unless it is an integer from 0 to 100."""
-    text = query.get("confidence")
-    if text is None:
-        return default
-    if not WHOLE_NUMBER.fullmatch(text) or int(text) > 100:
-        raise InvalidConfidence()
-    return int(text)
+class NumberField(serializers.IntegerField):
+    """A whole number of a page. InvalidPagination for anything else, and out of its range."""
+
+    def __init__(self, help_text: str, *, default: int, least: int, most: int | None) -> None:
+        self.least, self.most = least, most
+        super().__init__(default=default, min_value=least, max_value=most, help_text=help_text)
+
+    def run_validation(self, data: Any = empty) -> int:
+        if not WHOLE_NUMBER.fullmatch(data):
+            raise InvalidPagination(f"{self.field_name} must be a whole number, not below 0.")
+        if int(data) < self.least or (self.most is not None and int(data) > self.most):
+            most = LIST_MOST if self.most is None else self.most
+            raise InvalidPagination(
+                f"{self.field_name} must be a whole number from {self.least} to {most}."
+            )
+        return int(data)
 
 
-def split(query: Query, *, default: str, allows_all: bool) -> tuple[str, int | None]:
-    """The split's name and number; None for all. InvalidSplit for what the route does not know."""
-    name = query.get("split", default)
-    if name in SPLITS:
-        return name, SPLITS[name]
-    if name == "all" and allows_all:
-        return name, None
-    allowed = "train, valid, test" + (" or all" if allows_all else "")
-    raise InvalidSplit(f"split must be one of {allowed}.")
+class ChosenField(WordField):
+    """One of a few words; its default, else None, where it is absent or empty."""
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        help_text: str,
+        *,
+        refusal: Callable[[], Refusal],
+        default: str | None = None,
+    ) -> None:
+        self.refusal = refusal
+        super().__init__(words, help_text, default=default)
+
+    def run_validation(self, data: Any = empty) -> str | None:
+        if data is empty or not data:
+            word: str | None = self.default
+            return word
+        if data not in self.words:
+            raise self.refusal()
+        return str(data)
 
 
-def page(query: Query, *, limit: int = PAGE_LIMIT) -> tuple[int, int]:
-    """Limit and offset. InvalidPagination for anything but whole numbers in their ranges."""
-    wanted = _whole(query, "limit", limit)
-    if not 1 <= wanted <= PAGE_MOST:
-        raise InvalidPagination(f"limit must be a whole number from 1 to {PAGE_MOST}.")
-    return wanted, _whole(query, "offset", 0)
+class CountField(serializers.IntegerField):
+    """A number of errors, 0 where it is absent or empty. InvalidFilter for anything else."""
+
+    def run_validation(self, data: Any = empty) -> int:
+        if data is empty or not data:
+            return 0
+        if not WHOLE_NUMBER.fullmatch(data):
+            raise InvalidFilter(f"{self.field_name} must be a whole number, not below 0.")
+        return int(data)
 
 
-def _whole(query: Query, name: str, default: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not WHOLE_NUMBER.fullmatch(text):
-        raise InvalidPagination(f"{name} must be a whole number, not below 0.")
-    return int(text)
+class ClusterField(serializers.IntegerField):
+    """A cluster's id, None where it is absent or empty. InvalidFilter for anything else."""
+
+    def run_validation(self, data: Any = empty) -> int | None:
+        if data is empty or not data:
+            return None
+        if not CLUSTER_ID.fullmatch(data):
+            raise InvalidFilter("cluster must be a cluster's id; -1 is noise.")
+        return int(data)
 
 
-@dataclass(frozen=True, slots=True)
-class ListFilter:
-    """What the list of evaluations is narrowed to."""
+class FlagField(serializers.BooleanField):
+    """True or false. A Refusal for anything else."""
 
-    limit: int
-    project: str | None = None
-    version: str | None = None
-    model: str | None = None
-    status: str | None = None
-
-
-def evaluations(query: Query) -> ListFilter:
-    """At most one of project, version and model; a limit over 200 counts as 200."""
-    project = _given(query, "project")
-    version = _given(query, "version", "versionId")
-    model = _given(query, "model", "modelId")
-    if sum(one is not None for one in (project, version, model)) > 1:
-        raise InvalidFilterCombination()
-    status = _given(query, "status")
-    if status is not None and status not in ModelEval.Status.values:
-        raise InvalidStatus()
-    limit = _whole(query, "limit", LIST_LIMIT)
-    if limit < 1:
-        raise InvalidPagination("limit must be a whole number from 1 to 200.")
-    return ListFilter(min(limit, LIST_MOST), project, version, model, status)
+    def run_validation(self, data: Any = empty) -> bool:
+        text = str(data).lower()
+        if text not in {"true", "false", "1", "0"}:
+            raise Refusal(f"{self.field_name} must be true or false.")
+        return text in {"true", "1"}
 
 
-def _given(query: Query, *names: str) -> str | None:
-    value = next((query[name] for name in names if query.get(name)), None)
-    # No stored text holds a NUL, and Postgres refuses to look for one.
-    return None if value is None else value.replace("\0", "�")
+class ListQuery(Query):
+    """What the list of evaluations is narrowed to: one of project, version and model at most."""
+
+    project = TextField("Of this project: slug or id.")
+    version = TextField("Of this version, whatever the project.")
+    versionId = TextField("As `version`.")
+    model = TextField("Of this model.")
+    modelId = TextField("As `model`.")
+    status = ChosenField(ModelEval.Status.values, "In this state.", refusal=InvalidStatus)
+    limit = NumberField(
+        f"At most so many; above {LIST_MOST} counts as {LIST_MOST}.",
+        default=LIST_LIMIT,
+        least=1,
+        most=None,
+    )
+
+    @classmethod
+    def asked(cls, query: Mapping[str, str]) -> Asked:
+        """The keywords of `evals.db.evaluations.newest`. InvalidFilterCombination for several."""
+        asked = super().asked(query)
+        one = {
+            "project": asked["project"],
+            "version": asked["version"] or asked["versionId"],
+            "model": asked["model"] or asked["modelId"],
+        }
+        if sum(value is not None for value in one.values()) > 1:
+            raise InvalidFilterCombination()
+        return {**one, "status": asked["status"], "limit": min(asked["limit"], LIST_MOST)}
 
 
-def frontier_metric(query: Query) -> str | None:
-    """The metric to compare by; None for the default."""
-    metric = _given(query, "frontierMetric")
-    if metric is not None and metric not in FRONTIER_METRICS:
-        raise InvalidFrontierMetric()
-    return metric
+class ImportQuery(Query):
+    """How an imported file is taken."""
+
+    strict = FlagField(default=True, help_text="False accepts a file that disagrees with itself.")
 
 
-def required(query: Query, name: str) -> str:
-    """A parameter that must be there."""
-    value = _given(query, name)
-    if value is None:
-        raise Refusal(f"{name} is required.")
-    return value
+class CompareQuery(Query):
+    """Whose models are compared, and by what."""
+
+    project = TextField("Slug or id.", required=True)
+    version = TextField("The version.", required=True)
+    frontierMetric = ChosenField(FRONTIER_METRICS, "Metric.", refusal=InvalidFrontierMetric)
 
 
-def selection(query: Query, classes: Sequence[str]) -> Selection:
-    """The filters and the order of images. InvalidFilter names the one that cannot be read."""
-    sort = _given(query, "sort")
-    name = None if sort is None else sort.removeprefix("-")
-    if name is not None and name not in SORTS:
-        raise InvalidFilter(f"sort must be one of {', '.join(SORTS)}, with - in front for falling.")
-    return Selection(
-        sort=name,
-        is_falling=sort is not None and sort.startswith("-"),
-        least_fp=_least(query, "minFalsePositives"),
-        least_fn=_least(query, "minFalseNegatives"),
-        cell=_cell(query, classes),
-        label=_label(query, classes),
-        cluster=_cluster(query),
+class DiffQuery(Query):
+    """How two evaluations are compared, and which page of the images that differ."""
+
+    split = SplitField(default="all", allows_all=True)
+    confidence = ConfidenceField()
+    limit = NumberField("Images of a page.", default=DIFF_LIMIT, least=1, most=PAGE_MOST)
+    offset = NumberField("Images before the page.", default=0, least=0, most=None)
+
+
+class ImagesQuery(Query):
+    """Which images, in which order, as a page or as a file."""
+
+    split = SplitField(default="all", allows_all=True)
+    confidence = ConfidenceField()
+    limit = NumberField("Images of a page.", default=PAGE_LIMIT, least=1, most=PAGE_MOST)
+    offset = NumberField("Images before the page.", default=0, least=0, most=None)
+    sort = ChosenField(
+        [sign + name for name in SORTS for sign in ("", "-")],
+        "Order of images.",
+        refusal=partial(
+            InvalidFilter,
+            f"sort must be one of {', '.join(SORTS)}, with - in front for falling.",
+        ),
+    )
+    minFalsePositives = CountField(
+        required=False,
+        min_value=0,
+        help_text="Only images with so many or more, of `class` if given.",
+    )
+    minFalseNegatives = CountField(
+        required=False,
+        min_value=0,
+        help_text="Only images with so many or more, of `class` if given.",
+    )
+    cell = TextField("`actual,predicted`: only images behind this matrix cell.")
+    cluster = ClusterField(required=False, help_text="Only images of this cluster; -1 is noise.")
+    format = ChosenField(
+        ["json", "csv", "jsonl"],
+        "A file of the whole selection instead of a page.",
+        refusal=partial(Refusal, "format must be one of json, csv, jsonl.", "invalid_format"),
+        default="json",
     )
 
 
-def _least(query: Query, name: str) -> int:
-    text = _given(query, name)
-    if text is not None and not WHOLE_NUMBER.fullmatch(text):
-        raise InvalidFilter(f"{name} must be a whole number, not below 0.")
-    return int(text or 0)
+# A name that Python keeps for itself.
+ImagesQuery._declared_fields["class"] = TextField(
+    "Only images with an object or a detection of this class."
+)
 
 
-def _cluster(query: Query) -> int | None:
-    text = _given(query, "cluster")
-    if text is not None and not re.fullmatch(r"-?[0-9]{1,9}", text):
-        raise InvalidFilter("cluster must be a cluster's id; -1 is noise.")
-    return None if text is None else int(text)
+def selection(asked: Asked, classes: Sequence[str]) -> Selection:
+    """The filters and the order of images. InvalidFilter for a class or cell that is unknown."""
+    sort = asked["sort"]
+    return Selection(
+        sort=None if sort is None else sort.removeprefix("-"),
+        is_falling=sort is not None and sort.startswith("-"),
+        least_fp=asked["minFalsePositives"],
+        least_fn=asked["minFalseNegatives"],
+        cell=_cell(asked["cell"], classes),
+        label=_label(asked["class"], classes),
+        cluster=asked["cluster"],
+    )
 
 
-def _label(query: Query, classes: Sequence[str]) -> int | None:
-    name = _given(query, "class")
+def _label(name: str | None, classes: Sequence[str]) -> int | None:
     if name is None:
         return None
     if name not in classes:
@@ -154,9 +227,8 @@ def _label(query: Query, classes: Sequence[str]) -> int | None:
     return list(classes).index(name)
 
 
-def _cell(query: Query, classes: Sequence[str]) -> tuple[int, int] | None:
+def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
     """[actual, predicted] by index in `classes` of the matrix, or by name."""
-    text = _given(query, "cell")
     if text is None:
         return None
     # A class that is called background stands before the matrix's own, which has its index, too.

@@ -1,4 +1,7 @@
-"""What the evaluation routes share: keys in the query, scopes, the flat envelope, bytes out."""
+"""What the evaluation routes share: keys in the query, scopes, the flat envelope, bytes out.
+
+Order of refusals on all of them: 401, then 404, then 400, then 409.
+"""
 
 from typing import Any, ClassVar
 
@@ -6,7 +9,7 @@ from django.http import HttpResponse
 from rest_framework import status
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.request import Request
-from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import (
     EvaluationKeyAuthentication,
@@ -14,10 +17,13 @@ from accounts.authentication import (
     access_of,
 )
 from accounts.models import Workspace
-from evals.db import queries
+from evals.api.errors import exception_handler
+from evals.db import evaluations
+from evals.documents.document import Document, encode
+from evals.documents.evaluation import headed
+from evals.documents.refusals import WorkspaceNotFound
 from evals.models import ModelEval
-from evals.refusals import WorkspaceNotFound, exception_handler
-from predictions_api.http.rendering import dumps
+from evals.reports.evaluations import identity_of
 
 
 class AnyType(BaseContentNegotiation):
@@ -30,17 +36,25 @@ class AnyType(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-def answer(document: Any, status_code: int = status.HTTP_200_OK) -> HttpResponse:
-    """JSON bytes, past the renderer."""
-    body = document if isinstance(document, bytes) else dumps(document)
+def answer(document: Document | bytes, status_code: int = status.HTTP_200_OK) -> HttpResponse:
+    """A document, or its JSON text, past the renderer."""
+    body = document if isinstance(document, bytes) else encode(document)
     return HttpResponse(body, status=status_code, content_type="application/json")
 
 
-class EvaluationRoute(APIView):
-    """What every route here shares: keys in the query, scopes, the flat envelope."""
+def answer_about(evaluation: ModelEval, document: Document | bytes) -> HttpResponse:
+    """The same with the evaluation's identity in front of the document's keys."""
+    body = document if isinstance(document, bytes) else encode(document)
+    return answer(headed(identity_of(evaluation), body))
+
+
+class EvaluationRoutes(ViewSet):
+    """What every route here shares."""
 
     authentication_classes = [EvaluationKeyAuthentication, WorkspaceSessionAuthentication]
     content_negotiation_class = AnyType
+    lookup_url_kwarg = "eval_id"
+    lookup_value_converter = "slug"
     read_scope: ClassVar[str | None] = "model-eval:read"
     write_scope: ClassVar[str | None] = "model-eval:write"
 
@@ -53,24 +67,24 @@ class EvaluationRoute(APIView):
 
     def workspace(self) -> Workspace:
         """The caller's workspace. WorkspaceNotFound unless the path names it. One statement."""
-        found = Workspace.objects.filter(
+        workspace = Workspace.objects.filter(
             pk=self.workspace_id, slug=self.kwargs["workspace"]
         ).first()
-        if found is None:
+        if workspace is None:
             raise WorkspaceNotFound()
-        return found
+        return workspace
 
-    def evaluation(self) -> ModelEval:
-        """The evaluation of the path, done or not. One statement."""
-        return queries.evaluation(
-            self.kwargs["eval_id"],
+    def evaluation(self, name: str = "eval_id") -> ModelEval:
+        """The evaluation that the path names, done or not. EvaluationNotFound. One statement."""
+        return evaluations.evaluation(
+            self.kwargs[name],
             workspace=self.kwargs["workspace"],
             workspace_id=self.workspace_id,
         )
 
-    def shown(self) -> ModelEval:
-        """The evaluation of the path with what reading it takes. One statement."""
-        return queries.shown(
+    def evaluation_to_read(self) -> ModelEval:
+        """As `evaluation`, but faster: of its project only id and slug are loaded."""
+        return evaluations.evaluation_to_read(
             self.kwargs["eval_id"],
             workspace=self.kwargs["workspace"],
             workspace_id=self.workspace_id,

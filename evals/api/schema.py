@@ -1,357 +1,128 @@
-"""What the OpenAPI document says of the evaluation routes: one operation each."""
+"""What the OpenAPI document says of the evaluation routes: their answers, parameters and errors.
+
+Bodies are derived from the documents that are answered, query parameters from the serializers that
+read them.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
+    OpenApiParameter,
     OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
+from rest_framework import serializers
+
+from evals.documents.document import Document
+from evals.documents.imported import ImportedFile
+from evals.documents.schema import Schema, about_an_evaluation, schema_of
+from evals.panels.panel import Panel
+from evals.panels.query import Query
+from evals.panels.table import PANELS
+from predictions_api.http.openapi import ErrorSerializer
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+REASONS = {
+    400: "`invalid_…`: a parameter or the body cannot be read.",
+    401: "`unauthenticated`: no key, or one that does not work.",
+    403: "`forbidden`: the role or the key's scopes do not allow it.",
+    404: "Not there, not yours, or (`report_not_found`) the evaluation has no such panel.",
+    405: "`method_not_allowed`.",
+    409: "`model_eval_not_done`.",
+    413: "`body_too_large`.",
+    415: "`unsupported_media_type`.",
+    503: "`database_unavailable`.",
+}
+
+
+class EvaluationErrorSerializer(serializers.Serializer[Any]):
+    """Every error of the evaluation routes."""
+
+    error = serializers.CharField(help_text="A code.")
+    message = serializers.CharField()
+
+
+# Where the path itself fits no route, the answer is the service's, not these routes'.
+NOT_FOUND = PolymorphicProxySerializer(
+    component_name="EvaluationNotFound",
+    serializers=[EvaluationErrorSerializer, ErrorSerializer],
+    resource_type_field_name=None,
+    many=False,
 )
 
-from evals.api.parameters import (
-    ANY_SPLIT,
-    CONFIDENCE,
-    EVAL_ID,
-    IMAGE_ID,
-    LIMIT,
-    OFFSET,
-    ONE_SPLIT,
-    OTHER_ID,
-    SELECTION,
-    WORKSPACE_NAME,
-    operation,
-    panel,
-    query,
-)
-from evals.api.serializers import ComputeSerializer
-from evals.documents.comparison import FRONTIER_METRICS
-from evals.documents.schemas import (
-    CLUSTERING_BODY,
-    COUNTS,
-    DONE_OR_NOT,
-    FLAGGED,
-    HEADER,
-    IDENTITY,
-    IMAGE_KEYS,
-    LIST_ITEM,
-    MAP_RESULTS_BODY,
-    NUMBER,
-    NUMBER_OR_NULL,
-    OBJECT,
-    OPEN,
-    PAGE,
-    RECOMMENDATIONS_BODY,
-    SWEEP_BODY,
-    TEXT,
-    TEXT_OR_NULL,
-    WHOLE,
-    by_name,
-    listing,
-    record,
-)
-from evals.models import ModelEval
 
-LOGIN = operation(
-    "evaluation_login",
-    "Which workspace a key is for",
-    {200: OpenApiResponse(record({"workspace": TEXT, "welcome": TEXT, "docs": TEXT}), "")},
-)
-WORKSPACE = operation(
-    "get_workspace",
-    "A workspace and its projects",
-    {
-        200: OpenApiResponse(
-            record(
-                {
-                    "workspace": record(
-                        {
-                            "name": TEXT,
-                            "url": TEXT,
-                            "members": WHOLE,
-                            "projects": listing(
-                                record(
-                                    {
-                                        "id": TEXT,
-                                        "name": TEXT,
-                                        "type": TEXT,
-                                        "created": NUMBER,
-                                        "updated": NUMBER,
-                                    }
-                                )
-                            ),
-                        }
-                    )
-                }
-            ),
-            "",
-        )
-    },
-    parameters=[WORKSPACE_NAME],
-)
-LIST = operation(
-    "list_evaluations",
-    "List evaluations, newest first",
-    {200: OpenApiResponse(record({"evals": listing(LIST_ITEM)}), "")},
-    400,
-    parameters=[
-        WORKSPACE_NAME,
-        query("project", OpenApiTypes.STR, "Of this project: slug or id."),
-        query("version", OpenApiTypes.STR, "Of this version, whatever the project."),
-        query("model", OpenApiTypes.STR, "Of this model."),
-        query("status", OpenApiTypes.STR, "In this state.", enum=ModelEval.Status.values),
-        query("limit", OpenApiTypes.INT, "50 unless given; above 200 counts as 200."),
-    ],
-)
-COMPUTE = operation(
-    "compute_evaluation",
-    "Evaluate a model version's stored predictions",
-    {202: OpenApiResponse(HEADER, "Queued: poll the evaluation until it is done.")},
-    400,
-    413,
-    415,
-    parameters=[WORKSPACE_NAME],
-    request=ComputeSerializer,
-)
-IMPORT = operation(
-    "import_evaluation",
-    "Store an evaluation that was computed elsewhere",
-    {201: OpenApiResponse(HEADER, "Stored, and done.")},
-    400,
-    413,
-    415,
-    parameters=[
-        WORKSPACE_NAME,
-        query("strict", OpenApiTypes.BOOL, "False accepts a file that disagrees with itself."),
-    ],
-    request={
-        "application/json": record(
-            {
-                "versionId": TEXT,
-                "classes": listing(TEXT),
-                "reports": listing(
-                    record(
-                        {"confidence": WHOLE, "image_results": listing(OPEN)},
-                        {"totalImages": WHOLE},
-                    )
-                ),
-            },
-            {
-                "project": TEXT,
-                "modelId": TEXT,
-                "taskType": TEXT,
-                "confidence": WHOLE,
-                "iouThreshold": NUMBER,
-                "mapResults": OPEN,
-                "confidenceSweep": OPEN,
-                "clustering": OPEN,
-                "recommendations": OPEN,
-                "confusionMatrices": listing(OPEN),
-            },
-        ),
-        "multipart/form-data": record({"file": {"type": "string", "format": "binary"}}),
-    },
-)
-SOURCE = operation(
-    "get_evaluation_source",
-    "The imported file, byte for byte",
-    {(200, "application/json"): OpenApiTypes.BINARY},
-    parameters=[WORKSPACE_NAME, EVAL_ID],
-)
-GET = operation(
-    "get_evaluation",
-    "Get an evaluation and its headline",
-    DONE_OR_NOT,
-    parameters=[WORKSPACE_NAME, EVAL_ID],
-)
-DELETE = operation(
-    "delete_evaluation",
-    "Delete an evaluation; a running one is stopped",
-    {204: None},
-    parameters=[WORKSPACE_NAME, EVAL_ID],
-)
-RERUN = operation(
-    "rerun_evaluation",
-    "Compute an evaluation anew from what is stored now",
-    {202: OpenApiResponse(HEADER, "Queued.")},
-    400,
-    409,
-    parameters=[WORKSPACE_NAME, EVAL_ID],
-)
-CANCEL = operation(
-    "cancel_evaluation",
-    "Stop a running evaluation; one that has ended stays as it is",
-    DONE_OR_NOT,
-    parameters=[WORKSPACE_NAME, EVAL_ID],
-)
-MAP_RESULTS = panel("get_map_results", "Metrics of each split", MAP_RESULTS_BODY)
-SWEEP = panel(
-    "get_confidence_sweep",
-    "Precision, recall and F1 at the confidences 0.00 to 0.99",
-    SWEEP_BODY,
-)
-PERFORMANCE = panel(
-    "get_performance_by_class",
-    "Each class at its own best threshold",
-    {"taskType": TEXT, "split": TEXT, "classes": listing(OPEN)},
-    400,
-    parameters=[ONE_SPLIT],
-)
-MATRIX = panel(
-    "get_confusion_matrix",
-    "Rows actual, columns predicted, background last",
-    {
-        "split": TEXT,
-        "confidenceThreshold": NUMBER,
-        "classes": listing(TEXT),
-        "matrix": listing(listing(WHOLE)),
-    },
-    400,
-    parameters=[ANY_SPLIT, CONFIDENCE],
-)
-VECTORS = panel(
-    "get_vector_analysis",
-    "Clusters of images, and how each fares",
-    CLUSTERING_BODY,
-    400,
-    parameters=[CONFIDENCE],
-)
-RECOMMENDATIONS = panel(
-    "get_recommendations",
-    "Advice for a better model",
-    RECOMMENDATIONS_BODY,
-)
-IMAGE_PAGE = record(
-    {
-        **IDENTITY,
-        "split": TEXT,
-        "confidenceThreshold": NUMBER,
-        **PAGE,
-        "images": listing(record(IMAGE_KEYS, FLAGGED)),
+def answers(success: dict[Any, Any], *errors: int) -> dict[Any, Any]:
+    """The documented answers of an operation: the given ones and those any may give."""
+    codes = sorted({401, 403, 404, 405, 503, *errors})
+    return {
+        **success,
+        **{code: OpenApiResponse(EvaluationErrorSerializer, REASONS[code]) for code in codes},
+        404: OpenApiResponse(NOT_FOUND, REASONS[404]),
     }
-)
-IMAGES = operation(
-    "list_image_predictions",
-    "What was right and wrong in each image",
-    {
-        (200, "application/json"): OpenApiResponse(IMAGE_PAGE, "A page, or the whole file."),
-        (200, "text/csv"): OpenApiTypes.STR,
-        (200, "application/x-ndjson"): OpenApiTypes.STR,
-    },
-    400,
-    409,
-    parameters=[
-        WORKSPACE_NAME,
-        EVAL_ID,
-        ANY_SPLIT,
-        CONFIDENCE,
-        LIMIT,
-        OFFSET,
-        *SELECTION,
-        query(
-            "format",
-            OpenApiTypes.STR,
-            "A file of the whole selection instead of a page.",
-            enum=["json", "csv", "jsonl"],
-        ),
-    ],
-)
-IMAGE = operation(
-    "get_image_prediction",
-    "One image: every object, its score, its match and its overlap",
-    {
-        200: OpenApiResponse(
-            record(
-                {
-                    **IDENTITY,
-                    "confidenceThreshold": NUMBER,
-                    "iouThreshold": NUMBER,
-                    **IMAGE_KEYS,
-                    "taskId": WHOLE,
-                    "annotationId": WHOLE,
-                    "predictionId": {"type": ["integer", "null"]},
-                    "groundTruth": listing(record(OBJECT)),
-                    "predictions": listing(record({**OBJECT, "score": NUMBER})),
-                },
-                FLAGGED,
-            ),
-            "",
-        )
-    },
-    400,
-    409,
-    parameters=[WORKSPACE_NAME, EVAL_ID, IMAGE_ID, CONFIDENCE],
-)
-COCO = operation(
-    "export_coco",
-    "Ground truth and detections as COCO files in a zip",
-    {(200, "application/zip"): OpenApiTypes.BINARY},
-    409,
-    parameters=[WORKSPACE_NAME, EVAL_ID],
-)
-DIFF = operation(
-    "compare_images",
-    "Two evaluations image by image: fixed and broken",
-    {
-        200: OpenApiResponse(
-            record(
-                {
-                    "base": TEXT,
-                    "other": TEXT,
-                    "split": TEXT,
-                    "confidenceThreshold": NUMBER,
-                    "totals": by_name(WHOLE),
-                    **PAGE,
-                    "images": listing(
-                        record(
-                            {
-                                "imageId": TEXT,
-                                "imageName": TEXT,
-                                "split": TEXT,
-                                "fixed": WHOLE,
-                                "broken": WHOLE,
-                                "changed": WHOLE,
-                                "base": record(COUNTS),
-                                "other": record(COUNTS),
-                            }
-                        )
-                    ),
-                }
-            ),
-            "",
-        )
-    },
-    400,
-    409,
-    parameters=[WORKSPACE_NAME, EVAL_ID, OTHER_ID, ANY_SPLIT, CONFIDENCE, LIMIT, OFFSET],
-)
-COMPARE = operation(
-    "compare_models",
-    "The models of one version side by side",
-    {
-        200: OpenApiResponse(
-            record(
-                {
-                    "frontierMetric": TEXT,
-                    "availableMetrics": listing(TEXT),
-                    "models": listing(
-                        record(
-                            {
-                                "modelId": TEXT,
-                                "evalId": TEXT,
-                                "metrics": by_name(NUMBER),
-                                "medianLatencyMs": NUMBER_OR_NULL,
-                                "onFrontier": {"type": "boolean"},
-                                "exclusionReason": TEXT_OR_NULL,
-                            }
-                        )
-                    ),
-                }
-            ),
-            "",
-        )
-    },
-    400,
-    parameters=[
-        WORKSPACE_NAME,
-        query("project", OpenApiTypes.STR, "Slug or id.", required=True),
-        query("version", OpenApiTypes.STR, "The version.", required=True),
-        query("frontierMetric", OpenApiTypes.STR, "Metric.", enum=list(FRONTIER_METRICS)),
-    ],
-)
+
+
+def in_path(name: str, description: str) -> OpenApiParameter:
+    """A part of the path."""
+    return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.PATH, description=description)
+
+
+WORKSPACE = in_path("workspace", "The workspace's slug.")
+EVALUATION = in_path("eval_id", "The evaluation's id.")
+OTHER = in_path("other_id", "The other evaluation's id.")
+IMAGE = in_path("image_id", "The image's id.")
+
+
+def operation(
+    operation_id: str,
+    summary: str,
+    success: dict[Any, Any],
+    *errors: int,
+    parameters: Any = (),
+    query: type[Query] | None = None,
+    request: Any = None,
+) -> Callable[[View], View]:
+    """The documentation of one verb."""
+    return extend_schema(
+        operation_id=operation_id,
+        summary=summary,
+        tags=["Evaluations"],
+        parameters=[*parameters, *([query] if query else [])],
+        request=request,
+        responses=answers(success, *errors),
+    )
+
+
+def document(
+    document: type[Document], description: str = "", *, has_identity: bool = False
+) -> OpenApiResponse:
+    """An answer that is this document, after the evaluation's identity where it has one."""
+    schema = about_an_evaluation(document) if has_identity else schema_of(document)
+    return OpenApiResponse(schema, description)
+
+
+def panel(panel: Panel) -> Callable[[View], View]:
+    """The documentation of a panel's route."""
+    has_query = panel.query is not Query
+    return operation(
+        panel.operation_id,
+        panel.summary,
+        {200: document(panel.document, has_identity=True)},
+        *([400] if has_query else []),
+        409,
+        parameters=[WORKSPACE, EVALUATION],
+        query=panel.query if has_query else None,
+    )
+
+
+def imported_file() -> Schema:
+    """The file of an evaluation that was computed elsewhere, with the panels it may bring."""
+    file = schema_of(ImportedFile)
+    panels = {
+        panel.imported_as[0]: schema_of(panel.document) for panel in PANELS if panel.imported_as
+    }
+    return {**file, "properties": {**file["properties"], **panels}}

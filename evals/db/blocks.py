@@ -35,15 +35,18 @@ SPLIT_SQL = SQL.format(place="split_position", split="AND split = %s")
 
 
 def blocks(evaluation: ModelEval, *, split: int | None = None) -> Iterator[Block]:
-    """All images, or those of one split, in their order."""
+    """All images, or those of one split, in their order, at most BLOCK at a time.
+
+    One statement a block.
+    """
     first = 0
     while True:
         where = [evaluation.pk] if split is None else [evaluation.pk, split]
         sql = ALL_SQL if split is None else SPLIT_SQL
-        found = fetch_all(sql, [*where, first, first + BLOCK])
-        if found:
-            _, positions, ids, splits, blobs = zip(*found, strict=True)
+        rows = fetch_all(sql, [*where, first, first + BLOCK])
+        if rows:
+            _, positions, ids, splits, blobs = zip(*rows, strict=True)
             yield Block(first, list(positions), list(ids), list(splits), unpack_events(list(blobs)))
-        if len(found) < BLOCK:
+        if len(rows) < BLOCK:
             return
         first += BLOCK

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from evals.documents.refusals import Refusal
 from evals.engine.reading import MASKED_SHAPES, MATCHED_SHAPES, ObjectOf, Reading
 from evals.models import TaskType
-from evals.refusals import Refusal
 from predictions.models import Project
 from predictions.regions.config import Config, Control, read_config
 

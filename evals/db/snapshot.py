@@ -160,12 +160,12 @@ class ReadImage:
     stored: StoredImage
 
 
+#: Of a task `t` the address of the image at `c.path`, which is a key as it stands or leads deeper.
+ADDRESS = "COALESCE(t.data ->> array_to_string(c.path::text[], '.'), t.data #>> c.path::text[])"
 # By primary keys; rows written after the plan was made do not match.
-READ_SQL = """
+READ_SQL = f"""
 SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
-       left(COALESCE(t.data ->> array_to_string(c.path::text[], '.'), t.data #>> c.path::text[]),
-            %(longest)s),
-       a.result::text, p.result::text, p.score
+       left({ADDRESS}, %(longest)s), a.result::text, p.result::text, p.score
 FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
             %(paths)s::text[])
      WITH ORDINALITY AS c(task_id, annotation_id, prediction_id, path, n)
@@ -173,7 +173,7 @@ LEFT JOIN predictions_task t ON t.id = c.task_id
 LEFT JOIN predictions_annotation a ON a.id = c.annotation_id AND a.updated_at <= %(at)s
 LEFT JOIN predictions_prediction p ON p.id = c.prediction_id AND p.updated_at <= %(at)s
 ORDER BY c.n
-"""
+"""  # noqa: S608
 
 
 def image_path(reading: Reading, item: str) -> str:

@@ -1,13 +1,13 @@
-"""The one place that writes images and panels of evaluations, with COPY."""
+"""The one place that writes images and panels of evaluations, with COPY; imported evaluations."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
-from evals.engine.events import Events, make_events, pack_events
-from evals.models import EvalPanel
+from evals.models import EvalPanel, ModelEval
 from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
@@ -83,12 +83,12 @@ def _column(value: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class NewPanel:
-    """One panel to store; -1 where it does not depend on split or confidence."""
+    """One panel to store; ANY where it does not depend on split or confidence."""
 
     kind: int
     body: bytes
-    split: int = -1
-    confidence: int = -1
+    split: int = EvalPanel.ANY
+    confidence: int = EvalPanel.ANY
 
 
 def write_panels(evaluation_id: int, panels: Iterable[NewPanel]) -> None:
@@ -104,8 +104,14 @@ def write_panels(evaluation_id: int, panels: Iterable[NewPanel]) -> None:
     )
 
 
+def add_finished(evaluation: ModelEval) -> None:
+    """Stores a new evaluation that is done already. Two statements."""
+    evaluation.save(force_insert=True)
+    ModelEval.objects.filter(pk=evaluation.pk).update(finished_at=Now())
+
+
 def clear(evaluation_id: int) -> None:
-    """Removes all an evaluation has found so far; its own row stays."""
+    """Removes images, panels, chunks and parts of an evaluation; its own row stays."""
     with connection.cursor() as cursor:
         for table in ("evals_evalimage", "evals_evalpanel", "evals_evalpart", "evals_evalchunk"):
             cursor.execute(
@@ -114,12 +120,7 @@ def clear(evaluation_id: int) -> None:
             )
 
 
-Kind = EvalPanel.Kind
-
-
-def matrix_panels(split: int, events: Events, confidences: Sequence[int]) -> Iterator[NewPanel]:
-    """The sparse confusion matrix of a split at each of the confidences."""
-    for confidence in confidences:
-        kept = events.bin >= confidence
-        cells = make_events(0, 0, events.actual[kept], events.predicted[kept], events.delta[kept])
-        yield NewPanel(Kind.MATRIX, pack_events(cells, 1)[0], split=split, confidence=confidence)
+def delete(evaluation_id: int) -> None:
+    """Removes an evaluation and, by the database's own cascades, all that is in it."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM evals_modeleval WHERE id = %s", [evaluation_id])

@@ -26,21 +26,30 @@ def evaluations(request: HttpRequest) -> Card:
         headings=("Model", "Project", "Status", "Asked for"),
         rows=[
             (
-                Cell(_name(found), reverse("admin:evals_modeleval_overview", args=[found.eval_id])),
-                Cell(found.project or "-"),
-                Cell(_status(found)),
-                Cell(time_ago(found.created_at)),
+                Cell(
+                    _name(evaluation),
+                    _overview(evaluation),
+                ),
+                Cell(evaluation.project or "-"),
+                Cell(_status(evaluation)),
+                Cell(time_ago(evaluation.created_at)),
             )
-            for found in rows.only(*COLUMNS)[:ROWS]
+            for evaluation in rows.only(*COLUMNS)[:ROWS]
         ],
         empty="No evaluation yet: ask for one through the API, or with manage.py evaluate.",
     )
 
 
-def _name(found: ModelEval) -> str:
-    return found.model_version or found.model_id or found.version_id or found.eval_id
+def _overview(evaluation: ModelEval) -> str:
+    return reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id])
 
 
-def _status(found: ModelEval) -> str:
-    is_running = found.status == ModelEval.Status.RUNNING
-    return f"running, {number(round(100 * found.progress))} %" if is_running else found.status
+def _name(evaluation: ModelEval) -> str:
+    names = (evaluation.model_version, evaluation.model_id, evaluation.version_id)
+    return next((name for name in names if name), evaluation.eval_id)
+
+
+def _status(evaluation: ModelEval) -> str:
+    if evaluation.status == ModelEval.Status.RUNNING:
+        return f"running, {number(round(100 * evaluation.progress))} %"
+    return evaluation.status

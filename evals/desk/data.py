@@ -6,33 +6,33 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-from evals.api import query
-from evals.db import queries
+from evals.db.evaluations import confidence_of, evaluation_anywhere, refuse_unfinished
 from evals.desk import images as image_cards
-from evals.desk import numbers as panels
+from evals.desk import numbers as shown
+from evals.documents.document import encode
+from evals.documents.refusals import InvalidPagination, Refusal
 from evals.models import ModelEval
-from evals.refusals import InvalidPagination, Refusal
+from evals.panels.query import WHOLE_NUMBER, ConfidenceQuery, MatrixQuery
 from predictions_api.http.rendering import dumps
 
 MOST_CARDS = 100
 # Positions are 32 bits wide.
 MOST_IMAGES = 2**31 - 1
 
-Panel = Callable[[HttpRequest, ModelEval], Any]
+Read = Callable[[HttpRequest, ModelEval], Any]
 
 
-def panel(read: Panel) -> Callable[..., HttpResponse]:
+def of_finished(read: Read) -> Callable[..., HttpResponse]:
     """A route of a finished evaluation: a document becomes JSON, bytes stay what they are."""
 
     @wraps(read)
     def view(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
-        found = _found(desk, request, eval_id)
+        evaluation = _evaluation_of(desk, request, eval_id)
         try:
-            queries.refuse_unfinished(found)
-            body = read(request, found)
+            refuse_unfinished(evaluation)
+            body = read(request, evaluation)
         except Refusal as refusal:
-            problem = {"error": refusal.code, "message": str(refusal.detail)}
-            return _answer(dumps(problem), "application/json", refusal.status_code)
+            return _answer(encode(refusal.document()), "application/json", refusal.status_code)
         if isinstance(body, bytes):
             return _answer(body, "application/octet-stream")
         return _answer(dumps(body), "application/json")
@@ -40,12 +40,12 @@ def panel(read: Panel) -> Callable[..., HttpResponse]:
     return view
 
 
-def _found(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
+def _evaluation_of(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
     """The evaluation. Http404 where the caller sees none of that id. Two statements at most."""
-    found = queries.shown_anywhere(eval_id)
-    if found is None or not desk.has_view_permission(request, found):
+    evaluation = evaluation_anywhere(eval_id)
+    if evaluation is None or not desk.has_view_permission(request, evaluation):
         raise Http404
-    return found
+    return evaluation
 
 
 def _answer(body: bytes, content_type: str, status: int = 200) -> HttpResponse:
@@ -55,48 +55,47 @@ def _answer(body: bytes, content_type: str, status: int = 200) -> HttpResponse:
     return response
 
 
-def _confidence(request: HttpRequest, found: ModelEval) -> int:
-    confidence = query.confidence(request.GET, found.confidence)
-    queries.refuse_unknown_confidence(found, confidence)
-    return confidence
+def _confidence(request: HttpRequest, evaluation: ModelEval) -> int:
+    return confidence_of(evaluation, ConfidenceQuery.asked(request.GET)["confidence"])
 
 
-@panel
-def numbers(request: HttpRequest, found: ModelEval) -> Any:
+@of_finished
+def numbers(request: HttpRequest, evaluation: ModelEval) -> Any:
     """`split`, `confidence`: headline and classes."""
-    _, split = query.split(request.GET, default="all", allows_all=True)
-    return panels.numbers(found, split=split, confidence=_confidence(request, found))
+    asked = MatrixQuery.asked({"split": "all", **request.GET.dict()})
+    confidence = confidence_of(evaluation, asked["confidence"])
+    return shown.numbers(evaluation, split=asked["split"].number, confidence=confidence)
 
 
-@panel
-def curves(request: HttpRequest, found: ModelEval) -> Any:
+@of_finished
+def curves(request: HttpRequest, evaluation: ModelEval) -> Any:
     """`class`, repeated: the sweep as columns, with the curves of these classes."""
-    return panels.curves(found, request.GET.getlist("class"))
+    return shown.curves(evaluation, request.GET.getlist("class"))
 
 
-@panel
-def points(request: HttpRequest, found: ModelEval) -> Any:
+@of_finished
+def points(request: HttpRequest, evaluation: ModelEval) -> Any:
     """The map of the images."""
-    return panels.points(found)
+    return shown.points(evaluation)
 
 
-@panel
-def f1(request: HttpRequest, found: ModelEval) -> Any:
+@of_finished
+def f1(request: HttpRequest, evaluation: ModelEval) -> Any:
     """`confidence`: every image's F1."""
-    return panels.image_f1(found, _confidence(request, found))
+    return shown.image_f1(evaluation, _confidence(request, evaluation))
 
 
-@panel
-def cards(request: HttpRequest, found: ModelEval) -> Any:
+@of_finished
+def cards(request: HttpRequest, evaluation: ModelEval) -> Any:
     """`image` or `position`, repeated, and `confidence`: images with what is drawn on them."""
-    confidence = _confidence(request, found)
+    confidence = _confidence(request, evaluation)
     ids, places = request.GET.getlist("image"), request.GET.getlist("position")
     if len(ids) + len(places) > MOST_CARDS:
         raise InvalidPagination(f"At most {MOST_CARDS} images at a time.")
-    if not all(query.WHOLE_NUMBER.fullmatch(place) for place in places):
+    if not all(WHOLE_NUMBER.fullmatch(place) for place in places):
         raise InvalidPagination("position must be a whole number, not below 0.")
     return image_cards.cards(
-        found, ids=ids, positions=[int(place) for place in places], confidence=confidence
+        evaluation, ids=ids, positions=[int(place) for place in places], confidence=confidence
     )
 
 
@@ -104,7 +103,7 @@ def picture(desk: Any, request: HttpRequest, eval_id: str, position: int) -> Htt
     """An image that stands in its task. Http404 for any other."""
     if position > MOST_IMAGES:
         raise Http404
-    kind_and_bytes = image_cards.picture(_found(desk, request, eval_id), position)
+    kind_and_bytes = image_cards.picture(_evaluation_of(desk, request, eval_id), position)
     if kind_and_bytes is None:
         raise Http404
     kind, body = kind_and_bytes

@@ -6,10 +6,10 @@ took longer than matching them.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from evals.documents.panels import Document
 from evals.engine.boxes import Regions, StoredImage
 from evals.engine.counting import Job
 from evals.engine.events import Ints
@@ -17,6 +17,8 @@ from evals.engine.geometry import Floats
 from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.object_verdicts import examine_shapes
 from evals.engine.shapes import Side, own_size
+
+Document = dict[str, Any]
 
 #: A match of two classes counts as both: a false positive of the one, a miss of the other.
 TRUTH_WORDS = {verdict: verdict.value for verdict in Verdict} | {Verdict.WRONG_CLASS: "fn"}

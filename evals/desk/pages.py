@@ -18,12 +18,13 @@ from django.http import (
 from django.urls import reverse
 
 from desk.page import Crumb, render_page
-from evals.api import query
-from evals.db import queries
+from evals.api.query import ImagesQuery, selection
+from evals.db.evaluations import confidence_of
+from evals.db.images import image_keys
 from evals.desk import numbers
+from evals.documents.refusals import Refusal
 from evals.jobs import requests, state
 from evals.models import ModelEval, Split
-from evals.refusals import Refusal
 from evals.reports.comparison import model_name
 
 #: Pages beside the overview, in the order of their tabs.
@@ -43,10 +44,10 @@ LIST = "admin:evals_modeleval_changelist"
 def evaluation_of(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
     """The evaluation, with project and workspace. Http404 where the caller sees none of that id."""
     rows = desk.get_queryset(request).select_related("project", "workspace")
-    found: ModelEval | None = rows.filter(eval_id=eval_id).first()
-    if found is None:
+    evaluation: ModelEval | None = rows.filter(eval_id=eval_id).first()
+    if evaluation is None:
         raise Http404
-    return found
+    return evaluation
 
 
 def overview(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
@@ -86,10 +87,10 @@ def diff(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
 
 def image(desk: Any, request: HttpRequest, eval_id: str, image_id: str) -> HttpResponse:
     """One image object by object."""
-    found = evaluation_of(desk, request, eval_id)
-    if "\0" in image_id or queries.image_keys(found, image_id) is None:
+    evaluation = evaluation_of(desk, request, eval_id)
+    if "\0" in image_id or image_keys(evaluation, image_id) is None:
         raise Http404
-    return _page(desk, request, eval_id, "image", found=found, image_id=image_id)
+    return _page(desk, request, eval_id, "image", evaluation=evaluation, image_id=image_id)
 
 
 def _page(
@@ -97,33 +98,37 @@ def _page(
     request: HttpRequest,
     eval_id: str,
     name: str,
-    found: ModelEval | None = None,
+    evaluation: ModelEval | None = None,
     **more: Any,
 ) -> HttpResponse:
-    found = found or evaluation_of(desk, request, eval_id)
+    evaluation = evaluation or evaluation_of(desk, request, eval_id)
     context: dict[str, Any] = {"problem": "", "state": None}
     status = 200
-    if found.status == ModelEval.Status.DONE:
+    if evaluation.status == ModelEval.Status.DONE:
         try:
-            context |= _state(request, found)
+            context |= _state(request, evaluation)
         except Refusal as refusal:
             context["problem"], status = str(refusal.detail), refusal.status_code
     template = name if context["state"] else "unfinished"
-    api = f"/{found.workspace.slug}/model-evals/{found.eval_id}"
+    api = f"/{evaluation.workspace.slug}/model-evals/{evaluation.eval_id}"
     response = render_page(
         desk,
         request,
         f"evals/desk/{template}.html",
-        title=model_name(found),
-        crumbs=[Crumb("Evaluations", reverse(LIST)), Crumb(model_name(found))],
-        data={**_data(found, api, **more), "panel": name, **_for_script(found, context, name)},
-        evaluation=found,
+        title=model_name(evaluation),
+        crumbs=[Crumb("Evaluations", reverse(LIST)), Crumb(model_name(evaluation))],
+        data={
+            **_data(evaluation, api, **more),
+            "panel": name,
+            **_for_script(evaluation, context, name),
+        },
+        evaluation=evaluation,
         api=api,
         tabs=[(reverse(f"admin:{tab}", args=[eval_id]), label) for tab, label in TABS],
-        may_write=desk.may_write(request, found),
-        n_images=sum(found.image_counts.values()),
-        is_computed=found.origin == ModelEval.Origin.COMPUTED,
-        percent=round(100 * found.progress),
+        may_write=desk.may_write(request, evaluation),
+        n_images=sum(evaluation.image_counts.values()),
+        is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
+        percent=round(100 * evaluation.progress),
         **context,
         **more,
     )
@@ -131,48 +136,46 @@ def _page(
     return response
 
 
-def _state(request: HttpRequest, found: ModelEval) -> dict[str, Any]:
+def _state(request: HttpRequest, evaluation: ModelEval) -> dict[str, Any]:
     """What the page was asked to show. A Refusal as on the API's routes."""
-    headline = (found.summary or {}).get("headline") or {}
-    default = headline.get("split") or _first_split(found)
-    name, split = query.split(request.GET, default=default, allows_all=True)
-    confidence = query.confidence(request.GET, found.confidence)
-    queries.refuse_unknown_confidence(found, confidence)
-    query.selection(request.GET, found.classes)
-    query.page(request.GET)
+    headline = (evaluation.summary or {}).get("headline") or {}
+    default = headline.get("split") or _first_split(evaluation)
+    asked = ImagesQuery.asked({"split": default, **request.GET.dict()})
+    split, confidence = asked["split"], confidence_of(evaluation, asked["confidence"])
+    selection(asked, evaluation.classes)
     return {
-        "state": {"split": name, "confidence": confidence},
+        "state": {"split": split.name, "confidence": confidence},
         "default_split": default,
-        "splits": [(label, count) for label, count in found.image_counts.items() if count],
-        "numbers": numbers.numbers(found, split=split, confidence=confidence),
+        "splits": [(label, count) for label, count in evaluation.image_counts.items() if count],
+        "numbers": numbers.numbers(evaluation, split=split.number, confidence=confidence),
     }
 
 
-def _first_split(found: ModelEval) -> str:
+def _first_split(evaluation: ModelEval) -> str:
     """Test, or the next split that has images."""
     order = (Split.TEST, Split.VALID, Split.TRAIN)
-    return next((s.label for s in order if found.image_counts.get(s.label)), "all")
+    return next((s.label for s in order if evaluation.image_counts.get(s.label)), "all")
 
 
-def _data(found: ModelEval, api: str, image_id: str | None = None) -> dict[str, Any]:
+def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[str, Any]:
     """What the page's script has to know of the evaluation."""
     return {
         "api": api,
-        "page": reverse("admin:evals_modeleval_overview", args=[found.eval_id]),
-        "evalId": found.eval_id,
-        "status": found.status,
-        "taskType": found.task_type,
-        "classes": found.classes,
-        "canonical": found.confidence,
+        "page": reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id]),
+        "evalId": evaluation.eval_id,
+        "status": evaluation.status,
+        "taskType": evaluation.task_type,
+        "classes": evaluation.classes,
+        "canonical": evaluation.confidence,
         "imageId": image_id,
     }
 
 
-def _for_script(found: ModelEval, context: dict[str, Any], name: str) -> dict[str, Any]:
+def _for_script(evaluation: ModelEval, context: dict[str, Any], name: str) -> dict[str, Any]:
     """What it has to know of what is asked for."""
     if not context["state"]:
         return {"state": None}
-    others = numbers.others(found, most=MOST_OTHERS) if name == "diff" else []
+    others = numbers.others(evaluation, most=MOST_OTHERS) if name == "diff" else []
     return {
         "state": context["state"],
         "defaultSplit": context["default_split"],
@@ -182,37 +185,39 @@ def _for_script(found: ModelEval, context: dict[str, Any], name: str) -> dict[st
 
 def _writable(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
     """The evaluation of a caller who may write. Http404 or PermissionDenied for others."""
-    found = evaluation_of(desk, request, eval_id)
-    if not desk.may_write(request, found):
+    evaluation = evaluation_of(desk, request, eval_id)
+    if not desk.may_write(request, evaluation):
         raise PermissionDenied
-    return found
+    return evaluation
 
 
 def rerun(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     """Computes it anew, for whoever may write."""
-    found = _writable(desk, request, eval_id)
+    evaluation = _writable(desk, request, eval_id)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     try:
-        requests.repeat(found)
+        requests.repeat(evaluation)
     except Refusal as refusal:
         messages.error(request, str(refusal.detail))
     else:
         messages.success(request, "It is being computed again, from what is stored now.")
-    return _to_overview(found)
+    return _to_overview(evaluation)
 
 
 def cancel(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     """Ends it while it runs, for whoever may write."""
-    found = _writable(desk, request, eval_id)
+    evaluation = _writable(desk, request, eval_id)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    if state.cancel(found):
+    if state.cancel(evaluation):
         messages.success(request, "Cancelled.")
     else:
         messages.warning(request, "It was not running any more.")
-    return _to_overview(found)
+    return _to_overview(evaluation)
 
 
-def _to_overview(found: ModelEval) -> HttpResponse:
-    return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[found.eval_id]))
+def _to_overview(evaluation: ModelEval) -> HttpResponse:
+    return HttpResponseRedirect(
+        reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id])
+    )

@@ -1,5 +1,5 @@
-"""What an evaluation says about the regions of one task: for the store's pages, which do not know
-this room and call it by its name in the settings (REVIEW_VERDICTS).
+"""An evaluation's verdicts on the regions of one task, for the store's pages: they do not know this
+room, which registers `verdicts_of` with `predictions.desk.verdicts`.
 """
 
 from collections.abc import Sequence
@@ -7,15 +7,16 @@ from typing import Any
 
 from django.db.models import Q
 
-from evals.api import query
 from evals.db.definition import job_of
-from evals.db.queries import image_keys, refuse_unknown_confidence
+from evals.db.evaluations import confidence_of
+from evals.db.images import image_keys, rows_of_task
 from evals.db.snapshot import PlannedRow
+from evals.documents.refusals import Refusal
 from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import examine
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
-from evals.refusals import Refusal
+from evals.panels.query import ConfidenceQuery
 from evals.reports.image_objects import stored_images
 
 
@@ -35,18 +36,18 @@ def verdicts_of(
     the evaluation's own. At most three statements.
     """
     mine = Q() if workspaces is None else Q(workspace_id__in=list(workspaces))
-    found = (
+    evaluation = (
         ModelEval.objects.filter(mine, eval_id=eval_id, status=ModelEval.Status.DONE)
         .select_related("project")
         .first()
     )
-    rows = [] if found is None else _rows(found, image_id, task_id)
-    if found is None or not rows:
+    rows = [] if evaluation is None else _rows(evaluation, image_id, task_id)
+    if evaluation is None or not rows:
         return None
-    percent = _percent(found, confidence)
-    images = stored_images(found, rows)
+    percent = _percent(evaluation, confidence)
+    images = stored_images(evaluation, rows)
     document: dict[str, Any] = {
-        "evaluation": found.eval_id,
+        "evaluation": evaluation.eval_id,
         "confidence": percent,
         "annotation": rows[0].annotation_id,
         "prediction": rows[0].prediction_id,
@@ -57,20 +58,18 @@ def verdicts_of(
         return document
     stored = [image.stored for image in images if image is not None]
     truths, said = dict[int, str](), dict[int, str]()
-    for one in examine(stored, job_of(found), percent):
+    for one in examine(stored, job_of(evaluation), percent):
         truths |= _by_region(one.regions[0], one.truths)
         said |= _by_region(one.regions[1], one.found)
     return {**document, "truths": truths, "found": said}
 
 
-def _rows(found: ModelEval, image_id: str, task_id: int) -> list[PlannedRow]:
+def _rows(evaluation: ModelEval, image_id: str, task_id: int) -> list[PlannedRow]:
     """The images of the task that the evaluation has seen."""
-    if not reading_of(found.reading).has_one_image:
-        columns = ("task_id", "annotation_id", "prediction_id", "split", "item")
-        rows = found.images.filter(task_id=task_id).order_by("position").values_list(*columns)
-        return [PlannedRow(task, a or 0, p, split, item) for task, a, p, split, item in rows]
-    keys = image_keys(found, image_id)
-    return [PlannedRow(*keys[1])] if keys is not None and keys[1][0] == task_id else []
+    if not reading_of(evaluation.reading).has_one_image:
+        return rows_of_task(evaluation, task_id)
+    keys = image_keys(evaluation, image_id)
+    return [keys[1]] if keys is not None and keys[1].task_id == task_id else []
 
 
 def _by_region(regions: Sequence[int], verdicts: Sequence[ObjectVerdict | None]) -> dict[int, str]:
@@ -82,11 +81,10 @@ def _by_region(regions: Sequence[int], verdicts: Sequence[ObjectVerdict | None])
     }
 
 
-def _percent(found: ModelEval, asked: str) -> int:
+def _percent(evaluation: ModelEval, asked: str) -> int:
     """The confidence asked for, or the evaluation's own where that is none."""
     try:
-        percent = query.confidence({"confidence": asked} if asked else {}, found.confidence)
-        refuse_unknown_confidence(found, percent)
+        query = ConfidenceQuery.asked({"confidence": asked} if asked else {})
+        return confidence_of(evaluation, query["confidence"])
     except Refusal:
-        return found.confidence
-    return percent
+        return evaluation.confidence

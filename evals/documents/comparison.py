@@ -1,11 +1,66 @@
-"""The camelCase shape of models side by side, and who of them is on the frontier. Pure."""
+"""Documents that compare: models of one version side by side, and two evaluations by image."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evals.documents.panels import PANEL_TASK_TYPES, Document
+from evals.documents.document import Document
+from evals.documents.names import PANEL_TASK_TYPES
 
 FRONTIER_METRICS = ("mAP", "mAP5095", "mAP75", "mIoU", "precision", "recall", "f1")
+
+
+class ComparedModel(Document):
+    """A model by its latest evaluation of the version."""
+
+    model_id: str
+    eval_id: str
+    metrics: dict[str, float]
+    median_latency_ms: float | None
+    on_frontier: bool
+    exclusion_reason: str | None
+
+
+class Comparison(Document):
+    """The models of one version, best first by the metric."""
+
+    frontier_metric: str
+    available_metrics: list[str]
+    models: list[ComparedModel]
+
+
+class Tally(Document):
+    """Counts of one image in one evaluation."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+
+
+class ChangedImage(Document):
+    """An image that two evaluations judge differently: errors that went, errors that came."""
+
+    image_id: str
+    image_name: str
+    split: str
+    fixed: int
+    broken: int
+    changed: int
+    base: Tally
+    other: Tally
+
+
+class Difference(Document):
+    """Two evaluations image by image: totals, and a page of the images that differ."""
+
+    base: str
+    other: str
+    split: str
+    confidence_threshold: float
+    totals: dict[str, int]
+    total_images: int
+    offset: int
+    limit: int
+    images: list[ChangedImage]
 
 
 def default_frontier_metric(task_types: Iterable[str]) -> str:
@@ -27,7 +82,7 @@ class Contender:
     exclusion: str | None = None
 
 
-def comparison(metric: str, contenders: Sequence[Contender]) -> Document:
+def comparison(metric: str, contenders: Sequence[Contender]) -> Comparison:
     """Models on the frontier of accuracy and latency: nobody is better in one and as good in both.
 
     A latency that nobody measured decides nothing.
@@ -36,26 +91,26 @@ def comparison(metric: str, contenders: Sequence[Contender]) -> Document:
     available = [
         name for name in FRONTIER_METRICS if any(c.metrics.get(name) is not None for c in able)
     ]
-    return {
-        "frontierMetric": metric,
-        "availableMetrics": available,
-        "models": [_contender(c, metric, able) for c in contenders],
-    }
+    return Comparison(
+        frontier_metric=metric,
+        available_metrics=available,
+        models=[_compared(c, metric, able) for c in contenders],
+    )
 
 
-def _contender(contender: Contender, metric: str, able: Sequence[Contender]) -> Document:
+def _compared(contender: Contender, metric: str, able: Sequence[Contender]) -> ComparedModel:
     exclusion = contender.exclusion
     if exclusion is None and contender not in able:
         exclusion = f"has no {metric}"
-    return {
-        "modelId": contender.model_id,
-        "evalId": contender.eval_id,
-        "metrics": {k: v for k, v in contender.metrics.items() if v is not None},
-        "medianLatencyMs": contender.latency_ms,
-        "onFrontier": exclusion is None
+    return ComparedModel(
+        model_id=contender.model_id,
+        eval_id=contender.eval_id,
+        metrics={k: v for k, v in contender.metrics.items() if v is not None},
+        median_latency_ms=contender.latency_ms,
+        on_frontier=exclusion is None
         and not any(_dominates(other, contender, metric) for other in able),
-        "exclusionReason": exclusion,
-    }
+        exclusion_reason=exclusion,
+    )
 
 
 def _dominates(other: Contender, contender: Contender, metric: str) -> bool:

@@ -1,15 +1,97 @@
-"""The camelCase shapes of images. Pure: numbers and names in, dictionaries or JSON text out."""
+"""Documents of images: their records, pages of them, and one image object by object."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-import orjson
+from msgspec import UNSET, Meta, UnsetType, field
 
-from evals.documents.panels import SPLITS, Document
+from evals.documents.document import Document, encode, spliced
+from evals.documents.names import SPLITS
 from evals.engine.events import Cells, Counts, Ints
 from evals.engine.geometry import Floats
 from evals.engine.metrics import image_scores
+
+
+class ImageCluster(Document):
+    """The cluster an image is in, and its place on the map of images."""
+
+    id: int
+    embedding_2d: list[float] | None = field(name="embedding2D")
+
+
+class ImageStats(Document):
+    """Counts of one image at one confidence; the scores are rounded to three decimals."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    precision: float
+    recall: float
+    f1: float
+
+
+class ImageRecord(Document):
+    """What was right and wrong in one image."""
+
+    image_id: str
+    image_name: str
+    split: str
+    augmentations: int
+    cluster: ImageCluster | None
+    stats: ImageStats
+    confusion: Annotated[
+        list[list[int]],
+        Meta(description="[actual, predicted, count] by index in the matrix's classes."),
+    ]
+    flagged: Annotated[bool | UnsetType, Meta(description="The file disagrees with itself.")] = (
+        UNSET
+    )
+
+
+class ImagePage(Document):
+    """A page of images; `totalImages` counts what split and filters leave."""
+
+    split: str
+    confidence_threshold: float
+    total_images: int
+    offset: int
+    limit: int
+    images: list[ImageRecord]
+
+
+Box = Annotated[list[float] | None, Meta(description="x, y, width, height, px.")]
+Verdict = Literal["tp", "fp", "fn", "wrong_class"]
+
+
+class ImageObject(Document):
+    """A ground-truth object of an image: geometry in pixels, and what became of it."""
+
+    index: int
+    class_name: str = field(name="class")
+    box: Box
+    polygon: list[list[float]] | None
+    verdict: Verdict | None
+    matched: Annotated[int | None, Meta(description="Index on the other side.")]
+    iou: float | None
+
+
+class ImageDetection(ImageObject, kw_only=True):
+    """A detection at or above the confidence."""
+
+    score: float
+
+
+class ImageWithObjects(ImageRecord, kw_only=True):
+    """One image with every object, its score, its match and its overlap."""
+
+    confidence_threshold: float
+    iou_threshold: float
+    task_id: int
+    annotation_id: int
+    prediction_id: int | None
+    ground_truth: list[ImageObject]
+    predictions: list[ImageDetection]
 
 
 class ImageRow(NamedTuple):
@@ -25,8 +107,8 @@ class ImageRow(NamedTuple):
     is_flagged: bool = False
 
 
-def image_records(rows: Sequence[ImageRow], cells: Cells, *, n_classes: int) -> list[Document]:
-    """The images of a page; `cells.image` is the place among `rows`."""
+def image_records(rows: Sequence[ImageRow], cells: Cells, *, n_classes: int) -> list[ImageRecord]:
+    """The records of images; `cells.image` is the place among `rows`."""
     counts = cells.counts(n_images=len(rows), n_classes=n_classes)
     scores = image_scores(counts)
     columns = zip(
@@ -39,7 +121,7 @@ def image_records(rows: Sequence[ImageRow], cells: Cells, *, n_classes: int) -> 
         strict=True,
     )
     return [
-        _image(
+        _record(
             row.image_id,
             row.name,
             SPLITS[row.split],
@@ -57,7 +139,7 @@ def image_texts(rows: Sequence[Sequence[Any]], cells: Cells, *, n_classes: int) 
 
     A row begins with the columns of ImageRow. The same bytes that encoding the records gives, in a
     third of the time: what a page spends its time on is making lists of the cells and then reading
-    them again.
+    them again. [] for no rows.
     """
     if not rows:
         return []
@@ -65,8 +147,8 @@ def image_texts(rows: Sequence[Sequence[Any]], cells: Cells, *, n_classes: int) 
     scores = image_scores(counts)
     ids, names, splits, augmentations, clusters, xs, ys, flags, *_ = zip(*rows, strict=True)
     values = zip(
-        map(orjson.dumps, ids),
-        map(orjson.dumps, names),
+        map(encode, ids),
+        map(encode, names),
         map(SPLIT_TEXTS.__getitem__, splits),
         augmentations,
         map(_cluster_text, clusters, xs, ys),
@@ -88,17 +170,17 @@ def _counted(counts: Counts) -> tuple[list[int], list[int], list[int]]:
     return tp, fp, fn
 
 
-def _cluster(cluster: int | None, x: float | None, y: float | None) -> Document | None:
+def _cluster(cluster: int | None, x: float | None, y: float | None) -> ImageCluster | None:
     if cluster is None:
         return None
-    return {"id": cluster, "embedding2D": None if x is None else [x, y]}
+    return ImageCluster(id=cluster, embedding_2d=None if x is None or y is None else [x, y])
 
 
 def _cluster_text(cluster: int | None, x: float | None, y: float | None) -> bytes:
-    return b"null" if cluster is None else orjson.dumps(_cluster(cluster, x, y))
+    return b"null" if cluster is None else encode(_cluster(cluster, x, y))
 
 
-def _image(
+def _record(
     image_id: Any,
     name: Any,
     split: Any,
@@ -110,39 +192,37 @@ def _image(
     precision: Any,
     recall: Any,
     f1: Any,
-    cells: Any,
+    confusion: Any,
     *,
     is_flagged: bool = False,
-) -> Document:
-    """Values, or the places of their texts: see TEXT."""
-    record = {
-        "imageId": image_id,
-        "imageName": name,
-        "split": split,
-        "augmentations": augmentations,
-        "cluster": cluster,
-        "stats": {
-            "truePositives": tp,
-            "falsePositives": fp,
-            "falseNegatives": fn,
-            "precision": precision,
-            "recall": recall,
-            "f1": f1,
-        },
-        "confusion": cells,
-    }
-    if is_flagged:
-        record["flagged"] = True
-    return record
+) -> ImageRecord:
+    """Of values, or of the places of their texts: see TEXT."""
+    return ImageRecord(
+        image_id=image_id,
+        image_name=name,
+        split=split,
+        augmentations=augmentations,
+        cluster=cluster,
+        stats=ImageStats(
+            true_positives=tp,
+            false_positives=fp,
+            false_negatives=fn,
+            precision=precision,
+            recall=recall,
+            f1=f1,
+        ),
+        confusion=confusion,
+        flagged=True if is_flagged else UNSET,
+    )
 
 
-# An image's text with places for its values, in the order `_image` takes them.
-_SPELLING = [orjson.Fragment(b"%" + kind) for kind in (b"b", b"d")]
-_PLACES = [_SPELLING[kind == "d"] for kind in "bbbdbdddbbbb"]
-TEXT = orjson.dumps(_image(*_PLACES))
-FLAGGED_TEXT = orjson.dumps(_image(*_PLACES, is_flagged=True))
-SPLIT_TEXTS = [orjson.dumps(name) for name in SPLITS]
-THOUSANDTHS = [orjson.dumps(n / 1000) for n in range(1001)]
+# An image's text with places for its values, in the order `_record` takes them: %d for whole
+# numbers, %b for texts of any other value.
+_PLACES = [spliced(b"%" + kind.encode()) for kind in "bbbdbdddbbbb"]
+TEXT = encode(_record(*_PLACES))
+FLAGGED_TEXT = encode(_record(*_PLACES, is_flagged=True))
+SPLIT_TEXTS = [encode(name) for name in SPLITS]
+THOUSANDTHS = [encode(n / 1000) for n in range(1001)]
 
 
 def _thousandths(rounded: Floats) -> list[bytes]:
@@ -153,13 +233,13 @@ def _thousandths(rounded: Floats) -> list[bytes]:
 
 def image_page(
     *, split: str, confidence: int, total: int, offset: int, limit: int, images: Sequence[bytes]
-) -> Document:
-    """A page of images' texts; `totalImages` counts what split and filters leave."""
-    return {
-        "split": split,
-        "confidenceThreshold": confidence / 100,
-        "totalImages": total,
-        "offset": offset,
-        "limit": limit,
-        "images": orjson.Fragment(b"[%b]" % b",".join(images)),
-    }
+) -> ImagePage:
+    """A page of images, of which the JSON texts are there already; confidence in percent."""
+    return ImagePage(
+        split=split,
+        confidence_threshold=confidence / 100,
+        total_images=total,
+        offset=offset,
+        limit=limit,
+        images=spliced(b"[%b]" % b",".join(images)),
+    )

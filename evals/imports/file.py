@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import ijson
 
-from evals.documents.panels import SPLITS
+from evals.documents.names import SPLITS
 from evals.engine.errors import EvaluationError
 
 IMAGES = "reports.item.image_results"
@@ -32,7 +32,7 @@ class UnreadableFile(EvaluationError):
 
 @dataclass(slots=True)
 class Disagreements:
-    """What the file says against itself."""
+    """Where the file disagrees with itself."""
 
     named: list[dict[str, str]] = field(default_factory=list)
     count: int = 0
@@ -132,7 +132,7 @@ def _reports(document: dict[str, Any], n_images: list[int]) -> list[Report]:
     reports = document.get("reports")
     if not isinstance(reports, list) or not reports:
         raise UnreadableFile("reports", "must be a list of at least one report")
-    found: list[Report] = []
+    read: list[Report] = []
     for place, report in enumerate(reports):
         path = f"reports[{place}]"
         if not isinstance(report, dict) or "n_images" not in report:
@@ -140,11 +140,11 @@ def _reports(document: dict[str, Any], n_images: list[int]) -> list[Report]:
         confidence = report.get("confidence")
         if not isinstance(confidence, int) or confidence not in PERCENTS or confidence is True:
             raise UnreadableFile(f"{path}.confidence", "must be an integer from 0 to 100")
-        if confidence in {one.confidence for one in found}:
+        if confidence in {one.confidence for one in read}:
             raise UnreadableFile(f"{path}.confidence", f"{confidence} is there twice")
         total = report.get("totalImages")
-        found.append(Report(confidence, n_images[place], total if _is_whole(total) else None))
-    return found
+        read.append(Report(confidence, n_images[place], total if _is_whole(total) else None))
+    return read
 
 
 def _is_whole(value: Any) -> bool:
@@ -177,10 +177,11 @@ class FileImage:
 
 
 def read_image(
-    image: dict[str, Any], path: str, *, n_classes: int, pixels: bool, found: Disagreements
+    image: dict[str, Any], path: str, *, n_classes: int, pixels: bool, conflicts: Disagreements
 ) -> FileImage:
-    """The image; what it says against itself goes to `found`, what is no image is refused."""
-    before = found.count
+    """The image; where it disagrees with itself goes to `conflicts`. UnreadableFile for
+    what is no image."""
+    before = conflicts.count
     image_id = image.get("imageId")
     if not isinstance(image_id, str) or not image_id or "\0" in image_id:
         raise UnreadableFile(f"{path}.imageId", "must be a text")
@@ -190,10 +191,10 @@ def read_image(
     split = image.get("split")
     if split not in SPLITS:
         what = "is missing" if split is None else f"is {split!r:.50}"
-        found.add(f"{path}.split", f"{what}; it must be train, valid or test")
+        conflicts.add(f"{path}.split", f"{what}; it must be train, valid or test")
         split = "test"
-    cells = _cells(image.get("confusion"), f"{path}.confusion", n_classes, pixels, found)
-    _check_stats(image.get("stats"), f"{path}.stats", cells, n_classes, found)
+    cells = _cells(image.get("confusion"), f"{path}.confusion", n_classes, pixels, conflicts)
+    _check_stats(image.get("stats"), f"{path}.stats", cells, n_classes, conflicts)
     cluster, x, y = _cluster(image.get("cluster"), f"{path}.cluster")
     augmentations = image.get("augmentations", 0)
     if not _is_whole(augmentations) or not 0 <= augmentations < 2**31:
@@ -207,12 +208,12 @@ def read_image(
         x=x,
         y=y,
         cells=cells,
-        is_flagged=found.count > before,
+        is_flagged=conflicts.count > before,
     )
 
 
 def _cells(
-    triples: Any, path: str, n_classes: int, pixels: bool, found: Disagreements
+    triples: Any, path: str, n_classes: int, pixels: bool, conflicts: Disagreements
 ) -> list[tuple[int, int, int]]:
     if not isinstance(triples, list):
         raise UnreadableFile(path, "must be a list of [actual, predicted, count]")
@@ -223,18 +224,22 @@ def _cells(
             raise UnreadableFile(f"{path}[{place}]", "must be [actual, predicted, count]")
         actual, predicted, count = triple
         if not (0 <= actual <= n_classes and 0 <= predicted <= n_classes):
-            found.add(f"{path}[{place}]", f"class index beyond {n_classes}, the background")
+            conflicts.add(f"{path}[{place}]", f"class index beyond {n_classes}, the background")
         elif actual == predicted == n_classes and not pixels:
-            found.add(f"{path}[{place}]", "background taken for background cannot be counted")
+            conflicts.add(f"{path}[{place}]", "background taken for background cannot be counted")
         elif (actual, predicted) in cells:
-            found.add(f"{path}[{place}]", f"the cell [{actual}, {predicted}] is there twice")
+            conflicts.add(f"{path}[{place}]", f"the cell [{actual}, {predicted}] is there twice")
         elif count:
             cells[actual, predicted] = count
     return [(actual, predicted, count) for (actual, predicted), count in sorted(cells.items())]
 
 
 def _check_stats(
-    stats: Any, path: str, cells: list[tuple[int, int, int]], n_classes: int, found: Disagreements
+    stats: Any,
+    path: str,
+    cells: list[tuple[int, int, int]],
+    n_classes: int,
+    conflicts: Disagreements,
 ) -> None:
     if stats is None:
         return
@@ -245,9 +250,9 @@ def _check_stats(
     fn = sum(n for a, p, n in cells if a < n_classes and a != p)
     expected = {"truePositives": tp, "falsePositives": fp, "falseNegatives": fn}
     for name, count in expected.items():
-        said = stats.get(name, count)
-        if said != count or isinstance(said, bool):
-            found.add(f"{path}.{name}", f"is {said!r:.50}, the confusion cells say {count}")
+        given = stats.get(name, count)
+        if given != count or isinstance(given, bool):
+            conflicts.add(f"{path}.{name}", f"is {given!r:.50}, the confusion cells say {count}")
     silent = not tp + fp + fn
     ratios = {
         "precision": (tp, tp + fp),
@@ -256,11 +261,13 @@ def _check_stats(
     }
     for name, (part, whole) in ratios.items():
         value = part / whole if whole else 0.0
-        said = stats.get(name, value)
+        given = stats.get(name, value)
         # An image with nothing in it may be called perfect or worthless.
-        is_near = isinstance(said, int | float) and abs(said - value) <= 0.0011
-        if not is_near and not (silent and said in (0, 1, None)):
-            found.add(f"{path}.{name}", f"is {said!r:.50}, the confusion cells say {value:.3f}")
+        is_near = isinstance(given, int | float) and abs(given - value) <= 0.0011
+        if not is_near and not (silent and given in (0, 1, None)):
+            conflicts.add(
+                f"{path}.{name}", f"is {given!r:.50}, the confusion cells say {value:.3f}"
+            )
 
 
 def _cluster(cluster: Any, path: str) -> tuple[int | None, float | None, float | None]:

@@ -1,6 +1,6 @@
 """The images of an imported file: gathered as small integers, checked, counted as events.
 
-Nothing is written here; `imports` does that.
+Nothing is written here; `save` does that.
 """
 
 from array import array
@@ -11,7 +11,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from evals.documents import panels
+from evals.documents.names import SPLITS
+from evals.documents.refusals import InvalidImport
 from evals.engine.events import (
     Cells,
     Events,
@@ -25,7 +26,6 @@ from evals.engine.events import (
 from evals.engine.kinds.class_events import report_events
 from evals.imports.file import Disagreements, FileImage, Outline, images, read_image
 from evals.models import ModelEval, Split, TaskType
-from evals.refusals import InvalidImport
 
 #: Images counted at a time.
 BLOCK = 5000
@@ -72,10 +72,11 @@ def gather(
     file: IO[bytes],
     outlined: Outline,
     evaluation: ModelEval,
-    found: Disagreements,
+    conflicts: Disagreements,
     progress: Callable[[int], Any],
 ) -> Gathered:
-    """Reads all images of all reports once; `found` is told what disagrees, `progress` how many.
+    """Reads all images of all reports once. `conflicts` is told where the file disagrees with
+    itself, `progress` how many images are read.
 
     UnreadableFile names the path of what is no image.
     """
@@ -83,7 +84,7 @@ def gather(
     pixels = evaluation.task_type == TaskType.SEMANTIC
     for place, report in enumerate(outlined.reports):
         if report.total is not None and report.total != report.n_images:
-            found.add(
+            conflicts.add(
                 f"reports[{place}].totalImages",
                 f"is {report.total}, there are {report.n_images} images",
             )
@@ -92,24 +93,28 @@ def gather(
         for n, image in enumerate(islice(everything, report.n_images)):
             path = f"reports[{place}].image_results[{n}]"
             read = read_image(
-                image, path, n_classes=len(outlined.classes), pixels=pixels, found=found
+                image,
+                path,
+                n_classes=len(outlined.classes),
+                pixels=pixels,
+                conflicts=conflicts,
             )
             if read.image_id in seen:
-                found.add(f"{path}.imageId", f"{read.image_id} is there twice")
+                conflicts.add(f"{path}.imageId", f"{read.image_id} is there twice")
                 gathered.flagged.add(gathered.position[read.image_id])
             else:
                 seen.add(read.image_id)
-                _take(gathered, read, report.confidence, path, found)
+                _take(gathered, read, report.confidence, path, conflicts)
             done += 1
             if done % 1000 == 0:
                 progress(done)
     progress(done)
-    _check_presence(outlined, gathered, found)
+    _check_presence(outlined, gathered, conflicts)
     return gathered
 
 
 def _take(
-    gathered: Gathered, read: FileImage, confidence: int, path: str, found: Disagreements
+    gathered: Gathered, read: FileImage, confidence: int, path: str, conflicts: Disagreements
 ) -> None:
     position = gathered.position.setdefault(read.image_id, len(gathered.facts))
     if position == len(gathered.facts):
@@ -118,17 +123,17 @@ def _take(
         first = gathered.facts[position]
         for name in ("split", "name"):
             if getattr(first, name) != getattr(read, name):
-                found.add(f"{path}.{name}", "is another one in an earlier report")
+                conflicts.add(f"{path}.{name}", "is another one in an earlier report")
                 gathered.flagged.add(position)
     if read.is_flagged:
         gathered.flagged.add(position)
     gathered.cells[confidence].add(position, read.cells)
 
 
-def _check_presence(outlined: Outline, gathered: Gathered, found: Disagreements) -> None:
+def _check_presence(outlined: Outline, gathered: Gathered, conflicts: Disagreements) -> None:
     for place, report in enumerate(outlined.reports):
         if report.n_images < len(gathered.facts):
-            found.add(
+            conflicts.add(
                 f"reports[{place}].image_results",
                 f"has {report.n_images} of the {len(gathered.facts)} images of all reports",
             )
@@ -181,7 +186,7 @@ def _chosen(events: Events, chosen: Any) -> Events:
     )
 
 
-def check_matrices(outlined: Outline, counted: CountedFile, found: Disagreements) -> None:
+def check_matrices(outlined: Outline, counted: CountedFile, conflicts: Disagreements) -> None:
     """`confusionMatrices`, bodies of that route the file may bring, against its images."""
     given = outlined.keys.get("confusionMatrices") or []
     if not isinstance(given, list):
@@ -193,14 +198,14 @@ def check_matrices(outlined: Outline, counted: CountedFile, found: Disagreements
             if isinstance(body, dict)
             else (None, None)
         )
-        if split not in (*panels.SPLITS, "all") or not isinstance(threshold, int | float):
+        if split not in (*SPLITS, "all") or not isinstance(threshold, int | float):
             raise InvalidImport(f"{path}: must have split, confidenceThreshold and matrix")
         confidence = round(100 * threshold)
         if confidence not in outlined.confidences:
-            found.add(f"{path}.confidenceThreshold", "there is no report for it")
+            conflicts.add(f"{path}.confidenceThreshold", "there is no report for it")
             continue
-        wanted = panels.SPLITS if split == "all" else (split,)
-        events = join_events([counted.totals[panels.SPLITS.index(name)] for name in wanted])
+        wanted = SPLITS if split == "all" else (split,)
+        events = join_events([counted.totals[SPLITS.index(name)] for name in wanted])
         matrix = confusion_matrix(events, confidence, n_classes=len(outlined.classes)).tolist()
         if body.get("matrix") != matrix:
-            found.add(f"{path}.matrix", "is not the sum of the images")
+            conflicts.add(f"{path}.matrix", "is not the sum of the images")

@@ -1,51 +1,53 @@
 """Panels of an imported file: those it brings, checked; those it lacks, made of what it has.
 
-Nothing is written here; `imports` does that.
+Nothing is written here; `save` does that.
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
+import msgspec
 import orjson
 
-from evals.db.writes import NewPanel, matrix_panels
-from evals.documents import panels, schemas
+from evals.db.writes import NewPanel
+from evals.documents.document import Document
+from evals.documents.evaluation import Headline
+from evals.documents.names import PANEL_TASK_TYPES
+from evals.documents.schema import schema_of
 from evals.engine.events import total_counts
 from evals.engine.metrics import scores_of
 from evals.imports.file import Outline, UnreadableFile
 from evals.imports.images import CountedFile
-from evals.models import EvalPanel, ModelEval, Split
+from evals.models import ModelEval, Split
+from evals.panels.counted import Imported
+from evals.panels.table import PANELS
 
-Kind = EvalPanel.Kind
-
-# What a file calls a panel, what it is here, and the body of its route.
-PANELS = {
-    "mapResults": (Kind.MAP_RESULTS, schemas.MAP_RESULTS_BODY),
-    "confidenceSweep": (Kind.SWEEP, schemas.SWEEP_BODY),
-    "clustering": (Kind.CLUSTERING, schemas.CLUSTERING_BODY),
-    "recommendations": (Kind.RECOMMENDATIONS, schemas.RECOMMENDATIONS_BODY),
-}
-# A panel's own header is ours.
+# The evaluation's identity is given by this server.
 HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
 
 
 @cache
-def _validator(key: str) -> Any:
+def _validator(document: type[Document]) -> Any:
     import jsonschema
 
-    return jsonschema.Draft202012Validator(schemas.open_record(PANELS[key][1]))
+    return jsonschema.Draft202012Validator(schema_of(document))
 
 
 def given_panels(outlined: Outline) -> Iterator[NewPanel]:
-    """The panels the file brings, without their headers."""
+    """The panels the file brings, without the evaluation's identity.
+
+    UnreadableFile names the path of what differs from the document of the panel's route.
+    """
     from jsonschema.exceptions import best_match
 
-    for key, (kind, _) in PANELS.items():
+    for panel in PANELS:
+        key, kind = panel.imported_as or ("", None)
         body = outlined.keys.get(key)
-        if body is None:
+        if kind is None or body is None:
             continue
-        if (wrong := best_match(_validator(key).iter_errors(body))) is not None:
+        if (wrong := best_match(_validator(panel.document).iter_errors(body))) is not None:
             where = "".join(
                 f"[{step}]" if isinstance(step, int) else f".{step}" for step in wrong.path
             )
@@ -60,16 +62,9 @@ def given_panels(outlined: Outline) -> Iterator[NewPanel]:
 
 def derived_panels(outlined: Outline, counted: CountedFile) -> Iterator[NewPanel]:
     """The panels that follow from the images and from the given ones."""
-    for split, events in counted.totals.items():
-        yield from matrix_panels(split, events, outlined.confidences)
-    metrics = outlined.keys.get("mapResults") or {}
-    sweeps = outlined.keys.get("confidenceSweep") or {}
-    if metrics or sweeps:
-        for split in Split:
-            table = panels.performance_from_panels(split.label, metrics, sweeps, outlined.classes)
-            yield NewPanel(Kind.PERFORMANCE, orjson.dumps(table), split=split.value)
-    if outlined.keys.get("recommendations") is None:
-        yield NewPanel(Kind.RECOMMENDATIONS, orjson.dumps({"generated": False}))
+    imported = Imported(outlined.keys, outlined.classes, outlined.confidences, counted.totals)
+    for panel in PANELS:
+        yield from panel.derive(imported)
 
 
 def summary_of(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -> dict[str, Any]:
@@ -78,24 +73,24 @@ def summary_of(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -
     best = _split_of(outlined.keys.get("confidenceSweep"), "test").get("optimalMetrics")
     if not isinstance(best, dict):
         counts = total_counts(counted.totals[Split.TEST.value], n_classes=len(outlined.classes))
-        best = panels.score(scores_of(counts).at(evaluation.confidence))
-    is_boxes = evaluation.task_type in panels.PANEL_TASK_TYPES
-    headline = {
-        "mAP": _number(test_map.get("map50")) if is_boxes else None,
-        "mIoU": _number(test_map.get("mIoU")),
-        "precision": _number(best.get("precision")) or 0.0,
-        "recall": _number(best.get("recall")) or 0.0,
-    }
+        best = asdict(scores_of(counts).at(evaluation.confidence))
+    is_boxes = evaluation.task_type in PANEL_TASK_TYPES
+    headline = Headline(
+        mean_ap=_number(test_map.get("map50")) if is_boxes else None,
+        mean_iou=_number(test_map.get("mIoU")),
+        precision=_number(best.get("precision")) or 0.0,
+        recall=_number(best.get("recall")) or 0.0,
+    )
     metrics = {
-        "mAP": headline["mAP"],
+        "mAP": headline.mean_ap,
         "mAP5095": _number(test_map.get("map50_95")),
         "mAP75": _number(test_map.get("map75")),
-        "mIoU": headline["mIoU"],
-        "precision": headline["precision"],
-        "recall": headline["recall"],
+        "mIoU": headline.mean_iou,
+        "precision": headline.precision,
+        "recall": headline.recall,
         "f1": _number(best.get("f1")),
     }
-    return {"headline": headline, "metrics": metrics}
+    return {"headline": msgspec.to_builtins(headline), "metrics": metrics}
 
 
 def _split_of(panel: Any, name: str) -> dict[str, Any]:

@@ -11,17 +11,15 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from django.db import transaction
-from django.db.models.functions import Now
 
-from evals.db import queries, writes
+from evals.db import evaluations, writes
+from evals.db.sources import source_pieces, write_source
 from evals.db.writes import NewImage, NewPanel
+from evals.documents.refusals import InvalidImport, ProjectNotFound
 from evals.imports.file import Disagreements, Outline, UnreadableFile, outline
 from evals.imports.images import CountedFile, Gathered, check_matrices, count, gather
 from evals.imports.panels import derived_panels, given_panels, summary_of
-from evals.models import EvalPanel, ModelEval, Split, TaskType
-from evals.refusals import InvalidImport, ProjectNotFound
-
-Kind = EvalPanel.Kind
+from evals.models import ModelEval, Split, TaskType
 
 BLOCK = 5000
 PIECE_BYTES = 2**20
@@ -42,19 +40,19 @@ def import_file(
     InvalidImport names the path of what cannot be read, or when strict of what disagrees;
     ProjectNotFound where the workspace lacks the project it names.
     """
-    found = Disagreements()
+    conflicts = Disagreements()
     try:
         outlined = outline(file)
         evaluation = _evaluation(outlined, workspace_id)
         panels = list(given_panels(outlined))
-        gathered = gather(file, outlined, evaluation, found, progress)
+        gathered = gather(file, outlined, evaluation, conflicts, progress)
     except UnreadableFile as error:
         raise InvalidImport(error.detail) from error
     counted = count(evaluation, gathered)
-    check_matrices(outlined, counted, found)
-    if strict and found.count:
-        raise InvalidImport(found.text())
-    evaluation.warnings = found.named
+    check_matrices(outlined, counted, conflicts)
+    if strict and conflicts.count:
+        raise InvalidImport(conflicts.text())
+    evaluation.warnings = conflicts.named
     evaluation.summary = summary_of(evaluation, outlined, counted)
     panels += derived_panels(outlined, counted)
     _store(file, evaluation, gathered, counted, panels)
@@ -72,7 +70,7 @@ def _evaluation(outlined: Outline, workspace_id: int) -> ModelEval:
         raise UnreadableFile("taskType", f"must be one of {', '.join(TaskType.values)}")
     project = None
     if (name := _name(keys, "project", required=False)) is not None:
-        project = queries.project(name, workspace_id=workspace_id)
+        project = evaluations.project(name, workspace_id=workspace_id)
         if project is None:
             raise ProjectNotFound()
     return ModelEval(
@@ -130,14 +128,12 @@ def _store(
     splits = [image.split for image in gathered.facts]
     evaluation.image_counts = {split.label: splits.count(split.value) for split in Split}
     with transaction.atomic():
-        evaluation.save(force_insert=True)
-        ModelEval.objects.filter(pk=evaluation.pk).update(finished_at=Now())
+        writes.add_finished(evaluation)
         new = _new_images(gathered, counted)
         while block := list(islice(new, BLOCK)):
             writes.write_images(evaluation.pk, block)
         writes.write_panels(evaluation.pk, panels)
-        for number, piece in enumerate(_compressed(file)):
-            writes.write_panels(evaluation.pk, [NewPanel(Kind.SOURCE, piece, confidence=number)])
+        write_source(evaluation, _compressed(file))
     evaluation.refresh_from_db()
 
 
@@ -178,9 +174,9 @@ def _compressed(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def source(evaluation: ModelEval) -> Iterator[bytes]:
-    """The file byte for byte, a part at a time."""
+    """The imported file byte for byte, at most READ_BYTES at a time."""
     unpacker = zlib.decompressobj()
-    for piece in queries.source_pieces(evaluation):
+    for piece in source_pieces(evaluation):
         data = unpacker.decompress(piece, READ_BYTES)
         while data:
             yield data

@@ -52,16 +52,6 @@ def summarise(evaluation: ModelEval) -> None:
             raise CannotEvaluate(_unusable(evaluation.ignored, side))
 
 
-def unsized_splits(evaluation: ModelEval) -> set[str]:
-    """Splits with images whose size nobody knows: their objects are of no known size class."""
-    return {
-        split
-        for warning in evaluation.warnings
-        if warning.get("reason") == "no_image_size"
-        for split in warning["splits"]
-    }
-
-
 def _ignored(notes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for one in notes:

@@ -2,34 +2,30 @@
 
 from typing import Any
 
-from evals.db import queries
+from django.db import transaction
+
+from evals.db import evaluations
 from evals.db.label_config import choose
-from evals.jobs import run
+from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
+from evals.jobs import state, tasks
 from evals.models import ModelEval
-from evals.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from predictions.db.queries import has_model_version
-from predictions.models import Project
-from predictions_api.postgres.sql import fetch_one
+from predictions.models import Annotation, Project
 
 NO_GROUND_TRUTH = (
     "The project has no ground truth. Mark annotations as ground truth: "
     'POST /api/tasks/{id}/annotations/ {"result": [...], "ground_truth": true}.'
 )
-# The index on (project, task).
-HAS_TRUTH_SQL = """
-SELECT 1 FROM predictions_annotation
-WHERE project_id = %s AND ground_truth AND NOT was_cancelled LIMIT 1
-"""
 
 
 def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     """A new evaluation, queued. A Refusal says what is missing, before anything is stored."""
-    project = queries.project(values["project"], workspace_id=workspace_id)
+    project = evaluations.project(values["project"], workspace_id=workspace_id)
     if project is None:
         raise ProjectNotFound()
     chosen = choose(project, task_type=values.get("taskType"), control=values.get("control"))
     _refuse_impossible(project, values["modelVersion"])
-    found = ModelEval.objects.create(
+    found = state.create(
         workspace_id=workspace_id,
         project=project,
         version_id=values.get("versionId") or values["modelVersion"],
@@ -45,7 +41,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         median_latency_ms=values.get("medianLatencyMs"),
         writes_back=values["writeBack"],
     )
-    run.enqueue(found)
+    tasks.queue(found.pk)
     return found
 
 
@@ -57,11 +53,15 @@ def repeat(found: ModelEval) -> None:
         raise Refusal("The project was deleted: there is nothing left to evaluate.")
     if found.status == ModelEval.Status.RUNNING:
         raise EvaluationNotDone("It is running. Cancel it first to start anew.")
-    run.restart(found)
+    with transaction.atomic():
+        state.restart(found)
+        tasks.queue(found.pk)
 
 
 def _refuse_impossible(project: Project, version: str) -> None:
-    if fetch_one(HAS_TRUTH_SQL, [project.pk]) is None:
+    # By the index on (project, task).
+    truths = Annotation.objects.filter(project=project, ground_truth=True, was_cancelled=False)
+    if not truths.exists():
         raise Refusal(NO_GROUND_TRUTH, "no_ground_truth")
     if not has_model_version(project.pk, version):
         raise Refusal(f"The project has no predictions of version {version!r}.", "no_predictions")

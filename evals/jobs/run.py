@@ -1,20 +1,18 @@
-"""Computing evaluations: the one place that moves an evaluation from state to state.
+"""The work of an evaluation: plans it, counts it chunk by chunk, and has its panels made.
 
-A job works chunk by chunk; each chunk is stored in one transaction with the progress it means, so a
-killed worker loses the chunk at hand and the next one goes on from there, to the same result. What
-cannot be evaluated ends `failed` with a reason, and nothing of it is shown.
+Each chunk is stored in one transaction with the progress it means, so a killed worker loses the
+chunk at hand and the next one goes on from there, to the same result. What cannot be evaluated ends
+`failed` with a reason, and nothing of it is shown.
 """
 
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 
-from evals.db import snapshot, writes
+from evals.db import chunks, snapshot, writes
 from evals.db.definition import job_of
 from evals.db.label_config import classes_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
@@ -23,95 +21,83 @@ from evals.engine.counting import Counted, Job, NeedsMasks, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
-from evals.jobs import controls, leases, panels, tasks
-from evals.jobs.leases import Heartbeat, LeaseLost
+from evals.jobs import controls, panels, state
 from evals.jobs.notes import chunk_notes, summarise
-from evals.jobs.state import RESET, _end_failed
-from evals.models import EvalChunk, EvalPart, ModelEval, Split
+from evals.models import EvalChunk, ModelEval, Split
+from predictions_api.jobs.heartbeats import Heartbeat
+from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
+from predictions_api.postgres.outages import is_outage
 
 log = structlog.stdlib.get_logger("evals")
 
-#: Told (evaluation id, progress) after each chunk: how a command shows what it is doing.
-watchers: list[Callable[[int, float], None]] = []
+#: Told the progress, 0 to 1, after each chunk: how a command shows what it is doing.
+Watcher = Callable[[float], object]
+WORKERS_LOST = (
+    f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
+    "Set EVALUATION_CHUNK lower, then run it again."
+)
 
 
-def enqueue(evaluation: ModelEval) -> None:
-    """Hands a running evaluation to the workers."""
-    tasks.compute.enqueue(evaluation.pk)
+def _unwatched(progress: float) -> None:
+    """Nobody watches."""
 
 
-def restart(evaluation: ModelEval) -> None:
-    """Computes an evaluation anew, from what is stored now. Whoever is at work on it stops."""
-    with transaction.atomic():
-        ModelEval.objects.filter(pk=evaluation.pk).update(**RESET)
-        writes.clear(evaluation.pk)
-    evaluation.refresh_from_db()
-    enqueue(evaluation)
-
-
-def run(evaluation_id: int) -> None:
+def run(evaluation_id: int, *, watcher: Watcher = _unwatched) -> None:
     """Computes a running evaluation, or does nothing while somebody else is alive at it.
 
-    Idempotent: call it as often as you like. Errors of the database are raised, and whoever comes
-    after the lease goes on; every other error ends the evaluation with a reason.
+    Idempotent: call it as often as you like. Where the database is away, that is raised and the
+    next worker goes on; every other error ends the evaluation with a reason.
     """
-    owner = uuid.uuid4()
-    attempts = leases.claim(evaluation_id, owner)
+    mine = state.worker()
+    attempts = state.claim(evaluation_id, mine)
     if attempts is None:
-        if ModelEval.objects.filter(pk=evaluation_id, status=ModelEval.Status.RUNNING).exists():
-            tasks.look_again(evaluation_id, seconds=settings.EVALUATION_LEASE_S + 1)
         return
-    tasks.look_again(evaluation_id, seconds=settings.EVALUATION_LEASE_S + 1)
-    if attempts > leases.MOST_ATTEMPTS:
-        _end_failed(
-            evaluation_id,
-            f"{leases.MOST_ATTEMPTS} workers died at the same images, probably for want of "
-            "memory. Set EVALUATION_CHUNK lower, then run it again.",
-        )
+    if attempts > MOST_ATTEMPTS:
+        state.fail(evaluation_id, WORKERS_LOST, mine)
         return
-    with Heartbeat(evaluation_id, owner):
-        _work(evaluation_id, owner)
+    with Heartbeat(lambda: state.keep(evaluation_id, mine), every_s=mine.lease_s / 3):
+        _work(evaluation_id, mine, watcher)
 
 
-def _work(evaluation_id: int, owner: uuid.UUID) -> None:
+def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
     try:
-        _compute(ModelEval.objects.select_related("project").get(pk=evaluation_id), owner)
+        evaluation = ModelEval.objects.select_related("project").get(pk=evaluation_id)
+        _compute(evaluation, mine, watcher)
     except (LeaseLost, ModelEval.DoesNotExist):
         log.info("evaluation given up", evaluation=evaluation_id)
     except EvaluationError as error:
-        _end_failed(evaluation_id, str(error), owner)
-    except DatabaseError:
-        leases.release(evaluation_id, owner)
-        raise
+        state.fail(evaluation_id, str(error), mine)
     except Exception as error:
+        if is_outage(error):
+            state.release(evaluation_id, mine)
+            raise
         log.exception("evaluation failed", evaluation=evaluation_id)
-        _end_failed(
-            evaluation_id, f"Unforeseen {type(error).__name__}; the worker's log says more.", owner
-        )
+        reason = f"Unforeseen {type(error).__name__}; the worker's log says more."
+        state.fail(evaluation_id, reason, mine)
     except BaseException:
         # The worker was asked to stop: another may go on at once.
-        leases.release(evaluation_id, owner)
+        state.release(evaluation_id, mine)
         raise
 
 
-def _compute(evaluation: ModelEval, owner: uuid.UUID) -> None:
+def _compute(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
     if evaluation.project is None:
         raise CannotEvaluate("The project was deleted.")
     if evaluation.planned_at is None:
-        _plan(evaluation, owner)
+        _plan(evaluation, mine)
     if not EvalChunk.objects.filter(evaluation=evaluation, is_done=True).exists():
         controls.settle(evaluation, _all_images(evaluation))
     while True:
         try:
-            _count_all(evaluation, owner)
+            _count_all(evaluation, mine, watcher)
             break
         except NeedsMasks:
-            _start_over(evaluation, owner, uses_masks=True)
+            _start_over(evaluation, mine, uses_masks=True)
         except UnknownLabels:
-            _start_over(evaluation, owner, classes=_all_classes(evaluation))
+            _start_over(evaluation, mine, classes=_all_classes(evaluation))
     summarise(evaluation)
-    panels.finish(evaluation, owner)
+    panels.finish(evaluation, mine)
 
 
 def _all_images(evaluation: ModelEval) -> Iterator[list[ReadImage]]:
@@ -119,28 +105,29 @@ def _all_images(evaluation: ModelEval) -> Iterator[list[ReadImage]]:
         yield _images_of(evaluation, chunk)
 
 
-def _plan(evaluation: ModelEval, owner: uuid.UUID) -> None:
+def _plan(evaluation: ModelEval, mine: Holder) -> None:
     """Fixes which rows are counted, as of now."""
     assert evaluation.project is not None
     with transaction.atomic():
-        leases.extend(evaluation.pk, owner)
-        EvalChunk.objects.filter(evaluation=evaluation).delete()
+        state.keep(evaluation.pk, mine)
+        chunks.delete(evaluation.pk)
         position, by_split, n_truths, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0, 0
         planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK)
         for number, chunk in enumerate(planned):
-            EvalChunk.objects.create(
-                evaluation=evaluation,
-                number=number,
+            chunks.add(
+                evaluation.pk,
+                number,
+                chunk,
                 first_position=position,
-                first_split_positions=[by_split[split] for split in range(len(Split))],
-                rows=[astuple(row) for row in chunk],
+                first_split_positions=by_split,
             )
             position += len(chunk)
             for row in chunk:
                 by_split[row.split] += 1
-                is_first = row.n_of_task or not row.item
-                n_truths += bool(is_first)
-                n_said += bool(is_first) and row.prediction_id is not None
+                # Images of one task share its annotation and prediction.
+                is_first = bool(row.n_of_task or not row.item)
+                n_truths += is_first
+                n_said += is_first and row.prediction_id is not None
         # After the plan: what the plan could see is not younger than this.
         seen = snapshot.facts(evaluation)
         evaluation.planned_at = seen.planned_at
@@ -180,7 +167,7 @@ def _refuse_empty(evaluation: ModelEval) -> None:
         )
 
 
-def _count_all(evaluation: ModelEval, owner: uuid.UUID) -> None:
+def _count_all(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
     """Counts the chunks that are not counted yet."""
     job = job_of(evaluation)
     pending = EvalChunk.objects.filter(evaluation=evaluation, is_done=False).order_by("number")
@@ -189,21 +176,16 @@ def _count_all(evaluation: ModelEval, owner: uuid.UUID) -> None:
         with collector.paused():
             images = _images_of(evaluation, chunk)
             counted = _counted(images, chunk, job)
-            _store(evaluation, owner, chunk, images, counted)
+            watcher(_store(evaluation, mine, chunk, images, counted))
 
 
 def _images_of(evaluation: ModelEval, chunk: EvalChunk) -> list[ReadImage]:
     assert evaluation.planned_at is not None
     return snapshot.read_all(
-        planned(chunk),
+        chunks.rows_of(chunk),
         reading=reading_of(evaluation.reading),
         planned_at=evaluation.planned_at,
     )
-
-
-def planned(chunk: EvalChunk) -> list[PlannedRow]:
-    """The rows of a chunk."""
-    return [PlannedRow(*row) for row in chunk.rows]
 
 
 def _counted(images: Sequence[ReadImage], chunk: EvalChunk, job: Job) -> Counted:
@@ -228,34 +210,20 @@ def _where(error: UnusableRegion, row: PlannedRow) -> str:
 
 def _store(
     evaluation: ModelEval,
-    owner: uuid.UUID,
+    mine: Holder,
     chunk: EvalChunk,
     images: Sequence[ReadImage],
     counted: Counted,
-) -> None:
-    """Stores a counted chunk and the progress it means, at once and once."""
+) -> float:
+    """Stores a counted chunk and the progress it means, at once and once; the progress."""
     last = chunk.first_position + len(images)
     progress = 0.95 * last / max(sum(evaluation.image_counts.values()), 1)
     with transaction.atomic():
-        leases.extend(evaluation.pk, owner)
-        ModelEval.objects.filter(pk=evaluation.pk).update(progress=progress, attempts=0)
+        state.keep(evaluation.pk, mine, progress=progress, attempts=0)
         writes.write_images(evaluation.pk, _new_images(chunk, images, counted))
-        EvalPart.objects.bulk_create(
-            EvalPart(
-                evaluation=evaluation,
-                chunk=chunk.number,
-                split=split,
-                histogram=part.histogram,
-                exact=part.exact.tobytes(),
-                precision=part.precision,
-            )
-            for split, part in counted.parts.items()
-        )
-        EvalChunk.objects.filter(evaluation=evaluation, number=chunk.number).update(
-            is_done=True, notes=chunk_notes(counted.notes, [image.row for image in images])
-        )
-    for tell in watchers:
-        tell(evaluation.pk, progress)
+        notes = chunk_notes(counted.notes, [image.row for image in images])
+        chunks.add_parts(evaluation.pk, chunk.number, counted.parts, notes)
+    return progress
 
 
 def _new_images(
@@ -292,18 +260,11 @@ def _new_images(
         in_split[split] += 1
 
 
-def _start_over(evaluation: ModelEval, owner: uuid.UUID, **changed: Any) -> None:
+def _start_over(evaluation: ModelEval, mine: Holder, **changed: Any) -> None:
     """Counts the same plan again under other assumptions."""
     with transaction.atomic():
-        leases.extend(evaluation.pk, owner)
-        ModelEval.objects.filter(pk=evaluation.pk).update(progress=0.0, **changed)
-        with connection.cursor() as cursor:
-            for table in ("evals_evalimage", "evals_evalpart"):
-                cursor.execute(
-                    f"DELETE FROM {table} WHERE evaluation_id = %s",  # noqa: S608
-                    [evaluation.pk],
-                )
-        EvalChunk.objects.filter(evaluation=evaluation).update(is_done=False)
+        state.keep(evaluation.pk, mine, progress=0.0, **changed)
+        chunks.forget_counted(evaluation.pk)
     for name, value in changed.items():
         setattr(evaluation, name, value)
 

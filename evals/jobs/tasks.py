@@ -1,8 +1,11 @@
-"""Queue entries: ids only."""
+"""Evaluations in the queue: ids only, each harmless when it runs twice."""
 
-from datetime import UTC, datetime, timedelta
-
+from django.conf import settings
 from django_tasks import task
+
+from evals.jobs import state
+from predictions_api.jobs import sweeps
+from predictions_api.jobs.queueing import enqueue_on_commit
 
 
 @task()
@@ -13,7 +16,12 @@ def compute(evaluation_id: int) -> None:
     run.run(evaluation_id)
 
 
-def look_again(evaluation_id: int, *, seconds: float) -> None:
-    """Queues `compute` for later: whoever holds the evaluation now may be dead by then."""
-    moment = datetime.now(UTC) + timedelta(seconds=seconds)
-    compute.using(run_after=moment).enqueue(evaluation_id)
+def queue(evaluation_id: int) -> None:
+    """Puts a running evaluation into the queue on commit."""
+    enqueue_on_commit(compute, evaluation_id)
+
+
+def requeue_stalled() -> list[int]:
+    """Queues the evaluations that their worker or the queue lost; their ids. Safe at any time."""
+    lease_s = settings.EVALUATION_LEASE_S
+    return sweeps.requeue(state.unfinished(), queue, lease_s=lease_s, lease_owner=None)

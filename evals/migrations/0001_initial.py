@@ -78,11 +78,20 @@ class Migration(migrations.Migration):
             name='EvalPanel',
             fields=[
                 ('pk', models.CompositePrimaryKey('evaluation_id', 'kind', 'split', 'confidence', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.PositiveSmallIntegerField(choices=[(1, 'Map Results'), (2, 'Sweep'), (3, 'Performance'), (4, 'Matrix'), (5, 'Clustering'), (6, 'Clusters'), (7, 'Recommendations'), (8, 'Source')])),
+                ('kind', models.PositiveSmallIntegerField(help_text='EvalPanel.Kind.')),
                 ('split', models.SmallIntegerField(default=-1)),
                 ('confidence', models.SmallIntegerField(default=-1)),
                 ('body', models.BinaryField()),
                 ('evaluation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='panels', to='evals.modeleval')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='EvalSource',
+            fields=[
+                ('pk', models.CompositePrimaryKey('evaluation_id', 'piece', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('piece', models.PositiveIntegerField()),
+                ('body', models.BinaryField()),
+                ('evaluation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='sources', to='evals.modeleval')),
             ],
         ),
         migrations.CreateModel(

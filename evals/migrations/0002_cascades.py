@@ -8,6 +8,7 @@ KEYS = [
     ("evals_modeleval", "project_id", "predictions_project", "SET NULL"),
     ("evals_evalimage", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalpanel", "evaluation_id", "evals_modeleval", "CASCADE"),
+    ("evals_evalsource", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalchunk", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalpart", "evaluation_id", "evals_modeleval", "CASCADE"),
 ]

@@ -2,26 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from evals.db.blocks import blocks
-from evals.db.queries import images_at
-from evals.documents import panels
+from evals.db.images import images_at
+from evals.documents.comparison import ChangedImage, Difference, Tally
+from evals.documents.names import SPLITS
 from evals.engine.events import image_counts
 from evals.models import ModelEval, Split
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts of one image in one evaluation."""
-
-    position: int
-    tp: int
-    fp: int
-    fn: int
-
-    def document(self) -> panels.Document:
-        return {"truePositives": self.tp, "falsePositives": self.fp, "falseNegatives": self.fn}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +16,25 @@ class Change:
     """One image in both: errors that went, and errors that came."""
 
     image_id: str
+    #: Position in the base evaluation.
+    position: int
     base: Tally
     other: Tally
 
     @property
     def fixed(self) -> int:
-        return max(self.base.fp - self.other.fp, 0) + max(self.base.fn - self.other.fn, 0)
+        return _more(self.base, self.other)
 
     @property
     def broken(self) -> int:
-        return max(self.other.fp - self.base.fp, 0) + max(self.other.fn - self.base.fn, 0)
+        return _more(self.other, self.base)
+
+
+def _more(one: Tally, other: Tally) -> int:
+    """Errors that the one has more than the other."""
+    return max(one.false_positives - other.false_positives, 0) + max(
+        one.false_negatives - other.false_negatives, 0
+    )
 
 
 def difference(
@@ -49,39 +45,45 @@ def difference(
     confidence: int,
     limit: int,
     offset: int,
-) -> panels.Document:
+) -> Difference:
     """Totals, and a page of the images that differ, those that changed most first.
 
     Images are the same where their ids are; only images of both are compared.
     """
     before = dict(_tallies(base, split, confidence))
     after = dict(_tallies(other, split, confidence))
-    changes = [Change(key, before[key], after[key]) for key in before.keys() & after.keys()]
+    changes = [
+        Change(key, before[key][0], before[key][1], after[key][1])
+        for key in before.keys() & after.keys()
+    ]
     differing = sorted(
         (c for c in changes if c.fixed or c.broken),
-        key=lambda c: (-(c.fixed + c.broken), c.base.position),
+        key=lambda c: (-(c.fixed + c.broken), c.position),
     )
-    return {
-        "base": base.eval_id,
-        "other": other.eval_id,
-        "split": "all" if split is None else Split(split).label,
-        "confidenceThreshold": confidence / 100,
-        "totals": {
+    return Difference(
+        base=base.eval_id,
+        other=other.eval_id,
+        split="all" if split is None else Split(split).label,
+        confidence_threshold=confidence / 100,
+        totals={
             **_totals(changes),
             "onlyInBase": len(before.keys() - after.keys()),
             "onlyInOther": len(after.keys() - before.keys()),
         },
-        "totalImages": len(differing),
-        "offset": offset,
-        "limit": limit,
-        "images": _page(base, differing[offset : offset + limit]),
-    }
+        total_images=len(differing),
+        offset=offset,
+        limit=limit,
+        images=_page(base, differing[offset : offset + limit]),
+    )
 
 
-def _tallies(found: ModelEval, split: int | None, confidence: int) -> Iterator[tuple[str, Tally]]:
-    for block in blocks(found, split=split):
+def _tallies(
+    evaluation: ModelEval, split: int | None, confidence: int
+) -> Iterator[tuple[str, tuple[int, Tally]]]:
+    """Position and counts by image id."""
+    for block in blocks(evaluation, split=split):
         counts = image_counts(
-            block.events, confidence, n_images=len(block.ids), n_classes=len(found.classes)
+            block.events, confidence, n_images=len(block.ids), n_classes=len(evaluation.classes)
         )
         columns = zip(
             block.ids,
@@ -92,10 +94,11 @@ def _tallies(found: ModelEval, split: int | None, confidence: int) -> Iterator[t
             strict=True,
         )
         for image_id, position, tp, fp, fn in columns:
-            yield image_id, Tally(position, tp, fp, fn)
+            tally = Tally(true_positives=tp, false_positives=fp, false_negatives=fn)
+            yield image_id, (position, tally)
 
 
-def _totals(changes: Sequence[Change]) -> dict[str, Any]:
+def _totals(changes: Sequence[Change]) -> dict[str, int]:
     return {
         "images": len(changes),
         "fixed": sum(c.fixed for c in changes),
@@ -107,18 +110,18 @@ def _totals(changes: Sequence[Change]) -> dict[str, Any]:
     }
 
 
-def _page(base: ModelEval, changes: Sequence[Change]) -> list[panels.Document]:
-    rows = images_at(base, [change.base.position for change in changes]).rows
+def _page(base: ModelEval, changes: Sequence[Change]) -> list[ChangedImage]:
+    rows = images_at(base, [change.position for change in changes]).rows
     return [
-        {
-            "imageId": row.image_id,
-            "imageName": row.name,
-            "split": panels.SPLITS[row.split],
-            "fixed": change.fixed,
-            "broken": change.broken,
-            "changed": change.fixed + change.broken,
-            "base": change.base.document(),
-            "other": change.other.document(),
-        }
+        ChangedImage(
+            image_id=row.image_id,
+            image_name=row.name,
+            split=SPLITS[row.split],
+            fixed=change.fixed,
+            broken=change.broken,
+            changed=change.fixed + change.broken,
+            base=change.base,
+            other=change.other,
+        )
         for row, change in zip(rows, changes, strict=True)
     ]

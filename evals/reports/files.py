@@ -10,18 +10,19 @@ from typing import IO, Any
 import orjson
 
 from evals.db.definition import job_of
-from evals.db.queries import images_at
-from evals.db.snapshot import PlannedRow, ReadImage
-from evals.documents import panels
+from evals.db.images import images_at, source_rows
+from evals.db.snapshot import ReadImage
+from evals.documents.document import encode
+from evals.documents.images import ImageRecord
+from evals.documents.names import BACKGROUND
+from evals.documents.refusals import ReportNotFound
 from evals.engine.counting import Job
 from evals.engine.geometry import Shape, rle_area, shape_rle
 from evals.engine.reading import reading_of
 from evals.engine.regions import image_size, read_shapes
 from evals.engine.shapes import Side
 from evals.models import ModelEval
-from evals.refusals import ReportNotFound
 from evals.reports.image_objects import NO_OBJECTS, stored_images
-from predictions_api.postgres.sql import fetch_all
 
 AT_ONCE = 1000
 
@@ -46,25 +47,25 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def records(
-    found: ModelEval, positions: Sequence[int], confidence: int
-) -> Iterator[list[panels.Document]]:
-    """The images at these positions, some at a time."""
+    evaluation: ModelEval, positions: Sequence[int], confidence: int
+) -> Iterator[list[ImageRecord]]:
+    """The images at these positions, AT_ONCE at a time."""
     for first in range(0, len(positions), AT_ONCE):
-        images = images_at(found, positions[first : first + AT_ONCE])
-        yield images.records(confidence, len(found.classes))
+        images = images_at(evaluation, positions[first : first + AT_ONCE])
+        yield images.records(confidence, len(evaluation.classes))
 
 
-def json_lines(found: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
+def json_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
     """One JSON document a line."""
-    for some in records(found, positions, confidence):
-        yield b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in some)
+    for some in records(evaluation, positions, confidence):
+        yield b"".join(encode(record) + b"\n" for record in some)
 
 
-def csv_lines(found: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
+def csv_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
     """A header and one row an image; the confusion cells as `actual>predicted:count` by name."""
-    names = [*found.classes, panels.BACKGROUND]
+    names = [*evaluation.classes, BACKGROUND]
     yield _csv([CSV_COLUMNS])
-    for some in records(found, positions, confidence):
+    for some in records(evaluation, positions, confidence):
         yield _csv(_csv_row(record, names) for record in some)
 
 
@@ -74,16 +75,21 @@ def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _csv_row(record: panels.Document, names: Sequence[str]) -> list[Any]:
-    cluster = record["cluster"] or {"id": None, "embedding2D": None}
-    cells = " ".join(f"{names[a]}>{names[p]}:{n}" for a, p, n in record["confusion"])
-    texts = (record["imageId"], record["imageName"], record["split"])
+def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
+    cluster, stats = record.cluster, record.stats
+    cells = " ".join(f"{names[a]}>{names[p]}:{n}" for a, p, n in record.confusion)
+    texts = (record.image_id, record.image_name, record.split)
     return [
         *(_harmless(text) for text in texts),
-        record["augmentations"],
-        cluster["id"],
-        *(cluster["embedding2D"] or (None, None)),
-        *record["stats"].values(),
+        record.augmentations,
+        cluster.id if cluster else None,
+        *((cluster.embedding_2d if cluster else None) or (None, None)),
+        stats.true_positives,
+        stats.false_positives,
+        stats.false_negatives,
+        stats.precision,
+        stats.recall,
+        stats.f1,
         _harmless(cells),
     ]
 
@@ -92,12 +98,12 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def refuse_without_objects(found: ModelEval) -> None:
+def refuse_without_objects(evaluation: ModelEval) -> None:
     """ReportNotFound where there are no boxes to export."""
-    if found.origin == ModelEval.Origin.IMPORTED or found.task_type == "classification":
+    if evaluation.origin == ModelEval.Origin.IMPORTED or evaluation.task_type == "classification":
         raise ReportNotFound(
             NO_OBJECTS
-            if found.origin == ModelEval.Origin.IMPORTED
+            if evaluation.origin == ModelEval.Origin.IMPORTED
             else "Labels of whole images have no boxes: COCO cannot hold them."
         )
 
@@ -122,7 +128,7 @@ class Pipe(io.RawIOBase):
         return taken
 
 
-def coco_zip(found: ModelEval) -> Iterator[bytes]:
+def coco_zip(evaluation: ModelEval) -> Iterator[bytes]:
     """`ground_truth.json` and `detections.json` as COCO's tools read them, in a zip.
 
     Image ids are task ids, or where tasks have several images the places of these, from 1. Images
@@ -130,9 +136,12 @@ def coco_zip(found: ModelEval) -> Iterator[bytes]:
     """
     pipe = Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, write in (("ground_truth.json", _truth_parts), ("detections.json", _said_parts)):
+        for name, write in (
+            ("ground_truth.json", _truth_parts),
+            ("detections.json", _detection_parts),
+        ):
             with archive.open(name, "w") as file:
-                yield from _pumped(file, write(found), pipe)
+                yield from _pumped(file, write(evaluation), pipe)
     yield pipe.take()
 
 
@@ -140,12 +149,6 @@ def _pumped(file: IO[bytes], parts: Iterable[bytes], pipe: Pipe) -> Iterator[byt
     for part in parts:
         file.write(part)
         yield pipe.take()
-
-
-ROWS_SQL = """
-SELECT position, task_id, annotation_id, prediction_id, split, item FROM evals_evalimage
-WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,61 +170,59 @@ class Exported:
         return of * 10_000 + place + 1
 
 
-def _chunks(found: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]:
-    """Images with their stored rows, and the tasks of those that changed."""
-    has_one_image = reading_of(found.reading).has_one_image
+def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]:
+    """Images with their stored rows, AT_ONCE at a time, and the tasks of those that changed."""
+    has_one_image = reading_of(evaluation.reading).has_one_image
     first = 0
-    while rows := fetch_all(ROWS_SQL, [found.pk, first, first + AT_ONCE]):
-        planned = [PlannedRow(*row[1:]) for row in rows]
-        images = stored_images(found, planned)
-        gone = [row.task_id for row, image in zip(planned, images, strict=True) if image is None]
-        yield (
-            [
-                Exported(image, row[0], has_one_image=has_one_image)
-                for row, image in zip(rows, images, strict=True)
-                if image is not None
-            ],
-            gone,
-        )
+    while (found := source_rows(evaluation, first, first + AT_ONCE))[1]:
+        positions, rows = found
+        images = stored_images(evaluation, rows)
+        gone = [row.task_id for row, image in zip(rows, images, strict=True) if image is None]
+        exported = [
+            Exported(image, position, has_one_image)
+            for position, image in zip(positions, images, strict=True)
+            if image is not None
+        ]
+        yield exported, gone
         first += AT_ONCE
 
 
 Item = Callable[[list[Exported], Job], Iterator[dict[str, Any]]]
 
 
-def _array(found: ModelEval, items: Item, gone: set[int]) -> Iterator[bytes]:
+def _array(evaluation: ModelEval, items: Item, gone: set[int]) -> Iterator[bytes]:
     """One JSON array, some elements at a time."""
     separator = b"["
-    for images, changed in _chunks(found):
+    for images, changed in _chunks(evaluation):
         gone.update(changed)
-        for item in items(images, job_of(found)):
+        for item in items(images, job_of(evaluation)):
             yield separator + orjson.dumps(item)
             separator = b","
     yield b"[]" if separator == b"[" else b"]"
 
 
-def _truth_parts(found: ModelEval) -> Iterator[bytes]:
+def _truth_parts(evaluation: ModelEval) -> Iterator[bytes]:
     gone: set[int] = set()
-    categories = [{"id": n + 1, "name": name} for n, name in enumerate(found.classes)]
+    categories = [{"id": n + 1, "name": name} for n, name in enumerate(evaluation.classes)]
     yield b'{"categories":' + orjson.dumps(categories) + b',"images":'
-    yield from _array(found, _image_items, gone)
+    yield from _array(evaluation, _image_items, gone)
     yield b',"annotations":'
-    yield from _array(found, _truth_items, gone)
+    yield from _array(evaluation, _truth_items, gone)
     info = {
-        "description": f"Ground truth of evaluation {found.eval_id}",
+        "description": f"Ground truth of evaluation {evaluation.eval_id}",
         "tasksChangedSince": sorted(gone),
     }
     yield b',"info":' + orjson.dumps(info) + b"}"
 
 
-def _said_parts(found: ModelEval) -> Iterator[bytes]:
-    yield from _array(found, _said_items, set())
+def _detection_parts(evaluation: ModelEval) -> Iterator[bytes]:
+    yield from _array(evaluation, _detection_items, set())
 
 
 def _image_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
     for one in images:
-        truth, said = _shapes(one, job)
-        sizes = [*truth.sizes_px.tolist(), *said.sizes_px.tolist()]
+        truth, detections = _shapes(one, job)
+        sizes = [*truth.sizes_px.tolist(), *detections.sizes_px.tolist()]
         told = sizes[0] if sizes else image_size(one.image.stored) or (0, 0)
         yield {
             "id": one.image_id,
@@ -248,14 +249,14 @@ def _truth_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
             }
 
 
-def _said_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
+def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
     for one in images:
-        _, said = _shapes(one, job)
-        for place, shape in said.shapes.items():
+        _, detections = _shapes(one, job)
+        for place, shape in detections.shapes.items():
             yield {
                 "image_id": one.image_id,
-                "category_id": int(said.label[place]) + 1,
-                "score": float(said.score[place]),
+                "category_id": int(detections.label[place]) + 1,
+                "score": float(detections.score[place]),
                 **_geometry(shape, job),
             }
 

@@ -1,22 +1,24 @@
 """One image of an evaluation with every object, its score, its match and its overlap.
 
-The boxes are those of the store, which the evaluation names by row. Where the rows have changed
-since, the counts still stand but their boxes are gone, and that is said instead of showing others.
+The boxes are read from the annotation and the prediction that were evaluated. Where these have
+changed since, the counts still stand, but there are no objects to show: ReportNotFound.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import asdict
+
 from evals.db.definition import job_of
-from evals.db.queries import image_keys, images_at
+from evals.db.images import image_keys, images_at
 from evals.db.snapshot import PlannedRow, ReadImage, read
-from evals.documents import panels
+from evals.documents.images import ImageDetection, ImageObject, ImageWithObjects
+from evals.documents.refusals import ImageNotFound, ReportNotFound
 from evals.engine.geometry import Shape
 from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import Examined, examine
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
-from evals.refusals import ImageNotFound, ReportNotFound
 
 NO_OBJECTS = (
     "An imported evaluation has counts of its images, but no objects: they were not in the file."
@@ -27,67 +29,75 @@ CHANGED = (
 )
 
 
-def image_with_objects(found: ModelEval, image_id: str, confidence: int) -> panels.Document:
-    """The image's record with `groundTruth` and `predictions`. Three statements."""
-    keys = image_keys(found, image_id)
+def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) -> ImageWithObjects:
+    """The image's record with its objects and the detections kept at one percent.
+
+    ImageNotFound for an unknown id; ReportNotFound where the objects were never here or have
+    changed. Three statements.
+    """
+    keys = image_keys(evaluation, image_id)
     if keys is None:
         raise ImageNotFound()
     position, row = keys
-    if found.origin == ModelEval.Origin.IMPORTED:
+    if evaluation.origin == ModelEval.Origin.IMPORTED:
         raise ReportNotFound(NO_OBJECTS)
-    image = stored_images(found, [PlannedRow(*row)])[0]
+    image = stored_images(evaluation, [row])[0]
     if image is None:
         raise ReportNotFound(CHANGED)
-    record = images_at(found, [position]).records(confidence, len(found.classes))[0]
-    examined = examine([image.stored], job_of(found), confidence)[0]
-    return {
-        "confidenceThreshold": confidence / 100,
-        "iouThreshold": found.iou_threshold,
-        **record,
-        "taskId": row[0],
-        "annotationId": row[1],
-        "predictionId": row[2],
-        **_objects(examined, found.classes),
-    }
+    classes = evaluation.classes
+    record = images_at(evaluation, [position]).records(confidence, len(classes))[0]
+    examined = examine([image.stored], job_of(evaluation), confidence)[0]
+    return ImageWithObjects(
+        **asdict(record),
+        confidence_threshold=confidence / 100,
+        iou_threshold=evaluation.iou_threshold,
+        task_id=row.task_id,
+        annotation_id=row.annotation_id,
+        prediction_id=row.prediction_id,
+        ground_truth=_objects(examined, classes),
+        predictions=_detections(examined, classes),
+    )
 
 
-def stored_images(found: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
+def stored_images(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
     """The stored rows behind images; None for one that changed since. One statement at most."""
-    if found.project is None or found.planned_at is None:
+    if evaluation.project is None or evaluation.planned_at is None:
         return [None] * len(rows)
-    return read(rows, reading=reading_of(found.reading), planned_at=found.planned_at)
+    reading = reading_of(evaluation.reading)
+    return read(rows, reading=reading, planned_at=evaluation.planned_at)
 
 
-def _objects(examined: Examined, classes: Sequence[str]) -> panels.Document:
-    truths = zip(examined.labels, examined.shapes, examined.truths, strict=True)
-    detections = zip(
+def _objects(examined: Examined, classes: Sequence[str]) -> list[ImageObject]:
+    columns = zip(examined.labels, examined.shapes, examined.truths, strict=True)
+    return [
+        ImageObject(index=n, class_name=classes[label], **_geometry(shape), **_verdict(verdict))
+        for n, (label, shape, verdict) in enumerate(columns)
+    ]
+
+
+def _detections(examined: Examined, classes: Sequence[str]) -> list[ImageDetection]:
+    columns = zip(
         examined.detected_labels,
         examined.detected_shapes,
         examined.scores,
         examined.found,
         strict=True,
     )
-    return {
-        "groundTruth": [
-            {"index": n, "class": classes[label], **_shape(shape), **_verdict(verdict)}
-            for n, (label, shape, verdict) in enumerate(truths)
-        ],
-        # What is below the confidence is not kept: it has no verdict.
-        "predictions": [
-            {
-                "index": n,
-                "class": classes[label],
-                "score": score,
-                **_shape(shape),
-                **_verdict(verdict),
-            }
-            for n, (label, shape, score, verdict) in enumerate(detections)
-        ],
-    }
+    # A detection below the confidence is not kept: it has no verdict.
+    return [
+        ImageDetection(
+            index=n,
+            class_name=classes[label],
+            score=score,
+            **_geometry(shape),
+            **_verdict(verdict),
+        )
+        for n, (label, shape, score, verdict) in enumerate(columns)
+    ]
 
 
-def _shape(shape: Shape | None) -> dict[str, Any]:
-    """Box [x, y, width, height] and outline in pixels; none where whole images are labelled."""
+def _geometry(shape: Shape | None) -> dict[str, Any]:
+    """Box [x, y, width, height] and outline in pixels; None where whole images are labelled."""
     if shape is None:
         return {"box": None, "polygon": None}
     outline = None if shape.points_px is None else shape.points_px.tolist()

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from evals.db.queries import count_images
-from evals.engine.events import Ints, image_cells, image_counts, unpack_events
+from evals.db.evaluations import count_images
+from evals.db.images import Scanned, scan, worst
+from evals.engine.events import Ints, image_cells, image_counts
 from evals.engine.geometry import Bools, Floats
 from evals.engine.metrics import image_scores
 from evals.models import ModelEval
-from predictions_api.postgres.sql import fetch_all
 
+#: Orders of images; each may be reversed with a minus.
 SORTS = ("truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1")
 
 
@@ -36,19 +37,8 @@ class Selection:
         return self == Selection()
 
 
-BLOCK = 5000
-
+#: Orders at the canonical confidence that an index has.
 INDEXED = {"falsePositives": "fp", "falseNegatives": "fn"}
-# Served by the index of the same columns.
-WORST_SQL = """
-SELECT position FROM evals_evalimage WHERE evaluation_id = %s
-ORDER BY {column} DESC, position LIMIT %s OFFSET %s
-"""
-# The primary key.
-SCAN_SQL = """
-SELECT position, split, cluster, events FROM evals_evalimage
-WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ class Selected:
 
 
 def select(
-    found: ModelEval,
+    evaluation: ModelEval,
     wanted: Selection,
     *,
     split: int | None,
@@ -69,11 +59,11 @@ def select(
     offset: int = 0,
 ) -> Selected:
     """The images of a page, or with no limit all."""
-    if _is_indexed(found, wanted, split, confidence):
-        return _worst(found, wanted, limit, offset)
+    if _is_indexed(evaluation, wanted, split, confidence):
+        return _worst(evaluation, wanted, limit, offset)
     positions, keys = [], []
-    for first in range(0, count_images(found, None), BLOCK):
-        some, key = _scan(found, wanted, split, confidence, first)
+    for block in scan(evaluation, count_images(evaluation, None)):
+        some, key = _matching(evaluation, block, wanted, split, confidence)
         positions.append(some)
         keys.append(key)
     everywhere = np.concatenate([np.zeros(0, np.int64), *positions])
@@ -84,31 +74,32 @@ def select(
     return Selected(len(everywhere), everywhere[offset:end].tolist())
 
 
-def _is_indexed(found: ModelEval, wanted: Selection, split: int | None, confidence: int) -> bool:
+def _is_indexed(
+    evaluation: ModelEval, wanted: Selection, split: int | None, confidence: int
+) -> bool:
     plain = Selection(sort=wanted.sort, is_falling=True)
     return (
         split is None
-        and confidence == found.confidence
+        and confidence == evaluation.confidence
         and wanted == plain
         and wanted.sort in INDEXED
     )
 
 
-def _worst(found: ModelEval, wanted: Selection, limit: int | None, offset: int) -> Selected:
-    sql = WORST_SQL.format(column=INDEXED[wanted.sort or ""])
-    rows = fetch_all(sql, [found.pk, limit, offset])
-    return Selected(count_images(found, None), [position for (position,) in rows])
+def _worst(evaluation: ModelEval, wanted: Selection, limit: int | None, offset: int) -> Selected:
+    positions = worst(evaluation, INDEXED[wanted.sort or ""], limit, offset)
+    return Selected(count_images(evaluation, None), positions)
 
 
-def _scan(
-    found: ModelEval, wanted: Selection, split: int | None, confidence: int, first: int
+def _matching(
+    evaluation: ModelEval, block: Scanned, wanted: Selection, split: int | None, confidence: int
 ) -> tuple[Ints, Floats]:
-    """Positions that fit in one block, and what they are ordered by."""
-    rows = fetch_all(SCAN_SQL, [found.pk, first, first + BLOCK])
-    positions = np.array([row[0] for row in rows], dtype=np.int64)
-    events = unpack_events([row[3] for row in rows])
-    counts = image_counts(events, confidence, n_images=len(rows), n_classes=len(found.classes))
-    cells = image_cells(events, confidence)
+    """Positions of those in a block that fit, and what they are ordered by."""
+    n_images = len(block.positions)
+    counts = image_counts(
+        block.events, confidence, n_images=n_images, n_classes=len(evaluation.classes)
+    )
+    cells = image_cells(block.events, confidence)
     fp: Any = counts.fp
     fn: Any = counts.fn
     if wanted.label is not None:
@@ -118,19 +109,19 @@ def _scan(
             np.bincount(
                 cells.image[is_wrong & (side == wanted.label)],
                 weights=cells.count[is_wrong & (side == wanted.label)],
-                minlength=len(rows),
+                minlength=n_images,
             )
             for side in (cells.predicted, cells.actual)
         )
     fits = (fp >= wanted.least_fp) & (fn >= wanted.least_fn)
     if split is not None:
-        fits &= np.array([row[1] == split for row in rows], dtype=np.bool_)
+        fits &= block.splits == split
     if wanted.cluster is not None:
-        fits &= np.array([row[2] == wanted.cluster for row in rows], dtype=np.bool_)
+        fits &= np.array([one == wanted.cluster for one in block.clusters], dtype=np.bool_)
     if wanted.cell is not None or wanted.label is not None:
-        fits &= _has_cell(cells.image, cells.actual, cells.predicted, wanted, len(rows))
+        fits &= _has_cell(cells.image, cells.actual, cells.predicted, wanted, n_images)
     keys = {
-        None: np.zeros(len(rows)),
+        None: np.zeros(n_images),
         "truePositives": counts.tp,
         "falsePositives": counts.fp,
         "falseNegatives": counts.fn,
@@ -139,7 +130,7 @@ def _scan(
         key = np.asarray(keys[wanted.sort], dtype=np.float64)
     else:
         key = getattr(image_scores(counts), wanted.sort or "f1")
-    return positions[fits], (-key if wanted.is_falling else key)[fits]
+    return block.positions[fits], (-key if wanted.is_falling else key)[fits]
 
 
 def _has_cell(
@@ -155,6 +146,3 @@ def _has_cell(
         shows[image[(actual == wanted.label) | (predicted == wanted.label)]] = True
         has &= shows
     return has
-
-
-#: Orders of images; each may be reversed with a minus.

@@ -14,8 +14,8 @@ from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import queries
 from predictions.db.documents import Document
-from predictions.exports import jobs
 from predictions.exports import project as project_export
+from predictions.exports import start, state
 from predictions.exports.project import CONTENT_TYPES, TYPES
 from predictions.models import Project, ProjectExport
 from predictions_api.http.query import a_choice
@@ -51,7 +51,7 @@ class ProjectExportViewSet(Rows):
         project_export.check(project, export_type)
         limit = project_export.AT_ONCE_TASKS
         if queries.count_tasks(project.pk, most=limit + 1) > limit:
-            job = jobs.enqueue(project, export_type, source)
+            job = start.start(project, export_type, source)
             return json_response(job_document(job), status.HTTP_202_ACCEPTED)
         return self._at_once(project, export_type, source)
 
@@ -81,7 +81,7 @@ class ProjectExportViewSet(Rows):
     def download(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """A completed job's file."""
         job = self._job()
-        storage = jobs.storage()
+        storage = state.storage()
         if job.status != ProjectExport.Status.COMPLETED or not storage.exists(job.file_name):
             raise NotFound("There is no file: see the export's status.")
         suffix = TYPES[job.export_type]

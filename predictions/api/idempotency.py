@@ -56,7 +56,7 @@ def once(
     else the parsed body itself), since a streamed body is only read by `store`. ValidationError
     for a key already used for another request.
     """
-    key = request.headers.get("Idempotency-Key")
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if not key:
         return store()
     if len(key) > MAX_KEY_LENGTH or "\0" in key:

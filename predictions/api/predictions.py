@@ -119,7 +119,7 @@ class PredictionViewSet(Rows):
         return streamed(self.request, pieces, content_type)
 
     def _page(self, wanted: PredictionFilter) -> HttpResponseBase:
-        rows = queries.predictions_page(*wanted.sql())
+        rows = queries.predictions_page(*wanted.sql(), is_common=wanted.is_of_task)
         if wanted.limit is None or len(rows) <= wanted.limit:
             return self._whole(rows, wanted)
         rows = rows[: wanted.limit]

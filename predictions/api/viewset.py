@@ -3,9 +3,10 @@
 from functools import cache
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
@@ -23,8 +24,55 @@ def json_response(document: Any, status_code: int = status.HTTP_200_OK) -> HttpR
     return HttpResponse(dumps(document), status=status_code, content_type="application/json")
 
 
+@cache
+def _made_once(classes: tuple[type[Any], ...]) -> list[Any]:
+    return [made() for made in classes]
+
+
+@cache
+def _response_headers(view: type["Rows"], actions: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    headers: dict[str, str] = super(Rows, view.with_actions(actions)).default_response_headers
+    return headers
+
+
 class Rows(GenericViewSet[Any]):
-    """What every view here shares: the caller's access and ids that cannot overflow a bigint."""
+    """What every view here shares: the caller's access and ids that cannot overflow a bigint.
+
+    Parsers, authenticators and the negotiator keep nothing between requests, so they are made
+    once, as are the headers of an answer: making them took a sixth of a request (measured).
+    """
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """The framework's request. What it would look for elsewhere at each use is its own."""
+        made: Request = super().initialize_request(request, *args, **kwargs)
+        vars(made).update(META=request.META, method=request.method)
+        return made
+
+    def get_parsers(self) -> list[Any]:
+        """The same ones for every request."""
+        return _made_once(tuple(self.parser_classes))
+
+    def get_authenticators(self) -> list[Any]:
+        """The same ones for every request."""
+        return _made_once(tuple(self.authentication_classes))
+
+    def get_content_negotiator(self) -> Any:
+        """The same one for every request."""
+        return _made_once((self.content_negotiation_class,))[0]
+
+    @classmethod
+    def with_actions(cls, actions: tuple[tuple[str, str], ...]) -> "Rows":
+        """A view of these methods, as a route binds it."""
+        view = cls()
+        view.action_map = dict(actions)
+        for method, action in actions:
+            setattr(view, method, getattr(view, action))
+        return view
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Which methods the route takes, in a dictionary of the request's own."""
+        return dict(_response_headers(type(self), tuple(self.action_map.items())))
 
     def access(self) -> Access:
         return access_of(self.request)

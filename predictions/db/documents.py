@@ -6,6 +6,7 @@ document of each kind through its serializer, so the two cannot drift.
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
@@ -27,7 +28,8 @@ ANNOTATION_COLUMNS = (
     "a.unique_id::text, a.was_cancelled, a.ground_truth, a.created_at, a.updated_at, a.lead_time, "
     "a.task_id, a.project_id, a.updated_by_id, a.parent_prediction_id, a.parent_annotation_id"
 )
-DAY = timedelta(days=1)
+BY_MINUTES = timedelta(days=27)
+SOME_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def ages(now: datetime | None = None) -> Callable[[datetime], str]:
@@ -41,17 +43,24 @@ def ages(now: datetime | None = None) -> Callable[[datetime], str]:
 
     def age(created_at: datetime) -> str:
         passed = moment - created_at
-        # Up to 27 days only the minutes passed matter. Beyond, months have their own lengths: then
-        # it is the day, and whether the time of day is past, with and without microseconds.
-        key: object = int(passed.total_seconds() // 60)
-        if passed >= 27 * DAY:
-            born = created_at.time()
-            key = (created_at.date(), born > time, born.replace(microsecond=0) > time)
+        # Up to 27 days only the minutes passed matter.
+        if passed < BY_MINUTES:
+            return age_of(max(0, passed.days * 1440 + passed.seconds // 60))
+        # Beyond, months have their own lengths: then it is the day, and whether the time of day is
+        # past, with and without microseconds.
+        born = created_at.time()
+        key = (created_at.date(), born > time, born.replace(microsecond=0) > time)
         if key not in known:
             known[key] = timesince(created_at, moment)
         return known[key]
 
     return age
+
+
+@cache
+def age_of(minutes: int) -> str:
+    """As `ages`, for fewer than 27 days."""
+    return timesince(SOME_DAY, SOME_DAY + timedelta(minutes=minutes))
 
 
 def fragment(text: str | None) -> orjson.Fragment | None:

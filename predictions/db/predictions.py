@@ -15,6 +15,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from accounts.tokens import Access
 from predictions.db import documents, queries
 from predictions.db.documents import PREDICTION_COLUMNS, Document
+from predictions.db.model_runs import known_model_runs
 from predictions.db.queries import Target
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
@@ -104,7 +105,7 @@ def _unknown_ids(many: Sequence[Values], access: Access) -> list[dict[str, Any]]
     known = {
         "project": queries.known_projects(named["project"], workspace_id=workspace_id),
         "model": queries.known_ml_backends(named["model"], workspace_id=workspace_id),
-        "model_run": queries.known_model_runs(named["model_run"], workspace_id=workspace_id),
+        "model_run": known_model_runs(named["model_run"], workspace_id=workspace_id),
     }
     return [
         {
@@ -292,6 +293,19 @@ def _insert_many(rows: Sequence[dict[str, Any]], access: Access) -> list[Documen
     ]
 
 
+# By primary keys.
+UPDATE_SQL = f"""
+WITH p AS (
+    UPDATE predictions_prediction SET {{assignments}} WHERE id = %s RETURNING *
+), touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
+    FROM p WHERE t.id = ANY(%s::bigint[])
+)
+SELECT {PREDICTION_COLUMNS} FROM p
+"""  # noqa: S608
+PREPARED_COLUMNS = 2
+
+
 def update(prediction_id: int, values: Values, access: Access, target: Target) -> Document:
     """Writes only what `values` names and marks the row and its task as touched.
 
@@ -325,22 +339,17 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
         assignments.append("neighbors = %s::jsonb")
         neighbors = values["neighbors"]
         parameters.append(None if neighbors is None else json_text(neighbors))
+    is_few = len(parameters) <= PREPARED_COLUMNS
     if place is not target:
         assignments.append("task_id = %s")
         assignments.append("project_id = %s")
         parameters += [place.task_id, place.project_id]
-    sql = f"""
-    WITH p AS (
-        UPDATE predictions_prediction SET {", ".join(assignments)} WHERE id = %s RETURNING *
-    ), touched AS (
-        UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
-        FROM p WHERE t.id = p.task_id OR t.id = %s
-    )
-    SELECT {PREDICTION_COLUMNS} FROM p
-    """  # noqa: S608
-    touched_too = target.task_id
+    sql = UPDATE_SQL.format(assignments=", ".join(assignments))
+    # Of one change or two there are few statements: a connection can prepare them all.
+    fetch = fetch_prepared if is_few else fetch_one
+    touched = [target.task_id, place.task_id]
     try:
-        row = fetch_one(sql, [*parameters, prediction_id, access.user_id, touched_too])
+        row = fetch(sql, [*parameters, prediction_id, access.user_id, touched])
     except IntegrityError as exc:
         raise _gone_meanwhile(exc, values) from None
     if row is None:

@@ -17,7 +17,14 @@ from django.utils.functional import partition
 
 from predictions.db import documents
 from predictions.db.documents import ANNOTATION_COLUMNS, PREDICTION_COLUMNS, Document
-from predictions_api.postgres.sql import Params, Row, fetch_all, fetch_one, fetch_prepared
+from predictions_api.postgres.sql import (
+    Params,
+    Row,
+    fetch_all,
+    fetch_all_prepared,
+    fetch_one,
+    fetch_prepared,
+)
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that
 # memory stays flat. The first few come alone, so that the first byte leaves at once.
@@ -126,19 +133,6 @@ def known_ml_backends(backend_ids: Iterable[int], *, workspace_id: int) -> set[i
     return {row[0] for row in fetch_all(sql, [wanted, workspace_id])} if wanted else set()
 
 
-def known_model_runs(run_ids: Iterable[int], *, workspace_id: int) -> set[int]:
-    """Which of the runs of prompts belong to projects of the workspace. No statement for none.
-
-    Runs live in a room that imports this one, so only their table is known here.
-    """
-    wanted = list(run_ids)
-    sql = """
-    SELECT r.id FROM prompts_modelrun r JOIN predictions_project j ON j.id = r.project_id
-    WHERE r.id = ANY(%s) AND j.workspace_id = %s
-    """
-    return {row[0] for row in fetch_all(sql, [wanted, workspace_id])} if wanted else set()
-
-
 def project_exists(project_id: int, *, workspace_id: int) -> bool:
     """Whether the workspace has that project."""
     return bool(known_projects([project_id], workspace_id=workspace_id))
@@ -169,10 +163,11 @@ def predictions_where(
     return f"{sql} LIMIT %s", [*params, limit]
 
 
-def predictions_page(sql: str, params: Sequence[Any]) -> list[Document]:
-    """All predictions of one statement, as documents."""
+def predictions_page(sql: str, params: Sequence[Any], *, is_common: bool = False) -> list[Document]:
+    """All predictions of one statement, as documents. A common one is prepared."""
     age = documents.ages()
-    return [documents.prediction(row, age) for row in fetch_all(sql, params)]
+    fetch = fetch_all_prepared if is_common else fetch_all
+    return [documents.prediction(row, age) for row in fetch(sql, params)]
 
 
 def stream_predictions(sql: str, params: Params) -> Generator[list[Document], None, None]:

@@ -1,13 +1,12 @@
 """What narrows a list of the desk: served by an index, or looking at the newest rows alone."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib import admin
 from django.db.models import F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Left
 from django.db.models.lookups import IsNull, LessThanOrEqual
 from django.http import HttpRequest
@@ -193,22 +192,46 @@ def _none_of(model: type[Prediction] | type[Annotation]) -> IsNull:
     return IsNull(Subquery(one), True)
 
 
+class TaskProblem(NamedTuple):
+    """A problem of tasks that a room above this one knows: its value in the address, its name, and
+    which tasks of a project have it.
+    """
+
+    value: str
+    title: str
+    clause: Callable[[int], Q]
+
+
+_problems: list[TaskProblem] = []
+
+
+def register_problem(problem: TaskProblem) -> None:
+    """From now on among the problems that tasks are filtered by, before those of this room."""
+    if problem not in _problems:
+        _problems.append(problem)
+
+
 class TaskProblemFilter(NewestFilter):
-    """What is missing on a task, or failed."""
+    """What is missing on a task, or what another room says is wrong with it."""
 
     title = "problem"
     parameter_name = "problem"
     choices_offered = (
-        ("failed", "a model failed on it"),
         ("unpredicted", "no prediction"),
         ("unannotated", "no annotation"),
     )
 
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """The registered problems, then those of this room, for a project."""
+        own = super().lookups(request, model_admin)
+        return [*((p.value, p.title) for p in _problems), *own] if own else ()
+
     def clause(self, value: str) -> Q | None:
-        """Failures are of a room that imports this one, so only their table is known here."""
-        failed = "SELECT task_id FROM prompts_failedprediction WHERE project_id = %s"
+        project = self.project
+        for problem in _problems:
+            if problem.value == value and project is not None:
+                return problem.clause(project)
         return {
-            "failed": Q(pk__in=RawSQL(failed, [self.project])),  # noqa: S611  (no caller's text)
             "unpredicted": Q(_none_of(Prediction)),
             "unannotated": Q(_none_of(Annotation)),
         }.get(value)

@@ -7,13 +7,11 @@ evaluation whose verdicts color the regions, and what the viewer hides.
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.module_loading import import_string
 from rest_framework.exceptions import NotFound
 
 from desk.page import Crumb, render_page
@@ -21,6 +19,7 @@ from desk.workspace_admin import access_of, forbid, is_superuser, pretty, roles_
 from predictions.db import annotations
 from predictions.db import predictions as ingest
 from predictions.desk.drawing import Drawn, drawn, shown_data
+from predictions.desk.verdicts import verdicts_of
 from predictions.models import Annotation, Prediction, Task
 
 #: Model versions of a task that the page offers to compare.
@@ -163,15 +162,13 @@ def _verdicts(request: HttpRequest, task: Task) -> dict[str, Any] | None:
     if not eval_id or "\0" in eval_id:
         return None
     own = task.meta.get("image_id") if isinstance(task.meta, dict) else None
-    verdicts_of = import_string(settings.REVIEW_VERDICTS)
-    found: dict[str, Any] | None = verdicts_of(
+    return verdicts_of(
         eval_id,
         workspaces=None if is_superuser(request) else list(roles_of(request)),
         image_id=own if isinstance(own, str) else str(own or task.pk),
         task_id=task.pk,
         confidence=request.GET.get("confidence", ""),
     )
-    return found
 
 
 def _of_prediction(prediction: Prediction, verdicts: dict[str, Any] | None) -> list[Drawn]:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from rest_framework.exceptions import APIException
 
 from predictions.db.documents import Document
+from predictions_api.http.errors import ParquetMissing
 from predictions_api.http.rendering import OPTIONS, dumps
 
 if TYPE_CHECKING:
@@ -41,13 +41,6 @@ TABLE = (
     "result",
 )
 JSON_COLUMNS = frozenset({"neighbors", "result"})
-
-
-class ParquetMissing(APIException):
-    """Parquet needs pyarrow on the server: install the extra `parquet`."""
-
-    status_code = 501
-    default_detail = __doc__
 
 
 def json_array(chunks: Chunks) -> Iterator[bytes]:

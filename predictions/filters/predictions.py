@@ -49,6 +49,11 @@ class PredictionFilter:
         """Whether the list may be long enough to be streamed."""
         return self.limit is None and "task" not in self.named
 
+    @property
+    def is_of_task(self) -> bool:
+        """Whether all that is asked for is what was predicted on one task."""
+        return self.named.keys() == {"task"} and len(self.clauses) == 2 and self.after is None
+
     def sql(self) -> tuple[str, list[Any]]:
         """The statement and its parameters; one row more than `limit` tells if a page follows."""
         more = None if self.limit is None else self.limit + 1

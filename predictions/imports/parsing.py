@@ -1,6 +1,5 @@
 """JSON documents of many rows, parsed at C speed."""
 
-import gc
 import re
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -10,6 +9,7 @@ import orjson
 from rest_framework.exceptions import ParseError
 
 from predictions_api.http.parsing import finite, parse_json
+from predictions_api.operations import collector
 
 # orjson rounds integers beyond 64 bits; a text that may hold one is parsed exactly instead.
 LONG_INTEGER = re.compile(rb"(?<![\d.])-?\d{19}")
@@ -82,10 +82,5 @@ def _without_collector(text: bytes) -> object:
     """A large document, while the garbage collector stands still: it would look again and again at
     all that is there so far, and JSON has no cycles. orjson keeps other threads out meanwhile.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with collector.paused():
         return orjson.loads(text)
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -11,10 +11,10 @@ from typing import IO, Any
 
 from django.db import connection, transaction
 
-from predictions.exports import formats
 from predictions.imports import bodies, predictions
 from predictions.imports.parsing import parse_fast
 from predictions.models import Project
+from predictions_api.http.errors import ParquetMissing
 from predictions_api.postgres.sql import fetch_one
 
 FORMATS = ("ndjson", "json", "parquet")
@@ -63,9 +63,11 @@ def items_of(file: IO[bytes], name: str) -> Iterator[Any]:
 
 
 def _parquet_items(file: IO[bytes]) -> Iterator[Any]:
-    formats.parquet_schema()  # says what is missing, if it is
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise ParquetMissing from None
     import orjson
-    from pyarrow.parquet import ParquetFile
 
     for batch in ParquetFile(file).iter_batches():
         names = [name for name in COLUMNS if name in batch.schema.names]

@@ -46,6 +46,13 @@ class BodyTooLarge(APIException):
     default_code = "body_too_large"
 
 
+class ParquetMissing(APIException):
+    """Parquet needs pyarrow on the server: install the extra `parquet`."""
+
+    status_code = status.HTTP_501_NOT_IMPLEMENTED
+    default_detail = __doc__
+
+
 class DatabaseUnavailable(APIException):
     """The database cannot be reached; nothing was stored."""
 

@@ -43,6 +43,15 @@ def walk(value: Any) -> Iterator[Any]:
         level = inner
 
 
+# Types of Python's own, and nothing that only looks like JSON.
+STRICT = (
+    orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def json_text(value: Any) -> str:
     """The value as compact JSON text that jsonb accepts, digits and key order as given.
 
@@ -50,14 +59,27 @@ def json_text(value: Any) -> str:
     than MAX_TEXT_BYTES.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        content = orjson.dumps(value, option=STRICT)
+    except TypeError:
+        content = b"null"
+    # For what JSON has no number for it writes null, and it refuses what the slower encoder takes:
+    # whole numbers of any size, and deeper nesting.
+    text = _exact_text(value) if b"null" in content else content.decode()
+    if _may_break_a_limit(content):
+        _name_the_fault(value)
+    if len(text) > MAX_TEXT_BYTES:
+        raise Refused(TOO_LONG)
+    return text
+
+
+def _exact_text(value: Any) -> str:
+    try:
+        text = COMPACT.encode(value)
     except (ValueError, RecursionError):
         _name_the_fault(value)
         raise Refused("Not a JSON value.") from None
     if not _encodes(text) or _may_break_a_limit(text.encode()):
         _name_the_fault(value)
-    if len(text) > MAX_TEXT_BYTES:
-        raise Refused(TOO_LONG)
     return text
 
 

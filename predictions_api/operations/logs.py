@@ -5,6 +5,7 @@ Django, the web server, a traceback), so that no caller has to remember it.
 """
 
 import json
+import logging
 import re
 import sys
 from contextvars import ContextVar
@@ -88,6 +89,11 @@ CONTEXT: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso"),
 ]
+
+# No line names the place in the code, the thread or the process: looking for them took a fifth of
+# writing it.
+logging._srcfile = None  # as Python's documentation has it
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 structlog.configure(
     processors=[*CONTEXT, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -111,16 +111,29 @@ def _at_close(response: HttpResponseBase, end: Callable[[], None]) -> None:
     response.close = close_and_end  # type: ignore[method-assign]
 
 
+# There are as many as routes and statuses: finding one again took as long as counting.
+@cache
+def _counter(method: str, route: str, status: int) -> Counter:
+    return REQUESTS.labels(method, route, status)
+
+
+@cache
+def _seconds(method: str, route: str) -> Histogram:
+    return SECONDS.labels(method, route)
+
+
 def _record(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
     seconds = time.perf_counter() - started
     route, status = route_of(request), response.status_code
     method = request.method if request.method in METHODS else "other"
     IN_FLIGHT.dec()
-    REQUESTS.labels(method, route, status).inc()
-    SECONDS.labels(method, route).observe(seconds)
+    _counter(method, route, status).inc()
+    _seconds(method, route).observe(seconds)
     level = logging.WARNING if status >= 500 else logging.INFO
     if route in PROBES and status < 500:
         level = logging.DEBUG
+    if not log.isEnabledFor(level):
+        return
     log.log(
         level,
         "request",

@@ -11,16 +11,15 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from importlib import import_module
 from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.utils.crypto import get_random_string
-from django.utils.module_loading import import_string
 
-from predictions_api.operations import processes, stopping
+from predictions_api.jobs import preloads, stopping, sweeps
+from predictions_api.operations import processes
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +32,6 @@ SAME_WISH_S = 1.0
 NICENESS = 5
 
 Serve = Callable[[], None]
-
-
-def sweep() -> None:
-    """Calls every sweep once. If the database cannot be reached, the next call tries again."""
-    try:
-        for path in settings.SWEEPS:
-            import_string(path)()
-    except DatabaseError:
-        log.warning("a sweep found no database", exc_info=True)
-    finally:
-        connections.close_all()
 
 
 def serve_database(*, interval: float, once: bool) -> None:
@@ -118,9 +106,9 @@ class Team:
         """Runs until a signal: the first asks every child to stop, the second kills them."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
-        for name in settings.PRELOADED:
-            import_module(name)
-        sweep_s = min(settings.RUN_LEASE_S / 2, MAX_SWEEP_S)
+        preloads.load()
+        shortest_lease_s = min(settings.RUN_LEASE_S, settings.EVALUATION_LEASE_S)
+        sweep_s = min(shortest_lease_s / 2, MAX_SWEEP_S)
         next_sweep = next_start = time.monotonic()
         while self.children or not stopping.requested.is_set():
             now = time.monotonic()
@@ -129,7 +117,7 @@ class Team:
             if now >= next_start:
                 self._fill()
             if now >= next_sweep and not stopping.requested.is_set():
-                sweep()
+                sweeps.sweep()
                 next_sweep = now + sweep_s
             time.sleep(POLL_S)
 

@@ -9,9 +9,8 @@ from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
 from predictions_api.http.query import ID_TEXT, INVALID_CHOICE, an_id, given
-from prompts.api import filters
 from prompts.db import queries, subsets
-from prompts.db.subset_tasks import SubsetFilter
+from prompts.db.subset_tasks import RUNS_OF_PROMPT, TASKS_OF_RUN, SubsetFilter
 from prompts.models import ModelRun
 
 PROMPT_ORDERINGS = ("id", "title", "created_at", "updated_at", "best_score", "runs_count")
@@ -105,11 +104,7 @@ def subset_tasks(query: Mapping[str, str], *, project_id: int, workspace_id: int
     prompt_id = an_id(query, "parent_model")
     if prompt_id is None:
         raise ValidationError({"parent_model": ["This field is required."]})
-    runs_sql = (
-        "r.project_id = %s AND r.model_version_id IN (SELECT v.id FROM prompts_promptversion v"
-        " JOIN prompts_prompt m ON m.id = v.parent_model_id"
-        " WHERE m.id = %s AND m.workspace_id = %s)"
-    )
+    runs_sql = RUNS_OF_PROMPT
     params: list[Any] = [project_id, prompt_id, workspace_id]
     for name, column in (("model_run", "r.id"), ("model_version", "r.model_version_id")):
         value = an_id(query, name)
@@ -139,10 +134,7 @@ def _tasks(query: Mapping[str, str], *, project_id: int, run_id: int | None) -> 
     """The tasks of a subset; of a run's own where none, or Custom, is asked for."""
     subset = a_choice(query, "project_subset", list(ModelRun.Subset.values))
     if run_id is not None and subset in {None, "Custom"}:
-        return (
-            "SELECT x.task_id FROM prompts_runitem x WHERE x.run_id = %s AND x.project_id = %s",
-            [run_id, project_id],
-        )
+        return TASKS_OF_RUN, [run_id, project_id]
     values = {"project_subset": "All" if subset in {None, "Custom"} else subset}
     return subsets.tasks_sql(
         values, project_id=project_id, sample_size=settings.PROMPTER_SAMPLE_SUBSET_SIZE
@@ -177,7 +169,7 @@ def compatible_projects(query: Mapping[str, str], *, workspace_id: int) -> Query
 def asked_subset(query: Mapping[str, str], project: Project) -> subsets.Clause:
     """The subset a query string names; All unless it does."""
     choices = [subset for subset in ModelRun.Subset.values if subset != "Custom"]
-    subset = filters.a_choice(query, "project_subset", choices) or "All"
+    subset = a_choice(query, "project_subset", choices) or "All"
     return subsets.tasks_sql(
         {"project_subset": subset},
         project_id=project.pk,

@@ -182,7 +182,8 @@ class VersionViewSet(PromptRows):
     def cost_estimate(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         project = self.asked_project("project_id")
-        return Response(preview.cost_estimate(version, project, request.query_params))
+        subset = filters.asked_subset(request.query_params, project)
+        return Response(preview.cost_estimate(version, project, subset))
 
     @docs.PREDICTION_COUNT
     def prediction_count(self, request: Request, **kwargs: Any) -> Response:

@@ -168,6 +168,20 @@ def create_version(prompt: Prompt, values: Values, access: Access) -> PromptVers
     return PromptVersion.objects.create(parent_model=prompt, created_by_id=access.user_id, **fields)
 
 
+def reworded(version: PromptVersion, text: str, *, user_id: int | None) -> PromptVersion:
+    """A new version of the same prompt with another text, and all else as it was."""
+    return PromptVersion.objects.create(
+        parent_model=version.parent_model,
+        title=default_version_title(version.parent_model),
+        prompt=text,
+        provider=version.provider,
+        provider_model_id=version.provider_model_id,
+        model_provider_connection_id=version.model_provider_connection_id,
+        max_few_shot_examples=version.max_few_shot_examples,
+        created_by_id=user_id,
+    )
+
+
 def update_version(version: PromptVersion, values: Values) -> PromptVersion:
     """Writes only what `values` names; runs that are under way go on with what they began with."""
     fields = _checked_version(version.parent_model, values, version)

@@ -3,7 +3,7 @@
 Lists take the same number of statements for any number of rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ from django.db.models import (
     IntegerField,
     Max,
     OuterRef,
+    Q,
     QuerySet,
     Subquery,
 )
@@ -22,11 +23,17 @@ from django.db.models.functions import Cast, Coalesce
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
-from predictions.models import Project
+from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts.db import queries, subsets
-from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
+from prompts.db import subsets
+from prompts.models import (
+    FailedPrediction,
+    ModelRun,
+    Prompt,
+    PromptVersion,
+    ProviderConnection,
+)
 
 # A run's mean agreement with the ground truth.
 AGREEMENT = ExpressionWrapper(
@@ -143,12 +150,9 @@ def failures(clauses: dict[str, int], *, workspace_id: int, limit: int) -> list[
 
 def failure_counts(run_id: int) -> dict[str, int]:
     """How many of a run's tasks failed, by error type, most frequent first."""
-    rows = fetch_all(
-        "SELECT error_type, count(*) FROM prompts_failedprediction WHERE model_run_id = %s"
-        " GROUP BY error_type ORDER BY count(*) DESC, error_type LIMIT 100",
-        [run_id],
-    )
-    return dict(rows)
+    failed = FailedPrediction.objects.filter(model_run_id=run_id).order_by()
+    counted = failed.values_list("error_type").annotate(n=Count("pk"))
+    return dict(counted.order_by("-n", "error_type")[:100])
 
 
 def subset_counts(project_id: int, *, sample_size: int) -> dict[str, int]:
@@ -189,21 +193,26 @@ def subset_size(clause: subsets.Clause) -> tuple[int, float]:
 
 def task_data(task_id: int, *, workspace_id: int) -> tuple[int, dict[str, Any]] | None:
     """(project id, data) of a task, or None where the workspace has none of that id."""
-    row = fetch_one(
-        "SELECT t.project_id, t.data::text FROM predictions_task t"
-        " JOIN predictions_project j ON j.id = t.project_id"
-        " WHERE t.id = %s AND j.workspace_id = %s",
-        [task_id, workspace_id],
-    )
-    return None if row is None else (row[0], orjson.loads(row[1]))
+    found = Task.objects.filter(pk=task_id, project__workspace_id=workspace_id)
+    return found.values_list("project_id", "data").first()
 
 
 def first_task_id(project_id: int) -> int | None:
     """The project's first task, or None."""
-    row = fetch_one(
-        "SELECT id FROM predictions_task WHERE project_id = %s ORDER BY id LIMIT 1", [project_id]
-    )
-    return row[0] if row else None
+    ids = Task.objects.filter(project_id=project_id).order_by("id")
+    return ids.values_list("pk", flat=True).first()
+
+
+def known_model_runs(run_ids: Collection[int], workspace_id: int) -> set[int]:
+    """Which of the runs are over projects of the workspace. One statement."""
+    found = ModelRun.objects.filter(pk__in=run_ids, project__workspace_id=workspace_id)
+    return set(found.values_list("pk", flat=True))
+
+
+def tasks_that_failed(project_id: int) -> Q:
+    """The tasks of a project on which a model failed, as a condition on tasks."""
+    failed = FailedPrediction.objects.filter(project_id=project_id)
+    return Q(pk__in=failed.values("task_id"))
 
 
 # Examples for few-shot prompts: the oldest ground truths of the project, or those of some tasks.
@@ -297,7 +306,7 @@ def task_ids_to_re_evaluate(run_id: int, mode: str) -> list[int]:
 def named_project(version: PromptVersion, project_id: int) -> Project:
     """A project of the version's workspace. ValidationError for any other."""
     workspace_id = version.parent_model.workspace_id
-    project = queries.project(project_id, workspace_id=workspace_id)
-    if project is None:
+    found = project(project_id, workspace_id=workspace_id)
+    if found is None:
         raise ValidationError({"project_id": [unknown_pk(project_id)]})
-    return project
+    return found

@@ -9,6 +9,14 @@ from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts.db import subsets
 
+# The runs `r` of a project, prompt and workspace; and the tasks of a run and project.
+RUNS_OF_PROMPT = (
+    "r.project_id = %s AND r.model_version_id IN (SELECT v.id FROM prompts_promptversion v"
+    " JOIN prompts_prompt m ON m.id = v.parent_model_id"
+    " WHERE m.id = %s AND m.workspace_id = %s)"
+)
+TASKS_OF_RUN = "SELECT x.task_id FROM prompts_runitem x WHERE x.run_id = %s AND x.project_id = %s"
+
 
 class SubsetFilter:
     """What `filters.subset_tasks` made of a query string: clauses without client text."""

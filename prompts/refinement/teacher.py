@@ -1,15 +1,12 @@
 """A model that writes a better version of a prompt."""
 
-from datetime import timedelta
-
 from django.conf import settings
-from django.utils import timezone
 
 from prompts.asking import messages, providers
 from prompts.db import prompts, queries
-from prompts.models import PromptVersion, Refinement
-
-Status = Refinement.Status
+from prompts.models import Refinement
+from prompts.refinement import state
+from prompts.refinement.state import Status
 
 TEACHING = (
     "You improve prompts that ask a model to label data. Keep every placeholder in braces exactly"
@@ -21,19 +18,16 @@ EXAMPLES = 10
 
 def carry_out(refinement_id: str) -> None:
     """Asks the teacher once and keeps what it says. Nothing happens a second time."""
-    mine = Refinement.objects.filter(pk=refinement_id, status=Status.PENDING)
-    lease = timedelta(seconds=settings.PROVIDER_TIMEOUT_S + settings.RUN_LEASE_S)
-    if not mine.update(status=Status.IN_PROGRESS, lease_until=timezone.now() + lease):
+    lease_s = settings.PROVIDER_TIMEOUT_S + settings.RUN_LEASE_S
+    refinement = state.claim(refinement_id, lease_s=lease_s)
+    if refinement is None:
         return
-    refinement = Refinement.objects.select_related(
-        "version__parent_model", "project", "teacher_connection"
-    ).get(pk=refinement_id)
     try:
         _ask(refinement)
-        refinement.status = Status.COMPLETED
     except (ValueError, providers.RunError, providers.Temporary, providers.Refusal) as error:
-        refinement.status, refinement.error = Status.FAILED, str(error).replace("\0", "")
-    refinement.save(update_fields=["status", "error", "reasoning", "total_cost", "new_version"])
+        state.end(refinement, Status.FAILED, error=str(error))
+    else:
+        state.end(refinement, Status.COMPLETED)
 
 
 def _ask(refinement: Refinement) -> None:
@@ -60,13 +54,4 @@ def _ask(refinement: Refinement) -> None:
     if unknown := messages.unknown_placeholders(text, known):
         raise ValueError(f"The teacher made up placeholders: {', '.join(unknown)}.")
     refinement.reasoning = str(said.get("reasoning", "")).replace("\0", "")
-    refinement.new_version = PromptVersion.objects.create(
-        parent_model=version.parent_model,
-        title=prompts.default_version_title(version.parent_model),
-        prompt=text,
-        provider=version.provider,
-        provider_model_id=version.provider_model_id,
-        model_provider_connection_id=version.model_provider_connection_id,
-        max_few_shot_examples=version.max_few_shot_examples,
-        created_by_id=refinement.created_by_id,
-    )
+    refinement.new_version = prompts.reworded(version, text, user_id=refinement.created_by_id)

@@ -11,11 +11,11 @@ from typing import Any
 from rest_framework.exceptions import ValidationError
 
 from predictions_api.http.storable import Refused, json_text
-from predictions_api.postgres.sql import fetch_all
 from prompts.asking import messages
+from prompts.asking.outcome import Outcome
+from prompts.db import items
 from prompts.models import ModelRun
 from prompts.runs import outcomes, state
-from prompts.runs.outcome import Outcome
 
 OURS = "This server's worker executes the run; it takes no batches."
 UNKNOWN_TASK = "The run has no such task."
@@ -80,7 +80,7 @@ def _refuse_ours(run: ModelRun) -> None:
 def _store(run: ModelRun, batch: Sequence[Outcome]) -> list[dict[str, Any]]:
     stored = outcomes.store(run.pk, batch)
     left = [outcome.task_id for outcome in batch if outcome.task_id not in stored.accepted]
-    known = _known(run.pk, left)
+    known = items.with_outcome(run.pk, left)
     if not stored.accepted and stored.status not in state.OPEN:
         is_replay = bool(left) and stored.status != ModelRun.Status.CANCELED and known >= set(left)
         if not is_replay:
@@ -89,15 +89,3 @@ def _store(run: ModelRun, batch: Sequence[Outcome]) -> list[dict[str, Any]]:
         {"task_id": task_id, "reason": HAS_OUTCOME if task_id in known else UNKNOWN_TASK}
         for task_id in dict.fromkeys(left)
     ]
-
-
-def _known(run_id: int, task_ids: Sequence[int]) -> set[int]:
-    """Those of the tasks that have an outcome in the run."""
-    if not task_ids:
-        return set()
-    rows = fetch_all(
-        "SELECT task_id FROM prompts_runitem WHERE run_id = %s AND task_id = ANY(%s)"
-        " AND status IN ('Predicted', 'Failed')",
-        [run_id, list(task_ids)],
-    )
-    return {row[0] for row in rows}

@@ -9,27 +9,28 @@ but the requests in flight and the answers of the last few milliseconds.
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
-from uuid import uuid4
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from predictions_api.operations import stopping
+from predictions_api.jobs import retries, stopping
+from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder
 from prompts.asking import messages as prompting
+from prompts.asking import outcome as answers
 from prompts.asking import providers
+from prompts.asking.outcome import Outcome
 from prompts.asking.providers import Answer, RunError, Temporary
+from prompts.db import items
+from prompts.db.items import Claim
 from prompts.models import ModelRun
-from prompts.runs import leases, outcomes, start, state
-from prompts.runs import plan as answers
-from prompts.runs.leases import Claim
-from prompts.runs.outcome import Outcome
+from prompts.runs import leases, outcomes, state
+from prompts.runs import plan as planning
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,6 @@ LOOK_S = 1.0
 # What a stopping worker gives its requests in flight; their supervisors wait 10 s.
 STOP_GRACE_S = 7.0
 MAX_STORED_AT_ONCE = 500
-MAX_DATABASE_WAIT_S = 5.0
 
 
 def execute(run_id: int) -> None:
@@ -54,7 +54,7 @@ def execute(run_id: int) -> None:
     if not state.begin(run_id):
         return
     try:
-        plan = answers.plan_of(run_id)
+        plan = planning.plan_of(run_id)
         caller = partial(
             providers.Caller,
             plan.row,
@@ -73,9 +73,9 @@ class Abandoned(Exception):
 class Executor:
     """One pass of work on a run, with an id of its own on every lease."""
 
-    def __init__(self, plan: answers.Plan) -> None:
+    def __init__(self, plan: planning.Plan) -> None:
         self.plan = plan
-        self.owner = uuid4()
+        self.holder = Holder(settings.RUN_LEASE_S)
         self.slots = 0
         self._claimed: deque[Claim] = deque()
         self._asking: dict[int, asyncio.Task[None]] = {}
@@ -146,11 +146,9 @@ class Executor:
             await self._in_database(state.fail, self.plan.run_id, self._verdict)
 
     async def _hand_over(self) -> None:
-        """Gives back the leases; what is left of an open run goes to the queue again."""
+        """Gives back the leases: an open run is due for the next worker."""
         try:
-            await self._in_database(leases.release, self.plan.run_id, self.owner)
-            if stopping.requested.is_set() and not self._is_over:
-                await self._in_database(start.requeue_stalled)
+            await self._in_database(leases.release, self.plan.run_id, self.holder)
         except (OperationalError, InterfaceError):
             log.warning("run %s: the leases lapse by themselves", self.plan.run_id)
         finally:
@@ -159,7 +157,7 @@ class Executor:
     async def _in_database(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._database, partial(_patiently, partial(call, *args, **more))
+            self._database, partial(retries.while_database_is_away, partial(call, *args, **more))
         )
 
     def _close(self, verdict: str = "", *, at_once: bool = False) -> None:
@@ -175,7 +173,7 @@ class Executor:
         beat = await self._in_database(
             leases.heartbeat,
             self.plan.run_id,
-            self.owner,
+            self.holder,
             self.plan.row.pk,
             in_hand=in_hand,
             note=self._note(),
@@ -197,7 +195,7 @@ class Executor:
             if self._is_closing or wanted <= self.slots:
                 await _awakened(self._wake_claimer, TICK_S)
                 continue
-            found = await self._in_database(leases.claim, self.plan.run_id, self.owner, wanted)
+            found = await self._in_database(items.claim, self.plan.run_id, self.holder, wanted)
             self._claimed.extend(found)
             self._begin_requests()
             if len(found) < wanted:
@@ -240,7 +238,7 @@ class Executor:
         except Exception:
             log.exception("run %s, task %s", self.plan.run_id, claim.task_id)
             self._answered.append(
-                answers.failure(claim, "InternalError", "Something went wrong here.")
+                answers.failure(claim.task_id, "InternalError", "Something went wrong here.")
             )
         finally:
             self._waiting.pop(claim.task_id, None)
@@ -250,21 +248,21 @@ class Executor:
 
     async def _outcome(self, claim: Claim) -> Outcome:
         """What the model says of a task, after as many tries as it takes or as there are."""
-        if claim.attempts > leases.MAX_ATTEMPTS:
+        if claim.attempts > MOST_ATTEMPTS:
             return answers.failure(
-                claim, "WorkerLost", f"{leases.MAX_ATTEMPTS} workers ended on this task."
+                claim.task_id, "WorkerLost", f"{MOST_ATTEMPTS} workers ended on this task."
             )
         try:
-            messages = answers.messages_for(self.plan, claim)
+            messages = planning.messages_for(self.plan, claim.task_id, claim.data)
         except prompting.Unpromptable as error:
-            return answers.failure(claim, "InvalidTask", str(error))
+            return answers.failure(claim.task_id, "InvalidTask", str(error))
         started = time.monotonic()
         for n in range(1, settings.PROVIDER_TRIES + 1):
             await self._gate()
             try:
                 answer = await self._caller.ask(messages, self._format)
             except providers.Refusal as error:
-                return answers.failure(claim, error.kind, str(error), tries=n)
+                return answers.failure(claim.task_id, error.kind, str(error), tries=n)
             except Temporary as error:
                 fault = error
                 self._waiting[claim.task_id] = f"{error.kind}: {error}"
@@ -275,7 +273,7 @@ class Executor:
         seconds = time.monotonic() - started
         message = f"{fault} Tried {settings.PROVIDER_TRIES} times."
         return answers.failure(
-            claim, fault.kind, message, tries=settings.PROVIDER_TRIES, seconds=seconds
+            claim.task_id, fault.kind, message, tries=settings.PROVIDER_TRIES, seconds=seconds
         )
 
     async def _gate(self) -> None:
@@ -284,10 +282,9 @@ class Executor:
             await self._pause(wait_s)
 
     async def _back_off(self, error: Temporary, n: int) -> None:
-        jitter = random.uniform(0.75, 1.25)  # noqa: S311
-        wait_s = settings.PROVIDER_BACKOFF_S * 2 ** (n - 1) * jitter
-        if error.retry_after is not None:
-            wait_s = max(wait_s, error.retry_after)
+        wait_s = retries.wait_s(
+            n, settings.PROVIDER_BACKOFF_S, jitter=0.25, least_s=error.retry_after or 0.0
+        )
         if error.is_rate_limit:
             self._paused_until = max(self._paused_until, time.monotonic() + wait_s)
         await self._pause(wait_s)
@@ -328,7 +325,9 @@ class Executor:
                 self._begin_requests()
 
     async def _store(self, batch: list[Outcome]) -> None:
-        stored = await self._in_database(outcomes.store, self.plan.run_id, batch, owner=self.owner)
+        stored = await self._in_database(
+            outcomes.store, self.plan.run_id, batch, owner=self.holder.id
+        )
         self._learn(stored.status)
         if stored.spent:
             self._close(stored.spent)
@@ -352,21 +351,3 @@ async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
 def _disconnect() -> None:
     """Closes the connection of the thread that calls it."""
     connection.close()
-
-
-def _patiently(call: Callable[[], T]) -> T:
-    """The call's result, however long the database is away; its error once we are to stop.
-
-    Every call here may be repeated, also when the database stored it and could not say so.
-    """
-    wait_s = 0.1
-    while True:
-        try:
-            return call()
-        except (OperationalError, InterfaceError) as error:
-            if stopping.requested.is_set():
-                raise
-            log.warning("the database is away: %s", str(error).strip())
-            connection.close()
-            stopping.requested.wait(wait_s)
-            wait_s = min(2 * wait_s, MAX_DATABASE_WAIT_S)

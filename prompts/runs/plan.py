@@ -1,18 +1,16 @@
-"""What a run asks about a task, and what an answer means for it."""
+"""What a run asks about its tasks, fixed when an executor begins."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
-from predictions_api.http.storable import Refused, json_text
-from prompts.asking import budgets, messages
+from predictions_api.http.storable import Refused
+from prompts.asking import messages
 from prompts.asking.messages import Example
-from prompts.asking.providers import Answer, RunError
+from prompts.asking.providers import RunError
+from prompts.db import budgets
 from prompts.db.examples import examples_of
 from prompts.models import ModelRun, ProviderConnection
-from prompts.runs.leases import Claim
-from prompts.runs.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +44,12 @@ def plan_of(run_id: int) -> Plan:
     return Plan(run_id, version.prompt, version.provider_model_id, config, row, examples)
 
 
-def messages_for(plan: Plan, claim: Claim) -> list[messages.Message]:
-    """The conversation for a task. Unpromptable for one that it cannot be made from."""
-    data = orjson.loads(claim.data)
+def messages_for(plan: Plan, task_id: int, data_text: str) -> list[messages.Message]:
+    """The conversation for a task with that data, JSON text. Unpromptable for one that it cannot
+    be made from.
+    """
+    data = orjson.loads(data_text)
     if not isinstance(data, dict):
         raise messages.Unpromptable("The task's data is not an object.")
-    examples = [example for task_id, example in plan.examples if task_id != claim.task_id]
+    examples = [example for other_id, example in plan.examples if other_id != task_id]
     return messages.messages(plan.prompt, data, plan.label_config, examples=examples)
-
-
-def outcome_of(
-    label_config: str, choice: str | None, task_id: int, answer: Answer, took: dict[str, Any]
-) -> Outcome:
-    """What an answer means for a task: regions, or why it means none."""
-    try:
-        given = messages.parse_answer(answer.text)
-        result = json_text(messages.regions(label_config, given))
-    except (messages.InvalidAnswer, Refused) as error:
-        message = str(error).replace("\0", "")
-        return Outcome(task_id, score=None, error_type="InvalidAnswer", message=message, **took)
-    score = 1.0
-    if choice is not None and answer.logprobs and isinstance(given.get(choice), str):
-        probability = messages.choice_probability(given[choice], answer.logprobs)
-        score = 1.0 if probability is None else probability
-    return Outcome(task_id, result=result, score=score, **took)
-
-
-def failure(
-    claim: Claim, kind: str, message: str, *, tries: int = 0, seconds: float | None = None
-) -> Outcome:
-    """A task without a prediction, and why."""
-    return Outcome(
-        claim.task_id,
-        score=None,
-        error_type=kind,
-        message=message.replace("\0", ""),
-        inference_time=seconds,
-        extra={"tries": tries} if tries > 1 else None,
-    )

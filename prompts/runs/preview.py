@@ -3,7 +3,6 @@
 Nothing here stores anything.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -11,14 +10,12 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
-from prompts.api.filters import asked_subset
 from prompts.asking import messages as prompting
+from prompts.asking import outcome as outcomes
 from prompts.asking import providers
 from prompts.db import examples as db_examples
-from prompts.db import prompts, queries
+from prompts.db import prompts, queries, subsets
 from prompts.models import PromptVersion
-from prompts.runs import plan
-from prompts.runs.leases import Claim
 
 # About what an answer of a few labels takes.
 ANSWER_TOKENS = 30
@@ -29,10 +26,10 @@ NO_PRICE = (
 
 
 def cost_estimate(
-    version: PromptVersion, project: Project, query: Mapping[str, str]
+    version: PromptVersion, project: Project, subset: subsets.Clause
 ) -> dict[str, Any]:
     """The cost of a run over a subset, in USD as text: four bytes a token, 30 tokens an answer."""
-    n_tasks, data_bytes = queries.subset_size(asked_subset(query, project))
+    n_tasks, data_bytes = queries.subset_size(subset)
     row = version.model_provider_connection
     prices = (
         (None, None)
@@ -98,7 +95,6 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
         raise ValidationError({"model_provider_connection": [message]})
     project, data = _task(version, task_id)
     messages = _messages(version, project, task_id, data)
-    claim = Claim(task_id, "", 1)
     took: dict[str, Any] = {}
     try:
         answer, cost = providers.ask_once(
@@ -108,9 +104,9 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
             response_format=prompting.response_format(project.label_config),
         )
     except (providers.Temporary, providers.Refusal) as error:
-        outcome = plan.failure(claim, error.kind, str(error))
+        outcome = outcomes.failure(task_id, error.kind, str(error))
     except providers.RunError as error:
-        outcome = plan.failure(claim, "RunError", str(error))
+        outcome = outcomes.failure(task_id, "RunError", str(error))
     else:
         took = {
             "inference_time": answer.seconds,
@@ -119,7 +115,7 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
             "total_cost": cost,
         }
         choice = prompting.single_choice(project.label_config)
-        outcome = plan.outcome_of(project.label_config, choice, task_id, answer, took)
+        outcome = outcomes.outcome_of(project.label_config, choice, task_id, answer, took)
     return {
         "task": task_id,
         "result": None if outcome.result is None else orjson.loads(outcome.result),

@@ -1,20 +1,22 @@
-"""The one place that begins, claims, ends and cancels runs.
+"""The states of a run: the one place that makes, begins, ends and cancels runs.
 
 A run's row is the truth about it and its items are the work; queues carry ids only. Whoever works
 on a run holds leases: on the items it has claimed, on the run, and on its share of the
 connection's requests. A worker that dies lets them lapse, which costs their time and nothing
-else: `requeue_stalled` gives the run to the next one. Everything here may be repeated.
+else: the sweep gives the run to the next one. Everything here may be repeated.
 """
 
-import logging
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
-from predictions_api.postgres.sql import fetch_one
-from prompts.db.measures import MEASURES
-from prompts.models import ModelRun
-
-log = logging.getLogger(__name__)
+from predictions_api.jobs.leases import lasting
+from prompts.db import items
+from prompts.db.measures import MEASURED
+from prompts.models import ConnectionShare, ModelRun
 
 Status = ModelRun.Status
 # What each verb makes of a status; a status that is not named refuses the verb.
@@ -36,6 +38,10 @@ TRANSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 OPEN = (Status.PENDING, Status.IN_PROGRESS)
+EMPTY_REASONS = {
+    ModelRun.Subset.HAS_GT: "No task of the project has a ground-truth annotation.",
+    ModelRun.Subset.CUSTOM: "No task of the project matches the filters.",
+}
 
 
 def may(verb: str, status: str) -> bool:
@@ -43,55 +49,102 @@ def may(verb: str, status: str) -> bool:
     return status in TRANSITIONS[verb]
 
 
-def allowed(verb: str) -> list[str]:
-    """The statuses that take the verb, for a statement's WHERE."""
-    return [str(status) for status in TRANSITIONS[verb]]
+def _taking(verb: str, run_id: int) -> QuerySet[ModelRun]:
+    """The run, if its status takes the verb."""
+    return ModelRun.objects.filter(pk=run_id, status__in=list(TRANSITIONS[verb]))
 
 
-BEGIN_SQL = """
-UPDATE prompts_modelrun SET status = 'InProgress', status_reason = '', n_queued = 0,
-       triggered_at = coalesce(triggered_at, now()),
-       lease_until = now() + make_interval(secs => %s)
-WHERE id = %s AND is_ours AND status = ANY(%s)
-  AND (SELECT count(*) FROM prompts_connectionshare s
-       WHERE s.run_id = prompts_modelrun.id AND s.lease_until > now()) < %s
-RETURNING id
-"""
+def unfinished() -> QuerySet[ModelRun]:
+    """The runs that have work left for our workers."""
+    return ModelRun.objects.filter(is_ours=True, status__in=OPEN)
+
+
+def create(**columns: Any) -> ModelRun:
+    """A run that nobody has begun, without items."""
+    return ModelRun.objects.create(**columns)
+
+
+def set_tasks(run: ModelRun, n: int) -> None:
+    """Writes how many tasks a new run has. With some, the queue has it in hand if it is ours; one
+    without has nothing to do and ends: well if nothing was missing, else badly.
+    """
+    values: dict[str, Any] = {"total_tasks": n}
+    if n == 0:
+        reason = EMPTY_REASONS.get(ModelRun.Subset(run.project_subset), "The project has no tasks.")
+        values |= {"status": Status.FAILED, "status_reason": reason, "completed_at": Now()}
+        if run.only_missing_predictions:
+            values["status"] = Status.COMPLETED
+            values["status_reason"] = "No task lacks a prediction of this version."
+    elif run.is_ours:
+        values |= {"lease_until": _lease()}
+    ModelRun.objects.filter(pk=run.pk).update(**values)
+
+
+def _lease() -> Any:
+    return lasting(settings.RUN_LEASE_S)
 
 
 def begin(run_id: int) -> bool:
     """Takes the run in hand. False where it has ended, or has as many executors as it may."""
-    params = [settings.RUN_LEASE_S, run_id, allowed("begin"), settings.RUN_EXECUTORS]
-    return fetch_one(BEGIN_SQL, params) is not None
+    shares = ConnectionShare.objects.filter(run=OuterRef("pk"), lease_until__gt=Now())
+    n_shares = shares.order_by().values("run").annotate(n=Count("pk")).values("n")
+    rows = _taking("begin", run_id).filter(is_ours=True)
+    rows = rows.alias(n_executors=Coalesce(Subquery(n_shares), 0))
+    return bool(
+        rows.filter(n_executors__lt=settings.RUN_EXECUTORS).update(
+            status=Status.IN_PROGRESS,
+            status_reason="",
+            n_queued=0,
+            triggered_at=_first("triggered_at"),
+            lease_until=_lease(),
+        )
+    )
+
+
+def set_begun(run_id: int) -> None:
+    """Writes that an outside engine has begun a run."""
+    begun = {"status": Status.IN_PROGRESS, "triggered_at": _first("triggered_at")}
+    ModelRun.objects.filter(pk=run_id, status=Status.PENDING).update(**begun)
+
+
+def _first(column: str) -> Coalesce:
+    """The moment the column holds, else this one. By our clock: a cluster of databases takes no
+    function of time within COALESCE.
+    """
+    return Coalesce(column, Value(timezone.now()))
+
+
+def keep(run_id: int, note: str) -> None:
+    """A fresh lease for a run in progress; `note` says what its executor waits for."""
+    rows = ModelRun.objects.filter(pk=run_id, status=Status.IN_PROGRESS)
+    rows.update(lease_until=_lease(), status_reason=note[:1000])
+
+
+def let_go(run_id: int) -> None:
+    """Makes the run due for another worker at once, unless other executors are at it."""
+    others = ConnectionShare.objects.filter(run=OuterRef("pk"))
+    rows = ModelRun.objects.filter(~Exists(others), pk=run_id, status__in=OPEN)
+    rows.update(lease_until=Now())
 
 
 def status_of(run_id: int) -> str:
     """The run's status now; Canceled for one that was deleted. Ends it if nothing is left."""
     finish_if_done(run_id)
-    row = fetch_one("SELECT status FROM prompts_modelrun WHERE id = %s", [run_id])
-    return str(row[0]) if row else str(Status.CANCELED)
-
-
-FAIL_SQL = f"""
-UPDATE prompts_modelrun r
-SET status = 'Failed', status_reason = %s, completed_at = now(), lease_until = NULL,
-    measures = ({MEASURES})
-WHERE id = %s AND status = ANY(%s) RETURNING id
-"""  # noqa: S608
+    statuses = ModelRun.objects.filter(pk=run_id).values_list("status", flat=True)
+    return str(statuses.first() or Status.CANCELED)
 
 
 def fail(run_id: int, reason: str) -> bool:
     """Ends the run at once for a fault of the whole of it; what is stored stays. False if ended."""
-    return fetch_one(FAIL_SQL, [reason[:2000], run_id, allowed("fail")]) is not None
-
-
-CANCEL_SQL = f"""
-UPDATE prompts_modelrun r
-SET status = 'Canceled', status_reason = 'Canceled by a user.',
-    completed_at = coalesce(completed_at, now()), lease_until = NULL,
-    measures = coalesce(measures, ({MEASURES}))
-WHERE id = %s AND status = ANY(%s) RETURNING id
-"""  # noqa: S608
+    return bool(
+        _taking("fail", run_id).update(
+            status=Status.FAILED,
+            status_reason=reason[:2000],
+            completed_at=Now(),
+            lease_until=None,
+            measures=MEASURED,
+        )
+    )
 
 
 def cancel(run_id: int) -> bool:
@@ -99,27 +152,38 @@ def cancel(run_id: int) -> bool:
 
     Takes effect at once for every write: answers of requests in flight are dropped.
     """
-    return fetch_one(CANCEL_SQL, [run_id, allowed("cancel")]) is not None
-
-
-# Ends a run whose items all have an outcome: through prompts_runitem_open_idx, no count needed.
-FINISH_SQL = f"""
-UPDATE prompts_modelrun r
-SET status = CASE WHEN total_predictions > 0 THEN 'Completed' ELSE 'Failed' END,
-    status_reason = CASE
-        WHEN total_predictions = 0 THEN 'No task has a prediction; the failures say why.'
-        WHEN total_failed > 0
-            THEN format('%%s of %%s tasks failed.', total_failed, total_failed + total_predictions)
-        ELSE '' END,
-    completed_at = now(), lease_until = NULL, measures = ({MEASURES})
-WHERE r.id = %s AND r.status = ANY(%s)
-  AND NOT EXISTS (SELECT 1 FROM prompts_runitem i
-                  WHERE i.run_id = r.id AND i.status IN ('Pending', 'Claimed'))
-RETURNING r.status
-"""  # noqa: S608
+    return bool(
+        _taking("cancel", run_id).update(
+            status=Status.CANCELED,
+            status_reason="Canceled by a user.",
+            completed_at=_first("completed_at"),
+            lease_until=None,
+            measures=Coalesce("measures", MEASURED),
+        )
+    )
 
 
 def finish_if_done(run_id: int) -> str | None:
-    """The final status, if this ended the run; None while something is left or it had ended."""
-    row = fetch_one(FINISH_SQL, [run_id, allowed("finish")])
-    return row[0] if row else None
+    """The final status, if this ended the run; None while something is left or it had ended.
+
+    Totals are stored together with the items they count: once no item is open they are final.
+    """
+    if items.has_open(run_id):
+        return None
+    totals = _taking("finish", run_id).values_list("total_predictions", "total_failed").first()
+    if totals is None:
+        return None
+    predicted, failed = totals
+    status, reason = Status.COMPLETED, ""
+    if predicted == 0:
+        status, reason = Status.FAILED, "No task has a prediction; the failures say why."
+    elif failed:
+        reason = f"{failed} of {predicted + failed} tasks failed."
+    ended = _taking("finish", run_id).update(
+        status=status,
+        status_reason=reason,
+        completed_at=Now(),
+        lease_until=None,
+        measures=MEASURED,
+    )
+    return str(status) if ended else None

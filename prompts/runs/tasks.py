@@ -1,6 +1,14 @@
-"""Entry points of the queue: ids only, each harmless when it runs twice."""
+"""Runs in the queue: ids only, each harmless when it runs twice."""
 
+from contextlib import suppress
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django_tasks import task
+
+from predictions_api.jobs import stopping, sweeps
+from predictions_api.jobs.queueing import enqueue_on_commit
+from prompts.runs import state
 
 
 @task()
@@ -9,8 +17,17 @@ def execute_run(run_id: int) -> None:
     from prompts.runs import executor
 
     executor.execute(run_id)
+    if stopping.requested.is_set():
+        # What this worker has handed over goes on at once, not with the next sweep.
+        with suppress(OperationalError, InterfaceError):
+            requeue_stalled()
 
 
-def enqueue_run(run_id: int) -> None:
-    """Puts the run into the queue."""
-    execute_run.enqueue(run_id)
+def queue(run_id: int) -> None:
+    """Puts the run into the queue on commit."""
+    enqueue_on_commit(execute_run, run_id)
+
+
+def requeue_stalled() -> list[int]:
+    """Queues the runs that nobody has in hand any more; their ids. Safe at any time."""
+    return sweeps.requeue(state.unfinished(), queue, lease_s=settings.RUN_LEASE_S)

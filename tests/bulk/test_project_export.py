@@ -8,12 +8,15 @@ import zipfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from predictions.exports import project as project_export
+from predictions.exports import run
 from predictions.exports.project import plain_name
 from predictions.models import Project, ProjectExport
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject, region
@@ -228,3 +231,57 @@ def test_a_job_that_fails_says_so(
     assert (job["status"], job["download"]) == ("failed", None)
     assert job["error"] == "The results cannot be converted to this format."
     assert ProjectExport.objects.get().file_name == ""
+
+
+@pytest.fixture
+def lost_job(ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path) -> Any:
+    """A job whose entry in the queue was lost."""
+    monkeypatch.setattr(project_export, "AT_ONCE_TASKS", 0)
+    settings.DATA_DIR = tmp_path
+    job = get(ada, filled).json()
+    DBTaskResult.objects.all().delete()
+    call_command("worker", once=True, verbosity=0)
+    assert ada.client.get(job["url"]).json()["status"] == "queued", "its lease is not over"
+    return job
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "lost",
+    [{"status": "queued"}, {"status": "running", "lease_owner": UUID(int=1), "attempts": 1}],
+    ids=["queue", "worker"],
+)
+def test_what_the_queue_or_a_worker_lost_is_finished_by_the_sweep(
+    ada: Caller, lost_job: Any, lost: dict[str, Any]
+) -> None:
+    ProjectExport.objects.update(**lost, lease_until="2020-01-01T00:00:00Z")
+    call_command("worker", once=True, verbosity=0)
+    job = ada.client.get(lost_job["url"]).json()
+    assert (job["status"], job["progress"]) == ("completed", 1.0)
+    assert len(json.loads(body_of(ada.client.get(job["download"])))) == 2
+    found = ProjectExport.objects.get()
+    assert (found.lease_owner, found.lease_until) == (None, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_worker_after_worker_died_of_has_failed(ada: Caller, lost_job: Any) -> None:
+    ProjectExport.objects.update(attempts=5, lease_until="2020-01-01T00:00:00Z")
+    call_command("worker", once=True, verbosity=0)
+    job = ada.client.get(lost_job["url"]).json()
+    assert (job["status"], job["error"]) == ("failed", "5 workers ended while they wrote the file.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_lost_its_job_writes_nothing(
+    ada: Caller, lost_job: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
+    write = project_export.write
+
+    def overtaken(*args: Any) -> None:
+        write(*args)
+        ProjectExport.objects.update(lease_owner=UUID(int=1))
+
+    monkeypatch.setattr(project_export, "write", overtaken)
+    run.run(lost_job["id"])
+    assert ada.client.get(lost_job["url"]).json()["status"] == "running"
+    assert list((tmp_path / "exports").iterdir()) == []

@@ -5,6 +5,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evals.documents.document import encode
 from evals.documents.images import ImageRow, image_page, image_records, image_texts
 from evals.engine.events import Cells
 
@@ -38,15 +39,15 @@ def test_texts_are_the_encoded_records(page: list[tuple[ImageRow, list[tuple[int
     rows, cells = [row for row, _ in page], cells_of([found for _, found in page])
     records = image_records(rows, cells, n_classes=N_CLASSES)
     texts = image_texts(rows, cells, n_classes=N_CLASSES)
-    assert texts == [orjson.dumps(record) for record in records]
+    assert texts == [encode(record) for record in records]
     document = image_page(split="all", confidence=37, total=9, offset=3, limit=6, images=texts)
-    assert orjson.loads(orjson.dumps(document)) == {
+    assert orjson.loads(encode(document)) == {
         "split": "all",
         "confidenceThreshold": 0.37,
         "totalImages": 9,
         "offset": 3,
         "limit": 6,
-        "images": orjson.loads(orjson.dumps(records)),
+        "images": orjson.loads(encode(records)),
     }
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -56,3 +57,72 @@ def test_connections_go_to_the_worker_with_fewer(server: Server) -> None:
         connect(120)
         one, other = connections_of(server).values()
         assert abs(one - other) <= 4
+
+
+#: What a client sends and then no more. Twice as many such clients as the server has threads.
+HALF_SENT = {
+    "head": b"GET /api/predictions/ HTTP/1.1\r\nHost: localhost\r\n",
+    "empty lines": b"\r\n\r\n",
+    "small body": b"POST /api/tasks/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+    "large body": b"POST /api/tasks/ HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Length: 999999\r\n\r\n{",
+    "chunked body": b"POST /api/tasks/ HTTP/1.1\r\nHost: localhost\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+}
+
+
+@pytest.mark.parametrize("text", HALF_SENT.values(), ids=HALF_SENT)
+def test_probes_are_answered_through_half_sent_requests(server: Server, text: bytes) -> None:
+    with ExitStack() as opened:
+        for _ in range(32):
+            sock = socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S)
+            opened.enter_context(closing(sock))
+            sock.sendall(text)
+
+        for _ in range(5):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, TIMEOUT_S)
+            opened.enter_context(closing(connection))
+            connection.request("GET", "/health")
+            assert connection.getresponse().status == 200
+
+
+def test_requests_that_come_piece_by_piece_or_two_at_once_are_answered(server: Server) -> None:
+    one = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with closing(socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S)) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in one:
+            sock.sendall(bytes([byte]))
+        assert answers(sock, 1) == 1
+        sock.sendall(one * 3)
+        assert answers(sock, 3) == 3
+        sock.sendall(one + one[:20])
+        assert answers(sock, 1) == 1
+        sock.sendall(one[20:])
+        assert answers(sock, 1) == 1
+
+
+def answers(sock: socket.socket, n: int) -> int:
+    """How many answers to probes arrive; returns when there are n, or the server is silent."""
+    text = b""
+    while text.count(b'{"status": "UP"}') < n and (data := sock.recv(65536)):
+        text += data
+    return text.count(b"HTTP/1.1 200 OK")
+
+
+def test_a_stopping_server_finishes_what_was_asked(tmp_path: Path) -> None:
+    with running(tmp_path, migrate=False, workers=1) as server:
+        (worker,) = connections_of(server)
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, TIMEOUT_S)) as connection:
+            connection.request("GET", "/health")
+            assert connection.getresponse().read()
+            with closing(socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S)) as half:
+                half.sendall(HALF_SENT["head"])
+                process = psutil.Process(worker)
+                process.send_signal(signal.SIGSTOP)
+                connection.request("GET", "/health")
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGCONT)
+                response = connection.getresponse()
+                assert (response.status, response.headers["Connection"]) == (200, "close")
+                # The one half sent is not waited for.
+                assert half.recv(1000) == b""

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from predictions.api import idempotency
 from predictions.models import IdempotentRequest, Prediction, Project, Task
+from predictions_api.jobs import sweeps
 from tests.conftest import Caller, MakeProject, assert_invalid
 
 URL = "/api/predictions/"
@@ -98,7 +98,7 @@ def test_old_answers_are_purged(ada: Caller, task: int) -> None:
 
     assert idempotency.purge() == 1
     assert IdempotentRequest.objects.get().key == "new"
-    assert "predictions.api.idempotency.purge" in settings.SWEEPS
+    assert idempotency.purge in sweeps.registered()
 
 
 def test_the_longest_key(ada: Caller, task: int) -> None:

@@ -8,10 +8,10 @@ from django.test import Client
 from accounts.models import Membership
 from predictions.models import Project
 from predictions_api.outbound import vault
+from prompts.asking.outcome import Outcome
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 from prompts.runs import outcomes
 from prompts.runs import state as runs
-from prompts.runs.outcome import Outcome
 from tests.conftest import Caller, make_caller
 from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion
 

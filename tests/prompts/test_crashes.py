@@ -29,24 +29,27 @@ SLOTS = 8
 CREATE = """
 import json
 from accounts import tokens
-from predictions import curate, labelling, task_import
-from prompts import catalogue, runs
+from predictions.db import projects
+from predictions.imports import tasks
+from predictions.regions import labelling
+from prompts.db import prompts
+from prompts.runs import start
 from tests.conftest import TEXT_CONFIG
 spec = json.loads('''{spec}''')
 token, key = tokens.create(email="ada@example.com", workspace_slug="lab")
 access = tokens.holder_of_key(key).access
-row = catalogue.create_connection(
+row = prompts.create_connection(
     dict(provider="Custom", endpoint=spec["endpoint"], max_concurrency=spec["slots"]), access)
 for _ in range(spec["runs"]):
-    project = curate.create_project(dict(title="Reviews", label_config=TEXT_CONFIG), access,
-                                    parsed=labelling.parse(TEXT_CONFIG))
+    project = projects.create_project(dict(title="Reviews", label_config=TEXT_CONFIG), access,
+                                      parsed=labelling.parse(TEXT_CONFIG))
     texts = [dict(text=f"good {{n}}") for n in range(spec["tasks"])]
-    task_import.store(project, texts, access)
-    prompt = catalogue.create_prompt(dict(title="Moods"), access)
-    version = catalogue.create_version(
+    tasks.store(project, texts, access)
+    prompt = prompts.create_prompt(dict(title="Moods"), access)
+    version = prompts.create_version(
         prompt, dict(title="v1", prompt="Mood of {{text}}?", provider_model_id="m",
                      model_provider_connection_id=row.pk), access)
-    run = runs.create(dict(project_id=project.pk, project_subset="All"), version, access)
+    run = start.create(dict(project_id=project.pk, project_subset="All"), version, access)
     print(run.pk)
 """
 

@@ -8,7 +8,7 @@ from django_tasks_db.models import DBTaskResult
 
 from predictions.models import Prediction, Project
 from prompts.models import ModelRun, PromptVersion
-from prompts.runs import start
+from prompts.runs import tasks
 from tests.conftest import A_MOMENT, Caller, assert_invalid, assert_refused
 from tests.prompts.conftest import MakeTasks, path_of
 
@@ -88,15 +88,15 @@ def test_a_queue_that_is_away_costs_no_run(
     django_capture_on_commit_callbacks: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def enqueue(run_id: int) -> None:
+    def enqueue(*args: Any) -> None:
         raise ConnectionError("no queue here")
 
-    monkeypatch.setattr("prompts.runs.tasks.enqueue_run", enqueue)
+    monkeypatch.setattr("django_tasks_db.DatabaseBackend.enqueue", enqueue)
     with django_capture_on_commit_callbacks(execute=True):
         response = post(ada, our_version, project=text_project.pk, project_subset="All")
     assert (response.status_code, response.json()["status"]) == (201, "Pending")
     ModelRun.objects.update(lease_until="2020-01-01T00:00:00Z")
-    assert start.requeue_stalled() == [response.json()["id"]]
+    assert tasks.requeue_stalled() == [response.json()["id"]]
 
 
 def test_who_executes(

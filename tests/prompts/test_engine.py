@@ -8,10 +8,11 @@ import pytest
 from django.db import connection
 
 from predictions.models import Prediction, Project
+from predictions_api.jobs.leases import MOST_ATTEMPTS
 from prompts.db import prompts
 from prompts.models import ModelRun, PredictionMeta, PromptVersion, Refinement
-from prompts.refinement import requests, teacher
-from prompts.runs import executor, leases, state
+from prompts.refinement import tasks, teacher
+from prompts.runs import executor, state
 from tests.conftest import Caller, MakeProject
 from tests.prompts.conftest import MakeRun, MakeTasks, Model
 from tests.prompts.crew import until
@@ -376,14 +377,14 @@ def test_a_refinement_that_its_worker_lost_is_made_by_the_next(
     )
     teacher.carry_out(str(made.pk))
     assert model.counts()["requests"] == 0, "another has it in hand, for all one knows"
-    assert requests.requeue_stalled() == [str(made.pk)]
-    assert requests.requeue_stalled() == []
+    assert tasks.requeue_stalled() == [made.pk]
+    assert tasks.requeue_stalled() == []
     for _ in range(2):
         teacher.carry_out(str(made.pk))
     made.refresh_from_db()
     assert (made.status, model.counts()["requests"]) == ("Completed", 1)
     assert PromptVersion.objects.count() == 2
-    assert requests.requeue_stalled() == []
+    assert tasks.requeue_stalled() == []
 
 
 def test_a_task_that_kills_its_workers_is_given_up(
@@ -391,7 +392,7 @@ def test_a_task_that_kills_its_workers_is_given_up(
 ) -> None:
     make_tasks(text_project, "good")
     run = make_run(our_version)
-    run.items.update(attempts=leases.MAX_ATTEMPTS)
+    run.items.update(attempts=MOST_ATTEMPTS)
     assert executed(run).status == "Failed"
     assert failures_of(run) == {("WorkerLost", "5 workers ended on this task.")}
 

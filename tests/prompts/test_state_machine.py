@@ -1,21 +1,27 @@
 """Every state of a run against every verb: what is taken, what is refused, what it leads to."""
 
 from collections.abc import Callable
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from predictions.models import Prediction, Project
+from predictions_api.jobs.leases import Holder
+from prompts.asking.outcome import Outcome
+from prompts.db import items
 from prompts.models import ModelRun, PromptVersion, RunItem
-from prompts.runs import leases, outcomes, start
+from prompts.runs import leases, outcomes, tasks
 from prompts.runs import state as runs
-from prompts.runs.outcome import Outcome
 from tests.prompts.conftest import MakeRun, MakeTasks
 
 pytestmark = pytest.mark.django_db
 
 PREDICTED = '[{"from_name": "sentiment", "to_name": "text", "type": "choices", "value": {}}]'
 STATES = list(ModelRun.Status.values)
+
+
+def a_holder() -> Holder:
+    return Holder(60.0)
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def verbs(run: ModelRun) -> dict[str, Callable[[], object]]:
     first = run.items.order_by("task_id")[0].task_id
     return {
         "begin": lambda: runs.begin(run.pk),
-        "claim": lambda: leases.claim(run.pk, uuid4(), 1),
+        "claim": lambda: items.claim(run.pk, a_holder(), 1),
         "store": lambda: outcomes.store(run.pk, [Outcome(first, result=PREDICTED)]).accepted,
         "fail": lambda: runs.fail(run.pk, "No such model."),
         "cancel": lambda: runs.cancel(run.pk),
@@ -94,50 +100,52 @@ def test_ends_with_its_last_outcome(
 
 def test_two_claimers_never_share_a_task(run: ModelRun) -> None:
     runs.begin(run.pk)
-    one, two = uuid4(), uuid4()
-    first = {claim.task_id for claim in leases.claim(run.pk, one, 2)}
-    second = {claim.task_id for claim in leases.claim(run.pk, two, 2)}
+    one, two = a_holder(), a_holder()
+    first = {claim.task_id for claim in items.claim(run.pk, one, 2)}
+    second = {claim.task_id for claim in items.claim(run.pk, two, 2)}
     assert (len(first), len(second)) == (2, 1)
     assert not first & second
-    stored = outcomes.store(run.pk, [Outcome(task, result=PREDICTED) for task in first], owner=two)
+    stored = outcomes.store(
+        run.pk, [Outcome(task, result=PREDICTED) for task in first], owner=two.id
+    )
     assert stored.accepted == frozenset()
 
 
 def test_an_abandoned_claim_is_claimed_once_again(run: ModelRun, settings: object) -> None:
     runs.begin(run.pk)
-    dead, heir = uuid4(), uuid4()
-    lost = {claim.task_id for claim in leases.claim(run.pk, dead, 3)}
-    assert leases.claim(run.pk, heir, 3) == []
+    dead, heir = a_holder(), a_holder()
+    lost = {claim.task_id for claim in items.claim(run.pk, dead, 3)}
+    assert items.claim(run.pk, heir, 3) == []
     RunItem.objects.update(lease_until="2020-01-01T00:00:00Z")
-    again = leases.claim(run.pk, heir, 3)
+    again = items.claim(run.pk, heir, 3)
     assert ({claim.task_id for claim in again}, {claim.attempts for claim in again}) == (lost, {2})
-    assert leases.claim(run.pk, dead, 3) == []
+    assert items.claim(run.pk, dead, 3) == []
     late = [Outcome(task, result=PREDICTED) for task in lost]
-    assert outcomes.store(run.pk, late, owner=dead).accepted == frozenset()
-    assert outcomes.store(run.pk, late, owner=heir).accepted == lost
+    assert outcomes.store(run.pk, late, owner=dead.id).accepted == frozenset()
+    assert outcomes.store(run.pk, late, owner=heir.id).accepted == lost
 
 
 def test_what_is_released_was_never_tried(run: ModelRun) -> None:
     runs.begin(run.pk)
-    owner = uuid4()
-    leases.claim(run.pk, owner, 3)
+    owner = a_holder()
+    items.claim(run.pk, owner, 3)
     leases.release(run.pk, owner)
     assert set(run.items.values_list("status", "attempts", "lease_owner")) == {("Pending", 0, None)}
 
 
 def test_stalled_runs_are_queued_and_ever_more_seldom(run: ModelRun) -> None:
-    assert start.requeue_stalled() == []
+    assert tasks.requeue_stalled() == []
     waits = []
     for _ in range(3):
         ModelRun.objects.update(lease_until="2020-01-01T00:00:00Z")
-        assert start.requeue_stalled() == [run.pk]
+        assert tasks.requeue_stalled() == [run.pk]
         found = ModelRun.objects.get()
         assert found.lease_until is not None
         waits.append(found.lease_until)
     assert waits[0] < waits[1] < waits[2]
     runs.cancel(run.pk)
     ModelRun.objects.update(lease_until="2020-01-01T00:00:00Z")
-    assert start.requeue_stalled() == []
+    assert tasks.requeue_stalled() == []
 
 
 def test_shares_never_add_up_to_more_than_the_connection_allows(
@@ -146,11 +154,11 @@ def test_shares_never_add_up_to_more_than_the_connection_allows(
     row = our_version.model_provider_connection
     assert row is not None
     type(row).objects.update(max_concurrency=10)
-    owners = [uuid4() for _ in range(3)]
+    owners = [a_holder() for _ in range(3)]
     held: dict[UUID, int] = {}
     runs.begin(run.pk)
     for owner in [owners[0], *owners[:2], *owners[:2], *owners, *owners, *owners]:
-        held[owner] = leases.heartbeat(run.pk, owner, row.pk).slots
+        held[owner.id] = leases.heartbeat(run.pk, owner, row.pk).slots
         assert sum(held.values()) <= 10
     assert sorted(held.values()) == [3, 3, 4]
 

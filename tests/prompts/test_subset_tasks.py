@@ -8,9 +8,9 @@ import pytest
 
 from predictions.models import Project
 from prompts.asking import messages
+from prompts.asking.outcome import Outcome
 from prompts.models import ModelRun, PromptVersion
 from prompts.runs import outcomes
-from prompts.runs.outcome import Outcome
 from tests.conftest import TEXT_CONFIG, Caller, assert_invalid
 from tests.prompts.conftest import MakeRun, MakeTasks, MakeVersion, path_of
 

@@ -9,9 +9,9 @@ from rest_framework.exceptions import ValidationError
 from tqdm import tqdm
 
 from evals.api.serializers import ComputeSerializer
+from evals.documents.refusals import Refusal
 from evals.jobs import requests, run
 from evals.models import ModelEval, TaskType
-from evals.refusals import Refusal
 from predictions.models import Project
 
 POLL_S = 0.2
@@ -41,61 +41,41 @@ class Command(BaseCommand):
 
     def handle(self, *, no_wait: bool, **options: Any) -> None:
         project = _project(options["project"], options["workspace"])
-        found = _requested(project, options)
+        evaluation = _requested(project, options)
         if not no_wait:
-            self._follow(found)
-        self.stdout.write(found.eval_id)
+            self._follow(evaluation)
+        self.stdout.write(evaluation.eval_id)
 
-    def _follow(self, found: ModelEval) -> None:
+    def _follow(self, evaluation: ModelEval) -> None:
         """Computes it here unless a worker was quicker; either way until it has ended."""
         with tqdm(total=100, unit="%", disable=not sys.stderr.isatty()) as bar:
-            worker = Progress(found, bar)
-            with worker:
-                run.run(found.pk)
-            while found.status == ModelEval.Status.RUNNING:
+
+            def show(progress: float) -> None:
+                bar.update(round(100 * progress) - bar.n)
+
+            run.run(evaluation.pk, watcher=show)
+            evaluation.refresh_from_db()
+            while evaluation.status == ModelEval.Status.RUNNING:
+                show(evaluation.progress)
                 time.sleep(POLL_S)
-                worker.show()
-                found.refresh_from_db()
-        found.refresh_from_db()
-        if found.status == ModelEval.Status.FAILED:
-            raise CommandError(f"{found.eval_id} failed: {found.failure_reason}")
-
-
-class Progress:
-    """Shows the progress of an evaluation while this process is busy computing it."""
-
-    def __init__(self, found: ModelEval, bar: "tqdm[Any]") -> None:
-        self._found, self._bar = found, bar
-
-    def __enter__(self) -> None:
-        run.watchers.append(self._step)
-
-    def __exit__(self, *exception: object) -> None:
-        run.watchers.remove(self._step)
-        self.show()
-
-    def show(self) -> None:
-        """Reads the progress and shows it."""
-        self._found.refresh_from_db()
-        self._step(self._found.pk, self._found.progress)
-
-    def _step(self, evaluation_id: int, progress: float) -> None:
-        if evaluation_id == self._found.pk:
-            self._bar.update(round(100 * progress) - self._bar.n)
+                evaluation.refresh_from_db()
+            show(evaluation.progress)
+        if evaluation.status == ModelEval.Status.FAILED:
+            raise CommandError(f"{evaluation.eval_id} failed: {evaluation.failure_reason}")
 
 
 def _project(name: str, workspace: str | None) -> Project:
     projects = Project.objects.filter(slug=name)
     if workspace:
         projects = projects.filter(workspace__slug=workspace)
-    found = list(projects[:2])
-    if not found and name.isdigit():
-        found = list(Project.objects.filter(pk=int(name)))
-    if not found:
+    matching = list(projects[:2])
+    if not matching and name.isdigit():
+        matching = list(Project.objects.filter(pk=int(name)))
+    if not matching:
         raise CommandError(f"There is no project {name!r}.")
-    if len(found) > 1:
+    if len(matching) > 1:
         raise CommandError(f"Several workspaces have a project {name!r}: add --workspace.")
-    return found[0]
+    return matching[0]
 
 
 def _requested(project: Project, options: dict[str, Any]) -> ModelEval:

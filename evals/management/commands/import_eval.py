@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from accounts.models import Workspace
+from evals.documents.refusals import Refusal
 from evals.imports.save import import_file
-from evals.refusals import Refusal
 
 
 class Command(BaseCommand):
@@ -25,8 +25,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, file: Path, workspace: str, no_strict: bool, **options: Any) -> None:
-        found = Workspace.objects.filter(slug=workspace).first()
-        if found is None:
+        owner = Workspace.objects.filter(slug=workspace).first()
+        if owner is None:
             raise CommandError(f"There is no workspace {workspace!r}.")
         try:
             with (
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             ):
                 made = import_file(
                     opened,
-                    workspace_id=found.pk,
+                    workspace_id=owner.pk,
                     strict=not no_strict,
                     progress=lambda n: bar.update(n - bar.n),
                 )

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from predictions_api.jobs import sweeps
 from predictions_api.operations import workers
 
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError(f"The queue is {backend}, which brings a worker of its own.")
         serve = partial(workers.SERVERS[backend], interval=interval, once=once)
         if once:
-            workers.sweep()
+            sweeps.sweep()
             serve()
         else:
             workers.Team(serve, size=max(1, concurrency)).work()

@@ -7,7 +7,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from evals.jobs import run
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller
@@ -175,7 +174,6 @@ def test_pages_cost_the_same_however_many_images(
     many = make_project(ada, title="Many")
     ids = load(ada, many, [task(f"i{n}", truth=[], said={"v1": []}) for n in range(50)])
     large = computed(ada, many)
-    run.watchers.clear()
     costs = {
         path: (
             statements(desks["reader"], page(evaluation, path)),

@@ -5,22 +5,25 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django_tasks_db.models import DBTaskResult
 from pytest_django.fixtures import Settings
 
 from evals.engine import counting
-from evals.jobs import leases, requests, run, state
+from evals.jobs import requests, run, state
+from evals.jobs import tasks as tasks_of_queue
 from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Prediction, Project
+from predictions_api.jobs.leases import MOST_ATTEMPTS, LeaseLost
 from tests.conftest import Caller
 from tests.evals.service.conftest import box, computed, load, task, tasks, values
 
@@ -117,15 +120,15 @@ def test_running_it_twice_changes_nothing(ada: Caller, evaluation: ModelEval) ->
 
 def test_one_worker_at_a_time(ada: Caller, project: Project, task_ids: list[int]) -> None:
     found = request(ada, project)
-    first, second = uuid.uuid4(), uuid.uuid4()
+    first, second = state.worker(), state.worker()
 
-    assert leases.claim(found.pk, first) == 1
-    assert leases.claim(found.pk, second) is None
-    leases.extend(found.pk, first)
-    with pytest.raises(leases.LeaseLost):
-        leases.extend(found.pk, second)
-    leases.release(found.pk, first)
-    assert leases.claim(found.pk, second) == 1
+    assert state.claim(found.pk, first) == 1
+    assert state.claim(found.pk, second) is None
+    state.keep(found.pk, first)
+    with pytest.raises(LeaseLost):
+        state.keep(found.pk, second)
+    state.release(found.pk, first)
+    assert state.claim(found.pk, second) == 1
 
 
 def test_a_lease_runs_out(
@@ -133,12 +136,12 @@ def test_a_lease_runs_out(
 ) -> None:
     settings.EVALUATION_LEASE_S = 0
     found = request(ada, project)
-    first, second = uuid.uuid4(), uuid.uuid4()
+    first, second = state.worker(), state.worker()
 
-    assert leases.claim(found.pk, first) == 1
-    assert leases.claim(found.pk, second) == 2
-    with pytest.raises(leases.LeaseLost):
-        leases.extend(found.pk, first)
+    assert state.claim(found.pk, first) == 1
+    assert state.claim(found.pk, second) == 2
+    with pytest.raises(LeaseLost):
+        state.keep(found.pk, first)
 
 
 def test_whoever_lost_the_lease_writes_nothing(
@@ -155,7 +158,7 @@ def test_whoever_lost_the_lease_writes_nothing(
 
     def overtaken(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(run, "count_images", count_images)
-        ModelEval.objects.filter(pk=found.pk).update(lease_until=None)
+        ModelEval.objects.filter(pk=found.pk).update(lease_owner=None)
         run.run(found.pk)
         return count_images(*args, **kwargs)
 
@@ -168,7 +171,7 @@ def test_workers_that_die_again_and_again(
     ada: Caller, project: Project, task_ids: list[int]
 ) -> None:
     found = request(ada, project)
-    ModelEval.objects.filter(pk=found.pk).update(attempts=leases.MOST_ATTEMPTS)
+    ModelEval.objects.filter(pk=found.pk).update(attempts=MOST_ATTEMPTS)
     run.run(found.pk)
 
     found.refresh_from_db()
@@ -285,6 +288,50 @@ def test_command_says_why_it_failed(ada: Caller, project: Project) -> None:
 
     with pytest.raises(CommandError, match="No task with ground truth has a prediction"):
         call_command("evaluate", project="cars", model_version="v1")
+
+
+QUEUE_LOST: dict[str, Any] = {"lease_owner": None, "attempts": 0}
+WORKER_LOST: dict[str, Any] = {"lease_owner": UUID(int=1), "attempts": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("lost", [QUEUE_LOST, WORKER_LOST], ids=["queue", "worker"])
+def test_what_the_queue_or_a_worker_lost_is_finished_by_the_sweep(
+    ada: Caller, project: Project, task_ids: list[int], lost: dict[str, Any]
+) -> None:
+    found = request(ada, project)
+    DBTaskResult.objects.all().delete()
+    call_command("worker", once=True, verbosity=0)
+    found.refresh_from_db()
+    assert found.status == "running", "its lease is not over"
+
+    ModelEval.objects.update(**lost, lease_until="2020-01-01T00:00:00Z")
+    call_command("worker", once=True, verbosity=0)
+    found.refresh_from_db()
+    assert (found.status, found.lease_owner, found.lease_until) == ("done", None, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_finished_evaluation_leaves_nothing_in_the_queue(
+    ada: Caller, project: Project, task_ids: list[int]
+) -> None:
+    request(ada, project)
+    call_command("worker", once=True, verbosity=0)
+    assert list(DBTaskResult.objects.values_list("status", flat=True)) == ["SUCCESSFUL"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_queue_that_is_away_costs_no_evaluation(
+    ada: Caller, project: Project, task_ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def enqueue(*args: Any) -> None:
+        raise ConnectionError("no queue here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django_tasks_db.DatabaseBackend.enqueue", enqueue)
+        found = request(ada, project)
+    ModelEval.objects.update(lease_until="2020-01-01T00:00:00Z")
+    assert tasks_of_queue.requeue_stalled() == [found.pk]
 
 
 @contextmanager

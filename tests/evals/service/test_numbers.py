@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evals.db.queries import images_between, matrix, panel
+from evals.db.images import images_at
+from evals.db.panels import matrix, panel
 from evals.models import EvalPanel, ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
@@ -99,7 +100,8 @@ def test_images_matrix_and_sweep_are_one(found: ModelEval) -> None:
 
     swept = orjson.loads(panel(found, EvalPanel.Kind.SWEEP) or b"")["splits"]
     for split, name in enumerate(("train", "valid", "test")):
-        images = images_between(found, split, 0, 100)
+        mine = found.images.filter(split=split).order_by("split_position")
+        images = images_at(found, list(mine.values_list("position", flat=True)))
         for confidence in range(101):
             cells = images.cells(confidence)
             summed = np.zeros((5, 5), dtype=np.int64)

@@ -16,7 +16,7 @@ PERIOD_IS_OVER = (
 )
 
 
-def _spend(connection_id: int | None, cost: float) -> str:
+def spend(connection_id: int | None, cost: float) -> str:
     """Adds to what the connection has spent; why its budget stops it, or nothing."""
     if connection_id is None or not cost:
         return ""

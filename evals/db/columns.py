@@ -1,0 +1,85 @@
+"""Single columns over all images of an evaluation, and the pictures behind images: for the desk."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
+from evals.engine.events import Counts
+from evals.engine.reading import reading_of
+from evals.models import ModelEval
+from predictions_api.postgres.sql import fetch_all, fetch_one
+
+# Postgres' texts are no longer.
+LONGEST_TEXT = 2**30
+
+# The primary key, in its order. Big-endian, as Postgres sends numbers.
+POINTS_SQL = """
+SELECT string_agg(int4send(position), ''), string_agg(float4send(x::real), ''),
+       string_agg(float4send(y::real), ''), string_agg(int4send(coalesce(cluster, -1)), ''),
+       string_agg(int2send(split::smallint), '')
+FROM (
+    SELECT position, x, y, cluster, split FROM evals_evalimage
+    WHERE evaluation_id = %s AND x IS NOT NULL ORDER BY position
+) placed
+"""
+POINT_TYPES = (">i4", ">f4", ">f4", ">i4", ">i2")
+
+
+def points(evaluation: ModelEval) -> bytes | None:
+    """The map of the images in columns: little-endian int32 positions, float32 x, float32 y, int32
+    clusters (-1 for noise) and int16 splits, one after the other, 18 bytes an image.
+
+    None without a map. One statement.
+    """
+    row = fetch_one(POINTS_SQL, [evaluation.pk])
+    if row is None or row[0] is None:
+        return None
+    columns = (np.frombuffer(c, dtype=kind) for c, kind in zip(row, POINT_TYPES, strict=True))
+    return b"".join(c.astype(c.dtype.newbyteorder("<")).tobytes() for c in columns)
+
+
+CANONICAL_SQL = """
+SELECT string_agg(int4send(tp), ''), string_agg(int4send(fp), ''), string_agg(int4send(fn), '')
+FROM (SELECT tp, fp, fn FROM evals_evalimage WHERE evaluation_id = %s ORDER BY position) counted
+"""
+
+
+def canonical_counts(evaluation: ModelEval) -> Counts:
+    """Counts of every image at the canonical confidence, by position, arrays of (n_images,).
+
+    One statement.
+    """
+    row = fetch_one(CANONICAL_SQL, [evaluation.pk])
+    assert row is not None
+    tp, fp, fn = (np.frombuffer(c or b"", dtype=">i4").astype(np.int64) for c in row)
+    return Counts(tp=tp, kept=tp + fp, objects=tp + fn)
+
+
+# By primary key.
+ADDRESSES_SQL = f"""
+SELECT left({ADDRESS}, %s)
+FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS c(task_id, path, n)
+LEFT JOIN predictions_task t ON t.id = c.task_id ORDER BY c.n
+"""  # noqa: S608
+ITEM_SQL = "SELECT task_id, item FROM evals_evalimage WHERE evaluation_id = %s AND position = %s"
+
+
+def image_addresses(
+    evaluation: ModelEval, images: Sequence[tuple[int | None, str]], longest: int = LONGEST_URL
+) -> list[str | None]:
+    """The first characters of images' addresses, by task and item, in order; None for deleted
+    tasks. One statement, none for no images.
+    """
+    if not images:
+        return []
+    reading = reading_of(evaluation.reading)
+    paths = [image_path(reading, item) for _, item in images]
+    rows = fetch_all(ADDRESSES_SQL, [longest, [task for task, _ in images], paths])
+    return [address for (address,) in rows]
+
+
+def image_address(evaluation: ModelEval, position: int) -> str | None:
+    """The whole address of an image; None where there is none. Two statements."""
+    row = fetch_one(ITEM_SQL, [evaluation.pk, position])
+    return None if row is None else image_addresses(evaluation, [(row[0], row[1])], LONGEST_TEXT)[0]

@@ -1,0 +1,60 @@
+"""Reading stored panels: JSON text as it is sent, and confusion matrices."""
+
+from collections.abc import Sequence
+
+from evals.documents.refusals import ReportNotFound
+from evals.engine.events import Ints, confusion_matrix, unpack_events
+from evals.models import EvalPanel, ModelEval, Split
+from predictions_api.postgres.sql import fetch_all, fetch_one
+
+Kind = EvalPanel.Kind
+
+# By primary key. JSON comes as text: bytes travel as hex digits, which takes twice as long.
+PANEL_SQL = """
+SELECT convert_from(body, 'UTF8') FROM evals_evalpanel
+WHERE evaluation_id = %s AND kind = %s AND split = %s AND confidence = %s
+"""
+
+
+def panel(
+    evaluation: ModelEval,
+    kind: int,
+    *,
+    split: int = EvalPanel.ANY,
+    confidence: int = EvalPanel.ANY,
+) -> bytes | None:
+    """The JSON text of a stored panel; None where the evaluation has none. One statement."""
+    row = fetch_one(PANEL_SQL, [evaluation.pk, kind, split, confidence])
+    return None if row is None else str(row[0]).encode()
+
+
+def required_panel(
+    evaluation: ModelEval, kind: int, missing: str, *, split: int = EvalPanel.ANY
+) -> bytes:
+    """The JSON text of a stored panel. ReportNotFound with the text `missing` where there is none.
+
+    One statement.
+    """
+    body = panel(evaluation, kind, split=split)
+    if body is None:
+        raise ReportNotFound(missing)
+    return body
+
+
+# By primary key.
+MATRIX_SQL = """
+SELECT body FROM evals_evalpanel
+WHERE evaluation_id = %s AND kind = %s AND confidence = %s AND split = ANY(%s)
+"""
+
+
+def matrix(evaluation: ModelEval, *, split: int | None, confidence: int) -> Ints:
+    """The confusion matrix of one split, or of all together, at one percent.
+
+    (n_classes + 1, n_classes + 1): rows actual, columns predicted, background last; zeros where
+    the split has no images. One statement.
+    """
+    splits: Sequence[int] = [split] if split is not None else [s.value for s in Split]
+    rows = fetch_all(MATRIX_SQL, [evaluation.pk, Kind.MATRIX, confidence, splits])
+    events = unpack_events([row[0] for row in rows])
+    return confusion_matrix(events, 0, n_classes=len(evaluation.classes))

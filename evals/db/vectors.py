@@ -1,0 +1,114 @@
+"""What vector analysis writes, and the search for nearest tasks, by pgvector."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+from evals.engine.geometry import Floats
+from evals.models import ModelEval
+
+NEIGHBORS = 10
+#: Above so many tasks the nearest are found by an index, nearly always the same ones.
+EXACT_UP_TO = 2000
+#: pgvector's index takes no longer vectors.
+LONGEST_INDEXED = 2000
+
+
+PLACE_SQL = """
+UPDATE evals_evalimage i SET cluster = v.cluster, x = v.x, y = v.y
+FROM unnest(%s::int[], %s::int[], %s::float8[], %s::float8[]) AS v(position, cluster, x, y)
+WHERE i.evaluation_id = %s AND i.position = v.position
+"""
+
+
+def place_images(
+    evaluation: ModelEval, positions: Sequence[int], clusters: Sequence[int], points: Floats
+) -> None:
+    """Writes cluster and point (n, 2) to the images at these positions. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            PLACE_SQL,
+            [
+                list(positions),
+                list(clusters),
+                points[:, 0].tolist(),
+                points[:, 1].tolist(),
+                evaluation.pk,
+            ],
+        )
+
+
+# updated_at stays: what the model said is unchanged, and evaluations go by it.
+WRITE_BACK_SQL = """
+UPDATE predictions_prediction p
+SET cluster = v.cluster, neighbors = v.neighbors::jsonb, mislabeling = v.mislabeling
+FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float8[])
+     AS v(id, cluster, neighbors, mislabeling)
+WHERE p.id = v.id AND p.project_id = %s AND p.updated_at <= %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBack:
+    """What the evaluated predictions are given, an entry a prediction."""
+
+    prediction_ids: list[int]
+    clusters: list[int | None]
+    #: JSON lists of task ids.
+    neighbors: list[str | None]
+    mislabeling: list[float]
+
+
+def write_back(evaluation: ModelEval, findings: WrittenBack) -> None:
+    """Stores the findings on predictions that have not changed since. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            WRITE_BACK_SQL,
+            [
+                findings.prediction_ids,
+                findings.clusters,
+                findings.neighbors,
+                findings.mislabeling,
+                evaluation.project_id,
+                evaluation.planned_at,
+            ],
+        )
+
+
+def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int]]:
+    """The ten nearest other tasks of each, nearest first, by euclidean distance. By pgvector."""
+    dimensions = int(matrix.shape[1])
+    lines = b"".join(
+        b"%d\t[%b]\n" % (task_id, ",".join(map(repr, vector.tolist())).encode())
+        for task_id, vector in dict(zip(task_ids, matrix, strict=True)).items()
+    )
+    uses_index = len(task_ids) > EXACT_UP_TO and dimensions <= LONGEST_INDEXED
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        cursor.execute(
+            "CREATE TEMP TABLE evals_embedding (task_id bigint, "
+            f"embedding vector({dimensions})) ON COMMIT DROP"
+        )
+        _copy_vectors(cursor, lines)
+        if uses_index:
+            cursor.execute("CREATE INDEX ON evals_embedding USING hnsw (embedding vector_l2_ops)")
+        cursor.execute("ANALYZE evals_embedding")
+        order = "b.embedding <-> a.embedding" + ("" if uses_index else ", b.task_id")
+        cursor.execute(
+            f"""
+            SELECT a.task_id, ARRAY(
+                SELECT b.task_id FROM evals_embedding b WHERE b.task_id <> a.task_id
+                ORDER BY {order} LIMIT {NEIGHBORS})
+            FROM evals_embedding a
+            """  # noqa: S608 - numbers and columns of ours
+        )
+        nearest: dict[int, list[int]] = dict(cursor.fetchall())
+        cursor.execute("DROP TABLE evals_embedding")
+    return nearest
+
+
+def _copy_vectors(cursor: Any, lines: bytes) -> None:
+    cursor.copy_expert("COPY evals_embedding FROM STDIN", io.BytesIO(lines))

@@ -1,0 +1,177 @@
+"""Metrics of each split: average precision, or what stands for it where that is not defined."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import UNSET, UnsetType, field
+
+from evals.db.panels import Kind, required_panel
+from evals.db.writes import NewPanel
+from evals.documents.document import OpenDocument
+from evals.documents.names import panel_task_type
+from evals.documents.scores import Number
+from evals.engine.average_precision import ClassPrecision, Precision, PrecisionTable
+from evals.engine.events import class_counts, confusion_matrix, total_counts
+from evals.engine.kinds.segmentation import intersection_over_union, mean_iou
+from evals.engine.metrics import Score, scores_of
+from evals.models import ModelEval, TaskType
+from evals.panels.counted import Counted, SplitTotal
+from evals.panels.panel import Panel, stored
+from evals.panels.query import Asked
+
+MISSING = "The imported file has no mapResults."
+
+
+class Precisions(OpenDocument):
+    """Average precision at an IoU of 0.50, over 0.50 to 0.95, and at 0.75."""
+
+    map50: Number = UNSET
+    map50_95: Number = field(name="map50_95", default=UNSET)
+    map75: Number = UNSET
+
+
+class ClassMetrics(Precisions, kw_only=True):
+    """Metrics of a class: average precision of boxes and masks, IoU of pixels."""
+
+    by_object_size: dict[str, Any] | UnsetType | None = UNSET
+    precision: Number = UNSET
+    recall: Number = UNSET
+    f1: Number = UNSET
+    iou: Number = UNSET
+    optimal_threshold: Number = UNSET
+    class_id: int | UnsetType | None = field(name="classID", default=UNSET)
+
+
+class SplitMetrics(Precisions, kw_only=True):
+    """Metrics of a split and of its classes, null or missing where the task type has none."""
+
+    by_object_size: dict[str, Any] | UnsetType | None = UNSET
+    accuracy: Number = UNSET
+    mean_iou: Number = field(name="mIoU", default=UNSET)
+    precision: Number = UNSET
+    recall: Number = UNSET
+    f1: Number = UNSET
+    per_class: dict[str, ClassMetrics] | UnsetType = UNSET
+
+
+class MapResults(OpenDocument):
+    """Metrics of each split that has images."""
+
+    task_type: str | UnsetType = UNSET
+    splits: dict[str, SplitMetrics] | UnsetType = UNSET
+
+
+def read(evaluation: ModelEval, asked: Asked) -> bytes:
+    """The stored panel."""
+    return required_panel(evaluation, Kind.MAP_RESULTS, MISSING)
+
+
+def build(counted: Counted) -> Iterator[NewPanel]:
+    """The metrics of each split that has images."""
+    evaluation = counted.evaluation
+    splits = {total.name: _split(evaluation, total) for total in counted.with_images}
+    document = MapResults(task_type=panel_task_type(evaluation.task_type), splits=splits)
+    yield stored(Kind.MAP_RESULTS, document)
+
+
+def _split(evaluation: ModelEval, total: SplitTotal) -> SplitMetrics:
+    classes = evaluation.classes
+    if total.table is not None:
+        # Where nobody knows how large images are, nobody knows how large objects are.
+        unsized = {split for one in evaluation.warnings for split in one.get("splits", ())}
+        return _detection(total.table, classes, has_sizes=total.name not in unsized)
+    at = evaluation.confidence
+    overall = scores_of(total_counts(total.events, n_classes=len(classes))).at(at)
+    by_class = scores_of(class_counts(total.events, n_classes=len(classes)))
+    columns = (by_class.precision[at], by_class.recall[at], by_class.f1[at])
+    per_class = [Score(*numbers) for numbers in zip(*(c.tolist() for c in columns), strict=True)]
+    if evaluation.task_type == TaskType.CLASSIFICATION:
+        accuracy = int(total.exact[at]) / total.n_images
+        return _classification(accuracy, overall, per_class, classes)
+    return _semantic(evaluation, total, overall, per_class)
+
+
+def _detection(table: PrecisionTable, classes: Sequence[str], *, has_sizes: bool) -> SplitMetrics:
+    """Boxes or masks."""
+    overall = table.overall
+    return SplitMetrics(
+        map50=overall.map50,
+        map50_95=overall.map50_95,
+        map75=overall.map75,
+        by_object_size=_by_size(overall) if has_sizes else None,
+        per_class={
+            name: ClassMetrics(
+                map50=one.map50,
+                map50_95=one.map50_95,
+                map75=one.map75,
+                by_object_size=_by_size(one) if has_sizes else None,
+            )
+            for name, one in zip(classes, table.per_class, strict=True)
+        },
+    )
+
+
+def _by_size(precision: ClassPrecision) -> dict[str, Precisions | None]:
+    """Null for a size of which there is nothing to find."""
+    return {size: None if one is None else _sized(one) for size, one in precision.by_size.items()}
+
+
+def _sized(one: Precision) -> Precisions:
+    return Precisions(map50=one.map50, map50_95=one.map50_95, map75=one.map75)
+
+
+def _classification(
+    accuracy: float, overall: Score, per_class: Sequence[Score], classes: Sequence[str]
+) -> SplitMetrics:
+    """Labels of whole images at the canonical confidence; average precision is not defined."""
+    undefined: dict[str, None] = {"map50": None, "map50_95": None, "map75": None}
+    return SplitMetrics(
+        **undefined,
+        accuracy=accuracy,
+        precision=overall.precision,
+        recall=overall.recall,
+        f1=overall.f1,
+        per_class={
+            name: ClassMetrics(**undefined, precision=one.precision, recall=one.recall, f1=one.f1)
+            for name, one in zip(classes, per_class, strict=True)
+        },
+    )
+
+
+def _semantic(
+    evaluation: ModelEval, total: SplitTotal, overall: Score, per_class: Sequence[Score]
+) -> SplitMetrics:
+    """Pixels at the canonical confidence."""
+    classes = evaluation.classes
+    matrix = confusion_matrix(total.events, evaluation.confidence, n_classes=len(classes))
+    rows = zip(
+        classes, intersection_over_union(matrix), per_class, total.swept.per_class, strict=True
+    )
+    return SplitMetrics(
+        mean_iou=mean_iou(matrix),
+        precision=overall.precision,
+        recall=overall.recall,
+        f1=overall.f1,
+        per_class={
+            name: ClassMetrics(
+                iou=iou,
+                precision=one.precision,
+                recall=one.recall,
+                f1=one.f1,
+                optimal_threshold=curve.optimal_threshold,
+                class_id=label,
+            )
+            for label, (name, iou, one, curve) in enumerate(rows)
+        },
+    )
+
+
+PANEL = Panel(
+    path="map-results",
+    operation_id="get_map_results",
+    summary="Metrics of each split",
+    document=MapResults,
+    read=read,
+    build=build,
+    imported_as=("mapResults", Kind.MAP_RESULTS),
+)

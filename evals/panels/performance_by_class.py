@@ -1,0 +1,163 @@
+"""The table of a split's classes, each at its own best threshold."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import UNSET, UnsetType, field
+
+from evals.db.panels import Kind, required_panel
+from evals.db.writes import NewPanel
+from evals.documents.document import OpenDocument
+from evals.documents.names import panel_task_type
+from evals.documents.scores import Number
+from evals.engine.average_precision import ClassPrecision
+from evals.engine.events import confusion_matrix
+from evals.engine.kinds.segmentation import intersection_over_union
+from evals.engine.metrics import class_rows
+from evals.models import ModelEval, Split, TaskType
+from evals.panels.counted import Counted, Imported, SplitTotal
+from evals.panels.panel import Panel, stored
+from evals.panels.query import Asked, OneSplitQuery
+
+MISSING = "The imported file has neither mapResults nor confidenceSweep."
+#: Of a class that an import's sweep does not know.
+NO_THRESHOLD = 0.5
+
+
+class ClassPerformance(OpenDocument, kw_only=True):
+    """A class; one of pixels has its IoU and number, others have average precision."""
+
+    class_name: str
+    class_id: int | UnsetType | None = field(name="classID", default=UNSET)
+    iou: Number = UNSET
+    map50: Number = UNSET
+    map50_95: Number = field(name="map50_95", default=UNSET)
+    map75: Number = UNSET
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    optimal_threshold: float | None
+
+
+class PerformanceByClass(OpenDocument):
+    """The classes of one split, in the order of the evaluation's classes."""
+
+    task_type: str
+    split: str
+    classes: list[ClassPerformance]
+
+
+def read(evaluation: ModelEval, asked: Asked) -> bytes:
+    """The stored table of the split."""
+    return required_panel(evaluation, Kind.PERFORMANCE, MISSING, split=asked["split"].number)
+
+
+def build(counted: Counted) -> Iterator[NewPanel]:
+    """A table for each split."""
+    evaluation = counted.evaluation
+    for total in counted.totals:
+        is_semantic = evaluation.task_type == TaskType.SEMANTIC
+        rows = _semantic(evaluation, total) if is_semantic else _detection(evaluation, total)
+        yield _table(evaluation.task_type, Split(total.split), rows)
+
+
+def derive(imported: Imported) -> Iterator[NewPanel]:
+    """A table for each split, made of the file's map-results and sweep; none where it has neither.
+
+    Their numbers stay what they are; those of a class that they lack are null or 0.
+    """
+    metrics = imported.keys.get("mapResults") or {}
+    sweep = imported.keys.get("confidenceSweep") or {}
+    if metrics or sweep:
+        for split in Split:
+            rows = [
+                _imported(
+                    _class(metrics, split.label, name), _class(sweep, split.label, name), name, n
+                )
+                for n, name in enumerate(imported.classes)
+            ]
+            yield _table(metrics.get("taskType", "object-detection"), split, rows)
+
+
+def _table(task_type: str, split: Split, rows: list[ClassPerformance]) -> NewPanel:
+    document = PerformanceByClass(
+        task_type=panel_task_type(task_type), split=split.label, classes=rows
+    )
+    return stored(Kind.PERFORMANCE, document, split=split.value)
+
+
+def _detection(evaluation: ModelEval, total: SplitTotal) -> list[ClassPerformance]:
+    """Boxes, masks or labels; without an average-precision table its metrics are null."""
+    classes = evaluation.classes
+    undefined = ClassPrecision(None, None, None, {})
+    per_class = total.table.per_class if total.table else [undefined] * len(classes)
+    return [
+        ClassPerformance(
+            class_name=classes[row.label],
+            map50=row.map50,
+            map50_95=row.map50_95,
+            map75=row.map75,
+            precision=row.score.precision,
+            recall=row.score.recall,
+            f1=row.score.f1,
+            optimal_threshold=row.optimal_threshold,
+        )
+        for row in class_rows(total.swept.per_class, per_class)
+    ]
+
+
+def _semantic(evaluation: ModelEval, total: SplitTotal) -> list[ClassPerformance]:
+    """Pixels, IoU at the canonical confidence."""
+    classes = evaluation.classes
+    matrix = confusion_matrix(total.events, evaluation.confidence, n_classes=len(classes))
+    rows = zip(classes, intersection_over_union(matrix), total.swept.per_class, strict=True)
+    return [
+        ClassPerformance(
+            class_name=name,
+            class_id=label,
+            iou=iou,
+            precision=curve.optimal.precision,
+            recall=curve.optimal.recall,
+            f1=curve.optimal.f1,
+            optimal_threshold=curve.optimal_threshold,
+        )
+        for label, (name, iou, curve) in enumerate(rows)
+    ]
+
+
+def _class(panel: Any, split: str, name: str) -> dict[str, Any]:
+    """A class of a split of an imported panel; {} where the panel lacks it."""
+    of_split = (panel.get("splits") or {}).get(split) or {}
+    of_class: dict[str, Any] = (of_split.get("perClass") or {}).get(name) or {}
+    return of_class
+
+
+def _imported(
+    metrics: dict[str, Any], curve: dict[str, Any], name: str, label: int
+) -> ClassPerformance:
+    best = curve.get("optimalMetrics") or {}
+    is_semantic = "iou" in metrics
+    return ClassPerformance(
+        class_name=name,
+        class_id=metrics.get("classID", label) if is_semantic else UNSET,
+        iou=metrics["iou"] if is_semantic else UNSET,
+        map50=UNSET if is_semantic else metrics.get("map50"),
+        map50_95=UNSET if is_semantic else metrics.get("map50_95"),
+        map75=UNSET if is_semantic else metrics.get("map75"),
+        precision=best.get("precision", 0),
+        recall=best.get("recall", 0),
+        f1=best.get("f1", 0),
+        optimal_threshold=curve.get("optimalThreshold", NO_THRESHOLD),
+    )
+
+
+PANEL = Panel(
+    path="performance-by-class",
+    operation_id="get_performance_by_class",
+    summary="Each class at its own best threshold",
+    document=PerformanceByClass,
+    query=OneSplitQuery,
+    read=read,
+    build=build,
+    derive=derive,
+)

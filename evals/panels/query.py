@@ -1,0 +1,134 @@
+"""Query parameters, declared once: as serializers that parse requests and that the OpenAPI document
+is made from.
+
+A parameter that cannot be read raises a refusal with the evaluation client's own code.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from drf_spectacular.drainage import set_override
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from evals.documents.names import SPLITS
+from evals.documents.refusals import InvalidConfidence, InvalidSplit, Refusal
+
+WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+
+#: The values of a query, by parameter.
+Asked = dict[str, Any]
+
+
+class Query(serializers.Serializer[Any]):
+    """The query parameters of a route; a plain `Query` has none."""
+
+    @classmethod
+    def asked(cls, query: Mapping[str, str]) -> Asked:
+        """The value of every parameter, of absent ones their default.
+
+        The first one that cannot be read is refused. Fields keep nothing of a request, so they are
+        made once, and not, as serializers do it, for each.
+        """
+        return {
+            name: field.run_validation(query.get(name, absent))
+            for name, (field, absent) in _fields_of(cls).items()
+        }
+
+
+@cache
+def _fields_of(query: type[Query]) -> dict[str, tuple[Any, Any]]:
+    """The fields by name, each with what is validated where the query lacks it."""
+    return {
+        name: (field, empty if field.default in (None, empty) else str(field.default))
+        for name, field in query().fields.items()
+    }
+
+
+class TextField(serializers.CharField):
+    """Any text; None where it is absent or empty. The Refusal of a required one names it."""
+
+    def __init__(self, help_text: str, *, required: bool = False) -> None:
+        super().__init__(help_text=help_text, required=required, allow_blank=not required)
+
+    def run_validation(self, data: Any = empty) -> str | None:
+        if data is empty or not data:
+            if self.required:
+                raise Refusal(f"{self.field_name} is required.")
+            return None
+        # No stored text holds a NUL, and Postgres refuses to look for one.
+        return str(data).replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+class SplitNumber(NamedTuple):
+    """A split by name and number; that of `all` is None."""
+
+    name: str
+    number: int | None
+
+
+class WordField(serializers.CharField):
+    """One of a few words. The OpenAPI document lists them."""
+
+    def __init__(self, words: Sequence[str], help_text: str, *, default: str | None = None) -> None:
+        self.words = tuple(words)
+        super().__init__(help_text=help_text, default=default, allow_blank=True)
+        schema = {"type": "string", "enum": list(words)}
+        if default is not None:
+            schema["default"] = default
+        set_override(self, "field", schema)
+
+
+class SplitField(WordField):
+    """A split, or all of them together where `allows_all`. InvalidSplit for anything else."""
+
+    def __init__(self, *, default: str, allows_all: bool) -> None:
+        super().__init__([*SPLITS, "all"] if allows_all else SPLITS, "Split.", default=default)
+        self.allowed = "train, valid, test" + (" or all" if allows_all else "")
+
+    def run_validation(self, data: Any = empty) -> SplitNumber:
+        """Its name and number."""
+        if data not in self.words:
+            raise InvalidSplit(f"split must be one of {self.allowed}.")
+        return SplitNumber(data, None if data == "all" else SPLITS.index(data))
+
+
+class ConfidenceField(serializers.IntegerField):
+    """A percent; None where it is absent. InvalidConfidence for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            default=None,
+            min_value=0,
+            max_value=100,
+            help_text="Percent, 0 to 100; the evaluation's own unless given.",
+        )
+
+    def run_validation(self, data: Any = empty) -> int | None:
+        """The percent."""
+        if data is empty:
+            return None
+        if not WHOLE_NUMBER.fullmatch(data) or int(data) > 100:
+            raise InvalidConfidence()
+        return int(data)
+
+
+class OneSplitQuery(Query):
+    """One split, test unless given."""
+
+    split = SplitField(default="test", allows_all=False)
+
+
+class ConfidenceQuery(Query):
+    """A confidence."""
+
+    confidence = ConfidenceField()
+
+
+class MatrixQuery(Query):
+    """A split or all of them, test unless given, and a confidence."""
+
+    split = SplitField(default="test", allows_all=True)
+    confidence = ConfidenceField()

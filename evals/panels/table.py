@@ -1,0 +1,19 @@
+"""The panels of evaluations, in the order in which they are built."""
+
+from evals.panels import (
+    confidence_sweep,
+    confusion_matrix,
+    map_results,
+    performance_by_class,
+    recommendations,
+    vector_analysis,
+)
+
+PANELS = (
+    map_results.PANEL,
+    confidence_sweep.PANEL,
+    performance_by_class.PANEL,
+    confusion_matrix.PANEL,
+    vector_analysis.PANEL,
+    recommendations.PANEL,
+)

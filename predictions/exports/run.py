@@ -1,0 +1,81 @@
+"""The work of an export's job: writes the file, and says how far it is."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+from django.core.files import File
+
+from predictions.db import queries
+from predictions.exports import project as project_export
+from predictions.exports import state
+from predictions.exports.state import Status
+from predictions.models import ProjectExport
+from predictions_api.jobs.heartbeats import Heartbeat
+from predictions_api.jobs.leases import Holder, LeaseLost
+from predictions_api.postgres.outages import is_outage
+
+log = logging.getLogger(__name__)
+
+# Tasks between two writes of the progress.
+EVERY_TASKS = 500
+NOT_CONVERTED = "The results cannot be converted to this format."
+
+
+def run(job_id: int) -> None:
+    """Writes a job's file, or does nothing while somebody else is alive at it or it has ended.
+
+    Where the database is away that is raised, and the next worker begins anew; every other error
+    ends the job with a reason.
+    """
+    worker = Holder(state.LEASE_S)
+    job = state.claim(job_id, worker)
+    if job is None:
+        return
+    mine = state.unfinished().filter(pk=job_id)
+    try:
+        with Heartbeat(lambda: worker.keep(mine), every_s=state.LEASE_S / 3):
+            _work(job, worker)
+    except LeaseLost:
+        log.info("export given up", extra={"export": job_id})
+    except BaseException:
+        # The database is away, or the worker was asked to stop: another may begin at once.
+        worker.release(mine, status=Status.QUEUED)
+        raise
+
+
+def _work(job: ProjectExport, worker: Holder) -> None:
+    try:
+        kept = _write(job, worker)
+    except LeaseLost:
+        raise
+    except Exception as error:  # whatever the converter trips over is the job's outcome
+        if is_outage(error):
+            raise
+        log.exception("export failed", extra={"export": job.pk})
+        state.end(job.pk, worker, status=Status.FAILED, error=NOT_CONVERTED)
+        return
+    try:
+        state.end(job.pk, worker, status=Status.COMPLETED, progress=1.0, file_name=kept)
+    except LeaseLost:
+        state.storage().delete(kept)
+        raise
+
+
+def _write(job: ProjectExport, worker: Holder) -> str:
+    """Writes and keeps the file; the name it is kept under."""
+    total = max(1, queries.count_tasks(job.project_id, most=2**31))
+    done = 0
+
+    def advance(n: int) -> None:
+        nonlocal done
+        done += n
+        if done % EVERY_TASKS == 0:
+            state.advance(job.pk, worker, done / total)
+
+    name = f"{job.pk}.{project_export.TYPES[job.export_type]}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        project_export.write(job.project, job.export_type, job.source, path, advance)
+        with path.open("rb") as file:
+            return state.storage().save(name, File(file))

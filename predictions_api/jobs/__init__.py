@@ -1,0 +1,1 @@
+"""What background work of every room shares: leases, heartbeats, retries, the queue, sweeps."""

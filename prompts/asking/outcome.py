@@ -1,0 +1,69 @@
+"""What came of asking a model about one task: an answer read as regions, or why there are none."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from predictions_api.http.storable import Refused, json_text
+from prompts.asking import messages
+from prompts.asking.providers import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one task: regions as JSON text, or an error; and what it took.
+
+    Seconds, tokens and US dollars are None where nobody counted them.
+    """
+
+    task_id: int
+    result: str | None = None
+    score: float | None = 1.0
+    error_type: str = ""
+    message: str = ""
+    inference_time: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_cost: float | None = None
+    completion_cost: float | None = None
+    total_cost: float | None = None
+    extra: Any = None
+
+    @property
+    def is_prediction(self) -> bool:
+        return self.result is not None
+
+    @property
+    def total_tokens(self) -> int | None:
+        known = [n for n in (self.prompt_tokens, self.completion_tokens) if n is not None]
+        return sum(known) if known else None
+
+
+def outcome_of(
+    label_config: str, choice: str | None, task_id: int, answer: Answer, took: dict[str, Any]
+) -> Outcome:
+    """What an answer means for a task: regions, or why it means none."""
+    try:
+        given = messages.parse_answer(answer.text)
+        result = json_text(messages.regions(label_config, given))
+    except (messages.InvalidAnswer, Refused) as error:
+        message = str(error).replace("\0", "")
+        return Outcome(task_id, score=None, error_type="InvalidAnswer", message=message, **took)
+    score = 1.0
+    if choice is not None and answer.logprobs and isinstance(given.get(choice), str):
+        probability = messages.choice_probability(given[choice], answer.logprobs)
+        score = 1.0 if probability is None else probability
+    return Outcome(task_id, result=result, score=score, **took)
+
+
+def failure(
+    task_id: int, kind: str, message: str, *, tries: int = 0, seconds: float | None = None
+) -> Outcome:
+    """A task without a prediction, and why."""
+    return Outcome(
+        task_id,
+        score=None,
+        error_type=kind,
+        message=message.replace("\0", ""),
+        inference_time=seconds,
+        extra={"tries": tries} if tries > 1 else None,
+    )

@@ -1,0 +1,185 @@
+"""The one place that writes what came of a run's tasks: predictions, failures, cost and totals.
+
+Statements are written out, for every batch of every run takes them: about ten for any size. All
+belong inside the caller's transaction, which holds the run's row (`lock`).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from django.db import connection
+
+from predictions.db import predictions as ingest
+from predictions.db.predictions import RunPrediction
+from predictions_api.postgres.sql import fetch_all, fetch_one
+from prompts.asking import agreement
+from prompts.asking.outcome import Outcome
+from prompts.db import items
+
+
+class LockedRun(NamedTuple):
+    """What storing needs to know of a run whose row is locked."""
+
+    status: str
+    project_id: int
+    version_id: int
+    connection_id: int | None
+    #: What stands in `model_version` of its predictions.
+    model_version: str
+
+
+LOCK_SQL = """
+SELECT r.status, r.project_id, r.model_version_id, v.model_provider_connection_id,
+       m.title || '__' || v.title
+FROM prompts_modelrun r
+JOIN prompts_promptversion v ON v.id = r.model_version_id
+JOIN prompts_prompt m ON m.id = v.parent_model_id
+WHERE r.id = %s FOR NO KEY UPDATE OF r
+"""
+
+
+def lock(run_id: int) -> LockedRun | None:
+    """The run, which others may not write until the transaction ends; None for a deleted one."""
+    row = fetch_one(LOCK_SQL, [run_id])
+    return None if row is None else LockedRun(*row)
+
+
+def write(run_id: int, run: LockedRun, outcomes: Sequence[Outcome]) -> dict[int, float]:
+    """Writes accepted outcomes, one a task; how far predictions agree with a ground truth, 0 to 1,
+    by task id.
+
+    A new prediction takes the place of what the same version said of the task before.
+    """
+    predictions = [outcome for outcome in outcomes if outcome.is_prediction]
+    failures = [outcome for outcome in outcomes if not outcome.is_prediction]
+    prediction_ids = _predict(run_id, run, predictions) if predictions else {}
+    failed_ids = _fail(run_id, run, failures) if failures else {}
+    _measure(run_id, run, outcomes, prediction_ids, failed_ids)
+    agreements = _agreements(predictions)
+    if agreements:
+        items.set_agreements(run_id, agreements)
+    return agreements
+
+
+EARLIER_RUNS = "SELECT id FROM prompts_modelrun WHERE model_version_id = %s"
+
+
+def _predict(run_id: int, run: LockedRun, predictions: Sequence[Outcome]) -> dict[int, int]:
+    """Prediction ids by task id."""
+    return ingest.replace_of_runs(
+        [RunPrediction(o.task_id, o.result or "[]", o.score) for o in predictions],
+        project_id=run.project_id,
+        model_run_id=run_id,
+        model_version=run.model_version,
+        earlier_runs=(EARLIER_RUNS, [run.version_id]),
+    )
+
+
+FAIL_SQL = """
+INSERT INTO prompts_failedprediction
+    (project_id, task_id, model_run_id, model_version_id, error_type, message, created_at)
+SELECT %s, k.task_id, %s, %s, k.error_type, k.message, now()
+FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS k(task_id, error_type, message)
+RETURNING task_id, id
+"""
+
+
+def _fail(run_id: int, run: LockedRun, failures: Sequence[Outcome]) -> dict[int, int]:
+    """Ids of failures by task id."""
+    params = [
+        run.project_id,
+        run_id,
+        run.version_id,
+        [outcome.task_id for outcome in failures],
+        [outcome.error_type[:512] for outcome in failures],
+        [outcome.message for outcome in failures],
+    ]
+    return dict(fetch_all(FAIL_SQL, params))
+
+
+MEASURE_SQL = """
+INSERT INTO prompts_predictionmeta
+    (project_id, model_run_id, prediction_id, failed_prediction_id,
+     inference_time, prompt_tokens_count, completion_tokens_count,
+     total_tokens_count, prompt_cost, completion_cost, total_cost, extra)
+SELECT %s, %s, * FROM unnest(
+    %s::bigint[], %s::bigint[], %s::float8[], %s::int[], %s::int[], %s::int[],
+    %s::float8[], %s::float8[], %s::float8[], %s::jsonb[])
+"""
+
+
+def _measure(
+    run_id: int,
+    run: LockedRun,
+    outcomes: Sequence[Outcome],
+    predicted: dict[int, int],
+    failed: dict[int, int],
+) -> None:
+    rows = [
+        (
+            predicted.get(o.task_id),
+            failed.get(o.task_id),
+            o.inference_time,
+            o.prompt_tokens,
+            o.completion_tokens,
+            o.total_tokens,
+            o.prompt_cost,
+            o.completion_cost,
+            o.total_cost,
+            None if o.extra is None else orjson.dumps(o.extra).decode(),
+        )
+        for o in outcomes
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(MEASURE_SQL, [run.project_id, run_id, *columns])
+
+
+TRUTHS_SQL = """
+SELECT task_id, result::text FROM predictions_annotation
+WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled
+"""
+
+
+def _agreements(predictions: Sequence[Outcome]) -> dict[int, float]:
+    """How far each prediction agrees with its task's ground truth, where it has one."""
+    truths: dict[int, list[Any]] = {}
+    for task_id, result in fetch_all(TRUTHS_SQL, [[outcome.task_id for outcome in predictions]]):
+        truths.setdefault(task_id, []).append(orjson.loads(result))
+    return {
+        o.task_id: agreement.best(orjson.loads(o.result or "[]"), truths[o.task_id]) or 0.0
+        for o in predictions
+        if o.task_id in truths
+    }
+
+
+COUNT_SQL = """
+UPDATE prompts_modelrun
+SET total_predictions = total_predictions + %s, total_failed = total_failed + %s,
+    total_compared = total_compared + %s, agreement_sum = agreement_sum + %s,
+    total_correct_predictions = total_correct_predictions + %s,
+    cost_usd = cost_usd + %s, predictions_updated_at = now()
+WHERE id = %s RETURNING cost_usd, budget_usd
+"""
+
+
+def count(run_id: int, outcomes: Sequence[Outcome], agreements: dict[int, float]) -> str:
+    """Adds outcomes to the run's totals; why its budget stops it, or nothing."""
+    n_predicted = sum(outcome.is_prediction for outcome in outcomes)
+    values = agreements.values()
+    cost, budget = fetch_one(
+        COUNT_SQL,
+        [
+            n_predicted,
+            len(outcomes) - n_predicted,
+            len(values),
+            sum(values),
+            sum(value == 1.0 for value in values),
+            sum(outcome.total_cost or 0.0 for outcome in outcomes),
+            run_id,
+        ],
+    ) or (0.0, None)
+    if budget is not None and cost >= budget:
+        return f"The run's budget of ${budget:g} is spent (${cost:.6f})."
+    return ""

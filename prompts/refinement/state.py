@@ -1,0 +1,42 @@
+"""The states of a refinement: the one place that makes, claims and ends them.
+
+Pending -> InProgress -> Completed or Failed. One that its worker lost is Pending again.
+"""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from predictions_api.jobs.leases import lasting
+from prompts.models import Refinement
+
+Status = Refinement.Status
+# How long the queue may take to find a worker before it is reminded.
+QUEUE_LEASE_S = 300.0
+
+
+def unfinished() -> QuerySet[Refinement]:
+    """The refinements that have work left."""
+    return Refinement.objects.filter(status__in=[Status.PENDING, Status.IN_PROGRESS])
+
+
+def create(**columns: Any) -> Refinement:
+    """A refinement that nobody has begun."""
+    return Refinement.objects.create(**columns, lease_until=lasting(QUEUE_LEASE_S))
+
+
+def claim(refinement_id: str, *, lease_s: float) -> Refinement | None:
+    """The refinement, in the caller's hand; None for one that another has begun or that ended."""
+    mine = Refinement.objects.filter(pk=refinement_id, status=Status.PENDING)
+    if not mine.update(status=Status.IN_PROGRESS, n_queued=0, lease_until=lasting(lease_s)):
+        return None
+    rows = Refinement.objects.select_related(
+        "version__parent_model", "project", "teacher_connection"
+    )
+    return rows.get(pk=refinement_id)
+
+
+def end(refinement: Refinement, status: Refinement.Status, *, error: str = "") -> None:
+    """Ends a refinement with what its object holds: reasoning, cost, and the new version if any."""
+    refinement.status, refinement.error = status, error.replace("\0", "")
+    refinement.save(update_fields=["status", "error", "reasoning", "total_cost", "new_version"])
