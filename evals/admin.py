@@ -210,11 +210,11 @@ class EvaluationDesk(WorkspaceAdmin):
 
     @admin.display(description="precision")
     def precision(self, row: ModelEval) -> str:
-        return _headline(row, "precision")
+        return _headline_at(row, "precision")
 
     @admin.display(description="recall")
     def recall(self, row: ModelEval) -> str:
-        return _headline(row, "recall")
+        return _headline_at(row, "recall")
 
     @admin.display(description="images")
     def image_count(self, row: ModelEval) -> str:
@@ -229,3 +229,10 @@ def _headline(row: ModelEval, name: str) -> str:
     """A number of the headline; a dash while there is none."""
     value = ((row.summary or {}).get("headline") or {}).get(name)
     return "-" if value is None else f"{value:.3f}"
+
+
+def _headline_at(row: ModelEval, name: str) -> str:
+    """As `_headline`, with the confidence it is at: the best one, not the one of the pages."""
+    at = (row.summary or {}).get("confidence")
+    value = _headline(row, name)
+    return value if at is None or value == "-" else f"{value} at {at:.0%}"

@@ -82,6 +82,12 @@ class ModelEval(models.Model):
     inclusive = models.BooleanField(
         default=False, help_text="Whether an IoU of exactly the threshold matches."
     )
+    control = models.TextField(
+        null=True, blank=True, help_text="The control whose regions are evaluated, if just one."
+    )
+    reading = models.JSONField(
+        default=dict, help_text="Which regions are read: evals.engine.reading.Reading."
+    )
     confidence = models.PositiveSmallIntegerField(
         default=20, help_text="Canonical confidence threshold, percent."
     )
@@ -106,7 +112,11 @@ class ModelEval(models.Model):
     image_counts = models.JSONField(default=dict, help_text="Images of each split.")
     summary = models.JSONField(null=True, blank=True, help_text="Headline and compared metrics.")
     warnings = models.JSONField(
-        default=list, help_text="Disagreements an import accepted: path and message."
+        default=list,
+        help_text="Disagreements an import accepted, or what was read with a guess.",
+    )
+    ignored = models.JSONField(
+        default=list, help_text="Regions that were passed over, by reason and side."
     )
     engines = models.JSONField(default=dict, help_text="Versions of what computed it.")
 
@@ -166,6 +176,9 @@ class EvalImage(models.Model):
     task_id = models.BigIntegerField(null=True)
     annotation_id = models.BigIntegerField(null=True)
     prediction_id = models.BigIntegerField(null=True)
+    item = models.TextField(
+        default="", blank=True, help_text="Which of its task's images; empty for the only one."
+    )
     position = models.PositiveIntegerField()
     split_position = models.PositiveIntegerField()
     # At the canonical confidence.
@@ -261,9 +274,11 @@ class EvalChunk(models.Model):
     first_position = models.PositiveIntegerField()
     # Positions within train, valid and test of the chunk's first image of each.
     first_split_positions: Any = models.JSONField()
-    # [task, annotation, prediction or null, split] of each image, in task order.
+    # [task, annotation, prediction or null, split, item, images of the task] of each image.
     rows: Any = models.JSONField()
     is_done = models.BooleanField(default=False)
+    # What was passed over or read with a guess: evals.jobs.notes.
+    notes: Any = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return f"{self.number} of {self.evaluation_id}"

@@ -180,10 +180,14 @@ class ImagesQuery(Query):
         ),
     )
     minFalsePositives = CountField(
-        required=False, min_value=0, help_text="Only images with so many or more."
+        required=False,
+        min_value=0,
+        help_text="Only images with so many or more, of `class` if given.",
     )
     minFalseNegatives = CountField(
-        required=False, min_value=0, help_text="Only images with so many or more."
+        required=False,
+        min_value=0,
+        help_text="Only images with so many or more, of `class` if given.",
     )
     cell = TextField("`actual,predicted`: only images behind this matrix cell.")
     cluster = ClusterField(required=False, help_text="Only images of this cluster; -1 is noise.")
@@ -227,14 +231,20 @@ def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
     """[actual, predicted] by index in `classes` of the matrix, or by name."""
     if text is None:
         return None
-    index = {name: label for label, name in enumerate([*classes, "background"])}
-    numbers = {str(label): label for label in index.values()}
+    # A class that is called background stands before the matrix's own, which has its index, too.
+    index: dict[str, int] = {}
+    for label, name in enumerate([*classes, "background"]):
+        index.setdefault(name, label)
+    numbers = {str(label): label for label in range(len(classes) + 1)}
     commas = [at for at, character in enumerate(text) if character == ","]
     for names in (index, numbers):
         for at in commas:
-            actual, predicted = text[:at].strip(), text[at + 1 :].strip()
-            if actual in names and predicted in names:
-                return names[actual], names[predicted]
+            for actual, predicted in (
+                (text[:at], text[at + 1 :]),
+                (text[:at].strip(), text[at + 1 :].strip()),
+            ):
+                if actual in names and predicted in names:
+                    return names[actual], names[predicted]
     raise InvalidFilter(
         "cell must be actual,predicted: two class names, or their indices in the matrix."
     )

@@ -37,9 +37,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
     """What to evaluate, and how."""
 
     project = NumberOrText(max_length=200, help_text="The project's slug or id.")
-    modelVersion = serializers.CharField(
-        max_length=500, trim_whitespace=False, help_text="Whose predictions to evaluate."
-    )
+    modelVersion = serializers.CharField(max_length=500, help_text="Whose predictions to evaluate.")
     versionId = NumberOrText(
         required=False,
         max_length=500,
@@ -77,6 +75,14 @@ class ComputeSerializer(serializers.Serializer[Any]):
         choices=TaskType.choices,
         required=False,
         help_text="Derived from the labelling config unless given.",
+    )
+    control = serializers.CharField(
+        required=False,
+        allow_null=True,
+        max_length=500,
+        trim_whitespace=False,
+        help_text="Name of the one control of the labelling config whose regions are evaluated. "
+        "Needed where several ask for the class of a whole object, or hold the same objects.",
     )
     medianLatencyMs = FiniteNumber(
         required=False,

@@ -1,6 +1,8 @@
 """The one place that writes chunks of a running evaluation, and what each of them has counted."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from typing import Any
 
 from django.db import connection
 
@@ -23,7 +25,7 @@ def add(
         number=number,
         first_position=first_position,
         first_split_positions=[first_split_positions[split] for split in range(len(Split))],
-        rows=[[r.task_id, r.annotation_id, r.prediction_id, r.split] for r in rows],
+        rows=[astuple(row) for row in rows],
     )
 
 
@@ -32,8 +34,10 @@ def rows_of(chunk: EvalChunk) -> list[PlannedRow]:
     return [PlannedRow(*row) for row in chunk.rows]
 
 
-def add_parts(evaluation_id: int, number: int, parts: Mapping[int, SplitPart]) -> None:
-    """Stores what a chunk adds to each split, and that the chunk is counted."""
+def add_parts(
+    evaluation_id: int, number: int, parts: Mapping[int, SplitPart], notes: Mapping[str, Any]
+) -> None:
+    """Stores what a chunk adds to each split, its notes, and that the chunk is counted."""
     EvalPart.objects.bulk_create(
         EvalPart(
             evaluation_id=evaluation_id,
@@ -45,7 +49,9 @@ def add_parts(evaluation_id: int, number: int, parts: Mapping[int, SplitPart]) -
         )
         for split, part in parts.items()
     )
-    EvalChunk.objects.filter(evaluation_id=evaluation_id, number=number).update(is_done=True)
+    EvalChunk.objects.filter(evaluation_id=evaluation_id, number=number).update(
+        is_done=True, notes=notes
+    )
 
 
 def forget_counted(evaluation_id: int) -> None:

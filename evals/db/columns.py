@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evals.db.evaluations import image_key_of
-from evals.db.snapshot import LONGEST_URL
+from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
+from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from predictions_api.postgres.sql import fetch_all, fetch_one
+
+# Postgres' texts are no longer.
+LONGEST_TEXT = 2**30
 
 # The primary key, in its order. Big-endian, as Postgres sends numbers.
 POINTS_SQL = """
@@ -54,26 +57,29 @@ def canonical_counts(evaluation: ModelEval) -> Counts:
 
 
 # By primary key.
-ADDRESSES_SQL = """
-SELECT id, left(data ->> %s, %s) FROM predictions_task WHERE id = ANY(%s)
-"""
-PICTURE_SQL = """
-SELECT t.data ->> %s FROM predictions_task t JOIN evals_evalimage i ON i.task_id = t.id
-WHERE i.evaluation_id = %s AND i.position = %s
-"""
+ADDRESSES_SQL = f"""
+SELECT left({ADDRESS}, %s)
+FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS c(task_id, path, n)
+LEFT JOIN predictions_task t ON t.id = c.task_id ORDER BY c.n
+"""  # noqa: S608
+ITEM_SQL = "SELECT task_id, item FROM evals_evalimage WHERE evaluation_id = %s AND position = %s"
 
 
-def image_addresses(evaluation: ModelEval, task_ids: Sequence[int]) -> dict[int | None, str | None]:
-    """The first LONGEST_URL characters of the tasks' image addresses, by task; deleted ones are
-    left out. One statement, none for no tasks.
+def image_addresses(
+    evaluation: ModelEval, images: Sequence[tuple[int | None, str]], longest: int = LONGEST_URL
+) -> list[str | None]:
+    """The first characters of images' addresses, by task and item, in order; None for deleted
+    tasks. One statement, none for no images.
     """
-    if not task_ids:
-        return {}
-    key = image_key_of(evaluation)
-    return dict(fetch_all(ADDRESSES_SQL, [key, LONGEST_URL, list(task_ids)]))
+    if not images:
+        return []
+    reading = reading_of(evaluation.reading)
+    paths = [image_path(reading, item) for _, item in images]
+    rows = fetch_all(ADDRESSES_SQL, [longest, [task for task, _ in images], paths])
+    return [address for (address,) in rows]
 
 
 def image_address(evaluation: ModelEval, position: int) -> str | None:
-    """The whole image address of the task behind an image; None where there is none."""
-    row = fetch_one(PICTURE_SQL, [image_key_of(evaluation), evaluation.pk, position])
-    return None if row is None else row[0]
+    """The whole address of an image; None where there is none. Two statements."""
+    row = fetch_one(ITEM_SQL, [evaluation.pk, position])
+    return None if row is None else image_addresses(evaluation, [(row[0], row[1])], LONGEST_TEXT)[0]

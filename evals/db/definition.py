@@ -1,9 +1,10 @@
-"""An evaluation's row as what its images are counted by."""
+"""Builds the engine's `Job` from a `ModelEval` row."""
 
 from django.conf import settings
 
 from evals.engine.counting import Job
 from evals.engine.matching import Definition
+from evals.engine.reading import reading_of
 from evals.models import ModelEval
 
 
@@ -21,4 +22,5 @@ def job_of(evaluation: ModelEval) -> Job:
         is_multi_label=evaluation.is_multi_label,
         uses_masks=evaluation.uses_masks,
         engine=settings.EVALUATION_ENGINE,
+        reading=reading_of(evaluation.reading),
     )

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 from django.db.models import JSONField, Q, QuerySet
 
-from evals.db.label_config import image_key
 from evals.documents.refusals import EvaluationNotDone, EvaluationNotFound, ReportNotFound
 from evals.models import ModelEval, Split
 from predictions.models import Project
@@ -71,24 +70,6 @@ def _evaluation(row: Sequence[Any]) -> ModelEval:
     if row[0] is not None:
         evaluation.project = Project.from_db("default", ["id", "slug"], row[:2])
     return evaluation
-
-
-# By primary key.
-CONFIG_SQL = "SELECT parsed_label_config::text FROM predictions_project WHERE id = %s"
-
-
-def image_key_of(evaluation: ModelEval) -> str | None:
-    """The key of a task's data that holds the image; None without a project.
-
-    One statement, the first time.
-    """
-    project = evaluation.project
-    if project is None:
-        return None
-    if "parsed_label_config" in project.get_deferred_fields():
-        row = fetch_prepared(CONFIG_SQL, [project.pk])
-        project.parsed_label_config = {} if row is None else orjson.loads(row[0])
-    return image_key(project)
 
 
 def refuse_unfinished(evaluation: ModelEval) -> None:

@@ -13,7 +13,7 @@ from evals.models import ModelEval
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 IMAGE_COLUMNS = "image_id, name, split, augmentations, cluster, x, y, is_flagged, position, events"
-SOURCE_COLUMNS = "task_id, annotation_id, prediction_id, split"
+SOURCE_COLUMNS = "task_id, annotation_id, prediction_id, split, item"
 POSITION = 8
 # Ranges of the primary key, or of the index on the split's positions.
 RANGE_SQL = f"""
@@ -120,6 +120,12 @@ def image_keys(evaluation: ModelEval, image_id: str) -> tuple[int, PlannedRow] |
     # No stored text holds a NUL, and Postgres refuses to look for one.
     row = None if "\0" in image_id else fetch_one(IMAGE_SQL, [evaluation.pk, image_id])
     return None if row is None else (row[0], PlannedRow(*row[1:]))
+
+
+def rows_of_task(evaluation: ModelEval, task_id: int) -> list[PlannedRow]:
+    """The stored rows of all images of a task, in order. One statement."""
+    rows = evaluation.images.filter(task_id=task_id).order_by("position")
+    return [PlannedRow(*row) for row in rows.values_list(*SOURCE_COLUMNS.split(", "))]
 
 
 SOURCES_SQL = f"""

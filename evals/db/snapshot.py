@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from django.db import connection, transaction
 
-from evals.engine.boxes import RegionText
+from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
-from evals.engine.regions import StoredImage
+from evals.engine.reading import Reading, reading_of
 from evals.models import ModelEval, Split
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -36,12 +36,15 @@ class CannotEvaluate(EvaluationError):
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """One image to count: the rows it is made of."""
+    """One image to count: the rows it is made of, and which of its task's images it is."""
 
     task_id: int
     annotation_id: int
     prediction_id: int | None
     split: int
+    item: str = ""
+    #: Of the first of several images of a task: how many there are; 0 for others.
+    n_of_task: int = 0
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
@@ -56,12 +59,15 @@ WITH truth AS (
       AND model_version = %(version)s
     ORDER BY task_id, id DESC
 )
-SELECT t.id, truth.id, said.id, t.meta -> 'split'
+SELECT t.id, truth.id, said.id, t.meta -> 'split'{lengths}
 FROM truth
 JOIN predictions_task t ON t.id = truth.task_id AND t.project_id = %(project)s
 LEFT JOIN said ON said.task_id = truth.task_id
 ORDER BY t.id
 """
+# How many images an object has in a task; what is no list is one.
+LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
+    WHEN 'array' THEN jsonb_array_length(t.data #> %({name})s::text[]) ELSE 1 END"""
 FACTS_SQL = """
 SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
@@ -89,13 +95,40 @@ def facts(evaluation: ModelEval) -> Facts:
 
 
 def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedRow]]:
-    """The images that count, in task order, `chunk` at a time. In a transaction: a cursor's."""
+    """The images that count, in task order, those of `chunk` tasks at a time.
+
+    In a transaction: the cursor is the server's.
+    """
     assert connection.connection is not None
+    reading = reading_of(evaluation.reading)
+    paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
+    counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
+    sql = PLAN_SQL.format(lengths="".join(LENGTH_SQL.format(name=name) for name in counted))
     with closing(connection.connection.cursor(name=f"plan_{evaluation.pk}")) as cursor:
         cursor.itersize = chunk
-        cursor.execute(PLAN_SQL, _scope(evaluation))
+        cursor.execute(sql, {**_scope(evaluation), **counted})
         while rows := cursor.fetchmany(chunk):
-            yield [PlannedRow(t, a, p, _split(t, split)) for t, a, p, split in rows]
+            yield [
+                planned
+                for t, a, p, split, *lengths in rows
+                for planned in _of_task(reading, paths, (t, a, p, _split(t, split)), lengths)
+            ]
+
+
+def _of_task(
+    reading: Reading,
+    paths: Sequence[tuple[str, ...] | None],
+    row: tuple[int, int, int | None, int],
+    lengths: Sequence[int],
+) -> list[PlannedRow]:
+    """The images of one task."""
+    counts = iter(lengths)
+    items = reading.items([1 if path is None else next(counts) for path in paths])
+    first, *rest = items
+    return [
+        PlannedRow(*row, first, 0 if reading.has_one_image else len(items)),
+        *(PlannedRow(*row, item) for item in rest),
+    ]
 
 
 def _scope(evaluation: ModelEval) -> dict[str, Any]:
@@ -127,43 +160,56 @@ class ReadImage:
     stored: StoredImage
 
 
+#: Of a task `t` the address of the image at `c.path`, which is a key as it stands or leads deeper.
+ADDRESS = "COALESCE(t.data ->> array_to_string(c.path::text[], '.'), t.data #>> c.path::text[])"
 # By primary keys; rows written after the plan was made do not match.
-READ_SQL = """
+READ_SQL = f"""
 SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
-       left(t.data ->> %(image)s, %(longest)s), a.result::text, p.result::text, p.score
-FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[])
-     WITH ORDINALITY AS c(task_id, annotation_id, prediction_id, n)
-JOIN predictions_task t ON t.id = c.task_id
+       left({ADDRESS}, %(longest)s), a.result::text, p.result::text, p.score
+FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
+            %(paths)s::text[])
+     WITH ORDINALITY AS c(task_id, annotation_id, prediction_id, path, n)
+LEFT JOIN predictions_task t ON t.id = c.task_id
 LEFT JOIN predictions_annotation a ON a.id = c.annotation_id AND a.updated_at <= %(at)s
 LEFT JOIN predictions_prediction p ON p.id = c.prediction_id AND p.updated_at <= %(at)s
 ORDER BY c.n
-"""
+"""  # noqa: S608
+
+
+def image_path(reading: Reading, item: str) -> str:
+    """The way to an image's address in its task's data, as a Postgres array."""
+    steps = reading.path(item) or ("image",)
+    quoted = [step.replace("\\", "\\\\").replace('"', '\\"') for step in steps]
+    return "{" + ",".join(f'"{step}"' for step in quoted) + "}"
 
 
 def read(
-    rows: Sequence[PlannedRow], *, image_key: str, planned_at: datetime
+    rows: Sequence[PlannedRow], *, reading: Reading, planned_at: datetime
 ) -> list[ReadImage | None]:
     """The images of planned rows, None for one that is no longer as planned. One statement."""
     found = fetch_all(
         READ_SQL,
         {
-            "image": image_key,
             "longest": LONGEST_URL,
             "tasks": [row.task_id for row in rows],
             "annotations": [row.annotation_id for row in rows],
             "predictions": [row.prediction_id for row in rows],
+            "paths": [image_path(reading, row.item) for row in rows],
             "at": planned_at,
         },
     )
-    by_task = {values[0]: values for values in found}
-    return [_read_image(row, by_task.get(row.task_id)) for row in rows]
+    # Images of one task share its regions, which are read once.
+    texts: dict[str, RegionText] = {}
+    return [
+        _read_image(row, values, reading, texts) for row, values in zip(rows, found, strict=True)
+    ]
 
 
 def read_all(
-    rows: Sequence[PlannedRow], *, image_key: str, planned_at: datetime
+    rows: Sequence[PlannedRow], *, reading: Reading, planned_at: datetime
 ) -> list[ReadImage]:
     """As `read`. `CannotEvaluate` names the first row that changed since the plan was made."""
-    images = read(rows, image_key=image_key, planned_at=planned_at)
+    images = read(rows, reading=reading, planned_at=planned_at)
     for row, image in zip(rows, images, strict=True):
         if image is None:
             raise CannotEvaluate(
@@ -174,19 +220,27 @@ def read_all(
     return [image for image in images if image is not None]
 
 
-def _read_image(row: PlannedRow, values: Sequence[Any] | None) -> ReadImage | None:
-    if values is None:
+def _read_image(
+    row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, RegionText]
+) -> ReadImage | None:
+    task_id, name, image_id, augmentations, url, truth, said, score = values
+    if task_id is None or truth is None or (row.prediction_id is not None and said is None):
         return None
-    _, name, image_id, augmentations, url, truth, said, score = values
-    if truth is None or (row.prediction_id is not None and said is None):
-        return None
+    ending = f"#{row.item}" if row.item else ""
+    own_name = _text(name)
+    truths = RegionText(truth)
+    saids: Regions = [] if said is None else RegionText(said)
+    if not reading.has_one_image:
+        truths = texts.setdefault(f"a{row.annotation_id}", truths)
+        if isinstance(saids, RegionText):
+            saids = texts.setdefault(f"p{row.prediction_id}", saids)
     return ReadImage(
         row=row,
-        image_id=_text(image_id) or str(row.task_id),
-        name=_text(name) or _last_part(url) or str(row.task_id),
+        image_id=(_text(image_id) or str(row.task_id)) + ending,
+        name=(own_name and own_name + ending) or _last_part(url) or f"{row.task_id}{ending}",
         augmentations=_whole(augmentations),
         url=url,
-        stored=StoredImage(RegionText(truth), [] if said is None else RegionText(said), score),
+        stored=StoredImage(truths, saids, score, reading.place(row.item), row.n_of_task),
     )
 
 

@@ -83,7 +83,7 @@ def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int
     dimensions = int(matrix.shape[1])
     lines = b"".join(
         b"%d\t[%b]\n" % (task_id, ",".join(map(repr, vector.tolist())).encode())
-        for task_id, vector in zip(task_ids, matrix, strict=True)
+        for task_id, vector in dict(zip(task_ids, matrix, strict=True)).items()
     )
     uses_index = len(task_ids) > EXACT_UP_TO and dimensions <= LONGEST_INDEXED
     with transaction.atomic(), connection.cursor() as cursor:

@@ -11,7 +11,7 @@ from evals.models import EvalPanel, ModelEval
 from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
-    "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id,"
+    "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id, item,"
     " image_id, name, augmentations, tp, fp, fn, cluster, x, y, is_flagged, events"
 )
 
@@ -33,6 +33,7 @@ class NewImage:
     task_id: int | None = None
     annotation_id: int | None = None
     prediction_id: int | None = None
+    item: str = ""
     cluster: int | None = None
     x: float | None = None
     y: float | None = None
@@ -53,6 +54,7 @@ def _line(evaluation_id: int, image: NewImage) -> bytes:
         image.task_id,
         image.annotation_id,
         image.prediction_id,
+        image.item,
         image.image_id,
         image.name,
         image.augmentations,

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from evals.engine.boxes import Regions
+from evals.engine.boxes import Regions, StoredImage
 from evals.engine.counting import Job
 from evals.engine.events import Ints
 from evals.engine.geometry import Floats
 from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.object_verdicts import examine_shapes
-from evals.engine.regions import Side, StoredImage
+from evals.engine.shapes import Side, own_size
 
 Document = dict[str, Any]
 
@@ -92,29 +92,15 @@ def _columns(
 
 def _outlines(side: Side, stored: Sequence[Regions]) -> dict[int, Document]:
     """What is no box, by its position: kind and geometry as the desk's module draws them."""
-    masks = _masks(side, stored)
     outlines: dict[int, Document] = {}
     for at, shape in side.shapes.items():
-        if at in masks:
-            size = {"width": shape.width_px, "height": shape.height_px}
-            outlines[at] = {"kind": "brush", "geometry": {"rle": masks[at], **size}}
-        elif shape.points_px is not None:
+        if shape.points_px is not None:
             scaled = shape.points_px * [100 / shape.width_px, 100 / shape.height_px]
             outlines[at] = {"kind": "polygon", "geometry": {"points": scaled.round(3).tolist()}}
+        elif shape.rle is not None:
+            region = stored[int(side.image[at])][side.region(at)]
+            # The raster of the mask as it is stored: of the region's size, not of the image's.
+            width, height = own_size(region) or (shape.width_px, shape.height_px)
+            size = {"width": int(width), "height": int(height)}
+            outlines[at] = {"kind": "brush", "geometry": {"rle": region["value"]["rle"], **size}}
     return outlines
-
-
-def _masks(side: Side, stored: Sequence[Regions]) -> dict[int, Any]:
-    """The brush masks as they are stored, by the position of the shape that was read from them."""
-    read: dict[int, list[int]] = {}
-    for at, shape in side.shapes.items():
-        if shape.rle is not None and shape.points_px is None:
-            read.setdefault(int(side.image[at]), []).append(at)
-    found: dict[int, Any] = {}
-    for image, places in read.items():
-        values = [r["value"] for r in stored[image] if isinstance(r.get("value"), dict)]
-        painted = [value["rle"] for value in values if "rle" in value]
-        # Of another number, some are not counted, and nobody knows which.
-        if len(painted) == len(places):
-            found |= zip(places, painted, strict=True)
-    return found

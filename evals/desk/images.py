@@ -79,15 +79,10 @@ def _addresses(
 ) -> list[str | None]:
     """The beginning of each image's address. A statement for those whose rows have changed."""
     missing = [
-        row.task_id
-        for row, image in zip(rows, stored, strict=True)
-        if image is None and row.task_id is not None
+        (row.task_id, row.item) for row, image in zip(rows, stored, strict=True) if image is None
     ]
-    late = image_addresses(evaluation, missing)
-    return [
-        late.get(row.task_id) if image is None else image.url
-        for row, image in zip(rows, stored, strict=True)
-    ]
+    late = iter(image_addresses(evaluation, missing))
+    return [next(late) if image is None else image.url for image in stored]
 
 
 def _address(evaluation: ModelEval, position: int, given: str | None) -> str | None:

@@ -9,9 +9,12 @@ from django.db.models import Q
 
 from evals.db.definition import job_of
 from evals.db.evaluations import confidence_of
-from evals.db.images import image_keys
+from evals.db.images import image_keys, rows_of_task
+from evals.db.snapshot import PlannedRow
 from evals.documents.refusals import Refusal
+from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import examine
+from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from evals.panels.query import ConfidenceQuery
 from evals.reports.image_objects import stored_images
@@ -25,11 +28,12 @@ def verdicts_of(
     task_id: int,
     confidence: str,
 ) -> dict[str, Any] | None:
-    """Verdicts of the task's objects and detections in stored order, `tp`, `fp`, `fn` or None.
+    """Verdicts of the task's objects and detections by their place in the stored result.
 
-    None where the workspaces (None for all) have no finished evaluation of that id, or it did not
-    see the task. `truths` and `found` are None where the rows have changed since. `confidence` is
-    per cent as text, empty for the evaluation's own. At most three statements.
+    `tp`, `fp`, `fn` or `wrong_class`; what was not counted has none. None where the workspaces
+    (None for all) have no finished evaluation of that id, or it did not see the task. `truths` and
+    `found` are None where the rows have changed since. `confidence` is per cent as text, empty for
+    the evaluation's own. At most three statements.
     """
     mine = Q() if workspaces is None else Q(workspace_id__in=list(workspaces))
     evaluation = (
@@ -37,27 +41,43 @@ def verdicts_of(
         .select_related("project")
         .first()
     )
-    keys = None if evaluation is None else image_keys(evaluation, image_id)
-    if evaluation is None or keys is None or keys[1].task_id != task_id:
+    rows = [] if evaluation is None else _rows(evaluation, image_id, task_id)
+    if evaluation is None or not rows:
         return None
     percent = _percent(evaluation, confidence)
-    row = keys[1]
-    image = stored_images(evaluation, [row])[0]
+    images = stored_images(evaluation, rows)
     document: dict[str, Any] = {
         "evaluation": evaluation.eval_id,
         "confidence": percent,
-        "annotation": row.annotation_id,
-        "prediction": row.prediction_id,
+        "annotation": rows[0].annotation_id,
+        "prediction": rows[0].prediction_id,
         "truths": None,
         "found": None,
     }
-    if image is None:
+    if any(image is None for image in images):
         return document
-    examined = examine([image.stored], job_of(evaluation), percent)[0]
+    stored = [image.stored for image in images if image is not None]
+    truths, said = dict[int, str](), dict[int, str]()
+    for one in examine(stored, job_of(evaluation), percent):
+        truths |= _by_region(one.regions[0], one.truths)
+        said |= _by_region(one.regions[1], one.found)
+    return {**document, "truths": truths, "found": said}
+
+
+def _rows(evaluation: ModelEval, image_id: str, task_id: int) -> list[PlannedRow]:
+    """The images of the task that the evaluation has seen."""
+    if not reading_of(evaluation.reading).has_one_image:
+        return rows_of_task(evaluation, task_id)
+    keys = image_keys(evaluation, image_id)
+    return [keys[1]] if keys is not None and keys[1].task_id == task_id else []
+
+
+def _by_region(regions: Sequence[int], verdicts: Sequence[ObjectVerdict | None]) -> dict[int, str]:
+    """Verdicts by the place of the region in the stored result."""
     return {
-        **document,
-        "truths": [None if one is None else one.verdict.value for one in examined.truths],
-        "found": [None if one is None else one.verdict.value for one in examined.found],
+        region: verdict.verdict.value
+        for region, verdict in zip(regions, verdicts, strict=bool(regions))
+        if verdict is not None
     }
 
 

@@ -57,11 +57,34 @@ class Snapshot(Document):
     newest_ground_truth_at: str | None
 
 
-class ImportWarning(Document):
-    """A disagreement inside an imported file that was accepted."""
+class Note(Document):
+    """What was read with a guess, or where an imported file disagrees with itself."""
 
-    path: str
     message: str
+    path: Annotated[str | UnsetType, Meta(description="In the imported file.")] = UNSET
+    reason: str | UnsetType = UNSET
+    regions: int | UnsetType = UNSET
+    images: int | UnsetType = UNSET
+    splits: list[str] | UnsetType = UNSET
+
+
+class Example(Document):
+    """One of several regions: its id, or its place in the result."""
+
+    task: int
+    region: str | int
+
+
+class IgnoredRegions(Document):
+    """Regions that were passed over, and the first of them."""
+
+    reason: Annotated[
+        str,
+        _one_of("other_control", "no_label", "invalid_label", "invalid_score", "no_geometry"),
+    ]
+    side: Annotated[str, _one_of("groundTruth", "predictions")]
+    regions: int
+    example: Example
 
 
 class Evaluation(Identity, kw_only=True):
@@ -94,7 +117,14 @@ class Evaluation(Identity, kw_only=True):
     median_latency_ms: Annotated[
         float | UnsetType, Meta(description="As whoever ran the model measured.")
     ] = UNSET
-    warnings: list[ImportWarning] | UnsetType = UNSET
+    control: Annotated[
+        str | None,
+        Meta(description="The control that is evaluated; null where several are read together."),
+    ]
+    ignored: Annotated[
+        list[IgnoredRegions] | UnsetType, Meta(description="Unless the evaluation was imported.")
+    ] = UNSET
+    warnings: list[Note] | UnsetType = UNSET
 
 
 class ListedEvaluation(Document):

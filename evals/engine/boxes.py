@@ -6,31 +6,34 @@ afterwards; a result with anything else in it is read as a whole.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, overload
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 import msgspec
 import orjson
 
 from evals.engine.geometry import FARTHEST_PCT
+from evals.engine.reading import Place
 
 Region = Mapping[str, Any]
 Regions = Sequence[Region]
 
-Place = Annotated[float, msgspec.Meta(ge=-FARTHEST_PCT, le=FARTHEST_PCT)]
+Percent = Annotated[float, msgspec.Meta(ge=-FARTHEST_PCT, le=FARTHEST_PCT)]
 Length = Annotated[float, msgspec.Meta(ge=0, le=FARTHEST_PCT)]
 Pixels = Annotated[float, msgspec.Meta(ge=1, lt=2**31)]
 Upright = Annotated[float, msgspec.Meta(ge=0, le=0)]
 Score = Annotated[float, msgspec.Meta(gt=-1e300, lt=1e300)]
+Label = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class BoxValue(msgspec.Struct, gc=False):
-    """A box in per cent of its image, not rotated, and its labels, the first of which counts."""
+    """A box in per cent of its image, not rotated, and its one label."""
 
-    x: Place
-    y: Place
+    x: Percent
+    y: Percent
     width: Length
     height: Length
-    rectanglelabels: Annotated[list[str], msgspec.Meta(min_length=1)]
+    rectanglelabels: Annotated[list[Label], msgspec.Meta(min_length=1, max_length=1)]
     rotation: Upright | None = None
 
 
@@ -44,7 +47,20 @@ class Box(msgspec.Struct, gc=False):
     score: Score | None = None
 
 
+class NamedBox(Box, gc=False):
+    """As `Box`, where it matters which control and which image of the task it is of."""
+
+    id: str | int | None = None
+    from_name: str | None = None
+    to_name: str | None = None
+    item_index: int | None = None
+
+
 DECODER = msgspec.json.Decoder(list[Box])
+NAMED_DECODER = msgspec.json.Decoder(list[NamedBox])
+
+
+AnyBox = TypeVar("AnyBox", bound=Box)
 
 
 class RegionText(Regions):
@@ -61,8 +77,15 @@ class RegionText(Regions):
 
     def boxes(self) -> list[Box] | None:
         """All regions, where they are plain boxes; None where any is something else, or odd."""
+        return self._decoded(DECODER)
+
+    def named_boxes(self) -> list[NamedBox] | None:
+        """As `boxes`, with names."""
+        return self._decoded(NAMED_DECODER)
+
+    def _decoded(self, decoder: msgspec.json.Decoder[list[AnyBox]]) -> list[AnyBox] | None:
         try:
-            return DECODER.decode(self.text)
+            return decoder.decode(self.text)
         except (msgspec.DecodeError, RecursionError):
             return None
 
@@ -87,3 +110,17 @@ class RegionText(Regions):
     def __getitem__(self, at: slice) -> Regions: ...
     def __getitem__(self, at: int | slice) -> Region | Regions:
         return self.regions[at]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One image as the store has it: its task's regions, and which of them are its own."""
+
+    truth: Regions
+    said: Regions
+    #: Of the prediction as a whole, for regions without a score of their own.
+    score: float | None
+    #: None where all are.
+    place: Place | None = None
+    #: Of the first image of a task with several: how many there are; 0 for others.
+    n_of_task: int = 0

@@ -1,15 +1,15 @@
 """A chunk of images counted: events for each image, and what adds up for each split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from evals.engine.average_precision import new_state
+from evals.engine.boxes import StoredImage
 from evals.engine.brush import MAX_MASK_PIXELS
-from evals.engine.classification import multi_label_events, single_label_events
 from evals.engine.coco_batch import Batch
-from evals.engine.errors import EvaluationError, MaskTooLarge, MissingImageSize
+from evals.engine.errors import EvaluationError, MaskTooLarge
 from evals.engine.events import (
     N_BINS,
     Counts,
@@ -22,7 +22,15 @@ from evals.engine.events import (
     total_events,
 )
 from evals.engine.geometry import Bools, Floats, Rle, shape_iou, shape_rle
+from evals.engine.kinds.classification import (
+    multi_label_events,
+    read_choices,
+    single_label_events,
+)
+from evals.engine.kinds.segmentation import paint, pixel_events
+from evals.engine.labels import Notes
 from evals.engine.matching import (
+    AT_THRESHOLD,
     Definition,
     Pairs,
     box_pairs,
@@ -31,15 +39,12 @@ from evals.engine.matching import (
     matrix_pairs,
 )
 from evals.engine.metrics import exact_images
-from evals.engine.regions import (
-    Side,
-    StoredImage,
-    UnusableRegion,
-    image_size,
-    read_choices,
-    read_shapes,
-)
-from evals.engine.segmentation import paint, pixel_events
+from evals.engine.reading import Reading
+from evals.engine.regions import UnusableRegion, image_size, read_shapes
+from evals.engine.shapes import Side
+
+#: Shapes of two controls that overlap so far are one object.
+TWIN_IOU = 0.9
 
 
 class NeedsMasks(EvaluationError):
@@ -58,6 +63,8 @@ class Job:
     #: Whether average precision compares masks.
     uses_masks: bool = False
     engine: str = "hotcoco"
+    #: Which regions are read.
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Counted:
     #: At the canonical confidence, (n_images,).
     canonical: Counts
     parts: dict[int, SplitPart]
+    notes: Notes
 
 
 def count_images(
@@ -86,19 +94,20 @@ def count_images(
     """The counts of a chunk; `splits` names each image's split.
 
     `first_position` makes image numbers unique in the whole evaluation. `NeedsMasks` for boxes
-    that turn out not to be aligned while `job` counts boxes; `UnusableRegion` and `UnknownLabels`
-    as reading does.
+    that turn out not to be aligned while `job` counts boxes; `UnknownLabels` as reading does;
+    `UnusableRegion` for an image too large to compare pixel by pixel.
     """
     n_images, n_classes = len(images), len(job.classes)
     ids = np.arange(first_position, first_position + n_images)
     split_of = np.asarray(splits, dtype=np.int64)
     batches: dict[int, Batch] = {}
+    notes = Notes()
     if job.task_type == "classification":
-        events = _label_events(images, job)
+        events = _label_events(images, job, notes)
     elif job.task_type == "semantic-segmentation":
-        events = _pixel_events(images, job)
+        events = _pixel_events(images, job, notes)
     else:
-        events, batches = _shape_events(images, ids, split_of, job)
+        events, batches = _shape_events(images, ids, split_of, job, notes)
     return Counted(
         blobs=pack_events(events, n_images),
         canonical=image_counts(events, job.confidence, n_images=n_images, n_classes=n_classes),
@@ -106,6 +115,7 @@ def count_images(
             int(split): _part(events, split_of == split, batches.get(int(split)), job)
             for split in np.unique(split_of)
         },
+        notes=notes,
     )
 
 
@@ -141,8 +151,8 @@ def _renumbered(events: Events, is_mine: Bools) -> Events:
     return Events(place[events.image], events.bin, events.actual, events.predicted, events.delta)
 
 
-def _label_events(images: Sequence[StoredImage], job: Job) -> Events:
-    truths, saids = read_choices(images, job.classes)
+def _label_events(images: Sequence[StoredImage], job: Job, notes: Notes) -> Events:
+    truths, saids = read_choices(images, job.classes, reading=job.reading, notes=notes)
     if job.is_multi_label:
         return multi_label_events(truths, saids, n_classes=len(job.classes))
     best = [max(said, key=lambda pair: pair[1], default=(-1, 1.0)) for said in saids]
@@ -154,23 +164,33 @@ def _label_events(images: Sequence[StoredImage], job: Job) -> Events:
     )
 
 
-def _pixel_events(images: Sequence[StoredImage], job: Job) -> Events:
-    truth, said = read_shapes(images, job.classes, all_shapes=True)
+def _pixel_events(images: Sequence[StoredImage], job: Job, notes: Notes) -> Events:
+    truth, said = read_shapes(
+        images, job.classes, reading=job.reading, all_shapes=True, notes=notes
+    )
     every_span = zip(truth.spans(len(images)), said.spans(len(images)), strict=True)
     parts = []
     for number, (image, spans) in enumerate(zip(images, every_span, strict=True)):
-        size = image_size(image)
+        size = _size(image, (truth, said), spans)
         if size is None:
-            if any(spans):
-                raise MissingImageSize("no region of the image has them")
             continue
         if size[0] * size[1] > MAX_MASK_PIXELS:
-            raise MaskTooLarge(f"{size[0]} x {size[1]}")
-        try:
-            parts.append(_image_pixels(number, size, (truth, said), spans, len(job.classes)))
-        except EvaluationError as error:
-            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error)) from error
+            error = MaskTooLarge(f"{size[0]} x {size[1]}")
+            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+        parts.append(_image_pixels(number, size, (truth, said), spans, len(job.classes)))
     return join_events(parts)
+
+
+def _size(
+    image: StoredImage, sides: tuple[Side, Side], spans: Sequence[range]
+) -> tuple[int, int] | None:
+    """The size that the image's shapes are on, else what any region of it tells."""
+    for side, span in zip(sides, spans, strict=True):
+        if span:
+            shape = side.shapes[span.start]
+            return shape.width_px, shape.height_px
+    told = image_size(image)
+    return None if told is None else (int(told[0]), int(told[1]))
 
 
 def _image_pixels(
@@ -197,10 +217,17 @@ def _image_pixels(
 
 
 def _shape_events(
-    images: Sequence[StoredImage], ids: Ints, split_of: Ints, job: Job
+    images: Sequence[StoredImage], ids: Ints, split_of: Ints, job: Job, notes: Notes
 ) -> tuple[Events, dict[int, Batch]]:
     is_instances = job.task_type == "instance-segmentation"
-    truth, said = read_shapes(images, job.classes, all_shapes=is_instances)
+    truth, said = read_shapes(
+        images,
+        job.classes,
+        reading=job.reading,
+        all_shapes=is_instances,
+        with_masks=job.uses_masks,
+        notes=notes,
+    )
     if not job.uses_masks and (truth.masked_images() or said.masked_images()):
         raise NeedsMasks()
     boxes = truth.boxes_px(), said.boxes_px()
@@ -249,6 +276,18 @@ def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pai
             )
         )
     return join_pairs(parts)
+
+
+def same_objects(side: Side, other: Side) -> tuple[int, int]:
+    """How many shapes of two controls each have one of the other in the same place and class.
+
+    In the same place: on the same image, with an IoU of at least 0.9.
+    """
+    pairs = shape_pairs(side, other, (side.boxes_px(), other.boxes_px()))
+    is_twin = (pairs.iou >= TWIN_IOU - AT_THRESHOLD) & (
+        side.label[pairs.object] == other.label[pairs.detection]
+    )
+    return len(np.unique(pairs.object[is_twin])), len(np.unique(pairs.detection[is_twin]))
 
 
 def _rles(side: Side, boxes_px: Floats) -> list[Rle]:

@@ -42,7 +42,7 @@ class MissingCoordinate(GeometryError):
 
 
 class CoordinateOutOfRange(GeometryError):
-    """A region lies too far outside its image, or has a negative size."""
+    """A region lies too far outside its image."""
 
 
 class TooFewPoints(GeometryError):
@@ -58,7 +58,7 @@ class MaskTooLarge(GeometryError):
 
 
 class UnsupportedRegion(GeometryError):
-    """Only rectangles, polygons and brush masks can be evaluated."""
+    """Only rectangles, polygons, ellipses and brush masks can be evaluated."""
 
 
 class MisshapenArrays(EvaluationError):

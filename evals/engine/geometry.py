@@ -1,40 +1,37 @@
-"""Label Studio regions as pixel geometry, and the overlap of two sets of shapes.
+"""Boxes and masks in pixels, and the overlap of two sets of shapes.
 
-Percentages become pixels in float64 and are never rounded; a box is [x, y, width, height].
-Shapes that are not axis-aligned boxes become COCO run-length encodings once, here: nothing later
-in the evaluation sees a percentage, a polygon or a brush stream.
+Percentages become pixels in float64, rounded to a millionth of one: whole pixels and hundredths of
+a file come back as they were. A box is [x, y, width, height], a mask a COCO run-length encoding.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from evals.engine.brush import decode_brush
+from evals.engine.brush import MAX_MASK_PIXELS
 from evals.engine.errors import (
-    CoordinateOutOfRange,
     MaskTooLarge,
-    MissingCoordinate,
-    MissingImageSize,
     TooFewPoints,
-    UnsupportedRegion,
 )
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-# The rasteriser walks every pixel of a polygon's outline, so a far-away point would stall it.
-FARTHEST_PCT = 1000.0
-
 # COCO's run lengths are 32 bits wide, so height x width must stay below 2**32.
 LONGEST_SIDE_PX = 2**16 - 1
 
-# How a region's value names its label; the same geometry may come without one ("rectangle").
-LABEL_KEYS = ("rectanglelabels", "polygonlabels", "brushlabels", "labels")
+# The rasteriser walks every pixel of a polygon's outline, so a far-away point would stall it.
+FARTHEST_PCT = 1000.0
+
+#: Decimals of a pixel: finer than any file's, coarser than what float64 loses on the way.
+PIXEL_DECIMALS = 6
+
+Size = tuple[float, float]
 
 
 class Rle(TypedDict):
@@ -57,7 +54,7 @@ class Shape:
 
 
 def pixel_boxes(boxes_xywh_pct: npt.ArrayLike, sizes_wh_px: npt.ArrayLike) -> Floats:
-    """Boxes in pixels, float64 (n, 4), unrounded and in the order given; (0, 4) for no boxes.
+    """Boxes in pixels, float64 (n, 4), to the millionth and in the order given; (0, 4) for none.
 
     `boxes_xywh_pct` is (n, 4) in percent of the image, `sizes_wh_px` (n, 2) or (2,) its size.
     Percent values are as Label Studio stores them:
@@ -65,7 +62,7 @@ def pixel_boxes(boxes_xywh_pct: npt.ArrayLike, sizes_wh_px: npt.ArrayLike) -> Fl
     """
     boxes = np.asarray(boxes_xywh_pct, dtype=np.float64).reshape(-1, 4)
     sizes = np.asarray(sizes_wh_px, dtype=np.float64).reshape(-1, 2)
-    return boxes / 100 * np.tile(sizes, 2)
+    return np.round(boxes / 100 * np.tile(sizes, 2), PIXEL_DECIMALS)
 
 
 def rotated_corners(box_xywh_px: npt.ArrayLike, rotation_deg: float) -> Floats:
@@ -104,6 +101,28 @@ def mask_rle(mask: Bools) -> Rle:
     return rle
 
 
+def resampled(mask: Bools, *, width_px: int, height_px: int) -> Bools:
+    """A mask on a raster of another size, by the nearest pixel."""
+    height, width = mask.shape
+    if (height, width) == (height_px, width_px):
+        return mask
+    if width_px * height_px > MAX_MASK_PIXELS:
+        raise MaskTooLarge(f"{width_px} x {height_px}")
+    rows = ((np.arange(height_px) + 0.5) * (height / height_px)).astype(np.int64)
+    columns = ((np.arange(width_px) + 0.5) * (width / width_px)).astype(np.int64)
+    return np.asarray(mask[np.ix_(rows, columns)])
+
+
+def empty_rle(*, width_px: int, height_px: int) -> Rle:
+    """The encoding of a mask that covers nothing."""
+    if max(width_px, height_px) > LONGEST_SIDE_PX:
+        raise MaskTooLarge(f"{width_px} x {height_px}")
+    rle: Rle = coco_mask.frPyObjects(
+        {"size": [height_px, width_px], "counts": [height_px * width_px]}, height_px, width_px
+    )
+    return rle
+
+
 def rle_mask(rle: Rle) -> Bools:
     """The bool (height, width) mask of a COCO encoding, which runs column by column.
 
@@ -138,36 +157,6 @@ def _run_lengths(counts: bytes) -> list[int]:
 def rle_area(rle: Rle) -> int:
     """How many pixels the mask covers."""
     return int(coco_mask.area(rle))
-
-
-def region_label(region: Mapping[str, Any]) -> str | None:
-    """The first label of a Label Studio region, None when it carries none."""
-    value = region.get("value") or {}
-    for key in LABEL_KEYS:
-        if value.get(key):
-            return str(value[key][0])
-    return None
-
-
-def region_shape(region: Mapping[str, Any]) -> Shape:
-    """The pixel geometry of one Label Studio image region.
-
-    Rectangles, rotated rectangles, polygons and brush masks are read, with or without labels
-    in the type; a `GeometryError` names what is wrong with any other.
-    Format: https://labelstud.io/guide/task_format
-    """
-    width, height = _image_size(region)
-    value = region.get("value")
-    if not isinstance(value, Mapping):
-        raise MissingCoordinate("the region has no value object")
-    kind = str(region.get("type", "")).removesuffix("labels")
-    if kind == "rectangle":
-        return _rectangle(value, width, height)
-    if kind == "polygon":
-        return _polygon(_percent_points(value.get("points")), width, height)
-    if kind == "brush":
-        return _brush(value, width, height)
-    raise UnsupportedRegion(f"got type {region.get('type')!r}")
 
 
 def box_iou(boxes_xywh_px: npt.ArrayLike, others_xywh_px: npt.ArrayLike) -> Floats:
@@ -249,79 +238,3 @@ def _near(shapes: Sequence[Shape], others: Sequence[Shape]) -> Bools:
         for side in (shapes, others)
     )
     return box_iou(boxes, theirs) > 0
-
-
-def _image_size(region: Mapping[str, Any]) -> tuple[int, int]:
-    size = region.get("original_width"), region.get("original_height")
-    for number in size:
-        if not isinstance(number, int | float) or not math.isfinite(number) or number < 1:
-            raise MissingImageSize(f"got {size[0]!r} x {size[1]!r}")
-    return int(size[0] or 0), int(size[1] or 0)
-
-
-def _rectangle(value: Mapping[str, Any], width: int, height: int) -> Shape:
-    pct = [_percent(value.get(key), key) for key in ("x", "y", "width", "height")]
-    if pct[2] < 0 or pct[3] < 0:
-        raise CoordinateOutOfRange(f"width {pct[2]}, height {pct[3]}")
-    box = pixel_boxes(pct, (width, height))[0]
-    rotation = value.get("rotation") or 0
-    if rotation:
-        return _outline(rotated_corners(box, _number(rotation, "rotation")), width, height)
-    x, y, box_width, box_height = box.tolist()
-    return Shape(
-        box_xywh_px=(x, y, box_width, box_height),
-        points_px=None,
-        rle=None,
-        width_px=width,
-        height_px=height,
-    )
-
-
-def _percent_points(points: Any) -> list[tuple[float, float]]:
-    if not isinstance(points, Sequence) or isinstance(points, str):
-        raise MissingCoordinate("the polygon has no list of points")
-    if any(not isinstance(p, Sequence) or isinstance(p, str) or len(p) != 2 for p in points):
-        raise MissingCoordinate("a polygon's point is not a pair of numbers")
-    return [(_percent(x, "x"), _percent(y, "y")) for x, y in points]
-
-
-def _polygon(points_pct: list[tuple[float, float]], width: int, height: int) -> Shape:
-    points = np.asarray(points_pct, dtype=np.float64).reshape(-1, 2)
-    return _outline(points / 100 * [width, height], width, height)
-
-
-def _outline(points_px: Floats, width: int, height: int) -> Shape:
-    rle = polygon_rle(points_px, width_px=width, height_px=height)
-    low, high = points_px.min(axis=0), points_px.max(axis=0)
-    return Shape(
-        box_xywh_px=(low[0].item(), low[1].item(), (high - low)[0].item(), (high - low)[1].item()),
-        points_px=points_px,
-        rle=rle,
-        width_px=width,
-        height_px=height,
-    )
-
-
-def _brush(value: Mapping[str, Any], width: int, height: int) -> Shape:
-    rle = mask_rle(decode_brush(value.get("rle") or (), width_px=width, height_px=height))
-    x, y, box_width, box_height = coco_mask.toBbox(rle).tolist()
-    return Shape(
-        box_xywh_px=(x, y, box_width, box_height),
-        points_px=None,
-        rle=rle,
-        width_px=width,
-        height_px=height,
-    )
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise MissingCoordinate(f"{name} is {value!r}")
-    return float(value)
-
-
-def _percent(value: Any, name: str) -> float:
-    number = _number(value, name)
-    if abs(number) > FARTHEST_PCT:
-        raise CoordinateOutOfRange(f"{name} is {number} percent")
-    return number

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evals.engine.boxes import StoredImage
 from evals.engine.counting import Job, shape_pairs
 from evals.engine.geometry import Floats, Shape
+from evals.engine.kinds.classification import read_choices
 from evals.engine.matching import ObjectVerdict, image_verdicts, object_verdicts
-from evals.engine.regions import GatheredSide, Side, StoredImage, read_choices, read_shapes
+from evals.engine.regions import read_shapes
+from evals.engine.shapes import GatheredSide, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Examined:
     scores: Sequence[float]
     #: None for a detection below the confidence, and for pixels.
     found: Sequence[ObjectVerdict | None]
+    #: Where the shapes of the two sides stand in the stored results; empty for whole images.
+    regions: tuple[Sequence[int], Sequence[int]] = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ def examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Ex
             detected[its],
             chunk.said.score[its].tolist(),
             chunk.found[its],
+            (
+                [chunk.truth.region(at) for at in range(mine.start, mine.stop)],
+                [chunk.said.region(at) for at in range(its.start, its.stop)],
+            ),
         )
         for mine, its in zip(
             _slices(chunk.truth, len(images)), _slices(chunk.said, len(images)), strict=True
@@ -72,9 +81,15 @@ def examine_shapes(images: Sequence[StoredImage], job: Job, confidence: int) -> 
     if job.task_type == "classification":
         none = GatheredSide().side()
         return ExaminedShapes(none, [], none, [], (none.boxes_px(), none.boxes_px()))
-    truth, said = read_shapes(images, job.classes, all_shapes=job.uses_masks)
+    is_semantic = job.task_type == "semantic-segmentation"
+    truth, said = read_shapes(
+        images,
+        job.classes,
+        reading=job.reading,
+        all_shapes=job.uses_masks or is_semantic,
+    )
     boxes = truth.boxes_px(), said.boxes_px()
-    if job.task_type == "semantic-segmentation":
+    if is_semantic:
         unmatched = [None] * len(truth.image), [None] * len(said.image)
         return ExaminedShapes(truth, unmatched[0], said, unmatched[1], boxes)
     truths, found = object_verdicts(
@@ -88,7 +103,7 @@ def examine_shapes(images: Sequence[StoredImage], job: Job, confidence: int) -> 
 
 
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
-    truths, saids = read_choices([image], job.classes)
+    truths, saids = read_choices([image], job.classes, reading=job.reading)
     labels, said = truths[0], saids[0]
     if job.is_multi_label:
         # A label given twice counts once, with its highest score.

@@ -1,38 +1,45 @@
 """Stored results as the arrays that are counted: labels as indices, shapes in pixels.
 
 Plain boxes, by far the most common, are read without building a shape for each; everything else,
-and everything odd, goes through `geometry.region_shape`, which names what is wrong. Regions of
-other controls (texts, ratings, choices about a region) are no detections and are passed over.
+and everything odd, goes through `shapes.region_shape`. What is not read is noted with its reason:
+regions of other controls, and regions whose label, score or geometry is unusable.
+
+An image has one size: that of the first ground-truth region with one, else of the first predicted
+region. Percentages of both sides are of the same picture, whatever size each tells.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
-from evals.engine.boxes import Region, Regions, RegionText
-from evals.engine.errors import EvaluationError, MissingImageSize
-from evals.engine.events import Ints
-from evals.engine.geometry import (
-    FARTHEST_PCT,
-    Floats,
-    Shape,
-    pixel_boxes,
+from evals.engine.boxes import NamedBox, Region, Regions, RegionText, StoredImage
+from evals.engine.errors import EvaluationError, GeometryError
+from evals.engine.geometry import FARTHEST_PCT, Floats, Shape, Size
+from evals.engine.labels import (
+    Notes,
+    Partners,
+    PassedOver,
+    Reason,
     region_label,
-    region_shape,
+    region_score,
 )
-from evals.engine.matching import Detections, Objects
-
-#: Region types without "labels" that are shapes; of these only three can be compared.
-SHAPE_KINDS = frozenset({"rectangle", "polygon", "brush", "ellipse", "keypoint", "vector"})
+from evals.engine.reading import Place, Reading
+from evals.engine.shapes import GatheredSide, Row, Side, is_upright, own_size, region_shape
+from predictions.regions.controls import shape_of
 
 FAR = FARTHEST_PCT
 
+#: Sides of an image that no region tells the size of: boxes are compared in per cent, masks on a
+#: raster of tenths of one.
+UNSIZED_PX = (100.0, 100.0)
+UNSIZED_RASTER_PX = (1000.0, 1000.0)
+#: How far the ratios of the sizes that two regions tell of an image may be apart.
+RATIO_TOLERANCE = 0.01
+
 
 class UnusableRegion(EvaluationError):
-    """A region cannot be evaluated."""
+    """An image cannot be evaluated."""
 
     def __init__(self, image: int, *, is_truth: bool, region: str, reason: str) -> None:
         super().__init__(reason)
@@ -50,321 +57,303 @@ class UnknownLabels(EvaluationError):
         self.labels = labels
 
 
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """One image as the store has it."""
-
-    truth: Regions
-    said: Regions
-    #: Of the prediction as a whole, for regions without a score of their own.
-    score: float | None
-
-
-#: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
-Row = tuple[int, int, float, float, float, float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Ground truth or detections of a chunk, a position for each shape."""
-
-    #: int64 (n,), never falling.
-    image: Ints
-    #: int64 (n,).
-    label: Ints
-    #: float64 (n,).
-    score: Floats
-    #: float64 (n, 4): x, y, width, height.
-    boxes_pct: Floats
-    #: float64 (n, 2): width and height of the image.
-    sizes_px: Floats
-    #: Shapes that did not go the quick way, by position.
-    shapes: Mapping[int, Shape]
-
-    def objects(self) -> Objects:
-        """As ground truth."""
-        return Objects(image=self.image, label=self.label)
-
-    def detections(self) -> Detections:
-        """As detections."""
-        return Detections(image=self.image, label=self.label, score=self.score)
-
-    def boxes_px(self) -> Floats:
-        """Bounding boxes in pixels, float64 (n, 4)."""
-        boxes = pixel_boxes(self.boxes_pct, self.sizes_px)
-        for position, shape in self.shapes.items():
-            boxes[position] = shape.box_xywh_px
-        return boxes
-
-    def shape(self, position: int, boxes_px: Floats) -> Shape:
-        """The shape at a position; `boxes_px` as given by the method of that name."""
-        if position in self.shapes:
-            return self.shapes[position]
-        width, height = self.sizes_px[position].tolist()
-        x, y, w, h = boxes_px[position].tolist()
-        return Shape(
-            box_xywh_px=(x, y, w, h),
-            points_px=None,
-            rle=None,
-            width_px=int(width),
-            height_px=int(height),
-        )
-
-    def all_shapes(self, boxes_px: Floats) -> list[Shape]:
-        """Every shape, in order; `boxes_px` as for `shape`."""
-        return [self.shape(at, boxes_px) for at in range(len(self.image))]
-
-    def spans(self, n_images: int) -> list[range]:
-        """The positions of each image's shapes."""
-        starts = np.searchsorted(self.image, np.arange(n_images + 1)).tolist()
-        return [range(*ends) for ends in pairwise(starts)]
-
-    def masked_images(self) -> set[int]:
-        """Images with a shape that is no axis-aligned box."""
-        return {int(self.image[at]) for at, shape in self.shapes.items() if shape.rle is not None}
-
-
-@dataclass(slots=True)
-class GatheredSide:
-    """A side while its regions are read."""
-
-    #: One for each shape; the boxes of those in `shapes` are not looked at.
-    rows: list[Row] = field(default_factory=list)
-    #: By position.
-    shapes: dict[int, Shape] = field(default_factory=dict)
-
-    def side(self) -> Side:
-        """What was gathered, as arrays."""
-        numbers = chain.from_iterable(self.rows)
-        # Twice as quick as `asarray`.
-        table = np.fromiter(numbers, np.float64, 9 * len(self.rows)).reshape(-1, 9)
-        return Side(
-            image=table[:, 0].astype(np.int64),
-            label=table[:, 1].astype(np.int64),
-            score=table[:, 2].copy(),
-            boxes_pct=table[:, 3:7],
-            sizes_px=table[:, 7:],
-            shapes=self.shapes,
-        )
-
-
 def read_shapes(
-    images: Sequence[StoredImage], classes: Sequence[str], *, all_shapes: bool = False
+    images: Sequence[StoredImage],
+    classes: Sequence[str],
+    *,
+    reading: Reading | None = None,
+    all_shapes: bool = False,
+    with_masks: bool = False,
+    notes: Notes | None = None,
 ) -> tuple[Side, Side]:
-    """Ground truth and detections of a chunk, in stored order.
+    """Ground truth and detections of a chunk, in stored order; what is not read goes to `notes`.
 
-    `all_shapes` reads every region as a shape, as masks are wanted. `UnusableRegion` names the
-    first that cannot be read, `UnknownLabels` all labels that are not in `classes`.
+    `all_shapes` reads every region as a shape, as masks are wanted; `with_masks` says that boxes
+    are compared with masks somewhere. `UnknownLabels` names all labels that are not in `classes`.
     """
-    unknown: set[str] = set()
-    index = {name: label for label, name in enumerate(classes)}
-    truth, said = GatheredSide(), GatheredSide()
+    reader = _Reader(reading or Reading(), classes, notes or Notes())
+    reader.all_shapes = all_shapes
+    reader.with_masks = with_masks or all_shapes
     for number, image in enumerate(images):
-        for regions, side in ((image.truth, truth), (image.said, said)):
-            is_truth = side is truth
-            default = 1.0 if is_truth or image.score is None else image.score
-            plain = None if all_shapes else _plain_rows(number, regions, index, default)
-            if plain is not None:
-                side.rows += plain
+        reader.take(number, image)
+    return reader.sides(len(images))
+
+
+class _Reader:
+    """Reads images one after the other."""
+
+    all_shapes = False
+    with_masks = False
+
+    def __init__(self, reading: Reading, classes: Sequence[str], notes: Notes) -> None:
+        self.reading = reading
+        self.index = reading.index(classes)
+        self.notes = notes
+        self.asks_names = reading.asks_names
+        self.unknown: set[str] = set()
+        self.truth, self.said = GatheredSide(), GatheredSide()
+        #: Sizes of images that were not read the quick way.
+        self.sizes: dict[int, Size] = {}
+
+    def take(self, number: int, image: StoredImage) -> None:
+        """One image; the quick way where both sides are plain boxes."""
+        default = 1.0 if image.score is None else image.score
+        truth = self._plain(number, image, image.truth, 1.0)
+        said = self._plain(number, image, image.said, default)
+        if truth is not None and said is not None:
+            self.truth.rows += truth
+            self.said.rows += said
+            return
+        size = (truth[0][7], truth[0][8]) if truth else image_size(image)
+        if size is None:
+            size = self._unsized(number, image)
+        self.sizes[number] = size
+        for side, rows, score in ((self.truth, truth, 1.0), (self.said, said, default)):
+            if rows is None:
+                self._take_regions(number, image, side, size, score)
+            else:
+                side.rows += rows
+
+    def sides(self, n_images: int) -> tuple[Side, Side]:
+        """What was read, every shape on its image's one size."""
+        if self.unknown:
+            raise UnknownLabels(self.unknown)
+        tables = self.truth.table(), self.said.table()
+        self._settle_sizes(tables, n_images)
+        self.notes.read = [len(table) for table in tables]
+        return self.truth.side(tables[0]), self.said.side(tables[1])
+
+    def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:
+        sizes = np.ones((n_images, 2))
+        for table in reversed(tables):
+            # The first row of each image.
+            at = np.flatnonzero(np.diff(table[:, 0], prepend=-1))
+            sizes[table[at, 0].astype(np.int64)] = table[at, 7:]
+        if self.sizes:
+            sizes[list(self.sizes)] = list(self.sizes.values())
+        for table in tables:
+            of_image = sizes[table[:, 0].astype(np.int64)]
+            ratios = table[:, 7] * of_image[:, 1] / (table[:, 8] * of_image[:, 0])
+            self.notes.other_ratio += int((np.abs(ratios - 1) > RATIO_TOLERANCE).sum())
+            table[:, 7:] = of_image
+
+    def _unsized(self, number: int, image: StoredImage) -> Size:
+        """The size that is taken for an image whose regions tell none."""
+        is_masked = self.with_masks
+        n_regions = 0
+        for region in (*image.truth, *image.said):
+            if image.place is not None and not image.place.holds(region):
                 continue
-            for region in regions:
-                if not all_shapes and (row := _box_row(number, region, index, default)):
+            shape = shape_of(region.get("type"))
+            n_regions += shape in self.reading.shapes
+            is_masked |= shape in self.reading.shapes and _is_masked(shape, region)
+        if n_regions:
+            self.notes.unsized[number] = n_regions
+        return UNSIZED_RASTER_PX if is_masked else UNSIZED_PX
+
+    def _plain(
+        self, number: int, image: StoredImage, regions: Regions, default: float
+    ) -> list[Row] | None:
+        """All regions, where they are stored as plain boxes of known labels; else None."""
+        if not isinstance(regions, RegionText):
+            # A task without a prediction.
+            return None if regions or self.all_shapes else []
+        if self.all_shapes:
+            return None
+        if self.asks_names:
+            return self._named(number, image, regions, default)
+        boxes = regions.boxes()
+        if boxes is None:
+            return None
+        index = self.index
+        try:
+            return [
+                (
+                    number,
+                    index[value.rectanglelabels[0]],
+                    default if box.score is None else box.score,
+                    value.x,
+                    value.y,
+                    value.width,
+                    value.height,
+                    box.original_width,
+                    box.original_height,
+                )
+                for box in boxes
+                for value in (box.value,)
+            ]
+        except KeyError:
+            return None
+
+    def _named(
+        self, number: int, image: StoredImage, regions: RegionText, default: float
+    ) -> list[Row] | None:
+        """As `_plain`, of those boxes alone that are of this image and of a control that is read.
+
+        None as well where boxes are of other controls, which is noted in the way for everything.
+        """
+        boxes = regions.named_boxes()
+        if boxes is None:
+            return None
+        is_truth = regions is image.truth
+        mine = boxes if image.place is None else [box for box in boxes if _is_at(image.place, box)]
+        has_strays = len(mine) < len(boxes) and image.n_of_task
+        if has_strays or any(self.reading.skips(box.from_name, is_truth=is_truth) for box in mine):
+            return None
+        if any(box.value.rectanglelabels[0] not in self.index for box in mine):
+            return None
+        side = self.truth if is_truth else self.said
+        places = {id(box): at for at, box in enumerate(boxes)}
+        rows: list[Row] = []
+        for box in mine:
+            value, label = box.value, self.index[box.value.rectanglelabels[0]]
+            side.regions[len(side.rows) + len(rows)] = places[id(box)]
+            score = default if box.score is None else box.score
+            place = value.x, value.y, value.width, value.height
+            rows.append((number, label, score, *place, box.original_width, box.original_height))
+        return rows
+
+    def _take_regions(
+        self, number: int, image: StoredImage, side: GatheredSide, size: Size, default: float
+    ) -> None:
+        """The regions of one side, each for itself."""
+        is_truth = side is self.truth
+        regions = image.truth if is_truth else image.said
+        partners: Partners | None = None
+        for at, region in enumerate(regions):
+            if image.place is not None and not image.place.holds(region):
+                if image.n_of_task and self.reading.strays(region, image.n_of_task):
+                    self._ignore(Reason.OTHER_CONTROL, number, region, at, is_truth=is_truth)
+                continue
+            if not self.all_shapes and (row := self._box_row(number, region, size, default)):
+                is_skipped = self.asks_names and self.reading.skips(
+                    region.get("from_name"), is_truth=is_truth
+                )
+                if not is_skipped:
+                    side.regions[len(side.rows)] = at
                     side.rows.append(row)
                     continue
-                try:
-                    taken = _take_shape(number, region, index, default, image, unknown)
-                except EvaluationError as error:
-                    raise UnusableRegion(
-                        number,
-                        is_truth=is_truth,
-                        region=_name(region, regions),
-                        reason=str(error),
-                    ) from error
-                if taken is not None:
-                    row, side.shapes[len(side.rows)] = taken
-                    side.rows.append(row)
-    if unknown:
-        raise UnknownLabels(unknown)
-    return truth.side(), said.side()
+            if partners is None:
+                partners = Partners(regions)
+            try:
+                taken = self._shape(number, region, partners, size, default, is_truth=is_truth)
+            except PassedOver as passed:
+                self._ignore(passed.reason, number, region, at, is_truth=is_truth)
+                continue
+            except GeometryError:
+                self._ignore(Reason.NO_GEOMETRY, number, region, at, is_truth=is_truth)
+                continue
+            if taken is not None:
+                side.regions[len(side.rows)] = at
+                row, side.shapes[len(side.rows)] = taken
+                side.rows.append(row)
+
+    def _ignore(
+        self, reason: Reason, image: int, region: Region, at: int, *, is_truth: bool
+    ) -> None:
+        shape = shape_of(region.get("type"))
+        was_meant = shape is not None
+        if reason is Reason.OTHER_CONTROL:
+            # Of another kind than is compared; another control's is simply not there.
+            was_meant = shape is not None and shape not in self.reading.shapes
+            was_meant = was_meant and not self.reading.is_strict
+        self.notes.ignore(
+            reason,
+            is_truth=is_truth,
+            image=image,
+            region=identity_of(region, at),
+            was_meant=was_meant,
+        )
+
+    def _box_row(self, image: int, region: Region, size: Size, default: float) -> Row | None:
+        """A plain labelled box; None for any other region."""
+        try:
+            value = region["value"]
+            labels = value["rectanglelabels"]
+            label = self.index[labels[0]] if len(labels) == 1 else -1
+            x, y, width, height = value["x"], value["y"], value["width"], value["height"]
+            width_px: Any = region.get("original_width")
+            height_px: Any = region.get("original_height")
+            if width_px is None and height_px is None:
+                width_px, height_px = size
+            score: Any = region.get("score")
+            if score is None:
+                score = default
+            # Comparing refuses what is no number, and NaN.
+            is_plain = (
+                -FAR <= x <= FAR
+                and -FAR <= y <= FAR
+                and 0 <= width <= FAR
+                and 0 <= height <= FAR
+                and 1 <= width_px < 2**31
+                and 1 <= height_px < 2**31
+                and -1e300 < score < 1e300
+                and is_upright(value.get("rotation"))
+                and region["type"] == "rectanglelabels"
+                and label >= 0
+                and isinstance(labels, list)
+                and bool not in {type(n) for n in (x, y, width, height, width_px, score)}
+            )
+        except (KeyError, TypeError, IndexError, AttributeError):
+            return None
+        row = (image, label, score, x, y, width, height, width_px, height_px)
+        return row if is_plain else None
+
+    def _shape(
+        self,
+        number: int,
+        region: Region,
+        partners: Partners,
+        size: Size,
+        default: float,
+        *,
+        is_truth: bool,
+    ) -> tuple[Row, Shape] | None:
+        """A shape of any kind; None for what is no region of its own, or of an unknown label.
+
+        `PassedOver` or `GeometryError` says why it is not read.
+        """
+        kind = region.get("type")
+        if kind == "relation" or (kind in {"labels", "choices"} and partners.has_shape(region)):
+            return None
+        is_skipped = self.reading.skips(region.get("from_name"), is_truth=is_truth)
+        if is_skipped or shape_of(kind) not in self.reading.shapes:
+            raise PassedOver(Reason.OTHER_CONTROL)
+        others = partners.of(region)
+        label, n_labels = region_label(region, others, self.reading)
+        shape = region_shape(region, size)
+        score = region_score(region, others, default)
+        if label not in self.index:
+            self.unknown.add(label)
+            return None
+        self.notes.more_labels += n_labels > 1
+        own = own_size(region) or size
+        return (number, self.index[label], score, 0, 0, 0, 0, *own), shape
 
 
-def read_choices(
-    images: Sequence[StoredImage], classes: Sequence[str]
-) -> tuple[list[list[int]], list[list[tuple[int, float]]]]:
-    """Labels of each image, and (label, score) pairs said of it, in stored order.
-
-    `UnusableRegion` and `UnknownLabels` as `read_shapes`.
-    """
-    unknown: set[str] = set()
-    index = {name: label for label, name in enumerate(classes)}
-    truths, saids = [], []
-    for number, image in enumerate(images):
-        default = 1.0 if image.score is None else image.score
-        sides = []
-        for regions in (image.truth, image.said):
-            pairs: list[tuple[int, float]] = []
-            for region in regions:
-                try:
-                    pairs += _choices(region, index, default, unknown)
-                except EvaluationError as error:
-                    raise UnusableRegion(
-                        number,
-                        is_truth=regions is image.truth,
-                        region=_name(region, regions),
-                        reason=str(error),
-                    ) from error
-            sides.append(pairs)
-        truths.append([label for label, _ in sides[0]])
-        saids.append(sides[1])
-    if unknown:
-        raise UnknownLabels(unknown)
-    return truths, saids
-
-
-def image_size(image: StoredImage) -> tuple[int, int] | None:
+def image_size(image: StoredImage) -> Size | None:
     """Width and height in pixels as the image's first sized region tells; None without one."""
     for regions in (image.truth, image.said):
         for region in regions:
-            width, height = region.get("original_width"), region.get("original_height")
-            if _is_side(width) and _is_side(height):
-                return int(width or 0), int(height or 0)
+            is_mine = image.place is None or image.place.holds(region)
+            if is_mine and (size := own_size(region)) is not None:
+                return size
     return None
 
 
-def _is_side(length: Any) -> bool:
-    return isinstance(length, int | float) and 1 <= length < 2**31
-
-
-def _plain_rows(
-    image: int, regions: Regions, index: Mapping[str, int], default: float
-) -> list[Row] | None:
-    """All regions, where they are stored as plain boxes of known labels; else None."""
-    boxes = regions.boxes() if isinstance(regions, RegionText) else None
-    if boxes is None:
-        return None
-    try:
-        return [
-            (
-                image,
-                index[value.rectanglelabels[0]],
-                default if box.score is None else box.score,
-                value.x,
-                value.y,
-                value.width,
-                value.height,
-                box.original_width,
-                box.original_height,
-            )
-            for box in boxes
-            for value in (box.value,)
-        ]
-    except KeyError:
-        return None
-
-
-def _box_row(image: int, region: Region, index: Mapping[str, int], default: float) -> Row | None:
-    """A plain labelled box; None for any other region."""
-    try:
-        value = region["value"]
-        label = index[value["rectanglelabels"][0]]
-        x, y, width, height = value["x"], value["y"], value["width"], value["height"]
-        width_px, height_px = region["original_width"], region["original_height"]
-        score = region.get("score")
-        if score is None:
-            score = default
-        # Comparing refuses what is no number, and NaN.
-        is_plain = (
-            -FAR <= x <= FAR
-            and -FAR <= y <= FAR
-            and 0 <= width <= FAR
-            and 0 <= height <= FAR
-            and 1 <= width_px < 2**31
-            and 1 <= height_px < 2**31
-            and -1e300 < score < 1e300
-            and not value.get("rotation")
-            and region["type"] == "rectanglelabels"
-        )
-    except (KeyError, TypeError, IndexError, AttributeError):
-        return None
-    row = (image, label, score, x, y, width, height, width_px, height_px)
-    return row if is_plain else None
-
-
-def _take_shape(
-    number: int,
-    region: Region,
-    index: Mapping[str, int],
-    default: float,
-    image: StoredImage,
-    unknown: set[str],
-) -> tuple[Row, Shape] | None:
-    """A shape of any kind; None for a region that is none, or whose label is unknown."""
-    if str(region.get("type", "")).removesuffix("labels") not in SHAPE_KINDS:
-        return None
-    label = _label(region, image)
-    if label not in index:
-        unknown.add(label)
-        return None
-    shape = region_shape(_sized(region, image))
-    score = _score(region, default)
-    return (number, index[label], score, 0, 0, 0, 0, shape.width_px, shape.height_px), shape
-
-
-def _label(region: Region, image: StoredImage) -> str:
-    """The region's label, or that of the region of its id that is nothing but a label."""
-    if label := _own_label(region):
-        return label
-    # <Labels> beside <Rectangle> and the like: two regions of one id, a shape and its label.
-    for other in (*image.truth, *image.said):
-        is_label = other.get("type") == "labels" and other.get("id") == region.get("id")
-        if is_label and (label := _own_label(other)):
-            return label
-    raise EvaluationError("the region has no label")
-
-
-def _own_label(region: Region) -> str | None:
-    try:
-        return region_label(region)
-    except (TypeError, KeyError, IndexError, AttributeError):
-        return None
-
-
-def _sized(region: Region, image: StoredImage) -> Region:
-    """The region with its image's size, where it lacks one and another region has it."""
-    if region.get("original_width") is not None or region.get("original_height") is not None:
-        return region
-    size = image_size(image)
-    if size is None:
-        raise MissingImageSize("no region of the image has them")
-    return {**region, "original_width": size[0], "original_height": size[1]}
-
-
-def _score(region: Region, default: float) -> float:
-    score = region.get("score")
-    if score is None:
-        return default
-    if isinstance(score, bool) or not isinstance(score, int | float) or not abs(score) < 1e300:
-        raise EvaluationError(f"score is {score!r}")
-    return float(score)
-
-
-def _choices(
-    region: Region, index: Mapping[str, int], default: float, unknown: set[str]
-) -> list[tuple[int, float]]:
+def _is_masked(shape: str | None, region: Region) -> bool:
     value = region.get("value")
-    if region.get("type") != "choices" or not isinstance(value, Mapping):
-        return []
-    chosen = value.get("choices")
-    names = [chosen] if isinstance(chosen, str) else chosen
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise EvaluationError("choices are not a list of texts")
-    score = _score(region, default)
-    unknown.update(name for name in names if name not in index)
-    return [(index[name], score) for name in names if name in index]
+    turned = isinstance(value, Mapping) and not is_upright(value.get("rotation"))
+    return shape != "rectangle" or turned
 
 
-def _name(region: Region, regions: Regions) -> str:
+def _is_at(place: Place, box: NamedBox) -> bool:
+    if place.to_name is not None and box.to_name != place.to_name:
+        return False
+    return place.page is None or (box.item_index or 0) == place.page
+
+
+def identity_of(region: Region, at: int) -> Any:
     """How a person finds the region: by its id, or its place in the result."""
-    place = next(n for n, other in enumerate(regions) if other is region)
-    identity = region.get("id") if isinstance(region, Mapping) else None
-    return f"{place} (id {identity})" if identity else str(place)
+    identity = region.get("id")
+    return identity if isinstance(identity, str | int) and identity != "" else at

@@ -13,7 +13,6 @@ import numpy as np
 
 from evals.documents.names import SPLITS
 from evals.documents.refusals import InvalidImport
-from evals.engine.class_events import report_events
 from evals.engine.events import (
     Cells,
     Events,
@@ -24,6 +23,7 @@ from evals.engine.events import (
     pack_events,
     total_events,
 )
+from evals.engine.kinds.class_events import report_events
 from evals.imports.file import Disagreements, FileImage, Outline, images, read_image
 from evals.models import ModelEval, Split, TaskType
 

@@ -26,8 +26,8 @@ from evals.engine.events import (
     total_counts,
     unpack_events,
 )
+from evals.engine.kinds.segmentation import mean_iou
 from evals.engine.metrics import Sweep, sweep
-from evals.engine.segmentation import mean_iou
 from evals.jobs import state, vectors
 from evals.models import EvalPart, ModelEval, Split, TaskType
 from evals.panels.counted import Counted, SplitTotal
@@ -127,4 +127,6 @@ def _summary(evaluation: ModelEval, head: SplitTotal) -> dict[str, Any]:
         "recall": best.recall,
         "f1": best.f1,
     }
-    return {"headline": msgspec.to_builtins(headline), "metrics": metrics}
+    # Precision and recall of the headline are at this confidence.
+    at = head.swept.micro.optimal_threshold
+    return {"headline": msgspec.to_builtins(headline), "metrics": metrics, "confidence": at}

@@ -5,17 +5,13 @@ from typing import Any
 from django.db import transaction
 
 from evals.db import evaluations
-from evals.db.label_config import task_type_of
+from evals.db.label_config import choose
 from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.jobs import state, tasks
-from evals.models import ModelEval, TaskType
+from evals.models import ModelEval
 from predictions.db.versions import has_model_version
 from predictions.models import Annotation, Project
 
-NO_TASK_TYPE = (
-    "Nothing in the labelling config can be evaluated. It needs RectangleLabels, PolygonLabels, "
-    "BrushLabels or Choices; or name a taskType."
-)
 NO_GROUND_TRUTH = (
     "The project has no ground truth. Mark annotations as ground truth: "
     'POST /api/tasks/{id}/annotations/ {"result": [...], "ground_truth": true}.'
@@ -27,9 +23,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     project = evaluations.project(values["project"], workspace_id=workspace_id)
     if project is None:
         raise ProjectNotFound()
-    task_type = values.get("taskType") or task_type_of(project)
-    if task_type is None:
-        raise Refusal(NO_TASK_TYPE, "unsupported_task_type")
+    chosen = choose(project, task_type=values.get("taskType"), control=values.get("control"))
     _refuse_impossible(project, values["modelVersion"])
     found = state.create(
         workspace_id=workspace_id,
@@ -37,7 +31,9 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         version_id=values.get("versionId") or values["modelVersion"],
         model_id=values.get("modelId") or None,
         model_version=values["modelVersion"],
-        task_type=TaskType(task_type),
+        task_type=chosen.task_type,
+        control=chosen.control,
+        reading=chosen.reading.document(),
         matching=values["matching"],
         iou_threshold=values["iouThreshold"],
         inclusive=values["iouInclusive"],

@@ -14,13 +14,15 @@ from django.db import transaction
 
 from evals.db import chunks, snapshot, writes
 from evals.db.definition import job_of
-from evals.db.label_config import classes_of, image_key
+from evals.db.label_config import classes_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
 from evals.db.writes import NewImage
 from evals.engine.counting import Counted, Job, NeedsMasks, count_images
 from evals.engine.errors import EvaluationError
+from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
-from evals.jobs import panels, state
+from evals.jobs import controls, panels, state
+from evals.jobs.notes import chunk_notes, summarise
 from evals.models import EvalChunk, ModelEval, Split
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
@@ -84,6 +86,8 @@ def _compute(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
         raise CannotEvaluate("The project was deleted.")
     if evaluation.planned_at is None:
         _plan(evaluation, mine)
+    if not EvalChunk.objects.filter(evaluation=evaluation, is_done=True).exists():
+        controls.settle(evaluation, _all_images(evaluation))
     while True:
         try:
             _count_all(evaluation, mine, watcher)
@@ -92,7 +96,13 @@ def _compute(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
             _start_over(evaluation, mine, uses_masks=True)
         except UnknownLabels:
             _start_over(evaluation, mine, classes=_all_classes(evaluation))
+    summarise(evaluation)
     panels.finish(evaluation, mine)
+
+
+def _all_images(evaluation: ModelEval) -> Iterator[list[ReadImage]]:
+    for chunk in EvalChunk.objects.filter(evaluation=evaluation).order_by("number").iterator(1):
+        yield _images_of(evaluation, chunk)
 
 
 def _plan(evaluation: ModelEval, mine: Holder) -> None:
@@ -101,7 +111,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
     with transaction.atomic():
         state.keep(evaluation.pk, mine)
         chunks.delete(evaluation.pk)
-        position, by_split, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0
+        position, by_split, n_truths, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0, 0
         planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK)
         for number, chunk in enumerate(planned):
             chunks.add(
@@ -114,16 +124,20 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
             position += len(chunk)
             for row in chunk:
                 by_split[row.split] += 1
-                n_said += row.prediction_id is not None
+                # Images of one task share its annotation and prediction.
+                is_first = bool(row.n_of_task or not row.item)
+                n_truths += is_first
+                n_said += is_first and row.prediction_id is not None
         # After the plan: what the plan could see is not younger than this.
         seen = snapshot.facts(evaluation)
         evaluation.planned_at = seen.planned_at
         evaluation.newest_ground_truth_at = seen.newest_ground_truth_at
         evaluation.newest_prediction_at = seen.newest_prediction_at
-        evaluation.n_ground_truths, evaluation.n_predictions = position, n_said
+        evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_said
         evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
         _refuse_empty(evaluation)
-        classes, evaluation.is_multi_label = classes_of(evaluation.project, evaluation.task_type)
+        reading = reading_of(evaluation.reading)
+        classes, evaluation.is_multi_label = classes_of(evaluation.project, reading)
         evaluation.classes = classes
         evaluation.uses_masks = evaluation.task_type == "instance-segmentation"
         evaluation.save(
@@ -166,11 +180,10 @@ def _count_all(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
 
 
 def _images_of(evaluation: ModelEval, chunk: EvalChunk) -> list[ReadImage]:
-    assert evaluation.project is not None
     assert evaluation.planned_at is not None
     return snapshot.read_all(
         chunks.rows_of(chunk),
-        image_key=image_key(evaluation.project),
+        reading=reading_of(evaluation.reading),
         planned_at=evaluation.planned_at,
     )
 
@@ -204,11 +217,12 @@ def _store(
 ) -> float:
     """Stores a counted chunk and the progress it means, at once and once; the progress."""
     last = chunk.first_position + len(images)
-    progress = 0.95 * last / max(evaluation.n_ground_truths, 1)
+    progress: float = 0.95 * last / max(sum(evaluation.image_counts.values()), 1)
     with transaction.atomic():
         state.keep(evaluation.pk, mine, progress=progress, attempts=0)
         writes.write_images(evaluation.pk, _new_images(chunk, images, counted))
-        chunks.add_parts(evaluation.pk, chunk.number, counted.parts)
+        notes = chunk_notes(counted.notes, [image.row for image in images])
+        chunks.add_parts(evaluation.pk, chunk.number, counted.parts, notes)
     return progress
 
 
@@ -241,6 +255,7 @@ def _new_images(
             task_id=image.row.task_id,
             annotation_id=image.row.annotation_id,
             prediction_id=image.row.prediction_id,
+            item=image.row.item,
         )
         in_split[split] += 1
 

@@ -29,6 +29,8 @@ BEGIN: dict[str, Any] = {
     "summary": None,
     "image_counts": {},
     "uses_masks": False,
+    "ignored": [],
+    "warnings": [],
     "lease_owner": None,
     "attempts": 0,
     "n_queued": 0,

@@ -13,7 +13,6 @@ import orjson
 from evals.db import snapshot
 from evals.db.definition import job_of
 from evals.db.images import source_rows
-from evals.db.label_config import image_key
 from evals.db.snapshot import CannotEvaluate
 from evals.db.vectors import WrittenBack, nearest_tasks
 from evals.engine.clusters import analyse as analyse_embeddings
@@ -91,7 +90,13 @@ def findings(evaluation: ModelEval, embedded: Embedded | None) -> WrittenBack:
         clusters = dict(zip(embedded.positions, ids, strict=True))
         nearest = nearest_tasks(embedded.task_ids, embedded.matrix)
     suspicion = _mislabeling(evaluation)
-    predicted = [(p, prediction, task) for p, prediction, task in images if prediction is not None]
+    # The images of one task have one prediction: the first of them speaks for it.
+    of_prediction = {
+        prediction: (position, prediction, task)
+        for position, prediction, task in reversed(images)
+        if prediction is not None
+    }
+    predicted = sorted(of_prediction.values())
     return WrittenBack(
         prediction_ids=[prediction for _, prediction, _ in predicted],
         clusters=[clusters.get(position) for position, _, _ in predicted],
@@ -105,7 +110,7 @@ def findings(evaluation: ModelEval, embedded: Embedded | None) -> WrittenBack:
 
 def _mislabeling(evaluation: ModelEval) -> Floats:
     """The score of every image, by position; 0 where single objects are not told apart."""
-    n_images = evaluation.n_ground_truths
+    n_images = sum(evaluation.image_counts.values())
     if evaluation.task_type == "semantic-segmentation":
         return np.zeros(n_images)
     claims = [claim for chunk in _claims(evaluation) for claim in chunk]
@@ -116,14 +121,11 @@ READ_AT_ONCE = 1000
 
 
 def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
-    assert evaluation.project is not None
     assert evaluation.planned_at is not None
     job = job_of(evaluation)
-    for first in range(0, evaluation.n_ground_truths, READ_AT_ONCE):
+    for first in range(0, sum(evaluation.image_counts.values()), READ_AT_ONCE):
         positions, rows = source_rows(evaluation, first, first + READ_AT_ONCE)
-        images = snapshot.read_all(
-            rows, image_key=image_key(evaluation.project), planned_at=evaluation.planned_at
-        )
+        images = snapshot.read_all(rows, reading=job.reading, planned_at=evaluation.planned_at)
         yield [
             Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
             for position, examined in zip(

@@ -12,8 +12,8 @@ from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
 from evals.engine.average_precision import ClassPrecision, Precision, PrecisionTable
 from evals.engine.events import class_counts, confusion_matrix, total_counts
+from evals.engine.kinds.segmentation import intersection_over_union, mean_iou
 from evals.engine.metrics import Score, scores_of
-from evals.engine.segmentation import intersection_over_union, mean_iou
 from evals.models import ModelEval, TaskType
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.panel import Panel, stored
@@ -77,7 +77,9 @@ def build(counted: Counted) -> Iterator[NewPanel]:
 def _split(evaluation: ModelEval, total: SplitTotal) -> SplitMetrics:
     classes = evaluation.classes
     if total.table is not None:
-        return _detection(total.table, classes)
+        # Where nobody knows how large images are, nobody knows how large objects are.
+        unsized = {split for one in evaluation.warnings for split in one.get("splits", ())}
+        return _detection(total.table, classes, has_sizes=total.name not in unsized)
     at = evaluation.confidence
     overall = scores_of(total_counts(total.events, n_classes=len(classes))).at(at)
     by_class = scores_of(class_counts(total.events, n_classes=len(classes)))
@@ -89,20 +91,20 @@ def _split(evaluation: ModelEval, total: SplitTotal) -> SplitMetrics:
     return _semantic(evaluation, total, overall, per_class)
 
 
-def _detection(table: PrecisionTable, classes: Sequence[str]) -> SplitMetrics:
+def _detection(table: PrecisionTable, classes: Sequence[str], *, has_sizes: bool) -> SplitMetrics:
     """Boxes or masks."""
     overall = table.overall
     return SplitMetrics(
         map50=overall.map50,
         map50_95=overall.map50_95,
         map75=overall.map75,
-        by_object_size=_by_size(overall),
+        by_object_size=_by_size(overall) if has_sizes else None,
         per_class={
             name: ClassMetrics(
                 map50=one.map50,
                 map50_95=one.map50_95,
                 map75=one.map75,
-                by_object_size=_by_size(one),
+                by_object_size=_by_size(one) if has_sizes else None,
             )
             for name, one in zip(classes, table.per_class, strict=True)
         },

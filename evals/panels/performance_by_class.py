@@ -12,8 +12,8 @@ from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
 from evals.engine.average_precision import ClassPrecision
 from evals.engine.events import confusion_matrix
+from evals.engine.kinds.segmentation import intersection_over_union
 from evals.engine.metrics import class_rows
-from evals.engine.segmentation import intersection_over_union
 from evals.models import ModelEval, Split, TaskType
 from evals.panels.counted import Counted, Imported, SplitTotal
 from evals.panels.panel import Panel, stored

@@ -1,14 +1,15 @@
 """The documents of evaluations: one evaluation, and one in the list."""
 
-from msgspec import UNSET, convert
+from msgspec import UNSET, UnsetType, convert
 
 from evals.documents.document import moment
 from evals.documents.evaluation import (
     Evaluation,
     Headline,
     Identity,
-    ImportWarning,
+    IgnoredRegions,
     ListedEvaluation,
+    Note,
     Snapshot,
 )
 from evals.models import ModelEval
@@ -68,8 +69,17 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         engines=evaluation.engines,
         snapshot=_snapshot(evaluation) if is_computed else UNSET,
         median_latency_ms=UNSET if latency is None else latency,
-        warnings=convert(evaluation.warnings, list[ImportWarning]) or UNSET,
+        control=evaluation.control,
+        ignored=convert(evaluation.ignored, list[IgnoredRegions]) if is_computed else UNSET,
+        warnings=_warnings(evaluation),
     )
+
+
+def _warnings(evaluation: ModelEval) -> list[Note] | UnsetType:
+    """Those of an import only where there are any."""
+    is_computed = evaluation.origin == ModelEval.Origin.COMPUTED
+    warnings = convert(evaluation.warnings, list[Note])
+    return warnings if warnings or is_computed else UNSET
 
 
 def _snapshot(evaluation: ModelEval) -> Snapshot:

@@ -4,6 +4,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 import orjson
@@ -17,7 +18,9 @@ from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
 from evals.engine.counting import Job
 from evals.engine.geometry import Shape, rle_area, shape_rle
-from evals.engine.regions import read_shapes
+from evals.engine.reading import reading_of
+from evals.engine.regions import image_size, read_shapes
+from evals.engine.shapes import Side
 from evals.models import ModelEval
 from evals.reports.image_objects import NO_OBJECTS, stored_images
 
@@ -128,8 +131,8 @@ class Pipe(io.RawIOBase):
 def coco_zip(evaluation: ModelEval) -> Iterator[bytes]:
     """`ground_truth.json` and `detections.json` as COCO's tools read them, in a zip.
 
-    Image ids are task ids. Images whose rows changed after the evaluation are left out and named in
-    the ground truth's `info`.
+    Image ids are task ids, or where tasks have several images the places of these, from 1. Images
+    whose rows changed after the evaluation are left out and named in the ground truth's `info`.
     """
     pipe = Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -148,17 +151,43 @@ def _pumped(file: IO[bytes], parts: Iterable[bytes], pipe: Pipe) -> Iterator[byt
         yield pipe.take()
 
 
-def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[ReadImage], list[int]]]:
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An image to export, and its place in the evaluation."""
+
+    image: ReadImage
+    position: int
+    has_one_image: bool
+
+    @property
+    def image_id(self) -> int:
+        """The task's id; where tasks have several images, the place of each, from 1."""
+        return self.image.row.task_id if self.has_one_image else self.position + 1
+
+    def annotation_id(self, place: int) -> int:
+        """From 1, as COCO takes 0 for none, and the same at each export."""
+        of = self.image.row.annotation_id if self.has_one_image else self.image_id
+        return of * 10_000 + place + 1
+
+
+def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]:
     """Images with their stored rows, AT_ONCE at a time, and the tasks of those that changed."""
+    has_one_image = reading_of(evaluation.reading).has_one_image
     first = 0
-    while rows := source_rows(evaluation, first, first + AT_ONCE)[1]:
+    while (found := source_rows(evaluation, first, first + AT_ONCE))[1]:
+        positions, rows = found
         images = stored_images(evaluation, rows)
         gone = [row.task_id for row, image in zip(rows, images, strict=True) if image is None]
-        yield [image for image in images if image is not None], gone
+        exported = [
+            Exported(image, position, has_one_image)
+            for position, image in zip(positions, images, strict=True)
+            if image is not None
+        ]
+        yield exported, gone
         first += AT_ONCE
 
 
-Item = Callable[[list[ReadImage], Job], Iterator[dict[str, Any]]]
+Item = Callable[[list[Exported], Job], Iterator[dict[str, Any]]]
 
 
 def _array(evaluation: ModelEval, items: Item, gone: set[int]) -> Iterator[bytes]:
@@ -190,39 +219,42 @@ def _detection_parts(evaluation: ModelEval) -> Iterator[bytes]:
     yield from _array(evaluation, _detection_items, set())
 
 
-def _image_items(images: list[ReadImage], job: Job) -> Iterator[dict[str, Any]]:
-    for image in images:
-        truth, detections = read_shapes([image.stored], job.classes, all_shapes=True)
-        sizes = [*truth.sizes_px, *detections.sizes_px] or [(0, 0)]
-        width, height = sizes[0]
+def _image_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
+    for one in images:
+        truth, detections = _shapes(one, job)
+        sizes = [*truth.sizes_px.tolist(), *detections.sizes_px.tolist()]
+        told = sizes[0] if sizes else image_size(one.image.stored) or (0, 0)
         yield {
-            "id": image.row.task_id,
-            "file_name": image.name,
-            "width": int(width),
-            "height": int(height),
+            "id": one.image_id,
+            "file_name": one.image.name,
+            "width": int(told[0]),
+            "height": int(told[1]),
         }
 
 
-def _truth_items(images: list[ReadImage], job: Job) -> Iterator[dict[str, Any]]:
-    for image in images:
-        truth, _ = read_shapes([image.stored], job.classes, all_shapes=True)
+def _shapes(one: Exported, job: Job) -> tuple[Side, Side]:
+    return read_shapes([one.image.stored], job.classes, reading=job.reading, all_shapes=True)
+
+
+def _truth_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
+    for one in images:
+        truth, _ = _shapes(one, job)
         for place, shape in truth.shapes.items():
             yield {
-                # Ids start at 1, for COCO takes 0 for none, and are the same at each export.
-                "id": image.row.annotation_id * 10_000 + place + 1,
-                "image_id": image.row.task_id,
+                "id": one.annotation_id(place),
+                "image_id": one.image_id,
                 "category_id": int(truth.label[place]) + 1,
                 "iscrowd": 0,
                 **_geometry(shape, job),
             }
 
 
-def _detection_items(images: list[ReadImage], job: Job) -> Iterator[dict[str, Any]]:
-    for image in images:
-        _, detections = read_shapes([image.stored], job.classes, all_shapes=True)
+def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
+    for one in images:
+        _, detections = _shapes(one, job)
         for place, shape in detections.shapes.items():
             yield {
-                "image_id": image.row.task_id,
+                "image_id": one.image_id,
                 "category_id": int(detections.label[place]) + 1,
                 "score": float(detections.score[place]),
                 **_geometry(shape, job),

@@ -10,7 +10,6 @@ from typing import Any
 from msgspec.structs import asdict
 
 from evals.db.definition import job_of
-from evals.db.evaluations import image_key_of
 from evals.db.images import image_keys, images_at
 from evals.db.snapshot import PlannedRow, ReadImage, read
 from evals.documents.images import ImageDetection, ImageObject, ImageWithObjects
@@ -18,6 +17,7 @@ from evals.documents.refusals import ImageNotFound, ReportNotFound
 from evals.engine.geometry import Shape
 from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import Examined, examine
+from evals.engine.reading import reading_of
 from evals.models import ModelEval
 
 NO_OBJECTS = (
@@ -33,7 +33,7 @@ def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) ->
     """The image's record with its objects and the detections kept at one percent.
 
     ImageNotFound for an unknown id; ReportNotFound where the objects were never here or have
-    changed. Four statements.
+    changed. Three statements.
     """
     keys = image_keys(evaluation, image_id)
     if keys is None:
@@ -60,11 +60,11 @@ def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) ->
 
 
 def stored_images(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
-    """The stored rows behind images; None for one that changed since. Two statements at most."""
-    key = image_key_of(evaluation)
-    if key is None or evaluation.planned_at is None:
+    """The stored rows behind images; None for one that changed since. One statement at most."""
+    if evaluation.project is None or evaluation.planned_at is None:
         return [None] * len(rows)
-    return read(rows, image_key=key, planned_at=evaluation.planned_at)
+    reading = reading_of(evaluation.reading)
+    return read(rows, reading=reading, planned_at=evaluation.planned_at)
 
 
 def _objects(examined: Examined, classes: Sequence[str]) -> list[ImageObject]:

@@ -5,6 +5,7 @@ scan; every other selection passes over the evaluation's images once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -98,13 +99,26 @@ def _matching(
     counts = image_counts(
         block.events, confidence, n_images=n_images, n_classes=len(evaluation.classes)
     )
-    fits = (counts.fp >= wanted.least_fp) & (counts.fn >= wanted.least_fn)
+    cells = image_cells(block.events, confidence)
+    fp: Any = counts.fp
+    fn: Any = counts.fn
+    if wanted.label is not None:
+        # Asked for a class, what is wrong is told of that class.
+        is_wrong = cells.actual != cells.predicted
+        fp, fn = (
+            np.bincount(
+                cells.image[is_wrong & (side == wanted.label)],
+                weights=cells.count[is_wrong & (side == wanted.label)],
+                minlength=n_images,
+            )
+            for side in (cells.predicted, cells.actual)
+        )
+    fits = (fp >= wanted.least_fp) & (fn >= wanted.least_fn)
     if split is not None:
         fits &= block.splits == split
     if wanted.cluster is not None:
         fits &= np.array([one == wanted.cluster for one in block.clusters], dtype=np.bool_)
     if wanted.cell is not None or wanted.label is not None:
-        cells = image_cells(block.events, confidence)
         fits &= _has_cell(cells.image, cells.actual, cells.predicted, wanted, n_images)
     keys = {
         None: np.zeros(n_images),

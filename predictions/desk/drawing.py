@@ -2,7 +2,7 @@
 as tools name their types differently. What cannot be drawn is shown as text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from predictions_api.http.storable import is_number
@@ -24,24 +24,20 @@ SHAPES = frozenset(kind for kind, _ in KINDS)
 
 
 def drawn(
-    result: Any, *, side: str, score: float | None = None, verdicts: Sequence[str | None] = ()
+    result: Any, *, side: str, score: float | None = None, verdicts: Mapping[int, str] | None = None
 ) -> list[Drawn]:
     """The regions of a result, `prediction` or `ground_truth`, for regions.js.
 
-    `score` is that of regions without one of their own. `verdicts` are `tp`, `fp`, `fn`,
-    `wrong_class` or None, one for each labelled shape in stored order; of another number they
-    belong to other shapes and are not used. Empty for a result that is no list of regions.
+    `score` is that of regions without one of their own. `verdicts` are `tp`, `fp`, `fn` or
+    `wrong_class` by the region's place in the result. Empty for what is no list of regions.
     """
     regions = result if isinstance(result, list) else []
     found = [
         _region(region, number, side, score)
-        for number, region in enumerate(regions)
-        if isinstance(region, Mapping)
+        for number, region in enumerate(r for r in regions if isinstance(r, Mapping))
     ]
-    judged = [one for one in found if one["kind"] in SHAPES and one["label"]]
-    if len(judged) == len(verdicts):
-        for one, verdict in zip(judged, verdicts, strict=True):
-            one["verdict"] = verdict
+    for number, one in enumerate(found):
+        one["verdict"] = (verdicts or {}).get(number)
     return found
 
 

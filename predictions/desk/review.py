@@ -172,7 +172,7 @@ def _verdicts(request: HttpRequest, task: Task) -> dict[str, Any] | None:
 
 
 def _of_prediction(prediction: Prediction, verdicts: dict[str, Any] | None) -> list[Drawn]:
-    found = (verdicts or {}).get("found") or ()
+    found = (verdicts or {}).get("found")
     return drawn(prediction.result, side="prediction", score=prediction.score, verdicts=found)
 
 
@@ -180,7 +180,7 @@ def _of_annotation(truth: Annotation | None, verdicts: dict[str, Any] | None) ->
     if truth is None:
         return []
     is_judged = verdicts is not None and verdicts["annotation"] == truth.pk
-    found = (verdicts or {}).get("truths") or () if is_judged else ()
+    found = (verdicts or {}).get("truths") if is_judged else None
     return drawn(truth.result, side="ground_truth", verdicts=found)
 
 

@@ -10,23 +10,13 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from predictions.regions import quick_checks
+from predictions.regions.controls import LISTED, SINGLE_VALUED
 from predictions.regions.lists import Region
 from predictions_api.http.storable import Refused
 
 if TYPE_CHECKING:
     from label_studio_sdk.label_interface import LabelInterface
 
-# Controls whose whole value is one text or number.
-SINGLE_VALUED = {
-    "choices": "choices",
-    "textarea": "text",
-    "rating": "rating",
-    "number": "number",
-    "datetime": "datetime",
-    "taxonomy": "taxonomy",
-}
-# Values that are lists even when there is one.
-LISTED = frozenset({"choices", "text", "taxonomy"})
 BULK_CONTROLS = frozenset({"Choices", "Taxonomy"})
 
 

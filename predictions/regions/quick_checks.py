@@ -10,14 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from predictions.regions.controls import PARTNERS_OF_LABELS
+
 if TYPE_CHECKING:
     from label_studio_sdk.label_interface import LabelInterface
 
 Labels = frozenset[str]
-# Beside a region of these the library checks the labels of the same id by other rules.
-PARTNERS_OF_LABELS = frozenset(
-    {"rectangle", "polygon", "ellipse", "keypoint", "brush", "bitmask", "vector"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,7 @@ def table_of(config: "LabelInterface") -> Table:
     """The controls by name whose regions `is_ordinary` can tell."""
     controls = [made for control in config.controls if (made := _control(config, control))]
     kinds = {control.tag.lower() for control in config.controls}
+    # Beside a region of these the library checks the labels of the same id by other rules.
     if kinds & PARTNERS_OF_LABELS:
         controls = [control for control in controls if control.kind != "labels"]
     return {control.name: control for control in controls}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.engine.boxes import Regions, RegionText
+from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
-from evals.engine.regions import StoredImage, read_shapes
+from evals.engine.regions import read_shapes
 
 CLASSES = ["Car", "Bus"]
 BOX = {

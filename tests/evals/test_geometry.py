@@ -29,8 +29,6 @@ from evals.engine.geometry import (
     mask_rle,
     pixel_boxes,
     polygon_rle,
-    region_label,
-    region_shape,
     rle_area,
     rle_iou,
     rle_mask,
@@ -38,6 +36,7 @@ from evals.engine.geometry import (
     shape_iou,
     shape_rle,
 )
+from evals.engine.shapes import region_shape
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
 
@@ -49,9 +48,16 @@ def region(kind="rectanglelabels", size=(200, 100), **value):
     return {"type": kind, "original_width": size[0], "original_height": size[1], "value": value}
 
 
-def test_percent_becomes_unrounded_pixels():
+def brush_rle(mask):
+    """A brush stream written by Label Studio's own encoder, colour differing from alpha."""
+    rgba = np.zeros((*mask.shape, 4), np.uint8)
+    rgba[mask] = (12, 200, 7, 255)
+    return sdk_brush.encode_rle(rgba.ravel())
+
+
+def test_percent_becomes_pixels_to_the_millionth():
     pixels = pixel_boxes([[10, 20, 33.3, 1 / 3]], (640, 480))
-    assert pixels.tolist() == [[64.0, 96.0, 33.3 / 100 * 640, 1 / 3 / 100 * 480]]
+    assert pixels.tolist() == [[64.0, 96.0, 213.12, 1.6]]
     assert pixel_boxes([], (640, 480)).shape == (0, 4)
     own_sizes = pixel_boxes([[50, 50, 10, 10]] * 2, [(100, 200), (10, 20)])
     assert own_sizes.tolist() == [[50, 100, 10, 20], [5, 10, 1, 2]]
@@ -65,6 +71,12 @@ def test_rectangle_region():
     assert (shape.width_px, shape.height_px) == (200, 100)
 
 
+@given(st.tuples(*[st.integers(0, 2000)] * 4), st.tuples(*[st.integers(1, 5000)] * 2))
+def test_whole_pixels_survive_the_way_through_per_cent(box, size):
+    percent = np.array(box) / np.tile(size, 2) * 100
+    assert pixel_boxes(percent, size).tolist() == [list(box)]
+
+
 @given(st.floats(-360, 360), sides, sides)
 def test_rotation_is_the_sdk_s(rotation, width, height):
     value = {"x": 30.0, "y": 40.0, "width": width, "height": height, "rotation": rotation}
@@ -72,22 +84,105 @@ def test_rotation_is_the_sdk_s(rotation, width, height):
         {**value, "original_width": 640, "original_height": 480}, normalize=False
     )
     box = pixel_boxes([30.0, 40.0, width, height], (640, 480))[0]
-    assert np.allclose(rotated_corners(box, rotation), theirs, rtol=0, atol=1e-9)
+    # Pixels are rounded to the millionth, and sides turn with the angle.
+    assert np.allclose(rotated_corners(box, rotation), theirs, rtol=0, atol=2e-6)
 
 
 def test_rotated_rectangle_becomes_a_mask():
-    shape = region_shape(region(x=50, y=50, width=10, height=10, rotation=90))
-    # 20 x 10 pixels at (100, 50), a quarter clockwise about that corner: 10 wide, 20 tall.
-    assert np.allclose(shape.box_xywh_px, [90, 50, 10, 20])
+    shape = region_shape(region(x=50, y=50, width=10, height=10, rotation=30))
     mask = rle_mask(shape.rle)
     assert mask.shape == (100, 200)
-    assert mask[50:70, 90:100].all()
-    assert mask.sum() == 200
+    assert shape.points_px[0].tolist() == [100, 50]
+    assert mask.sum() == pytest.approx(200, abs=5)
 
 
-@pytest.mark.parametrize("rotation", [0, None, 0.0])
+@pytest.mark.parametrize(
+    ("rotation", "box"),
+    [
+        # 20 x 10 pixels at (100, 50), turned clockwise about that corner.
+        (90, (90, 50, 10, 20)),
+        (-270, (90, 50, 10, 20)),
+        (180, (80, 40, 20, 10)),
+        (270.0000001, (100, 30, 10, 20)),
+    ],
+)
+def test_a_box_turned_by_quarters_is_a_box(rotation, box):
+    shape = region_shape(region(x=50, y=50, width=10, height=10, rotation=rotation))
+    assert shape.rle is None
+    assert shape.box_xywh_px == box
+
+
+@pytest.mark.parametrize(
+    "rotation", [0, None, 0.0, -0.0, 360, -360, 720, 5e-14, -1e-9, 359.9999999, 360.0001]
+)
 def test_no_rotation_stays_a_box(rotation):
-    assert region_shape(region(x=1, y=1, width=1, height=1, rotation=rotation)).rle is None
+    shape = region_shape(region(x=1, y=1, width=1, height=1, rotation=rotation))
+    assert shape.rle is None
+    assert shape.box_xywh_px == (2, 1, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "width", "height"),
+    [(10, 20, 30, 40), (40, 20, -30, 40), (10, 60, 30, -40), (40, 60, -30, -40)],
+)
+def test_boxes_drawn_upwards_or_to_the_left(x, y, width, height):
+    shape = region_shape(region(x=x, y=y, width=width, height=height, rotation=360))
+    assert shape.box_xywh_px == (20, 20, 60, 40)
+
+
+def test_shapes_are_of_the_image_not_of_what_they_tell():
+    points = [[10, 10], [60, 10], [60, 60], [10, 60]]
+    told = [
+        region_shape(region("polygon", size, points=points), (128, 72))
+        for size in ((64, 36), (128, 72), (None, 7))
+    ]
+    assert [shape.box_xywh_px for shape in told] == [told[0].box_xywh_px] * 3
+    assert [shape.rle for shape in told] == [told[0].rle] * 3
+    assert (told[0].width_px, told[0].height_px) == (128, 72)
+
+
+@settings(deadline=None)
+@given(arrays(np.bool_, st.tuples(st.integers(1, 6), st.integers(1, 6))), st.integers(1, 4))
+def test_a_mask_of_another_raster_is_resampled_by_the_nearest_pixel(mask, times):
+    height, width = mask.shape
+    painted = region("brush", (width, height), rle=brush_rle(mask))
+    larger = np.repeat(np.repeat(mask, times, axis=0), times, axis=1)
+    grown = region_shape(painted, (width * times, height * times))
+    assert np.array_equal(rle_mask(grown.rle), larger)
+    shrunk = region_shape(
+        region("brush", larger.shape[::-1], rle=brush_rle(larger)), (width, height)
+    )
+    assert np.array_equal(rle_mask(shrunk.rle), mask)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        region("polygon", points=[[10, 10], [20, 20]]),
+        region("polygon", points=[[10, 10]]),
+        region("polygon", points=[]),
+        region("brush", rle=[]),
+        region("brush", rle=sdk_brush.encode_rle(np.zeros(4 * 200 * 100, np.uint8))),
+    ],
+)
+def test_what_covers_nothing_overlaps_nothing(nothing):
+    shape = region_shape(nothing)
+    whole = region_shape(region(x=0, y=0, width=100, height=100))
+    assert rle_area(shape.rle) == 0
+    assert shape_iou([shape], [whole, shape]).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("rotation", [0, 25, -140])
+def test_an_ellipse_covers_what_an_ellipse_covers(rotation):
+    value = {"x": 50, "y": 50, "radiusX": 30, "radiusY": 20, "rotation": rotation}
+    shape = region_shape(region("ellipselabels", (400, 300), **value))
+    down, across = np.mgrid[:300, :400] + 0.5
+    angle = math.radians(rotation)
+    right, below = across - 200, down - 150
+    along = right * math.cos(angle) + below * math.sin(angle)
+    beside = below * math.cos(angle) - right * math.sin(angle)
+    inside = (along / 120) ** 2 + (beside / 60) ** 2 <= 1
+    assert rle_iou([shape.rle], [mask_rle(inside)])[0, 0] > 0.985
 
 
 def test_polygon_region():
@@ -111,13 +206,6 @@ def test_golden_triangle_overlaps_its_box_by_pixels():
     )
     expected = case["expect"]["raster_iou"]
     assert shape_iou([triangle], [square])[0, 0] == pytest.approx(expected, abs=1e-12)
-
-
-def brush_rle(mask):
-    """A brush stream written by Label Studio's own encoder, colour differing from alpha."""
-    rgba = np.zeros((*mask.shape, 4), np.uint8)
-    rgba[mask] = (12, 200, 7, 255)
-    return sdk_brush.encode_rle(rgba.ravel())
 
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 40)))
@@ -193,8 +281,6 @@ def test_corrupt_brush_streams_are_named(rle, fragment):
 @pytest.mark.parametrize(
     ("broken", "error", "fragment"),
     [
-        (region("polygon", points=[[0, 0], [1, 1]]), TooFewPoints, "got 2"),
-        (region("polygon", points=[]), TooFewPoints, "got 0"),
         (region("polygon", points=[[0, 0], [1, 1], [2]]), MissingCoordinate, "pair"),
         (region("polygon"), MissingCoordinate, "list of points"),
         (region("polygon", points=[[0, 0], [1, 1], [2, math.nan]]), MissingCoordinate, "nan"),
@@ -206,13 +292,14 @@ def test_corrupt_brush_streams_are_named(rle, fragment):
         ),
         (region(x=1, y=1, width=1), MissingCoordinate, "height is None"),
         (region(x=1, y="2", width=1, height=1), MissingCoordinate, "y is '2'"),
-        (region(x=1, y=1, width=-1, height=1), CoordinateOutOfRange, "width -1"),
         (region(size=(None, 100)), MissingImageSize, "None x 100"),
         (region(size=(200, 0)), MissingImageSize, "200 x 0"),
         ({"type": "rectangle", "value": {}}, MissingImageSize, "None x None"),
         ({**region(), "value": None}, MissingCoordinate, "no value"),
-        (region("ellipselabels", x=1, y=1), UnsupportedRegion, "ellipselabels"),
-        (region("brush"), CorruptRle, "0 bytes"),
+        (region("ellipselabels", x=1, y=1), MissingCoordinate, "radiusX is None"),
+        (region("keypointlabels", x=1, y=1), UnsupportedRegion, "keypointlabels"),
+        (region("brush"), MissingCoordinate, "no rle"),
+        (region("brush", rle=[1]), CorruptRle, "1 bytes"),
     ],
 )
 def test_broken_regions_are_named(broken, error, fragment):
@@ -228,19 +315,9 @@ def test_an_error_without_detail_says_its_docstring():
     assert issubclass(TooFewPoints, EvaluationError)
 
 
-@pytest.mark.parametrize(
-    ("value", "label"),
-    [
-        ({"rectanglelabels": ["cat", "dog"]}, "cat"),
-        ({"polygonlabels": ["cat"]}, "cat"),
-        ({"brushlabels": ["cat"]}, "cat"),
-        ({"labels": ["cat"]}, "cat"),
-        ({"rectanglelabels": []}, None),
-        ({}, None),
-    ],
-)
-def test_region_label(value, label):
-    assert region_label(region(**value)) == label
+def test_a_polygon_of_two_points_has_no_raster():
+    with pytest.raises(TooFewPoints, match="got 2"):
+        polygon_rle([[0, 0], [1, 1]], width_px=10, height_px=10)
 
 
 @given(boxes, boxes)
@@ -302,7 +379,7 @@ def test_rle_iou_of_nothing():
 def test_mixed_shapes_compare_boxes_exactly_and_the_rest_by_pixels():
     box = region_shape(region(x=0, y=0, width=50, height=50))
     thin = region_shape(region(x=0, y=0, width=50.2, height=50.3))
-    turned = region_shape(region(x=50, y=0, width=15, height=100, rotation=90))
+    turned = region_shape(region(x=50, y=0, width=15, height=100, rotation=89))
     far = region_shape(region("polygon", points=[[90, 90], [99, 90], [99, 99]]))
     iou = shape_iou([box, turned, far], [thin, turned])
     assert iou[0, 0] == box_iou([box.box_xywh_px], [thin.box_xywh_px])[0, 0]

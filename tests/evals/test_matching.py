@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.engine.class_events import report_events
 from evals.engine.errors import MisshapenArrays, UnknownRule, UnreadableEvents
 from evals.engine.events import (
     CONFIDENCES,
@@ -25,6 +24,7 @@ from evals.engine.events import (
     unpack_events,
 )
 from evals.engine.geometry import box_iou, mask_rle, rle_iou
+from evals.engine.kinds.class_events import report_events
 from evals.engine.matching import (
     Definition,
     Detections,

@@ -9,7 +9,6 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
 from evals.engine.average_precision import ClassPrecision
-from evals.engine.classification import multi_label_events, single_label_events
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import (
     Counts,
@@ -25,6 +24,8 @@ from evals.engine.events import (
     unpack_events,
 )
 from evals.engine.geometry import mask_rle
+from evals.engine.kinds.classification import multi_label_events, single_label_events
+from evals.engine.kinds.segmentation import intersection_over_union, mean_iou, paint, pixel_events
 from evals.engine.matching import box_match_events
 from evals.engine.metrics import (
     SWEEP_KEYS,
@@ -35,7 +36,6 @@ from evals.engine.metrics import (
     scores_of,
     sweep,
 )
-from evals.engine.segmentation import intersection_over_union, mean_iou, paint, pixel_events
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
 CASES = {case["id"]: case for case in (*GOLDEN["cases"], *GOLDEN["extras"])}
@@ -322,7 +322,7 @@ def test_pixels_of_very_many_classes_are_counted_alike(monkeypatch):
     truth, predicted = r.integers(0, 4, (2, 30, 20))
     scores = r.random((30, 20))
     by_table = pixel_events(truth, predicted, scores, n_classes=3)
-    monkeypatch.setattr("evals.engine.segmentation.LARGEST_TABLE", 1)
+    monkeypatch.setattr("evals.engine.kinds.segmentation.LARGEST_TABLE", 1)
     by_sorting = pixel_events(truth, predicted, scores, n_classes=3)
     assert pack_events(by_sorting, 1) == pack_events(by_table, 1)
 

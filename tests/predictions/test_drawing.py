@@ -99,12 +99,12 @@ def test_answers_are_texts(
     }
 
 
-def test_verdicts_go_to_labelled_shapes_in_stored_order() -> None:
+def test_verdicts_go_to_regions_by_their_place() -> None:
     choice = {"from_name": "mood", "type": "choices", "value": {"choices": ["pos"]}}
     result = [region("Car"), choice, region("Person")]
-    found = drawn(result, side="prediction", verdicts=["tp", "fp"])
+    found = drawn(result, side="prediction", verdicts={0: "tp", 2: "fp"})
     assert [one["verdict"] for one in found] == ["tp", None, "fp"]
-    other = drawn(result, side="prediction", verdicts=["tp", "fp", "fp"])
+    other = drawn(result, side="prediction", verdicts={})
     assert [one["verdict"] for one in other] == [None, None, None]
 
 

@@ -33,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--confidence", type=int, default=20, help="Percent.")
         parser.add_argument("--latency-ms", type=float, help="Median of an image, as you measured.")
         parser.add_argument("--task-type", choices=TaskType.values)
+        parser.add_argument("--control", help="The one control whose regions are evaluated.")
         parser.add_argument("--write-back", action="store_true")
         parser.add_argument(
             "--no-wait", action="store_true", help="Leave the work to `manage.py worker`."
@@ -86,6 +87,7 @@ def _requested(project: Project, options: dict[str, Any]) -> ModelEval:
         "iouThreshold": options["iou_threshold"],
         "confidence": options["confidence"],
         "taskType": options["task_type"],
+        "control": options["control"],
         "medianLatencyMs": options["latency_ms"],
         "writeBack": options["write_back"],
     }

@@ -183,4 +183,4 @@ def test_pages_cost_the_same_however_many_images(
     }
     assert costs == {path: (8, 8) if path != "diff/" else (9, 9) for path in PAGES}
     cards = "data/cards?" + "&".join(f"image={n}" for n in ids)
-    assert statements(desks["reader"], page(large, cards)) == 7
+    assert statements(desks["reader"], page(large, cards)) == 6

@@ -131,72 +131,9 @@ def valued(**changes: Any) -> dict[str, Any]:
     return odd(value={**CAR["value"], **changes})
 
 
-RLE: dict[str, Any] = {"type": "brushlabels", "value": {"format": "rle", "brushlabels": ["Car"]}}
-
-
-@pytest.mark.parametrize(
-    ("region", "reason"),
-    [
-        (odd(original_width=0), "positive original_width"),
-        (odd(original_height="many"), "positive original_width"),
-        (odd(score="high"), "score is 'high'"),
-        (odd(value=None), "no label"),
-        (valued(rectanglelabels=[]), "no label"),
-        (valued(x="10"), "x is '10'"),
-        (valued(x=None), "x is None"),
-        (valued(width=-1), "negative size"),
-        (valued(x=1e9), "too far outside"),
-        (valued(rotation="a"), "rotation is 'a'"),
-        (
-            odd(type="polygonlabels", value={"points": [[1, 1], [2, 2]], "polygonlabels": ["Car"]}),
-            "at least three points",
-        ),
-        (
-            odd(type="ellipselabels", value={"x": 1, "labels": ["Car"]}),
-            "Only rectangles, polygons and brush",
-        ),
-        (odd(**{**RLE, "value": {**RLE["value"], "rle": [255] * 40}}), "cannot be decoded"),
-        (odd(**{**RLE, "value": {**RLE["value"], "rle": "x"}}), "cannot be decoded"),
-    ],
-)
-def test_fails_with_the_region_that_cannot_be_read(
-    ada: Caller, project: Project, region: dict[str, Any], reason: str
-) -> None:
-    [_, second] = load(
-        ada,
-        project,
-        [
-            task("fine", truth=[CAR], said={"v1": [odd()]}),
-            task("odd", truth=[CAR], said={"v1": [odd(), region]}),
-        ],
-    )
-    found = computed(ada, project)
-
-    assert found.status == "failed"
-    prediction = Prediction.objects.get(task_id=second)
-    assert f"Task {second}, prediction {prediction.pk}, region 1" in found.failure_reason
-    assert reason in found.failure_reason
-    assert nothing_is_left(found)
-
-
 def nothing_is_left(found: ModelEval) -> bool:
     kinds: list[Any] = [EvalImage, EvalPanel, EvalChunk, EvalPart]
     return not any(kind.objects.filter(evaluation=found).exists() for kind in kinds)
-
-
-def test_fails_with_the_annotation_that_cannot_be_read(ada: Caller, project: Project) -> None:
-    [first] = load(ada, project, [task("x", truth=[valued(height=None)], said={"v1": []})])
-    found = computed(ada, project)
-
-    annotation = Annotation.objects.get(task_id=first)
-    assert f"Task {first}, annotation {annotation.pk}, region 0" in found.failure_reason
-
-
-def test_fails_without_any_image_size(ada: Caller, project: Project) -> None:
-    bare = {k: v for k, v in CAR.items() if not k.startswith("original")}
-    load(ada, project, [task("x", truth=[bare], said={"v1": [bare]})])
-
-    assert "original_width" in computed(ada, project).failure_reason
 
 
 def test_takes_a_missing_size_from_the_image(ada: Caller, project: Project) -> None:

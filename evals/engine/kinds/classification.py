@@ -3,14 +3,18 @@
 Labels run 0..n_classes-1; `n_classes` is the background, which here means "no label".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.class_events import assignment_events
+from evals.engine.boxes import Region, StoredImage
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Events, Ints, confidence_bins
+from evals.engine.kinds.class_events import assignment_events
+from evals.engine.labels import Notes, PassedOver, Reason, label_names, region_score
+from evals.engine.reading import Reading
+from evals.engine.regions import UnknownLabels, identity_of
 
 
 def single_label_events(
@@ -67,3 +71,64 @@ def _labels(labels: npt.ArrayLike, n_classes: int) -> Ints:
     if len(label) and not -1 <= label.min() <= label.max() < n_classes:
         raise MisshapenArrays(f"a label is outside 0..{n_classes - 1}")
     return np.where(label < 0, n_classes, label)
+
+
+def read_choices(
+    images: Sequence[StoredImage],
+    classes: Sequence[str],
+    *,
+    reading: Reading | None = None,
+    notes: Notes | None = None,
+) -> tuple[list[list[int]], list[list[tuple[int, float]]]]:
+    """Labels of each image, and (label, score) pairs said of it, in stored order.
+
+    What is not read goes to `notes`; `UnknownLabels` as `read_shapes`.
+    """
+    reading, notes = reading or Reading(), notes or Notes()
+    unknown: set[str] = set()
+    index = reading.index(classes)
+    truths, saids = [], []
+    for number, image in enumerate(images):
+        default = 1.0 if image.score is None else image.score
+        sides = []
+        for is_truth, regions in ((True, image.truth), (False, image.said)):
+            pairs: list[tuple[int, float]] = []
+            for at, region in enumerate(regions):
+                if image.place is not None and not image.place.holds(region):
+                    continue
+                try:
+                    names, score = _choices(region, reading, default, is_truth=is_truth)
+                except PassedOver as passed:
+                    notes.ignore(
+                        passed.reason,
+                        is_truth=is_truth,
+                        image=number,
+                        region=identity_of(region, at),
+                        was_meant=passed.reason is not Reason.OTHER_CONTROL,
+                    )
+                    continue
+                unknown.update(name for name in names if name not in index)
+                pairs += [(index[name], score) for name in names if name in index]
+            notes.read[not is_truth] += len(pairs)
+            sides.append(pairs)
+        truths.append([label for label, _ in sides[0]])
+        saids.append(sides[1])
+    if unknown:
+        raise UnknownLabels(unknown)
+    return truths, saids
+
+
+def _choices(
+    region: Region, reading: Reading, default: float, *, is_truth: bool
+) -> tuple[list[str], float]:
+    """What is chosen, and with which score; nothing for a relation. `PassedOver` for the rest."""
+    if region.get("type") == "relation":
+        return [], default
+    is_skipped = reading.skips(region.get("from_name"), is_truth=is_truth)
+    if is_skipped or region.get("type") != "choices":
+        raise PassedOver(Reason.OTHER_CONTROL)
+    value = region.get("value")
+    names = label_names(value.get("choices") if isinstance(value, Mapping) else None)
+    if not names:
+        raise PassedOver(Reason.NO_LABEL)
+    return names, region_score(region, (), default)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.class_events import assignment_events
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins
 from evals.engine.geometry import Floats, Rle, rle_mask
+from evals.engine.kinds.class_events import assignment_events
 
 #: Counting into a table is forty times quicker than sorting, up to 128 MB of it.
 LARGEST_TABLE = 2**24

@@ -1,0 +1,198 @@
+"""Which regions of a task an evaluation reads, and which image each belongs to.
+
+A task may have several images: several objects in its labelling config, pages of one object, items
+of a Repeater. Each is an image of its own, named by an item beside the task: nothing of one image
+is compared with anything of another. A task with one object has one image, whose item is "".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Region = Mapping[str, Any]
+
+#: Shapes that are read where no control is chosen; the ellipse only where masks are compared.
+MATCHED_SHAPES = frozenset({"rectangle", "polygon", "brush"})
+MASKED_SHAPES = MATCHED_SHAPES | {"ellipse"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One image of a task: which of the task's regions are its own."""
+
+    #: The object; None where there is only one.
+    to_name: str | None
+    #: The page from 0; None for an object without pages.
+    page: int | None = None
+
+    def holds(self, region: Region) -> bool:
+        """Whether the region is of this image. A region without a page is of the first."""
+        if self.to_name is not None and region.get("to_name") != self.to_name:
+            return False
+        return self.page is None or (region.get("item_index") or 0) == self.page
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectOf:
+    """An object of the config: how many images it has in a task, and where they are."""
+
+    name: str
+    #: The way to its value in the task's data.
+    path: tuple[str, ...] = ()
+    is_list: bool = False
+    #: Of a Repeater: what in `name` and `path` stands for the index, and the list it goes over.
+    flag: str = ""
+    over: tuple[str, ...] = ()
+
+    def counted(self) -> tuple[str, ...] | None:
+        """The way to the list whose length says how many images there are; None for just one."""
+        if self.flag:
+            return self.over
+        return self.path if self.is_list else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Which regions are read, and what their labels are. The default reads every shape."""
+
+    #: Kinds of shape that are compared.
+    shapes: frozenset[str] = MASKED_SHAPES
+    #: Names of the controls that are read, and of the config's other controls.
+    controls: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
+    #: Whether a region whose control the config does not know is another control's, too.
+    is_strict: bool = False
+    #: Of several controls, those that are read where the same objects are there twice.
+    preferred: frozenset[str] = frozenset()
+    #: Controls that are not read on one side, as the same objects are there by another one.
+    not_in_truth: frozenset[str] = frozenset()
+    not_in_said: frozenset[str] = frozenset()
+    #: Controls without any labels: what they find is called by their name.
+    unlabelled: frozenset[str] = frozenset()
+    #: Labels by the name that is shown, where another one is stored.
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    objects: tuple[ObjectOf, ...] = ()
+
+    def skips(self, name: Any, *, is_truth: bool) -> bool:
+        """Whether a region of the control of that name is passed over."""
+        if name in (self.not_in_truth if is_truth else self.not_in_said):
+            return True
+        known = self._known(name)
+        return known not in self.controls if self.is_strict else known in self.others
+
+    def _known(self, name: Any) -> Any:
+        """The control's name in the config: the items of a Repeater are numbered."""
+        if not isinstance(name, str):
+            return name if name is None else str(name)
+        for pattern in (*self.controls, *self.others):
+            if "{{" in pattern and _fits(pattern, name):
+                return pattern
+        return name
+
+    @property
+    def asks_names(self) -> bool:
+        """Whether the control, the object or the page of a plain box matters."""
+        return bool(
+            self.is_strict or self.not_in_truth or self.not_in_said or not self.has_one_image
+        )
+
+    @property
+    def has_one_image(self) -> bool:
+        """Whether every task has one image."""
+        return not self.objects or (len(self.objects) == 1 and self.objects[0].counted() is None)
+
+    def index(self, classes: Sequence[str]) -> dict[str, int]:
+        """The class of each label, stored or shown."""
+        index = {name: label for label, name in enumerate(classes)}
+        for shown, stored in self.aliases.items():
+            if stored in index:
+                index.setdefault(shown, index[stored])
+        return index
+
+    def items(self, lengths: Sequence[int]) -> list[str]:
+        """The images of a task; `lengths` has the number of images of each object."""
+        if sum(lengths) == 1 or self.has_one_image:
+            return [""]
+        found = []
+        for one, n in zip(self.objects, lengths, strict=True):
+            if one.flag:
+                found += [f"{one.name.replace(one.flag, str(at))}.{at}" for at in range(n)]
+            elif one.is_list:
+                start = "" if len(self.objects) == 1 else f"{one.name}."
+                found += [f"{start}{at + 1}" for at in range(n)]
+            else:
+                found.append(one.name)
+        return found or [""]
+
+    def place(self, item: str) -> Place | None:
+        """The image that `items` named; None where it is the task's only one, and has no pages."""
+        if self.has_one_image:
+            return None
+        one, at = self._object(item)
+        name = one.name.replace(one.flag, str(at)) if one.flag else one.name
+        is_only = len(self.objects) == 1 and not one.flag
+        return Place(None if is_only else name, at if one.is_list else None)
+
+    def path(self, item: str) -> tuple[str, ...]:
+        """The way to the image's address in the task's data."""
+        if not self.objects:
+            return ()
+        one, at = self._object(item)
+        if one.flag:
+            return tuple(step.replace(one.flag, str(at)) for step in one.path)
+        return (*one.path, str(at)) if one.is_list else one.path
+
+    def _object(self, item: str) -> tuple[ObjectOf, int]:
+        """The object of an item, and its page from 0."""
+        by_name = {one.name: one for one in self.objects}
+        if item in by_name:
+            return by_name[item], 0
+        name, _, number = item.rpartition(".")
+        at = int(number) if number.isdecimal() else None
+        for one in self.objects:
+            if one.flag and at is not None and one.name.replace(one.flag, str(at)) == name:
+                return one, at
+        return by_name.get(name, self.objects[0]), max(0, (at or 1) - 1)
+
+    def strays(self, region: Region, n_images: int) -> bool:
+        """Whether the region is of none of the task's `n_images` images."""
+        places = [self.place(item) for item in self._all_items(n_images)]
+        return not any(place is None or place.holds(region) for place in places)
+
+    def _all_items(self, n_images: int) -> list[str]:
+        return self.items([n_images if one.counted() is not None else 1 for one in self.objects])
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values, for `reading_of`."""
+        document = asdict(self)
+        return {
+            name: sorted(value) if isinstance(value, frozenset) else value
+            for name, value in document.items()
+        }
+
+
+def reading_of(document: Mapping[str, Any]) -> Reading:
+    """The reading that `document` wrote; the default for an empty one."""
+    if not document:
+        return Reading()
+    sets = ("shapes", "others", "preferred", "not_in_truth", "not_in_said", "unlabelled")
+    objects = [
+        ObjectOf(**{**one, "path": tuple(one["path"]), "over": tuple(one["over"])})
+        for one in document["objects"]
+    ]
+    return Reading(
+        **{
+            **document,
+            **{name: frozenset(document[name]) for name in sets},
+            "controls": tuple(document["controls"]),
+            "objects": tuple(objects),
+        }
+    )
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether a name is a Repeater's pattern with a number for its index."""
+    start, _, rest = pattern.partition("{{")
+    end = rest.partition("}}")[2]
+    middle = name[len(start) : len(name) - len(end)]
+    return name.startswith(start) and name.endswith(end) and middle.isdecimal()

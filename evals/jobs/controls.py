@@ -1,0 +1,95 @@
+"""Projects whose controls hold the same objects, each as an outline and as a box.
+
+`label-studio-converter import coco` makes such projects. Counted together every object would stand
+there twice and be found once, so one control of a side is read: the one that the task type asked
+for prefers, or nothing is evaluated until somebody chooses.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from evals.db.definition import job_of
+from evals.db.snapshot import CannotEvaluate, ReadImage
+from evals.engine.counting import Job, same_objects
+from evals.engine.reading import Reading, reading_of
+from evals.engine.regions import UnknownLabels, read_shapes
+from evals.engine.shapes import Side
+from evals.models import ModelEval, TaskType
+
+
+@dataclass(slots=True)
+class Tally:
+    """Of two controls on one side: their regions, and those that the other has, too."""
+
+    regions: tuple[int, int] = (0, 0)
+    twins: tuple[int, int] = (0, 0)
+
+    def add(self, regions: tuple[int, int], twins: tuple[int, int]) -> None:
+        self.regions = self.regions[0] + regions[0], self.regions[1] + regions[1]
+        self.twins = self.twins[0] + twins[0], self.twins[1] + twins[1]
+
+    @property
+    def are_the_same(self) -> bool:
+        """Whether at least half of the regions of one are there as the other's."""
+        columns = zip(self.regions, self.twins, strict=True)
+        return any(n and 2 * twins >= n for n, twins in columns)
+
+
+def settle(evaluation: ModelEval, chunks: Iterator[Sequence[ReadImage]]) -> None:
+    """Stores which controls of each side are read. `CannotEvaluate` where one must be chosen."""
+    reading = replace(
+        reading_of(evaluation.reading), not_in_truth=frozenset(), not_in_said=frozenset()
+    )
+    if len(reading.controls) < 2 or evaluation.task_type == TaskType.CLASSIFICATION:
+        return
+    job = job_of(evaluation)
+    tallies = {
+        (side, pair): Tally() for side in (0, 1) for pair in combinations(reading.controls, 2)
+    }
+    for images in chunks:
+        for (side, pair), tally in tallies.items():
+            _add(tally, images, job, reading, pair, side)
+    left_out: tuple[set[str], set[str]] = (set(), set())
+    for (side, pair), tally in tallies.items():
+        if tally.are_the_same:
+            left_out[side].add(_other_than_preferred(reading, pair))
+    settled = replace(
+        reading, not_in_truth=frozenset(left_out[0]), not_in_said=frozenset(left_out[1])
+    )
+    evaluation.reading = settled.document()
+    evaluation.save(update_fields=["reading"])
+
+
+def _add(
+    tally: Tally,
+    images: Sequence[ReadImage],
+    job: Job,
+    reading: Reading,
+    pair: tuple[str, str],
+    side: int,
+) -> None:
+    stored = [image.stored for image in images]
+    classes, sides = list(job.classes), list[Side]()
+    while len(sides) < 2:
+        alone = replace(reading, controls=(pair[len(sides)],), is_strict=True)
+        try:
+            read = read_shapes(stored, classes, reading=alone, with_masks=True)
+        except UnknownLabels as error:
+            classes += sorted(error.labels)
+            sides.clear()
+            continue
+        sides.append(read[side])
+    tally.add((len(sides[0].image), len(sides[1].image)), same_objects(*sides))
+
+
+def _other_than_preferred(reading: Reading, pair: tuple[str, str]) -> str:
+    """Of two controls the one that is not read."""
+    rest = [name for name in pair if name not in reading.preferred]
+    if len(rest) != 1:
+        names = ", ".join(reading.controls)
+        raise CannotEvaluate(
+            f"ambiguous_control: choose one of {names} as control. {pair[0]} and {pair[1]} hold "
+            "the same objects, which would be counted twice."
+        )
+    return rest[0]

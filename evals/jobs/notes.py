@@ -1,0 +1,92 @@
+"""What an evaluation passed over, and what it read with a guess: from chunks to the header."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from evals.db.snapshot import CannotEvaluate, PlannedRow
+from evals.engine.labels import Notes
+from evals.models import EvalChunk, ModelEval, Split
+
+#: The sides of an evaluation as its answers name them, ground truth first.
+SIDES = ("groundTruth", "predictions")
+MESSAGES = {
+    "no_image_size": (
+        "{images} images have no size in any region (original_width, original_height): their "
+        "boxes are compared in per cent, their outlines on a raster of 1000 x 1000."
+    ),
+    "aspect_ratio_differs": (
+        "{regions} regions tell a size of their image whose ratio differs by more than 1 % from "
+        "that of its first region. They are compared in per cent all the same."
+    ),
+    "more_labels": "{regions} regions have more than one label; the first counts.",
+}
+
+
+def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
+    """The notes of a chunk, to be stored with it."""
+    unsized = [(rows[image].split, n) for image, n in notes.unsized.items()]
+    return {
+        "ignored": [
+            [reason.value, SIDES[not is_truth], found.regions, rows[found.image].task_id,
+             found.region]
+            for (reason, is_truth), found in notes.ignored.items()
+        ],
+        "read": notes.read,
+        "unusable": notes.unusable,
+        "unsized": [[split, n] for split, n in unsized],
+        "moreLabels": notes.more_labels,
+        "otherRatio": notes.other_ratio,
+    }  # fmt: skip
+
+
+def summarise(evaluation: ModelEval) -> None:
+    """Stores what all chunks noted. `CannotEvaluate` where nothing of a side is usable."""
+    chunks = EvalChunk.objects.filter(evaluation=evaluation).order_by("number")
+    notes = [one for one in chunks.values_list("notes", flat=True) if one]
+    evaluation.ignored = _ignored(notes)
+    evaluation.warnings = list(_warnings(notes))
+    evaluation.save(update_fields=["ignored", "warnings"])
+    for at, side in enumerate(SIDES):
+        read = sum(one["read"][at] for one in notes)
+        if not read and sum(one["unusable"][at] for one in notes):
+            raise CannotEvaluate(_unusable(evaluation.ignored, side))
+
+
+def _ignored(notes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in notes:
+        for reason, side, regions, task, region in one["ignored"]:
+            example = {"task": task, "region": region}
+            new = {"reason": reason, "side": side, "regions": 0, "example": example}
+            found.setdefault((reason, side), new)["regions"] += regions
+    return [found[key] for key in sorted(found)]
+
+
+def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    unsized = [pair for one in notes for pair in one["unsized"]]
+    if unsized:
+        regions = sum(n for _, n in unsized)
+        splits = sorted({Split(split).label for split, _ in unsized})
+        facts: dict[str, Any] = {"images": len(unsized), "splits": splits}
+        yield _warning("no_image_size", regions, **facts)
+    for reason, name in (("aspect_ratio_differs", "otherRatio"), ("more_labels", "moreLabels")):
+        regions = sum(one[name] for one in notes)
+        if regions:
+            yield _warning(reason, regions)
+
+
+def _warning(reason: str, regions: int, **facts: Any) -> dict[str, Any]:
+    message = MESSAGES[reason].format(regions=regions, **facts)
+    return {"reason": reason, "regions": regions, **facts, "message": message}
+
+
+def _unusable(ignored: Sequence[dict[str, Any]], side: str) -> str:
+    """Why no region of a side could be read, with an example of each reason."""
+    words = {"groundTruth": "the ground truth", "predictions": "the predictions"}[side]
+    reasons = "; ".join(
+        f"{one['reason']}: {one['regions']}, such as task {one['example']['task']}, "
+        f"region {one['example']['region']}"
+        for one in ignored
+        if one["side"] == side
+    )
+    return f"No region of {words} can be evaluated ({reasons})."

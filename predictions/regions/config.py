@@ -1,0 +1,140 @@
+"""The controls and objects of a labelling config, in the order in which the config has them. Pure.
+
+The parsed config that projects keep is a JSON object, whose keys are in no order, and knows
+neither aliases nor nested choices; this reads the config's own text.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from predictions.regions.controls import BY_TAG, ControlTag
+
+#: Between the names of a nested choice.
+PATH_SEPARATOR = " / "
+NAMES_IN_PATH = re.compile(r"[^.\[\]]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectTag:
+    """What is labelled: an image, a text, a recording."""
+
+    name: str
+    tag: str
+    #: The way to its value in a task's data; empty where the config holds the value itself.
+    path: tuple[str, ...]
+    #: Whether the value is a list of pages.
+    is_list: bool = False
+    #: Of a Repeater: what in `name` and `path` stands for the index, and the list it goes over.
+    flag: str = ""
+    over: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What labels are given with."""
+
+    name: str
+    tag: ControlTag
+    #: Names of the objects it is for.
+    to_names: tuple[str, ...]
+    #: (as stored, as shown) of each label or choice; as stored is the alias where there is one.
+    labels: tuple[tuple[str, str], ...] = ()
+    #: Whether it asks about each region, or each page, instead of the whole object.
+    is_per_region: bool = False
+    is_per_item: bool = False
+    is_multiple: bool = False
+    is_nested: bool = False
+    #: Whether its labels come from the task's data.
+    is_dynamic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A labelling config; nothing in it for a text that is no XML."""
+
+    controls: tuple[Control, ...] = ()
+    objects: tuple[ObjectTag, ...] = ()
+
+    def control(self, name: str) -> Control | None:
+        """The control of that name."""
+        return next((one for one in self.controls if one.name == name), None)
+
+
+@lru_cache(maxsize=256)
+def read_config(label_config: str) -> Config:
+    """The config's controls and objects, in document order."""
+    from defusedxml.ElementTree import fromstring
+
+    try:
+        root: Element = fromstring(label_config)
+    except (ParseError, ValueError):
+        return Config()
+    parents = {child: parent for parent in root.iter() for child in parent}
+    controls = tuple(_control(one) for one in root.iter() if _is_control(one))
+    wanted = {name for control in controls for name in control.to_names}
+    objects = [
+        _object(one, parents)
+        for one in root.iter()
+        if one.get("name") in wanted and not _is_control(one)
+    ]
+    return Config(controls, tuple(objects))
+
+
+def _is_control(element: Any) -> bool:
+    return element.tag in BY_TAG and bool(element.get("name")) and bool(element.get("toName"))
+
+
+def _control(element: Any) -> Control:
+    is_nested = _is_true(element.get("allowNested"))
+    return Control(
+        name=element.get("name"),
+        tag=BY_TAG[element.tag],
+        to_names=tuple(name.strip() for name in element.get("toName").split(",")),
+        labels=tuple(dict.fromkeys(_labels(element, (), is_nested=is_nested))),
+        is_per_region=_is_true(element.get("perRegion")),
+        is_per_item=_is_true(element.get("perItem")),
+        is_multiple=element.get("choice") == "multiple",
+        is_nested=is_nested,
+        is_dynamic=str(element.get("value", "")).startswith("$"),
+    )
+
+
+def _labels(element: Any, above: tuple[str, ...], *, is_nested: bool) -> Iterator[tuple[str, str]]:
+    """Labels and choices below an element, a nested one by its path, depth first."""
+    for child in element:
+        here = above
+        shown = child.get("value") or child.get("alias")
+        if child.tag in {"Label", "Choice"} and shown:
+            stored = child.get("alias") or shown
+            yield PATH_SEPARATOR.join((*above, stored)), PATH_SEPARATOR.join((*above, shown))
+            here = (*above, stored) if is_nested else ()
+        yield from _labels(child, here, is_nested=is_nested)
+
+
+def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
+    listed = element.get("valueList")
+    value = listed or element.get("value") or ""
+    path = tuple(NAMES_IN_PATH.findall(value[1:])) if value.startswith("$") else ()
+    above = parents.get(element)
+    while above is not None and above.tag != "Repeater":
+        above = parents.get(above)
+    flag, over = "", ""
+    if above is not None:
+        flag, over = above.get("indexFlag") or "{{idx}}", above.get("on") or ""
+    is_repeated = bool(flag) and flag in element.get("name")
+    return ObjectTag(
+        name=element.get("name"),
+        tag=element.tag,
+        path=path,
+        is_list=bool(listed),
+        flag=flag if is_repeated else "",
+        over=tuple(NAMES_IN_PATH.findall(over[1:])) if is_repeated else (),
+    )
+
+
+def _is_true(text: str | None) -> bool:
+    return (text or "").lower() == "true"
