@@ -45,18 +45,20 @@ class Parameters(serializers.Serializer[Any]):
         """The values by name, defaults for those not given. ValidationError names what cannot be
         read and what is missing.
         """
-        fields, values = _declared(cls)
-        values = dict(values)
+        fields, defaults, required = _declared(cls)
+        values = dict(defaults)
         errors: dict[str, Any] = {}
-        for name, field in fields.items():
-            text = query.get(name)
-            if text or (text == "" and getattr(field, "empty_counts", False)):
+        for name in query:
+            field = fields.get(name)
+            text = query[name]
+            if field is not None and (text or getattr(field, "empty_counts", False)):
                 try:
                     values[name] = _value(field, text)
                 except ValidationError as exc:
                     errors[name] = exc.detail
-            elif field.required:
-                errors[name] = [ErrorDetail(str(field.error_messages["required"]), "required")]
+        for name, message in required.items():
+            if not query.get(name):
+                errors[name] = [ErrorDetail(message, "required")]
         if errors:
             raise ValidationError(errors)
         return values
@@ -65,12 +67,19 @@ class Parameters(serializers.Serializer[Any]):
 @cache
 def _declared(
     parameters: type[Parameters],
-) -> tuple[dict[str, serializers.Field[Any, Any, Any, Any]], dict[str, Any]]:
-    """The fields, made once since they keep nothing between requests, and their defaults."""
+) -> tuple[dict[str, serializers.Field[Any, Any, Any, Any]], dict[str, Any], dict[str, str]]:
+    """The fields, made once since they keep nothing between requests, their defaults, and what is
+    said where a required one is missing.
+    """
     fields = dict(parameters().fields)
     is_empty = {name: field.default is serializers.empty for name, field in fields.items()}
     defaults = {name: None if is_empty[name] else fields[name].default for name in fields}
-    return fields, defaults
+    required = {
+        name: str(field.error_messages["required"])
+        for name, field in fields.items()
+        if field.required
+    }
+    return fields, defaults, required
 
 
 def _value(field: serializers.Field[Any, Any, Any, Any], text: str) -> Any:
