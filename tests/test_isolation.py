@@ -57,14 +57,14 @@ OTHER_ROUTES = {
     "desk",
     "favicon",
 }
-# Everything that names a workspace is tried in tests/evals/service/test_isolation.py, which finds
+# Everything that names a workspace is tried in tests/evals/api/test_isolation.py, which finds
 # its routes in the route table as this file does.
 OTHER_ROUTES |= {"evaluation-login"}
-# Tried in tests/prompts/test_isolation.py and test_batches.py.
+# Tried in tests/prompts/api/test_isolation.py and test_batches.py.
 PROMPT_ROOMS = ("prompt-", "run-", "provider-", "project-subset", "batch-", "failed-predictions")
 # An export is found through its project only: tests/bulk has the rest.
 OTHER_ROUTES |= {"project-export-status", "project-export-download"}
-# Names its project in the query: tests/predictions/test_actions.py.
+# Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
 # Django's admin has its own permissions.
 OTHER_PREFIXES = {"admin/"}

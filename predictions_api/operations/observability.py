@@ -74,7 +74,7 @@ class RequestMiddleware:
     """Gives a request its id, counts and times it, and writes its one line.
 
     The line of a streamed answer is written when the stream ends or its reader goes away. Costs
-    some 45 microseconds, nearly all of them for the line (measured by tests/house/test_logs.py).
+    some 45 microseconds, nearly all of them for the line (`python -m benchmarks log`).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -12,7 +12,7 @@ import requests
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import NARROW, WIDE, OpenPage, check_accessibility, screenshot
-from tests.evals.service.conftest import box, task
+from tests.evals.conftest import box, task
 from tests.house.quickstarting import Quickstart
 
 LIST = "/admin/evals/modeleval/"

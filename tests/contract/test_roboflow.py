@@ -17,8 +17,8 @@ from accounts import tokens
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject, make_caller
-from tests.evals.service.conftest import computed, load, tasks
-from tests.evals.service.test_import import DOCUMENT
+from tests.evals.conftest import computed, load, tasks
+from tests.evals.imports.test_import import DOCUMENT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,127 +1,174 @@
-"""Scenes for the evaluation tests: hand-checked, seeded, and real ones of COCO."""
+"""A small project whose numbers are checked by hand, and its evaluation.
+
+Images are 100 x 100 pixels, so that per cent are pixels. Test split: `one` has a Car that is found
+(0.9); `two` has a Car that is called Person (0.8), a Person that is found (0.6) and a stray Car
+(0.15). Valid: `three` has nothing and a Person is reported (0.5). Train: `four` has a Car that
+nobody reports. `five` has no ground truth and does not count.
+"""
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from evals.engine.matching import Detections, Objects
+from evals.jobs import requests, run
+from evals.models import ModelEval
+from predictions.imports import tasks as task_import
+from predictions.models import Project, Task
+from tests.conftest import Caller
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("SHARED_DATA_DIR", ROOT.parent / "shared" / "data"))
 COCO = DATA / "coco_val2014_100"
 
+Json = dict[str, Any]
 
-@dataclass
-class Scene:
-    """Images with axis-aligned boxes, as the arrays of a chunk."""
-
-    objects: Objects
-    object_boxes: np.ndarray
-    detections: Detections
-    detection_boxes: np.ndarray
-    n_images: int
-    n_classes: int
-
-    @property
-    def arrays(self) -> tuple[Objects, np.ndarray, Detections, np.ndarray]:
-        return self.objects, self.object_boxes, self.detections, self.detection_boxes
-
-    def image(self, index: int) -> "Scene":
-        """One image of the scene, at position 0."""
-        mine, theirs = self.objects.image == index, self.detections.image == index
-        return Scene(
-            objects=Objects(
-                image=np.zeros(mine.sum(), int),
-                label=self.objects.label[mine],
-            ),
-            object_boxes=self.object_boxes[mine],
-            detections=Detections(
-                image=np.zeros(theirs.sum(), int),
-                label=self.detections.label[theirs],
-                score=self.detections.score[theirs],
-            ),
-            detection_boxes=self.detection_boxes[theirs],
-            n_images=1,
-            n_classes=self.n_classes,
-        )
+CAR, PERSON = "Car", "Person"
 
 
-def scene_of(objects: list, detections: list, *, n_images: int, n_classes: int) -> Scene:
-    """A scene from (box, label, image) and (box, label, score, image) rows, sorted by image."""
-    boxes, labels, images = zip(*objects, strict=True) if objects else ((), (), ())
-    their_boxes, their_labels, scores, their_images = (
-        zip(*detections, strict=True) if detections else ((), (), (), ())
-    )
-    return Scene(
-        objects=Objects(image=np.array(images, int), label=np.array(labels, int)),
-        object_boxes=np.array(boxes, float).reshape(-1, 4),
-        detections=Detections(
-            image=np.array(their_images, int),
-            label=np.array(their_labels, int),
-            score=np.array(scores, float),
+def box(
+    label: str, x: float, y: float, width: float, height: float, score: float | None = None
+) -> Json:
+    """A rectangle region on an image of 100 x 100 pixels."""
+    region: Json = {
+        "id": f"{label}-{x}-{y}",
+        "from_name": "label",
+        "to_name": "image",
+        "type": "rectanglelabels",
+        "original_width": 100,
+        "original_height": 100,
+        "image_rotation": 0,
+        "value": {
+            "x": x,
+            "y": y,
+            "width": width,
+            "height": height,
+            "rotation": 0,
+            "rectanglelabels": [label],
+        },
+    }
+    return region if score is None else {**region, "score": score}
+
+
+def task(
+    name: str,
+    *,
+    split: str | None = None,
+    truth: list[Json] | None = None,
+    said: dict[str, list[Json]] | None = None,
+    **meta: Any,
+) -> Json:
+    """A task to import; `said` has regions by model version."""
+    facts = {"split": split} if split else {}
+    return {
+        "data": {"image": f"http://images.test/set/{name}.jpg?size=1"},
+        "meta": {**facts, **meta},
+        "annotations": [] if truth is None else [{"result": truth, "ground_truth": True}],
+        "predictions": [
+            {"result": regions, "model_version": version, "score": 0.5}
+            for version, regions in (said or {}).items()
+        ],
+    }
+
+
+def tasks() -> list[Json]:
+    """The tasks of the module's docstring, version `v1` as told there, `v2` right everywhere."""
+    car, person = box(CAR, 10, 10, 20, 20), box(PERSON, 50, 50, 20, 20)
+    return [
+        task(
+            "one",
+            split="test",
+            truth=[car],
+            said={"v1": [box(CAR, 10, 10, 20, 20, 0.9)], "v2": [box(CAR, 10, 10, 20, 20, 0.9)]},
         ),
-        detection_boxes=np.array(their_boxes, float).reshape(-1, 4),
-        n_images=n_images,
-        n_classes=n_classes,
+        task(
+            "two",
+            truth=[car, person],
+            said={
+                "v1": [
+                    box(PERSON, 10, 10, 20, 20, 0.8),
+                    box(PERSON, 50, 50, 20, 20, 0.6),
+                    box(CAR, 80, 80, 10, 10, 0.15),
+                ],
+                "v2": [box(CAR, 10, 10, 20, 20, 0.7), box(PERSON, 50, 50, 20, 20, 0.6)],
+            },
+        ),
+        task(
+            "three",
+            split="valid",
+            truth=[],
+            said={"v1": [box(PERSON, 0, 0, 10, 10, 0.5)], "v2": []},
+        ),
+        task("four", split="train", truth=[car], said={"v2": [box(CAR, 10, 10, 20, 20, 0.6)]}),
+        task("five", said={"v1": [box(CAR, 10, 10, 20, 20, 0.9)]}),
+    ]
+
+
+Load = Callable[..., list[int]]
+
+
+def load(caller: Caller, project: Project, items: list[Json]) -> list[int]:
+    """Imports tasks; their ids."""
+    ids: list[int] = task_import.store(project, items, caller.access)["task_ids"]
+    return ids
+
+
+def values(project: Project, version: str = "v1", **more: Any) -> Json:
+    """A validated request to compute."""
+    return {
+        "project": project.slug,
+        "modelVersion": version,
+        "matching": "iou-class-first/1",
+        "iouThreshold": 0.5,
+        "iouInclusive": False,
+        "confidence": 20,
+        "writeBack": False,
+        **more,
+    }
+
+
+def computed(caller: Caller, project: Project, version: str = "v1", **more: Any) -> ModelEval:
+    """An evaluation, computed by a worker in this process."""
+    found = requests.create(
+        values(project, version, **more), workspace_id=caller.access.workspace_id
     )
+    run.run(found.pk)
+    found.refresh_from_db()
+    return found
 
 
-def seeded_scene(kind: str, seed: int, n_images: int = 40, n_classes: int = 4) -> Scene:
-    """An `ordinary`, `crowded` or `tied` (integer grid, few scores) scene; some images empty."""
-    r = np.random.default_rng(seed)
-    span, most = {"ordinary": (400, 8), "crowded": (60, 14), "tied": (14, 7)}[kind]
-    objects, detections = [], []
-    for image in range(n_images):
-        boxes = [_box(r, kind, span) for _ in range(r.integers(0, most))]
-        labels = r.integers(0, n_classes, len(boxes))
-        objects += [(b, c, image) for b, c in zip(boxes, labels, strict=True)]
-        for box, label in zip(boxes, labels, strict=True):
-            for _ in range(r.integers(0, 4)):
-                near = np.maximum(box + _jitter(r, kind, box), [0, 0, 1, 1])
-                other = r.random() < 0.25
-                detections.append(
-                    (near, r.integers(0, n_classes) if other else label, _score(r, kind), image)
-                )
-        for _ in range(r.integers(0, 4)):
-            stray = (_box(r, kind, span), r.integers(0, n_classes), _score(r, kind), image)
-            detections.append(stray)
-    return scene_of(objects, detections, n_images=n_images, n_classes=n_classes)
+@pytest.fixture
+def task_ids(ada: Caller, project: Project) -> list[int]:
+    """The tasks one to five."""
+    return load(ada, project, tasks())
 
 
-def _box(r: np.random.Generator, kind: str, span: int) -> np.ndarray:
-    if kind == "tied":
-        return np.concatenate([r.integers(0, span, 2), r.integers(4, 11, 2)]).astype(float)
-    return np.concatenate([r.uniform(0, span, 2), r.uniform(15, 50, 2)])
+@pytest.fixture
+def evaluation(ada: Caller, project: Project, task_ids: list[int]) -> ModelEval:
+    """The evaluation of v1, done."""
+    return computed(ada, project)
 
 
-def _jitter(r: np.random.Generator, kind: str, box: np.ndarray) -> np.ndarray:
-    if kind == "tied":
-        return r.integers(-2, 3, 4)
-    return r.normal(0, 0.12, 4) * np.tile(box[2:], 2)
+def ids_of(project: Project) -> dict[str, str]:
+    """Image ids (task ids as text) by name."""
+    return {
+        task.data["image"].rpartition("/")[2].partition(".")[0]: str(task.pk)
+        for task in Task.objects.filter(project=project)
+    }
 
 
-def _score(r: np.random.Generator, kind: str) -> float:
-    return float(r.choice([0.2, 0.29, 0.5, 0.57, 0.58, 0.9])) if kind == "tied" else r.random()
+@pytest.fixture
+def get(ada: Caller, evaluation: ModelEval) -> Callable[..., Any]:
+    """GETs a panel of the evaluation as the client does: the answer."""
 
+    def send(panel: str = "", **query: Any) -> Any:
+        path = f"/lab/model-evals/{evaluation.eval_id}" + (f"/{panel}" if panel else "")
+        return ada.client.get(path, query)
 
-@pytest.fixture(scope="session")
-def make_scene():
-    return seeded_scene
-
-
-@pytest.fixture(scope="session")
-def scene_from_rows():
-    return scene_of
-
-
-@pytest.fixture(scope="session")
-def golden() -> dict[str, Any]:
-    return json.loads((Path(__file__).parent / "golden_matching.json").read_text())
+    return send
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from evals.models import ModelEval
 from predictions.models import Project
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, make_caller
-from tests.evals.service.conftest import computed, load, tasks
+from tests.evals.conftest import computed, load, tasks
 
 LIST = "/admin/evals/modeleval/"
 

@@ -13,8 +13,8 @@ from accounts.models import Membership
 from evals.models import EvalImage, ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller, MakeProject
+from tests.evals.conftest import CAR, box, computed, load, task
 from tests.evals.desk.conftest import page
-from tests.evals.service.conftest import CAR, box, computed, load, task
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller
+from tests.evals.conftest import computed, load, task
 from tests.evals.desk.conftest import LIST, page
-from tests.evals.service.conftest import computed, load, task
 
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 DATA = ("numbers", "curves", "f1", "cards?position=0")

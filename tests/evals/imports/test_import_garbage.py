@@ -9,7 +9,7 @@ import pytest
 from evals.models import ModelEval
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller
-from tests.evals.service.test_import import DOCUMENT, changed
+from tests.evals.imports.test_import import DOCUMENT, changed
 
 ROUTES = ["", "/map-results", "/confidence-sweep", "/performance-by-class", "/confusion-matrix"]
 ROUTES += ["/vector-analysis", "/recommendations", "/image-predictions"]

@@ -13,7 +13,7 @@ from evals.db.panels import matrix, panel
 from evals.models import EvalPanel, ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
-from tests.evals.service.conftest import Json, computed, load
+from tests.evals.conftest import Json, computed, load
 
 SIDE = 200
 NAMES = ["a", "b", "c", "d"]
@@ -270,7 +270,7 @@ def test_one_project_several_evaluations_at_once(
 ) -> None:
     from evals.jobs import requests, run
     from evals.models import EvalChunk
-    from tests.evals.service.conftest import values
+    from tests.evals.conftest import values
 
     workspace_id = ada.access.workspace_id
     pair = [requests.create(values(project, v), workspace_id=workspace_id) for v in ("v1", "v2")]

@@ -11,7 +11,7 @@ import pytest
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project
 from tests.conftest import Caller
-from tests.evals.service.conftest import computed, ids_of
+from tests.evals.conftest import computed, ids_of
 
 Get = Callable[..., Any]
 

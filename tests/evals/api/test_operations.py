@@ -11,7 +11,7 @@ from evals.models import ModelEval
 from predictions.models import Project
 from tests.checking import contract
 from tests.conftest import Caller
-from tests.evals.service.conftest import computed
+from tests.evals.conftest import computed
 
 EVALS = "/lab/model-evals"
 ONE = f"{EVALS}/{{eval}}"

@@ -14,13 +14,13 @@ from predictions.demo import loading
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
 from tests.contract.conftest import address, unbuffered_sockets
-from tests.evals.service.conftest import computed, load, tasks
+from tests.evals.conftest import computed, load, tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 __all__ = ["address", "unbuffered_sockets"]
 
-GATE = Path(__file__).resolve().parents[3] / "examples" / "ci_gate" / "gate.py"
+GATE = Path(__file__).resolve().parents[2] / "examples" / "ci_gate" / "gate.py"
 WITHIN_S = 60
 
 

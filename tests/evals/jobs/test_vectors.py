@@ -8,7 +8,7 @@ import pytest
 from evals.models import EvalImage, ModelEval
 from predictions.models import Prediction, Project
 from tests.conftest import Caller
-from tests.evals.service.conftest import Json, box, computed, load, task
+from tests.evals.conftest import Json, box, computed, load, task
 
 CAR = box("Car", 10, 10, 20, 20)
 
@@ -182,7 +182,7 @@ def test_mislabeling_is_confident_contradiction(ada: Caller, project: Project) -
 
 
 def test_an_import_brings_its_own_map(ada: Caller, project: Project) -> None:
-    from tests.evals.service.test_import import DOCUMENT
+    from tests.evals.imports.test_import import DOCUMENT
 
     clustering: Json = {
         "clustering": {"method": "hdbscan", "nClusters": 1},

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, make_caller
-from tests.evals.service.conftest import computed
+from tests.evals.conftest import computed
 
 PANELS = [
     "",

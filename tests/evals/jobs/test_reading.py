@@ -13,7 +13,7 @@ from evals.jobs import run, state
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
-from tests.evals.service.conftest import box, computed, load, task, values
+from tests.evals.conftest import box, computed, load, task, values
 
 Json = dict[str, Any]
 BOTH = (

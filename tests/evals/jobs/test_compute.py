@@ -10,7 +10,7 @@ from evals.jobs import run
 from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
-from tests.evals.service.conftest import box, computed, load, task
+from tests.evals.conftest import box, computed, load, task
 
 BODY = {"project": "cars", "modelVersion": "v1"}
 CAR = box("Car", 10, 10, 20, 20)

@@ -15,8 +15,8 @@ from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, make_caller, region
-from tests.evals.service.conftest import computed, load, tasks
-from tests.predictions.test_admin import fill
+from tests.evals.conftest import computed, load, tasks
+from tests.predictions.desk.test_admin import fill
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from evals.models import ModelEval
 from predictions.models import Project
 from tests.checking import contract
 from tests.conftest import Caller
-from tests.evals.service.conftest import computed, ids_of
+from tests.evals.conftest import computed, ids_of
 
 ONE = "/{workspace}/model-evals/{eval_id}"
 PATHS = [

@@ -25,7 +25,7 @@ from evals.models import EvalChunk, EvalImage, EvalPanel, EvalPart, ModelEval
 from predictions.models import Prediction, Project
 from predictions_api.jobs.leases import MOST_ATTEMPTS, LeaseLost
 from tests.conftest import Caller
-from tests.evals.service.conftest import box, computed, load, task, tasks, values
+from tests.evals.conftest import box, computed, load, task, tasks, values
 
 ROOT = Path(__file__).resolve().parents[3]
 WITHIN_S = 60

@@ -11,7 +11,7 @@ import pytest
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller
-from tests.evals.service.conftest import ids_of
+from tests.evals.conftest import ids_of
 
 Get = Callable[..., Any]
 
@@ -200,7 +200,7 @@ def test_csv(get: Get, project: Project) -> None:
 def test_a_spreadsheet_runs_no_image_name(
     ada: Caller, project: Project, django_assert_num_queries: Any
 ) -> None:
-    from tests.evals.service.conftest import box, computed, load, task
+    from tests.evals.conftest import box, computed, load, task
 
     truth = [box("Car", 1, 1, 9, 9)]
     load(ada, project, [task("x", truth=truth, said={"v1": truth}, image_name="=HYPERLINK(1)")])
@@ -220,7 +220,7 @@ def test_any_page_is_three_statements(
     n_images: int,
     query: dict[str, Any],
 ) -> None:
-    from tests.evals.service.conftest import box, computed, load, task
+    from tests.evals.conftest import box, computed, load, task
 
     truth = [box("Car", 1, 1, 9, 9)]
     load(ada, project, [task(str(n), truth=truth, said={"v1": truth}) for n in range(n_images)])

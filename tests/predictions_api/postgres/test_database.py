@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from predictions_api.postgres import settings
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
+PROJECT_DIR = Path(__file__).resolve().parents[3]
 DEADLINE_S = 30
 
 # Opens a connection as Django would, says so, and lives until its standard input closes.
