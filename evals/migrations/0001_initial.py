@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 ('lease_owner', models.UUIDField(blank=True, null=True)),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='Workers that took it up since the last chunk was counted.')),
+                ('n_queued', models.PositiveSmallIntegerField(default=0, help_text='How often it was queued since a worker had it.')),
                 ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='evaluations', to='predictions.project')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.workspace')),
             ],
@@ -131,6 +132,10 @@ class Migration(migrations.Migration):
                 ('notes', models.JSONField(default=dict)),
                 ('evaluation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='evals.modeleval')),
             ],
+        ),
+        migrations.AddIndex(
+            model_name='modeleval',
+            index=models.Index(condition=models.Q(('status', 'running')), fields=['lease_until'], name='evals_modeleval_open_idx'),
         ),
         migrations.AddIndex(
             model_name='modeleval',

@@ -579,6 +579,7 @@ class Migration(migrations.Migration):
                 ("error", models.TextField(blank=True, default="")),
                 ("total_cost", models.FloatField(blank=True, null=True)),
                 ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("n_queued", models.PositiveSmallIntegerField(default=0)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "created_by",

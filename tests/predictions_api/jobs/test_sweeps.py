@@ -20,7 +20,7 @@ def test_what_the_rooms_register() -> None:
     assert names == {
         "predictions.exports.tasks.requeue_stalled",
         "predictions.exports.state.purge",
-        "predictions.api.idempotency.purge",
+        "predictions.db.idempotency.purge",
         "prompts.runs.tasks.requeue_stalled",
         "prompts.refinement.tasks.requeue_stalled",
         "evals.jobs.tasks.requeue_stalled",
