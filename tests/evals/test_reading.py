@@ -174,7 +174,7 @@ def test_what_is_no_score(score: Any) -> None:
         region_score({"score": score}, [], 0.25)
 
 
-NAMES = st.sampled_from(["label", "other", "front", None])
+NAMES = st.sampled_from(["label", "other", "front", None, ["label"], 7])
 REGIONS = st.lists(
     st.builds(
         lambda label, name, to, page, size, more: {
@@ -186,7 +186,16 @@ REGIONS = st.lists(
         st.sampled_from(["front", "back", None]),
         st.sampled_from([None, 0, 1, 2]),
         st.sampled_from([{}, {"original_width": 50.5}, {"original_width": None}]),
-        st.sampled_from([{}, {"type": "polygonlabels"}, {"score": 0.5}, {"score": "0.5"}]),
+        st.sampled_from(
+            [
+                {},
+                {"type": "polygonlabels"},
+                {"type": ["rectanglelabels"], "id": "a"},
+                {"type": "labels", "id": "a"},
+                {"score": 0.5},
+                {"score": "0.5"},
+            ]
+        ),
     ),
     max_size=5,
 )
