@@ -98,7 +98,7 @@ class Partners:
         """Whether a shape of the same id stands beside a region that is a label alone."""
         identity = region.get("id")
         same = self._by_id.get(identity, ()) if isinstance(identity, str | int) else ()
-        return any(one.get("type") in LABEL_KEYS for one in same)
+        return any(str(one.get("type")) in LABEL_KEYS for one in same)
 
 
 def region_label(

@@ -75,17 +75,15 @@ class Reading:
 
     def skips(self, name: Any, *, is_truth: bool) -> bool:
         """Whether a region of the control of that name is passed over."""
-        if name in (self.not_in_truth if is_truth else self.not_in_said):
+        known = self._known(None if name is None else str(name))
+        if known in (self.not_in_truth if is_truth else self.not_in_said):
             return True
-        known = self._known(name)
         return known not in self.controls if self.is_strict else known in self.others
 
-    def _known(self, name: Any) -> Any:
+    def _known(self, name: str | None) -> str | None:
         """The control's name in the config: the items of a Repeater are numbered."""
-        if not isinstance(name, str):
-            return name if name is None else str(name)
         for pattern in (*self.controls, *self.others):
-            if "{{" in pattern and _fits(pattern, name):
+            if name is not None and "{{" in pattern and _fits(pattern, name):
                 return pattern
         return name
 

@@ -313,7 +313,8 @@ class _Reader:
 
         `PassedOver` or `GeometryError` says why it is not read.
         """
-        kind = region.get("type")
+        # Whatever was stored: a list has no hash.
+        kind = str(region.get("type"))
         if kind == "relation" or (kind in {"labels", "choices"} and partners.has_shape(region)):
             return None
         is_skipped = self.reading.skips(region.get("from_name"), is_truth=is_truth)

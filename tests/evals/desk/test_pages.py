@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller
-from tests.evals.conftest import computed, load, task
+from tests.evals.conftest import box, computed, load, task
 from tests.evals.desk.conftest import LIST, page
 
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
@@ -184,3 +184,18 @@ def test_pages_cost_the_same_however_many_images(
     assert costs == {path: (8, 8) if path != "diff/" else (9, 9) for path in PAGES}
     cards = "data/cards?" + "&".join(f"image={n}" for n in ids)
     assert statements(desks["reader"], page(large, cards)) == 6
+
+
+def test_says_what_was_passed_over_and_at_which_confidence(
+    desks: dict[str, Client], evaluation: ModelEval, ada: Caller, project: Project
+) -> None:
+    listed = desks["reader"].get(LIST).content.decode()
+    assert "0.667 at 16%" in listed
+    assert "What was passed over" not in desks["reader"].get(page(evaluation)).content.decode()
+
+    bare = {**box("Car", 40, 40, 5, 5, 0.7), "value": {"x": 1}}
+    [task_id] = load(ada, project, [task("odd", truth=[], said={"v3": [bare]})])
+    load(ada, project, [task("fine", truth=[], said={"v3": [box("Car", 1, 1, 5, 5, 0.7)]})])
+    odd = desks["reader"].get(page(computed(ada, project, "v3"))).content.decode()
+    assert "1 region of the predictions passed over: no_label." in odd
+    assert f"/admin/predictions/task/{task_id}/change/" in odd

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
+from evals.engine.geometry import Shape
 from evals.engine.regions import read_shapes
 
 CLASSES = ["Car", "Bus"]
@@ -59,6 +60,12 @@ def results(draw: st.DrawFn) -> list[Any]:
     return regions
 
 
+def plain(shape: Shape) -> Any:
+    """A shape as values that compare."""
+    points = None if shape.points_px is None else shape.points_px.tolist()
+    return shape.box_xywh_px, points, shape.rle, shape.width_px, shape.height_px
+
+
 def outcome(truth: Regions, said: Regions, score: float | None) -> Any:
     """All numbers that are read, or what is wrong."""
     try:
@@ -68,7 +75,7 @@ def outcome(truth: Regions, said: Regions, score: float | None) -> Any:
     return [
         [
             *(column.tolist() for column in (side.image, side.label, side.score, side.boxes_px())),
-            [side.shape(at, side.boxes_px()) for at in range(len(side.image))],
+            [plain(shape) for shape in side.all_shapes(side.boxes_px())],
         ]
         for side in sides
     ]

@@ -14,10 +14,11 @@ from evals.engine.average_precision import new_state
 from evals.engine.boxes import RegionText, StoredImage
 from evals.engine.coco_batch import Batch
 from evals.engine.counting import same_objects
+from evals.engine.kinds.classification import read_choices
 from evals.engine.labels import Notes, Partners, PassedOver, label_names, region_label, region_score
 from evals.engine.matching import Definition
 from evals.engine.reading import ObjectOf, Reading, reading_of
-from evals.engine.regions import read_shapes
+from evals.engine.regions import UnknownLabels, read_shapes
 from predictions.regions.config import read_config
 from predictions.regions.controls import BY_TYPE, LABEL_KEYS, SINGLE_VALUED, TAGS
 
@@ -174,7 +175,7 @@ def test_what_is_no_score(score: Any) -> None:
         region_score({"score": score}, [], 0.25)
 
 
-NAMES = st.sampled_from(["label", "other", "front", None])
+NAMES = st.sampled_from(["label", "other", "front", None, ["label"], 7])
 REGIONS = st.lists(
     st.builds(
         lambda label, name, to, page, size, more: {
@@ -186,7 +187,16 @@ REGIONS = st.lists(
         st.sampled_from(["front", "back", None]),
         st.sampled_from([None, 0, 1, 2]),
         st.sampled_from([{}, {"original_width": 50.5}, {"original_width": None}]),
-        st.sampled_from([{}, {"type": "polygonlabels"}, {"score": 0.5}, {"score": "0.5"}]),
+        st.sampled_from(
+            [
+                {},
+                {"type": "polygonlabels"},
+                {"type": ["rectanglelabels"], "id": "a"},
+                {"type": "labels", "id": "a"},
+                {"score": 0.5},
+                {"score": "0.5"},
+            ]
+        ),
     ),
     max_size=5,
 )
@@ -369,3 +379,58 @@ def test_a_config_is_read_in_document_order() -> None:
         ("u", ("a", "b"), True),
     ]
     assert read_config("<View").controls == ()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["", "7", "Car", "a", "rectangle", "labels", "choices", "brushlabels"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xy"), inner),
+    max_leaves=4,
+)
+VALUE_KEYS = [
+    "x",
+    "y",
+    "width",
+    "height",
+    "rotation",
+    "points",
+    "rle",
+    "radiusX",
+    "labels",
+    "rectanglelabels",
+    "choices",
+]
+ODD_REGIONS = st.lists(
+    st.fixed_dictionaries(
+        {"value": JSON | st.dictionaries(st.sampled_from(VALUE_KEYS), JSON)},
+        optional={
+            "id": JSON,
+            "type": JSON | st.sampled_from([*LABEL_KEYS, "labels", "choices"]),
+            "from_name": JSON,
+            "to_name": JSON,
+            "item_index": JSON,
+            "score": JSON,
+            "original_width": JSON,
+            "original_height": JSON,
+        },
+    ),
+    max_size=3,
+)
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@given(truth=ODD_REGIONS, said=ODD_REGIONS)
+def test_no_region_ends_the_reading(reading: Reading, truth: list[Json], said: list[Json]) -> None:
+    place = reading.place(reading.items([2 for _ in reading.objects])[0])
+    image = StoredImage(truth, said, 0.5, place, n_of_task=2)
+    for read in (read_shapes, read_choices):
+        notes = Notes()
+        try:
+            read([image], ["Car", "a"], reading=reading, notes=notes)
+        except UnknownLabels:
+            continue
+        counted = sum(one.regions for one in notes.ignored.values()) + sum(notes.read)
+        assert counted <= 3 * (len(truth) + len(said))

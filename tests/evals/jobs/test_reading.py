@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from label_studio_sdk.converter.brush import encode_rle
 
-from evals.jobs import run, state
+from evals.jobs import requests, run, state
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
@@ -757,8 +757,6 @@ def test_classes_of_any_name_can_be_asked_for(ada: Caller, make_project: MakePro
 def test_a_worker_that_takes_over_settles_the_controls_again(
     ada: Caller, make_project: MakeProject
 ) -> None:
-    from evals.jobs import requests
-
     made = make_project(ada, BOTH, title="Again")
     load(ada, made, [task("a", truth=both_of(), said={"v1": both_of(0.8)})])
     wanted = values(made, taskType="object-detection")
