@@ -73,13 +73,20 @@ def lock_tasks_of_project(project_id: int, task_ids: Sequence[int] | None) -> No
 
 def known_projects(project_ids: Iterable[int], *, workspace_id: int) -> set[int]:
     """Which of the projects the workspace has. No statement for none."""
-    rows = Project.objects.filter(pk__in=list(project_ids), workspace_id=workspace_id)
+    wanted = list(project_ids)
+    # Building a query that asks for nothing costs half of a prediction's create.
+    if not wanted:
+        return set()
+    rows = Project.objects.filter(pk__in=wanted, workspace_id=workspace_id)
     return set(rows.values_list("pk", flat=True))
 
 
 def known_ml_backends(backend_ids: Iterable[int], *, workspace_id: int) -> set[int]:
     """Which of the ML backends belong to projects of the workspace. No statement for none."""
-    rows = MLBackend.objects.filter(pk__in=list(backend_ids), project__workspace_id=workspace_id)
+    wanted = list(backend_ids)
+    if not wanted:
+        return set()
+    rows = MLBackend.objects.filter(pk__in=wanted, project__workspace_id=workspace_id)
     return set(rows.values_list("pk", flat=True))
 
 
