@@ -194,7 +194,7 @@ class PredictionViewSet(Rows):
             errors["model_version"] = [REQUIRED]
         if errors:
             raise ValidationError(errors)
-        version = None if is_null else asked["model_version"]
+        version = None if is_null else asked["model_version"].strip()
         return json_response({"deleted_predictions": versions.delete_version(project_id, version)})
 
     @docs.PREDICTION_CREATE

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from predictions.api.parameters import ModelVersionParameters, ProjectListParameters
 from predictions.api.schema import projects as docs
-from predictions.api.serializers import ProjectSerializer
+from predictions.api.serializers import ModelVersionField, ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import projects, versions
 from predictions.db.documents import Document
@@ -120,12 +120,14 @@ class ProjectViewSet(Rows):
         if not isinstance(body, dict) or "model_version" not in body:
             raise ValidationError(["model_version param is required"])
         version = body["model_version"]
-        if version is not None and not isinstance(version, str):
-            raise ValidationError({"model_version": ["Not a valid string."]})
-        try:
-            json_text(version)
-        except Refused as exc:
-            raise ValidationError({"model_version": [str(exc)]}) from None
+        if version is not None:
+            try:
+                version = ModelVersionField().run_validation(version)
+                json_text(version)
+            except Refused as exc:
+                raise ValidationError({"model_version": [str(exc)]}) from None
+            except ValidationError as exc:
+                raise ValidationError({"model_version": exc.detail}) from None
         return json_response({"deleted_predictions": versions.delete_version(project.pk, version)})
 
 

@@ -113,7 +113,7 @@ def filter_of(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilte
     if (version := values["model_version"]) is not None:
         # The index has the first 200 characters.
         wanted.clauses.append("left(p.model_version, 200) = left(%s, 200) AND p.model_version = %s")
-        wanted.params += [version, version]
+        wanted.params += [version.strip()] * 2
     if values["model_version__isnull"]:
         wanted.clauses.append("left(p.model_version, 200) IS NULL AND p.model_version IS NULL")
     if wanted.after is not None and wanted.ordering not in {"id", "-id"}:

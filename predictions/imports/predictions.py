@@ -44,19 +44,23 @@ def _score(value: Any) -> float | None:
 def _checked_version(version: str) -> str:
     """The version, which a whole import may share. Refused if it is text that cannot be stored."""
     json_text(version)
-    return version
+    return version.strip()
 
 
 def _model_version(item: dict[str, Any]) -> str | None:
-    """The version as text. Refused unless it is text that can be stored, or null."""
+    """The version without spaces around it; a number becomes text, as on POST. Refused unless it
+    is a number, text that can be stored, or null.
+    """
     version = item.get("model_version", UNNAMED_VERSION)
     if version is None:
         return None
+    if isinstance(version, int | float) and not isinstance(version, bool):
+        version = str(version)
     if not isinstance(version, str):
         raise Refused(f"model_version must be text, got {type(version).__name__}")
     if len(version) > 1000:
         json_text(version)
-        return version
+        return version.strip()
     return _checked_version(version)
 
 

@@ -113,7 +113,7 @@ BAD = [
     ({"score": []}, "Score must be a valid number, got []"),
     ({"score": 10**400}, f"Score must be a valid number, got {10**99}"),
     ({"model_version": ["a"]}, "model_version must be text, got list"),
-    ({"model_version": 5}, "model_version must be text, got int"),
+    ({"model_version": {"v": 1}}, "model_version must be text, got dict"),
     ({"model_version": True}, "model_version must be text, got bool"),
     ({"model_version": "a\0"}, "Null characters are not allowed."),
 ]

@@ -132,8 +132,8 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
             "Score must be a valid number, got high",
         ),
         (
-            {"data": {}, "predictions": [{"result": [], "model_version": 5}]},
-            "model_version must be text, got int",
+            {"data": {}, "predictions": [{"result": [], "model_version": True}]},
+            "model_version must be text, got bool",
         ),
         ({"data": {}, "annotations": "text"}, "Task[annotations] must be list"),
         (
