@@ -19,7 +19,8 @@ from evals.engine.average_precision import new_state
 from evals.engine.brush import decode_brush
 from evals.engine.coco_batch import Batch
 from evals.engine.events import image_cells, image_counts, pack_events, unpack_events
-from evals.engine.matching import Detections, Objects, box_match_events
+from evals.engine.matching import Detections, Objects
+from tests.evals.engine.box_events import box_match_events
 
 N_OBJECTS, N_DETECTIONS, N_CLASSES = 7, 30, 10
 CHUNK = 250

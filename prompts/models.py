@@ -1,7 +1,7 @@
 """Prompts, their versions, the runs that predict with them, and the providers that answer.
 
 Columns, constraints and indexes only; deletes cascade in the database itself (second migration).
-Names are the wire's where the peer's client fixes them: `parent_model` is a version's prompt,
+Names are the wire's where Label Studio's client fixes them: `parent_model` is a version's prompt,
 `model_version` a run's version. `project_id` stands on every table that grows with tasks.
 """
 

@@ -72,7 +72,7 @@ def region(label: str = "Car", **value: float) -> dict[str, Any]:
 
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-# UTC, microseconds, Z: as the peer writes times.
+# UTC, microseconds, Z: as Label Studio writes times.
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 INVALID = "Validation error"
 

@@ -1,6 +1,5 @@
 """What a request to compute an evaluation may hold."""
 
-import math
 import re
 from typing import Any
 
@@ -8,6 +7,7 @@ from rest_framework import serializers
 
 from evals.engine.matching import Rule
 from evals.models import TaskType
+from predictions_api.http.fields import FiniteField
 
 NAME = re.compile(r"[^\0]{1,500}")
 
@@ -21,16 +21,13 @@ class NumberOrText(serializers.CharField):
         return super().to_internal_value(str(data))
 
 
-class FiniteNumber(serializers.FloatField):
-    """A number; true and the texts "nan" and "inf", which Python takes for one, are none."""
+class FiniteNumber(FiniteField):
+    """A number, and not true or false, which Python takes for 1 and 0."""
 
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool):
             self.fail("invalid")
-        value: float = super().to_internal_value(data)
-        if not math.isfinite(value):
-            self.fail("invalid")
-        return value
+        return super().to_internal_value(data)
 
 
 class ComputeSerializer(serializers.Serializer[Any]):

@@ -19,6 +19,7 @@ from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import ModelEval, Split
+from predictions_api.http.storable import whole_within
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
@@ -254,8 +255,7 @@ def _text(stored: Any) -> str:
 
 def _whole(stored: Any) -> int:
     value = orjson.loads(stored) if isinstance(stored, str) else stored
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
-    return value if is_count else 0
+    return whole_within(value, 0, 2**31 - 1) or 0
 
 
 def _last_part(url: str | None) -> str:

@@ -13,6 +13,10 @@ from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading
 from predictions.regions.config import PATH_SEPARATOR
 from predictions.regions.controls import LABEL_KEYS
+from predictions_api.http.storable import number_within
+
+#: Beyond it sums of scores are no numbers any more.
+LARGEST_SCORE = 1e300
 
 Region = Mapping[str, Any]
 
@@ -155,7 +159,6 @@ def region_score(region: Region, partners: Sequence[Region], default: float) -> 
             score = float(score)
         except ValueError:
             raise PassedOver(Reason.INVALID_SCORE) from None
-    is_number = isinstance(score, int | float) and not isinstance(score, bool)
-    if not is_number or not abs(score) < 1e300:
+    if number_within(score, -LARGEST_SCORE, LARGEST_SCORE) is None:
         raise PassedOver(Reason.INVALID_SCORE)
     return float(score)

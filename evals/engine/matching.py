@@ -188,20 +188,6 @@ def join_pairs(parts: Sequence[Pairs]) -> Pairs:
     )
 
 
-def box_match_events(
-    objects: Objects,
-    object_boxes_xywh_px: Floats,
-    detections: Detections,
-    detection_boxes_xywh_px: Floats,
-    *,
-    n_classes: int,
-    definition: Definition | None = None,
-) -> Events:
-    """The events of a chunk of images whose shapes are axis-aligned boxes: see `match_events`."""
-    pairs = box_pairs(objects, object_boxes_xywh_px, detections, detection_boxes_xywh_px)
-    return match_events(objects, detections, pairs, n_classes=n_classes, definition=definition)
-
-
 def object_verdicts(
     objects: Objects,
     detections: Detections,

@@ -1,6 +1,6 @@
 """The five published rules that turn an evaluation into advice.
 
-Rules and limits are those of the peer's model-improvement recommendations. Severities and wording
+Rules and limits are those of Roboflow's model-improvement recommendations. Severities and wording
 are ours. No images are read here: every recommendation names the confusion cells its images have,
 and the caller fetches those.
 """

@@ -36,6 +36,7 @@ from evals.engine.geometry import (
 )
 from evals.engine.matching import Detections, Objects
 from predictions.regions.controls import shape_of
+from predictions_api.http.storable import is_number, number_within
 
 #: Turns by less than this many degrees are none: at 10,000 pixels it is a sixth of one.
 LEAST_TURN_DEG = 1e-3
@@ -81,16 +82,14 @@ def own_size(region: Mapping[str, Any]) -> Size | None:
 
 
 def _is_side(length: Any) -> bool:
-    is_number = isinstance(length, int | float) and not isinstance(length, bool)
-    return is_number and 1 <= length < 2**31
+    return number_within(length, 1, 2**31 - 1) is not None
 
 
 def is_upright(rotation: Any) -> bool:
     """Whether a box turned by so many degrees lies as if it were not turned at all."""
     if not rotation:
         return True
-    is_number = isinstance(rotation, int | float) and not isinstance(rotation, bool)
-    return is_number and abs(math.remainder(rotation, 360)) < LEAST_TURN_DEG
+    return is_number(rotation) and abs(math.remainder(rotation, 360)) < LEAST_TURN_DEG
 
 
 def _rectangle(value: Mapping[str, Any], size: Size) -> Shape:
@@ -194,7 +193,7 @@ def _brush(value: Mapping[str, Any], size: Size, raster: Size) -> Shape:
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_number(value) or not math.isfinite(value):
         raise MissingCoordinate(f"{name} is {value!r}")
     return float(value)
 

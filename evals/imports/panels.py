@@ -23,6 +23,7 @@ from evals.imports.images import CountedFile
 from evals.models import ModelEval, Split
 from evals.panels.counted import Imported
 from evals.panels.table import PANELS
+from predictions_api.http.storable import is_number
 
 # The evaluation's identity is given by this server.
 HEADER_KEYS = frozenset({"evalId", "project", "versionId", "modelId", "projectId", "id"})
@@ -99,5 +100,4 @@ def _split_of(panel: Any, name: str) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None
+    return float(value) if is_number(value) else None

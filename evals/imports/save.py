@@ -20,6 +20,7 @@ from evals.imports.file import Disagreements, Outline, UnreadableFile, outline
 from evals.imports.images import CountedFile, Gathered, check_matrices, count, gather
 from evals.imports.panels import derived_panels, given_panels, summary_of
 from evals.models import ModelEval, Split, TaskType
+from predictions_api.http.storable import number_within
 
 BLOCK = 5000
 PIECE_BYTES = 2**20
@@ -104,7 +105,7 @@ def _name(keys: dict[str, Any], key: str, *, required: bool) -> str | None:
 
 def _iou_threshold(keys: dict[str, Any]) -> float:
     value = keys.get("iouThreshold", 0.5)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+    if number_within(value, 0, 1) is None:
         raise UnreadableFile("iouThreshold", "must be a number from 0 to 1")
     return float(value)
 
@@ -113,7 +114,7 @@ def _latency(keys: dict[str, Any]) -> float | None:
     value = keys.get("medianLatencyMs")
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e9:
+    if number_within(value, 0, 1e9) is None:
         raise UnreadableFile("medianLatencyMs", "must be a number of milliseconds, from 0")
     return float(value)
 

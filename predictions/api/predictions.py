@@ -114,18 +114,14 @@ class PredictionViewSet(Rows):
 
     def _streamed(self, wanted: PredictionFilter) -> HttpResponseBase:
         """Chunk by chunk; a list that fits the first chunk goes out whole, with its length."""
-        chunks = prediction_lists.stream(wanted)
-        first = next(chunks, [])
-        rest: Iterator[list[Document]] = chunks
+        first, rest = prediction_lists.begin(wanted)
         wants_lines = self.request.accepted_renderer.format == LinesRenderer.format
-        if len(first) < prediction_lists.FIRST_CHUNK:
-            chunks.close()
+        if rest is None:
             self._refuse_unknown(first, wanted)
-            rest = iter(())
             if not wants_lines:
                 return json_response(first)
         write, content_type = formats.WRITERS["ndjson" if wants_lines else "json"]
-        pieces = write(chain([first], rest))
+        pieces = write(chain([first], rest or ()))
         return streamed(self.request, pieces, content_type)
 
     def _page(self, wanted: PredictionFilter) -> HttpResponseBase:
@@ -159,15 +155,10 @@ class PredictionViewSet(Rows):
             wanted.limit -= 1  # no page follows, so none is looked for
         if name == "parquet":
             formats.parquet_schema()  # refused before a row is read
-        chunks = prediction_lists.stream(wanted)
-        first = next(chunks, [])
-        rest: Iterator[list[Document]] = chunks
-        if len(first) < prediction_lists.FIRST_CHUNK:
-            chunks.close()  # the transaction need not wait for the reader
-            rest = iter(())
+        first, rest = prediction_lists.begin(wanted)
         self._refuse_unknown(first, wanted)
         write, content_type = formats.WRITERS[name]
-        pieces = write(chain([first], rest))
+        pieces = write(chain([first], rest or ()))
         response = streamed(request, pieces, content_type, compressed=name == "parquet")
         project_id = wanted.named.get("project")
         stem = "predictions" if project_id is None else f"project-{project_id}-predictions"

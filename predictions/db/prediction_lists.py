@@ -4,7 +4,7 @@ SQL is written out where the object mapper would build Python objects only to ta
 again; each statement names the index that serves it.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -71,6 +71,18 @@ def page(wanted: PredictionFilter) -> list[Document]:
 def stream(wanted: PredictionFilter) -> Generator[list[Document], None, None]:
     """What a filter lets through, as `stream_statement`."""
     return stream_statement(*statement_of(wanted))
+
+
+def begin(wanted: PredictionFilter) -> tuple[list[Document], Iterator[list[Document]] | None]:
+    """The first chunk of `stream`, and those after it; None instead of them where it is all there
+    is, and the transaction has ended.
+    """
+    chunks = stream(wanted)
+    first = next(chunks, [])
+    if len(first) < FIRST_CHUNK:
+        chunks.close()
+        return first, None
+    return first, chunks
 
 
 def stream_statement(sql: str, params: Params) -> Generator[list[Document], None, None]:

@@ -59,7 +59,7 @@ def parse(label_config: str) -> dict[str, Any]:
 
 
 def default_weights(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Equal weights for each control and label, as the peer stores them."""
+    """Equal weights for each control and label, as Label Studio stores them."""
     return {
         name: {
             "overall": 1.0,
@@ -76,7 +76,7 @@ def suits_bulk_annotation(parsed: dict[str, Any]) -> bool:
 
 
 def problems(label_config: str, result: Any, score: float | None) -> list[str]:
-    """What the config objects to in a prediction, in the peer's words; empty when nothing."""
+    """What the config objects to in a prediction, in Label Studio's words; empty when nothing."""
     if quick_checks.is_ordinary(_table(label_config), result, score):
         return []
     value: dict[str, Any] = {"result": result}

@@ -10,7 +10,7 @@ Region = dict[str, Any]
 def region_list(result: Any) -> list[Region] | None:
     """The result if it is a list of regions, None if it may be a shorthand for one.
 
-    Refused, in the peer's words, for a list with anything but objects, and for values that no
+    Refused, in Label Studio's words, for a list with anything but objects, and for values that no
     control can mean.
     """
     if isinstance(result, list):

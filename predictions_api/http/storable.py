@@ -109,6 +109,11 @@ def number_within(value: Any, least: float, most: float) -> float | None:
     return value if is_number(value) and least <= value <= most else None
 
 
+def whole_within(value: Any, least: int, most: int) -> int | None:
+    """A whole JSON number from `least` to `most`; None for anything else, bools among it."""
+    return value if type(value) is int and least <= value <= most else None
+
+
 def finite_number(value: Any) -> float | None:
     """The float of a number or of text that is one; None for what is neither, or not finite."""
     if not isinstance(value, int | float | str):

@@ -24,7 +24,7 @@ Message = dict[str, Any]
 # `{name}`; doubled braces are braces, and what does not look like a name (JSON) is text.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w(?:[\w .-]*\w)?)\}")
 FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
-# The peer's limit on a task.
+# Label Studio's limit on a task.
 MAX_TASK_BYTES = 1_000_000
 # Controls that hold one value for the whole task.
 SINGLE = "Choices"

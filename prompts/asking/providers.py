@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from django.conf import settings
 
+from predictions_api.http.storable import number_within, whole_within
 from predictions_api.outbound import client, vault
 from prompts.models import Provider, ProviderConnection
 
@@ -57,6 +58,7 @@ PARAMETERS: dict[str, Any] = {
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A provider that asks for more patience than this is treated as failing.
 MAX_RETRY_AFTER_S = 300.0
+MAX_COST_USD = 1e9
 STRUCK_OUT = "[key]"
 # The client draws a random key for each request, which only its own tries would send again.
 UNREPEATED: Any = {"idempotency_key": "none"}
@@ -250,13 +252,13 @@ def _said(error: Any) -> str:
 
 def a_count(value: Any) -> int | None:
     """A number of tokens that the database can hold, else None."""
-    return value if type(value) is int and 0 <= value < 2**31 else None
+    return whole_within(value, 0, 2**31 - 1)
 
 
 def a_cost(value: Any) -> float | None:
     """A cost in USD, as some gateways report it, else None."""
-    is_cost = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
-    return float(value) if is_cost else None
+    cost = number_within(value, 0, MAX_COST_USD)
+    return None if cost is None else float(cost)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -114,9 +114,9 @@ SENT = {
 }
 ANSWERED = {"create-model_version-long-100k": prediction(id=49, model_version="x" * 100_000)}
 
-# Nothing of this was recorded. The last PATCH that the peer let through moved prediction 2 into the
-# other organization, and every later one met a 404. Here the row stays, and one of those moves it
-# to task 3, whose predictions are read afterwards: it has to go before that.
+# Nothing of this was recorded. The last PATCH that Label Studio let through moved prediction 2 into
+# the other organization, and every later one met a 404. Here the row stays, and one of those moves
+# it to task 3, whose predictions are read afterwards: it has to go before that.
 EXTRA_AFTER = {"patch-malformed": ("DELETE", "/api/predictions/2/")}
 
 
@@ -236,11 +236,11 @@ INTENDED = {
     "detail-OPTIONS": Intended(EXPLAINED, 200, explained("detail-OPTIONS", "PUT"), ITEM_ALLOW),
     "create-project-mismatch": Intended(MISMATCH, 201, prediction(result=[CAR], project=1)),
     "patch-project-mismatch": Intended(MISMATCH, 200, prediction(**FULL, project=1), ITEM_ALLOW),
-    # Filters that the peer ignores.
+    # Filters that Label Studio ignores.
     "list-filter-?model_version=v1": Intended(FILTERS, 200, [SECOND_ROW]),
     "list-filter-?ordering=-id": Intended(FILTERS, 200, [SECOND_ROW, FIRST_ROW]),
     "list-filter-?limit=1": Intended(FILTERS, 200, [FIRST_ROW]),
-    # Results that the peer turned into null.
+    # Results that Label Studio turned into null.
     "create-result-dict-unmatched": refused(UNCONVERTIBLE, result=NO_FIT),
     "create-result-empty-dict": refused(UNCONVERTIBLE, result=NO_FIT),
     "create-result-json-string": refused(UNCONVERTIBLE, result=NO_FIT),
@@ -319,7 +319,7 @@ INTENDED = {
 
 @dataclass
 class Answer:
-    """What was answered here, and which of the peer's rows does not exist here."""
+    """What was answered here, and which of Label Studio's rows does not exist here."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -334,7 +334,7 @@ class Replay:
     host: str
     port: int
     keys: dict[str, str]
-    # The peer's prediction ids to ours; those of rows refused here have none.
+    # Label Studio's prediction ids to ours; those of rows refused here have none.
     ids: dict[int, int] = field(default_factory=dict)
     absent: set[int] = field(default_factory=set)
 
@@ -443,7 +443,7 @@ def recorded_body(name: str) -> Any:
 
 
 def expected_answer(name: str, absent: frozenset[int]) -> tuple[Intended, str | None]:
-    """What the peer answered, less the rows refused here; and its WWW-Authenticate."""
+    """What Label Studio answered, less the rows refused here; and its WWW-Authenticate."""
     recorded = EXCHANGES[name]["response"]
     headers, body = recorded["headers"], recorded_body(name)
     if isinstance(body, list):

@@ -1,4 +1,4 @@
-"""The peer's own client, unmodified, over a real connection: every call of its prompt rooms."""
+"""Label Studio's own client, unmodified, over a real connection: every call of its prompt rooms."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -31,7 +31,6 @@ from evals.engine.matching import (
     Objects,
     Rule,
     Verdict,
-    box_match_events,
     box_pairs,
     image_verdicts,
     join_pairs,
@@ -39,6 +38,7 @@ from evals.engine.matching import (
     matrix_pairs,
     object_verdicts,
 )
+from tests.evals.engine.box_events import box_match_events
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
 KINDS = ["ordinary", "crowded", "tied"]

@@ -26,7 +26,6 @@ from evals.engine.events import (
 from evals.engine.geometry import mask_rle
 from evals.engine.kinds.classification import multi_label_events, single_label_events
 from evals.engine.kinds.segmentation import intersection_over_union, mean_iou, paint, pixel_events
-from evals.engine.matching import box_match_events
 from evals.engine.metrics import (
     SWEEP_KEYS,
     Score,
@@ -36,6 +35,7 @@ from evals.engine.metrics import (
     scores_of,
     sweep,
 )
+from tests.evals.engine.box_events import box_match_events
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
 CASES = {case["id"]: case for case in (*GOLDEN["cases"], *GOLDEN["extras"])}

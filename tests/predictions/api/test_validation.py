@@ -17,7 +17,7 @@ MISSING = [
 BAD_LABEL = region("Bicycle")
 FAR_OUT = region(x=1000)
 
-# What is sent instead of a good prediction -> every message, as the peer words it.
+# What is sent instead of a good prediction -> every message, as Label Studio words it.
 FAULTS: list[tuple[dict[str, Any], list[str]]] = [
     ({"result": "text"}, ["'result' must be a list"]),
     ({"result": {"label": "Car"}}, ["'result' must be a list"]),

@@ -66,7 +66,8 @@ def test_what_names_no_version_is_refused(
 
 def test_every_way_of_asking(ada: Caller, project: Project, task: int) -> None:
     made = post(ada, project, task, "v1").json()
-    listed = ada.client.get("/api/predictions/", {"project": project.pk, "model_version": " v1 "})
+    where: Any = {"project": project.pk, "model_version": " v1 "}
+    listed = ada.client.get("/api/predictions/", where)
     assert [row["id"] for row in listed.json()] == [made["id"]]
     versions = f"/api/projects/{project.pk}/model-versions/"
     gone = ada.client.delete(versions, {"model_version": " v1"}, format="json")

@@ -1,4 +1,4 @@
-"""POST /api/projects/{id}/import with files: what the peer's form takes, all or none."""
+"""POST /api/projects/{id}/import with files: what Label Studio's form takes, all or none."""
 
 import json
 from typing import Any
