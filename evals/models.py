@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Left
 
 from accounts.models import Workspace
 from predictions.models import Project
@@ -204,7 +205,7 @@ class EvalImage(models.Model):
                 fields=["evaluation", "split", "split_position"], name="evals_evalimage_s_idx"
             ),
             # One image by its id.
-            models.Index(fields=["evaluation", "image_id"], name="evals_evalimage_i_idx"),
+            models.Index("evaluation", Left("image_id", 200), name="evals_evalimage_i_idx"),
             # The worst images first, at the canonical confidence.
             models.Index(fields=["evaluation", "-fp", "position"], name="evals_evalimage_fp_idx"),
             models.Index(fields=["evaluation", "-fn", "position"], name="evals_evalimage_fn_idx"),

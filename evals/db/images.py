@@ -108,17 +108,20 @@ def _page(evaluation: ModelEval, rows: Sequence[Any], confidence: int) -> list[b
     return texts
 
 
-# Served by the index on (evaluation, image_id).
+#: Ids of images may be long addresses; the index holds so many characters of each.
+INDEXED = 200
+# Served by the index on (evaluation, left(image_id, 200)).
 IMAGE_SQL = f"""
 SELECT position, {SOURCE_COLUMNS} FROM evals_evalimage
-WHERE evaluation_id = %s AND image_id = %s ORDER BY position LIMIT 1
+WHERE evaluation_id = %s AND left(image_id, {INDEXED}) = left(%s, {INDEXED}) AND image_id = %s
+ORDER BY position LIMIT 1
 """  # noqa: S608
 
 
 def image_keys(evaluation: ModelEval, image_id: str) -> tuple[int, PlannedRow] | None:
     """Position and stored rows of an image; None for an unknown id. One statement."""
     # No stored text holds a NUL, and Postgres refuses to look for one.
-    row = None if "\0" in image_id else fetch_one(IMAGE_SQL, [evaluation.pk, image_id])
+    row = None if "\0" in image_id else fetch_one(IMAGE_SQL, [evaluation.pk, image_id, image_id])
     return None if row is None else (row[0], PlannedRow(*row[1:]))
 
 
@@ -140,10 +143,11 @@ def source_rows(evaluation: ModelEval, first: int, end: int) -> tuple[list[int],
     return [row[0] for row in rows], [PlannedRow(*row[1:]) for row in rows]
 
 
-# Served by the index on (evaluation, image_id).
+# Served by the index on (evaluation, left(image_id, 200)).
 NAMED_SQL = f"""
 SELECT DISTINCT ON (image_id) {IMAGE_COLUMNS}, {SOURCE_COLUMNS}
-FROM evals_evalimage WHERE evaluation_id = %s AND image_id = ANY(%s)
+FROM evals_evalimage
+WHERE evaluation_id = %s AND left(image_id, {INDEXED}) = ANY(%s) AND image_id = ANY(%s)
 ORDER BY image_id, position
 """  # noqa: S608
 # By primary key.
@@ -163,7 +167,8 @@ def images_named(
     if ids:
         # No stored text holds a NUL, and Postgres refuses to look for one.
         known = [text for text in ids if "\0" not in text]
-        rows += fetch_all(NAMED_SQL, [evaluation.pk, known])
+        stems = [text[:INDEXED] for text in known]
+        rows += fetch_all(NAMED_SQL, [evaluation.pk, stems, known])
     if positions:
         rows += fetch_all(PLACED_SQL, [evaluation.pk, list(positions)])
     by_position = {row[POSITION]: row for row in rows}
