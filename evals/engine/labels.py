@@ -13,7 +13,7 @@ from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading
 from predictions.regions.config import PATH_SEPARATOR
 from predictions.regions.controls import LABEL_KEYS
-from predictions_api.http.storable import number_within
+from predictions_api.http.storable import is_number
 
 #: Beyond it sums of scores are no numbers any more.
 LARGEST_SCORE = 1e300
@@ -159,6 +159,6 @@ def region_score(region: Region, partners: Sequence[Region], default: float) -> 
             score = float(score)
         except ValueError:
             raise PassedOver(Reason.INVALID_SCORE) from None
-    if number_within(score, -LARGEST_SCORE, LARGEST_SCORE) is None:
+    if not is_number(score) or not abs(score) < LARGEST_SCORE:
         raise PassedOver(Reason.INVALID_SCORE)
     return float(score)

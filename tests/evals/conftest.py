@@ -19,6 +19,7 @@ from evals.models import ModelEval
 from predictions.imports import tasks as task_import
 from predictions.models import Project, Task
 from tests.conftest import Caller
+from tests.evals.scenes import scene_of, seeded_scene
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("SHARED_DATA_DIR", ROOT.parent / "shared" / "data"))
@@ -177,3 +178,18 @@ def coco_sample() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         pytest.skip(f"no COCO sample in {COCO}; set SHARED_DATA_DIR")
     truth = json.loads((COCO / "ground_truth.json").read_text())
     return truth, json.loads((COCO / "detections.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def make_scene():
+    return seeded_scene
+
+
+@pytest.fixture(scope="session")
+def scene_from_rows():
+    return scene_of
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, Any]:
+    return json.loads((Path(__file__).parent / "golden_matching.json").read_text())

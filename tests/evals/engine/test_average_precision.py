@@ -17,7 +17,7 @@ from evals.engine.errors import MisshapenArrays, UnreadableState
 from evals.engine.geometry import mask_rle
 from evals.engine.matching import Detections, Objects
 
-GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 
 engines = pytest.mark.parametrize("engine", ENGINES)
 

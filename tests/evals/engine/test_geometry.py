@@ -38,7 +38,7 @@ from evals.engine.geometry import (
 )
 from evals.engine.shapes import region_shape
 
-GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 
 sides = st.floats(0.01, 200)
 boxes = st.lists(st.tuples(sides, sides, sides, sides), min_size=1, max_size=6)

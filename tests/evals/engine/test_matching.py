@@ -40,7 +40,7 @@ from evals.engine.matching import (
 )
 from tests.evals.engine.box_events import box_match_events
 
-GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 KINDS = ["ordinary", "crowded", "tied"]
 
 # Which column of the golden file each definition stands for; COCO and FiftyOne include IoU 0.5.

@@ -37,7 +37,7 @@ from evals.engine.metrics import (
 )
 from tests.evals.engine.box_events import box_match_events
 
-GOLDEN = json.loads((Path(__file__).parent / "golden_matching.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 CASES = {case["id"]: case for case in (*GOLDEN["cases"], *GOLDEN["extras"])}
 
 

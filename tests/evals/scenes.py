@@ -1,12 +1,8 @@
-"""Scenes for the evaluation tests: hand-checked, seeded, and real ones of COCO."""
+"""Scenes for the tests of matching: hand-checked and seeded ones."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 
 from evals.engine.matching import Detections, Objects
 
@@ -102,18 +98,3 @@ def _jitter(r: np.random.Generator, kind: str, box: np.ndarray) -> np.ndarray:
 
 def _score(r: np.random.Generator, kind: str) -> float:
     return float(r.choice([0.2, 0.29, 0.5, 0.57, 0.58, 0.9])) if kind == "tied" else r.random()
-
-
-@pytest.fixture(scope="session")
-def make_scene():
-    return seeded_scene
-
-
-@pytest.fixture(scope="session")
-def scene_from_rows():
-    return scene_of
-
-
-@pytest.fixture(scope="session")
-def golden() -> dict[str, Any]:
-    return json.loads((Path(__file__).parent / "golden_matching.json").read_text())
