@@ -30,6 +30,11 @@ def innermost(get_response: Any) -> View:
     return view
 
 
+def _is_api(path: str) -> bool:
+    """Whether a key may open the path: pages at `/admin/` need the session of a person."""
+    return path.startswith("/api/") or ("/model-evals" in path and not path.startswith("/admin/"))
+
+
 def is_keyed(request: HttpRequest) -> bool:
     """Whether the request brings a key to a route of the API, and comes from no browser."""
     meta = request.META
@@ -37,7 +42,7 @@ def is_keyed(request: HttpRequest) -> bool:
         ("HTTP_AUTHORIZATION" in meta or "HTTP_X_API_KEY" in meta)
         and "HTTP_COOKIE" not in meta
         and "HTTP_ORIGIN" not in meta
-        and (request.path_info.startswith("/api/") or "/model-evals" in request.path_info)
+        and _is_api(request.path_info)
     )
 
 

@@ -209,6 +209,8 @@ EXTRA_HEADERS: Schema = {
 ERROR_REF = {"$ref": "#/components/schemas/Error"}
 # The routes themselves take any text there, so that the view answers what is no id.
 ID_NAME = re.compile(r"id|\w+_(id|pk)")
+#: How a route that takes whole numbers alone is described.
+DIGITS = "^[0-9]+$"
 PLAIN = {"string", "integer", "number", "boolean", "null"}
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -249,7 +251,7 @@ def _finish_operation(operation: Schema, schemas: Schema, shared: Schema) -> Non
             parameter["in"] == "path"
             and ID_NAME.fullmatch(parameter["name"])
             # Ids of evaluations and their images are texts, and say which.
-            and "pattern" not in parameter["schema"]
+            and parameter["schema"].get("pattern", DIGITS) == DIGITS
         ):
             parameter["schema"] = {
                 "type": "integer",

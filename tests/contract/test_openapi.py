@@ -1,10 +1,12 @@
 """The OpenAPI document: the committed one is the generated one, valid, and free of warnings."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
@@ -104,3 +106,16 @@ def test_a_key_may_be_sent_in_any_of_its_ways(document: dict[str, Any]) -> None:
     }
     assert schemes["AccessToken"]["scheme"] == "bearer"
     assert schemes["ApiKey"]["name"] == "X-Api-Key"
+
+
+def test_parameters_of_each_path_are_those_in_it() -> None:
+    """A generator of clients refuses a path whose parameter is not described."""
+    document = yaml.safe_load(SNAPSHOT.read_text())
+    found = {
+        f"{verb} {path}"
+        for path, operations in document["paths"].items()
+        for verb, operation in operations.items()
+        if set(re.findall(r"{(\w+)}", path))
+        != {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+    }
+    assert found == set()

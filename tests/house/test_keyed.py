@@ -22,6 +22,9 @@ REQUESTS = [
     ("DELETE", "/api/annotations/1/", 404),
     ("BREW", "/api/tasks/{task}/", 405),
     ("GET", "/api/schema/", 200),
+    # Not the routes of a workspace called admin.
+    ("GET", "/admin/model-evals/abc/image-predictions", 302),
+    ("GET", "/lab/model-evals/abc/image-predictions", 404),
     ("GET", "/api/projects/1/export?exportType=NOTHING", 404),
 ]
 
