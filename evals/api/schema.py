@@ -22,6 +22,7 @@ from evals.panels.panel import Panel
 from evals.panels.query import Query
 from evals.panels.table import PANELS
 from predictions_api.http.openapi import ErrorSerializer
+from predictions_api.http.paths import OWN_ROUTES
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -72,7 +73,8 @@ def in_path(name: str, pattern: str, description: str) -> OpenApiParameter:
 
 
 EVAL_ID = "^[A-Za-z0-9]{20}$"
-WORKSPACE = in_path("workspace", "^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$", "The workspace's slug.")
+SLUG = f"^(?!({OWN_ROUTES})$)[a-z0-9]([a-z0-9_-]*[a-z0-9])?$"
+WORKSPACE = in_path("workspace", SLUG, "The workspace's slug.")
 EVALUATION = in_path("eval_id", EVAL_ID, "The evaluation's id.")
 OTHER = in_path("other_id", EVAL_ID, "The other evaluation's id.")
 IMAGE = in_path("image_id", ".+", "The image's id.")
