@@ -123,6 +123,7 @@ def test_a_stopping_server_finishes_what_was_asked(tmp_path: Path) -> None:
                 process.send_signal(signal.SIGTERM)
                 process.send_signal(signal.SIGCONT)
                 response = connection.getresponse()
-                assert (response.status, response.headers["Connection"]) == (200, "close")
+                # Answered before or after the worker heard of its end: either way it is answered.
+                assert (response.status, bool(response.read())) == (200, True)
                 # The one half sent is not waited for.
                 assert half.recv(1000) == b""
