@@ -22,7 +22,13 @@ from predictions.imports.task_names import Named, resolve, task_of
 from predictions.models import Project
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
-from predictions_api.http.storable import Refused, bulk_json_text, finite_number, json_text
+from predictions_api.http.storable import (
+    Refused,
+    bulk_json_text,
+    finite_number,
+    is_number,
+    json_text,
+)
 from predictions_api.postgres.copying import reserve_ids
 
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
@@ -54,7 +60,7 @@ def _model_version(item: dict[str, Any]) -> str | None:
     version = item.get("model_version", UNNAMED_VERSION)
     if version is None:
         return None
-    if isinstance(version, int | float) and not isinstance(version, bool):
+    if is_number(version):
         version = str(version)
     if not isinstance(version, str):
         raise Refused(f"model_version must be text, got {type(version).__name__}")
