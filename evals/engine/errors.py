@@ -8,7 +8,9 @@ EvaluationError
 |   |-- TooFewPoints
 |   |-- CorruptRle
 |   |-- MaskTooLarge
+|   |-- TooMuchToDraw
 |   `-- UnsupportedRegion
+|-- TooManyPairs
 |-- MisshapenArrays
 |-- UnknownRule
 |-- UnreadableEvents
@@ -57,8 +59,21 @@ class MaskTooLarge(GeometryError):
     """The mask has more pixels than this server decodes."""
 
 
+class TooMuchToDraw(GeometryError):
+    """The shapes of one image take more time and memory to rasterise than this server gives."""
+
+
 class UnsupportedRegion(GeometryError):
     """Only rectangles, polygons, ellipses and brush masks can be evaluated."""
+
+
+class TooManyPairs(EvaluationError):
+    """Objects and detections of one image are too many, or overlap too often, to be compared."""
+
+    def __init__(self, detection: int, detail: str) -> None:
+        super().__init__(detail)
+        #: The position of one of the image's detections.
+        self.detection = detection
 
 
 class MisshapenArrays(EvaluationError):

@@ -8,14 +8,22 @@ An image has one size: that of the first ground-truth region with one, else of t
 region. Percentages of both sides are of the same picture, whatever size each tells.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from evals.engine.boxes import NamedBox, Region, Regions, RegionText, StoredImage
-from evals.engine.errors import EvaluationError, GeometryError
-from evals.engine.geometry import FARTHEST_PCT, Floats, Shape, Size
+from evals.engine.errors import EvaluationError, GeometryError, TooMuchToDraw
+from evals.engine.geometry import (
+    FARTHEST_PCT,
+    STEPS_OF_IMAGE,
+    Allowance,
+    Floats,
+    Shape,
+    Size,
+)
 from evals.engine.labels import (
     Notes,
     Partners,
@@ -65,17 +73,22 @@ def read_shapes(
     all_shapes: bool = False,
     with_masks: bool = False,
     notes: Notes | None = None,
+    most_steps: float = math.inf,
 ) -> tuple[Side, Side]:
     """Ground truth and detections of a chunk, in stored order; what is not read goes to `notes`.
 
     `all_shapes` reads every region as a shape, as masks are wanted; `with_masks` says that boxes
     are compared with masks somewhere. `UnknownLabels` names all labels that are not in `classes`.
+    `most_steps` is what rasterising all images together may take, else `TooMuchToDraw`; a region
+    beyond what one image may take is not read.
     """
     reader = _Reader(reading or Reading(), classes, notes or Notes())
     reader.all_shapes = all_shapes
     reader.with_masks = with_masks or all_shapes
     for number, image in enumerate(images):
         reader.take(number, image)
+        if reader.steps > most_steps:
+            raise TooMuchToDraw(f"{number + 1} of {len(images)} images took {reader.steps:,} steps")
     return reader.sides(len(images))
 
 
@@ -92,6 +105,8 @@ class _Reader:
         self.asks_names = reading.asks_names
         self.unknown: set[str] = set()
         self.truth, self.said = GatheredSide(), GatheredSide()
+        #: What rasterising took so far, and what it may take of the image at hand.
+        self.steps, self.allowance = 0, Allowance()
         #: Sizes of images that were not read the quick way.
         self.sizes: dict[int, Size] = {}
 
@@ -108,11 +123,13 @@ class _Reader:
         if size is None:
             size = self._unsized(number, image)
         self.sizes[number] = size
+        self.allowance = Allowance()
         for side, rows, score in ((self.truth, truth, 1.0), (self.said, said, default)):
             if rows is None:
                 self._take_regions(number, image, side, size, score)
             else:
                 side.rows += rows
+        self.steps += STEPS_OF_IMAGE - self.allowance.left
 
     def sides(self, n_images: int) -> tuple[Side, Side]:
         """What was read, every shape on its image's one size."""
@@ -322,7 +339,7 @@ class _Reader:
             raise PassedOver(Reason.OTHER_CONTROL)
         others = partners.of(region)
         label, n_labels = region_label(region, others, self.reading)
-        shape = region_shape(region, size)
+        shape = region_shape(region, size, allowance=self.allowance)
         score = region_score(region, others, default)
         if label not in self.index:
             self.unknown.add(label)

@@ -25,7 +25,13 @@ from evals.engine.events import (
 )
 from evals.engine.geometry import mask_rle
 from evals.engine.kinds.classification import multi_label_events, single_label_events
-from evals.engine.kinds.segmentation import intersection_over_union, mean_iou, paint, pixel_events
+from evals.engine.kinds.segmentation import (
+    intersection_over_union,
+    layers,
+    mean_iou,
+    paint,
+    pixel_events,
+)
 from evals.engine.metrics import (
     SWEEP_KEYS,
     Score,
@@ -355,13 +361,25 @@ def test_painting_gives_each_pixel_its_highest_scored_region():
     left, middle = np.zeros((1, 4), bool), np.zeros((1, 4), bool)
     left[0, :2] = middle[0, 1:3] = True
     rles = [mask_rle(left), mask_rle(middle)]
-    size = {"n_classes": 7, "width_px": 4, "height_px": 1}
-    label_map, score_map = paint(rles, [5, 6], [0.9, 0.4], **size)
+    size = {"width_px": 4, "height_px": 1}
+    raster = {"n_classes": 7, "height_px": 1}
+    scored = layers(rles, [5, 6], [0.9, 0.4], **size)
+    label_map, score_map = paint(scored, range(4), **raster)
     assert label_map.tolist() == [[5, 5, 6, 7]]
     assert score_map.tolist() == [[0.9, 0.9, 0.4, 1.0]]
-    later_wins, _ = paint(rles, [5, 6], **size)
+    later_wins, _ = paint(layers(rles, [5, 6], **size), range(4), **raster)
     assert later_wins.tolist() == [[5, 6, 6, 7]]
-    nothing, _ = paint([], [], **size)
+    nothing, _ = paint([], range(4), **raster)
     assert nothing.tolist() == [[7, 7, 7, 7]]
-    with pytest.raises(MisshapenArrays, match=r"\(1, 4\)"):
-        paint(rles, [5, 6], n_classes=7, width_px=5, height_px=1)
+    with pytest.raises(MisshapenArrays, match=r"\[1, 4\]"):
+        layers(rles, [5, 6], width_px=5, height_px=1)
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 9)), elements=st.booleans()))
+def test_painting_stripe_by_stripe_is_painting_at_once(mask):
+    height, width = mask.shape
+    regions = layers([mask_rle(mask)], [0], width_px=width, height_px=height)
+    raster = {"n_classes": 1, "height_px": height}
+    columns = [paint(regions, range(n, n + 1), **raster)[0] for n in range(width)]
+    assert np.array_equal(np.concatenate(columns, axis=1), np.where(mask, 0, 1))
+    assert np.array_equal(paint(regions, range(width), **raster)[0], np.where(mask, 0, 1))
