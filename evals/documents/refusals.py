@@ -114,6 +114,12 @@ class InvalidFrontierMetric(Refusal):
     default_code = "invalid_frontier_metric"
 
 
+class TooManyClasses(Refusal):
+    """There are too many classes for the whole square; ask for its cells with ?format=cells."""
+
+    default_code = "too_many_classes"
+
+
 class InvalidImport(Refusal):
     """The file is no evaluation."""
 

@@ -17,13 +17,13 @@ from evals.engine.events import (
     Cells,
     Events,
     Ints,
-    confusion_matrix,
     image_counts,
     join_events,
     pack_events,
     total_events,
 )
 from evals.engine.kinds.class_events import report_events
+from evals.engine.metrics import Matrix, matrix_of
 from evals.imports.file import Disagreements, FileImage, Outline, images, read_image
 from evals.models import ModelEval, Split, TaskType
 
@@ -176,6 +176,17 @@ def count(evaluation: ModelEval, gathered: Gathered) -> CountedFile:
     return CountedFile(blobs, tp, fp, fn, {s: join_events(parts) for s, parts in totals.items()})
 
 
+def _is_square_of(matrix: Matrix, rows: Any) -> bool:
+    """Whether a list of rows is the whole of the matrix; nothing is made that is as large."""
+    side = matrix.n_classes + 1
+    if not isinstance(rows, list) or len(rows) != side:
+        return False
+    if not all(isinstance(row, list) and len(row) == side for row in rows):
+        return False
+    cells = [[a, p, n] for a, row in enumerate(rows) for p, n in enumerate(row) if n != 0]
+    return cells == matrix.cells().tolist()
+
+
 def _chosen(events: Events, chosen: Any) -> Events:
     return Events(
         events.image[chosen],
@@ -206,6 +217,6 @@ def check_matrices(outlined: Outline, counted: CountedFile, conflicts: Disagreem
             continue
         wanted = SPLITS if split == "all" else (split,)
         events = join_events([counted.totals[SPLITS.index(name)] for name in wanted])
-        matrix = confusion_matrix(events, confidence, n_classes=len(outlined.classes)).tolist()
-        if body.get("matrix") != matrix:
+        matrix = matrix_of(events, confidence, n_classes=len(outlined.classes))
+        if not _is_square_of(matrix, body.get("matrix")):
             conflicts.add(f"{path}.matrix", "is not the sum of the images")

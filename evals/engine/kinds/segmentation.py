@@ -14,6 +14,7 @@ from evals.engine.errors import MisshapenArrays
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins
 from evals.engine.geometry import Floats, Rle, run_lengths
 from evals.engine.kinds.class_events import assignment_events
+from evals.engine.metrics import Matrix
 
 #: Counting into a table is forty times quicker than sorting, up to 128 MB of it.
 LARGEST_TABLE = 2**24
@@ -130,19 +131,17 @@ def stripes(width_px: int, height_px: int) -> Iterator[range]:
         yield range(first, min(first + at_once, width_px))
 
 
-def intersection_over_union(matrix: Ints) -> list[float | None]:
-    """IoU of each real class from a pixel confusion matrix; None where neither side has the class.
-
-    `matrix` is int64 (n_classes + 1, n_classes + 1), rows actual, background last.
-    """
-    hits = matrix.diagonal()[:-1]
-    union = matrix.sum(axis=1)[:-1] + matrix.sum(axis=0)[:-1] - hits
+def intersection_over_union(matrix: Matrix) -> list[float | None]:
+    """IoU of each real class from a confusion matrix of pixels; None where neither side has it."""
+    counts = matrix.counts()
+    union = counts.objects + counts.kept - counts.tp
     return [
-        int(hit) / int(either) if either else None for hit, either in zip(hits, union, strict=True)
+        int(hit) / int(either) if either else None
+        for hit, either in zip(counts.tp, union, strict=True)
     ]
 
 
-def mean_iou(matrix: Ints) -> float | None:
+def mean_iou(matrix: Matrix) -> float | None:
     """The foreground's macro mean IoU over the classes that have one; None when none has.
 
     Pixels are summed over the split first: it is not a mean of images. The background is left out.

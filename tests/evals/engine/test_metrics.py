@@ -13,7 +13,6 @@ from evals.engine.errors import MisshapenArrays
 from evals.engine.events import (
     Counts,
     class_counts,
-    confusion_matrix,
     image_cells,
     image_counts,
     image_counts_by_confidence,
@@ -42,6 +41,7 @@ from evals.engine.metrics import (
     sweep,
 )
 from tests.evals.engine.box_events import box_match_events
+from tests.evals.engine.matrices import confusion_matrix, sparse
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 CASES = {case["id"]: case for case in (*GOLDEN["cases"], *GOLDEN["extras"])}
@@ -297,8 +297,8 @@ def test_golden_pixels():
     matrix = confusion_matrix(events, 50, n_classes=2)
     expected = case["expect"]
     assert matrix.tolist() == expected["matrix"]
-    assert intersection_over_union(matrix) == list(expected["iou"].values())
-    assert mean_iou(matrix) == pytest.approx(expected["mIoU"], abs=1e-12)
+    assert intersection_over_union(sparse(matrix)) == list(expected["iou"].values())
+    assert mean_iou(sparse(matrix)) == pytest.approx(expected["mIoU"], abs=1e-12)
     scores = scores_of(class_counts(events, n_classes=2))
     assert scores.precision[50].tolist() == list(expected["pixel_precision"].values())
     assert scores.recall[50].tolist() == list(expected["pixel_recall"].values())
@@ -339,15 +339,15 @@ def test_pixel_sums_run_over_the_split():
     both = total_events(join_events(parts))
     matrix = confusion_matrix(both, 0, n_classes=2)
     assert matrix.tolist() == [[60_000, 0, 0], [60_000, 0, 0], [0, 0, 0]]
-    assert intersection_over_union(matrix) == [0.5, 0.0]
-    assert mean_iou(matrix) == 0.25
+    assert intersection_over_union(sparse(matrix)) == [0.5, 0.0]
+    assert mean_iou(sparse(matrix)) == 0.25
 
 
 def test_a_class_on_neither_side_has_no_iou():
     matrix = np.array([[3, 0, 0], [0, 0, 0], [0, 0, 9]])
-    assert intersection_over_union(matrix) == [1.0, None]
-    assert mean_iou(matrix) == 1.0
-    assert mean_iou(np.zeros((3, 3), int)) is None
+    assert intersection_over_union(sparse(matrix)) == [1.0, None]
+    assert mean_iou(sparse(matrix)) == 1.0
+    assert mean_iou(sparse(np.zeros((3, 3), int))) is None
 
 
 def test_misshapen_label_maps_are_refused():
