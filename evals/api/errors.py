@@ -13,7 +13,9 @@ from rest_framework.exceptions import (
 from rest_framework.response import Response
 
 from evals.documents.refusals import Refusal
+from predictions_api.http.errors import Busy
 from predictions_api.http.errors import exception_handler as service_exception_handler
+from predictions_api.memory import Crowded
 
 
 class Refused(APIException):
@@ -50,6 +52,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         message = "The API key is missing or invalid."
     elif isinstance(exc, PermissionDenied):
         code = "forbidden"
+    elif isinstance(exc, Crowded):
+        code = Busy.default_code
     response.data = {"error": code, "message": message}
     return response
 

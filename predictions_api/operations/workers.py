@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils.crypto import get_random_string
 
+from predictions_api import memory
 from predictions_api.jobs import preloads, stopping, sweeps
 from predictions_api.operations import processes
 
@@ -50,6 +51,12 @@ def serve_database(*, interval: float, once: bool) -> None:
             stopping.requested.set()
             super().shutdown(signum, frame)
 
+        def run_task(self, db_task_result: Any) -> None:
+            super().run_task(db_task_result)
+            if memory.keeper.look() and not once:
+                log.warning("this process has grown too large; another takes its place")
+                self.running = False
+
     worker = Child(
         queue_names=["*"],
         interval=interval,
@@ -80,6 +87,12 @@ def serve_redis(*, interval: float, once: bool) -> None:
         def request_stop(self, signum: Any, frame: Any) -> None:
             stopping.requested.set()
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+        def execute_job(self, job: Any, queue: Any) -> None:
+            super().execute_job(job, queue)
+            if memory.keeper.look() and not once:
+                log.warning("this process has grown too large; another takes its place")
+                self._stop_requested = True
 
     queue = django_rq.get_queue("default", job_class=Job)
     worker = Child([queue], connection=queue.connection, job_class=Job)
