@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import repeat
 from typing import Any
 
@@ -72,10 +73,9 @@ def _drawn(
 ) -> Iterator[Document | None]:
     known = [image.stored for image in images if image is not None]
     # An imported evaluation has no definition of its own to match by.
-    try:
+    drawn: Iterator[Document | None] = repeat(None)
+    with suppress(EvaluationError):
         drawn = iter(list(drawings(known, job_of(evaluation), confidence)) if known else ())
-    except EvaluationError:
-        drawn = repeat(None)
     for image in images:
         yield None if image is None else next(drawn)
 

@@ -298,7 +298,8 @@ def new_state(n_classes: int, *, masks: bool = False, engine: str = "hotcoco") -
 
 def read_state(state: bytes) -> PrecisionState:
     """The state that `to_bytes` wrote; `UnreadableState` for anything else."""
-    by_letter = {engine.letter: engine for engine in (*ENGINES.values(), BlockedState)}
+    kinds: list[type[PrecisionState]] = [*ENGINES.values(), BlockedState]
+    by_letter = {engine.letter: engine for engine in kinds}
     try:
         letter, masks, n_classes = HEADER.unpack_from(state)
         body = zlib.decompress(state[HEADER.size :])

@@ -146,11 +146,11 @@ def mask_rle(
         ((np.arange(ours) + 0.5) * (theirs / ours)).astype(np.int64)
         for ours, theirs in zip((height_px, width_px), mask.shape, strict=True)
     )
-    rows = np.flatnonzero(mask.any(axis=1)[row_of])
+    rows = np.flatnonzero(np.asarray(mask.any(axis=1))[row_of])
     if not len(rows):
         return empty_rle(width_px=width_px, height_px=height_px)
     top, bottom = rows[0], rows[-1] + 1
-    painted = mask[row_of[top] : row_of[bottom - 1] + 1].any(axis=0)
+    painted = np.asarray(mask[row_of[top] : row_of[bottom - 1] + 1].any(axis=0))
     columns = np.flatnonzero(painted[column_of])
     if not len(columns):
         return empty_rle(width_px=width_px, height_px=height_px)

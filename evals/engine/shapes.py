@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from evals.engine.brush import decode_brush
+from evals.engine.brush import MAX_MASK_PIXELS, decode_brush
 from evals.engine.errors import (
     CoordinateOutOfRange,
     MissingCoordinate,
@@ -37,6 +37,7 @@ from evals.engine.geometry import (
 )
 from evals.engine.matching import Detections, Objects
 from predictions.regions.controls import shape_of
+from predictions_api import memory
 from predictions_api.http.storable import is_number, number_within
 
 #: Turns by less than this many degrees are none: at 10,000 pixels it is a sixth of one.
@@ -187,8 +188,10 @@ def _brush(value: Mapping[str, Any], size: Size, raster: Size, allowance: Allowa
         own_width, own_height = int(raster[0]), int(raster[1])
         if isinstance(stream, list):
             allowance.take(STEPS_OF_STREAM_BYTE * len(stream))
-        mask = decode_brush(stream, width_px=own_width, height_px=own_height)
-        rle = mask_rle(mask, (width, height), allowance)
+        # The mask, what is within its box, and the encoder's own copy.
+        with memory.held(4 * min(own_width * own_height, MAX_MASK_PIXELS)):
+            mask = decode_brush(stream, width_px=own_width, height_px=own_height)
+            rle = mask_rle(mask, (width, height), allowance)
     x, y, box_width, box_height = coco_mask.toBbox(rle).tolist()
     return Shape(
         box_xywh_px=(x, y, box_width, box_height),

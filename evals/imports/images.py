@@ -5,7 +5,7 @@ Nothing is written here; `save` does that.
 
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import IO, Any
 
@@ -24,7 +24,15 @@ from evals.engine.events import (
 )
 from evals.engine.kinds.class_events import report_events
 from evals.engine.metrics import Matrix, matrix_of
-from evals.imports.file import Disagreements, FileImage, Outline, images, read_image
+from evals.imports.file import (
+    MAX_CELLS,
+    Disagreements,
+    FileImage,
+    Outline,
+    UnreadableFile,
+    images,
+    read_image,
+)
 from evals.models import ModelEval, Split, TaskType
 
 #: Images counted at a time.
@@ -66,6 +74,7 @@ class Gathered:
     flagged: set[int] = field(default_factory=set)
     position: dict[str, int] = field(default_factory=dict)
     cells: dict[int, ReportCells] = field(default_factory=dict)
+    n_cells: int = 0
 
 
 def gather(
@@ -118,7 +127,8 @@ def _take(
 ) -> None:
     position = gathered.position.setdefault(read.image_id, len(gathered.facts))
     if position == len(gathered.facts):
-        gathered.facts.append(read)
+        # The cells are held as numbers below.
+        gathered.facts.append(replace(read, cells=[]))
     else:
         first = gathered.facts[position]
         for name in ("split", "name"):
@@ -127,6 +137,9 @@ def _take(
                 gathered.flagged.add(position)
     if read.is_flagged:
         gathered.flagged.add(position)
+    gathered.n_cells += len(read.cells)
+    if gathered.n_cells > MAX_CELLS:
+        raise UnreadableFile(f"{path}.confusion", f"more than {MAX_CELLS:,} cells in all images")
     gathered.cells[confidence].add(position, read.cells)
 
 
@@ -184,7 +197,7 @@ def _is_square_of(matrix: Matrix, rows: Any) -> bool:
     if not all(isinstance(row, list) and len(row) == side for row in rows):
         return False
     cells = [[a, p, n] for a, row in enumerate(rows) for p, n in enumerate(row) if n != 0]
-    return cells == matrix.cells().tolist()
+    return bool(cells == matrix.cells().tolist())
 
 
 def _chosen(events: Events, chosen: Any) -> Events:

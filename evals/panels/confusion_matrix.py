@@ -77,8 +77,9 @@ def read(evaluation: ModelEval, asked: Asked) -> bytes:
 
 def _errors(found: Matrix) -> Ints:
     """The cells beside the diagonal, most frequent first; among equals in the matrix's order."""
-    cells = found.cells()[found.actual != found.predicted]
-    return cells[np.argsort(-cells[:, 2], kind="stable")]
+    cells: Ints = found.cells()[found.actual != found.predicted]
+    ordered: Ints = cells[np.argsort(-cells[:, 2], kind="stable")]
+    return ordered
 
 
 def build(counted: Counted) -> Iterator[NewPanel]:

@@ -93,7 +93,7 @@ def test_what_is_not(
 ) -> None:
     with pytest.raises((providers.Temporary, providers.Refusal), match=message) as refused:
         asyncio.run(asked(connection_row, packed, coding))
-    assert refused.value.kind == kind
+    assert getattr(refused.value, "kind", None) == kind
 
 
 def test_a_bomb_is_never_whole_in_memory() -> None:
