@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from evals.engine.geometry import Floats
 from evals.models import ModelEval
+from predictions.regions.geometry import Floats
 
 NEIGHBORS = 10
 #: Above so many tasks the nearest are found by an index, nearly always the same ones.

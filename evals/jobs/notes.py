@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evals.db.snapshot import CannotEvaluate, PlannedRow
-from evals.engine.labels import Notes
+from evals.engine.notes import Notes
 from evals.models import EvalChunk, ModelEval, Split
 
 #: The sides of an evaluation as its answers name them, ground truth first.

@@ -24,6 +24,7 @@ from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
 from evals.jobs.notes import chunk_notes, summarise
 from evals.models import EvalChunk, ModelEval, Split
+from predictions.regions.errors import GeometryError
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
@@ -66,7 +67,7 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
         _compute(evaluation, mine, watcher)
     except (LeaseLost, ModelEval.DoesNotExist):
         log.info("evaluation given up", evaluation=evaluation_id)
-    except EvaluationError as error:
+    except (EvaluationError, GeometryError) as error:
         state.fail(evaluation_id, str(error), mine)
     except Exception as error:
         if is_outage(error):

@@ -17,12 +17,12 @@ from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
 from evals.engine.counting import Job
-from evals.engine.geometry import Shape, rle_area, shape_rle
 from evals.engine.reading import reading_of
 from evals.engine.regions import image_size, read_shapes
-from evals.engine.shapes import Side
+from evals.engine.sides import Side
 from evals.models import ModelEval
 from evals.reports.image_objects import NO_OBJECTS, stored_images
+from predictions.regions.geometry import Shape, rle_area, shape_rle
 
 AT_ONCE = 1000
 

@@ -12,9 +12,10 @@ from evals.engine.boxes import Region, StoredImage
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Events, Ints, confidence_bins
 from evals.engine.kinds.class_events import assignment_events
-from evals.engine.labels import Notes, PassedOver, Reason, label_names, region_score
+from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from evals.engine.regions import UnknownLabels, identity_of
+from predictions.regions.labels import PassedOver, Reason, label_names, region_score
 
 
 def single_label_events(

@@ -12,11 +12,12 @@ from label_studio_sdk.converter import brush as sdk_brush
 from label_studio_sdk.converter.utils import convert_annotation_to_yolo_obb
 from pycocotools import mask as coco_mask
 
-from evals.engine.brush import decode_brush
-from evals.engine.errors import (
+from evals.engine.errors import EvaluationError
+from evals.engine.overlap import box_iou, rle_iou, shape_iou
+from predictions.regions.brush import decode_brush
+from predictions.regions.errors import (
     CoordinateOutOfRange,
     CorruptRle,
-    EvaluationError,
     GeometryError,
     MaskTooLarge,
     MissingCoordinate,
@@ -24,19 +25,16 @@ from evals.engine.errors import (
     TooFewPoints,
     UnsupportedRegion,
 )
-from evals.engine.geometry import (
-    box_iou,
+from predictions.regions.geometry import (
     mask_rle,
     pixel_boxes,
     polygon_rle,
     rle_area,
-    rle_iou,
     rle_mask,
     rotated_corners,
-    shape_iou,
     shape_rle,
 )
-from evals.engine.shapes import region_shape
+from predictions.regions.shapes import region_shape
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 
