@@ -2,10 +2,9 @@
 
 import csv
 import io
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
@@ -22,6 +21,7 @@ from evals.engine.regions import image_size, read_shapes
 from evals.engine.sides import Side
 from evals.models import ModelEval
 from evals.reports.image_objects import NO_OBJECTS, stored_images
+from predictions.exports.types.archive import zipped
 from predictions.regions.geometry import Shape, rle_area, shape_rle
 
 AT_ONCE = 1000
@@ -108,47 +108,18 @@ def refuse_without_objects(evaluation: ModelEval) -> None:
         )
 
 
-class Pipe(io.RawIOBase):
-    """Keeps what is written until it is taken: what a zip file is written into while it is sent."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def take(self) -> bytes:
-        """What was written since the last time."""
-        taken = b"".join(self._parts)
-        self._parts.clear()
-        return taken
-
-
 def coco_zip(evaluation: ModelEval) -> Iterator[bytes]:
     """`ground_truth.json` and `detections.json` as COCO's tools read them, in a zip.
 
     Image ids are task ids, or where tasks have several images the places of these, from 1. Images
     whose rows changed after the evaluation are left out and named in the ground truth's `info`.
     """
-    pipe = Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, write in (
-            ("ground_truth.json", _truth_parts),
-            ("detections.json", _detection_parts),
-        ):
-            with archive.open(name, "w") as file:
-                yield from _pumped(file, write(evaluation), pipe)
-    yield pipe.take()
-
-
-def _pumped(file: IO[bytes], parts: Iterable[bytes], pipe: Pipe) -> Iterator[bytes]:
-    for part in parts:
-        file.write(part)
-        yield pipe.take()
+    yield from zipped(
+        [
+            ("ground_truth.json", _truth_parts(evaluation)),
+            ("detections.json", _detection_parts(evaluation)),
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,3 +138,12 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
 
 def _is_true(text: str | None) -> bool:
     return (text or "").lower() == "true"
+
+
+def label_sources(config: Config, control: Control) -> list[Control]:
+    """The controls whose labels the regions of a control have: its own, or those beside it."""
+    if control.tag.has_classes:
+        return [control]
+    beside = [one for one in config.controls if set(one.to_names) & set(control.to_names)]
+    labels = [one for one in beside if one.tag.tag == "Labels"]
+    return labels or [one for one in beside if one.tag.tag == "Choices" and one.is_per_region]

@@ -310,7 +310,7 @@ def test_broken_regions_are_named(broken, error, fragment):
 
 def test_an_error_without_detail_says_its_docstring():
     assert str(TooFewPoints()) == "A polygon needs at least three points."
-    assert issubclass(TooFewPoints, EvaluationError)
+    assert issubclass(TooFewPoints, GeometryError)
 
 
 def test_a_polygon_of_two_points_has_no_raster():
