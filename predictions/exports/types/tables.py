@@ -1,7 +1,8 @@
 """A record for each prediction or annotation: `JSON_MIN`, and tables with a column for each key.
 
-As label-studio-converter writes them, but that nothing is lost: a record keeps the model version
-and the scores, and data that is called as another column stands as `_data_<name>`.
+As label-studio-converter writes them, in the order of tasks. Beyond it a record has the model
+version and the scores of prediction and regions, and data that is called as another column stands
+as `_data_<name>`. An answer that stands for itself has no score of its own.
 """
 
 import csv
