@@ -12,8 +12,9 @@ from accounts.tokens import Access
 from predictions.db import places
 from predictions.db.documents import Document, Values
 from predictions.models import Task
+from predictions.regions import task_data
 from predictions_api.http.fields import unknown_pk
-from predictions_api.http.storable import json_text
+from predictions_api.http.storable import Refused, json_text
 from predictions_api.postgres.sql import Row, fetch_all, fetch_one
 
 NO_TASK = "No Task matches the given query."
@@ -142,15 +143,22 @@ VALUES (%s, %s::jsonb, %s::jsonb, %s, %s, now(), now()) RETURNING id
 
 
 def create_task(values: Values, access: Access) -> Document:
-    """Stores one task. ValidationError where the workspace lacks the project."""
+    """Stores one task. ValidationError where the workspace lacks the project, or the data a key
+    that its labelling config shows.
+    """
     project_id = values["project"]
-    if not places.project_exists(project_id, workspace_id=access.workspace_id):
+    label_config = places.label_config_of(project_id, workspace_id=access.workspace_id)
+    if label_config is None:
         raise ValidationError({"project": [unknown_pk(project_id)]})
+    try:
+        data = task_data.checked(values["data"], label_config)
+    except Refused as exc:
+        raise ValidationError([str(exc)]) from None
     row = fetch_one(
         CREATE_TASK_SQL,
         [
             project_id,
-            json_text(values["data"]),
+            json_text(data),
             json_text(values.get("meta", {})),
             reserve_inner_ids(project_id, 1),
             values.get("overlap", 1),

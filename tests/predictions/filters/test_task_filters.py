@@ -17,7 +17,7 @@ def tasks(ada: Caller, project: Project) -> list[int]:
     """Five tasks; the n-th has n predictions of scores 0.n, and is annotated where n is even."""
     body: list[dict[str, Any]] = [
         {
-            "data": {"n": n, "city": city, "deep": {"er": f"x{n}"}},
+            "data": {"image": "a.jpg", "n": n, "city": city, "deep": {"er": f"x{n}"}},
             "predictions": [
                 {"result": [region()], "score": n / 10, "model_version": f"v{k}"} for k in range(n)
             ],
