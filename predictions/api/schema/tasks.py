@@ -17,7 +17,12 @@ from predictions.api.parameters import (
     TaskPageParameters,
 )
 from predictions.api.schema.parts import either
-from predictions.api.serializers import AnnotationSerializer, TaskDetailSerializer, TaskSerializer
+from predictions.api.serializers import (
+    AnnotationSerializer,
+    ListedTaskSerializer,
+    TaskDetailSerializer,
+    TaskSerializer,
+)
 from predictions_api.http.openapi import ErrorSerializer, error_responses
 
 
@@ -25,7 +30,7 @@ class TaskKeysSerializer(TaskDetailSerializer):
     """The keys of a task that `include` names, or all of them with `fields=all`."""
 
 
-TASK_ROWS = either("TaskRow", TaskSerializer, TaskKeysSerializer, many=True)
+TASK_ROWS = either("TaskRow", ListedTaskSerializer, TaskKeysSerializer, many=True)
 
 
 @extend_schema_field(TASK_ROWS)

@@ -344,7 +344,9 @@ def test_another_workspaces_tasks_cannot_be_selected(
 def test_the_number_of_statements(
     ada: Caller, project: Project, django_assert_num_queries: Any, n: int
 ) -> None:
-    ada.client.post(f"/api/projects/{project.pk}/import", [{"n": 1}] * n, format="json")
+    ada.client.post(
+        f"/api/projects/{project.pk}/import", [{"image": "a.jpg", "n": 1}] * n, format="json"
+    )
     query = {**group(item("data.n", "equal", "1")), "ordering": ["-tasks:total_predictions"]}
     ada.client.get("/api/predictions/1/")
     # Key, project, page, its totals; with children: predictions and annotations.
