@@ -78,7 +78,7 @@ TEXT_PLACES = [
         "projects/%(project)d/import",
         '[{"data": {"image": "a.jpg"}, "predictions": [{"result": [], "model_version": @}]}]',
     ),
-    Place("POST", "projects/%(project)d/import", "[{@: 1}]"),
+    Place("POST", "projects/%(project)d/import", '[{"image": "a.jpg", @: 1}]'),
     Place("POST", "projects/", '{"title": @}'),
     Place("POST", "projects/", '{"description": @}'),
     Place("POST", "projects/", '{"sampling": @}'),

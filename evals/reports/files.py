@@ -25,6 +25,8 @@ from predictions.exports.types.archive import zipped
 from predictions.regions.geometry import Shape, rle_area, shape_rle
 
 AT_ONCE = 1000
+#: No annotation has so many regions: it is 32 MiB of JSON at most.
+MOST_REGIONS = 2**20
 
 CSV_COLUMNS = (
     "imageId",
@@ -138,7 +140,12 @@ class Exported:
     def annotation_id(self, place: int) -> int:
         """From 1, as COCO takes 0 for none, and the same at each export."""
         of = self.image.row.annotation_id if self.has_one_image else self.image_id
-        return of * 10_000 + place + 1
+        return object_id(of, place)
+
+
+def object_id(of: int, place: int) -> int:
+    """An id of the object at a place, from 0, of an annotation or image: the same for no two."""
+    return of * MOST_REGIONS + place + 1
 
 
 def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]:

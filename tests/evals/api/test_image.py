@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from evals.models import ModelEval
+from evals.reports.files import object_id
 from predictions.models import Annotation, Prediction, Project
 from tests.conftest import Caller
 from tests.evals.conftest import computed, ids_of
@@ -145,6 +146,13 @@ def test_coco_leaves_out_what_changed(get: Get, project: Project) -> None:
 
     assert truth["info"]["tasksChangedSince"] == [one]
     assert len(truth["images"]) == 3
+
+
+def test_coco_ids_differ_however_many_objects_an_image_has() -> None:
+    ids = [object_id(of, place) for of in (1, 2, 3) for place in (0, 9_999, 10_000, 500_000)]
+    assert ids == sorted(set(ids))
+    # What every reader of JSON keeps.
+    assert object_id(2**32, 500_000) < 2**53
 
 
 def test_diff(ada: Caller, get: Get, evaluation: ModelEval, project: Project) -> None:
