@@ -109,7 +109,6 @@ def test_a_scrape_asks_at_most_every_five_seconds(
         ("PUT", "/api/predictions/", {}, "method_not_allowed"),
         ("GET", "/lab/model-evals/abcdefghij0123456789", None, "model_eval_not_found"),
         ("GET", "/nothing", None, "workspace_not_found"),
-        ("GET", "/admin/nothing/x", None, "404"),
     ],
 )
 def test_refusals_by_reason(
