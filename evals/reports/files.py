@@ -23,6 +23,7 @@ from evals.models import ModelEval
 from evals.reports.image_objects import NO_OBJECTS, stored_images
 from predictions.exports.types.archive import zipped
 from predictions.regions.geometry import Shape, rle_area, shape_rle
+from predictions_api.http.rendering import harmless_cell
 
 AT_ONCE = 1000
 #: No annotation has so many regions: it is 32 MiB of JSON at most.
@@ -44,8 +45,6 @@ CSV_COLUMNS = (
     "f1",
     "confusion",
 )
-# What a spreadsheet would run as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def records(
@@ -82,7 +81,7 @@ def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
     cells = " ".join(f"{names[a]}>{names[p]}:{n}" for a, p, n in record.confusion)
     texts = (record.image_id, record.image_name, record.split)
     return [
-        *(_harmless(text) for text in texts),
+        *(harmless_cell(text) for text in texts),
         record.augmentations,
         cluster.id if cluster else None,
         *((cluster.embedding_2d if cluster else None) or (None, None)),
@@ -92,12 +91,8 @@ def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
         stats.precision,
         stats.recall,
         stats.f1,
-        _harmless(cells),
+        harmless_cell(cells),
     ]
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def refuse_without_objects(evaluation: ModelEval) -> None:
