@@ -479,8 +479,7 @@ def test_masks(ada: Caller, shapes: Project, source: str) -> None:
         {**brush(mask2rle(MASK)), "original_width": 7},
     ]
     (task,) = fill(ada, shapes, annotated(result) | predicted(result))
-    model = Annotation if source == "annotations" else Prediction
-    row = model.objects.get()
+    row: Any = (Annotation if source == "annotations" else Prediction).objects.get()
     by = "v0" if source == "predictions" else row.completed_by_id
     stem = f"task-{task}-{source[:-1]}-{row.pk}-by-{by}-mask-Sky"
     pictures = files(ada, shapes, "BRUSH_TO_PNG", source=source)
