@@ -12,7 +12,7 @@ from xml.etree.ElementTree import ParseError
 from predictions.regions import quick_checks
 from predictions.regions.controls import LISTED, SINGLE_VALUED
 from predictions.regions.lists import Region
-from predictions_api.http.storable import Refused
+from predictions_api.http.storable import Refused, is_number
 
 if TYPE_CHECKING:
     from label_studio_sdk.label_interface import LabelInterface
@@ -119,9 +119,9 @@ def _payloads(config: "LabelInterface", shorthand: Any) -> list[tuple[str, Any]]
         return []
     for name, kind in kinds.items():
         wants_number = kind in {"rating", "number"}
-        is_number = isinstance(shorthand, int) and not isinstance(shorthand, bool)
-        if kind in SINGLE_VALUED and wants_number == is_number and shorthand != "":
-            return [(name, shorthand)] if is_number or isinstance(shorthand, str) else []
+        gives_number = is_number(shorthand)
+        if kind in SINGLE_VALUED and wants_number == gives_number and shorthand != "":
+            return [(name, shorthand)] if gives_number or isinstance(shorthand, str) else []
     return []
 
 
