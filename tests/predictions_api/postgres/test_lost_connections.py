@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 from predictions.models import Annotation, Prediction, Project, Task
+from predictions_api.postgres.outages import is_outage
+from predictions_api.postgres.sql import server_cursor
 from prompts.db import prompts
 from prompts.models import ModelRun, Prompt, PromptVersion
 from tests.conftest import Caller, MakeProject, assert_refused, region
@@ -138,3 +140,17 @@ def test_the_evaluation_routes_have_their_envelope(ada: Caller) -> None:
         assert breaker.has_broken
         assert response.status_code == 503
         assert response.json() == {"error": "database_unavailable", "message": UNAVAILABLE}
+
+
+def test_a_cursor_that_the_server_keeps_says_so_too() -> None:
+    """Of the driver's own, as evaluations and long lists read them."""
+
+    def read() -> None:
+        with transaction.atomic(), server_cursor("rows") as cursor:
+            cursor.execute(LOST)
+            cursor.fetchmany(1)
+
+    with pytest.raises(OperationalError) as caught:
+        read()
+    connection.close()
+    assert is_outage(caught.value)
