@@ -155,6 +155,12 @@ def delete_task(task_id: int, access: Access) -> None:
         raise NotFound(NO_TASK)
 
 
+def delete_all_tasks(project_id: int) -> None:
+    """Removes every task of a project with its predictions and annotations."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM predictions_task WHERE project_id = %s", [project_id])
+
+
 def delete_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
     """Removes tasks of one project with their predictions and annotations; how many went."""
     with connection.cursor() as cursor:
