@@ -17,7 +17,6 @@ from evals.engine.errors import EvaluationError
 from predictions_api.http.storable import is_number, number_within, whole_within
 
 IMAGES = "reports.item.image_results"
-PERCENTS = range(101)
 MAX_CLASSES = 2**16 - 1
 MAX_INT = 2**31 - 1
 #: Disagreements kept; the rest are counted.
@@ -139,8 +138,8 @@ def _reports(document: dict[str, Any], n_images: list[int]) -> list[Report]:
         path = f"reports[{place}]"
         if not isinstance(report, dict) or "n_images" not in report:
             raise UnreadableFile(f"{path}.image_results", "must be a list of images")
-        confidence = report.get("confidence")
-        if not _is_whole(confidence) or confidence not in PERCENTS:
+        confidence = whole_within(report.get("confidence"), 0, 100)
+        if confidence is None:
             raise UnreadableFile(f"{path}.confidence", "must be an integer from 0 to 100")
         if confidence in {one.confidence for one in read}:
             raise UnreadableFile(f"{path}.confidence", f"{confidence} is there twice")

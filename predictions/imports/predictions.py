@@ -164,7 +164,7 @@ def store(
     if not isinstance(items, list):
         raise ValidationError([f"Expected a list of predictions, got {type(items).__name__}."])
     named = [item.get("task") for item in items if isinstance(item, dict)] if upsert else []
-    by_id = [task for task in named if whole_within(task, 1, MAX_BIGINT) is not None]
+    by_id = [id_ for task in named if (id_ := whole_within(task, 1, MAX_BIGINT)) is not None]
     tasks = by_id if len(by_id) == len(items) else None
     return store_batches(project, in_batches(items), skip_bad=skip_bad, upsert=upsert, tasks=tasks)
 

@@ -15,8 +15,20 @@ CONFIG = (
     '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
     '<Label value="Car"/></RectangleLabels><Rectangle name="bare" toName="image"/></View>'
 )
-NO_LABELS = [None, 5, True, {}, [None], [5], [True], [{}], [[]], ["Car", None], [["Car", 1]]]
-# Under the control's key; and under a bare shape and another key, where the library looks at none.
+NO_LABELS: list[Any] = [
+    None,
+    5,
+    True,
+    {},
+    [None],
+    [5],
+    [True],
+    [{}],
+    [[]],
+    ["Car", None],
+    [["Car", 1]],
+]
+# Under the control's key; in a bare shape and under another key, where the library does not look.
 PLACES = ["labelled", "bare", "beside"]
 
 
