@@ -172,7 +172,7 @@ class ModelRun(models.Model):
         IN_PROGRESS = "InProgress", "InProgress"  # a worker, or an outside engine, has begun
         COMPLETED = "Completed", "Completed"  # each task has an outcome, one a prediction
         FAILED = "Failed", "Failed"  # no task has a prediction, or a fault of the whole run
-        CANCELED = "Canceled", "Canceled"  # somebody said stop
+        CANCELED = "Canceled", "Canceled"  # a user ended it
 
     class Subset(models.TextChoices):
         ALL = "All", "All"

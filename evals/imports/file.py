@@ -163,7 +163,7 @@ def images(file: IO[bytes]) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class FileImage:
-    """One image of one report, as far as it can be believed."""
+    """One image of one report."""
 
     image_id: str
     name: str

@@ -52,7 +52,7 @@ def write(
     """Writes accepted outcomes, one a task; how far predictions agree with a ground truth, 0 to 1,
     by task id.
 
-    A new prediction takes the place of what the same version said of the task before. `failed` are
+    A new prediction takes the place of the same version's earlier one of the task. `failed` are
     the tasks whose failure in this run gives way to a prediction, which takes over its tokens and
     cost: they were spent on the task.
     """

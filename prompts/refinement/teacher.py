@@ -60,14 +60,14 @@ def _ask(refinement: Refinement) -> None:
         messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
         response_format={"type": "json_object"},
     )
-    said = messages.parse_answer(answer.text)
-    text = said.get("prompt")
+    better = messages.parse_answer(answer.text)
+    text = better.get("prompt")
     if not isinstance(text, str) or not text.strip() or "\0" in text or not encodes(text):
         raise ValueError("The teacher's answer holds no prompt.")
     known = messages.placeholders(version.prompt)
     if unknown := messages.unknown_placeholders(text, known):
         raise ValueError(f"The teacher made up placeholders: {', '.join(unknown)}.")
-    reasoning = str(said.get("reasoning", "")).replace("\0", "")
+    reasoning = str(better.get("reasoning", "")).replace("\0", "")
     refinement.reasoning = reasoning.encode(errors="replace").decode()
     with transaction.atomic():
         refinement.new_version = prompts.reworded(version, text, user_id=refinement.created_by_id)

@@ -4,8 +4,8 @@ A batch is one transaction under the run's row lock, so two batches, or a batch 
 cross, each item gets one outcome however often it is sent, and totals, spending and the run's end
 are right at every commit. While a run of an outside engine is open, a prediction takes the place of
 an earlier failure of its task, and nothing takes the place of a prediction. A new prediction takes
-the place of what earlier runs of the same version said of the task; annotations made from that keep
-standing, without their parent.
+the place of the same version's earlier one of the task; annotations made from that stay, without
+their parent.
 """
 
 import logging
