@@ -27,7 +27,7 @@ from evals.models import EvalChunk, ModelEval, Split
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
-from predictions_api.postgres.outages import is_outage
+from predictions_api.postgres.outages import is_disk_full, is_outage
 
 log = structlog.stdlib.get_logger("evals")
 
@@ -37,6 +37,8 @@ WORKERS_LOST = (
     f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
     "Set EVALUATION_CHUNK lower, then run it again."
 )
+
+NO_ROOM = "Waits for room: the disk of the database is full."
 
 
 def _unwatched(progress: float) -> None:
@@ -70,7 +72,7 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
         state.fail(evaluation_id, str(error), mine)
     except Exception as error:
         if is_outage(error):
-            state.release(evaluation_id, mine)
+            state.release(evaluation_id, mine, waits_for=NO_ROOM if is_disk_full(error) else "")
             raise
         log.exception("evaluation failed", evaluation=evaluation_id)
         reason = f"Unforeseen {type(error).__name__}; the worker's log says more."
