@@ -33,6 +33,7 @@ CODES = {
     status.HTTP_413_REQUEST_ENTITY_TOO_LARGE: "body_too_large",
     status.HTTP_415_UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
     status.HTTP_503_SERVICE_UNAVAILABLE: "database_unavailable",
+    status.HTTP_507_INSUFFICIENT_STORAGE: "disk_full",
 }
 
 

@@ -103,7 +103,8 @@ class Evaluation(Identity, kw_only=True):
     summary: Annotated[Headline | UnsetType, Meta(description="When done.")] = UNSET
     progress: Annotated[float | UnsetType, Meta(description="0 to 1, while running.")] = UNSET
     failure_reason: Annotated[
-        str | UnsetType, Meta(description="What to do about it, when failed.")
+        str | UnsetType,
+        Meta(description="What to do about it, when failed; while running, what it waits for."),
     ] = UNSET
     model_version: str | None
     task_type: TaskType

@@ -27,7 +27,7 @@ from evals.models import EvalChunk, GroundTruth, ModelEval, Split
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
-from predictions_api.postgres.outages import is_outage
+from predictions_api.postgres.outages import is_disk_full, is_outage
 
 log = structlog.stdlib.get_logger("evals")
 
@@ -44,6 +44,8 @@ NO_GROUND_TRUTH = {
     ),
     GroundTruth.ALL: "The project has no annotations, or only cancelled ones.",
 }
+
+NO_ROOM = "Waits for room: the disk of the database is full."
 
 
 def _unwatched(progress: float) -> None:
@@ -77,7 +79,7 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
         state.fail(evaluation_id, str(error), mine)
     except Exception as error:
         if is_outage(error):
-            state.release(evaluation_id, mine)
+            state.release(evaluation_id, mine, waits_for=NO_ROOM if is_disk_full(error) else "")
             raise
         log.exception("evaluation failed", evaluation=evaluation_id)
         reason = f"Unforeseen {type(error).__name__}; the worker's log says more."

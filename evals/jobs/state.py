@@ -42,7 +42,7 @@ def create(**columns: Any) -> ModelEval:
 def claim(evaluation_id: int, mine: Holder) -> int | None:
     """How often it was taken up without progress, this time included; None if it is not free."""
     row = unfinished().filter(pk=evaluation_id)
-    claimed = mine.claim(row, 1, columns=("attempts",), n_queued=0)
+    claimed = mine.claim(row, 1, columns=("attempts",), n_queued=0, failure_reason="")
     return int(claimed[0][0]) if claimed else None
 
 
@@ -54,9 +54,9 @@ def keep(evaluation_id: int, mine: Holder, **columns: Any) -> None:
     mine.keep(unfinished().filter(pk=evaluation_id), **columns)
 
 
-def release(evaluation_id: int, mine: Holder) -> None:
-    """Frees an unfinished evaluation for the next worker at once."""
-    mine.release(unfinished().filter(pk=evaluation_id))
+def release(evaluation_id: int, mine: Holder, *, waits_for: str = "") -> None:
+    """Frees an unfinished evaluation for the next worker at once, and says what it waits for."""
+    mine.release(unfinished().filter(pk=evaluation_id), failure_reason=waits_for)
 
 
 def finish(evaluation_id: int, mine: Holder, **found: Any) -> None:

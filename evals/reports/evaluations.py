@@ -56,7 +56,7 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         created_at=moment(evaluation.created_at) or "",
         summary=UNSET if headline is None else convert(headline, Headline),
         progress=evaluation.progress if status == ModelEval.Status.RUNNING else UNSET,
-        failure_reason=evaluation.failure_reason if status == ModelEval.Status.FAILED else UNSET,
+        failure_reason=evaluation.failure_reason or UNSET,
         model_version=evaluation.model_version or None,
         task_type=evaluation.task_type,
         source=evaluation.origin,

@@ -23,7 +23,7 @@ from predictions_api.operations import collector
 
 BLOCK_BYTES = 1 << 18
 # Items looked at together: enough to hide a round trip, few enough to keep memory flat.
-BATCH_ITEMS = 2000
+BATCH_ITEMS = 1000
 BATCH_BYTES = 8 << 20
 ENDED_EARLY = "The request body ended before its declared length."
 

@@ -30,7 +30,7 @@ from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
 from predictions_api.http.chunked import STREAMED_TYPE
-from predictions_api.postgres.outages import is_outage
+from predictions_api.postgres.outages import is_disk_full, is_outage
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,16 @@ class DatabaseUnavailable(APIException):
     default_code = "database_unavailable"
 
 
+class DiskFull(APIException):
+    """There is no room left on the server's disk; nothing was stored."""
+
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = (
+        "The disk of the server is full. Nothing was stored; try again when there is room."
+    )
+    default_code = "disk_full"
+
+
 class ServerError(APIException):
     """Something went wrong here; the error's id is in the log."""
 
@@ -89,6 +99,9 @@ def envelope(status_code: int, detail: str, errors: Any = None) -> dict[str, Any
 def _as_api_exception(exc: Exception) -> Exception:
     """The answer for what Django and the driver raise below the REST layer."""
     match exc:
+        case DatabaseError() | OSError() if is_disk_full(exc):
+            log.exception("disk full")
+            return DiskFull()
         case RequestDataTooBig():
             return BodyTooLarge()
         case UnreadablePostError():

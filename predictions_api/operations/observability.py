@@ -25,6 +25,7 @@ from prometheus_client import (
 )
 
 from predictions_api.operations import logs
+from predictions_api.postgres.outages import disk_is_full
 
 log = structlog.stdlib.get_logger("request")
 
@@ -171,7 +172,10 @@ def pending_migrations() -> list[str]:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and every migration is applied, else 503 with the reason."""
+    """200 when the database answers and every migration is applied, else 503 with the reason.
+
+    A full disk is no reason: what is stored can be read. `disk: full` says so.
+    """
     try:
         pending = pending_migrations()
     except DatabaseError as error:
@@ -181,6 +185,8 @@ def ready(request: HttpRequest) -> HttpResponse:
     if pending:
         log.warning("not ready", pending=pending)
         return JsonResponse({"status": "migrations pending", "count": len(pending)}, status=503)
+    if disk_is_full():
+        return JsonResponse({"status": "ready", "disk": "full"})
     return JsonResponse({"status": "ready"})
 
 
