@@ -1,8 +1,9 @@
 """Which rows of the store an evaluation counts, and reading them chunk by chunk.
 
-A task counts when it has a ground-truth annotation, the newest one; beside it stands the newest
-prediction of the version, if there is any. What is planned is what is counted: a row that changes
-or vanishes before it is read ends the evaluation instead of being counted half old, half new.
+A task counts when it has a ground-truth annotation, the newest one, or, where all annotations are
+asked for, any that is not cancelled; beside it stands the newest prediction of the version, if
+there is any. What is planned is what is counted: a row that changes or vanishes before it is read
+ends the evaluation instead of being counted half old, half new.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from django.db import transaction
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
-from evals.models import ModelEval, Split
+from evals.models import GroundTruth, ModelEval, Split
 from predictions_api.http.storable import whole_within
 from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 
@@ -51,7 +52,7 @@ class PlannedRow:
 PLAN_SQL = """
 WITH truth AS (
     SELECT DISTINCT ON (task_id) task_id, id FROM predictions_annotation
-    WHERE project_id = %(project)s AND ground_truth AND NOT was_cancelled
+    WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
     ORDER BY task_id, id DESC
 ), said AS (
     SELECT DISTINCT ON (task_id) task_id, id FROM predictions_prediction
@@ -71,7 +72,7 @@ LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
 FACTS_SQL = """
 SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
-     WHERE project_id = %(project)s AND ground_truth AND NOT was_cancelled),
+     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled),
     (SELECT max(updated_at) FROM predictions_prediction
      WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
        AND model_version = %(version)s)
@@ -131,7 +132,11 @@ def _of_task(
 
 
 def _scope(evaluation: ModelEval) -> dict[str, Any]:
-    return {"project": evaluation.project_id, "version": evaluation.model_version}
+    return {
+        "project": evaluation.project_id,
+        "version": evaluation.model_version,
+        "all": evaluation.ground_truth == GroundTruth.ALL,
+    }
 
 
 def _split(task_id: int, stored: Any) -> int:

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.http import HttpResponse
 from rest_framework import status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api.parameters import TaskListParameters, TaskPageParameters
 from predictions.api.schema import tasks as docs
-from predictions.api.serializers import AnnotationSerializer, TaskSerializer
+from predictions.api.serializers import AnnotationSerializer, MarkSerializer, TaskSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import task_pages, tasks
 from predictions.db.annotations import (
@@ -21,12 +21,15 @@ from predictions.db.annotations import (
     create_annotation,
     delete_annotation,
     existing_annotation,
+    mark_all,
+    mark_chosen,
     update_annotation,
 )
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import TaskFilter, of_query
 from predictions.models import Annotation, Task
+from predictions_api.http.fields import unknown_pk
 
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
@@ -179,6 +182,18 @@ class AnnotationViewSet(Rows):
         self.get_object()
         values = self.checked(AnnotationSerializer, partial=partial)
         return json_response(update_annotation(self.row_id(), values, self.access()))
+
+    @docs.ANNOTATION_MARK
+    def mark(self, request: Request, **kwargs: Any) -> HttpResponse:
+        access, asked = self.access(), self.checked(MarkSerializer)
+        is_truth, project_id = asked["ground_truth"], asked.get("project")
+        if project_id is None:
+            n = mark_chosen(asked["ids"], is_truth=is_truth, access=access)
+        elif project_exists(project_id, workspace_id=access.workspace_id):
+            n = mark_all(project_id, is_truth=is_truth, access=access)
+        else:
+            raise ValidationError({"project": [unknown_pk(project_id)]})
+        return json_response({"updated": n})
 
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:

@@ -61,6 +61,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("get_annotation", "/api/annotations/{annotation}/", None),
     ("replace_annotation", "/api/annotations/{annotation}/", {"result": []}),
     ("update_annotation", "/api/annotations/{annotation}/", {"ground_truth": True}),
+    ("mark_annotations", "/api/annotations/", {"project": "{project}", "ground_truth": True}),
     ("delete_annotation", "/api/annotations/{annotation}/", None),
     ("list_projects", "/api/projects/", None),
     ("list_projects", "/api/projects/?include=id,title", None),
