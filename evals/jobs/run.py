@@ -23,7 +23,7 @@ from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
 from evals.jobs.notes import chunk_notes, summarise
-from evals.models import EvalChunk, ModelEval, Split
+from evals.models import EvalChunk, GroundTruth, ModelEval, Split
 from predictions.regions.errors import GeometryError
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
@@ -38,6 +38,13 @@ WORKERS_LOST = (
     f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
     "Set EVALUATION_CHUNK lower, then run it again."
 )
+NO_GROUND_TRUTH = {
+    GroundTruth.MARKED: (
+        'The project has no ground truth. Mark annotations as ground truth ("ground_truth": true), '
+        "then run the evaluation again."
+    ),
+    GroundTruth.ALL: "The project has no annotations, or only cancelled ones.",
+}
 
 NO_ROOM = "Waits for room: the disk of the database is full."
 
@@ -160,10 +167,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
 
 def _refuse_empty(evaluation: ModelEval) -> None:
     if not evaluation.n_ground_truths:
-        raise CannotEvaluate(
-            "The project has no ground truth. Mark annotations as ground truth "
-            '("ground_truth": true), then run the evaluation again.'
-        )
+        raise CannotEvaluate(NO_GROUND_TRUTH[GroundTruth(evaluation.ground_truth)])
     if not evaluation.n_predictions:
         raise CannotEvaluate(
             f"No task with ground truth has a prediction of version {evaluation.model_version!r}."

@@ -4,7 +4,7 @@ A shape and its label may be two regions of one id ("Rectangle" beside "Labels",
 region); they are joined within their own annotation or prediction only, and only by a real id.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -70,12 +70,12 @@ def region_labels(
     value = region.get("value")
     values = value if isinstance(value, Mapping) else {}
     for key in LABEL_KEYS.get(str(region.get("type")), ()):
-        if names := label_names(values.get(key)):
+        if names := read_names(values.get(key)):
             return names
     for other in partners:
         theirs = other.get("value")
         listed = theirs.get(other.get("type")) if isinstance(theirs, Mapping) else None
-        if names := label_names(listed):
+        if names := read_names(listed):
             return names
     name = region.get("from_name")
     if isinstance(name, str) and name in unlabelled:
@@ -83,26 +83,52 @@ def region_labels(
     raise PassedOver(Reason.NO_LABEL)
 
 
-def label_names(listed: Any) -> list[str]:
+def read_names(listed: Any) -> list[str]:
+    """Labels as they are stored, [] for none. `PassedOver` for what is no label."""
+    names = label_names(listed)
+    if names is None:
+        raise PassedOver(Reason.INVALID_LABEL)
+    return names
+
+
+def label_names(listed: Any) -> list[str] | None:
     """Labels as they are stored: a list of texts or of paths, or one text; [] for none.
 
-    `PassedOver` for anything else: numbers, null in a list and other things are no labels.
+    None for anything else: numbers, null in a list and other things are no labels.
+
+    >>> label_names([["Animal", "Dog"], "Car"]), label_names("Car"), label_names(None)
+    (['Animal / Dog', 'Car'], ['Car'], [])
+    >>> label_names([5]), label_names([None])
+    (None, None)
     """
-    if listed is None or listed == "":
+    if listed is None or listed == "" or listed == [""]:
         return []
     if isinstance(listed, str):
         return [listed]
     if not isinstance(listed, list):
-        raise PassedOver(Reason.INVALID_LABEL)
+        return None
     names = []
     for one in listed:
         path = one if isinstance(one, list) and one else [one]
         if not all(isinstance(step, str) and step for step in path):
-            if listed == [""]:
-                return []
-            raise PassedOver(Reason.INVALID_LABEL)
+            return None
         names.append(PATH_SEPARATOR.join(path))
     return names
+
+
+def unusable_labels(result: list[Any]) -> Iterator[str]:
+    """For each shape that has what is no label under one of the keys where its label is looked for,
+    what is wrong with it.
+
+    A shape without any label is not among them: it may have one in a region of its own.
+    """
+    for place, region in enumerate(result):
+        value = region.get("value") if isinstance(region, Mapping) else None
+        if not isinstance(value, Mapping):
+            continue
+        for key in LABEL_KEYS.get(str(region.get("type")), ()):
+            if key in value and (value[key] is None or label_names(value[key]) is None):
+                yield f"Region {place}: '{key}' must be a list of labels. Got: {value[key]!r:.100}"
 
 
 def region_score(region: Region, partners: Sequence[Region], default: float) -> float:

@@ -48,7 +48,7 @@ REASONS = {
     503: "The database cannot be reached. Nothing was stored.",
     507: "The server's disk is full. Nothing was stored.",
 }
-# Whatever an operation does: a wrong Host, a format, a verb, a body too large, no database or room.
+# Whatever an operation does: a wrong Host, format or verb, a body too large, no database, no room.
 EVERYWHERE = (400, 404, 405, 406, 413, 503, 507)
 ERRORS = {code: OpenApiResponse(ErrorSerializer, reason) for code, reason in REASONS.items()}
 

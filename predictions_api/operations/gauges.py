@@ -17,8 +17,8 @@ from prometheus_client.registry import Collector
 from predictions_api.jobs import attendance, states
 from predictions_api.jobs.models import Worker
 from predictions_api.operations import workers
+from predictions_api.postgres import activity
 from predictions_api.postgres.outages import disk_is_full
-from predictions_api.postgres.sql import fetch_all, fetch_one
 
 FRESH_S = 5.0
 
@@ -65,16 +65,10 @@ def _connections() -> Iterator[GaugeMetricFamily]:
     by_state = GaugeMetricFamily(
         "database_connections", "Connections to this database, by state.", labels=["state"]
     )
-    rows = fetch_all(
-        "SELECT coalesce(state, 'other'), count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() GROUP BY 1 ORDER BY 1",
-        [],
-    )
-    for state, n in rows:
+    for state, n in activity.connections_by_state().items():
         by_state.add_metric([state], n)
     yield by_state
-    row = fetch_one("SELECT current_setting('max_connections')::int", [])
-    most = row[0] if row else 0
+    most = activity.most_connections()
     yield _gauge("database_connections_max", "Connections that the server allows.", most)
 
 

@@ -15,7 +15,7 @@ from evals.engine.kinds.class_events import assignment_events
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from evals.engine.regions import UnknownLabels, identity_of
-from predictions.regions.labels import PassedOver, Reason, label_names, region_score
+from predictions.regions.labels import PassedOver, Reason, read_names, region_score
 
 
 def single_label_events(
@@ -129,7 +129,7 @@ def _choices(
     if is_skipped or region.get("type") != "choices":
         raise PassedOver(Reason.OTHER_CONTROL)
     value = region.get("value")
-    names = label_names(value.get("choices") if isinstance(value, Mapping) else None)
+    names = read_names(value.get("choices") if isinstance(value, Mapping) else None)
     if not names:
         raise PassedOver(Reason.NO_LABEL)
     return names, region_score(region, (), default)

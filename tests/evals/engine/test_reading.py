@@ -24,7 +24,7 @@ from predictions.regions.controls import BY_TYPE, LABEL_KEYS, SINGLE_VALUED, TAG
 from predictions.regions.labels import (
     Partners,
     PassedOver,
-    label_names,
+    read_names,
     region_labels,
     region_score,
 )
@@ -141,13 +141,13 @@ def test_controls_of_a_repeater_are_numbered() -> None:
     ],
 )
 def test_labels(listed: Any, names: list[str]) -> None:
-    assert label_names(listed) == names
+    assert read_names(listed) == names
 
 
 @pytest.mark.parametrize("listed", [7, True, {}, [None], [7], ["cat", None], [[]], [["a", 1]]])
 def test_what_is_no_label(listed: Any) -> None:
     with pytest.raises(PassedOver, match="invalid_label"):
-        label_names(listed)
+        read_names(listed)
 
 
 def test_a_label_of_its_own_stands_before_its_partner_s() -> None:
