@@ -323,7 +323,8 @@ class _Reader:
         others = partners.of(region)
         label, n_labels = region_label(region, others, self.reading)
         shape = region_shape(region, size)
-        score = region_score(region, others, default)
+        # A truth is no more or less sure: what a model left in it does not matter.
+        score = default if is_truth else region_score(region, others, default)
         if label not in self.index:
             self.unknown.add(label)
             return None
