@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_tasks",
     "django_tasks_db",
+    "predictions_api.jobs",
     "accounts",
     "desk",
     "predictions",

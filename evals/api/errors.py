@@ -13,6 +13,7 @@ from rest_framework.exceptions import (
 from rest_framework.response import Response
 
 from evals.documents.refusals import Refusal
+from predictions_api.http.errors import count_as
 from predictions_api.http.errors import exception_handler as service_exception_handler
 
 
@@ -52,6 +53,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     elif isinstance(exc, PermissionDenied):
         code = "forbidden"
     response.data = {"error": code, "message": message}
+    count_as(response, code)
     return response
 
 

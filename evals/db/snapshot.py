@@ -7,14 +7,13 @@ ends the evaluation instead of being counted half old, half new.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from django.db import connection, transaction
+from django.db import transaction
 
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
@@ -22,7 +21,7 @@ from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
 from predictions.db.annotations import AS_TRUTH
 from predictions_api.http.storable import whole_within
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
@@ -121,12 +120,11 @@ def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedR
 
     In a transaction: the cursor is the server's.
     """
-    assert connection.connection is not None
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
     sql = PLAN_SQL.format(lengths="".join(LENGTH_SQL.format(name=name) for name in counted))
-    with closing(connection.connection.cursor(name=f"plan_{evaluation.pk}")) as cursor:
+    with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
         cursor.execute(sql, {**_scope(evaluation), **counted})
         while rows := cursor.fetchmany(chunk):
@@ -305,9 +303,7 @@ ORDER BY c.n
 
 def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
     """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
-    with transaction.atomic():
-        assert connection.connection is not None
-        with closing(connection.connection.cursor(name="embeddings")) as cursor:
-            cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
-            for place, stored in cursor:
-                yield place, orjson.loads(stored) if isinstance(stored, str) else stored
+    with transaction.atomic(), server_cursor("embeddings") as cursor:
+        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
+        for place, stored in cursor:
+            yield place, orjson.loads(stored) if isinstance(stored, str) else stored

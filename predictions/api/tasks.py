@@ -40,10 +40,15 @@ class TaskPages(Rows):
     queryset = Task.objects.none()
     serializer_class = TaskSerializer
 
+    def known_project(self, project_id: int) -> int:
+        """The id. NotFound for a project that the caller does not see."""
+        if not project_exists(project_id, workspace_id=self.access().workspace_id):
+            raise NotFound(NO_PROJECT)
+        return project_id
+
     def page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
         workspace_id = self.access().workspace_id
-        if not project_exists(project_id, workspace_id=workspace_id):
-            raise NotFound(NO_PROJECT)
+        self.known_project(project_id)
         asked = TaskPageParameters.read(self.request.query_params)
         size, page = asked["page_size"], asked["page"]
         rows = task_pages.page(
@@ -80,6 +85,11 @@ class ProjectTaskViewSet(TaskPages):
     @docs.PROJECT_TASK_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
         return self.page(self.row_id("project_pk"), TaskFilter(), bare=True)
+
+    @docs.PROJECT_TASKS_DELETE
+    def destroy_many(self, request: Request, **kwargs: Any) -> HttpResponse:
+        tasks.delete_all_tasks(self.known_project(self.row_id("project_pk")))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class TaskViewSet(TaskPages):

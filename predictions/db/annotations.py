@@ -102,22 +102,24 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
     """Stores one annotation by the caller, unless `completed_by` names another member."""
     task = existing_task(task_id, access)
     _check_annotation(values, access, project_id=task["project"])
-    row = fetch_one(
-        CREATE_ANNOTATION_SQL,
-        [
-            task_id,
-            task["project"],
-            json_text(values.get("result", [])),
-            values.get("was_cancelled", False),
-            values.get("ground_truth", False),
-            values.get("lead_time"),
-            values.get("completed_by") or access.user_id,
-            values.get("parent_prediction"),
-            values.get("parent_annotation"),
-            access.user_id,
-        ],
-    )
-    return existing_annotation(row[0] if row else 0, access)
+    # Read before it is committed: a caller who gets no answer has nothing stored.
+    with transaction.atomic(savepoint=False):
+        row = fetch_one(
+            CREATE_ANNOTATION_SQL,
+            [
+                task_id,
+                task["project"],
+                json_text(values.get("result", [])),
+                values.get("was_cancelled", False),
+                values.get("ground_truth", False),
+                values.get("lead_time"),
+                values.get("completed_by") or access.user_id,
+                values.get("parent_prediction"),
+                values.get("parent_annotation"),
+                access.user_id,
+            ],
+        )
+        return existing_annotation(row[0] if row else 0, access)
 
 
 def update_annotation(annotation_id: int, values: Values, access: Access) -> Document:
@@ -140,9 +142,9 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM a WHERE t.id = a.task_id
     """  # noqa: S608
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(sql, [*params, annotation_id, access.user_id])
-    return existing_annotation(annotation_id, access)
+        return existing_annotation(annotation_id, access)
 
 
 # By primary key, and by (task, id).

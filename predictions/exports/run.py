@@ -24,7 +24,7 @@ NOT_CONVERTED = "The results cannot be converted to this format."
 
 
 def run(job_id: int) -> None:
-    """Writes a job's file, or does nothing while somebody else is alive at it or it has ended.
+    """Writes a job's file, or does nothing while another worker has it in hand or it has ended.
 
     Where the database is away that is raised, and the next worker begins anew; every other error
     ends the job with a reason.

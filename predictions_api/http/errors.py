@@ -136,12 +136,19 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         response = Response(status=exc.status_code)
     if isinstance(exc, ValidationError):
         response.data = envelope(response.status_code, "Validation error", exc.detail)
+        count_as(response, "invalid")
     else:
         detail = getattr(exc, "detail", None)
         if detail is None:
             detail = (response.data or {}).get("detail", "")
         response.data = envelope(response.status_code, str(detail))
+        count_as(response, getattr(exc, "default_code", "error"))
     return response
+
+
+def count_as(response: Response, reason: str) -> None:
+    """Metrics count the refusal under this reason, one of few."""
+    response.reason_code = reason  # type: ignore[attr-defined]  # read by the request's middleware
 
 
 def json_error(status_code: int, detail: str) -> HttpResponse:

@@ -55,6 +55,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("replace_task", "/api/tasks/{task}/", TASK),
     ("update_task", "/api/tasks/{task}/", {"overlap": 2}),
     ("delete_task", "/api/tasks/{task}/", None),
+    ("delete_tasks_of_project", "/api/projects/{project}/tasks/", None),
     ("list_annotations", "/api/tasks/{task}/annotations/", None),
     ("create_annotation", "/api/tasks/{task}/annotations/", {"result": [region()]}),
     ("get_annotation", "/api/annotations/{annotation}/", None),

@@ -68,6 +68,11 @@ PROJECT_TASK_LIST = extend_schema(
     parameters=[TaskPageParameters],
     responses={200: TASK_ROWS, **error_responses()},
 )
+PROJECT_TASKS_DELETE = extend_schema(
+    operation_id="delete_tasks_of_project",
+    summary="Delete all tasks of a project with their predictions and annotations",
+    responses={204: None, **error_responses()},
+)
 TASK_CREATE = extend_schema(
     operation_id="create_task",
     summary="Create a task",
