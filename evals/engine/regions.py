@@ -320,7 +320,8 @@ class _Reader:
         labels = region_labels(region, others, self.reading.unlabelled)
         label = labels[0]
         shape = region_shape(region, size)
-        score = region_score(region, others, default)
+        # A truth is no more or less sure: what a model left in it does not matter.
+        score = default if is_truth else region_score(region, others, default)
         if label not in self.index:
             self.unknown.add(label)
             return None

@@ -132,4 +132,5 @@ def _choices(
     names = read_names(value.get("choices") if isinstance(value, Mapping) else None)
     if not names:
         raise PassedOver(Reason.NO_LABEL)
-    return names, region_score(region, (), default)
+    # As of shapes: the score of a truth does not matter.
+    return names, default if is_truth else region_score(region, (), default)
