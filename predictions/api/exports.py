@@ -47,7 +47,11 @@ class ProjectExportViewSet(Rows):
         # No task has the id 0: of ids that are none, nothing is exported.
         ids = () if asked["ids"] is None else tuple(sorted({*asked["ids"]})) or (0,)
         wanted = Wanted(
-            asked["exportType"] or "JSON", asked["source"], ids, asked["download_all_tasks"]
+            asked["exportType"] or "JSON",
+            asked["source"],
+            ids,
+            asked["download_all_tasks"],
+            asked["escape"],
         )
         project_export.check(project, wanted.export_type)
         if asked["background"]:
