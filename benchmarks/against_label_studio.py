@@ -180,7 +180,8 @@ def rate_of_import(side: Side) -> float:
 
 
 def rate_of_delete(side: Side) -> float:
-    """Deletes a second of the version that `rate_of_import` has just imported."""
+    """Deletes a second of a version of IMPORTED predictions, which are imported before."""
+    rate_of_import(side)
     path = f"/api/projects/{side.import_project}/model-versions/"
     started = time.perf_counter()
     side.call("DELETE", path, {"model_version": "imported"})
@@ -191,9 +192,9 @@ def operations() -> Iterator[tuple[str, Callable[[Side], float]]]:
     for name in MANY:
         yield name, partial(rate_of_many, name)
     yield "import of 10,000", rate_of_import
-    # Right after the import, which it undoes.
-    yield "delete of a version", rate_of_delete
     yield "list of a project of 20,000", rate_of_lists
+    # Last, for it takes Label Studio minutes each time.
+    yield "delete of a version", rate_of_delete
 
 
 def main() -> None:
@@ -212,27 +213,25 @@ def main() -> None:
         theirs = Side(
             *started.enter_context(label_studio.running(options.directory / "theirs", **shape))
         )
-        rates: dict[str, dict[int, list[float]]] = {}
         for side in (theirs, ours):
             before = time.perf_counter()
             side.prepare()
             print(f"rows in {time.perf_counter() - before:.1f} s", flush=True)
-        wanted = [(n, rate) for n, rate in operations() if not options.only or n in options.only]
-        for name, rate in wanted:
-            # Both have imported and planned everything before the clock runs.
-            for side in (theirs, ours):
-                if name in MANY:
-                    rate(side)
-        for _ in range(options.rounds):
-            for name, rate in wanted:
-                for side in (theirs, ours):
-                    rates.setdefault(name, {}).setdefault(side.port, []).append(rate(side))
-    print(f"{'':28}{'Label Studio':>14}{'this service':>14}{'times':>8}   of each round")
-    for name, measured in rates.items():
-        slow, fast = measured[theirs.port], measured[ours.port]
-        each = " ".join(f"{b / a:.1f}" for a, b in zip(slow, fast, strict=True))
-        one, other = statistics.median(slow), statistics.median(fast)
-        print(f"{name:28}{one:>13.2f}/s{other:>12.2f}/s{other / one:>8.1f}   {each}")
+        print(f"{'':28}{'Label Studio':>14}{'this service':>14}{'times':>8}   of each round")
+        for name, rate in operations():
+            if not options.only or name in options.only:
+                report(name, rate, theirs, ours)
+
+
+def report(name: str, rate: Callable[[Side], float], theirs: Side, ours: Side) -> None:
+    """Measures one operation on both sides in turn and prints its line at once."""
+    if name in MANY:
+        # Both have imported and planned everything before the clock runs.
+        rate(theirs), rate(ours)
+    rates = [(rate(theirs), rate(ours)) for _ in range(options.rounds)]
+    each = " ".join(f"{fast / slow:.1f}" for slow, fast in rates)
+    one, other = (statistics.median(side) for side in zip(*rates, strict=True))
+    print(f"{name:28}{one:>13.2f}/s{other:>12.2f}/s{other / one:>8.1f}   {each}", flush=True)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_tasks",
     "django_tasks_db",
+    "predictions_api.jobs",
     "accounts",
     "desk",
     "predictions",
@@ -179,6 +180,8 @@ CORS_EXPOSE_HEADERS = ["Link", "X-Total-Count", "X-Request-Id"]
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if flag("TRUST_PROXY_HEADERS", default=False) else None
 )
+# Where a login ends that names no page, or one of another host.
+LOGIN_REDIRECT_URL = "/admin/"
 SESSION_ENGINE = "accounts.sessions"
 AUTHENTICATION_BACKENDS = ["accounts.sessions.DeskBackend"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = flag("SECURE_COOKIES", default=False)

@@ -18,6 +18,7 @@ from evals.desk.drawing import drawings
 from evals.engine.errors import EvaluationError
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
+from predictions.regions.errors import GeometryError
 
 # Pixels only: an SVG is a document with scripts.
 DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp|bmp|avif));base64,", re.IGNORECASE)
@@ -74,7 +75,7 @@ def _drawn(
     known = [image.stored for image in images if image is not None]
     # An imported evaluation has no definition of its own to match by.
     drawn: Iterator[Document | None] = repeat(None)
-    with suppress(EvaluationError):
+    with suppress(EvaluationError, GeometryError):
         drawn = iter(list(drawings(known, job_of(evaluation), confidence)) if known else ())
     for image in images:
         yield None if image is None else next(drawn)

@@ -25,7 +25,7 @@ from evals.engine.coco_batch import (
     write_batch,
 )
 from evals.engine.errors import MisshapenArrays, UnreadableState
-from evals.engine.geometry import Floats
+from predictions.regions.geometry import Floats
 
 #: COCO counts at most so many detections of each class in an image.
 MAX_DETECTIONS = 100

@@ -8,9 +8,8 @@ import numpy as np
 
 from evals.engine.average_precision import new_state
 from evals.engine.boxes import StoredImage
-from evals.engine.brush import MAX_MASK_PIXELS
 from evals.engine.coco_batch import Batch
-from evals.engine.errors import EvaluationError, MaskTooLarge, TooManyPairs, TooMuchToDraw
+from evals.engine.errors import EvaluationError, TooManyPairs
 from evals.engine.events import (
     N_BINS,
     Counts,
@@ -21,15 +20,6 @@ from evals.engine.events import (
     join_events,
     pack_events,
     total_events,
-)
-from evals.engine.geometry import (
-    LONGEST_SIDE_PX,
-    Allowance,
-    Bools,
-    Floats,
-    Rle,
-    shape_iou,
-    shape_rle,
 )
 from evals.engine.kinds.classification import (
     multi_label_events,
@@ -43,7 +33,6 @@ from evals.engine.kinds.segmentation import (
     pixel_events,
     stripes,
 )
-from evals.engine.labels import Notes
 from evals.engine.matching import (
     AT_THRESHOLD,
     MOST_OVERLAPPING,
@@ -56,9 +45,14 @@ from evals.engine.matching import (
     matrix_pairs,
 )
 from evals.engine.metrics import exact_images
+from evals.engine.notes import Notes
+from evals.engine.overlap import shape_iou
 from evals.engine.reading import Reading
 from evals.engine.regions import UnusableRegion, image_size, read_shapes
-from evals.engine.shapes import Side
+from evals.engine.sides import Side
+from predictions.regions.brush import MAX_MASK_PIXELS
+from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
+from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Bools, Floats, Rle, shape_rle
 
 #: Pairs of an image with masks that are looked at together, a few hundred bytes each.
 MASK_PAIRS_AT_ONCE = 2**18

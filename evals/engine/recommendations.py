@@ -11,8 +11,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from evals.engine.geometry import Bools
 from evals.engine.metrics import Matrix
+from predictions.regions.geometry import Bools
 
 #: class_imbalance: fewer instances than this, or than 0.05 x sqrt(all instances), or
 FEWEST_INSTANCES = 30

@@ -16,7 +16,7 @@ from predictions_api.postgres.sql import fetch_one
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NULL = b"\\N"
 # How much of a batch is handed to the driver at a time.
-PIECE_BYTES = 1 << 18
+PIECE_BYTES = 1 << 20
 
 
 def escaped(text: str | None) -> bytes:
@@ -94,7 +94,9 @@ def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
 def reserve_ids(table: str, n: int) -> list[int]:
     """The next n ids of a table, ascending. One statement."""
     row = fetch_one(
-        "SELECT array_agg(nextval(pg_get_serial_sequence(%s, 'id'))) FROM generate_series(1, %s)",
+        # The name of the sequence is looked up once, not once an id: that took seven times as long.
+        "SELECT array_agg(nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)))"
+        " FROM generate_series(1, %s)",
         [table, n],
     )
     return list(row[0] or []) if row else []

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from evals.engine.boxes import StoredImage
-from evals.engine.brush import decode_brush
 from evals.engine.counting import Job, count_images
-from evals.engine.errors import MaskTooLarge, TooManyPairs, TooMuchToDraw
-from evals.engine.geometry import STEPS_OF_IMAGE, Allowance
-from evals.engine.labels import Notes, Reason
+from evals.engine.errors import TooManyPairs
 from evals.engine.matching import Definition, Detections, Objects, box_pairs
+from evals.engine.notes import Notes
 from evals.engine.regions import UnusableRegion, read_shapes
-from evals.engine.shapes import region_shape
+from predictions.regions.brush import decode_brush
+from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
+from predictions.regions.geometry import STEPS_OF_IMAGE, Allowance
+from predictions.regions.labels import Reason
+from predictions.regions.shapes import region_shape
 
 LARGEST = 65_535
 

@@ -22,7 +22,6 @@ from evals.engine.events import (
     total_events,
     unpack_events,
 )
-from evals.engine.geometry import box_iou, mask_rle, rle_iou
 from evals.engine.kinds.class_events import report_events
 from evals.engine.matching import (
     Definition,
@@ -37,6 +36,8 @@ from evals.engine.matching import (
     matrix_pairs,
     object_verdicts,
 )
+from evals.engine.overlap import box_iou, rle_iou
+from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events
 from tests.evals.engine.matrices import confusion_matrix
 
