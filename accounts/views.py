@@ -5,7 +5,7 @@ from __future__ import annotations  # `list` is a method here
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -138,16 +138,10 @@ class ResetTokenView(APIView):
         old = ApiToken.objects.filter(pk=access.token_id or 0, kind=ApiToken.Kind.KEY).first()
         if old is None:
             raise NotFound(NO_KEY)
-        with transaction.atomic():
-            tokens.revoke(old)
-            _, key = tokens.issue(
-                user=old.user,
-                workspace=old.workspace,
-                name=old.name,
-                scopes=old.scopes or (),
-                expires_at=old.expires_at,
-            )
-        return Response({"token": key}, status.HTTP_201_CREATED)
+        made = tokens.replace(old)
+        if made is None:  # another request has just replaced it
+            raise AuthenticationFailed("Invalid token.")
+        return Response({"token": made[1]}, status.HTTP_201_CREATED)
 
 
 def _refresh_of(request: Request) -> ApiToken:
@@ -199,18 +193,22 @@ class TokenViewSet(ViewSet):
         operation_id="create_refresh_token",
         summary="Make a refresh token",
         request=None,
+        description="Has the scopes of the key that makes it, and ends with it.",
         responses={201: TOKEN, **error_responses(409)},
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
         access = access_of(request)
         try:
-            with transaction.atomic():
-                text = tokens.create_refresh(
-                    user_id=access.user_id, workspace_id=access.workspace_id
-                )
+            made = tokens.create_refresh(
+                user_id=access.user_id,
+                workspace_id=access.workspace_id,
+                made_by_id=access.token_id,
+            )
         except IntegrityError:
             raise SecondToken from None
-        return Response({"token": text}, status.HTTP_201_CREATED)
+        if made is None:  # another request has just revoked the key
+            raise AuthenticationFailed("Invalid token.")
+        return Response({"token": made[1]}, status.HTTP_201_CREATED)
 
     @extend_schema(
         operation_id="refresh_access",
@@ -247,14 +245,10 @@ class TokenViewSet(ViewSet):
     @action(detail=False, methods=["post"], **OPEN)
     def rotate(self, request: Request, **kwargs: Any) -> Response:
         """Replaces a refresh token."""
-        token = _refresh_of(request)
-        try:
-            with transaction.atomic():
-                tokens.revoke(token)
-                text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
-        except IntegrityError:  # another request has just replaced it
-            raise AuthenticationFailed("Token is invalid") from None
-        return Response({"refresh": text})
+        made = tokens.rotate(_refresh_of(request))
+        if made is None:  # another request has just replaced it
+            raise AuthenticationFailed("Token is invalid")
+        return Response({"refresh": made[1]})
 
 
 class JwtSettingsView(APIView):

@@ -146,6 +146,15 @@ def make_caller(
     return Caller(token.user, token.workspace, key, token, client)
 
 
+def make_refresh(caller: Caller) -> str:
+    """A refresh token that the caller's key makes."""
+    made = tokens.create_refresh(
+        user_id=caller.user.pk, workspace_id=caller.workspace.pk, made_by_id=caller.token.pk
+    )
+    assert made is not None
+    return made[1]
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The test database, and at the end nobody else in it.
