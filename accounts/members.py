@@ -1,5 +1,8 @@
-"""Creates people and deletes workspaces."""
+"""Creates people, creates and deletes workspaces."""
 
+from difflib import get_close_matches
+
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from accounts.models import ApiToken, Membership, User, Workspace
@@ -18,6 +21,25 @@ def person(email: str) -> User:
     user.full_clean()
     user.save()
     return user
+
+
+def workspace(slug: str, *, create: bool = False) -> Workspace:
+    """The workspace of that name, created if there is none and `create` says so.
+
+    ValidationError if there is none, with the name it may have been meant for, or if it is no name.
+    """
+    known = Workspace.objects.filter(slug=slug).first()
+    if known is not None:
+        return known
+    if not create:
+        slugs = Workspace.objects.order_by("slug").values_list("slug", flat=True)
+        close = get_close_matches(slug, slugs, n=1)
+        hint = f' Did you mean "{close[0]}"?' if close else ""
+        raise ValidationError({"slug": [f'There is no workspace "{slug}".{hint}']})
+    new = Workspace(slug=slug)
+    new.full_clean()
+    new.save()
+    return new
 
 
 def delete_workspace(workspace: Workspace) -> None:

@@ -94,23 +94,21 @@ def create(
     *,
     email: str,
     workspace_slug: str,
+    create_workspace: bool = False,
     name: str = "",
     scopes: Sequence[str] = (),
     key: str | None = None,
-    role: str = Membership.Role.OWNER,
+    role: str = Membership.Role.MEMBER,
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
     """A new token and its key, the only time the key is seen.
 
-    Creates the user and the workspace as needed; a new member gets `role`, an old one keeps
-    theirs. A given `key` that already is this user's key of this workspace is returned as it is;
-    ValidationError if it is anybody else's, or if anything else is wrong.
+    Creates the user as needed, and the workspace with `create_workspace`; a new member gets `role`,
+    an old one keeps theirs. A given `key` that already is this user's key of this workspace is
+    returned as it is; ValidationError if it is anybody else's, if there is no such workspace, or if
+    anything else is wrong.
     """
-    workspace = Workspace.objects.filter(slug=workspace_slug).first()
-    if workspace is None:
-        workspace = Workspace(slug=workspace_slug)
-        workspace.full_clean()
-        workspace.save()
+    workspace = members.workspace(workspace_slug, create=create_workspace)
     user = members.person(email)
     Membership.objects.get_or_create(user=user, workspace=workspace, defaults={"role": role})
     return issue(

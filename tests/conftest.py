@@ -141,7 +141,9 @@ class Caller:
 def make_caller(
     email: str, workspace: str, role: str = Membership.Role.OWNER, **more: Any
 ) -> Caller:
-    token, key = tokens.create(email=email, workspace_slug=workspace, role=role, **more)
+    token, key = tokens.create(
+        email=email, workspace_slug=workspace, create_workspace=True, role=role, **more
+    )
     client = CheckingClient(HTTP_AUTHORIZATION=f"Token {key}")
     return Caller(token.user, token.workspace, key, token, client)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 
 from accounts import tokens
-from accounts.models import User
+from accounts.models import Membership, User
 from predictions import demo
 from predictions.models import Project, Task
 
@@ -58,7 +58,12 @@ def _ensure_token(workspace: str, kept: str) -> str:
     if not given and kept and (holder := tokens.holder_of_key(kept)) and holder.is_usable:
         return kept
     token, plain = tokens.create(
-        email=EMAIL, workspace_slug=workspace, name="quickstart", key=given or None
+        email=EMAIL,
+        workspace_slug=workspace,
+        create_workspace=True,
+        role=Membership.Role.OWNER,
+        name="quickstart",
+        key=given or None,
     )
     if token.revoked_at is not None:
         raise ValidationError("INITIAL_TOKEN is revoked: choose another, or leave it out.")

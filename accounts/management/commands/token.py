@@ -28,10 +28,15 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|revoke")
         create = verbs.add_parser(
             "create",
-            help="Print a new key, and nothing else. Makes the user and the workspace if needed.",
+            help="Print a new key, and nothing else. Makes the user if needed.",
         )
         create.add_argument("--email", required=True, help="Whose key it is.")
         create.add_argument("--workspace", required=True, help="Slug of the workspace it opens.")
+        create.add_argument(
+            "--create-workspace",
+            action="store_true",
+            help="Make the workspace if there is none of that name.",
+        )
         create.add_argument("--name", default="", help="What it is for.")
         create.add_argument(
             "--scopes", default="", help=f"Comma-separated; none for all: {', '.join(SCOPES)}."
@@ -39,7 +44,7 @@ class Command(BaseCommand):
         create.add_argument(
             "--role",
             choices=Membership.Role.values,
-            help="Role of a new member (default: owner); refused when it differs from a member's.",
+            help="Role of a new member (default: member); refused when it differs from a member's.",
         )
         create.add_argument(
             "--expires-in-days", type=int, metavar="N", help="Whole days; default: never."
@@ -75,6 +80,7 @@ def _create(
     *,
     email: str,
     workspace: str,
+    create_workspace: bool,
     name: str,
     scopes: str,
     role: str | None,
@@ -87,14 +93,18 @@ def _create(
             token, key = tokens.create(
                 email=email,
                 workspace_slug=workspace,
+                create_workspace=create_workspace,
                 name=name,
                 scopes=[scope.strip() for scope in scopes.split(",") if scope.strip()],
-                role=role or Membership.Role.OWNER,
+                role=role or Membership.Role.MEMBER,
                 expires_at=_expiry(expires_in_days),
             )
             _check_role(token, role)
     except ValidationError as error:
-        raise CommandError(_words(error)) from None
+        words = _words(error)
+        if not create_workspace and "There is no workspace" in words:
+            words += " To make it, add --create-workspace."
+        raise CommandError(words) from None
     except (DataError, ValueError) as error:
         raise CommandError(f"That cannot be stored: {error}") from None
     return key
