@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from accounts import tokens
+from accounts import logins, tokens
 from accounts.authentication import access_of
 from accounts.models import ApiToken, User, Workspace
 from predictions_api.http.openapi import error_responses, public_errors
@@ -150,6 +150,7 @@ def _refresh_of(request: Request) -> ApiToken:
         raise serializers.ValidationError({"refresh": ["This field is required."]})
     token = tokens.live_refresh(text)
     if token is None:
+        logins.count_unknown_key(request._request)
         raise AuthenticationFailed("Token is invalid")
     return token
 

@@ -34,8 +34,8 @@ def _built() -> dict[str, Any]:
 
 
 @cache
-def _rendered(renderer: type[BaseRenderer]) -> bytes:
-    text: bytes = renderer().render(_built(), renderer_context={})
+def _rendered(kind: Any) -> bytes:
+    text: bytes = kind().render(_built(), renderer_context={})
     return text
 
 
@@ -51,8 +51,9 @@ class SchemaView(SpectacularAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """The bytes that were rendered first; requests that come meanwhile wait for them."""
         renderer: BaseRenderer = request.accepted_renderer
+        kind: Any = type(renderer)
         with _building:
-            text = _rendered(type(renderer))
+            text = _rendered(kind)
         name = f"{settings.SPECTACULAR_SETTINGS['TITLE']}.{renderer.format}"
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
         return HttpResponse(

@@ -44,11 +44,12 @@ REASONS = {
     409: "There already is one.",
     413: "The body is too large.",
     415: "A body of this type is not read.",
+    429: "Too many unknown keys came from this address.",
     501: "The server lacks what this needs.",
     503: "The database cannot be reached. Nothing was stored.",
 }
-# Whatever an operation does: a wrong Host, a format, a verb, an oversized body, no database.
-EVERYWHERE = (400, 404, 405, 406, 413, 503)
+# Whatever an operation does: a wrong Host, a format, a verb, a large body, guesses, no database.
+EVERYWHERE = (400, 404, 405, 406, 413, 429, 503)
 ERRORS = {code: OpenApiResponse(ErrorSerializer, reason) for code, reason in REASONS.items()}
 
 
@@ -196,6 +197,13 @@ EXTRA_HEADERS: Schema = {
         "WWW-Authenticate": {
             "description": "How to authenticate, unless the body was to prove it.",
             "schema": {"type": "string"},
+        }
+    },
+    "429": {
+        "Retry-After": {
+            "description": "Seconds to wait.",
+            "schema": {"type": "integer"},
+            "required": True,
         }
     },
     "405": {

@@ -19,7 +19,7 @@ RESET = "/api/current-user/reset-token/"
 AT_ONCE = 16
 
 
-def post(path: str, body: Any = None, **headers: str) -> Any:
+def post(path: str, body: Any = None, **headers: Any) -> Any:
     return APIClient(**headers).post(path, body or {}, format="json")
 
 
@@ -107,7 +107,7 @@ def test_has_the_scopes_and_the_role_of_its_key(db: None) -> None:
     holder = tokens.holder_of_access_token(access)
 
     assert holder is not None
-    assert holder.access.scopes == {"predictions:read", "admin"}
+    assert holder.access.scopes == frozenset({"predictions:read", "admin"})
     assert holder.access.workspace_id == ada.workspace.pk
     Membership.objects.filter(user=ada.user).update(role="reader")
     refused = bearer(access).post("/api/projects/", {"title": "x"}, format="json")

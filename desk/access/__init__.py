@@ -1,0 +1,1 @@
+"""The desk's pages of who may do what: people, workspaces and their members, keys."""
