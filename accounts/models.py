@@ -40,10 +40,17 @@ class People(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    """A person, known by e-mail address."""
+    """A person, known by e-mail address; or a service account, which is no person.
+
+    A service account belongs to the one workspace that its address names, has keys, and cannot log
+    in.
+    """
 
     username = models.CharField(max_length=256, blank=True, default="")
     email = models.EmailField(unique=True)
+    is_service = models.BooleanField(
+        "service account", default=False, help_text="No person: has keys and cannot log in."
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -55,7 +62,7 @@ class User(AbstractUser):
         ]
 
     def __str__(self) -> str:
-        return self.email
+        return f"{self.first_name} (service account)" if self.is_service else self.email
 
 
 def refuse_reserved_slug(slug: str) -> None:
@@ -85,7 +92,10 @@ class Workspace(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
-        User, through="Membership", related_name="workspaces"
+        User,
+        through="Membership",
+        through_fields=("workspace", "user"),
+        related_name="workspaces",
     )
 
     class Meta:
@@ -106,6 +116,15 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    created_at = models.DateTimeField(auto_now_add=True)
+    added_by = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who added them; none for whoever runs the service.",
+    )
 
     class Meta:
         constraints = [

@@ -92,8 +92,9 @@ def check_scopes(scopes: Sequence[str]) -> list[str] | None:
 @transaction.atomic
 def create(
     *,
-    email: str,
     workspace_slug: str,
+    email: str = "",
+    service: str = "",
     create_workspace: bool = False,
     name: str = "",
     scopes: Sequence[str] = (),
@@ -103,13 +104,16 @@ def create(
 ) -> tuple[ApiToken, str]:
     """A new token and its key, the only time the key is seen.
 
-    Creates the user as needed, and the workspace with `create_workspace`; a new member gets `role`,
-    an old one keeps theirs. A given `key` that already is this user's key of this workspace is
-    returned as it is; ValidationError if it is anybody else's, if there is no such workspace, or if
-    anything else is wrong.
+    Of the person with that e-mail address, or with `service` of the workspace's service account of
+    that name. Creates the user as needed, and the workspace with `create_workspace`; a new member
+    gets `role`, an old one keeps theirs. A given `key` that already is this user's key of this
+    workspace is returned as it is; ValidationError if it is anybody else's, if there is no such
+    workspace, or if anything else is wrong.
     """
     workspace = members.workspace(workspace_slug, create=create_workspace)
-    user = members.person(email)
+    if service and role == Membership.Role.OWNER:
+        raise ValidationError({"role": ["A service account does not own a workspace."]})
+    user = members.service_account(service, workspace) if service else members.person(email)
     Membership.objects.get_or_create(user=user, workspace=workspace, defaults={"role": role})
     return issue(
         user=user, workspace=workspace, name=name, scopes=scopes, key=key, expires_at=expires_at

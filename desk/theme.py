@@ -68,12 +68,7 @@ UNFOLD = {
                 "items": [
                     _page("Workspaces", "groups", "accounts_workspace"),
                     _page("People", "person", "accounts_user"),
-                    _page(
-                        "Keys",
-                        "key",
-                        "accounts_apitoken",
-                        permission="desk.workspace_admin.owns_a_workspace",
-                    ),
+                    _page("Keys", "key", "accounts_apitoken"),
                 ],
             },
         ],

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
                 ('username', models.CharField(blank=True, default='', max_length=256)),
                 ('email', models.EmailField(max_length=254, unique=True)),
+                ('is_service', models.BooleanField(default=False, help_text='No person: has keys and cannot log in.', verbose_name='service account')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
@@ -46,6 +47,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('role', models.CharField(choices=[('owner', 'Owner'), ('member', 'Member'), ('reader', 'Reader')], default='member', max_length=10)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('added_by', models.ForeignKey(blank=True, help_text='Who added them; none for whoever runs the service.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
             ],
         ),
@@ -57,7 +60,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(blank=True, default='', max_length=200)),
                 ('legacy_api_tokens_enabled', models.BooleanField(default=True, help_text='Whether keys sent as `Authorization: Token` are accepted.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('members', models.ManyToManyField(related_name='workspaces', through='accounts.Membership', to=settings.AUTH_USER_MODEL)),
+                ('members', models.ManyToManyField(related_name='workspaces', through='accounts.Membership', through_fields=('workspace', 'user'), to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['slug'],

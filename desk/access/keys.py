@@ -13,7 +13,7 @@ from unfold.decorators import display as unfold_display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from accounts import tokens
-from accounts.models import SCOPES, ApiToken
+from accounts.models import SCOPES, ApiToken, Membership, User
 from desk.workspace_admin import (
     OWNERS,
     DeskForm,
@@ -24,9 +24,17 @@ from desk.workspace_admin import (
     workspaces_of,
 )
 
+OTHERS = (
+    "Keys are for yourself or a service account. Others make their own;"
+    " manage.py token create makes them for anybody."
+)
+
 
 class TokenForm(DeskForm):
     """The form of a new key."""
+
+    #: Who is at the desk; the page sets it.
+    by: ClassVar[User]
 
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
@@ -41,19 +49,29 @@ class TokenForm(DeskForm):
         widgets = {"name": UnfoldAdminTextInputWidget}
 
     def clean(self) -> dict[str, Any]:
-        """Refuses owners who are no members, and an expiry in the past."""
+        """Refuses whoever is no member, and other people: nobody acts in another's name."""
         values = super().clean()
         user, workspace = values.get("user"), values.get("workspace")
-        if user and workspace and not workspace.memberships.filter(user=user).exists():
+        if not user or not workspace:
+            return values
+        if user.pk != self.by.pk and not user.is_service:
+            self.add_error("user", OTHERS)
+        elif not workspace.memberships.filter(user=user).exists():
             self.add_error("user", "Not a member of this workspace.")
+        elif user.is_service and not self.by.is_superuser:
+            owned = Membership.objects.filter(user=self.by, role__in=OWNERS)
+            if not owned.filter(workspace=workspace).exists():
+                self.add_error("user", "Only owners make keys of service accounts.")
         return values
 
 
 @admin.register(ApiToken)
 class ApiTokenDesk(WorkspaceAdmin):
-    """API keys: created and revoked, never changed. Owners of a workspace see them."""
+    """API keys: created and revoked, never changed. Everybody sees and makes their own, owners see
+    those of their workspace and make those of its service accounts.
+    """
 
-    writers = OWNERS
+    writers = frozenset(Membership.Role.values)
     form = TokenForm
     list_display = (
         "key", "user", "workspace", "name", "shown_scopes", "created", "used", "expires", "state",
@@ -74,8 +92,8 @@ class ApiTokenDesk(WorkspaceAdmin):
         return obj.workspace_id
 
     def scope(self, request: HttpRequest) -> Q:
-        """Keys of the workspaces that the caller owns."""
-        return Q(workspace_id__in=workspaces_of(request, OWNERS))
+        """The caller's own keys, and those of the workspaces that the caller owns."""
+        return Q(workspace_id__in=workspaces_of(request, OWNERS)) | Q(user_id=request.user.pk)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Keys with the columns that their state needs."""
@@ -89,8 +107,16 @@ class ApiTokenDesk(WorkspaceAdmin):
         """All fields of an existing key."""
         return () if obj is None else self.shown_fields
 
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The form, which knows who fills it in."""
+        form = super().get_form(request, *args, **kwargs)
+        form.by = request.user
+        return form
+
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._has_role(request, obj, OWNERS)
+        if obj is not None and obj.user_id == request.user.pk:
+            return True
+        return self._has_role(request, obj, self.writers if obj is None else OWNERS)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -99,11 +125,11 @@ class ApiTokenDesk(WorkspaceAdmin):
         return is_superuser(request)  # an owner revokes: who used what stays known
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return self._has_role(request, None, OWNERS)
+        return self._has_role(request, None, self.writers)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         """Creates the key and shows it, this once: only its digest is stored."""
-        forbid(not change and self._has_role(request, obj, OWNERS))
+        forbid(not change and self._has_role(request, obj, self.writers))
         values = form.cleaned_data
         try:
             token, key = tokens.issue(

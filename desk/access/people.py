@@ -58,19 +58,19 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
     form = UserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "full_name", "is_active", "is_staff", "seen")
+    list_display = ("email", "full_name", "is_service", "is_active", "is_staff", "seen")
     list_filter = ()
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     filter_horizontal = ()
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("is_service", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "password", "first_name", "last_name")}),
-        ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        ("What they may do", {"fields": ("is_service", "is_active", "is_staff", "is_superuser")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
-    for_others = ((None, {"fields": ("email", "first_name", "last_name")}),)
+    for_others = ((None, {"fields": ("email", "first_name", "last_name", "is_service")}),)
     actions = ("unlock",)
 
     def scope(self, request: HttpRequest) -> Q:
@@ -84,7 +84,18 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Only superusers see the time of the last login."""
-        return self.list_display if is_superuser(request) else ("email", "full_name")
+        return self.list_display if is_superuser(request) else ("email", "full_name", "is_service")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Of a new key's choices only those whom the caller makes keys for."""
+        if request.GET.get("model_name") == "apitoken":
+            queryset = queryset.filter(Q(is_service=True) | Q(pk=request.user.pk))
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(
+            request, queryset, search_term
+        )
+        return found
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_superuser(request) or bool(roles_of(request))

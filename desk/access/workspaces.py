@@ -1,20 +1,25 @@
 """The desk's pages of workspaces and their members."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
-from unfold.widgets import UnfoldAdminEmailInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from accounts import members
-from accounts.models import Membership, Workspace
+from accounts.models import Membership, User, Workspace
+from desk.page import Crumb, render_page
 from desk.workspace_admin import (
     OWNERS,
+    View,
     WorkspaceAdmin,
     is_superuser,
     roles_of,
@@ -24,9 +29,21 @@ from desk.workspace_admin import (
 
 
 class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A member, added by e-mail address, so that no list of all people is shown."""
+    """A member, added by e-mail address, so that no list of all people is shown; or a service
+    account, made by its name.
+    """
 
-    email = forms.EmailField(widget=UnfoldAdminEmailInputWidget)
+    #: Who is at the desk; the page sets it.
+    by: ClassVar[User]
+
+    email = forms.CharField(
+        max_length=254,
+        label="E-mail, or a service account's name",
+        widget=UnfoldAdminTextInputWidget,
+    )
+    is_service = forms.BooleanField(
+        required=False, label="Service account", widget=UnfoldBooleanSwitchWidget
+    )
 
     class Meta:
         model = Membership
@@ -36,22 +53,43 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["email"].initial = self.instance.user.email
-            self.fields["email"].disabled = True
+            self.fields["is_service"].initial = self.instance.user.is_service
+            self.fields["email"].disabled = self.fields["is_service"].disabled = True
 
-    def clean_email(self) -> str:
-        """Refuses somebody who is a member already."""
-        email: str = self.cleaned_data["email"]
-        others = Membership.objects.filter(
-            workspace_id=self.instance.workspace_id, user__email__iexact=email
-        )
-        if others.exclude(pk=self.instance.pk).exists():
+    def clean(self) -> dict[str, Any]:
+        """Refuses somebody who is a member already or may not be one."""
+        values = self.cleaned_data
+        if values.get("is_service") and values.get("role") == Membership.Role.OWNER:
+            self.add_error("role", "A service account does not own a workspace.")
+        if values.get("email") and not self.instance.pk:
+            try:
+                self._check_new(values["email"], is_service=bool(values.get("is_service")))
+            except ValidationError as error:
+                self.add_error("email", error)
+        return values
+
+    def _check_new(self, text: str, *, is_service: bool) -> None:
+        if is_service:
+            members.check_service_name(text)
+            matches = Q(user__is_service=True, user__first_name=text)
+        else:
+            validate_email(text)
+            members.check_invited(text, by=self.by)
+            matches = Q(user__email__iexact=text)
+        mine = Membership.objects.filter(workspace_id=self.instance.workspace_id)
+        if mine.filter(matches).exists():
             raise ValidationError("Already a member.")
-        return email
 
     def save(self, commit: bool = True) -> Any:
-        """Saves the membership, creating the person if they are new."""
+        """Saves the membership, creating the person or the service account if they are new."""
         if self.instance.user_id is None:
-            self.instance.user = members.person(self.cleaned_data["email"])
+            text = self.cleaned_data["email"]
+            is_service = self.cleaned_data["is_service"]
+            workspace = self.instance.workspace
+            self.instance.user = (
+                members.service_account(text, workspace) if is_service else members.person(text)
+            )
+            self.instance.added_by = self.by
         return super().save(commit=commit)
 
 
@@ -77,9 +115,10 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
     """Members on the page of their workspace; its owners change them."""
 
     model = Membership
+    fk_name = "workspace"
     form = MembershipForm
     formset = MembershipFormSet
-    fields = ("email", "role")
+    fields = ("email", "is_service", "role")
     extra = 0
     hide_title = True
     verbose_name = "member"
@@ -88,6 +127,12 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
         """Memberships joined with their people: one statement."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.select_related("user", "workspace").order_by("user__email")
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """The forms, which know who fills them in."""
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.form.by = request.user
+        return formset
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """E-mail addresses are plain text for those who may not change members."""
@@ -109,7 +154,7 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Workspace)
 class WorkspaceDesk(WorkspaceAdmin):
-    """Workspaces. Superusers create and delete them, owners manage the members."""
+    """Workspaces. Superusers create and delete them, owners manage the members, who may leave."""
 
     writers = OWNERS
     inlines = (MembershipInline,)
@@ -125,6 +170,33 @@ class WorkspaceDesk(WorkspaceAdmin):
     def scope(self, request: HttpRequest) -> Q:
         """The caller's own."""
         return Q(pk__in=list(roles_of(request)))
+
+    def pages(self) -> Mapping[str, tuple[str, View]]:
+        """The page on which a member leaves."""
+        return {"leave": ("<int:pk>/leave/", self.leave)}
+
+    def leave(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Asks whether the caller wants to leave the workspace; a POST does it."""
+        mine = Membership.objects.filter(workspace_id=pk, user_id=request.user.pk)
+        membership = mine.select_related("workspace", "added_by").first()
+        if membership is None:
+            raise Http404
+        home = HttpResponseRedirect(reverse("admin:index"))
+        if request.method == "POST":
+            if members.leave(membership):
+                messages.success(request, f"You left {membership.workspace}.")
+            else:
+                messages.error(request, "You are its only owner: make somebody else one first.")
+            return home
+        lists = reverse("admin:accounts_workspace_changelist")
+        return render_page(
+            self,
+            request,
+            "desk/leave.html",
+            title=f"Leave {membership.workspace}?",
+            crumbs=[Crumb("Workspaces", lists), Crumb("Leave")],
+            membership=membership,
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The slug of an existing workspace: it is part of URLs that others use."""

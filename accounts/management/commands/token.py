@@ -30,7 +30,13 @@ class Command(BaseCommand):
             "create",
             help="Print a new key, and nothing else. Makes the user if needed.",
         )
-        create.add_argument("--email", required=True, help="Whose key it is.")
+        whose = create.add_mutually_exclusive_group(required=True)
+        whose.add_argument("--email", help="Whose key it is.")
+        whose.add_argument(
+            "--service",
+            metavar="NAME",
+            help="Or a service account of the workspace: a member that is no person.",
+        )
         create.add_argument("--workspace", required=True, help="Slug of the workspace it opens.")
         create.add_argument(
             "--create-workspace",
@@ -78,7 +84,8 @@ class Command(BaseCommand):
 
 def _create(
     *,
-    email: str,
+    email: str | None,
+    service: str | None,
     workspace: str,
     create_workspace: bool,
     name: str,
@@ -91,7 +98,8 @@ def _create(
     try:
         with transaction.atomic():
             token, key = tokens.create(
-                email=email,
+                email=email or "",
+                service=service or "",
                 workspace_slug=workspace,
                 create_workspace=create_workspace,
                 name=name,
@@ -132,7 +140,7 @@ def _words(error: ValidationError) -> str:
     """Django's messages, each after the option it is about."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
-    option = {"email": "--email", "slug": "--workspace"}
+    option = {"email": "--email", "slug": "--workspace", "role": "--role"}
     return " ".join(
         f"{option.get(field, field)}: {' '.join(messages)}"
         for field, messages in error.message_dict.items()
