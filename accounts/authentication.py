@@ -14,7 +14,7 @@ from rest_framework.authentication import (
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts import logins, tokens
+from accounts import audit, logins, tokens
 from accounts.models import User
 from accounts.sessions import place_of
 from accounts.tokens import Access, Holder
@@ -55,8 +55,8 @@ def identify_key(key: str, request: Request) -> Identity:
     UnknownKeys if the address has sent too much of it.
     """
     holder = tokens.holder_of_key(key)
-    if holder is None:
-        logins.count_unknown_key(request._request)
+    if holder is None and logins.count_unknown_key(request._request):
+        audit.by_request(request._request, "keys.guessed", named="an unknown key")
     if holder is None or not holder.is_usable:
         raise AuthenticationFailed("Invalid token.")
     if not holder.is_active:

@@ -179,3 +179,39 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.preview}… of {self.user}"
+
+
+class AuditEntry(models.Model):
+    """One request of the audit trail, or one call of `manage.py`. Written once: the database
+    refuses to change it, and to delete it while it is younger than AUDIT_DAYS.
+
+    Has no foreign keys: what it names may be gone.
+    """
+
+    class Via(models.TextChoices):
+        KEY = "key"
+        SESSION = "session"  # somebody at the desk
+        COMMAND = "command"  # manage.py
+        NOBODY = "nobody"  # not logged in: a failed login, an unknown key
+
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    workspace_id = models.BigIntegerField(null=True, help_text="None for those of no workspace.")
+    actor_id = models.BigIntegerField(null=True, help_text="The user's id.")
+    actor = models.CharField(max_length=254, help_text="E-mail address, or who ran manage.py.")
+    via = models.CharField(max_length=10, choices=Via)
+    token_id = models.BigIntegerField(null=True, help_text="The key's id.")
+    action = models.CharField(max_length=50)
+    target = models.CharField(max_length=300, blank=True, default="")
+    details = models.JSONField(default=dict)
+    address = models.GenericIPAddressField(null=True, help_text="Where the request came from.")
+    request_id = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        verbose_name_plural = "audit trail"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["workspace_id", "-id"], name="accounts_auditentry_newest_idx")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target} by {self.actor}"

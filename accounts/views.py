@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from accounts import logins, tokens
+from accounts import audit, logins, tokens
 from accounts.authentication import access_of
-from accounts.models import ApiToken, User, Workspace
+from accounts.models import ApiToken, AuditEntry, User, Workspace
 from predictions_api.http.openapi import error_responses, public_errors
 
 TEXT = serializers.CharField
@@ -141,6 +141,7 @@ class ResetTokenView(APIView):
         made = tokens.replace(old)
         if made is None:  # another request has just replaced it
             raise AuthenticationFailed("Invalid token.")
+        audit.by_request(request, "key.reset", target=f"key {old.pk}", new_key=made[0].pk)
         return Response({"token": made[1]}, status.HTTP_201_CREATED)
 
 
@@ -150,9 +151,22 @@ def _refresh_of(request: Request) -> ApiToken:
         raise serializers.ValidationError({"refresh": ["This field is required."]})
     token = tokens.live_refresh(text)
     if token is None:
-        logins.count_unknown_key(request._request)
+        if logins.count_unknown_key(request._request):
+            audit.by_request(request._request, "keys.guessed", named="an unknown refresh token")
         raise AuthenticationFailed("Token is invalid")
     return token
+
+
+def _record_by_body(request: Request, action: str, token: ApiToken, **details: Any) -> None:
+    audit.by_request(
+        request,
+        action,
+        target=f"refresh token {token.pk}",
+        workspace_id=token.workspace_id,
+        actor=token.user,
+        via=AuditEntry.Via.KEY,
+        **details,
+    )
 
 
 # Without authentication: the body proves who calls.
@@ -209,6 +223,7 @@ class TokenViewSet(ViewSet):
             raise SecondToken from None
         if made is None:  # another request has just revoked the key
             raise AuthenticationFailed("Invalid token.")
+        audit.by_request(request, "refresh_token.created", target=f"refresh token {made[0].pk}")
         return Response({"token": made[1]}, status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -234,7 +249,9 @@ class TokenViewSet(ViewSet):
     @action(detail=False, methods=["post"], **OPEN)
     def blacklist(self, request: Request, **kwargs: Any) -> Response:
         """Revokes a refresh token."""
-        tokens.revoke(_refresh_of(request))
+        token = _refresh_of(request)
+        if tokens.revoke(token):
+            _record_by_body(request, "refresh_token.revoked", token)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -246,9 +263,11 @@ class TokenViewSet(ViewSet):
     @action(detail=False, methods=["post"], **OPEN)
     def rotate(self, request: Request, **kwargs: Any) -> Response:
         """Replaces a refresh token."""
-        made = tokens.rotate(_refresh_of(request))
+        token = _refresh_of(request)
+        made = tokens.rotate(token)
         if made is None:  # another request has just replaced it
             raise AuthenticationFailed("Token is invalid")
+        _record_by_body(request, "refresh_token.rotated", token, new_token=made[0].pk)
         return Response({"refresh": made[1]})
 
 

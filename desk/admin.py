@@ -1,5 +1,5 @@
 """Registers the desk's pages of this room."""
 
-from desk.access import keys, people, workspaces
+from desk.access import audit, keys, people, workspaces
 
-__all__ = ["keys", "people", "workspaces"]
+__all__ = ["audit", "keys", "people", "workspaces"]

@@ -64,6 +64,8 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", default="")
 ALLOW_PRIVATE_URLS = flag("ALLOW_PRIVATE_URLS", default=False)
 MAX_BODY_BYTES = int(os.environ.get("MAX_BODY_BYTES", 250 * 1024 * 1024))
+# Rows of the audit trail are kept so many days.
+AUDIT_DAYS = int(os.environ.get("AUDIT_DAYS", 365))
 # Refresh tokens of Label Studio's SDK end after so many days, and with the key that made them.
 REFRESH_TOKEN_DAYS = int(os.environ.get("REFRESH_TOKEN_DAYS", 365))
 LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO").upper()

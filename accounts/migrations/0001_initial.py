@@ -8,6 +8,23 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+# Rows of the audit trail are never changed, and deleted only by what sets this for its transaction.
+APPEND_ONLY = """
+CREATE FUNCTION accounts_auditentry_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('predictions_api.purges_audit', true) = 'on' THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'The audit trail is append-only.';
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON accounts_auditentry
+    FOR EACH ROW EXECUTE FUNCTION accounts_auditentry_refuse();
+"""
+CHANGEABLE = """
+DROP TRIGGER append_only ON accounts_auditentry;
+DROP FUNCTION accounts_auditentry_refuse();
+"""
+
 
 class Migration(migrations.Migration):
 
@@ -105,4 +122,27 @@ class Migration(migrations.Migration):
             model_name='apitoken',
             constraint=models.UniqueConstraint(condition=models.Q(('kind', 'refresh'), ('revoked_at__isnull', True)), fields=('user', 'workspace'), name='accounts_apitoken_live_refresh_uniq'),
         ),
+        migrations.CreateModel(
+            name='AuditEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
+                ('workspace_id', models.BigIntegerField(help_text='None for those of no workspace.', null=True)),
+                ('actor_id', models.BigIntegerField(help_text="The user's id.", null=True)),
+                ('actor', models.CharField(help_text='E-mail address, or who ran manage.py.', max_length=254)),
+                ('via', models.CharField(choices=[('key', 'Key'), ('session', 'Session'), ('command', 'Command'), ('nobody', 'Nobody')], max_length=10)),
+                ('token_id', models.BigIntegerField(help_text="The key's id.", null=True)),
+                ('action', models.CharField(max_length=50)),
+                ('target', models.CharField(blank=True, default='', max_length=300)),
+                ('details', models.JSONField(default=dict)),
+                ('address', models.GenericIPAddressField(help_text='Where the request came from.', null=True)),
+                ('request_id', models.CharField(blank=True, default='', max_length=64)),
+            ],
+            options={
+                'verbose_name_plural': 'audit trail',
+                'ordering': ['-id'],
+                'indexes': [models.Index(fields=['workspace_id', '-id'], name='accounts_auditentry_newest_idx')],
+            },
+        ),
+        migrations.RunSQL(APPEND_ONLY, CHANGEABLE),
     ]

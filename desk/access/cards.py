@@ -12,7 +12,7 @@ ROWS = 8
 
 def memberships(request: HttpRequest) -> Card:
     """The caller's memberships with who added them, the newest first."""
-    rows = Membership.objects.filter(user_id=request.user.pk)
+    rows = Membership.objects.filter(user_id=request.user.pk or 0)
     rows = rows.select_related("workspace", "added_by").order_by("-created_at", "-pk")
     return Card(
         title="Your workspaces",

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError as Refusal
 from unfold.decorators import display as unfold_display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from accounts import tokens
+from accounts import audit, tokens
 from accounts.models import SCOPES, ApiToken, Membership, User
 from desk.workspace_admin import (
     OWNERS,
@@ -72,6 +72,8 @@ class ApiTokenDesk(WorkspaceAdmin):
     """
 
     writers = frozenset(Membership.Role.values)
+    audited = frozenset({"created", "deleted"})
+    audited_as = "key"
     form = TokenForm
     list_display = (
         "key", "user", "workspace", "name", "shown_scopes", "created", "used", "expires", "state",
@@ -147,9 +149,17 @@ class ApiTokenDesk(WorkspaceAdmin):
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         """Revokes the chosen keys."""
-        for token in queryset:
-            tokens.revoke(token)
+        revoked = [token for token in queryset if tokens.revoke(token)]
+        for token in revoked:
             self.log_change(request, token, "Revoked.")
+        if revoked:
+            places = {token.workspace_id for token in revoked}
+            audit.by_request(
+                request,
+                "key.revoked",
+                target=", ".join(f"key {token.pk} of {token.user.email}" for token in revoked),
+                workspace_id=places.pop() if len(places) == 1 else None,
+            )
         messages.success(request, f"Revoked: {', '.join(token.preview for token in queryset)}")
 
     @admin.display(description="key")

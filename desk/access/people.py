@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import logins
+from accounts import audit, logins
 from accounts.models import Membership, User
 from desk.workspace_admin import (
     OWNERS,
@@ -55,6 +55,7 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
 class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
     """People. Superusers change them; others see those they share a workspace with."""
 
+    audited = frozenset({"created", "changed", "deleted"})
     form = UserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -77,6 +78,9 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
         """Whoever shares a workspace with the caller, and the caller."""
         colleagues = Membership.objects.filter(workspace_id__in=list(roles_of(request)))
         return Q(pk__in=colleagues.values("user_id")) | Q(pk=request.user.pk)
+
+    def audited_in(self, obj: Any) -> None:
+        """A person may be in several workspaces: superusers read what happens to them."""
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Everything for superusers; name and address for others."""
@@ -122,6 +126,11 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
         for email in emails:
             logins.unlock(email=email)
         if emails:
+            owned = workspaces_of(request, OWNERS)
+            place = owned[0] if len(owned) == 1 else None
+            audit.by_request(
+                request, "login.unlocked", target=", ".join(emails), workspace_id=place
+            )
             messages.success(request, f"May log in again: {', '.join(emails)}")
         else:
             messages.error(request, "Nobody among them is yours to unlock.")

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from accounts import members
+from accounts import audit, members
 from accounts.models import Membership, User, Workspace
 from desk.page import Crumb, render_page
 from desk.workspace_admin import (
@@ -157,6 +157,7 @@ class WorkspaceDesk(WorkspaceAdmin):
     """Workspaces. Superusers create and delete them, owners manage the members, who may leave."""
 
     writers = OWNERS
+    audited = frozenset({"created", "changed", "deleted"})
     inlines = (MembershipInline,)
     list_display = ("slug", "title", "created")
     search_fields = ("slug", "title")
@@ -177,13 +178,14 @@ class WorkspaceDesk(WorkspaceAdmin):
 
     def leave(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Asks whether the caller wants to leave the workspace; a POST does it."""
-        mine = Membership.objects.filter(workspace_id=pk, user_id=request.user.pk)
+        mine = Membership.objects.filter(workspace_id=pk, user_id=request.user.pk or 0)
         membership = mine.select_related("workspace", "added_by").first()
         if membership is None:
             raise Http404
         home = HttpResponseRedirect(reverse("admin:index"))
         if request.method == "POST":
             if members.leave(membership):
+                audit.by_request(request, "member.left", target=f"workspace {pk}", workspace_id=pk)
                 messages.success(request, f"You left {membership.workspace}.")
             else:
                 messages.error(request, "You are its only owner: make somebody else one first.")
@@ -197,6 +199,13 @@ class WorkspaceDesk(WorkspaceAdmin):
             crumbs=[Crumb("Workspaces", lists), Crumb("Leave")],
             membership=membership,
         )
+
+    def record(self, request: HttpRequest, obj: Any, act: str, **details: Any) -> None:
+        """Says whether members were changed, or only settings."""
+        changes = [change for entry in details.get("changes", ()) for change in entry.values()]
+        if act == "changed" and any(change.get("name") == "membership" for change in changes):
+            act = "members_changed"
+        super().record(request, obj, act, **details)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The slug of an existing workspace: it is part of URLs that others use."""

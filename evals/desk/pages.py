@@ -201,6 +201,7 @@ def rerun(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, str(refusal.detail))
     else:
+        desk.record(request, evaluation, "rerun")
         messages.success(request, "It is being computed again, from what is stored now.")
     return _to_overview(evaluation)
 
@@ -211,6 +212,7 @@ def cancel(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     if state.cancel(evaluation):
+        desk.record(request, evaluation, "cancelled")
         messages.success(request, "Cancelled.")
     else:
         messages.warning(request, "It was not running any more.")

@@ -9,6 +9,7 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
+from accounts import audit
 from predictions.api.parameters import ProjectExportParameters
 from predictions.api.schema import exports as docs
 from predictions.api.serializers import ProjectSerializer
@@ -43,6 +44,7 @@ class ProjectExportViewSet(Rows):
         return job
 
     @docs.PROJECT_EXPORT
+    @audit.recorded("project.exported", "project {project_pk}")
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """The file itself where the project is small, else 202 and the job."""
         project = self._project()
@@ -78,6 +80,7 @@ class ProjectExportViewSet(Rows):
         return json_response(job_document(self._job()))
 
     @docs.EXPORT_DOWNLOAD
+    @audit.recorded("export.downloaded", "export {pk} of project {project_pk}")
     def download(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """A completed job's file."""
         job = self._job()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 
-from accounts import tokens
+from accounts import audit, tokens
 from accounts.models import Membership, User
 from predictions import demo
 from predictions.models import Project, Task
@@ -57,6 +57,7 @@ def _ensure_token(workspace: str, kept: str) -> str:
     given = os.environ.get("INITIAL_TOKEN")
     if not given and kept and (holder := tokens.holder_of_key(kept)) and holder.is_usable:
         return kept
+    is_known = bool(given) and tokens.holder_of_key(given or "") is not None
     token, plain = tokens.create(
         email=EMAIL,
         workspace_slug=workspace,
@@ -65,6 +66,10 @@ def _ensure_token(workspace: str, kept: str) -> str:
         name="quickstart",
         key=given or None,
     )
+    if not is_known:
+        audit.by_command(
+            "key.created", target=f"key {token.pk} of {EMAIL}", workspace_id=token.workspace_id
+        )
     if token.revoked_at is not None:
         raise ValidationError("INITIAL_TOKEN is revoked: choose another, or leave it out.")
     return plain

@@ -169,6 +169,7 @@ TAGS = {
     "model-provider-connections": "Providers",
     "current-user": "Identity",
     "token": "Identity",
+    "audit": "Identity",
     "jwt": "Identity",
     "version": "Service",
 }

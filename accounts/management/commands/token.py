@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DataError, transaction
 
-from accounts import tokens
+from accounts import audit, tokens
 from accounts.models import SCOPES, ApiToken, Membership
 from predictions_api.wording import when
 
@@ -78,7 +78,12 @@ class Command(BaseCommand):
         token = ApiToken.objects.filter(pk=token_id).select_related("user").first()
         if token is None:
             raise CommandError(f"There is no token {token_id}; `token list` shows them.")
-        tokens.revoke(token)
+        if tokens.revoke(token):
+            audit.by_command(
+                "key.revoked",
+                target=f"key {token.pk} of {token.user.email}",
+                workspace_id=token.workspace_id,
+            )
         self.stdout.write(f"Token {token_id} ({token}) no longer works.")
 
 
@@ -107,7 +112,14 @@ def _create(
                 role=role or Membership.Role.MEMBER,
                 expires_at=_expiry(expires_in_days),
             )
-            _check_role(token, role)
+            held = _check_role(token, role)
+            audit.by_command(
+                "key.created",
+                target=f"key {token.pk} of {token.user.email}",
+                workspace_id=token.workspace_id,
+                scopes=token.scopes,
+                role=held,
+            )
     except ValidationError as error:
         words = _words(error)
         if not create_workspace and "There is no workspace" in words:
@@ -126,14 +138,15 @@ def _expiry(days: int | None) -> datetime | None:
     return datetime.now(UTC) + timedelta(days=days)
 
 
-def _check_role(token: ApiToken, role: str | None) -> None:
-    """CommandError if --role differs from the member's role: the key would have the latter."""
+def _check_role(token: ApiToken, role: str | None) -> str:
+    """The member's role. CommandError if --role differs: the key would have the former."""
     held = Membership.objects.get(user_id=token.user_id, workspace_id=token.workspace_id).role
     if role is not None and held != role:
         raise CommandError(
             f"{token.user} already is {held} of {token.workspace}: leave --role out, change the"
             " membership in the admin, or limit the key with --scopes."
         )
+    return held
 
 
 def _words(error: ValidationError) -> str:

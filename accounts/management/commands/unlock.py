@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import logins
+from accounts import audit, logins
 
 
 class Command(BaseCommand):
@@ -22,4 +22,6 @@ class Command(BaseCommand):
             n = logins.unlock(email=email, address=address)
         except ValueError as error:
             raise CommandError(str(error)) from None
+        target = " at ".join(filter(None, [email, address])) or "everybody"
+        audit.by_command("login.unlocked", target=target, pairs=n)
         self.stdout.write(f"Unlocked {n} pairs of account and address.")
