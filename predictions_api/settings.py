@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "django_tasks_db",
     "axes",
+    "predictions_api.jobs",
     "accounts",
     "desk",
     "predictions",
@@ -184,6 +185,8 @@ CORS_EXPOSE_HEADERS = ["Link", "X-Total-Count", "X-Request-Id"]
 
 TRUST_PROXY_HEADERS = flag("TRUST_PROXY_HEADERS", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY_HEADERS else None
+# Where a login ends that names no page, or one of another host.
+LOGIN_REDIRECT_URL = "/admin/"
 SESSION_ENGINE = "accounts.sessions"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.sessions.DeskBackend"]
 

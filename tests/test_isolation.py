@@ -66,6 +66,8 @@ PROMPT_ROOMS = ("prompt-", "run-", "provider-", "project-subset", "batch-", "fai
 OTHER_ROUTES |= {"project-export-status", "project-export-download"}
 # Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
+# Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.
+OTHER_ROUTES |= {"annotation-marks"}
 # Django's admin has its own permissions.
 OTHER_PREFIXES = {"admin/"}
 

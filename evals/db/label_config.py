@@ -36,7 +36,7 @@ def task_type_of(project: Project) -> TaskType | None:
     return _derived(read_config(project.label_config).controls)
 
 
-def choose(project: Project, *, task_type: str | None, control: str | None) -> Chosen:
+def choose(project: Project, *, task_type: str | None = None, control: str | None = None) -> Chosen:
     """What is evaluated where this kind of task and this control are asked for, or None of them.
 
     A Refusal says what the labelling config alone makes impossible: `unknown_control`,

@@ -1,26 +1,26 @@
 """Which rows of the store an evaluation counts, and reading them chunk by chunk.
 
-A task counts when it has a ground-truth annotation, the newest one; beside it stands the newest
-prediction of the version, if there is any. What is planned is what is counted: a row that changes
-or vanishes before it is read ends the evaluation instead of being counted half old, half new.
+A task counts when it has a ground-truth annotation, the newest one, or, where all annotations are
+asked for, any that is not cancelled; beside it stands the newest prediction of the version, if
+there is any. What is planned is what is counted: a row that changes or vanishes before it is read
+ends the evaluation instead of being counted half old, half new.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from django.db import connection, transaction
+from django.db import transaction
 
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
-from evals.models import ModelEval, Split
+from evals.models import GroundTruth, ModelEval, Split
 from predictions_api.http.storable import whole_within
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
@@ -52,7 +52,7 @@ class PlannedRow:
 PLAN_SQL = """
 WITH truth AS (
     SELECT DISTINCT ON (task_id) task_id, id FROM predictions_annotation
-    WHERE project_id = %(project)s AND ground_truth AND NOT was_cancelled
+    WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
     ORDER BY task_id, id DESC
 ), said AS (
     SELECT DISTINCT ON (task_id) task_id, id FROM predictions_prediction
@@ -72,7 +72,7 @@ LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
 FACTS_SQL = """
 SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
-     WHERE project_id = %(project)s AND ground_truth AND NOT was_cancelled),
+     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled),
     (SELECT max(updated_at) FROM predictions_prediction
      WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
        AND model_version = %(version)s)
@@ -100,12 +100,11 @@ def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedR
 
     In a transaction: the cursor is the server's.
     """
-    assert connection.connection is not None
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
     sql = PLAN_SQL.format(lengths="".join(LENGTH_SQL.format(name=name) for name in counted))
-    with closing(connection.connection.cursor(name=f"plan_{evaluation.pk}")) as cursor:
+    with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
         cursor.execute(sql, {**_scope(evaluation), **counted})
         while rows := cursor.fetchmany(chunk):
@@ -133,7 +132,11 @@ def _of_task(
 
 
 def _scope(evaluation: ModelEval) -> dict[str, Any]:
-    return {"project": evaluation.project_id, "version": evaluation.model_version}
+    return {
+        "project": evaluation.project_id,
+        "version": evaluation.model_version,
+        "all": evaluation.ground_truth == GroundTruth.ALL,
+    }
 
 
 def _split(task_id: int, stored: Any) -> int:
@@ -280,9 +283,7 @@ ORDER BY c.n
 
 def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
     """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
-    with transaction.atomic():
-        assert connection.connection is not None
-        with closing(connection.connection.cursor(name="embeddings")) as cursor:
-            cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
-            for place, stored in cursor:
-                yield place, orjson.loads(stored) if isinstance(stored, str) else stored
+    with transaction.atomic(), server_cursor("embeddings") as cursor:
+        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
+        for place, stored in cursor:
+            yield place, orjson.loads(stored) if isinstance(stored, str) else stored

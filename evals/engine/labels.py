@@ -11,7 +11,7 @@ from typing import Any
 
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading
-from predictions.regions.config import PATH_SEPARATOR
+from predictions.regions import labels
 from predictions.regions.controls import LABEL_KEYS
 from predictions_api.http.storable import is_number
 
@@ -126,24 +126,10 @@ def region_label(
 
 
 def label_names(listed: Any) -> list[str]:
-    """Labels as they are stored: a list of texts or of paths, or one text; [] for none.
-
-    `PassedOver` for anything else: numbers, null in a list and other things are no labels.
-    """
-    if listed is None or listed == "":
-        return []
-    if isinstance(listed, str):
-        return [listed]
-    if not isinstance(listed, list):
+    """Labels as they are stored, [] for none. `PassedOver` for what is no label."""
+    names = labels.label_names(listed)
+    if names is None:
         raise PassedOver(Reason.INVALID_LABEL)
-    names = []
-    for one in listed:
-        path = one if isinstance(one, list) and one else [one]
-        if not all(isinstance(step, str) and step for step in path):
-            if listed == [""]:
-                return []
-            raise PassedOver(Reason.INVALID_LABEL)
-        names.append(PATH_SEPARATOR.join(path))
     return names
 
 

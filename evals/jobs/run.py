@@ -23,11 +23,11 @@ from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
 from evals.jobs.notes import chunk_notes, summarise
-from evals.models import EvalChunk, ModelEval, Split
+from evals.models import EvalChunk, GroundTruth, ModelEval, Split
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
-from predictions_api.postgres.outages import is_outage
+from predictions_api.postgres.outages import is_disk_full, is_outage
 
 log = structlog.stdlib.get_logger("evals")
 
@@ -37,6 +37,15 @@ WORKERS_LOST = (
     f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
     "Set EVALUATION_CHUNK lower, then run it again."
 )
+NO_GROUND_TRUTH = {
+    GroundTruth.MARKED: (
+        'The project has no ground truth. Mark annotations as ground truth ("ground_truth": true), '
+        "then run the evaluation again."
+    ),
+    GroundTruth.ALL: "The project has no annotations, or only cancelled ones.",
+}
+
+NO_ROOM = "Waits for room: the disk of the database is full."
 
 
 def _unwatched(progress: float) -> None:
@@ -70,7 +79,7 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
         state.fail(evaluation_id, str(error), mine)
     except Exception as error:
         if is_outage(error):
-            state.release(evaluation_id, mine)
+            state.release(evaluation_id, mine, waits_for=NO_ROOM if is_disk_full(error) else "")
             raise
         log.exception("evaluation failed", evaluation=evaluation_id)
         reason = f"Unforeseen {type(error).__name__}; the worker's log says more."
@@ -157,10 +166,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
 
 def _refuse_empty(evaluation: ModelEval) -> None:
     if not evaluation.n_ground_truths:
-        raise CannotEvaluate(
-            "The project has no ground truth. Mark annotations as ground truth "
-            '("ground_truth": true), then run the evaluation again.'
-        )
+        raise CannotEvaluate(NO_GROUND_TRUTH[GroundTruth(evaluation.ground_truth)])
     if not evaluation.n_predictions:
         raise CannotEvaluate(
             f"No task with ground truth has a prediction of version {evaluation.model_version!r}."

@@ -23,6 +23,7 @@ from evals.engine.regions import image_size, read_shapes
 from evals.engine.shapes import Side
 from evals.models import ModelEval
 from evals.reports.image_objects import NO_OBJECTS, stored_images
+from predictions_api.http.rendering import harmless_cell
 
 AT_ONCE = 1000
 
@@ -42,8 +43,6 @@ CSV_COLUMNS = (
     "f1",
     "confusion",
 )
-# What a spreadsheet would run as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def records(
@@ -80,7 +79,7 @@ def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
     cells = " ".join(f"{names[a]}>{names[p]}:{n}" for a, p, n in record.confusion)
     texts = (record.image_id, record.image_name, record.split)
     return [
-        *(_harmless(text) for text in texts),
+        *(harmless_cell(text) for text in texts),
         record.augmentations,
         cluster.id if cluster else None,
         *((cluster.embedding_2d if cluster else None) or (None, None)),
@@ -90,12 +89,8 @@ def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
         stats.precision,
         stats.recall,
         stats.f1,
-        _harmless(cells),
+        harmless_cell(cells),
     ]
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def refuse_without_objects(evaluation: ModelEval) -> None:

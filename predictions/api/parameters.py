@@ -32,6 +32,9 @@ class PredictionExportParameters(PredictionParameters):
     """Which predictions, in which format."""
 
     format = ChoiceParameter(formats.WRITERS, default="ndjson", help_text="ndjson unless given.")
+    escape = FlagParameter(
+        help_text="For a spreadsheet: text of a CSV that begins like a formula gets a `'` in front."
+    )
 
 
 class VersionDeleteParameters(Parameters):

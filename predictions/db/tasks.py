@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
@@ -108,17 +108,19 @@ def create_task(values: Values, access: Access) -> Document:
     project_id = values["project"]
     if not places.project_exists(project_id, workspace_id=access.workspace_id):
         raise ValidationError({"project": [unknown_pk(project_id)]})
-    row = fetch_one(
-        CREATE_TASK_SQL,
-        [
-            project_id,
-            json_text(values["data"]),
-            json_text(values.get("meta", {})),
-            reserve_inner_ids(project_id, 1),
-            values.get("overlap", 1),
-        ],
-    )
-    return existing_task(row[0] if row else 0, access)
+    # Read before it is committed: a caller who gets no answer has nothing stored.
+    with transaction.atomic(savepoint=False):
+        row = fetch_one(
+            CREATE_TASK_SQL,
+            [
+                project_id,
+                json_text(values["data"]),
+                json_text(values.get("meta", {})),
+                reserve_inner_ids(project_id, 1),
+                values.get("overlap", 1),
+            ],
+        )
+        return existing_task(row[0] if row else 0, access)
 
 
 def update_task(task_id: int, values: Values, access: Access) -> Document:
@@ -135,10 +137,10 @@ def update_task(task_id: int, values: Values, access: Access) -> Document:
     if "overlap" in values:
         assignments.append("overlap = %s")
         params.append(values["overlap"])
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         sql = f"UPDATE predictions_task SET {', '.join(assignments)} WHERE id = %s"  # noqa: S608
         cursor.execute(sql, [*params, task_id])
-    return existing_task(task_id, access)
+        return existing_task(task_id, access)
 
 
 DELETE_TASK_SQL = """
@@ -151,6 +153,12 @@ def delete_task(task_id: int, access: Access) -> None:
     """Removes a task with its predictions and annotations. NotFound where there is none."""
     if fetch_one(DELETE_TASK_SQL, [task_id, access.workspace_id]) is None:
         raise NotFound(NO_TASK)
+
+
+def delete_all_tasks(project_id: int) -> None:
+    """Removes every task of a project with its predictions and annotations."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM predictions_task WHERE project_id = %s", [project_id])
 
 
 def delete_tasks(task_ids: Sequence[int], *, project_id: int) -> int:

@@ -16,7 +16,7 @@ import orjson
 
 from predictions.db.documents import Document
 from predictions_api.http.errors import ParquetMissing
-from predictions_api.http.rendering import OPTIONS, dumps
+from predictions_api.http.rendering import OPTIONS, dumps, harmless_cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,17 +68,25 @@ def _cell(document: Document, name: str) -> Any:
     return value.isoformat() if name.endswith("_at") else value
 
 
-def csv_rows(chunks: Chunks) -> Iterator[bytes]:
-    """A header, then a row a prediction (RFC 4180); null is empty, JSON columns hold JSON."""
+def csv_rows(chunks: Chunks, *, escape: bool = False) -> Iterator[bytes]:
+    """A header, then a row a prediction (RFC 4180); null is empty, JSON columns hold JSON.
+
+    With `escape` no cell is a formula to a spreadsheet; without, programs read what was stored.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(TABLE)
     for chunk in chunks:
-        writer.writerows([_cell(document, name) for name in TABLE] for document in chunk)
+        rows = ([_cell(document, name) for name in TABLE] for document in chunk)
+        writer.writerows(map(_harmless_row, rows) if escape else rows)
         yield text.getvalue().encode()
         text.seek(0)
         text.truncate()
     yield text.getvalue().encode()
+
+
+def _harmless_row(cells: list[Any]) -> list[Any]:
+    return [harmless_cell(cell) for cell in cells]
 
 
 class _Taken(io.RawIOBase):

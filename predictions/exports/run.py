@@ -13,17 +13,18 @@ from predictions.exports.state import Status
 from predictions.models import ProjectExport
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import Holder, LeaseLost
-from predictions_api.postgres.outages import is_outage
+from predictions_api.postgres.outages import is_disk_full, is_outage
 
 log = logging.getLogger(__name__)
 
 # Tasks between two writes of the progress.
 EVERY_TASKS = 500
+NO_ROOM = "Waits for room: the disk is full."
 NOT_CONVERTED = "The results cannot be converted to this format."
 
 
 def run(job_id: int) -> None:
-    """Writes a job's file, or does nothing while somebody else is alive at it or it has ended.
+    """Writes a job's file, or does nothing while another worker has it in hand or it has ended.
 
     Where the database is away that is raised, and the next worker begins anew; every other error
     ends the job with a reason.
@@ -38,9 +39,10 @@ def run(job_id: int) -> None:
             _work(job, worker)
     except LeaseLost:
         log.info("export given up", extra={"export": job_id})
-    except BaseException:
+    except BaseException as error:
         # The database is away, or the worker was asked to stop: another may begin at once.
-        worker.release(mine, status=Status.QUEUED)
+        waits_for = NO_ROOM if is_disk_full(error) else ""
+        worker.release(mine, status=Status.QUEUED, error=waits_for)
         raise
 
 
@@ -50,7 +52,7 @@ def _work(job: ProjectExport, worker: Holder) -> None:
     except LeaseLost:
         raise
     except Exception as error:  # whatever the converter trips over is the job's outcome
-        if is_outage(error):
+        if is_outage(error) or is_disk_full(error):
             raise
         log.exception("export failed", extra={"export": job.pk})
         state.end(job.pk, worker, status=Status.FAILED, error=NOT_CONVERTED)

@@ -60,7 +60,7 @@ def claim(job_id: int, worker: Holder) -> ProjectExport | None:
     columns = ("attempts",)
     now = timezone.now()
     marks = {"status": Status.RUNNING, "progress": 0.0, "n_queued": 0, "updated_at": now}
-    rows = worker.claim(mine, 1, columns=columns, **marks)
+    rows = worker.claim(mine, 1, columns=columns, error="", **marks)
     if not rows:
         return None
     if rows[0][0] > MOST_ATTEMPTS:

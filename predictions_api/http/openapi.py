@@ -47,9 +47,11 @@ REASONS = {
     429: "Too many unknown keys came from this address.",
     501: "The server lacks what this needs.",
     503: "The database cannot be reached. Nothing was stored.",
+    507: "The server's disk is full. Nothing was stored.",
 }
-# Whatever an operation does: a wrong Host, a format, a verb, a large body, guesses, no database.
-EVERYWHERE = (400, 404, 405, 406, 413, 429, 503)
+# Whatever an operation does: a wrong Host, format or verb, a large body, guesses, no database, no
+# room.
+EVERYWHERE = (400, 404, 405, 406, 413, 429, 503, 507)
 ERRORS = {code: OpenApiResponse(ErrorSerializer, reason) for code, reason in REASONS.items()}
 
 

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts import audit
 from accounts.authentication import access_of
 from predictions.api.serializers import ProjectSerializer
-from predictions.api.viewset import NO_PROJECT, Rows
+from predictions.api.viewset import NO_PROJECT, Rows, committed_with_its_answer
 from predictions.db.projects import project_totals
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
@@ -116,6 +116,7 @@ class PromptViewSet(PromptRows):
         return self.get_paginated_response(PromptDetailSerializer(page, many=True).data)
 
     @docs.PROMPT_CREATE
+    @committed_with_its_answer
     def create(self, request: Request, **kwargs: Any) -> Response:
         prompt = prompts.create_prompt(self.checked(PromptSerializer), self.access())
         return Response(PromptSerializer(prompt).data, status.HTTP_201_CREATED)
@@ -125,6 +126,7 @@ class PromptViewSet(PromptRows):
         return Response(PromptDetailSerializer(self.prompt()).data)
 
     @docs.PROMPT_PATCH
+    @committed_with_its_answer
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         values = self.checked(PromptSerializer, partial=True)
@@ -139,6 +141,7 @@ class PromptViewSet(PromptRows):
 
     @docs.PROMPT_DUPLICATE
     @action(detail=True, methods=["post"])
+    @committed_with_its_answer
     def duplicate(self, request: Request, **kwargs: Any) -> Response:
         copy = prompts.duplicate_prompt(self.prompt(), self.access())
         return Response(PromptSerializer(copy).data, status.HTTP_201_CREATED)
@@ -176,6 +179,7 @@ class VersionViewSet(PromptRows):
         return Response(PromptVersionSerializer(rows, many=True).data)
 
     @docs.VERSION_CREATE
+    @committed_with_its_answer
     def create(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         values = self.checked(PromptVersionSerializer)
@@ -191,6 +195,7 @@ class VersionViewSet(PromptRows):
         return Response(PromptVersionSerializer(self.version()).data)
 
     @docs.VERSION_PATCH
+    @committed_with_its_answer
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(PromptVersionSerializer, partial=True)
@@ -294,6 +299,7 @@ class ProviderConnectionViewSet(PromptRows):
         return Response(ProviderConnectionSerializer(rows, many=True).data)
 
     @docs.CONNECTION_CREATE
+    @committed_with_its_answer
     @audit.recorded("connection.created")
     def create(self, request: Request, **kwargs: Any) -> Response:
         values = self.checked(ProviderConnectionSerializer)
@@ -306,6 +312,7 @@ class ProviderConnectionViewSet(PromptRows):
         return Response(ProviderConnectionSerializer(self.get_object()).data)
 
     @docs.CONNECTION_PATCH
+    @committed_with_its_answer
     @audit.recorded("connection.changed", "provider connection {pk}")
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         row = self.get_object()

@@ -40,7 +40,7 @@ def begin(
     if later:
         tasks.queue(str(refinement.pk))
     else:
-        carry_out(str(refinement.pk))
+        carry_out(str(refinement.pk), last=True)
         refinement.refresh_from_db()
         if refinement.status == Status.FAILED:
             raise ValidationError([refinement.error])

@@ -1,7 +1,12 @@
 """A model that writes a better version of a prompt."""
 
-from django.conf import settings
+import logging
 
+from django.conf import settings
+from django.db import transaction
+
+from predictions_api.http.storable import encodes
+from predictions_api.postgres.outages import is_outage
 from prompts.asking import messages, providers
 from prompts.db import prompts, queries
 from prompts.models import Refinement
@@ -15,9 +20,15 @@ TEACHING = (
 )
 EXAMPLES = 10
 
+log = logging.getLogger(__name__)
 
-def carry_out(refinement_id: str) -> None:
-    """Asks the teacher once and keeps what it says. Nothing happens a second time."""
+
+def carry_out(refinement_id: str, *, last: bool = False) -> None:
+    """Asks the teacher once and keeps what it says. Nothing happens a second time.
+
+    An error of ours is logged and the next worker tries again, MOST_ATTEMPTS times in all; with
+    `last` it ends the refinement. Raises where the database is away.
+    """
     lease_s = settings.PROVIDER_TIMEOUT_S + settings.RUN_LEASE_S
     refinement = state.claim(refinement_id, lease_s=lease_s)
     if refinement is None:
@@ -26,12 +37,15 @@ def carry_out(refinement_id: str) -> None:
         _ask(refinement)
     except (ValueError, providers.RunError, providers.Temporary, providers.Refusal) as error:
         state.end(refinement, Status.FAILED, error=str(error))
-    else:
-        state.end(refinement, Status.COMPLETED)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.exception("refinement %s", refinement_id)
+        state.fault(refinement, last=last)
 
 
 def _ask(refinement: Refinement) -> None:
-    """Fills the refinement in. ValueError for an answer that is no better prompt."""
+    """Completes the refinement. ValueError for an answer that is no better prompt."""
     version = refinement.version
     system = TEACHING.format(schema=messages.answer_schema(refinement.project.label_config))
     shown = queries.examples(refinement.project_id, EXAMPLES)
@@ -46,12 +60,15 @@ def _ask(refinement: Refinement) -> None:
         messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
         response_format={"type": "json_object"},
     )
-    said = messages.parse_answer(answer.text)
-    text = said.get("prompt")
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
+    better = messages.parse_answer(answer.text)
+    text = better.get("prompt")
+    if not isinstance(text, str) or not text.strip() or "\0" in text or not encodes(text):
         raise ValueError("The teacher's answer holds no prompt.")
     known = messages.placeholders(version.prompt)
     if unknown := messages.unknown_placeholders(text, known):
         raise ValueError(f"The teacher made up placeholders: {', '.join(unknown)}.")
-    refinement.reasoning = str(said.get("reasoning", "")).replace("\0", "")
-    refinement.new_version = prompts.reworded(version, text, user_id=refinement.created_by_id)
+    reasoning = str(better.get("reasoning", "")).replace("\0", "")
+    refinement.reasoning = reasoning.encode(errors="replace").decode()
+    with transaction.atomic():
+        refinement.new_version = prompts.reworded(version, text, user_id=refinement.created_by_id)
+        state.end(refinement, Status.COMPLETED)

@@ -1,13 +1,12 @@
 """Runs in the queue: ids only, each harmless when it runs twice."""
 
-from contextlib import suppress
-
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django_tasks import task
 
 from predictions_api.jobs import stopping, sweeps
 from predictions_api.jobs.queueing import enqueue_on_commit
+from predictions_api.postgres.outages import is_outage
 from prompts.runs import state
 
 
@@ -19,8 +18,11 @@ def execute_run(run_id: int) -> None:
     executor.execute(run_id)
     if stopping.requested.is_set():
         # What this worker has handed over goes on at once, not with the next sweep.
-        with suppress(OperationalError, InterfaceError):
+        try:
             requeue_stalled()
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error):
+                raise
 
 
 def queue(run_id: int) -> None:

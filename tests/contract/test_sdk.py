@@ -412,6 +412,17 @@ def test_deleting_a_task_deletes_its_predictions(client: LabelStudio, task: int)
     assert not Task.objects.exists()
 
 
+def test_deleting_all_tasks_of_a_project(
+    client: LabelStudio, ada: Caller, project: Project, task: int, make_project: Any, make_task: Any
+) -> None:
+    client.predictions.create(task=task, result=[region()])
+    kept = make_task(ada, make_project(ada, title="Other"))
+    assert client.tasks.delete_all_tasks(project.pk) is None
+    assert [row.pk for row in Task.objects.all()] == [kept]
+    assert not Prediction.objects.exists()
+    assert client.projects.get(project.pk).task_number == 0
+
+
 # The asynchronous client
 
 Use = Callable[[AsyncLabelStudio], Awaitable[Any]]
