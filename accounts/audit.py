@@ -7,6 +7,7 @@ that `purge` finds older than AUDIT_DAYS.
 
 import getpass
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, TypeVar
@@ -103,23 +104,25 @@ def note(request: Request, *, target: str = "", **details: Any) -> None:
     notes.update(details, **({"target": target} if target else {}))
 
 
-def recorded(action: str, target: str = "") -> Callable[[Method], Method]:
-    """Records each success of a view's method, before it is answered.
+def recorded(action: str, target: str = "", *, reads: bool = False) -> Callable[[Method], Method]:
+    """Records each success of a view's method, in one transaction with what it does.
 
-    `target` is filled in with the parts of the path. A replayed answer did nothing, so it is not
-    recorded again.
+    `target` is filled in with the parts of the path. With `reads` the method changes nothing, and
+    what it opens to stream its answer from outlives it. A replayed answer did nothing, so it is
+    not recorded again.
     """
 
     def decorate(method: Method) -> Method:
         @wraps(method)
         def call(view: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
-            response = method(view, request, *args, **kwargs)
-            if response.status_code < 400 and not response.has_header("Idempotent-Replayed"):
-                notes = {
-                    "target": target.format(**kwargs),
-                    **getattr(request._request, "audit_notes", {}),
-                }
-                by_request(request, action, **notes)
+            with nullcontext() if reads else transaction.atomic():
+                response = method(view, request, *args, **kwargs)
+                if response.status_code < 400 and not response.has_header("Idempotent-Replayed"):
+                    notes = {
+                        "target": target.format(**kwargs),
+                        **getattr(request._request, "audit_notes", {}),
+                    }
+                    by_request(request, action, **notes)
             return response
 
         return call  # type: ignore[return-value]

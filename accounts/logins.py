@@ -19,8 +19,8 @@ from rest_framework.exceptions import Throttled
 
 from predictions_api.operations.addresses import counted_as
 
-#: The account under which unknown keys are counted; no e-mail address.
-KEYS = "keys"
+#: The account under which unknown keys are counted. Those that logins name are in lower case.
+KEYS = "KEYS"
 MAX_LENGTH = 255
 
 

@@ -148,6 +148,10 @@ def make_caller(
     return Caller(token.user, token.workspace, key, token, client)
 
 
+# Statements of a row of the audit trail: the row, and a savepoint where tests have a transaction.
+RECORDED = 3
+
+
 def make_refresh(caller: Caller) -> str:
     """A refresh token that the caller's key makes."""
     made = tokens.create_refresh(

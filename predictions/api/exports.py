@@ -44,7 +44,7 @@ class ProjectExportViewSet(Rows):
         return job
 
     @docs.PROJECT_EXPORT
-    @audit.recorded("project.exported", "project {project_pk}")
+    @audit.recorded("project.exported", "project {project_pk}", reads=True)
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """The file itself where the project is small, else 202 and the job."""
         project = self._project()
@@ -80,7 +80,7 @@ class ProjectExportViewSet(Rows):
         return json_response(job_document(self._job()))
 
     @docs.EXPORT_DOWNLOAD
-    @audit.recorded("export.downloaded", "export {pk} of project {project_pk}")
+    @audit.recorded("export.downloaded", "export {pk} of project {project_pk}", reads=True)
     def download(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """A completed job's file."""
         job = self._job()

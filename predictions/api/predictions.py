@@ -148,7 +148,7 @@ class PredictionViewSet(Rows):
             prediction_lists.refuse_unknown(wanted, workspace_id=self.access().workspace_id)
 
     @docs.PREDICTION_EXPORT
-    @audit.recorded("predictions.exported")
+    @audit.recorded("predictions.exported", reads=True)
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params

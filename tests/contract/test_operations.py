@@ -89,6 +89,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ),
     ("import_tasks", "/api/projects/{project}/import", [IMPORTED]),
     ("import_tasks", "/api/projects/{project}/import?return_task_ids=true", {"image": "a"}),
+    ("list_audit_entries", "/api/audit/", None),
     ("whoami", "/api/current-user/whoami", None),
     ("get_current_key", "/api/current-user/token", None),
     ("reset_current_key", "/api/current-user/reset-token/", {}),
