@@ -34,6 +34,7 @@ CODES = {
     status.HTTP_405_METHOD_NOT_ALLOWED: "method_not_allowed",
     status.HTTP_413_REQUEST_ENTITY_TOO_LARGE: "body_too_large",
     status.HTTP_415_UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    status.HTTP_429_TOO_MANY_REQUESTS: "too_many_requests",
     status.HTTP_503_SERVICE_UNAVAILABLE: "database_unavailable",
     status.HTTP_507_INSUFFICIENT_STORAGE: "disk_full",
 }
