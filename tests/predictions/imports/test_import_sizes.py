@@ -68,7 +68,7 @@ def test_a_table_is_stored_as_it_is_read(ada: Caller, project: Project) -> None:
     n_rows, text = 3 * tables.AT_ONCE_ROWS, "x" * 1000
     # What a column holds is known when all of it was seen.
     rows = [f"{n},{n if n < n_rows - 1 else 0.5},true,{text}" for n in range(n_rows)]
-    body = ("number,almost,flag,text\n" + "\n".join(rows)).encode()
+    body = ("number,almost,flag,image\n" + "\n".join(rows)).encode()
     tracemalloc.start()
     response = send(ada, project, body, "csv")
     _, peak = tracemalloc.get_traced_memory()
@@ -78,8 +78,8 @@ def test_a_table_is_stored_as_it_is_read(ada: Caller, project: Project) -> None:
     first, last = Task.objects.order_by("id").first(), Task.objects.order_by("id").last()
     assert first is not None
     assert last is not None
-    assert first.data == {"number": 0, "almost": 0.0, "flag": True, "text": text}
-    assert last.data == {"number": n_rows - 1, "almost": 0.5, "flag": True, "text": text}
+    assert first.data == {"number": 0, "almost": 0.0, "flag": True, "image": text}
+    assert last.data == {"number": n_rows - 1, "almost": 0.5, "flag": True, "image": text}
     assert peak < 70_000_000
 
 
@@ -141,7 +141,7 @@ def test_an_import_has_only_so_many_tasks(
     ada: Caller, project: Project, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "MOST_TASKS", 3)
-    items = [b'{"text": "a"}'] * 4
+    items = [b'{"image": "a"}'] * 4
     body = b"[" + b",".join(items) + b"]" if kind == JSON else b"\n".join(items)
     message = "Maximum task number is 3, current task number is 4"
     assert_invalid(send(ada, project, body, kind), {"non_field_errors": [message]})
