@@ -74,6 +74,10 @@ RUN_LEASE_S = float(os.environ.get("RUN_LEASE_S", 60))
 RUN_EXECUTORS = int(os.environ.get("RUN_EXECUTORS", 1))
 PROMPTER_SAMPLE_SUBSET_SIZE = int(os.environ.get("PROMPTER_SAMPLE_SUBSET_SIZE", 20))
 PROVIDER_TIMEOUT_S = float(os.environ.get("PROVIDER_TIMEOUT_S", 120))
+# The same for one that a web request waits for, and how many of a workspace may wait at once.
+TRIAL_TIMEOUT_S = float(os.environ.get("TRIAL_TIMEOUT_S", 60))
+TRIALS_AT_ONCE = int(os.environ.get("TRIALS_AT_ONCE", 4))
+WEB_THREADS = int(os.environ.get("WEB_THREADS") or 8)
 PROVIDER_TRIES = int(os.environ.get("PROVIDER_TRIES", 5))
 # Before the second try; each later one waits twice as long.
 PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))

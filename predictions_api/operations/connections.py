@@ -205,6 +205,12 @@ class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
         except (OSError, ValueError):
             return 0
 
+    def has_left(self) -> bool:
+        """Whether the client has ended the connection: nobody waits for its answer."""
+        polled = select.poll()
+        polled.register(self.sock, select.POLLRDHUP)
+        return bool(polled.poll(0))
+
     def is_quiet(self) -> bool:
         """Whether nothing is left of an answered request that a thread could wait for the next."""
         return not (

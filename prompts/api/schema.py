@@ -44,6 +44,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 WRITE = error_responses(400, 404, 413, 415)
 READ = error_responses(400, 404)
+ASKS_A_MODEL = error_responses(400, 404, 413, 415, 429)
 
 
 def document(
@@ -60,15 +61,8 @@ def written(
     name: str, summary: str, body: Any, answer: Any, *, status: int = 200, **more: Any
 ) -> Callable[[View], View]:
     """An operation with a body."""
-    return document(
-        name,
-        summary,
-        answer,
-        status=status,
-        request=body,
-        errors=WRITE,
-        **more,
-    )
+    more = {"errors": WRITE, **more}
+    return document(name, summary, answer, status=status, request=body, **more)
 
 
 DETAIL = inline_serializer("Detail", {"detail": serializers.CharField()})
@@ -142,7 +136,7 @@ REFINE = extend_schema(
     summary="Let a teacher model word a version better, as a new version",
     parameters=[parameters.RefineParameters],
     request=RefineSerializer,
-    responses={201: RefinedSerializer, **WRITE},
+    responses={201: RefinedSerializer, **ASKS_A_MODEL},
 )
 REFINED = extend_schema(
     operation_id="get_refined_prompt",
@@ -167,6 +161,7 @@ TRY_TASK = written(
     "Ask the model about one task, storing nothing",
     TryTaskSerializer,
     TriedTaskSerializer,
+    errors=ASKS_A_MODEL,
 )
 FEW_SHOT = document(
     "list_few_shot_examples",

@@ -16,21 +16,31 @@ TEACHING = (
 EXAMPLES = 10
 
 
-def carry_out(refinement_id: str) -> None:
-    """Asks the teacher once and keeps what it says. Nothing happens a second time."""
+def carry_out(
+    refinement_id: str,
+    *,
+    within_s: float | None = None,
+    is_unwanted: providers.IsUnwanted | None = None,
+) -> None:
+    """Asks the teacher once and keeps what it says. Nothing happens a second time.
+
+    `within_s` and `is_unwanted` as `providers.ask_once` has them.
+    """
     lease_s = settings.PROVIDER_TIMEOUT_S + settings.RUN_LEASE_S
     refinement = state.claim(refinement_id, lease_s=lease_s)
     if refinement is None:
         return
     try:
-        _ask(refinement)
+        _ask(refinement, within_s, is_unwanted)
     except (ValueError, providers.RunError, providers.Temporary, providers.Refusal) as error:
         state.end(refinement, Status.FAILED, error=str(error))
     else:
         state.end(refinement, Status.COMPLETED)
 
 
-def _ask(refinement: Refinement) -> None:
+def _ask(
+    refinement: Refinement, within_s: float | None, is_unwanted: providers.IsUnwanted | None
+) -> None:
     """Fills the refinement in. ValueError for an answer that is no better prompt."""
     version = refinement.version
     system = TEACHING.format(schema=messages.answer_schema(refinement.project.label_config))
@@ -45,6 +55,8 @@ def _ask(refinement: Refinement) -> None:
         model=refinement.teacher_model_name,
         messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
         response_format={"type": "json_object"},
+        within_s=within_s,
+        is_unwanted=is_unwanted,
     )
     said = messages.parse_answer(answer.text)
     text = said.get("prompt")
