@@ -266,10 +266,13 @@ QUEUES = {
 }
 if TASKS_BACKEND not in QUEUES:
     raise ImproperlyConfigured(f"TASKS_BACKEND is one of {', '.join(QUEUES)}.")
-TASKS = {"default": {"BACKEND": QUEUES[TASKS_BACKEND]}}
+# One of jobs that compute, one of jobs that wait for others: a worker has a process for each.
+TASKS = {"default": {"BACKEND": QUEUES[TASKS_BACKEND], "QUEUES": ["default", "calls"]}}
 if TASKS_BACKEND == "rq":
     INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
     # Runs take as long as they take.
-    RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1}}
+    RQ_QUEUES = {
+        name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1} for name in TASKS["default"]["QUEUES"]
+    }
 
 LOGGING = logging_config(LOG_LEVEL)

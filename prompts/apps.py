@@ -9,12 +9,14 @@ class PromptsConfig(AppConfig):
         from desk import dashboard
         from predictions.db import places
         from predictions.desk import filters
-        from predictions_api.jobs import preloads, sweeps
+        from predictions_api.jobs import preloads, sharing, sweeps
         from prompts.db import queries
         from prompts.desk import card
         from prompts.refinement import tasks as refinement
         from prompts.runs import tasks as runs
 
+        sharing.register(runs.RUN, sharing.Kind(runs.due, runs.work))
+        sharing.register(refinement.REFINEMENT, sharing.Kind(refinement.due, refinement.work))
         sweeps.register(runs.requeue_stalled)
         sweeps.register(refinement.requeue_stalled)
         preloads.register("openai", "prompts.runs.executor")

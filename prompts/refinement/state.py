@@ -3,9 +3,11 @@
 Pending -> InProgress -> Completed or Failed. One that its worker lost is Pending again.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from predictions_api.jobs.leases import lasting
 from prompts.models import Refinement
@@ -18,6 +20,13 @@ QUEUE_LEASE_S = 300.0
 def unfinished() -> QuerySet[Refinement]:
     """The refinements that have work left."""
     return Refinement.objects.filter(status__in=[Status.PENDING, Status.IN_PROGRESS])
+
+
+def waiting(seconds: float) -> QuerySet[Refinement]:
+    """The refinements that nobody has begun for so long, the longest first."""
+    before = Now() - timedelta(seconds=seconds)
+    pending = Refinement.objects.filter(status=Status.PENDING, created_at__lt=before)
+    return pending.order_by("created_at")
 
 
 def create(**columns: Any) -> Refinement:
