@@ -18,6 +18,11 @@ def _named(title: str, icon: str, name: str) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse_lazy(name)}
 
 
+def _group(title: str, *items: dict[str, Any], is_first: bool = False) -> dict[str, Any]:
+    """Links under a heading, with a line above unless they are the first."""
+    return {"title": title, "separator": not is_first, "items": list(items)}
+
+
 def _file(name: str) -> Callable[[HttpRequest], str]:
     """The URL of a static file, resolved when a page is rendered."""
     return lambda request: static(name)
@@ -39,43 +44,36 @@ UNFOLD = {
         "show_search": False,
         "show_all_applications": False,
         "navigation": [
-            {
-                "title": "Review",
-                "items": [
-                    _named("Dashboard", "dashboard", "admin:index"),
-                    _page("Projects", "folder_open", "predictions_project"),
-                    _page("Tasks", "image", "predictions_task"),
-                    _page("Predictions", "target", "predictions_prediction"),
-                    _page("Annotations", "draw", "predictions_annotation"),
-                    _page("Evaluations", "monitoring", "evals_modeleval"),
-                ],
-            },
-            {
-                "title": "Models",
-                "separator": True,
-                "items": [
-                    _page("Prompts", "chat", "prompts_prompt"),
-                    _page("Versions", "history", "prompts_promptversion"),
-                    _page("Runs", "play_circle", "prompts_modelrun"),
-                    _page("Failures", "report", "prompts_failedprediction"),
-                    _page("Provider connections", "hub", "prompts_providerconnection"),
-                    _page("ML backends", "dns", "predictions_mlbackend"),
-                ],
-            },
-            {
-                "title": "Access",
-                "separator": True,
-                "items": [
-                    _page("Workspaces", "groups", "accounts_workspace"),
-                    _page("People", "person", "accounts_user"),
-                    _page(
-                        "Keys",
-                        "key",
-                        "accounts_apitoken",
-                        permission="desk.workspace_admin.owns_a_workspace",
-                    ),
-                ],
-            },
+            _group(
+                "Review",
+                _named("Dashboard", "dashboard", "admin:index"),
+                _page("Projects", "folder_open", "predictions_project"),
+                _page("Tasks", "image", "predictions_task"),
+                _page("Predictions", "target", "predictions_prediction"),
+                _page("Annotations", "draw", "predictions_annotation"),
+                _page("Evaluations", "monitoring", "evals_modeleval"),
+                is_first=True,
+            ),
+            _group(
+                "Models",
+                _page("Prompts", "chat", "prompts_prompt"),
+                _page("Versions", "history", "prompts_promptversion"),
+                _page("Runs", "play_circle", "prompts_modelrun"),
+                _page("Failures", "report", "prompts_failedprediction"),
+                _page("Provider connections", "hub", "prompts_providerconnection"),
+                _page("ML backends", "dns", "predictions_mlbackend"),
+            ),
+            _group(
+                "Access",
+                _page("Workspaces", "groups", "accounts_workspace"),
+                _page("People", "person", "accounts_user"),
+                _page(
+                    "Keys",
+                    "key",
+                    "accounts_apitoken",
+                    permission="desk.workspace_admin.owns_a_workspace",
+                ),
+            ),
         ],
     },
 }

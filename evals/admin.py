@@ -37,6 +37,8 @@ PAGES: dict[str, tuple[str, View]] = {
     "diff": ("diff/", desk_views.diff),
     "rerun": ("rerun/", desk_views.rerun),
     "cancel": ("cancel/", desk_views.cancel),
+    "accept": ("accept/", desk_views.accept),
+    "remove": ("remove/", desk_views.remove),
     "numbers": ("data/numbers", data.numbers),
     "curves": ("data/curves", data.curves),
     "points": ("data/points", data.points),
@@ -92,6 +94,22 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset if value is None else queryset.filter(status=value)
 
 
+class AcceptedFilter(admin.SimpleListFilter):
+    """Marked as accepted, or not."""
+
+    title = "accepted"
+    parameter_name = "accepted"
+    ANSWERS: ClassVar[dict[str, bool]] = {"yes": True, "no": False}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(word, word) for word in self.ANSWERS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if (value := self.value()) not in self.ANSWERS:
+            return queryset
+        return queryset.filter(is_accepted=self.ANSWERS[value])
+
+
 class CreatedFilter(admin.SimpleListFilter):
     """How old an evaluation may be."""
 
@@ -120,10 +138,16 @@ class EvaluationDesk(WorkspaceAdmin):
     """Evaluations, newest first. Deleting one takes its images and panels with it."""
 
     list_display = (
-        "evaluation", "project_name", "version", "status_label", "mean_precision", "precision",
-        "recall", "image_count", "created",
+        "evaluation", "project_name", "version", "status_label", "accepted", "mean_precision",
+        "precision", "recall", "image_count", "created",
     )  # fmt: skip
-    list_filter = (ProjectFilter, EvaluatedVersionFilter, StatusFilter, CreatedFilter)
+    list_filter = (
+        ProjectFilter,
+        EvaluatedVersionFilter,
+        StatusFilter,
+        AcceptedFilter,
+        CreatedFilter,
+    )
     search_fields = ("eval_id",)
     search_help_text = "An evaluation's id"
     ordering = ("-id",)
@@ -139,7 +163,7 @@ class EvaluationDesk(WorkspaceAdmin):
         """Without class names and warnings, which may be long."""
         return rows.select_related("project").only(
             "eval_id", "workspace_id", "version_id", "model_version", "model_id", "status",
-            "progress", "summary", "image_counts", "created_at", "project__title",
+            "progress", "summary", "image_counts", "created_at", "is_accepted", "project__title",
         )  # fmt: skip
 
     def get_search_results(
@@ -203,6 +227,10 @@ class EvaluationDesk(WorkspaceAdmin):
         if row.status == ModelEval.Status.RUNNING:
             return label, f"{label} {row.progress:.0%}"
         return label, label
+
+    @admin.display(description="accepted")
+    def accepted(self, row: ModelEval) -> str:
+        return "yes" if row.is_accepted else "-"
 
     @admin.display(description="mAP")
     def mean_precision(self, row: ModelEval) -> str:

@@ -11,9 +11,11 @@ class EvalsConfig(AppConfig):
         from desk import dashboard
         from evals.desk import card, review_verdicts
         from evals.jobs import tasks
+        from evals.models import ModelEval
         from predictions.desk import verdicts
-        from predictions_api.jobs import sweeps
+        from predictions_api.jobs import states, sweeps
 
         sweeps.register(tasks.requeue_stalled)
+        states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
         verdicts.register(review_verdicts.verdicts_of)

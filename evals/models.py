@@ -42,6 +42,15 @@ class TaskType(models.TextChoices):
     SEMANTIC = "semantic-segmentation"  # pixels
 
 
+class GroundTruth(models.TextChoices):
+    """Which annotation of a task predictions are measured against: of those that are not cancelled,
+    the newest.
+    """
+
+    MARKED = "marked"  # of those marked as ground truth; tasks without any do not count
+    ALL = "all"  # of all, for projects that mark none
+
+
 class ModelEval(models.Model):
     """One evaluation of one model version."""
 
@@ -77,7 +86,30 @@ class ModelEval(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    # An evaluation is never computed anew: the same request again makes another one.
+    supersedes = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The evaluation that it repeats.",
+    )
+    is_accepted = models.BooleanField(
+        default=False,
+        help_text="Whether later versions are measured by it: one of a project and control.",
+    )
+
     # What was asked for.
+    asked = models.JSONField(
+        default=dict, help_text="task_type and control, null where the labelling config decided."
+    )
+    ground_truth = models.CharField(
+        max_length=10,
+        choices=GroundTruth,
+        default=GroundTruth.MARKED,
+        help_text="Which annotations count.",
+    )
     matching = models.CharField(max_length=40, help_text="Id of the matching rule.")
     iou_threshold = models.FloatField(default=0.5)
     inclusive = models.BooleanField(
@@ -154,7 +186,14 @@ class ModelEval(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(confidence__lte=100), name="evals_modeleval_confidence_percent"
-            )
+            ),
+            # Those whose project is deleted are nobody's measure any more.
+            models.UniqueConstraint(
+                fields=["project", "control"],
+                condition=Q(is_accepted=True, project__isnull=False),
+                nulls_distinct=False,
+                name="evals_modeleval_accepted",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,10 +11,12 @@ class PredictionsConfig(AppConfig):
         from predictions.db import idempotency
         from predictions.desk import card
         from predictions.exports import state, tasks
-        from predictions_api.jobs import preloads, sweeps
+        from predictions.models import ProjectExport
+        from predictions_api.jobs import preloads, states, sweeps
 
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)
+        states.register("export", ProjectExport)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)

@@ -32,6 +32,11 @@ urlpatterns = [
     ),
     *router.urls,
     both(
+        "api/annotations",
+        AnnotationViewSet.as_view({"patch": "mark"}, name="Annotation Marks Api"),
+        "annotation-marks",
+    ),
+    both(
         "api/dm/actions",
         TaskActionViewSet.as_view({"get": "list", "post": "create"}, name="Project Actions Api"),
         "task-actions",

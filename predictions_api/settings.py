@@ -7,6 +7,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -101,6 +102,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_tasks",
     "django_tasks_db",
+    "predictions_api.jobs",
     "accounts",
     "desk",
     "predictions",
@@ -182,6 +184,8 @@ CORS_EXPOSE_HEADERS = ["Link", "X-Total-Count", "X-Request-Id"]
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if flag("TRUST_PROXY_HEADERS", default=False) else None
 )
+# Where a login ends that names no page, or one of another host.
+LOGIN_REDIRECT_URL = "/admin/"
 SESSION_ENGINE = "accounts.sessions"
 AUTHENTICATION_BACKENDS = ["accounts.sessions.DeskBackend"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = flag("SECURE_COOKIES", default=False)
@@ -267,7 +271,9 @@ QUEUES = {
 if TASKS_BACKEND not in QUEUES:
     raise ImproperlyConfigured(f"TASKS_BACKEND is one of {', '.join(QUEUES)}.")
 # One of jobs that compute, one of jobs that wait for others: a worker has a process for each.
-TASKS = {"default": {"BACKEND": QUEUES[TASKS_BACKEND], "QUEUES": ["default", "calls"]}}
+TASKS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": QUEUES[TASKS_BACKEND], "QUEUES": ["default", "calls"]}
+}
 if TASKS_BACKEND == "rq":
     INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
     # Runs take as long as they take.

@@ -9,9 +9,10 @@ class PromptsConfig(AppConfig):
         from desk import dashboard
         from predictions.db import places
         from predictions.desk import filters
-        from predictions_api.jobs import preloads, sharing, sweeps
+        from predictions_api.jobs import preloads, sharing, states, sweeps
         from prompts.db import queries
         from prompts.desk import card
+        from prompts.models import ModelRun, Refinement
         from prompts.refinement import tasks as refinement
         from prompts.runs import tasks as runs
 
@@ -19,6 +20,8 @@ class PromptsConfig(AppConfig):
         sharing.register(refinement.REFINEMENT, sharing.Kind(refinement.due, refinement.work))
         sweeps.register(runs.requeue_stalled)
         sweeps.register(refinement.requeue_stalled)
+        states.register("run", ModelRun)
+        states.register("refinement", Refinement)
         preloads.register("openai", "prompts.runs.executor")
         dashboard.register(card.runs, place=3)
         places.register_model_runs(queries.known_model_runs)

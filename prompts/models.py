@@ -16,6 +16,10 @@ from accounts.models import User, Workspace
 from predictions.models import Prediction, Project, Task
 
 MAX_INT32 = 2**31 - 1
+#: Of one outcome's cost, and of the price of a million tokens: sums of them stay finite.
+MAX_USD = 1e9
+#: Of one outcome's time.
+MAX_SECONDS = 1e9
 
 
 class Provider(models.TextChoices):
@@ -168,7 +172,7 @@ class ModelRun(models.Model):
         IN_PROGRESS = "InProgress", "InProgress"  # a worker, or an outside engine, has begun
         COMPLETED = "Completed", "Completed"  # each task has an outcome, one a prediction
         FAILED = "Failed", "Failed"  # no task has a prediction, or a fault of the whole run
-        CANCELED = "Canceled", "Canceled"  # somebody said stop
+        CANCELED = "Canceled", "Canceled"  # a user ended it
 
     class Subset(models.TextChoices):
         ALL = "All", "All"
@@ -215,6 +219,9 @@ class ModelRun(models.Model):
     # Until then somebody has it in hand, or the queue has; later it is queued again.
     lease_until = models.DateTimeField(null=True, blank=True)
     n_queued = models.PositiveSmallIntegerField(default=0)
+    n_faults = models.PositiveSmallIntegerField(
+        default=0, help_text="How many executors ended on an error of ours."
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -314,9 +321,10 @@ class PredictionMeta(models.Model):
         FailedPrediction, null=True, blank=True, on_delete=models.CASCADE, related_name="metas"
     )
     inference_time = models.FloatField(null=True, blank=True, help_text="Seconds.")
-    prompt_tokens_count = models.PositiveIntegerField(null=True, blank=True)
-    completion_tokens_count = models.PositiveIntegerField(null=True, blank=True)
-    total_tokens_count = models.PositiveIntegerField(null=True, blank=True)
+    # Sums of what two tries took, and of both kinds.
+    prompt_tokens_count = models.PositiveBigIntegerField(null=True, blank=True)
+    completion_tokens_count = models.PositiveBigIntegerField(null=True, blank=True)
+    total_tokens_count = models.PositiveBigIntegerField(null=True, blank=True)
     prompt_cost = models.FloatField(null=True, blank=True, help_text="USD.")
     completion_cost = models.FloatField(null=True, blank=True, help_text="USD.")
     total_cost = models.FloatField(null=True, blank=True, help_text="USD.")
@@ -349,14 +357,11 @@ class ConnectionShare(models.Model):
         return f"{self.slots} of connection {self.connection_id}"
 
 
-class Trial(models.Model):
+class Trial(models.Model):  # noqa: DJ008 - never shown
     """A call to a provider that a web request waits for, until `lease_until` at most."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
     lease_until = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"Trial in workspace {self.workspace_id}"
 
 
 class Refinement(models.Model):
@@ -385,6 +390,7 @@ class Refinement(models.Model):
     # Until then the queue has it, or a worker in hand; later it is queued again.
     lease_until = models.DateTimeField(null=True, blank=True)
     n_queued = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was begun.")
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

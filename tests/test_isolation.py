@@ -66,13 +66,15 @@ PROMPT_ROOMS = ("prompt-", "run-", "provider-", "project-subset", "batch-", "fai
 OTHER_ROUTES |= {"project-export-status", "project-export-download"}
 # Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
+# Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.
+OTHER_ROUTES |= {"annotation-marks"}
 # Django's admin has its own permissions.
 OTHER_PREFIXES = {"admin/"}
 
 GOOD_BODIES: dict[tuple[str, str], Any] = {
     ("prediction-detail", "put"): {"task": "own task", "result": []},
     ("prediction-detail", "patch"): {"score": 0.75},
-    ("task-detail", "put"): {"project": "own project", "data": {}},
+    ("task-detail", "put"): {"project": "own project", "data": {"image": "a.jpg"}},
     ("task-detail", "patch"): {"meta": {"stolen": True}},
     ("annotation-list", "post"): {"result": []},
     ("annotation-detail", "put"): {"result": []},
@@ -274,9 +276,9 @@ REFERENCES: list[tuple[str, str, str, Any]] = [
     ("project", "patch", "predictions/{prediction}/", {"project": "@"}),
     ("backend", "patch", "predictions/{prediction}/", {"model": "@"}),
     ("task", "put", "predictions/{prediction}/", {"task": "@", "result": []}),
-    ("project", "post", "tasks/", {"project": "@", "data": {}}),
+    ("project", "post", "tasks/", {"project": "@", "data": {"image": "a.jpg"}}),
     ("project", "patch", "tasks/{task}/", {"project": "@"}),
-    ("project", "put", "tasks/{task}/", {"project": "@", "data": {}}),
+    ("project", "put", "tasks/{task}/", {"project": "@", "data": {"image": "a.jpg"}}),
     ("user", "post", "tasks/{task}/annotations/", {"completed_by": "@"}),
     ("prediction", "post", "tasks/{task}/annotations/", {"parent_prediction": "@"}),
     ("annotation", "post", "tasks/{task}/annotations/", {"parent_annotation": "@"}),

@@ -13,6 +13,7 @@ from rest_framework.exceptions import (
 from rest_framework.response import Response
 
 from evals.documents.refusals import Refusal
+from predictions_api.http.errors import count_as
 from predictions_api.http.errors import exception_handler as service_exception_handler
 
 
@@ -33,6 +34,7 @@ CODES = {
     status.HTTP_413_REQUEST_ENTITY_TOO_LARGE: "body_too_large",
     status.HTTP_415_UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
     status.HTTP_503_SERVICE_UNAVAILABLE: "database_unavailable",
+    status.HTTP_507_INSUFFICIENT_STORAGE: "disk_full",
 }
 
 
@@ -51,6 +53,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     elif isinstance(exc, PermissionDenied):
         code = "forbidden"
     response.data = {"error": code, "message": message}
+    count_as(response, code)
     return response
 
 

@@ -1,4 +1,4 @@
-"""The routes of evaluations: list, make, import, run again, compare. Parse, call, respond."""
+"""The routes of evaluations: list, make, import, accept, compare. Parse, call, respond."""
 
 from typing import IO
 
@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from evals.api.query import CompareQuery, DiffQuery, ImportQuery, ListQuery
 from evals.api.route import EvaluationRoutes, answer
 from evals.api.schema import EVALUATION, OTHER, WORKSPACE, document, imported_file, operation
-from evals.api.serializers import ComputeSerializer
+from evals.api.serializers import AcceptanceSerializer, ComputeSerializer
 from evals.db import evaluations
 from evals.documents.comparison import Comparison, Difference
 from evals.documents.evaluation import Evaluation, EvaluationList
@@ -130,6 +130,25 @@ class EvaluationViewSet(EvaluationRoutes):
         return answer(document_of(self.evaluation_to_read()))
 
     @operation(
+        "accept_evaluation",
+        "Mark an evaluation as accepted, or take the mark back",
+        {200: document(Evaluation, "The evaluation.")},
+        400,
+        409,
+        413,
+        415,
+        parameters=[WORKSPACE, EVALUATION],
+        request=AcceptanceSerializer,
+    )
+    def partial_update(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
+        evaluation = self.evaluation()
+        serializer = AcceptanceSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        change = state.accept if serializer.validated_data["accepted"] else state.withdraw
+        change(evaluation)
+        return answer(document_of(evaluation))
+
+    @operation(
         "delete_evaluation",
         "Delete an evaluation; a running one is stopped",
         {204: None},
@@ -141,16 +160,15 @@ class EvaluationViewSet(EvaluationRoutes):
 
     @operation(
         "rerun_evaluation",
-        "Compute an evaluation anew from what is stored now",
-        {202: document(Evaluation, "Queued.")},
+        "Make the same evaluation again, of what is stored now; this one stays as it is",
+        {202: document(Evaluation, "The new evaluation, queued.")},
         400,
         409,
         parameters=[WORKSPACE, EVALUATION],
     )
     @action(detail=True, methods=["post"])
     def rerun(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
-        evaluation = self.evaluation()
-        requests.repeat(evaluation)
+        evaluation = requests.repeat(self.evaluation())
         return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
 
     @operation(

@@ -102,9 +102,11 @@ class ClusterField(serializers.IntegerField):
 
 
 class FlagField(serializers.BooleanField):
-    """True or false. A Refusal for anything else."""
+    """True or false; None where it is absent and has no default. A Refusal for anything else."""
 
-    def run_validation(self, data: Any = empty) -> bool:
+    def run_validation(self, data: Any = empty) -> bool | None:
+        if data is empty:
+            return None
         text = str(data).lower()
         if text not in {"true", "false", "1", "0"}:
             raise Refusal(f"{self.field_name} must be true or false.")
@@ -120,6 +122,7 @@ class ListQuery(Query):
     model = TextField("Of this model.")
     modelId = TextField("As `model`.")
     status = ChosenField(ModelEval.Status.values, "In this state.", refusal=InvalidStatus)
+    accepted = FlagField(required=False, help_text="Marked as accepted, or not.")
     limit = NumberField(
         f"At most so many; above {LIST_MOST} counts as {LIST_MOST}.",
         default=LIST_LIMIT,
@@ -138,7 +141,8 @@ class ListQuery(Query):
         }
         if sum(value is not None for value in one.values()) > 1:
             raise InvalidFilterCombination()
-        return {**one, "status": asked["status"], "limit": min(asked["limit"], LIST_MOST)}
+        state = {"status": asked["status"], "accepted": asked["accepted"]}
+        return {**one, **state, "limit": min(asked["limit"], LIST_MOST)}
 
 
 class ImportQuery(Query):

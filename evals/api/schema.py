@@ -37,6 +37,7 @@ REASONS = {
     413: "`body_too_large`.",
     415: "`unsupported_media_type`.",
     503: "`database_unavailable`.",
+    507: "`disk_full`.",
 }
 
 
@@ -58,7 +59,7 @@ NOT_FOUND = PolymorphicProxySerializer(
 
 def answers(success: dict[Any, Any], *errors: int) -> dict[Any, Any]:
     """The documented answers of an operation: the given ones and those any may give."""
-    codes = sorted({401, 403, 404, 405, 503, *errors})
+    codes = sorted({401, 403, 404, 405, 503, 507, *errors})
     return {
         **success,
         **{code: OpenApiResponse(EvaluationErrorSerializer, REASONS[code]) for code in codes},

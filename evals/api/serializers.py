@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evals.engine.matching import Rule
-from evals.models import TaskType
+from evals.models import GroundTruth, TaskType
 from predictions_api.http.fields import FiniteField
 
 NAME = re.compile(r"[^\0]{1,500}")
@@ -81,6 +81,13 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="Name of the one control of the labelling config whose regions are evaluated. "
         "Needed where several ask for the class of a whole object, or hold the same objects.",
     )
+    groundTruth = serializers.ChoiceField(
+        choices=GroundTruth.choices,
+        required=False,
+        default=GroundTruth.MARKED.value,
+        help_text="Which annotations count: of each task the newest that is marked as ground "
+        "truth, or of `all` that are not cancelled, for projects that mark none.",
+    )
     medianLatencyMs = FiniteNumber(
         required=False,
         allow_null=True,
@@ -92,4 +99,13 @@ class ComputeSerializer(serializers.Serializer[Any]):
         required=False,
         default=False,
         help_text="Store cluster, nearest tasks and mislabeling score on the predictions.",
+    )
+
+
+class AcceptanceSerializer(serializers.Serializer[Any]):
+    """What can be changed of an evaluation."""
+
+    accepted = serializers.BooleanField(
+        help_text="Whether later versions are measured by it. Accepting it takes the mark from "
+        "the other one of its project and control."
     )

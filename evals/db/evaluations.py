@@ -72,6 +72,22 @@ def _evaluation(row: Sequence[Any]) -> ModelEval:
     return evaluation
 
 
+# By primary key, and by the index on what is superseded.
+LINEAGE_SQL = """
+SELECT (SELECT eval_id FROM evals_modeleval WHERE id = %s),
+    (SELECT eval_id FROM evals_modeleval WHERE supersedes_id = %s ORDER BY id DESC LIMIT 1)
+"""
+
+
+def lineage(evaluation: ModelEval) -> tuple[str | None, str | None]:
+    """Ids of the evaluation that this one repeats, and of the newest one that repeats it; None
+    where there is none. One prepared statement.
+    """
+    row = fetch_prepared(LINEAGE_SQL, [evaluation.supersedes_id, evaluation.pk])
+    assert row is not None
+    return row[0], row[1]
+
+
 def refuse_unfinished(evaluation: ModelEval) -> None:
     """EvaluationNotDone, with the reason, unless the evaluation is done."""
     if evaluation.status == ModelEval.Status.RUNNING:
@@ -110,6 +126,7 @@ def newest(
     version: str | None = None,
     model: str | None = None,
     status: str | None = None,
+    accepted: bool | None = None,
     limit: int,
 ) -> list[ModelEval]:
     """At most `limit` evaluations of the workspace with their projects, newest first.
@@ -125,6 +142,8 @@ def newest(
         rows = rows.filter(model_id=model)
     if status is not None:
         rows = rows.filter(status=status)
+    if accepted is not None:
+        rows = rows.filter(is_accepted=accepted)
     return list(rows.order_by("-id")[:limit])
 
 

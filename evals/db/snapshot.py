@@ -1,26 +1,27 @@
 """Which rows of the store an evaluation counts, and reading them chunk by chunk.
 
-A task counts when it has a ground-truth annotation, the newest one; beside it stands the newest
-prediction of the version, if there is any. What is planned is what is counted: a row that changes
-or vanishes before it is read ends the evaluation instead of being counted half old, half new.
+A task counts when it has a ground-truth annotation, the newest one, or, where all annotations are
+asked for, any that is not cancelled; beside it stands the newest prediction of the version, if
+there is any. What is planned is what is counted: a row that changes or vanishes before it is read
+ends the evaluation instead of being counted half old, half new.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from django.db import connection, transaction
+from django.db import transaction
 
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
-from evals.models import ModelEval, Split
+from evals.models import GroundTruth, ModelEval, Split
+from predictions.db.annotations import AS_TRUTH
 from predictions_api.http.storable import whole_within
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
@@ -52,7 +53,7 @@ class PlannedRow:
 PLAN_SQL = """
 WITH truth AS (
     SELECT DISTINCT ON (task_id) task_id, id FROM predictions_annotation
-    WHERE project_id = %(project)s AND ground_truth AND NOT was_cancelled
+    WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
     ORDER BY task_id, id DESC
 ), said AS (
     SELECT DISTINCT ON (task_id) task_id, id FROM predictions_prediction
@@ -72,7 +73,7 @@ LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
 FACTS_SQL = """
 SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
-     WHERE project_id = %(project)s AND ground_truth AND NOT was_cancelled),
+     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled),
     (SELECT max(updated_at) FROM predictions_prediction
      WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
        AND model_version = %(version)s)
@@ -95,17 +96,35 @@ def facts(evaluation: ModelEval) -> Facts:
     return Facts(*row)
 
 
+# By the index on (project, task), and primary keys.
+OWN_SQL = f"""
+WITH truth AS (
+    SELECT DISTINCT ON (task_id) task_id, result, parent_prediction_id FROM predictions_annotation
+    WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
+    ORDER BY task_id, id DESC
+)
+SELECT count(*) FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
+WHERE q.project_id = %(project)s AND q.model_version = %(version)s
+    AND (truth.result = q.result OR truth.result = {AS_TRUTH})
+"""  # noqa: S608
+
+
+def count_own_truths(evaluation: ModelEval) -> int:
+    """How many tasks are measured against what this version itself said of them, unchanged."""
+    row = fetch_one(OWN_SQL, _scope(evaluation))
+    return int(row[0]) if row else 0
+
+
 def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedRow]]:
     """The images that count, in task order, those of `chunk` tasks at a time.
 
     In a transaction: the cursor is the server's.
     """
-    assert connection.connection is not None
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
     sql = PLAN_SQL.format(lengths="".join(LENGTH_SQL.format(name=name) for name in counted))
-    with closing(connection.connection.cursor(name=f"plan_{evaluation.pk}")) as cursor:
+    with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
         cursor.execute(sql, {**_scope(evaluation), **counted})
         while rows := cursor.fetchmany(chunk):
@@ -133,7 +152,11 @@ def _of_task(
 
 
 def _scope(evaluation: ModelEval) -> dict[str, Any]:
-    return {"project": evaluation.project_id, "version": evaluation.model_version}
+    return {
+        "project": evaluation.project_id,
+        "version": evaluation.model_version,
+        "all": evaluation.ground_truth == GroundTruth.ALL,
+    }
 
 
 def _split(task_id: int, stored: Any) -> int:
@@ -280,9 +303,7 @@ ORDER BY c.n
 
 def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
     """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
-    with transaction.atomic():
-        assert connection.connection is not None
-        with closing(connection.connection.cursor(name="embeddings")) as cursor:
-            cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
-            for place, stored in cursor:
-                yield place, orjson.loads(stored) if isinstance(stored, str) else stored
+    with transaction.atomic(), server_cursor("embeddings") as cursor:
+        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
+        for place, stored in cursor:
+            yield place, orjson.loads(stored) if isinstance(stored, str) else stored

@@ -1,14 +1,13 @@
 """What vector analysis writes, and the search for nearest tasks, by pgvector."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection, transaction
 
-from evals.engine.geometry import Floats
 from evals.models import ModelEval
+from predictions.regions.geometry import Floats
+from predictions_api.postgres.copying import copy
 
 NEIGHBORS = 10
 #: Above so many tasks the nearest are found by an index, nearly always the same ones.
@@ -92,7 +91,7 @@ def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int
             "CREATE TEMP TABLE evals_embedding (task_id bigint, "
             f"embedding vector({dimensions})) ON COMMIT DROP"
         )
-        _copy_vectors(cursor, lines)
+        copy("evals_embedding", "task_id, embedding", [lines])
         if uses_index:
             cursor.execute("CREATE INDEX ON evals_embedding USING hnsw (embedding vector_l2_ops)")
         cursor.execute("ANALYZE evals_embedding")
@@ -108,7 +107,3 @@ def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int
         nearest: dict[int, list[int]] = dict(cursor.fetchall())
         cursor.execute("DROP TABLE evals_embedding")
     return nearest
-
-
-def _copy_vectors(cursor: Any, lines: bytes) -> None:
-    cursor.copy_expert("COPY evals_embedding FROM STDIN", io.BytesIO(lines))

@@ -13,10 +13,11 @@ import numpy as np
 from evals.engine.boxes import Regions, StoredImage
 from evals.engine.counting import Job
 from evals.engine.events import Ints
-from evals.engine.geometry import Floats
 from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.object_verdicts import examine_shapes
-from evals.engine.shapes import Side, own_size
+from evals.engine.sides import Side
+from predictions.regions.geometry import Floats
+from predictions.regions.shapes import own_size
 
 Document = dict[str, Any]
 

@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from desk.page import Crumb, render_page
 from evals.api.query import ImagesQuery, selection
-from evals.db.evaluations import confidence_of
+from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
 from evals.documents.refusals import Refusal
@@ -110,6 +110,7 @@ def _page(
         except Refusal as refusal:
             context["problem"], status = str(refusal.detail), refusal.status_code
     template = name if context["state"] else "unfinished"
+    supersedes, superseded_by = lineage(evaluation)
     api = f"/{evaluation.workspace.slug}/model-evals/{evaluation.eval_id}"
     response = render_page(
         desk,
@@ -129,6 +130,8 @@ def _page(
         n_images=sum(evaluation.image_counts.values()),
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
         percent=round(100 * evaluation.progress),
+        supersedes=supersedes,
+        superseded_by=superseded_by,
         **context,
         **more,
     )
@@ -192,17 +195,45 @@ def _writable(desk: Any, request: HttpRequest, eval_id: str) -> ModelEval:
 
 
 def rerun(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
-    """Computes it anew, for whoever may write."""
+    """Makes the same evaluation again and shows that one, for whoever may write."""
     evaluation = _writable(desk, request, eval_id)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     try:
-        requests.repeat(evaluation)
+        made = requests.repeat(evaluation)
     except Refusal as refusal:
         messages.error(request, str(refusal.detail))
-    else:
-        messages.success(request, "It is being computed again, from what is stored now.")
+        return _to_overview(evaluation)
+    messages.success(request, f"A new evaluation, of what is stored now. {eval_id} stays as it is.")
+    return _to_overview(made)
+
+
+def accept(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """Marks it as accepted, or with `accepted=false` takes the mark back, for whoever may write."""
+    evaluation = _writable(desk, request, eval_id)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    try:
+        if request.POST.get("accepted") == "false":
+            state.withdraw(evaluation)
+            messages.success(request, "It is not the accepted evaluation any more.")
+        else:
+            state.accept(evaluation)
+            messages.success(request, "Accepted: later versions are measured by it.")
+    except Refusal as refusal:
+        messages.error(request, str(refusal.detail))
     return _to_overview(evaluation)
+
+
+def remove(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """Deletes it and all that is in it, for whoever may write; the page has asked before."""
+    evaluation = _writable(desk, request, eval_id)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    desk.log_deletions(request, ModelEval.objects.filter(pk=evaluation.pk))
+    state.delete(evaluation)
+    messages.success(request, f"Evaluation {eval_id} is deleted.")
+    return HttpResponseRedirect(reverse(LIST))
 
 
 def cancel(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:

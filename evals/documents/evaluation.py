@@ -14,6 +14,14 @@ def _one_of(*words: str) -> Meta:
 # As `evals.models` has them.
 Status = Annotated[str, _one_of("running", "done", "failed")]
 Origin = Annotated[str, _one_of("computed", "imported")]
+Truths = Annotated[
+    str,
+    _one_of("marked", "all"),
+    Meta(
+        description="Which annotations count: of each task the newest that is marked as ground "
+        "truth, or of all that are not cancelled. Unless the evaluation was imported."
+    ),
+]
 TaskType = Annotated[
     str,
     _one_of("object-detection", "instance-segmentation", "classification", "semantic-segmentation"),
@@ -64,6 +72,7 @@ class Note(Document):
     path: Annotated[str | UnsetType, Meta(description="In the imported file.")] = UNSET
     reason: str | UnsetType = UNSET
     regions: int | UnsetType = UNSET
+    tasks: int | UnsetType = UNSET
     images: int | UnsetType = UNSET
     splits: list[str] | UnsetType = UNSET
 
@@ -95,7 +104,8 @@ class Evaluation(Identity, kw_only=True):
     summary: Annotated[Headline | UnsetType, Meta(description="When done.")] = UNSET
     progress: Annotated[float | UnsetType, Meta(description="0 to 1, while running.")] = UNSET
     failure_reason: Annotated[
-        str | UnsetType, Meta(description="What to do about it, when failed.")
+        str | UnsetType,
+        Meta(description="What to do about it, when failed; while running, what it waits for."),
     ] = UNSET
     model_version: str | None
     task_type: TaskType
@@ -121,6 +131,12 @@ class Evaluation(Identity, kw_only=True):
         str | None,
         Meta(description="The control that is evaluated; null where several are read together."),
     ]
+    ground_truth: Truths | UnsetType = UNSET
+    accepted: Annotated[
+        bool, Meta(description="Whether later versions are measured by it: one of a control.")
+    ]
+    supersedes: Annotated[str | None, Meta(description="The evaluation that it repeats.")]
+    superseded_by: Annotated[str | None, Meta(description="The newest evaluation that repeats it.")]
     ignored: Annotated[
         list[IgnoredRegions] | UnsetType, Meta(description="Unless the evaluation was imported.")
     ] = UNSET

@@ -20,6 +20,10 @@ class Refusal(Exception):
     status_code: int = 400
     default_code: str = "invalid_request"
 
+    def __init_subclass__(cls, *, code: str, status: int = 400) -> None:
+        """A reason has a code of its own and the status it is answered with."""
+        cls.default_code, cls.status_code = code, status
+
     def __init__(self, message: str | None = None, code: str | None = None) -> None:
         self.detail = message or type(self).__doc__ or ""
         self.code = code or self.default_code
@@ -30,91 +34,57 @@ class Refusal(Exception):
         return Problem(error=self.code, message=self.detail)
 
 
-class EvaluationNotFound(Refusal):
+class EvaluationNotFound(Refusal, code="model_eval_not_found", status=404):
     """There is no such model evaluation in this workspace."""
 
-    status_code = 404
-    default_code = "model_eval_not_found"
 
-
-class WorkspaceNotFound(Refusal):
+class WorkspaceNotFound(Refusal, code="workspace_not_found", status=404):
     """There is no such workspace, or the key is not for it."""
 
-    status_code = 404
-    default_code = "workspace_not_found"
 
-
-class ProjectNotFound(Refusal):
+class ProjectNotFound(Refusal, code="project_not_found", status=404):
     """There is no such project in this workspace."""
 
-    status_code = 404
-    default_code = "project_not_found"
 
-
-class ImageNotFound(Refusal):
+class ImageNotFound(Refusal, code="image_not_found", status=404):
     """The evaluation has no such image."""
 
-    status_code = 404
-    default_code = "image_not_found"
 
-
-class ReportNotFound(Refusal):
+class ReportNotFound(Refusal, code="report_not_found", status=404):
     """The evaluation has no such report."""
 
-    status_code = 404
-    default_code = "report_not_found"
 
-
-class EvaluationNotDone(Refusal):
+class EvaluationNotDone(Refusal, code="model_eval_not_done", status=409):
     """The model evaluation is not finished."""
 
-    status_code = 409
-    default_code = "model_eval_not_done"
 
-
-class InvalidConfidence(Refusal):
+class InvalidConfidence(Refusal, code="invalid_confidence"):
     """confidence must be an integer from 0 to 100."""
 
-    default_code = "invalid_confidence"
 
-
-class InvalidSplit(Refusal):
+class InvalidSplit(Refusal, code="invalid_split"):
     """split must be one of train, valid, test."""
 
-    default_code = "invalid_split"
 
-
-class InvalidPagination(Refusal):
+class InvalidPagination(Refusal, code="invalid_pagination"):
     """limit and offset must be whole numbers within their ranges."""
 
-    default_code = "invalid_pagination"
 
-
-class InvalidStatus(Refusal):
+class InvalidStatus(Refusal, code="invalid_status"):
     """status must be one of running, done, failed."""
 
-    default_code = "invalid_status"
 
-
-class InvalidFilterCombination(Refusal):
+class InvalidFilterCombination(Refusal, code="invalid_filter_combination"):
     """Use at most one of project, version and model."""
 
-    default_code = "invalid_filter_combination"
 
-
-class InvalidFilter(Refusal):
+class InvalidFilter(Refusal, code="invalid_filter"):
     """A filter or the order of images cannot be read."""
 
-    default_code = "invalid_filter"
 
-
-class InvalidFrontierMetric(Refusal):
+class InvalidFrontierMetric(Refusal, code="invalid_frontier_metric"):
     """frontierMetric must be one of mAP, mAP5095, mAP75, mIoU, precision, recall, f1."""
 
-    default_code = "invalid_frontier_metric"
 
-
-class InvalidImport(Refusal):
+class InvalidImport(Refusal, code="invalid_import"):
     """The file is no evaluation."""
-
-    default_code = "invalid_import"

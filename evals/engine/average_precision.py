@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from evals.engine.coco_batch import Batch, join_batches, read_batch, write_batch
 from evals.engine.errors import MisshapenArrays, UnreadableState
-from evals.engine.geometry import Floats
+from predictions.regions.geometry import Floats
 
 #: COCO counts at most so many detections of each class in an image.
 MAX_DETECTIONS = 100

@@ -9,8 +9,8 @@ import numpy as np
 
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Ints
-from evals.engine.geometry import Bools, Floats, Rle, rle_area
 from evals.engine.matching import Detections, Objects
+from predictions.regions.geometry import Bools, Floats, Rle, rle_area
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

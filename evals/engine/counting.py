@@ -7,9 +7,8 @@ import numpy as np
 
 from evals.engine.average_precision import new_state
 from evals.engine.boxes import StoredImage
-from evals.engine.brush import MAX_MASK_PIXELS
 from evals.engine.coco_batch import Batch
-from evals.engine.errors import EvaluationError, MaskTooLarge
+from evals.engine.errors import EvaluationError
 from evals.engine.events import (
     N_BINS,
     Counts,
@@ -21,14 +20,12 @@ from evals.engine.events import (
     pack_events,
     total_events,
 )
-from evals.engine.geometry import Bools, Floats, Rle, shape_iou, shape_rle
 from evals.engine.kinds.classification import (
     multi_label_events,
     read_choices,
     single_label_events,
 )
 from evals.engine.kinds.segmentation import paint, pixel_events
-from evals.engine.labels import Notes
 from evals.engine.matching import (
     AT_THRESHOLD,
     Definition,
@@ -39,9 +36,14 @@ from evals.engine.matching import (
     matrix_pairs,
 )
 from evals.engine.metrics import exact_images
+from evals.engine.notes import Notes
+from evals.engine.overlap import shape_iou
 from evals.engine.reading import Reading
 from evals.engine.regions import UnusableRegion, image_size, read_shapes
-from evals.engine.shapes import Side
+from evals.engine.sides import Side
+from predictions.regions.brush import MAX_MASK_PIXELS
+from predictions.regions.errors import MaskTooLarge
+from predictions.regions.geometry import Bools, Floats, Rle, shape_rle
 
 #: Shapes of two controls that overlap so far are one object.
 TWIN_IOU = 0.9

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from evals.engine.errors import MisshapenArrays, UnknownRule
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins, join_events, make_events
-from evals.engine.geometry import Floats, box_areas, box_corners, shared_length
+from evals.engine.overlap import box_areas, box_corners, shared_length
+from predictions.regions.geometry import Floats
 
 #: Pairs looked at together: few enough to stay in the processor's cache, so that images of
 #: 300 detections and 100 objects take 1.2 ms and not 1.7 (measured on one core, 2026-11).

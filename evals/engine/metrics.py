@@ -12,7 +12,7 @@ import numpy as np
 
 from evals.engine.average_precision import ClassPrecision
 from evals.engine.events import CONFIDENCES, Counts, Ints
-from evals.engine.geometry import Floats
+from predictions.regions.geometry import Floats
 
 #: The sweep has the 100 confidences below 1; its keys as clients read them.
 N_SWEEP = 100

@@ -7,11 +7,11 @@ import numpy as np
 
 from evals.engine.boxes import StoredImage
 from evals.engine.counting import Job, shape_pairs
-from evals.engine.geometry import Floats, Shape
 from evals.engine.kinds.classification import read_choices
 from evals.engine.matching import ObjectVerdict, image_verdicts, object_verdicts
 from evals.engine.regions import read_shapes
-from evals.engine.shapes import GatheredSide, Side
+from evals.engine.sides import GatheredSide, Side
+from predictions.regions.geometry import Floats, Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,15 @@ from typing import Any
 import numpy as np
 
 from evals.engine.boxes import NamedBox, Region, Regions, RegionText, StoredImage
-from evals.engine.errors import EvaluationError, GeometryError
-from evals.engine.geometry import FARTHEST_PCT, Floats, Shape, Size
-from evals.engine.labels import (
-    Notes,
-    Partners,
-    PassedOver,
-    Reason,
-    region_label,
-    region_score,
-)
+from evals.engine.errors import EvaluationError
+from evals.engine.notes import Notes
 from evals.engine.reading import Place, Reading
-from evals.engine.shapes import GatheredSide, Row, Side, is_upright, own_size, region_shape
+from evals.engine.sides import GatheredSide, Row, Side
 from predictions.regions.controls import shape_of
+from predictions.regions.errors import GeometryError
+from predictions.regions.geometry import FARTHEST_PCT, Floats, Shape, Size
+from predictions.regions.labels import Partners, PassedOver, Reason, region_labels, region_score
+from predictions.regions.shapes import is_upright, own_size, region_shape
 
 FAR = FARTHEST_PCT
 
@@ -321,13 +317,15 @@ class _Reader:
         if is_skipped or shape_of(kind) not in self.reading.shapes:
             raise PassedOver(Reason.OTHER_CONTROL)
         others = partners.of(region)
-        label, n_labels = region_label(region, others, self.reading)
+        labels = region_labels(region, others, self.reading.unlabelled)
+        label = labels[0]
         shape = region_shape(region, size)
-        score = region_score(region, others, default)
+        # A truth is no more or less sure: what a model left in it does not matter.
+        score = default if is_truth else region_score(region, others, default)
         if label not in self.index:
             self.unknown.add(label)
             return None
-        self.notes.more_labels += n_labels > 1
+        self.notes.more_labels += len(labels) > 1
         own = own_size(region) or size
         return (number, self.index[label], score, 0, 0, 0, 0, *own), shape
 

@@ -14,10 +14,11 @@ import ijson
 
 from evals.documents.names import SPLITS
 from evals.engine.errors import EvaluationError
+from predictions_api.http.storable import is_number, number_within, whole_within
 
 IMAGES = "reports.item.image_results"
-PERCENTS = range(101)
 MAX_CLASSES = 2**16 - 1
+MAX_INT = 2**31 - 1
 #: Disagreements kept; the rest are counted.
 MOST_NAMED = 100
 
@@ -137,8 +138,8 @@ def _reports(document: dict[str, Any], n_images: list[int]) -> list[Report]:
         path = f"reports[{place}]"
         if not isinstance(report, dict) or "n_images" not in report:
             raise UnreadableFile(f"{path}.image_results", "must be a list of images")
-        confidence = report.get("confidence")
-        if not isinstance(confidence, int) or confidence not in PERCENTS or confidence is True:
+        confidence = whole_within(report.get("confidence"), 0, 100)
+        if confidence is None:
             raise UnreadableFile(f"{path}.confidence", "must be an integer from 0 to 100")
         if confidence in {one.confidence for one in read}:
             raise UnreadableFile(f"{path}.confidence", f"{confidence} is there twice")
@@ -148,7 +149,7 @@ def _reports(document: dict[str, Any], n_images: list[int]) -> list[Report]:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and is_number(value)
 
 
 def images(file: IO[bytes]) -> Iterator[Any]:
@@ -162,7 +163,7 @@ def images(file: IO[bytes]) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class FileImage:
-    """One image of one report, as far as it can be believed."""
+    """One image of one report."""
 
     image_id: str
     name: str
@@ -196,8 +197,8 @@ def read_image(
     cells = _cells(image.get("confusion"), f"{path}.confusion", n_classes, pixels, conflicts)
     _check_stats(image.get("stats"), f"{path}.stats", cells, n_classes, conflicts)
     cluster, x, y = _cluster(image.get("cluster"), f"{path}.cluster")
-    augmentations = image.get("augmentations", 0)
-    if not _is_whole(augmentations) or not 0 <= augmentations < 2**31:
+    augmentations = whole_within(image.get("augmentations", 0), 0, MAX_INT)
+    if augmentations is None:
         raise UnreadableFile(f"{path}.augmentations", "must be a whole number")
     return FileImage(
         image_id=image_id,
@@ -220,7 +221,7 @@ def _cells(
     cells: dict[tuple[int, int], int] = {}
     for place, triple in enumerate(triples):
         is_triple = isinstance(triple, list) and len(triple) == 3 and all(map(_is_whole, triple))
-        if not is_triple or triple[2] < 0 or triple[2] >= 2**31:
+        if not is_triple or whole_within(triple[2], 0, MAX_INT) is None:
             raise UnreadableFile(f"{path}[{place}]", "must be [actual, predicted, count]")
         actual, predicted, count = triple
         if not (0 <= actual <= n_classes and 0 <= predicted <= n_classes):
@@ -251,7 +252,7 @@ def _check_stats(
     expected = {"truePositives": tp, "falsePositives": fp, "falseNegatives": fn}
     for name, count in expected.items():
         given = stats.get(name, count)
-        if given != count or isinstance(given, bool):
+        if not is_number(given) or given != count:
             conflicts.add(f"{path}.{name}", f"is {given!r:.50}, the confusion cells say {count}")
     silent = not tp + fp + fn
     ratios = {
@@ -263,7 +264,7 @@ def _check_stats(
         value = part / whole if whole else 0.0
         given = stats.get(name, value)
         # An image with nothing in it may be called perfect or worthless.
-        is_near = isinstance(given, int | float) and abs(given - value) <= 0.0011
+        is_near = is_number(given) and abs(given - value) <= 0.0011
         if not is_near and not (silent and given in (0, 1, None)):
             conflicts.add(
                 f"{path}.{name}", f"is {given!r:.50}, the confusion cells say {value:.3f}"
@@ -275,7 +276,7 @@ def _cluster(cluster: Any, path: str) -> tuple[int | None, float | None, float |
         return None, None, None
     if not isinstance(cluster, dict) or not _is_whole(cluster.get("id")):
         raise UnreadableFile(path, "must be null or an object with an integer id")
-    if not -(2**31) <= cluster["id"] < 2**31:
+    if whole_within(cluster["id"], -MAX_INT - 1, MAX_INT) is None:
         raise UnreadableFile(f"{path}.id", "is too large")
     point = cluster.get("embedding2D")
     if point is None:
@@ -283,7 +284,7 @@ def _cluster(cluster: Any, path: str) -> tuple[int | None, float | None, float |
     if (
         not isinstance(point, list)
         or len(point) != 2
-        or not all(isinstance(v, int | float) and abs(v) < 1e300 for v in point)
+        or any(number_within(v, -1e300, 1e300) is None for v in point)
     ):
         raise UnreadableFile(f"{path}.embedding2D", "must be two numbers")
     return cluster["id"], float(point[0]), float(point[1])

@@ -20,7 +20,7 @@ from evals.imports.file import Disagreements, Outline, UnreadableFile, outline
 from evals.imports.images import CountedFile, Gathered, check_matrices, count, gather
 from evals.imports.panels import derived_panels, given_panels, summary_of
 from evals.models import ModelEval, Split, TaskType
-from predictions_api.http.storable import number_within
+from predictions_api.http.storable import is_number, number_within
 
 BLOCK = 5000
 PIECE_BYTES = 2**20
@@ -64,7 +64,7 @@ def _evaluation(outlined: Outline, workspace_id: int) -> ModelEval:
     """The row to store, not stored yet."""
     keys = outlined.keys
     confidence = keys.get("confidence", outlined.reports[0].confidence)
-    if confidence not in outlined.confidences or isinstance(confidence, bool):
+    if not is_number(confidence) or confidence not in outlined.confidences:
         raise UnreadableFile("confidence", "must be the confidence of one of the reports")
     task_type = TASK_TYPES.get(str(keys.get("taskType", TaskType.DETECTION.value)))
     if task_type is None:
@@ -94,7 +94,7 @@ def _evaluation(outlined: Outline, workspace_id: int) -> ModelEval:
 
 def _name(keys: dict[str, Any], key: str, *, required: bool) -> str | None:
     value = keys.get(key)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and is_number(value):
         value = str(value)
     if value is None and not required:
         return None

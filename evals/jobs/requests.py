@@ -2,20 +2,27 @@
 
 from typing import Any
 
-from django.db import transaction
-
 from evals.db import evaluations
-from evals.db.label_config import choose
+from evals.db.label_config import Chosen, choose
 from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.jobs import state, tasks
-from evals.models import ModelEval
+from evals.models import GroundTruth, ModelEval
 from predictions.db.versions import has_model_version
 from predictions.models import Annotation, Project
 
-NO_GROUND_TRUTH = (
-    "The project has no ground truth. Mark annotations as ground truth: "
-    'POST /api/tasks/{id}/annotations/ {"result": [...], "ground_truth": true}.'
-)
+NO_GROUND_TRUTH = {
+    GroundTruth.MARKED: (
+        "The project has no ground truth. Mark annotations as ground truth: "
+        'PATCH /api/annotations/ {"project": id, "ground_truth": true}. Or ask with '
+        '"groundTruth": "all", which takes the newest annotation of each task.'
+    ),
+    GroundTruth.ALL: "The project has no annotations, or only cancelled ones.",
+}
+#: What the same request again takes over as it was.
+REPEATED = (
+    "workspace_id", "project", "version_id", "model_id", "model_version", "asked", "ground_truth",
+    "matching", "iou_threshold", "inclusive", "confidence", "median_latency_ms", "writes_back",
+)  # fmt: skip
 
 
 def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
@@ -23,17 +30,19 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     project = evaluations.project(values["project"], workspace_id=workspace_id)
     if project is None:
         raise ProjectNotFound()
-    chosen = choose(project, task_type=values.get("taskType"), control=values.get("control"))
-    _refuse_impossible(project, values["modelVersion"])
-    found = state.create(
+    asked = {"task_type": values.get("taskType"), "control": values.get("control")}
+    ground_truth = GroundTruth(values.get("groundTruth", GroundTruth.MARKED))
+    chosen = choose(project, **asked)
+    _refuse_impossible(project, values["modelVersion"], ground_truth)
+    return _queued(
+        chosen,
         workspace_id=workspace_id,
         project=project,
+        asked=asked,
+        ground_truth=ground_truth,
         version_id=values.get("versionId") or values["modelVersion"],
         model_id=values.get("modelId") or None,
         model_version=values["modelVersion"],
-        task_type=chosen.task_type,
-        control=chosen.control,
-        reading=chosen.reading.document(),
         matching=values["matching"],
         iou_threshold=values["iouThreshold"],
         inclusive=values["iouInclusive"],
@@ -41,27 +50,41 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         median_latency_ms=values.get("medianLatencyMs"),
         writes_back=values["writeBack"],
     )
-    tasks.queue(found.pk)
-    return found
 
 
-def repeat(found: ModelEval) -> None:
-    """Computes an evaluation anew. A Refusal where there is nothing to compute it from."""
+def repeat(found: ModelEval) -> ModelEval:
+    """A new evaluation, queued, of what the same request finds now; the one found stays as it is.
+
+    A Refusal where there is nothing to compute it from.
+    """
     if found.origin == ModelEval.Origin.IMPORTED:
         raise Refusal("An imported evaluation cannot be computed again; import its file.")
     if found.project is None:
         raise Refusal("The project was deleted: there is nothing left to evaluate.")
     if found.status == ModelEval.Status.RUNNING:
         raise EvaluationNotDone("It is running. Cancel it first to start anew.")
-    with transaction.atomic():
-        state.restart(found)
-        tasks.queue(found.pk)
+    chosen = choose(found.project, **found.asked)
+    same = {name: getattr(found, name) for name in REPEATED}
+    return _queued(chosen, **same, supersedes=found)
 
 
-def _refuse_impossible(project: Project, version: str) -> None:
+def _queued(chosen: Chosen, **columns: Any) -> ModelEval:
+    made = state.create(
+        **columns,
+        task_type=chosen.task_type,
+        control=chosen.control,
+        reading=chosen.reading.document(),
+    )
+    tasks.queue(made.pk)
+    return made
+
+
+def _refuse_impossible(project: Project, version: str, ground_truth: GroundTruth) -> None:
     # By the index on (project, task).
-    truths = Annotation.objects.filter(project=project, ground_truth=True, was_cancelled=False)
+    truths = Annotation.objects.filter(project=project, was_cancelled=False)
+    if ground_truth == GroundTruth.MARKED:
+        truths = truths.filter(ground_truth=True)
     if not truths.exists():
-        raise Refusal(NO_GROUND_TRUTH, "no_ground_truth")
+        raise Refusal(NO_GROUND_TRUTH[ground_truth], "no_ground_truth")
     if not has_model_version(project.pk, version):
         raise Refusal(f"The project has no predictions of version {version!r}.", "no_predictions")

@@ -22,12 +22,13 @@ from evals.engine.errors import EvaluationError
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
-from evals.jobs.notes import chunk_notes, summarise
-from evals.models import EvalChunk, ModelEval, Split
+from evals.jobs.notes import chunk_notes, own_truths, summarise
+from evals.models import EvalChunk, GroundTruth, ModelEval, Split
+from predictions.regions.errors import GeometryError
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
-from predictions_api.postgres.outages import is_outage
+from predictions_api.postgres.outages import is_disk_full, is_outage
 
 log = structlog.stdlib.get_logger("evals")
 
@@ -37,6 +38,15 @@ WORKERS_LOST = (
     f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
     "Set EVALUATION_CHUNK lower, then run it again."
 )
+NO_GROUND_TRUTH = {
+    GroundTruth.MARKED: (
+        'The project has no ground truth. Mark annotations as ground truth ("ground_truth": true), '
+        "then run the evaluation again."
+    ),
+    GroundTruth.ALL: "The project has no annotations, or only cancelled ones.",
+}
+
+NO_ROOM = "Waits for room: the disk of the database is full."
 
 
 def _unwatched(progress: float) -> None:
@@ -81,11 +91,11 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher, is_over: Callable[
         return False
     except (LeaseLost, ModelEval.DoesNotExist):
         log.info("evaluation given up", evaluation=evaluation_id)
-    except EvaluationError as error:
+    except (EvaluationError, GeometryError) as error:
         state.fail(evaluation_id, str(error), mine)
     except Exception as error:
         if is_outage(error):
-            state.release(evaluation_id, mine)
+            state.release(evaluation_id, mine, waits_for=NO_ROOM if is_disk_full(error) else "")
             raise
         log.exception("evaluation failed", evaluation=evaluation_id)
         reason = f"Unforeseen {type(error).__name__}; the worker's log says more."
@@ -154,6 +164,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_said
         evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
         _refuse_empty(evaluation)
+        evaluation.warnings = own_truths(snapshot.count_own_truths(evaluation))
         reading = reading_of(evaluation.reading)
         classes, evaluation.is_multi_label = classes_of(evaluation.project, reading)
         evaluation.classes = classes
@@ -169,16 +180,14 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
                 "classes",
                 "is_multi_label",
                 "uses_masks",
+                "warnings",
             ]
         )
 
 
 def _refuse_empty(evaluation: ModelEval) -> None:
     if not evaluation.n_ground_truths:
-        raise CannotEvaluate(
-            "The project has no ground truth. Mark annotations as ground truth "
-            '("ground_truth": true), then run the evaluation again.'
-        )
+        raise CannotEvaluate(NO_GROUND_TRUTH[GroundTruth(evaluation.ground_truth)])
     if not evaluation.n_predictions:
         raise CannotEvaluate(
             f"No task with ground truth has a prediction of version {evaluation.model_version!r}."

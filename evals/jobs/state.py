@@ -1,8 +1,8 @@
-"""The states of an evaluation: the one place that begins, claims, ends and deletes them.
+"""The states of an evaluation: the one place that begins, claims, ends, accepts and deletes them.
 
-running -> done or failed; both may be run again. Whoever computes an evaluation holds its lease,
-one worker at a time; what the lease was lost on is somebody else's, and so nothing of it is
-written here.
+running -> done or failed, and so it stays: asking again makes another evaluation. Whoever computes
+an evaluation holds its lease, one worker at a time; what the lease was lost on is somebody else's,
+and so nothing of it is written here.
 """
 
 from typing import Any
@@ -13,28 +13,15 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from evals.db import writes
+from evals.db.evaluations import refuse_unfinished
+from evals.documents.refusals import Refusal
 from evals.models import ModelEval
+from predictions.models import Project
 from predictions_api.jobs.leases import NOBODY, Holder, LeaseLost, lasting
 
 CANCELLED = "Cancelled. Run it again to have it computed."
 Status = ModelEval.Status
-
-# What a run began with, and what the one before has left.
-BEGIN: dict[str, Any] = {
-    "status": Status.RUNNING,
-    "progress": 0.0,
-    "failure_reason": "",
-    "finished_at": None,
-    "planned_at": None,
-    "summary": None,
-    "image_counts": {},
-    "uses_masks": False,
-    "ignored": [],
-    "warnings": [],
-    "lease_owner": None,
-    "attempts": 0,
-    "n_queued": 0,
-}
+NO_PROJECT = "The evaluation is of no project: there is nothing to accept it for."
 
 
 def unfinished() -> QuerySet[ModelEval]:
@@ -49,25 +36,13 @@ def worker() -> Holder:
 
 def create(**columns: Any) -> ModelEval:
     """A new evaluation to compute, which the queue has in hand."""
-    return ModelEval.objects.create(**columns, lease_until=_queue_lease())
-
-
-@transaction.atomic
-def restart(evaluation: ModelEval) -> None:
-    """Back to the begin, with what is stored now. Whoever is at work on it stops."""
-    ModelEval.objects.filter(pk=evaluation.pk).update(**BEGIN, lease_until=_queue_lease())
-    writes.clear(evaluation.pk)
-    evaluation.refresh_from_db()
-
-
-def _queue_lease() -> Any:
-    return lasting(settings.EVALUATION_LEASE_S)
+    return ModelEval.objects.create(**columns, lease_until=lasting(settings.EVALUATION_LEASE_S))
 
 
 def claim(evaluation_id: int, mine: Holder) -> int | None:
     """How often it was taken up without progress, this time included; None if it is not free."""
     row = unfinished().filter(pk=evaluation_id)
-    claimed = mine.claim(row, 1, columns=("attempts",), n_queued=0)
+    claimed = mine.claim(row, 1, columns=("attempts",), n_queued=0, failure_reason="")
     return int(claimed[0][0]) if claimed else None
 
 
@@ -79,9 +54,9 @@ def keep(evaluation_id: int, mine: Holder, **columns: Any) -> None:
     mine.keep(unfinished().filter(pk=evaluation_id), **columns)
 
 
-def release(evaluation_id: int, mine: Holder) -> None:
-    """Frees an unfinished evaluation for the next worker at once."""
-    mine.release(unfinished().filter(pk=evaluation_id))
+def release(evaluation_id: int, mine: Holder, *, waits_for: str = "") -> None:
+    """Frees an unfinished evaluation for the next worker at once, and says what it waits for."""
+    mine.release(unfinished().filter(pk=evaluation_id), failure_reason=waits_for)
 
 
 def finish(evaluation_id: int, mine: Holder, **found: Any) -> None:
@@ -115,6 +90,37 @@ def fail(evaluation_id: int, reason: str, mine: Holder | None = None) -> bool:
 def cancel(evaluation: ModelEval) -> bool:
     """Ends a running evaluation as failed; False when it was not running."""
     return fail(evaluation.pk, CANCELLED)
+
+
+@transaction.atomic
+def accept(evaluation: ModelEval) -> None:
+    """Marks a finished evaluation as the one that later versions are measured by.
+
+    No other of its project and control stays marked. A Refusal for one that is not done, or whose
+    project is deleted. At most five statements.
+    """
+    if evaluation.project_id is None or not _locked(evaluation.project_id):
+        raise Refusal(NO_PROJECT)
+    evaluation.refresh_from_db(fields=["status", "failure_reason", "is_accepted"])
+    refuse_unfinished(evaluation)
+    of_control = ModelEval.objects.filter(
+        project_id=evaluation.project_id, control=evaluation.control
+    )
+    of_control.filter(is_accepted=True).exclude(pk=evaluation.pk).update(is_accepted=False)
+    of_control.filter(pk=evaluation.pk).update(is_accepted=True)
+    evaluation.is_accepted = True
+
+
+def _locked(project_id: int) -> bool:
+    """Whether the project is there still. Who accepts one of its evaluations waits here."""
+    rows = Project.objects.select_for_update(no_key=True).filter(pk=project_id)
+    return bool(rows.values_list("pk").first())
+
+
+def withdraw(evaluation: ModelEval) -> None:
+    """Takes the mark back; nothing where it has none. One statement."""
+    ModelEval.objects.filter(pk=evaluation.pk).update(is_accepted=False)
+    evaluation.is_accepted = False
 
 
 def delete(evaluation: ModelEval) -> None:

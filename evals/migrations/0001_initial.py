@@ -31,6 +31,9 @@ class Migration(migrations.Migration):
                 ('failure_reason', models.TextField(blank=True, default='')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('is_accepted', models.BooleanField(default=False, help_text='Whether later versions are measured by it: one of a project and control.')),
+                ('asked', models.JSONField(default=dict, help_text='task_type and control, null where the labelling config decided.')),
+                ('ground_truth', models.CharField(choices=[('marked', 'Marked'), ('all', 'All')], default='marked', help_text='Which annotations count.', max_length=10)),
                 ('matching', models.CharField(help_text='Id of the matching rule.', max_length=40)),
                 ('iou_threshold', models.FloatField(default=0.5)),
                 ('median_latency_ms', models.FloatField(blank=True, help_text='What the model took for an image, as whoever ran it measured.', null=True)),
@@ -58,6 +61,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='Workers that took it up since the last chunk was counted.')),
                 ('n_queued', models.PositiveSmallIntegerField(default=0, help_text='How often it was queued since a worker had it.')),
                 ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='evaluations', to='predictions.project')),
+                ('supersedes', models.ForeignKey(blank=True, help_text='The evaluation that it repeats.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evals.modeleval')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.workspace')),
             ],
             options={
@@ -149,6 +153,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='modeleval',
             constraint=models.CheckConstraint(condition=models.Q(('confidence__lte', 100)), name='evals_modeleval_confidence_percent'),
+        ),
+        migrations.AddConstraint(
+            model_name='modeleval',
+            constraint=models.UniqueConstraint(condition=models.Q(('is_accepted', True), ('project__isnull', False)), fields=('project', 'control'), name='evals_modeleval_accepted', nulls_distinct=False),
         ),
         migrations.AddIndex(
             model_name='evalimage',

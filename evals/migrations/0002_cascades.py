@@ -6,6 +6,7 @@ from django.db import migrations
 KEYS = [
     ("evals_modeleval", "workspace_id", "accounts_workspace", "CASCADE"),
     ("evals_modeleval", "project_id", "predictions_project", "SET NULL"),
+    ("evals_modeleval", "supersedes_id", "evals_modeleval", "SET NULL"),
     ("evals_evalimage", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalpanel", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalsource", "evaluation_id", "evals_modeleval", "CASCADE"),

@@ -1,7 +1,6 @@
 """Advice for a better model, with images that show what it is about."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import numpy as np
@@ -92,15 +91,17 @@ def build(counted: Counted) -> Iterator[NewPanel]:
         is_augmented=evaluation.images.filter(augmentations__gt=0).exists(),
     )
     images = _images_showing(evaluation, head.split, confidence, advice)
-    now = moment(datetime.now(UTC)) or ""
+    # When the data became what they are: unchanged data are answered the same to the byte.
+    newest = (evaluation.newest_ground_truth_at, evaluation.newest_prediction_at)
+    as_of = moment(max(filter(None, newest), default=evaluation.planned_at)) or ""
     document = Recommendations(
         generated=True,
-        generated_at=now,
+        generated_at=as_of,
         recommendations=AdviceList(
             summary=AdviceSummary(
                 confidence_threshold=confidence,
                 split=head.name,
-                generated_at=now,
+                generated_at=as_of,
                 count=len(advice),
                 f1=best.optimal.f1,
                 precision=best.optimal.precision,

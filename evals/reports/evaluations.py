@@ -2,6 +2,7 @@
 
 from msgspec import UNSET, UnsetType, convert
 
+from evals.db.evaluations import lineage
 from evals.documents.document import moment
 from evals.documents.evaluation import (
     Evaluation,
@@ -39,12 +40,13 @@ def listed(evaluation: ModelEval) -> ListedEvaluation:
 
 
 def document_of(evaluation: ModelEval) -> Evaluation:
-    """The evaluation's own document, in any state."""
+    """The evaluation's own document, in any state. One statement."""
     status = ModelEval.Status(evaluation.status)
     is_done = status == ModelEval.Status.DONE
     headline = evaluation.summary["headline"] if is_done and evaluation.summary else None
     latency = evaluation.median_latency_ms
     is_computed = evaluation.origin == ModelEval.Origin.COMPUTED
+    supersedes, superseded_by = lineage(evaluation)
     return Evaluation(
         eval_id=evaluation.eval_id,
         project=evaluation.project.slug if evaluation.project else None,
@@ -54,7 +56,7 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         created_at=moment(evaluation.created_at) or "",
         summary=UNSET if headline is None else convert(headline, Headline),
         progress=evaluation.progress if status == ModelEval.Status.RUNNING else UNSET,
-        failure_reason=evaluation.failure_reason if status == ModelEval.Status.FAILED else UNSET,
+        failure_reason=evaluation.failure_reason or UNSET,
         model_version=evaluation.model_version or None,
         task_type=evaluation.task_type,
         source=evaluation.origin,
@@ -70,6 +72,10 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         snapshot=_snapshot(evaluation) if is_computed else UNSET,
         median_latency_ms=UNSET if latency is None else latency,
         control=evaluation.control,
+        ground_truth=evaluation.ground_truth if is_computed else UNSET,
+        accepted=evaluation.is_accepted,
+        supersedes=supersedes,
+        superseded_by=superseded_by,
         ignored=convert(evaluation.ignored, list[IgnoredRegions]) if is_computed else UNSET,
         warnings=_warnings(evaluation),
     )

@@ -1,26 +1,40 @@
-"""Fails a CI build if a model version is worse than the last one that was evaluated.
+"""Fails a CI build if a model version is worse than the one that was accepted.
 
-Evaluates the stored predictions of a version, then compares its mAP and each class's recall with
-the newest finished evaluation before it. Exit codes: 0 no worse (or nothing to compare with),
-1 worse, 2 the evaluation failed or the server refused. Only the standard library is needed.
+Evaluates the stored predictions of a version and compares it with a named baseline: the evaluation
+that is marked as accepted, or `--baseline`. Never with just the newest one, which may be the failed
+build before this. Exit codes: 0 good enough, 1 worse, 2 cannot tell (the README beside this file
+says when). Only the standard library is needed.
 """
 
 import argparse
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 from typing import Any
 
-WORSE, BROKEN = 1, 2
+GOOD, WORSE, UNKNOWN = 0, 1, 2
+WORDS = {GOOD: "good", WORSE: "worse", UNKNOWN: "unknown"}
 POLL_S = 1.0
+#: Of the sums of binary fractions: less is no drop.
+LEAST_DROP = 1e-9
+#: What two evaluations must have in common to be compared.
+COMMON = ("taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive")
+
+Report = dict[str, Any]
 
 
 class Refused(Exception):
     """The server refused a request; the message is its own."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class Server:
@@ -42,16 +56,16 @@ class Server:
             with self.opener.open(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise Refused(error.read().decode(errors="replace")) from error
+            raise Refused(error.read().decode(errors="replace"), error.code) from error
 
     def evals(self, method: str, path: str = "", body: Any = None, **query: str) -> Any:
         """The answer of an evaluation route of the workspace."""
         return self.send(method, f"/{self.workspace}/model-evals{path}", body, **query)
 
 
-def evaluate(server: Server, project: str, version: str, *, within_s: float) -> str:
-    """The id of a finished evaluation. Refused with the reason it failed for."""
-    made = server.evals("POST", body={"project": project, "modelVersion": version})
+def evaluate(server: Server, asked: Report, *, within_s: float) -> Report:
+    """The header of a new, finished evaluation. Refused with the reason it failed for."""
+    made = server.evals("POST", body=asked)
     deadline = time.monotonic() + within_s
     while made["status"] == "running":
         if time.monotonic() > deadline:
@@ -60,47 +74,273 @@ def evaluate(server: Server, project: str, version: str, *, within_s: float) -> 
         made = server.evals("GET", f"/{made['evalId']}")
     if made["status"] == "failed":
         raise Refused(made["failureReason"])
-    return str(made["evalId"])
+    return dict(made)
 
 
-def before(server: Server, project: str, eval_id: str) -> str | None:
-    """The newest finished evaluation of the project before this one."""
-    listed = server.evals("GET", project=project, status="done", limit="200")["evals"]
-    ids = [one["evalId"] for one in listed]
-    earlier = ids[ids.index(eval_id) + 1 :]
-    return earlier[0] if earlier else None
+def baseline_of(server: Server, new: Report, named: str | None) -> Report | None:
+    """The header of what the new evaluation is compared with: the named evaluation, the newest of
+    the named version, or without a name the accepted one, if there is any.
+
+    Refused where the name means nothing, or nothing that can be compared.
+    """
+    if named is None:
+        query = {"project": new["project"], "accepted": "true", "limit": "200"}
+    elif (header := _evaluation(server, named)) is not None:
+        differing = [name for name in COMMON if not _agree(header, new, name)]
+        if differing:
+            raise Refused(f"{named} cannot be compared: it has another {', '.join(differing)}.")
+        return header
+    else:
+        query = {"version": named, "status": "done", "limit": "200"}
+    for one in server.evals("GET", **query)["evals"]:
+        if one["project"] == new["project"] and one["evalId"] != new["evalId"]:
+            header = server.evals("GET", f"/{one['evalId']}")
+            if all(_agree(header, new, name) for name in COMMON):
+                return dict(header)
+    if named is not None:
+        raise Refused(f"There is no finished evaluation {named}, or of a version of that name.")
+    return None
 
 
-def measures(server: Server, eval_id: str) -> dict[str, float]:
-    """mAP and each class's recall on the test split, by name; those without a value are absent."""
-    rows = server.evals("GET", f"/{eval_id}/performance-by-class")["classes"]
-    found = {f"recall of {row['className']}": row["recall"] for row in rows}
-    headline = server.evals("GET", f"/{eval_id}")["summary"]["mAP"]
-    return {"mAP": headline, **found} if headline is not None else found
+def _evaluation(server: Server, eval_id: str) -> Report | None:
+    """The header of a finished evaluation; None where there is none of that id."""
+    if not re.fullmatch("[A-Za-z0-9]{20}", eval_id):
+        return None
+    try:
+        header = server.evals("GET", f"/{eval_id}")
+    except Refused as error:
+        if error.status == 404:
+            return None
+        raise
+    if header["status"] != "done":
+        raise Refused(f"The baseline {eval_id} is {header['status']}.")
+    return dict(header)
 
 
-def main() -> int:
+def _agree(one: Report, other: Report, name: str) -> bool:
+    """Whether both say the same; an imported file says of these only its task type."""
+    is_imported = "imported" in (one["source"], other["source"])
+    return (is_imported and name != "taskType") or one.get(name) == other.get(name)
+
+
+def quality(server: Server, eval_id: str, split: str) -> tuple[str, float]:
+    """mAP at an IoU of 0.50, or what stands for it: mIoU of pixels, accuracy of labels."""
+    metrics = server.evals("GET", f"/{eval_id}/map-results")["splits"].get(split) or {}
+    for name, shown in (("map50", "mAP"), ("mIoU", "mIoU"), ("accuracy", "accuracy")):
+        if metrics.get(name) is not None:
+            return shown, float(metrics[name])
+    raise Refused(f"{eval_id} has no mAP on the {split} split: it has no objects there.")
+
+
+def recalls(
+    server: Server, header: Report, split: str, confidence: int
+) -> dict[str, tuple[int, float]]:
+    """Objects and recall by class; classes without objects are absent."""
+    path = f"/{header['evalId']}/confusion-matrix"
+    matrix = server.evals("GET", path, split=split, confidence=str(confidence))["matrix"]
+    rows = zip(header["classes"], matrix, strict=False)
+    return {name: (sum(row), row[at] / sum(row)) for at, (name, row) in enumerate(rows) if sum(row)}
+
+
+def judge(server: Server, options: argparse.Namespace) -> Report:
+    """Evaluates, compares, and says what came of it."""
+    asked = {
+        "project": options.project,
+        "modelVersion": options.model_version,
+        "control": options.control,
+        "groundTruth": options.ground_truth,
+    }
+    asked = {name: value for name, value in asked.items() if value is not None}
+    new = evaluate(server, asked, within_s=options.within)
+    split = options.split
+    confidence = options.confidence
+    if confidence is None:
+        confidence = round(100 * new["confidenceThreshold"])
+    report: Report = {
+        "project": new["project"],
+        "modelVersion": new["modelVersion"],
+        "evaluation": new["evalId"],
+        "baseline": None,
+        "split": split,
+        "confidence": confidence,
+    }
+    old = baseline_of(server, new, options.baseline)
+    metric, now = quality(server, new["evalId"], split)
+    was = None
+    before: dict[str, tuple[int, float]] = {}
+    if old is not None:
+        version = old["modelVersion"] or old["versionId"]
+        report["baseline"] = {"evaluation": old["evalId"], "modelVersion": version}
+        was = quality(server, old["evalId"], split)[1]
+        before = recalls(server, old, split, confidence)
+    found = recalls(server, new, split, confidence)
+    report["metric"] = {"name": metric, "least": options.min_map} | _compared(
+        now, was, options.max_drop_map
+    )
+    report["classes"] = [
+        {"class": name, "objects": found.get(name, (0, 0))[0]}
+        | _compared(
+            found[name][1] if name in found else None,
+            before[name][1] if name in before else None,
+            options.max_drop_recall_few
+            if found.get(name, before.get(name, (0, 0)))[0] < options.few_objects
+            else options.max_drop_recall,
+        )
+        for name in dict.fromkeys([*found, *before])
+    ]
+    report["reasons"] = list(_reasons(report))
+    report["code"] = WORSE if report["reasons"] else GOOD
+    if options.accept and report["code"] == GOOD:
+        server.evals("PATCH", f"/{new['evalId']}", {"accepted": True})
+        report["accepted"] = True
+    return report
+
+
+def _compared(now: float | None, was: float | None, allowed: float) -> Report:
+    """The two numbers and whether the drop is larger than allowed, which needs both."""
+    drop = None if now is None or was is None else was - now
+    is_worse = drop is not None and drop > allowed + LEAST_DROP
+    return {"now": now, "baseline": was, "allowedDrop": allowed, "isWorse": is_worse}
+
+
+def _reasons(report: Report) -> list[str]:
+    """Why the version is worse, in words; none if it is not."""
+    metric = report["metric"]
+    reasons = []
+    if metric["least"] is not None and metric["now"] < metric["least"] - LEAST_DROP:
+        reasons.append(f"{metric['name']} {metric['now']:.3f} is below {metric['least']:.3f}")
+    named = [(metric["name"], metric)]
+    named += [(f"recall of {one['class']}", one) for one in report["classes"]]
+    reasons += [
+        f"{name} fell from {one['baseline']:.3f} to {one['now']:.3f}, "
+        f"by more than {one['allowedDrop']:g}"
+        for name, one in named
+        if one["isWorse"]
+    ]
+    return reasons
+
+
+def rows_of(report: Report) -> list[tuple[str, str, str, str, str]]:
+    """What is measured, objects, before, now, verdict: the metric, then the classes."""
+    metric = report["metric"]
+    shown = [(metric["name"], "", metric)]
+    shown += [(f"recall of {one['class']}", str(one["objects"]), one) for one in report["classes"]]
+    return [
+        (name, objects, _number(one["baseline"]), _number(one["now"]), _verdict(one))
+        for name, objects, one in shown
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _verdict(one: Report) -> str:
+    least = one.get("least")
+    is_below = least is not None and one["now"] < least - LEAST_DROP
+    return "WORSE" if one["isWorse"] or is_below else ""
+
+
+def headline(report: Report) -> str:
+    """One line: what was compared, and what came of it."""
+    if report["code"] == UNKNOWN:
+        return f"cannot tell: {report['reasons'][0]}"
+    baseline = report["baseline"]
+    other = f"{baseline['modelVersion']} ({baseline['evaluation']})" if baseline else "nothing"
+    verdict = "worse" if report["code"] == WORSE else "good"
+    return f"{report['modelVersion']} ({report['evaluation']}) against {other}: {verdict}"
+
+
+def as_text(report: Report) -> str:
+    """For the log of a build."""
+    rows = [] if report["code"] == UNKNOWN else rows_of(report)
+    lines = [
+        f"{name:30} {objects:>7} {was:>8} -> {now:>5}  {verdict}".rstrip()
+        for name, objects, was, now, verdict in rows
+    ]
+    return "\n".join([*lines, *map(str, report["reasons"][: len(rows)]), headline(report)])
+
+
+def as_markdown(report: Report) -> str:
+    """For a comment on a pull request. Names are text there, whatever they hold."""
+    lines = [f"**{escaped(headline(report))}**"]
+    if report["code"] != UNKNOWN:
+        lines += ["", *(f"- {escaped(reason)}" for reason in report["reasons"])]
+        lines += ["", f"On the {report['split']} split, recall at {report['confidence']} %.", ""]
+        lines += ["| | objects | baseline | now | |", "| --- | ---: | ---: | ---: | --- |"]
+        lines += [f"| {' | '.join(map(escaped, row))} |" for row in rows_of(report)]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """The text with nothing in it that Markdown or HTML would read as more than text."""
+    plain = " ".join(text.split())
+    entities = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "|": "&#124;", ":": "&#58;"}
+    safe = re.sub(
+        r"[&<>@|:\\`*_{}\[\]()#!~$]",
+        lambda found: entities.get(found[0], "\\" + found[0]),
+        plain,
+    )
+    # Addresses become links without any mark around them.
+    return re.sub(r"(www)\.", r"\1&#46;", safe, flags=re.IGNORECASE)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be from 0 to 1")
+    return value
+
+
+def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--project", required=True)
+    parser.add_argument("--project", required=True, help="Slug or id.")
     parser.add_argument("--model-version", required=True)
-    parser.add_argument("--tolerance", type=float, default=0.01, help="How much may be lost.")
+    parser.add_argument("--control", help="Of several controls the one that is evaluated.")
+    parser.add_argument("--ground-truth", choices=["marked", "all"])
+    parser.add_argument(
+        "--baseline",
+        metavar="EVAL_ID|VERSION",
+        help="Compare with this evaluation, or the newest finished one of this version; the "
+        "accepted one unless given.",
+    )
+    parser.add_argument("--split", choices=["train", "valid", "test"], default="test")
+    parser.add_argument(
+        "--confidence", type=int, help="Percent that recall is taken at; the evaluation's own."
+    )
+    parser.add_argument("--min-map", type=share, help="Least mAP, whatever the baseline.")
+    parser.add_argument("--max-drop-map", type=share, default=0.01)
+    parser.add_argument("--max-drop-recall", type=share, default=0.01, help="Of each class.")
+    parser.add_argument(
+        "--max-drop-recall-few", type=share, default=0.1, help="Of classes with few objects."
+    )
+    parser.add_argument("--few-objects", type=int, default=20, help="Fewer than so many are few.")
+    parser.add_argument(
+        "--accept", action="store_true", help="Mark the new evaluation as accepted if it is good."
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="Write the report there, too.")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="Write a comment there, too.")
     parser.add_argument("--within", type=float, default=600.0, help="Seconds to wait.")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = options_of(arguments)
     try:
         server = Server(os.environ["EVALUATION_URL"], os.environ["EVALUATION_API_KEY"])
-        eval_id = evaluate(server, options.project, options.model_version, within_s=options.within)
-        last = before(server, options.project, eval_id)
-        now = measures(server, eval_id)
-        then = measures(server, last) if last else {}
-    except (Refused, OSError, KeyError) as error:
-        print(f"cannot tell: {error}", file=sys.stderr)
-        return BROKEN
-    worse = [name for name in now.keys() & then if now[name] < then[name] - options.tolerance]
-    for name, value in now.items():
-        was = f"{then[name]:.3f}" if name in then else "-"
-        print(f"{name:30} {was:>8} -> {value:.3f}{'  WORSE' if name in worse else ''}")
-    print(f"{eval_id} against {last or 'nothing'}: {'worse' if worse else 'no worse'}")
-    return WORSE if worse else 0
+        report = judge(server, options)
+    except (Refused, OSError, KeyError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        report = {"reasons": [reason], "code": UNKNOWN}
+    code = int(report["code"])
+    report["verdict"] = WORDS[code]
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    if options.markdown:
+        options.markdown.write_text(as_markdown(report))
+    print(as_text(report), file=sys.stderr if code == UNKNOWN else sys.stdout)
+    return code
 
 
 if __name__ == "__main__":

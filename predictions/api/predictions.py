@@ -7,6 +7,7 @@ and describe the schema.
 from __future__ import annotations  # `list` is a method here
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -149,7 +150,8 @@ class PredictionViewSet(Rows):
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
-        name = PredictionExportParameters.read(query)["format"]
+        asked = PredictionExportParameters.read(query)
+        name = asked["format"]
         wanted = filter_of(query, workspace_id=self.access().workspace_id)
         if wanted.limit is not None:
             wanted.limit -= 1  # no page follows, so none is looked for
@@ -158,6 +160,8 @@ class PredictionViewSet(Rows):
         first, rest = prediction_lists.begin(wanted)
         self._refuse_unknown(first, wanted)
         write, content_type = formats.WRITERS[name]
+        if name == "csv" and asked["escape"]:
+            write = partial(formats.csv_rows, escape=True)
         pieces = write(chain([first], rest or ()))
         response = streamed(request, pieces, content_type, compressed=name == "parquet")
         project_id = wanted.named.get("project")

@@ -14,7 +14,12 @@ from rest_framework.response import Response
 from predictions.api.parameters import ModelVersionParameters, ProjectListParameters
 from predictions.api.schema import projects as docs
 from predictions.api.serializers import ModelVersionField, ProjectSerializer
-from predictions.api.viewset import NO_PROJECT, Rows, json_response
+from predictions.api.viewset import (
+    NO_PROJECT,
+    Rows,
+    committed_with_its_answer,
+    json_response,
+)
 from predictions.db import projects, versions
 from predictions.db.documents import Document
 from predictions.models import Project
@@ -65,6 +70,7 @@ class ProjectViewSet(Rows):
         return self.get_paginated_response(shown)
 
     @docs.PROJECT_CREATE
+    @committed_with_its_answer
     def create(self, request: Request, **kwargs: Any) -> Response:
         serializer = ProjectSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -78,10 +84,12 @@ class ProjectViewSet(Rows):
         return Response(self._document(self.get_object(), counted=True))
 
     @docs.PROJECT_PUT
+    @committed_with_its_answer
     def update(self, request: Request, **kwargs: Any) -> Response:
         return self._update(partial=False)
 
     @docs.PROJECT_PATCH
+    @committed_with_its_answer
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         return self._update(partial=True)
 

@@ -113,6 +113,31 @@ class AnnotationSerializer(serializers.Serializer[Any]):
         return result
 
 
+class MarkSerializer(serializers.Serializer[Any]):
+    """Which annotations become ground truth, or cease to be: some by their ids, or a project's."""
+
+    ground_truth = serializers.BooleanField(
+        help_text="Whether predictions are measured against them."
+    )
+    ids = serializers.ListField(
+        child=PkField(),
+        required=False,
+        allow_empty=False,
+        max_length=10_000,
+        help_text="Of these annotations, all or none.",
+    )
+    project = PkField(
+        required=False,
+        help_text="Of all annotations of this project; cancelled ones are not marked.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One of ids and project."""
+        if ("ids" in attrs) == ("project" in attrs):
+            raise ValidationError("Send either ids or project.")
+        return attrs
+
+
 class TaskSerializer(serializers.Serializer[Any]):
     """A task as it is created and listed."""
 
@@ -146,6 +171,12 @@ class TaskSerializer(serializers.Serializer[Any]):
         if attrs.get("meta", {}) is None:
             attrs["meta"] = {}
         return attrs
+
+
+class ListedTaskSerializer(TaskSerializer):
+    """A task as it is listed."""
+
+    drafts = serializers.ListField(child=serializers.JSONField(), read_only=True)
 
 
 class Touch(serializers.Serializer[Any]):
@@ -203,7 +234,7 @@ class PersonSerializer(serializers.Serializer[Any]):
 class ProjectSerializer(serializers.ModelSerializer[Project]):
     """A project: its labelling config, its settings, and counts of what it holds.
 
-    The counts are null in the answers to POST, PUT and PATCH, as Label Studio's are.
+    The counts are null in the answer to POST, as Label Studio's are.
     """
 
     # The controls of a label_config that this request brought; None if it brought none.

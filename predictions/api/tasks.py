@@ -7,13 +7,13 @@ from typing import Any
 
 from django.http import HttpResponse
 from rest_framework import status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api.parameters import TaskListParameters, TaskPageParameters
 from predictions.api.schema import tasks as docs
-from predictions.api.serializers import AnnotationSerializer, TaskSerializer
+from predictions.api.serializers import AnnotationSerializer, MarkSerializer, TaskSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db import task_pages, tasks
 from predictions.db.annotations import (
@@ -21,12 +21,15 @@ from predictions.db.annotations import (
     create_annotation,
     delete_annotation,
     existing_annotation,
+    mark_all,
+    mark_chosen,
     update_annotation,
 )
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import TaskFilter, of_query
 from predictions.models import Annotation, Task
+from predictions_api.http.fields import unknown_pk
 
 NO_PROJECT_NAMED = {"detail": "Neither project nor view id specified"}
 
@@ -37,10 +40,15 @@ class TaskPages(Rows):
     queryset = Task.objects.none()
     serializer_class = TaskSerializer
 
+    def known_project(self, project_id: int) -> int:
+        """The id. NotFound for a project that the caller does not see."""
+        if not project_exists(project_id, workspace_id=self.access().workspace_id):
+            raise NotFound(NO_PROJECT)
+        return project_id
+
     def page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
         workspace_id = self.access().workspace_id
-        if not project_exists(project_id, workspace_id=workspace_id):
-            raise NotFound(NO_PROJECT)
+        self.known_project(project_id)
         asked = TaskPageParameters.read(self.request.query_params)
         size, page = asked["page_size"], asked["page"]
         rows = task_pages.page(
@@ -63,7 +71,11 @@ class TaskPages(Rows):
         """Full tasks with `fields=all`; only the keys that `include` names, where it names any."""
         wants_children = asked["fields"] == "all"
         include = asked["include"]
-        shown = task_pages.with_children(rows) if wants_children or include else rows
+        if wants_children or include:
+            shown = task_pages.with_children(rows)
+        else:
+            # Nobody drafts here; Label Studio's lists have the key.
+            shown = [{**task, "drafts": []} for task in rows]
         if not include:
             return shown
         return [{name: task[name] for name in include if name in task} for task in shown]
@@ -77,6 +89,11 @@ class ProjectTaskViewSet(TaskPages):
     @docs.PROJECT_TASK_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
         return self.page(self.row_id("project_pk"), TaskFilter(), bare=True)
+
+    @docs.PROJECT_TASKS_DELETE
+    def destroy_many(self, request: Request, **kwargs: Any) -> HttpResponse:
+        tasks.delete_all_tasks(self.known_project(self.row_id("project_pk")))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class TaskViewSet(TaskPages):
@@ -169,6 +186,18 @@ class AnnotationViewSet(Rows):
         self.get_object()
         values = self.checked(AnnotationSerializer, partial=partial)
         return json_response(update_annotation(self.row_id(), values, self.access()))
+
+    @docs.ANNOTATION_MARK
+    def mark(self, request: Request, **kwargs: Any) -> HttpResponse:
+        access, asked = self.access(), self.checked(MarkSerializer)
+        is_truth, project_id = asked["ground_truth"], asked.get("project")
+        if project_id is None:
+            n = mark_chosen(asked["ids"], is_truth=is_truth, access=access)
+        elif project_exists(project_id, workspace_id=access.workspace_id):
+            n = mark_all(project_id, is_truth=is_truth, access=access)
+        else:
+            raise ValidationError({"project": [unknown_pk(project_id)]})
+        return json_response({"updated": n})
 
     @docs.ANNOTATION_DELETE
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:

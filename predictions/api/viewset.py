@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
@@ -17,6 +18,8 @@ from predictions_api.http.rendering import dumps
 
 NO_PROJECT = "No Project matches the given query."
 REQUIRED = "This field is required."
+#: For an action that reads after it has written: without its answer nothing is stored.
+committed_with_its_answer = transaction.atomic
 
 
 def json_response(document: Any, status_code: int = status.HTTP_200_OK) -> HttpResponse:

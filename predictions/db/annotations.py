@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
@@ -14,6 +14,8 @@ from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
+#: Ids that one refusal names.
+MOST_NAMED = 20
 NO_ANNOTATION = "No Annotation matches the given query."
 ASSIGNED = {
     "was_cancelled": "was_cancelled",
@@ -100,22 +102,24 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
     """Stores one annotation by the caller, unless `completed_by` names another member."""
     task = existing_task(task_id, access)
     _check_annotation(values, access, project_id=task["project"])
-    row = fetch_one(
-        CREATE_ANNOTATION_SQL,
-        [
-            task_id,
-            task["project"],
-            json_text(values.get("result", [])),
-            values.get("was_cancelled", False),
-            values.get("ground_truth", False),
-            values.get("lead_time"),
-            values.get("completed_by") or access.user_id,
-            values.get("parent_prediction"),
-            values.get("parent_annotation"),
-            access.user_id,
-        ],
-    )
-    return existing_annotation(row[0] if row else 0, access)
+    # Read before it is committed: a caller who gets no answer has nothing stored.
+    with transaction.atomic(savepoint=False):
+        row = fetch_one(
+            CREATE_ANNOTATION_SQL,
+            [
+                task_id,
+                task["project"],
+                json_text(values.get("result", [])),
+                values.get("was_cancelled", False),
+                values.get("ground_truth", False),
+                values.get("lead_time"),
+                values.get("completed_by") or access.user_id,
+                values.get("parent_prediction"),
+                values.get("parent_annotation"),
+                access.user_id,
+            ],
+        )
+        return existing_annotation(row[0] if row else 0, access)
 
 
 def update_annotation(annotation_id: int, values: Values, access: Access) -> Document:
@@ -138,18 +142,121 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM a WHERE t.id = a.task_id
     """  # noqa: S608
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(sql, [*params, annotation_id, access.user_id])
-    return existing_annotation(annotation_id, access)
+        return existing_annotation(annotation_id, access)
 
 
+# By primary key, and by (task, id).
+LOCK_TASK_SQL = "SELECT id FROM predictions_task WHERE id = %s FOR NO KEY UPDATE"
+NEWEST_TRUTH_SQL = """
+SELECT id FROM predictions_annotation WHERE task_id = %s AND ground_truth AND NOT was_cancelled
+ORDER BY id DESC LIMIT 1
+"""
+
+
+@transaction.atomic
+def accept_prediction(
+    task_id: int, values: Values, access: Access, *, instead_of: int | None
+) -> Document | None:
+    """Stores an annotation as the newest ground truth of its task, where that is `instead_of` now.
+
+    None, and nothing is stored, where it is another one.
+    """
+    # Whoever accepts for the same task waits here, and then reads what was accepted before.
+    fetch_one(LOCK_TASK_SQL, [task_id])
+    row = fetch_one(NEWEST_TRUTH_SQL, [task_id])
+    if (row[0] if row else None) != instead_of:
+        return None
+    return create_annotation(task_id, values, access)
+
+
+# By primary key.
+UNDO_SQL = """
+WITH gone AS (
+    DELETE FROM predictions_annotation a USING predictions_project j
+    WHERE a.id = %s AND a.parent_prediction_id = %s AND a.ground_truth
+        AND a.updated_at = a.created_at AND j.id = a.project_id AND j.workspace_id = %s
+    RETURNING a.task_id
+), touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
+    FROM gone WHERE t.id = gone.task_id
+)
+SELECT count(*) FROM gone
+"""
+
+
+def undo_acceptance(annotation_id: int, *, prediction_id: int, access: Access) -> bool:
+    """Removes the ground truth that was made of the prediction; False, and it stays, where somebody
+    has changed it since.
+    """
+    params = [annotation_id, prediction_id, access.workspace_id, access.user_id]
+    row = fetch_one(UNDO_SQL, params)
+    return bool(row and row[0])
+
+
+# By primary key, or by (project, task). Rows that are as they should be are not touched: an
+# evaluation tells by their time whether it is out of date. Locked in one order.
+MARK_SQL = """
+WITH chosen AS (
+    SELECT id FROM predictions_annotation
+    WHERE {which} AND ground_truth <> %(mark)s ORDER BY id FOR NO KEY UPDATE
+), a AS (
+    UPDATE predictions_annotation SET ground_truth = %(mark)s, updated_at = now(),
+        updated_by_id = %(user)s
+    FROM chosen WHERE predictions_annotation.id = chosen.id RETURNING task_id
+), touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
+    WHERE t.id IN (SELECT task_id FROM a)
+)
+SELECT count(*) FROM a
+"""
+MARK_CHOSEN_SQL = MARK_SQL.format(which="id = ANY(%(ids)s)")
+MARK_ALL_SQL = MARK_SQL.format(
+    which="project_id = %(project)s AND NOT (%(mark)s AND was_cancelled)"
+)
+
+
+def mark_chosen(annotation_ids: Sequence[int], *, is_truth: bool, access: Access) -> int:
+    """Marks annotations as ground truth, or takes the mark away; how many it changes.
+
+    All or none: ValidationError under `ids` for ids that the workspace has no annotation of.
+    """
+    rows = fetch_all(
+        "SELECT a.id FROM predictions_annotation a JOIN predictions_project j"
+        " ON j.id = a.project_id WHERE a.id = ANY(%s) AND j.workspace_id = %s",
+        [list(annotation_ids), access.workspace_id],
+    )
+    known = {row[0] for row in rows}
+    if unknown := [one for one in annotation_ids if one not in known]:
+        raise ValidationError({"ids": [unknown_pk(one) for one in unknown[:MOST_NAMED]]})
+    values = {"ids": list(annotation_ids), "mark": is_truth, "user": access.user_id}
+    row = fetch_one(MARK_CHOSEN_SQL, values)
+    return int(row[0]) if row else 0
+
+
+def mark_all(project_id: int, *, is_truth: bool, access: Access) -> int:
+    """Marks the annotations of a project that are not cancelled as ground truth, or takes the mark
+    away from all; how many it changes. The project is the caller's.
+    """
+    values = {"project": project_id, "mark": is_truth, "user": access.user_id}
+    row = fetch_one(MARK_ALL_SQL, values)
+    return int(row[0]) if row else 0
+
+
+# What a truth is made of, `predictions.regions.truths.as_truth` in SQL: no scores.
+AS_TRUTH = """CASE jsonb_typeof(q.result) WHEN 'array' THEN coalesce((
+        SELECT jsonb_agg(CASE jsonb_typeof(e.region) WHEN 'object' THEN e.region - 'score'
+                         ELSE e.region END ORDER BY e.n)
+        FROM jsonb_array_elements(q.result) WITH ORDINALITY AS e(region, n)), '[]'::jsonb)
+    ELSE q.result END"""
 # By (task, id) of predictions, and the index on the annotations' parents.
-ANNOTATE_SQL = """
+ANNOTATE_SQL = f"""
 WITH a AS (
     INSERT INTO predictions_annotation
         (task_id, project_id, result, was_cancelled, ground_truth, completed_by_id,
          parent_prediction_id, unique_id, created_at, updated_at)
-    SELECT q.task_id, q.project_id, q.result, FALSE, FALSE, %(user)s, q.id, gen_random_uuid(),
+    SELECT q.task_id, q.project_id, {AS_TRUTH}, FALSE, FALSE, %(user)s, q.id, gen_random_uuid(),
            now(), now()
     FROM predictions_prediction q
     WHERE q.task_id = ANY(%(tasks)s)
@@ -162,14 +269,15 @@ WITH a AS (
     WHERE t.id IN (SELECT task_id FROM a)
 )
 SELECT count(*) FROM a
-"""
+"""  # noqa: S608
 
 
 def annotate_as_predicted(
     task_ids: Sequence[int], *, versions: Sequence[str] | None, access: Access
 ) -> int:
-    """Makes an annotation of every prediction of the tasks, or of these model versions, that has
-    none made of it yet; how many were made. The tasks are the caller's, and locked.
+    """Makes an annotation, without scores, of every prediction of the tasks, or of these model
+    versions, that has none made of it yet; how many were made. The tasks are the caller's, and
+    locked.
     """
     values = {
         "tasks": list(task_ids),

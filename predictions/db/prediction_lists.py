@@ -5,10 +5,9 @@ again; each statement names the index that serves it.
 """
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from predictions.db import documents, places
@@ -21,6 +20,7 @@ from predictions_api.postgres.sql import (
     fetch_all_prepared,
     fetch_one,
     fetch_prepared,
+    server_cursor,
 )
 
 # Rows fetched at a time from a server-side cursor: enough to hide the round trip, few enough that
@@ -93,18 +93,12 @@ def stream_statement(sql: str, params: Params) -> Generator[list[Document], None
     FIRST_CHUNK rows is the last one.
     """
     age = documents.ages()
-    with transaction.atomic():
-        connection.ensure_connection()
-        # A cursor of the driver's own: without the wrapper its errors would not be Django's.
-        with (
-            connection.wrap_database_errors,
-            closing(connection.connection.cursor(name="predictions_list")) as cursor,
-        ):
-            cursor.execute(sql, params)
-            size = FIRST_CHUNK
-            while rows := cursor.fetchmany(size):
-                yield [documents.prediction(row, age) for row in rows]
-                size = CHUNK
+    with transaction.atomic(), server_cursor("predictions_list") as cursor:
+        cursor.execute(sql, params)
+        size = FIRST_CHUNK
+        while rows := cursor.fetchmany(size):
+            yield [documents.prediction(row, age) for row in rows]
+            size = CHUNK
 
 
 def count(wanted: PredictionFilter) -> int:

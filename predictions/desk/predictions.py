@@ -25,7 +25,8 @@ from desk.workspace_admin import (
 from predictions.api.serializers import PredictionSerializer
 from predictions.db import predictions
 from predictions.db.places import target_of_prediction
-from predictions.desk import review
+from predictions.desk import acceptance, review
+from predictions.desk.addresses import address
 from predictions.desk.filters import (
     CreatedFilter,
     PredictionProblemFilter,
@@ -80,7 +81,7 @@ class ReviewList(BoundedChangeList):
 
     def url_for_result(self, result: Any) -> str:
         """The page of a row, with the list's filters."""
-        return review.address(result.pk) + self.kept
+        return address(result.pk) + self.kept
 
 
 @admin.register(Prediction)
@@ -111,7 +112,9 @@ class PredictionDesk(RegionRows):
         """Each prediction over its image; what may be done there is posted."""
         return {
             "review": ("<int:pk>/review/", require_GET(partial(review.review, self))),
-            "accept": ("<int:pk>/accept/", require_POST(partial(review.accept, self))),
+            "accept": ("<int:pk>/accept/", require_POST(partial(acceptance.accept, self))),
+            "ask": ("<int:pk>/accept/ask/", require_GET(partial(acceptance.ask, self))),
+            "undo": ("<int:pk>/accept/undo/", require_POST(partial(acceptance.undo, self))),
             "remove": ("<int:pk>/remove/", require_POST(partial(review.delete, self))),
         }
 

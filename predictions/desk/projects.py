@@ -3,19 +3,23 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError as FormError
 from django.core.validators import URLValidator
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
-from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, time_ago
+from desk.page import Crumb, render_page
+from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, forbid, time_ago
 from predictions.api.serializers import ProjectSerializer
-from predictions.db import projects
+from predictions.db import annotations, projects
 from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
-from predictions.models import MLBackend, Project
+from predictions.models import Annotation, MLBackend, Project
+from predictions_api.wording import number
 
 
 class ProjectForm(DeskForm):
@@ -46,6 +50,7 @@ class ProjectDesk(WorkspaceAdmin):
     search_fields = ("title", "slug")
     ordering = ("-id",)
     sortable_by = ()
+    actions = ("mark_annotations",)
     belongs_to = "workspace"
     readonly_fields = ("slug", "created", "created_by")
     fieldsets = (
@@ -96,6 +101,48 @@ class ProjectDesk(WorkspaceAdmin):
         assert workspace is not None
         made = projects.create_project(accepted, access, parsed=serializer.parsed)
         obj.__dict__.update(made.__dict__)
+
+    @admin.action(description="Mark all annotations as ground truth", permissions=["change"])
+    def mark_annotations(
+        self, request: HttpRequest, queryset: QuerySet[Project]
+    ) -> TemplateResponse | None:
+        """Those of the chosen projects that are not cancelled, after it was asked."""
+        chosen = list(queryset)
+        for project in chosen:
+            forbid(self.has_change_permission(request, project))
+        if request.POST.get("post") != "yes":
+            return self._ask_to_mark(request, chosen)
+        n = 0
+        for project in chosen:
+            access = access_of(request, project.workspace_id, field="project")
+            marked = annotations.mark_all(project.pk, is_truth=True, access=access)
+            self.log_change(request, project, f"{marked} annotations marked as ground truth.")
+            n += marked
+        messages.success(
+            request, f"{number(n)} annotation{'' if n == 1 else 's'} marked as ground truth."
+        )
+        return None
+
+    def _ask_to_mark(self, request: HttpRequest, chosen: list[Project]) -> TemplateResponse:
+        is_new = Q(was_cancelled=False, ground_truth=False)
+        counted = {
+            row["project"]: row
+            for row in Annotation.objects.filter(project__in=chosen)
+            .values("project")
+            .annotate(new=Count("pk", is_new), marked=Count("pk", Q(ground_truth=True)))
+        }
+        none = {"new": 0, "marked": 0}
+        return render_page(
+            self,
+            request,
+            "desk/mark.html",
+            title="Mark all annotations as ground truth",
+            crumbs=[
+                Crumb("Projects", reverse("admin:predictions_project_changelist")),
+                Crumb("Mark annotations"),
+            ],
+            projects=[(project, counted.get(project.pk, none)) for project in chosen],
+        )
 
     def delete_model(self, request: HttpRequest, obj: Project) -> None:
         """In one statement."""

@@ -16,8 +16,9 @@ from rest_framework.exceptions import NotFound
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import access_of, forbid, is_superuser, pretty, roles_of
-from predictions.db.annotations import create_annotation
 from predictions.db.predictions import delete as delete_prediction
+from predictions.desk.acceptance import ground_truth, may_be_undone, truths
+from predictions.desk.addresses import address, way_to
 from predictions.desk.drawing import Drawn, drawn, shown_data
 from predictions.desk.verdicts import verdicts_of
 from predictions.models import Annotation, Prediction, Task
@@ -26,20 +27,13 @@ from predictions.models import Annotation, Prediction, Task
 MOST_VERSIONS = 20
 #: Of these, drawn side by side at once.
 MOST_COMPARED = 4
-#: Annotations of a task that are looked through for ground truth.
-MOST_ANNOTATIONS = 50
-
-
-def address(pk: int, name: str = "review") -> str:
-    """The page of a prediction."""
-    return reverse(f"admin:predictions_prediction_{name}", args=[pk])
 
 
 def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     """The page. Http404 for what the caller does not see."""
     prediction = desk.found(request, pk=pk)
     verdicts = _verdicts(request, prediction.task)
-    truth = _ground_truth(prediction.task_id, verdicts)
+    truth, newest = truths(prediction.task_id, verdicts["annotation"] if verdicts else None)
     rows = desk.filtered(request)
     before = rows.filter(pk__gt=pk).order_by("pk").values_list("pk", flat=True).first()
     after = rows.filter(pk__lt=pk).order_by("-pk").values_list("pk", flat=True).first()
@@ -52,7 +46,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         request,
         "desk/review.html",
         title=f"Prediction {pk}",
-        crumbs=_crumbs(prediction.task, [Crumb(f"Prediction {pk}")], list_query=query),
+        crumbs=way_to(prediction.task, [Crumb(f"Prediction {pk}")], list_query=query),
         data={
             "image": image,
             "texts": texts,
@@ -61,6 +55,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         },
         prediction=prediction,
         truth=truth,
+        has_truth=newest is not None,
         texts=texts,
         verdicts=verdicts,
         is_judged=bool(said and said["found"] is not None),
@@ -69,25 +64,9 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         query=query,
         others=list(others),
         json=pretty(prediction.result),
+        may_undo=may_be_undone(newest, prediction),
         may_change=desk.has_change_permission(request, prediction),
     )
-
-
-def accept(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
-    """Stores what the prediction says as the task's newest ground truth, once."""
-    prediction = desk.found(request, pk=pk)
-    forbid(desk.has_change_permission(request, prediction))
-    truth = _ground_truth(prediction.task_id, None)
-    back = HttpResponseRedirect(f"{address(pk)}?{request.GET.urlencode()}")
-    if truth and truth.parent_prediction_id == pk and truth.result == prediction.result:
-        messages.info(request, f"It is the ground truth already: annotation {truth.pk}.")
-        return back
-    access = access_of(request, prediction.project.workspace_id, field="task")
-    values = {"result": prediction.result, "ground_truth": True, "parent_prediction": pk}
-    made = create_annotation(prediction.task_id, values, access)
-    desk.log_change(request, prediction, f"Accepted as annotation {made['id']}.")
-    messages.success(request, f"Accepted as ground truth: annotation {made['id']}.")
-    return back
 
 
 def delete(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
@@ -114,14 +93,14 @@ def compare(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     asked = set(request.GET.getlist("prediction"))
     chosen = [one for one in known if str(one.pk) in asked] or known[:2]
     image, texts = shown_data(task.data, task.project.parsed_label_config)
-    truth = _ground_truth(pk, None)
+    truth = ground_truth(pk)
     shown = chosen[:MOST_COMPARED]
     return render_page(
         desk,
         request,
         "desk/compare.html",
         title=f"Task {pk}: versions compared",
-        crumbs=_crumbs(task, [Crumb("Versions compared")]),
+        crumbs=way_to(task, [Crumb("Versions compared")]),
         data={
             "image": image,
             "texts": texts,
@@ -145,15 +124,6 @@ def _of_task(task_id: int) -> QuerySet[Prediction]:
     """The task's predictions, the newest first. By (task, id)."""
     rows = Prediction.objects.filter(task_id=task_id).order_by("-pk")
     return rows.only("pk", "model_version", "score", "result")
-
-
-def _ground_truth(task_id: int, verdicts: dict[str, Any] | None) -> Annotation | None:
-    """What predictions are measured against: the evaluation's annotation, else the newest."""
-    rows = Annotation.objects.filter(task_id=task_id, ground_truth=True, was_cancelled=False)
-    found = list(rows.order_by("-pk")[:MOST_ANNOTATIONS])
-    wanted = verdicts and verdicts["annotation"]
-    chosen = (one for one in found if wanted in (None, one.pk))
-    return next(chosen, None) or (found[0] if found else None)
 
 
 def _verdicts(request: HttpRequest, task: Task) -> dict[str, Any] | None:
@@ -182,14 +152,3 @@ def _of_annotation(truth: Annotation | None, verdicts: dict[str, Any] | None) ->
     is_judged = verdicts is not None and verdicts["annotation"] == truth.pk
     found = (verdicts or {}).get("truths") if is_judged else None
     return drawn(truth.result, side="ground_truth", verdicts=found)
-
-
-def _crumbs(task: Task, rest: list[Crumb], *, list_query: str = "") -> list[Crumb]:
-    project = task.project
-    predictions = reverse("admin:predictions_prediction_changelist")
-    return [
-        Crumb(str(project), reverse("admin:predictions_project_change", args=[project.pk])),
-        Crumb("Predictions", predictions + (list_query or f"?project={project.pk}")),
-        Crumb(f"Task {task.pk}", reverse("admin:predictions_task_change", args=[task.pk])),
-        *rest,
-    ]

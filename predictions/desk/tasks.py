@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.db.models import QuerySet
 from django.db.models.functions import Cast, Substr
@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from desk.workspace_admin import DeskForm, View, access_of, became, pretty
+from desk.workspace_admin import DeskForm, View, access_of, became, forbid, pretty
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.db import annotations, tasks
 from predictions.desk import review
@@ -115,6 +115,7 @@ class AnnotationDesk(RegionRows):
         "__str__", "task_number", "project", "completed_by", "ground_truth", "was_cancelled",
         "regions", "created",
     )  # fmt: skip
+    actions = ("mark", "unmark")
     autocomplete_fields = ("task", "completed_by", "parent_prediction")
     fields = (
         "task", "project", "result", "ground_truth", "was_cancelled", "lead_time", "completed_by",
@@ -140,6 +141,29 @@ class AnnotationDesk(RegionRows):
             annotations.update_annotation(obj.pk, accepted, access)
         else:
             became(obj, annotations.create_annotation(obj.task_id, accepted, access)["id"])
+
+    @admin.action(description="Mark as ground truth", permissions=["change"])
+    def mark(self, request: HttpRequest, queryset: QuerySet[Annotation]) -> None:
+        """The chosen ones."""
+        self._mark(request, queryset, is_truth=True)
+
+    @admin.action(description="Unmark as ground truth", permissions=["change"])
+    def unmark(self, request: HttpRequest, queryset: QuerySet[Annotation]) -> None:
+        """The chosen ones."""
+        self._mark(request, queryset, is_truth=False)
+
+    def _mark(self, request: HttpRequest, rows: QuerySet[Annotation], *, is_truth: bool) -> None:
+        """All of them, or PermissionDenied where the caller may not change one."""
+        by_workspace: dict[int, list[int]] = {}
+        for row in rows:
+            forbid(self.has_change_permission(request, row))
+            by_workspace.setdefault(self.workspace_id_of(row), []).append(row.pk)
+        n = 0
+        for workspace_id, ids in by_workspace.items():
+            access = access_of(request, workspace_id, field="task")
+            n += annotations.mark_chosen(ids, is_truth=is_truth, access=access)
+        done = "marked as ground truth" if is_truth else "unmarked"
+        messages.success(request, f"{n} annotation{'' if n == 1 else 's'} {done}.")
 
     def delete_model(self, request: HttpRequest, obj: Annotation) -> None:
         """And marks the task as touched."""

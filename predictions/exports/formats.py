@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from predictions.db.documents import Document
+from predictions.exports.types.archive import Pipe
 from predictions_api.http.errors import ParquetMissing
-from predictions_api.http.rendering import OPTIONS, dumps
+from predictions_api.http.rendering import OPTIONS, dumps, harmless_cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,41 +69,25 @@ def _cell(document: Document, name: str) -> Any:
     return value.isoformat() if name.endswith("_at") else value
 
 
-def csv_rows(chunks: Chunks) -> Iterator[bytes]:
-    """A header, then a row a prediction (RFC 4180); null is empty, JSON columns hold JSON."""
+def csv_rows(chunks: Chunks, *, escape: bool = False) -> Iterator[bytes]:
+    """A header, then a row a prediction (RFC 4180); null is empty, JSON columns hold JSON.
+
+    With `escape` no cell is a formula to a spreadsheet; without, programs read what was stored.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(TABLE)
     for chunk in chunks:
-        writer.writerows([_cell(document, name) for name in TABLE] for document in chunk)
+        rows = ([_cell(document, name) for name in TABLE] for document in chunk)
+        writer.writerows(map(_harmless_row, rows) if escape else rows)
         yield text.getvalue().encode()
         text.seek(0)
         text.truncate()
     yield text.getvalue().encode()
 
 
-class _Taken(io.RawIOBase):
-    """A file that hands over what was written since the last time."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.position = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, piece: Any) -> int:
-        self.pieces.append(bytes(piece))
-        self.position += len(piece)
-        return len(piece)
-
-    def tell(self) -> int:
-        return self.position
-
-    def take(self) -> bytes:
-        taken = b"".join(self.pieces)
-        self.pieces.clear()
-        return taken
+def _harmless_row(cells: list[Any]) -> list[Any]:
+    return [harmless_cell(cell) for cell in cells]
 
 
 def parquet_schema() -> pa.Schema:
@@ -128,7 +113,7 @@ def _parquet(chunks: Chunks, schema: pa.Schema) -> Iterator[bytes]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    file = _Taken()
+    file = Pipe()
     with ParquetWriter(file, schema, compression="zstd") as writer:
         for chunk in chunks:
             columns = {name: [_parquet_cell(d, name) for d in chunk] for name in TABLE}

@@ -10,7 +10,7 @@ from typing import Any
 
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.parameters import moment_of
-from predictions_api.http.storable import Refused, finite_number
+from predictions_api.http.storable import Refused, encodes, finite_number
 
 Clause = tuple[str, list[Any]]
 PREFIXES = ("filter:", "tasks:")
@@ -73,11 +73,8 @@ def _number(value: Any) -> float | int:
 
 
 def _is_storable(text: str) -> bool:
-    """Whether Postgres can be asked for it: no NUL, no half of a surrogate pair."""
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False
+    """Whether Postgres can be asked for it."""
+    return "\0" not in text and encodes(text)
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 
 from predictions.filters.task_columns import Clause, filter_clause, order_clause
 from predictions_api.http.fields import MAX_BIGINT
-from predictions_api.http.storable import Refused
+from predictions_api.http.storable import Refused, whole_within
 
 MAX_FILTERS = 50
 
@@ -114,8 +114,8 @@ def _selected(selected: Any) -> Clause | None:
 
 
 def _ids(value: Any) -> list[int]:
-    if not isinstance(value, list) or not all(
-        type(entry) is int and 0 < entry <= MAX_BIGINT for entry in value
+    if not isinstance(value, list) or any(
+        whole_within(entry, 1, MAX_BIGINT) is None for entry in value
     ):
         raise Refused("Expected a list of task ids.")
     return value

@@ -109,21 +109,27 @@ def incoming(request: Request) -> Incoming:
     return Incoming(lambda: "", document=found)
 
 
+# What the framework tells a parser of its request.
+Context = Mapping[str, Any] | None
+UTF8 = frozenset({"utf-8", "utf8"})
+
+
+def _body_of(context: Context) -> tuple[Body, str]:
+    """The body to read, and the encoding it names."""
+    known = context or {}
+    return Body(known["request"]._request), str(known.get("encoding", "utf-8"))
+
+
 class BulkJSONParser(JSONParser):
     """application/json. What orjson refuses is read again, slowly, for Label Studio's message."""
 
     def parse(  # type: ignore[override]  # request.data is whatever a parser gives
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Context = None
     ) -> Incoming:
         """The whole body as one document, but for a long array."""
-        context = parser_context or {}
-        body = Body(context["request"]._request)
+        body, encoding = _body_of(parser_context)
         text = b"".join(body.blocks())
-        encoding = str(context.get("encoding", "utf-8"))
-        if encoding.lower() in {"utf-8", "utf8"} and is_long_array(text):
+        if encoding.lower() in UTF8 and is_long_array(text):
             return Incoming(body.digest, array=text)
         return Incoming(body.digest, document=parse_fast(text, encoding=encoding))
 
@@ -134,16 +140,12 @@ class LinesParser(BaseParser):
     media_type = STREAMED_TYPE
 
     def parse(  # type: ignore[override]  # request.data is whatever a parser gives
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Context = None
     ) -> Incoming:
         """The lines to come. ParseError for another charset than the format's UTF-8."""
-        context = parser_context or {}
-        if str(context.get("encoding", "utf-8")).lower() not in {"utf-8", "utf8"}:
+        body, encoding = _body_of(parser_context)
+        if encoding.lower() not in UTF8:
             raise ParseError("JSON Lines are UTF-8.")
-        body = Body(context["request"]._request)
         return Incoming(body.digest, lines=lines(body.blocks()))
 
 
@@ -151,10 +153,7 @@ class UploadParser(MultiPartParser):
     """multipart/form-data: the files, whatever their fields are called."""
 
     def parse(  # type: ignore[override]  # request.data is whatever a parser gives
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Context = None
     ) -> Incoming:
         """Large files stay on disk. ParseError for a form that breaks off."""
         parsed = super().parse(stream, media_type, parser_context)
@@ -166,10 +165,7 @@ class FieldsParser(FormParser):
     """application/x-www-form-urlencoded: JSON in the field `url`."""
 
     def parse(  # type: ignore[override]  # request.data is whatever a parser gives
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Context = None
     ) -> Incoming:
         """A form without files."""
         return _form([], super().parse(stream, media_type, parser_context))

@@ -64,10 +64,9 @@ def _lines(content: bytes, project: Project) -> list[Any]:
     return [item for batch in bodies.parsed_lines(content.split(b"\n")) for item in batch]
 
 
-def _table(content: bytes, separator: str) -> list[Any]:
+def _table(text: str, separator: str) -> list[Any]:
     """A task a row; cells that a row lacks are empty text. ValueError for a row that has more."""
-    text = io.StringIO(content.decode("utf-8-sig"), newline="")
-    reader = csv.reader(text, delimiter=separator, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         rows = [row for row in _wide(reader) if row]
     except csv.Error as exc:
@@ -114,12 +113,31 @@ def _typed(cells: Sequence[str]) -> Sequence[Any]:
 
 
 def _csv(content: bytes, project: Project) -> list[Any]:
-    header = content.partition(b"\n")[0]
-    return _table(content, ";" if header.count(b";") > header.count(b",") else ",")
+    text = content.decode("utf-8-sig")
+    return _table(text, _separator(text))
+
+
+def _separator(text: str) -> str:
+    """The semicolon, if it stands more often between the names of the header than the comma does.
+
+    Names in quotes may hold either, and line breaks.
+    """
+    found: Counter[str] = Counter()
+    is_quoted = False
+    for character in text:
+        if character == '"':
+            is_quoted = not is_quoted
+        elif not is_quoted:
+            is_end = character in "\r\n"
+            # Blank lines before the header are none.
+            if is_end and found:
+                break
+            found.update(character * (not is_end))
+    return ";" if found[";"] > found[","] else ","
 
 
 def _tsv(content: bytes, project: Project) -> list[Any]:
-    return _table(content, "\t")
+    return _table(content.decode("utf-8-sig"), "\t")
 
 
 def _text(content: bytes, project: Project) -> list[Any]:

@@ -22,12 +22,14 @@ from predictions.imports.task_names import Named, resolve, task_of
 from predictions.models import Project
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
+from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.storable import (
     Refused,
     bulk_json_text,
     finite_number,
     is_number,
     json_text,
+    whole_within,
 )
 from predictions_api.postgres.copying import reserve_ids
 
@@ -162,7 +164,7 @@ def store(
     if not isinstance(items, list):
         raise ValidationError([f"Expected a list of predictions, got {type(items).__name__}."])
     named = [item.get("task") for item in items if isinstance(item, dict)] if upsert else []
-    by_id = [task for task in named if type(task) is int and 0 < task < 2**63]
+    by_id = [id_ for task in named if (id_ := whole_within(task, 1, MAX_BIGINT)) is not None]
     tasks = by_id if len(by_id) == len(items) else None
     return store_batches(project, in_batches(items), skip_bad=skip_bad, upsert=upsert, tasks=tasks)
 

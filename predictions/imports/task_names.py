@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from predictions.db.imports import LOOKUPS, known_task_ids, tasks_called
-from predictions_api.http.storable import Refused, json_text
+from predictions_api.http.fields import MAX_BIGINT
+from predictions_api.http.storable import Refused, is_number, json_text, whole_within
 
 MAX_EXTERNAL_ID = 255
 
@@ -28,15 +29,17 @@ def task_of(item: Mapping[str, Any]) -> int | Named:
     """
     if "task" in item:
         task = item["task"]
-        if type(task) is not int or not 0 < task < 2**63:
+        known = whole_within(task, 1, MAX_BIGINT)
+        if known is None:
             raise Refused(unknown_id(task))
-        return task
+        return known
     if "external_id" in item:
         return Named("external_id", external_id(item["external_id"]))
     meta = item.get("meta")
     if isinstance(meta, dict) and "image_id" in meta:
         image_id = meta["image_id"]
-        if isinstance(image_id, bool) or not isinstance(image_id, str | int):
+        is_whole = isinstance(image_id, int) and is_number(image_id)
+        if not isinstance(image_id, str) and not is_whole:
             raise Refused(f"meta.image_id must be text or a whole number, got {image_id!r:.100}")
         json_text(image_id)
         return Named("meta.image_id", str(image_id))

@@ -27,6 +27,7 @@ from predictions.imports.predictions import prediction_row
 from predictions.imports.problems import Report
 from predictions.imports.task_names import external_id
 from predictions.models import Project
+from predictions.regions import task_data
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
 from predictions_api.postgres.copying import Copy, reserve_ids
@@ -68,13 +69,15 @@ def _task_row(project: Project, item: Any, index: int) -> TaskRow:
     for entry in annotations:
         if not isinstance(entry["result"], list) or region_list(entry["result"]) is None:
             raise Refused("Annotation[result] must be list")
-    return TaskRow(
-        data=bulk_json_text(task["data"]),
-        meta=bulk_json_text(meta),
-        external_id=None if name is None else external_id(name),
-        predictions=[prediction_row(project, entry, index, 0) for entry in predictions],
-        annotations=[_annotation(entry) for entry in annotations],
-    )
+    made: dict[str, Any] = {
+        "meta": bulk_json_text(meta),
+        "external_id": None if name is None else external_id(name),
+        "predictions": [prediction_row(project, entry, index, 0) for entry in predictions],
+        "annotations": [_annotation(entry) for entry in annotations],
+    }
+    # Last: what is wrong with the rest is said rather than what the data lacks.
+    data = task_data.checked(task["data"], project.label_config)
+    return TaskRow(data=bulk_json_text(data), **made)
 
 
 def _annotation(entry: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from xml.etree.ElementTree import ParseError
 
 from predictions.regions import quick_checks
 from predictions.regions.controls import LISTED, SINGLE_VALUED
+from predictions.regions.labels import unusable_labels
 from predictions.regions.lists import Region
-from predictions_api.http.storable import Refused
+from predictions_api.http.storable import Refused, is_number
 
 if TYPE_CHECKING:
     from label_studio_sdk.label_interface import LabelInterface
@@ -76,14 +77,18 @@ def suits_bulk_annotation(parsed: dict[str, Any]) -> bool:
 
 
 def problems(label_config: str, result: Any, score: float | None) -> list[str]:
-    """What the config objects to in a prediction, in Label Studio's words; empty when nothing."""
+    """What the config objects to in a prediction, in Label Studio's words; empty when nothing.
+
+    Besides, a shape's labels must be labels wherever they may stand in its value.
+    """
     if quick_checks.is_ordinary(_table(label_config), result, score):
         return []
     value: dict[str, Any] = {"result": result}
     if score is not None:
         value["score"] = score
     found: list[str] = interface(label_config).validate_prediction(value, return_errors=True)
-    return found
+    # The library looks at no labels but those of the region's own control.
+    return found or list(unusable_labels(result))
 
 
 def expand(label_config: str, shorthand: Any) -> list[Region]:
@@ -119,9 +124,9 @@ def _payloads(config: "LabelInterface", shorthand: Any) -> list[tuple[str, Any]]
         return []
     for name, kind in kinds.items():
         wants_number = kind in {"rating", "number"}
-        is_number = isinstance(shorthand, int) and not isinstance(shorthand, bool)
-        if kind in SINGLE_VALUED and wants_number == is_number and shorthand != "":
-            return [(name, shorthand)] if is_number or isinstance(shorthand, str) else []
+        gives_number = is_number(shorthand)
+        if kind in SINGLE_VALUED and wants_number == gives_number and shorthand != "":
+            return [(name, shorthand)] if gives_number or isinstance(shorthand, str) else []
     return []
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from predictions.regions.controls import PARTNERS_OF_LABELS
+from predictions.regions.controls import LABEL_KEYS, PARTNERS_OF_LABELS
 
 if TYPE_CHECKING:
     from label_studio_sdk.label_interface import LabelInterface
@@ -29,6 +29,8 @@ class Control:
     objects: frozenset[str]
     label_key: str
     labels: Labels | None
+    # Where else a label of its shape would be looked for.
+    other_keys: Labels
     has_shape: Callable[[Any], bool]
 
 
@@ -66,6 +68,7 @@ def _control(config: "LabelInterface", control: Any) -> Control | None:
         objects=frozenset(control.to_name) & objects,
         label_key=label_key,
         labels=frozenset(control.labels) if label_key and control.labels else None,
+        other_keys=frozenset(LABEL_KEYS.get(kind, ())) - {label_key},
         has_shape=shape.__pydantic_validator__.isinstance_python,
     )
 
@@ -83,6 +86,7 @@ def is_ordinary(table: Table, result: Any, score: Any) -> bool:
                 or region["to_name"] not in control.objects
                 or type(value) is not dict
                 or type(value.get(control.name)) is dict
+                or not control.other_keys.isdisjoint(value)
                 or not control.has_shape(value)
             ):
                 return False

@@ -30,7 +30,7 @@ from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
 from predictions_api.http.chunked import STREAMED_TYPE
-from predictions_api.postgres.outages import is_outage
+from predictions_api.postgres.outages import is_disk_full, is_outage
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,16 @@ class DatabaseUnavailable(APIException):
     default_code = "database_unavailable"
 
 
+class DiskFull(APIException):
+    """There is no room left on the server's disk; nothing was stored."""
+
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = (
+        "The disk of the server is full. Nothing was stored; try again when there is room."
+    )
+    default_code = "disk_full"
+
+
 class ServerError(APIException):
     """Something went wrong here; the error's id is in the log."""
 
@@ -104,6 +114,9 @@ def _came_too_slowly(error: BaseException | None) -> bool:
 def _as_api_exception(exc: Exception) -> Exception:
     """The answer for what Django and the driver raise below the REST layer."""
     match exc:
+        case DatabaseError() | OSError() if is_disk_full(exc):
+            log.exception("disk full")
+            return DiskFull()
         case RequestDataTooBig():
             return BodyTooLarge()
         case UnreadablePostError() if _came_too_slowly(exc):
@@ -140,12 +153,19 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         response = Response(status=exc.status_code)
     if isinstance(exc, ValidationError):
         response.data = envelope(response.status_code, "Validation error", exc.detail)
+        count_as(response, "invalid")
     else:
         detail = getattr(exc, "detail", None)
         if detail is None:
             detail = (response.data or {}).get("detail", "")
         response.data = envelope(response.status_code, str(detail))
+        count_as(response, getattr(exc, "default_code", "error"))
     return response
+
+
+def count_as(response: Response, reason: str) -> None:
+    """Metrics count the refusal under this reason, one of few."""
+    response.reason_code = reason  # type: ignore[attr-defined]  # read by the request's middleware
 
 
 def json_error(status_code: int, detail: str) -> HttpResponse:

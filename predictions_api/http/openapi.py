@@ -48,9 +48,11 @@ REASONS = {
     429: "Too much is asked at once; `Retry-After` says when to try again.",
     501: "The server lacks what this needs.",
     503: "The database cannot be reached. Nothing was stored.",
+    507: "The server's disk is full. Nothing was stored.",
 }
-# Whatever an operation does: a wrong Host, a format, a verb, a slow or oversized body, no database.
-EVERYWHERE = (400, 404, 405, 406, 408, 413, 503)
+# Whatever an operation does: a wrong Host, format or verb, a body too slow or large, no database,
+# no room.
+EVERYWHERE = (400, 404, 405, 406, 408, 413, 503, 507)
 ERRORS = {code: OpenApiResponse(ErrorSerializer, reason) for code, reason in REASONS.items()}
 
 

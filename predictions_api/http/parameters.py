@@ -68,8 +68,8 @@ class Parameters(serializers.Serializer[Any]):
 def _declared(
     parameters: type[Parameters],
 ) -> tuple[dict[str, serializers.Field[Any, Any, Any, Any]], dict[str, Any], dict[str, str]]:
-    """The fields, made once since they keep nothing between requests, their defaults, and what is
-    said where a required one is missing.
+    """The fields, made once since they keep nothing between requests, their defaults, and the
+    messages where a required one is missing.
     """
     fields = dict(parameters().fields)
     is_empty = {name: field.default is serializers.empty for name, field in fields.items()}
@@ -191,7 +191,7 @@ class FlagParameter(_Optional, serializers.BooleanField):
 
 
 class ChoiceParameter(_Optional, serializers.ChoiceField):
-    """One of a few words; a lenient one leaves others to whoever reads it."""
+    """One of a few words; a lenient one passes others on unchecked."""
 
     default_error_messages = {"invalid_choice": INVALID_CHOICE}
 

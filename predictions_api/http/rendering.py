@@ -36,6 +36,20 @@ class Negotiation(DefaultContentNegotiation):
         return selected
 
 
+# What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def harmless_cell(cell: Any) -> Any:
+    """The cell of a CSV that people open in a spreadsheet: text that begins like a formula gets an
+    apostrophe in front. Numbers and null stay what they are.
+
+    >>> harmless_cell("=1+1"), harmless_cell(-0.5)
+    ("'=1+1", -0.5)
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+
+
 def accepts_gzip(header: str) -> bool:
     """Whether an Accept-Encoding names gzip, or everything, and does not rule it out."""
     for part in header.lower().split(","):

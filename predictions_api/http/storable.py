@@ -94,7 +94,7 @@ def _exact_text(value: Any) -> str:
     except (ValueError, RecursionError):
         _name_the_fault(value)
         raise Refused("Not a JSON value.") from None
-    if not _encodes(text) or _may_break_a_limit(text.encode()):
+    if not encodes(text) or _may_break_a_limit(text.encode()):
         _name_the_fault(value)
     return text
 
@@ -134,7 +134,8 @@ def _may_break_a_limit(text: bytes) -> bool:
     )
 
 
-def _encodes(text: str) -> bool:
+def encodes(text: str) -> bool:
+    """Whether text is Unicode that UTF-8 can hold: no half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -150,7 +151,7 @@ def _name_the_fault(value: Any) -> None:
         if isinstance(scalar, str):
             if "\0" in scalar:
                 raise Refused("Null characters are not allowed.")
-            if not _encodes(scalar):
+            if not encodes(scalar):
                 raise Refused("Surrogate characters are not allowed.")
 
 

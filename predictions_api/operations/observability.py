@@ -25,10 +25,13 @@ from prometheus_client import (
 )
 
 from predictions_api.operations import logs
+from predictions_api.operations.gauges import DatabaseCollector
+from predictions_api.postgres.outages import disk_is_full
 
 log = structlog.stdlib.get_logger("request")
 
 SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LENGTH = re.compile(r"[0-9]{1,19}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Asked every few seconds by a balancer: their lines would bury the others, unless they fail.
 PROBES = frozenset({"health", "ready", "metrics"})
@@ -46,12 +49,28 @@ SECONDS = Histogram(
     ["method", "route"],
     registry=REGISTRY,
 )
+BYTES = Histogram(
+    "http_request_bytes",
+    "Declared length of bodies, by route.",
+    ["method", "route"],
+    buckets=[1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9],
+    registry=REGISTRY,
+)
+REJECTIONS = Counter(
+    "http_rejections_total",
+    "Requests that were refused, by the code of the reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
 IN_FLIGHT = Gauge(
     "http_requests_in_flight",
     "Requests being answered now.",
     registry=REGISTRY,
     multiprocess_mode="livesum",
 )
+# Gauges of the database are the same for all processes.
+DATABASE = DatabaseCollector()
+REGISTRY.register(DATABASE)
 
 
 def request_id_of(request: HttpRequest) -> str:
@@ -122,6 +141,16 @@ def _seconds(method: str, route: str) -> Histogram:
     return SECONDS.labels(method, route)
 
 
+@cache
+def _bytes(method: str, route: str) -> Histogram:
+    return BYTES.labels(method, route)
+
+
+@cache
+def _rejections(reason: str) -> Counter:
+    return REJECTIONS.labels(reason)
+
+
 def _record(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
     seconds = time.perf_counter() - started
     route, status = route_of(request), response.status_code
@@ -129,6 +158,10 @@ def _record(request: HttpRequest, response: HttpResponseBase, started: float) ->
     IN_FLIGHT.dec()
     _counter(method, route, status).inc()
     _seconds(method, route).observe(seconds)
+    if length := request.META.get("CONTENT_LENGTH"):
+        _bytes(method, route).observe(int(length) if LENGTH.fullmatch(length) else 0)
+    if status >= 400:
+        _rejections(getattr(response, "reason_code", str(status))).inc()
     level = logging.WARNING if status >= 500 else logging.INFO
     if route in PROBES and status < 500:
         level = logging.DEBUG
@@ -171,7 +204,10 @@ def pending_migrations() -> list[str]:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and every migration is applied, else 503 with the reason."""
+    """200 when the database answers and every migration is applied, else 503 with the reason.
+
+    A full disk is no reason: what is stored can be read. `disk: full` says so.
+    """
     try:
         pending = pending_migrations()
     except DatabaseError as error:
@@ -181,6 +217,8 @@ def ready(request: HttpRequest) -> HttpResponse:
     if pending:
         log.warning("not ready", pending=pending)
         return JsonResponse({"status": "migrations pending", "count": len(pending)}, status=503)
+    if disk_is_full():
+        return JsonResponse({"status": "ready", "disk": "full"})
     return JsonResponse({"status": "ready"})
 
 
@@ -190,4 +228,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)
+        registry.register(DATABASE)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

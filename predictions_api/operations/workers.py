@@ -12,14 +12,19 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
+from django.db.models import Count, Min
+from django.db.models.functions import Now
 from django.utils.crypto import get_random_string
 
-from predictions_api.jobs import preloads, stopping, sweeps
+from predictions_api.jobs import attendance, preloads, stopping, sweeps
 from predictions_api.jobs.queueing import QUEUES
 from predictions_api.operations import processes
 
@@ -90,6 +95,33 @@ def serve_redis(queues: Sequence[str], *, interval: float, once: bool) -> None:
     worker.work(burst=once, logging_level="WARNING", with_scheduler=True)
 
 
+def waiting_in_database() -> tuple[int, float]:
+    """How many jobs are due and wait, and for how many seconds the first of them has."""
+    from django_tasks_db.models import DBTaskResult
+
+    due = DBTaskResult.objects.ready()
+    found = due.aggregate(n=Count("pk"), waited=Now() - Min("enqueued_at"))
+    return found["n"], found["waited"].total_seconds() if found["waited"] else 0.0
+
+
+def waiting_in_redis() -> tuple[int, float]:
+    """As `waiting_in_database`, of the queue in Redis; 0 where it is empty."""
+    import django_rq
+    from django_tasks_rq import Job
+
+    found = [django_rq.get_queue(name, job_class=Job) for name in QUEUES]
+    first = [job for queue in found for job in queue.get_jobs(0, 1)]
+    since = [job.enqueued_at for job in first if job.enqueued_at is not None]
+    now = datetime.now(UTC)
+    return sum(queue.count for queue in found), max(
+        (now - moment).total_seconds() for moment in [*since, now]
+    )
+
+
+WAITING: dict[str, Callable[[], tuple[int, float]]] = {
+    "django_tasks_db.DatabaseBackend": waiting_in_database,
+    "django_tasks_rq.RQBackend": waiting_in_redis,
+}
 SERVERS: dict[str, Callable[..., None]] = {
     "django_tasks_db.DatabaseBackend": serve_database,
     "django_tasks_rq.RQBackend": serve_redis,
@@ -104,12 +136,14 @@ class Team:
         self.size = size
         self.children: dict[int, str] = {}
         self._n_signals = 0
+        self._id = uuid4()
 
     def work(self) -> None:
         """Runs until a signal: the first asks every child to stop, the second kills them."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         preloads.load()
+        sweeps.register(partial(attendance.beat, self._id, processes=self.size))
         shortest_lease_s = min(settings.RUN_LEASE_S, settings.EVALUATION_LEASE_S)
         sweep_s = min(shortest_lease_s / 2, MAX_SWEEP_S)
         next_sweep = next_start = time.monotonic()
@@ -123,6 +157,15 @@ class Team:
                 sweeps.sweep()
                 next_sweep = now + sweep_s
             time.sleep(POLL_S)
+        self._leave()
+
+    def _leave(self) -> None:
+        try:
+            attendance.leave(self._id)
+        except DatabaseError:
+            log.warning("this worker could not take its leave", exc_info=True)
+        finally:
+            connections.close_all()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._n_signals += 1

@@ -1,19 +1,28 @@
-"""Django's PostgreSQL backend with three additions.
+"""Django's PostgreSQL backend with four additions.
 
 - Without a DATABASE_URL the first connection starts the embedded server. Commands that open no
   connection (`--help`, the schema, mypy) start nothing.
 - The health check at the start of each request reads the socket's state and sends no query.
+- The first connection of a process refuses a Postgres that is too old.
 - Each connection keeps its prepared statements (`prepared.py`).
 """
 
 import select
 from typing import Any
 
+from django.db import NotSupportedError
 from django.db.backends.postgresql import base
 
 from predictions_api.postgres import embedded
 from predictions_api.postgres.client import DatabaseClient
 from predictions_api.postgres.prepared import Statements
+
+#: Oldest major version that the suite passes on; 18 is the newest it was run on.
+OLDEST = 16
+
+
+class UnsupportedPostgres(NotSupportedError):
+    """The server is older than OLDEST."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -36,6 +45,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         raw = super().get_new_connection(conn_params)
         self.statements = Statements(raw)
         return raw
+
+    def check_database_version_supported(self) -> None:
+        """Raises UnsupportedPostgres, which names the versions that work."""
+        version = self.get_database_version()
+        if version < (OLDEST,):
+            raise UnsupportedPostgres(
+                f"This is Postgres {'.'.join(map(str, version))}; "
+                f"{OLDEST} to {embedded.VERSION} work."
+            )
 
     def is_usable(self) -> bool:
         """Whether an idle connection is still open.

@@ -1,6 +1,7 @@
 """Runs written-out SQL on Django's connection and fetches the rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
@@ -69,3 +70,17 @@ def _fetched(sql: str, params: Params, take: Callable[[Any], Any]) -> Any:
         text = wrapper.statements.call(sql) if settings.PREPARED_STATEMENTS else sql
         cursor.execute(text, params)
         return take(cursor)
+
+
+@contextmanager
+def server_cursor(name: str) -> Iterator[Any]:
+    """A cursor of the driver's that the server keeps: memory does not grow with its rows.
+
+    Inside a transaction. Errors are Django's, also those of reading the rows.
+    """
+    connection.ensure_connection()
+    with (
+        connection.wrap_database_errors,
+        closing(connection.connection.cursor(name=name)) as cursor,
+    ):
+        yield cursor

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.authentication import access_of
 from predictions.api.serializers import ProjectSerializer
-from predictions.api.viewset import NO_PROJECT, Rows
+from predictions.api.viewset import NO_PROJECT, Rows, committed_with_its_answer
 from predictions.db.projects import project_totals
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
@@ -122,6 +122,7 @@ class PromptViewSet(PromptRows):
         return self.get_paginated_response(PromptDetailSerializer(page, many=True).data)
 
     @docs.PROMPT_CREATE
+    @committed_with_its_answer
     def create(self, request: Request, **kwargs: Any) -> Response:
         prompt = prompts.create_prompt(self.checked(PromptSerializer), self.access())
         return Response(PromptSerializer(prompt).data, status.HTTP_201_CREATED)
@@ -131,6 +132,7 @@ class PromptViewSet(PromptRows):
         return Response(PromptDetailSerializer(self.prompt()).data)
 
     @docs.PROMPT_PATCH
+    @committed_with_its_answer
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         values = self.checked(PromptSerializer, partial=True)
@@ -144,6 +146,7 @@ class PromptViewSet(PromptRows):
 
     @docs.PROMPT_DUPLICATE
     @action(detail=True, methods=["post"])
+    @committed_with_its_answer
     def duplicate(self, request: Request, **kwargs: Any) -> Response:
         copy = prompts.duplicate_prompt(self.prompt(), self.access())
         return Response(PromptSerializer(copy).data, status.HTTP_201_CREATED)
@@ -181,6 +184,7 @@ class VersionViewSet(PromptRows):
         return Response(PromptVersionSerializer(rows, many=True).data)
 
     @docs.VERSION_CREATE
+    @committed_with_its_answer
     def create(self, request: Request, **kwargs: Any) -> Response:
         prompt = self.prompt()
         values = self.checked(PromptVersionSerializer)
@@ -196,6 +200,7 @@ class VersionViewSet(PromptRows):
         return Response(PromptVersionSerializer(self.version()).data)
 
     @docs.VERSION_PATCH
+    @committed_with_its_answer
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(PromptVersionSerializer, partial=True)
@@ -301,6 +306,7 @@ class ProviderConnectionViewSet(PromptRows):
         return Response(ProviderConnectionSerializer(rows, many=True).data)
 
     @docs.CONNECTION_CREATE
+    @committed_with_its_answer
     def create(self, request: Request, **kwargs: Any) -> Response:
         values = self.checked(ProviderConnectionSerializer)
         row = prompts.create_connection(values, self.access())
@@ -311,6 +317,7 @@ class ProviderConnectionViewSet(PromptRows):
         return Response(ProviderConnectionSerializer(self.get_object()).data)
 
     @docs.CONNECTION_PATCH
+    @committed_with_its_answer
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         row = self.get_object()
         serializer = ProviderConnectionSerializer(row, data=request.data, partial=True)

@@ -12,7 +12,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api.viewset import json_response
+from predictions.api.viewset import committed_with_its_answer, json_response
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import page_url
 from prompts.api import filters
@@ -74,6 +74,7 @@ class RunViewSet(RunRows):
         return Response(ModelRunSerializer(rows, many=True).data)
 
     @docs.RUN_CREATE
+    @committed_with_its_answer
     def create(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(ModelRunSerializer)
@@ -219,6 +220,7 @@ class RunMeasuresViewSet(RunRows):
 
     @docs.RE_EVALUATE
     @action(detail=True, methods=["post"], url_path="re-evaluate")
+    @committed_with_its_answer
     def re_evaluate(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         values = self.checked(ReEvaluateSerializer)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
+from rest_framework.serializers import Serializer
 
 from predictions.api.serializers import ProjectSerializer
 from predictions_api.http.openapi import error_responses
@@ -61,8 +62,18 @@ def written(
     name: str, summary: str, body: Any, answer: Any, *, status: int = 200, **more: Any
 ) -> Callable[[View], View]:
     """An operation with a body."""
-    more = {"errors": WRITE, **more}
-    return document(name, summary, answer, status=status, request=body, **more)
+    more = {"request": body, "errors": WRITE, **more}
+    return document(name, summary, answer, status=status, **more)
+
+
+def created(name: str, summary: str, row: type[Serializer[Any]]) -> Callable[[View], View]:
+    """An operation that stores a row and answers with it."""
+    return written(name, summary, row, row, status=201)
+
+
+def changed(name: str, summary: str, row: type[Serializer[Any]]) -> Callable[[View], View]:
+    """An operation that changes parts of a row and answers with all of it."""
+    return written(name, summary, row(partial=True), row)
 
 
 DETAIL = inline_serializer("Detail", {"detail": serializers.CharField()})
@@ -72,13 +83,9 @@ PROMPT_LIST = document(
     PromptDetailSerializer(many=True),
     parameters=[parameters.PromptListParameters],
 )
-PROMPT_CREATE = written(
-    "create_prompt", "Create a prompt", PromptSerializer, PromptSerializer, status=201
-)
+PROMPT_CREATE = created("create_prompt", "Create a prompt", PromptSerializer)
 PROMPT_GET = document("get_prompt", "Get a prompt", PromptDetailSerializer)
-PROMPT_PATCH = written(
-    "update_prompt", "Change a prompt", PromptSerializer(partial=True), PromptSerializer
-)
+PROMPT_PATCH = changed("update_prompt", "Change a prompt", PromptSerializer)
 PROMPT_DELETE = document(
     "delete_prompt", "Delete a prompt, its runs and their predictions", None, status=204
 )
@@ -97,20 +104,9 @@ VERSION_LIST = document(
     PromptVersionSerializer(many=True),
     parameters=[parameters.VersionListParameters],
 )
-VERSION_CREATE = written(
-    "create_prompt_version",
-    "Create a version",
-    PromptVersionSerializer,
-    PromptVersionSerializer,
-    status=201,
-)
+VERSION_CREATE = created("create_prompt_version", "Create a version", PromptVersionSerializer)
 VERSION_GET = document("get_prompt_version", "Get a version", PromptVersionSerializer)
-VERSION_PATCH = written(
-    "update_prompt_version",
-    "Change a version",
-    PromptVersionSerializer(partial=True),
-    PromptVersionSerializer,
-)
+VERSION_PATCH = changed("update_prompt_version", "Change a version", PromptVersionSerializer)
 VERSION_DELETE = document(
     "delete_prompt_version", "Delete a version, its runs and their predictions", None, status=204
 )
@@ -131,12 +127,14 @@ COST_ESTIMATE = document(
     CostEstimateSerializer,
     parameters=[parameters.CostParameters],
 )
-REFINE = extend_schema(
-    operation_id="refine_prompt",
-    summary="Let a teacher model word a version better, as a new version",
+REFINE = written(
+    "refine_prompt",
+    "Let a teacher model word a version better, as a new version",
+    RefineSerializer,
+    RefinedSerializer,
+    status=201,
     parameters=[parameters.RefineParameters],
-    request=RefineSerializer,
-    responses={201: RefinedSerializer, **ASKS_A_MODEL},
+    errors=ASKS_A_MODEL,
 )
 REFINED = extend_schema(
     operation_id="get_refined_prompt",
@@ -182,28 +180,24 @@ RUN_LIST = document(
     ModelRunSerializer(many=True),
     parameters=[parameters.RunListParameters],
 )
-RUN_CREATE = written(
-    "create_run",
-    "Run a version over tasks of a project",
-    ModelRunSerializer,
-    ModelRunSerializer,
-    status=201,
-)
+RUN_CREATE = created("create_run", "Run a version over tasks of a project", ModelRunSerializer)
 RUN_GET = document("get_run", "Get a run, how far it is and what failed", RunDetailSerializer)
 RUN_CANCEL = document("cancel_run", "Cancel a run; what is stored stays", DETAIL, request=None)
-BATCH = extend_schema(
-    operation_id="store_batch_predictions",
-    summary="Store an outside engine's answers",
+BATCH = written(
+    "store_batch_predictions",
+    "Store an outside engine's answers",
+    BatchSerializer,
+    BatchAnswerSerializer,
+    status=201,
     parameters=[parameters.BatchParameters],
-    request=BatchSerializer,
-    responses={201: BatchAnswerSerializer, **WRITE},
 )
-FAILED_BATCH = extend_schema(
-    operation_id="store_batch_failures",
-    summary="Store an outside engine's failures",
+FAILED_BATCH = written(
+    "store_batch_failures",
+    "Store an outside engine's failures",
+    FailedBatchSerializer,
+    FailedBatchAnswerSerializer,
+    status=201,
     parameters=[parameters.FailedBatchParameters],
-    request=FailedBatchSerializer,
-    responses={201: FailedBatchAnswerSerializer, **WRITE},
 )
 FAILED_LIST = document(
     "list_failed_predictions",
@@ -250,21 +244,14 @@ CONNECTION_LIST = document(
     ProviderConnectionSerializer(many=True),
     parameters=[parameters.ConnectionListParameters],
 )
-CONNECTION_CREATE = written(
-    "create_provider_connection",
-    "Create a provider connection",
-    ProviderConnectionSerializer,
-    ProviderConnectionSerializer,
-    status=201,
+CONNECTION_CREATE = created(
+    "create_provider_connection", "Create a provider connection", ProviderConnectionSerializer
 )
 CONNECTION_GET = document(
     "get_provider_connection", "Get a provider connection", ProviderConnectionSerializer
 )
-CONNECTION_PATCH = written(
-    "update_provider_connection",
-    "Change a provider connection",
-    ProviderConnectionSerializer(partial=True),
-    ProviderConnectionSerializer,
+CONNECTION_PATCH = changed(
+    "update_provider_connection", "Change a provider connection", ProviderConnectionSerializer
 )
 CONNECTION_DELETE = document(
     "delete_provider_connection", "Delete a provider connection", None, status=204

@@ -28,6 +28,7 @@ FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
 MAX_TASK_BYTES = 1_000_000
 # Controls that hold one value for the whole task.
 SINGLE = "Choices"
+SCALARS = frozenset({"string", "number", "integer", "boolean"})
 
 INSTRUCTIONS = (
     "You label data. Answer with one JSON object and nothing else. It must be valid for this JSON"
@@ -237,17 +238,40 @@ def parse_answer(text: str) -> dict[str, Any]:
     return answer
 
 
+def filled(label_config: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer says of the config's controls; keys that name none, and nulls, are left out.
+
+    A list of one where one value is asked for is that value, and one text where a list of texts is
+    asked for is a list of it. InvalidAnswer for an answer that fills no control at all.
+    """
+    controls = answer_schema(label_config)["properties"]
+    known = {
+        name: _as_asked(controls[name], value)
+        for name, value in answer.items()
+        if name in controls and value is not None
+    }
+    if not known:
+        raise InvalidAnswer(f"The answer names none of the controls: {', '.join(controls)}.")
+    return known
+
+
+def _as_asked(control: Mapping[str, Any], value: Any) -> Any:
+    """The value, if need be taken out of a list, or put into one, as the control's schema asks."""
+    kind = control.get("type")
+    if kind in SCALARS and isinstance(value, list) and len(value) == 1:
+        return value[0]
+    if kind == "array" and isinstance(value, str) and control["items"].get("type") == "string":
+        return [value]
+    return value
+
+
 def regions(label_config: str, answer: Mapping[str, Any]) -> list[Region]:
-    """The regions an answer means. Keys that name no control, and nulls, are ignored.
+    """The regions an answer means, as `filled` reads it.
 
     InvalidAnswer, naming the control, for what the labelling config does not allow, and for an
     answer that fills no control at all.
     """
-    controls = answer_schema(label_config)["properties"]
-    known = {name: value for name, value in answer.items() if name in controls}
-    known = {name: value for name, value in known.items() if value is not None}
-    if not known:
-        raise InvalidAnswer(f"The answer names none of the controls: {', '.join(controls)}.")
+    known = filled(label_config, answer)
     for error in _validator(label_config).iter_errors(known):
         where = ".".join(str(step) for step in error.absolute_path) or "answer"
         raise InvalidAnswer(f"{where}: {error.message[:500]}")
@@ -302,7 +326,7 @@ def choice_probability(choice: str, tokens: Sequence[tuple[str, float]]) -> floa
         if position < start + len(choice) and position + len(token) > start:
             total += logprob
         position += len(token)
-    return min(1.0, math.exp(total))
+    return math.exp(min(0.0, total))
 
 
 def answer_of(label_config: str, result: Sequence[Region]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def outcome_of(
 ) -> Outcome:
     """What an answer means for a task: regions, or why it means none."""
     try:
-        given = messages.parse_answer(answer.text)
+        given = messages.filled(label_config, messages.parse_answer(answer.text))
         result = json_text(messages.regions(label_config, given))
     except (messages.InvalidAnswer, Refused) as error:
         message = str(error).replace("\0", "")

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from predictions_api.http.storable import number_within, whole_within
 from predictions_api.outbound import client, vault
-from prompts.models import Provider, ProviderConnection
+from prompts.models import MAX_INT32, MAX_USD, Provider, ProviderConnection
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -58,7 +58,6 @@ PARAMETERS: dict[str, Any] = {
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A provider that asks for more patience than this is treated as failing.
 MAX_RETRY_AFTER_S = 300.0
-MAX_COST_USD = 1e9
 STRUCK_OUT = "[key]"
 #: Whether nobody waits for an answer any more.
 IsUnwanted = Callable[[], bool]
@@ -239,6 +238,8 @@ class Caller:
         return Refusal(kind, message)
 
     def _scrubbed(self, text: str) -> str:
+        """What a provider said, without keys and without what a database cannot hold."""
+        text = text.replace("\0", "").encode(errors="replace").decode()
         for hidden in (*self._hidden, *filter(None, [self._token])):
             text = text.replace(hidden, STRUCK_OUT)
         return text[:1000]
@@ -264,13 +265,13 @@ def _said(error: Any) -> str:
 
 
 def a_count(value: Any) -> int | None:
-    """A number of tokens that the database can hold, else None."""
-    return whole_within(value, 0, 2**31 - 1)
+    """A number of tokens, else None: what a provider makes up is not counted."""
+    return whole_within(value, 0, MAX_INT32)
 
 
 def a_cost(value: Any) -> float | None:
     """A cost in USD, as some gateways report it, else None."""
-    cost = number_within(value, 0, MAX_COST_USD)
+    cost = number_within(value, 0, MAX_USD)
     return None if cost is None else float(cost)
 
 

@@ -85,18 +85,25 @@ def release(run_id: int, mine: Holder) -> None:
     mine.release(rows, status=Status.PENDING)
 
 
-# Each item once. With an owner, only what is in that owner's hand.
+# Each item once, but that a prediction takes the place of a failure where nobody has the tasks in
+# hand. With an owner, only what is in that owner's hand.
 ACCEPT_SQL = """
 UPDATE prompts_runitem i SET status = k.status, lease_owner = NULL, lease_until = NULL
 FROM unnest(%(tasks)s::bigint[], %(statuses)s::text[]) AS k(task_id, status)
-WHERE i.run_id = %(run)s AND i.task_id = k.task_id AND i.status IN ('Pending', 'Claimed')
-  AND (%(owner)s::uuid IS NULL OR i.lease_owner = %(owner)s)
+WHERE i.run_id = %(run)s AND i.task_id = k.task_id
+  AND CASE WHEN %(owner)s::uuid IS NULL
+      THEN i.status IN ('Pending', 'Claimed') OR (i.status = 'Failed' AND k.status = 'Predicted')
+      ELSE i.status = 'Claimed' AND i.lease_owner = %(owner)s END
 RETURNING i.task_id
 """
 
 
 def accept(run_id: int, statuses: Mapping[int, str], owner: UUID | None) -> frozenset[int]:
-    """Gives tasks, by id, their final status; those that had none yet. One statement."""
+    """Gives tasks, by id, the status of their outcome; those that took it. One statement.
+
+    A task that has one already keeps it. Without an owner (the outside engine of a run) a
+    prediction takes the place of a failure.
+    """
     params = {
         "run": run_id,
         "tasks": list(statuses),
@@ -106,12 +113,14 @@ def accept(run_id: int, statuses: Mapping[int, str], owner: UUID | None) -> froz
     return frozenset(row[0] for row in fetch_all(ACCEPT_SQL, params))
 
 
-def with_outcome(run_id: int, task_ids: Sequence[int]) -> set[int]:
-    """Those of the tasks that have an outcome in the run. No statement for none."""
+def with_outcome(run_id: int, task_ids: Sequence[int]) -> dict[int, str]:
+    """The tasks among them that have an outcome in the run, with its status. No statement for
+    none.
+    """
     if not task_ids:
-        return set()
+        return {}
     ended = RunItem.objects.filter(run_id=run_id, task_id__in=task_ids).exclude(status__in=OPEN)
-    return set(ended.values_list("task_id", flat=True))
+    return dict(ended.values_list("task_id", "status"))
 
 
 AGREE_SQL = """

@@ -5,6 +5,7 @@ belong inside the caller's transaction, which holds the run's row (`lock`).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,13 +25,14 @@ class LockedRun(NamedTuple):
     project_id: int
     version_id: int
     connection_id: int | None
+    total_failed: int
     #: What stands in `model_version` of its predictions.
     model_version: str
 
 
 LOCK_SQL = """
 SELECT r.status, r.project_id, r.model_version_id, v.model_provider_connection_id,
-       m.title || '__' || v.title
+       r.total_failed, m.title || '__' || v.title
 FROM prompts_modelrun r
 JOIN prompts_promptversion v ON v.id = r.model_version_id
 JOIN prompts_prompt m ON m.id = v.parent_model_id
@@ -44,21 +46,69 @@ def lock(run_id: int) -> LockedRun | None:
     return None if row is None else LockedRun(*row)
 
 
-def write(run_id: int, run: LockedRun, outcomes: Sequence[Outcome]) -> dict[int, float]:
+def write(
+    run_id: int, run: LockedRun, outcomes: Sequence[Outcome], failed: Sequence[int] = ()
+) -> dict[int, float]:
     """Writes accepted outcomes, one a task; how far predictions agree with a ground truth, 0 to 1,
     by task id.
 
-    A new prediction takes the place of what the same version said of the task before.
+    A new prediction takes the place of the same version's earlier one of the task. `failed` are
+    the tasks whose failure in this run gives way to a prediction, which takes over its tokens and
+    cost: they were spent on the task.
     """
     predictions = [outcome for outcome in outcomes if outcome.is_prediction]
     failures = [outcome for outcome in outcomes if not outcome.is_prediction]
+    earlier = _take_back(run_id, run, failed) if failed else {}
     prediction_ids = _predict(run_id, run, predictions) if predictions else {}
     failed_ids = _fail(run_id, run, failures) if failures else {}
-    _measure(run_id, run, outcomes, prediction_ids, failed_ids)
+    measured = [_with_earlier(outcome, earlier.get(outcome.task_id)) for outcome in outcomes]
+    _measure(run_id, run, measured, prediction_ids, failed_ids)
     agreements = _agreements(predictions)
     if agreements:
         items.set_agreements(run_id, agreements)
     return agreements
+
+
+class Took(NamedTuple):
+    """What a failure took; None where nobody counted it."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    prompt_cost: float | None
+    completion_cost: float | None
+    total_cost: float | None
+
+
+# The outer query still sees what cascades away with the failures.
+TAKE_BACK_SQL = """
+WITH gone AS (
+    DELETE FROM prompts_failedprediction
+    WHERE project_id = %(project)s AND model_run_id = %(run)s AND task_id = ANY(%(tasks)s)
+    RETURNING id, task_id
+)
+SELECT gone.task_id, m.prompt_tokens_count, m.completion_tokens_count,
+       m.prompt_cost, m.completion_cost, m.total_cost
+FROM gone LEFT JOIN prompts_predictionmeta m
+  ON m.project_id = %(project)s AND m.failed_prediction_id = gone.id
+"""
+
+
+def _take_back(run_id: int, run: LockedRun, task_ids: Sequence[int]) -> dict[int, Took]:
+    """Removes the run's failures on the tasks; what each took, by task id."""
+    params = {"project": run.project_id, "run": run_id, "tasks": list(task_ids)}
+    return {task_id: Took(*took) for task_id, *took in fetch_all(TAKE_BACK_SQL, params)}
+
+
+def _with_earlier(outcome: Outcome, earlier: Took | None) -> Outcome:
+    """The outcome, with what an earlier try on its task took added to its tokens and cost."""
+    if earlier is None:
+        return outcome
+    sums = {
+        name: sum(known)
+        for name, spent in earlier._asdict().items()
+        if (known := [n for n in (spent, getattr(outcome, name)) if n is not None])
+    }
+    return replace(outcome, **sums)
 
 
 EARLIER_RUNS = "SELECT id FROM prompts_modelrun WHERE model_version_id = %s"
@@ -103,7 +153,7 @@ INSERT INTO prompts_predictionmeta
      inference_time, prompt_tokens_count, completion_tokens_count,
      total_tokens_count, prompt_cost, completion_cost, total_cost, extra)
 SELECT %s, %s, * FROM unnest(
-    %s::bigint[], %s::bigint[], %s::float8[], %s::int[], %s::int[], %s::int[],
+    %s::bigint[], %s::bigint[], %s::float8[], %s::bigint[], %s::bigint[], %s::bigint[],
     %s::float8[], %s::float8[], %s::float8[], %s::jsonb[])
 """
 
@@ -163,15 +213,23 @@ WHERE id = %s RETURNING cost_usd, budget_usd
 """
 
 
-def count(run_id: int, outcomes: Sequence[Outcome], agreements: dict[int, float]) -> str:
-    """Adds outcomes to the run's totals; why its budget stops it, or nothing."""
+def count(
+    run_id: int,
+    outcomes: Sequence[Outcome],
+    agreements: dict[int, float],
+    *,
+    n_replaced: int = 0,
+) -> str:
+    """Adds outcomes to the run's totals; why its budget stops it, or nothing. `n_replaced` are the
+    failures among the totals that gave way to predictions.
+    """
     n_predicted = sum(outcome.is_prediction for outcome in outcomes)
     values = agreements.values()
     cost, budget = fetch_one(
         COUNT_SQL,
         [
             n_predicted,
-            len(outcomes) - n_predicted,
+            len(outcomes) - n_predicted - n_replaced,
             len(values),
             sum(values),
             sum(value == 1.0 for value in values),

@@ -12,6 +12,7 @@ from predictions.filters.task_columns import HAS_GT as HAS_GT
 from predictions.filters.task_columns import Clause as Clause
 from predictions.filters.tasks import group_clause
 from predictions_api.http.fields import MAX_BIGINT
+from predictions_api.http.storable import whole_within
 from prompts.models import ModelRun
 
 # Tasks that a version has a prediction of; served by the (task, id) index.
@@ -33,8 +34,8 @@ def custom_task_ids(values: Mapping[str, Any]) -> list[int] | None:
         named = filters.get("task_ids")
     if named is None:
         return None
-    if not isinstance(named, list) or not all(
-        type(entry) is int and 0 < entry <= MAX_BIGINT for entry in named
+    if not isinstance(named, list) or any(
+        whole_within(entry, 1, MAX_BIGINT) is None for entry in named
     ):
         raise ValidationError({"task_ids": ["Expected a list of task ids."]})
     return sorted(set(named))

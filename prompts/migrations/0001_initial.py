@@ -271,6 +271,12 @@ class Migration(migrations.Migration):
                 ("lease_until", models.DateTimeField(blank=True, null=True)),
                 ("n_queued", models.PositiveSmallIntegerField(default=0)),
                 (
+                    "n_faults",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="How many executors ended on an error of ours."
+                    ),
+                ),
+                (
                     "created_by",
                     models.ForeignKey(
                         blank=True,
@@ -603,6 +609,12 @@ class Migration(migrations.Migration):
                 ("total_cost", models.FloatField(blank=True, null=True)),
                 ("lease_until", models.DateTimeField(blank=True, null=True)),
                 ("n_queued", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "attempts",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="How often it was begun."
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "created_by",
@@ -738,15 +750,15 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "prompt_tokens_count",
-                    models.PositiveIntegerField(blank=True, null=True),
+                    models.PositiveBigIntegerField(blank=True, null=True),
                 ),
                 (
                     "completion_tokens_count",
-                    models.PositiveIntegerField(blank=True, null=True),
+                    models.PositiveBigIntegerField(blank=True, null=True),
                 ),
                 (
                     "total_tokens_count",
-                    models.PositiveIntegerField(blank=True, null=True),
+                    models.PositiveBigIntegerField(blank=True, null=True),
                 ),
                 (
                     "prompt_cost",

@@ -51,7 +51,12 @@ def begin(
         return refinement
     with trials.one_more(access.workspace_id):
         refinement = state.create(**columns)
-        carry_out(str(refinement.pk), within_s=settings.TRIAL_TIMEOUT_S, is_unwanted=is_unwanted)
+        carry_out(
+            str(refinement.pk),
+            last=True,
+            within_s=settings.TRIAL_TIMEOUT_S,
+            is_unwanted=is_unwanted,
+        )
     refinement.refresh_from_db()
     if refinement.status == Status.FAILED:
         raise ValidationError([refinement.error])

@@ -1,7 +1,12 @@
 """A model that writes a better version of a prompt."""
 
-from django.conf import settings
+import logging
 
+from django.conf import settings
+from django.db import transaction
+
+from predictions_api.http.storable import encodes
+from predictions_api.postgres.outages import is_outage
 from prompts.asking import messages, providers
 from prompts.db import prompts, queries
 from prompts.models import Refinement
@@ -15,16 +20,21 @@ TEACHING = (
 )
 EXAMPLES = 10
 
+log = logging.getLogger(__name__)
+
 
 def carry_out(
     refinement_id: str,
     *,
+    last: bool = False,
     within_s: float | None = None,
     is_unwanted: providers.IsUnwanted | None = None,
 ) -> None:
     """Asks the teacher once and keeps what it says. Nothing happens a second time.
 
-    `within_s` and `is_unwanted` as `providers.ask_once` has them.
+    An error of ours is logged and the next worker tries again, MOST_ATTEMPTS times in all; with
+    `last` it ends the refinement. Raises where the database is away. `within_s` and `is_unwanted`
+    as `providers.ask_once` has them.
     """
     lease_s = settings.PROVIDER_TIMEOUT_S + settings.RUN_LEASE_S
     refinement = state.claim(refinement_id, lease_s=lease_s)
@@ -34,14 +44,17 @@ def carry_out(
         _ask(refinement, within_s, is_unwanted)
     except (ValueError, providers.RunError, providers.Temporary, providers.Refusal) as error:
         state.end(refinement, Status.FAILED, error=str(error))
-    else:
-        state.end(refinement, Status.COMPLETED)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.exception("refinement %s", refinement_id)
+        state.fault(refinement, last=last)
 
 
 def _ask(
     refinement: Refinement, within_s: float | None, is_unwanted: providers.IsUnwanted | None
 ) -> None:
-    """Fills the refinement in. ValueError for an answer that is no better prompt."""
+    """Completes the refinement. ValueError for an answer that is no better prompt."""
     version = refinement.version
     system = TEACHING.format(schema=messages.answer_schema(refinement.project.label_config))
     shown = queries.examples(refinement.project_id, EXAMPLES)
@@ -58,12 +71,15 @@ def _ask(
         within_s=within_s,
         is_unwanted=is_unwanted,
     )
-    said = messages.parse_answer(answer.text)
-    text = said.get("prompt")
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
+    better = messages.parse_answer(answer.text)
+    text = better.get("prompt")
+    if not isinstance(text, str) or not text.strip() or "\0" in text or not encodes(text):
         raise ValueError("The teacher's answer holds no prompt.")
     known = messages.placeholders(version.prompt)
     if unknown := messages.unknown_placeholders(text, known):
         raise ValueError(f"The teacher made up placeholders: {', '.join(unknown)}.")
-    refinement.reasoning = str(said.get("reasoning", "")).replace("\0", "")
-    refinement.new_version = prompts.reworded(version, text, user_id=refinement.created_by_id)
+    reasoning = str(better.get("reasoning", "")).replace("\0", "")
+    refinement.reasoning = reasoning.encode(errors="replace").decode()
+    with transaction.atomic():
+        refinement.new_version = prompts.reworded(version, text, user_id=refinement.created_by_id)
+        state.end(refinement, Status.COMPLETED)

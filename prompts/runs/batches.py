@@ -1,8 +1,9 @@
 """What an outside engine sends about a run, as outcomes. See `outcomes` for what is stored.
 
-Idempotent for each (run, task): the first outcome counts, later ones change nothing and are
-named in the answer. Refused whole, with nothing stored: a batch for a run of our own worker, and
-one for a run that has ended, unless all it says was said before.
+Idempotent for each (run, task): while the run is open a prediction takes the place of an earlier
+failure, for an engine that tries again; every other outcome of a task that has one changes nothing
+and is named in the answer. Refused whole, with nothing stored: a batch for a run of our own worker,
+and one for a run that has ended, unless it changes nothing that is stored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,10 @@ from predictions_api.http.storable import Refused, json_text
 from prompts.asking import messages
 from prompts.asking.outcome import Outcome
 from prompts.db import items
-from prompts.models import ModelRun
+from prompts.models import ModelRun, RunItem
 from prompts.runs import outcomes, state
 
+Status = RunItem.Status
 OURS = "This server's worker executes the run; it takes no batches."
 UNKNOWN_TASK = "The run has no such task."
 HAS_OUTCOME = "The task has an outcome in this run already."
@@ -79,13 +81,19 @@ def _refuse_ours(run: ModelRun) -> None:
 
 def _store(run: ModelRun, batch: Sequence[Outcome]) -> list[dict[str, Any]]:
     stored = outcomes.store(run.pk, batch)
-    left = [outcome.task_id for outcome in batch if outcome.task_id not in stored.accepted]
-    known = items.with_outcome(run.pk, left)
+    left = [outcome for outcome in batch if outcome.task_id not in stored.accepted]
+    known = items.with_outcome(run.pk, [outcome.task_id for outcome in left])
     if not stored.accepted and stored.status not in state.OPEN:
-        is_replay = bool(left) and stored.status != ModelRun.Status.CANCELED and known >= set(left)
-        if not is_replay:
+        is_replay = bool(left) and stored.status != ModelRun.Status.CANCELED
+        if not is_replay or not all(_changes_nothing(outcome, known) for outcome in left):
             raise ValidationError([f"The run has ended: {stored.status}. Nothing is stored."])
     return [
         {"task_id": task_id, "reason": HAS_OUTCOME if task_id in known else UNKNOWN_TASK}
-        for task_id in dict.fromkeys(left)
+        for task_id in dict.fromkeys(outcome.task_id for outcome in left)
     ]
+
+
+def _changes_nothing(outcome: Outcome, known: Mapping[int, str]) -> bool:
+    """Whether an open run would have kept what it has, too: no prediction in place of a failure."""
+    status = known.get(outcome.task_id)
+    return status is not None and (not outcome.is_prediction or status == Status.PREDICTED)

@@ -17,10 +17,11 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from predictions_api.jobs import retries, stopping
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder
+from predictions_api.postgres.outages import is_outage
 from prompts.asking import messages as prompting
 from prompts.asking import outcome as answers
 from prompts.asking import providers
@@ -50,9 +51,11 @@ def execute(run_id: int, is_over: Callable[[], bool] = stopping.requested.is_set
     is asked to stop, or `is_over` says so.
 
     Returns at once for a run that has ended or that others have in hand. Never raises for what
-    the provider or the database does; a run that cannot go on has ended with the reason.
+    the provider does; a run that cannot go on has ended with the reason. After an error of ours the
+    next worker goes on, so many times (`state.count_fault`). Raises where the database is away.
     """
     if not state.begin(run_id):
+        state.fail_faulty(run_id)
         return
     try:
         plan = planning.plan_of(run_id)
@@ -65,6 +68,11 @@ def execute(run_id: int, is_over: Callable[[], bool] = stopping.requested.is_set
         asyncio.run(Executor(plan, is_over).work(caller))
     except RunError as error:
         state.fail(run_id, str(error))
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.exception("run %s: its executor ended", run_id)
+        state.count_fault(run_id)
 
 
 class Abandoned(Exception):
@@ -108,7 +116,7 @@ class Executor:
             await self._watch(loops)
             await _ended(self._asking.values())
             await _ended(loops[:1])
-            await self._settle()
+            await self._settle(loops[1])
         finally:
             await _ended([*self._asking.values(), *loops])
             await self._caller.close()
@@ -138,10 +146,12 @@ class Executor:
                 next_look = now + LOOK_S
                 self._learn(await self._in_database(state.status_of, self.plan.run_id))
 
-    async def _settle(self) -> None:
+    async def _settle(self, storing: asyncio.Task[None]) -> None:
         """Stores the answers that came last, and pronounces the verdict."""
-        while self._storing:
+        while self._storing and not storing.done():
             await asyncio.sleep(TICK_S / 20)
+        if storing.done():
+            storing.result()
         if self._answered and not self._is_over:
             await self._store(self._answered)
         if self._verdict and not self._is_over:
@@ -151,8 +161,8 @@ class Executor:
         """Gives back the leases: an open run is due for the next worker."""
         try:
             await self._in_database(leases.release, self.plan.run_id, self.holder)
-        except (OperationalError, InterfaceError):
-            log.warning("run %s: the leases lapse by themselves", self.plan.run_id)
+        except (DatabaseError, InterfaceError):
+            log.warning("run %s: the leases lapse by themselves", self.plan.run_id, exc_info=True)
         finally:
             await asyncio.get_running_loop().run_in_executor(self._database, _disconnect)
 
@@ -329,7 +339,7 @@ class Executor:
 
     async def _store(self, batch: list[Outcome]) -> None:
         stored = await self._in_database(
-            outcomes.store, self.plan.run_id, batch, owner=self.holder.id
+            outcomes.store_or_fail, self.plan.run_id, batch, owner=self.holder.id
         )
         self._learn(stored.status)
         if stored.spent:

@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from predictions_api.jobs.leases import lasting
+from predictions_api.jobs.leases import MOST_ATTEMPTS, lasting
 from prompts.db import items
 from prompts.db.measures import MEASURED
 from prompts.models import ConnectionShare, ModelRun
@@ -39,6 +39,10 @@ TRANSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 OPEN = (Status.PENDING, Status.IN_PROGRESS)
+TOO_MANY_FAULTS = (
+    f"Something went wrong here {MOST_ATTEMPTS} times; the server's log says what. A new run with"
+    " only_missing_predictions goes on from what is stored."
+)
 EMPTY_REASONS = {
     ModelRun.Subset.HAS_GT: "No task of the project has a ground-truth annotation.",
     ModelRun.Subset.CUSTOM: "No task of the project matches the filters.",
@@ -95,13 +99,15 @@ def _lease() -> Any:
 
 
 def begin(run_id: int) -> bool:
-    """Takes the run in hand. False where it has ended, or has as many executors as it may."""
+    """Takes the run in hand. False where it has ended, has as many executors as it may, or too many
+    faults.
+    """
     shares = ConnectionShare.objects.filter(run=OuterRef("pk"), lease_until__gt=Now())
     n_shares = shares.order_by().values("run").annotate(n=Count("pk")).values("n")
     rows = _taking("begin", run_id).filter(is_ours=True)
     rows = rows.alias(n_executors=Coalesce(Subquery(n_shares), 0))
     return bool(
-        rows.filter(n_executors__lt=settings.RUN_EXECUTORS).update(
+        rows.filter(n_executors__lt=settings.RUN_EXECUTORS, n_faults__lt=MOST_ATTEMPTS).update(
             status=Status.IN_PROGRESS,
             status_reason="",
             n_queued=0,
@@ -155,6 +161,18 @@ def fail(run_id: int, reason: str) -> bool:
             measures=MEASURED,
         )
     )
+
+
+def count_fault(run_id: int) -> None:
+    """Notes that an executor ended on an error of ours; after MOST_ATTEMPTS the run ends."""
+    ModelRun.objects.filter(pk=run_id, status__in=OPEN).update(n_faults=F("n_faults") + 1)
+    fail_faulty(run_id)
+
+
+def fail_faulty(run_id: int) -> None:
+    """Ends the run if MOST_ATTEMPTS of its executors ended on an error of ours."""
+    if ModelRun.objects.filter(pk=run_id, status__in=OPEN, n_faults__gte=MOST_ATTEMPTS).exists():
+        fail(run_id, TOO_MANY_FAULTS)
 
 
 def cancel(run_id: int) -> bool:

@@ -1,16 +1,16 @@
 """Runs in the queue: ids only, each harmless when it runs twice."""
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.db.models import Window
 from django.db.models.functions import RowNumber
 from django_tasks import task
 
 from predictions_api.jobs import sharing, stopping, sweeps
 from predictions_api.jobs.queueing import CALLS, enqueue_on_commit
+from predictions_api.postgres.outages import is_outage
 from prompts.runs import state
 
 RUN = "run"
@@ -32,8 +32,11 @@ def work(run_id: Hashable, is_over: Callable[[], bool]) -> None:
     executor.execute(run_id, is_over)
     if stopping.requested.is_set() or is_over():
         # What this worker has handed over goes on at once, not with the next sweep.
-        with suppress(OperationalError, InterfaceError):
+        try:
             requeue_stalled()
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error):
+                raise
 
 
 def due(seconds: float) -> Iterator[sharing.Due]:

@@ -313,7 +313,7 @@ def test_the_map(open_page: OpenPage, api: Api, street: str) -> None:
 def test_evaluating_again(open_page: OpenPage, api: Api, street: str) -> None:
     page = open_page(f"{LIST}{street}/")
     settled(page)
-    before, finished = page.locator("[data-numbers]").inner_text(), api.header(street)["finishedAt"]
+    before, header = page.locator("[data-numbers]").inner_text(), api.header(street)
     with page.expect_response("**/rerun/") as posted:
         page.get_by_role("button", name="Re-evaluate").click()
     assert posted.value.status == 302
@@ -321,10 +321,45 @@ def test_evaluating_again(open_page: OpenPage, api: Api, street: str) -> None:
     expect(page.locator("[data-numbers]")).to_be_visible()
     settled(page)
     assert page.locator("[data-numbers]").inner_text() == before
-    after = api.header(street)
-    assert (after["status"], after["finishedAt"] > finished) == ("done", True)
+    made = page.url.split(LIST)[1].split("/")[0]
+    assert made != street
+    after = api.header(made)
+    assert (after["status"], after["supersedes"]) == ("done", street)
+    assert api.header(street) == {**header, "supersededBy": made}
     assert page.locator("img[src=x]").count() == 0
     expect(page.locator("[data-panel=classes]").get_by_text(HOSTILE)).to_be_visible()
+    page.get_by_role("link", name=street).click()
+    expect(page.get_by_role("link", name=made)).to_be_visible()
+    assert page.locator("[data-numbers]").inner_text() == before
+
+
+def test_accepting_and_deleting(open_page: OpenPage, api: Api, street: str) -> None:
+    made = api.post(f"/default/model-evals/{street}/rerun", {})["evalId"]
+    page = open_page(f"{LIST}{made}/")
+    expect(page.locator("[data-numbers]")).to_be_visible()
+    page.get_by_role("button", name="Accept as baseline").click()
+    expect(page.locator(".ev-accepted")).to_have_text("Accepted")
+    assert api.header(made)["accepted"] is True
+    page.get_by_text("Delete…").click()
+    expect(page.get_by_text("It is the accepted one")).to_be_visible()
+    check_accessibility(page)
+    screenshot(page, "evaluation-delete")
+    page.set_viewport_size(NARROW)
+    page.reload()
+    settled(page)
+    page.get_by_text("Delete…").click()
+    form = page.locator(".ev-actions .desk-confirm form").bounding_box()
+    assert form
+    assert form["x"] >= 0
+    assert form["x"] + form["width"] <= NARROW["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    page.get_by_role("button", name="Take acceptance back").click()
+    expect(page.get_by_role("button", name="Accept as baseline")).to_be_visible()
+    assert api.header(made)["accepted"] is False
+    page.get_by_text("Delete…").click()
+    page.get_by_role("button", name="Delete this evaluation").click()
+    expect(page.get_by_text(f"Evaluation {made} is deleted.")).to_be_visible()
+    assert api.header(street)["supersededBy"] != made
 
 
 def test_two_evaluations_side_by_side(

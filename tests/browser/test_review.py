@@ -191,10 +191,70 @@ def test_accepts_and_deletes(open_page: OpenPage, api: Api) -> None:
     task = api.get(f"predictions/{pk}/")["task"]
     (annotation,) = api.get(f"tasks/{task}/annotations/")
     assert (annotation["ground_truth"], annotation["parent_prediction"]) == (True, pk)
+    page.get_by_role("button", name="Undo acceptance").click()
+    expect(page.get_by_text(f"Undone: annotation {annotation['id']} is gone.")).to_be_visible()
+    expect(page.locator(".desk-region.desk-ground_truth")).to_have_count(0)
     page.get_by_text("Delete…").click()
     page.get_by_role("button", name=f"Delete prediction {pk}").click()
     expect(page.get_by_text(f"Prediction {pk} is deleted.")).to_be_visible()
     assert api.get(f"predictions/?task={task}") == []
+
+
+def test_asks_before_ground_truth_is_replaced(open_page: OpenPage, api: Api) -> None:
+    project = api.project("Asked here", CONFIG)
+    truth, said = (
+        {
+            "from_name": "box", "to_name": "image", "type": "rectanglelabels",
+            "value": {"x": x, "y": 10, "width": 40, "height": 50, "rectanglelabels": ["a"]},
+        }
+        for x in (10, 30)
+    )  # fmt: skip
+    data = {"image": f"data:image/png;base64,{PIXEL}"}
+    pk = api.prediction(project, data, [{**said, "score": 0.9}], model_version="v1", score=0.5)
+    task = api.get(f"predictions/{pk}/")["task"]
+    body = {"result": [truth], "ground_truth": True}
+    old = api.post(f"tasks/{task}/annotations/", body)["id"]
+    page = open_page(review(pk, "?min=0.2"))
+    page.get_by_role("button", name="Accept as ground truth…").click()
+    expect(page.get_by_role("heading", name="Only in the prediction: 1")).to_be_visible()
+    expect(page.locator(".desk-window")).to_have_count(2)
+    expect(page.locator(".desk-region.desk-ground_truth")).to_have_count(1)
+    expect(page.locator(".desk-region.desk-prediction")).to_have_count(1)
+    check_accessibility(page)
+    screenshot(page, "accept")
+    page.set_viewport_size(NARROW)
+    check_accessibility(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    page.get_by_role("link", name=f"Keep annotation {old}").click()
+    page.wait_for_url(f"**{review(pk, '?min=0.2')}")
+    assert len(api.get(f"tasks/{task}/annotations/")) == 1
+    page.get_by_role("button", name="Accept as ground truth…").click()
+    page.get_by_role("button", name="Accept as ground truth").click()
+    expect(page.get_by_text("Accepted as ground truth: annotation")).to_be_visible()
+    kept, made = api.get(f"tasks/{task}/annotations/")
+    assert (kept["id"], kept["result"], made["result"]) == (old, [truth], [said])
+    page.get_by_role("button", name="Undo acceptance").click()
+    expect(page.get_by_role("link", name=f"Annotation {old}")).to_be_visible()
+    assert [one["id"] for one in api.get(f"tasks/{task}/annotations/")] == [old]
+
+
+def test_marks_ground_truth_in_bulk(open_page: OpenPage, api: Api) -> None:
+    project = api.project("Marked here", CONFIG)
+    tasks = [api.post("tasks/", {"project": project, "data": {"image": ""}})["id"] for _ in "ab"]
+    for task in tasks:
+        api.post(f"tasks/{task}/annotations/", {"result": []})
+    page = open_page("/admin/predictions/project/?q=Marked")
+    page.locator("input[name=_selected_action]").first.check()
+    page.locator("select[name=action]").select_option("mark_annotations")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("2 annotations will be marked, 0 are already.")).to_be_visible()
+    check_accessibility(page)
+    screenshot(page, "mark")
+    page.get_by_role("button", name="Mark as ground truth").click()
+    expect(page.get_by_text("2 annotations marked as ground truth.")).to_be_visible()
+    for task in tasks:
+        (annotation,) = api.get(f"tasks/{task}/annotations/")
+        assert annotation["ground_truth"]
 
 
 def test_compares_versions(open_page: OpenPage, api: Api) -> None:

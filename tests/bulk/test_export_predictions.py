@@ -95,8 +95,40 @@ def test_accept_has_no_say(ada: Caller, rows: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "escaped"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("v=1", "v=1"),
+        ("'=1", "'=1"),
+    ],
+)
+def test_a_spreadsheet_gets_no_formula_where_that_is_asked(
+    ada: Caller, project: Project, seed_tasks: Seed, version: str, escaped: str
+) -> None:
+    [task] = seed_tasks(project, 1)
+    item = {"task": task, "result": [], "score": -0.5, "model_version": version}
+    path = f"/api/projects/{project.pk}/import/predictions"
+    assert ada.client.post(path, [item], format="json").status_code == 201
+    for query, expected in (("", version), ("&escape=false", version), ("&escape=true", escaped)):
+        text = download(ada, f"format=csv{query}").decode()
+        [row] = csv.DictReader(io.StringIO(text, newline=""))
+        assert (row["model_version"], row["score"], row["result"]) == (expected, "-0.5", "[]")
+    # Other formats are read by programs alone.
+    [line] = download(ada, "format=ndjson&escape=true").splitlines()
+    assert json.loads(line)["model_version"] == version
+
+
+@pytest.mark.parametrize(
     ("query", "field"),
-    [("format=xml", "format"), ("project=999999", "project"), ("task=nine", "task")],
+    [
+        ("escape=perhaps", "escape"),
+        ("format=xml", "format"),
+        ("project=999999", "project"),
+        ("task=nine", "task"),
+    ],
 )
 def test_refuses(ada: Caller, query: str, field: str) -> None:
     response = ada.client.get(f"{URL}?{query}")

@@ -195,3 +195,18 @@ def test_the_dashboard_asks_as_much_for_50_rows_as_for_1(ada: Caller, make_proje
     few = ask()
     fill_dashboard(ada, make_project, 50)
     assert ask() == few <= 10
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "next_page", [None, "", "https://elsewhere.example/", "//elsewhere.example/", "javascript:1"]
+)
+def test_a_login_ends_at_the_desk(ada: Caller, client: Client, next_page: str | None) -> None:
+    ada.user.set_password("correct horse")
+    ada.user.is_staff = True
+    ada.user.save()
+    fields = {"username": ada.user.email, "password": "correct horse"}
+    if next_page is not None:
+        fields["next"] = next_page
+    response = client.post("/admin/login/", fields)
+    assert (response.status_code, response["Location"]) == (302, "/admin/")

@@ -238,6 +238,7 @@ def test_settings_name_what_django_asks_for() -> None:
         "predictions_api.wsgi.application",
     }
     asked_for = (
+        settings.INSTALLED_APPS,
         settings.MIDDLEWARE,
         settings.AUTHENTICATION_BACKENDS,
         settings.STATICFILES_FINDERS,

@@ -9,7 +9,8 @@ beside that is told by words in the task or by POST /control:
 * `garbage`, `wrong-label`, `hang`, `drop`, `refuse`, `trickle` in a message: no JSON, an unknown
   label, no answer, a closed connection, status 400, ten spaces a second without an end.
 * /control takes {"mode": m, "for_requests": n, "for_s": s, "status": c, "retry_after": s}: the
-  next n requests, or all of the next s seconds, are answered in that mode.
+  next n requests, or all of the next s seconds, are answered in that mode. {"usages": {word: u}}
+  reports u as what a message with that word took.
 
 It counts: GET /counts tells requests, answers, the most in flight at once, and how often each
 message came. It needs nothing but Python.
@@ -25,7 +26,7 @@ from typing import Any
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
 WORDS = ("garbage", "wrong-label", "hang", "drop", "refuse", "trickle")
 TRICKLED = -1
-PROMPT_TOKENS, ANSWER_TOKENS = 20, 5
+USAGE = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
 
 
 class StandIn:
@@ -100,7 +101,9 @@ class StandIn:
             said = self.control.get("message", f"You get a {code}.")
             return code, {"error": {"message": said, "code": None}}, headers
         self.answers += 1
-        return 200, self._document(self._answer(mode, text), body), {}
+        usages = self.control.get("usages", {})
+        usage = next((usages[word] for word in usages if word in text), USAGE)
+        return 200, self._document(self._answer(mode, text), body, usage), {}
 
     def _answer(self, mode: str, text: str) -> str:
         if mode == "garbage":
@@ -111,7 +114,7 @@ class StandIn:
             return json.dumps(self.control["answer"])
         return json.dumps({"sentiment": "pos" if "good" in text else "neg"})
 
-    def _document(self, answer: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _document(self, answer: str, body: dict[str, Any], usage: Any) -> dict[str, Any]:
         logprobs = None
         if body.get("logprobs"):
             logprobs = {"content": [{"token": answer, "logprob": -0.5}]}
@@ -128,11 +131,7 @@ class StandIn:
                     "logprobs": logprobs,
                 }
             ],
-            "usage": {
-                "prompt_tokens": PROMPT_TOKENS,
-                "completion_tokens": ANSWER_TOKENS,
-                "total_tokens": PROMPT_TOKENS + ANSWER_TOKENS,
-            },
+            "usage": usage,
         }
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

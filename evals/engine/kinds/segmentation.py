@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins
-from evals.engine.geometry import Floats, Rle, rle_mask
 from evals.engine.kinds.class_events import assignment_events
+from predictions.regions.geometry import Floats, Rle, rle_mask
 
 #: Counting into a table is forty times quicker than sorting, up to 128 MB of it.
 LARGEST_TABLE = 2**24

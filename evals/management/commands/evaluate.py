@@ -11,7 +11,7 @@ from tqdm import tqdm
 from evals.api.serializers import ComputeSerializer
 from evals.documents.refusals import Refusal
 from evals.jobs import requests, run
-from evals.models import ModelEval, TaskType
+from evals.models import GroundTruth, ModelEval, TaskType
 from predictions.models import Project
 
 POLL_S = 0.2
@@ -34,6 +34,11 @@ class Command(BaseCommand):
         parser.add_argument("--latency-ms", type=float, help="Median of an image, as you measured.")
         parser.add_argument("--task-type", choices=TaskType.values)
         parser.add_argument("--control", help="The one control whose regions are evaluated.")
+        parser.add_argument(
+            "--ground-truth",
+            choices=GroundTruth.values,
+            help="Which annotations count: those marked as ground truth, or all.",
+        )
         parser.add_argument("--write-back", action="store_true")
         parser.add_argument(
             "--no-wait", action="store_true", help="Leave the work to `manage.py worker`."
@@ -88,6 +93,7 @@ def _requested(project: Project, options: dict[str, Any]) -> ModelEval:
         "confidence": options["confidence"],
         "taskType": options["task_type"],
         "control": options["control"],
+        "groundTruth": options["ground_truth"],
         "medianLatencyMs": options["latency_ms"],
         "writeBack": options["write_back"],
     }

@@ -59,7 +59,7 @@ class ModelVersionFieldSchema(OpenApiSerializerFieldExtension):
     target_class = ModelVersionField
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
-        """Text, null where an import said so."""
+        """Text; null where an import gave null."""
         return {"type": ["string", "number"] if direction == "request" else "string"}
 
 

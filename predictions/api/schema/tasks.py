@@ -17,7 +17,13 @@ from predictions.api.parameters import (
     TaskPageParameters,
 )
 from predictions.api.schema.parts import either
-from predictions.api.serializers import AnnotationSerializer, TaskDetailSerializer, TaskSerializer
+from predictions.api.serializers import (
+    AnnotationSerializer,
+    ListedTaskSerializer,
+    MarkSerializer,
+    TaskDetailSerializer,
+    TaskSerializer,
+)
 from predictions_api.http.openapi import ErrorSerializer, error_responses
 
 
@@ -25,7 +31,7 @@ class TaskKeysSerializer(TaskDetailSerializer):
     """The keys of a task that `include` names, or all of them with `fields=all`."""
 
 
-TASK_ROWS = either("TaskRow", TaskSerializer, TaskKeysSerializer, many=True)
+TASK_ROWS = either("TaskRow", ListedTaskSerializer, TaskKeysSerializer, many=True)
 
 
 @extend_schema_field(TASK_ROWS)
@@ -62,6 +68,11 @@ PROJECT_TASK_LIST = extend_schema(
     summary="List a project's tasks as an array",
     parameters=[TaskPageParameters],
     responses={200: TASK_ROWS, **error_responses()},
+)
+PROJECT_TASKS_DELETE = extend_schema(
+    operation_id="delete_tasks_of_project",
+    summary="Delete all tasks of a project with their predictions and annotations",
+    responses={204: None, **error_responses()},
 )
 TASK_CREATE = extend_schema(
     operation_id="create_task",
@@ -112,6 +123,21 @@ ANNOTATION_PATCH = extend_schema(
     operation_id="update_annotation",
     summary="Change an annotation",
     responses={200: AnnotationSerializer, **error_responses(415)},
+)
+ANNOTATION_MARK = extend_schema(
+    operation_id="mark_annotations",
+    tags=["Annotations"],
+    summary="Mark annotations as ground truth, or take the mark away",
+    description="Some by their ids, or all of a project that are not cancelled. Annotations that "
+    "are as they should be are not touched.",
+    request=MarkSerializer,
+    responses={
+        200: inline_serializer(
+            "AnnotationsMarked",
+            {"updated": serializers.IntegerField(help_text="How many have changed.")},
+        ),
+        **error_responses(415),
+    },
 )
 ANNOTATION_DELETE = extend_schema(
     operation_id="delete_annotation",

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connections
 
 from predictions_api.jobs import sweeps
 from predictions_api.jobs.queueing import QUEUES
-from predictions_api.operations import workers
+from predictions_api.operations import command_line, workers
 
 
 class Command(BaseCommand):
@@ -38,9 +39,21 @@ class Command(BaseCommand):
         backend = settings.TASKS["default"]["BACKEND"]
         if backend not in workers.SERVERS:
             raise CommandError(f"The queue is {backend}, which brings a worker of its own.")
+        _refuse_unmigrated()
         serve = partial(workers.SERVERS[backend], interval=interval, once=once)
         if once:
             sweeps.sweep()
             serve(QUEUES)
         else:
             workers.Team(serve, size=max(1, concurrency)).work()
+
+
+def _refuse_unmigrated() -> None:
+    """CommandError where the database lacks migrations; one that is away may come back."""
+    try:
+        if (reason := command_line.unmigrated()) is not None:
+            raise CommandError(reason)
+    except OperationalError:
+        return
+    finally:
+        connections.close_all()  # children inherit none

@@ -17,7 +17,7 @@ from predictions_api.http.fields import FiniteField, JSONObjectField
 from predictions_api.outbound import client, vault
 from prompts.api.serializers.prompts import AuthorField
 from prompts.asking.providers import PARAMETERS, RunError, base_url
-from prompts.models import Provider, ProviderConnection
+from prompts.models import MAX_USD, Provider, ProviderConnection
 
 SECRETS = ("api_key", "auth_token", "google_application_credentials")
 LOCATION = re.compile(r"[A-Za-z0-9-]{1,63}")
@@ -56,10 +56,18 @@ class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnectio
     )
     budget_alert_threshold = FiniteField(required=False, allow_null=True)
     prompt_price_usd_per_million = FiniteField(
-        required=False, allow_null=True, min_value=0, help_text="USD for a million prompt tokens."
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=MAX_USD,
+        help_text="USD for a million prompt tokens.",
     )
     completion_price_usd_per_million = FiniteField(
-        required=False, allow_null=True, min_value=0, help_text="USD for a million answer tokens."
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=MAX_USD,
+        help_text="USD for a million answer tokens.",
     )
     request_params = JSONObjectField(
         required=False, help_text='Sent along with each request, as `{"temperature": 0}`.'

@@ -6,12 +6,18 @@ from rest_framework import serializers
 
 from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
 from prompts.api.serializers.prompts import AuthorField
-from prompts.models import MAX_INT32, ModelRun
+from prompts.models import MAX_INT32, MAX_SECONDS, MAX_USD, ModelRun
 from prompts.runs import progress
 
 COUNT: dict[str, Any] = {
     "min_value": 0,
     "max_value": MAX_INT32,
+    "required": False,
+    "allow_null": True,
+}
+COST: dict[str, Any] = {
+    "min_value": 0,
+    "max_value": MAX_USD,
     "required": False,
     "allow_null": True,
 }
@@ -109,10 +115,12 @@ class BatchItemSerializer(serializers.Serializer[Any]):
     output = StorableJSONField(help_text="An object keyed by control name, or regions.")
     prompt_tokens = serializers.IntegerField(**COUNT)
     completion_tokens = serializers.IntegerField(**COUNT)
-    prompt_cost_usd = FiniteField(required=False, allow_null=True, min_value=0)
-    completion_cost_usd = FiniteField(required=False, allow_null=True, min_value=0)
-    total_cost_usd = FiniteField(required=False, allow_null=True, min_value=0)
-    inference_time = FiniteField(required=False, allow_null=True, min_value=0)
+    prompt_cost_usd = FiniteField(**COST)
+    completion_cost_usd = FiniteField(**COST)
+    total_cost_usd = FiniteField(**COST)
+    inference_time = FiniteField(
+        required=False, allow_null=True, min_value=0, max_value=MAX_SECONDS
+    )
     message_counts = StorableJSONField(required=False, allow_null=True)
 
 

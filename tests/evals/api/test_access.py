@@ -22,7 +22,12 @@ PANELS = [
     "/recommendations",
     "/coco",
 ]
-WRITES = [("post", "/rerun"), ("post", "/cancel"), ("delete", "")]
+WRITES = [
+    ("post", "/rerun", {}),
+    ("post", "/cancel", {}),
+    ("patch", "", {"accepted": True}),
+    ("delete", "", None),
+]
 
 
 def client_of(key: str) -> APIClient:
@@ -77,7 +82,7 @@ def test_reads(
             assert set(answer.json()) == {"error", "message"}
 
 
-@pytest.mark.parametrize(("verb", "path"), WRITES)
+@pytest.mark.parametrize(("verb", "path", "body"), WRITES)
 @pytest.mark.parametrize(
     ("who", "status"),
     [
@@ -96,17 +101,20 @@ def test_writes(
     evaluation: ModelEval,
     verb: str,
     path: str,
+    body: Any,
     who: str,
     status: int | None,
 ) -> None:
-    answer = getattr(people[who], verb)(f"/lab/model-evals/{evaluation.eval_id}{path}")
+    address = f"/lab/model-evals/{evaluation.eval_id}{path}"
+    answer = getattr(people[who], verb)(address, body, format="json")
 
     if status is None:
         assert answer.status_code in {200, 202, 204}
     else:
         assert answer.status_code == status
         evaluation.refresh_from_db()
-        assert evaluation.status == "done"
+        assert (evaluation.status, evaluation.is_accepted) == ("done", False)
+        assert ModelEval.objects.count() == 1
 
 
 @pytest.mark.parametrize(

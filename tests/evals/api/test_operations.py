@@ -49,6 +49,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "import_evaluation": (f"{EVALS}/import", FILE),
     "compare_models": (f"{EVALS}/compare?project=cars&version=v1", None),
     "get_evaluation": (ONE, None),
+    "accept_evaluation": (ONE, {"accepted": True}),
     "delete_evaluation": (ONE, None),
     "cancel_evaluation": (f"{ONE}/cancel", {}),
     "rerun_evaluation": (f"{ONE}/rerun", {}),

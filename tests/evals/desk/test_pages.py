@@ -13,6 +13,7 @@ from tests.conftest import Caller
 from tests.evals.conftest import box, computed, load, task
 from tests.evals.desk.conftest import LIST, page
 
+ACCEPT, BACK = "Accept as baseline", "Take acceptance back"
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 DATA = ("numbers", "curves", "f1", "cards?position=0")
 
@@ -48,12 +49,61 @@ def test_who_evaluates_again(
     answer = desks[who].post(page(evaluation, "rerun/"))
     assert answer.status_code == status
     evaluation.refresh_from_db()
-    assert evaluation.status == ("running" if status == 302 else "done")
-
-    answer = desks[who].post(page(evaluation, "cancel/"))
+    assert evaluation.status == "done"
+    made = ModelEval.objects.filter(supersedes=evaluation).first()
+    assert (made is not None) == (status == 302)
+    if made:
+        assert (made.status, answer["Location"]) == ("running", page(made))
+    of = made or evaluation
+    answer = desks[who].post(page(of, "cancel/"))
     assert answer.status_code == status
-    evaluation.refresh_from_db()
-    assert evaluation.status == ("failed" if status == 302 else "done")
+    of.refresh_from_db()
+    assert of.status == ("failed" if status == 302 else "done")
+
+
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("owner", 302), ("member", 302), ("root", 302), ("reader", 403), ("stranger", 404)],
+)
+def test_who_accepts_and_deletes(
+    desks: dict[str, Client], evaluation: ModelEval, who: str, status: int
+) -> None:
+    for accepted in ("true", "false"):
+        answer = desks[who].post(page(evaluation, "accept/"), {"accepted": accepted})
+        assert answer.status_code == status
+        evaluation.refresh_from_db()
+        assert evaluation.is_accepted == (status == 302 and accepted == "true")
+    answer = desks[who].post(page(evaluation, "remove/"))
+    assert answer.status_code == status
+    assert ModelEval.objects.count() == (status != 302)
+    if status == 302:
+        assert answer["Location"] == LIST
+
+
+def test_pages_lead_to_what_repeats_it_and_what_it_repeats(
+    desks: dict[str, Client], evaluation: ModelEval
+) -> None:
+    def facts(shown: ModelEval) -> str:
+        text = desks["reader"].get(page(shown, "metrics/")).content.decode()
+        return text.split('<p class="ev-facts">')[1].split("</p>")[0]
+
+    assert "repeat" not in facts(evaluation)
+    assert "ground truth: marked annotations" in facts(evaluation)
+    assert "Accepted" not in facts(evaluation)
+    desks["member"].post(page(evaluation, "rerun/"))
+    made = ModelEval.objects.get(supersedes=evaluation)
+    ModelEval.objects.filter(pk=evaluation.pk).update(is_accepted=True, ground_truth="all")
+    assert f'repeated by <a href="{page(made)}">{made.eval_id}</a>' in facts(evaluation)
+    assert f'repeats <a href="{page(evaluation)}">{evaluation.eval_id}</a>' in facts(made)
+    assert "ground truth: the newest annotation, marked or not" in facts(evaluation)
+    assert '<span class="ev-status ev-accepted">Accepted</span>' in facts(evaluation)
+
+
+def test_only_what_is_done_is_accepted(desks: dict[str, Client], evaluation: ModelEval) -> None:
+    ModelEval.objects.update(status="failed", failure_reason="No truth.")
+    answer = desks["member"].post(page(evaluation, "accept/"), follow=True)
+    assert "The model evaluation failed: No truth." in answer.content.decode()
+    assert not ModelEval.objects.filter(is_accepted=True).exists()
 
 
 def test_a_page_offers_what_its_reader_may_do(
@@ -61,20 +111,23 @@ def test_a_page_offers_what_its_reader_may_do(
 ) -> None:
     def offered(who: str) -> set[str]:
         text = desks[who].get(page(evaluation)).content.decode()
-        return {word for word in ("Re-evaluate", "Cancel", "Export") if f">{word}<" in text}
+        words = ("Re-evaluate", "Cancel", "Export", ACCEPT, BACK, "Delete this evaluation")
+        return {word for word in words if f">{word}<" in text}
 
-    assert offered("member") == {"Re-evaluate", "Export"}
+    assert offered("member") == {"Re-evaluate", "Export", ACCEPT, "Delete this evaluation"}
     assert offered("reader") == {"Export"}
+    ModelEval.objects.update(is_accepted=True)
+    assert offered("member") == {"Re-evaluate", "Export", BACK, "Delete this evaluation"}
     ModelEval.objects.update(status="running")
-    assert offered("member") == {"Cancel"}
+    assert offered("member") == {"Cancel", "Delete this evaluation"}
     assert offered("reader") == set()
 
 
 def test_a_get_changes_nothing(desks: dict[str, Client], evaluation: ModelEval) -> None:
-    for path in ("rerun/", "cancel/"):
+    for path in ("rerun/", "cancel/", "accept/", "remove/"):
         assert desks["owner"].get(page(evaluation, path)).status_code == 405
     evaluation.refresh_from_db()
-    assert evaluation.status == "done"
+    assert (evaluation.status, evaluation.is_accepted) == ("done", False)
 
 
 def test_what_cannot_be_repeated_says_why(
@@ -125,6 +178,10 @@ def test_the_list_shows_and_filters(
     assert listed(f"?project={project.pk}") == {"v1", "v2"}
     assert listed("?project=999") == set()
     assert listed("?status=failed") == set()
+    assert listed("?accepted=yes") == set()
+    ModelEval.objects.filter(pk=other.pk).update(is_accepted=True)
+    assert listed("?accepted=yes") == {"v2"}
+    assert listed("?accepted=no") == {"v1"}
     assert listed("?days=1") == {"v1", "v2"}
     assert listed(f"?q={other.eval_id}") == {"v2"}
     ModelEval.objects.filter(pk=other.pk).update(created_at="2020-01-01T00:00:00Z")
@@ -181,7 +238,7 @@ def test_pages_cost_the_same_however_many_images(
         )
         for path in PAGES
     }
-    assert costs == {path: (8, 8) if path != "diff/" else (9, 9) for path in PAGES}
+    assert costs == {path: (9, 9) if path != "diff/" else (10, 10) for path in PAGES}
     cards = "data/cards?" + "&".join(f"image={n}" for n in ids)
     assert statements(desks["reader"], page(large, cards)) == 6
 

@@ -14,8 +14,8 @@ from pycocotools.cocoeval import COCOeval
 from evals.engine.average_precision import ENGINES, merge_states, new_state, read_state
 from evals.engine.coco_batch import Batch
 from evals.engine.errors import MisshapenArrays, UnreadableState
-from evals.engine.geometry import mask_rle
 from evals.engine.matching import Detections, Objects
+from predictions.regions.geometry import mask_rle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 

@@ -23,7 +23,6 @@ from evals.engine.events import (
     total_events,
     unpack_events,
 )
-from evals.engine.geometry import mask_rle
 from evals.engine.kinds.classification import multi_label_events, single_label_events
 from evals.engine.kinds.segmentation import intersection_over_union, mean_iou, paint, pixel_events
 from evals.engine.metrics import (
@@ -35,6 +34,7 @@ from evals.engine.metrics import (
     scores_of,
     sweep,
 )
+from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())

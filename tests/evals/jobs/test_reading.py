@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from label_studio_sdk.converter.brush import encode_rle
 
-from evals.jobs import requests, run, state
+from evals.jobs import requests, run
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
@@ -755,15 +755,22 @@ def test_classes_of_any_name_can_be_asked_for(ada: Caller, make_project: MakePro
 
 
 def test_a_worker_that_takes_over_settles_the_controls_again(
-    ada: Caller, make_project: MakeProject
+    ada: Caller, make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def stopped(*args: Any, **kwargs: Any) -> Any:
+        raise SystemExit
+
     made = make_project(ada, BOTH, title="Again")
     load(ada, made, [task("a", truth=both_of(), said={"v1": both_of(0.8)})])
     wanted = values(made, taskType="object-detection")
     found = requests.create(wanted, workspace_id=ada.access.workspace_id)
-    for _ in range(2):
-        state.restart(found)
-        run.run(found.pk)
-        found.refresh_from_db()
-        assert cells(ada, found) == {("Car", "Car"): 2}
+    with monkeypatch.context() as stopping:
+        stopping.setattr(run, "count_images", stopped)
+        with pytest.raises(SystemExit):
+            run.run(found.pk)
+    found.refresh_from_db()
+    assert (found.status, found.reading["not_in_truth"]) == ("running", ["outline"])
+    run.run(found.pk)
+    found.refresh_from_db()
+    assert cells(ada, found) == {("Car", "Car"): 2}
     assert found.reading["not_in_truth"] == found.reading["not_in_said"] == ["outline"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from predictions.models import Annotation, Prediction, Project, Task
+from predictions.regions.truths import as_truth
 from tests.conftest import Caller, assert_invalid, assert_refused, region
 
 ACTIONS = "/api/dm/actions/"
@@ -19,7 +20,7 @@ def tasks(
     made = [make_task(ada, project, data={"image": f"http://x.y/{n}.jpg"}) for n in range(3)]
     for version, of in (("v1", made), ("v2", made[:2]), (None, made[:1])):
         for task in of:
-            make_prediction(ada, task, model_version=version, result=[region()])
+            make_prediction(ada, task, model_version=version, result=[{**region(), "score": 0.7}])
     return made
 
 
@@ -176,8 +177,10 @@ def test_makes_annotations_once(
         assert (row.task_id, row.project_id, row.result) == (
             parent.task_id,
             project.pk,
-            parent.result,
+            as_truth(parent.result),
         )
+        assert "score" not in row.result[0]
+        assert row.result != parent.result
         assert (row.completed_by, row.ground_truth, row.was_cancelled) == (ada.user, False, False)
     again = run(ada, project, "predictions_to_annotations", body)
     assert again.json() == {"detail": "Created 0 annotations"}

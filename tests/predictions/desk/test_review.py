@@ -86,24 +86,6 @@ def test_hands_both_sides_to_the_script(desks: dict[str, Client], prediction: in
     ]
 
 
-def test_accept_makes_the_newest_ground_truth_once(
-    desks: dict[str, Client], prediction: int
-) -> None:
-    path = page_of(prediction, "accept") + "?project=1&min=0.5"
-    for _ in range(2):
-        response = desks["member"].post(path)
-        assert response.status_code == 302
-        assert response["Location"] == page_of(prediction) + "?project=1&min=0.5"
-    old, new = Annotation.objects.order_by("pk")
-    assert (new.result, new.ground_truth, new.parent_prediction_id) == (
-        [region()], True, prediction,
-    )  # fmt: skip
-    assert new.completed_by is not None
-    assert new.completed_by.email == "mia@example.com"
-    assert f"Annotation {new.pk}" in desks["reader"].get(page_of(prediction)).content.decode()
-    assert old.ground_truth
-
-
 def test_delete_goes_on_to_the_next_of_the_list(
     desks: dict[str, Client], ada: Caller, project: Project
 ) -> None:
@@ -142,9 +124,6 @@ def test_the_way_to_the_neighbours_stays_within_the_filter(
     # Its own row need not be in the filter: a prediction is a page by itself.
     assert neighbours(c, query) == {"before": page_of(d) + escaped, "after": page_of(a) + escaped}
     listed = desks["reader"].get(f"/admin/predictions/prediction/{query}").content.decode()
-    import re as r
-
-    print(r.findall(r'href="([^"]*review[^"]*)"', listed))
     assert page_of(d) + escaped in listed
 
 

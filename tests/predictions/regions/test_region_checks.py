@@ -1,4 +1,4 @@
-"""The quick yes to ordinary regions never says more than `label_studio_sdk` does."""
+"""The quick yes to ordinary regions never says more than a whole check does."""
 
 import copy
 from typing import Any
@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictions.regions import labelling, quick_checks
+from predictions.regions.labels import unusable_labels
 
 OBJECTS = """
 <View><Image name="image" value="$image"/><Text name="text" value="$text"/>
@@ -117,15 +118,17 @@ def predictions(draw: st.DrawFn) -> tuple[str, Any, Any]:
 
 
 def errors_of(config: str, result: Any, score: Any) -> list[str]:
-    """What the library itself says."""
+    """What the library itself says, and where it says nothing what is no label."""
     value = {"result": result} if score is None else {"result": result, "score": score}
     found: list[str] = labelling.interface(config).validate_prediction(value, return_errors=True)
+    if not found and isinstance(result, list):
+        return list(unusable_labels(result))
     return found
 
 
 @settings(max_examples=3000, deadline=None)
 @given(predictions())
-def test_a_quick_yes_is_the_librarys(prediction: tuple[str, Any, Any]) -> None:
+def test_a_quick_yes_is_that_of_the_whole_check(prediction: tuple[str, Any, Any]) -> None:
     config, result, score = prediction
     errors = errors_of(config, result, score)
     table = TABLES[config]

@@ -44,7 +44,7 @@ def statement(sql: str) -> Callable[[], None]:
         ("DO $$ BEGIN RAISE SQLSTATE '57P01'; END $$", "57P01", True),
         ("DO $$ BEGIN RAISE SQLSTATE '08006'; END $$", "08006", True),
         ("DO $$ BEGIN RAISE SQLSTATE '53300'; END $$", "53300", True),
-        ("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$", "53100", False),
+        ("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$", "53100", True),
         ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)", "57014", True),
     ],
 )

@@ -1,8 +1,11 @@
-"""What outside engines post: in any order, twice, late, wrong, and after the end."""
+"""What outside engines post: in any order, twice, late, wrong, at once, and after the end."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from predictions.models import Annotation, Prediction, Project
 from prompts.models import FailedPrediction, ModelRun, PredictionMeta, PromptVersion
@@ -70,6 +73,126 @@ def test_the_last_outcome_ends_the_run_in_any_order(
     assert document["status_reason"] == "1 of 3 tasks failed."
     failed = ada.client.get(f"/api/predictions/failed?project={run.project_id}&task={ids[2]}")
     assert [(f["error_type"], f["message"]) for f in failed.json()] == [("Timeout", "60 s")]
+
+
+def failed(task_id: int, kind: str = "Timeout") -> dict[str, Any]:
+    return {"task_id": task_id, "error_type": kind, "message": "60 s"}
+
+
+def skipped(response: Any) -> list[int]:
+    assert response.status_code == 201
+    return [skip["task_id"] for skip in response.json()["skipped"]]
+
+
+def totals(run: ModelRun) -> tuple[Any, ...]:
+    run.refresh_from_db()
+    return (
+        run.status,
+        run.total_predictions,
+        run.total_failed,
+        run.total_compared,
+        run.total_correct_predictions,
+    )
+
+
+def outcomes_of(task_id: int) -> tuple[list[Any], list[str]]:
+    """The choices of the task's predictions, and the types of its failures."""
+    predicted = Prediction.objects.filter(task_id=task_id)
+    failures = FailedPrediction.objects.filter(task_id=task_id)
+    return (
+        [prediction.result[0]["value"]["choices"] for prediction in predicted],
+        [failure.error_type for failure in failures],
+    )
+
+
+def test_a_success_takes_the_place_of_a_failure(
+    ada: Caller, run: ModelRun, ids: list[int], truth: Any, version: PromptVersion
+) -> None:
+    truth(ids[0], "pos")
+    assert skipped(post_failed(ada, run, *[failed(task_id) for task_id in ids[:2]])) == []
+    assert totals(run) == ("InProgress", 0, 2, 0, 0)
+    assert skipped(post(ada, run, answer(ids[0]))) == []
+    assert totals(run) == ("InProgress", 1, 1, 1, 1)
+    assert outcomes_of(ids[0]) == ([["pos"]], [])
+    assert outcomes_of(ids[1]) == ([], ["Timeout"])
+    post(ada, run, answer(ids[2]))
+    assert totals(run) == ("Completed", 2, 1, 1, 1)
+    document = ada.client.get(f"{path_of(version)}/inference-runs/{run.pk}").json()
+    assert document["failures"] == {"Timeout": 1}
+    assert document["status_reason"] == "1 of 3 tasks failed."
+
+
+def test_what_the_failed_try_took_counts(ada: Caller, run: ModelRun, ids: list[int]) -> None:
+    took = {"prompt_tokens": 10, "prompt_cost_usd": 0.25, "total_cost_usd": 0.25}
+    post(ada, run, answer(ids[0], {"sentiment": "purple"}, **took))
+    more = {"completion_tokens": 1, "total_cost_usd": 0.5, "inference_time": 2.0}
+    assert skipped(post(ada, run, answer(ids[0], **took | more))) == []
+    assert totals(run)[:3] == ("InProgress", 1, 0)
+    assert run.cost_usd == 0.75
+    [meta] = PredictionMeta.objects.all()
+    assert (meta.prompt_tokens_count, meta.completion_tokens_count) == (20, 1)
+    assert (meta.total_tokens_count, meta.inference_time) == (21, 2.0)
+    assert (meta.prompt_cost, meta.completion_cost, meta.total_cost) == (0.5, None, 0.75)
+
+
+def test_a_repeat_and_a_late_failure_change_nothing(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    post_failed(ada, run, failed(ids[0]))
+    assert skipped(post_failed(ada, run, failed(ids[0], "Other"))) == [ids[0]]
+    assert skipped(post(ada, run, answer(ids[0], {"sentiment": "purple"}))) == [ids[0]]
+    assert (totals(run)[1:3], outcomes_of(ids[0])) == ((0, 1), ([], ["Timeout"]))
+    post(ada, run, answer(ids[0]))
+    assert skipped(post(ada, run, answer(ids[0]))) == [ids[0]]
+    assert skipped(post_failed(ada, run, failed(ids[0]))) == [ids[0]]
+    assert (totals(run)[1:3], outcomes_of(ids[0])) == ((1, 0), ([["pos"]], []))
+
+
+def test_of_two_outcomes_in_one_batch_the_success_counts(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    purple = {"sentiment": "purple"}
+    one, other = ids[:2]
+    sent = [answer(one, purple), answer(one), answer(one, {"sentiment": "neg"})]
+    assert skipped(post(ada, run, *sent, answer(other), answer(other, purple))) == []
+    assert totals(run)[1:3] == (2, 0)
+    assert (outcomes_of(one), outcomes_of(other)) == (([["pos"]], []), ([["pos"]], []))
+
+
+def test_a_success_after_the_end_is_refused(ada: Caller, run: ModelRun, ids: list[int]) -> None:
+    post(ada, run, answer(ids[0]), answer(ids[1]))
+    post_failed(ada, run, failed(ids[2]))
+    assert totals(run)[:3] == ("Completed", 2, 1)
+    reason = "The run has ended: Completed. Nothing is stored."
+    assert_invalid(post(ada, run, answer(ids[2])), {"non_field_errors": [reason]})
+    assert skipped(post_failed(ada, run, failed(ids[2]))) == [ids[2]]
+    assert (totals(run)[1:3], outcomes_of(ids[2])) == ((2, 1), ([], ["Timeout"]))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_at_once_leave_one_outcome_each(ada: Caller, run: ModelRun, ids: list[int]) -> None:
+    """Two senders of successes and two of failures, each in both orders."""
+    n = 4
+    together = Barrier(n)
+
+    def send(k: int) -> int:
+        try:
+            order = ids[:2] if k < 2 else ids[1::-1]
+            together.wait(30)
+            if k % 2:
+                response = post(ada, run, *[answer(task_id) for task_id in order])
+            else:
+                response = post_failed(ada, run, *[failed(task_id) for task_id in order])
+            return int(response.status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(n) as senders:
+        assert list(senders.map(send, range(n))) == [201] * n
+    assert totals(run)[:3] == ("InProgress", 2, 0)
+    assert [outcomes_of(task_id) for task_id in ids[:2]] == [([["pos"]], [])] * 2
+    post(ada, run, answer(ids[2]))
+    assert totals(run)[:3] == ("Completed", 3, 0)
 
 
 def test_the_first_outcome_counts(ada: Caller, run: ModelRun, ids: list[int]) -> None:
@@ -141,6 +264,25 @@ def test_keys_that_name_no_control_are_ignored(ada: Caller, run: ModelRun, ids: 
     assert Prediction.objects.get().result[0]["value"] == {"choices": ["neg"]}
 
 
+@pytest.mark.parametrize("output", [{"sentiment": ["neg"]}, {"sentiment": "neg"}])
+def test_one_choice_may_be_a_list_of_one(
+    ada: Caller, run: ModelRun, ids: list[int], output: Any
+) -> None:
+    post(ada, run, answer(ids[0], output))
+    [region] = Prediction.objects.get().result
+    assert (region["from_name"], region["type"]) == ("sentiment", "choices")
+    assert region["value"] == {"choices": ["neg"]}
+
+
+@pytest.mark.parametrize("output", [["neg", "pos"], [], [None], [["neg"]], ["purple"]])
+def test_other_lists_are_no_single_choice(
+    ada: Caller, run: ModelRun, ids: list[int], output: Any
+) -> None:
+    post(ada, run, answer(ids[0], {"sentiment": output}))
+    assert FailedPrediction.objects.get().error_type == "InvalidAnswer"
+    assert Prediction.objects.count() == 0
+
+
 def test_tasks_of_others_are_skipped(ada: Caller, run: ModelRun, ids: list[int]) -> None:
     response = post(ada, run, answer(10**9), answer(ids[0]))
     assert response.json()["skipped"] == [{"task_id": 10**9, "reason": "The run has no such task."}]
@@ -161,6 +303,14 @@ REFUSED = [
     (
         {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "prompt_tokens": 2**31}]},
         {"results": {"0": {"prompt_tokens": ["less than or equal"]}}},
+    ),
+    (
+        {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "total_cost_usd": 1e10}]},
+        {"results": {"0": {"total_cost_usd": ["less than or equal"]}}},
+    ),
+    (
+        {"modelrun_id": 1, "results": [{"task_id": 1, "output": {}, "inference_time": 1e300}]},
+        {"results": {"0": {"inference_time": ["less than or equal"]}}},
     ),
 ]
 
@@ -188,6 +338,20 @@ def test_annotations_of_an_overwritten_prediction_keep_standing(
     made.refresh_from_db()
     assert made.parent_prediction_id is None
     assert Prediction.objects.count() == 1
+
+
+def test_the_largest_counts_are_stored_and_added_up(
+    ada: Caller, run: ModelRun, ids: list[int]
+) -> None:
+    most = {"prompt_tokens": 2**31 - 1, "completion_tokens": 2**31 - 1, "total_cost_usd": 1e9}
+    assert skipped(post(ada, run, *[answer(task_id, **most) for task_id in ids])) == []
+    assert totals(run)[:2] == ("Completed", 3)
+    tokens = ada.client.get(f"/api/inference-runs/{run.pk}/indicators/tokens").json()["values"]
+    assert tokens == {
+        "prompt": 3 * (2**31 - 1),
+        "completion": 3 * (2**31 - 1),
+        "total": 6 * (2**31 - 1),
+    }
 
 
 @pytest.mark.parametrize("n", [1, 50])

@@ -68,6 +68,8 @@ def test_images_need_an_address(image: Any) -> None:
 GOOD = [
     (TEXT_CONFIG, {"sentiment": "pos"}, 1),
     (TEXT_CONFIG, {"sentiment": "pos", "extra": 1}, 1),
+    (TEXT_CONFIG, {"sentiment": ["pos"]}, 1),
+    (SPANS, {"tone": "a", "stars": [4]}, 2),
     (SPANS, {"ner": [{"start": 0, "end": 3, "labels": ["PER"]}] * 2, "tone": ["a", "b"]}, 3),
     (SPANS, {"ner": [], "stars": 4, "why": "because"}, 2),
     (SPANS, {"ner": []}, 0),
@@ -86,8 +88,13 @@ def test_answers_become_regions(config: str, answer: Any, n: int) -> None:
 BAD = [
     (TEXT_CONFIG, {}),
     (TEXT_CONFIG, {"sentiment": None}),
-    (TEXT_CONFIG, {"sentiment": ["pos"]}),
+    (TEXT_CONFIG, {"sentiment": []}),
+    (TEXT_CONFIG, {"sentiment": ["pos", "neg"]}),
+    (TEXT_CONFIG, {"sentiment": [["pos"]]}),
+    (TEXT_CONFIG, {"sentiment": [None]}),
     (TEXT_CONFIG, {"sentiment": "POS"}),
+    (SPANS, {"tone": "c"}),
+    (SPANS, {"stars": [9]}),
     (SPANS, {"ner": [{"start": -1, "end": 3, "labels": ["PER"]}]}),
     (SPANS, {"ner": [{"start": 0, "end": 3, "labels": ["LOC"]}]}),
     (SPANS, {"ner": {"start": 0}}),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.errors import CorruptRle, MaskTooLarge
+from predictions.regions.errors import CorruptRle, MaskTooLarge
 
 # 67 megapixels: above every full-frame camera, and 256 MiB while a mask is decoded.
 MAX_MASK_PIXELS = 2**26

@@ -4,15 +4,13 @@ A shape and its label may be two regions of one id ("Rectangle" beside "Labels",
 region); they are joined within their own annotation or prediction only, and only by a real id.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from evals.engine.errors import EvaluationError
-from evals.engine.reading import Reading
 from predictions.regions.config import PATH_SEPARATOR
 from predictions.regions.controls import LABEL_KEYS
+from predictions.regions.errors import DocumentedError
 from predictions_api.http.storable import is_number
 
 #: Beyond it sums of scores are no numbers any more.
@@ -31,52 +29,12 @@ class Reason(StrEnum):
     NO_GEOMETRY = "no_geometry"
 
 
-class PassedOver(EvaluationError):
+class PassedOver(DocumentedError):
     """A region is not read."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
         self.reason = reason
-
-
-@dataclass(slots=True)
-class Ignored:
-    """Regions of one side that were passed over for one reason, and the first of them."""
-
-    regions: int
-    image: int
-    #: Its id, or its place in the result.
-    region: str | int
-
-
-@dataclass(slots=True)
-class Notes:
-    """What was done with the regions of a chunk beside reading them."""
-
-    #: By reason, and whether it is ground truth.
-    ignored: dict[tuple[Reason, bool], Ignored] = field(default_factory=dict)
-    #: Regions of each side, ground truth first, that were read; and those that would have been,
-    #: had they been usable.
-    read: list[int] = field(default_factory=lambda: [0, 0])
-    unusable: list[int] = field(default_factory=lambda: [0, 0])
-    #: Regions of each image without any size, by its place in the chunk.
-    unsized: dict[int, int] = field(default_factory=dict)
-    #: Regions with labels after the first, which are not counted.
-    more_labels: int = 0
-    #: Regions of images whose sides are told in another ratio.
-    other_ratio: int = 0
-
-    def ignore(
-        self, reason: Reason, *, is_truth: bool, image: int, region: str | int, was_meant: bool
-    ) -> None:
-        """Counts a region that is passed over; `was_meant` where it is of a kind that is read."""
-        known = self.ignored.get((reason, is_truth))
-        if known is None:
-            self.ignored[reason, is_truth] = Ignored(1, image, region)
-        else:
-            known.regions += 1
-        if was_meant:
-            self.unusable[not is_truth] += 1
 
 
 class Partners:
@@ -105,46 +63,72 @@ class Partners:
         return any(str(one.get("type")) in LABEL_KEYS for one in same)
 
 
-def region_label(
-    region: Region, partners: Sequence[Region] = (), reading: Reading | None = None
-) -> tuple[str, int]:
-    """A shape's label, and how many it has. `PassedOver` for none, or what is no label."""
+def region_labels(
+    region: Region, partners: Sequence[Region] = (), unlabelled: Container[str] = ()
+) -> list[str]:
+    """A shape's labels, one at least. `PassedOver` for none, or what is no label."""
     value = region.get("value")
     values = value if isinstance(value, Mapping) else {}
     for key in LABEL_KEYS.get(str(region.get("type")), ()):
-        if names := label_names(values.get(key)):
-            return names[0], len(names)
+        if names := read_names(values.get(key)):
+            return names
     for other in partners:
         theirs = other.get("value")
         listed = theirs.get(other.get("type")) if isinstance(theirs, Mapping) else None
-        if names := label_names(listed):
-            return names[0], len(names)
+        if names := read_names(listed):
+            return names
     name = region.get("from_name")
-    if reading is not None and isinstance(name, str) and name in reading.unlabelled:
-        return name, 1
+    if isinstance(name, str) and name in unlabelled:
+        return [name]
     raise PassedOver(Reason.NO_LABEL)
 
 
-def label_names(listed: Any) -> list[str]:
+def read_names(listed: Any) -> list[str]:
+    """Labels as they are stored, [] for none. `PassedOver` for what is no label."""
+    names = label_names(listed)
+    if names is None:
+        raise PassedOver(Reason.INVALID_LABEL)
+    return names
+
+
+def label_names(listed: Any) -> list[str] | None:
     """Labels as they are stored: a list of texts or of paths, or one text; [] for none.
 
-    `PassedOver` for anything else: numbers, null in a list and other things are no labels.
+    None for anything else: numbers, null in a list and other things are no labels.
+
+    >>> label_names([["Animal", "Dog"], "Car"]), label_names("Car"), label_names(None)
+    (['Animal / Dog', 'Car'], ['Car'], [])
+    >>> label_names([5]), label_names([None])
+    (None, None)
     """
-    if listed is None or listed == "":
+    if listed is None or listed == "" or listed == [""]:
         return []
     if isinstance(listed, str):
         return [listed]
     if not isinstance(listed, list):
-        raise PassedOver(Reason.INVALID_LABEL)
+        return None
     names = []
     for one in listed:
         path = one if isinstance(one, list) and one else [one]
         if not all(isinstance(step, str) and step for step in path):
-            if listed == [""]:
-                return []
-            raise PassedOver(Reason.INVALID_LABEL)
+            return None
         names.append(PATH_SEPARATOR.join(path))
     return names
+
+
+def unusable_labels(result: list[Any]) -> Iterator[str]:
+    """For each shape that has what is no label under one of the keys where its label is looked for,
+    what is wrong with it.
+
+    A shape without any label is not among them: it may have one in a region of its own.
+    """
+    for place, region in enumerate(result):
+        value = region.get("value") if isinstance(region, Mapping) else None
+        if not isinstance(value, Mapping):
+            continue
+        for key in LABEL_KEYS.get(str(region.get("type")), ()):
+            if key in value and (value[key] is None or label_names(value[key]) is None):
+                yield f"Region {place}: '{key}' must be a list of labels. Got: {value[key]!r:.100}"
 
 
 def region_score(region: Region, partners: Sequence[Region], default: float) -> float:

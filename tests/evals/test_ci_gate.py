@@ -1,0 +1,302 @@
+"""The CI gate of the examples, run as a build runs it, against a live server.
+
+On the test split v1 has mAP 0.502 and finds one of two Cars and the Person, v2 finds everything.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from evals.jobs import run
+from evals.models import ModelEval
+from examples.ci_gate.gate import escaped
+from predictions.models import Annotation, Project
+from tests.conftest import Caller, MakeProject
+from tests.contract.conftest import address, unbuffered_sockets
+from tests.evals.conftest import computed, load, tasks
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+__all__ = ["address", "unbuffered_sockets"]
+
+GATE = Path(__file__).resolve().parents[2] / "examples" / "ci_gate" / "gate.py"
+WITHIN_S = 60
+MAP = pytest.approx((51 / 101 + 0.5) / 2)
+
+
+@dataclass
+class Outcome:
+    """What a run of the gate left."""
+
+    code: int
+    output: str
+    report: Any
+    comment: str
+
+
+@dataclass
+class Build:
+    """Runs the gate over the project, its evaluations computed by this process meanwhile."""
+
+    environment: dict[str, str]
+    folder: Path
+
+    def __call__(self, version: str, *options: str) -> Outcome:
+        report, comment = self.folder / "report.json", self.folder / "comment.md"
+        for file in (report, comment):
+            file.unlink(missing_ok=True)
+        command = [sys.executable, str(GATE), "--project", "cars", "--model-version", version]
+        process = subprocess.Popen(
+            [*command, "--json", str(report), "--markdown", str(comment), *options],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        deadline = time.monotonic() + WITHIN_S
+        while process.poll() is None:
+            assert time.monotonic() < deadline
+            for pk in ModelEval.objects.filter(status="running").values_list("pk", flat=True):
+                run.run(pk)
+            time.sleep(0.05)
+        output = process.communicate()[0]
+        if not report.exists():
+            return Outcome(process.returncode, output, None, "")
+        return Outcome(
+            process.returncode, output, json.loads(report.read_text()), comment.read_text()
+        )
+
+
+@pytest.fixture
+def project(ada: Caller, make_project: MakeProject) -> Project:
+    made = make_project(ada)
+    load(ada, made, tasks())
+    return made
+
+
+@pytest.fixture
+def build(address: str, ada: Caller, project: Project, tmp_path: Path) -> Build:
+    environment = {"EVALUATION_URL": address, "EVALUATION_API_KEY": ada.key}
+    return Build(environment, tmp_path)
+
+
+def accept(caller: Caller, evaluation: ModelEval) -> None:
+    path = f"/lab/model-evals/{evaluation.eval_id}"
+    assert caller.client.patch(path, {"accepted": True}, format="json").status_code == 200
+
+
+def test_without_a_baseline_only_the_least_map_decides(build: Build) -> None:
+    first = build("v1")
+    assert (first.code, first.report["baseline"], first.report["verdict"]) == (0, None, "good")
+    assert first.output.endswith("against nothing: good\n")
+    least = build("v1", "--min-map", "0.6")
+    assert least.code == 1
+    assert least.report["reasons"] == ["mAP 0.502 is below 0.600"]
+    assert build("v1", "--min-map", "0.5").code == 0
+
+
+def test_a_failed_build_is_not_the_measure_of_its_retry(
+    build: Build, ada: Caller, project: Project
+) -> None:
+    accepted = computed(ada, project, "v2")
+    accept(ada, accepted)
+    computed(ada, project, "v1")
+
+    for _ in range(2):
+        worse = build("v1")
+        made = ModelEval.objects.latest("pk").eval_id
+        assert worse.code == 1, worse.output
+        assert worse.report == {
+            "project": "cars",
+            "modelVersion": "v1",
+            "evaluation": made,
+            "baseline": {"evaluation": accepted.eval_id, "modelVersion": "v2"},
+            "split": "test",
+            "confidence": 20,
+            "metric": {
+                "name": "mAP",
+                "least": None,
+                "now": MAP,
+                "baseline": 1.0,
+                "allowedDrop": 0.01,
+                "isWorse": True,
+            },
+            "classes": [
+                {
+                    "class": "Car",
+                    "objects": 2,
+                    "now": 0.5,
+                    "baseline": 1.0,
+                    "allowedDrop": 0.1,
+                    "isWorse": True,
+                },
+                {
+                    "class": "Person",
+                    "objects": 1,
+                    "now": 1.0,
+                    "baseline": 1.0,
+                    "allowedDrop": 0.1,
+                    "isWorse": False,
+                },
+            ],
+            "reasons": [
+                "mAP fell from 1.000 to 0.502, by more than 0.01",
+                "recall of Car fell from 1.000 to 0.500, by more than 0.1",
+            ],
+            "code": 1,
+            "verdict": "worse",
+        }
+    assert worse.output.splitlines() == [
+        "mAP                                       1.000 -> 0.502  WORSE",
+        "recall of Car                        2    1.000 -> 0.500  WORSE",
+        "recall of Person                     1    1.000 -> 1.000",
+        "mAP fell from 1.000 to 0.502, by more than 0.01",
+        "recall of Car fell from 1.000 to 0.500, by more than 0.1",
+        f"v1 ({made}) against v2 ({accepted.eval_id}): worse",
+    ]
+    assert worse.comment == (
+        f"**v1 \\({made}\\) against v2 \\({accepted.eval_id}\\)&#58; worse**\n\n"
+        "- mAP fell from 1.000 to 0.502, by more than 0.01\n"
+        "- recall of Car fell from 1.000 to 0.500, by more than 0.1\n\n"
+        "On the test split, recall at 20 %.\n\n"
+        "| | objects | baseline | now | |\n"
+        "| --- | ---: | ---: | ---: | --- |\n"
+        "| mAP |  | 1.000 | 0.502 | WORSE |\n"
+        "| recall of Car | 2 | 1.000 | 0.500 | WORSE |\n"
+        "| recall of Person | 1 | 1.000 | 1.000 |  |\n"
+    )
+    assert build("v2").code == 0
+
+
+def test_tolerances(build: Build, ada: Caller, project: Project) -> None:
+    accept(ada, computed(ada, project, "v2"))
+    generous = ("--max-drop-map", "0.5")
+
+    few = build("v1", *generous, "--max-drop-recall-few", "0.5", "--max-drop-recall", "0")
+    assert few.code == 0, few.output
+    many = build("v1", *generous, "--max-drop-recall-few", "0.5", "--few-objects", "2")
+    assert many.report["reasons"] == ["recall of Car fell from 1.000 to 0.500, by more than 0.01"]
+    high = build("v1", *generous, "--confidence", "70", "--max-drop-recall-few", "0.6")
+    assert high.report["confidence"] == 70
+    assert [(c["class"], c["now"], c["baseline"]) for c in high.report["classes"]] == [
+        ("Car", 0.5, 1.0),
+        ("Person", 0.0, 0.0),
+    ]
+    train = build("v1", "--split", "train")
+    assert train.report["reasons"] == [
+        "mAP fell from 1.000 to 0.000, by more than 0.01",
+        "recall of Car fell from 1.000 to 0.000, by more than 0.1",
+    ]
+
+
+def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:
+    accept(ada, computed(ada, project, "v2"))
+    old, new = computed(ada, project, "v1"), computed(ada, project, "v1")
+
+    for named, meant in ((old.eval_id, old), ("v1", new)):
+        found = build("v2", "--baseline", named)
+        assert (found.code, found.report["baseline"]["evaluation"]) == (0, meant.eval_id)
+    # Its own version: the newest one before.
+    same = build("v1", "--baseline", "v1")
+    assert (same.code, same.report["metric"]["baseline"]) == (0, MAP)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"task_type": "instance-segmentation"},
+            "{id} cannot be compared: it has another taskType.",
+        ),
+        ({"ground_truth": "all"}, "{id} cannot be compared: it has another groundTruth."),
+        ({"iou_threshold": 0.75}, "{id} cannot be compared: it has another iouThreshold."),
+        ({"control": None}, "{id} cannot be compared: it has another control."),
+        (
+            {"status": "running", "lease_owner": UUID(int=1), "lease_until": "2999-01-01T00:00Z"},
+            "The baseline {id} is running.",
+        ),
+        ({"status": "failed"}, "The baseline {id} is failed."),
+    ],
+)
+def test_what_cannot_be_compared(
+    build: Build, ada: Caller, project: Project, changes: dict[str, Any], reason: str
+) -> None:
+    other = computed(ada, project, "v2")
+    ModelEval.objects.update(**changes)
+
+    found = build("v1", "--baseline", other.eval_id)
+    text = reason.format(id=other.eval_id)
+    assert (found.code, found.output) == (2, f"cannot tell: {text}\n")
+    assert found.report == {"reasons": [text], "code": 2, "verdict": "unknown"}
+    assert found.comment == f"**{escaped(f'cannot tell: {text}')}**\n"
+
+
+def test_an_accepted_one_of_another_kind_is_no_baseline(
+    build: Build, ada: Caller, project: Project
+) -> None:
+    accept(ada, computed(ada, project, "v2", taskType="instance-segmentation"))
+    found = build("v1")
+    assert (found.code, found.report["baseline"]) == (0, None)
+
+
+def test_accepts_what_is_good(build: Build, ada: Caller, project: Project) -> None:
+    first = build("v2", "--accept")
+    assert (first.code, first.report["accepted"]) == (0, True)
+    assert build("v1", "--accept").code == 1
+    (accepted,) = ModelEval.objects.filter(is_accepted=True)
+    assert accepted.eval_id == first.report["evaluation"]
+
+
+def test_asks_for_control_and_ground_truth(build: Build, project: Project) -> None:
+    Annotation.objects.update(ground_truth=False)
+    assert build("v1").code == 2
+    assert build("v1", "--ground-truth", "all", "--control", "label").code == 0
+    made = ModelEval.objects.get()
+    assert (made.ground_truth, made.asked) == ("all", {"task_type": None, "control": "label"})
+
+
+def test_cannot_tell(build: Build, address: str) -> None:
+    unknown = build("v9")
+    assert unknown.code == 2
+    assert "no predictions of version 'v9'" in unknown.output
+    nothing = build("v1", "--baseline", "v7")
+    assert (nothing.code, nothing.report["reasons"]) == (
+        2,
+        ["There is no finished evaluation v7, or of a version of that name."],
+    )
+    absent = build("v1", "--baseline", "x" * 20)
+    assert (absent.code, absent.report["reasons"]) == (
+        2,
+        [f"There is no finished evaluation {'x' * 20}, or of a version of that name."],
+    )
+    for environment in (
+        {**build.environment, "EVALUATION_API_KEY": "0" * 40},
+        {**build.environment, "EVALUATION_URL": "http://127.0.0.1:9"},
+    ):
+        assert Build(environment, build.folder)("v1").report["verdict"] == "unknown"
+    for option in (("--min-map", "1.5"), ("--max-drop-map", "nan"), ("--split", "all")):
+        wrong = build("v1", *option)
+        assert (wrong.code, wrong.report) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Car", "Car"),
+        ("a|b\n\nc", "a&#124;b c"),
+        ("[x](http://evil)", "\\[x\\]\\(http&#58;//evil\\)"),
+        ("<img src=x> & @team", "&lt;img src=x&gt; &amp; &#64;team"),
+        ("**_`~#!$\\", "\\*\\*\\_\\`\\~\\#\\!\\$\\\\"),
+        ("www.evil.com", "www&#46;evil.com"),
+    ],
+)
+def test_names_are_text_in_a_comment(name: str, text: str) -> None:
+    assert escaped(name) == text
