@@ -17,7 +17,7 @@ SCHEMA := tests/contract/openapi.yaml
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate pyproject.toml
 
-.PHONY: help setup run test lint schema bench fuzz screenshots lock
+.PHONY: help setup run test lint schema bench fuzz chaos screenshots lock
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -53,6 +53,9 @@ fuzz: $(DEV) ## new mutated bodies, requests and properties: never a 5xx (FUZZ_E
 		--hypothesis-profile=default $(ARGS)
 	$(BIN)/python -m pytest -n 2 --ignore=tests/fuzz -m hypothesis \
 		--hypothesis-profile=default $(ARGS)
+
+chaos: $(DEV) ## kill processes of a working service, and count what is left (ARGS="--kills 20")
+	$(BIN)/python -m tests.house.chaos $(ARGS)
 
 screenshots: $(DEV) ## take the README's pictures of the desk (ARGS=prediction for one)
 	$(BIN)/python -m tests.browser.readme_pictures $(ARGS)

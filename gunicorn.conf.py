@@ -11,7 +11,8 @@ wsgi_app = "predictions_api.wsgi"
 bind = os.environ.get("BIND", "0.0.0.0:8000")
 
 # Threads, because a request mostly waits for Postgres; processes, because Python runs one thread.
-# Each thread keeps a connection: workers x threads x machines must stay below max_connections.
+# Each thread keeps a connection, and the one for probes: workers x (threads + 1) x machines must
+# stay below max_connections.
 worker_class = "predictions_api.operations.webworker.BalancedWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(os.cpu_count() or 1, 4))
 threads = int(os.environ.get("WEB_THREADS") or 8)

@@ -8,6 +8,7 @@ import secrets
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -79,6 +80,10 @@ RUN_LEASE_S = float(os.environ.get("RUN_LEASE_S", 60))
 RUN_EXECUTORS = int(os.environ.get("RUN_EXECUTORS", 1))
 PROMPTER_SAMPLE_SUBSET_SIZE = int(os.environ.get("PROMPTER_SAMPLE_SUBSET_SIZE", 20))
 PROVIDER_TIMEOUT_S = float(os.environ.get("PROVIDER_TIMEOUT_S", 120))
+# The same for one that a web request waits for, and how many of a workspace may wait at once.
+TRIAL_TIMEOUT_S = float(os.environ.get("TRIAL_TIMEOUT_S", 60))
+TRIALS_AT_ONCE = int(os.environ.get("TRIALS_AT_ONCE", 4))
+WEB_THREADS = int(os.environ.get("WEB_THREADS") or 8)
 PROVIDER_TRIES = int(os.environ.get("PROVIDER_TRIES", 5))
 # Before the second try; each later one waits twice as long.
 PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))
@@ -292,10 +297,15 @@ QUEUES = {
 }
 if TASKS_BACKEND not in QUEUES:
     raise ImproperlyConfigured(f"TASKS_BACKEND is one of {', '.join(QUEUES)}.")
-TASKS = {"default": {"BACKEND": QUEUES[TASKS_BACKEND]}}
+# One of jobs that compute, one of jobs that wait for others: a worker has a process for each.
+TASKS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": QUEUES[TASKS_BACKEND], "QUEUES": ["default", "calls"]}
+}
 if TASKS_BACKEND == "rq":
     INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
     # Runs take as long as they take.
-    RQ_QUEUES = {"default": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1}}
+    RQ_QUEUES = {
+        name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": -1} for name in TASKS["default"]["QUEUES"]
+    }
 
 LOGGING = logging_config(LOG_LEVEL)

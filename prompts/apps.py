@@ -9,13 +9,15 @@ class PromptsConfig(AppConfig):
         from desk import dashboard
         from predictions.db import places
         from predictions.desk import filters
-        from predictions_api.jobs import preloads, states, sweeps
+        from predictions_api.jobs import preloads, sharing, states, sweeps
         from prompts.db import queries
         from prompts.desk import card
         from prompts.models import ModelRun, Refinement
         from prompts.refinement import tasks as refinement
         from prompts.runs import tasks as runs
 
+        sharing.register(runs.RUN, sharing.Kind(runs.due, runs.work))
+        sharing.register(refinement.REFINEMENT, sharing.Kind(refinement.due, refinement.work))
         sweeps.register(runs.requeue_stalled)
         sweeps.register(refinement.requeue_stalled)
         states.register("run", ModelRun)

@@ -357,6 +357,13 @@ class ConnectionShare(models.Model):
         return f"{self.slots} of connection {self.connection_id}"
 
 
+class Trial(models.Model):  # noqa: DJ008 - never shown
+    """A call to a provider that a web request waits for, until `lease_until` at most."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    lease_until = models.DateTimeField()
+
+
 class Refinement(models.Model):
     """A teacher model's better wording of a version, in the making or made."""
 

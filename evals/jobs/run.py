@@ -53,8 +53,20 @@ def _unwatched(progress: float) -> None:
     """Nobody watches."""
 
 
-def run(evaluation_id: int, *, watcher: Watcher = _unwatched) -> None:
+class TurnOver(Exception):
+    """Others wait: the evaluation goes on later."""
+
+
+def _never() -> bool:
+    return False
+
+
+def run(
+    evaluation_id: int, *, watcher: Watcher = _unwatched, is_over: Callable[[], bool] = _never
+) -> bool:
     """Computes a running evaluation, or does nothing while somebody else is alive at it.
+
+    After each chunk `is_over` says whether it is to be left to the next worker; False then.
 
     Idempotent: call it as often as you like. Where the database is away, that is raised and the
     next worker goes on; every other error ends the evaluation with a reason.
@@ -62,18 +74,21 @@ def run(evaluation_id: int, *, watcher: Watcher = _unwatched) -> None:
     mine = state.worker()
     attempts = state.claim(evaluation_id, mine)
     if attempts is None:
-        return
+        return True
     if attempts > MOST_ATTEMPTS:
         state.fail(evaluation_id, WORKERS_LOST, mine)
-        return
+        return True
     with Heartbeat(lambda: state.keep(evaluation_id, mine), every_s=mine.lease_s / 3):
-        _work(evaluation_id, mine, watcher)
+        return _work(evaluation_id, mine, watcher, is_over)
 
 
-def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
+def _work(evaluation_id: int, mine: Holder, watcher: Watcher, is_over: Callable[[], bool]) -> bool:
     try:
         evaluation = ModelEval.objects.select_related("project").get(pk=evaluation_id)
-        _compute(evaluation, mine, watcher)
+        _compute(evaluation, mine, watcher, is_over)
+    except TurnOver:
+        state.release(evaluation_id, mine)
+        return False
     except (LeaseLost, ModelEval.DoesNotExist):
         log.info("evaluation given up", evaluation=evaluation_id)
     except (EvaluationError, GeometryError) as error:
@@ -89,9 +104,12 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
         # The worker was asked to stop: another may go on at once.
         state.release(evaluation_id, mine)
         raise
+    return True
 
 
-def _compute(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
+def _compute(
+    evaluation: ModelEval, mine: Holder, watcher: Watcher, is_over: Callable[[], bool]
+) -> None:
     if evaluation.project is None:
         raise CannotEvaluate("The project was deleted.")
     if evaluation.planned_at is None:
@@ -100,7 +118,7 @@ def _compute(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
         controls.settle(evaluation, _all_images(evaluation))
     while True:
         try:
-            _count_all(evaluation, mine, watcher)
+            _count_all(evaluation, mine, watcher, is_over)
             break
         except NeedsMasks:
             _start_over(evaluation, mine, uses_masks=True)
@@ -176,7 +194,9 @@ def _refuse_empty(evaluation: ModelEval) -> None:
         )
 
 
-def _count_all(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
+def _count_all(
+    evaluation: ModelEval, mine: Holder, watcher: Watcher, is_over: Callable[[], bool]
+) -> None:
     """Counts the chunks that are not counted yet."""
     job = job_of(evaluation)
     pending = EvalChunk.objects.filter(evaluation=evaluation, is_done=False).order_by("number")
@@ -186,6 +206,8 @@ def _count_all(evaluation: ModelEval, mine: Holder, watcher: Watcher) -> None:
             images = _images_of(evaluation, chunk)
             counted = _counted(images, chunk, job)
             watcher(_store(evaluation, mine, chunk, images, counted))
+        if is_over():
+            raise TurnOver
 
 
 def _images_of(evaluation: ModelEval, chunk: EvalChunk) -> list[ReadImage]:

@@ -10,10 +10,15 @@ from predictions_api.jobs.queueing import enqueue_on_commit
 
 @task()
 def compute(evaluation_id: int) -> None:
-    """Computes an evaluation, or takes it over from a worker that died."""
-    from evals.jobs import run
+    """Computes an evaluation for a turn, or takes it over from a worker that died.
 
-    run.run(evaluation_id)
+    It may be another than the one named, which then comes when that one is.
+    """
+    from evals.jobs import run, turns
+
+    chosen = turns.next_up(evaluation_id)
+    if not run.run(chosen, is_over=turns.Turn().is_over):
+        queue(chosen)
 
 
 def queue(evaluation_id: int) -> None:

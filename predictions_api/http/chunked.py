@@ -24,11 +24,14 @@ ENDLESS = 2**62
 
 
 class BrokenBody:
-    """Stands where a body would be read that broke off."""
+    """Stands where a body would be read that broke off, or did not come in time."""
+
+    def __init__(self, fault: type[OSError]) -> None:
+        self.fault = fault
 
     def read(self, size: int = -1) -> bytes:
-        """As a lost connection: Django makes a 400 of it."""
-        raise OSError("The request body broke off.")
+        """As a lost connection: Django makes a 400 of it, or a 408."""
+        raise self.fault("The request body broke off.")
 
     readline = read
 
@@ -54,8 +57,9 @@ class ChunkedBodies:
         body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - see Answer
         try:
             length = _copy(request["wsgi.input"].read, body, most=settings.MAX_BODY_BYTES)
-        except Exception:  # each server has its own for chunks that are none
-            request.update({"CONTENT_LENGTH": "1", "wsgi.input": BrokenBody()})
+        except Exception as error:  # each server has its own for chunks that are none
+            fault = TimeoutError if isinstance(error, TimeoutError) else OSError
+            request.update({"CONTENT_LENGTH": "1", "wsgi.input": BrokenBody(fault)})
         else:
             # Over the limit it is refused by its length, as any other body, and not read on.
             request.update({"CONTENT_LENGTH": str(length), "wsgi.input": body})

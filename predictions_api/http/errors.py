@@ -47,6 +47,14 @@ class BodyTooLarge(APIException):
     default_code = "body_too_large"
 
 
+class BodyTooSlow(APIException):
+    """The request body did not come in time."""
+
+    status_code = status.HTTP_408_REQUEST_TIMEOUT
+    default_detail = "The request body did not come in time; nothing was stored."
+    default_code = "body_too_slow"
+
+
 class ParquetMissing(APIException):
     """Parquet needs pyarrow on the server: install the extra `parquet`."""
 
@@ -105,6 +113,13 @@ def envelope(status_code: int, detail: str, errors: Any = None) -> dict[str, Any
     return document
 
 
+def _came_too_slowly(error: BaseException | None) -> bool:
+    """Whether a time-out is what ended a body; Django wraps it once or twice."""
+    while error is not None and not isinstance(error, TimeoutError):
+        error = error.__cause__
+    return error is not None
+
+
 def _as_api_exception(exc: Exception) -> Exception:
     """The answer for what Django and the driver raise below the REST layer."""
     match exc:
@@ -115,6 +130,8 @@ def _as_api_exception(exc: Exception) -> Exception:
             return BodyTooLarge()
         case memory.Crowded():
             return Busy()
+        case UnreadablePostError() if _came_too_slowly(exc):
+            return BodyTooSlow()
         case UnreadablePostError():
             return ParseError("The request body ended before its declared length.")
         case SuspiciousOperation() | BadRequest():

@@ -41,17 +41,18 @@ REASONS = {
     404: "Not there, or not yours; or a format other than JSON was named.",
     405: "Another verb on this path; `Allow` names those there are.",
     406: "Only JSON is served.",
+    408: "The body did not come in time; nothing was stored.",
     409: "There already is one.",
     413: "The body is too large.",
     415: "A body of this type is not read.",
-    429: "Too many unknown keys came from this address.",
+    429: "Too much is asked at once; `Retry-After` says when to try again.",
     501: "The server lacks what this needs.",
     503: "The database cannot be reached. Nothing was stored.",
     507: "The server's disk is full. Nothing was stored.",
 }
-# Whatever an operation does: a wrong Host, format or verb, a large body, guesses, no database, no
-# room.
-EVERYWHERE = (400, 404, 405, 406, 413, 429, 503, 507)
+# Whatever an operation does: a wrong Host, format or verb, a body too slow or large, guesses, no
+# database, no room.
+EVERYWHERE = (400, 404, 405, 406, 408, 413, 429, 503, 507)
 ERRORS = {code: OpenApiResponse(ErrorSerializer, reason) for code, reason in REASONS.items()}
 
 

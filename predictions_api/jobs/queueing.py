@@ -5,6 +5,12 @@ from typing import Any
 from django.db import transaction
 from django_tasks.base import Task
 
+#: The queue of jobs that compute, and that of jobs which wait for others (see `sharing`). A worker
+#: has a process for each, so that neither waits for the other.
+COMPUTING = "default"
+CALLS = "calls"
+QUEUES = (COMPUTING, CALLS)
+
 
 def enqueue_on_commit(task: Task[..., Any], *ids: int | str) -> None:
     """Queues the task for these ids once the current transaction is stored; at once without one.

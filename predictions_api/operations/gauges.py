@@ -80,7 +80,7 @@ def _jobs() -> GaugeMetricFamily:
 
 
 def _queue() -> Iterator[GaugeMetricFamily]:
-    depth, oldest_s = workers.WAITING[settings.TASKS["default"]["BACKEND"]]()
+    depth, oldest_s = workers.WAITING[str(settings.TASKS["default"]["BACKEND"])]()
     yield _gauge("queue_depth", "Jobs that wait for a worker.", depth)
     yield _gauge("queue_oldest_seconds", "How long the oldest of them has waited.", oldest_s)
 

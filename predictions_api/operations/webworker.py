@@ -1,11 +1,14 @@
-"""gunicorn's threaded worker with three differences: no thread waits for a slow client's request, a
-busy connection keeps its thread, and new connections go to the worker that has fewer.
+"""gunicorn's threaded worker with four differences: no thread waits for a slow client, probes have
+a thread of their own, a busy connection keeps its thread, and new connections go to the worker that
+has fewer.
 
-A request is read by the worker's event loop, head and small body, and gets a thread when it is all
-there; so a half-sent one occupies a few bytes and no thread (measured: of gunicorn's own 16 threads
-none answered a probe through 32 half-sent heads; with this all do). Bodies that are larger, or
-of no declared length, are read by the application as they come, and some threads are kept from
-those that have not come yet.
+The worker's event loop reads a request, its head and the first part of its body, and gives it to a
+thread when it is all there; what a client does not take of an answer is the loop's again. So a
+half-sent request, or an answer that nobody reads, occupies a few bytes and no thread (measured: of
+gunicorn's own 16 threads none answered a probe through 32 half-sent heads; with this all do). The
+rest of a large body and a long answer are read and written by threads as they come and go; some
+threads are kept from bodies, and whoever is slow is given up when others need the thread
+(`connections.py` says after how long).
 
 Giving a request to a thread and the connection back costs more than reading and answering it, so a
 thread waits a moment for the connection's next request (measured: see docs/scaling.md).
@@ -16,22 +19,24 @@ eight clients at one of two workers, 800 reads a second were answered; with four
 
 import errno
 import mmap
-import re
-import select
-import socket
-import struct
-import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
-from selectors import EVENT_READ
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
-from gunicorn.http import wsgi
-from gunicorn.http.errors import NoMoreData
 from gunicorn.workers import gthread
 
-from predictions_api import memory
+from predictions_api.operations.answering import KEPT_FREE, AnsweringWorker
+from predictions_api.operations.connections import (
+    HEAD_S,
+    RECEIVED_AT_ONCE,
+    TOO_SLOW,
+    WAIT_S,
+    Connection,
+    shut,
+)
 
 #: Workers numbered alike share a slot, which costs them balance and nothing else.
 SLOTS = 256
@@ -41,145 +46,30 @@ PATIENCE_S = 0.0005
 #: have the same.
 COUNTS = memoryview(mmap.mmap(-1, 4 * SLOTS)).cast("i")
 
-#: A request's head, and a small body, must be there this long after the connection or its last
-#: answer.
-HEAD_S = 20
-#: Seconds without a byte, after which a client whose body is awaited, or who does not read its
-#: answer, is given up.
-STALLED_S = 30
-#: Beyond this a head is for the parser to refuse.
-HEAD_BYTES = 128 * 1024
-#: Bodies up to this are read before a thread is taken.
-BODY_BYTES = 64 * 1024
-RECEIVED_AT_ONCE = 64 * 1024
-#: How long a thread waits for the next request of the connection that it has just answered.
-LINGER_S = 0.02
-#: Threads of each worker that neither wait for a next request nor for the rest of a body.
-KEPT_FREE = 2
+#: How long a connection that ends is read from, so that the client gets the end of its answer.
+END_S = 2.0
+#: Between two looks at who is too slow.
+LOOK_S = 0.5
 
-# How a client that went away, or does not go on, shows itself.
-GONE = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EAGAIN}
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
-EXPECTS = re.compile(rb"\r\n(?:expect|transfer-encoding|upgrade):", re.IGNORECASE)
+NO_MORE_FILES = {errno.EMFILE, errno.ENFILE}
 
 
-class Connection(gthread.TConn):  # type: ignore[misc]  # gunicorn has no types
-    """A client's connection, and what has been read of its next request."""
+class BalancedWorker(AnsweringWorker):
+    """`worker_class` of gunicorn: the loop."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        # Of a client that neither sends nor takes anything for so long a thread has had enough.
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            self.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALLED_S, 0))
-        self.received = bytearray()
-        self.is_reading = False
-        self.poll: select.poll | None = None
-
-    def receive(self) -> bool | None:
-        """Takes what has come: True when a request is there, False when the client left, else None
-        while there is more to come.
-        """
-        try:
-            data = self.sock.recv(RECEIVED_AT_ONCE, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return False
-        self.received += data
-        if not data:
-            # A body that broke off is the application's to refuse.
-            return b"\r\n\r\n" in self.received
-        return None if self.missing() else True
-
-    def missing(self) -> int:
-        """Bytes that are to come before a thread is worth it, as far as is known; 0 for none."""
-        text = self.received
-        if text.startswith((b"\r", b"\n")):
-            del text[: len(text) - len(text.lstrip(b"\r\n"))]
-        end = text.find(b"\r\n\r\n") + 4
-        if end < 4:
-            return int(len(text) < HEAD_BYTES)
-        found = LENGTH.search(text, 0, end)
-        length = int(found[1]) if found else 0
-        missing = end + length - len(text)
-        if missing <= 0:
-            # Whatever else it says, the parser will not wait.
-            self.is_reading = EXPECTS.search(text, 0, end) is not None
-            return 0
-        self.is_reading = length > BODY_BYTES or EXPECTS.search(text, 0, end) is not None
-        return 0 if self.is_reading else missing
-
-    def give_to_parser(self) -> None:
-        """What has been read becomes what the parser reads first."""
-        self.init()
-        if self.received:
-            self.parser.unreader.unread(bytes(self.received))
-            self.received.clear()
-
-    def next_arrives(self, within_s: float) -> bool:
-        """Whether a whole request arrives in time. False for one that has only begun, too."""
-        if self.poll is None:
-            self.poll = select.poll()
-            self.poll.register(self.sock, select.POLLIN)
-        if not self.poll.poll(within_s * 1000):
-            return False
-        self.received += self.sock.recv(RECEIVED_AT_ONCE, socket.MSG_DONTWAIT)
-        # The loop will find the end of what has ended.
-        return bool(self.received) and not self.missing() and not self.is_reading
-
-
-class Response(wsgi.Response):  # type: ignore[misc]
-    """gunicorn's, which sends a head together with the first piece of the body."""
-
-    headers_sent: bool
-    head = b""
-
-    def send_headers(self) -> None:
-        """Keeps the head until there is something to send with it."""
-        if not self.headers_sent:
-            lines = [*self.default_headers(), *(f"{k}: {v}\r\n" for k, v in self.headers), "\r\n"]
-            self.head = "".join(lines).encode("latin-1")
-            self.headers_sent = True
-
-    def _emit_body(self, data: bytes) -> None:
-        if self.chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
-        head, self.head = self.head, b""
-        self.sock.sendall(head + data if head else data)
-
-    def can_sendfile(self) -> bool:
-        """Never: files go out as every answer does."""
-        return False
-
-    def close(self) -> None:
-        """Sends what is left."""
-        self.send_headers()
-        if self.chunked:
-            self._emit_body(b"")
-        elif self.head:
-            head, self.head = self.head, b""
-            self.sock.sendall(head)
-
-
-class BalancedWorker(gthread.ThreadWorker):  # type: ignore[misc]
-    """`worker_class` of gunicorn."""
-
-    alive: bool
-
-    def get_thread_pool(self) -> "BalancedWorker":
-        """The threads are the worker's own."""
-        self.ready: SimpleQueue[Connection | None] = SimpleQueue()
+    def init_process(self) -> None:
+        """Nobody waits for anything yet."""
+        # Whom the loop waits for, the longest first, and what it then does.
+        self.pending_conns: dict[Connection, Callable[[Connection, Any], None]] = {}
+        self.next_look = 0.0
         self.n_reading = 0
         self.waiting_to_read: list[Connection] = []
-        self.may_linger = threading.Semaphore(max(0, self.cfg.threads - KEPT_FREE))
-        for number in range(self.cfg.threads):
-            threading.Thread(target=self._work, name=f"web-{number}", daemon=True).start()
-        return self
-
-    def shutdown(self, wait: bool = False) -> None:
-        """What the worker asks of its pool when it ends."""
-        for _ in range(self.cfg.threads):
-            self.ready.put(None)
+        # Of those who wait to be read, how many have sent something.
+        self.n_pressing = 0
+        # Those that are one too many are let in, and the slowest go.
+        self.most_conns = self.worker_connections
+        self.worker_connections += self.cfg.threads
+        super().init_process()
 
     def notify(self) -> None:
         """Publishes this worker's count. gunicorn calls it before each wait for work."""
@@ -191,45 +81,85 @@ class BalancedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         # Waiting for a difference of one made clients slower that connect anew for each request.
         if self.nr_conns > min(filter(None, COUNTS), default=0):
             time.sleep(PATIENCE_S)
+        if self.nr_conns >= self.most_conns:
+            self._make_room()
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
+        except OSError as error:
+            if error.errno not in NO_MORE_FILES:
+                raise
+            self._make_room()
+            return
         self.nr_conns += 1
         self.notify()
-        self._await(Connection(self.cfg, client, address, listener.getsockname()))
+        name = listener.getsockname()
+        self._await(Connection(self.cfg, client, address, name, self.n_queued))
+
+    def _make_room(self) -> None:
+        """Ends the connection that has been waited for longest, else the one idle for longest."""
+        if self.pending_conns:
+            self._stop_waiting(conn := next(iter(self.pending_conns)))
+        elif self.keepalived_conns:
+            self.poller.unregister((conn := self.keepalived_conns.popleft()).sock)
+        else:
+            return
+        self._drop(conn)
+
+    def _wait(self, conn: Connection, event: int, then: Callable[[Connection, Any], None]) -> None:
+        self.pending_conns[conn] = then
+        self.poller.register(conn.sock, event, partial(then, conn))
+
+    def _stop_waiting(self, conn: Connection) -> None:
+        self.poller.unregister(conn.sock)
+        del self.pending_conns[conn]
+
+    def _drop(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        self.n_unsent -= conn.n_kept
+        conn.close()
 
     def _await(self, conn: Connection) -> None:
         """Leaves a connection to the loop until its request is there."""
+        conn.begin_waiting()
+        conn.timeout = conn.since + HEAD_S
         if (is_open := conn.receive()) is None:
-            conn.timeout = time.monotonic() + HEAD_S
-            self.pending_conns.append(conn)
-            self.poller.register(conn.sock, EVENT_READ, partial(self._read, conn))
+            self._wait(conn, EVENT_READ, self._read)
+            if not self.alive:
+                self._cap(conn, time.monotonic() + gthread.STOP_KEEPALIVE_LINGER)
         else:
             self._go_on(conn, is_open=is_open)
 
     def _read(self, conn: Connection, sock: Any) -> None:
         """Takes what has come; a whole request goes to a thread."""
         if (is_open := conn.receive()) is not None:
-            self.poller.unregister(sock)
-            self.pending_conns.remove(conn)
+            self._stop_waiting(conn)
             self._go_on(conn, is_open=is_open)
 
     def _go_on(self, conn: Connection, *, is_open: bool) -> None:
         if is_open:
             self.enqueue_req(conn)
         else:
-            self.nr_conns -= 1
-            conn.close()
+            self._drop(conn)
 
     def enqueue_req(self, conn: Connection) -> None:
         """Gives a connection to a thread, at once or when fewer wait for bodies."""
         if conn.is_reading:
             if self.n_reading >= max(1, self.cfg.threads - KEPT_FREE):
+                conn.timeout = time.monotonic() + WAIT_S
                 self.waiting_to_read.append(conn)
+                self._count_pressing()
                 return
             self.n_reading += 1
-        self.ready.put(conn)
+        self.give(conn)
+
+    def _count_pressing(self) -> None:
+        self.n_pressing = sum(conn.n_unread() > 0 for conn in self.waiting_to_read)
+
+    def n_queued(self, conn: Connection) -> int:
+        """How many requests wait for a thread as the connection has one. Any thread may ask."""
+        return len(self.ready) + (self.n_pressing if conn.is_reading else 0)
 
     def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
         """The next request of an idle connection begins."""
@@ -237,50 +167,80 @@ class BalancedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.keepalived_conns.remove(conn)
         self._await(conn)
 
-    def _work(self) -> None:
-        while (conn := self.ready.get()) is not None:
-            is_kept = self._serve(conn)
-            if memory.keeper.look() and self.alive:
-                self.log.warning("This worker has grown too large; another takes its place.")
-                self.alive = False
-            if not is_kept:
-                # Waits up to two seconds for the client to end it: not in the loop.
-                conn.close(graceful=True)
-            self.method_queue.defer(self._finished, conn, is_kept)
+    def murder_pending(self) -> None:
+        """Gives up who is too slow. gunicorn calls it after each wait for work."""
+        now = time.monotonic()
+        if now < self.next_look:
+            return
+        self.next_look = now + LOOK_S
+        for conn in [conn for conn in self.pending_conns if conn.timeout <= now]:
+            then = self.pending_conns[conn]
+            self._stop_waiting(conn)
+            if then == self._read and conn.received and self.alive:
+                self._refuse(conn)
+            else:
+                self._drop(conn)
+        for conn in [conn for conn in self.waiting_to_read if conn.timeout <= now]:
+            if conn.n_unread():
+                # It is we who let it wait.
+                conn.timeout = now + WAIT_S
+            else:
+                self.waiting_to_read.remove(conn)
+                self._refuse(conn)
+        self._count_pressing()
 
-    def _serve(self, conn: Connection) -> bool:
-        """Answers requests until none follows at once; whether the connection stays open."""
-        while True:
-            conn.give_to_parser()
-            is_kept = self.handle(conn)
-            if not (is_kept and self.alive and not conn.is_reading and self.ready.empty()):
-                return is_kept
-            if conn.parser.unreader.buf.getvalue() or not self.may_linger.acquire(blocking=False):
-                return is_kept
-            try:
-                if not conn.next_arrives(LINGER_S):
-                    return True
-            except OSError:
-                return False
-            finally:
-                self.may_linger.release()
+    def _refuse(self, conn: Connection) -> None:
+        with suppress(OSError):
+            conn.sock.send(TOO_SLOW)
+        self._end(conn)
 
-    def _finished(self, conn: Connection, is_kept: bool) -> None:
+    def left(self, conn: Connection, is_kept: bool) -> None:
         """Runs in the loop when a thread has left a connection."""
         if conn.is_reading:
             conn.is_reading = False
             self.n_reading -= 1
             if self.waiting_to_read:
-                self.enqueue_req(self.waiting_to_read.pop(0))
-        if not is_kept:
-            self.nr_conns -= 1
+                # Who has sent most: a client that stopped sending is not waited for again.
+                most = max(self.waiting_to_read, key=Connection.n_unread)
+                self.waiting_to_read.remove(most)
+                self.enqueue_req(most)
+                self._count_pressing()
+        conn.is_kept = is_kept
+        if conn.is_lost:
+            self._drop(conn)
+        elif conn.unsent:
+            conn.keep_unsent()
+            self.n_unsent += conn.n_kept
+            conn.begin_waiting()
+            self._wait(conn, EVENT_WRITE, self._send)
+        else:
+            self._answered(conn)
+
+    def _send(self, conn: Connection, sock: Any) -> None:
+        """Sends more of what the client had not taken when the thread left."""
+        try:
+            conn.go_on_waiting(conn.flush())
+        except OSError:
+            self._stop_waiting(conn)
+            self._drop(conn)
+            return
+        if not conn.unsent:
+            self.n_unsent -= conn.n_kept
+            conn.n_kept = 0
+            self._stop_waiting(conn)
+            self._answered(conn)
+
+    def _answered(self, conn: Connection) -> None:
+        """The client has its answer: the connection ends, or waits for the next request."""
+        if not conn.is_kept:
+            self._end(conn)
         elif early := conn.parser.unreader.take_buffered():
             # Sent before it was asked for.
             conn.received[:0] = early
-            if conn.missing():
-                self._await(conn)
-            else:
+            if conn.is_there():
                 self.enqueue_req(conn)
+            else:
+                self._await(conn)
         elif conn.received:
             self._await(conn)
         else:
@@ -291,76 +251,36 @@ class BalancedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             begun = partial(self.on_client_socket_readable, conn)
             self.poller.register(conn.sock, EVENT_READ, begun)
 
+    def _end(self, conn: Connection) -> None:
+        """Ends a connection when the client does, or soon: what it still sends is forgotten."""
+        if shut(conn.sock):
+            conn.timeout = time.monotonic() + END_S
+            self._wait(conn, EVENT_READ, self._forget)
+        else:
+            self._drop(conn)
+
+    def _forget(self, conn: Connection, sock: Any) -> None:
+        try:
+            is_open = bool(sock.recv(RECEIVED_AT_ONCE))
+        except BlockingIOError:
+            return
+        except OSError:
+            is_open = False
+        if not is_open:
+            self._stop_waiting(conn)
+            self._drop(conn)
+
     def _cap_keepalive(self, deadline: float) -> None:
         """A stopping worker waits neither for next requests nor for the rest of those half sent."""
         super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
+        for conn, then in self.pending_conns.items():
+            if then == self._read:
+                self._cap(conn, deadline)
+        for conn in self.waiting_to_read:
             self._cap(conn, deadline)
 
     def _cap(self, conn: Connection, deadline: float) -> None:
         conn.timeout = min(conn.timeout, deadline)
-
-    def handle(self, conn: Connection) -> bool:
-        """Answers the request that is there; whether the connection may have another."""
-        request = None
-        try:
-            request = next(conn.parser)
-            is_kept = self.handle_request(request, conn)
-            # What the application left of a body is read and forgotten, up to a bound.
-            return is_kept and (is_read(request) or finish(conn))
-        except (StopIteration, NoMoreData) as error:
-            self.log.debug("A connection ended: %s", error)
-        except OSError as error:
-            if error.errno not in GONE:
-                self.log.exception("A connection failed.")
-        except Exception as error:  # a request that is none is answered so
-            self.handle_error(request, conn.sock, conn.client, error)
-        return False
-
-    def handle_request(self, req: Any, conn: Connection) -> bool:
-        """Runs the application for a request; whether the connection may have another."""
-        response, environ = wsgi.create(
-            req, conn.sock, conn.client, conn.server, self.cfg, response_class=Response
-        )
-        environ["wsgi.multithread"] = True
-        self.nr += 1
-        if self.nr >= self.max_requests and self.alive:
-            self.log.info("Autorestarting worker after current request.")
-            self.alive = False
-        if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
-            response.force_close()
-        try:
-            answer = self.wsgi(environ, response.start_response)
-            try:
-                if isinstance(answer, environ["wsgi.file_wrapper"]):
-                    response.write_file(answer)
-                else:
-                    for piece in answer:
-                        response.write(piece)
-                response.close()
-            finally:
-                if hasattr(answer, "close"):
-                    answer.close()
-        except OSError:
-            raise
-        except Exception:
-            if not response.headers_sent:
-                raise
-            # A second answer would be read as the rest of the first.
-            self.log.exception("Error handling request")
-            return False
-        return not response.should_close()
-
-
-def is_read(request: Any) -> bool:
-    """Whether the application has certainly read the whole body."""
-    return getattr(request.body.reader, "length", None) == 0
-
-
-def finish(conn: Connection) -> bool:
-    """Reads what is left of a body; False where that is too much or takes too long."""
-    deadline = time.monotonic() + gthread.DEFAULT_WORKER_DATA_TIMEOUT
-    return bool(conn.parser.finish_body(deadline=deadline))
 
 
 def forget(worker: Any) -> None:

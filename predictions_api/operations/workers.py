@@ -1,6 +1,7 @@
 """`manage.py worker`: child processes that execute jobs, and the parent that supervises them.
 
-Each child executes one job at a time. The parent replaces children that die and calls the sweeps,
+Each child takes jobs of one queue, one at a time; those that wait for others it shares out
+(`predictions_api/jobs/sharing.py`). The parent replaces children that die and calls the sweeps,
 which queue the jobs of dead workers again. It keeps no database connection open, so that no child
 inherits one.
 """
@@ -10,7 +11,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
@@ -25,6 +26,7 @@ from django.utils.crypto import get_random_string
 
 from predictions_api import memory
 from predictions_api.jobs import attendance, preloads, stopping, sweeps
+from predictions_api.jobs.queueing import QUEUES
 from predictions_api.operations import processes
 
 log = logging.getLogger(__name__)
@@ -37,11 +39,12 @@ SAME_WISH_S = 1.0
 # On a machine that also serves the web, requests come before jobs.
 NICENESS = 5
 
-Serve = Callable[[], None]
+#: Takes jobs from the queues of these names.
+Serve = Callable[[Sequence[str]], None]
 
 
-def serve_database(*, interval: float, once: bool) -> None:
-    """Takes jobs from the queue in Postgres until asked to stop or, with `once`, it is empty."""
+def serve_database(queues: Sequence[str], *, interval: float, once: bool) -> None:
+    """Takes jobs from queues in Postgres until asked to stop or, with `once`, they are empty."""
     from django_tasks_db.management.commands.db_worker import Worker
 
     class Child(Worker):  # type: ignore[misc]  # the package has no types
@@ -63,7 +66,7 @@ def serve_database(*, interval: float, once: bool) -> None:
                 self.running = False
 
     worker = Child(
-        queue_names=["*"],
+        queue_names=list(queues),
         interval=interval,
         batch=once,
         backend_name="default",
@@ -77,8 +80,8 @@ def serve_database(*, interval: float, once: bool) -> None:
     worker.run()
 
 
-def serve_redis(*, interval: float, once: bool) -> None:
-    """Takes jobs from the queue in Redis, which wakes the worker at once."""
+def serve_redis(queues: Sequence[str], *, interval: float, once: bool) -> None:
+    """Takes jobs from queues in Redis, which wakes the worker at once."""
     import django_rq
     from django_tasks_rq import Job
     from rq import SimpleWorker
@@ -99,8 +102,8 @@ def serve_redis(*, interval: float, once: bool) -> None:
                 log.warning("this process has grown too large; another takes its place")
                 self._stop_requested = True
 
-    queue = django_rq.get_queue("default", job_class=Job)
-    worker = Child([queue], connection=queue.connection, job_class=Job)
+    found = [django_rq.get_queue(name, job_class=Job) for name in queues]
+    worker = Child(found, connection=found[0].connection, job_class=Job)
     # Its scheduler hands over the jobs that were queued for later.
     worker.work(burst=once, logging_level="WARNING", with_scheduler=True)
 
@@ -119,10 +122,13 @@ def waiting_in_redis() -> tuple[int, float]:
     import django_rq
     from django_tasks_rq import Job
 
-    queue = django_rq.get_queue("default", job_class=Job)
-    since = [job.enqueued_at for job in queue.get_jobs(0, 1) if job.enqueued_at is not None]
+    found = [django_rq.get_queue(name, job_class=Job) for name in QUEUES]
+    first = [job for queue in found for job in queue.get_jobs(0, 1)]
+    since = [job.enqueued_at for job in first if job.enqueued_at is not None]
     now = datetime.now(UTC)
-    return queue.count, max((now - moment).total_seconds() for moment in [*since, now])
+    return sum(queue.count for queue in found), max(
+        (now - moment).total_seconds() for moment in [*since, now]
+    )
 
 
 WAITING: dict[str, Callable[[], tuple[int, float]]] = {
@@ -136,12 +142,12 @@ SERVERS: dict[str, Callable[..., None]] = {
 
 
 class Team:
-    """The child processes of a worker command."""
+    """The child processes of a worker command: `size` for each queue."""
 
     def __init__(self, serve: Serve, *, size: int) -> None:
         self.serve = serve
         self.size = size
-        self.children: set[int] = set()
+        self.children: dict[int, str] = {}
         self._n_signals = 0
         self._id = uuid4()
 
@@ -182,15 +188,18 @@ class Team:
                 os.kill(child, signal.SIGTERM)
 
     def _fill(self) -> None:
-        while len(self.children) < self.size and not stopping.requested.is_set():
-            connections.close_all()
-            prepare = processes.end_with_parent()
-            child = os.fork()
-            if child == 0:
-                self._be_child(prepare)
-            self.children.add(child)
+        for queue in QUEUES:
+            while list(self.children.values()).count(queue) < self.size:
+                if stopping.requested.is_set():
+                    return
+                connections.close_all()
+                prepare = processes.end_with_parent()
+                child = os.fork()
+                if child == 0:
+                    self._be_child(queue, prepare)
+                self.children[child] = queue
 
-    def _be_child(self, prepare: Callable[[], None] | None) -> None:
+    def _be_child(self, queue: str, prepare: Callable[[], None] | None) -> None:
         code = 1
         try:
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -199,7 +208,7 @@ class Team:
                 prepare()
             with contextlib.suppress(OSError):
                 os.nice(NICENESS)
-            self.serve()
+            self.serve([queue])
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
@@ -210,6 +219,7 @@ class Team:
 
     def _reap(self) -> bool:
         """Whether a child has ended."""
-        ended = {child for child in self.children if os.waitpid(child, os.WNOHANG)[0]}
-        self.children -= ended
+        ended = [child for child in self.children if os.waitpid(child, os.WNOHANG)[0]]
+        for child in ended:
+            del self.children[child]
         return bool(ended)

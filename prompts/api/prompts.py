@@ -42,6 +42,7 @@ from prompts.api.serializers.prompts import (
     TryTaskSerializer,
 )
 from prompts.api.serializers.providers import ProviderConnectionSerializer
+from prompts.asking.providers import IsUnwanted
 from prompts.db import prompts, queries
 from prompts.models import Prompt, PromptVersion, Provider, ProviderConnection, Refinement
 from prompts.refinement import requests
@@ -51,6 +52,12 @@ NO_PROMPT = "No ModelInterface matches the given query."
 NO_VERSION = "No ThirdPartyModelVersion matches the given query."
 NO_CONNECTION = "No ModelProviderConnection matches the given query."
 NO_REFINEMENT = "No refinement matches the given query."
+
+
+def _client_of(request: Request) -> IsUnwanted | None:
+    """Tells whether the client has left; None under a server that cannot say."""
+    found: IsUnwanted | None = getattr(request.META.get("gunicorn.socket"), "has_left", None)
+    return found
 
 
 class PromptRows(Rows):
@@ -238,7 +245,8 @@ class VersionViewSet(PromptRows):
     @action(detail=True, methods=["post"], url_path="try-task")
     def try_task(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
-        return Response(preview.try_task(version, self.checked(TryTaskSerializer)["task"]))
+        task_id = self.checked(TryTaskSerializer)["task"]
+        return Response(preview.try_task(version, task_id, is_unwanted=_client_of(request)))
 
     @docs.FEW_SHOT
     @action(detail=True, url_path="few-shot-examples")
@@ -261,7 +269,9 @@ class VersionViewSet(PromptRows):
         version = self.version()
         values = self.checked(RefineSerializer)
         wants_later = RefineParameters.read(request.query_params)["async"]
-        refinement = requests.begin(version, values, self.access(), later=wants_later)
+        refinement = requests.begin(
+            version, values, self.access(), later=wants_later, is_unwanted=_client_of(request)
+        )
         return Response(shown(refinement), status.HTTP_201_CREATED)
 
     @docs.REFINED

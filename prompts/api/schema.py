@@ -45,6 +45,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 WRITE = error_responses(400, 404, 413, 415)
 READ = error_responses(400, 404)
+ASKS_A_MODEL = error_responses(400, 404, 413, 415, 429)
 
 
 def document(
@@ -61,7 +62,7 @@ def written(
     name: str, summary: str, body: Any, answer: Any, *, status: int = 200, **more: Any
 ) -> Callable[[View], View]:
     """An operation with a body."""
-    more |= {"request": body, "errors": WRITE}
+    more = {"request": body, "errors": WRITE, **more}
     return document(name, summary, answer, status=status, **more)
 
 
@@ -133,6 +134,7 @@ REFINE = written(
     RefinedSerializer,
     status=201,
     parameters=[parameters.RefineParameters],
+    errors=ASKS_A_MODEL,
 )
 REFINED = extend_schema(
     operation_id="get_refined_prompt",
@@ -157,6 +159,7 @@ TRY_TASK = written(
     "Ask the model about one task, storing nothing",
     TryTaskSerializer,
     TriedTaskSerializer,
+    errors=ASKS_A_MODEL,
 )
 FEW_SHOT = document(
     "list_few_shot_examples",

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -61,6 +61,9 @@ MAX_RETRY_AFTER_S = 300.0
 # Twice what the longest of today's models write; parsed it takes thirty times as much memory.
 MAX_TEXT_BYTES = 1_000_000
 STRUCK_OUT = "[key]"
+#: Whether nobody waits for an answer any more.
+IsUnwanted = Callable[[], bool]
+LOOK_S = 1.0
 # The client draws a random key for each request, which only its own tries would send again.
 UNREPEATED: Any = {"idempotency_key": "none"}
 
@@ -148,8 +151,18 @@ class Caller:
     async def close(self) -> None:
         await self._client.close()
 
-    async def ask(self, messages: list[Any], response_format: Mapping[str, Any] | None) -> Answer:
-        """One request, one try. Temporary, Refusal or RunError, without a key in their text."""
+    async def ask(
+        self,
+        messages: list[Any],
+        response_format: Mapping[str, Any] | None,
+        *,
+        within_s: float | None = None,
+    ) -> Answer:
+        """One request, one try. Temporary, Refusal or RunError, without a key in their text.
+
+        The whole answer has to be there `within_s` seconds, by default PROVIDER_TIMEOUT_S: one that
+        comes a byte a second is none.
+        """
         import httpx2
         import openai
 
@@ -158,18 +171,18 @@ class Caller:
         if body.setdefault("response_format", response_format) is None:
             del body["response_format"]
         started = time.monotonic()
+        within_s = settings.PROVIDER_TIMEOUT_S if within_s is None else within_s
         try:
             # The client's own request, without its typed method, which walks through every
             # message and makes objects of the answer: a third of the CPU time (measured).
-            response = await self._client.post(
-                "/chat/completions", body=body, cast_to=httpx2.Response, options=UNREPEATED
-            )
+            async with asyncio.timeout(within_s):
+                response = await self._client.post(
+                    "/chat/completions", body=body, cast_to=httpx2.Response, options=UNREPEATED
+                )
         except openai.APIStatusError as error:
             raise self._meaning(error) from None
-        except openai.APITimeoutError:
-            raise Temporary(
-                "APITimeoutError", f"No answer within {settings.PROVIDER_TIMEOUT_S:g} s."
-            ) from None
+        except (openai.APITimeoutError, TimeoutError):
+            raise Temporary("APITimeoutError", f"No answer within {within_s:g} s.") from None
         except client.Unresolved as error:
             raise Temporary("APIConnectionError", str(error)) from None
         except client.Blocked as error:
@@ -342,13 +355,23 @@ def ask_once(
     model: str,
     messages: list[Any],
     response_format: Mapping[str, Any] | None = None,
+    within_s: float | None = None,
+    is_unwanted: IsUnwanted | None = None,
 ) -> tuple[Answer, float | None]:
-    """One request from code that has no event loop, and its cost in USD. Raises as `ask`."""
+    """One request from code that has no event loop, and its cost in USD. Raises as `ask`.
+
+    `is_unwanted` is asked every second; once it says so the answer is not waited for (Temporary).
+    """
 
     async def ask() -> tuple[Answer, float | None]:
         caller = Caller(row, model=model, max_connections=1)
         try:
-            answer = await caller.ask(messages, response_format)
+            asking = asyncio.create_task(caller.ask(messages, response_format, within_s=within_s))
+            while not (await asyncio.wait([asking], timeout=LOOK_S))[0]:
+                if is_unwanted is not None and is_unwanted():
+                    asking.cancel()
+                    raise Temporary("Abandoned", "Whoever asked has left.")
+            answer = asking.result()
             return answer, caller.costs(answer)[2]
         finally:
             await caller.close()

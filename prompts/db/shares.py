@@ -10,12 +10,13 @@ from prompts.models import ConnectionShare, ProviderConnection
 
 
 @transaction.atomic
-def renew(run_id: int, mine: Holder, connection_id: int) -> int:
+def renew(run_id: int, mine: Holder, connection_id: int, *, n_asking: int = 0) -> int:
     """The holder's share of the connection's requests, renewed. Locks the connection's row.
 
     Shares are even, and never add up to more than the connection allows: a newcomer gets what is
-    free now, and the rest once the others have learnt of it at their next heartbeat. 0 where the
-    connection or the run is gone.
+    free now, and the rest once the others have learnt of it at their next heartbeat and their
+    `n_asking` requests in flight, which count until they end, are fewer. 0 where the connection or
+    the run is gone.
     """
     rows = ProviderConnection.objects.select_for_update().filter(pk=connection_id)
     limit = rows.values_list("max_concurrency", flat=True).first()
@@ -28,7 +29,7 @@ def renew(run_id: int, mine: Holder, connection_id: int) -> int:
         return 0
     held = list(shares.order_by("id").values_list("owner", "slots"))
     slots = fair_share(mine.id, held, limit=limit)
-    own.update(slots=slots)
+    own.update(slots=max(slots, n_asking))
     return slots
 
 

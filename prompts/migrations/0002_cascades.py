@@ -37,6 +37,7 @@ KEYS = [
     ("prompts_predictionmeta", "failed_prediction_id", "prompts_failedprediction", "CASCADE"),
     ("prompts_connectionshare", "connection_id", "prompts_providerconnection", "CASCADE"),
     ("prompts_connectionshare", "run_id", "prompts_modelrun", "CASCADE"),
+    ("prompts_trial", "workspace_id", "accounts_workspace", "CASCADE"),
     ("prompts_refinement", "version_id", "prompts_promptversion", "CASCADE"),
     ("prompts_refinement", "project_id", "predictions_project", "CASCADE"),
     (

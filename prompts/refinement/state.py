@@ -4,6 +4,7 @@ Pending -> InProgress -> Completed or Failed. One that its worker lost, or that 
 of ours, is Pending again; it is begun MOST_ATTEMPTS times at most.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -22,6 +23,13 @@ FAULT = "Something went wrong here; the server's log says what."
 def unfinished() -> QuerySet[Refinement]:
     """The refinements that have work left."""
     return Refinement.objects.filter(status__in=[Status.PENDING, Status.IN_PROGRESS])
+
+
+def waiting(seconds: float) -> QuerySet[Refinement]:
+    """The refinements that nobody has begun for so long, the longest first."""
+    before = Now() - timedelta(seconds=seconds)
+    pending = Refinement.objects.filter(status=Status.PENDING, created_at__lt=before)
+    return pending.order_by("created_at")
 
 
 def create(**columns: Any) -> Refinement:

@@ -23,18 +23,25 @@ EXAMPLES = 10
 log = logging.getLogger(__name__)
 
 
-def carry_out(refinement_id: str, *, last: bool = False) -> None:
+def carry_out(
+    refinement_id: str,
+    *,
+    last: bool = False,
+    within_s: float | None = None,
+    is_unwanted: providers.IsUnwanted | None = None,
+) -> None:
     """Asks the teacher once and keeps what it says. Nothing happens a second time.
 
     An error of ours is logged and the next worker tries again, MOST_ATTEMPTS times in all; with
-    `last` it ends the refinement. Raises where the database is away.
+    `last` it ends the refinement. Raises where the database is away. `within_s` and `is_unwanted`
+    as `providers.ask_once` has them.
     """
     lease_s = settings.PROVIDER_TIMEOUT_S + settings.RUN_LEASE_S
     refinement = state.claim(refinement_id, lease_s=lease_s)
     if refinement is None:
         return
     try:
-        _ask(refinement)
+        _ask(refinement, within_s, is_unwanted)
     except (ValueError, providers.RunError, providers.Temporary, providers.Refusal) as error:
         state.end(refinement, Status.FAILED, error=str(error))
     except Exception as error:
@@ -44,7 +51,9 @@ def carry_out(refinement_id: str, *, last: bool = False) -> None:
         state.fault(refinement, last=last)
 
 
-def _ask(refinement: Refinement) -> None:
+def _ask(
+    refinement: Refinement, within_s: float | None, is_unwanted: providers.IsUnwanted | None
+) -> None:
     """Completes the refinement. ValueError for an answer that is no better prompt."""
     version = refinement.version
     system = TEACHING.format(schema=messages.answer_schema(refinement.project.label_config))
@@ -59,6 +68,8 @@ def _ask(refinement: Refinement) -> None:
         model=refinement.teacher_model_name,
         messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
         response_format={"type": "json_object"},
+        within_s=within_s,
+        is_unwanted=is_unwanted,
     )
     better = messages.parse_answer(answer.text)
     text = better.get("prompt")

@@ -46,8 +46,9 @@ STOP_GRACE_S = 7.0
 MAX_STORED_AT_ONCE = 500
 
 
-def execute(run_id: int) -> None:
-    """Works on the run until nothing is left of it, or this process is asked to stop.
+def execute(run_id: int, is_over: Callable[[], bool] = stopping.requested.is_set) -> None:
+    """Works on the run until nothing is left of it, or it is to be handed over: when this process
+    is asked to stop, or `is_over` says so.
 
     Returns at once for a run that has ended or that others have in hand. Never raises for what
     the provider does; a run that cannot go on has ended with the reason. After an error of ours the
@@ -64,7 +65,7 @@ def execute(run_id: int) -> None:
             model=plan.model,
             max_connections=plan.row.max_concurrency,
         )
-        asyncio.run(Executor(plan).work(caller))
+        asyncio.run(Executor(plan, is_over).work(caller))
     except RunError as error:
         state.fail(run_id, str(error))
     except Exception as error:
@@ -81,8 +82,9 @@ class Abandoned(Exception):
 class Executor:
     """One pass of work on a run, with an id of its own on every lease."""
 
-    def __init__(self, plan: planning.Plan) -> None:
+    def __init__(self, plan: planning.Plan, is_over: Callable[[], bool]) -> None:
         self.plan = plan
+        self._is_turn_over = is_over
         self.holder = Holder(settings.RUN_LEASE_S)
         self.slots = 0
         self._claimed: deque[Claim] = deque()
@@ -132,7 +134,7 @@ class Executor:
                 if loop.done():
                     loop.result()  # a loop ends by a fault only
             now = time.monotonic()
-            if stopping.requested.is_set() and deadline == float("inf"):
+            if deadline == float("inf") and (stopping.requested.is_set() or self._is_turn_over()):
                 deadline = now + STOP_GRACE_S
                 self._close()
             if now >= deadline:
@@ -186,6 +188,7 @@ class Executor:
             self.holder,
             self.plan.row.pk,
             in_hand=in_hand,
+            n_asking=len(self._asking),
             note=self._note(),
         )
         self.slots = beat.slots

@@ -22,7 +22,13 @@ class Beat(NamedTuple):
 
 
 def heartbeat(
-    run_id: int, mine: Holder, connection_id: int, *, in_hand: Sequence[int] = (), note: str = ""
+    run_id: int,
+    mine: Holder,
+    connection_id: int,
+    *,
+    in_hand: Sequence[int] = (),
+    n_asking: int = 0,
+    note: str = "",
 ) -> Beat:
     """Renews the holder's leases; `note` says what it waits for, for whoever looks.
 
@@ -32,7 +38,7 @@ def heartbeat(
     with transaction.atomic():
         items.extend(run_id, mine, in_hand)
         state.keep(run_id, note)
-    slots = shares.renew(run_id, mine, connection_id)
+    slots = shares.renew(run_id, mine, connection_id, n_asking=n_asking)
     return Beat(state.status_of(run_id), slots)
 
 

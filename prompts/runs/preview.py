@@ -6,6 +6,7 @@ Nothing here stores anything.
 from typing import Any
 
 import orjson
+from django.conf import settings
 from rest_framework.exceptions import NotFound, ValidationError
 
 from predictions.db.tasks import NO_TASK
@@ -14,7 +15,7 @@ from prompts.asking import messages as prompting
 from prompts.asking import outcome as outcomes
 from prompts.asking import providers
 from prompts.db import examples as db_examples
-from prompts.db import prompts, queries, subsets
+from prompts.db import prompts, queries, subsets, trials
 from prompts.models import PromptVersion
 
 # About what an answer of a few labels takes.
@@ -87,8 +88,14 @@ def preview(version: PromptVersion, task_id: int) -> dict[str, Any]:
     return {"task": task_id, "messages": messages, "n_tokens": prompting.n_tokens(size)}
 
 
-def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
-    """Asks the version's model about one task, once. ValidationError without a connection."""
+def try_task(
+    version: PromptVersion, task_id: int, *, is_unwanted: providers.IsUnwanted | None = None
+) -> dict[str, Any]:
+    """Asks the version's model about one task, once, for at most TRIAL_TIMEOUT_S seconds.
+
+    ValidationError without a connection, TooManyTrials with too many such calls at once. Ends once
+    `is_unwanted` says that nobody waits.
+    """
     row = version.model_provider_connection
     if row is None:
         message = "The version has no provider connection to ask."
@@ -97,12 +104,15 @@ def try_task(version: PromptVersion, task_id: int) -> dict[str, Any]:
     messages = _messages(version, project, task_id, data)
     took: dict[str, Any] = {}
     try:
-        answer, cost = providers.ask_once(
-            row,
-            model=version.provider_model_id,
-            messages=messages,
-            response_format=prompting.response_format(project.label_config),
-        )
+        with trials.one_more(version.parent_model.workspace_id):
+            answer, cost = providers.ask_once(
+                row,
+                model=version.provider_model_id,
+                messages=messages,
+                response_format=prompting.response_format(project.label_config),
+                within_s=settings.TRIAL_TIMEOUT_S,
+                is_unwanted=is_unwanted,
+            )
     except (providers.Temporary, providers.Refusal) as error:
         outcome = outcomes.failure(task_id, error.kind, str(error))
     except providers.RunError as error:

@@ -6,10 +6,11 @@ connection's requests. A worker that dies lets them lapse, which costs their tim
 else: the sweep gives the run to the next one. Everything here may be repeated.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -61,6 +62,15 @@ def _taking(verb: str, run_id: int) -> QuerySet[ModelRun]:
 def unfinished() -> QuerySet[ModelRun]:
     """The runs that have work left for our workers."""
     return ModelRun.objects.filter(is_ours=True, status__in=OPEN)
+
+
+def waiting(seconds: float) -> QuerySet[ModelRun]:
+    """The unfinished runs that nobody has had in hand for so long, the longest first."""
+    shares = ConnectionShare.objects.filter(run=OuterRef("pk"), lease_until__gt=Now())
+    is_waiting = Q(status=Status.PENDING) | Q(n_queued__gt=0) | Q(lease_until__lte=Now())
+    before = Now() - timedelta(seconds=seconds)
+    rows = unfinished().filter(is_waiting, ~Exists(shares), created_at__lt=before)
+    return rows.order_by("id")
 
 
 def create(**columns: Any) -> ModelRun:

@@ -1,28 +1,50 @@
 """Runs in the queue: ids only, each harmless when it runs twice."""
 
+from collections.abc import Callable, Hashable, Iterator
+
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 from django_tasks import task
 
-from predictions_api.jobs import stopping, sweeps
-from predictions_api.jobs.queueing import enqueue_on_commit
+from predictions_api.jobs import sharing, stopping, sweeps
+from predictions_api.jobs.queueing import CALLS, enqueue_on_commit
 from predictions_api.postgres.outages import is_outage
 from prompts.runs import state
 
+RUN = "run"
 
-@task()
+
+@task(queue_name=CALLS)
 def execute_run(run_id: int) -> None:
-    """Works on a run until it ends, this worker stops, or others do all of it."""
+    """Works on a run until it ends, this worker stops, or others do all of it; meanwhile on others
+    that wait.
+    """
+    sharing.work(RUN, run_id)
+
+
+def work(run_id: Hashable, is_over: Callable[[], bool]) -> None:
+    """Works on a run, and queues it again if it is handed over."""
     from prompts.runs import executor
 
-    executor.execute(run_id)
-    if stopping.requested.is_set():
+    assert isinstance(run_id, int)
+    executor.execute(run_id, is_over)
+    if stopping.requested.is_set() or is_over():
         # What this worker has handed over goes on at once, not with the next sweep.
         try:
             requeue_stalled()
         except (DatabaseError, InterfaceError) as error:
             if not is_outage(error):
                 raise
+
+
+def due(seconds: float) -> Iterator[sharing.Due]:
+    """Runs that have waited so long for a worker, a few of each workspace."""
+    place = Window(RowNumber(), partition_by="project__workspace_id", order_by="id")
+    rows = state.waiting(seconds).annotate(place=place).filter(place__lte=sharing.PLACES)
+    for run_id, workspace_id in rows.values_list("pk", "project__workspace_id"):
+        yield sharing.Due(workspace_id, run_id)
 
 
 def queue(run_id: int) -> None:

@@ -6,8 +6,8 @@ It understands nothing: it answers `{"sentiment": "pos"}` to a message with the 
 `{"sentiment": "neg"}`; what it does
 beside that is told by words in the task or by POST /control:
 
-* `garbage`, `wrong-label`, `hang`, `drop`, `refuse` in a message: no JSON, an unknown label, no
-  answer, a closed connection, status 400.
+* `garbage`, `wrong-label`, `hang`, `drop`, `refuse`, `trickle` in a message: no JSON, an unknown
+  label, no answer, a closed connection, status 400, ten spaces a second without an end.
 * /control takes {"mode": m, "for_requests": n, "for_s": s, "status": c, "retry_after": s}: the
   next n requests, or all of the next s seconds, are answered in that mode. {"usages": {word: u}}
   reports u as what a message with that word took.
@@ -24,7 +24,8 @@ from collections import Counter
 from typing import Any
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
-WORDS = ("garbage", "wrong-label", "hang", "drop", "refuse")
+WORDS = ("garbage", "wrong-label", "hang", "drop", "refuse", "trickle")
+TRICKLED = -1
 USAGE = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
 
 
@@ -37,7 +38,7 @@ class StandIn:
         self.reset()
 
     def reset(self) -> None:
-        self.requests = self.answers = self.in_flight = self.most_in_flight = 0
+        self.requests = self.answers = self.in_flight = self.most_in_flight = self.trickling = 0
         self.messages: Counter[str] = Counter()
         self.keys: Counter[str] = Counter()
         self.last: dict[str, Any] = {}
@@ -48,6 +49,7 @@ class StandIn:
             "answers": self.answers,
             "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight,
+            "trickling": self.trickling,
             "messages": self.messages,
             "keys": self.keys,
             "last": self.last,
@@ -89,8 +91,8 @@ class StandIn:
         if mode == "hang":
             await asyncio.sleep(3600)
         await asyncio.sleep(self.latency_s)
-        if mode == "drop":
-            return 0, None, {}
+        if mode in {"drop", "trickle"}:
+            return 0 if mode == "drop" else TRICKLED, None, {}
         if mode in {"refuse", "status"}:
             code = self.control.get("status", 400) if mode == "status" else 400
             wait = self.control.get("retry_after")
@@ -141,6 +143,19 @@ class StandIn:
         finally:
             writer.close()
 
+    async def _trickle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Until whoever asked has left."""
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        self.trickling += 1
+        try:
+            while not reader.at_eof():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        finally:
+            self.trickling -= 1
+        return False
+
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         verb, path, _ = head[0].split(" ", 2)
@@ -161,6 +176,8 @@ class StandIn:
             code, document = 404, {"error": {"message": f"No {path} here."}}
         if code == 0:
             return False
+        if code == TRICKLED:
+            return await self._trickle(reader, writer)
         answer = json.dumps(document).encode()
         lines = [f"HTTP/1.1 {code} {REASONS.get(code, 'Status')}", "Content-Type: application/json"]
         lines += [f"{name}: {value}" for name, value in sent.items()]

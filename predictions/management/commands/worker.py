@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 
 from predictions_api.jobs import sweeps
+from predictions_api.jobs.queueing import QUEUES
 from predictions_api.operations import command_line, workers
 
 
@@ -29,7 +30,8 @@ class Command(BaseCommand):
             "--concurrency",
             type=int,
             default=1,
-            help="Jobs at a time, each in a process of its own (default: %(default)s).",
+            help="Processes for jobs that compute, and as many for jobs that wait for models"
+            " (default: %(default)s).",
         )
         parser.add_argument("--once", action="store_true", help="End when the queue is empty.")
 
@@ -41,7 +43,7 @@ class Command(BaseCommand):
         serve = partial(workers.SERVERS[backend], interval=interval, once=once)
         if once:
             sweeps.sweep()
-            serve()
+            serve(QUEUES)
         else:
             workers.Team(serve, size=max(1, concurrency)).work()
 
