@@ -227,4 +227,8 @@ def test_an_import_brings_its_own_map(ada: Caller, project: Project) -> None:
     document = ada.client.get(path).json()
 
     assert {key: document[key] for key in clustering} == clustering
+    assert ada.client.get(path, {"confidence": 20}).json() == document
+    # The file has a report at 60, and other numbers of clusters than those it has at 20.
+    refused = ada.client.get(path, {"confidence": 60})
+    assert (refused.status_code, refused.json()["error"]) == (404, "report_not_found")
     assert ModelEval.objects.get().status == "done"
