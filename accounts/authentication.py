@@ -14,7 +14,7 @@ from rest_framework.authentication import (
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts import tokens
+from accounts import audit, logins, tokens
 from accounts.models import User
 from accounts.sessions import place_of
 from accounts.tokens import Access, Holder
@@ -50,9 +50,13 @@ def person(user_id: int, email: str) -> User:
     return user
 
 
-def identify_key(key: str) -> Identity:
-    """The owner of a key. AuthenticationFailed, with Label Studio's message, for other text."""
+def identify_key(key: str, request: Request) -> Identity:
+    """The owner of a key. AuthenticationFailed, with Label Studio's message, for other text;
+    UnknownKeys if the address has sent too much of it.
+    """
     holder = tokens.holder_of_key(key)
+    if holder is None and logins.count_unknown_key(request._request):
+        audit.by_request(request._request, "keys.guessed", named="an unknown key")
     if holder is None or not holder.is_usable:
         raise AuthenticationFailed("Invalid token.")
     if not holder.is_active:
@@ -81,17 +85,17 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> Identity | None:
         """None if the request brings no key: its session is tried next."""
         if key := request.META.get("HTTP_X_API_KEY", "").strip():
-            return identify_key(key)
+            return identify_key(key, request)
         parts = get_authorization_header(request).split()
         if not parts:
             return None
         if parts[0].lower() == b"token":
-            return identify_key(_token_of(parts))
+            return identify_key(_token_of(parts), request)
         if parts[0] == b"Bearer" and len(parts) == 2:
-            return self.authenticate_bearer(parts[1].decode("latin-1"))
+            return self.authenticate_bearer(parts[1].decode("latin-1"), request)
         return None
 
-    def authenticate_bearer(self, text: str) -> Identity | None:
+    def authenticate_bearer(self, text: str, request: Request) -> Identity | None:
         """The holder of an access token; None, as for no header at all, for any other text."""
         holder = tokens.holder_of_access_token(text)
         if holder is None or not holder.is_usable:
@@ -111,12 +115,12 @@ class EvaluationKeyAuthentication(KeyAuthentication):
     def authenticate(self, request: Request) -> Identity | None:
         """A key in the query wins over headers."""
         if key := request.query_params.get("api_key", "").strip():
-            return identify_key(key)
+            return identify_key(key, request)
         return super().authenticate(request)
 
-    def authenticate_bearer(self, text: str) -> Identity | None:
+    def authenticate_bearer(self, text: str, request: Request) -> Identity | None:
         """A plain key, or an access token."""
-        return super().authenticate_bearer(text) or identify_key(text)
+        return super().authenticate_bearer(text, request) or identify_key(text, request)
 
 
 class WorkspaceSessionAuthentication(SessionAuthentication):

@@ -40,10 +40,17 @@ class People(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    """A person, known by e-mail address."""
+    """A person, known by e-mail address; or a service account, which is no person.
+
+    A service account belongs to the one workspace that its address names, has keys, and cannot log
+    in.
+    """
 
     username = models.CharField(max_length=256, blank=True, default="")
     email = models.EmailField(unique=True)
+    is_service = models.BooleanField(
+        "service account", default=False, help_text="No person: has keys and cannot log in."
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -55,7 +62,7 @@ class User(AbstractUser):
         ]
 
     def __str__(self) -> str:
-        return self.email
+        return f"{self.first_name} (service account)" if self.is_service else self.email
 
 
 def refuse_reserved_slug(slug: str) -> None:
@@ -85,7 +92,10 @@ class Workspace(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
-        User, through="Membership", related_name="workspaces"
+        User,
+        through="Membership",
+        through_fields=("workspace", "user"),
+        related_name="workspaces",
     )
 
     class Meta:
@@ -106,6 +116,15 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    created_at = models.DateTimeField(auto_now_add=True)
+    added_by = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who added them; none for whoever runs the service.",
+    )
 
     class Meta:
         constraints = [
@@ -138,6 +157,14 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    made_by = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="refresh_tokens",
+        help_text="The key that made a refresh token, which ends with it; none for a session.",
+    )
 
     class Meta:
         verbose_name = "API key"
@@ -152,3 +179,39 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.preview}… of {self.user}"
+
+
+class AuditEntry(models.Model):
+    """One request of the audit trail, or one call of `manage.py`. Written once: the database
+    refuses to change it, and to delete it while it is younger than AUDIT_DAYS.
+
+    Has no foreign keys: what it names may be gone.
+    """
+
+    class Via(models.TextChoices):
+        KEY = "key"
+        SESSION = "session"  # somebody at the desk
+        COMMAND = "command"  # manage.py
+        NOBODY = "nobody"  # not logged in: a failed login, an unknown key
+
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    workspace_id = models.BigIntegerField(null=True, help_text="None for those of no workspace.")
+    actor_id = models.BigIntegerField(null=True, help_text="The user's id.")
+    actor = models.CharField(max_length=254, help_text="E-mail address, or who ran manage.py.")
+    via = models.CharField(max_length=10, choices=Via)
+    token_id = models.BigIntegerField(null=True, help_text="The key's id.")
+    action = models.CharField(max_length=50)
+    target = models.CharField(max_length=300, blank=True, default="")
+    details = models.JSONField(default=dict)
+    address = models.GenericIPAddressField(null=True, help_text="Where the request came from.")
+    request_id = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        verbose_name_plural = "audit trail"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["workspace_id", "-id"], name="accounts_auditentry_newest_idx")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target} by {self.actor}"

@@ -52,6 +52,10 @@ class SessionStore(db.SessionStore):
 class DeskBackend(ModelBackend):
     """Django's check of passwords; reads the user with one prepared statement."""
 
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Active people: a service account has keys alone."""
+        return super().user_can_authenticate(user) and not user.is_service
+
     def get_user(self, user_id: int) -> User | None:
         """The user of a session; None if they were deleted or deactivated."""
         row = fetch_prepared(USER_SQL, [user_id])

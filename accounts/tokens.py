@@ -2,7 +2,8 @@
 
 A key is 40 lower-case hex characters with at least one letter: the evaluation client ignores keys
 without one. A refresh token is a signed text (HS256) that is exchanged for access tokens of
-300 seconds; both stop working the moment their row is revoked.
+300 seconds; both stop working the moment their row is revoked. A refresh token has the workspace
+and scopes of the key that made it and does not outlive it.
 """
 
 import hashlib
@@ -16,14 +17,13 @@ import jwt
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import members
 from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
 from predictions_api.postgres.sql import fetch_prepared
 
 ACCESS_LIFETIME = timedelta(seconds=300)
-REFRESH_LIFETIME = timedelta(days=365 * 200)
 KEY_LENGTH = 40
 HEX = frozenset("0123456789abcdef")
 
@@ -92,26 +92,28 @@ def check_scopes(scopes: Sequence[str]) -> list[str] | None:
 @transaction.atomic
 def create(
     *,
-    email: str,
     workspace_slug: str,
+    email: str = "",
+    service: str = "",
+    create_workspace: bool = False,
     name: str = "",
     scopes: Sequence[str] = (),
     key: str | None = None,
-    role: str = Membership.Role.OWNER,
+    role: str = Membership.Role.MEMBER,
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
     """A new token and its key, the only time the key is seen.
 
-    Creates the user and the workspace as needed; a new member gets `role`, an old one keeps
-    theirs. A given `key` that already is this user's key of this workspace is returned as it is;
-    ValidationError if it is anybody else's, or if anything else is wrong.
+    Of the person with that e-mail address, or with `service` of the workspace's service account of
+    that name. Creates the user as needed, and the workspace with `create_workspace`; a new member
+    gets `role`, an old one keeps theirs. A given `key` that already is this user's key of this
+    workspace is returned as it is; ValidationError if it is anybody else's, if there is no such
+    workspace, or if anything else is wrong.
     """
-    workspace = Workspace.objects.filter(slug=workspace_slug).first()
-    if workspace is None:
-        workspace = Workspace(slug=workspace_slug)
-        workspace.full_clean()
-        workspace.save()
-    user = members.person(email)
+    workspace = members.workspace(workspace_slug, create=create_workspace)
+    if service and role == Membership.Role.OWNER:
+        raise ValidationError({"role": ["A service account does not own a workspace."]})
+    user = members.service_account(service, workspace) if service else members.person(email)
     Membership.objects.get_or_create(user=user, workspace=workspace, defaults={"role": role})
     return issue(
         user=user, workspace=workspace, name=name, scopes=scopes, key=key, expires_at=expires_at
@@ -145,10 +147,35 @@ def issue(
     return token, plain
 
 
-def revoke(token: ApiToken) -> None:
-    """Ends a token at once; revoking it again changes nothing."""
-    ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
-        revoked_at=datetime.now(UTC)
+@transaction.atomic
+def revoke(token: ApiToken) -> bool:
+    """Ends a token at once, and with a key the refresh tokens that it made.
+
+    Whether this call ended it: False, and nothing changed, if it was revoked before.
+    """
+    now = datetime.now(UTC)
+    live = ApiToken.objects.filter(revoked_at__isnull=True)
+    # The key first: `create_refresh` locks it, so what is made meanwhile is found afterwards.
+    if not live.filter(pk=token.pk).update(revoked_at=now):
+        return False
+    live.filter(made_by_id=token.pk).update(revoked_at=now)
+    return True
+
+
+@transaction.atomic
+def replace(token: ApiToken) -> tuple[ApiToken, str] | None:
+    """Revokes a key and issues another like it; None if it was revoked before.
+
+    Of any number of calls at once one gets a key.
+    """
+    if not revoke(token):
+        return None
+    return issue(
+        user=token.user,
+        workspace=token.workspace,
+        name=token.name,
+        scopes=token.scopes or (),
+        expires_at=token.expires_at,
     )
 
 
@@ -231,13 +258,12 @@ def holder_of_access_token(text: str) -> Holder | None:
     return _holder(BY_ID, claims["token_id"], ApiToken.Kind.REFRESH)
 
 
-def encode(*, token_type: str, lifetime: timedelta, jti: str, user_id: int, **more: Any) -> str:
+def encode(*, token_type: str, expires_at: datetime, jti: str, user_id: int, **more: Any) -> str:
     """A JWT with the claims that Label Studio's SDK reads: token_type, exp, iat, jti, user_id."""
-    now = datetime.now(UTC)
     claims = {
         "token_type": token_type,
-        "exp": now + lifetime,
-        "iat": now,
+        "exp": expires_at,
+        "iat": datetime.now(UTC),
         "jti": jti,
         "user_id": str(user_id),
         **more,
@@ -254,24 +280,73 @@ def decode(text: str, *, token_type: str) -> dict[str, Any] | None:
     return claims if claims.get("token_type") == token_type else None
 
 
-def create_refresh(*, user_id: int, workspace_id: int) -> str:
-    """A new refresh token. IntegrityError while an unrevoked one exists."""
+@transaction.atomic
+def create_refresh(
+    *, user_id: int, workspace_id: int, made_by_id: int | None
+) -> tuple[ApiToken, str] | None:
+    """A new refresh token; None if what makes it no longer works.
+
+    `made_by_id` is the id of a key, or of a refresh token, whose own key then made both; None for
+    a session. IntegrityError while this person has another that works in the workspace.
+    """
+    now = datetime.now(UTC)
+    is_live, key = _maker(made_by_id)
+    if not is_live:
+        return None
+    expires_at = now + timedelta(days=settings.REFRESH_TOKEN_DAYS)
+    if key is not None and key.expires_at is not None:
+        expires_at = min(expires_at, key.expires_at)
     jti = secrets.token_hex(16)
     text = encode(
         token_type="refresh",  # noqa: S106 - a kind, no secret
-        lifetime=REFRESH_LIFETIME,
+        expires_at=expires_at,
         jti=jti,
         user_id=user_id,
     )
-    ApiToken.objects.create(
-        user_id=user_id,
-        workspace_id=workspace_id,
-        kind=ApiToken.Kind.REFRESH,
+    mine = {"user_id": user_id, "workspace_id": workspace_id, "kind": ApiToken.Kind.REFRESH}
+    # An expired one is in nobody's way.
+    over = ApiToken.objects.filter(**mine, revoked_at__isnull=True, expires_at__lte=now)
+    over.update(revoked_at=now)
+    token = ApiToken.objects.create(
+        **mine,
         digest=digest_of(jti),
         preview=text[:16],
-        expires_at=datetime.now(UTC) + REFRESH_LIFETIME,
+        scopes=key.scopes if key else None,
+        expires_at=expires_at,
+        made_by=key,
     )
-    return text
+    return token, text
+
+
+def _maker(token_id: int | None) -> tuple[bool, ApiToken | None]:
+    """Whether a token still works, and the key it is or was made by, locked: nobody revokes that
+    before the transaction ends. (True, None) for None, and for what a session made.
+    """
+    if token_id is None:
+        return True, None
+    now = datetime.now(UTC)
+    live = ApiToken.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+    live = live.filter(revoked_at__isnull=True)
+    token = live.filter(pk=token_id).first()
+    if token is None or (token.kind == ApiToken.Kind.REFRESH and token.made_by_id is None):
+        return token is not None, None
+    key = live.select_for_update().filter(pk=token.made_by_id or token.pk).first()
+    return key is not None, key
+
+
+@transaction.atomic
+def rotate(token: ApiToken) -> tuple[ApiToken, str] | None:
+    """Revokes a refresh token and makes another; None if it no longer works.
+
+    Of any number of calls at once one gets a token.
+    """
+    # Locks the key before its refresh token, as `revoke` does.
+    is_live, _ = _maker(token.pk)
+    if not is_live or not revoke(token):
+        return None
+    return create_refresh(
+        user_id=token.user_id, workspace_id=token.workspace_id, made_by_id=token.made_by_id
+    )
 
 
 def live_refresh(text: str) -> ApiToken | None:
@@ -284,6 +359,7 @@ def live_refresh(text: str) -> ApiToken | None:
             kind=ApiToken.Kind.REFRESH,
             digest=digest_of(claims["jti"]),
             revoked_at__isnull=True,
+            expires_at__gt=datetime.now(UTC),
             user__is_active=True,
         )
         .select_related("user")
@@ -292,10 +368,10 @@ def live_refresh(text: str) -> ApiToken | None:
 
 
 def access_for(token: ApiToken) -> str:
-    """An access token of 300 seconds for a live refresh token."""
+    """An access token of 300 seconds for a live refresh token; it ends with that, if sooner."""
     return encode(
         token_type="access",  # noqa: S106 - a kind, no secret
-        lifetime=ACCESS_LIFETIME,
+        expires_at=datetime.now(UTC) + ACCESS_LIFETIME,
         jti=secrets.token_hex(16),
         user_id=token.user_id,
         token_id=token.pk,

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from accounts import views
+from accounts import audit_api, views
 from predictions_api.http.routers import Router, both
 
 router = Router()
@@ -14,6 +14,7 @@ urlpatterns = [
     both("api/current-user/reset-token", views.ResetTokenView.as_view(), "reset-token"),
     *router.urls,
     path("api/jwt/settings", views.JwtSettingsView.as_view(), name="jwt-settings"),
+    both("api/audit", audit_api.AuditView.as_view(), "audit"),
     both("api/version", views.VersionView.as_view(), "version"),
     # The same as /api/version, which is the one documented.
     re_path("^version/?$", views.VersionView.as_view(schema=None), name="plain-version"),

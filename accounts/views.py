@@ -5,7 +5,7 @@ from __future__ import annotations  # `list` is a method here
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from accounts import tokens
+from accounts import audit, logins, tokens
 from accounts.authentication import access_of
-from accounts.models import ApiToken, User, Workspace
+from accounts.models import ApiToken, AuditEntry, User, Workspace
 from predictions_api.http.openapi import error_responses, public_errors
 
 TEXT = serializers.CharField
@@ -138,16 +138,11 @@ class ResetTokenView(APIView):
         old = ApiToken.objects.filter(pk=access.token_id or 0, kind=ApiToken.Kind.KEY).first()
         if old is None:
             raise NotFound(NO_KEY)
-        with transaction.atomic():
-            tokens.revoke(old)
-            _, key = tokens.issue(
-                user=old.user,
-                workspace=old.workspace,
-                name=old.name,
-                scopes=old.scopes or (),
-                expires_at=old.expires_at,
-            )
-        return Response({"token": key}, status.HTTP_201_CREATED)
+        made = tokens.replace(old)
+        if made is None:  # another request has just replaced it
+            raise AuthenticationFailed("Invalid token.")
+        audit.by_request(request, "key.reset", target=f"key {old.pk}", new_key=made[0].pk)
+        return Response({"token": made[1]}, status.HTTP_201_CREATED)
 
 
 def _refresh_of(request: Request) -> ApiToken:
@@ -156,8 +151,22 @@ def _refresh_of(request: Request) -> ApiToken:
         raise serializers.ValidationError({"refresh": ["This field is required."]})
     token = tokens.live_refresh(text)
     if token is None:
+        if logins.count_unknown_key(request._request):
+            audit.by_request(request._request, "keys.guessed", named="an unknown refresh token")
         raise AuthenticationFailed("Token is invalid")
     return token
+
+
+def _record_by_body(request: Request, action: str, token: ApiToken, **details: Any) -> None:
+    audit.by_request(
+        request,
+        action,
+        target=f"refresh token {token.pk}",
+        workspace_id=token.workspace_id,
+        actor=token.user,
+        via=AuditEntry.Via.KEY,
+        **details,
+    )
 
 
 # Without authentication: the body proves who calls.
@@ -199,18 +208,23 @@ class TokenViewSet(ViewSet):
         operation_id="create_refresh_token",
         summary="Make a refresh token",
         request=None,
+        description="Has the scopes of the key that makes it, and ends with it.",
         responses={201: TOKEN, **error_responses(409)},
     )
     def create(self, request: Request, **kwargs: Any) -> Response:
         access = access_of(request)
         try:
-            with transaction.atomic():
-                text = tokens.create_refresh(
-                    user_id=access.user_id, workspace_id=access.workspace_id
-                )
+            made = tokens.create_refresh(
+                user_id=access.user_id,
+                workspace_id=access.workspace_id,
+                made_by_id=access.token_id,
+            )
         except IntegrityError:
             raise SecondToken from None
-        return Response({"token": text}, status.HTTP_201_CREATED)
+        if made is None:  # another request has just revoked the key
+            raise AuthenticationFailed("Invalid token.")
+        audit.by_request(request, "refresh_token.created", target=f"refresh token {made[0].pk}")
+        return Response({"token": made[1]}, status.HTTP_201_CREATED)
 
     @extend_schema(
         operation_id="refresh_access",
@@ -235,7 +249,9 @@ class TokenViewSet(ViewSet):
     @action(detail=False, methods=["post"], **OPEN)
     def blacklist(self, request: Request, **kwargs: Any) -> Response:
         """Revokes a refresh token."""
-        tokens.revoke(_refresh_of(request))
+        token = _refresh_of(request)
+        if tokens.revoke(token):
+            _record_by_body(request, "refresh_token.revoked", token)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -248,13 +264,11 @@ class TokenViewSet(ViewSet):
     def rotate(self, request: Request, **kwargs: Any) -> Response:
         """Replaces a refresh token."""
         token = _refresh_of(request)
-        try:
-            with transaction.atomic():
-                tokens.revoke(token)
-                text = tokens.create_refresh(user_id=token.user_id, workspace_id=token.workspace_id)
-        except IntegrityError:  # another request has just replaced it
-            raise AuthenticationFailed("Token is invalid") from None
-        return Response({"refresh": text})
+        made = tokens.rotate(token)
+        if made is None:  # another request has just replaced it
+            raise AuthenticationFailed("Token is invalid")
+        _record_by_body(request, "refresh_token.rotated", token, new_token=made[0].pk)
+        return Response({"refresh": made[1]})
 
 
 class JwtSettingsView(APIView):

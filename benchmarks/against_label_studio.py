@@ -204,7 +204,9 @@ def main() -> None:
     from accounts import tokens
 
     call_command("migrate", verbosity=0)
-    _, key = tokens.create(email=label_studio.EMAIL, workspace_slug="bench")
+    _, key = tokens.create(
+        email=label_studio.EMAIL, workspace_slug="bench", create_workspace=True, role="owner"
+    )
     env = {"SECRET_KEY": "bench", "ALLOWED_HOSTS": "127.0.0.1"}
     shape = {"workers": options.workers, "threads": THREADS}
     with ExitStack() as started:

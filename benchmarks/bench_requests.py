@@ -156,7 +156,9 @@ def prepare() -> tuple[str, list[int]]:
 
     django.setup()
     call_command("migrate", verbosity=0)
-    _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
+    _, key = tokens.create(
+        email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
+    )
     holder = tokens.holder_of_key(key)
     assert holder
     config = (

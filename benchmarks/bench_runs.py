@@ -39,7 +39,9 @@ def prepare(endpoint: str) -> tuple[Any, Any]:
     from accounts import tokens
     from prompts.db import prompts
 
-    _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
+    _, key = tokens.create(
+        email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
+    )
     holder = tokens.holder_of_key(key)
     assert holder is not None
     access = holder.access
@@ -147,7 +149,9 @@ def latency(version: Any, access: Any) -> None:
     from prompts.models import ModelRun
     from prompts.runs import start
 
-    _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
+    _, key = tokens.create(
+        email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
+    )
     client = APIClient(HTTP_AUTHORIZATION=f"Token {key}", HTTP_HOST="localhost")
     project = project_of(access, 10_000)
     path = f"/api/predictions/?project={project.pk}&limit=50"

@@ -92,7 +92,9 @@ def project_of(n: int) -> tuple[Any, str]:
         '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
         f"{labels}</RectangleLabels></View>"
     )
-    _, key = tokens.create(email="bench@example.com", workspace_slug="bench")
+    _, key = tokens.create(
+        email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
+    )
     holder = tokens.holder_of_key(key)
     assert holder
     project = projects.create_project(

@@ -5,6 +5,7 @@ Django calls the four handlers, which the root of the routes names, for errors o
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.shortcuts import render
@@ -15,9 +16,17 @@ from predictions_api.http.errors import ServerError, json_error
 
 ERRORS = {
     403: ("You may not do that", "Your role in this workspace does not allow it."),
+    429: (
+        "Too many failed logins",
+        "Logging in from your address has to wait. An owner of your workspace can unlock you,"
+        " as can whoever runs this service (manage.py unlock).",
+    ),
     404: ("Nothing is here", "It does not exist, or not in a workspace you belong to."),
     500: ("Something went wrong", "It is in the server's log, and it was not your fault."),
 }
+
+# Shown to people who are not logged in, and by a page that needs no database.
+PLAIN = {429, 500}
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -30,11 +39,19 @@ def error_page(request: HttpRequest, status: int) -> HttpResponse:
     """The HTML page of an error, with the sidebar for people who are logged in."""
     title, text = ERRORS[status]
     context: dict[str, Any] = {"title": title, "text": text, "status": status}
-    # A broken database must not break the page that says so.
-    if status != 500 and hasattr(request, "user"):
+    if status not in PLAIN and hasattr(request, "user"):
         context = {**admin.site.each_context(request), **context}
         return render(request, "desk/error.html", context, status=status)
     return render(request, "desk/plain_error.html", context, status=status)
+
+
+def locked_out(
+    request: HttpRequest, response: HttpResponseBase | None, credentials: Any
+) -> HttpResponse:
+    """What django-axes answers to a login that is locked: AXES_LOCKOUT_CALLABLE."""
+    answer = error_page(request, 429)
+    answer["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
+    return answer
 
 
 def favicon(request: HttpRequest) -> HttpResponseBase:

@@ -39,6 +39,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("theme/icon.svg")}],
     "STYLES": [_file("desk/desk.css")],
     "SCRIPTS": [_file("theme/labels.js")],
+    "LOGIN": {"form": "desk.access.logins.LoginForm"},
     "DASHBOARD_CALLBACK": "desk.dashboard.fill",
     "SIDEBAR": {
         "show_search": False,
@@ -67,10 +68,11 @@ UNFOLD = {
                 "Access",
                 _page("Workspaces", "groups", "accounts_workspace"),
                 _page("People", "person", "accounts_user"),
+                _page("Keys", "key", "accounts_apitoken"),
                 _page(
-                    "Keys",
-                    "key",
-                    "accounts_apitoken",
+                    "Audit trail",
+                    "policy",
+                    "accounts_auditentry",
                     permission="desk.workspace_admin.owns_a_workspace",
                 ),
             ),

@@ -22,13 +22,13 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.exceptions import NotFound, ValidationError
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts import sessions
 from accounts.models import Membership, Workspace
 from accounts.tokens import Access
+from desk.recorded import RecordedAdmin
 from predictions_api.wording import when
 
 View = Callable[..., HttpResponseBase]
@@ -157,7 +157,7 @@ class DeskForm(forms.ModelForm):  # type: ignore[type-arg]
         return {field.name for field in self._meta.model._meta.fields}
 
 
-class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
+class WorkspaceAdmin(RecordedAdmin):
     """The admin of a model whose rows belong to workspaces."""
 
     # Who may add, change and delete.
@@ -177,10 +177,6 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
         """With the field that says where an existing row belongs."""
         is_fixed = obj is not None and self.belongs_to
         return (self.belongs_to, *self.readonly_fields) if is_fixed else self.readonly_fields
-
-    def workspace_id_of(self, obj: Any) -> int:
-        """The id of the workspace that the row belongs to."""
-        raise NotImplementedError
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
         """Further pages: name, route below the list's URL, and view.

@@ -137,6 +137,8 @@ class EvaluationList(BoundedChangeList):
 class EvaluationDesk(WorkspaceAdmin):
     """Evaluations, newest first. Deleting one takes its images and panels with it."""
 
+    audited = frozenset({"deleted"})
+    audited_as = "evaluation"
     list_display = (
         "evaluation", "project_name", "version", "status_label", "accepted", "mean_precision",
         "precision", "recall", "image_count", "created",
@@ -152,6 +154,9 @@ class EvaluationDesk(WorkspaceAdmin):
     search_help_text = "An evaluation's id"
     ordering = ("-id",)
     sortable_by = ()
+
+    def audit_target(self, obj: ModelEval) -> str:
+        return f"evaluation {obj.eval_id}"
 
     def workspace_id_of(self, obj: ModelEval) -> int:
         return obj.workspace_id

@@ -369,6 +369,7 @@ class ProjectExport(models.Model):
     all_tasks = models.BooleanField(
         default=False, help_text="Also tasks that have nothing of the source."
     )
+    escape = models.BooleanField(default=False, help_text="Tables without formulas.")
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     progress = models.FloatField(default=0, help_text="From 0 to 1.")
     error = models.TextField(blank=True, default="")

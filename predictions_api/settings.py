@@ -6,6 +6,7 @@ Nothing here opens a connection or starts a process: the embedded Postgres start
 import os
 import secrets
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -63,6 +64,10 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", default="")
 ALLOW_PRIVATE_URLS = flag("ALLOW_PRIVATE_URLS", default=False)
 MAX_BODY_BYTES = int(os.environ.get("MAX_BODY_BYTES", 250 * 1024 * 1024))
+# Rows of the audit trail are kept so many days.
+AUDIT_DAYS = int(os.environ.get("AUDIT_DAYS", 365))
+# Refresh tokens of Label Studio's SDK end after so many days, and with the key that made them.
+REFRESH_TOKEN_DAYS = int(os.environ.get("REFRESH_TOKEN_DAYS", 365))
 LOG_LEVEL = os.environ.get("LOG_LEVEL", "INFO").upper()
 
 # Keys that encrypt providers' keys at rest, the newest first; SECRET_KEY where none is given.
@@ -97,6 +102,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_tasks",
     "django_tasks_db",
+    "axes",
     "predictions_api.jobs",
     "accounts",
     "desk",
@@ -106,6 +112,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "predictions_api.memory.Turns",
     "predictions_api.operations.observability.RequestMiddleware",
     "predictions_api.http.errors.BodyLimitMiddleware",
     "predictions_api.http.paths.LeadingSlashMiddleware",
@@ -121,6 +128,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "desk.middleware.DeskMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "predictions_api.urls"
@@ -176,17 +184,36 @@ CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/(?!admin).*$"
 CORS_EXPOSE_HEADERS = ["Link", "X-Total-Count", "X-Request-Id"]
 
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if flag("TRUST_PROXY_HEADERS", default=False) else None
-)
+TRUST_PROXY_HEADERS = flag("TRUST_PROXY_HEADERS", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY_HEADERS else None
 # Where a login ends that names no page, or one of another host.
 LOGIN_REDIRECT_URL = "/admin/"
 SESSION_ENGINE = "accounts.sessions"
-AUTHENTICATION_BACKENDS = ["accounts.sessions.DeskBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.sessions.DeskBackend"]
+
+# Failed logins until an account is locked for an address, and until the address is locked.
+LOGIN_TRIES = AXES_FAILURE_LIMIT = int(os.environ.get("LOGIN_TRIES", 5))
+LOGIN_TRIES_PER_ADDRESS = int(os.environ.get("LOGIN_TRIES_PER_ADDRESS", 50))
+# Unknown keys until an address is told to wait.
+KEY_TRIES_PER_ADDRESS = int(os.environ.get("KEY_TRIES_PER_ADDRESS", 100))
+AXES_COOLOFF_TIME = timedelta(minutes=int(os.environ.get("LOGIN_LOCK_MINUTES", 15)))
+AXES_HANDLER = "accounts.logins.Attempts"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "predictions_api.operations.addresses.counted_as"
+AXES_USERNAME_CALLABLE = "accounts.logins.account_of"
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_LOCKOUT_CALLABLE = "desk.error_pages.locked_out"
+AXES_RESET_ON_SUCCESS = True
+# Who goes on trying does not make the wait longer.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = flag("SECURE_COOKIES", default=False)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+# Of the fields of a form; its files, and JSON, have MAX_BODY_BYTES.
+DATA_UPLOAD_MAX_MEMORY_SIZE = min(MAX_BODY_BYTES, 32 * 1024 * 1024)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

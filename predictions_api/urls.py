@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView
 
 from desk import error_pages
 from predictions_api import docs
@@ -19,7 +18,7 @@ urlpatterns = [
     path("", include("predictions.urls")),
     path("", include("prompts.urls")),
     path("", include("accounts.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", docs.SchemaView.as_view(), name="schema"),
     re_path("^docs/?$", docs.swagger, name="docs"),
     re_path("^docs/redoc/?$", docs.redoc, name="redoc"),
     re_path("^health/?$", observability.health, name="health"),

@@ -23,7 +23,7 @@ SCHEMA_PATH = "/api/schema/"
 JSON = "application/json"
 # Decided before a view is chosen, or before the view looks at the verb.
 BEFORE_THE_VIEW = {400, 404, 413}
-BEFORE_THE_VERB = {*BEFORE_THE_VIEW, 401, 403, 405, 406, 503, 507}
+BEFORE_THE_VERB = {*BEFORE_THE_VIEW, 401, 403, 405, 406, 429, 503, 507}
 OPTIONS_ANSWER = {
     "type": "object",
     "required": ["name", "description", "renders", "parses"],

@@ -142,9 +142,24 @@ class Caller:
 def make_caller(
     email: str, workspace: str, role: str = Membership.Role.OWNER, **more: Any
 ) -> Caller:
-    token, key = tokens.create(email=email, workspace_slug=workspace, role=role, **more)
+    token, key = tokens.create(
+        email=email, workspace_slug=workspace, create_workspace=True, role=role, **more
+    )
     client = CheckingClient(HTTP_AUTHORIZATION=f"Token {key}")
     return Caller(token.user, token.workspace, key, token, client)
+
+
+# Statements of a row of the audit trail: the row, and a savepoint where tests have a transaction.
+RECORDED = 3
+
+
+def make_refresh(caller: Caller) -> str:
+    """A refresh token that the caller's key makes."""
+    made = tokens.create_refresh(
+        user_id=caller.user.pk, workspace_id=caller.workspace.pk, made_by_id=caller.token.pk
+    )
+    assert made is not None
+    return made[1]
 
 
 @pytest.fixture(scope="session")

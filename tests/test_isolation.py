@@ -64,6 +64,8 @@ OTHER_ROUTES |= {"evaluation-login"}
 PROMPT_ROOMS = ("prompt-", "run-", "provider-", "project-subset", "batch-", "failed-predictions")
 # An export is found through its project only: tests/bulk has the rest.
 OTHER_ROUTES |= {"project-export-status", "project-export-download"}
+# Of the caller's workspace alone: tests/accounts/test_audit.py.
+OTHER_ROUTES |= {"audit"}
 # Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
 # Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.

@@ -8,6 +8,23 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+# Rows of the audit trail are never changed, and deleted only by what sets this for its transaction.
+APPEND_ONLY = """
+CREATE FUNCTION accounts_auditentry_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('predictions_api.purges_audit', true) = 'on' THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'The audit trail is append-only.';
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON accounts_auditentry
+    FOR EACH ROW EXECUTE FUNCTION accounts_auditentry_refuse();
+"""
+CHANGEABLE = """
+DROP TRIGGER append_only ON accounts_auditentry;
+DROP FUNCTION accounts_auditentry_refuse();
+"""
+
 
 class Migration(migrations.Migration):
 
@@ -32,6 +49,7 @@ class Migration(migrations.Migration):
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
                 ('username', models.CharField(blank=True, default='', max_length=256)),
                 ('email', models.EmailField(max_length=254, unique=True)),
+                ('is_service', models.BooleanField(default=False, help_text='No person: has keys and cannot log in.', verbose_name='service account')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
@@ -46,6 +64,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('role', models.CharField(choices=[('owner', 'Owner'), ('member', 'Member'), ('reader', 'Reader')], default='member', max_length=10)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('added_by', models.ForeignKey(blank=True, help_text='Who added them; none for whoever runs the service.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
             ],
         ),
@@ -57,7 +77,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(blank=True, default='', max_length=200)),
                 ('legacy_api_tokens_enabled', models.BooleanField(default=True, help_text='Whether keys sent as `Authorization: Token` are accepted.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('members', models.ManyToManyField(related_name='workspaces', through='accounts.Membership', to=settings.AUTH_USER_MODEL)),
+                ('members', models.ManyToManyField(related_name='workspaces', through='accounts.Membership', through_fields=('workspace', 'user'), to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['slug'],
@@ -81,6 +101,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
                 ('last_used_at', models.DateTimeField(blank=True, null=True)),
+                ('made_by', models.ForeignKey(blank=True, help_text='The key that made a refresh token, which ends with it; none for a session.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='refresh_tokens', to='accounts.apitoken')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to='accounts.workspace')),
             ],
@@ -101,4 +122,27 @@ class Migration(migrations.Migration):
             model_name='apitoken',
             constraint=models.UniqueConstraint(condition=models.Q(('kind', 'refresh'), ('revoked_at__isnull', True)), fields=('user', 'workspace'), name='accounts_apitoken_live_refresh_uniq'),
         ),
+        migrations.CreateModel(
+            name='AuditEntry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
+                ('workspace_id', models.BigIntegerField(help_text='None for those of no workspace.', null=True)),
+                ('actor_id', models.BigIntegerField(help_text="The user's id.", null=True)),
+                ('actor', models.CharField(help_text='E-mail address, or who ran manage.py.', max_length=254)),
+                ('via', models.CharField(choices=[('key', 'Key'), ('session', 'Session'), ('command', 'Command'), ('nobody', 'Nobody')], max_length=10)),
+                ('token_id', models.BigIntegerField(help_text="The key's id.", null=True)),
+                ('action', models.CharField(max_length=50)),
+                ('target', models.CharField(blank=True, default='', max_length=300)),
+                ('details', models.JSONField(default=dict)),
+                ('address', models.GenericIPAddressField(help_text='Where the request came from.', null=True)),
+                ('request_id', models.CharField(blank=True, default='', max_length=64)),
+            ],
+            options={
+                'verbose_name_plural': 'audit trail',
+                'ordering': ['-id'],
+                'indexes': [models.Index(fields=['workspace_id', '-id'], name='accounts_auditentry_newest_idx')],
+            },
+        ),
+        migrations.RunSQL(APPEND_ONLY, CHANGEABLE),
     ]

@@ -10,6 +10,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
+from accounts import audit
 from evals.api.query import CompareQuery, DiffQuery, ImportQuery, ListQuery
 from evals.api.route import EvaluationRoutes, answer
 from evals.api.schema import EVALUATION, OTHER, WORKSPACE, document, imported_file, operation
@@ -59,11 +60,13 @@ class EvaluationViewSet(EvaluationRoutes):
         parameters=[WORKSPACE],
         request=ComputeSerializer,
     )
+    @audit.recorded("evaluation.started")
     def create(self, request: Request, workspace: str) -> HttpResponse:
         mine = self.workspace()
         serializer = ComputeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         evaluation = requests.create(serializer.validated_data, workspace_id=mine.pk)
+        audit.note(request, target=f"evaluation {evaluation.eval_id}")
         return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
 
     @operation(
@@ -101,11 +104,13 @@ class EvaluationViewSet(EvaluationRoutes):
         url_name="import",
         parser_classes=[MultiPartParser],
     )
+    @audit.recorded("evaluation.imported")
     def import_file(self, request: Request, workspace: str) -> HttpResponse:
         mine = self.workspace()
         strict = ImportQuery.asked(request.query_params)["strict"]
         with self.file() as file:
             evaluation = save.import_file(file, workspace_id=mine.pk, strict=strict)
+        audit.note(request, target=f"evaluation {evaluation.eval_id}")
         return answer(document_of(evaluation), status.HTTP_201_CREATED)
 
     def file(self) -> IO[bytes]:
@@ -140,12 +145,14 @@ class EvaluationViewSet(EvaluationRoutes):
         parameters=[WORKSPACE, EVALUATION],
         request=AcceptanceSerializer,
     )
+    @audit.recorded("evaluation.changed", "evaluation {eval_id}")
     def partial_update(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         evaluation = self.evaluation()
         serializer = AcceptanceSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         change = state.accept if serializer.validated_data["accepted"] else state.withdraw
         change(evaluation)
+        audit.note(request, accepted=serializer.validated_data["accepted"])
         return answer(document_of(evaluation))
 
     @operation(
@@ -154,6 +161,7 @@ class EvaluationViewSet(EvaluationRoutes):
         {204: None},
         parameters=[WORKSPACE, EVALUATION],
     )
+    @audit.recorded("evaluation.deleted", "evaluation {eval_id}")
     def destroy(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         state.delete(self.evaluation())
         return HttpResponse(status=status.HTTP_204_NO_CONTENT)
@@ -167,8 +175,10 @@ class EvaluationViewSet(EvaluationRoutes):
         parameters=[WORKSPACE, EVALUATION],
     )
     @action(detail=True, methods=["post"])
+    @audit.recorded("evaluation.rerun")
     def rerun(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         evaluation = requests.repeat(self.evaluation())
+        audit.note(request, target=f"evaluation {evaluation.eval_id}", of=eval_id)
         return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
 
     @operation(
@@ -178,6 +188,7 @@ class EvaluationViewSet(EvaluationRoutes):
         parameters=[WORKSPACE, EVALUATION],
     )
     @action(detail=True, methods=["post"])
+    @audit.recorded("evaluation.cancelled", "evaluation {eval_id}")
     def cancel(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
         evaluation = self.evaluation()
         state.cancel(evaluation)

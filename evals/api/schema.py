@@ -36,6 +36,7 @@ REASONS = {
     409: "`model_eval_not_done`.",
     413: "`body_too_large`.",
     415: "`unsupported_media_type`.",
+    429: "`too_many_requests`: too many unknown keys came from this address.",
     503: "`database_unavailable`.",
     507: "`disk_full`.",
 }
@@ -59,7 +60,7 @@ NOT_FOUND = PolymorphicProxySerializer(
 
 def answers(success: dict[Any, Any], *errors: int) -> dict[Any, Any]:
     """The documented answers of an operation: the given ones and those any may give."""
-    codes = sorted({401, 403, 404, 405, 503, 507, *errors})
+    codes = sorted({401, 403, 404, 405, 429, 503, 507, *errors})
     return {
         **success,
         **{code: OpenApiResponse(EvaluationErrorSerializer, REASONS[code]) for code in codes},

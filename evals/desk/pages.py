@@ -204,6 +204,7 @@ def rerun(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, str(refusal.detail))
         return _to_overview(evaluation)
+    desk.record(request, made, "rerun", of=eval_id)
     messages.success(request, f"A new evaluation, of what is stored now. {eval_id} stays as it is.")
     return _to_overview(made)
 
@@ -216,9 +217,11 @@ def accept(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     try:
         if request.POST.get("accepted") == "false":
             state.withdraw(evaluation)
+            desk.record(request, evaluation, "changed", accepted=False)
             messages.success(request, "It is not the accepted evaluation any more.")
         else:
             state.accept(evaluation)
+            desk.record(request, evaluation, "changed", accepted=True)
             messages.success(request, "Accepted: later versions are measured by it.")
     except Refusal as refusal:
         messages.error(request, str(refusal.detail))
@@ -242,6 +245,7 @@ def cancel(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     if state.cancel(evaluation):
+        desk.record(request, evaluation, "cancelled")
         messages.success(request, "Cancelled.")
     else:
         messages.warning(request, "It was not running any more.")

@@ -1,6 +1,7 @@
 """What the evaluation core refuses, one class a reason; the class docstring is the default message.
 
 EvaluationError
+|-- TooManyPairs
 |-- MisshapenArrays
 |-- UnknownRule
 |-- UnreadableEvents
@@ -16,6 +17,15 @@ from predictions.regions.errors import DocumentedError
 
 class EvaluationError(DocumentedError):
     """The evaluation cannot be computed."""
+
+
+class TooManyPairs(EvaluationError):
+    """Objects and detections of one image are too many, or overlap too often, to be compared."""
+
+    def __init__(self, detection: int, detail: str) -> None:
+        super().__init__(detail)
+        #: The position of one of the image's detections.
+        self.detection = detection
 
 
 class MisshapenArrays(EvaluationError):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from predictions.regions.geometry import Bools, Floats, Rle, Shape, shape_rle
+from predictions.regions.geometry import Allowance, Bools, Floats, Rle, Shape, shape_rle
 
 
 def box_iou(boxes_xywh_px: npt.ArrayLike, others_xywh_px: npt.ArrayLike) -> Floats:
@@ -53,12 +53,15 @@ def rle_iou(rles: Sequence[Rle], others: Sequence[Rle]) -> Floats:
     return np.asarray(coco_mask.iou(list(rles), list(others), [0] * len(others)))
 
 
-def shape_iou(shapes: Sequence[Shape], others: Sequence[Shape]) -> Floats:
+def shape_iou(
+    shapes: Sequence[Shape], others: Sequence[Shape], allowance: Allowance | None = None
+) -> Floats:
     """IoU of each shape with each other shape of one image, float64 (n, m).
 
     Two axis-aligned rectangles are compared exactly, every other pair pixel by pixel; pairs whose
-    bounding boxes are apart are 0 without rasterising.
+    bounding boxes are apart are 0 without rasterising. `TooMuchToDraw` beyond the allowance.
     """
+    allowance = allowance or Allowance()
     exact = box_iou([s.box_xywh_px for s in shapes], [s.box_xywh_px for s in others])
     masked = np.array([s.rle is not None for s in shapes], dtype=np.bool_)
     others_masked = np.array([s.rle is not None for s in others], dtype=np.bool_)
@@ -66,9 +69,16 @@ def shape_iou(shapes: Sequence[Shape], others: Sequence[Shape]) -> Floats:
     near = by_pixels & _near(shapes, others)
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
     pixels = np.zeros_like(exact)
-    pixels[np.ix_(rows, columns)] = rle_iou(
-        [shape_rle(shapes[i]) for i in rows], [shape_rle(others[i]) for i in columns]
+    rles = [shape_rle(shapes[i], allowance) for i in rows]
+    their_rles = [shape_rle(others[i], allowance) for i in columns]
+    # A pair is walked run by run, and a run has a byte at least.
+    n_bytes, their_bytes = (
+        np.array([len(rle["counts"]) for rle in side], dtype=np.float64)
+        for side in (rles, their_rles)
     )
+    met = near[np.ix_(rows, columns)]
+    allowance.take(float((met * (n_bytes[:, None] + their_bytes)).sum()))
+    pixels[np.ix_(rows, columns)] = rle_iou(rles, their_rles)
     return np.where(by_pixels, pixels, exact)
 
 

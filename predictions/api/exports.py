@@ -7,6 +7,7 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
+from accounts import audit
 from predictions.api.parameters import ExportTypeParameters, ProjectExportParameters
 from predictions.api.schema import exports as docs
 from predictions.api.serializers import ProjectSerializer
@@ -40,6 +41,7 @@ class ProjectExportViewSet(Rows):
         return job
 
     @docs.PROJECT_EXPORT
+    @audit.recorded("project.exported", "project {project_pk}", reads=True)
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """The file itself, as a stream; 202 and a job where that is asked for."""
         project = self._project()
@@ -47,7 +49,11 @@ class ProjectExportViewSet(Rows):
         # No task has the id 0: of ids that are none, nothing is exported.
         ids = () if asked["ids"] is None else tuple(sorted({*asked["ids"]})) or (0,)
         wanted = Wanted(
-            asked["exportType"] or "JSON", asked["source"], ids, asked["download_all_tasks"]
+            asked["exportType"] or "JSON",
+            asked["source"],
+            ids,
+            asked["download_all_tasks"],
+            asked["escape"],
         )
         project_export.check(project, wanted.export_type)
         if asked["background"]:
@@ -62,6 +68,7 @@ class ProjectExportViewSet(Rows):
         return json_response(job_document(self._job()))
 
     @docs.EXPORT_DOWNLOAD
+    @audit.recorded("export.downloaded", "export {pk} of project {project_pk}", reads=True)
     def download(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """A completed job's file."""
         job = self._job()

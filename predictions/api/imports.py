@@ -8,6 +8,7 @@ from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
+from accounts import audit
 from predictions.api import idempotency
 from predictions.api.parameters import PredictionImportParameters, TaskImportParameters
 from predictions.api.schema import imports as docs
@@ -40,6 +41,7 @@ class ImportViewSet(Rows):
         return found
 
     @docs.IMPORT_PREDICTIONS
+    @audit.recorded("predictions.imported", "project {pk}")
     def import_predictions(self, request: Request, **kwargs: Any) -> HttpResponse:
         project = self._project()
         wanted = PredictionImportParameters.read(request.query_params)
@@ -66,6 +68,7 @@ class TaskImportViewSet(ImportViewSet):
     parser_classes = [BulkJSONParser, LinesParser, UploadParser, FieldsParser]
 
     @docs.IMPORT_TASKS
+    @audit.recorded("tasks.imported", "project {pk}")
     def import_tasks(self, request: Request, **kwargs: Any) -> HttpResponse:
         project = self._project()
         wanted = TaskImportParameters.read(request.query_params)
@@ -94,4 +97,7 @@ class TaskImportViewSet(ImportViewSet):
                 answer["task_ids"] = task_ids
             return json_response(answer, status.HTTP_201_CREATED)
 
-        return idempotency.once(request, store, digest=body.digest)
+        try:
+            return idempotency.once(request, store, digest=body.digest)
+        finally:
+            body.close()

@@ -32,13 +32,19 @@ class PredictionImportParameters(UpsertParameters):
     on_error = ChoiceParameter(["fail", "skip"], default="fail", help_text="What bad items do.")
 
 
-class PredictionExportParameters(PredictionParameters):
+class EscapeParameters(Parameters):
+    """For whom a table is."""
+
+    escape = FlagParameter(
+        help_text="For a spreadsheet: text of a table that begins like a formula gets a `'` in"
+        " front."
+    )
+
+
+class PredictionExportParameters(PredictionParameters, EscapeParameters):
     """Which predictions, in which format."""
 
     format = ChoiceParameter(formats.WRITERS, default="ndjson", help_text="ndjson unless given.")
-    escape = FlagParameter(
-        help_text="For a spreadsheet: text of a CSV that begins like a formula gets a `'` in front."
-    )
 
 
 class VersionDeleteParameters(Parameters):
@@ -103,7 +109,7 @@ class ExportTypeParameters(Parameters):
         return {**values, "exportType": export_type, "export_type": export_type}
 
 
-class ProjectExportParameters(ExportTypeParameters):
+class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
     """What is exported of a project, and how."""
 
     source = ChoiceParameter(  # type: ignore[assignment]  # as Label Studio calls it

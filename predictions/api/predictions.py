@@ -18,6 +18,7 @@ from rest_framework.exceptions import MethodNotAllowed, NotFound, ValidationErro
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import audit
 from predictions.api import idempotency
 from predictions.api.parameters import (
     PredictionExportParameters,
@@ -147,6 +148,7 @@ class PredictionViewSet(Rows):
             prediction_lists.refuse_unknown(wanted, workspace_id=self.access().workspace_id)
 
     @docs.PREDICTION_EXPORT
+    @audit.recorded("predictions.exported", reads=True)
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """Every row the filters let through, as a file; `limit` and `after` cut it as the list."""
         query = request.query_params
@@ -165,11 +167,15 @@ class PredictionViewSet(Rows):
         pieces = write(chain([first], rest or ()))
         response = streamed(request, pieces, content_type, compressed=name == "parquet")
         project_id = wanted.named.get("project")
+        audit.note(
+            request, target="" if project_id is None else f"project {project_id}", format=name
+        )
         stem = "predictions" if project_id is None else f"project-{project_id}-predictions"
         response["Content-Disposition"] = f'attachment; filename="{stem}.{name}"'
         return response
 
     @docs.PREDICTION_LIST_DELETE
+    @audit.recorded("version.deleted")
     def destroy_many(self, request: Request, **kwargs: Any) -> HttpResponse:
         """What a project and a version (`model_version`, or null by `model_version__isnull`) name
         together, never more: any other parameter would narrow a list, so here it is refused.
@@ -190,7 +196,9 @@ class PredictionViewSet(Rows):
         if errors:
             raise ValidationError(errors)
         version = None if is_null else asked["model_version"].strip()
-        return json_response({"deleted_predictions": versions.delete_version(project_id, version)})
+        deleted = versions.delete_version(project_id, version)
+        audit.note(request, target=f"project {project_id}", version=version, predictions=deleted)
+        return json_response({"deleted_predictions": deleted})
 
     @docs.PREDICTION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:

@@ -11,6 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import audit
 from predictions.api.parameters import ModelVersionParameters, ProjectListParameters
 from predictions.api.schema import projects as docs
 from predictions.api.serializers import ModelVersionField, ProjectSerializer
@@ -101,6 +102,7 @@ class ProjectViewSet(Rows):
         return Response(self._document(project, counted=True))
 
     @docs.PROJECT_DELETE
+    @audit.recorded("project.deleted", "project {pk}")
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         projects.delete_project(self.get_object().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -123,6 +125,7 @@ class ProjectViewSet(Rows):
 
     @docs.MODEL_VERSIONS_DELETE
     @model_versions.mapping.delete
+    @audit.recorded("version.deleted")
     def delete_model_version(self, request: Request, **kwargs: Any) -> HttpResponse:
         project, body = self.get_object(), request.data
         if not isinstance(body, dict) or "model_version" not in body:
@@ -136,7 +139,9 @@ class ProjectViewSet(Rows):
                 raise ValidationError({"model_version": [str(exc)]}) from None
             except ValidationError as exc:
                 raise ValidationError({"model_version": exc.detail}) from None
-        return json_response({"deleted_predictions": versions.delete_version(project.pk, version)})
+        deleted = versions.delete_version(project.pk, version)
+        audit.note(request, target=f"project {project.pk}", version=version, predictions=deleted)
+        return json_response({"deleted_predictions": deleted})
 
 
 def str_or_null(version: str | None) -> str:

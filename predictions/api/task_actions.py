@@ -10,6 +10,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
+from accounts import audit
 from accounts.tokens import Access
 from predictions.api.parameters import ActionListParameters, ActionParameters
 from predictions.api.schema import tasks as docs
@@ -129,7 +130,11 @@ class TaskActionViewSet(Rows):
         act = ACTIONS[name][0]
         with transaction.atomic():
             ids = task_pages.locked(wanted, project_id=project_id)
-            return json_response(act(ids, project_id, body, self.access()))
+            done = act(ids, project_id, body, self.access())
+            audit.by_request(
+                request, f"selection.{name}", target=f"project {project_id}", tasks=len(ids)
+            )
+            return json_response(done)
 
     def _check(self, project_id: int) -> None:
         """NotFound for a project that the caller does not see."""

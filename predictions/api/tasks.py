@@ -11,6 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import audit
 from predictions.api.parameters import TaskListParameters, TaskPageParameters
 from predictions.api.schema import tasks as docs
 from predictions.api.serializers import AnnotationSerializer, MarkSerializer, TaskSerializer
@@ -91,6 +92,7 @@ class ProjectTaskViewSet(TaskPages):
         return self.page(self.row_id("project_pk"), TaskFilter(), bare=True)
 
     @docs.PROJECT_TASKS_DELETE
+    @audit.recorded("selection.delete_tasks", "project {project_pk}")
     def destroy_many(self, request: Request, **kwargs: Any) -> HttpResponse:
         tasks.delete_all_tasks(self.known_project(self.row_id("project_pk")))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 
-from accounts import tokens
-from accounts.models import User
+from accounts import audit, tokens
+from accounts.models import Membership, User
 from predictions import demo
 from predictions.models import Project, Task
 
@@ -57,9 +57,19 @@ def _ensure_token(workspace: str, kept: str) -> str:
     given = os.environ.get("INITIAL_TOKEN")
     if not given and kept and (holder := tokens.holder_of_key(kept)) and holder.is_usable:
         return kept
+    is_known = bool(given) and tokens.holder_of_key(given or "") is not None
     token, plain = tokens.create(
-        email=EMAIL, workspace_slug=workspace, name="quickstart", key=given or None
+        email=EMAIL,
+        workspace_slug=workspace,
+        create_workspace=True,
+        role=Membership.Role.OWNER,
+        name="quickstart",
+        key=given or None,
     )
+    if not is_known:
+        audit.by_command(
+            "key.created", target=f"key {token.pk} of {EMAIL}", workspace_id=token.workspace_id
+        )
     if token.revoked_at is not None:
         raise ValidationError("INITIAL_TOKEN is revoked: choose another, or leave it out.")
     return plain

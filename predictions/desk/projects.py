@@ -52,6 +52,7 @@ class ProjectDesk(WorkspaceAdmin):
     sortable_by = ()
     actions = ("mark_annotations",)
     belongs_to = "workspace"
+    audited = frozenset({"deleted"})
     readonly_fields = ("slug", "created", "created_by")
     fieldsets = (
         (
@@ -186,6 +187,7 @@ class MLBackendDesk(ProjectRows):
     autocomplete_fields = ("project",)
     fields = ("project", "url", "title", "model_version", "created", "updated")
     belongs_to = "project"
+    audited = frozenset({"created", "changed", "deleted"})
     readonly_fields = ("created", "updated")
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -62,6 +62,8 @@ class Wanted:
     task_ids: tuple[int, ...] = ()
     #: Also tasks that have nothing of the source.
     all_tasks: bool = False
+    #: Of a table: no cell is a formula to a spreadsheet.
+    escape: bool = False
 
     @property
     def chosen(self) -> ChosenTasks:
@@ -114,7 +116,8 @@ def pieces(project: Project, wanted: Wanted, advance: Advance = lambda n: None) 
     records = tables.records(tasks, wanted.source, project.parsed_label_config)
     if wanted.export_type == "JSON_MIN":
         return tables.json_min(records)
-    return tables.table(records, wanted.source, SEPARATORS[wanted.export_type])
+    separator = SEPARATORS[wanted.export_type]
+    return tables.table(records, wanted.source, separator, escape=wanted.escape)
 
 
 def _json(project: Project, wanted: Wanted, advance: Advance) -> Iterator[bytes]:

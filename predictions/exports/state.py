@@ -48,6 +48,7 @@ def job_for(project: Project, wanted: Wanted) -> tuple[ProjectExport, bool]:
         "source": wanted.source,
         "task_ids": list(wanted.task_ids),
         "all_tasks": wanted.all_tasks,
+        "escape": wanted.escape,
     }
     found = unfinished().filter(**named).order_by("-id").first()
     if found is not None:
@@ -60,7 +61,7 @@ def job_for(project: Project, wanted: Wanted) -> tuple[ProjectExport, bool]:
 
 def wanted_by(job: ProjectExport) -> Wanted:
     """What a job writes."""
-    return Wanted(job.export_type, job.source, tuple(job.task_ids), job.all_tasks)
+    return Wanted(job.export_type, job.source, tuple(job.task_ids), job.all_tasks, job.escape)
 
 
 def claim(job_id: int, worker: Holder) -> ProjectExport | None:

@@ -7,12 +7,18 @@ neither aliases nor nested choices; this reads the config's own text.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from predictions.regions.controls import BY_TAG, ControlTag
+from predictions_api.operations.caches import kept_by_text
 
+#: Bytes of a labelling config: ten thousand labels of eighty bytes each. Parsing takes two seconds
+#: and sixty times as much memory.
+MOST_BYTES = 1_000_000
+#: Bytes of configs that are kept parsed, in each of the forms they are parsed to; a hundred of the
+#: usual kilobytes, or two of the largest.
+KEPT_BYTES = 2 * MOST_BYTES
 #: Between the names of a nested choice.
 PATH_SEPARATOR = " / "
 NAMES_IN_PATH = re.compile(r"[^.\[\]]+")
@@ -89,7 +95,7 @@ class Config:
         return next((key.name for key in self.keys if not key.is_in(data)), None)
 
 
-@lru_cache(maxsize=256)
+@kept_by_text(KEPT_BYTES)
 def read_config(label_config: str) -> Config:
     """The config's controls and objects, in document order."""
     from defusedxml.ElementTree import fromstring

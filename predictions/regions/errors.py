@@ -8,6 +8,7 @@ GeometryError
 |-- TooFewPoints
 |-- CorruptRle
 |-- MaskTooLarge
+|-- TooMuchToDraw
 `-- UnsupportedRegion
 """
 
@@ -47,6 +48,10 @@ class CorruptRle(GeometryError):
 
 class MaskTooLarge(GeometryError):
     """The mask has more pixels than this server decodes."""
+
+
+class TooMuchToDraw(GeometryError):
+    """The shapes of one image take more time and memory to rasterise than this server gives."""
 
 
 class UnsupportedRegion(GeometryError):

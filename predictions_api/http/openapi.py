@@ -44,12 +44,14 @@ REASONS = {
     409: "There already is one.",
     413: "The body is too large.",
     415: "A body of this type is not read.",
+    429: "Too many unknown keys came from this address.",
     501: "The server lacks what this needs.",
     503: "The database cannot be reached. Nothing was stored.",
     507: "The server's disk is full. Nothing was stored.",
 }
-# Whatever an operation does: a wrong Host, format or verb, a body too large, no database, no room.
-EVERYWHERE = (400, 404, 405, 406, 413, 503, 507)
+# Whatever an operation does: a wrong Host, format or verb, a large body, guesses, no database, no
+# room.
+EVERYWHERE = (400, 404, 405, 406, 413, 429, 503, 507)
 ERRORS = {code: OpenApiResponse(ErrorSerializer, reason) for code, reason in REASONS.items()}
 
 
@@ -169,6 +171,7 @@ TAGS = {
     "model-provider-connections": "Providers",
     "current-user": "Identity",
     "token": "Identity",
+    "audit": "Identity",
     "jwt": "Identity",
     "version": "Service",
 }
@@ -197,6 +200,13 @@ EXTRA_HEADERS: Schema = {
         "WWW-Authenticate": {
             "description": "How to authenticate, unless the body was to prove it.",
             "schema": {"type": "string"},
+        }
+    },
+    "429": {
+        "Retry-After": {
+            "description": "Seconds to wait.",
+            "schema": {"type": "integer"},
+            "required": True,
         }
     },
     "405": {

@@ -138,6 +138,8 @@ def logging_config(level: str) -> dict[str, Any]:
             # A line for each request to a provider; failures are stored where they belong.
             "httpx2": {"level": "WARNING"},
             "openai": {"level": "WARNING"},
+            # Failed logins are in the audit trail.
+            "axes": {"level": "ERROR"},
             # It brings handlers of its own, which know nothing of the above.
             "gunicorn.error": to_console,
         },

@@ -11,6 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import audit
 from accounts.authentication import access_of
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, committed_with_its_answer
@@ -133,6 +134,7 @@ class PromptViewSet(PromptRows):
         return Response(PromptSerializer(self.prompt()).data)
 
     @docs.PROMPT_DELETE
+    @audit.recorded("prompt.deleted", "prompt {prompt_pk}")
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         prompts.delete("prompts_prompt", self.prompt().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -201,6 +203,7 @@ class VersionViewSet(PromptRows):
         return self._shown(version.parent_model_id, version.pk)
 
     @docs.VERSION_DELETE
+    @audit.recorded("version.deleted", "version {version_pk} of prompt {prompt_pk}")
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         prompts.delete("prompts_promptversion", self.version().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -297,9 +300,11 @@ class ProviderConnectionViewSet(PromptRows):
 
     @docs.CONNECTION_CREATE
     @committed_with_its_answer
+    @audit.recorded("connection.created")
     def create(self, request: Request, **kwargs: Any) -> Response:
         values = self.checked(ProviderConnectionSerializer)
         row = prompts.create_connection(values, self.access())
+        audit.note(request, target=f"provider connection {row.pk}")
         return Response(ProviderConnectionSerializer(row).data, status.HTTP_201_CREATED)
 
     @docs.CONNECTION_GET
@@ -308,6 +313,7 @@ class ProviderConnectionViewSet(PromptRows):
 
     @docs.CONNECTION_PATCH
     @committed_with_its_answer
+    @audit.recorded("connection.changed", "provider connection {pk}")
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         row = self.get_object()
         serializer = ProviderConnectionSerializer(row, data=request.data, partial=True)
@@ -316,6 +322,7 @@ class ProviderConnectionViewSet(PromptRows):
         return Response(ProviderConnectionSerializer(row).data)
 
     @docs.CONNECTION_DELETE
+    @audit.recorded("connection.deleted", "provider connection {pk}")
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         prompts.delete("prompts_providerconnection", self.get_object().pk)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -53,6 +53,8 @@ class ConnectionDesk(EditedRows):
     list_select_related = ("workspace",)
     search_fields = ("endpoint", "deployment_name")
     belongs_to = "workspace"
+    audited_as = "connection"
+    audited = frozenset({"created", "changed", "deleted"})
     readonly_fields: ClassVar[tuple[str, ...]] = ("spent", "created", "created_by")
     fields = (
         *ConnectionForm.Meta.fields[:3], *SECRETS, *ConnectionForm.Meta.fields[3:],

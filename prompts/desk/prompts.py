@@ -40,6 +40,7 @@ class PromptDesk(EditedRows):
     search_fields = ("title",)
     fields = (*PromptForm.Meta.fields, "created", "created_by")
     belongs_to = "workspace"
+    audited = frozenset({"deleted"})
     readonly_fields: ClassVar[tuple[str, ...]] = ("created", "created_by")
 
     def workspace_id_of(self, obj: Prompt) -> int:
@@ -87,6 +88,8 @@ class VersionDesk(EditedRows):
     autocomplete_fields = ("parent_model",)
     fields = (*VersionForm.Meta.fields, "created", "created_by")
     belongs_to = "parent_model"
+    audited_as = "version"
+    audited = frozenset({"deleted"})
     readonly_fields: ClassVar[tuple[str, ...]] = ("created", "created_by")
 
     def workspace_id_of(self, obj: PromptVersion) -> int:

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
 from predictions.models import Project
-from tests.conftest import Caller, assert_refused, make_caller
+from tests.conftest import Caller, assert_refused, make_caller, make_refresh
 
 URL = "/api/predictions/"
 NOT_PROVIDED = "Authentication credentials were not provided."
@@ -37,7 +37,7 @@ def assert_unknown(response: Any, detail: str) -> None:
 
 @pytest.fixture
 def refresh(ada: Caller) -> str:
-    return tokens.create_refresh(user_id=ada.user.pk, workspace_id=ada.workspace.pk)
+    return make_refresh(ada)
 
 
 @pytest.fixture

@@ -23,7 +23,12 @@ def create(*more: str, email: str = "new@example.com", workspace: str = "lab") -
     return run("create", "--email", email, "--workspace", workspace, *more)
 
 
-def test_prints_the_key_and_nothing_else() -> None:
+@pytest.fixture
+def lab() -> Workspace:
+    return Workspace.objects.create(slug="lab")
+
+
+def test_prints_the_key_and_nothing_else(lab: Workspace) -> None:
     printed = create("--name", "ci", "--scopes", "predictions:read, model-eval:read")
     key = printed.removesuffix("\n")
     assert tokens.check_key(key) == key
@@ -33,10 +38,33 @@ def test_prints_the_key_and_nothing_else() -> None:
     assert token.expires_at is None
     membership = Membership.objects.get()
     assert (membership.user.email, membership.workspace.slug) == ("new@example.com", "lab")
-    assert membership.role == Membership.Role.OWNER
+    assert membership.role == Membership.Role.MEMBER
 
 
-def test_role_and_expiry_are_stored() -> None:
+def test_a_workspace_is_made_when_asked_for() -> None:
+    with pytest.raises(CommandError) as refusal:
+        create()
+    assert str(refusal.value) == (
+        '--workspace: There is no workspace "lab". To make it, add --create-workspace.'
+    )
+    assert not User.objects.exists()
+    create("--create-workspace", "--role", "owner")
+    create("--create-workspace", email="second@example.com")
+    assert list(Workspace.objects.values_list("slug", flat=True)) == ["lab"]
+    assert dict(Membership.objects.values_list("user__email", "role")) == {
+        "new@example.com": "owner",
+        "second@example.com": "member",
+    }
+
+
+def test_a_misspelt_workspace_is_an_error_that_names_the_right_one(lab: Workspace) -> None:
+    with pytest.raises(CommandError) as refusal:
+        create(workspace="lap")
+    assert 'There is no workspace "lap". Did you mean "lab"?' in str(refusal.value)
+    assert list(Workspace.objects.values_list("slug", flat=True)) == ["lab"]
+
+
+def test_role_and_expiry_are_stored(lab: Workspace) -> None:
     create("--role", "reader", "--expires-in-days", "30")
     assert Membership.objects.get().role == Membership.Role.READER
     expires_at = ApiToken.objects.get().expires_at
@@ -72,7 +100,7 @@ def test_refuses_and_stores_nothing(arguments: list[str], message: str) -> None:
     given = {"--email": "new@example.com", "--workspace": "lab"}
     given.update(zip(arguments[::2], arguments[1::2], strict=True))
     with pytest.raises(CommandError) as refusal:
-        run("create", *[part for pair in given.items() for part in pair])
+        run("create", "--create-workspace", *[part for pair in given.items() for part in pair])
     assert message in str(refusal.value)
     assert not ApiToken.objects.exists()
     assert not User.objects.exists()

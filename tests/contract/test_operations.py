@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from accounts import tokens
 from predictions.models import Project
 from tests.checking import CheckingClient, contract
-from tests.conftest import Caller, region
+from tests.conftest import Caller, make_refresh, region
 from tests.prompts.operations import REQUESTS as PROMPT_REQUESTS
 
 PREDICTION = {"task": "{task}", "result": [region()], "score": 0.5, "model_version": "v1"}
@@ -90,6 +89,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ),
     ("import_tasks", "/api/projects/{project}/import", [IMPORTED]),
     ("import_tasks", "/api/projects/{project}/import?return_task_ids=true", {"image": "a"}),
+    ("list_audit_entries", "/api/audit/", None),
     ("whoami", "/api/current-user/whoami", None),
     ("get_current_key", "/api/current-user/token", None),
     ("reset_current_key", "/api/current-user/reset-token/", {}),
@@ -129,9 +129,7 @@ def values(ada: Caller, project: Project, task: int) -> dict[str, Any]:
     annotation = post(f"/api/tasks/{task}/annotations/", {"result": [region()]}, format="json")
     refresh = {}
     if not ada.user.api_tokens.filter(kind="refresh").exists():
-        refresh["refresh"] = tokens.create_refresh(
-            user_id=ada.user.pk, workspace_id=ada.workspace.pk
-        )
+        refresh["refresh"] = make_refresh(ada)
     return {
         "project": project.pk,
         "task": task,

@@ -524,7 +524,9 @@ def make_keys() -> dict[str, str]:
         "nolegacy": ("nolegacy@example.com", "third"),
     }
     keys = {
-        name: tokens.create(email=email, workspace_slug=place)[1]
+        name: tokens.create(email=email, workspace_slug=place, create_workspace=True, role="owner")[
+            1
+        ]
         for name, (email, place) in people.items()
     }
     User.objects.filter(email="inactive@example.com").update(is_active=False)

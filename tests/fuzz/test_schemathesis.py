@@ -24,11 +24,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from accounts import tokens
 from predictions.models import Project
 from predictions_api.wsgi import application
 from tests.checking import contract
-from tests.conftest import Caller, region
+from tests.conftest import Caller, make_refresh, region
 
 CHECKED = [
     not_a_server_error,
@@ -71,7 +70,7 @@ def ids(ada: Caller, rita: Caller, project: Project, task: int) -> Ids:
     prediction = {"task": task, "result": [region()], "model_version": "v1", "score": 0.5}
     predicted = post("/api/predictions/", prediction, format="json").json()
     drawn = post(f"/api/tasks/{task}/annotations/", {"result": [region()]}, format="json").json()
-    refresh = tokens.create_refresh(user_id=rita.user.pk, workspace_id=rita.workspace.pk)
+    refresh = make_refresh(rita)
     return {
         "projects": project.pk,
         "project": project.pk,

@@ -5,7 +5,9 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+import yaml
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
 PAGES = ["/docs/", "/docs/redoc/"]
 # Attributes that make a browser fetch something.
@@ -101,3 +103,24 @@ def test_reads_our_document(client: Client, path: str) -> None:
 def test_pages_are_for_reading(client: Client, path: str, verb: str) -> None:
     response = getattr(client, verb)(path)
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+
+
+def test_the_document_is_built_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get("/api/schema/")
+    as_json = client.get("/api/schema/?format=json")
+    # From now on nothing can build it.
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)
+
+    again = client.get("/api/schema/?version=2&lang=de", headers={"accept": "application/yaml"})
+
+    assert first["Content-Type"] == "application/vnd.oai.openapi; charset=utf-8"
+    assert first["Content-Disposition"] == 'inline; filename="Predictions API.yaml"'
+    assert as_json["Content-Type"] == "application/vnd.oai.openapi+json"
+    assert (again.status_code, again["Content-Type"]) == (200, "application/yaml; charset=utf-8")
+    assert again.content == first.content
+    assert yaml.safe_load(first.content) == as_json.json()
+
+
+def test_a_key_that_does_not_work_does_not_matter(client: Client) -> None:
+    response = client.get("/api/schema/", headers={"authorization": "Token nothing"})
+    assert response.status_code == 200

@@ -26,7 +26,9 @@ def server(
     transactional_db: None, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LiveServer]:
     """A server, and the environment the READMEs ask for."""
-    _, key = tokens.create(email="ada@example.com", workspace_slug="examples")
+    _, key = tokens.create(
+        email="ada@example.com", workspace_slug="examples", create_workspace=True, role="owner"
+    )
     monkeypatch.setenv("LABEL_STUDIO_URL", live_server.url)
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", key)
     # A script ends and its connections with it; the SDK gives us no way to close them.

@@ -60,7 +60,12 @@ def shell(server: Server, tmp_path: Path) -> dict[str, str]:
     """A reader's environment: a checkout and the variables, with a workspace of their own."""
     workspace = f"readme-{tmp_path.name.replace('_', '-').lower()}"
     token = server.manage(
-        "token", "create", "--email=reader@example.com", f"--workspace={workspace}"
+        "token",
+        "create",
+        "--email=reader@example.com",
+        f"--workspace={workspace}",
+        "--create-workspace",
+        "--role=owner",
     )
     # Where a reader stands: in a checkout, with the service's Python. Files go to a folder that is
     # thrown away.

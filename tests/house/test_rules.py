@@ -34,6 +34,7 @@ NAMED_BY_DJANGO = {"predictions_api/postgres/base.py"}
 SQL_PLACES = (
     "predictions_api/postgres/",
     "predictions_api/jobs/",
+    "accounts/audit.py",
     "accounts/members.py",
     "accounts/sessions.py",
     "accounts/tokens.py",
@@ -233,7 +234,11 @@ def test_settings_name_what_django_asks_for() -> None:
     """Rooms register their tasks, sweeps, dashboard cards and verdicts in `AppConfig.ready()`."""
     of_django = {
         "accounts.User",
+        "accounts.logins.Attempts",
+        "accounts.logins.account_of",
         "accounts.sessions",
+        "desk.error_pages.locked_out",
+        "predictions_api.operations.addresses.counted_as",
         "predictions_api.urls",
         "predictions_api.wsgi.application",
     }

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DataError, transaction
 
-from accounts import tokens
+from accounts import audit, tokens
 from accounts.models import SCOPES, ApiToken, Membership
 from predictions_api.wording import when
 
@@ -28,10 +28,21 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|revoke")
         create = verbs.add_parser(
             "create",
-            help="Print a new key, and nothing else. Makes the user and the workspace if needed.",
+            help="Print a new key, and nothing else. Makes the user if needed.",
         )
-        create.add_argument("--email", required=True, help="Whose key it is.")
+        whose = create.add_mutually_exclusive_group(required=True)
+        whose.add_argument("--email", help="Whose key it is.")
+        whose.add_argument(
+            "--service",
+            metavar="NAME",
+            help="Or a service account of the workspace: a member that is no person.",
+        )
         create.add_argument("--workspace", required=True, help="Slug of the workspace it opens.")
+        create.add_argument(
+            "--create-workspace",
+            action="store_true",
+            help="Make the workspace if there is none of that name.",
+        )
         create.add_argument("--name", default="", help="What it is for.")
         create.add_argument(
             "--scopes", default="", help=f"Comma-separated; none for all: {', '.join(SCOPES)}."
@@ -39,7 +50,7 @@ class Command(BaseCommand):
         create.add_argument(
             "--role",
             choices=Membership.Role.values,
-            help="Role of a new member (default: owner); refused when it differs from a member's.",
+            help="Role of a new member (default: member); refused when it differs from a member's.",
         )
         create.add_argument(
             "--expires-in-days", type=int, metavar="N", help="Whole days; default: never."
@@ -67,14 +78,21 @@ class Command(BaseCommand):
         token = ApiToken.objects.filter(pk=token_id).select_related("user").first()
         if token is None:
             raise CommandError(f"There is no token {token_id}; `token list` shows them.")
-        tokens.revoke(token)
+        if tokens.revoke(token):
+            audit.by_command(
+                "key.revoked",
+                target=f"key {token.pk} of {token.user.email}",
+                workspace_id=token.workspace_id,
+            )
         self.stdout.write(f"Token {token_id} ({token}) no longer works.")
 
 
 def _create(
     *,
-    email: str,
+    email: str | None,
+    service: str | None,
     workspace: str,
+    create_workspace: bool,
     name: str,
     scopes: str,
     role: str | None,
@@ -85,16 +103,28 @@ def _create(
     try:
         with transaction.atomic():
             token, key = tokens.create(
-                email=email,
+                email=email or "",
+                service=service or "",
                 workspace_slug=workspace,
+                create_workspace=create_workspace,
                 name=name,
                 scopes=[scope.strip() for scope in scopes.split(",") if scope.strip()],
-                role=role or Membership.Role.OWNER,
+                role=role or Membership.Role.MEMBER,
                 expires_at=_expiry(expires_in_days),
             )
-            _check_role(token, role)
+            held = _check_role(token, role)
+            audit.by_command(
+                "key.created",
+                target=f"key {token.pk} of {token.user.email}",
+                workspace_id=token.workspace_id,
+                scopes=token.scopes,
+                role=held,
+            )
     except ValidationError as error:
-        raise CommandError(_words(error)) from None
+        words = _words(error)
+        if not create_workspace and "There is no workspace" in words:
+            words += " To make it, add --create-workspace."
+        raise CommandError(words) from None
     except (DataError, ValueError) as error:
         raise CommandError(f"That cannot be stored: {error}") from None
     return key
@@ -108,21 +138,22 @@ def _expiry(days: int | None) -> datetime | None:
     return datetime.now(UTC) + timedelta(days=days)
 
 
-def _check_role(token: ApiToken, role: str | None) -> None:
-    """CommandError if --role differs from the member's role: the key would have the latter."""
+def _check_role(token: ApiToken, role: str | None) -> str:
+    """The member's role. CommandError if --role differs: the key would have the former."""
     held = Membership.objects.get(user_id=token.user_id, workspace_id=token.workspace_id).role
     if role is not None and held != role:
         raise CommandError(
             f"{token.user} already is {held} of {token.workspace}: leave --role out, change the"
             " membership in the admin, or limit the key with --scopes."
         )
+    return held
 
 
 def _words(error: ValidationError) -> str:
     """Django's messages, each after the option it is about."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
-    option = {"email": "--email", "slug": "--workspace"}
+    option = {"email": "--email", "slug": "--workspace", "role": "--role"}
     return " ".join(
         f"{option.get(field, field)}: {' '.join(messages)}"
         for field, messages in error.message_dict.items()

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 from tqdm import tqdm
 
+from accounts import audit
 from evals.api.serializers import ComputeSerializer
 from evals.documents.refusals import Refusal
 from evals.jobs import requests, run
@@ -47,6 +48,11 @@ class Command(BaseCommand):
     def handle(self, *, no_wait: bool, **options: Any) -> None:
         project = _project(options["project"], options["workspace"])
         evaluation = _requested(project, options)
+        audit.by_command(
+            "evaluation.started",
+            target=f"evaluation {evaluation.eval_id}",
+            workspace_id=project.workspace_id,
+        )
         if not no_wait:
             self._follow(evaluation)
         self.stdout.write(evaluation.eval_id)

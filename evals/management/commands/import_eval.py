@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from accounts import audit
 from accounts.models import Workspace
 from evals.documents.refusals import Refusal
 from evals.imports.save import import_file
@@ -43,6 +44,9 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: {error.strerror}") from error
         except Refusal as error:
             raise CommandError(str(error.detail)) from error
+        audit.by_command(
+            "evaluation.imported", target=f"evaluation {made.eval_id}", workspace_id=owner.pk
+        )
         for warning in made.warnings:
             self.stderr.write(f"{warning['path']}: {warning['message']}")
         self.stdout.write(made.eval_id)

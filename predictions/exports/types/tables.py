@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from predictions.exports.types.given import Region, TaskValues, given_of
+from predictions_api.http.rendering import harmless_cell
 
 Record = dict[str, Any]
 
@@ -93,11 +94,15 @@ def json_min(found: Iterable[Record]) -> Iterator[bytes]:
     yield b"[]" if opening == b"[" else b"]"
 
 
-def table(found: Iterable[Record], source: str, separator: str) -> Iterator[bytes]:
+def table(
+    found: Iterable[Record], source: str, separator: str, *, escape: bool = False
+) -> Iterator[bytes]:
     """A header, then a row a record (RFC 4180); lists and objects are JSON, null is empty.
 
-    Records wait on disk until all columns are known.
+    Records wait on disk until all columns are known. With `escape` no cell, nor the name of a
+    column, is a formula to a spreadsheet; without, programs read what was stored.
     """
+    shown = harmless_cell if escape else _as_it_is
     facts = FACTS_OF_PREDICTIONS if source == "predictions" else FACTS
     columns = {"id", *facts}
     with tempfile.TemporaryFile() as file:
@@ -108,13 +113,17 @@ def table(found: Iterable[Record], source: str, separator: str) -> Iterator[byte
         text = io.StringIO()
         names = sorted(columns)
         writer = csv.writer(text, delimiter=separator, quoting=csv.QUOTE_NONNUMERIC)
-        writer.writerow(names)
+        writer.writerow(map(shown, names))
         for number, line in enumerate(file, 1):
             record = orjson.loads(line)
-            writer.writerow([_cell(record.get(name)) for name in names])
+            writer.writerow([shown(_cell(record.get(name))) for name in names])
             if number % ROWS_AT_ONCE == 0:
                 yield _taken(text)
         yield _taken(text)
+
+
+def _as_it_is(cell: Any) -> Any:
+    return cell
 
 
 def _cell(value: Any) -> Any:

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rest_framework.exceptions import APIException
 from tqdm import tqdm
 
+from accounts import audit
 from predictions.db import prediction_lists
 from predictions.db.documents import Document
 from predictions.exports import formats
@@ -46,6 +47,12 @@ class Command(BaseCommand):
         write, _ = formats.WRITERS[
             options["format"] or (suffix if suffix in formats.WRITERS else "ndjson")
         ]
+        audit.by_command(
+            "predictions.exported",
+            target=f"project {project.pk}",
+            workspace_id=project.workspace_id,
+            predictions=total,
+        )
         quiet = options["verbosity"] == 0
         try:
             with ExitStack() as stack:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rest_framework.exceptions import APIException, ValidationError
 from tqdm import tqdm
 
+from accounts import audit
 from predictions.db.imports import committed_items
 from predictions.imports import resumable
 from predictions.models import Project
@@ -74,6 +75,12 @@ class Command(BaseCommand):
                 raise CommandError(self._told(exc, project, source)) from None
             except APIException as exc:
                 raise CommandError(str(exc.detail)) from None
+        audit.by_command(
+            "predictions.imported",
+            target=f"project {project.pk}",
+            workspace_id=project.workspace_id,
+            predictions=outcome.n_created,
+        )
         if options["resume"]:
             self.stdout.write(f"{outcome.n_skipped} skipped: they had been imported before.")
         self.stdout.write(f"{outcome.n_created} predictions imported.")

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from evals.models import ModelEval
 from predictions.models import Project
-from tests.conftest import Caller, MakeProject
+from tests.conftest import RECORDED, Caller, MakeProject
 
 
 @pytest.fixture
@@ -152,5 +152,5 @@ def test_statements(
     patch(ada, found, {"accepted": True})
     # Besides the key and the evaluation: lock, state, the others, this one, what repeats it; and
     # the two ends of a savepoint.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(9 + RECORDED):
         patch(ada, found, {"accepted": True})

@@ -12,7 +12,6 @@ from evals.engine.events import (
     Cells,
     class_counts,
     confidence_bins,
-    confusion_matrix,
     image_cells,
     image_counts,
     image_counts_by_confidence,
@@ -40,6 +39,7 @@ from evals.engine.matching import (
 from evals.engine.overlap import box_iou, rle_iou
 from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events
+from tests.evals.engine.matrices import confusion_matrix
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 KINDS = ["ordinary", "crowded", "tied"]

@@ -11,6 +11,7 @@ from predictions.models import MLBackend, Prediction, Project
 from tests.conftest import (
     A_MOMENT,
     LONG_AGO,
+    RECORDED,
     Caller,
     MakeProject,
     assert_invalid,
@@ -192,5 +193,5 @@ def test_the_number_of_statements(
 
     with django_assert_num_queries(3):
         ada.client.get(url)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(3 + RECORDED):
         ada.client.delete(url, {"model_version": "v0"}, format="json")

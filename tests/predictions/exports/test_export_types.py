@@ -565,6 +565,28 @@ def test_tables(ada: Caller, make_project: MakeProject) -> None:
         ]
 
 
+@pytest.mark.parametrize(("export_type", "separator"), [("CSV", ","), ("TSV", "\t")])
+def test_a_table_for_a_spreadsheet_has_no_formula(
+    ada: Caller, make_project: MakeProject, export_type: str, separator: str
+) -> None:
+    project = make_project(ada, TEXT_CONFIG)
+    data = {"text": "=1+1", "+key": "-2", "number": -2, "plain": "a=1"}
+    body = [{"data": data, "predictions": [{"result": [CHOICE], "model_version": "@v"}]}]
+    path = f"/api/projects/{project.pk}/import"
+    assert ada.client.post(path, body, format="json").status_code == 201
+
+    def row(**query: str) -> dict[str, str]:
+        text = content(ada, project, export_type, source="predictions", **query).decode()
+        [found] = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+        return found
+
+    shown = ("text", "+key", "number", "plain", "model_version")
+    assert [row()[name] for name in shown] == ["=1+1", "-2", "-2", "a=1", "@v"]
+    escaped = row(escape="true")
+    names = ("text", "'+key", "number", "plain", "model_version")
+    assert [escaped[name] for name in names] == ["'=1+1", "'-2", "-2", "a=1", "'@v"]
+
+
 def test_tables_of_annotations(ada: Caller, make_project: MakeProject) -> None:
     project = make_project(ada, TEXT_CONFIG)
     body = [

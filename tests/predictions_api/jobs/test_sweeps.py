@@ -18,6 +18,7 @@ LEASE_S = 1000.0
 def test_what_the_rooms_register() -> None:
     names = {f"{call.__module__}.{call.__qualname__}" for call in sweeps.registered()}
     assert names == {
+        "accounts.audit.purge",
         "predictions.exports.tasks.requeue_stalled",
         "predictions.exports.state.purge",
         "predictions.db.idempotency.purge",

@@ -26,7 +26,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def key(server: Server) -> str:
-    return server.manage("token", "create", "--email", "raw@example.com", "--workspace", "raw")
+    return server.manage(
+        "token",
+        "create",
+        "--email",
+        "raw@example.com",
+        "--workspace",
+        "raw",
+        "--create-workspace",
+        "--role=owner",
+    )
 
 
 @pytest.fixture

@@ -32,7 +32,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def key(server: Server) -> str:
-    return server.manage("token", "create", "--email=logs@example.com", "--workspace=logs")
+    return server.manage(
+        "token",
+        "create",
+        "--email=logs@example.com",
+        "--workspace=logs",
+        "--create-workspace",
+        "--role=owner",
+    )
 
 
 def lines_of(server: Server, request_id: str) -> list[dict[str, Any]]:

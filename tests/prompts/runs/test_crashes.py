@@ -36,7 +36,9 @@ from prompts.db import prompts
 from prompts.runs import start
 from tests.conftest import TEXT_CONFIG
 spec = json.loads('''{spec}''')
-token, key = tokens.create(email="ada@example.com", workspace_slug="lab")
+token, key = tokens.create(
+    email="ada@example.com", workspace_slug="lab", create_workspace=True, role="owner"
+)
 access = tokens.holder_of_key(key).access
 row = prompts.create_connection(
     dict(provider="Custom", endpoint=spec["endpoint"], max_concurrency=spec["slots"]), access)

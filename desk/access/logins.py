@@ -1,0 +1,50 @@
+"""The form with which people log in at the desk."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from unfold.forms import AuthenticationForm
+
+from accounts import audit
+from accounts.models import AuditEntry, User
+from accounts.sessions import place_of
+
+
+class LoginForm(AuthenticationForm):  # type: ignore[misc]  # the theme has no types
+    """Takes an address in any case, and records each login and each failure once."""
+
+    def clean_username(self) -> str:
+        """Lower case, as every address is stored."""
+        name: str = self.cleaned_data["username"].lower()
+        return name
+
+    def clean(self) -> Any:
+        """Records the attempt, unless it was not even tried because the login is locked."""
+        try:
+            values = super().clean()
+        except ValidationError:
+            # Set where django-axes counted the failure.
+            if getattr(self.request, "axes_failures_since_start", None) is not None:
+                name = self.cleaned_data.get("username", "")
+                audit.by_request(
+                    self.request,
+                    "login.failed",
+                    workspace_id=_home(User.objects.filter(email=name).first()),
+                    named=name,
+                    locks=bool(self.request.axes_locked_out),
+                )
+            raise
+        user = self.get_user()
+        audit.by_request(
+            self.request,
+            "login.succeeded",
+            workspace_id=_home(user),
+            actor=user,
+            via=AuditEntry.Via.SESSION,
+        )
+        return values
+
+
+def _home(user: User | None) -> int | None:
+    """The workspace an account joined first: its owners read of its logins."""
+    return None if user is None else place_of(user, None)[0]

@@ -1,0 +1,144 @@
+"""The desk's pages of people."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts import audit, logins
+from accounts.models import Membership, User
+from desk.workspace_admin import (
+    OWNERS,
+    WorkspaceAdmin,
+    is_superuser,
+    owns_a_workspace,
+    roles_of,
+    time_ago,
+    workspaces_of,
+)
+
+admin.site.unregister(Group)
+
+
+class NewUserForm(UserCreationForm):  # type: ignore[misc]
+    """The form of a new person."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+    def clean_email(self) -> str:
+        """Lower case, as every address is stored."""
+        email: str = self.cleaned_data["email"].lower()
+        return email
+
+
+class UserForm(UserChangeForm):  # type: ignore[misc]
+    """The form of a person."""
+
+    class Meta:
+        model = User
+        fields = "__all__"
+
+    def clean_email(self) -> str:
+        """Lower case, as every address is stored."""
+        email: str = self.cleaned_data["email"].lower()
+        return email
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
+    """People. Superusers change them; others see those they share a workspace with."""
+
+    audited = frozenset({"created", "changed", "deleted"})
+    form = UserForm
+    add_form = NewUserForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("email", "full_name", "is_service", "is_active", "is_staff", "seen")
+    list_filter = ()
+    search_fields = ("email", "first_name", "last_name")
+    ordering = ("email",)
+    filter_horizontal = ()
+    readonly_fields = ("is_service", "last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "password", "first_name", "last_name")}),
+        ("What they may do", {"fields": ("is_service", "is_active", "is_staff", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+    for_others = ((None, {"fields": ("email", "first_name", "last_name", "is_service")}),)
+    actions = ("unlock",)
+
+    def scope(self, request: HttpRequest) -> Q:
+        """Whoever shares a workspace with the caller, and the caller."""
+        colleagues = Membership.objects.filter(workspace_id__in=list(roles_of(request)))
+        return Q(pk__in=colleagues.values("user_id")) | Q(pk=request.user.pk)
+
+    def audited_in(self, obj: Any) -> None:
+        """A person may be in several workspaces: superusers read what happens to them."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Everything for superusers; name and address for others."""
+        return super().get_fieldsets(request, obj) if is_superuser(request) else self.for_others
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Only superusers see the time of the last login."""
+        return self.list_display if is_superuser(request) else ("email", "full_name", "is_service")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Of a new key's choices only those whom the caller makes keys for."""
+        if request.GET.get("model_name") == "apitoken":
+            queryset = queryset.filter(Q(is_service=True) | Q(pk=request.user.pk))
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(
+            request, queryset, search_term
+        )
+        return found
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request) or bool(roles_of(request))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+    def has_unlock_permission(self, request: HttpRequest) -> bool:
+        return owns_a_workspace(request)
+
+    @admin.action(description="Unlock logins", permissions=["unlock"])
+    def unlock(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Forgets failed logins; owners do so for their members, superusers for everybody."""
+        if not is_superuser(request):
+            mine = Membership.objects.filter(workspace_id__in=workspaces_of(request, OWNERS))
+            queryset = queryset.filter(pk__in=mine.values("user_id"), is_superuser=False)
+        emails = sorted(user.email for user in queryset)
+        for email in emails:
+            logins.unlock(email=email)
+        if emails:
+            owned = workspaces_of(request, OWNERS)
+            place = owned[0] if len(owned) == 1 else None
+            audit.by_request(
+                request, "login.unlocked", target=", ".join(emails), workspace_id=place
+            )
+            messages.success(request, f"May log in again: {', '.join(emails)}")
+        else:
+            messages.error(request, "Nobody among them is yours to unlock.")
+
+    @admin.display(description="name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name() or "-"
+
+    @admin.display(description="last login", ordering="last_login")
+    def seen(self, user: User) -> SafeString | str:
+        return time_ago(user.last_login)
