@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
 
 from evals.documents.document import Document
 from evals.documents.names import PANEL_TASK_TYPES
@@ -57,6 +60,14 @@ class Difference(Document):
     split: str
     confidence_threshold: float
     totals: dict[str, int]
+    differing_terms: Annotated[
+        list[str],
+        Meta(
+            description="Keys of the two headers that differ, so that what is fixed or broken may "
+            "be of what was measured: taskType, control, groundTruth, matching, iouThreshold, "
+            "iouInclusive, classes."
+        ),
+    ]
     total_images: int
     offset: int
     limit: int

@@ -21,7 +21,7 @@ from evals.engine.metrics import scores_of
 from evals.imports.file import Outline, UnreadableFile
 from evals.imports.images import CountedFile
 from evals.models import ModelEval, Split
-from evals.panels.counted import Imported
+from evals.panels.counted import HEADLINE_SPLITS, Imported
 from evals.panels.table import PANELS
 from predictions_api.http.storable import is_number
 
@@ -69,23 +69,29 @@ def derived_panels(outlined: Outline, counted: CountedFile) -> Iterator[NewPanel
 
 
 def summary_of(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -> dict[str, Any]:
-    """The headline from the panels, or where they are missing from the canonical report."""
-    test_map = _split_of(outlined.keys.get("mapResults"), "test")
-    best = _split_of(outlined.keys.get("confidenceSweep"), "test").get("optimalMetrics")
+    """The headline from the panels, or where they are missing from the canonical report.
+
+    It is of the split that speaks for the evaluation; without any images of test.
+    """
+    with_images = (split for split in HEADLINE_SPLITS if evaluation.image_counts[split.label])
+    head = next(with_images, Split.TEST)
+    of_split = _split_of(outlined.keys.get("mapResults"), head.label)
+    best = _split_of(outlined.keys.get("confidenceSweep"), head.label).get("optimalMetrics")
     if not isinstance(best, dict):
-        counts = total_counts(counted.totals[Split.TEST.value], n_classes=len(outlined.classes))
+        counts = total_counts(counted.totals[head.value], n_classes=len(outlined.classes))
         best = asdict(scores_of(counts).at(evaluation.confidence))
     is_boxes = evaluation.task_type in PANEL_TASK_TYPES
     headline = Headline(
-        mean_ap=_number(test_map.get("map50")) if is_boxes else None,
-        mean_iou=_number(test_map.get("mIoU")),
+        mean_ap=_number(of_split.get("map50")) if is_boxes else None,
+        mean_iou=_number(of_split.get("mIoU")),
         precision=_number(best.get("precision")) or 0.0,
         recall=_number(best.get("recall")) or 0.0,
+        split=msgspec.UNSET if head == Split.TEST else head.label,
     )
     metrics = {
         "mAP": headline.mean_ap,
-        "mAP5095": _number(test_map.get("map50_95")),
-        "mAP75": _number(test_map.get("map75")),
+        "mAP5095": _number(of_split.get("map50_95")),
+        "mAP75": _number(of_split.get("map75")),
         "mIoU": headline.mean_iou,
         "precision": headline.precision,
         "recall": headline.recall,

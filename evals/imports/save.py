@@ -59,6 +59,8 @@ def import_file(
     if strict and conflicts.count:
         raise InvalidImport(conflicts.text())
     evaluation.warnings = conflicts.named
+    splits = [image.split for image in gathered.facts]
+    evaluation.image_counts = {split.label: splits.count(split.value) for split in Split}
     evaluation.summary = summary_of(evaluation, outlined, counted)
     panels += derived_panels(outlined, counted)
     _store(file, evaluation, gathered, counted, panels)
@@ -131,8 +133,6 @@ def _store(
     counted: CountedFile,
     panels: list[NewPanel],
 ) -> None:
-    splits = [image.split for image in gathered.facts]
-    evaluation.image_counts = {split.label: splits.count(split.value) for split in Split}
     with transaction.atomic():
         writes.add_finished(evaluation)
         new = _new_images(gathered, counted)

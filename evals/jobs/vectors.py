@@ -90,7 +90,11 @@ def findings(evaluation: ModelEval, embedded: Embedded | None) -> WrittenBack:
         clusters = dict(zip(embedded.positions, ids, strict=True))
         nearest = nearest_tasks(embedded.task_ids, embedded.matrix)
     suspicion = _mislabeling(evaluation)
-    # The images of one task have one prediction: the first of them speaks for it.
+    # The images of one task have one prediction: the first has its place, any may be mislabeled.
+    worst: dict[int, float] = {}
+    for position, prediction, _ in images:
+        if prediction is not None:
+            worst[prediction] = max(worst.get(prediction, 0.0), float(suspicion[position]))
     of_prediction = {
         prediction: (position, prediction, task)
         for position, prediction, task in reversed(images)
@@ -104,12 +108,16 @@ def findings(evaluation: ModelEval, embedded: Embedded | None) -> WrittenBack:
             orjson.dumps(nearest[task]).decode() if task in nearest else None
             for _, _, task in predicted
         ],
-        mislabeling=[float(suspicion[position]) for position, _, _ in predicted],
+        mislabeling=[worst[prediction] for _, prediction, _ in predicted],
     )
 
 
 def _mislabeling(evaluation: ModelEval) -> Floats:
-    """The score of every image, by position; 0 where single objects are not told apart."""
+    """The score of every image, by position; 0 where single objects are not told apart.
+
+    Of what is kept at the canonical confidence, as the images' own counts: a stray detection of a
+    low score takes no match from a sure one.
+    """
     n_images = sum(evaluation.image_counts.values())
     if evaluation.task_type == "semantic-segmentation":
         return np.zeros(n_images)
@@ -129,7 +137,9 @@ def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
         yield [
             Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
             for position, examined in zip(
-                positions, examine([image.stored for image in images], job, 0), strict=True
+                positions,
+                examine([image.stored for image in images], job, evaluation.confidence),
+                strict=True,
             )
             for label, score, found in zip(
                 examined.detected_labels, examined.scores, examined.found, strict=True

@@ -63,16 +63,16 @@ def build(counted: Counted) -> Iterator[NewPanel]:
 def derive(imported: Imported) -> Iterator[NewPanel]:
     """A table for each split, made of the file's map-results and sweep; none where it has neither.
 
-    Their numbers stay what they are; those of a class that they lack are null or 0.
+    Their numbers stay what they are. Precision, recall and F1 of a class that the sweep of the
+    split lacks are 0, as those of a class without objects; all is null where there is no sweep of
+    the split, and average precision where map-results lack the class.
     """
     metrics = imported.keys.get("mapResults") or {}
     sweep = imported.keys.get("confidenceSweep") or {}
     if metrics or sweep:
         for split in Split:
             rows = [
-                _imported(
-                    _class(metrics, split.label, name), _class(sweep, split.label, name), name, n
-                )
+                _imported(_class(metrics, split, name), _curve(sweep, split, name), name, n)
                 for n, name in enumerate(imported.classes)
             ]
             yield _table(metrics.get("taskType", "object-detection"), split, rows)
@@ -124,17 +124,31 @@ def _semantic(evaluation: ModelEval, total: SplitTotal) -> list[ClassPerformance
     ]
 
 
-def _class(panel: Any, split: str, name: str) -> dict[str, Any]:
+def _class(panel: Any, split: Split, name: str) -> dict[str, Any]:
     """A class of a split of an imported panel; {} where the panel lacks it."""
-    of_split = (panel.get("splits") or {}).get(split) or {}
-    of_class: dict[str, Any] = (of_split.get("perClass") or {}).get(name) or {}
+    of_class: dict[str, Any] = (_of_split(panel, split).get("perClass") or {}).get(name) or {}
     return of_class
 
 
+def _of_split(panel: Any, split: Split) -> dict[str, Any]:
+    """A split of an imported panel; {} where the panel lacks it."""
+    of_split: dict[str, Any] = (panel.get("splits") or {}).get(split.label) or {}
+    return of_split
+
+
+def _curve(sweep: Any, split: Split, name: str) -> dict[str, Any] | None:
+    """A class of the imported sweep; None where the sweep does not tell of the split's classes."""
+    if not _of_split(sweep, split).get("perClass"):
+        return None
+    return _class(sweep, split, name)
+
+
 def _imported(
-    metrics: dict[str, Any], curve: dict[str, Any], name: str, label: int
+    metrics: dict[str, Any], curve: dict[str, Any] | None, name: str, label: int
 ) -> ClassPerformance:
-    best = curve.get("optimalMetrics") or {}
+    # Nobody said anything is not the same as nothing was found.
+    unknown = None if curve is None else 0
+    best = (curve or {}).get("optimalMetrics") or {}
     is_semantic = "iou" in metrics
     return ClassPerformance(
         class_name=name,
@@ -143,10 +157,10 @@ def _imported(
         map50=UNSET if is_semantic else metrics.get("map50"),
         map50_95=UNSET if is_semantic else metrics.get("map50_95"),
         map75=UNSET if is_semantic else metrics.get("map75"),
-        precision=best.get("precision", 0),
-        recall=best.get("recall", 0),
-        f1=best.get("f1", 0),
-        optimal_threshold=curve.get("optimalThreshold", NO_THRESHOLD),
+        precision=best.get("precision", unknown),
+        recall=best.get("recall", unknown),
+        f1=best.get("f1", unknown),
+        optimal_threshold=None if curve is None else curve.get("optimalThreshold", NO_THRESHOLD),
     )
 
 

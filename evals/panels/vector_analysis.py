@@ -11,6 +11,7 @@ from evals.db.panels import Kind, panel, required_panel
 from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument
 from evals.documents.names import SPLITS
+from evals.documents.refusals import ReportNotFound
 from evals.documents.scores import Number
 from evals.engine.clusters import (
     MIN_CLUSTER_SIZE,
@@ -88,12 +89,20 @@ class VectorAnalysisDocument(OpenDocument):
 
 
 def read(evaluation: ModelEval, asked: Asked) -> bytes:
-    """The stored analysis with the clusters at one percent; of an import as it came."""
+    """The stored analysis with the clusters at one percent; of an import as it came.
+
+    ReportNotFound for an import at another confidence than its canonical one.
+    """
     is_imported = evaluation.origin == ModelEval.Origin.IMPORTED
     body = required_panel(evaluation, Kind.CLUSTERING, NOT_IMPORTED if is_imported else MISSING)
-    if is_imported:
-        return body
     confidence = asked["confidence"]
+    if is_imported:
+        if confidence not in {None, evaluation.confidence}:
+            raise ReportNotFound(
+                "The file has the numbers of its clusters at one confidence alone, taken for "
+                f"{evaluation.confidence}."
+            )
+        return body
     if confidence is None:
         confidence = evaluation.confidence
     clusters = panel(evaluation, Kind.CLUSTERS, confidence=confidence)

@@ -3,19 +3,24 @@
 from evals.documents import comparison as documents
 from evals.documents.comparison import Comparison, Contender
 from evals.models import ModelEval
+from evals.reports.terms import differing_terms
 from predictions.models import Project
 
 EXCLUSIONS = {
     ModelEval.Status.RUNNING: "its evaluation is still running",
     ModelEval.Status.FAILED: "its evaluation failed",
 }
+#: Metrics that are the same whatever matches at the evaluation's own IoU.
+WITHOUT_THRESHOLD = frozenset({"mAP", "mAP5095", "mAP75", "mIoU"})
+OF_MATCHING = frozenset({"matching", "iouThreshold", "iouInclusive"})
 
 
 def comparison(project: Project, version: str, metric: str | None) -> Comparison:
     """Every model with an evaluation of that version, best first. One statement.
 
     A model is shown by its latest finished evaluation; without one it stays in the list with the
-    reason. Nothing is evaluated for it.
+    reason, and so it does if that measured something else than the newest of all. Nothing is
+    evaluated for it.
     """
     rows = ModelEval.objects.filter(project=project, version_id=version).order_by("-id")
     latest: dict[str, ModelEval] = {}
@@ -25,7 +30,8 @@ def comparison(project: Project, version: str, metric: str | None) -> Comparison
         if kept is None or (not _is_done(kept) and _is_done(evaluation)):
             latest[name] = evaluation
     wanted = metric or documents.default_frontier_metric(e.task_type for e in latest.values())
-    contenders = [_contender(name, one) for name, one in latest.items()]
+    newest = max(filter(_is_done, latest.values()), key=lambda one: one.pk, default=None)
+    contenders = [_contender(name, one, newest, wanted) for name, one in latest.items()]
     contenders.sort(key=lambda c: -(c.metrics.get(wanted) or 0.0))
     return documents.comparison(wanted, contenders)
 
@@ -39,9 +45,13 @@ def _is_done(evaluation: ModelEval) -> bool:
     return evaluation.status == ModelEval.Status.DONE
 
 
-def _contender(name: str, evaluation: ModelEval) -> Contender:
+def _contender(
+    name: str, evaluation: ModelEval, newest: ModelEval | None, metric: str
+) -> Contender:
     metrics = evaluation.summary["metrics"] if _is_done(evaluation) and evaluation.summary else {}
     exclusion = None if _is_done(evaluation) else EXCLUSIONS[ModelEval.Status(evaluation.status)]
+    if exclusion is None and newest is not None:
+        exclusion = _difference(evaluation, newest, metric)
     return Contender(
         name,
         evaluation.eval_id,
@@ -49,3 +59,13 @@ def _contender(name: str, evaluation: ModelEval) -> Contender:
         latency_ms=evaluation.median_latency_ms,
         exclusion=exclusion,
     )
+
+
+def _difference(evaluation: ModelEval, newest: ModelEval, metric: str) -> str | None:
+    """Why its metric cannot be compared with the newest one's; None where it can."""
+    terms = differing_terms(evaluation, newest)
+    if metric in WITHOUT_THRESHOLD:
+        terms = [name for name in terms if name not in OF_MATCHING]
+    if not terms:
+        return None
+    return f"its evaluation has another {', '.join(terms)} than {newest.eval_id}"

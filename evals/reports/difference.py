@@ -10,6 +10,7 @@ from evals.documents.comparison import ChangedImage, Difference, Tally
 from evals.documents.names import SPLITS
 from evals.engine.events import image_counts
 from evals.models import ModelEval, Split
+from evals.reports.terms import differing_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def difference(
             "onlyInBase": len(before.keys() - after.keys()),
             "onlyInOther": len(after.keys() - before.keys()),
         },
+        differing_terms=_terms(base, other),
         total_images=len(differing),
         offset=offset,
         limit=limit,
@@ -111,6 +113,12 @@ def _totals(changes: Sequence[Change]) -> dict[str, int]:
         "brokenImages": sum(c.broken > c.fixed for c in changes),
         "unchangedImages": sum(not c.fixed and not c.broken for c in changes),
     }
+
+
+def _terms(base: ModelEval, other: ModelEval) -> list[str]:
+    # Both are read at one split, whatever their headlines are of.
+    terms = [name for name in differing_terms(base, other) if name != "split"]
+    return [*terms, "classes"] if set(base.classes) != set(other.classes) else terms
 
 
 def _page(base: ModelEval, changes: Sequence[Change]) -> list[ChangedImage]:

@@ -293,7 +293,8 @@ def order_clause(ordering: Any) -> Clause:
     name = _column(first.removeprefix("-"))
     if name.startswith("data.") and len(name) > len("data."):
         column, params = _field(name[len("data.") :], "->")
-        return f"{column}{down} NULLS LAST, t.id{down}", params
+        # JSON's null is no value either.
+        return f"nullif({column}, 'null'){down} NULLS LAST, t.id{down}", params
     known = {**NUMBERS, **MOMENTS, **TEXTS}.get(name)
     if known is None:
         raise Refused(f"Tasks cannot be ordered by {name!r:.100}.")

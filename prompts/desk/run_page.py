@@ -77,7 +77,12 @@ def _measures(run: ModelRun, *, is_open: bool) -> list[tuple[str, str]]:
 
 
 def _tokens(values: dict[str, Any]) -> str:
-    shown = {name: number(values[name]) for name in ("total", "prompt", "completion")}
+    if values["total"] is None:
+        return "not counted"
+    shown = {
+        name: "unknown" if values[name] is None else number(values[name])
+        for name in ("total", "prompt", "completion")
+    }
     return f"{shown['total']} ({shown['prompt']} sent, {shown['completion']} answered)"
 
 

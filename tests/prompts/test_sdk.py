@@ -364,7 +364,7 @@ def test_the_asynchronous_client(
         [{"task_id": task_id, "error_type": "Timeout", "message": "60 s"}],
         ["Completed"],
         ["Tasks", "Agreement with ground truth", "Tokens", "Cost (USD)", "Latency (s)"],
-        {"prompt": 3, "completion": 0, "total": 3},
+        {"prompt": 3, "completion": None, "total": 3},
         {"All": 1, "HasGT": 0, "Sample": 1},
         [True],
         True,

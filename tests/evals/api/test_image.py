@@ -188,6 +188,7 @@ def test_diff(ada: Caller, get: Get, evaluation: ModelEval, project: Project) ->
             "onlyInBase": 0,
             "onlyInOther": 0,
         },
+        "differingTerms": [],
         "totalImages": 3,
         "offset": 0,
         "limit": 50,
@@ -291,6 +292,72 @@ def test_compare(ada: Caller, evaluation: ModelEval, project: Project) -> None:
         "has no mIoU",
         "its evaluation failed",
     }
+
+
+@pytest.mark.parametrize(
+    ("other", "metric", "terms"),
+    [
+        ({"iouThreshold": 0.9}, "f1", "iouThreshold"),
+        ({"iouThreshold": 0.9}, "mAP5095", None),
+        ({"matching": "score-class-aware/1", "iouInclusive": True}, "f1", "matching, iouInclusive"),
+        ({"groundTruth": "all"}, "mAP5095", "groundTruth"),
+    ],
+)
+def test_compare_keeps_apart_what_measured_something_else(
+    ada: Caller,
+    evaluation: ModelEval,
+    project: Project,
+    other: dict[str, Any],
+    metric: str,
+    terms: str | None,
+) -> None:
+    newest = computed(ada, project, "v2", versionId="v1", modelId="m2", **other)
+    query = {"project": "cars", "version": "v1", "frontierMetric": metric}
+    models = ada.client.get("/lab/model-evals/compare", query).json()["models"]
+
+    reason = terms and f"its evaluation has another {terms} than {newest.eval_id}"
+    assert {m["modelId"]: m["exclusionReason"] for m in models} == {"v1": reason, "m2": None}
+    assert {m["modelId"]: m["onFrontier"] for m in models} == {"v1": False, "m2": True}
+
+
+@pytest.mark.parametrize(
+    ("other", "terms"),
+    [
+        ({}, []),
+        ({"iouThreshold": 0.9, "groundTruth": "all"}, ["groundTruth", "iouThreshold"]),
+        ({"taskType": "instance-segmentation"}, ["taskType"]),
+    ],
+)
+def test_diff_names_what_was_measured_otherwise(
+    ada: Caller, evaluation: ModelEval, project: Project, other: dict[str, Any], terms: list[str]
+) -> None:
+    two = computed(ada, project, "v2", **other)
+    path = f"/lab/model-evals/{evaluation.eval_id}/diff/{two.eval_id}"
+
+    assert ada.client.get(path).json()["differingTerms"] == terms
+
+
+def test_compare_keeps_controls_apart(
+    ada: Caller, make_project: Callable[..., Project], task_ids: list[int]
+) -> None:
+    config = (
+        '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+        '<Label value="Car"/></RectangleLabels><RectangleLabels name="plate" toName="image">'
+        '<Label value="Plate"/></RectangleLabels></View>'
+    )
+    project = make_project(ada, config, title="Plates")
+    regions = [box(CAR, 10, 10, 20, 20, 0.9)]
+    regions.append({**box("Plate", 50, 50, 9, 9, 0.9), "from_name": "plate"})
+    load(ada, project, [task("a", truth=regions, said={"v1": regions, "v2": regions})])
+    cars = computed(ada, project, control="label", versionId="1")
+    plates = computed(ada, project, "v2", control="plate", versionId="1")
+
+    query = {"project": project.slug, "version": "1"}
+    models = ada.client.get("/lab/model-evals/compare", query).json()["models"]
+    reason = f"its evaluation has another control than {plates.eval_id}"
+    assert {m["modelId"]: m["exclusionReason"] for m in models} == {"v1": reason, "v2": None}
+    found = ada.client.get(f"/lab/model-evals/{cars.eval_id}/diff/{plates.eval_id}").json()
+    assert found["differingTerms"] == ["control", "classes"]
 
 
 def test_compare_weighs_latency(ada: Caller, evaluation: ModelEval, project: Project) -> None:

@@ -446,3 +446,42 @@ def test_command_refuses(
 ) -> None:
     with pytest.raises(CommandError, match=reason):
         call_command("import_eval", str(tmp_path / file), workspace=workspace)
+
+
+def test_the_headline_is_of_the_split_that_has_images(send: Send) -> None:
+    images = [image("a", "valid", [0, 0, 3], [0, 2, 1]), image("b", "train", [2, 0, 9])]
+    document: Json = {
+        "versionId": "4",
+        "classes": ["Car", "Person"],
+        "reports": [{"confidence": 20, "image_results": images}],
+    }
+    valid = {"mAP": None, "mIoU": None, "precision": 1.0, "recall": 0.75, "split": "valid"}
+    assert send(document).json()["summary"] == valid
+
+    brought = {
+        "mapResults": {
+            **DOCUMENT["mapResults"],
+            "splits": {"valid": DOCUMENT["mapResults"]["splits"]["test"]},
+        },
+        "confidenceSweep": {"splits": {"valid": DOCUMENT["confidenceSweep"]["splits"]["test"]}},
+    }
+    theirs = {"mAP": 0.75, "mIoU": None, "precision": 0.8, "recall": 0.7, "split": "valid"}
+    assert send({**document, **brought}).json()["summary"] == theirs
+
+
+@pytest.mark.parametrize(
+    ("missing", "split"), [("confidenceSweep", "test"), (None, "valid"), (None, "train")]
+)
+def test_no_sweep_of_a_split_is_no_zero(
+    ada: Caller, send: Send, missing: str | None, split: str
+) -> None:
+    document = {k: v for k, v in DOCUMENT.items() if k != missing}
+    path = f"/lab/model-evals/{send(document).json()['evalId']}"
+
+    table = ada.client.get(f"{path}/performance-by-class", {"split": split}).json()["classes"]
+    unknown = dict.fromkeys(("precision", "recall", "f1", "optimalThreshold"))
+    precision = PRECISION if split == "test" else dict.fromkeys(PRECISION)
+    assert table == [
+        {"className": "Car", **precision, **unknown},
+        {"className": "Person", **dict.fromkeys(PRECISION), **unknown},
+    ]

@@ -1,5 +1,6 @@
 """Vector analysis of tasks that carry embeddings, and what is written back to predictions."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,37 @@ def test_mislabeling_is_confident_contradiction(ada: Caller, project: Project) -
     assert scores == [0.0, 0.0, 0.9, 0.0, 0.9]
 
 
+def test_mislabeling_goes_by_what_is_kept(ada: Caller, project: Project) -> None:
+    """A closer box with a score below the confidence takes the match from none that is kept."""
+    sure, stray = box("Car", 10, 10, 20, 19, 0.9), box("Car", 10, 10, 20, 20, 0.05)
+    load(ada, project, [task("right", truth=[CAR], said={"v1": [sure, stray]})])
+    found = computed(ada, project, writeBack=True)
+
+    image = EvalImage.objects.get(evaluation=found)
+    assert (image.tp, image.fp, image.fn) == (1, 0, 0)
+    assert Prediction.objects.get().mislabeling == 0.0
+
+
+def test_mislabeling_of_a_prediction_is_of_its_worst_page(
+    ada: Caller, make_project: Callable[..., Project]
+) -> None:
+    config = (
+        '<View><Image name="image" valueList="$pages"/><RectangleLabels name="label"'
+        ' toName="image"><Label value="Car"/></RectangleLabels></View>'
+    )
+    project = make_project(ada, config)
+    first, second = ({**CAR, "id": str(page), "item_index": page} for page in (0, 1))
+    item = task("pages", truth=[first], said={"v1": [{**first, "score": 0.8}]})
+    item["predictions"][0]["result"].append({**second, "score": 0.9})
+    item["data"] = {"pages": ["http://x.y/1.jpg", "http://x.y/2.jpg"]}
+    load(ada, project, [item])
+    found = computed(ada, project, writeBack=True)
+
+    assert found.status == "done", found.failure_reason
+    assert [i.fp for i in EvalImage.objects.filter(evaluation=found).order_by("position")] == [0, 1]
+    assert Prediction.objects.get().mislabeling == 0.9
+
+
 def test_an_import_brings_its_own_map(ada: Caller, project: Project) -> None:
     from tests.evals.imports.test_import import DOCUMENT
 
@@ -195,4 +227,8 @@ def test_an_import_brings_its_own_map(ada: Caller, project: Project) -> None:
     document = ada.client.get(path).json()
 
     assert {key: document[key] for key in clustering} == clustering
+    assert ada.client.get(path, {"confidence": 20}).json() == document
+    # The file has a report at 60, and other numbers of clusters than those it has at 20.
+    refused = ada.client.get(path, {"confidence": 60})
+    assert (refused.status_code, refused.json()["error"]) == (404, "report_not_found")
     assert ModelEval.objects.get().status == "done"

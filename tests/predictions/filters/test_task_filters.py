@@ -165,6 +165,20 @@ def test_a_key_with_a_dot_comes_before_a_path(
     assert places(ask(ada, project, group(wanted)), ids) == expected
 
 
+@pytest.mark.parametrize(
+    ("ordering", "expected"), [("data.n", [3, 0, 1, 2]), ("-data.n", [1, 0, 3, 2])]
+)
+def test_a_null_has_no_place_in_an_order(
+    ada: Caller, project: Project, ordering: str, expected: list[int]
+) -> None:
+    values = [{"n": 9}, {"n": 10}, {"n": None}, {"n": "10"}]
+    ids = [
+        Task.objects.create(project=project, data=data, inner_id=n).pk
+        for n, data in enumerate(values)
+    ]
+    assert places(ask(ada, project, {"ordering": [ordering]}), ids) == expected
+
+
 def test_an_order_by_a_key_with_a_dot(ada: Caller, project: Project) -> None:
     data = [{"a.b": 2}, {"a": {"b": 3}}, {"a.b": 1}]
     ids = [

@@ -122,9 +122,28 @@ def test_measures(ada: Caller, run: ModelRun) -> None:
     values = {measure["title"]: measure["values"] for measure in found}
     assert values["Tasks"] == {"total": 4, "predicted": 3, "failed": 1, "open": 0}
     assert values["Agreement with ground truth"] == {"mean": 2 / 3, "correct": 2, "compared": 3}
-    assert values["Tokens"] == {"prompt": 30, "completion": 0, "total": 30}
+    assert values["Tokens"] == {"prompt": 30, "completion": None, "total": 30}
     assert values["Cost (USD)"]["total"] == 0.5
     assert values["Latency (s)"]["mean"] == 2.0
+
+
+def test_what_nobody_told_is_no_zero(
+    ada: Caller, version: PromptVersion, make_run: MakeRun, ids: list[int]
+) -> None:
+    run, free = make_run(version), make_run(version)
+    outcomes.store(run.pk, [Outcome(task, result=said("pos")) for task in ids])
+    outcomes.store(free.pk, [Outcome(task, result=said("pos"), total_cost=0.0) for task in ids])
+    values = {
+        one: {
+            measure["title"]: measure["values"]
+            for measure in ada.client.get(f"/api/inference-runs/{one.pk}/indicators/").json()
+        }
+        for one in (run, free)
+    }
+    unknown = {"prompt": None, "completion": None}
+    assert values[run]["Tokens"] == {**unknown, "total": None}
+    assert values[run]["Cost (USD)"] == {**unknown, "total": None, "per_task": None}
+    assert values[free]["Cost (USD)"] == {**unknown, "total": 0.0, "per_task": 0.0}
 
 
 def test_a_later_run_takes_nothing_from_what_is_known_of_an_earlier_one(

@@ -1,0 +1,30 @@
+"""Whether two evaluations measure the same thing, so that their numbers can be compared."""
+
+from typing import Any
+
+from evals.models import ModelEval
+
+
+def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
+    """The keys of the header that make numbers incomparable and differ; empty where none does.
+
+    `split` stands for that of the two headlines. What an imported file does not tell is taken for
+    the same.
+    """
+    first, second = _terms(one), _terms(other)
+    return [name for name in first if name in second and first[name] != second[name]]
+
+
+def _terms(evaluation: ModelEval) -> dict[str, Any]:
+    terms: dict[str, Any] = {"taskType": evaluation.task_type}
+    if evaluation.summary:
+        terms["split"] = evaluation.summary["headline"].get("split", "test")
+    if evaluation.origin == ModelEval.Origin.COMPUTED:
+        terms |= {
+            "control": evaluation.control,
+            "groundTruth": evaluation.ground_truth,
+            "matching": evaluation.matching,
+            "iouThreshold": evaluation.iou_threshold,
+            "iouInclusive": evaluation.inclusive,
+        }
+    return terms
