@@ -13,7 +13,7 @@ bind = os.environ.get("BIND", "0.0.0.0:8000")
 # Threads, because a request mostly waits for Postgres; processes, because Python runs one thread.
 # Each thread keeps a connection, and the one for probes: workers x (threads + 1) x machines must
 # stay below max_connections.
-worker_class = "predictions_api.operations.webworker.BalancedWorker"
+worker_class = "predictions_api.serving.webworker.BalancedWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(os.cpu_count() or 1, 4))
 threads = int(os.environ.get("WEB_THREADS") or 8)
 
@@ -59,7 +59,7 @@ def child_exit(server: Any, worker: Any) -> None:
     """Removes the gauges of a worker that ended; its counters stay in the sums."""
     from prometheus_client import multiprocess
 
-    from predictions_api.operations import webworker
+    from predictions_api.serving import webworker
 
     webworker.forget(worker)
     multiprocess.mark_process_dead(worker.pid)

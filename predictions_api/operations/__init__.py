@@ -1,1 +1,1 @@
-"""What an operator starts and sees: web and task workers, logs, health, metrics."""
+"""What an operator starts and sees: task workers, logs, health, metrics."""

@@ -145,7 +145,16 @@ class Load:
         self.faults: list[str] = []
         self.is_over = threading.Event()
         self._numbers = itertools.count()
-        said = ["token", "create", "--email", "ada@example.com", "--workspace", "lab"]
+        said = [
+            "token",
+            "create",
+            "--email",
+            "ada@example.com",
+            "--workspace",
+            "lab",
+            "--create-workspace",
+            "--role=owner",
+        ]
         process = service.crew.manage(*said, stdout=subprocess.PIPE)
         self.key = process.communicate(timeout=WITHIN_S)[0].decode().strip()
         until(lambda: self.ask("GET", "/ready")[0] == 200, within_s=WITHIN_S)

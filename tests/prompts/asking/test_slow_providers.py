@@ -107,8 +107,12 @@ def trickling() -> Iterator[Model]:
 def test_the_web_server_answers_while_tries_wait(tmp_path: Path, trickling: Model) -> None:
     with running(tmp_path, ALLOW_PRIVATE_URLS="true", WEB_THREADS="4") as server:
         email = ("--email", "ada@example.com")
-        key = server.manage("token", "create", *email, "--workspace", "lab")
-        other_key = server.manage("token", "create", *email, "--workspace", "other")
+        key = server.manage(
+            "token", "create", *email, "--workspace", "lab", "--create-workspace", "--role=owner"
+        )
+        other_key = server.manage(
+            "token", "create", *email, "--workspace", "other", "--create-workspace", "--role=owner"
+        )
         ask = Asking(server, key)
         url = ask.version_url(trickling)
         with ExitStack() as opened:

@@ -16,7 +16,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.workers import gthread
 
 from predictions_api import memory
-from predictions_api.operations.connections import WAIT_S, Connection
+from predictions_api.serving.connections import WAIT_S, Connection
 
 #: How long a thread waits for the next request of the connection that it has just answered.
 LINGER_S = 0.02

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from predictions_api.operations.connections import TOO_SLOW, WAIT_S
+from predictions_api.serving.connections import TOO_SLOW, WAIT_S
 from tests.house.serving import Server, running
 
 N_SLOW = 200
@@ -102,7 +102,16 @@ def client(server: Server) -> Client:
 
 
 def client_of(server: Server) -> Client:
-    key = server.manage("token", "create", "--email", "ada@example.com", "--workspace", "lab")
+    key = server.manage(
+        "token",
+        "create",
+        "--email",
+        "ada@example.com",
+        "--workspace",
+        "lab",
+        "--create-workspace",
+        "--role=owner",
+    )
     client = Client(server, key)
     client.fill()
     return client

@@ -28,8 +28,8 @@ from typing import Any
 
 from gunicorn.workers import gthread
 
-from predictions_api.operations.answering import KEPT_FREE, AnsweringWorker
-from predictions_api.operations.connections import (
+from predictions_api.serving.answering import KEPT_FREE, AnsweringWorker
+from predictions_api.serving.connections import (
     HEAD_S,
     RECEIVED_AT_ONCE,
     TOO_SLOW,
