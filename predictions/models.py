@@ -365,6 +365,11 @@ class ProjectExport(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
     export_type = models.CharField(max_length=16)
     source = models.CharField(max_length=16)
+    task_ids = models.JSONField(default=list, help_text="Only these tasks; empty for all.")
+    all_tasks = models.BooleanField(
+        default=False, help_text="Also tasks that have nothing of the source."
+    )
+    escape = models.BooleanField(default=False, help_text="Tables without formulas.")
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     progress = models.FloatField(default=0, help_text="From 0 to 1.")
     error = models.TextField(blank=True, default="")

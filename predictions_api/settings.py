@@ -112,6 +112,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "predictions_api.memory.Turns",
     "predictions_api.operations.observability.RequestMiddleware",
     "predictions_api.http.errors.BodyLimitMiddleware",
     "predictions_api.http.paths.LeadingSlashMiddleware",
@@ -211,7 +212,8 @@ AXES_VERBOSE = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = flag("SECURE_COOKIES", default=False)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+# Of the fields of a form; its files, and JSON, have MAX_BODY_BYTES.
+DATA_UPLOAD_MAX_MEMORY_SIZE = min(MAX_BODY_BYTES, 32 * 1024 * 1024)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -16,6 +16,7 @@ from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
 from predictions.db import projects, tasks
 from predictions.models import Project
+from predictions.regions.config import read_config
 from tests.checking import CheckingClient
 
 # The suite tries the same examples every time; `make fuzz` looks for new ones.
@@ -212,7 +213,9 @@ def make_project() -> MakeProject:
 @pytest.fixture
 def make_task() -> Callable[..., int]:
     def make(caller: Caller, project: Project, **values: Any) -> int:
-        values = {"project": project.pk, "data": {"image": "http://x.y/1.jpg"}, **values}
+        shown = [key.name for key in read_config(project.label_config).keys]
+        data = dict.fromkeys(shown or ["image"], "http://x.y/1.jpg")
+        values = {"project": project.pk, "data": data, **values}
         return int(tasks.create_task(values, caller.access)["id"])
 
     return make

@@ -36,8 +36,10 @@ PLACES = [
     Place("POST", "predictions/", '[{"task": %(task)d, "result": [{"a": @}]}]'),
     Place("PATCH", "predictions/%(prediction)d/", '{"result": [{"a": @}]}'),
     Place("PATCH", "predictions/%(prediction)d/", '{"neighbors": [@]}'),
-    Place("POST", "tasks/", '{"project": %(project)d, "data": {"a": @}}'),
-    Place("POST", "tasks/", '{"project": %(project)d, "data": {}, "meta": {"a": [@]}}'),
+    Place("POST", "tasks/", '{"project": %(project)d, "data": {"image": "a.jpg", "a": @}}'),
+    Place(
+        "POST", "tasks/", '{"project": %(project)d, "data": {"image": "a.jpg"}, "meta": {"a": [@]}}'
+    ),
     Place("PATCH", "tasks/%(task)d/", '{"data": {"a": @}}'),
     Place("POST", "tasks/%(task)d/annotations/", '{"result": [{"a": @}]}'),
     Place("PATCH", "annotations/%(annotation)d/", '{"result": [{"a": @}]}'),
@@ -46,17 +48,19 @@ PLACES = [
         "projects/%(project)d/import/predictions",
         '[{"task": %(task)d, "result": [{"a": @}]}]',
     ),
-    Place("POST", "projects/%(project)d/import", '[{"data": {"a": @}}]'),
-    Place("POST", "projects/%(project)d/import", '[{"data": {}, "meta": {"a": @}}]'),
+    Place("POST", "projects/%(project)d/import", '[{"data": {"image": "a.jpg", "a": @}}]'),
     Place(
-        "POST",
-        "projects/%(project)d/import",
-        '[{"data": {}, "predictions": [{"result": [{"a": @}]}]}]',
+        "POST", "projects/%(project)d/import", '[{"data": {"image": "a.jpg"}, "meta": {"a": @}}]'
     ),
     Place(
         "POST",
         "projects/%(project)d/import",
-        '[{"data": {}, "annotations": [{"result": [{"a": @}]}]}]',
+        '[{"data": {"image": "a.jpg"}, "predictions": [{"result": [{"a": @}]}]}]',
+    ),
+    Place(
+        "POST",
+        "projects/%(project)d/import",
+        '[{"data": {"image": "a.jpg"}, "annotations": [{"result": [{"a": @}]}]}]',
     ),
     Place("POST", "projects/", '{"control_weights": {"a": @}}'),
 ]
@@ -72,9 +76,9 @@ TEXT_PLACES = [
     Place(
         "POST",
         "projects/%(project)d/import",
-        '[{"data": {}, "predictions": [{"result": [], "model_version": @}]}]',
+        '[{"data": {"image": "a.jpg"}, "predictions": [{"result": [], "model_version": @}]}]',
     ),
-    Place("POST", "projects/%(project)d/import", "[{@: 1}]"),
+    Place("POST", "projects/%(project)d/import", '[{"image": "a.jpg", @: 1}]'),
     Place("POST", "projects/", '{"title": @}'),
     Place("POST", "projects/", '{"description": @}'),
     Place("POST", "projects/", '{"sampling": @}'),
@@ -98,7 +102,7 @@ NUMBER_PLACES = [
     Place(
         "POST",
         "projects/%(project)d/import",
-        '[{"data": {}, "annotations": [{"result": [], "lead_time": @}]}]',
+        '[{"data": {"image": "a.jpg"}, "annotations": [{"result": [], "lead_time": @}]}]',
     ),
 ]
 

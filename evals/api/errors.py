@@ -13,8 +13,9 @@ from rest_framework.exceptions import (
 from rest_framework.response import Response
 
 from evals.documents.refusals import Refusal
-from predictions_api.http.errors import count_as
+from predictions_api.http.errors import Busy, count_as
 from predictions_api.http.errors import exception_handler as service_exception_handler
+from predictions_api.memory import Crowded
 
 
 class Refused(APIException):
@@ -53,6 +54,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         message = "The API key is missing or invalid."
     elif isinstance(exc, PermissionDenied):
         code = "forbidden"
+    elif isinstance(exc, Crowded):
+        code = Busy.default_code
     response.data = {"error": code, "message": message}
     count_as(response, code)
     return response

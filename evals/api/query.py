@@ -16,15 +16,16 @@ from evals.documents.refusals import (
     InvalidFilter,
     InvalidFilterCombination,
     InvalidFrontierMetric,
-    InvalidPagination,
     InvalidStatus,
     Refusal,
 )
 from evals.models import ModelEval
 from evals.panels.query import (
+    LIST_MOST,
     WHOLE_NUMBER,
     Asked,
     ConfidenceField,
+    NumberField,
     Query,
     SplitField,
     TextField,
@@ -32,28 +33,12 @@ from evals.panels.query import (
 )
 from evals.reports.selection import SORTS, Selection
 
-LIST_LIMIT, LIST_MOST = 50, 200
+LIST_LIMIT = 50
 PAGE_LIMIT, PAGE_MOST = 200, 1000
 DIFF_LIMIT = 50
+#: Classes that a refusal spells out.
+MOST_NAMED = 100
 CLUSTER_ID = re.compile(r"-?[0-9]{1,9}")
-
-
-class NumberField(serializers.IntegerField):
-    """A whole number of a page. InvalidPagination for anything else, and out of its range."""
-
-    def __init__(self, help_text: str, *, default: int, least: int, most: int | None) -> None:
-        self.least, self.most = least, most
-        super().__init__(default=default, min_value=least, max_value=most, help_text=help_text)
-
-    def run_validation(self, data: Any = empty) -> int:
-        if not WHOLE_NUMBER.fullmatch(data):
-            raise InvalidPagination(f"{self.field_name} must be a whole number, not below 0.")
-        if int(data) < self.least or (self.most is not None and int(data) > self.most):
-            most = LIST_MOST if self.most is None else self.most
-            raise InvalidPagination(
-                f"{self.field_name} must be a whole number from {self.least} to {most}."
-            )
-        return int(data)
 
 
 class ChosenField(WordField):
@@ -227,7 +212,9 @@ def _label(name: str | None, classes: Sequence[str]) -> int | None:
     if name is None:
         return None
     if name not in classes:
-        raise InvalidFilter(f"class must be one of {', '.join(classes)}.")
+        names = ", ".join(classes[:MOST_NAMED])
+        more = f" and {len(classes) - MOST_NAMED:,} more" if len(classes) > MOST_NAMED else ""
+        raise InvalidFilter(f"class must be one of {names}{more}.")
     return list(classes).index(name)
 
 

@@ -7,7 +7,7 @@ from evals.documents.refusals import Refusal
 from evals.engine.reading import MASKED_SHAPES, MATCHED_SHAPES, ObjectOf, Reading
 from evals.models import TaskType
 from predictions.models import Project
-from predictions.regions.config import Config, Control, read_config
+from predictions.regions.config import Config, Control, label_sources, read_config
 
 NO_TASK_TYPE = (
     "Nothing in the labelling config can be evaluated. It needs RectangleLabels, PolygonLabels, "
@@ -74,7 +74,7 @@ def classes_of(project: Project, reading: Reading) -> tuple[list[str], bool]:
     for one in controls:
         if one.name in reading.unlabelled:
             names[one.name] = None
-        for source in _sources(config, one):
+        for source in label_sources(config, one):
             names |= dict.fromkeys(stored for stored, _ in source.labels)
     return list(names), several
 
@@ -139,7 +139,7 @@ def _reading(
     rivals: Sequence[Control],
 ) -> Reading:
     """How the regions of these controls are read."""
-    sources = {source.name: source for one in controls for source in _sources(config, one)}
+    sources = {source.name: source for one in controls for source in label_sources(config, one)}
     mine = {*sources, *(one.name for one in controls)}
     places = {one.tag.place for one in controls}
     has_matched = not controls or bool(places & MATCHED_SHAPES)
@@ -153,7 +153,7 @@ def _reading(
             one.name for one in controls if is_asked and (one.tag.place == "rectangle") == is_boxes
         ),
         unlabelled=frozenset(
-            one.name for one in controls if one.tag.place and not _sources(config, one)
+            one.name for one in controls if one.tag.place and not label_sources(config, one)
         ),
         aliases={
             shown: stored
@@ -163,15 +163,6 @@ def _reading(
         },
         objects=_objects(config, controls),
     )
-
-
-def _sources(config: Config, control: Control) -> list[Control]:
-    """The controls whose labels the regions of a control have: its own, or those beside it."""
-    if control.tag.has_classes:
-        return [control]
-    beside = [one for one in config.controls if set(one.to_names) & set(control.to_names)]
-    labels = [one for one in beside if one.tag.tag == "Labels"]
-    return labels or [one for one in beside if one.tag.tag == "Choices" and one.is_per_region]
 
 
 def _objects(config: Config, controls: Sequence[Control]) -> tuple[ObjectOf, ...]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from evals.documents.refusals import ReportNotFound
-from evals.engine.events import Ints, confusion_matrix, unpack_events
+from evals.engine.events import unpack_events
+from evals.engine.metrics import Matrix, matrix_of
 from evals.models import EvalPanel, ModelEval, Split
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -48,13 +49,12 @@ WHERE evaluation_id = %s AND kind = %s AND confidence = %s AND split = ANY(%s)
 """
 
 
-def matrix(evaluation: ModelEval, *, split: int | None, confidence: int) -> Ints:
+def matrix(evaluation: ModelEval, *, split: int | None, confidence: int) -> Matrix:
     """The confusion matrix of one split, or of all together, at one percent.
 
-    (n_classes + 1, n_classes + 1): rows actual, columns predicted, background last; zeros where
-    the split has no images. One statement.
+    Without cells where the split has no images. One statement.
     """
     splits: Sequence[int] = [split] if split is not None else [s.value for s in Split]
     rows = fetch_all(MATRIX_SQL, [evaluation.pk, Kind.MATRIX, confidence, splits])
     events = unpack_events([row[0] for row in rows])
-    return confusion_matrix(events, 0, n_classes=len(evaluation.classes))
+    return matrix_of(events, 0, n_classes=len(evaluation.classes))

@@ -19,6 +19,7 @@ from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
+from predictions.db.annotations import AS_TRUTH
 from predictions_api.http.storable import whole_within
 from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 
@@ -93,6 +94,25 @@ def facts(evaluation: ModelEval) -> Facts:
     row = fetch_one(FACTS_SQL, _scope(evaluation))
     assert row is not None
     return Facts(*row)
+
+
+# By the index on (project, task), and primary keys.
+OWN_SQL = f"""
+WITH truth AS (
+    SELECT DISTINCT ON (task_id) task_id, result, parent_prediction_id FROM predictions_annotation
+    WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
+    ORDER BY task_id, id DESC
+)
+SELECT count(*) FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
+WHERE q.project_id = %(project)s AND q.model_version = %(version)s
+    AND (truth.result = q.result OR truth.result = {AS_TRUTH})
+"""  # noqa: S608
+
+
+def count_own_truths(evaluation: ModelEval) -> int:
+    """How many tasks are measured against what this version itself said of them, unchanged."""
+    row = fetch_one(OWN_SQL, _scope(evaluation))
+    return int(row[0]) if row else 0
 
 
 def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedRow]]:

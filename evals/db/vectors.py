@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from evals.engine.geometry import Floats
 from evals.models import ModelEval
+from predictions.regions.geometry import Floats
 from predictions_api.postgres.copying import copy
 
 NEIGHBORS = 10

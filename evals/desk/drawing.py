@@ -13,13 +13,16 @@ import numpy as np
 from evals.engine.boxes import Regions, StoredImage
 from evals.engine.counting import Job
 from evals.engine.events import Ints
-from evals.engine.geometry import Floats
 from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.object_verdicts import examine_shapes
-from evals.engine.shapes import Side, own_size
+from evals.engine.sides import Side
+from predictions.regions.geometry import STEPS_OF_IMAGE, Floats
+from predictions.regions.shapes import own_size
 
 Document = dict[str, Any]
 
+#: What rasterising the images of one page may take, a hundred of LVIS a tenth of it.
+STEPS_OF_PAGE = 2 * STEPS_OF_IMAGE
 #: A match of two classes counts as both: a false positive of the one, a miss of the other.
 TRUTH_WORDS = {verdict: verdict.value for verdict in Verdict} | {Verdict.WRONG_CLASS: "fn"}
 SAID_WORDS = TRUTH_WORDS | {Verdict.WRONG_CLASS: "fp"}
@@ -32,8 +35,9 @@ def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterat
     pixels are compared) and, four numbers each, `boxes`: x, y, width and height in per cent of the
     image. `shapes` has what is no box, by its place. Detections have `scores`. Where whole images
     are labelled all are empty. Numbers are rounded to a thousandth: they are for the eye.
+    `EvaluationError` where drawing all of them together takes too long.
     """
-    chunk = examine_shapes(images, job, confidence)
+    chunk = examine_shapes(images, job, confidence, most_steps=STEPS_OF_PAGE)
     kept = np.flatnonzero(chunk.said.score >= confidence / 100)
     truths = _columns(
         chunk.truth,

@@ -3,6 +3,8 @@
 import base64
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import repeat
 from typing import Any
 
 from django.urls import reverse
@@ -13,8 +15,10 @@ from evals.db.definition import job_of
 from evals.db.images import images_named
 from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage
 from evals.desk.drawing import drawings
+from evals.engine.errors import EvaluationError
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
+from predictions.regions.errors import GeometryError
 
 # Pixels only: an SVG is a document with scripts.
 DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp|bmp|avif));base64,", re.IGNORECASE)
@@ -29,7 +33,8 @@ def cards(
     """The named images at one percent, in the evaluation's order; unknown ones are left out.
 
     At most five statements. `regions` is null where the rows have changed since, or were never
-    here: an imported evaluation has counts alone.
+    here (an imported evaluation has counts alone), and where drawing all images together takes too
+    long: each is then drawn on a page of its own.
     """
     images, planned = images_named(evaluation, ids=ids, positions=positions)
     stored = _stored(evaluation, planned)
@@ -69,7 +74,9 @@ def _drawn(
 ) -> Iterator[Document | None]:
     known = [image.stored for image in images if image is not None]
     # An imported evaluation has no definition of its own to match by.
-    drawn = drawings(known, job_of(evaluation), confidence) if known else iter(())
+    drawn: Iterator[Document | None] = repeat(None)
+    with suppress(EvaluationError, GeometryError):
+        drawn = iter(list(drawings(known, job_of(evaluation), confidence)) if known else ())
     for image in images:
         yield None if image is None else next(drawn)
 

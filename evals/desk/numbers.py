@@ -4,22 +4,47 @@ Every number is that of the API at the same split and confidence; the tests comp
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
-import orjson
+from msgspec import Raw, Struct
 
 from evals.db import columns
 from evals.db.blocks import blocks
 from evals.db.evaluations import count_images
 from evals.db.panels import Kind, matrix, panel, required_panel
 from evals.documents.refusals import ReportNotFound
-from evals.engine.events import Counts, Ints, image_counts
+from evals.engine.events import Counts, image_counts
 from evals.engine.metrics import image_scores, scores_of
 from evals.models import ModelEval, Split
 from evals.panels import confidence_sweep
 
 Document = dict[str, Any]
+
+
+class Panel(Struct):
+    """A stored panel, whose splits are parsed one by one."""
+
+    splits: dict[str, Raw] = {}
+
+
+class ClassCurve(Struct, rename="camel"):
+    """The curve of a class, parsed when it is shown: of a thousand classes few are."""
+
+    per_threshold: Raw = Raw(b"{}")
+    optimal_threshold: Any = None
+    optimal_metrics: Any = None
+
+
+class SplitCurves(ClassCurve, rename="camel"):
+    """The curves of a split."""
+
+    per_class: dict[str, ClassCurve] = {}
+    macro: ClassCurve | None = None
+
+
+Parsed = TypeVar("Parsed", bound=Struct)
 
 CURVES = ("precision", "recall", "f1")
 NO_MAP = (
@@ -34,12 +59,13 @@ def numbers(evaluation: ModelEval, *, split: int | None, confidence: int) -> Doc
     Counts are those of the confusion matrix; `averagePrecision` has what map-results says of the
     split, null for all splits together, of which it says nothing.
     """
-    cells = matrix(evaluation, split=split, confidence=confidence)
+    found = matrix(evaluation, split=split, confidence=confidence)
     stored = panel(evaluation, Kind.MAP_RESULTS)
     name = "all" if split is None else Split(split).label
-    of_split = _in(orjson.loads(stored or b"{}"), "splits", name)
+    of_split = _in(msgspec.json.decode(_parsed(Panel, stored or b"{}").splits.get(name, b"{}")))
     per_class = _in(of_split, "perClass")
-    total, by_class = _counts(cells)
+    by_class = found.counts()
+    total = Counts(*(np.array([c.sum()]) for c in (by_class.tp, by_class.kept, by_class.objects)))
     return {
         "split": name,
         "confidenceThreshold": confidence / 100,
@@ -66,15 +92,6 @@ def _metrics(document: Document) -> Document:
     return {name: document[name] for name in names if document.get(name) is not None}
 
 
-def _counts(matrix: Ints) -> tuple[Counts, Counts]:
-    """Of everything, shape (1,), and of each class, shape (n_classes,)."""
-    n = len(matrix) - 1
-    tp = np.diagonal(matrix)[:n]
-    classes = Counts(tp=tp, kept=matrix[:, :n].sum(axis=0), objects=matrix[:n].sum(axis=1))
-    sums = (np.array([c.sum()]) for c in (classes.tp, classes.kept, classes.objects))
-    return Counts(*sums), classes
-
-
 def _scored(counts: Counts) -> list[Document]:
     scores = scores_of(counts)
     named = {
@@ -95,33 +112,43 @@ def curves(evaluation: ModelEval, classes: Sequence[str]) -> Document:
     Classes the evaluation does not know are left out. ReportNotFound without a sweep.
     """
     stored = required_panel(evaluation, Kind.SWEEP, confidence_sweep.MISSING)
-    splits = _in(orjson.loads(stored), "splits")
-    return {"splits": {name: _split_curves(_in(splits, name), classes) for name in splits}}
+    splits = _parsed(Panel, stored).splits
+    return {
+        "splits": {
+            name: _split_curves(_parsed(SplitCurves, split), classes)
+            for name, split in splits.items()
+        }
+    }
 
 
-def _split_curves(split: Document, classes: Sequence[str]) -> Document:
-    per_class = _in(split, "perClass")
+def _parsed(kind: type[Parsed], text: bytes | Raw) -> Parsed:
+    """The document; an empty one where an imported panel is something else."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError:
+        return kind()
+
+
+def _split_curves(split: SplitCurves, classes: Sequence[str]) -> Document:
+    per_class = split.per_class
     return {
         "overall": _curve(split),
-        "macro": _curve(_in(split, "macro")) if "macro" in split else None,
-        "perClass": {name: _curve(_in(per_class, name)) for name in classes if name in per_class},
+        "macro": None if split.macro is None else _curve(split.macro),
+        "perClass": {name: _curve(per_class[name]) for name in classes if name in per_class},
         "optima": {
-            name: {
-                "threshold": _in(per_class, name).get("optimalThreshold"),
-                **_in(per_class, name, "optimalMetrics"),
-            }
-            for name in per_class
+            name: {"threshold": one.optimal_threshold, **_in(one.optimal_metrics)}
+            for name, one in per_class.items()
         },
     }
 
 
-def _curve(stored: Document) -> Document:
-    points = _in(stored, "perThreshold")
+def _curve(stored: ClassCurve) -> Document:
+    points = _in(msgspec.json.decode(stored.per_threshold))
     return {
         "confidence": list(points),
         **{name: [_in(points, key).get(name) for key in points] for name in CURVES},
-        "optimalThreshold": stored.get("optimalThreshold"),
-        "optimalMetrics": stored.get("optimalMetrics"),
+        "optimalThreshold": stored.optimal_threshold,
+        "optimalMetrics": stored.optimal_metrics,
     }
 
 

@@ -72,6 +72,7 @@ class Note(Document):
     path: Annotated[str | UnsetType, Meta(description="In the imported file.")] = UNSET
     reason: str | UnsetType = UNSET
     regions: int | UnsetType = UNSET
+    tasks: int | UnsetType = UNSET
     images: int | UnsetType = UNSET
     splits: list[str] | UnsetType = UNSET
 

@@ -9,8 +9,8 @@ from msgspec import UNSET, Meta, UnsetType, field
 from evals.documents.document import Document, encode, spliced
 from evals.documents.names import SPLITS
 from evals.engine.events import Cells, Counts, Ints
-from evals.engine.geometry import Floats
 from evals.engine.metrics import image_scores
+from predictions.regions.geometry import Floats
 
 
 class ImageCluster(Document):

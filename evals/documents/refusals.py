@@ -86,5 +86,9 @@ class InvalidFrontierMetric(Refusal, code="invalid_frontier_metric"):
     """frontierMetric must be one of mAP, mAP5095, mAP75, mIoU, precision, recall, f1."""
 
 
+class TooManyClasses(Refusal, code="too_many_classes"):
+    """There are too many classes for the whole square; ask for its cells with ?format=cells."""
+
+
 class InvalidImport(Refusal, code="invalid_import"):
     """The file is no evaluation."""

@@ -17,9 +17,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.coco_batch import Batch, join_batches, read_batch, write_batch
+from evals.engine.coco_batch import (
+    Batch,
+    batch_of_classes,
+    join_batches,
+    read_batch,
+    write_batch,
+)
 from evals.engine.errors import MisshapenArrays, UnreadableState
-from evals.engine.geometry import Floats
+from predictions.regions.geometry import Floats
 
 #: COCO counts at most so many detections of each class in an image.
 MAX_DETECTIONS = 100
@@ -29,6 +35,12 @@ SIZES = ("small", "medium", "large")
 
 #: Places of IoU 0.50 and 0.75 in COCO's ten thresholds.
 AT_50, AT_75 = 0, 5
+
+#: Classes evaluated together: the tables of so many take 150 MB. More than LVIS has.
+BLOCK_CLASSES = 2048
+
+#: Of a block within the state of many classes.
+LENGTH = struct.Struct("<Q")
 
 #: Engine letter, masks or boxes, number of classes.
 HEADER = struct.Struct("<c?I")
@@ -198,6 +210,76 @@ class PycocotoolsState(PrecisionState):
         return state
 
 
+class BlockedState(PrecisionState):
+    """Many classes, BLOCK_CLASSES at a time: the evaluators' tables have a place for each class.
+
+    Classes do not meet in average precision, so a state for each block is the same; the overall
+    numbers are means over the classes.
+    """
+
+    letter = b"b"
+
+    def __init__(self, n_classes: int, *, masks: bool, blocks: Sequence[PrecisionState]) -> None:
+        super().__init__(n_classes, masks=masks)
+        self._blocks = list(blocks)
+
+    def add(self, batch: Batch) -> None:
+        batch.check(self.n_classes, masks=self.masks)
+        for block, classes in zip(self._blocks, _blocks(self.n_classes), strict=True):
+            mine = batch_of_classes(batch, classes)
+            if len(mine.image_ids):
+                block.add(mine)
+
+    def merge(self, others: Iterable[Self]) -> Self:
+        everyone = zip(*(state._blocks for state in (self, *others)), strict=True)
+        blocks = [merge_states(blocks) for blocks in everyone]
+        return type(self)(self.n_classes, masks=self.masks, blocks=blocks)
+
+    def precisions(self) -> Floats:
+        return np.concatenate([block.precisions() for block in self._blocks], axis=2)
+
+    def table(self) -> PrecisionTable:
+        per_class: list[ClassPrecision] = []
+        for place in range(len(self._blocks)):
+            per_class += self._blocks[place].table().per_class
+        by_size: dict[str, Precision | None] = {}
+        for size in SIZES:
+            known = [one.by_size[size] for one in per_class if one.by_size[size] is not None]
+            by_size[size] = _mean_of(known) if known else None
+        overall = _mean_of(per_class)
+        return PrecisionTable(
+            ClassPrecision(overall.map50, overall.map50_95, overall.map75, by_size), per_class
+        )
+
+    def body(self) -> bytes:
+        written = [block.to_bytes() for block in self._blocks]
+        return b"".join(LENGTH.pack(len(block)) + block for block in written)
+
+    @classmethod
+    def from_body(cls, body: bytes, n_classes: int, *, masks: bool) -> Self:
+        blocks, at = [], 0
+        while at < len(body):
+            (length,) = LENGTH.unpack_from(body, at)
+            at += LENGTH.size + length
+            blocks.append(read_state(body[at - length : at]))
+        return cls(n_classes, masks=masks, blocks=blocks)
+
+
+def _blocks(n_classes: int) -> list[range]:
+    starts = range(0, n_classes, BLOCK_CLASSES)
+    return [range(start, min(start + BLOCK_CLASSES, n_classes)) for start in starts]
+
+
+def _mean_of(precisions: Sequence[Precision | None]) -> Precision:
+    """The mean of each number over those that have it; None where none has."""
+    means = []
+    for name in ("map50", "map50_95", "map75"):
+        values = [getattr(one, name) for one in precisions if one is not None]
+        known = [value for value in values if value is not None]
+        means.append(float(np.mean(known)) if known else None)
+    return Precision(*means)
+
+
 ENGINES: dict[str, type[PrecisionState]] = {
     "hotcoco": HotcocoState,
     "pycocotools": PycocotoolsState,
@@ -208,12 +290,16 @@ def new_state(n_classes: int, *, masks: bool = False, engine: str = "hotcoco") -
     """An empty state of the engine, for boxes or for masks."""
     if engine not in ENGINES:
         raise MisshapenArrays(f"no engine {engine!r}, known are {', '.join(ENGINES)}")
+    if n_classes > BLOCK_CLASSES:
+        blocks = [ENGINES[engine](len(block), masks=masks) for block in _blocks(n_classes)]
+        return BlockedState(n_classes, masks=masks, blocks=blocks)
     return ENGINES[engine](n_classes, masks=masks)
 
 
 def read_state(state: bytes) -> PrecisionState:
     """The state that `to_bytes` wrote; `UnreadableState` for anything else."""
-    by_letter = {engine.letter: engine for engine in ENGINES.values()}
+    kinds: list[type[PrecisionState]] = [*ENGINES.values(), BlockedState]
+    by_letter = {engine.letter: engine for engine in kinds}
     try:
         letter, masks, n_classes = HEADER.unpack_from(state)
         body = zlib.decompress(state[HEADER.size :])

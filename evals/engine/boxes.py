@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 import msgspec
 import orjson
 
-from evals.engine.geometry import FARTHEST_PCT
 from evals.engine.reading import Place
+from predictions.regions.geometry import FARTHEST_PCT
 
 Region = Mapping[str, Any]
 Regions = Sequence[Region]

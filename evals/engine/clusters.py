@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from evals.engine.errors import MisshapenArrays, NoEmbeddings, NonFiniteEmbeddings, RaggedEmbeddings
 from evals.engine.events import Ints
-from evals.engine.geometry import Floats
 from evals.engine.metrics import Scores
+from predictions.regions.geometry import Floats
 
 SEED = 42
 NOISE = -1

@@ -9,8 +9,8 @@ import numpy as np
 
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Ints
-from evals.engine.geometry import Bools, Floats, Rle, rle_area
 from evals.engine.matching import Detections, Objects
+from predictions.regions.geometry import Bools, Floats, Rle, rle_area
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,36 @@ class Batch:
                 self.detections.label + 1,
             ]
         )
+
+
+def batch_of_classes(batch: Batch, classes: range) -> Batch:
+    """The objects and detections of some classes, whose labels count from 0; images without any
+    are left out.
+    """
+    kept = [
+        np.flatnonzero((side.label >= classes.start) & (side.label < classes.stop))
+        for side in (batch.objects, batch.detections)
+    ]
+    mine, theirs = kept
+    images = np.union1d(batch.objects.image[mine], batch.detections.image[theirs])
+    places = np.searchsorted(images, batch.objects.image[mine])
+    their_places = np.searchsorted(images, batch.detections.image[theirs])
+    label = batch.objects.label[mine] - classes.start
+    their_label = batch.detections.label[theirs] - classes.start
+    rles, their_rles = batch.object_rles, batch.detection_rles
+    return Batch(
+        image_ids=batch.image_ids[images],
+        objects=Objects(image=places, label=label),
+        object_boxes_xywh_px=batch.object_boxes_xywh_px[mine],
+        detections=Detections(
+            image=their_places, label=their_label, score=batch.detections.score[theirs]
+        ),
+        detection_boxes_xywh_px=batch.detection_boxes_xywh_px[theirs],
+        object_rles=None if rles is None else [rles[at] for at in mine],
+        detection_rles=None if their_rles is None else [their_rles[at] for at in theirs],
+        object_areas_px=_object_areas(batch)[mine],
+        is_crowd=_crowd(batch)[mine],
+    )
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:

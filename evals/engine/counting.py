@@ -1,15 +1,15 @@
 """A chunk of images counted: events for each image, and what adds up for each split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
 from evals.engine.average_precision import new_state
 from evals.engine.boxes import StoredImage
-from evals.engine.brush import MAX_MASK_PIXELS
 from evals.engine.coco_batch import Batch
-from evals.engine.errors import EvaluationError, MaskTooLarge
+from evals.engine.errors import EvaluationError, TooManyPairs
 from evals.engine.events import (
     N_BINS,
     Counts,
@@ -21,28 +21,41 @@ from evals.engine.events import (
     pack_events,
     total_events,
 )
-from evals.engine.geometry import Bools, Floats, Rle, shape_iou, shape_rle
 from evals.engine.kinds.classification import (
     multi_label_events,
     read_choices,
     single_label_events,
 )
-from evals.engine.kinds.segmentation import paint, pixel_events
-from evals.engine.labels import Notes
+from evals.engine.kinds.segmentation import (
+    MOST_PAINTED_PX,
+    layers,
+    paint,
+    pixel_events,
+    stripes,
+)
 from evals.engine.matching import (
     AT_THRESHOLD,
+    MOST_OVERLAPPING,
     Definition,
     Pairs,
     box_pairs,
+    check_compared,
     join_pairs,
     match_events,
     matrix_pairs,
 )
 from evals.engine.metrics import exact_images
+from evals.engine.notes import Notes
+from evals.engine.overlap import shape_iou
 from evals.engine.reading import Reading
 from evals.engine.regions import UnusableRegion, image_size, read_shapes
-from evals.engine.shapes import Side
+from evals.engine.sides import Side
+from predictions.regions.brush import MAX_MASK_PIXELS
+from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
+from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Bools, Floats, Rle, shape_rle
 
+#: Pairs of an image with masks that are looked at together, a few hundred bytes each.
+MASK_PAIRS_AT_ONCE = 2**18
 #: Shapes of two controls that overlap so far are one object.
 TWIN_IOU = 0.9
 
@@ -174,7 +187,7 @@ def _pixel_events(images: Sequence[StoredImage], job: Job, notes: Notes) -> Even
         size = _size(image, (truth, said), spans)
         if size is None:
             continue
-        if size[0] * size[1] > MAX_MASK_PIXELS:
+        if size[0] * size[1] > MAX_MASK_PIXELS or max(size) > LONGEST_SIDE_PX:
             error = MaskTooLarge(f"{size[0]} x {size[1]}")
             raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
         parts.append(_image_pixels(number, size, (truth, said), spans, len(job.classes)))
@@ -200,20 +213,33 @@ def _image_pixels(
     spans: Sequence[range],
     n_classes: int,
 ) -> Events:
-    maps = []
-    for side, span in zip(sides, spans, strict=True):
-        maps.append(
-            paint(
-                [shape_rle(side.shapes[at]) for at in span],
-                side.label[span.start : span.stop].tolist(),
-                side.score[span.start : span.stop].tolist() if side is sides[1] else None,
-                n_classes=n_classes,
-                width_px=size[0],
-                height_px=size[1],
-            )
+    width, height = size
+    painted = [
+        layers(
+            [shape_rle(side.shapes[at]) for at in span],
+            side.label[span.start : span.stop].tolist(),
+            side.score[span.start : span.stop].tolist() if side is sides[1] else None,
+            width_px=width,
+            height_px=height,
         )
-    (actual, _), (called, scores) = maps
-    return pixel_events(actual, called, scores, n_classes=n_classes, image=number)
+        for side, span in zip(sides, spans, strict=True)
+    ]
+    for regions in painted:
+        n_painted = sum(end - first for first, end in (layer.painted for layer in regions))
+        if n_painted > MOST_PAINTED_PX:
+            error = TooMuchToDraw(f"{n_painted:,} pixels")
+            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+    events = join_events([])
+    for columns in stripes(width, height):
+        (actual, _), (called, scores) = (
+            paint(regions, columns, n_classes=n_classes, height_px=height) for regions in painted
+        )
+        new = pixel_events(actual, called, scores, n_classes=n_classes, image=number)
+        events = join_events([events, new])
+        if len(events) > MOST_OVERLAPPING:
+            error = TooMuchToDraw(f"{len(events):,} kinds of pixels")
+            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+    return events
 
 
 def _shape_events(
@@ -230,6 +256,8 @@ def _shape_events(
     )
     if not job.uses_masks and (truth.masked_images() or said.masked_images()):
         raise NeedsMasks()
+    if job.uses_masks:
+        _refuse_long_sides(truth, said)
     boxes = truth.boxes_px(), said.boxes_px()
     objects, detections = truth.objects(), said.detections()
     events = match_events(
@@ -254,8 +282,17 @@ def _shape_events(
 def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
     """The overlapping pairs of a chunk; images with masks are compared pixel by pixel.
 
-    `boxes_px` are the bounding boxes of the two sides.
+    `boxes_px` are the bounding boxes of the two sides. `UnusableRegion` for an image with more than
+    can be compared.
     """
+    try:
+        return _shape_pairs(truth, said, boxes_px)
+    except TooManyPairs as error:
+        image = int(said.image[error.detection])
+        raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
+
+
+def _shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
     pairs = box_pairs(truth.objects(), boxes_px[0], said.detections(), boxes_px[1])
     masked = truth.masked_images() | said.masked_images()
     if not masked:
@@ -263,19 +300,34 @@ def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pai
     n_images = max(masked) + 1
     image_of = said.image[pairs.detection]
     is_plain = ~np.isin(image_of, sorted(masked))
-    parts = [Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])]
-    spans, their_spans = truth.spans(n_images), said.spans(n_images)
-    for image in sorted(masked):
-        mine = [truth.shape(at, boxes_px[0]) for at in spans[image]]
-        theirs = [said.shape(at, boxes_px[1]) for at in their_spans[image]]
-        parts.append(
-            matrix_pairs(
-                shape_iou(theirs, mine),
-                first_detection=their_spans[image].start,
-                first_object=spans[image].start,
-            )
-        )
-    return join_pairs(parts)
+    plain = Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])
+    spans = zip(truth.spans(n_images), said.spans(n_images), strict=True)
+    by_pixels = (
+        part
+        for image, (mine, theirs) in enumerate(spans)
+        if image in masked
+        for part in _mask_pairs((truth, mine), (said, theirs), boxes_px)
+    )
+    return join_pairs(chain([plain], by_pixels))
+
+
+def _mask_pairs(
+    truth: tuple[Side, range], said: tuple[Side, range], boxes_px: tuple[Floats, Floats]
+) -> Iterator[Pairs]:
+    """The pairs of one image with masks, so many detections at a time that memory stays small."""
+    (side, span), (their_side, their_span) = truth, said
+    check_compared(their_span, len(span))
+    mine = [side.shape(at, boxes_px[0]) for at in span]
+    allowance = Allowance()
+    at_once = max(1, MASK_PAIRS_AT_ONCE // max(1, len(span)))
+    for first in their_span[::at_once]:
+        some = range(first, min(first + at_once, their_span.stop))
+        theirs = [their_side.shape(at, boxes_px[1]) for at in some]
+        try:
+            iou = shape_iou(theirs, mine, allowance)
+        except TooMuchToDraw as error:
+            raise TooManyPairs(first, error.detail) from None
+        yield matrix_pairs(iou, first_detection=first, first_object=span.start)
 
 
 def same_objects(side: Side, other: Side) -> tuple[int, int]:
@@ -288,6 +340,17 @@ def same_objects(side: Side, other: Side) -> tuple[int, int]:
         side.label[pairs.object] == other.label[pairs.detection]
     )
     return len(np.unique(pairs.object[is_twin])), len(np.unique(pairs.detection[is_twin]))
+
+
+def _refuse_long_sides(*sides: Side) -> None:
+    """`UnusableRegion` for an image that is too long or too high for a mask."""
+    for side in sides:
+        is_long = (side.sizes_px > LONGEST_SIDE_PX).any(axis=1)
+        if is_long.any():
+            at = int(np.flatnonzero(is_long)[0])
+            error = MaskTooLarge("{:.0f} x {:.0f}".format(*side.sizes_px[at].tolist()))
+            image = int(side.image[at])
+            raise UnusableRegion(image, is_truth=False, region="all", reason=str(error))
 
 
 def _rles(side: Side, boxes_px: Floats) -> list[Rle]:

@@ -1,14 +1,7 @@
 """What the evaluation core refuses, one class a reason; the class docstring is the default message.
 
 EvaluationError
-|-- GeometryError
-|   |-- MissingImageSize
-|   |-- MissingCoordinate
-|   |-- CoordinateOutOfRange
-|   |-- TooFewPoints
-|   |-- CorruptRle
-|   |-- MaskTooLarge
-|   `-- UnsupportedRegion
+|-- TooManyPairs
 |-- MisshapenArrays
 |-- UnknownRule
 |-- UnreadableEvents
@@ -19,46 +12,20 @@ EvaluationError
     `-- NonFiniteEmbeddings
 """
 
+from predictions.regions.errors import DocumentedError
 
-class EvaluationError(ValueError):
+
+class EvaluationError(DocumentedError):
     """The evaluation cannot be computed."""
 
-    def __init__(self, detail: str = "") -> None:
-        self.detail = detail
-        message = type(self).__doc__ or ""
-        super().__init__(f"{message.rstrip('.')}: {detail}" if detail else message)
 
+class TooManyPairs(EvaluationError):
+    """Objects and detections of one image are too many, or overlap too often, to be compared."""
 
-class GeometryError(EvaluationError):
-    """The region's geometry cannot be read."""
-
-
-class MissingImageSize(GeometryError):
-    """A region needs a positive original_width and original_height."""
-
-
-class MissingCoordinate(GeometryError):
-    """A region lacks a coordinate, or it is not a number."""
-
-
-class CoordinateOutOfRange(GeometryError):
-    """A region lies too far outside its image."""
-
-
-class TooFewPoints(GeometryError):
-    """A polygon needs at least three points."""
-
-
-class CorruptRle(GeometryError):
-    """The brush mask's run-length encoding cannot be decoded."""
-
-
-class MaskTooLarge(GeometryError):
-    """The mask has more pixels than this server decodes."""
-
-
-class UnsupportedRegion(GeometryError):
-    """Only rectangles, polygons, ellipses and brush masks can be evaluated."""
+    def __init__(self, detection: int, detail: str) -> None:
+        super().__init__(detail)
+        #: The position of one of the image's detections.
+        self.detection = detection
 
 
 class MisshapenArrays(EvaluationError):

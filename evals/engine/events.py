@@ -255,17 +255,6 @@ def image_cells(events: Events, confidence: int) -> Cells:
     )
 
 
-def confusion_matrix(events: Events, confidence: int, *, n_classes: int) -> Ints:
-    """int64 (n_classes + 1, n_classes + 1) at one percent: rows actual, columns predicted.
-
-    The background is last in both. Orientation as in the confusion-matrix panel that clients read.
-    """
-    side = n_classes + 1
-    kept = events.bin >= confidence
-    key = events.actual[kept] * side + events.predicted[kept]
-    return _summed(key, events.delta[kept], side * side).reshape(side, side)
-
-
 def _concatenated(parts: Sequence[Events]) -> Events:
     if not parts:
         return Events(*(np.zeros(0, dtype=np.int64) for _ in range(5)))

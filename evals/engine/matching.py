@@ -7,20 +7,27 @@ better pair and the loser asks for its next. Whatever an arrival changes is an e
 confidence is counted exactly for the price of one matching.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.errors import MisshapenArrays, UnknownRule
+from evals.engine.errors import MisshapenArrays, TooManyPairs, UnknownRule
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins, join_events, make_events
-from evals.engine.geometry import Floats, box_areas, box_corners, shared_length
+from evals.engine.overlap import box_areas, box_corners, shared_length
+from predictions.regions.geometry import Floats
 
 #: Pairs looked at together: few enough to stay in the processor's cache, so that images of
 #: 300 detections and 100 objects take 1.2 ms and not 1.7 (measured on one core, 2026-11).
 PAIRS_AT_ONCE = 50_000
+
+#: Detections times objects of one image: 11,000 of each take two seconds.
+MOST_COMPARED = 2**27
+#: Pairs of one call that overlap, each some 200 bytes while they are ranked. Images of COCO have a
+#: hundred, crowds of 10,000 people a hundred thousand.
+MOST_OVERLAPPING = 2**22
 
 #: What float64 loses on an IoU that is exactly the threshold in the file.
 AT_THRESHOLD = 1e-9
@@ -158,14 +165,21 @@ def box_pairs(
     """The overlapping pairs of a chunk of images whose shapes are axis-aligned boxes.
 
     Boxes are float64 (n, 4). Sorted by detection, then object; no overlaps give empty arrays.
+    `TooManyPairs` beyond MOST_COMPARED and MOST_OVERLAPPING.
     """
     object_corners = box_corners(object_boxes_xywh_px)
     detection_corners = box_corners(detection_boxes_xywh_px)
-    found = [
+    return join_pairs(
         _overlapping(candidates, object_corners, detection_corners)
         for candidates in _candidates(objects, detections)
-    ]
-    return join_pairs(found)
+    )
+
+
+def check_compared(detections: range, n_objects: int) -> None:
+    """`TooManyPairs` where an image has more detections times objects than MOST_COMPARED."""
+    if len(detections) * n_objects > MOST_COMPARED:
+        detail = f"{len(detections):,} detections, {n_objects:,} objects"
+        raise TooManyPairs(detections.start, detail)
 
 
 def matrix_pairs(iou: Floats, *, first_detection: int = 0, first_object: int = 0) -> Pairs:
@@ -177,14 +191,24 @@ def matrix_pairs(iou: Floats, *, first_detection: int = 0, first_object: int = 0
     return Pairs(detection + first_detection, truth + first_object, iou[detection, truth])
 
 
-def join_pairs(parts: Sequence[Pairs]) -> Pairs:
-    """The pairs of all images of a chunk; no parts give empty arrays."""
-    if not parts:
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+def join_pairs(parts: Iterable[Pairs]) -> Pairs:
+    """The pairs of all images of a chunk; no parts give empty arrays.
+
+    `TooManyPairs` as soon as there are more than MOST_OVERLAPPING.
+    """
+    taken = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    n_pairs = 0
+    for part in parts:
+        taken.append(part)
+        n_pairs += len(part.iou)
+        if n_pairs > MOST_OVERLAPPING:
+            most = max(taken, key=lambda one: len(one.iou))
+            detail = f"more than {MOST_OVERLAPPING:,} pairs overlap"
+            raise TooManyPairs(int(most.detection[0]), detail)
     return Pairs(
-        np.concatenate([p.detection for p in parts]),
-        np.concatenate([p.object for p in parts]),
-        np.concatenate([p.iou for p in parts]),
+        np.concatenate([p.detection for p in taken]),
+        np.concatenate([p.object for p in taken]),
+        np.concatenate([p.iou for p in taken]),
     )
 
 
@@ -263,6 +287,10 @@ def _candidates(objects: Objects, detections: Detections) -> Iterator[tuple[Ints
     """Every detection with every object of its image, a bounded number at a time."""
     first = np.searchsorted(objects.image, detections.image, "left")
     width = np.searchsorted(objects.image, detections.image, "right") - first
+    compared = np.bincount(detections.image, weights=width)
+    for image in np.flatnonzero(compared > MOST_COMPARED):
+        ends = np.searchsorted(detections.image, [image, image + 1]).tolist()
+        check_compared(range(*ends), int(width[ends[0]]))
     ends = np.cumsum(width)
     start = 0
     while start < len(width):

@@ -7,12 +7,13 @@ reported scores 1, or clean negatives would look like the worst images. The over
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from evals.engine.average_precision import ClassPrecision
-from evals.engine.events import CONFIDENCES, Counts, Ints
-from evals.engine.geometry import Floats
+from evals.engine.events import CONFIDENCES, Counts, Events, Ints
+from predictions.regions.geometry import Floats
 
 #: The sweep has the 100 confidences below 1; its keys as clients read them.
 N_SWEEP = 100
@@ -20,6 +21,70 @@ SWEEP_KEYS = tuple(f"{k / 100:.2f}" for k in range(N_SWEEP))
 
 #: What a class without any F1 is given.
 NO_OPTIMUM = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A confusion matrix by its cells that are not 0; classes are 0..n_classes, background last.
+
+    Memory grows with the cells: of a thousand classes most are never taken for one another.
+    """
+
+    n_classes: int
+    #: int64 (n_cells,) each, by actual, then predicted class.
+    actual: Ints
+    predicted: Ints
+    count: Ints
+
+    @property
+    def hits(self) -> Ints:
+        """The diagonal, int64 (n_classes + 1,)."""
+        return self._sums(self.actual, self.actual == self.predicted)
+
+    @property
+    def objects(self) -> Ints:
+        """How many there are of each class: sums of rows, int64 (n_classes + 1,)."""
+        return self._sums(self.actual)
+
+    @property
+    def kept(self) -> Ints:
+        """How many are called so: sums of columns, int64 (n_classes + 1,)."""
+        return self._sums(self.predicted)
+
+    def counts(self) -> Counts:
+        """The counts of each class but the background, int64 (n_classes,)."""
+        return Counts(*(c[: self.n_classes] for c in (self.hits, self.kept, self.objects)))
+
+    def cells(self) -> Ints:
+        """[actual, predicted, count] of each cell, int64 (n_cells, 3)."""
+        return np.stack([self.actual, self.predicted, self.count], axis=1)
+
+    def square(self) -> Ints:
+        """int64 (n_classes + 1, n_classes + 1): rows actual, columns predicted, background last.
+
+        Orientation as in the confusion-matrix panel that clients read.
+        """
+        square = np.zeros((self.n_classes + 1,) * 2, dtype=np.int64)
+        square[self.actual, self.predicted] = self.count
+        return square
+
+    def _sums(self, labels: Ints, chosen: Any = slice(None)) -> Ints:
+        sums = np.zeros(self.n_classes + 1, dtype=np.int64)
+        np.add.at(sums, labels[chosen], self.count[chosen])
+        return sums
+
+
+def matrix_of(events: Events, confidence: int, *, n_classes: int) -> Matrix:
+    """The confusion matrix of all images together at one percent."""
+    kept = events.bin >= confidence
+    key = events.actual[kept] * (n_classes + 1) + events.predicted[kept]
+    order = np.argsort(key, kind="stable")
+    first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    if not len(first):
+        return Matrix(n_classes, *(np.zeros(0, dtype=np.int64) for _ in range(3)))
+    count = np.add.reduceat(events.delta[kept][order], first)
+    actual, predicted = np.divmod(key[order][first][count != 0], n_classes + 1)
+    return Matrix(n_classes, actual, predicted, count[count != 0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.engine.geometry import Floats
+from predictions.regions.geometry import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Images object by object: what was there, what was said, what became of each."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,11 +8,11 @@ import numpy as np
 
 from evals.engine.boxes import StoredImage
 from evals.engine.counting import Job, shape_pairs
-from evals.engine.geometry import Floats, Shape
 from evals.engine.kinds.classification import read_choices
 from evals.engine.matching import ObjectVerdict, image_verdicts, object_verdicts
 from evals.engine.regions import read_shapes
-from evals.engine.shapes import GatheredSide, Side
+from evals.engine.sides import GatheredSide, Side
+from predictions.regions.geometry import Floats, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,10 @@ def _slices(side: Side, n_images: int) -> list[slice]:
     return [slice(span.start, span.stop) for span in side.spans(n_images)]
 
 
-def examine_shapes(images: Sequence[StoredImage], job: Job, confidence: int) -> ExaminedShapes:
-    """As `examine`, all images together."""
+def examine_shapes(
+    images: Sequence[StoredImage], job: Job, confidence: int, *, most_steps: float = math.inf
+) -> ExaminedShapes:
+    """As `examine`, all images together. `TooMuchToDraw` where rasterising takes more steps."""
     if job.task_type == "classification":
         none = GatheredSide().side()
         return ExaminedShapes(none, [], none, [], (none.boxes_px(), none.boxes_px()))
@@ -87,6 +90,7 @@ def examine_shapes(images: Sequence[StoredImage], job: Job, confidence: int) -> 
         job.classes,
         reading=job.reading,
         all_shapes=job.uses_masks or is_semantic,
+        most_steps=most_steps,
     )
     boxes = truth.boxes_px(), said.boxes_px()
     if is_semantic:

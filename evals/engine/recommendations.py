@@ -11,7 +11,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from evals.engine.events import Ints
+from evals.engine.metrics import Matrix
+from predictions.regions.geometry import Bools
 
 #: class_imbalance: fewer instances than this, or than 0.05 x sqrt(all instances), or
 FEWEST_INSTANCES = 30
@@ -63,7 +64,7 @@ class Recommendation:
 
 
 def recommendations(
-    matrix: Ints,
+    matrix: Matrix,
     classes: Sequence[str],
     *,
     instances: Sequence[int],
@@ -72,10 +73,9 @@ def recommendations(
 ) -> list[Recommendation]:
     """All advice of the five rules, most severe first, in the rules' order among equals.
 
-    `matrix` is int64 (n_classes + 1, n_classes + 1), rows actual, background last, of the test
-    split at the confidence in question; `instances` counts each class's objects over all splits,
-    `images` the images of each split. `is_augmented` says that training images were multiplied,
-    which makes the other splits' shares meaningless.
+    `matrix` is that of the test split at the confidence in question; `instances` counts each
+    class's objects over all splits, `images` the images of each split. `is_augmented` says that
+    training images were multiplied, which makes the other splits' shares meaningless.
     """
     found = [
         *missed_detection(matrix, classes),
@@ -87,10 +87,10 @@ def recommendations(
     return sorted(found, key=lambda advice: list(Severity).index(advice.severity))
 
 
-def missed_detection(matrix: Ints, classes: Sequence[str]) -> list[Recommendation]:
+def missed_detection(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
     """The class with the most false negatives, the first of equals; nothing when none is missed."""
-    objects = matrix[:-1].sum(axis=1)
-    missed = objects - matrix.diagonal()[:-1]
+    counts = matrix.counts()
+    objects, missed = counts.objects, counts.fn
     if not missed.any():
         return []
     worst = int(np.argmax(missed))
@@ -107,19 +107,21 @@ def missed_detection(matrix: Ints, classes: Sequence[str]) -> list[Recommendatio
                 "recall": (n_objects - n_missed) / n_objects,
             },
             class_name=classes[worst],
-            cells=tuple((worst, p) for p in np.flatnonzero(matrix[worst]).tolist() if p != worst),
+            cells=_cells(matrix, (matrix.actual == worst) & (matrix.predicted != worst)),
         )
     ]
 
 
-def wrong_class(matrix: Ints, classes: Sequence[str]) -> list[Recommendation]:
+def wrong_class(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
     """The most frequent pair of two real classes, the first of equals; nothing without one."""
-    crossed = matrix[:-1, :-1].copy()
-    np.fill_diagonal(crossed, 0)
+    is_real = (matrix.actual < matrix.n_classes) & (matrix.predicted < matrix.n_classes)
+    crossed = np.where(is_real & (matrix.actual != matrix.predicted), matrix.count, 0)
     if not crossed.any():
         return []
-    actual, predicted = (int(i) for i in np.unravel_index(np.argmax(crossed), crossed.shape))
-    n_crossed, n_objects = int(crossed[actual, predicted]), int(matrix[actual].sum())
+    # Cells stand in the matrix's order.
+    at = int(np.argmax(crossed))
+    actual, predicted = int(matrix.actual[at]), int(matrix.predicted[at])
+    n_crossed, n_objects = int(crossed[at]), int(matrix.objects[actual])
     return [
         Recommendation(
             kind=Kind.WRONG_CLASS,
@@ -160,12 +162,14 @@ def class_imbalance(instances: Sequence[int], classes: Sequence[str]) -> list[Re
     ]
 
 
-def overconfident_fp(matrix: Ints, classes: Sequence[str]) -> list[Recommendation]:
+def overconfident_fp(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
     """Every class that is predicted often and too often wrongly, in class order."""
+    counts = matrix.counts()
+    columns = zip(classes, counts.kept.tolist(), counts.fp.tolist(), strict=True)
     return [
-        advice
-        for label, name in enumerate(classes)
-        for advice in _overconfident(matrix[:, label], label, name)
+        _overconfident(matrix, label, name, n_kept, n_false)
+        for label, (name, n_kept, n_false) in enumerate(columns)
+        if _is_overconfident(n_kept, n_false)
     ]
 
 
@@ -183,29 +187,34 @@ def dataset_health(images: Mapping[str, int], *, is_augmented: bool) -> list[Rec
     return found
 
 
-def _overconfident(column: Ints, label: int, name: str) -> list[Recommendation]:
-    n_kept = int(column.sum())
-    n_false = n_kept - int(column[label])
+def _is_overconfident(n_kept: int, n_false: int) -> bool:
     if n_kept < FEWEST_PREDICTIONS or n_false < FEWEST_FALSE_POSITIVES:
-        return []
+        return False
     # Compared in integers: 0.65 has no exact binary form.
-    if 100 * (n_kept - n_false) >= round(100 * LOW_PRECISION) * n_kept:
-        return []
-    return [
-        Recommendation(
-            kind=Kind.OVERCONFIDENT_FP,
-            severity=_severity(n_false / n_kept),
-            message=f'{n_false} of {n_kept} "{name}" predictions are wrong. Raise its confidence '
-            "threshold, or add images without it that look alike.",
-            metrics={
-                "falsePositives": n_false,
-                "predictions": n_kept,
-                "precision": (n_kept - n_false) / n_kept,
-            },
-            class_name=name,
-            cells=tuple((a, label) for a in np.flatnonzero(column).tolist() if a != label),
-        )
-    ]
+    return 100 * (n_kept - n_false) < round(100 * LOW_PRECISION) * n_kept
+
+
+def _overconfident(
+    matrix: Matrix, label: int, name: str, n_kept: int, n_false: int
+) -> Recommendation:
+    return Recommendation(
+        kind=Kind.OVERCONFIDENT_FP,
+        severity=_severity(n_false / n_kept),
+        message=f'{n_false} of {n_kept} "{name}" predictions are wrong. Raise its confidence '
+        "threshold, or add images without it that look alike.",
+        metrics={
+            "falsePositives": n_false,
+            "predictions": n_kept,
+            "precision": (n_kept - n_false) / n_kept,
+        },
+        class_name=name,
+        cells=_cells(matrix, (matrix.predicted == label) & (matrix.actual != label)),
+    )
+
+
+def _cells(matrix: Matrix, chosen: Bools) -> tuple[tuple[int, int], ...]:
+    columns = matrix.actual[chosen].tolist(), matrix.predicted[chosen].tolist()
+    return tuple(zip(*columns, strict=True))
 
 
 def _too_small(split: str, found: float, wanted: float, phrase: str) -> Recommendation:

@@ -8,25 +8,29 @@ An image has one size: that of the first ground-truth region with one, else of t
 region. Percentages of both sides are of the same picture, whatever size each tells.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from evals.engine.boxes import NamedBox, Region, Regions, RegionText, StoredImage
-from evals.engine.errors import EvaluationError, GeometryError
-from evals.engine.geometry import FARTHEST_PCT, Floats, Shape, Size
-from evals.engine.labels import (
-    Notes,
-    Partners,
-    PassedOver,
-    Reason,
-    region_label,
-    region_score,
-)
+from evals.engine.errors import EvaluationError
+from evals.engine.notes import Notes
 from evals.engine.reading import Place, Reading
-from evals.engine.shapes import GatheredSide, Row, Side, is_upright, own_size, region_shape
+from evals.engine.sides import GatheredSide, Row, Side
 from predictions.regions.controls import shape_of
+from predictions.regions.errors import GeometryError, TooMuchToDraw
+from predictions.regions.geometry import (
+    FARTHEST_PCT,
+    STEPS_OF_IMAGE,
+    Allowance,
+    Floats,
+    Shape,
+    Size,
+)
+from predictions.regions.labels import Partners, PassedOver, Reason, region_labels, region_score
+from predictions.regions.shapes import is_upright, own_size, region_shape
 
 FAR = FARTHEST_PCT
 
@@ -65,17 +69,22 @@ def read_shapes(
     all_shapes: bool = False,
     with_masks: bool = False,
     notes: Notes | None = None,
+    most_steps: float = math.inf,
 ) -> tuple[Side, Side]:
     """Ground truth and detections of a chunk, in stored order; what is not read goes to `notes`.
 
     `all_shapes` reads every region as a shape, as masks are wanted; `with_masks` says that boxes
     are compared with masks somewhere. `UnknownLabels` names all labels that are not in `classes`.
+    `most_steps` is what rasterising all images together may take, else `TooMuchToDraw`; a region
+    beyond what one image may take is not read.
     """
     reader = _Reader(reading or Reading(), classes, notes or Notes())
     reader.all_shapes = all_shapes
     reader.with_masks = with_masks or all_shapes
     for number, image in enumerate(images):
         reader.take(number, image)
+        if reader.steps > most_steps:
+            raise TooMuchToDraw(f"{number + 1} of {len(images)} images took {reader.steps:,} steps")
     return reader.sides(len(images))
 
 
@@ -92,6 +101,8 @@ class _Reader:
         self.asks_names = reading.asks_names
         self.unknown: set[str] = set()
         self.truth, self.said = GatheredSide(), GatheredSide()
+        #: What rasterising took so far, and what it may take of the image at hand.
+        self.steps, self.allowance = 0, Allowance()
         #: Sizes of images that were not read the quick way.
         self.sizes: dict[int, Size] = {}
 
@@ -108,11 +119,13 @@ class _Reader:
         if size is None:
             size = self._unsized(number, image)
         self.sizes[number] = size
+        self.allowance = Allowance()
         for side, rows, score in ((self.truth, truth, 1.0), (self.said, said, default)):
             if rows is None:
                 self._take_regions(number, image, side, size, score)
             else:
                 side.rows += rows
+        self.steps += STEPS_OF_IMAGE - self.allowance.left
 
     def sides(self, n_images: int) -> tuple[Side, Side]:
         """What was read, every shape on its image's one size."""
@@ -321,13 +334,15 @@ class _Reader:
         if is_skipped or shape_of(kind) not in self.reading.shapes:
             raise PassedOver(Reason.OTHER_CONTROL)
         others = partners.of(region)
-        label, n_labels = region_label(region, others, self.reading)
-        shape = region_shape(region, size)
-        score = region_score(region, others, default)
+        labels = region_labels(region, others, self.reading.unlabelled)
+        label = labels[0]
+        shape = region_shape(region, size, allowance=self.allowance)
+        # A truth is no more or less sure: what a model left in it does not matter.
+        score = default if is_truth else region_score(region, others, default)
         if label not in self.index:
             self.unknown.add(label)
             return None
-        self.notes.more_labels += n_labels > 1
+        self.notes.more_labels += len(labels) > 1
         own = own_size(region) or size
         return (number, self.index[label], score, 0, 0, 0, 0, *own), shape
 

@@ -17,7 +17,17 @@ from evals.engine.errors import EvaluationError
 from predictions_api.http.storable import is_number, number_within, whole_within
 
 IMAGES = "reports.item.image_results"
+#: The parser makes the path of every value of a block before the first of them is seen.
+READ_BYTES = 4096
 MAX_CLASSES = 2**16 - 1
+MAX_NAME = 500
+#: Levels of lists and objects; a path has a part for each.
+MAX_LEVELS = 100
+#: What is held of a file at once: values beside the images, some 100 bytes each, and those of one
+#: image, of which five make a cell. The panels of 2,000 classes have two million values.
+MAX_VALUES, MAX_IMAGE_VALUES = 5_000_000, 1_000_000
+#: Images and cells of all reports together; an image is held in 600 bytes, a cell in 16.
+MAX_IMAGES, MAX_CELLS, IMAGE_BYTES = 1_000_000, 20_000_000, 600
 MAX_INT = 2**31 - 1
 #: Disagreements kept; the rest are counted.
 MOST_NAMED = 100
@@ -81,8 +91,10 @@ def outline(file: IO[bytes]) -> Outline:
     """Everything but the images. `UnreadableFile` names what is missing or of the wrong kind."""
     file.seek(0)
     builder, n_images = ijson.ObjectBuilder(), list[int]()
+    bounds = Bounds()
     try:
-        for prefix, event, value in ijson.parse(file, use_float=True):
+        for prefix, event, value in ijson.parse(file, use_float=True, buf_size=READ_BYTES):
+            bounds.count(prefix, event)
             if prefix.startswith(IMAGES):
                 if prefix == IMAGES and event == "start_array":
                     n_images.append(0)
@@ -111,6 +123,38 @@ def outline(file: IO[bytes]) -> Outline:
     return Outline(document, _classes(document), _reports(document, n_images))
 
 
+@dataclass(slots=True)
+class Bounds:
+    """How much of a file would be held, counted as it is read."""
+
+    level: int = 0
+    n_values: int = 0
+    n_image_values: int = 0
+    n_images: int = 0
+
+    def count(self, prefix: str, event: str) -> None:
+        """One event of the parser. UnreadableFile for what is too much."""
+        if event in {"start_map", "start_array"}:
+            self.level += 1
+            if self.level > MAX_LEVELS:
+                raise UnreadableFile("", f"The file is nested deeper than {MAX_LEVELS} levels.")
+        elif event in {"end_map", "end_array"}:
+            self.level -= 1
+        if not prefix.startswith(IMAGES):
+            self.n_values += 1
+            if self.n_values > MAX_VALUES:
+                raise UnreadableFile("", f"The file has more than {MAX_VALUES:,} values.")
+            return
+        if prefix == IMAGES + ".item" and event == "start_map":
+            self.n_image_values = 0
+            self.n_images += 1
+            if self.n_images > MAX_IMAGES:
+                raise UnreadableFile(IMAGES, f"there are more than {MAX_IMAGES:,} of them")
+        self.n_image_values += 1
+        if self.n_image_values > MAX_IMAGE_VALUES:
+            raise UnreadableFile(IMAGES, f"an image has more than {MAX_IMAGE_VALUES:,} values")
+
+
 def _images_path(n_images: list[int]) -> str:
     return f"reports[{len(n_images) - 1}].image_results[{n_images[-1]}]"
 
@@ -122,6 +166,8 @@ def _classes(document: dict[str, Any]) -> list[str]:
     for place, name in enumerate(classes):
         if not isinstance(name, str) or not name or "\0" in name:
             raise UnreadableFile(f"classes[{place}]", "must be a name")
+        if len(name) > MAX_NAME:
+            raise UnreadableFile(f"classes[{place}]", f"has more than {MAX_NAME} characters")
         if name == "background":
             raise UnreadableFile(f"classes[{place}]", "background is added by itself: leave it out")
     if len(set(classes)) < len(classes) or len(classes) > MAX_CLASSES:
@@ -232,6 +278,8 @@ def _cells(
             conflicts.add(f"{path}[{place}]", f"the cell [{actual}, {predicted}] is there twice")
         elif count:
             cells[actual, predicted] = count
+    if sum(cells.values()) > MAX_INT:
+        raise UnreadableFile(path, f"its counts add up to more than {MAX_INT:,}")
     return [(actual, predicted, count) for (actual, predicted), count in sorted(cells.items())]
 
 

@@ -5,7 +5,7 @@ Nothing is written here; `save` does that.
 
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import IO, Any
 
@@ -17,14 +17,22 @@ from evals.engine.events import (
     Cells,
     Events,
     Ints,
-    confusion_matrix,
     image_counts,
     join_events,
     pack_events,
     total_events,
 )
 from evals.engine.kinds.class_events import report_events
-from evals.imports.file import Disagreements, FileImage, Outline, images, read_image
+from evals.engine.metrics import Matrix, matrix_of
+from evals.imports.file import (
+    MAX_CELLS,
+    Disagreements,
+    FileImage,
+    Outline,
+    UnreadableFile,
+    images,
+    read_image,
+)
 from evals.models import ModelEval, Split, TaskType
 
 #: Images counted at a time.
@@ -66,6 +74,7 @@ class Gathered:
     flagged: set[int] = field(default_factory=set)
     position: dict[str, int] = field(default_factory=dict)
     cells: dict[int, ReportCells] = field(default_factory=dict)
+    n_cells: int = 0
 
 
 def gather(
@@ -118,7 +127,8 @@ def _take(
 ) -> None:
     position = gathered.position.setdefault(read.image_id, len(gathered.facts))
     if position == len(gathered.facts):
-        gathered.facts.append(read)
+        # The cells are held as numbers below.
+        gathered.facts.append(replace(read, cells=[]))
     else:
         first = gathered.facts[position]
         for name in ("split", "name"):
@@ -127,6 +137,9 @@ def _take(
                 gathered.flagged.add(position)
     if read.is_flagged:
         gathered.flagged.add(position)
+    gathered.n_cells += len(read.cells)
+    if gathered.n_cells > MAX_CELLS:
+        raise UnreadableFile(f"{path}.confusion", f"more than {MAX_CELLS:,} cells in all images")
     gathered.cells[confidence].add(position, read.cells)
 
 
@@ -176,6 +189,17 @@ def count(evaluation: ModelEval, gathered: Gathered) -> CountedFile:
     return CountedFile(blobs, tp, fp, fn, {s: join_events(parts) for s, parts in totals.items()})
 
 
+def _is_square_of(matrix: Matrix, rows: Any) -> bool:
+    """Whether a list of rows is the whole of the matrix; nothing is made that is as large."""
+    side = matrix.n_classes + 1
+    if not isinstance(rows, list) or len(rows) != side:
+        return False
+    if not all(isinstance(row, list) and len(row) == side for row in rows):
+        return False
+    cells = [[a, p, n] for a, row in enumerate(rows) for p, n in enumerate(row) if n != 0]
+    return bool(cells == matrix.cells().tolist())
+
+
 def _chosen(events: Events, chosen: Any) -> Events:
     return Events(
         events.image[chosen],
@@ -206,6 +230,6 @@ def check_matrices(outlined: Outline, counted: CountedFile, conflicts: Disagreem
             continue
         wanted = SPLITS if split == "all" else (split,)
         events = join_events([counted.totals[SPLITS.index(name)] for name in wanted])
-        matrix = confusion_matrix(events, confidence, n_classes=len(outlined.classes)).tolist()
-        if body.get("matrix") != matrix:
+        matrix = matrix_of(events, confidence, n_classes=len(outlined.classes))
+        if not _is_square_of(matrix, body.get("matrix")):
             conflicts.add(f"{path}.matrix", "is not the sum of the images")

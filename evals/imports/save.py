@@ -6,6 +6,7 @@ came. It is stored whole or not at all.
 
 import zlib
 from collections.abc import Callable, Iterator
+from io import SEEK_END
 from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -16,10 +17,11 @@ from evals.db import evaluations, writes
 from evals.db.sources import source_pieces, write_source
 from evals.db.writes import NewImage, NewPanel
 from evals.documents.refusals import InvalidImport, ProjectNotFound
-from evals.imports.file import Disagreements, Outline, UnreadableFile, outline
+from evals.imports.file import IMAGE_BYTES, Disagreements, Outline, UnreadableFile, outline
 from evals.imports.images import CountedFile, Gathered, check_matrices, count, gather
 from evals.imports.panels import derived_panels, given_panels, summary_of
 from evals.models import ModelEval, Split, TaskType
+from predictions_api import memory
 from predictions_api.http.storable import is_number, number_within
 
 BLOCK = 5000
@@ -44,6 +46,9 @@ def import_file(
     conflicts = Disagreements()
     try:
         outlined = outline(file)
+        n_images = sum(report.n_images for report in outlined.reports)
+        # Cells take about what they take in the file.
+        memory.hold(n_images * IMAGE_BYTES + 2 * file.seek(0, SEEK_END))
         evaluation = _evaluation(outlined, workspace_id)
         panels = list(given_panels(outlined))
         gathered = gather(file, outlined, evaluation, conflicts, progress)

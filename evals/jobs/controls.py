@@ -14,7 +14,7 @@ from evals.db.snapshot import CannotEvaluate, ReadImage
 from evals.engine.counting import Job, same_objects
 from evals.engine.reading import Reading, reading_of
 from evals.engine.regions import UnknownLabels, read_shapes
-from evals.engine.shapes import Side
+from evals.engine.sides import Side
 from evals.models import ModelEval, TaskType
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evals.db.snapshot import CannotEvaluate, PlannedRow
-from evals.engine.labels import Notes
+from evals.engine.notes import Notes
 from evals.models import EvalChunk, ModelEval, Split
 
 #: The sides of an evaluation as its answers name them, ground truth first.
 SIDES = ("groundTruth", "predictions")
+OWN_TRUTHS = "own_predictions"
 MESSAGES = {
     "no_image_size": (
         "{images} images have no size in any region (original_width, original_height): their "
@@ -17,6 +18,10 @@ MESSAGES = {
     "aspect_ratio_differs": (
         "{regions} regions tell a size of their image whose ratio differs by more than 1 % from "
         "that of its first region. They are compared in per cent all the same."
+    ),
+    OWN_TRUTHS: (
+        "{tasks} tasks are measured against annotations that were made of this version's own "
+        "predictions and hold what it said: there it cannot be wrong."
     ),
     "more_labels": "{regions} regions have more than one label; the first counts.",
 }
@@ -39,12 +44,22 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def own_truths(n_tasks: int) -> list[dict[str, Any]]:
+    """The warning about tasks whose ground truth this version has said itself; none for none."""
+    message = MESSAGES[OWN_TRUTHS].format(tasks=n_tasks)
+    return [{"reason": OWN_TRUTHS, "tasks": n_tasks, "message": message}] if n_tasks else []
+
+
 def summarise(evaluation: ModelEval) -> None:
-    """Stores what all chunks noted. `CannotEvaluate` where nothing of a side is usable."""
+    """Stores what all chunks noted, beside what was known when it was planned.
+
+    `CannotEvaluate` where nothing of a side is usable.
+    """
     chunks = EvalChunk.objects.filter(evaluation=evaluation).order_by("number")
     notes = [one for one in chunks.values_list("notes", flat=True) if one]
     evaluation.ignored = _ignored(notes)
-    evaluation.warnings = list(_warnings(notes))
+    planned = [one for one in evaluation.warnings if one["reason"] == OWN_TRUTHS]
+    evaluation.warnings = [*planned, *_warnings(notes)]
     evaluation.save(update_fields=["ignored", "warnings"])
     for at, side in enumerate(SIDES):
         read = sum(one["read"][at] for one in notes)

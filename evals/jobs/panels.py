@@ -20,14 +20,13 @@ from evals.engine.events import (
     Events,
     Ints,
     class_counts,
-    confusion_matrix,
     join_events,
     make_events,
     total_counts,
     unpack_events,
 )
 from evals.engine.kinds.segmentation import mean_iou
-from evals.engine.metrics import Sweep, sweep
+from evals.engine.metrics import Sweep, matrix_of, sweep
 from evals.jobs import state, vectors
 from evals.models import EvalPart, ModelEval, Split, TaskType
 from evals.panels.counted import Counted, SplitTotal
@@ -109,7 +108,7 @@ def _summary(evaluation: ModelEval, head: SplitTotal) -> dict[str, Any]:
     iou = None
     if evaluation.task_type == TaskType.SEMANTIC:
         n_classes = len(evaluation.classes)
-        iou = mean_iou(confusion_matrix(head.events, evaluation.confidence, n_classes=n_classes))
+        iou = mean_iou(matrix_of(head.events, evaluation.confidence, n_classes=n_classes))
     best = head.swept.micro.optimal
     headline = Headline(
         mean_ap=table.map50 if table and evaluation.task_type in PANEL_TASK_TYPES else None,

@@ -22,8 +22,9 @@ from evals.engine.errors import EvaluationError
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
-from evals.jobs.notes import chunk_notes, summarise
+from evals.jobs.notes import chunk_notes, own_truths, summarise
 from evals.models import EvalChunk, GroundTruth, ModelEval, Split
+from predictions.regions.errors import GeometryError
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
@@ -75,7 +76,7 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher) -> None:
         _compute(evaluation, mine, watcher)
     except (LeaseLost, ModelEval.DoesNotExist):
         log.info("evaluation given up", evaluation=evaluation_id)
-    except EvaluationError as error:
+    except (EvaluationError, GeometryError) as error:
         state.fail(evaluation_id, str(error), mine)
     except Exception as error:
         if is_outage(error):
@@ -145,6 +146,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_said
         evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
         _refuse_empty(evaluation)
+        evaluation.warnings = own_truths(snapshot.count_own_truths(evaluation))
         reading = reading_of(evaluation.reading)
         classes, evaluation.is_multi_label = classes_of(evaluation.project, reading)
         evaluation.classes = classes
@@ -160,6 +162,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
                 "classes",
                 "is_multi_label",
                 "uses_masks",
+                "warnings",
             ]
         )
 

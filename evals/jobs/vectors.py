@@ -17,12 +17,12 @@ from evals.db.snapshot import CannotEvaluate
 from evals.db.vectors import WrittenBack, nearest_tasks
 from evals.engine.clusters import analyse as analyse_embeddings
 from evals.engine.errors import EmbeddingError
-from evals.engine.geometry import Floats
 from evals.engine.matching import Verdict
 from evals.engine.mislabeling import Claim, mislabeling_scores
 from evals.engine.object_verdicts import examine
 from evals.models import ModelEval, Split
 from evals.panels.counted import Embedded
+from predictions.regions.geometry import Floats
 
 
 def analyse(evaluation: ModelEval) -> Embedded | None:

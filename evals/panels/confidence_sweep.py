@@ -14,6 +14,8 @@ from evals.panels.counted import Counted
 from evals.panels.panel import Panel, stored
 from evals.panels.query import Asked
 
+#: Classes up to which each has its curve: 40 MB of JSON a split. Of more, each has its optimum.
+MOST_CURVES = 2000
 MISSING = "The imported file has no confidenceSweep."
 
 
@@ -26,7 +28,10 @@ class SweepCurve(OpenDocument):
 
 
 class SplitSweep(SweepCurve, kw_only=True):
-    """The micro curve (of summed counts), each class's, and the macro curve (their mean)."""
+    """The micro curve (of summed counts), each class's, and the macro curve (their mean).
+
+    Of more than 2,000 classes each has its optimum alone.
+    """
 
     per_class: dict[str, SweepCurve] | UnsetType = UNSET
     macro: SweepCurve | UnsetType = UNSET
@@ -51,13 +56,14 @@ def build(counted: Counted) -> Iterator[NewPanel]:
 
 
 def _split(swept: Sweep, classes: Sequence[str]) -> SplitSweep:
-    micro = swept.micro
+    micro, has_curves = swept.micro, len(classes) <= MOST_CURVES
     return SplitSweep(
         per_threshold=_per_threshold(micro),
         optimal_threshold=micro.optimal_threshold,
         optimal_metrics=scores(micro.optimal),
         per_class={
-            name: _curve(curve) for name, curve in zip(classes, swept.per_class, strict=True)
+            name: _curve(curve) if has_curves else _optimum(curve)
+            for name, curve in zip(classes, swept.per_class, strict=True)
         },
         macro=_curve(swept.macro),
     )
@@ -68,6 +74,12 @@ def _curve(curve: Curve) -> SweepCurve:
         per_threshold=_per_threshold(curve),
         optimal_threshold=curve.optimal_threshold,
         optimal_metrics=scores(curve.optimal),
+    )
+
+
+def _optimum(curve: Curve) -> SweepCurve:
+    return SweepCurve(
+        optimal_threshold=curve.optimal_threshold, optimal_metrics=scores(curve.optimal)
     )
 
 

@@ -1,45 +1,85 @@
 """Confusion matrices: which class was taken for which, at every percent.
 
 Stored as packed events, one panel a split and percent: the matrix of a thousand classes is sparse.
+The whole square is answered up to MOST_SQUARE classes, its cells at every number of them.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import numpy as np
+from msgspec import UNSET, Meta, UnsetType
 
 from evals.db.evaluations import confidence_of
 from evals.db.panels import Kind, matrix
 from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument, encode
 from evals.documents.names import BACKGROUND
-from evals.engine.events import N_BINS, Events, make_events, pack_events
+from evals.documents.refusals import TooManyClasses
+from evals.engine.events import N_BINS, Events, Ints, make_events, pack_events
+from evals.engine.metrics import Matrix
 from evals.models import ModelEval
 from evals.panels.counted import Counted, Imported
 from evals.panels.panel import Panel
-from evals.panels.query import Asked, MatrixQuery
+from evals.panels.query import Asked, MatrixFormatQuery
+
+#: Classes up to which the whole square is answered: four million numbers, 10 MB.
+MOST_SQUARE = 2000
 
 
 class ConfusionMatrix(OpenDocument):
-    """Rows are actual classes, columns predicted ones; background is the last of both."""
+    """Rows are actual classes, columns predicted ones; background is the last of both.
+
+    With `format` `cells` or `errors` there is no `matrix` but a page of its cells.
+    """
 
     split: str
     confidence_threshold: float
     classes: list[str]
-    matrix: list[list[int]]
+    matrix: list[list[int]] | UnsetType = UNSET
+    total_cells: int | UnsetType = UNSET
+    offset: int | UnsetType = UNSET
+    limit: int | UnsetType = UNSET
+    cells: Annotated[
+        list[list[int]] | UnsetType,
+        Meta(description="[actual, predicted, count] by index in `classes`."),
+    ] = UNSET
 
 
 def read(evaluation: ModelEval, asked: Asked) -> bytes:
-    """The matrix of a split, or of all together. ReportNotFound for a percent that an import does
-    not report.
+    """The matrix of a split, or of all together, or a page of its cells.
+
+    ReportNotFound for a percent that an import does not report; TooManyClasses for the matrix of
+    more than MOST_SQUARE classes.
     """
     split, confidence = asked["split"], confidence_of(evaluation, asked["confidence"])
-    cells = matrix(evaluation, split=split.number, confidence=confidence)
-    return encode(
-        ConfusionMatrix(
-            split=split.name,
-            confidence_threshold=confidence / 100,
-            classes=[*evaluation.classes, BACKGROUND],
-            matrix=cells.tolist(),
+    wanted, n_classes = asked["format"], len(evaluation.classes)
+    if wanted == "matrix" and n_classes > MOST_SQUARE:
+        raise TooManyClasses(
+            f"The evaluation has {n_classes:,} classes; the whole matrix is answered up to "
+            f"{MOST_SQUARE:,}. Ask for its cells with ?format=cells, page by page."
         )
+    found = matrix(evaluation, split=split.number, confidence=confidence)
+    document = ConfusionMatrix(
+        split=split.name,
+        confidence_threshold=confidence / 100,
+        classes=[*evaluation.classes, BACKGROUND],
     )
+    if wanted == "matrix":
+        document.matrix = found.square().tolist()
+    else:
+        cells = found.cells() if wanted == "cells" else _errors(found)
+        limit, offset = asked["limit"], asked["offset"]
+        document.total_cells, document.offset, document.limit = len(cells), offset, limit
+        document.cells = cells[offset : offset + limit].tolist()
+    return encode(document)
+
+
+def _errors(found: Matrix) -> Ints:
+    """The cells beside the diagonal, most frequent first; among equals in the matrix's order."""
+    cells: Ints = found.cells()[found.actual != found.predicted]
+    ordered: Ints = cells[np.argsort(-cells[:, 2], kind="stable")]
+    return ordered
 
 
 def build(counted: Counted) -> Iterator[NewPanel]:
@@ -66,7 +106,7 @@ PANEL = Panel(
     operation_id="get_confusion_matrix",
     summary="Rows actual, columns predicted, background last",
     document=ConfusionMatrix,
-    query=MatrixQuery,
+    query=MatrixFormatQuery,
     read=read,
     build=build,
     derive=derive,

@@ -7,9 +7,9 @@ from typing import Any
 from evals.engine.average_precision import PrecisionTable
 from evals.engine.clusters import VectorAnalysis
 from evals.engine.events import Events, Ints
-from evals.engine.geometry import Floats
 from evals.engine.metrics import Sweep
 from evals.models import ModelEval, Split
+from predictions.regions.geometry import Floats
 
 #: Which split speaks for the evaluation: test, or the next best where it has no images.
 HEADLINE_SPLITS = (Split.TEST, Split.VALID, Split.TRAIN)

@@ -11,9 +11,9 @@ from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
 from evals.engine.average_precision import ClassPrecision, Precision, PrecisionTable
-from evals.engine.events import class_counts, confusion_matrix, total_counts
+from evals.engine.events import class_counts, total_counts
 from evals.engine.kinds.segmentation import intersection_over_union, mean_iou
-from evals.engine.metrics import Score, scores_of
+from evals.engine.metrics import Score, matrix_of, scores_of
 from evals.models import ModelEval, TaskType
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.panel import Panel, stored
@@ -143,7 +143,7 @@ def _semantic(
 ) -> SplitMetrics:
     """Pixels at the canonical confidence."""
     classes = evaluation.classes
-    matrix = confusion_matrix(total.events, evaluation.confidence, n_classes=len(classes))
+    matrix = matrix_of(total.events, evaluation.confidence, n_classes=len(classes))
     rows = zip(
         classes, intersection_over_union(matrix), per_class, total.swept.per_class, strict=True
     )

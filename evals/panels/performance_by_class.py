@@ -11,9 +11,8 @@ from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
 from evals.engine.average_precision import ClassPrecision
-from evals.engine.events import confusion_matrix
 from evals.engine.kinds.segmentation import intersection_over_union
-from evals.engine.metrics import class_rows
+from evals.engine.metrics import class_rows, matrix_of
 from evals.models import ModelEval, Split, TaskType
 from evals.panels.counted import Counted, Imported, SplitTotal
 from evals.panels.panel import Panel, stored
@@ -109,7 +108,7 @@ def _detection(evaluation: ModelEval, total: SplitTotal) -> list[ClassPerformanc
 def _semantic(evaluation: ModelEval, total: SplitTotal) -> list[ClassPerformance]:
     """Pixels, IoU at the canonical confidence."""
     classes = evaluation.classes
-    matrix = confusion_matrix(total.events, evaluation.confidence, n_classes=len(classes))
+    matrix = matrix_of(total.events, evaluation.confidence, n_classes=len(classes))
     rows = zip(classes, intersection_over_union(matrix), total.swept.per_class, strict=True)
     return [
         ClassPerformance(

@@ -14,8 +14,12 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from evals.documents.names import SPLITS
-from evals.documents.refusals import InvalidConfidence, InvalidSplit, Refusal
+from evals.documents.refusals import InvalidConfidence, InvalidPagination, InvalidSplit, Refusal
 
+#: What a list without a bound of its own is said to take at most.
+LIST_MOST = 200
+#: Cells of a confusion matrix on a page.
+CELLS_LIMIT, CELLS_MOST = 10_000, 100_000
 WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 
 #: The values of a query, by parameter.
@@ -95,6 +99,37 @@ class SplitField(WordField):
         return SplitNumber(data, None if data == "all" else SPLITS.index(data))
 
 
+class NumberField(serializers.IntegerField):
+    """A whole number of a page. InvalidPagination for anything else, and out of its range."""
+
+    def __init__(self, help_text: str, *, default: int, least: int, most: int | None) -> None:
+        self.least, self.most = least, most
+        super().__init__(default=default, min_value=least, max_value=most, help_text=help_text)
+
+    def run_validation(self, data: Any = empty) -> int:
+        if not WHOLE_NUMBER.fullmatch(data):
+            raise InvalidPagination(f"{self.field_name} must be a whole number, not below 0.")
+        if int(data) < self.least or (self.most is not None and int(data) > self.most):
+            most = LIST_MOST if self.most is None else self.most
+            raise InvalidPagination(
+                f"{self.field_name} must be a whole number from {self.least} to {most}."
+            )
+        return int(data)
+
+
+class FormatField(WordField):
+    """One of a few forms of an answer, the first unless given. A Refusal for anything else."""
+
+    def __init__(self, words: Sequence[str], help_text: str) -> None:
+        super().__init__(words, help_text, default=words[0])
+
+    def run_validation(self, data: Any = empty) -> str:
+        """The word."""
+        if data not in self.words:
+            raise Refusal(f"format must be one of {', '.join(self.words)}.", "invalid_format")
+        return str(data)
+
+
 class ConfidenceField(serializers.IntegerField):
     """A percent; None where it is absent. InvalidConfidence for anything else."""
 
@@ -132,3 +167,15 @@ class MatrixQuery(Query):
 
     split = SplitField(default="test", allows_all=True)
     confidence = ConfidenceField()
+
+
+class MatrixFormatQuery(MatrixQuery):
+    """The same, and whether the whole square is answered or a page of its cells."""
+
+    format = FormatField(
+        ["matrix", "cells", "errors"],
+        "`cells`: those that are not 0, by actual, then predicted class; `errors`: those beside the"
+        " diagonal, most frequent first.",
+    )
+    limit = NumberField("Cells of a page.", default=CELLS_LIMIT, least=1, most=CELLS_MOST)
+    offset = NumberField("Cells before the page.", default=0, least=0, most=None)

@@ -11,7 +11,8 @@ from evals.db.panels import Kind, required_panel
 from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument, moment
 from evals.documents.scores import Number
-from evals.engine.events import class_counts, confusion_matrix, join_events
+from evals.engine.events import class_counts, join_events
+from evals.engine.metrics import matrix_of
 from evals.engine.recommendations import Recommendation, recommendations
 from evals.models import ModelEval
 from evals.panels.counted import Counted, Imported
@@ -84,7 +85,7 @@ def build(counted: Counted) -> Iterator[NewPanel]:
     # Objects are missed at 100 percent or matched there: either way all are in its rows.
     instances = class_counts(everything, n_classes=n_classes).objects[0].tolist()
     advice = recommendations(
-        confusion_matrix(head.events, confidence, n_classes=n_classes),
+        matrix_of(head.events, confidence, n_classes=n_classes),
         evaluation.classes,
         instances=instances,
         images=evaluation.image_counts,

@@ -1,5 +1,6 @@
 """Two evaluations image by image: what the second fixed and what it broke."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,6 @@ from evals.models import ModelEval, Split
 class Change:
     """One image in both: errors that went, and errors that came."""
 
-    image_id: str
     #: Position in the base evaluation.
     position: int
     base: Tally
@@ -48,12 +48,13 @@ def difference(
 ) -> Difference:
     """Totals, and a page of the images that differ, those that changed most first.
 
-    Images are the same where their ids are; only images of both are compared.
+    Images are the same where their ids are, of several with one id the first and the first, and so
+    on; only images of both are compared.
     """
     before = dict(_tallies(base, split, confidence))
     after = dict(_tallies(other, split, confidence))
     changes = [
-        Change(key, before[key][0], before[key][1], after[key][1])
+        Change(before[key][0], before[key][1], after[key][1])
         for key in before.keys() & after.keys()
     ]
     differing = sorted(
@@ -79,8 +80,9 @@ def difference(
 
 def _tallies(
     evaluation: ModelEval, split: int | None, confidence: int
-) -> Iterator[tuple[str, tuple[int, Tally]]]:
-    """Position and counts by image id."""
+) -> Iterator[tuple[tuple[str, int], tuple[int, Tally]]]:
+    """Position and counts by image id and how many images before have it."""
+    seen = Counter[str]()
     for block in blocks(evaluation, split=split):
         counts = image_counts(
             block.events, confidence, n_images=len(block.ids), n_classes=len(evaluation.classes)
@@ -95,7 +97,8 @@ def _tallies(
         )
         for image_id, position, tp, fp, fn in columns:
             tally = Tally(true_positives=tp, false_positives=fp, false_negatives=fn)
-            yield image_id, (position, tally)
+            yield (image_id, seen[image_id]), (position, tally)
+            seen[image_id] += 1
 
 
 def _totals(changes: Sequence[Change]) -> dict[str, int]:

@@ -2,10 +2,9 @@
 
 import csv
 import io
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
@@ -17,15 +16,18 @@ from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
 from evals.engine.counting import Job
-from evals.engine.geometry import Shape, rle_area, shape_rle
 from evals.engine.reading import reading_of
 from evals.engine.regions import image_size, read_shapes
-from evals.engine.shapes import Side
+from evals.engine.sides import Side
 from evals.models import ModelEval
 from evals.reports.image_objects import NO_OBJECTS, stored_images
+from predictions.exports.types.archive import zipped
+from predictions.regions.geometry import Shape, rle_area, shape_rle
 from predictions_api.http.rendering import harmless_cell
 
 AT_ONCE = 1000
+#: No annotation has so many regions: it is 32 MiB of JSON at most.
+MOST_REGIONS = 2**20
 
 CSV_COLUMNS = (
     "imageId",
@@ -103,47 +105,18 @@ def refuse_without_objects(evaluation: ModelEval) -> None:
         )
 
 
-class Pipe(io.RawIOBase):
-    """Keeps what is written until it is taken: what a zip file is written into while it is sent."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def take(self) -> bytes:
-        """What was written since the last time."""
-        taken = b"".join(self._parts)
-        self._parts.clear()
-        return taken
-
-
 def coco_zip(evaluation: ModelEval) -> Iterator[bytes]:
     """`ground_truth.json` and `detections.json` as COCO's tools read them, in a zip.
 
     Image ids are task ids, or where tasks have several images the places of these, from 1. Images
     whose rows changed after the evaluation are left out and named in the ground truth's `info`.
     """
-    pipe = Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, write in (
-            ("ground_truth.json", _truth_parts),
-            ("detections.json", _detection_parts),
-        ):
-            with archive.open(name, "w") as file:
-                yield from _pumped(file, write(evaluation), pipe)
-    yield pipe.take()
-
-
-def _pumped(file: IO[bytes], parts: Iterable[bytes], pipe: Pipe) -> Iterator[bytes]:
-    for part in parts:
-        file.write(part)
-        yield pipe.take()
+    yield from zipped(
+        [
+            ("ground_truth.json", _truth_parts(evaluation)),
+            ("detections.json", _detection_parts(evaluation)),
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +135,12 @@ class Exported:
     def annotation_id(self, place: int) -> int:
         """From 1, as COCO takes 0 for none, and the same at each export."""
         of = self.image.row.annotation_id if self.has_one_image else self.image_id
-        return of * 10_000 + place + 1
+        return object_id(of, place)
+
+
+def object_id(of: int, place: int) -> int:
+    """An id of the object at a place, from 0, of an annotation or image: the same for no two."""
+    return of * MOST_REGIONS + place + 1
 
 
 def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]:

@@ -14,11 +14,11 @@ from evals.db.images import image_keys, images_at
 from evals.db.snapshot import PlannedRow, ReadImage, read
 from evals.documents.images import ImageDetection, ImageObject, ImageWithObjects
 from evals.documents.refusals import ImageNotFound, ReportNotFound
-from evals.engine.geometry import Shape
 from evals.engine.matching import ObjectVerdict
 from evals.engine.object_verdicts import Examined, examine
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
+from predictions.regions.geometry import Shape
 
 NO_OBJECTS = (
     "An imported evaluation has counts of its images, but no objects: they were not in the file."

@@ -12,9 +12,9 @@ import numpy as np
 from evals.db.evaluations import count_images
 from evals.db.images import Scanned, scan, worst
 from evals.engine.events import Ints, image_cells, image_counts
-from evals.engine.geometry import Bools, Floats
 from evals.engine.metrics import image_scores
 from evals.models import ModelEval
+from predictions.regions.geometry import Bools, Floats
 
 #: Orders of images; each may be reversed with a minus.
 SORTS = ("truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1")

@@ -1,24 +1,21 @@
-"""Whole projects as files: at once when small, otherwise by a job with a status and a download."""
+"""Whole projects as files: a stream, or a job with a status and a download."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from accounts import audit
-from predictions.api.parameters import ProjectExportParameters
+from predictions.api.parameters import ExportTypeParameters, ProjectExportParameters
 from predictions.api.schema import exports as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db.documents import Document
-from predictions.db.tasks import count_tasks
 from predictions.exports import project as project_export
 from predictions.exports import start, state
-from predictions.exports.project import CONTENT_TYPES, TYPES
+from predictions.exports.project import CONTENT_TYPES, Wanted
 from predictions.models import Project, ProjectExport
 
 NO_EXPORT = "No ProjectExport matches the given query."
@@ -46,33 +43,24 @@ class ProjectExportViewSet(Rows):
     @docs.PROJECT_EXPORT
     @audit.recorded("project.exported", "project {project_pk}", reads=True)
     def export(self, request: Request, **kwargs: Any) -> HttpResponseBase:
-        """The file itself where the project is small, else 202 and the job."""
+        """The file itself, as a stream; 202 and a job where that is asked for."""
         project = self._project()
-        wanted = ProjectExportParameters.read(request.query_params)
-        export_type, source = wanted["exportType"], wanted["source"]
-        project_export.check(project, export_type)
-        limit = project_export.AT_ONCE_TASKS
-        if count_tasks(project.pk, most=limit + 1) > limit:
-            job = start.start(project, export_type, source)
+        asked = ProjectExportParameters.read(request.query_params)
+        # No task has the id 0: of ids that are none, nothing is exported.
+        ids = () if asked["ids"] is None else tuple(sorted({*asked["ids"]})) or (0,)
+        wanted = Wanted(
+            asked["exportType"] or "JSON",
+            asked["source"],
+            ids,
+            asked["download_all_tasks"],
+            asked["escape"],
+        )
+        project_export.check(project, wanted.export_type)
+        if asked["background"]:
+            job = start.start(project, wanted)
             return json_response(job_document(job), status.HTTP_202_ACCEPTED)
-        return self._at_once(project, export_type, source)
-
-    def _at_once(self, project: Project, export_type: str, source: str) -> HttpResponseBase:
-        suffix = TYPES[export_type]
-        if export_type == "JSON":
-            pieces = project_export.json_pieces(project, source)
-            response: HttpResponseBase = StreamingHttpResponse(pieces)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, "export")
-                try:
-                    project_export.write(project, export_type, source, path)
-                except Exception as exc:  # the converter raises whatever a result makes it
-                    message = f"The results cannot be converted to {export_type}."
-                    raise ValidationError({"exportType": [message]}) from exc
-                # Open files outlive their names.
-                response = FileResponse(path.open("rb"))
-        return as_file(response, suffix, f"project-{project.pk}-{source}.{suffix}")
+        response = StreamingHttpResponse(project_export.pieces(project, wanted))
+        return as_file(response, wanted, project.pk)
 
     @docs.EXPORT_STATUS
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponseBase:
@@ -84,17 +72,20 @@ class ProjectExportViewSet(Rows):
     def download(self, request: Request, **kwargs: Any) -> HttpResponseBase:
         """A completed job's file."""
         job = self._job()
+        asked = ExportTypeParameters.read(request.query_params)["exportType"]
+        if asked not in (None, job.export_type):
+            raise NotFound(f"This export is {job.export_type}: ask for another one.")
         storage = state.storage()
         if job.status != ProjectExport.Status.COMPLETED or not storage.exists(job.file_name):
             raise NotFound("There is no file: see the export's status.")
-        suffix = TYPES[job.export_type]
-        name = f"project-{job.project_id}-{job.source}.{suffix}"
-        return as_file(FileResponse(storage.open(job.file_name, "rb")), suffix, name)
+        response = FileResponse(storage.open(job.file_name, "rb"))
+        return as_file(response, state.wanted_by(job), job.project_id)
 
 
-def as_file(response: HttpResponseBase, suffix: str, name: str) -> HttpResponseBase:
-    """The response as a download of that name."""
-    response["Content-Type"] = CONTENT_TYPES[suffix]
+def as_file(response: HttpResponseBase, wanted: Wanted, project_id: int) -> HttpResponseBase:
+    """The response as a download."""
+    name = f"project-{project_id}-{wanted.source}.{wanted.suffix}"
+    response["Content-Type"] = CONTENT_TYPES[wanted.suffix]
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
@@ -108,6 +99,8 @@ def job_document(job: ProjectExport) -> Document:
         "project": job.project_id,
         "exportType": job.export_type,
         "source": job.source,
+        "ids": job.task_ids or None,
+        "download_all_tasks": job.all_tasks,
         "status": job.status,
         "progress": job.progress,
         "error": job.error,

@@ -97,4 +97,7 @@ class TaskImportViewSet(ImportViewSet):
                 answer["task_ids"] = task_ids
             return json_response(answer, status.HTTP_201_CREATED)
 
-        return idempotency.once(request, store, digest=body.digest)
+        try:
+            return idempotency.once(request, store, digest=body.digest)
+        finally:
+            body.close()

@@ -1,5 +1,8 @@
 """What the store's operations read of a query string, beside the filters of predictions."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from predictions.exports import formats
 from predictions.exports.project import SOURCES, TYPES
 from predictions.filters.predictions import PredictionListParameters as PredictionListParameters
@@ -8,6 +11,7 @@ from predictions_api.http.parameters import (
     ChoiceParameter,
     FlagParameter,
     IdParameter,
+    IdsParameter,
     LimitParameter,
     PageParameter,
     Parameters,
@@ -28,13 +32,19 @@ class PredictionImportParameters(UpsertParameters):
     on_error = ChoiceParameter(["fail", "skip"], default="fail", help_text="What bad items do.")
 
 
-class PredictionExportParameters(PredictionParameters):
+class EscapeParameters(Parameters):
+    """For whom a table is."""
+
+    escape = FlagParameter(
+        help_text="For a spreadsheet: text of a table that begins like a formula gets a `'` in"
+        " front."
+    )
+
+
+class PredictionExportParameters(PredictionParameters, EscapeParameters):
     """Which predictions, in which format."""
 
     format = ChoiceParameter(formats.WRITERS, default="ndjson", help_text="ndjson unless given.")
-    escape = FlagParameter(
-        help_text="For a spreadsheet: text of a CSV that begins like a formula gets a `'` in front."
-    )
 
 
 class VersionDeleteParameters(Parameters):
@@ -85,13 +95,55 @@ class ModelVersionParameters(Parameters):
     limit = LimitParameter(help_text="At most this many, newest first.")
 
 
-class ProjectExportParameters(Parameters):
-    """What is exported, as what."""
+class ExportTypeParameters(Parameters):
+    """As what a project is exported."""
 
-    exportType = ChoiceParameter(TYPES, default="JSON", help_text="JSON unless given.")
+    exportType = ChoiceParameter(TYPES, help_text="JSON unless given.")
+    export_type = ChoiceParameter(TYPES, help_text="The same; `exportType` goes first.")
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> dict[str, Any]:
+        """As declared; both names have what either gave, None without."""
+        values = super().read(query)
+        export_type = values["exportType"] or values["export_type"]
+        return {**values, "exportType": export_type, "export_type": export_type}
+
+
+class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
+    """What is exported of a project, and how."""
+
     source = ChoiceParameter(  # type: ignore[assignment]  # as Label Studio calls it
         SOURCES, default="annotations", help_text="annotations unless given."
     )
+    ids = IdsParameter(help_text="Only these tasks: ids, comma-separated or repeated.")
+    download_all_tasks = FlagParameter(
+        help_text="Also tasks without annotations, or without predictions as the source."
+    )
+    background = FlagParameter(help_text="Answer 202 and a job instead of the file.")
+    download_resources = FlagParameter(
+        lenient=True, help_text="Without effect: no image is fetched."
+    )
+    interpolate_key_frames = FlagParameter(
+        lenient=True, help_text="Without effect: key frames are exported as they are."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        """Those declared, and Label Studio's other name of `ids`."""
+        fields: dict[str, Any] = super().get_fields()
+        return {**fields, "ids[]": IdsParameter(help_text="The same as `ids`.")}
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> dict[str, Any]:
+        """As declared; `ids` has those of all its names, None where none was given."""
+        everything = getattr(query, "getlist", None)
+        if everything is not None:
+            query = {name: query[name] for name in query}
+            for name in ("ids", "ids[]"):
+                if name in query:
+                    query[name] = ",".join(everything(name))
+        values = super().read(query)
+        given = [values[name] for name in ("ids", "ids[]") if values[name] is not None]
+        return {**values, "ids": [one for ids in given for one in ids] if given else None}
 
 
 class TaskImportParameters(Parameters):

@@ -173,6 +173,12 @@ class TaskSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+class ListedTaskSerializer(TaskSerializer):
+    """A task as it is listed."""
+
+    drafts = serializers.ListField(child=serializers.JSONField(), read_only=True)
+
+
 class Touch(serializers.Serializer[Any]):
     """Who changed a task last."""
 
@@ -228,7 +234,7 @@ class PersonSerializer(serializers.Serializer[Any]):
 class ProjectSerializer(serializers.ModelSerializer[Project]):
     """A project: its labelling config, its settings, and counts of what it holds.
 
-    The counts are null in the answers to POST, PUT and PATCH, as Label Studio's are.
+    The counts are null in the answer to POST, as Label Studio's are.
     """
 
     # The controls of a label_config that this request brought; None if it brought none.

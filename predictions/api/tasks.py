@@ -72,7 +72,11 @@ class TaskPages(Rows):
         """Full tasks with `fields=all`; only the keys that `include` names, where it names any."""
         wants_children = asked["fields"] == "all"
         include = asked["include"]
-        shown = task_pages.with_children(rows) if wants_children or include else rows
+        if wants_children or include:
+            shown = task_pages.with_children(rows)
+        else:
+            # Nobody drafts here; Label Studio's lists have the key.
+            shown = [{**task, "drafts": []} for task in rows]
         if not include:
             return shown
         return [{name: task[name] for name in include if name in task} for task in shown]

@@ -114,6 +114,12 @@ def project_exists(project_id: int, *, workspace_id: int) -> bool:
     return Project.objects.filter(pk=project_id, workspace_id=workspace_id).exists()
 
 
+def label_config_of(project_id: int, *, workspace_id: int) -> str | None:
+    """A project's labelling config, or None where the workspace has no such project."""
+    rows = Project.objects.filter(pk=project_id, workspace_id=workspace_id)
+    return rows.values_list("label_config", flat=True).first()
+
+
 def task_exists(task_id: int, *, workspace_id: int) -> bool:
     """Whether the workspace has that task."""
     return target_of_task(task_id, workspace_id=workspace_id) is not None

@@ -1,6 +1,7 @@
 """Reads and writes of single tasks, and a project's tasks in the order of their ids."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -11,8 +12,9 @@ from accounts.tokens import Access
 from predictions.db import places
 from predictions.db.documents import Document, Values
 from predictions.models import Task
+from predictions.regions import task_data
 from predictions_api.http.fields import unknown_pk
-from predictions_api.http.storable import json_text
+from predictions_api.http.storable import Refused, json_text
 from predictions_api.postgres.sql import Row, fetch_all, fetch_one
 
 NO_TASK = "No Task matches the given query."
@@ -30,9 +32,36 @@ WHERE j.workspace_id = %s AND {where} ORDER BY {order}
 """
 ONE_TASK_SQL = TASK_SQL.format(where="t.id = %s", order="t.id")
 # By (project, id), from wherever the last page ended.
-TASKS_AFTER_SQL = TASK_SQL.replace("j.workspace_id = %s AND ", "").format(
-    where="t.project_id = %s AND t.id > %s", order="t.id"
-)
+TASKS_AFTER_SQL = TASK_SQL.replace("j.workspace_id = %s AND ", "")
+COUNT_CHOSEN_SQL = "SELECT count(*) FROM predictions_task t WHERE {where}"
+# What a task must have one of, each by the index on (task, id).
+HAVING = {
+    name: f" AND EXISTS (SELECT 1 FROM predictions_{table} c"  # noqa: S608
+    " WHERE c.task_id = t.id AND c.project_id = t.project_id)"
+    for name, table in (("predictions", "prediction"), ("annotations", "annotation"))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenTasks:
+    """Which tasks of a project."""
+
+    #: Only these; empty for all.
+    ids: tuple[int, ...] = ()
+    #: What a task must have one of, `predictions` or `annotations`; None for nothing.
+    having: str | None = None
+
+    def where(self, project_id: int, after: int) -> tuple[str, list[Any]]:
+        """The condition on tasks `t` with an id above `after`, and its parameters."""
+        where = "t.project_id = %s AND t.id > %s"
+        params: list[Any] = [project_id, after]
+        if self.ids:
+            where += " AND t.id = ANY(%s)"
+            params.append(list(self.ids))
+        return where + (HAVING[self.having] if self.having else ""), params
+
+
+EVERY_TASK = ChosenTasks()
 
 
 def task_document(row: Row) -> Document:
@@ -67,10 +96,20 @@ def task(task_id: int, *, workspace_id: int) -> Document | None:
     return None if row is None else task_document(row)
 
 
-def tasks_after(project_id: int, task_id: int, *, limit: int) -> list[Document]:
+def tasks_after(
+    project_id: int, task_id: int, *, limit: int, chosen: ChosenTasks = EVERY_TASK
+) -> list[Document]:
     """The next tasks, in id order, of a project already known to be the caller's."""
-    rows = fetch_all(f"{TASKS_AFTER_SQL} LIMIT %s", [project_id, task_id, limit])
-    return [task_document(row) for row in rows]
+    where, params = chosen.where(project_id, task_id)
+    sql = TASKS_AFTER_SQL.format(where=where, order="t.id")
+    return [task_document(row) for row in fetch_all(f"{sql} LIMIT %s", [*params, limit])]
+
+
+def count_chosen(project_id: int, chosen: ChosenTasks) -> int:
+    """How many tasks of a project are chosen."""
+    where, params = chosen.where(project_id, 0)
+    row = fetch_one(COUNT_CHOSEN_SQL.format(where=where), params)
+    return int(row[0]) if row else 0
 
 
 def count_tasks(project_id: int, *, most: int) -> int:
@@ -104,17 +143,24 @@ VALUES (%s, %s::jsonb, %s::jsonb, %s, %s, now(), now()) RETURNING id
 
 
 def create_task(values: Values, access: Access) -> Document:
-    """Stores one task. ValidationError where the workspace lacks the project."""
+    """Stores one task. ValidationError where the workspace lacks the project, or the data a key
+    that its labelling config shows.
+    """
     project_id = values["project"]
-    if not places.project_exists(project_id, workspace_id=access.workspace_id):
+    label_config = places.label_config_of(project_id, workspace_id=access.workspace_id)
+    if label_config is None:
         raise ValidationError({"project": [unknown_pk(project_id)]})
+    try:
+        data = task_data.checked(values["data"], label_config)
+    except Refused as exc:
+        raise ValidationError([str(exc)]) from None
     # Read before it is committed: a caller who gets no answer has nothing stored.
     with transaction.atomic(savepoint=False):
         row = fetch_one(
             CREATE_TASK_SQL,
             [
                 project_id,
-                json_text(values["data"]),
+                json_text(data),
                 json_text(values.get("meta", {})),
                 reserve_inner_ids(project_id, 1),
                 values.get("overlap", 1),

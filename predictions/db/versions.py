@@ -64,6 +64,15 @@ def version_names(project_id: int, *, limit: int) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def has_several_versions(project_id: int) -> bool:
+    """Whether the project's predictions are of more than one version; null is one, too."""
+    names = version_names(project_id, limit=2)
+    if len(names) != 1:
+        return len(names) > 1
+    unnamed = Prediction.objects.alias(start=Left("model_version", 200))
+    return unnamed.filter(project_id=project_id, start__isnull=True).exists()
+
+
 # Replaced by (task, model_version), together with every duplicate of an earlier time. Served by
 # the (task, id) index.
 DELETE_VERSIONS_SQL = """

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from predictions.db.documents import Document
+from predictions.exports.types.archive import Pipe
 from predictions_api.http.errors import ParquetMissing
 from predictions_api.http.rendering import OPTIONS, dumps, harmless_cell
 
@@ -89,30 +90,6 @@ def _harmless_row(cells: list[Any]) -> list[Any]:
     return [harmless_cell(cell) for cell in cells]
 
 
-class _Taken(io.RawIOBase):
-    """A file that hands over what was written since the last time."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.position = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, piece: Any) -> int:
-        self.pieces.append(bytes(piece))
-        self.position += len(piece)
-        return len(piece)
-
-    def tell(self) -> int:
-        return self.position
-
-    def take(self) -> bytes:
-        taken = b"".join(self.pieces)
-        self.pieces.clear()
-        return taken
-
-
 def parquet_schema() -> pa.Schema:
     """The columns' types; JSON columns are text. ParquetMissing without pyarrow."""
     try:
@@ -136,7 +113,7 @@ def _parquet(chunks: Chunks, schema: pa.Schema) -> Iterator[bytes]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    file = _Taken()
+    file = Pipe()
     with ParquetWriter(file, schema, compression="zstd") as writer:
         for chunk in chunks:
             columns = {name: [_parquet_cell(d, name) for d in chunk] for name in TABLE}

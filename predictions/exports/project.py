@@ -1,69 +1,102 @@
-"""A whole project as a file: tasks with full predictions or annotations, or what
-`label_studio_sdk.converter` makes of them.
+"""A whole project as a file: tasks with full predictions or annotations, or another tool's format.
 
-The converter opens what task data names, on disk or in the network. It therefore never sees such a
-value: each is replaced by a plain name, made of the task's id and the end of the value, that is no
-path and no address.
+The types are called as Label Studio calls them, and written by `types/`: nothing that task data
+names is opened, on disk or in the network. Files name images after their task.
 """
 
-import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
 
 import orjson
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
 from predictions.db.task_pages import with_children
-from predictions.db.tasks import tasks_after
+from predictions.db.tasks import ChosenTasks, tasks_after
+from predictions.db.versions import has_several_versions
+from predictions.exports.types import coco, masks, tables, voc, yolo
+from predictions.exports.types.archive import Entry, zipped
+from predictions.exports.types.given import given_of
+from predictions.exports.types.objects import Picture, Scheme, picture_of, scheme_of
 from predictions.models import Project
 from predictions_api.http.rendering import dumps
 
 SOURCES = ("predictions", "annotations")
-# What the converter writes for each type: one file, or a folder that is sent as an archive.
-CONVERTED = {"JSON_MIN": "json", "CSV": "csv", "COCO": "zip", "YOLO": "zip", "VOC": "zip"}
-TYPES = {"JSON": "json", **CONVERTED}
-CONTENT_TYPES = {"json": "application/json", "csv": "text/csv", "zip": "application/zip"}
-# Types whose converter looks for the image itself.
-OF_IMAGES = frozenset({"COCO", "YOLO", "VOC"})
-# Up to so many tasks the file is made while the caller waits.
-AT_ONCE_TASKS = 1000
+# The suffix of each type's file.
+TYPES = {
+    "JSON": "json",
+    "JSON_MIN": "json",
+    "CSV": "csv",
+    "TSV": "tsv",
+    "COCO": "zip",
+    "VOC": "zip",
+    "YOLO": "zip",
+    "YOLO_OBB": "zip",
+    "BRUSH_TO_PNG": "zip",
+    "BRUSH_TO_NUMPY": "zip",
+    "BRUSH_TO_COCO": "zip",
+}
+CONTENT_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "zip": "application/zip",
+}
+OF_MASKS = frozenset({"BRUSH_TO_PNG", "BRUSH_TO_NUMPY", "BRUSH_TO_COCO"})
+SEPARATORS = {"CSV": ",", "TSV": "\t"}
 PAGE_TASKS = 200
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 Advance = Callable[[int], object]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is exported of a project, as what."""
+
+    export_type: str
+    #: `predictions` or `annotations`.
+    source: str
+    #: Only these tasks; empty for all.
+    task_ids: tuple[int, ...] = ()
+    #: Also tasks that have nothing of the source.
+    all_tasks: bool = False
+    #: Of a table: no cell is a formula to a spreadsheet.
+    escape: bool = False
+
+    @property
+    def chosen(self) -> ChosenTasks:
+        """Which tasks are read."""
+        return ChosenTasks(self.task_ids, None if self.all_tasks else self.source)
+
+    @property
+    def suffix(self) -> str:
+        """Of the file."""
+        return TYPES[self.export_type]
+
+
 def check(project: Project, export_type: str) -> None:
     """ValidationError where the labelling config has nothing that the type could hold."""
-    if export_type in CONVERTED and export_type not in _converter(project).supported_formats:
+    if TYPES[export_type] != "zip":
+        return
+    scheme = _scheme(project)
+    if scheme is None or (export_type in OF_MASKS and "brush" not in scheme.shapes):
         message = f"{export_type} does not suit the project's labelling config."
         raise ValidationError({"exportType": [message]})
 
 
-def _converter(project: Project) -> Any:
-    from label_studio_sdk.converter import Converter
-
-    return Converter(
-        project.parsed_label_config,
-        project_dir=None,
-        download_resources=False,
-        # Nothing on this disk may be read for a task.
-        local_files_resolver=lambda path: None,
-    )
+def _scheme(project: Project) -> Scheme | None:
+    return scheme_of(project.label_config, project.parsed_label_config)
 
 
-def documents_of(project: Project) -> Iterator[Document]:
-    """The project's tasks in id order, each with its full predictions and annotations.
+def documents_of(project: Project, chosen: ChosenTasks) -> Iterator[Document]:
+    """The chosen tasks in id order, each with its full predictions and annotations.
 
     Three statements a page; memory holds a page.
     """
     after = 0
-    while tasks := tasks_after(project.pk, after, limit=PAGE_TASKS):
+    while tasks := tasks_after(project.pk, after, limit=PAGE_TASKS, chosen=chosen):
         for task in with_children(tasks):
             shown = {
                 key: task[key]
@@ -73,13 +106,25 @@ def documents_of(project: Project) -> Iterator[Document]:
         after = tasks[-1]["id"]
 
 
-def json_pieces(
-    project: Project, source: str, advance: Advance = lambda n: None
-) -> Iterator[bytes]:
+def pieces(project: Project, wanted: Wanted, advance: Advance = lambda n: None) -> Iterator[bytes]:
+    """The file as a stream; `advance` is told of each task."""
+    if wanted.export_type == "JSON":
+        return _json(project, wanted, advance)
+    tasks = _tasks(project, wanted, advance)
+    if wanted.suffix == "zip":
+        return zipped(_entries(project, wanted, tasks))
+    records = tables.records(tasks, wanted.source, project.parsed_label_config)
+    if wanted.export_type == "JSON_MIN":
+        return tables.json_min(records)
+    separator = SEPARATORS[wanted.export_type]
+    return tables.table(records, wanted.source, separator, escape=wanted.escape)
+
+
+def _json(project: Project, wanted: Wanted, advance: Advance) -> Iterator[bytes]:
     """A JSON array of tasks; of the two kinds of children only the source's, whole."""
-    other = "annotations" if source == "predictions" else "predictions"
+    other = "annotations" if wanted.source == "predictions" else "predictions"
     opening = b"["
-    for task in documents_of(project):
+    for task in documents_of(project, wanted.chosen):
         del task[other]
         yield opening + dumps(task)
         opening = b","
@@ -87,63 +132,37 @@ def json_pieces(
     yield b"[]" if opening == b"[" else b"]"
 
 
-def plain_name(task_id: int, value: str) -> str:
-    """A file name for what a task's data names: no path, no address, no file of ours."""
-    end = value.partition("?")[0].rstrip("/").rpartition("/")[2]
-    return f"{task_id}-{UNSAFE.sub('_', end)[-100:].strip('.') or 'item'}"
+def _tasks(project: Project, wanted: Wanted, advance: Advance) -> Iterator[dict[str, Any]]:
+    """Tasks as JSON values. One whose annotations were all cancelled has none."""
+    for document in documents_of(project, wanted.chosen):
+        task: dict[str, Any] = orjson.loads(dumps(document))
+        advance(1)
+        if wanted.all_tasks or given_of(task, wanted.source):
+            yield task
 
 
-def _defused(task_id: int, value: Any) -> Any:
-    """The value without anything that could be opened."""
-    if isinstance(value, str):
-        return plain_name(task_id, value)
-    if isinstance(value, list):
-        return [_defused(task_id, entry) for entry in value]
-    return value
-
-
-def _for_converter(task: Document, source: str, *, of_images: bool) -> Document:
-    """The task as converters read it: what the source names stands under `annotations`."""
-    plain: Document = orjson.loads(dumps(task))
-    if source == "predictions":
-        plain["annotations"] = [
-            {**p, "completed_by": {}, "was_cancelled": False} for p in plain["predictions"]
-        ]
-    del plain["predictions"]
-    if of_images:
-        plain["data"] = {key: _defused(plain["id"], value) for key, value in plain["data"].items()}
-    return plain
+def _entries(project: Project, wanted: Wanted, tasks: Iterator[dict[str, Any]]) -> Iterator[Entry]:
+    scheme = _scheme(project)
+    if scheme is None:
+        # Its labelling config was changed since it was checked.
+        return iter(())
+    pictures: Iterator[Picture] = (picture_of(task, wanted.source, scheme) for task in tasks)
+    if wanted.export_type in {"COCO", "BRUSH_TO_COCO"}:
+        return coco.entries(pictures, scheme)
+    if wanted.export_type == "BRUSH_TO_PNG":
+        return masks.entries(pictures, scheme, masks.png, "png")
+    if wanted.export_type == "BRUSH_TO_NUMPY":
+        return masks.entries(pictures, scheme, masks.npy, "npy")
+    with_versions = wanted.source == "predictions" and has_several_versions(project.pk)
+    if wanted.export_type == "VOC":
+        return voc.entries(pictures, scheme, with_versions=with_versions)
+    is_turned = wanted.export_type == "YOLO_OBB"
+    return yolo.entries(pictures, scheme, with_versions=with_versions, is_turned=is_turned)
 
 
 def write(
-    project: Project,
-    export_type: str,
-    source: str,
-    target: Path,
-    advance: Advance = lambda n: None,
+    project: Project, wanted: Wanted, target: Path, advance: Advance = lambda n: None
 ) -> None:
-    """Writes the file. Raises what the converter raises for results it cannot convert."""
-    if export_type == "JSON":
-        with target.open("wb") as file:
-            file.writelines(json_pieces(project, source, advance))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        given, made = Path(folder, "tasks"), Path(folder, "made")
-        given.mkdir()
-        made.mkdir()
-        for task in documents_of(project):
-            plain = _for_converter(task, source, of_images=export_type in OF_IMAGES)
-            (given / f"{plain['id']:020}.json").write_bytes(orjson.dumps(plain))
-            advance(1)
-        _converter(project).convert(str(given), str(made), export_type, is_dir=True)
-        _collect(made, target, archive=CONVERTED[export_type] == "zip")
-
-
-def _collect(made: Path, target: Path, *, archive: bool) -> None:
-    files = sorted(path for path in made.rglob("*") if path.is_file())
-    if not archive:
-        shutil.copyfile(files[0], target)
-        return
-    with ZipFile(target, "w", ZIP_DEFLATED) as packed:
-        for path in files:
-            packed.write(path, path.relative_to(made))
+    """Writes the file."""
+    with target.open("wb") as file:
+        file.writelines(pieces(project, wanted, advance))

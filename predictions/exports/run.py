@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.files import File
 
-from predictions.db.tasks import count_tasks
+from predictions.db.tasks import count_chosen
 from predictions.exports import project as project_export
 from predictions.exports import state
 from predictions.exports.state import Status
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 # Tasks between two writes of the progress.
 EVERY_TASKS = 500
 NO_ROOM = "Waits for room: the disk is full."
-NOT_CONVERTED = "The results cannot be converted to this format."
+NOT_WRITTEN = "The file could not be written; the worker's log says why."
 
 
 def run(job_id: int) -> None:
@@ -51,11 +51,11 @@ def _work(job: ProjectExport, worker: Holder) -> None:
         kept = _write(job, worker)
     except LeaseLost:
         raise
-    except Exception as error:  # whatever the converter trips over is the job's outcome
+    except Exception as error:  # whatever is tripped over is the job's outcome
         if is_outage(error) or is_disk_full(error):
             raise
         log.exception("export failed", extra={"export": job.pk})
-        state.end(job.pk, worker, status=Status.FAILED, error=NOT_CONVERTED)
+        state.end(job.pk, worker, status=Status.FAILED, error=NOT_WRITTEN)
         return
     try:
         state.end(job.pk, worker, status=Status.COMPLETED, progress=1.0, file_name=kept)
@@ -66,7 +66,8 @@ def _work(job: ProjectExport, worker: Holder) -> None:
 
 def _write(job: ProjectExport, worker: Holder) -> str:
     """Writes and keeps the file; the name it is kept under."""
-    total = max(1, count_tasks(job.project_id, most=2**31))
+    wanted = state.wanted_by(job)
+    total = max(1, count_chosen(job.project_id, wanted.chosen))
     done = 0
 
     def advance(n: int) -> None:
@@ -75,9 +76,9 @@ def _write(job: ProjectExport, worker: Holder) -> str:
         if done % EVERY_TASKS == 0:
             state.advance(job.pk, worker, done / total)
 
-    name = f"{job.pk}.{project_export.TYPES[job.export_type]}"
+    name = f"{job.pk}.{wanted.suffix}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
-        project_export.write(job.project, job.export_type, job.source, path, advance)
+        project_export.write(job.project, wanted, path, advance)
         with path.open("rb") as file:
             return state.storage().save(name, File(file))

@@ -3,13 +3,14 @@
 from django.db import transaction
 
 from predictions.exports import state, tasks
+from predictions.exports.project import Wanted
 from predictions.models import Project, ProjectExport
 
 
 @transaction.atomic
-def start(project: Project, export_type: str, source: str) -> ProjectExport:
+def start(project: Project, wanted: Wanted) -> ProjectExport:
     """The job of this project that makes such a file: one under way, or a new one, queued."""
-    job, is_new = state.wanted(project, export_type, source)
+    job, is_new = state.job_for(project, wanted)
     if is_new:
         tasks.queue(job.pk)
     return job

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from predictions.exports.project import Wanted
 from predictions.models import Project, ProjectExport
 from predictions_api.jobs.leases import MOST_ATTEMPTS, NOBODY, Holder, LeaseLost, lasting
 
@@ -36,12 +37,19 @@ def unfinished() -> QuerySet[ProjectExport]:
 
 
 @transaction.atomic
-def wanted(project: Project, export_type: str, source: str) -> tuple[ProjectExport, bool]:
+def job_for(project: Project, wanted: Wanted) -> tuple[ProjectExport, bool]:
     """The project's job that makes such a file, and whether it is new. Callers for the same project
     wait for each other.
     """
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-    named = {"project": project, "export_type": export_type, "source": source}
+    named = {
+        "project": project,
+        "export_type": wanted.export_type,
+        "source": wanted.source,
+        "task_ids": list(wanted.task_ids),
+        "all_tasks": wanted.all_tasks,
+        "escape": wanted.escape,
+    }
     found = unfinished().filter(**named).order_by("-id").first()
     if found is not None:
         return found, False
@@ -49,6 +57,11 @@ def wanted(project: Project, export_type: str, source: str) -> tuple[ProjectExpo
     made = ProjectExport.objects.create(**named)
     ProjectExport.objects.filter(pk=made.pk).update(lease_until=lasting(LEASE_S))
     return made, True
+
+
+def wanted_by(job: ProjectExport) -> Wanted:
+    """What a job writes."""
+    return Wanted(job.export_type, job.source, tuple(job.task_ids), job.all_tasks, job.escape)
 
 
 def claim(job_id: int, worker: Holder) -> ProjectExport | None:

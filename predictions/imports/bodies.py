@@ -13,11 +13,12 @@ from typing import IO, Any
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, QueryDict
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser, FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
 from rest_framework.request import Request
 
 from predictions.imports.parsing import is_long_array, parse_array, parse_fast
 from predictions_api.http.chunked import IS_CHUNKED, STREAMED_TYPE, is_streamed
+from predictions_api.http.parsing import hold_for, whole
 from predictions_api.http.storable import MAX_TEXT_BYTES, Refused
 from predictions_api.operations import collector
 
@@ -92,9 +93,17 @@ class Incoming:
             return parsed_lines(self.lines)
         return None if self.array is None else lazy_batches(parse_array(self.array))
 
+    def close(self) -> None:
+        """Removes the files of a form: nothing more is read of them."""
+        for file in self.form.files if self.form else ():
+            file.close()
+
     def whole(self) -> Any:
         """The document of all but lines and forms."""
-        return self.document if self.array is None else list(parse_array(self.array))
+        if self.array is None:
+            return self.document
+        hold_for(self.array)
+        return list(parse_array(self.array))
 
 
 def incoming(request: Request) -> Incoming:
@@ -120,15 +129,17 @@ def _body_of(context: Context) -> tuple[Body, str]:
     return Body(known["request"]._request), str(known.get("encoding", "utf-8"))
 
 
-class BulkJSONParser(JSONParser):
+class BulkJSONParser(BaseParser):
     """application/json. What orjson refuses is read again, slowly, for Label Studio's message."""
+
+    media_type = "application/json"
 
     def parse(  # type: ignore[override]  # request.data is whatever a parser gives
         self, stream: IO[Any], media_type: str | None = None, parser_context: Context = None
     ) -> Incoming:
         """The whole body as one document, but for a long array."""
         body, encoding = _body_of(parser_context)
-        text = b"".join(body.blocks())
+        text = whole(body.blocks(), body.missing)
         if encoding.lower() in UTF8 and is_long_array(text):
             return Incoming(body.digest, array=text)
         return Incoming(body.digest, document=parse_fast(text, encoding=encoding))

@@ -4,48 +4,42 @@ Studio reads them.
 A file is read and let go of: none is kept, so tasks have no `file_upload`.
 """
 
-import csv
-import io
-import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from io import SEEK_END, BytesIO, TextIOWrapper
+from itertools import chain, islice
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
+from django.core.files.uploadedfile import UploadedFile
 from rest_framework.exceptions import ParseError, ValidationError
 
 from predictions.imports import bodies, tasks
 from predictions.imports.bodies import Batches, Form, Incoming
-from predictions.imports.parsing import parse_fast
+from predictions.imports.parsing import is_long_array, parse_array, parse_fast
+from predictions.imports.tables import table_tasks
 from predictions.models import Project
+from predictions_api import memory
 from predictions_api.http.storable import MAX_TEXT_BYTES, Refused
 
 NO_DATA = "load_tasks: No data found in DATA or in FILES"
 NOT_FETCHED = "Addresses are not fetched: send the file itself, or JSON."
 # What a form's field `url` is called that holds JSON and no address.
 INLINE = "inplace.json"
-
-# As large as any other value.
-csv.field_size_limit(MAX_TEXT_BYTES)
-# What stands for no value among numbers, and what a column may hold beside it.
-MISSING = frozenset({"NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>"})
-KINDS: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
-    (re.compile(r"true|True|TRUE|false|False|FALSE"), lambda cell: cell.lower() == "true"),
-    (re.compile(r"[+-]?[0-9]+"), int),
-    (re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"), float),
-)
+# How much of a file is looked at to tell what its columns are separated by.
+HEADER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The tasks of a form's files. `formats` counts the files by suffix; `columns` are the keys
-    that all of them have in their first task's data.
+    """The tasks of a form's files, once, in the order of the files. `formats` counts the files by
+    suffix; `columns` are the keys that all of them have in their first task's data.
     """
 
-    items: list[Any]
+    batches: Batches
     formats: dict[str, int]
     columns: list[str]
 
@@ -55,74 +49,55 @@ class Upload:
         return any(suffix in LINE_BY_LINE for suffix in self.formats)
 
 
-def _json(content: bytes, project: Project) -> list[Any]:
+def _json(file: IO[bytes], project: Project) -> Iterable[Any]:
+    memory.hold(_size(file))
+    content = file.read()
+    if is_long_array(content):
+        return parse_array(content)
     document = parse_fast(content)
     return document if isinstance(document, list) else [document]
 
 
-def _lines(content: bytes, project: Project) -> list[Any]:
-    return [item for batch in bodies.parsed_lines(content.split(b"\n")) for item in batch]
+def _lines(file: IO[bytes], project: Project) -> Iterable[Any]:
+    blocks = iter(lambda: file.read(bodies.BLOCK_BYTES), b"")
+    return chain.from_iterable(bodies.parsed_lines(bodies.lines(blocks)))
 
 
-def _table(content: bytes, separator: str) -> list[Any]:
-    """A task a row; cells that a row lacks are empty text. ValueError for a row that has more."""
-    text = io.StringIO(content.decode("utf-8-sig"), newline="")
-    reader = csv.reader(text, delimiter=separator, strict=True)
-    try:
-        rows = [row for row in _wide(reader) if row]
-    except csv.Error as exc:
-        raise ValueError(f"{exc} in line {reader.line_num}") from None
-    if not rows:
-        raise ValueError("No columns to parse from file")
-    names = _names(rows.pop(0))
-    padded = [row + [""] * (len(names) - len(row)) for row in rows]
-    columns = [_typed(cells) for cells in zip(*padded, strict=True)]
-    return [{"data": dict(zip(names, row, strict=True))} for row in zip(*columns, strict=True)]
+def _size(file: IO[bytes]) -> int:
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    return size
 
 
-def _wide(reader: Any) -> Iterator[list[str]]:
-    """The rows as they are read. ValueError for one that is wider than the first."""
-    width = 0
-    for row in reader:
-        width = width or len(row)
-        if len(row) > width:
-            raise ValueError(f"Expected {width} fields in line {reader.line_num}, saw {len(row)}")
-        yield row
+def _csv(file: IO[bytes], project: Project) -> Iterable[Any]:
+    start = file.read(HEADER_BYTES).decode("utf-8-sig", "replace")
+    return table_tasks(file, _separator(start), most_rows=tasks.MOST_TASKS)
 
 
-def _names(header: Sequence[str]) -> list[str]:
-    """The columns' names, as Label Studio's reader has them: none twice, none without."""
-    seen: Counter[str] = Counter()
-    names = []
-    for place, name in enumerate(header):
-        name = name or f"Unnamed: {place}"
-        names.append(f"{name}.{seen[name]}" if seen[name] else name)
-        seen[name] += 1
-    return names
+def _tsv(file: IO[bytes], project: Project) -> Iterable[Any]:
+    return table_tasks(file, "\t", most_rows=tasks.MOST_TASKS)
 
 
-def _typed(cells: Sequence[str]) -> Sequence[Any]:
-    """Numbers or truth values if that is what all cells are that are not empty; else the text."""
-    for pattern, kind in KINDS:
-        if all(not cell or cell in MISSING or pattern.fullmatch(cell) for cell in cells):
-            values = ["" if not cell or cell in MISSING else kind(cell) for cell in cells]
-            numbers: list[Any] = [value for value in values if value != ""]
-            # What a number of Postgres or of Label Studio cannot hold stays text.
-            is_kept = all(abs(n) < (math.inf if kind is float else 2**63) for n in numbers)
-            return values if numbers and is_kept else cells
-    return cells
+def _separator(text: str) -> str:
+    """The semicolon, if it stands more often between the names of the header than the comma does.
+
+    Names in quotes may hold either, and line breaks.
+    """
+    found: Counter[str] = Counter()
+    is_quoted = False
+    for character in text:
+        if character == '"':
+            is_quoted = not is_quoted
+        elif not is_quoted:
+            is_end = character in "\r\n"
+            # Blank lines before the header are none.
+            if is_end and found:
+                break
+            found.update(character * (not is_end))
+    return ";" if found[";"] > found[","] else ","
 
 
-def _csv(content: bytes, project: Project) -> list[Any]:
-    header = content.partition(b"\n")[0]
-    return _table(content, ";" if header.count(b";") > header.count(b",") else ",")
-
-
-def _tsv(content: bytes, project: Project) -> list[Any]:
-    return _table(content, "\t")
-
-
-def _text(content: bytes, project: Project) -> list[Any]:
+def _text(file: IO[bytes], project: Project) -> Iterable[Any]:
     """A task a line, under the first variable of the labelling config."""
     variables = (
         given["value"]
@@ -133,10 +108,29 @@ def _text(content: bytes, project: Project) -> list[Any]:
     name = next(variables, None)
     if name is None:
         raise ValueError("the labelling config names no variable that a line could be")
-    return [{"data": {name: line}} for line in content.decode().splitlines()]
+    # Twice: what is no UTF-8 is said before anything is stored.
+    for n_lines, _ in enumerate(_text_lines(file)):
+        if n_lines == tasks.MOST_TASKS:
+            raise ValueError(f"A file may have {tasks.MOST_TASKS:,} rows at most")
+    return ({"data": {name: line}} for line in _text_lines(file))
 
 
-READERS: dict[str, Callable[[bytes, Project], list[Any]]] = {
+def _text_lines(file: IO[bytes]) -> Iterator[str]:
+    """Lines without their ends. ValueError for one that is too long."""
+    file.seek(0)
+    text = TextIOWrapper(file, encoding="utf-8")
+    try:
+        while line := text.readline(MAX_TEXT_BYTES):
+            if len(line) == MAX_TEXT_BYTES:
+                raise ValueError(f"A line is over {MAX_TEXT_BYTES:,} bytes")
+            yield line.removesuffix("\n")
+    finally:
+        # The file is read again, unless the request is over.
+        with suppress(ValueError):
+            text.detach()
+
+
+READERS: dict[str, Callable[[IO[bytes], Project], Iterable[Any]]] = {
     ".json": _json,
     ".ndjson": _lines,
     ".jsonl": _lines,
@@ -152,43 +146,55 @@ def read(form: Form, project: Project) -> Upload:
     has no key in common with those before it.
     """
     if form.files:
-        named = [(str(file.name), file.read()) for file in form.files]
+        named = [(str(file.name), _as_file(file)) for file in form.files]
     elif form.url.lstrip().startswith(("[", "{")):
-        named = [(INLINE, form.url.encode("utf-8", "surrogatepass"))]
+        named = [(INLINE, BytesIO(form.url.encode("utf-8", "surrogatepass")))]
     else:
         raise ValidationError([NOT_FETCHED if form.url else NO_DATA])
     for name, _ in named:
         if _suffix(name) not in READERS:
             raise ValidationError([f"{_suffix(name)} extension is not supported"])
-    items: list[Any] = []
+    found: list[Batches] = []
     common: list[str] = []
-    for name, content in named:
-        found = _tasks(name, content, project)
-        columns = _columns(found)
+    for name, file in named:
+        items, first = _tasks(name, file, project)
+        columns = _columns(first)
         if common and columns:
             _refuse_strangers(name, columns, common)
             common = [column for column in common if column in columns]
-        items += found
+        found.append(items)
         common = common or columns
     formats = Counter(_suffix(name) for name, _ in named)
-    return Upload(items, dict(formats), common)
+    return Upload(chain.from_iterable(found), dict(formats), common)
+
+
+def _as_file(upload: "UploadedFile[bytes]") -> IO[bytes]:
+    """The file behind an upload, at its start."""
+    file: Any = upload.file
+    file.seek(0)
+    return file  # type: ignore[no-any-return]  # of a library without that type
 
 
 def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _tasks(name: str, content: bytes, project: Project) -> list[Any]:
+def _tasks(name: str, file: IO[bytes], project: Project) -> tuple[Batches, Any]:
+    """The file's tasks in batches, and the first of them; ValidationError names the file."""
     try:
-        return READERS[_suffix(name)](content, project)
+        found = READERS[_suffix(name)](file, project)
+        if isinstance(found, list):
+            return bodies.in_batches(found), found[0] if found else None
+        items = iter(found)
+        first = list(islice(items, 1))
     except (ParseError, ValueError) as exc:
         reason = exc.detail if isinstance(exc, ParseError) else str(exc).strip()
         raise ValidationError([f"Failed to parse input file {name}: {reason}"]) from None
+    return bodies.lazy_batches(chain(first, items)), first[0] if first else None
 
 
-def _columns(items: Sequence[Any]) -> list[str]:
+def _columns(first: Any) -> list[str]:
     """The keys of the first task's data."""
-    first = items[0] if items else None
     if not isinstance(first, dict):
         return []
     data = first.get("data")
@@ -210,10 +216,9 @@ def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Bat
     """What an import of tasks brings, in order. ValidationError for a document that is no task and
     no list of them.
     """
-    found = body.batches()
+    found = upload.batches if upload else body.batches()
     if found is None:
-        items = upload.items if upload else tasks.task_list(body.document)
-        found = bodies.in_batches(items)
+        found = bodies.in_batches(tasks.task_list(body.document))
     return (map(partial(preannotated, fields=fields), b) for b in found) if fields else found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from rest_framework.exceptions import ParseError
 
-from predictions_api.http.parsing import finite, parse_json
+from predictions_api.http.parsing import finite, hold_for, parse_json
 from predictions_api.operations import collector
 
 # orjson rounds integers beyond 64 bits; a text that may hold one is parsed exactly instead.
@@ -33,6 +33,7 @@ def may_hold_long_integer(text: bytes) -> bool:
 def parse_fast(text: bytes, *, encoding: str = "utf-8") -> object:
     """The document in `text`. ParseError in Label Studio's words, if there is none."""
     if encoding.lower() in {"utf-8", "utf8"} and not may_hold_long_integer(text):
+        hold_for(text)
         try:
             return orjson.loads(text) if len(text) <= STEP else _without_collector(text)
         except orjson.JSONDecodeError:

@@ -7,6 +7,9 @@ from rest_framework.exceptions import ValidationError
 
 # How many reasons an answer spells out; the rest are counted.
 MAX_REASONS = 100
+# How many bad items an import reads, and with `on_error=skip` passes over and names.
+MOST_SKIPPED = 100_000
+TOO_MANY_BAD = f"More than {MOST_SKIPPED:,} items are bad; nothing is stored."
 
 
 @dataclass(slots=True)
@@ -31,9 +34,15 @@ class Report:
         return not self.keep_all and len(self.reasons) >= MAX_REASONS
 
     def add(self, index: int, reason: str) -> None:
-        """One more reason; an item may have several."""
+        """One more reason; an item may have several. ValidationError for more than MOST_SKIPPED
+        bad items: the rest is not read.
+        """
+        if self.keep_all and len(self.reasons) > MOST_SKIPPED:
+            raise ValidationError([TOO_MANY_BAD])
         if index not in self.reasons and self.is_full:
             self.n_more += 1
+            if self.n_more > MOST_SKIPPED:
+                raise ValidationError([*self.messages()[:MAX_REASONS], TOO_MANY_BAD])
         else:
             self.reasons.setdefault(index, []).append(reason)
 

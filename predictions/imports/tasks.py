@@ -27,10 +27,14 @@ from predictions.imports.predictions import prediction_row
 from predictions.imports.problems import Report
 from predictions.imports.task_names import external_id
 from predictions.models import Project
+from predictions.regions import task_data
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
 from predictions_api.postgres.copying import Copy, reserve_ids
 
+# Of one import: a quarter of Label Studio's limit, in its words; stored in ten seconds or so.
+MOST_TASKS = 250_000
+TOO_MANY = "Maximum task number is {most}, current task number is {n}"
 NO_TASKS = "load_tasks: No tasks added"
 
 
@@ -68,13 +72,15 @@ def _task_row(project: Project, item: Any, index: int) -> TaskRow:
     for entry in annotations:
         if not isinstance(entry["result"], list) or region_list(entry["result"]) is None:
             raise Refused("Annotation[result] must be list")
-    return TaskRow(
-        data=bulk_json_text(task["data"]),
-        meta=bulk_json_text(meta),
-        external_id=None if name is None else external_id(name),
-        predictions=[prediction_row(project, entry, index, 0) for entry in predictions],
-        annotations=[_annotation(entry) for entry in annotations],
-    )
+    made: dict[str, Any] = {
+        "meta": bulk_json_text(meta),
+        "external_id": None if name is None else external_id(name),
+        "predictions": [prediction_row(project, entry, index, 0) for entry in predictions],
+        "annotations": [_annotation(entry) for entry in annotations],
+    }
+    # Last: what is wrong with the rest is said rather than what the data lacks.
+    data = task_data.checked(task["data"], project.label_config)
+    return TaskRow(data=bulk_json_text(data), **made)
 
 
 def _annotation(entry: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +128,13 @@ def task_list(document: Any) -> list[Any]:
         return [document]
     if not isinstance(document, list):
         raise ValidationError([f"Expected a list of tasks, got {type(document).__name__}."])
+    _refuse_many(len(document))
     return document
+
+
+def _refuse_many(n_tasks: int) -> None:
+    if n_tasks > MOST_TASKS:
+        raise ValidationError([TOO_MANY.format(most=MOST_TASKS, n=n_tasks)])
 
 
 def store(project: Project, items: Any, access: Access) -> dict[str, Any]:
@@ -149,6 +161,7 @@ def store_batches(
         for batch in batches:
             rows = _rows(project, batch, counter, report)
             n_tasks += len(rows)
+            _refuse_many(n_tasks)
             predictions.wait()
             if rows and not report and commits:
                 _store_batch(project, rows, access, stored, predictions)

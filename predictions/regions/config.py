@@ -5,14 +5,20 @@ neither aliases nor nested choices; this reads the config's own text.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from predictions.regions.controls import BY_TAG, ControlTag
+from predictions_api.operations.caches import kept_by_text
 
+#: Bytes of a labelling config: ten thousand labels of eighty bytes each. Parsing takes two seconds
+#: and sixty times as much memory.
+MOST_BYTES = 1_000_000
+#: Bytes of configs that are kept parsed, in each of the forms they are parsed to; a hundred of the
+#: usual kilobytes, or two of the largest.
+KEPT_BYTES = 2 * MOST_BYTES
 #: Between the names of a nested choice.
 PATH_SEPARATOR = " / "
 NAMES_IN_PATH = re.compile(r"[^.\[\]]+")
@@ -53,18 +59,43 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class DataKey:
+    """What the config shows of a task's data."""
+
+    #: As the config has it; of a list's items the list.
+    name: str
+    path: tuple[str, ...]
+
+    def is_in(self, data: Mapping[str, Any]) -> bool:
+        """Whether the data has it, under its whole name or step by step."""
+        if self.name in data:
+            return True
+        value: Any = data
+        for step in self.path:
+            if not isinstance(value, Mapping) or step not in value:
+                return False
+            value = value[step]
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A labelling config; nothing in it for a text that is no XML."""
 
     controls: tuple[Control, ...] = ()
     objects: tuple[ObjectTag, ...] = ()
+    keys: tuple[DataKey, ...] = ()
 
     def control(self, name: str) -> Control | None:
         """The control of that name."""
         return next((one for one in self.controls if one.name == name), None)
 
+    def missing_key(self, data: Mapping[str, Any]) -> str | None:
+        """The first key that a task's data lacks; None for complete data."""
+        return next((key.name for key in self.keys if not key.is_in(data)), None)
 
-@lru_cache(maxsize=256)
+
+@kept_by_text(KEPT_BYTES)
 def read_config(label_config: str) -> Config:
     """The config's controls and objects, in document order."""
     from defusedxml.ElementTree import fromstring
@@ -81,7 +112,17 @@ def read_config(label_config: str) -> Config:
         for one in root.iter()
         if one.get("name") in wanted and not _is_control(one)
     ]
-    return Config(controls, tuple(objects))
+    keys = dict.fromkeys(key for one in root.iter() if (key := _data_key(one)))
+    return Config(controls, tuple(objects), tuple(keys))
+
+
+def _data_key(element: Any) -> DataKey | None:
+    """None for an element that has no name or shows no data, or text around it."""
+    value = element.get("value") or element.get("valueList") or ""
+    name = value[1:].partition("[")[0].strip()
+    if not value.startswith("$") or not element.get("name") or not name or "$" in value[1:]:
+        return None
+    return DataKey(name, tuple(name.split(".")))
 
 
 def _is_control(element: Any) -> bool:
@@ -138,3 +179,12 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
 
 def _is_true(text: str | None) -> bool:
     return (text or "").lower() == "true"
+
+
+def label_sources(config: Config, control: Control) -> list[Control]:
+    """The controls whose labels the regions of a control have: its own, or those beside it."""
+    if control.tag.has_classes:
+        return [control]
+    beside = [one for one in config.controls if set(one.to_names) & set(control.to_names)]
+    labels = [one for one in beside if one.tag.tag == "Labels"]
+    return labels or [one for one in beside if one.tag.tag == "Choices" and one.is_per_region]

@@ -5,23 +5,27 @@ Pure; `label_studio_sdk` takes over a second to import and is loaded by the firs
 
 import json
 import uuid
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from predictions.regions import quick_checks
+from predictions.regions.config import KEPT_BYTES, MOST_BYTES
 from predictions.regions.controls import LISTED, SINGLE_VALUED
 from predictions.regions.labels import unusable_labels
 from predictions.regions.lists import Region
 from predictions_api.http.storable import Refused, is_number
+from predictions_api.operations.caches import kept_by_text
 
 if TYPE_CHECKING:
     from label_studio_sdk.label_interface import LabelInterface
 
+# What parsers take for each level, for each pair of controls and objects, for each attribute beside
+# each other one, and for each label below others.
+MOST_LEVELS, MOST_NAMED, MOST_ATTRIBUTES, MOST_PATH_BYTES = 100, 1000, 100, 10_000_000
 BULK_CONTROLS = frozenset({"Choices", "Taxonomy"})
 
 
-@lru_cache(maxsize=256)
+@kept_by_text(KEPT_BYTES)
 def interface(label_config: str) -> "LabelInterface":
     """The parsed config. Raises what label_studio_sdk raises for one it cannot read."""
     from label_studio_sdk.label_interface import LabelInterface
@@ -29,7 +33,7 @@ def interface(label_config: str) -> "LabelInterface":
     return LabelInterface(label_config)
 
 
-@lru_cache(maxsize=256)
+@kept_by_text(KEPT_BYTES)
 def _table(label_config: str) -> quick_checks.Table:
     return quick_checks.table_of(interface(label_config))
 
@@ -42,12 +46,16 @@ def parse(label_config: str) -> dict[str, Any]:
     from defusedxml.ElementTree import fromstring
     from label_studio_sdk._extensions.label_studio_tools.core.label_config import parse_config
 
+    n_bytes = len(label_config.encode("utf-8", "surrogatepass"))
+    if n_bytes > MOST_BYTES:
+        raise Refused(f"A labelling config may have {MOST_BYTES:,} bytes at most, got {n_bytes:,}.")
     try:
-        fromstring(label_config)
+        root = fromstring(label_config)
     except ParseError as exc:
         raise Refused(str(exc)) from None
     except ValueError as exc:  # entities and other declarations a config has no use for
         raise Refused(f"Not allowed in a labelling config: {type(exc).__name__}") from None
+    _refuse_excess(root)
     try:
         parsed: dict[str, Any] = parse_config(label_config)
         interface(label_config)
@@ -57,6 +65,31 @@ def parse(label_config: str) -> dict[str, Any]:
         if not control["inputs"]:
             raise Refused(f'The control "{name}" names no object of the config in toName.')
     return parsed
+
+
+def _refuse_excess(root: Any) -> None:
+    """Refused for a config that is small to send and takes minutes to parse: parsers compare tags
+    with each other, and spell out the path of each label.
+    """
+    level, depth, n_named, n_path_bytes = [(root, 0)], 0, 0, 0
+    while level:
+        depth += 1
+        for element, above in level:
+            n_named += bool(element.get("name"))
+            n_path_bytes += above
+            if len(element.keys()) > MOST_ATTRIBUTES:
+                raise Refused(f"A tag may have {MOST_ATTRIBUTES} attributes at most.")
+        if depth > MOST_LEVELS:
+            raise Refused(f"A labelling config may be {MOST_LEVELS} levels deep at most.")
+        if n_named > MOST_NAMED:
+            raise Refused(f"A labelling config may have {MOST_NAMED:,} named tags at most.")
+        if n_path_bytes > MOST_PATH_BYTES:
+            raise Refused("The paths of its nested choices make the labelling config too large.")
+        level = [
+            (child, above + len(element.get("value", "")))
+            for element, above in level
+            for child in element
+        ]
 
 
 def default_weights(parsed: dict[str, Any]) -> dict[str, Any]:

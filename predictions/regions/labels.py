@@ -1,10 +1,94 @@
-"""What the labels of a stored region are. Pure."""
+"""Labels and scores of stored regions, and what is passed over because it has none that is usable.
 
-from collections.abc import Iterator, Mapping
+A shape and its label may be two regions of one id ("Rectangle" beside "Labels", or choices about a
+region); they are joined within their own annotation or prediction only, and only by a real id.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from predictions.regions.config import PATH_SEPARATOR
 from predictions.regions.controls import LABEL_KEYS
+from predictions.regions.errors import DocumentedError
+from predictions_api.http.storable import is_number
+
+#: Beyond it sums of scores are no numbers any more.
+LARGEST_SCORE = 1e300
+
+Region = Mapping[str, Any]
+
+
+class Reason(StrEnum):
+    """Why a region is passed over."""
+
+    OTHER_CONTROL = "other_control"
+    NO_LABEL = "no_label"
+    INVALID_LABEL = "invalid_label"
+    INVALID_SCORE = "invalid_score"
+    NO_GEOMETRY = "no_geometry"
+
+
+class PassedOver(DocumentedError):
+    """A region is not read."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class Partners:
+    """The regions of one side by their id, for those that are told in two entries."""
+
+    def __init__(self, regions: Iterable[Region]) -> None:
+        self._by_id: dict[Any, list[Region]] = {}
+        for region in regions:
+            identity = region.get("id")
+            if isinstance(identity, str | int) and identity not in ("", None):
+                self._by_id.setdefault(identity, []).append(region)
+
+    def of(self, region: Region) -> list[Region]:
+        """The other entries of its id that may hold its label: labels, then choices."""
+        identity = region.get("id")
+        if not isinstance(identity, str | int):
+            return []
+        others = [one for one in self._by_id.get(identity, ()) if one is not region]
+        labels = [one for one in others if one.get("type") == "labels"]
+        return labels + [one for one in others if one.get("type") == "choices"]
+
+    def has_shape(self, region: Region) -> bool:
+        """Whether a shape of the same id stands beside a region that is a label alone."""
+        identity = region.get("id")
+        same = self._by_id.get(identity, ()) if isinstance(identity, str | int) else ()
+        return any(str(one.get("type")) in LABEL_KEYS for one in same)
+
+
+def region_labels(
+    region: Region, partners: Sequence[Region] = (), unlabelled: Container[str] = ()
+) -> list[str]:
+    """A shape's labels, one at least. `PassedOver` for none, or what is no label."""
+    value = region.get("value")
+    values = value if isinstance(value, Mapping) else {}
+    for key in LABEL_KEYS.get(str(region.get("type")), ()):
+        if names := read_names(values.get(key)):
+            return names
+    for other in partners:
+        theirs = other.get("value")
+        listed = theirs.get(other.get("type")) if isinstance(theirs, Mapping) else None
+        if names := read_names(listed):
+            return names
+    name = region.get("from_name")
+    if isinstance(name, str) and name in unlabelled:
+        return [name]
+    raise PassedOver(Reason.NO_LABEL)
+
+
+def read_names(listed: Any) -> list[str]:
+    """Labels as they are stored, [] for none. `PassedOver` for what is no label."""
+    names = label_names(listed)
+    if names is None:
+        raise PassedOver(Reason.INVALID_LABEL)
+    return names
 
 
 def label_names(listed: Any) -> list[str] | None:
@@ -45,3 +129,20 @@ def unusable_labels(result: list[Any]) -> Iterator[str]:
         for key in LABEL_KEYS.get(str(region.get("type")), ()):
             if key in value and (value[key] is None or label_names(value[key]) is None):
                 yield f"Region {place}: '{key}' must be a list of labels. Got: {value[key]!r:.100}"
+
+
+def region_score(region: Region, partners: Sequence[Region], default: float) -> float:
+    """A region's score: its own, that of the entry with its label, or the prediction's.
+
+    Text that holds a number is that number. `PassedOver` for anything else that is no number.
+    """
+    scores = (one.get("score") for one in (region, *partners))
+    score: Any = next((one for one in scores if one is not None), default)
+    if isinstance(score, str) and "_" not in score:
+        try:
+            score = float(score)
+        except ValueError:
+            raise PassedOver(Reason.INVALID_SCORE) from None
+    if not is_number(score) or not abs(score) < LARGEST_SCORE:
+        raise PassedOver(Reason.INVALID_SCORE)
+    return float(score)

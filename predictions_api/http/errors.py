@@ -29,6 +29,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
+from predictions_api import memory
 from predictions_api.http.chunked import STREAMED_TYPE
 from predictions_api.postgres.outages import is_disk_full, is_outage
 
@@ -59,6 +60,14 @@ class DatabaseUnavailable(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "The database cannot be reached. Nothing was stored; try again."
     default_code = "database_unavailable"
+
+
+class Busy(APIException):
+    """The server's memory is taken by other large requests; nothing was stored."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "Other large requests are being answered. Nothing was stored; try again."
+    default_code = "busy"
 
 
 class DiskFull(APIException):
@@ -104,6 +113,8 @@ def _as_api_exception(exc: Exception) -> Exception:
             return DiskFull()
         case RequestDataTooBig():
             return BodyTooLarge()
+        case memory.Crowded():
+            return Busy()
         case UnreadablePostError():
             return ParseError("The request body ended before its declared length.")
         case SuspiciousOperation() | BadRequest():

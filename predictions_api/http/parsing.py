@@ -3,19 +3,62 @@
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from django.conf import settings
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser
 from rest_framework.utils.json import strict_constant
 
+from predictions_api import memory
 from predictions_api.http.storable import MAX_DEPTH, MAX_KEYS, TooDeep, TooManyKeys, containers
 
+# What one document may become: objects and lists without much in them are twenty times as large in
+# memory as in their text.
+MAX_PARSED_BYTES = 512 * 1024 * 1024
+OBJECT_BYTES, LIST_BYTES, VALUE_BYTES = 232, 64, 32
+# Bodies and documents up to this are read and parsed without a look at what they may become.
+SMALL_BYTES = 1024 * 1024
+PIECE_BYTES = 256 * 1024
+TOO_LARGE = (
+    "JSON parse error - parsed, the document would take more than"
+    f" {MAX_PARSED_BYTES >> 20} MB of memory; send it in parts or, to an import, as JSON Lines"
+)
 TOO_DEEP = f"JSON parse error - nested deeper than {MAX_DEPTH} levels"
 TOO_MANY_KEYS = f"JSON parse error - an object has more than {MAX_KEYS:,} keys"
+
+
+def hold_for(text: bytes) -> None:
+    """Takes the turn to parse a document, see `predictions_api.memory`. ParseError for one that
+    would become larger than MAX_PARSED_BYTES.
+    """
+    if len(text) <= SMALL_BYTES:
+        return
+    n_bytes = (
+        # One character outside of Latin makes four bytes of each in its text.
+        len(text) * (1 if text.isascii() else 4)
+        + OBJECT_BYTES * text.count(b"{")
+        + LIST_BYTES * text.count(b"[")
+        + VALUE_BYTES * text.count(b",")
+    )
+    if n_bytes > MAX_PARSED_BYTES:
+        raise ParseError(TOO_LARGE)
+    memory.hold(n_bytes)
+
+
+def whole(blocks: Iterable[bytes], length: int) -> bytes:
+    """A body, `length` bytes or so; a large one waits for its turn on disk until all is there."""
+    if length <= SMALL_BYTES:
+        return b"".join(blocks)
+    with SpooledTemporaryFile(SMALL_BYTES) as file:
+        for block in blocks:
+            file.write(block)
+        memory.hold(file.tell())
+        file.seek(0)
+        return file.read()
 
 
 def check_shape(document: Any, *, text_length: int, brackets: int) -> None:
@@ -57,6 +100,7 @@ def parse_json(
     refused; 1e400 becomes an infinity, so that the field that holds it can be named, unless
     `parse_float` is `finite`.
     """
+    hold_for(body)
     try:
         text = body.decode(encoding)
         if text.startswith("\ufeff"):
@@ -73,8 +117,12 @@ def parse_json(
     return document
 
 
-class StrictJSONParser(JSONParser):
-    """application/json through `parse_json`."""
+class StrictJSONParser(BaseParser):
+    """application/json through `parse_json`. The framework would read the body of its own parser's
+    kind at once, whatever its size.
+    """
+
+    media_type = "application/json"
 
     def parse(
         self,
@@ -83,4 +131,10 @@ class StrictJSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
-        return parse_json(stream.read(), encoding=encoding)
+        blocks = iter(lambda: stream.read(PIECE_BYTES), b"")
+        return parse_json(whole(blocks, _length(stream)), encoding=encoding)
+
+
+def _length(stream: Any) -> int:
+    """The declared length of a request's body."""
+    return int(getattr(stream, "META", {}).get("CONTENT_LENGTH") or 0)

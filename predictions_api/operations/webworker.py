@@ -31,6 +31,8 @@ from gunicorn.http import wsgi
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers import gthread
 
+from predictions_api import memory
+
 #: Workers numbered alike share a slot, which costs them balance and nothing else.
 SLOTS = 256
 #: How long a worker with more connections lets the others go first: ten times what they need.
@@ -238,6 +240,9 @@ class BalancedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     def _work(self) -> None:
         while (conn := self.ready.get()) is not None:
             is_kept = self._serve(conn)
+            if memory.keeper.look() and self.alive:
+                self.log.warning("This worker has grown too large; another takes its place.")
+                self.alive = False
             if not is_kept:
                 # Waits up to two seconds for the client to end it: not in the loop.
                 conn.close(graceful=True)

@@ -23,6 +23,7 @@ from django.db.models import Count, Min
 from django.db.models.functions import Now
 from django.utils.crypto import get_random_string
 
+from predictions_api import memory
 from predictions_api.jobs import attendance, preloads, stopping, sweeps
 from predictions_api.operations import processes
 
@@ -55,6 +56,12 @@ def serve_database(*, interval: float, once: bool) -> None:
             stopping.requested.set()
             super().shutdown(signum, frame)
 
+        def run_task(self, db_task_result: Any) -> None:
+            super().run_task(db_task_result)
+            if memory.keeper.look() and not once:
+                log.warning("this process has grown too large; another takes its place")
+                self.running = False
+
     worker = Child(
         queue_names=["*"],
         interval=interval,
@@ -85,6 +92,12 @@ def serve_redis(*, interval: float, once: bool) -> None:
         def request_stop(self, signum: Any, frame: Any) -> None:
             stopping.requested.set()
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+        def execute_job(self, job: Any, queue: Any) -> None:
+            super().execute_job(job, queue)
+            if memory.keeper.look() and not once:
+                log.warning("this process has grown too large; another takes its place")
+                self._stop_requested = True
 
     queue = django_rq.get_queue("default", job_class=Job)
     worker = Child([queue], connection=queue.connection, job_class=Job)

@@ -4,12 +4,17 @@ A host name is resolved, every address is checked, and the connection goes to a 
 name that resolves differently the second time (DNS rebinding) therefore gains nothing. Redirects
 are not followed and proxies of the environment are not used. `ALLOW_PRIVATE_URLS=true` turns the
 check off, for models on this machine or network.
+
+Answers are asked for uncompressed. One that comes compressed in spite of that is unpacked piece by
+piece and counted, so that a small answer cannot become a large one in memory.
 """
 
 import contextlib
 import ipaddress
 import socket
 import ssl
+import zlib
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -91,6 +96,38 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
+class Unpacked(httpx2.AsyncByteStream):
+    """The bytes that a gzip or deflate stream holds, sockets.MAX_ANSWER_BYTES at most."""
+
+    PIECE_BYTES = 2**16
+
+    def __init__(self, packed: httpx2.AsyncByteStream) -> None:
+        self._packed = packed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Piece by piece. ReadError for one that is too long, DecodingError for one that is broken.
+
+        A stream that breaks off gives what it held.
+        """
+        # Tells gzip from zlib by the head.
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        length = 0
+        try:
+            async for piece in self._packed:
+                while piece and not unpacker.eof:
+                    found = unpacker.decompress(piece, self.PIECE_BYTES)
+                    piece = unpacker.unconsumed_tail
+                    length += len(found)
+                    if length > sockets.MAX_ANSWER_BYTES:
+                        raise httpx2.ReadError(sockets.TOO_LONG)
+                    yield found
+        except zlib.error as error:
+            raise httpx2.DecodingError(str(error)) from None
+
+    async def aclose(self) -> None:
+        await self._packed.aclose()
+
+
 class CheckedTransport(httpx2.AsyncHTTPTransport):
     """Connects to the checked addresses of a host, under the host's own name for TLS and HTTP.
 
@@ -105,6 +142,26 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
             max_keepalive_connections=max_connections,
             keepalive_expiry=KEPT_FOR_S,
             network_backend=sockets.Backend(checked_addresses),
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """One exchange; the body is never longer than sockets.MAX_ANSWER_BYTES."""
+        request.headers["Accept-Encoding"] = "identity"
+        response = await super().handle_async_request(request)
+        coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding == "identity" or not isinstance(response.stream, httpx2.AsyncByteStream):
+            return response
+        if coding not in {"gzip", "x-gzip", "deflate"}:
+            await response.aclose()
+            raise httpx2.DecodingError(f"The answer is in {coding[:50]!r}, which nobody asked for.")
+        del response.headers["Content-Encoding"]
+        # Of the packed bytes.
+        response.headers.pop("Content-Length", None)
+        return httpx2.Response(
+            status_code=response.status_code,
+            headers=response.headers,
+            stream=Unpacked(response.stream),
+            extensions=response.extensions,
         )
 
 

@@ -16,8 +16,10 @@ import httpcore2
 
 # How long checked addresses are used before the name is resolved again.
 RESOLVED_FOR_S = 30.0
-# Answers of models are thousands of times smaller; more would only fill the worker's memory.
-MAX_ANSWER_BYTES = 32_000_000
+# Answers of models are thousands of times smaller, those with the probability of each of 100,000
+# tokens about as large; more would only fill the worker's memory.
+MAX_ANSWER_BYTES = 8_000_000
+TOO_LONG = f"The answer is longer than {MAX_ANSWER_BYTES:,} bytes."
 EXTRA = {"socket": "socket", "client_addr": "sockname", "server_addr": "peername"}
 
 Resolve = Callable[[str, int], list[str]]
@@ -44,7 +46,7 @@ class Stream(httpcore2.AsyncNetworkStream, asyncio.Protocol):
         self._received += data
         self._n_received += len(data)
         if self._n_received > MAX_ANSWER_BYTES and self._transport is not None:
-            self._fault = httpcore2.ReadError("The answer is longer than any should be.")
+            self._fault = httpcore2.ReadError(TOO_LONG)
             self._received.clear()
             self._transport.abort()
         self._wake()

@@ -9,12 +9,13 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from predictions.regions.config import KEPT_BYTES
 from predictions.regions.labelling import interface, problems
 from predictions.regions.lists import Region
 from predictions_api.http.storable import Refused
+from predictions_api.operations.caches import kept_by_text
 
 if TYPE_CHECKING:
     import jsonschema
@@ -65,7 +66,7 @@ def data_fields(label_config: str) -> list[str]:
     return list(dict.fromkeys(shown))
 
 
-@lru_cache(maxsize=256)
+@kept_by_text(KEPT_BYTES)
 def image_fields(label_config: str) -> frozenset[str]:
     """The fields of a task's data that hold an image's address."""
     return frozenset(
@@ -75,7 +76,7 @@ def image_fields(label_config: str) -> frozenset[str]:
     )
 
 
-@lru_cache(maxsize=256)
+@kept_by_text(KEPT_BYTES)
 def answer_schema(label_config: str) -> dict[str, Any]:
     """The JSON schema of an answer: one key for each control. Refused for a config without one.
 
@@ -107,14 +108,14 @@ def _mend(node: Any) -> None:
             _mend(inner)
 
 
-@lru_cache(maxsize=256)
+@kept_by_text(KEPT_BYTES)
 def _validator(label_config: str) -> "jsonschema.Draft202012Validator":
     import jsonschema
 
     return jsonschema.Draft202012Validator(answer_schema(label_config))
 
 
-@lru_cache(maxsize=256)
+@kept_by_text(KEPT_BYTES)
 def _instructions(label_config: str) -> str:
     return INSTRUCTIONS.format(schema=json.dumps(answer_schema(label_config)))
 

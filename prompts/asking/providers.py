@@ -58,6 +58,8 @@ PARAMETERS: dict[str, Any] = {
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A provider that asks for more patience than this is treated as failing.
 MAX_RETRY_AFTER_S = 300.0
+# Twice what the longest of today's models write; parsed it takes thirty times as much memory.
+MAX_TEXT_BYTES = 1_000_000
 STRUCK_OUT = "[key]"
 # The client draws a random key for each request, which only its own tries would send again.
 UNREPEATED: Any = {"idempotency_key": "none"}
@@ -195,6 +197,8 @@ class Caller:
         if not isinstance(text, str):
             said = refusal if isinstance(refusal, str) else "The model gave no text."
             raise Refusal("EmptyAnswer", self._scrubbed(said))
+        if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+            raise Refusal("AnswerTooLong", f"The model's text is over {MAX_TEXT_BYTES:,} bytes.")
         return Answer(text, seconds, a_count(prompt), a_count(completion), a_cost(cost), logprobs)
 
     def costs(self, answer: Answer) -> tuple[float | None, float | None, float | None]:

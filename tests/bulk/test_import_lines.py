@@ -146,7 +146,7 @@ def test_a_huge_region_is_refused(ada: Caller, url: str, task: int) -> None:
     assert found == [f"Prediction 1: A line is over {MAX_TEXT_BYTES:,} bytes."]
     found = reasons(post(ada, url, json.dumps([good, huge]).encode(), "application/json"))
     assert found == [f"Prediction 1: A JSON value may have {MAX_TEXT_BYTES:,} bytes at most."]
-    nested = [{"data": {}, "predictions": [{"result": huge["result"]}]}]
+    nested = [{"data": {"image": "a.jpg"}, "predictions": [{"result": huge["result"]}]}]
     whole = post(ada, url.removesuffix("/predictions"), json.dumps(nested).encode(), JSON)
     assert reasons(whole) == [
         f"Error at item 0: A JSON value may have {MAX_TEXT_BYTES:,} bytes at most."
@@ -172,7 +172,7 @@ def test_lines_are_utf_8(ada: Caller, url: str, content_type: str) -> None:
 def test_json_in_another_encoding_than_it_says(
     ada: Caller, project: Project, task: int, of: str, encoding: str
 ) -> None:
-    body = f'[{{"task": {task}, "result": [{{"text": "Ä"}}]}}]'.encode(encoding)
+    body = f'[{{"task": {task}, "image": "a", "result": [{{"text": "Ä"}}]}}]'.encode(encoding)
     url = f"/api/projects/{project.pk}/{of}"
     for text in (body, body + b" " * (1 << 20)):
         response = post(ada, url, text, "application/json")

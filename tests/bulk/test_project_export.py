@@ -1,6 +1,5 @@
-"""GET /api/projects/{id}/export: whole projects as files, at once or by a job."""
+"""GET /api/projects/{id}/export: whole projects as files, and the jobs that write them."""
 
-import csv
 import io
 import json
 import os
@@ -12,14 +11,19 @@ from uuid import UUID
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from predictions.exports import project as project_export
 from predictions.exports import run
-from predictions.exports.project import plain_name
-from predictions.models import Project, ProjectExport
-from tests.conftest import TEXT_CONFIG, Caller, MakeProject, region
+from predictions.exports.types.given import plain_name
+from predictions.models import Project, ProjectExport, Task
+from predictions.regions import labelling
+from tests.conftest import A_MOMENT, IMAGE_CONFIG, TEXT_CONFIG, Caller, MakeProject, region
+
+BRUSH_CONFIG = IMAGE_CONFIG.replace("RectangleLabels", "BrushLabels")
 
 
 @pytest.fixture
@@ -51,49 +55,99 @@ def files_in(response: Any) -> dict[str, str]:
         return {name: packed.read(name).decode() for name in packed.namelist()}
 
 
+def ids_in(response: Any) -> list[int]:
+    return [task["id"] for task in json.loads(body_of(response))]
+
+
 def test_json_has_full_predictions(ada: Caller, filled: Project) -> None:
     response = get(ada, filled, "exportType=JSON&source=predictions")
     assert response["Content-Disposition"] == (
         f'attachment; filename="project-{filled.pk}-predictions.json"'
     )
-    first, second = json.loads(body_of(response))
+    (first,) = json.loads(body_of(response))
     listed = ada.client.get(f"/api/predictions/?project={filled.pk}").json()
     assert first["predictions"] == listed
     assert first["data"] == {"image": "http://x.y/a/1.jpg?s=2"}
     assert "annotations" not in first
-    assert second["predictions"] == []
 
 
 def test_annotations_unless_asked(ada: Caller, filled: Project) -> None:
-    first, _ = json.loads(body_of(get(ada, filled)))
+    (first,) = json.loads(body_of(get(ada, filled)))
     assert first["annotations"][0]["result"] == [region("Person")]
     assert "predictions" not in first
 
 
-@pytest.mark.parametrize(("source", "label"), [("predictions", "Car"), ("annotations", "Person")])
-def test_json_min_and_csv(ada: Caller, filled: Project, source: str, label: str) -> None:
-    rows = json.loads(body_of(get(ada, filled, f"exportType=JSON_MIN&source={source}")))
-    assert [row["label"][0]["rectanglelabels"] for row in rows if "label" in row] == [[label]]
-    text = body_of(get(ada, filled, f"exportType=CSV&source={source}")).decode()
-    table = list(csv.DictReader(io.StringIO(text)))
-    cells = [row["label"] for row in table if row["label"]]
-    assert [json.loads(cell)[0]["rectanglelabels"] for cell in cells] == [[label]]
+@pytest.mark.parametrize("source", ["predictions", "annotations"])
+def test_which_tasks(ada: Caller, filled: Project, source: str) -> None:
+    first, second = Task.objects.order_by("id").values_list("pk", flat=True)
+    for query, wanted in (
+        ("", [first]),
+        ("download_all_tasks=true", [first, second]),
+        ("download_all_tasks=false", [first]),
+        (f"download_all_tasks=1&ids={second}", [second]),
+        (f"ids={first},{second}", [first]),
+        (f"ids={first}&ids={second}&download_all_tasks=true", [first, second]),
+        (f"ids[]={second}&ids[]={first}&download_all_tasks=true", [first, second]),
+        (f"ids={second}&ids[]={first}&download_all_tasks=true", [first, second]),
+        (f"ids={first}&ids={first + 10_000}", [first]),
+        ("ids=", [first]),
+        ("ids=,", []),
+        (f"ids={2**63}", []),
+    ):
+        found = get(ada, filled, f"{query}&source={source}")
+        assert ids_in(found) == wanted, query
 
 
-def test_coco(ada: Caller, filled: Project) -> None:
-    files = files_in(get(ada, filled, "exportType=COCO&source=predictions"))
-    coco = json.loads(files["result.json"])
-    assert [c["name"] for c in coco["categories"]] == ["Car", "Person"]
-    assert coco["annotations"][0]["bbox"] == [60.0, 80.0, 180.0, 160.0]
+def test_ids_of_another_project_are_not_there(
+    ada: Caller, olga: Caller, filled: Project, make_project: MakeProject
+) -> None:
+    other = make_project(olga)
+    first = Task.objects.order_by("id").values_list("pk", flat=True)[0]
+    assert ids_in(get(olga, other, f"ids={first}&download_all_tasks=true")) == []
 
 
-def test_yolo_and_voc(ada: Caller, filled: Project) -> None:
-    files = files_in(get(ada, filled, "exportType=YOLO&source=predictions"))
-    assert files["classes.txt"].split() == ["Car", "Person"]
-    labels = [text for name, text in files.items() if name.startswith("labels/") and text]
-    assert labels[0].split()[0] == "0"
-    files = files_in(get(ada, filled, "exportType=VOC&source=predictions"))
-    assert any("<name>Car</name>" in text for text in files.values())
+def test_skipped_tasks_are_in_json_alone(ada: Caller, project: Project) -> None:
+    body = [{"data": {"image": "1.jpg"}, "annotations": [{"result": [], "was_cancelled": True}]}]
+    ada.client.post(f"/api/projects/{project.pk}/import", body, format="json")
+    assert len(ids_in(get(ada, project))) == 1
+    assert json.loads(body_of(get(ada, project, "exportType=JSON_MIN"))) == []
+    assert json.loads(files_in(get(ada, project, "exportType=COCO"))["result.json"])["images"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "exportType=COCO",
+        "export_type=COCO",
+        "exportType=COCO&export_type=JSON",
+        "exportType=&export_type=COCO",
+        "exportType=COCO&download_resources=true&interpolate_key_frames=maybe&whatever=1",
+    ],
+)
+def test_names_of_the_type(ada: Caller, filled: Project, query: str) -> None:
+    assert list(files_in(get(ada, filled, query))) == ["result.json"]
+
+
+@pytest.mark.parametrize("export_type", project_export.TYPES)
+def test_a_stream_whose_memory_is_a_page(
+    ada: Caller, project: Project, monkeypatch: Any, export_type: str
+) -> None:
+    if export_type in project_export.OF_MASKS:
+        Project.objects.filter(pk=project.pk).update(
+            label_config=BRUSH_CONFIG, parsed_label_config=labelling.parse(BRUSH_CONFIG)
+        )
+    monkeypatch.setattr(project_export, "PAGE_TASKS", 2)
+    body = [
+        {"data": {"image": f"{n}.jpg"}, "annotations": [{"result": [region()]}]} for n in range(5)
+    ]
+    ada.client.post(f"/api/projects/{project.pk}/import", body, format="json")
+    # The project, and three statements for each of three pages; a page of none ends it.
+    statements = 1 + 1 + 3 * 3 + 1
+    with CaptureQueriesContext(connection) as queries:
+        response = get(ada, project, f"exportType={export_type}")
+        assert response.streaming
+        body_of(response)
+    assert len(queries) == statements, [one["sql"][:60] for one in queries]
 
 
 SECRET = "nobody-may-read-this"
@@ -124,6 +178,10 @@ def test_nothing_that_data_names_is_opened(
         body = [{"data": {"image": name}, "predictions": [{"result": [region()]}]}]
         ada.client.post(f"/api/projects/{project.pk}/import", body, format="json")
     before = secret.stat().st_atime_ns
+    if export_type in project_export.OF_MASKS:
+        Project.objects.filter(pk=project.pk).update(
+            label_config=BRUSH_CONFIG, parsed_label_config=labelling.parse(BRUSH_CONFIG)
+        )
     content = body_of(get(ada, project, f"exportType={export_type}&source=predictions"))
     if content[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
@@ -148,16 +206,46 @@ def test_plain_names(value: str, name: str) -> None:
     assert plain_name(5, value) == name
 
 
-@pytest.mark.parametrize("query", ["exportType=XLS", "source=drafts"])
-def test_refuses(ada: Caller, filled: Project, query: str) -> None:
-    assert get(ada, filled, query).status_code == 400
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("exportType=XLS", "exportType"),
+        ("export_type=BLAH", "export_type"),
+        ("exportType=coco", "exportType"),
+        ("source=drafts", "source"),
+        ("ids=1,x", "ids"),
+        ("ids[]=-1", "ids[]"),
+        ("ids=1&ids=%00", "ids"),
+        ("download_all_tasks=maybe", "download_all_tasks"),
+        ("background=maybe", "background"),
+    ],
+)
+def test_refuses(ada: Caller, filled: Project, query: str, name: str) -> None:
+    response = get(ada, filled, query)
+    assert response.status_code == 400
+    assert list(response.json()["validation_errors"]) == [name]
+    assert not ProjectExport.objects.exists()
 
 
-@pytest.mark.parametrize("export_type", ["COCO", "YOLO", "VOC"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        TEXT_CONFIG,
+        IMAGE_CONFIG.replace('value="$image"', 'valueList="$image"'),
+        IMAGE_CONFIG.replace(
+            "<Image",
+            '<Image name="other" value="$other"/><Rectangle name="r" toName="other"/><Image',
+        ),
+        "<View></View>",
+    ],
+)
+@pytest.mark.parametrize(
+    "export_type", [name for name, suffix in project_export.TYPES.items() if suffix == "zip"]
+)
 def test_a_type_that_does_not_suit_the_config(
-    ada: Caller, make_project: MakeProject, export_type: str
+    ada: Caller, make_project: MakeProject, export_type: str, config: str
 ) -> None:
-    response = get(ada, make_project(ada, TEXT_CONFIG), f"exportType={export_type}")
+    response = get(ada, make_project(ada, config), f"exportType={export_type}")
     assert response.status_code == 400
     assert list(response.json()["validation_errors"]) == ["exportType"]
 
@@ -172,23 +260,44 @@ def test_who_may(rita: Caller, olga: Caller, filled: Project) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_large_project_is_a_job(
-    ada: Caller, olga: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path
+def test_a_job_in_the_background(
+    ada: Caller, olga: Caller, filled: Project, settings: Any, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(project_export, "AT_ONCE_TASKS", 1)
     settings.DATA_DIR = tmp_path
-    query = "exportType=COCO&source=predictions"
+    first = Task.objects.order_by("id").values_list("pk", flat=True)[0]
+    query = f"export_type=COCO&source=predictions&ids={first}&background=true"
     response = get(ada, filled, query)
     assert response.status_code == 202
     job = response.json()
-    assert (job["status"], job["progress"], job["download"]) == ("queued", 0.0, None)
+    place = f"/api/projects/{filled.pk}/exports/{job['id']}"
+    moments = {name: job.pop(name) for name in ("created_at", "updated_at")}
+    assert list(moments.values()) == [A_MOMENT, A_MOMENT]
+    assert job == {
+        "id": job["id"],
+        "project": filled.pk,
+        "exportType": "COCO",
+        "source": "predictions",
+        "ids": [first],
+        "download_all_tasks": False,
+        "status": "queued",
+        "progress": 0.0,
+        "error": "",
+        "url": f"{place}/",
+        "download": None,
+    }
     assert get(ada, filled, query).json()["id"] == job["id"]
+    for other in ("", "&download_all_tasks=true"):
+        another = get(ada, filled, f"export_type=COCO&source=predictions&background=true{other}")
+        assert another.json()["id"] != job["id"]
     missing = f"/api/projects/{filled.pk}/exports/{job['id']}/download"
     assert ada.client.get(missing).status_code == 404
     call_command("worker", once=True, verbosity=0)
     job = ada.client.get(job["url"]).json()
     assert (job["status"], job["progress"], job["error"]) == ("completed", 1.0, "")
-    assert "result.json" in files_in(ada.client.get(job["download"]))
+    for asked in ("", "?exportType=COCO"):
+        assert list(files_in(ada.client.get(job["download"] + asked))) == ["result.json"]
+    assert ada.client.get(job["download"] + "?exportType=YOLO").status_code == 404
+    assert ada.client.get(job["download"] + "?exportType=BLAH").status_code == 400
     for url in (job["url"], job["download"]):
         assert olga.client.get(url).status_code == 404
     assert get(ada, filled, query).json()["id"] != job["id"]
@@ -198,12 +307,11 @@ def test_a_large_project_is_a_job(
 def test_jobs_and_files_are_kept_for_a_week(
     ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(project_export, "AT_ONCE_TASKS", 1)
     settings.DATA_DIR = tmp_path
     folder = tmp_path / "exports"
     jobs = []
     for source in ("predictions", "annotations"):
-        jobs.append(get(ada, filled, f"source={source}").json())
+        jobs.append(get(ada, filled, f"source={source}&background=1").json())
         call_command("worker", once=True, verbosity=0)
     old, new = (folder / f"{job['id']}.json" for job in jobs)
     # What was left of a deleted project.
@@ -222,23 +330,21 @@ def test_jobs_and_files_are_kept_for_a_week(
 def test_a_job_that_fails_says_so(
     ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(project_export, "AT_ONCE_TASKS", 0)
     settings.DATA_DIR = tmp_path / "file"
     settings.DATA_DIR.write_text("no folder can be made here")
-    job = get(ada, filled).json()
+    job = get(ada, filled, "background=true&download_all_tasks=1").json()
     call_command("worker", once=True, verbosity=0)
     job = ada.client.get(job["url"]).json()
     assert (job["status"], job["download"]) == ("failed", None)
-    assert job["error"] == "The results cannot be converted to this format."
+    assert job["error"] == run.NOT_WRITTEN
     assert ProjectExport.objects.get().file_name == ""
 
 
 @pytest.fixture
 def lost_job(ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path) -> Any:
     """A job whose entry in the queue was lost."""
-    monkeypatch.setattr(project_export, "AT_ONCE_TASKS", 0)
     settings.DATA_DIR = tmp_path
-    job = get(ada, filled).json()
+    job = get(ada, filled, "background=true&download_all_tasks=1").json()
     DBTaskResult.objects.all().delete()
     call_command("worker", once=True, verbosity=0)
     assert ada.client.get(job["url"]).json()["status"] == "queued", "its lease is not over"

@@ -1,6 +1,7 @@
 """The vendor's SDK, unmodified, against a live server: every call that prediction clients make."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -501,3 +502,24 @@ def test_async_keys_and_versions(run: Any, ada: Caller, sent: Sent) -> None:
     refresh = run(ada.key, with_key)
     run(refresh, with_refresh_token)
     assert sent.requests[-1].headers["Authorization"].startswith("Bearer ")
+
+
+# Exports
+
+
+def test_exports_download_sync(client: LabelStudio, project: Project, task: int) -> None:
+    done = client.tasks.create(project=project.pk, data={"image": "2.jpg"}).id
+    client.annotations.create(done, result=[region()])
+
+    def found(**parameters: Any) -> list[int]:
+        pieces = client.projects.exports.download_sync(project.pk, **parameters)
+        return [one["id"] for one in json.loads(b"".join(pieces))]
+
+    assert found() == [done]
+    assert found(export_type="JSON_MIN") == [done]
+    assert found(download_all_tasks=True, download_resources=True) == [task, done]
+    assert found(download_all_tasks=True, ids=[str(task), str(done)]) == [task, done]
+    assert found(download_all_tasks=True, ids=str(task)) == [task]
+    with pytest.raises(ApiError) as error:
+        found(export_type="BLAH")
+    assert refusal(error)[0] == 400

@@ -1,5 +1,6 @@
 """The SDK's legacy client against a live server: paths without a slash, results in shorthand."""
 
+import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -181,3 +182,23 @@ def test_an_unknown_key_raises(address: str) -> None:
             client.get_projects()
     status, body = refusal(error)
     assert (status, body["detail"]) == (401, "Invalid token.")
+
+
+def test_exports(images: Project, tmp_path: Path) -> None:
+    done, open_ = images.import_tasks(
+        [
+            {"data": {"image": "1.jpg"}, "annotations": [{"result": [region()]}]},
+            {"data": {"image": "2.jpg"}},
+        ]
+    )
+    assert [task["id"] for task in images.export_tasks()] == [done]
+    everything = images.export_tasks(download_all_tasks=True)
+    assert [task["id"] for task in everything] == [done, open_]
+    chosen = images.export_tasks(download_all_tasks=True, ids=[open_, done + 10_000])
+    assert [task["id"] for task in chosen] == [open_]
+    place = tmp_path / "coco.zip"
+    images.export_tasks("COCO", export_location=str(place), download_resources=True)
+    assert zipfile.ZipFile(place).namelist() == ["result.json"]
+    with pytest.raises(requests.HTTPError) as error:
+        images.export_tasks("BLAH", export_location=str(place))
+    assert refusal(error)[0] == 400

@@ -18,6 +18,7 @@ from evals.jobs import requests, run
 from evals.models import ModelEval
 from predictions.imports import tasks as task_import
 from predictions.models import Project, Task
+from predictions.regions.config import read_config
 from tests.conftest import Caller
 from tests.evals.scenes import scene_of, seeded_scene
 
@@ -112,7 +113,10 @@ Load = Callable[..., list[int]]
 
 
 def load(caller: Caller, project: Project, items: list[Json]) -> list[int]:
-    """Imports tasks; their ids."""
+    """Imports tasks; their ids. Data that the labelling config shows is there in all of them."""
+    for key in read_config(project.label_config).keys:
+        for item in items:
+            item["data"].setdefault(key.name, "something")
     ids: list[int] = task_import.store(project, items, caller.access)["task_ids"]
     return ids
 

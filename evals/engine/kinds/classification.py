@@ -12,9 +12,10 @@ from evals.engine.boxes import Region, StoredImage
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Events, Ints, confidence_bins
 from evals.engine.kinds.class_events import assignment_events
-from evals.engine.labels import Notes, PassedOver, Reason, label_names, region_score
+from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from evals.engine.regions import UnknownLabels, identity_of
+from predictions.regions.labels import PassedOver, Reason, read_names, region_score
 
 
 def single_label_events(
@@ -128,7 +129,8 @@ def _choices(
     if is_skipped or region.get("type") != "choices":
         raise PassedOver(Reason.OTHER_CONTROL)
     value = region.get("value")
-    names = label_names(value.get("choices") if isinstance(value, Mapping) else None)
+    names = read_names(value.get("choices") if isinstance(value, Mapping) else None)
     if not names:
         raise PassedOver(Reason.NO_LABEL)
-    return names, region_score(region, (), default)
+    # As of shapes: the score of a truth does not matter.
+    return names, default if is_truth else region_score(region, (), default)

@@ -4,18 +4,24 @@ A label map is an int (height, width) array of 0..n_classes-1, and `n_classes` f
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins
-from evals.engine.geometry import Floats, Rle, rle_mask
 from evals.engine.kinds.class_events import assignment_events
+from evals.engine.metrics import Matrix
+from predictions.regions.geometry import Floats, Rle, run_lengths
 
 #: Counting into a table is forty times quicker than sorting, up to 128 MB of it.
 LARGEST_TABLE = 2**24
+#: Pixels that are painted and counted at a time: memory does not grow with the image.
+STRIPE_PX = 2**20
+#: Pixels of one side of an image, counted anew for each region on them: eight seconds.
+MOST_PAINTED_PX = 2**33
 
 
 def pixel_events(
@@ -53,45 +59,89 @@ def pixel_events(
     )
 
 
-def paint(
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A region as it is painted, column by column."""
+
+    label: int
+    score: float
+    #: int64 (n,), where its runs end, outside and inside in turns.
+    ends: Ints
+
+    @property
+    def painted(self) -> tuple[int, int]:
+        """The first pixel it paints and the one after the last; (0, 0) for none."""
+        last = len(self.ends) - 1 - len(self.ends) % 2
+        return (int(self.ends[0]), int(self.ends[last])) if last > 0 else (0, 0)
+
+    def inside(self, first: int, end: int) -> npt.NDArray[np.bool_]:
+        """Which pixels of a range are the region's, bool (end - first,)."""
+        some = slice(*np.searchsorted(self.ends, [first, end], "right").tolist())
+        turns = np.concatenate([[first], self.ends[some], [end]])
+        return np.repeat((np.arange(len(turns) - 1) + some.start) % 2 == 1, np.diff(turns))
+
+
+def layers(
     rles: Sequence[Rle],
     labels: Sequence[int],
     scores: Sequence[float] | None = None,
     *,
-    n_classes: int,
     width_px: int,
     height_px: int,
-) -> tuple[Ints, Floats]:
-    """The label map and, of the same shape, the score of each pixel (1.0 on background).
+) -> list[Layer]:
+    """The regions of one side of an image, in the order in which they are painted.
 
     A pixel takes its highest-scored region; among equals, as without scores, the later one, which
-    is how they lie on the labeller's screen. No regions give nothing but background.
+    is how they lie on the labeller's screen. MisshapenArrays for a mask of another size.
     """
-    label_map = np.full((height_px, width_px), n_classes, dtype=np.int64)
-    score_map = np.ones((height_px, width_px))
+    for rle in rles:
+        if rle["size"] != [height_px, width_px]:
+            raise MisshapenArrays(f"a mask of {rle['size']} on an image of {height_px, width_px}")
     score = np.ones(len(rles)) if scores is None else np.asarray(scores, dtype=np.float64)
-    for region in np.argsort(score, kind="stable"):
-        inside = rle_mask(rles[region])
-        if inside.shape != label_map.shape:
-            raise MisshapenArrays(f"a mask of {inside.shape} on an image of {label_map.shape}")
-        label_map[inside] = labels[region]
-        score_map[inside] = score[region]
-    return label_map, score_map
-
-
-def intersection_over_union(matrix: Ints) -> list[float | None]:
-    """IoU of each real class from a pixel confusion matrix; None where neither side has the class.
-
-    `matrix` is int64 (n_classes + 1, n_classes + 1), rows actual, background last.
-    """
-    hits = matrix.diagonal()[:-1]
-    union = matrix.sum(axis=1)[:-1] + matrix.sum(axis=0)[:-1] - hits
     return [
-        int(hit) / int(either) if either else None for hit, either in zip(hits, union, strict=True)
+        Layer(labels[at], float(score[at]), run_lengths(rles[at]["counts"]).cumsum())
+        for at in np.argsort(score, kind="stable").tolist()
     ]
 
 
-def mean_iou(matrix: Ints) -> float | None:
+def paint(
+    regions: Sequence[Layer], columns: range, *, n_classes: int, height_px: int
+) -> tuple[Ints, Floats]:
+    """The label map of some columns and, of the same shape, the score of each pixel.
+
+    Both are (height, columns); 1.0 on background, and no regions give nothing else.
+    """
+    start, stop = columns.start * height_px, columns.stop * height_px
+    label_map = np.full(stop - start, n_classes, dtype=np.int64)
+    score_map = np.ones(stop - start)
+    for layer in regions:
+        first, end = np.clip(layer.painted, start, stop).tolist()
+        if first < end:
+            inside = layer.inside(first, end)
+            label_map[first - start : end - start][inside] = layer.label
+            score_map[first - start : end - start][inside] = layer.score
+    shape = len(columns), height_px
+    return label_map.reshape(shape).T, score_map.reshape(shape).T
+
+
+def stripes(width_px: int, height_px: int) -> Iterator[range]:
+    """The columns of an image, STRIPE_PX pixels at a time."""
+    at_once = max(1, STRIPE_PX // height_px)
+    for first in range(0, width_px, at_once):
+        yield range(first, min(first + at_once, width_px))
+
+
+def intersection_over_union(matrix: Matrix) -> list[float | None]:
+    """IoU of each real class from a confusion matrix of pixels; None where neither side has it."""
+    counts = matrix.counts()
+    union = counts.objects + counts.kept - counts.tp
+    return [
+        int(hit) / int(either) if either else None
+        for hit, either in zip(counts.tp, union, strict=True)
+    ]
+
+
+def mean_iou(matrix: Matrix) -> float | None:
     """The foreground's macro mean IoU over the classes that have one; None when none has.
 
     Pixels are summed over the split first: it is not a mean of images. The background is left out.

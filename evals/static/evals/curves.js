@@ -2,7 +2,7 @@
 
 import { draw } from "./charts.js";
 import { PALETTE } from "./colours.js";
-import { el, fill, share, table } from "./dom.js";
+import { el, fill, longTable, share, table } from "./dom.js";
 import { desk } from "./server.js";
 import { config, page, read, watch, write } from "./state.js";
 
@@ -143,24 +143,22 @@ export function optima(panel) {
       sweep(shown).then((body) => {
         const found = body.splits[split];
         if (!found) return el("p", {}, "Curves are those of one split: choose one above.");
+        const overall = { ...found.overall.optimalMetrics };
+        overall.threshold = found.overall.optimalThreshold;
         const rows = [
-          ["all classes", "", found.overall.optimalThreshold, found.overall.optimalMetrics],
-          ...config.classes.map((name) => [
-            name,
-            tick(name, shown),
-            found.optima[name]?.threshold,
-            found.optima[name],
-          ]),
-        ].map(([name, box, threshold, best]) => [
+          { name: "all classes", best: overall },
+          ...config.classes.map((name) => ({ name, best: found.optima[name], isClass: true })),
+        ];
+        const cells = ({ name, best, isClass }) => [
           name,
-          box,
-          typeof threshold === "number" ? atThreshold(threshold) : null,
+          isClass ? tick(name, shown) : "",
+          typeof best?.threshold === "number" ? atThreshold(best.threshold) : null,
           share(best?.precision),
           share(best?.recall),
           share(best?.f1),
-        ]);
+        ];
         const heads = ["Class", "Curve", "Optimum", "Precision", "Recall", "F1"];
-        return table("Optimum of each class", heads, rows);
+        return longTable("Optimum of each class", heads, rows, cells, (row) => row.name);
       }),
     );
   };

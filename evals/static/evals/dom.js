@@ -76,6 +76,39 @@ export function table(caption, heads, rows, attributes = {}) {
   );
 }
 
+// Rows that are shown at once: a browser takes seconds for the tables of ten thousand classes.
+const MOST_ROWS = 500;
+
+/**
+ * A table of any length: of a long one the first rows, and a field that finds others by name.
+ * @param {string} caption for a screen reader
+ * @param {Array<string | Node>} heads
+ * @param {any[]} items
+ * @param {(item: any) => any[]} cells the row of an item, see `table`
+ * @param {(item: any) => string} nameOf what it is found by
+ * @returns {HTMLElement}
+ */
+export function longTable(caption, heads, items, cells, nameOf) {
+  if (items.length <= MOST_ROWS) return table(caption, heads, items.map(cells));
+  const shown = el("div", {});
+  const note = el("p", { class: "ev-note", "aria-live": "polite" });
+  const show = (text) => {
+    const wanted = text.toLowerCase();
+    const found = items.filter((item) => nameOf(item).toLowerCase().includes(wanted));
+    const first = found.slice(0, MOST_ROWS);
+    note.textContent = `${count(first.length)} of ${count(found.length)} rows are shown.`;
+    shown.replaceChildren(table(caption, heads, first.map(cells)));
+  };
+  const field = el("input", {
+    type: "search",
+    placeholder: "Find by name",
+    "aria-label": `Find a row of ${caption}`,
+    oninput: ({ target }) => show(target.value),
+  });
+  show("");
+  return el("div", {}, el("p", {}, field), note, shown);
+}
+
 // Shows a promise in an element: what it resolves to, or why it failed. Only the last one counts.
 const turns = new WeakMap();
 

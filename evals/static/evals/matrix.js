@@ -1,9 +1,13 @@
 // The confusion matrix: a table whose cells are links to the images behind them, coloured by how
-// large a part of their row they are.
+// large a part of their row they are. Of many classes the most frequent errors, in a list.
 
-import { count, el, fill } from "./dom.js";
+import { count, el, fill, table } from "./dom.js";
 import { api } from "./server.js";
-import { page, read, watch } from "./state.js";
+import { config, page, read, watch } from "./state.js";
+
+// Classes up to which the whole square is shown: beyond, nobody sees a cell of it.
+const MOST_SQUARE = 150;
+const MOST_ERRORS = 200;
 
 /**
  * The confusion matrix.
@@ -13,12 +17,13 @@ import { page, read, watch } from "./state.js";
 export function matrix(panel) {
   const show = () => {
     const { split, confidence } = read();
+    const isLarge = config.classes.length > MOST_SQUARE;
+    const some = isLarge ? { format: "errors", limit: MOST_ERRORS } : {};
     fill(
       panel,
-      api("confusion-matrix", { split, confidence }).then((body) => [
-        heat(body),
-        frequent(body),
-      ]),
+      api("confusion-matrix", { split, confidence, ...some }).then((body) =>
+        isLarge ? errors(body) : [heat(body), frequent(body)],
+      ),
     );
   };
   watch(["split", "confidence"], show);
@@ -69,6 +74,22 @@ function heat(body) {
       el("tbody", {}, rows),
     ),
   );
+}
+
+// The cells beside the diagonal, most frequent first.
+function errors(body) {
+  if (!body.cells.length) return el("p", {}, "Nothing was taken for anything else.");
+  const rows = body.cells.map(([actual, predicted, n]) => {
+    const text = sentence(body, actual, predicted, n);
+    return [cellLink(body, actual, predicted, text, text), count(n)];
+  });
+  const note =
+    `${count(config.classes.length)} classes are too many for a table of all: these are the ` +
+    `${count(rows.length)} most frequent of ${count(body.totalCells)} kinds of errors.`;
+  return [
+    el("p", { class: "ev-note" }, note),
+    table("Most frequent errors", ["Error", "Count"], rows),
+  ];
 }
 
 // What went wrong most often, in words.

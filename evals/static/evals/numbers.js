@@ -1,6 +1,6 @@
 // The headline and the table of classes at the chosen split and confidence.
 
-import { count, el, fill, share, table } from "./dom.js";
+import { count, el, fill, longTable, share } from "./dom.js";
 import { desk } from "./server.js";
 import { page, read, watch } from "./state.js";
 
@@ -49,7 +49,7 @@ export function classes(panel) {
     fill(
       panel,
       numbers().then((body) => {
-        const rows = body.classes.map((one) => [
+        const cells = (one) => [
           el("a", { href: page("images/", { class: one.className }) }, one.className),
           share(one.averagePrecision.map50 ?? one.averagePrecision.iou),
           share(one.precision),
@@ -58,9 +58,9 @@ export function classes(panel) {
           count(one.objects),
           count(one.falsePositives),
           count(one.falseNegatives),
-        ]);
+        ];
         const heads = ["Class", "AP", "Precision", "Recall", "F1", "Objects", "FP", "Missed"];
-        return table("Classes", heads, rows);
+        return longTable("Classes", heads, body.classes, cells, (one) => one.className);
       }),
     );
   watch(["split", "confidence"], show);

@@ -4,7 +4,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 
-from predictions.api.parameters import ProjectExportParameters
+from predictions.api.parameters import ExportTypeParameters, ProjectExportParameters
 from predictions.models import ProjectExport
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
@@ -16,6 +16,10 @@ JOB = inline_serializer(
         "project": serializers.IntegerField(),
         "exportType": serializers.CharField(),
         "source": serializers.CharField(),
+        "ids": serializers.ListField(
+            child=serializers.IntegerField(), allow_null=True, help_text="Null for all tasks."
+        ),
+        "download_all_tasks": serializers.BooleanField(),
         "status": serializers.CharField(help_text=", ".join(ProjectExport.Status.values)),
         "progress": serializers.FloatField(help_text="From 0 to 1."),
         "error": serializers.CharField(help_text="Why it failed."),
@@ -28,14 +32,17 @@ JOB = inline_serializer(
 FILE = {
     (200, "application/json"): serializers.ListSerializer(child=JSONObjectField()),
     (200, "text/csv"): OpenApiTypes.STR,
+    (200, "text/tab-separated-values"): OpenApiTypes.STR,
     (200, "application/zip"): OpenApiTypes.BINARY,
 }
 PROJECT_EXPORT = extend_schema(
     operation_id="export_project",
     summary="Export a project",
-    description="The file at once for up to 1000 tasks, else a job. JSON has tasks with full"
-    " predictions or annotations; the other types are those of label_studio_sdk.converter."
-    " No image is fetched or read: the files name images after their task.",
+    description="The file itself, whatever the size: a stream. `background=true` answers a job"
+    " instead. JSON has tasks with full predictions or annotations; the other types are called as"
+    " Label Studio calls them. Tasks that have nothing of the source are left out unless"
+    " `download_all_tasks` asks for them. No image is fetched or read: the files name images after"
+    " their task.",
     parameters=[
         ProjectExportParameters,
         answer_header("Content-Disposition", 200, "The file's name.", required=True),
@@ -50,6 +57,10 @@ EXPORT_STATUS = extend_schema(
 EXPORT_DOWNLOAD = extend_schema(
     operation_id="download_project_export",
     summary="Download a finished export",
-    parameters=[answer_header("Content-Disposition", 200, "The file's name.", required=True)],
+    description="404 where another type is asked for than the export has.",
+    parameters=[
+        ExportTypeParameters,
+        answer_header("Content-Disposition", 200, "The file's name.", required=True),
+    ],
     responses={**FILE, **error_responses()},
 )

@@ -19,6 +19,7 @@ from predictions.api.parameters import (
 from predictions.api.schema.parts import either
 from predictions.api.serializers import (
     AnnotationSerializer,
+    ListedTaskSerializer,
     MarkSerializer,
     TaskDetailSerializer,
     TaskSerializer,
@@ -30,7 +31,7 @@ class TaskKeysSerializer(TaskDetailSerializer):
     """The keys of a task that `include` names, or all of them with `fields=all`."""
 
 
-TASK_ROWS = either("TaskRow", TaskSerializer, TaskKeysSerializer, many=True)
+TASK_ROWS = either("TaskRow", ListedTaskSerializer, TaskKeysSerializer, many=True)
 
 
 @extend_schema_field(TASK_ROWS)

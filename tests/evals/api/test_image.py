@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from evals.models import ModelEval
+from evals.reports.files import object_id
 from predictions.models import Annotation, Prediction, Project
 from tests.conftest import Caller
-from tests.evals.conftest import computed, ids_of
+from tests.evals.conftest import CAR, box, computed, ids_of, load, task
 
 Get = Callable[..., Any]
 
@@ -147,6 +148,13 @@ def test_coco_leaves_out_what_changed(get: Get, project: Project) -> None:
     assert len(truth["images"]) == 3
 
 
+def test_coco_ids_differ_however_many_objects_an_image_has() -> None:
+    ids = [object_id(of, place) for of in (1, 2, 3) for place in (0, 9_999, 10_000, 500_000)]
+    assert ids == sorted(set(ids))
+    # What every reader of JSON keeps.
+    assert object_id(2**32, 500_000) < 2**53
+
+
 def test_diff(ada: Caller, get: Get, evaluation: ModelEval, project: Project) -> None:
     better = computed(ada, project, "v2")
     ids = ids_of(project)
@@ -193,6 +201,35 @@ def test_diff(ada: Caller, get: Get, evaluation: ModelEval, project: Project) ->
     assert (back["totals"]["fixed"], back["totals"]["broken"]) == (0, 4)
     page = get(f"diff/{better.eval_id}", split="test", limit=1, offset=1).json()
     assert (page["totalImages"], page["images"]) == (1, [])
+
+
+def test_diff_keeps_images_of_one_id_apart(ada: Caller, project: Project) -> None:
+    car, seen = box(CAR, 10, 10, 20, 20), box(CAR, 10, 10, 20, 20, 0.9)
+    load(
+        ada,
+        project,
+        [
+            task("a", truth=[car], said={"v1": [seen], "v2": []}, image_id="x"),
+            task("b", truth=[car], said={"v1": [], "v2": [seen]}, image_id="x"),
+            task("c", truth=[car], said={"v1": [], "v2": [seen]}, image_id="y"),
+        ],
+    )
+    one, two = computed(ada, project), computed(ada, project, "v2")
+
+    found = ada.client.get(f"/lab/model-evals/{one.eval_id}/diff/{two.eval_id}").json()
+    assert found["totals"] == {
+        "images": 3,
+        "fixed": 2,
+        "broken": 1,
+        "changed": 3,
+        "fixedImages": 2,
+        "brokenImages": 1,
+        "unchangedImages": 0,
+        "onlyInBase": 0,
+        "onlyInOther": 0,
+    }
+    listed = [(i["imageId"], i["imageName"], i["fixed"], i["broken"]) for i in found["images"]]
+    assert listed == [("x", "a.jpg", 0, 1), ("x", "b.jpg", 1, 0), ("y", "c.jpg", 1, 0)]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Match events of scenes whose shapes are axis-aligned boxes."""
 
 from evals.engine.events import Events
-from evals.engine.geometry import Floats
 from evals.engine.matching import Definition, Detections, Objects, box_pairs, match_events
+from predictions.regions.geometry import Floats
 
 
 def box_match_events(

@@ -11,11 +11,12 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from evals.engine import average_precision
 from evals.engine.average_precision import ENGINES, merge_states, new_state, read_state
 from evals.engine.coco_batch import Batch
 from evals.engine.errors import MisshapenArrays, UnreadableState
-from evals.engine.geometry import mask_rle
 from evals.engine.matching import Detections, Objects
+from predictions.regions.geometry import mask_rle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 
@@ -272,6 +273,32 @@ def test_chunks_merge_to_the_last_bit_in_any_order(engine, masks, make_scene):
     for first, last in pairwise(ends):
         together.add(part_of(batch, first, last))
     assert together.table() == whole
+
+
+@engines
+@pytest.mark.parametrize("masks", [False, True])
+def test_classes_are_evaluated_a_block_at_a_time(engine, masks, make_scene, monkeypatch):
+    """As of more classes than are evaluated together: the same, class by class and overall."""
+    n_classes = 2 if masks else 5
+    batch = masks_scene() if masks else batch_of(make_scene("crowded", seed=6, n_classes=5))
+    whole = table_of(batch, n_classes, engine, masks=masks)
+    monkeypatch.setattr(average_precision, "BLOCK_CLASSES", 1 if masks else 2)
+    half, written = len(batch.image_ids) // 2, []
+    for first, last in ((0, half), (half, len(batch.image_ids))):
+        state = new_state(n_classes, masks=masks, engine=engine)
+        state.add(part_of(batch, first, last))
+        written.append(state.to_bytes())
+    blocks = merge_states([read_state(one) for one in written]).table()
+    assert blocks.per_class == whole.per_class
+    for name in ("map50", "map50_95", "map75"):
+        for size in (None, *whole.overall.by_size):
+            ours, theirs = (
+                one.overall if size is None else one.overall.by_size[size]
+                for one in (blocks, whole)
+            )
+            assert getattr(ours, name, None) == pytest.approx(
+                getattr(theirs, name, None), abs=1e-12
+            )
 
 
 @pytest.mark.parametrize("masks", [False, True])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
-from evals.engine.geometry import Shape
 from evals.engine.regions import read_shapes
+from predictions.regions.geometry import Shape
 
 CLASSES = ["Car", "Bus"]
 BOX = {

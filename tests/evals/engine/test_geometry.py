@@ -12,11 +12,11 @@ from label_studio_sdk.converter import brush as sdk_brush
 from label_studio_sdk.converter.utils import convert_annotation_to_yolo_obb
 from pycocotools import mask as coco_mask
 
-from evals.engine.brush import decode_brush
-from evals.engine.errors import (
+from evals.engine.overlap import box_iou, rle_iou, shape_iou
+from predictions.regions.brush import decode_brush
+from predictions.regions.errors import (
     CoordinateOutOfRange,
     CorruptRle,
-    EvaluationError,
     GeometryError,
     MaskTooLarge,
     MissingCoordinate,
@@ -24,19 +24,16 @@ from evals.engine.errors import (
     TooFewPoints,
     UnsupportedRegion,
 )
-from evals.engine.geometry import (
-    box_iou,
+from predictions.regions.geometry import (
     mask_rle,
     pixel_boxes,
     polygon_rle,
     rle_area,
-    rle_iou,
     rle_mask,
     rotated_corners,
-    shape_iou,
     shape_rle,
 )
-from evals.engine.shapes import region_shape
+from predictions.regions.shapes import region_shape
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 
@@ -312,7 +309,7 @@ def test_broken_regions_are_named(broken, error, fragment):
 
 def test_an_error_without_detail_says_its_docstring():
     assert str(TooFewPoints()) == "A polygon needs at least three points."
-    assert issubclass(TooFewPoints, EvaluationError)
+    assert issubclass(TooFewPoints, GeometryError)
 
 
 def test_a_polygon_of_two_points_has_no_raster():

@@ -12,7 +12,6 @@ from evals.engine.events import (
     Cells,
     class_counts,
     confidence_bins,
-    confusion_matrix,
     image_cells,
     image_counts,
     image_counts_by_confidence,
@@ -23,7 +22,6 @@ from evals.engine.events import (
     total_events,
     unpack_events,
 )
-from evals.engine.geometry import box_iou, mask_rle, rle_iou
 from evals.engine.kinds.class_events import report_events
 from evals.engine.matching import (
     Definition,
@@ -38,7 +36,10 @@ from evals.engine.matching import (
     matrix_pairs,
     object_verdicts,
 )
+from evals.engine.overlap import box_iou, rle_iou
+from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events
+from tests.evals.engine.matrices import confusion_matrix
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 KINDS = ["ordinary", "crowded", "tied"]

@@ -13,7 +13,6 @@ from evals.engine.errors import MisshapenArrays
 from evals.engine.events import (
     Counts,
     class_counts,
-    confusion_matrix,
     image_cells,
     image_counts,
     image_counts_by_confidence,
@@ -23,9 +22,14 @@ from evals.engine.events import (
     total_events,
     unpack_events,
 )
-from evals.engine.geometry import mask_rle
 from evals.engine.kinds.classification import multi_label_events, single_label_events
-from evals.engine.kinds.segmentation import intersection_over_union, mean_iou, paint, pixel_events
+from evals.engine.kinds.segmentation import (
+    intersection_over_union,
+    layers,
+    mean_iou,
+    paint,
+    pixel_events,
+)
 from evals.engine.metrics import (
     SWEEP_KEYS,
     Score,
@@ -35,7 +39,9 @@ from evals.engine.metrics import (
     scores_of,
     sweep,
 )
+from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events
+from tests.evals.engine.matrices import confusion_matrix, sparse
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
 CASES = {case["id"]: case for case in (*GOLDEN["cases"], *GOLDEN["extras"])}
@@ -291,8 +297,8 @@ def test_golden_pixels():
     matrix = confusion_matrix(events, 50, n_classes=2)
     expected = case["expect"]
     assert matrix.tolist() == expected["matrix"]
-    assert intersection_over_union(matrix) == list(expected["iou"].values())
-    assert mean_iou(matrix) == pytest.approx(expected["mIoU"], abs=1e-12)
+    assert intersection_over_union(sparse(matrix)) == list(expected["iou"].values())
+    assert mean_iou(sparse(matrix)) == pytest.approx(expected["mIoU"], abs=1e-12)
     scores = scores_of(class_counts(events, n_classes=2))
     assert scores.precision[50].tolist() == list(expected["pixel_precision"].values())
     assert scores.recall[50].tolist() == list(expected["pixel_recall"].values())
@@ -333,15 +339,15 @@ def test_pixel_sums_run_over_the_split():
     both = total_events(join_events(parts))
     matrix = confusion_matrix(both, 0, n_classes=2)
     assert matrix.tolist() == [[60_000, 0, 0], [60_000, 0, 0], [0, 0, 0]]
-    assert intersection_over_union(matrix) == [0.5, 0.0]
-    assert mean_iou(matrix) == 0.25
+    assert intersection_over_union(sparse(matrix)) == [0.5, 0.0]
+    assert mean_iou(sparse(matrix)) == 0.25
 
 
 def test_a_class_on_neither_side_has_no_iou():
     matrix = np.array([[3, 0, 0], [0, 0, 0], [0, 0, 9]])
-    assert intersection_over_union(matrix) == [1.0, None]
-    assert mean_iou(matrix) == 1.0
-    assert mean_iou(np.zeros((3, 3), int)) is None
+    assert intersection_over_union(sparse(matrix)) == [1.0, None]
+    assert mean_iou(sparse(matrix)) == 1.0
+    assert mean_iou(sparse(np.zeros((3, 3), int))) is None
 
 
 def test_misshapen_label_maps_are_refused():
@@ -355,13 +361,25 @@ def test_painting_gives_each_pixel_its_highest_scored_region():
     left, middle = np.zeros((1, 4), bool), np.zeros((1, 4), bool)
     left[0, :2] = middle[0, 1:3] = True
     rles = [mask_rle(left), mask_rle(middle)]
-    size = {"n_classes": 7, "width_px": 4, "height_px": 1}
-    label_map, score_map = paint(rles, [5, 6], [0.9, 0.4], **size)
+    size = {"width_px": 4, "height_px": 1}
+    raster = {"n_classes": 7, "height_px": 1}
+    scored = layers(rles, [5, 6], [0.9, 0.4], **size)
+    label_map, score_map = paint(scored, range(4), **raster)
     assert label_map.tolist() == [[5, 5, 6, 7]]
     assert score_map.tolist() == [[0.9, 0.9, 0.4, 1.0]]
-    later_wins, _ = paint(rles, [5, 6], **size)
+    later_wins, _ = paint(layers(rles, [5, 6], **size), range(4), **raster)
     assert later_wins.tolist() == [[5, 6, 6, 7]]
-    nothing, _ = paint([], [], **size)
+    nothing, _ = paint([], range(4), **raster)
     assert nothing.tolist() == [[7, 7, 7, 7]]
-    with pytest.raises(MisshapenArrays, match=r"\(1, 4\)"):
-        paint(rles, [5, 6], n_classes=7, width_px=5, height_px=1)
+    with pytest.raises(MisshapenArrays, match=r"\[1, 4\]"):
+        layers(rles, [5, 6], width_px=5, height_px=1)
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 9)), elements=st.booleans()))
+def test_painting_stripe_by_stripe_is_painting_at_once(mask):
+    height, width = mask.shape
+    regions = layers([mask_rle(mask)], [0], width_px=width, height_px=height)
+    raster = {"n_classes": 1, "height_px": height}
+    columns = [paint(regions, range(n, n + 1), **raster)[0] for n in range(width)]
+    assert np.array_equal(np.concatenate(columns, axis=1), np.where(mask, 0, 1))
+    assert np.array_equal(paint(regions, range(width), **raster)[0], np.where(mask, 0, 1))

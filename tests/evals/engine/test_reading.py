@@ -15,12 +15,19 @@ from evals.engine.boxes import RegionText, StoredImage
 from evals.engine.coco_batch import Batch
 from evals.engine.counting import same_objects
 from evals.engine.kinds.classification import read_choices
-from evals.engine.labels import Notes, Partners, PassedOver, label_names, region_label, region_score
 from evals.engine.matching import Definition
+from evals.engine.notes import Notes
 from evals.engine.reading import ObjectOf, Reading, reading_of
 from evals.engine.regions import UnknownLabels, read_shapes
 from predictions.regions.config import read_config
 from predictions.regions.controls import BY_TYPE, LABEL_KEYS, SINGLE_VALUED, TAGS
+from predictions.regions.labels import (
+    Partners,
+    PassedOver,
+    read_names,
+    region_labels,
+    region_score,
+)
 
 Json = dict[str, Any]
 PAGES = Reading(objects=(ObjectOf("image", ("pages",), is_list=True),))
@@ -134,13 +141,13 @@ def test_controls_of_a_repeater_are_numbered() -> None:
     ],
 )
 def test_labels(listed: Any, names: list[str]) -> None:
-    assert label_names(listed) == names
+    assert read_names(listed) == names
 
 
 @pytest.mark.parametrize("listed", [7, True, {}, [None], [7], ["cat", None], [[]], [["a", 1]]])
 def test_what_is_no_label(listed: Any) -> None:
     with pytest.raises(PassedOver, match="invalid_label"):
-        label_names(listed)
+        read_names(listed)
 
 
 def test_a_label_of_its_own_stands_before_its_partner_s() -> None:
@@ -149,16 +156,16 @@ def test_a_label_of_its_own_stands_before_its_partner_s() -> None:
     asked = {"id": "r", "type": "choices", "value": {"choices": ["big"]}}
     partners = Partners([asked, bare, named])
 
-    assert region_label(bare, partners.of(bare)) == ("Logo", 1)
-    assert region_label({**bare, "value": {"labels": ["Own"]}}, partners.of(bare)) == ("Own", 1)
-    assert region_label(bare, Partners([asked, bare]).of(bare)) == ("big", 1)
+    assert region_labels(bare, partners.of(bare)) == ["Logo"]
+    assert region_labels({**bare, "value": {"labels": ["Own"]}}, partners.of(bare)) == ["Own"]
+    assert region_labels(bare, Partners([asked, bare]).of(bare)) == ["big"]
     without = {key: value for key, value in bare.items() if key != "id"}
     loose = {key: value for key, value in named.items() if key != "id"}
     assert Partners([without, loose]).of(without) == []
     with pytest.raises(PassedOver, match="no_label"):
-        region_label(bare)
+        region_labels(bare)
     own = Reading(unlabelled=frozenset({"box"}))
-    assert region_label(bare, (), own) == ("box", 1)
+    assert region_labels(bare, (), own.unlabelled) == ["box"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from evals.engine.recommendations import (
     recommendations,
     wrong_class,
 )
+from tests.evals.engine.matrices import sparse
 
 CLASSES = ["cat", "dog", "bird"]
 HEALTHY = {"train": 700, "valid": 200, "test": 100}
@@ -28,7 +29,7 @@ MATRIX = np.array(
 
 
 def test_missed_detection_names_the_class_with_the_most_false_negatives():
-    assert missed_detection(MATRIX, CLASSES) == [
+    assert missed_detection(sparse(MATRIX), CLASSES) == [
         Recommendation(
             kind=Kind.MISSED_DETECTION,
             severity=Severity.MEDIUM,
@@ -42,13 +43,13 @@ def test_missed_detection_names_the_class_with_the_most_false_negatives():
 
 
 def test_missed_detection_takes_the_first_of_equals_and_none_when_all_are_found():
-    (advice,) = missed_detection(np.array([[5, 0, 3], [0, 0, 3], [0, 0, 0]]), ["a", "b"])
+    (advice,) = missed_detection(sparse(np.array([[5, 0, 3], [0, 0, 3], [0, 0, 0]])), ["a", "b"])
     assert (advice.class_name, advice.severity) == ("a", Severity.MEDIUM)
-    assert missed_detection(np.diag([5, 5, 0]), ["a", "b"]) == []
+    assert missed_detection(sparse(np.diag([5, 5, 0])), ["a", "b"]) == []
 
 
 def test_wrong_class_names_the_most_frequent_pair():
-    assert wrong_class(MATRIX, CLASSES) == [
+    assert wrong_class(sparse(MATRIX), CLASSES) == [
         Recommendation(
             kind=Kind.WRONG_CLASS,
             severity=Severity.LOW,
@@ -61,7 +62,7 @@ def test_wrong_class_names_the_most_frequent_pair():
         )
     ]
     only_background = np.array([[5, 0, 9], [0, 5, 0], [9, 9, 0]])
-    assert wrong_class(only_background, ["a", "b"]) == []
+    assert wrong_class(sparse(only_background), ["a", "b"]) == []
 
 
 @pytest.mark.parametrize(
@@ -104,11 +105,11 @@ def test_class_imbalance_says_how_many_are_wanted():
 )
 def test_overconfident_fp_needs_many_and_low_precision(hits, wrong, is_named):
     matrix = np.array([[hits, 0], [wrong, 0]])
-    assert bool(overconfident_fp(matrix, ["cat"])) is is_named
+    assert bool(overconfident_fp(sparse(matrix), ["cat"])) is is_named
 
 
 def test_overconfident_fp_names_the_cells_of_its_column():
-    assert overconfident_fp(MATRIX, CLASSES) == [
+    assert overconfident_fp(sparse(MATRIX), CLASSES) == [
         Recommendation(
             kind=Kind.OVERCONFIDENT_FP,
             severity=Severity.MEDIUM,
@@ -150,7 +151,10 @@ def test_dataset_health_says_how_small():
 
 def test_all_advice_comes_most_severe_first():
     found = recommendations(
-        MATRIX, CLASSES, instances=[100, 52, 3], images={"train": 700, "valid": 90, "test": 100}
+        sparse(MATRIX),
+        CLASSES,
+        instances=[100, 52, 3],
+        images={"train": 700, "valid": 90, "test": 100},
     )
     assert [(advice.kind, advice.severity) for advice in found] == [
         (Kind.CLASS_IMBALANCE, Severity.HIGH),
@@ -162,4 +166,4 @@ def test_all_advice_comes_most_severe_first():
 
 def test_a_good_evaluation_needs_no_advice():
     matrix = np.diag([50, 50, 50, 0])
-    assert recommendations(matrix, CLASSES, instances=[200] * 3, images=HEALTHY) == []
+    assert recommendations(sparse(matrix), CLASSES, instances=[200] * 3, images=HEALTHY) == []

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from evals.jobs import requests, run
 from evals.models import EvalImage, ModelEval
 from predictions.models import Annotation, Project, Task
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
 from tests.evals.conftest import CAR, PERSON, box, computed, load, task, values
 
 SAID = {"v1": [box(CAR, 10, 10, 20, 20, 0.9)]}
@@ -126,3 +126,100 @@ def test_on_the_command_line(
     call_command(*asked, "--ground-truth", "all")
     made = ModelEval.objects.get(eval_id=capsys.readouterr().out.split()[-1])
     assert (made.status, made.ground_truth) == ("done", "all")
+
+
+def mask(label: str, *points: tuple[int, int]) -> Any:
+    return {
+        "from_name": "outline",
+        "to_name": "image",
+        "type": "polygonlabels",
+        "original_width": 100,
+        "original_height": 100,
+        "value": {"points": points, "polygonlabels": [label]},
+    }
+
+
+SHAPES = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+    '<Label value="Car"/><Label value="Person"/></RectangleLabels>'
+    '<PolygonLabels name="outline" toName="image"><Label value="Car"/><Label value="Person"/>'
+    '</PolygonLabels><Choices name="mood" toName="image" choice="multiple"><Choice value="a"/>'
+    '<Choice value="b"/></Choices></View>'
+)
+LEFT, MIDDLE = ((0, 0), (50, 0), (50, 50), (0, 50)), ((20, 0), (70, 0), (70, 50), (20, 50))
+MOOD = {"from_name": "mood", "to_name": "image", "type": "choices"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "truth", "said"),
+    [
+        ({"control": "label"}, [RIGHT, WRONG], [box(CAR, 10, 10, 20, 20, 0.9)]),
+        (
+            {"control": "outline"},
+            [mask(CAR, *LEFT), mask(PERSON, *MIDDLE)],
+            [{**mask(CAR, *LEFT), "score": 0.7}],
+        ),
+        (
+            {"control": "outline", "taskType": "semantic-segmentation"},
+            [mask(CAR, *LEFT), mask(PERSON, *MIDDLE)],
+            [{**mask(CAR, *LEFT), "score": 0.7}],
+        ),
+        (
+            {"control": "mood"},
+            [{**MOOD, "value": {"choices": ["a"]}}, {**MOOD, "value": {"choices": ["b"]}}],
+            [{**MOOD, "value": {"choices": ["a"]}, "score": 0.7}],
+        ),
+    ],
+)
+def test_scores_in_the_truth_do_not_matter(
+    ada: Caller, make_project: MakeProject, asked: Any, truth: list[Any], said: list[Any]
+) -> None:
+    """Those that a model left there: low ones, falling ones, and what is no number."""
+    shown = []
+    for n, scores in enumerate([(None, None), (0.9, 0.1), (0.1, 0.9), ("high", True), (42, -3)]):
+        made = make_project(ada, SHAPES, title=f"Scores {n}")
+        scored = [{**one, "score": s} for one, s in zip(truth, scores, strict=True)]
+        load(ada, made, [task("a", truth=scored, said={"v1": said})])
+        found = computed(ada, made, **asked)
+        path = f"/lab/model-evals/{found.eval_id}"
+        panels = [
+            ada.client.get(f"{path}/{panel}").json()
+            for panel in ("map-results", "confidence-sweep", "confusion-matrix")
+        ]
+        for panel in panels:
+            for name in ("evalId", "project"):
+                panel.pop(name)
+        shown.append((found.status, found.ignored, panels))
+    assert shown == [shown[0]] * 5
+    assert shown[0][:2] == ("done", [])
+
+
+OWN = "/api/dm/actions/?id=predictions_to_annotations&project={}"
+
+
+def test_says_where_a_version_is_measured_against_itself(ada: Caller, project: Project) -> None:
+    said = {"v1": [box(CAR, 10, 10, 20, 20, 0.9)], "v2": [box(CAR, 12, 12, 20, 20, 0.9)]}
+    one, two, three, four = load(ada, project, [task(f"i{n}", said=said) for n in range(4)])
+    chosen = {"selectedItems": {"all": True}, "model_version": "v1"}
+    ada.client.post(OWN.format(project.pk), chosen, format="json")
+    own = {row.task_id: row.pk for row in Annotation.objects.all()}
+    # Corrected by somebody; drawn by somebody afterwards.
+    Annotation.objects.filter(pk=own[two]).update(result=[WRONG])
+    annotate(three, [WRONG])
+
+    found = computed(ada, project, groundTruth="all")
+    assert header(ada, found)["warnings"] == [
+        {
+            "reason": "own_predictions",
+            "tasks": 2,
+            "message": "2 tasks are measured against annotations that were made of this version's "
+            "own predictions and hold what it said: there it cannot be wrong.",
+        }
+    ]
+    assert header(ada, computed(ada, project, "v2", groundTruth="all"))["warnings"] == []
+    body = {"project": project.pk, "ground_truth": True}
+    assert ada.client.patch("/api/annotations/", body, format="json").json() == {"updated": 5}
+    assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 2
+    Annotation.objects.filter(pk=own[four]).update(was_cancelled=True)
+    assert header(ada, computed(ada, project))["warnings"][0]["tasks"] == 1
+    assert one in own

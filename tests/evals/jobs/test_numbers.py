@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evals.db import panels
 from evals.db.images import images_at
-from evals.db.panels import matrix, panel
+from evals.db.panels import panel
 from evals.models import EvalPanel, ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
@@ -17,6 +18,11 @@ from tests.evals.conftest import Json, computed, load
 
 SIDE = 200
 NAMES = ["a", "b", "c", "d"]
+
+
+def matrix(evaluation: ModelEval, *, split: int | None, confidence: int) -> Any:
+    """The whole square, int64 (n_classes + 1, n_classes + 1)."""
+    return panels.matrix(evaluation, split=split, confidence=confidence).square()
 
 
 def config(names: list[str]) -> str:

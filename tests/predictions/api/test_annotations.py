@@ -295,7 +295,7 @@ def test_the_number_of_statements(
     ada.client.get("/api/predictions/1/")
     answer = ada.client.post(
         f"/api/projects/{project.pk}/import?return_task_ids=1",
-        [{"data": {}, "annotations": [{"result": []}] * n}],
+        [{"data": {"image": "a.jpg"}, "annotations": [{"result": []}] * n}],
         format="json",
     ).json()
     url = f"/api/tasks/{answer['task_ids'][0]}/annotations/"

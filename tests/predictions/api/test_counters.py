@@ -91,7 +91,7 @@ class Store:
     # Every path that writes.
 
     def do_create_task(self) -> None:
-        self.send("post", "tasks/", {"project": self.project(), "data": {}})
+        self.send("post", "tasks/", {"project": self.project(), "data": {"image": "a.jpg"}})
 
     def do_import_nested_tasks(self) -> None:
         self.send("post", f"projects/{self.project()}/import", self.tasks_with_children())

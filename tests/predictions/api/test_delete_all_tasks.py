@@ -14,7 +14,11 @@ NO_PROJECT = "No Project matches the given query."
 @pytest.fixture
 def full(ada: Caller, project: Project) -> Project:
     body = [
-        {"data": {"n": n}, "predictions": [{"result": []}], "annotations": [{"result": [region()]}]}
+        {
+            "data": {"image": f"{n}.jpg"},
+            "predictions": [{"result": []}],
+            "annotations": [{"result": [region()]}],
+        }
         for n in range(3)
     ]
     ada.client.post(f"/api/projects/{project.pk}/import", body, format="json")

@@ -17,7 +17,10 @@ Make = Callable[..., dict[str, Any]]
 def tasks(ada: Caller, project: Project) -> list[int]:
     """Five tasks: two predictions on each, an annotation on the first."""
     body = [
-        {"data": {"n": n}, "predictions": [{"result": [region()], "score": n}] * 2}
+        {
+            "data": {"image": "a.jpg", "n": n},
+            "predictions": [{"result": [region()], "score": n}] * 2,
+        }
         for n in range(5)
     ]
     body[0]["annotations"] = [{"result": []}]
@@ -38,7 +41,7 @@ def test_lists_tasks(ada: Caller, project: Project, tasks: list[int]) -> None:
     assert [task["id"] for task in page["tasks"]] == tasks
     assert page["tasks"][0] == {
         "id": tasks[0],
-        "data": {"n": 0},
+        "data": {"image": "a.jpg", "n": 0},
         "meta": {},
         "created_at": page["tasks"][0]["created_at"],
         "updated_at": page["tasks"][0]["updated_at"],
@@ -55,6 +58,7 @@ def test_lists_tasks(ada: Caller, project: Project, tasks: list[int]) -> None:
         "updated_by": None,
         "file_upload": None,
         "comment_authors": [],
+        "drafts": [],
     }
 
 
@@ -152,7 +156,7 @@ def test_the_number_of_statements(
 ) -> None:
     ada.client.get("/api/predictions/1/")
     task: dict[str, Any] = {
-        "data": {},
+        "data": {"image": "a.jpg"},
         "predictions": [{"result": []}],
         "annotations": [{"result": []}],
     }

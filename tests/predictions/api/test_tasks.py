@@ -190,7 +190,7 @@ def test_a_task_stays_in_its_project(
     ids=lambda value: repr(value)[:50],
 )
 def test_refuses(ada: Caller, project: Project, change: dict[str, Any], errors: Any) -> None:
-    body = {"project": project.pk, "data": {}, **change}
+    body = {"project": project.pk, "data": {"image": "a.jpg"}, **change}
     body = {name: value for name, value in body.items() if value is not ...}
 
     assert_invalid(ada.client.post(URL, body, format="json"), errors)
@@ -226,7 +226,9 @@ def test_not_found(ada: Caller, method: str, pk: str) -> None:
 def test_who_may_create(
     someone: Callable[[str], APIClient], ada: Caller, project: Project, who: str, status: int
 ) -> None:
-    response = someone(who).post(URL, {"project": project.pk, "data": {}}, format="json")
+    response = someone(who).post(
+        URL, {"project": project.pk, "data": {"image": "a.jpg"}}, format="json"
+    )
 
     assert response.status_code == status
     assert Task.objects.count() == (status == 201)
@@ -265,7 +267,7 @@ def test_the_number_of_statements(
     many = [{"result": [region()]}] * n
     answer = ada.client.post(
         f"/api/projects/{project.pk}/import?return_task_ids=1",
-        [{"data": {}, "predictions": many, "annotations": many}],
+        [{"data": {"image": "a.jpg"}, "predictions": many, "annotations": many}],
         format="json",
     ).json()
 

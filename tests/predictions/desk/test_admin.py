@@ -244,6 +244,9 @@ def test_create_and_change_a_task(desks: dict[str, Client], project: Project) ->
     assert "Expected a JSON object." in str(errors_of(bad)["data"])
     bad = desks["member"].post(change, {**form, "data": "{"})
     assert "valid JSON" in str(errors_of(bad)["data"])
+    bad = desks["member"].post(path_of("task", "add"), {**form, "data": '{"text": "new"}'})
+    assert errors_of(bad)["__all__"] == ['"image" key is expected in task data']
+    assert Task.objects.count() == 1
 
 
 def prediction_form(on: int, **more: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def tasks(ada: Caller, project: Project) -> list[int]:
     """Five tasks; the n-th has n predictions of scores 0.n, and is annotated where n is even."""
     body: list[dict[str, Any]] = [
         {
-            "data": {"n": n, "city": city, "deep": {"er": f"x{n}"}},
+            "data": {"image": "a.jpg", "n": n, "city": city, "deep": {"er": f"x{n}"}},
             "predictions": [
                 {"result": [region()], "score": n / 10, "model_version": f"v{k}"} for k in range(n)
             ],
@@ -344,7 +344,9 @@ def test_another_workspaces_tasks_cannot_be_selected(
 def test_the_number_of_statements(
     ada: Caller, project: Project, django_assert_num_queries: Any, n: int
 ) -> None:
-    ada.client.post(f"/api/projects/{project.pk}/import", [{"n": 1}] * n, format="json")
+    ada.client.post(
+        f"/api/projects/{project.pk}/import", [{"image": "a.jpg", "n": 1}] * n, format="json"
+    )
     query = {**group(item("data.n", "equal", "1")), "ordering": ["-tasks:total_predictions"]}
     ada.client.get("/api/predictions/1/")
     # Key, project, page, its totals; with children: predictions and annotations.

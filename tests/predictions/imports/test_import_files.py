@@ -22,6 +22,12 @@ def url(texts: Project) -> str:
     return f"/api/projects/{texts.pk}/import"
 
 
+@pytest.fixture
+def any_url(ada: Caller, make_project: MakeProject) -> str:
+    """Into a project whose labelling config shows nothing of the data."""
+    return f"/api/projects/{make_project(ada, '<View></View>').pk}/import"
+
+
 def file(name: str, content: str | bytes) -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content.encode() if isinstance(content, str) else content)
 
@@ -76,6 +82,12 @@ def test_a_csv_file(ada: Caller, url: str) -> None:
         ("a.csv", "\ufefftext,n\nx,1", [{"text": "x", "n": 1}]),
         ("a.csv", "text,n\nx\n", [{"text": "x", "n": ""}]),
         ("a.csv", "text\rx\r\ry", [{"text": "x"}, {"text": "y"}]),
+        ("a.csv", 'text,"x;y;z"\na,1\n', [{"text": "a", "x;y;z": 1}]),
+        ("a.csv", '"a,b,c";"d,""e"""\n1;2\n', [{"a,b,c": 1, 'd,"e"': 2}]),
+        ("a.csv", '\r\n"a\n,;;;";b\r\n1;2', [{"a\n,;;;": 1, "b": 2}]),
+        ("a.csv", "a,b\r1;;;,2", [{"a": "1;;;", "b": 2}]),
+        ("a.csv", 'text,n,\n"x\r\n""y""",1,\n', [{"text": 'x\r\n"y"', "n": 1, "Unnamed: 2": ""}]),
+        ("a.tsv", '"a\tb"\tc;d,e\n1\t2\n', [{"a\tb": 1, "c;d,e": 2}]),
         ("a.csv", "a,a,\n1,NA,3\n", [{"a": 1, "a.1": "NA", "Unnamed: 2": 3}]),
         ("a.csv", "n,text\nNA,None\n2,x\n", [{"n": "", "text": "None"}, {"n": 2, "text": "x"}]),
         ("a.csv", "n\n007\n-1\n", [{"n": 7}, {"n": -1}]),
@@ -94,8 +106,11 @@ def test_a_csv_file(ada: Caller, url: str) -> None:
         ("a.jsonl", '{"data": {"text": "x"}}\n', [{"text": "x"}]),
     ],
 )
-def test_formats(ada: Caller, url: str, name: str, content: str, data: list[Any]) -> None:
-    answer = send(ada, url, file(name, content)).json()
+def test_formats(
+    ada: Caller, url: str, any_url: str, name: str, content: str, data: list[Any]
+) -> None:
+    # Text goes under the first variable of a labelling config.
+    answer = send(ada, url if name == "a.txt" else any_url, file(name, content)).json()
 
     assert stored() == data
     suffix = name[1:].lower()

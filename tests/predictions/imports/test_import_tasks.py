@@ -8,7 +8,16 @@ import pytest
 from rest_framework.test import APIClient
 
 from predictions.models import Annotation, Prediction, Project, Task
-from tests.conftest import RECORDED, Caller, assert_invalid, assert_refused, region, who_may_write
+from tests.conftest import (
+    RECORDED,
+    TEXT_CONFIG,
+    Caller,
+    MakeProject,
+    assert_invalid,
+    assert_refused,
+    region,
+    who_may_write,
+)
 
 
 @pytest.fixture
@@ -115,47 +124,56 @@ def test_a_project_that_has_a_version_keeps_it(ada: Caller, project: Project, ur
         (7, "Task must be an object, got int"),
         ("text", "Task must be an object, got str"),
         (None, "Task must be an object, got NoneType"),
-        ({"data": {}, "meta": [1]}, "Task[meta] must be an object"),
-        ({"data": {}, "predictions": {"a": 1}}, "Task[predictions] must be list"),
-        ({"data": {}, "predictions": [1]}, "Task[predictions] must hold objects only"),
+        ({"data": {"image": "a.jpg"}, "meta": [1]}, "Task[meta] must be an object"),
+        ({"data": {"image": "a.jpg"}, "predictions": {"a": 1}}, "Task[predictions] must be list"),
         (
-            {"data": {}, "predictions": [{"score": 1}]},
+            {"data": {"image": "a.jpg"}, "predictions": [1]},
+            "Task[predictions] must hold objects only",
+        ),
+        (
+            {"data": {"image": "a.jpg"}, "predictions": [{"score": 1}]},
             "Prediction must have \"result\" fields :: {'score': 1}",
         ),
-        ({"data": {}, "predictions": [{"result": None}]}, "'result' may not be null"),
         (
-            {"data": {}, "predictions": [{"result": ["a"]}]},
+            {"data": {"image": "a.jpg"}, "predictions": [{"result": None}]},
+            "'result' may not be null",
+        ),
+        (
+            {"data": {"image": "a.jpg"}, "predictions": [{"result": ["a"]}]},
             "Each item in prediction result should be dict",
         ),
         (
-            {"data": {}, "predictions": [{"result": [], "score": "high"}]},
+            {"data": {"image": "a.jpg"}, "predictions": [{"result": [], "score": "high"}]},
             "Score must be a valid number, got high",
         ),
         (
-            {"data": {}, "predictions": [{"result": [], "model_version": True}]},
+            {"data": {"image": "a.jpg"}, "predictions": [{"result": [], "model_version": True}]},
             "model_version must be text, got bool",
         ),
-        ({"data": {}, "annotations": "text"}, "Task[annotations] must be list"),
+        ({"data": {"image": "a.jpg"}, "annotations": "text"}, "Task[annotations] must be list"),
         (
-            {"data": {}, "annotations": [{}]},
+            {"data": {"image": "a.jpg"}, "annotations": [{}]},
             'Annotation must have "result" fields :: {}',
         ),
-        ({"data": {}, "annotations": [{"result": "a"}]}, "Annotation[result] must be list"),
         (
-            {"data": {}, "annotations": [{"result": [], "lead_time": "soon"}]},
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": "a"}]},
+            "Annotation[result] must be list",
+        ),
+        (
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "lead_time": "soon"}]},
             "Annotation[lead_time] must be a number",
         ),
         (
-            {"data": {}, "annotations": [{"result": [], "lead_time": 10**400}]},
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [], "lead_time": 10**400}]},
             "Annotation[lead_time] must be a number",
         ),
         (
-            {"data": {}, "annotations": [{"result": [{"a": "\0"}]}]},
+            {"data": {"image": "a.jpg"}, "annotations": [{"result": [{"a": "\0"}]}]},
             "Null characters are not allowed.",
         ),
         ({"image": "\0"}, "Null characters are not allowed."),
-        ({"\0": 1}, "Null characters are not allowed."),
-        ({"data": {}, "meta": {"a": ["\0"]}}, "Null characters are not allowed."),
+        ({"image": 1, "\0": 1}, "Null characters are not allowed."),
+        ({"data": {"image": "a.jpg"}, "meta": {"a": ["\0"]}}, "Null characters are not allowed."),
     ],
     ids=lambda value: repr(value)[:60],
 )
@@ -229,3 +247,76 @@ def test_the_number_of_statements(
     with django_assert_num_queries(10 + RECORDED):
         ada.client.post(url, [task] * n, format="json")
     assert counts() == (n, 2 * n, 2 * n)
+
+
+DATA_CONFIG = """<View>
+<Image name="image" value="$image"/><Text name="deep" value="$a.b"/><Header value="$title"/>
+<Repeater on="$items" indexFlag="{{idx}}"><Text name="t_{{idx}}" value="$items[{{idx}}].text"/>
+</Repeater><Text name="fixed" value="Costs $5 or $more"/>
+<Choices name="c" toName="image" value="$options"/>
+<Image name="pages" valueList="$pages"/></View>"""
+WHOLE = {"image": 1, "a": {"b": None}, "items": [], "options": [], "pages": []}
+
+
+def without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in WHOLE.items() if name != key}
+
+
+LACKING = [
+    (without("image"), "image"),
+    (without("a"), "a.b"),
+    ({**WHOLE, "a": {}}, "a.b"),
+    ({**WHOLE, "a": "b"}, "a.b"),
+    (without("items"), "items"),
+    (without("options"), "options"),
+    (without("pages"), "pages"),
+]
+
+
+@pytest.mark.parametrize(("data", "key"), LACKING, ids=[key for _, key in LACKING])
+def test_data_without_what_the_config_shows(
+    ada: Caller, make_project: MakeProject, data: dict[str, Any], key: str
+) -> None:
+    project = make_project(ada, DATA_CONFIG)
+    message = f'"{key}" key is expected in task data'
+    url = f"/api/projects/{project.pk}/import"
+    body = [{"data": WHOLE}, data, {"data": data}]
+    assert_invalid(
+        ada.client.post(url, body, format="json"),
+        {"non_field_errors": [f"Error at item {index}: {message}" for index in (1, 2)]},
+    )
+    one = {"project": project.pk, "data": data}
+    assert_invalid(
+        ada.client.post("/api/tasks/", one, format="json"), {"non_field_errors": [message]}
+    )
+    assert not Task.objects.exists()
+
+
+@pytest.mark.parametrize("data", [WHOLE, {**without("a"), "a.b": 1}, {**WHOLE, "more": 1}])
+def test_data_with_what_the_config_shows(
+    ada: Caller, make_project: MakeProject, data: dict[str, Any]
+) -> None:
+    project = make_project(ada, DATA_CONFIG)
+    ada.client.post(f"/api/projects/{project.pk}/import", [data], format="json")
+    ada.client.post("/api/tasks/", {"project": project.pk, "data": data}, format="json")
+    assert list(Task.objects.values_list("data", flat=True)) == [data, data]
+
+
+def test_unnamed_data_stands_under_the_first_key(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, TEXT_CONFIG)
+    data = {"$undefined$": "Great", "n": 1}
+    ada.client.post(f"/api/projects/{project.pk}/import", [data], format="json")
+    ada.client.post("/api/tasks/", {"project": project.pk, "data": data}, format="json")
+    assert list(Task.objects.values_list("data", flat=True)) == [{"text": "Great", "n": 1}] * 2
+
+
+def test_a_config_that_shows_nothing_expects_nothing(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    project = make_project(ada, "<View></View>")
+    body = [{"data": {}}, {"$undefined$": 1}]
+    ada.client.post(f"/api/projects/{project.pk}/import", body, format="json")
+    assert list(Task.objects.order_by("id").values_list("data", flat=True)) == [
+        {},
+        {"$undefined$": 1},
+    ]

@@ -6,24 +6,24 @@ the raster of a brush mask only, which is resampled.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from evals.engine.brush import decode_brush
-from evals.engine.errors import (
+from predictions.regions.brush import MAX_MASK_PIXELS, decode_brush
+from predictions.regions.controls import shape_of
+from predictions.regions.errors import (
     CoordinateOutOfRange,
     MissingCoordinate,
     MissingImageSize,
     UnsupportedRegion,
 )
-from evals.engine.events import Ints
-from evals.engine.geometry import (
+from predictions.regions.geometry import (
     FARTHEST_PCT,
     PIXEL_DECIMALS,
+    STEPS_OF_STREAM_BYTE,
+    Allowance,
     Floats,
     Shape,
     Size,
@@ -31,11 +31,9 @@ from evals.engine.geometry import (
     mask_rle,
     pixel_boxes,
     polygon_rle,
-    resampled,
     rotated_corners,
 )
-from evals.engine.matching import Detections, Objects
-from predictions.regions.controls import shape_of
+from predictions_api import memory
 from predictions_api.http.storable import is_number, number_within
 
 #: Turns by less than this many degrees are none: at 10,000 pixels it is a sixth of one.
@@ -45,12 +43,15 @@ LEAST_TURN_DEG = 1e-3
 ELLIPSE_CORNERS = 64
 
 
-def region_shape(region: Mapping[str, Any], size: Size | None = None) -> Shape:
+def region_shape(
+    region: Mapping[str, Any], size: Size | None = None, *, allowance: Allowance | None = None
+) -> Shape:
     """The pixel geometry of one Label Studio image region, on an image of this size.
 
-    Without a size the region's own is taken. Rectangles, rotated rectangles, polygons, ellipses and
-    brush masks are read, with or without labels in the type; a `GeometryError` names what is wrong
-    with any other. An outline of fewer than three points and an erased mask cover nothing.
+    Without a size the region's own is taken, without an allowance that of an image is given.
+    Rectangles, rotated rectangles, polygons, ellipses and brush masks are read, with or without
+    labels in the type; a `GeometryError` names what is wrong with any other. An outline of fewer
+    than three points and an erased mask cover nothing.
     Format: https://labelstud.io/guide/task_format
     """
     own = own_size(region)
@@ -62,14 +63,15 @@ def region_shape(region: Mapping[str, Any], size: Size | None = None) -> Shape:
     if not isinstance(value, Mapping):
         raise MissingCoordinate("the region has no value object")
     kind = shape_of(region.get("type"))
+    allowance = allowance or Allowance()
     if kind == "rectangle":
-        return _rectangle(value, of_image)
+        return _rectangle(value, of_image, allowance)
     if kind == "polygon":
-        return _polygon(_percent_points(value.get("points")), of_image)
+        return _polygon(_percent_points(value.get("points")), of_image, allowance)
     if kind == "ellipse":
-        return _ellipse(value, of_image)
+        return _ellipse(value, of_image, allowance)
     if kind == "brush":
-        return _brush(value, of_image, own or of_image)
+        return _brush(value, of_image, own or of_image, allowance)
     raise UnsupportedRegion(f"got type {region.get('type')!r}")
 
 
@@ -92,22 +94,22 @@ def is_upright(rotation: Any) -> bool:
     return is_number(rotation) and abs(math.remainder(rotation, 360)) < LEAST_TURN_DEG
 
 
-def _rectangle(value: Mapping[str, Any], size: Size) -> Shape:
+def _rectangle(value: Mapping[str, Any], size: Size, allowance: Allowance) -> Shape:
     x, y, width, height = (_percent(value.get(key), key) for key in ("x", "y", "width", "height"))
     rotation = value.get("rotation") or 0
     if rotation and not is_upright(rotation):
-        return _turned(pixel_boxes((x, y, width, height), size)[0], rotation, size)
+        return _turned(pixel_boxes((x, y, width, height), size)[0], rotation, size, allowance)
     # Drawn towards the left or upwards.
     box = min(x, x + width), min(y, y + height), abs(width), abs(height)
     return _upright(pixel_boxes(box, size)[0], size)
 
 
-def _turned(box_px: Floats, rotation: Any, size: Size) -> Shape:
+def _turned(box_px: Floats, rotation: Any, size: Size, allowance: Allowance) -> Shape:
     """A rotated box; by quarter turns it is a box again."""
     turn = _number(rotation, "rotation")
     corners = rotated_corners(box_px, turn)
     if abs(math.remainder(turn, 90)) >= LEAST_TURN_DEG:
-        return _outline(corners, size)
+        return _outline(corners, size, allowance)
     quarter = rotated_corners(box_px, 90 * round(turn / 90))
     low, high = quarter.min(axis=0), quarter.max(axis=0)
     return _upright(np.round(np.concatenate([low, high - low]), PIXEL_DECIMALS), size)
@@ -132,12 +134,12 @@ def _percent_points(points: Any) -> list[tuple[float, float]]:
     return [(_percent(x, "x"), _percent(y, "y")) for x, y in points]
 
 
-def _polygon(points_pct: list[tuple[float, float]], size: Size) -> Shape:
+def _polygon(points_pct: list[tuple[float, float]], size: Size, allowance: Allowance) -> Shape:
     points = np.asarray(points_pct, dtype=np.float64).reshape(-1, 2)
-    return _outline(np.round(points / 100 * np.array(size), PIXEL_DECIMALS), size)
+    return _outline(np.round(points / 100 * np.array(size), PIXEL_DECIMALS), size, allowance)
 
 
-def _ellipse(value: Mapping[str, Any], size: Size) -> Shape:
+def _ellipse(value: Mapping[str, Any], size: Size, allowance: Allowance) -> Shape:
     x, y, across, down = (_percent(value.get(key), key) for key in ("x", "y", "radiusX", "radiusY"))
     turn = math.radians(_number(value.get("rotation") or 0, "rotation"))
     angles = np.arange(ELLIPSE_CORNERS) * (2 * math.pi / ELLIPSE_CORNERS)
@@ -150,15 +152,15 @@ def _ellipse(value: Mapping[str, Any], size: Size) -> Shape:
         ],
         axis=1,
     )
-    return _outline(np.round(points, PIXEL_DECIMALS), size)
+    return _outline(np.round(points, PIXEL_DECIMALS), size, allowance)
 
 
-def _outline(points_px: Floats, size: Size) -> Shape:
+def _outline(points_px: Floats, size: Size, allowance: Allowance) -> Shape:
     width, height = int(size[0]), int(size[1])
     if len(points_px) < 3:
         rle = empty_rle(width_px=width, height_px=height)
     else:
-        rle = polygon_rle(points_px, width_px=width, height_px=height)
+        rle = polygon_rle(points_px, width_px=width, height_px=height, allowance=allowance)
     corners = points_px if len(points_px) else np.zeros((1, 2))
     low, high = corners.min(axis=0), corners.max(axis=0)
     return Shape(
@@ -170,7 +172,7 @@ def _outline(points_px: Floats, size: Size) -> Shape:
     )
 
 
-def _brush(value: Mapping[str, Any], size: Size, raster: Size) -> Shape:
+def _brush(value: Mapping[str, Any], size: Size, raster: Size, allowance: Allowance) -> Shape:
     """A mask of a raster of its own, on an image of this size."""
     width, height = int(size[0]), int(size[1])
     stream = value.get("rle")
@@ -180,8 +182,12 @@ def _brush(value: Mapping[str, Any], size: Size, raster: Size) -> Shape:
         rle = empty_rle(width_px=width, height_px=height)
     else:
         own_width, own_height = int(raster[0]), int(raster[1])
-        mask = decode_brush(stream, width_px=own_width, height_px=own_height)
-        rle = mask_rle(resampled(mask, width_px=width, height_px=height))
+        if isinstance(stream, list):
+            allowance.take(STEPS_OF_STREAM_BYTE * len(stream))
+        # The mask, what is within its box, and the encoder's own copy.
+        with memory.held(4 * min(own_width * own_height, MAX_MASK_PIXELS)):
+            mask = decode_brush(stream, width_px=own_width, height_px=own_height)
+            rle = mask_rle(mask, (width, height), allowance)
     x, y, box_width, box_height = coco_mask.toBbox(rle).tolist()
     return Shape(
         box_xywh_px=(x, y, box_width, box_height),
@@ -203,105 +209,3 @@ def _percent(value: Any, name: str) -> float:
     if abs(number) > FARTHEST_PCT:
         raise CoordinateOutOfRange(f"{name} is {number} percent")
     return number
-
-
-#: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
-Row = tuple[int, int, float, float, float, float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Ground truth or detections of a chunk, a position for each shape."""
-
-    #: int64 (n,), never falling.
-    image: Ints
-    #: int64 (n,).
-    label: Ints
-    #: float64 (n,).
-    score: Floats
-    #: float64 (n, 4): x, y, width, height.
-    boxes_pct: Floats
-    #: float64 (n, 2): width and height of the image.
-    sizes_px: Floats
-    #: Shapes that did not go the quick way, by position.
-    shapes: Mapping[int, Shape]
-    #: Where its region stands in the stored result, by position; for others, counted by image.
-    regions: Mapping[int, int]
-
-    def objects(self) -> Objects:
-        """As ground truth."""
-        return Objects(image=self.image, label=self.label)
-
-    def detections(self) -> Detections:
-        """As detections."""
-        return Detections(image=self.image, label=self.label, score=self.score)
-
-    def boxes_px(self) -> Floats:
-        """Bounding boxes in pixels, float64 (n, 4)."""
-        boxes = pixel_boxes(self.boxes_pct, self.sizes_px)
-        for position, shape in self.shapes.items():
-            boxes[position] = shape.box_xywh_px
-        return boxes
-
-    def shape(self, position: int, boxes_px: Floats) -> Shape:
-        """The shape at a position; `boxes_px` as given by the method of that name."""
-        if position in self.shapes:
-            return self.shapes[position]
-        width, height = self.sizes_px[position].tolist()
-        x, y, w, h = boxes_px[position].tolist()
-        return Shape(
-            box_xywh_px=(x, y, w, h),
-            points_px=None,
-            rle=None,
-            width_px=int(width),
-            height_px=int(height),
-        )
-
-    def all_shapes(self, boxes_px: Floats) -> list[Shape]:
-        """Every shape, in order; `boxes_px` as for `shape`."""
-        return [self.shape(at, boxes_px) for at in range(len(self.image))]
-
-    def spans(self, n_images: int) -> list[range]:
-        """The positions of each image's shapes."""
-        starts = np.searchsorted(self.image, np.arange(n_images + 1)).tolist()
-        return [range(*ends) for ends in pairwise(starts)]
-
-    def region(self, position: int) -> int:
-        """Where the region of a shape stands in the stored result."""
-        if position in self.regions:
-            return self.regions[position]
-        return position - int(np.searchsorted(self.image, self.image[position]))
-
-    def masked_images(self) -> set[int]:
-        """Images with a shape that is no axis-aligned box."""
-        return {int(self.image[at]) for at, shape in self.shapes.items() if shape.rle is not None}
-
-
-@dataclass(slots=True)
-class GatheredSide:
-    """A side while its regions are read."""
-
-    #: One for each shape; the boxes of those in `shapes` are not looked at.
-    rows: list[Row] = field(default_factory=list)
-    #: By position.
-    shapes: dict[int, Shape] = field(default_factory=dict)
-    regions: dict[int, int] = field(default_factory=dict)
-
-    def table(self) -> Floats:
-        """The rows as an array, float64 (n, 9)."""
-        numbers = chain.from_iterable(self.rows)
-        # Twice as quick as `asarray`.
-        return np.fromiter(numbers, np.float64, 9 * len(self.rows)).reshape(-1, 9)
-
-    def side(self, table: Floats | None = None) -> Side:
-        """What was gathered, as arrays."""
-        table = self.table() if table is None else table
-        return Side(
-            image=table[:, 0].astype(np.int64),
-            label=table[:, 1].astype(np.int64),
-            score=table[:, 2].copy(),
-            boxes_pct=table[:, 3:7],
-            sizes_px=table[:, 7:],
-            shapes=self.shapes,
-            regions=self.regions,
-        )

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.errors import CorruptRle, MaskTooLarge
+from predictions.regions.errors import CorruptRle, MaskTooLarge
 
-# 67 megapixels: above every full-frame camera, and 256 MiB while a mask is decoded.
+# 67 megapixels: above every full-frame camera, and 64 MiB for a mask.
 MAX_MASK_PIXELS = 2**26
+# A run takes a microsecond; a mask of 12 megapixels as noisy as a photograph has half as many.
+MAX_RUNS = 1_000_000
 
 HEADER_BITS = 32 + 5 + 4 * 4
 
@@ -24,6 +26,8 @@ def decode_brush(rle: Sequence[int], *, width_px: int, height_px: int) -> npt.ND
 
     `rle` holds bytes 0..255. The length header must say four values a pixel and is compared before
     anything is allocated; `CorruptRle` for that, and for a stream that ends early or runs over.
+    `MaskTooLarge` for more than MAX_MASK_PIXELS pixels or MAX_RUNS runs. Pixels that no visible run
+    reaches cost next to nothing.
     """
     if width_px * height_px > MAX_MASK_PIXELS:
         raise MaskTooLarge(f"{width_px} x {height_px}")
@@ -32,7 +36,7 @@ def decode_brush(rle: Sequence[int], *, width_px: int, height_px: int) -> npt.ND
     if n_values != 4 * width_px * height_px:
         raise CorruptRle(f"{n_values} values for {width_px} x {height_px} pixels of four")
     visible = _expand(stream, n_values=n_values, n_bits=8 * len(rle))
-    return visible.reshape(height_px, width_px, 4)[:, :, 3]
+    return visible.reshape(height_px, width_px)
 
 
 def _stream(rle: Sequence[int]) -> bytes:
@@ -47,14 +51,17 @@ def _stream(rle: Sequence[int]) -> bytes:
 
 
 def _expand(stream: bytes, *, n_values: int, n_bits: int) -> npt.NDArray[np.bool_]:
-    """Which of the values are above zero, bool (n_values,)."""
+    """Which fourth values, those of alpha, are above zero: bool (n_values / 4,)."""
     header = int.from_bytes(stream[:7], "big")
     word_bits = (header >> 19 & 31) + 1
     word = (1 << word_bits) - 1
     sizes = [(header >> shift & 15) + 1 for shift in (15, 11, 7, 3)]
-    visible = np.zeros(n_values, dtype=np.bool_)
-    at, done = HEADER_BITS, 0
+    visible = np.zeros(n_values // 4, dtype=np.bool_)
+    at, done, n_runs = HEADER_BITS, 0, 0
     while done < n_values:
+        n_runs += 1
+        if n_runs > MAX_RUNS:
+            raise MaskTooLarge(f"more than {MAX_RUNS:,} runs")
         # One window of 64 bits holds a run's head and its first word: 7 + 3 + 16 + 32 at most.
         window = int.from_bytes(stream[at >> 3 : (at >> 3) + 8], "big")
         left = 61 - (at & 7)
@@ -68,9 +75,11 @@ def _expand(stream: bytes, *, n_values: int, n_bits: int) -> npt.NDArray[np.bool
             raise CorruptRle(f"value {done} of {n_values} runs over")
         if head & 4 or length == 1:
             if window >> left - word_bits & word:
-                visible[done:end] = True
+                visible[done // 4 : end // 4] = True
         else:
-            visible[done:end] = _literals(stream, body, length, word_bits)
+            # Alpha is the last of four values.
+            words = _literals(stream, body, length, word_bits)
+            visible[done // 4 : end // 4] = words[(3 - done) % 4 :: 4]
         done = end
     return visible
 

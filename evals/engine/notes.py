@@ -1,0 +1,45 @@
+"""What was done with regions beside reading them: passed over, or read with a guess."""
+
+from dataclasses import dataclass, field
+
+from predictions.regions.labels import Reason
+
+
+@dataclass(slots=True)
+class Ignored:
+    """Regions of one side that were passed over for one reason, and the first of them."""
+
+    regions: int
+    image: int
+    #: Its id, or its place in the result.
+    region: str | int
+
+
+@dataclass(slots=True)
+class Notes:
+    """What was done with the regions of a chunk beside reading them."""
+
+    #: By reason, and whether it is ground truth.
+    ignored: dict[tuple[Reason, bool], Ignored] = field(default_factory=dict)
+    #: Regions of each side, ground truth first, that were read; and those that would have been,
+    #: had they been usable.
+    read: list[int] = field(default_factory=lambda: [0, 0])
+    unusable: list[int] = field(default_factory=lambda: [0, 0])
+    #: Regions of each image without any size, by its place in the chunk.
+    unsized: dict[int, int] = field(default_factory=dict)
+    #: Regions with labels after the first, which are not counted.
+    more_labels: int = 0
+    #: Regions of images whose sides are told in another ratio.
+    other_ratio: int = 0
+
+    def ignore(
+        self, reason: Reason, *, is_truth: bool, image: int, region: str | int, was_meant: bool
+    ) -> None:
+        """Counts a region that is passed over; `was_meant` where it is of a kind that is read."""
+        known = self.ignored.get((reason, is_truth))
+        if known is None:
+            self.ignored[reason, is_truth] = Ignored(1, image, region)
+        else:
+            known.regions += 1
+        if was_meant:
+            self.unusable[not is_truth] += 1

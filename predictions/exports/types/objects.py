@@ -1,0 +1,258 @@
+"""The objects of a task's image as the files of detectors hold them: class, place, score.
+
+An image has one size: that of the first region of the ground truth with one, then of the other
+annotations, then of the predictions. Percentages are of the picture, whatever size each tells; an
+image that no region tells the size of is taken as 100 x 100, so that pixels are per cent.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from predictions.exports.types.given import Given, Region, TaskValues, given_of, plain_name
+from predictions.regions.config import Config, Control, ObjectTag, label_sources, read_config
+from predictions.regions.controls import shape_of
+from predictions.regions.errors import GeometryError
+from predictions.regions.geometry import Shape, Size
+from predictions.regions.labels import Partners, PassedOver, region_labels, region_score
+from predictions.regions.shapes import own_size, region_shape
+
+#: Kinds of shape that are objects.
+DRAWN = frozenset({"rectangle", "polygon", "brush", "ellipse"})
+UNSIZED: Size = (100.0, 100.0)
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """The one image of a labelling config, and the classes of what is drawn on it."""
+
+    image: ObjectTag
+    #: Kinds of shape that its controls draw.
+    shapes: frozenset[str]
+    #: Numbers of the classes, by name.
+    classes: Mapping[str, int]
+    #: Labels by the name that is shown, where another one is stored.
+    aliases: Mapping[str, str]
+    #: Controls without any labels: what they find is called by their name.
+    unlabelled: frozenset[str]
+    #: Labels of key points, in the model's order.
+    joints: tuple[str, ...]
+    is_only_object: bool
+
+    def holds(self, region: Region) -> bool:
+        """Whether the region is of the image."""
+        return self.is_only_object or region.get("to_name") == self.image.name
+
+
+def scheme_of(label_config: str, parsed: Mapping[str, Any]) -> Scheme | None:
+    """None for a config without an image that shapes are drawn on, or with several, or pages.
+
+    `parsed` is the config as projects keep it: it has the attributes of labels.
+    """
+    config = read_config(label_config)
+    images = [one for one in config.objects if one.tag == "Image"]
+    if len(images) != 1 or images[0].is_list or images[0].flag:
+        return None
+    image = images[0]
+    on_image = [one for one in config.controls if image.name in one.to_names]
+    drawing = [one for one in on_image if one.tag.place in DRAWN]
+    if not drawing:
+        return None
+    sources = {
+        source.name: source for one in drawing for source in label_sources(config, one)
+    }.values()
+    unlabelled = [one.name for one in drawing if not label_sources(config, one)]
+    return Scheme(
+        image=image,
+        shapes=frozenset(str(one.tag.place) for one in drawing),
+        classes=_classes(sources, unlabelled, parsed),
+        aliases={
+            shown: stored for one in sources for stored, shown in one.labels if shown != stored
+        },
+        unlabelled=frozenset(unlabelled),
+        joints=_joint_names(config, parsed),
+        is_only_object=len(config.objects) == 1,
+    )
+
+
+def _attribute(parsed: Mapping[str, Any], control: Control, label: str, name: str) -> int | None:
+    """A whole number that the config says of a label."""
+    attributes = parsed.get(control.name, {}).get("labels_attrs", {}).get(label, {})
+    text = str(attributes.get(name, ""))
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def _classes(sources: Any, unlabelled: list[str], parsed: Mapping[str, Any]) -> dict[str, int]:
+    """As Label Studio numbers them: a label's `category`, the others by name from 0 on."""
+    classes: dict[str, int] = {}
+    names = set(unlabelled)
+    for control in sources:
+        for label, _ in control.labels:
+            number = _attribute(parsed, control, label, "category")
+            if number is not None and number not in classes.values():
+                classes.setdefault(label, number)
+            names.add(label)
+    for name in sorted(names - classes.keys()):
+        classes[name] = free_number(classes)
+    return classes
+
+
+def free_number(classes: Mapping[str, int]) -> int:
+    """The lowest number that no class has."""
+    taken = set(classes.values())
+    return next(n for n in range(len(taken) + 1) if n not in taken)
+
+
+def _joint_names(config: Config, parsed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Labels of key points by their `model_index`, those without one last."""
+    found = [
+        (_attribute(parsed, control, label, "model_index"), label)
+        for control in config.controls
+        if control.tag.tag == "KeyPointLabels"
+        for label, _ in control.labels
+    ]
+    ranked = sorted(found, key=lambda one: (one[0] is None, one[0] or 0))
+    return tuple(dict.fromkeys(label for _, label in ranked))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A task's image, and what is exported of it."""
+
+    task_id: int
+    file_name: str
+    #: None where no region tells it.
+    told_size: Size | None
+    given: list[Given]
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels that objects are placed on."""
+        return self.told_size or UNSIZED
+
+    def written_size(self, n_objects: int) -> tuple[int, int]:
+        """Width and height in pixels as files say it: nothing for an empty image without one."""
+        width, height = self.size if n_objects else self.told_size or (0, 0)
+        return int(width), int(height)
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its suffix."""
+        return PurePosixPath(self.file_name).stem
+
+
+def picture_of(task: TaskValues, source: str, scheme: Scheme) -> Picture:
+    """The image of a task."""
+    value: Any = task["data"]
+    for step in scheme.image.path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return Picture(
+        task_id=task["id"],
+        file_name=plain_name(task["id"], value if isinstance(value, str) else ""),
+        told_size=next(_sizes(task, scheme), None),
+        given=given_of(task, source),
+    )
+
+
+def _sizes(task: TaskValues, scheme: Scheme) -> Iterator[Size]:
+    annotations = given_of(task, "annotations")
+    annotations.sort(key=lambda one: not one.document["ground_truth"])
+    for one in (*annotations, *given_of(task, "predictions")):
+        for region in one.regions:
+            size = own_size(region)
+            if size is not None and scheme.holds(region):
+                yield size
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object on an image, of one class."""
+
+    label: str
+    #: One of DRAWN.
+    kind: str
+    shape: Shape
+    #: None for an annotation's, and where neither region nor prediction tells one.
+    score: float | None
+    #: Key points in pixels, by label.
+    joints: Mapping[str, Point]
+
+
+@dataclass(slots=True)
+class Objects:
+    """The objects of one prediction or annotation, and how many regions are none."""
+
+    found: list[Object] = field(default_factory=list)
+    n_left_out: int = 0
+
+
+def objects_of(given: Given, picture: Picture, scheme: Scheme) -> Objects:
+    """A region of several labels is an object of each."""
+    objects = Objects()
+    regions = [one for one in given.regions if scheme.holds(one)]
+    partners = Partners(regions)
+    joints = _joints_by_parent(regions, picture, scheme)
+    drawn = {str(one.get("id")) for one in regions if shape_of(one.get("type")) in DRAWN}
+    for region in regions:
+        kind = shape_of(region.get("type"))
+        if kind is None or (kind == "keypoint" and str(region.get("parentID")) in drawn):
+            continue
+        try:
+            objects.found += _objects(region, given, picture, scheme, partners, joints)
+        except (PassedOver, GeometryError):
+            objects.n_left_out += 1
+    return objects
+
+
+def _objects(
+    region: Region,
+    given: Given,
+    picture: Picture,
+    scheme: Scheme,
+    partners: Partners,
+    joints: Mapping[str, Mapping[str, Point]],
+) -> list[Object]:
+    """`PassedOver` or `GeometryError` for what is no object."""
+    shape = region_shape(region, picture.size)
+    others = partners.of(region)
+    labels = region_labels(region, others, scheme.unlabelled)
+    score = _score(region, others, given) if given.is_prediction else None
+    own = joints.get(str(region.get("id")), {})
+    kind = str(shape_of(region.get("type")))
+    return [Object(scheme.aliases.get(one, one), kind, shape, score, own) for one in labels]
+
+
+def _score(region: Region, partners: list[Region], given: Given) -> float | None:
+    has_own = any(one.get("score") is not None for one in (region, *partners))
+    return region_score(region, partners, 0.0) if has_own else given.score
+
+
+def _joints_by_parent(
+    regions: list[Region], picture: Picture, scheme: Scheme
+) -> dict[str, dict[str, Point]]:
+    """Key points by the id of the region they belong to, and by label."""
+    found: dict[str, dict[str, Point]] = {}
+    if not scheme.joints:
+        return found
+    for region in regions:
+        parent = region.get("parentID")
+        if shape_of(region.get("type")) != "keypoint" or parent is None:
+            continue
+        try:
+            label = region_labels(region)[0]
+            point = _point(region, picture.size)
+        except (PassedOver, GeometryError):
+            continue
+        found.setdefault(str(parent), {})[label] = point
+    return found
+
+
+def _point(region: Region, size: Size) -> Point:
+    """Where a key point is, in pixels. `GeometryError` where it says nothing."""
+    # A box without sides is read as any other.
+    value = {**region["value"], "width": 0, "height": 0, "rotation": 0}
+    box = region_shape({**region, "type": "rectangle", "value": value}, size).box_xywh_px
+    return box[0], box[1]
