@@ -165,7 +165,7 @@ def read(form: Form, project: Project) -> Upload:
         found.append(items)
         common = common or columns
     formats = Counter(_suffix(name) for name, _ in named)
-    return Upload(chain.from_iterable(found), dict(formats), common)
+    return Upload(bodies.joined(found), dict(formats), common)
 
 
 def _as_file(upload: "UploadedFile[bytes]") -> IO[bytes]:
@@ -219,7 +219,13 @@ def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Bat
     found = upload.batches if upload else body.batches()
     if found is None:
         found = bodies.in_batches(tasks.task_list(body.document))
-    return (map(partial(preannotated, fields=fields), b) for b in found) if fields else found
+    return _preannotated(found, fields) if fields else found
+
+
+def _preannotated(found: Batches, fields: Sequence[str]) -> Batches:
+    with bodies.ended(found):
+        for batch in found:
+            yield map(partial(preannotated, fields=fields), batch)
 
 
 def preannotated(item: Any, fields: Sequence[str]) -> Any:

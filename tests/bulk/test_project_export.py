@@ -141,8 +141,9 @@ def test_a_stream_whose_memory_is_a_page(
         {"data": {"image": f"{n}.jpg"}, "annotations": [{"result": [region()]}]} for n in range(5)
     ]
     ada.client.post(f"/api/projects/{project.pk}/import", body, format="json")
-    # The project, and three statements for each of three pages; a page of none ends it.
-    statements = 1 + 1 + 3 * 3 + 1
+    # The project, three statements for each of three pages, a page of none that ends it, and the
+    # row of the audit trail.
+    statements = 1 + 1 + 3 * 3 + 1 + 1
     with CaptureQueriesContext(connection) as queries:
         response = get(ada, project, f"exportType={export_type}")
         assert response.streaming

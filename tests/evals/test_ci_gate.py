@@ -23,7 +23,7 @@ from tests.conftest import Caller, MakeProject
 from tests.contract.conftest import address, unbuffered_sockets
 from tests.evals.conftest import computed, load, tasks
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 __all__ = ["address", "unbuffered_sockets"]
 

@@ -9,6 +9,8 @@ from evals.models import ModelEval
 from tests.conftest import Caller, MakeProject
 from tests.evals.conftest import box, computed, load
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.django_db
 def test_every_page_of_very_many_classes_is_usable(

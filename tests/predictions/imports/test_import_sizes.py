@@ -13,6 +13,8 @@ from predictions_api import memory
 from predictions_api.http import parsing
 from tests.conftest import Caller, assert_invalid, assert_refused
 
+pytestmark = pytest.mark.slow
+
 JSON, LINES = "application/json", "application/x-ndjson"
 TOO_LARGE_JSON = (
     "JSON parse error - parsed, the document would take more than 512 MB of memory; send it in"

@@ -21,6 +21,8 @@ import pytest
 from predictions_api.serving.connections import TOO_SLOW, WAIT_S
 from tests.house.serving import Server, running
 
+pytestmark = pytest.mark.slow
+
 N_SLOW = 200
 #: What the client that is not slow waits for any of its answers.
 TIMEOUT_S = 60

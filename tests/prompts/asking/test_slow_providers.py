@@ -22,6 +22,8 @@ from tests.house.serving import Server, running
 from tests.prompts.conftest import MakeTasks, Model, path_of, start_model
 from tests.prompts.crew import until
 
+pytestmark = pytest.mark.slow
+
 N_TRIALS = 24
 # Half of the server's threads.
 N_ASKED = 2
