@@ -57,7 +57,7 @@ def answers(
     [
         ("prediction", serializers.PredictionSerializer),
         ("annotation", serializers.AnnotationSerializer),
-        ("task", serializers.TaskSerializer),
+        ("task", serializers.ListedTaskSerializer),
         ("task detail", serializers.TaskDetailSerializer),
     ],
 )
