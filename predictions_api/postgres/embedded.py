@@ -27,6 +27,8 @@ from predictions_api.postgres import keeper, owner
 
 VERSION = "18"
 DATABASE = "predictions"
+#: Stands in the data directory once the database has been created.
+DATABASE_MADE = "database_made"
 USER = "postgres"
 # A server that was killed replays its log first; more than this is a fault.
 START_TIMEOUT_S = 300
@@ -54,7 +56,9 @@ def use(data_dir: Path) -> Server:
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
             _join(data_dir)
-            return _running(data_dir) or _start(data_dir)
+            # A server that another process has just started may still lack the database.
+            is_made = (data_dir / DATABASE_MADE).exists()
+            return (_running(data_dir) if is_made else None) or _start(data_dir)
         except (OSError, subprocess.SubprocessError) as error:
             raise ServerError(
                 f"The embedded Postgres cannot use DATA_DIR {data_dir}: {error}"
@@ -86,14 +90,14 @@ def _running(data_dir: Path) -> Server | None:
 def _start(data_dir: Path) -> Server:
     with _locked(data_dir / keeper.START_LOCK, fcntl.LOCK_EX):
         # Another process may have been faster.
-        if server := _running(data_dir):
-            return server
-        _run_keeper(data_dir)
         if not (server := _running(data_dir)):
-            raise ServerError(
-                f"The embedded Postgres ended at once; {data_dir / keeper.LOG} says why."
-            )
+            _run_keeper(data_dir)
+            if not (server := _running(data_dir)):
+                raise ServerError(
+                    f"The embedded Postgres ended at once; {data_dir / keeper.LOG} says why."
+                )
         _create_database(server)
+        (data_dir / DATABASE_MADE).touch()
         return server
 
 
