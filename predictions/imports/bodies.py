@@ -5,7 +5,8 @@ one. JSON Lines are never held whole: memory has a block and a batch of them, wh
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO, Any
@@ -225,6 +226,18 @@ def lazy_batches(items: Iterator[Any]) -> Iterator[Iterator[Any]]:
     """The items BATCH_ITEMS at a time, each taken when it is asked for."""
     for first in items:
         yield chain([first], islice(items, BATCH_ITEMS - 1))
+
+
+@contextmanager
+def ended(batches: Batches) -> Iterator[Batches]:
+    """The batches, whose reading ends with the block, whatever ends it: `in_batches` would keep the
+    garbage collector at rest for as long as a traceback keeps a reader that was given up.
+    """
+    try:
+        yield batches
+    finally:
+        if isinstance(batches, Generator):
+            batches.close()
 
 
 def in_batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

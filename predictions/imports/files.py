@@ -232,7 +232,13 @@ def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Bat
     if found is None:
         items = upload.items if upload else tasks.task_list(body.document)
         found = bodies.in_batches(items)
-    return (map(partial(preannotated, fields=fields), b) for b in found) if fields else found
+    return _preannotated(found, fields) if fields else found
+
+
+def _preannotated(found: Batches, fields: Sequence[str]) -> Batches:
+    with bodies.ended(found):
+        for batch in found:
+            yield map(partial(preannotated, fields=fields), batch)
 
 
 def preannotated(item: Any, fields: Sequence[str]) -> Any:

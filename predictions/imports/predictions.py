@@ -16,7 +16,7 @@ from rest_framework.exceptions import ValidationError
 from predictions.db.imports import PredictionRow, copy_lines, prediction_copy
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.versions import delete_versions
-from predictions.imports.bodies import Batches, in_batches
+from predictions.imports.bodies import Batches, ended, in_batches
 from predictions.imports.problems import Report
 from predictions.imports.task_names import Named, resolve, task_of
 from predictions.models import Project
@@ -188,7 +188,7 @@ def store_batches(
     report = Report("Prediction", keep_all=skip_bad)
     wanted = Options(skip_bad, upsert, first_index)
     try:
-        with transaction.atomic():
+        with ended(batches), transaction.atomic():
             if upsert:
                 lock_tasks_of_project(project.pk, tasks)
             ids = _copy_batches(project, batches, report, wanted)

@@ -22,7 +22,7 @@ from predictions.db.imports import (
     store_tasks,
 )
 from predictions.db.tasks import reserve_inner_ids
-from predictions.imports.bodies import Batches, in_batches
+from predictions.imports.bodies import Batches, ended, in_batches
 from predictions.imports.predictions import prediction_row
 from predictions.imports.problems import Report
 from predictions.imports.task_names import external_id
@@ -148,7 +148,7 @@ def store_batches(
     stored = Stored()
     counter = count()
     n_tasks = 0
-    with transaction.atomic(), prediction_copy() as predictions:
+    with ended(batches), transaction.atomic(), prediction_copy() as predictions:
         for batch in batches:
             rows = _rows(project, batch, counter, report)
             n_tasks += len(rows)

@@ -3,6 +3,7 @@
 The statement itself has the server end its connection, as a restart or a failover does.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -128,6 +129,7 @@ def test_is_answered_503(
             break
         assert_refused(response, 503, UNAVAILABLE)
         assert stored() == before
+        assert gc.isenabled()
     assert response.status_code < 300
     # The key's look-up and the request's own.
     assert n > 2
