@@ -22,7 +22,7 @@ from prompts.runs import start
 from tests.conftest import TEXT_CONFIG
 spec = json.loads('''{spec}''')
 token, key = tokens.create(email=spec["workspace"] + "@example.com",
-                           workspace_slug=spec["workspace"])
+                           workspace_slug=spec["workspace"], create_workspace=True, role="owner")
 access = tokens.holder_of_key(key).access
 row = prompts.create_connection(
     dict(provider="Custom", endpoint=spec["endpoint"], max_concurrency=4), access)
