@@ -7,6 +7,7 @@ from predictions.exports import formats
 from predictions.exports.project import SOURCES, TYPES
 from predictions.filters.predictions import PredictionListParameters as PredictionListParameters
 from predictions.filters.predictions import PredictionParameters
+from predictions.pictures.thumbnails import SIDES
 from predictions_api.http.parameters import (
     ChoiceParameter,
     FlagParameter,
@@ -45,6 +46,16 @@ class PredictionExportParameters(PredictionParameters, EscapeParameters):
     """Which predictions, in which format."""
 
     format = ChoiceParameter(formats.WRITERS, default="ndjson", help_text="ndjson unless given.")
+
+
+class ThumbnailParameters(Parameters):
+    """How large a thumbnail is."""
+
+    size = ChoiceParameter(
+        [str(side) for side in SIDES],
+        default="320",
+        help_text="Pixels of the longest side, 320 unless given.",
+    )
 
 
 class VersionDeleteParameters(Parameters):
