@@ -4,6 +4,8 @@ import re
 from urllib.parse import parse_qs, quote, urlsplit
 
 PREFIX = "/data/local-files/"
+#: With and without its last slash, as Label Studio's.
+LOCAL = re.compile(r"/data/local-files/?\?")
 ROOT_ID = re.compile(r"[0-9a-f]{16}")
 #: Of the whole name, and of one of its segments, in bytes: what Linux takes.
 MOST_BYTES, MOST_SEGMENT_BYTES = 4000, 255
@@ -18,15 +20,20 @@ def address(root_id: str, name: str) -> str:
     return f"{PREFIX}?d={root_id}/{quote(name, safe='/')}"
 
 
+def is_local(text: str) -> bool:
+    """Whether this is the address of a file below a root, there or not."""
+    return LOCAL.match(text) is not None
+
+
 def thumbnail_address(text: str, side: int) -> str | None:
     """Where the thumbnail is of the picture at that address; None for one that is not local."""
-    query = text.removeprefix(f"{PREFIX}?")
-    return None if query == text else f"{PREFIX}thumbnail?size={side}&{query}"
+    start = LOCAL.match(text)
+    return start and f"{PREFIX}thumbnail?size={side}&{text[start.end() :]}"
 
 
 def name_in(text: str) -> str | None:
     """The name in such an address, without the root; None for other addresses."""
-    if not text.startswith(f"{PREFIX}?"):
+    if not is_local(text):
         return None
     try:
         found = split(parse_qs(urlsplit(text).query).get("d", [""])[0])

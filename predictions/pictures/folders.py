@@ -13,7 +13,8 @@ def real_folder(text: str, allowed: Sequence[str]) -> str:
     outside of the `allowed` ones; none given allow all.
     """
     try:
-        real = os.path.realpath(text, strict=True)
+        # The current folder has no name.
+        real = os.path.realpath(text or "\0", strict=True)
         real.encode()
     except (OSError, ValueError):
         raise FolderError(f"There is no folder {text!r}.") from None

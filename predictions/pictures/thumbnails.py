@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 #: Longest sides of thumbnails in pixels.
-SIDES = (160, 320, 640)
+SIDES = (160, 320, 640, 1600)
 #: Larger files, and pictures with more pixels, have no thumbnail. The pixels are Pillow's bound.
 MOST_BYTES = 128 * memory.MB
 MOST_PIXELS = 89_478_485
