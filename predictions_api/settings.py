@@ -310,8 +310,8 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 if TASKS_BACKEND == "rq":
     INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
-    # It stores nothing in the database: its one model has no table. Without its migrations a service
-    # may change queues on the database it has.
+    # It stores nothing in the database: its one model has no table. Without its migrations a
+    # service may change queues on the database it has.
     MIGRATION_MODULES = {"django_rq": None}
     # Runs take as long as they take.
     RQ_QUEUES = {
