@@ -1,5 +1,7 @@
 """Files below image roots."""
 
+from typing import Any
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
@@ -13,12 +15,14 @@ PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "
 RECORDINGS = (
     "audio/wav", "audio/mpeg", "audio/ogg", "audio/flac", "video/mp4", "video/webm",
 )  # fmt: skip
+READERS: Any = [{name: []} for name in ("Token", "ApiKey", "AccessToken", "Session")]
 LOCAL_FILE = extend_schema(
     operation_id="local_file",
     summary="A picture or recording of a task",
     description="Below a folder that `manage.py` registered for a workspace the caller reads; for"
     " everybody else, and for all other files, 404. `Range` is honoured for recordings.",
     tags=["Tasks"],
+    auth=READERS,
     parameters=[NAMED],
     responses={
         **{(200, kind): OpenApiTypes.BINARY for kind in PICTURES + RECORDINGS},
@@ -31,6 +35,7 @@ THUMBNAIL = extend_schema(
     summary="A small picture of a task's picture",
     description="Turned as its EXIF says, of the first frame; 404 for what cannot be shown.",
     tags=["Tasks"],
+    auth=READERS,
     parameters=[NAMED, ThumbnailParameters],
     responses={(200, "image/webp"): OpenApiTypes.BINARY, **error_responses()},
 )
