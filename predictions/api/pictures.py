@@ -10,7 +10,6 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
-from rest_framework import status
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.renderers import BaseRenderer
@@ -83,7 +82,7 @@ class LocalFileView(APIView):
         headers = HEADERS | {"ETag": f'"{opened.tag}"'}
         if (early := self._unchanged(headers)) is not None:
             return early
-        start, end, code = 0, opened.size, status.HTTP_200_OK
+        (start, end), code = (0, opened.size), 200
         if not is_picture(kind):
             headers["Accept-Ranges"] = "bytes"
             try:
@@ -92,7 +91,7 @@ class LocalFileView(APIView):
                 headers["Content-Range"] = f"bytes */{opened.size}"
                 return HttpResponse(status=416, content_type=kind, headers=headers)
             if part is not None:
-                (start, end), code = part, status.HTTP_206_PARTIAL_CONTENT
+                (start, end), code = part, 206
                 headers["Content-Range"] = f"bytes {start}-{end - 1}/{opened.size}"
         headers["Content-Length"] = str(end - start)
         if self.request.method == "HEAD":

@@ -61,7 +61,8 @@ class Opened:
 class Pieces:
     """The bytes from `start` to before `end` in blocks; closes the file. For a streamed answer.
 
-    Ends early where the file has become shorter: the connection then ends, too.
+    EOFError where the file has become shorter: what was promised cannot be sent any more, and the
+    server ends the connection.
     """
 
     def __init__(self, opened: Opened, start: int, end: int) -> None:
@@ -72,7 +73,7 @@ class Pieces:
             n = min(BLOCK, self.end - self.start)
             piece = os.pread(self.opened.descriptor, n, self.start)
             if not piece:
-                return
+                raise EOFError("The file has become shorter while it was sent.")
             self.start += len(piece)
             yield piece
 

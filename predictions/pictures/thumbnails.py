@@ -6,7 +6,7 @@ one of them is decoded, and what a broken file does to a decoder is no error of 
 
 import io
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from predictions.pictures.kinds import BMP, GIF, HEAD_BYTES, JPEG, PNG, TIFF, WEBP, kind_of
 from predictions.pictures.opening import Opened
@@ -75,7 +75,7 @@ def thumbnail(opened: Opened, side: int) -> bytes:
         raise NoPicture("The picture needs more memory than there is.") from None
 
 
-def _read_header(file: io.BufferedIOBase, opened: Opened) -> "Image":
+def _read_header(file: BinaryIO, opened: Opened) -> "Image":
     """The picture, not decoded. NoPicture, or one of BROKEN."""
     from PIL import Image
 
@@ -95,7 +95,7 @@ def _reduced(image: "Image", side: int) -> bytes:
     image.draft("RGB", (2 * side, 2 * side))
     if image.mode.startswith("I;16"):
         # As browsers show them: the upper eight of sixteen bits.
-        image = image.point(lambda level: level / 256).convert("L")  # type: ignore[operator]
+        image = image.point(lambda level: level / 256).convert("L")
     has_alpha = image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
     mode = "RGBA" if has_alpha else "RGB"
     exif = image.getexif()

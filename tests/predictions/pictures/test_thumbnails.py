@@ -157,14 +157,12 @@ def test_a_large_file_is_not_read(placed: Open, monkeypatch: pytest.MonkeyPatch)
         thumbnail(opened, 160)
 
 
-SEEDS = [
-    encoded(halves(size=(40, 20)), kind, **options)
-    for kind, options in [
-        ("PNG", {}), ("JPEG", {}), ("JPEG", {"progressive": True}), ("GIF", {}), ("WEBP", {}),
-        ("BMP", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}),
-        ("TIFF", {"compression": "jpeg"}),
-    ]
+OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("PNG", {}), ("JPEG", {}), ("JPEG", {"progressive": True}), ("GIF", {}), ("WEBP", {}),
+    ("BMP", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}),
+    ("TIFF", {"compression": "jpeg"}),
 ]  # fmt: skip
+SEEDS = [encoded(halves(size=(40, 20)), kind, **options) for kind, options in OPTIONS]
 
 
 @pytest.mark.hypothesis
