@@ -206,6 +206,8 @@ def _count_all(
             images = _images_of(evaluation, chunk)
             counted = _counted(images, chunk, job)
             watcher(_store(evaluation, mine, chunk, images, counted))
+            # The next chunk is not read beside this one.
+            del images, counted
         if is_over():
             raise TurnOver
 

@@ -133,16 +133,18 @@ def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
     job = job_of(evaluation)
     for first in range(0, sum(evaluation.image_counts.values()), READ_AT_ONCE):
         positions, rows = source_rows(evaluation, first, first + READ_AT_ONCE)
-        images = snapshot.read_all(rows, reading=job.reading, planned_at=evaluation.planned_at)
-        yield [
-            Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
-            for position, examined in zip(
-                positions,
-                examine([image.stored for image in images], job, evaluation.confidence),
-                strict=True,
-            )
-            for label, score, found in zip(
-                examined.detected_labels, examined.scores, examined.found, strict=True
-            )
-            if found is not None
-        ]
+        places = iter(positions)
+        for some in snapshot.portions(rows):
+            images = snapshot.read_all(some, reading=job.reading, planned_at=evaluation.planned_at)
+            yield [
+                Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
+                for examined, position in zip(
+                    examine([image.stored for image in images], job, evaluation.confidence),
+                    places,
+                    strict=False,
+                )
+                for label, score, found in zip(
+                    examined.detected_labels, examined.scores, examined.found, strict=True
+                )
+                if found is not None
+            ]
