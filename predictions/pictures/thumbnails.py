@@ -83,7 +83,7 @@ def _read_header(file: BinaryIO, opened: Opened) -> "Image":
     if format_ is None:
         raise NoPicture("It is no picture.")
     try:
-        return Image.open(file, formats=[format_])  # type: ignore[arg-type]
+        return Image.open(file, formats=[format_])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise NoPicture(f"The picture has more than {MOST_PIXELS:,} pixels.") from None
 

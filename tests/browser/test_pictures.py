@@ -13,6 +13,8 @@ from playwright.sync_api import Locator, expect
 
 from predictions.pictures.addresses import address
 from tests.browser.conftest import OpenPage, check_accessibility, screenshot
+from tests.browser.test_evaluations import LIST, Evaluated
+from tests.browser.test_evaluations import evaluated as evaluated
 from tests.browser.test_review import CONFIG, Api, review
 from tests.browser.test_review import api as api
 from tests.house.quickstarting import OWN_VARIABLES, PROJECT_DIR, Quickstart
@@ -55,6 +57,9 @@ def made(api: Api, root: str) -> dict[str, int]:
         name: api.prediction(project, {"image": address(root, name)}, [BOX], model_version="v1")
         for name in names
     }
+    for pk in found.values():
+        task = api.get(f"predictions/{pk}/")["task"]
+        api.post(f"tasks/{task}/annotations/", {"result": [BOX], "ground_truth": True})
     return {**found, "project": project}
 
 
@@ -97,7 +102,7 @@ def test_a_picture_that_cannot_be_loaded_is_named(
     page = open_page(review(made["gone.png"]))
     expect(page.locator(".desk-missing")).to_contain_text("The image could not be loaded.")
     expect(page.locator(".desk-missing")).to_contain_text("gone.png")
-    assert page.locator(".desk-line").count() == 1
+    assert page.locator(".desk-line").count() == 2
 
 
 @pytest.mark.parametrize("kind", ["task", "prediction"])
@@ -113,3 +118,25 @@ def test_lists_show_small_ones(
     heights = [box["height"] for one in pictures.all() if (box := one.bounding_box())]
     assert heights == [60] * 5
     screenshot(page, f"list of {kind}s with pictures")
+
+
+def test_images_of_an_evaluation_are_small_ones(
+    open_page: OpenPage,
+    api: Api,
+    evaluated: Evaluated,
+    made: dict[str, int],
+    expected: list[str],
+) -> None:
+    expected += ["404 (Not Found)"]
+    body = {"project": made["project"], "modelVersion": "v1"}
+    started = api.session.post(f"{api.address}/default/model-evals", json=body, timeout=30)
+    assert started.ok, started.text
+    page = open_page(f"{LIST}{evaluated(started.json()['evalId'])}/images/")
+    pictures = page.locator(".ev-images .desk-picture")
+    missing = page.locator(".ev-images .desk-missing")
+    expect(missing).to_have_count(2)
+    expect(missing.first).to_have_text("no image")
+    assert [size_of(one) for one in pictures.all()] == [[320, 160], [160, 320], [320, 160]]
+    names = page.locator(".ev-images tbody tr > :first-child").all_inner_texts()
+    assert names == ["a b.png", "side.jpg", "c.tiff", "broken.png", "gone.png"]
+    screenshot(page, "evaluated local pictures")
