@@ -48,8 +48,11 @@ class Opened:
             self.descriptor = -1
 
     def head(self, n: int) -> bytes:
-        """The first bytes, fewer of a shorter file."""
-        return os.pread(self.descriptor, n, 0)
+        """The first bytes, fewer of a shorter file; none of one that cannot be read."""
+        try:
+            return os.pread(self.descriptor, n, 0)
+        except OSError:
+            return b""
 
     def file(self) -> BinaryIO:
         """The file from its beginning. To be used before this is closed."""
@@ -91,9 +94,9 @@ def open_below(folder: str, name: str) -> Opened:
         if real == folder or not is_below(real, folder):
             raise NoFile
         descriptor = _open(real)
-        found = os.fstat(descriptor)
     except (OSError, ValueError):
         raise NoFile from None
+    found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise NoFile

@@ -5,16 +5,20 @@ everything else, in the same words.
 import io
 import os
 import socket
+import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from PIL import Image
 from pytest_django import Settings
 
@@ -227,6 +231,14 @@ def listener(folder: Path) -> str:
     return "s.png"
 
 
+def device(folder: Path) -> str:
+    try:
+        os.mknod(folder / "zero.png", stat.S_IFCHR | 0o666, os.makedev(1, 5))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+    return "zero.png"
+
+
 def written(name: str, content: bytes) -> Callable[[Path], str]:
     def make(folder: Path) -> str:
         (folder / name).write_bytes(content)
@@ -276,7 +288,8 @@ REFUSED: dict[str, str | Callable[[Path], str]] = {
     "a loop below": unreadable,
     "a pipe": pipe,
     "a socket": listener,
-    "a device": linked("d.png", "/dev/zero"),
+    "a device": device,
+    "a link to a device": linked("d.png", "/dev/zero"),
     "SVG": written("a.svg", SVG),
     "SVG called PNG": written("b.png", SVG),
     "HTML": written("a.html", b"<!doctype html><script>alert(1)</script>"),
@@ -295,8 +308,8 @@ def test_nothing_else_is_served(ada: Caller, root: ImageRoot, folder: Path, what
     make = REFUSED[what]
     name = make if isinstance(make, str) else make(folder)
     for place in ("/data/local-files/", "/data/local-files/thumbnail"):
-        given = f"{root.pk}/{name}".encode("utf-8", "surrogatepass")
-        answer = ada.client.get(place, {"d": given})
+        named = f"{root.pk}/{name}".encode("utf-8", "surrogatepass")
+        answer = ada.client.get(place, {"d": named})
         assert_refused(answer, 404, "Not found.")
 
 
@@ -310,15 +323,27 @@ def test_what_stands_behind_the_escapes_is_decoded_once(
     assert body(ada.client.get(f"/data/local-files/?d={root.pk}/%252e%252e")) == picture()
 
 
+@pytest.mark.hypothesis
+@hypothesis.settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(name=st.text() | st.text("./\\\0%2e5cfa:?#&+ ~").map(lambda text: f"val/{text}"))
+def test_no_name_is_an_error_of_ours(ada: Caller, root: ImageRoot, folder: Path, name: str) -> None:
+    query = {"d": f"{root.pk}/{name}".encode("utf-8", "surrogatepass")}
+    answer = ada.client.get("/data/local-files/", query)
+    body(answer)
+    assert answer.status_code == 404 or (folder / name).is_file()
+
+
 @pytest.mark.parametrize(
-    "given",
+    "named",
     [
         "a.png", "{root}", "{root}a.png", "0{root}/a.png", "{root} /a.png", "/{root}/a.png",
         "0123456789abcdef/a.png", "{root}\0/a.png", "\u0660123456789abcdef/a.png",
     ],
 )  # fmt: skip
-def test_roots_are_named_exactly(ada: Caller, root: ImageRoot, given: str) -> None:
-    text = given.format(root=root.pk)
+def test_roots_are_named_exactly(ada: Caller, root: ImageRoot, named: str) -> None:
+    text = named.format(root=root.pk)
     assert_refused(ada.client.get("/data/local-files/", {"d": text}), 404, "Not found.")
     assert_refused(ada.client.get("/data/local-files/"), 404, "Not found.")
 
