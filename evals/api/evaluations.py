@@ -235,5 +235,6 @@ class EvaluationViewSet(EvaluationRoutes):
                 confidence=confidence,
                 limit=asked["limit"],
                 offset=asked["offset"],
+                by_slice=asked["slice"],
             )
         )

@@ -202,12 +202,14 @@ class Scanned:
     #: None where the image is in no cluster.
     clusters: list[int | None]
     events: Events
+    #: What each is sliced by: `evals.documents.slices`.
+    slices: list[bytes]
 
 
 SCAN_BLOCK = 5000
 # The primary key.
 SCAN_SQL = """
-SELECT position, split, cluster, events FROM evals_evalimage
+SELECT position, split, cluster, events, slices FROM evals_evalimage
 WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
 """
 
@@ -221,4 +223,5 @@ def scan(evaluation: ModelEval, n_images: int) -> Iterator[Scanned]:
             splits=np.array([row[1] for row in rows], dtype=np.int64),
             clusters=[row[2] for row in rows],
             events=unpack_events([row[3] for row in rows]),
+            slices=[bytes(row[4]) for row in rows],
         )

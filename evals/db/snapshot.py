@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from django.db import transaction
 
+from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
@@ -47,6 +48,8 @@ class PlannedRow:
     item: str = ""
     #: Of the first of several images of a task: how many there are; 0 for others.
     n_of_task: int = 0
+    #: What it is sliced by, hex digits: `evals.documents.slices`.
+    slices: str = ""
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
@@ -61,7 +64,7 @@ WITH truth AS (
       AND model_version = %(version)s
     ORDER BY task_id, id DESC
 )
-SELECT t.id, truth.id, said.id, t.meta -> 'split'{lengths}
+SELECT t.id, truth.id, said.id, t.meta -> 'split', {own}{asked}{lengths}
 FROM truth
 JOIN predictions_task t ON t.id = truth.task_id AND t.project_id = %(project)s
 LEFT JOIN said ON said.task_id = truth.task_id
@@ -70,6 +73,21 @@ ORDER BY t.id
 # How many images an object has in a task; what is no list is one.
 LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
     WHEN 'array' THEN jsonb_array_length(t.data #> %({name})s::text[]) ELSE 1 END"""
+# The scalars of a task's `meta` by key.
+OWN_SQL = """(
+    SELECT jsonb_object_agg(f.key, left(f.value #>> '{}', %(longest)s))::text
+    FROM jsonb_each(CASE jsonb_typeof(t.meta) WHEN 'object' THEN t.meta - %(reserved)s::text[] END)
+        AS f
+    WHERE jsonb_typeof(f.value) IN ('string', 'number', 'boolean')
+        AND length(f.key) <= %(longest)s
+)"""
+# A scalar of a task at a key, which is there as it stands or leads deeper.
+ASKED_SQL = """, (
+    SELECT CASE WHEN jsonb_typeof(v) IN ('string', 'number', 'boolean')
+        THEN left(v #>> '{{}}', %(longest)s) END
+    FROM (SELECT COALESCE(t.{column} -> %({name})s::text,
+        t.{column} #> string_to_array(%({name})s::text, '.')) AS v) AS found
+)"""
 FACTS_SQL = """
 SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
@@ -97,7 +115,7 @@ def facts(evaluation: ModelEval) -> Facts:
 
 
 # By the index on (project, task), and primary keys.
-OWN_SQL = f"""
+OWN_TRUTHS_SQL = f"""
 WITH truth AS (
     SELECT DISTINCT ON (task_id) task_id, result, parent_prediction_id FROM predictions_annotation
     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
@@ -111,27 +129,45 @@ WHERE q.project_id = %(project)s AND q.model_version = %(version)s
 
 def count_own_truths(evaluation: ModelEval) -> int:
     """How many tasks are measured against what this version itself said of them, unchanged."""
-    row = fetch_one(OWN_SQL, _scope(evaluation))
+    row = fetch_one(OWN_TRUTHS_SQL, _scope(evaluation))
     return int(row[0]) if row else 0
 
 
-def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedRow]]:
-    """The images that count, in task order, those of `chunk` tasks at a time.
+def planned_rows(
+    evaluation: ModelEval, *, chunk: int, slices: SliceTable
+) -> Iterator[list[PlannedRow]]:
+    """The images that count, in task order, those of `chunk` tasks at a time; `slices` learns what
+    they are sliced by.
 
     In a transaction: the cursor is the server's.
     """
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
-    sql = PLAN_SQL.format(lengths="".join(LENGTH_SQL.format(name=name) for name in counted))
+    asked = dict(enumerate(key.partition(".") for key in evaluation.asked_slices))
+    sql = PLAN_SQL.format(
+        own=OWN_SQL,
+        asked="".join(
+            ASKED_SQL.format(column=column, name=f"key{n}") for n, (column, _, _) in asked.items()
+        ),
+        lengths="".join(LENGTH_SQL.format(name=name) for name in counted),
+    )
+    facts = {"reserved": list(RESERVED), "longest": LONGEST}
+    facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
     with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
-        cursor.execute(sql, {**_scope(evaluation), **counted})
+        cursor.execute(sql, {**_scope(evaluation), **counted, **facts})
         while rows := cursor.fetchmany(chunk):
             yield [
                 planned
-                for t, a, p, split, *lengths in rows
-                for planned in _of_task(reading, paths, (t, a, p, _split(t, split)), lengths)
+                for t, a, p, split, own, *more in rows
+                for planned in _of_task(
+                    reading,
+                    paths,
+                    (t, a, p, _split(t, split)),
+                    more[len(asked) :],
+                    slices.codes(more[: len(asked)], orjson.loads(own) if own else {}),
+                )
             ]
 
 
@@ -140,14 +176,15 @@ def _of_task(
     paths: Sequence[tuple[str, ...] | None],
     row: tuple[int, int, int | None, int],
     lengths: Sequence[int],
+    slices: str,
 ) -> list[PlannedRow]:
     """The images of one task."""
     counts = iter(lengths)
     items = reading.items([1 if path is None else next(counts) for path in paths])
     first, *rest = items
     return [
-        PlannedRow(*row, first, 0 if reading.has_one_image else len(items)),
-        *(PlannedRow(*row, item) for item in rest),
+        PlannedRow(*row, first, 0 if reading.has_one_image else len(items), slices),
+        *(PlannedRow(*row, item, slices=slices) for item in rest),
     ]
 
 

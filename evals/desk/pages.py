@@ -145,7 +145,7 @@ def _state(request: HttpRequest, evaluation: ModelEval) -> dict[str, Any]:
     default = headline.get("split") or _first_split(evaluation)
     asked = ImagesQuery.asked({"split": default, **request.GET.dict()})
     split, confidence = asked["split"], confidence_of(evaluation, asked["confidence"])
-    selection(asked, evaluation.classes)
+    selection(evaluation, asked)
     return {
         "state": {"split": split.name, "confidence": confidence},
         "default_split": default,

@@ -132,6 +132,9 @@ class Evaluation(Identity, kw_only=True):
         Meta(description="The control that is evaluated; null where several are read together."),
     ]
     ground_truth: Truths | UnsetType = UNSET
+    slices: Annotated[
+        list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
+    ] = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")
     ]

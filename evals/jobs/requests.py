@@ -22,6 +22,7 @@ NO_GROUND_TRUTH = {
 REPEATED = (
     "workspace_id", "project", "version_id", "model_id", "model_version", "asked", "ground_truth",
     "matching", "iou_threshold", "inclusive", "confidence", "median_latency_ms", "writes_back",
+    "asked_slices",
 )  # fmt: skip
 
 
@@ -49,6 +50,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         confidence=values["confidence"],
         median_latency_ms=values.get("medianLatencyMs"),
         writes_back=values["writeBack"],
+        asked_slices=values.get("slices", []),
     )
 
 

@@ -16,14 +16,16 @@ from evals.db import chunks, snapshot, writes
 from evals.db.definition import job_of
 from evals.db.label_config import classes_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
-from evals.db.writes import NewImage
+from evals.db.writes import NewImage, NewPanel
+from evals.documents.document import encode
+from evals.documents.slices import SliceTable
 from evals.engine.counting import Counted, Job, NeedsMasks, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
-from evals.jobs.notes import chunk_notes, own_truths, summarise
-from evals.models import EvalChunk, GroundTruth, ModelEval, Split
+from evals.jobs.notes import chunk_notes, own_truths, summarise, too_varied
+from evals.models import EvalChunk, EvalPanel, GroundTruth, ModelEval, Split
 from predictions.regions.errors import GeometryError
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
@@ -140,7 +142,8 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         state.keep(evaluation.pk, mine)
         chunks.delete(evaluation.pk)
         position, by_split, n_truths, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0, 0
-        planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK)
+        slices = SliceTable(evaluation.asked_slices)
+        planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
         for number, chunk in enumerate(planned):
             chunks.add(
                 evaluation.pk,
@@ -164,7 +167,14 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_said
         evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
         _refuse_empty(evaluation)
-        evaluation.warnings = own_truths(snapshot.count_own_truths(evaluation))
+        evaluation.warnings = [
+            *own_truths(snapshot.count_own_truths(evaluation)),
+            *too_varied(slices.too_varied),
+        ]
+        evaluation.slices = slices.names
+        if evaluation.slices:
+            stored = NewPanel(EvalPanel.Kind.SLICES, encode(slices.document()))
+            writes.write_panels(evaluation.pk, [stored])
         reading = reading_of(evaluation.reading)
         classes, evaluation.is_multi_label = classes_of(evaluation.project, reading)
         evaluation.classes = classes
@@ -181,6 +191,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
                 "is_multi_label",
                 "uses_masks",
                 "warnings",
+                "slices",
             ]
         )
 
@@ -287,6 +298,7 @@ def _new_images(
             annotation_id=image.row.annotation_id,
             prediction_id=image.row.prediction_id,
             item=image.row.item,
+            slices=bytes.fromhex(image.row.slices),
         )
         in_split[split] += 1
 
