@@ -10,8 +10,7 @@ from scipy import stats
 from evals.engine import intervals
 from evals.engine.events import Counts
 from evals.engine.intervals import bootstrap, significance, total_of, wilson
-
-NAMES = ("precision", "recall", "f1")
+from tests.evals.draws import NAMES, plain_bootstrap, plain_significance
 
 
 def counts_of(seed: int, n_images: int, quality: float = 0.8) -> Counts:
@@ -20,65 +19,6 @@ def counts_of(seed: int, n_images: int, quality: float = 0.8) -> Counts:
     objects = random.integers(0, 8, n_images)
     tp = random.binomial(objects, quality)
     return Counts(tp=tp, kept=tp + random.integers(0, 3, n_images), objects=objects)
-
-
-def ratios(tp: float, kept: float, objects: float) -> dict[str, float]:
-    """0/0 is 0."""
-    return {
-        "precision": tp / kept if kept else 0.0,
-        "recall": tp / objects if objects else 0.0,
-        "f1": 2 * tp / (kept + objects) if kept + objects else 0.0,
-    }
-
-
-def summed(counts: Counts, chosen: np.ndarray) -> dict[str, float]:
-    return ratios(
-        counts.tp[chosen].sum(), counts.kept[chosen].sum(), counts.objects[chosen].sum()
-    )
-
-
-def plain_bootstrap(counts: Counts, level: float) -> dict[str, tuple[float, float]]:
-    """One draw after another."""
-    n = len(counts.tp)
-    random = np.random.default_rng(0)
-    found = [summed(counts, random.integers(0, n, n)) for _ in range(1000)]
-    return {name: ends([one[name] for one in found], level) for name in NAMES}
-
-
-def ends(values: list[float], level: float) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def plain_significance(base: Counts, other: Counts) -> dict[str, tuple[float, ...]]:
-    """Difference, interval and probability: one draw, one round after another."""
-    n = len(base.tp)
-    everything = np.arange(n)
-    random = np.random.default_rng(0)
-    drawn: list[dict[str, float]] = []
-    for _ in range(1000):
-        chosen = random.integers(0, n, n)
-        one, two = summed(base, chosen), summed(other, chosen)
-        drawn.append({name: two[name] - one[name] for name in NAMES})
-    one, two = summed(base, everything), summed(other, everything)
-    real = {name: two[name] - one[name] for name in NAMES}
-    random = np.random.default_rng(1)
-    as_large = dict.fromkeys(NAMES, 0)
-    columns = [(getattr(base, c), getattr(other, c)) for c in ("tp", "kept", "objects")]
-    for _ in range(9999):
-        swap = random.random(n) < 0.5
-        first = ratios(*(np.where(swap, b, a).sum() for a, b in columns))
-        second = ratios(*(np.where(swap, a, b).sum() for a, b in columns))
-        for name in NAMES:
-            as_large[name] += abs(second[name] - first[name]) >= abs(real[name]) - 1e-12
-    return {
-        name: (
-            real[name],
-            *ends([one[name] for one in drawn], 0.95),
-            (1 + as_large[name]) / 10_000,
-        )
-        for name in NAMES
-    }
 
 
 @pytest.mark.parametrize(
@@ -144,9 +84,7 @@ def test_probabilities_are_scipys() -> None:
     theirs = stats.permutation_test(
         (base.tp, other.tp), recall, permutation_type="samples", rng=np.random.default_rng(7)
     )
-    assert significance(base, other, 0.95).recall.p_value == pytest.approx(
-        theirs.pvalue, abs=0.02
-    )
+    assert significance(base, other, 0.95).recall.p_value == pytest.approx(theirs.pvalue, abs=0.02)
 
 
 def test_the_same_twice_is_no_difference() -> None:
