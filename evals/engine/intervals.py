@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from evals.engine.events import Counts, Ints
+from evals.engine.events import Counts
 from evals.engine.metrics import Scores, scores_of
 from predictions.regions.geometry import Floats
 
@@ -127,35 +127,30 @@ def _drawn(*sides: Counts) -> list[Counts]:
     """The summed counts of REPLICATES draws of images with replacement, arrays of (REPLICATES,):
     of each side, which are drawn alike.
     """
-    table = np.concatenate([_columns(side) for side in sides], axis=1)
-    n = len(table)
+    columns = [column for side in sides for column in (side.tp, side.kept, side.objects)]
+    n = len(columns[0])
     random = np.random.default_rng(SEED)
-    sums = [
-        _times_drawn(random.integers(0, n, (rows, n))) @ table for rows in _blocks(n, REPLICATES)
-    ]
-    columns = np.concatenate(sums).astype(np.int64)
-    return [Counts(*columns[:, first : first + 3].T) for first in range(0, columns.shape[1], 3)]
-
-
-def _times_drawn(draws: Ints) -> Floats:
-    """How often each image is in each draw, (n_draws, n_images)."""
-    rows, n = draws.shape
-    places = draws + n * np.arange(rows)[:, None]
-    return np.bincount(places.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+    sums = []
+    for rows in _blocks(n, REPLICATES):
+        draws = random.integers(0, n, (rows, n))
+        sums.append([column.take(draws).sum(axis=1) for column in columns])
+    found = np.concatenate(sums, axis=1)
+    return [Counts(*found[first : first + 3]) for first in range(0, len(found), 3)]
 
 
 def _swapped(base: Counts, other: Counts) -> dict[str, Floats]:
     """The difference of each score in ROUNDS rounds, arrays of (ROUNDS,)."""
     before, after = _columns(base), _columns(other)
-    moved = after - before
-    n = len(moved)
-    # An image that did not change is drawn, too, but swapping it changes nothing.
-    changed = np.flatnonzero(moved.any(axis=1))
+    moved, n = after - before, len(before)
     random = np.random.default_rng(SWAP_SEED)
-    moves = [
-        (random.random((rows, n))[:, changed] < 0.5).astype(np.float64) @ moved[changed]
-        for rows in _blocks(n, ROUNDS)
-    ]
+    most = next(_blocks(n, ROUNDS))
+    # New arrays for each block would take as long as the numbers in them.
+    drawn, swaps = np.empty((most, n)), np.empty((most, n))
+    moves = []
+    for rows in _blocks(n, ROUNDS):
+        random.random(out=drawn[:rows])
+        np.less(drawn[:rows], 0.5, out=swaps[:rows])
+        moves.append(swaps[:rows] @ moved)
     move = np.concatenate(moves)
     sides = (before.sum(axis=0) + move, after.sum(axis=0) - move)
     return _difference(*(scores_of(Counts(*side.astype(np.int64).T)) for side in sides))

@@ -444,17 +444,14 @@ def test_whether_a_difference_is_chance(
             page.locator("select[name=slice]").select_option(query["slice"])
             settled(page)
         found = api.of(street, f"diff/{other}", split="all", confidence=30, **query)
-        table = page.get_by_role("table", name="Significance")
-        shown = [r.locator("td").all_inner_texts() for r in table.locator("tbody tr").all()]
+        table = page.locator("table", has_text="Significance")
         minus = "\N{MINUS SIGN}"
-        assert [row[1:3] for row in shown] == [
-            [
-                f"{one['low']:.3f} to {one['high']:.3f}".replace("-", minus),
-                f"{one['pValue']:.4f}",
-            ]
-            for one in found["significance"].values()
-        ]
-        assert shown[1][3] == "worse"
+        for row, one in enumerate(found["significance"].values()):
+            cells = table.locator("tbody tr").nth(row).locator("td")
+            interval = f"{one['low']:.3f} to {one['high']:.3f}".replace("-", minus)
+            expect(cells.nth(1)).to_have_text(interval)
+            expect(cells.nth(2)).to_have_text(f"{one['pValue']:.4f}")
+        expect(table.locator("tbody tr").nth(1).locator("td").nth(3)).to_have_text("worse")
         assert page.get_by_role("table", name="Headline of both").count() == (0 if query else 1)
     check_accessibility(page)
     screenshot(page, "significance")

@@ -109,7 +109,8 @@ function changes(found) {
   const note =
     "Over the images that both have. p is how often as much comes of swapping the two " +
     "evaluations' counts of images at random; below 0.05 is taken for more than chance.";
-  return [table("Significance", named(heads), rows), el("p", { class: "ev-note" }, note)];
+  const shown = table("Significance", named(heads), rows);
+  return el("div", {}, shown, el("p", { class: "ev-note" }, note));
 }
 
 const plain = (moved) => moved.toFixed(3).replace("-", "−");
