@@ -6,14 +6,13 @@ there is any. What is planned is what is counted: a row that changes or vanishes
 ends the evaluation instead of being counted half old, half new.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from django.db import transaction
 
 from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.boxes import Regions, RegionText, StoredImage
@@ -27,6 +26,15 @@ from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
 LONGEST_URL = 4096
+#: Results read at once are no longer than this together, but for the first, which may be 32 MiB: as
+#: objects they take up to twelve times as much.
+READ_BYTES = 32 * 2**20
+# How long a result is once it is unpacked, which nothing else tells without making its text: a row
+# holds its values unpacked. What is not packed tells so by itself.
+SIZE = (
+    "CASE WHEN pg_column_compression({0}.result) IS NULL"
+    " THEN pg_column_size({0}.result) ELSE pg_column_size(ROW({0}.result)) END"
+)
 
 
 class CannotEvaluate(EvaluationError):
@@ -53,23 +61,26 @@ class PlannedRow:
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
-PLAN_SQL = """
+PLAN_SQL = f"""
 WITH truth AS (
-    SELECT DISTINCT ON (task_id) task_id, id FROM predictions_annotation
+    SELECT DISTINCT ON (task_id) task_id, id, {SIZE.format("a")} AS size
+    FROM predictions_annotation a
     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
     ORDER BY task_id, id DESC
 ), said AS (
-    SELECT DISTINCT ON (task_id) task_id, id FROM predictions_prediction
+    SELECT DISTINCT ON (task_id) task_id, id, {SIZE.format("p")} AS size
+    FROM predictions_prediction p
     WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
       AND model_version = %(version)s
     ORDER BY task_id, id DESC
 )
-SELECT t.id, truth.id, said.id, t.meta -> 'split', {own}{asked}{lengths}
+SELECT t.id, truth.id, said.id, t.meta -> 'split', truth.size + COALESCE(said.size, 0),
+    {{own}}{{asked}}{{lengths}}
 FROM truth
 JOIN predictions_task t ON t.id = truth.task_id AND t.project_id = %(project)s
 LEFT JOIN said ON said.task_id = truth.task_id
 ORDER BY t.id
-"""
+"""  # noqa: S608
 # How many images an object has in a task; what is no list is one.
 LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
     WHEN 'array' THEN jsonb_array_length(t.data #> %({name})s::text[]) ELSE 1 END"""
@@ -136,15 +147,15 @@ def count_own_truths(evaluation: ModelEval) -> int:
 def planned_rows(
     evaluation: ModelEval, *, chunk: int, slices: SliceTable
 ) -> Iterator[list[PlannedRow]]:
-    """The images that count, in task order, those of `chunk` tasks at a time; `slices` learns what
-    they are sliced by.
+    """The images that count, in task order, those of `chunk` tasks at a time, or of fewer whose
+    results together are longer than READ_BYTES; `slices` learns what they are sliced by.
 
     In a transaction: the cursor is the server's.
     """
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
-    asked = dict(enumerate(key.partition(".") for key in evaluation.asked_slices))
+    asked = dict(enumerate(key.partition(".") for key in evaluation.options.get("slices", ())))
     sql = PLAN_SQL.format(
         own=OWN_SQL,
         asked="".join(
@@ -157,10 +168,11 @@ def planned_rows(
     with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
         cursor.execute(sql, {**_scope(evaluation), **counted, **facts})
-        while rows := cursor.fetchmany(chunk):
+        rows = ((row[4], row) for row in cursor)
+        for portion in _portions(rows, most=chunk):
             yield [
                 planned
-                for t, a, p, split, own, *more in rows
+                for t, a, p, split, _, own, *more in portion
                 for planned in _of_task(
                     reading,
                     paths,
@@ -169,6 +181,22 @@ def planned_rows(
                     slices.codes(more[: len(asked)], orjson.loads(own) if own else {}),
                 )
             ]
+
+
+Row = TypeVar("Row")
+
+
+def _portions(sized: Iterable[tuple[int, Row]], *, most: int) -> Iterator[list[Row]]:
+    """The rows in their order, `most` at a time, or fewer that have READ_BYTES together."""
+    portion, n_bytes = list[Row](), 0
+    for size, row in sized:
+        if portion and (len(portion) == most or n_bytes + size > READ_BYTES):
+            yield portion
+            portion, n_bytes = [], 0
+        portion.append(row)
+        n_bytes += size
+    if portion:
+        yield portion
 
 
 def _of_task(
@@ -235,6 +263,30 @@ LEFT JOIN predictions_annotation a ON a.id = c.annotation_id AND a.updated_at <=
 LEFT JOIN predictions_prediction p ON p.id = c.prediction_id AND p.updated_at <= %(at)s
 ORDER BY c.n
 """  # noqa: S608
+
+
+# By primary keys.
+SIZES_SQL = f"""
+SELECT COALESCE({SIZE.format("a")}, 0) + COALESCE({SIZE.format("p")}, 0)
+FROM unnest(%(annotations)s::bigint[], %(predictions)s::bigint[])
+     WITH ORDINALITY AS c(annotation_id, prediction_id, n)
+LEFT JOIN predictions_annotation a ON a.id = c.annotation_id
+LEFT JOIN predictions_prediction p ON p.id = c.prediction_id
+ORDER BY c.n
+"""  # noqa: S608
+
+
+def portions(rows: Sequence[PlannedRow]) -> Iterator[list[PlannedRow]]:
+    """The rows in their order, as many at a time as may be read at once. One statement."""
+    found = fetch_all(
+        SIZES_SQL,
+        {
+            "annotations": [row.annotation_id for row in rows],
+            "predictions": [row.prediction_id for row in rows],
+        },
+    )
+    sized = ((size, row) for (size,), row in zip(found, rows, strict=True))
+    return _portions(sized, most=max(len(rows), 1))
 
 
 def image_path(reading: Reading, item: str) -> str:
@@ -327,20 +379,3 @@ def _last_part(url: str | None) -> str:
     except ValueError:
         path = url
     return unquote(path.rstrip("/").rpartition("/")[2])
-
-
-# Streamed in task order.
-EMBEDDINGS_SQL = """
-SELECT c.n - 1, t.meta -> 'embedding'
-FROM unnest(%(tasks)s::bigint[]) WITH ORDINALITY AS c(task_id, n)
-JOIN predictions_task t ON t.id = c.task_id AND t.meta ? 'embedding'
-ORDER BY c.n
-"""
-
-
-def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
-    """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
-    with transaction.atomic(), server_cursor("embeddings") as cursor:
-        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
-        for place, stored in cursor:
-            yield place, orjson.loads(stored) if isinstance(stored, str) else stored

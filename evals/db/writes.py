@@ -1,6 +1,6 @@
 """The one writer of images, panels and imported evaluations; images and panels go by COPY."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +8,14 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
+from evals.documents.document import encode
 from evals.models import EvalAnswer, EvalPanel, ModelEval
 from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
     "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id, item,"
-    " image_id, name, augmentations, tp, fp, fn, cluster, x, y, is_flagged, events, slices"
+    " image_id, name, augmentations, tp, fp, fn, cluster, x, y, is_flagged, events, metrics,"
+    " measure, slices"
 )
 
 
@@ -40,6 +42,13 @@ class NewImage:
     y: float | None = None
     is_flagged: bool = False
     slices: bytes = b""
+    #: Of kinds that measure single images; they are ordered by the first.
+    metrics: Mapping[str, float | None] | None = None
+
+    @property
+    def measure(self) -> float | None:
+        """The first of its metrics."""
+        return None if self.metrics is None else next(iter(self.metrics.values()), None)
 
 
 def write_images(evaluation_id: int, images: Iterable[NewImage]) -> None:
@@ -68,6 +77,8 @@ def _line(evaluation_id: int, image: NewImage) -> bytes:
         image.y,
         image.is_flagged,
         image.events,
+        None if image.metrics is None else encode(image.metrics).decode(),
+        image.measure,
         image.slices,
     )
     return b"\t".join([_column(value) for value in columns]) + b"\n"

@@ -13,14 +13,16 @@ from django.conf import settings
 from django.db import transaction
 
 from evals.db import chunks, snapshot, writes
-from evals.db.definition import job_of
+from evals.db.definition import job_of, kind_of
 from evals.db.label_config import classes_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
 from evals.db.writes import NewImage, NewPanel
 from evals.documents.document import encode
 from evals.documents.slices import SliceTable
-from evals.engine.counting import Counted, Job, NeedsMasks, count_images
+from evals.engine.counting import Counted, count_images
 from evals.engine.errors import EvaluationError
+from evals.engine.kinds.kind import Job
+from evals.engine.kinds.shapes import NeedsMasks
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
@@ -142,7 +144,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         state.keep(evaluation.pk, mine)
         chunks.delete(evaluation.pk)
         position, by_split, n_truths, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0, 0
-        slices = SliceTable(evaluation.asked_slices)
+        slices = SliceTable(evaluation.options.get("slices", []))
         planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
         for number, chunk in enumerate(planned):
             chunks.add(
@@ -175,10 +177,11 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         if evaluation.slices:
             stored = NewPanel(EvalPanel.Kind.SLICES, encode(slices.document()))
             writes.write_panels(evaluation.pk, [stored])
-        reading = reading_of(evaluation.reading)
-        classes, evaluation.is_multi_label = classes_of(evaluation.project, reading)
-        evaluation.classes = classes
-        evaluation.uses_masks = evaluation.task_type == "instance-segmentation"
+        kind, reading = kind_of(evaluation), reading_of(evaluation.reading)
+        only = evaluation.options.get("classes")
+        found = classes_of(evaluation.project, kind, reading, only=only)
+        evaluation.classes, evaluation.is_multi_label = found
+        evaluation.uses_masks = kind.starts_with_masks
         evaluation.save(
             update_fields=[
                 "planned_at",
@@ -217,6 +220,8 @@ def _count_all(
             images = _images_of(evaluation, chunk)
             counted = _counted(images, chunk, job)
             watcher(_store(evaluation, mine, chunk, images, counted))
+            # The next chunk is not read beside this one.
+            del images, counted
         if is_over():
             raise TurnOver
 
@@ -299,6 +304,7 @@ def _new_images(
             prediction_id=image.row.prediction_id,
             item=image.row.item,
             slices=bytes.fromhex(image.row.slices),
+            metrics=None if counted.metrics is None else counted.metrics[n],
         )
         in_split[split] += 1
 

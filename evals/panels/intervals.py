@@ -6,7 +6,7 @@ from evals.db.panels import kept_answer, matrix
 from evals.documents.document import encode
 from evals.documents.refusals import ReportNotFound
 from evals.documents.slices import Bounds, Intervals, Slice
-from evals.engine.intervals import (
+from evals.engine.resampling.scores import (
     MOST_IMAGES,
     REPLICATES,
     SEED,

@@ -21,8 +21,8 @@ from evals.documents.slices import (
     readings,
 )
 from evals.engine.events import Counts, Ints, image_counts
-from evals.engine.intervals import MOST_IMAGES, bootstrap, total_of
 from evals.engine.metrics import scores_of
+from evals.engine.resampling.scores import MOST_IMAGES, bootstrap, total_of
 from evals.models import ModelEval
 from evals.panels.panel import Panel
 from evals.panels.query import Asked, BySliceQuery

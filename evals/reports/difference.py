@@ -78,7 +78,7 @@ def difference(
     only_before, only_after = before.keys() - after.keys(), after.keys() - before.keys()
     if wanted is not None:
         after_alone = {key: after[key] for key in only_after}
-        only_after = _within(_same_slice(other, by_slice), after_alone).keys()
+        only_after = set(_within(_same_slice(other, by_slice), after_alone))
         before = _within(wanted, before)
         only_before &= before.keys()
     changes = [

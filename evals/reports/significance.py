@@ -10,7 +10,7 @@ from evals.db.panels import kept_answer
 from evals.documents.comparison import ScoreChange, Significance, Tally
 from evals.documents.document import encode
 from evals.engine.events import Counts
-from evals.engine.intervals import MOST_IMAGES, Change, significance
+from evals.engine.resampling.scores import MOST_IMAGES, Change, significance
 from evals.models import ModelEval
 
 LEVEL = 0.95

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from evals.db import writes
-from evals.engine import intervals
 from evals.engine.events import Counts
+from evals.engine.resampling import scores
 from evals.models import EvalAnswer, EvalImage, EvalPanel, ModelEval
 from evals.panels import slices as slices_panel
 from predictions.models import Project
@@ -390,7 +390,7 @@ def test_very_many_images_have_wilsons(
     monkeypatch.setattr("evals.panels.intervals.MOST_IMAGES", 2)
     monkeypatch.setattr(slices_panel, "MOST_IMAGES", 2)
     hits, kept, n = (3, 4, 3) if query else (4, 5, 5)
-    found = intervals.wilson(Counts(*(np.array(c) for c in (hits, kept, n))), 0.9)
+    found = scores.wilson(Counts(*(np.array(c) for c in (hits, kept, n))), 0.9)
     answer = ask(sliced, "intervals", split="all", level=90, **query).json()
     assert {key: answer[key] for key in list(answer)[4:]} == {
         "method": "wilson",

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evals.engine import intervals
 from evals.engine.events import Counts
-from evals.engine.intervals import bootstrap, significance, total_of, wilson
+from evals.engine.resampling import scores
+from evals.engine.resampling.scores import bootstrap, significance, total_of, wilson
 from tests.evals.draws import NAMES, plain_bootstrap, plain_significance
 
 
@@ -123,11 +123,11 @@ def test_wilson_without_anything_knows_nothing() -> None:
 
 def test_memory_does_not_grow_with_the_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
     """All draws at once would be 800 MB for the bootstrap, and 8 GB for the rounds."""
-    counts = counts_of(8, intervals.MOST_IMAGES)
-    monkeypatch.setattr(intervals, "ROUNDS", 100)
-    monkeypatch.setattr(intervals, "REPLICATES", 200)
+    counts = counts_of(8, scores.MOST_IMAGES)
+    monkeypatch.setattr(scores, "ROUNDS", 100)
+    monkeypatch.setattr(scores, "REPLICATES", 200)
     tracemalloc.start()
-    significance(counts, counts_of(8, intervals.MOST_IMAGES, 0.7), 0.95)
+    significance(counts, counts_of(8, scores.MOST_IMAGES, 0.7), 0.95)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40_000_000
