@@ -68,10 +68,13 @@ def stored_images(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[Rea
 
 
 def _objects(examined: Examined, classes: Sequence[str]) -> list[ImageObject]:
-    columns = zip(examined.labels, examined.shapes, examined.truths, strict=True)
+    facts = examined.facts[0] or [{}] * len(examined.labels)
+    columns = zip(examined.labels, examined.shapes, examined.truths, facts, strict=True)
     return [
-        ImageObject(index=n, class_name=classes[label], **_geometry(shape), **_verdict(verdict))
-        for n, (label, shape, verdict) in enumerate(columns)
+        ImageObject(
+            index=n, class_name=classes[label], **_geometry(shape), **_verdict(verdict), **more
+        )
+        for n, (label, shape, verdict, more) in enumerate(columns)
     ]
 
 
@@ -81,6 +84,7 @@ def _detections(examined: Examined, classes: Sequence[str]) -> list[ImageDetecti
         examined.detected_shapes,
         examined.scores,
         examined.found,
+        examined.facts[1] or [{}] * len(examined.scores),
         strict=True,
     )
     # A detection below the confidence is not kept: it has no verdict.
@@ -91,8 +95,9 @@ def _detections(examined: Examined, classes: Sequence[str]) -> list[ImageDetecti
             score=score,
             **_geometry(shape),
             **_verdict(verdict),
+            **more,
         )
-        for n, (label, shape, score, verdict) in enumerate(columns)
+        for n, (label, shape, score, verdict, more) in enumerate(columns)
     ]
 
 
