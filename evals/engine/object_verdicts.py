@@ -5,11 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from evals.engine.boxes import StoredImage
-from evals.engine.counting import Job, shape_pairs
+from evals.engine.counting import Job
 from evals.engine.kinds.classification import read_choices
-from evals.engine.matching import ObjectVerdict, image_verdicts, object_verdicts
+from evals.engine.matched.shapes import matched_shapes
+from evals.engine.matching import (
+    Definition,
+    Detections,
+    Objects,
+    ObjectVerdict,
+    matrix_pairs,
+    object_verdicts,
+)
+from evals.engine.precision.measures import IouType
 from evals.engine.regions import read_shapes
 from evals.engine.sides import GatheredSide, Side
 from predictions.regions.geometry import Floats, Shape
@@ -89,7 +99,7 @@ def examine_shapes(
         images,
         job.classes,
         reading=job.reading,
-        all_shapes=job.uses_masks or is_semantic,
+        all_shapes=job.iou_type == IouType.MASKS or is_semantic,
         most_steps=most_steps,
     )
     boxes = truth.boxes_px(), said.boxes_px()
@@ -97,11 +107,7 @@ def examine_shapes(
         unmatched = [None] * len(truth.image), [None] * len(said.image)
         return ExaminedShapes(truth, unmatched[0], said, unmatched[1], boxes)
     truths, found = object_verdicts(
-        truth.objects(),
-        said.detections(),
-        shape_pairs(truth, said, boxes),
-        confidence,
-        definition=job.definition,
+        *matched_shapes(truth, said, boxes, job.definition), confidence, definition=job.definition
     )
     return ExaminedShapes(truth, truths, said, found, boxes)
 
@@ -142,3 +148,28 @@ def _label_overlap(
     return np.array(
         [[float(label == name) for label in labels] for name, _ in said], dtype=np.float64
     ).reshape(len(said), len(labels))
+
+
+def image_verdicts(
+    labels: npt.ArrayLike,
+    detected_labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    iou: Floats,
+    confidence: int,
+    *,
+    definition: Definition | None = None,
+) -> tuple[list[ObjectVerdict | None], list[ObjectVerdict | None]]:
+    """`object_verdicts` of one image; `iou` is float64 (detections, objects)."""
+    objects = _one_image(labels)
+    alike = _one_image(detected_labels)
+    score = np.asarray(scores, dtype=np.float64)
+    detections = Detections(image=alike.image, label=alike.label, score=score)
+    overlaps = np.asarray(iou, dtype=np.float64).reshape(len(detections), len(objects))
+    return object_verdicts(
+        objects, detections, matrix_pairs(overlaps), confidence, definition=definition
+    )
+
+
+def _one_image(labels: npt.ArrayLike) -> Objects:
+    label = np.asarray(labels, dtype=np.int64).ravel()
+    return Objects(image=np.zeros(len(label), dtype=np.int64), label=label)

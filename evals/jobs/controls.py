@@ -11,7 +11,8 @@ from itertools import combinations
 
 from evals.db.definition import job_of
 from evals.db.snapshot import CannotEvaluate, ReadImage
-from evals.engine.counting import Job, same_objects
+from evals.engine.counting import Job
+from evals.engine.matched.shapes import same_objects
 from evals.engine.reading import Reading, reading_of
 from evals.engine.regions import UnknownLabels, read_shapes
 from evals.engine.sides import Side

@@ -13,7 +13,7 @@ from evals.db import chunks, writes
 from evals.db import vectors as stored_vectors
 from evals.documents.evaluation import Headline
 from evals.documents.names import PANEL_TASK_TYPES
-from evals.engine.average_precision import PrecisionTable, merge_states, new_state, read_state
+from evals.engine.average_precision import merge_states, new_state, read_state
 from evals.engine.errors import UnreadableState
 from evals.engine.events import (
     N_BINS,
@@ -27,6 +27,7 @@ from evals.engine.events import (
 )
 from evals.engine.kinds.segmentation import mean_iou
 from evals.engine.metrics import Sweep, matrix_of, sweep
+from evals.engine.precision.tables import PrecisionTable
 from evals.jobs import state, vectors
 from evals.models import EvalPart, ModelEval, Split, TaskType
 from evals.panels.counted import Counted, SplitTotal

@@ -17,8 +17,10 @@ from evals.db.definition import job_of
 from evals.db.label_config import classes_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
 from evals.db.writes import NewImage
-from evals.engine.counting import Counted, Job, NeedsMasks, count_images
+from evals.engine.counting import Counted, Job, count_images
 from evals.engine.errors import EvaluationError
+from evals.engine.matched.shapes import NeedsWider
+from evals.engine.precision.measures import IouType
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
@@ -120,8 +122,8 @@ def _compute(
         try:
             _count_all(evaluation, mine, watcher, is_over)
             break
-        except NeedsMasks:
-            _start_over(evaluation, mine, uses_masks=True)
+        except NeedsWider as error:
+            _start_over(evaluation, mine, iou_type=error.iou_type)
         except UnknownLabels:
             _start_over(evaluation, mine, classes=_all_classes(evaluation))
     summarise(evaluation)
@@ -168,7 +170,8 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         reading = reading_of(evaluation.reading)
         classes, evaluation.is_multi_label = classes_of(evaluation.project, reading)
         evaluation.classes = classes
-        evaluation.uses_masks = evaluation.task_type == "instance-segmentation"
+        is_instances = evaluation.task_type == "instance-segmentation"
+        evaluation.iou_type = IouType.MASKS if is_instances else IouType.BOXES
         evaluation.save(
             update_fields=[
                 "planned_at",
@@ -179,7 +182,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
                 "image_counts",
                 "classes",
                 "is_multi_label",
-                "uses_masks",
+                "iou_type",
                 "warnings",
             ]
         )
@@ -308,6 +311,6 @@ def _all_classes(evaluation: ModelEval) -> list[str]:
             _counted(_images_of(evaluation, chunk), chunk, job)
         except UnknownLabels as error:
             found |= error.labels
-        except NeedsMasks:
+        except NeedsWider:
             continue
     return [*evaluation.classes, *sorted(found)]

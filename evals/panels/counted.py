@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evals.engine.average_precision import PrecisionTable
 from evals.engine.clusters import VectorAnalysis
 from evals.engine.events import Events, Ints
 from evals.engine.metrics import Sweep
+from evals.engine.precision.tables import PrecisionTable
 from evals.models import ModelEval, Split
 from predictions.regions.geometry import Floats
 

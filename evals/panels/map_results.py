@@ -10,10 +10,10 @@ from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
-from evals.engine.average_precision import ClassPrecision, Precision, PrecisionTable
 from evals.engine.events import class_counts, total_counts
 from evals.engine.kinds.segmentation import intersection_over_union, mean_iou
 from evals.engine.metrics import Score, matrix_of, scores_of
+from evals.engine.precision.tables import ClassPrecision, Precision, PrecisionTable
 from evals.models import ModelEval, TaskType
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.panel import Panel, stored
@@ -51,6 +51,7 @@ class SplitMetrics(Precisions, kw_only=True):
     precision: Number = UNSET
     recall: Number = UNSET
     f1: Number = UNSET
+    metrics: dict[str, Any] | UnsetType = UNSET
     per_class: dict[str, ClassMetrics] | UnsetType = UNSET
 
 
@@ -99,6 +100,7 @@ def _detection(table: PrecisionTable, classes: Sequence[str], *, has_sizes: bool
         map50_95=overall.map50_95,
         map75=overall.map75,
         by_object_size=_by_size(overall) if has_sizes else None,
+        metrics={f"averageRecall{n}": recall for n, recall in table.recalls.items()},
         per_class={
             name: ClassMetrics(
                 map50=one.map50,

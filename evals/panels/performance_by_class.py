@@ -10,9 +10,9 @@ from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
-from evals.engine.average_precision import ClassPrecision
 from evals.engine.kinds.segmentation import intersection_over_union
 from evals.engine.metrics import class_rows, matrix_of
+from evals.engine.precision.tables import ClassPrecision
 from evals.models import ModelEval, Split, TaskType
 from evals.panels.counted import Counted, Imported, SplitTotal
 from evals.panels.panel import Panel, stored

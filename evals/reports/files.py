@@ -16,6 +16,7 @@ from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
 from evals.engine.counting import Job
+from evals.engine.precision.measures import IouType
 from evals.engine.reading import reading_of
 from evals.engine.regions import image_size, read_shapes
 from evals.engine.sides import Side
@@ -217,8 +218,9 @@ def _truth_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
                 "id": one.annotation_id(place),
                 "image_id": one.image_id,
                 "category_id": int(truth.label[place]) + 1,
-                "iscrowd": 0,
+                "iscrowd": int(place in truth.crowds),
                 **_geometry(shape, job),
+                **({"area": truth.areas[place]} if place in truth.areas else {}),
             }
 
 
@@ -236,7 +238,7 @@ def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any
 
 def _geometry(shape: Shape, job: Job) -> dict[str, Any]:
     box = list(shape.box_xywh_px)
-    if not job.uses_masks and job.task_type != "semantic-segmentation":
+    if job.iou_type != IouType.MASKS and job.task_type != "semantic-segmentation":
         return {"bbox": box, "area": box[2] * box[3]}
 
     rle = shape_rle(shape)

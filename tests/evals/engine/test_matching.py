@@ -30,12 +30,12 @@ from evals.engine.matching import (
     Rule,
     Verdict,
     box_pairs,
-    image_verdicts,
     join_pairs,
     match_events,
     matrix_pairs,
     object_verdicts,
 )
+from evals.engine.object_verdicts import image_verdicts
 from evals.engine.overlap import box_iou, rle_iou
 from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events
