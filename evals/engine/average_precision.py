@@ -14,8 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from evals.engine.coco_batch import Batch, batch_of_classes
 from evals.engine.errors import MisshapenArrays, UnreadableState
+from evals.engine.precision.batch import Batch, batch_of_classes
 from evals.engine.precision.measures import BOXES, Measure, read_measure
 from evals.engine.precision.states import HEADER, HotcocoState, PrecisionState, PycocotoolsState
 from evals.engine.precision.tables import Accumulated, PrecisionTable, joined, table_of

@@ -71,7 +71,7 @@ def shape_iou(
     are apart are 0 without rasterising. `TooMuchToDraw` beyond the allowance.
     """
     allowance = allowance or Allowance()
-    exact = _rectangle_iou(shapes, others)
+    exact = rectangle_iou(shapes, others)
     masked = np.array([s.rle is not None for s in shapes], dtype=np.bool_)
     others_masked = np.array([s.rle is not None for s in others], dtype=np.bool_)
     by_pixels = masked[:, None] | others_masked[None, :]
@@ -91,8 +91,8 @@ def shape_iou(
     return np.where(by_pixels, pixels, exact)
 
 
-def _rectangle_iou(shapes: Sequence[Shape], others: Sequence[Shape]) -> Floats:
-    """Exact IoU of rectangles; of other shapes that of their bounding boxes, which nobody reads."""
+def rectangle_iou(shapes: Sequence[Shape], others: Sequence[Shape]) -> Floats:
+    """IoU of rectangles, exactly; of other shapes that of their bounding boxes."""
     upright = box_iou([s.box_xywh_px for s in shapes], [s.box_xywh_px for s in others])
     turned, others_turned = (
         np.array([s.is_turned for s in side], bool) for side in (shapes, others)
@@ -119,8 +119,10 @@ def polygon_iou(corners_px: Floats, others_px: Floats) -> Floats:
 
 
 def corners_of_shape(shape: Shape) -> Floats:
-    """The corners of a rectangle, float64 (4, 2)."""
-    return rotated_corners(shape.box_xywh_px, 0) if shape.points_px is None else shape.points_px
+    """The corners of a rectangle, float64 (4, 2); of other shapes those of the bounding box."""
+    if shape.is_turned and shape.points_px is not None:
+        return shape.points_px
+    return rotated_corners(shape.box_xywh_px, 0)
 
 
 def _near(shapes: Sequence[Shape], others: Sequence[Shape]) -> Bools:

@@ -5,7 +5,6 @@ from itertools import chain
 
 import numpy as np
 
-from evals.engine.coco_batch import Batch
 from evals.engine.errors import EvaluationError, TooManyPairs
 from evals.engine.events import Ints
 from evals.engine.matched.crowds import within_crowds
@@ -27,6 +26,7 @@ from evals.engine.matching import (
     matrix_pairs,
 )
 from evals.engine.overlap import shape_iou
+from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import WIDENING, IouType
 from evals.engine.regions import UnusableRegion
 from evals.engine.sides import Side

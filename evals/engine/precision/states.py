@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from evals.engine.coco_batch import Batch, join_batches, read_batch, write_batch
 from evals.engine.matched.turned import turned_overlaps
+from evals.engine.precision.batch import Batch, join_batches, read_batch, write_batch
 from evals.engine.precision.measures import IouType, Measure
 from evals.engine.precision.tables import Accumulated, PrecisionTable, table_of
 from predictions.regions.geometry import Floats

@@ -13,9 +13,9 @@ from pycocotools.cocoeval import COCOeval
 
 from evals.engine import average_precision
 from evals.engine.average_precision import ENGINES, merge_states, new_state, read_state
-from evals.engine.coco_batch import Batch
 from evals.engine.errors import MisshapenArrays, UnreadableState
 from evals.engine.matching import Detections, Objects
+from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import BOXES, MASKS
 from predictions.regions.geometry import mask_rle
 

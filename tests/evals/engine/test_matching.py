@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.engine.class_events import report_events
 from evals.engine.errors import MisshapenArrays, UnknownRule, UnreadableEvents
 from evals.engine.events import (
     CONFIDENCES,
@@ -22,7 +23,7 @@ from evals.engine.events import (
     total_events,
     unpack_events,
 )
-from evals.engine.kinds.class_events import report_events
+from evals.engine.kinds.classification import image_verdicts
 from evals.engine.matching import (
     Definition,
     Detections,
@@ -35,7 +36,6 @@ from evals.engine.matching import (
     matrix_pairs,
     object_verdicts,
 )
-from evals.engine.object_verdicts import image_verdicts
 from evals.engine.overlap import box_iou, rle_iou
 from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events

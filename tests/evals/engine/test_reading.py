@@ -12,11 +12,11 @@ from pycocotools import mask as coco_mask
 
 from evals.engine.average_precision import new_state
 from evals.engine.boxes import RegionText, StoredImage
-from evals.engine.coco_batch import Batch
 from evals.engine.kinds.classification import read_choices
 from evals.engine.matched.shapes import same_objects
 from evals.engine.matching import Definition
 from evals.engine.notes import Notes
+from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import MASKS
 from evals.engine.reading import ObjectOf, Reading, reading_of
 from evals.engine.regions import UnknownLabels, read_shapes

@@ -1,0 +1,170 @@
+"""Boxes and masks: matched by overlap, with average precision."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from evals.engine.average_precision import merge_states, new_state, read_state
+from evals.engine.boxes import StoredImage
+from evals.engine.errors import UnreadableState
+from evals.engine.kinds.kind import (
+    OF_MATCHING,
+    Chunk,
+    Examined,
+    ExaminedShapes,
+    Gathered,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+    Total,
+)
+from evals.engine.matched.shapes import matched_shapes, refuse_narrow, shape_batch
+from evals.engine.matching import match_events, object_verdicts
+from evals.engine.notes import Notes
+from evals.engine.precision.batch import Batch, batch_of_images
+from evals.engine.precision.measures import IouType, Measure, measure_of
+from evals.engine.precision.tables import PrecisionTable
+from evals.engine.reading import MASKED_SHAPES, MATCHED_SHAPES
+from evals.engine.regions import read_shapes
+from evals.engine.sides import Side
+from predictions.regions.config import Control
+from predictions.regions.geometry import Bools
+
+
+def reads_shapes(control: Control, objects: frozenset[str]) -> bool:
+    """Controls of shapes that can be compared by overlap."""
+    return control.tag.place in MASKED_SHAPES
+
+
+def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
+    truth, said = read_shapes(
+        chunk.images,
+        job.classes,
+        reading=job.reading,
+        all_shapes=all_shapes,
+        with_masks=job.iou_type == IouType.MASKS,
+        notes=notes,
+    )
+    refuse_narrow(truth, said, job.iou_type)
+    boxes = truth.boxes_px(), said.boxes_px()
+    objects, detections, pairs = matched_shapes(truth, said, boxes, job.definition)
+    events = match_events(
+        objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
+    )
+    batch = shape_batch(chunk.positions, truth, said, boxes, job.iou_type)
+    return Tally(events, precision_states(batch, measure_of(job.iou_type), job))
+
+
+def precision_states(batch: Batch, measure: Measure, job: Job) -> Callable[[Bools], bytes]:
+    """Gives the average-precision state of some images of a chunk."""
+
+    def state_of(is_mine: Bools) -> bytes:
+        state = new_state(len(job.classes), measure, engine=job.engine)
+        state.add(batch_of_images(batch, is_mine))
+        return state.to_bytes()
+
+    return state_of
+
+
+def total_precision(gathered: Gathered, job: Job) -> Total:
+    """Average precision and recall of a split."""
+    table = _table(gathered.states, job)
+    recalls = {f"averageRecall{n}": recall for n, recall in table.recalls.items()}
+    return Total(metrics=recalls, primary=table.overall.map50_95, table=table)
+
+
+def _table(states: Sequence[bytes], job: Job) -> PrecisionTable:
+    try:
+        merged = merge_states([read_state(state) for state in states])
+    except UnreadableState:
+        if states:
+            raise
+        merged = new_state(len(job.classes), engine=job.engine)
+    return merged.table()
+
+
+def examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    """The images at one percent; the verdicts add up to their counts there."""
+    return examined(examine_shapes(images, job, confidence, math.inf), len(images))
+
+
+def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
+    """The shapes of a chunk, image by image."""
+    shapes = chunk.truth.all_shapes(chunk.boxes_px[0])
+    detected = chunk.said.all_shapes(chunk.boxes_px[1])
+    return [
+        Examined(
+            chunk.truth.label[mine].tolist(),
+            shapes[mine],
+            chunk.truths[mine],
+            chunk.said.label[its].tolist(),
+            detected[its],
+            chunk.said.score[its].tolist(),
+            chunk.found[its],
+            (
+                [chunk.truth.region(at) for at in range(mine.start, mine.stop)],
+                [chunk.said.region(at) for at in range(its.start, its.stop)],
+            ),
+        )
+        for mine, its in zip(
+            _slices(chunk.truth, n_images), _slices(chunk.said, n_images), strict=True
+        )
+    ]
+
+
+def _slices(side: Side, n_images: int) -> list[slice]:
+    return [slice(span.start, span.stop) for span in side.spans(n_images)]
+
+
+def examine_shapes(
+    images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
+) -> ExaminedShapes:
+    """As `examine`, all images together. `TooMuchToDraw` where rasterising takes more steps."""
+    truth, said = read_shapes(
+        images,
+        job.classes,
+        reading=job.reading,
+        all_shapes=job.iou_type == IouType.MASKS,
+        most_steps=most_steps,
+    )
+    boxes = truth.boxes_px(), said.boxes_px()
+    truths, found = object_verdicts(
+        *matched_shapes(truth, said, boxes, job.definition), confidence, definition=job.definition
+    )
+    return ExaminedShapes(truth, truths, said, found, boxes)
+
+
+DETECTION = Kind(
+    task_type="object-detection",
+    reads=reads_shapes,
+    asks_for="RectangleLabels",
+    shapes=MATCHED_SHAPES,
+    prefers_boxes=True,
+    has_precision=True,
+    count=partial(_count, all_shapes=False),
+    total=total_precision,
+    examine=examine,
+    examine_shapes=examine_shapes,
+    primary=Primary("mAP50_95"),
+    frontier_metric="mAP5095",
+    parameters=OF_MATCHING,
+    drawing="shapes",
+)
+INSTANCES = Kind(
+    task_type="instance-segmentation",
+    reads=reads_shapes,
+    asks_for="PolygonLabels, BrushLabels, BitmaskLabels, EllipseLabels",
+    shapes=MASKED_SHAPES,
+    starts_with=IouType.MASKS,
+    prefers_boxes=False,
+    has_precision=True,
+    count=partial(_count, all_shapes=True),
+    total=total_precision,
+    examine=examine,
+    examine_shapes=examine_shapes,
+    primary=Primary("mAP50_95"),
+    frontier_metric="mAP5095",
+    parameters=OF_MATCHING,
+    drawing="shapes",
+)
