@@ -74,6 +74,17 @@ class ImageObject(Document):
     verdict: Verdict | None
     matched: Annotated[int | None, Meta(description="Index on the other side.")]
     iou: float | None
+    corners: Annotated[
+        list[list[float]] | UnsetType,
+        Meta(description="Of a turned box: x and y of each, px, from the stored one clockwise."),
+    ] = UNSET
+    crowd: Annotated[
+        bool | UnsetType,
+        Meta(
+            description="Ground truth that stands for many objects, or a detection within such, "
+            "which counts for nothing."
+        ),
+    ] = UNSET
 
 
 class ImageDetection(ImageObject, kw_only=True):

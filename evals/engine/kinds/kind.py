@@ -136,6 +136,8 @@ class ExaminedShapes:
     found: Sequence[ObjectVerdict | None]
     #: Bounding boxes of the two sides, in pixels.
     boxes_px: tuple[Floats, Floats]
+    #: Crowds, and detections that are nothing as they are within one; None for none.
+    in_crowds: tuple[Bools | None, Bools | None] = (None, None)
 
 
 def no_shapes(

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from evals.engine.average_precision import merge_states, new_state, read_state
 from evals.engine.boxes import StoredImage
@@ -12,6 +15,7 @@ from evals.engine.kinds.kind import (
     Chunk,
     Examined,
     ExaminedShapes,
+    Facts,
     Gathered,
     Job,
     Kind,
@@ -20,7 +24,13 @@ from evals.engine.kinds.kind import (
     Total,
 )
 from evals.engine.matched.shapes import matched_shapes, refuse_narrow, shape_batch
-from evals.engine.matching import match_events, object_verdicts
+from evals.engine.matching import (
+    Detections,
+    Objects,
+    ObjectVerdict,
+    match_events,
+    object_verdicts,
+)
 from evals.engine.notes import Notes
 from evals.engine.precision.batch import Batch, batch_of_images
 from evals.engine.precision.measures import IouType, Measure, measure_of
@@ -29,7 +39,7 @@ from evals.engine.reading import MASKED_SHAPES, MATCHED_SHAPES
 from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from predictions.regions.config import Control
-from predictions.regions.geometry import Bools
+from predictions.regions.geometry import Bools, Shape
 
 
 def reads_shapes(control: Control, objects: frozenset[str]) -> bool:
@@ -93,6 +103,13 @@ def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
     """The shapes of a chunk, image by image."""
     shapes = chunk.truth.all_shapes(chunk.boxes_px[0])
     detected = chunk.said.all_shapes(chunk.boxes_px[1])
+    facts = [
+        [
+            _facts(shape, is_crowd is not None and bool(is_crowd[at]))
+            for at, shape in enumerate(side)
+        ]
+        for side, is_crowd in zip((shapes, detected), chunk.in_crowds, strict=True)
+    ]
     return [
         Examined(
             chunk.truth.label[mine].tolist(),
@@ -106,11 +123,22 @@ def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
                 [chunk.truth.region(at) for at in range(mine.start, mine.stop)],
                 [chunk.said.region(at) for at in range(its.start, its.stop)],
             ),
+            (facts[0][mine], facts[1][its]),
         )
         for mine, its in zip(
             _slices(chunk.truth, n_images), _slices(chunk.said, n_images), strict=True
         )
     ]
+
+
+def _facts(shape: Shape, is_crowd: np.bool_) -> Facts:
+    """What is said of a shape beside its box and its outline."""
+    facts: dict[str, Any] = {}
+    if shape.is_turned and shape.points_px is not None:
+        facts["corners"] = shape.points_px.tolist()
+    if is_crowd:
+        facts["crowd"] = True
+    return facts
 
 
 def _slices(side: Side, n_images: int) -> list[slice]:
@@ -129,10 +157,19 @@ def examine_shapes(
         most_steps=most_steps,
     )
     boxes = truth.boxes_px(), said.boxes_px()
-    truths, found = object_verdicts(
-        *matched_shapes(truth, said, boxes, job.definition), confidence, definition=job.definition
-    )
-    return ExaminedShapes(truth, truths, said, found, boxes)
+    matched = matched_shapes(truth, said, boxes, job.definition)
+    truths, found = object_verdicts(*matched, confidence, definition=job.definition)
+    return ExaminedShapes(truth, truths, said, found, boxes, in_crowds(matched[:2], found))
+
+
+def in_crowds(
+    sides: tuple[Objects, Detections], found: Sequence[ObjectVerdict | None]
+) -> tuple[Bools | None, Bools | None]:
+    """Crowds, and the detections that are nothing as one of these holds them; None for none."""
+    objects, detections = sides
+    if detections.is_ignored is None:
+        return objects.is_ignored, None
+    return objects.is_ignored, detections.is_ignored & [one is None for one in found]
 
 
 DETECTION = Kind(

@@ -339,6 +339,8 @@ def _annotations(
     is_turned = extents.shape[1] == TURNED_WIDTH
     for annotation, extent in zip(dicts, extents.tolist(), strict=True):
         if is_turned:
+            # With a box, too, the detection's area would be that of the box around it.
+            del annotation["bbox"]
             annotation["obb"] = extent
         else:
             annotation["keypoints"] = extent

@@ -384,8 +384,8 @@ def test_mixed_shapes_compare_boxes_exactly_and_the_rest_by_pixels():
     far = region_shape(region("polygon", points=[[90, 90], [99, 90], [99, 99]]))
     iou = shape_iou([box, turned, leaf, far], [thin, turned])
     assert iou[0, 0] == box_iou([box.box_xywh_px], [thin.box_xywh_px])[0, 0]
-    assert iou[1, 0] == pytest.approx(polygon_overlap(turned, thin), abs=1e-9) > 0
-    assert iou[0, 1] == pytest.approx(polygon_overlap(box, turned), abs=1e-9) > 0
+    assert 0 < iou[1, 0] == pytest.approx(polygon_overlap(turned, thin), abs=1e-9)
+    assert 0 < iou[0, 1] == pytest.approx(polygon_overlap(box, turned), abs=1e-9)
     assert iou[1, 1] == pytest.approx(1, abs=1e-12)
     assert iou[2, 0] == rle_iou([leaf.rle], [shape_rle(thin)])[0, 0] > 0
     assert iou[2, 1] == rle_iou([leaf.rle], [shape_rle(turned)])[0, 0] > 0
