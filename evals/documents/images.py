@@ -88,7 +88,15 @@ class ImageObject(Document):
         dict[str, list[float]] | UnsetType, Meta(description="x, y by name, px.")
     ] = UNSET
     corners: Annotated[
-        list[list[float]] | UnsetType, Meta(description="Of a turned box: x, y of each, px.")
+        list[list[float]] | UnsetType,
+        Meta(description="Of a turned box: x and y of each, px, from the stored one clockwise."),
+    ] = UNSET
+    crowd: Annotated[
+        bool | UnsetType,
+        Meta(
+            description="Ground truth that stands for many objects, or a detection within such, "
+            "which counts for nothing."
+        ),
     ] = UNSET
     text: str | UnsetType = UNSET
     number: float | UnsetType = UNSET

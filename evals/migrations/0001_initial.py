@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('writes_back', models.BooleanField(default=False, help_text='Whether cluster, neighbors and mislabeling go to predictions.')),
                 ('classes', models.JSONField(default=list, help_text='Class names in index order.')),
                 ('is_multi_label', models.BooleanField(default=False)),
-                ('uses_masks', models.BooleanField(default=False, help_text='Whether shapes are compared pixel by pixel in average precision.')),
+                ('iou_type', models.CharField(default='bbox', help_text='What average precision compares: evals.engine.precision.measures.IouType.', max_length=10)),
                 ('confidences', models.JSONField(blank=True, help_text='Percents an imported file reports; empty for all.', null=True)),
                 ('image_counts', models.JSONField(default=dict, help_text='Images of each split.')),
                 ('summary', models.JSONField(blank=True, help_text='Headline and compared metrics.', null=True)),

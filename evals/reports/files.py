@@ -17,6 +17,7 @@ from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
 from evals.engine.kinds.kind import Job
 from evals.engine.kinds.table import KINDS
+from evals.engine.precision.measures import IouType
 from evals.engine.reading import reading_of
 from evals.engine.regions import image_size, read_shapes
 from evals.engine.sides import Side
@@ -225,8 +226,9 @@ def _truth_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
                 "id": one.annotation_id(place),
                 "image_id": one.image_id,
                 "category_id": int(truth.label[place]) + 1,
-                "iscrowd": 0,
+                "iscrowd": int(place in truth.crowds),
                 **_geometry(shape, job),
+                **({"area": truth.areas[place]} if place in truth.areas else {}),
             }
 
 
@@ -244,7 +246,7 @@ def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any
 
 def _geometry(shape: Shape, job: Job) -> dict[str, Any]:
     box = list(shape.box_xywh_px)
-    if not job.uses_masks and KINDS[job.task_type].has_items:
+    if job.iou_type != IouType.MASKS and KINDS[job.task_type].has_items:
         return {"bbox": box, "area": box[2] * box[3]}
 
     rle = shape_rle(shape)

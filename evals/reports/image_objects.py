@@ -105,7 +105,9 @@ def _geometry(shape: Shape | None) -> dict[str, Any]:
     """Box [x, y, width, height] and outline in pixels; None where whole images are labelled."""
     if shape is None:
         return {"box": None, "polygon": None}
-    outline = None if shape.points_px is None else shape.points_px.tolist()
+    # A turned box has corners instead.
+    is_outline = shape.points_px is not None and not shape.is_turned
+    outline = shape.points_px.tolist() if is_outline and shape.points_px is not None else None
     return {"box": list(shape.box_xywh_px), "polygon": outline}
 
 

@@ -152,7 +152,7 @@ def job_of(task_type, *, uses_masks=False, classes=("cat",)):
         classes=list(classes),
         confidence=50,
         definition=Definition(),
-        uses_masks=uses_masks,
+        iou_type="segm" if uses_masks else "bbox",
     )
 
 
