@@ -17,8 +17,7 @@ from evals.engine.reading import Reading
 from predictions.regions.geometry import Floats
 from predictions.regions.labels import PassedOver, Reason, read_number
 
-#: Stars of a Rating without `maxRating`, and the most that can be evaluated.
-USUAL_STARS = 5
+#: The most that can be evaluated.
 MOST_STARS = 100
 
 
