@@ -140,7 +140,7 @@ def _control(element: Any) -> Control:
         name=element.get("name"),
         tag=BY_TAG[element.tag],
         to_names=tuple(name.strip() for name in element.get("toName").split(",")),
-        labels=tuple(dict.fromkeys(_labels(element, (), is_nested=is_nested))),
+        labels=tuple(dict.fromkeys(_labels(element, (), (), is_nested=is_nested))),
         is_per_region=_is_true(element.get("perRegion")),
         is_per_item=_is_true(element.get("perItem")),
         is_multiple=element.get("choice") == "multiple",
@@ -150,16 +150,18 @@ def _control(element: Any) -> Control:
     )
 
 
-def _labels(element: Any, above: tuple[str, ...], *, is_nested: bool) -> Iterator[tuple[str, str]]:
+def _labels(
+    element: Any, above: tuple[str, ...], shown_above: tuple[str, ...], *, is_nested: bool
+) -> Iterator[tuple[str, str]]:
     """Labels and choices below an element, a nested one by its path, depth first."""
     for child in element:
-        here = above
+        here, shown_here = above, shown_above
         shown = child.get("value") or child.get("alias")
         if child.tag in {"Label", "Choice"} and shown:
-            stored = child.get("alias") or shown
-            yield PATH_SEPARATOR.join((*above, stored)), PATH_SEPARATOR.join((*above, shown))
-            here = (*above, stored) if is_nested else ()
-        yield from _labels(child, here, is_nested=is_nested)
+            path, shown_path = (*above, child.get("alias") or shown), (*shown_above, shown)
+            yield PATH_SEPARATOR.join(path), PATH_SEPARATOR.join(shown_path)
+            here, shown_here = (path, shown_path) if is_nested else ((), ())
+        yield from _labels(child, here, shown_here, is_nested=is_nested)
 
 
 def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
