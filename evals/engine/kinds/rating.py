@@ -1,135 +1,109 @@
 """Stars: one rating of a task against another, as classes that are in an order."""
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import add
 
 import numpy as np
 
-from evals.engine.boxes import StoredImage
-from evals.engine.errors import UnreadableState
-from evals.engine.events import Events, Ints
-from evals.engine.kinds.answers import read_answers
-from evals.engine.kinds.classification import single_label_events
+from evals.engine.answers import Answer, read_answers, value_of
+from evals.engine.boxes import Region, StoredImage
+from evals.engine.kinds.classification import examine_classes, single_label_events, surest
+from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
+from evals.engine.measures.stars import Ratings, rating_metrics, read_table, table_of
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from predictions.regions.geometry import Floats
+from predictions.regions.config import Config, Control
 from predictions.regions.labels import PassedOver, Reason, read_number
 
 #: The most that can be evaluated.
 MOST_STARS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Ratings:
-    """The ratings of tasks, (n_tasks,) each: stars less one, -1 where there is none."""
-
-    truth: Ints
-    said: Ints
-    #: Of the said rating; 1 where there is none.
-    score: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class StarTable:
-    """What adds up over tasks: how many with both were rated so, int64 (stars, stars).
-
-    Rows are the truth.
-    """
-
-    counts: Ints
-
-    def __add__(self, other: "StarTable") -> "StarTable":
-        return StarTable(self.counts + other.counts)
-
-    def to_bytes(self) -> bytes:
-        """The cells as int64, little-endian."""
-        return self.counts.astype("<i8").tobytes()
-
-
-def read_table(packed: bytes) -> StarTable:
-    """What `to_bytes` wrote; `UnreadableState` for anything else."""
-    stars = round((len(packed) / 8) ** 0.5)
-    if stars * stars * 8 != len(packed):
-        raise UnreadableState(f"{len(packed)} bytes are no table of stars")
-    return StarTable(np.frombuffer(packed, dtype="<i8").reshape(stars, stars))
-
-
-def star_names(stars: int) -> list[str]:
+def star_names(config: Config, controls: Sequence[Control]) -> list[str]:
     """The classes of a rating: "1", "2" and so on."""
-    return [str(one) for one in range(1, stars + 1)]
+    most = max((one.most_stars for one in controls), default=0)
+    return [str(one) for one in range(1, most + 1)]
 
 
 def read_ratings(
     images: Sequence[StoredImage],
+    classes: Sequence[str],
     *,
-    stars: int,
     reading: Reading | None = None,
     notes: Notes | None = None,
 ) -> Ratings:
     """The rating of each task and side: the first true one, the said one with the highest score.
 
-    What is no whole number from 1 to `stars` is passed over.
+    What is no whole number from 1 to the highest class is passed over.
     """
-
-    def star(value: Any) -> int:
-        number = read_number(value)
-        if number is None or not 1 <= number <= stars or number != int(number):
-            raise PassedOver(Reason.INVALID_VALUE)
-        return int(number) - 1
-
-    truths, saids, scores = list[int](), list[int](), list[float]()
-    for one in read_answers(images, "rating", star, reading=reading, notes=notes):
-        truth, said = one.given(), one.best()
-        truths.append(-1 if truth is None else truth)
-        saids.append(-1 if said is None else said.value)
-        scores.append(1.0 if said is None else said.score)
+    answers = _answers(images, classes, reading or Reading(), notes or Notes())
+    none = Answer(-1, 1.0, None, 0)
+    pairs = [(truth or none, said or none) for truth, said in answers]
     return Ratings(
-        np.array(truths, dtype=np.int64), np.array(saids, dtype=np.int64), np.array(scores, float)
+        np.array([truth.label for truth, _ in pairs], dtype=np.int64),
+        np.array([said.label for _, said in pairs], dtype=np.int64),
+        np.array([said.score for _, said in pairs], dtype=np.float64),
     )
 
 
-def rating_events(ratings: Ratings, *, stars: int) -> Events:
-    """One cell a task, [true, said]; below the confidence a rating counts as none."""
-    return single_label_events(ratings.truth, ratings.said, ratings.score, n_classes=stars)
+def _answers(
+    images: Sequence[StoredImage], classes: Sequence[str], reading: Reading, notes: Notes
+) -> list[tuple[Answer[None] | None, Answer[None] | None]]:
+    def read(region: Region, image: StoredImage) -> list[tuple[str, None]]:
+        if region.get("type") != "rating":
+            raise PassedOver(Reason.OTHER_CONTROL)
+        stars = read_number(value_of(region).get("rating"))
+        if stars is None or not 1 <= stars <= len(classes) or stars != int(stars):
+            raise PassedOver(Reason.INVALID_VALUE)
+        return [(classes[int(stars) - 1], None)]
+
+    sides = read_answers(images, classes, read, reading=reading, notes=notes)
+    return [
+        (truth[0] if truth else None, surest(said)) for truth, said in zip(*sides, strict=True)
+    ]
 
 
-def table_of(ratings: Ratings, *, stars: int) -> StarTable:
-    """The additive state of a chunk."""
-    both = (ratings.truth >= 0) & (ratings.said >= 0)
-    cells = ratings.truth[both] * stars + ratings.said[both]
-    return StarTable(np.bincount(cells, minlength=stars * stars).reshape(stars, stars))
+def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
+    ratings = read_ratings(chunk.images, job.classes, reading=job.reading, notes=notes)
+    stars = len(job.classes)
+    return Tally(
+        single_label_events(ratings.truth, ratings.said, ratings.score, n_classes=stars),
+        state=lambda is_mine: table_of(ratings, stars=stars, chosen=is_mine).to_bytes(),
+    )
 
 
-def rating_metrics(table: StarTable) -> dict[str, float | None]:
-    """The metrics of a split, over the tasks that both sides rated; None where undefined."""
-    counts = table.counts
-    n = int(counts.sum())
-    truth, said = np.nonzero(counts)
-    weights = counts[truth, said]
-    off = int((np.abs(truth - said) * weights).sum())
-    return {
-        "accuracy": int(np.trace(counts)) / n if n else None,
-        "kappa": _kappa(truth, said, weights, len(counts), None),
-        "linearKappa": _kappa(truth, said, weights, len(counts), "linear"),
-        "quadraticKappa": _kappa(truth, said, weights, len(counts), "quadratic"),
-        "meanAbsoluteError": off / n if n else None,
-    }
+def _total(gathered: Gathered, job: Job) -> Total:
+    none = table_of(Ratings(*np.zeros((3, 0), dtype=np.int64)), stars=len(job.classes))
+    table = reduce(add, (read_table(state) for state in gathered.states), none)
+    metrics = rating_metrics(table)
+    return Total(metrics=metrics, primary=metrics[RATING.primary.name])
 
 
-def _kappa(truth: Ints, said: Ints, counts: Ints, stars: int, weights: str | None) -> float | None:
-    """Cohen's kappa; None where it is undefined, as by both sides having one and the same star."""
-    if not len(counts):
-        return None
-    # A second to import.
-    from sklearn.exceptions import UndefinedMetricWarning
-    from sklearn.metrics import cohen_kappa_score
+def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    examined = []
+    for truth, said in _answers(images, job.classes, job.reading, Notes()):
+        sides = [[] if one is None else [one] for one in (truth, said)]
+        overlap = np.ones((len(sides[1]), len(sides[0])))
+        examined.append(examine_classes(*sides, overlap, confidence))
+    return examined
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedMetricWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
-        value = cohen_kappa_score(
-            truth, said, labels=range(stars), weights=weights, sample_weight=counts
-        )
-    return None if np.isnan(value) else float(value)
+
+def reads_stars(control: Control, objects: frozenset[str]) -> bool:
+    """Ratings of the whole object."""
+    is_rating = control.tag.tag == "Rating" and not control.is_per_region
+    return is_rating and control.most_stars <= MOST_STARS
+
+
+RATING = Kind(
+    task_type="rating",
+    reads=reads_stars,
+    asks_for="Rating",
+    is_of_one_control=True,
+    classes=star_names,
+    count=_count,
+    total=_total,
+    examine=_examine,
+    primary=Primary("quadraticKappa"),
+    drawing="classes",
+)

@@ -1,93 +1,55 @@
-"""Numbers: how far the said ones are from the true ones.
-
-A number is right when it is within a tolerance of the true one. The errors themselves are of all
-tasks with both, whatever the score.
-"""
+"""Numbers: right within a tolerance of the true one, and how far they are off."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import add
 
 import numpy as np
 
-from evals.engine.boxes import StoredImage
-from evals.engine.errors import UnreadableState
-from evals.engine.events import Events
-from evals.engine.kinds.answers import read_answers
-from evals.engine.kinds.class_events import value_events
+from evals.engine.answers import Answer, read_answers, value_of
+from evals.engine.boxes import Region, StoredImage
+from evals.engine.class_events import value_events
+from evals.engine.kinds.classification import examine_classes, surest
+from evals.engine.kinds.kind import (
+    Chunk,
+    Examined,
+    Gathered,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+    Total,
+    control_classes,
+)
+from evals.engine.measures.numbers import (
+    LARGEST_NUMBER,
+    Numbers,
+    number_metrics,
+    pairs_of,
+    read_pairs,
+)
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from predictions.regions.geometry import Bools, Floats
+from predictions.regions.config import Control
 from predictions.regions.labels import PassedOver, Reason, read_number
 
-#: Numbers beyond it are not read: sums of their squares would not be numbers any more.
-LARGEST_NUMBER = 1e150
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """The numbers of tasks, float64 (n_tasks,) each; NaN where there is none."""
-
-    truth: Floats
-    said: Floats
-    #: Of the said number; 1 where there is none.
-    score: Floats
-
-    @property
-    def has_truth(self) -> Bools:
-        return ~np.isnan(self.truth)
-
-    @property
-    def has_said(self) -> Bools:
-        return ~np.isnan(self.said)
-
-    def absolute_errors(self) -> Floats:
-        """|said - true| of each task, NaN where one is not there."""
-        return np.abs(self.said - self.truth)
-
-
-@dataclass(frozen=True, slots=True)
-class NumberPairs:
-    """What adds up over tasks: every (true, said) pair, as the median needs them all."""
-
-    #: Tasks with a truth alone, with an answer alone.
-    missing: int
-    unexpected: int
-    #: float64 (n_pairs, 2).
-    pairs: Floats
-
-    def __add__(self, other: "NumberPairs") -> "NumberPairs":
-        return NumberPairs(
-            self.missing + other.missing,
-            self.unexpected + other.unexpected,
-            np.concatenate([self.pairs, other.pairs]),
-        )
-
-    def to_bytes(self) -> bytes:
-        """Two int64 and the pairs, little-endian."""
-        head = np.array([self.missing, self.unexpected], dtype="<i8")
-        return head.tobytes() + self.pairs.astype("<f8").tobytes()
-
-
-def read_pairs(packed: bytes) -> NumberPairs:
-    """What `to_bytes` wrote; `UnreadableState` for anything else."""
-    if len(packed) < 16 or len(packed) % 16:
-        raise UnreadableState(f"{len(packed)} bytes are no pairs of numbers")
-    missing, unexpected = np.frombuffer(packed[:16], dtype="<i8").tolist()
-    return NumberPairs(missing, unexpected, np.frombuffer(packed[16:], "<f8").reshape(-1, 2))
+TOLERANCE = "tolerance"
 
 
 def read_numbers(
-    images: Sequence[StoredImage], *, reading: Reading | None = None, notes: Notes | None = None
+    images: Sequence[StoredImage],
+    classes: Sequence[str],
+    *,
+    reading: Reading | None = None,
+    notes: Notes | None = None,
 ) -> Numbers:
     """The number of each task and side: the first true one, the said one with the highest score."""
     rows = []
-    for one in read_answers(images, "number", _number, reading=reading, notes=notes):
-        truth, said = one.given(), one.best()
+    for truth, said in _answers(images, classes, reading or Reading(), notes or Notes()):
         rows.append(
             (
-                math.nan if truth is None else truth,
+                math.nan if truth is None else truth.value,
                 math.nan if said is None else said.value,
                 1.0 if said is None else said.score,
             )
@@ -95,71 +57,73 @@ def read_numbers(
     return Numbers(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
 
 
-def _number(value: Any) -> float:
-    number = read_number(value)
-    if number is None or not abs(number) <= LARGEST_NUMBER:
-        raise PassedOver(Reason.INVALID_VALUE)
-    return number
+def _answers(
+    images: Sequence[StoredImage], classes: Sequence[str], reading: Reading, notes: Notes
+) -> list[tuple[Answer[float] | None, Answer[float] | None]]:
+    def read(region: Region, image: StoredImage) -> list[tuple[str, float]]:
+        if region.get("type") != "number":
+            raise PassedOver(Reason.OTHER_CONTROL)
+        number = read_number(value_of(region).get("number"))
+        if number is None or not abs(number) <= LARGEST_NUMBER:
+            raise PassedOver(Reason.INVALID_VALUE)
+        return [(classes[0], number)]
+
+    sides = read_answers(images, classes, read, reading=reading, notes=notes)
+    return [
+        (truth[0] if truth else None, surest(said)) for truth, said in zip(*sides, strict=True)
+    ]
 
 
-def number_events(numbers: Numbers, *, tolerance: float = 0.0) -> Events:
-    """Right where |said - true| <= tolerance; the one class is 0, background 1."""
-    is_right = numbers.absolute_errors() <= tolerance
-    return value_events(numbers.has_truth, numbers.has_said, is_right, numbers.score)
+def _tolerance(job: Job) -> float:
+    return float(job.options.get(TOLERANCE) or 0.0)
 
 
-def pairs_of(numbers: Numbers) -> NumberPairs:
-    """The additive state of a chunk."""
-    truth, said = numbers.has_truth, numbers.has_said
-    both = truth & said
-    return NumberPairs(
-        missing=int((truth & ~said).sum()),
-        unexpected=int((said & ~truth).sum()),
-        pairs=np.stack([numbers.truth[both], numbers.said[both]], axis=1),
+def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
+    numbers = read_numbers(chunk.images, job.classes, reading=job.reading, notes=notes)
+    errors = numbers.absolute_errors()
+    is_right = errors <= _tolerance(job)
+    return Tally(
+        value_events(numbers.has_truth, numbers.has_said, is_right, numbers.score),
+        state=lambda is_mine: pairs_of(numbers, is_mine).to_bytes(),
+        metrics=[
+            {"absoluteError": None if math.isnan(error) else error} for error in errors.tolist()
+        ],
     )
 
 
-def number_metrics(state: NumberPairs, *, tolerance: float = 0.0) -> dict[str, float | None]:
-    """The metrics of a split, None for what there is nothing to measure of.
-
-    Sums are exact before they are rounded once, so neither the order of the tasks nor the way
-    they were chunked changes a bit.
-    """
-    n = len(state.pairs)
-    counts: dict[str, float | None] = {
-        "pairs": n,
-        "missing": state.missing,
-        "unexpected": state.unexpected,
-    }
-    names = (
-        "meanAbsoluteError",
-        "rootMeanSquaredError",
-        "medianAbsoluteError",
-        "meanError",
-        "r2",
-        "withinTolerance",
-    )
-    if not n:
-        return {**counts, **dict.fromkeys(names)}
-    truth, said = state.pairs.T
-    error = said - truth
-    size = np.abs(error)
-    squares = math.fsum((error * error).tolist())
-    values = (
-        math.fsum(size.tolist()) / n,
-        math.sqrt(squares / n),
-        float(np.median(size)),
-        math.fsum(error.tolist()) / n,
-        _r2(truth, squares),
-        int((size <= tolerance).sum()) / n,
-    )
-    return {**counts, **dict(zip(names, values, strict=True))}
+def _total(gathered: Gathered, job: Job) -> Total:
+    parts = [read_pairs(state) for state in gathered.states]
+    none = pairs_of(Numbers(*np.zeros((3, 0))))
+    metrics = number_metrics(reduce(add, parts, none), tolerance=_tolerance(job))
+    return Total(metrics=metrics, primary=metrics[REGRESSION.primary.name])
 
 
-def _r2(truth: Floats, squares: float) -> float | None:
-    """The share of the truths' variance that is explained; None where they have none."""
-    off = truth - math.fsum(truth.tolist()) / len(truth)
-    variance = math.fsum((off * off).tolist())
-    if len(truth) < 2 or (truth == truth[0]).all() or not variance:
-        return None
-    return 1 - squares / variance
+def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    examined = []
+    for truth, said in _answers(images, job.classes, job.reading, Notes()):
+        is_right = truth and said and abs(said.value - truth.value) <= _tolerance(job)
+        sides = [[] if one is None else [one] for one in (truth, said)]
+        facts = tuple([{"number": one.value} for one in side] for side in sides)
+        overlap = np.full((len(sides[1]), len(sides[0])), float(bool(is_right)))
+        examined.append(examine_classes(*sides, overlap, confidence, facts=facts))
+    return examined
+
+
+def reads_numbers(control: Control, objects: frozenset[str]) -> bool:
+    """Numbers about the whole object."""
+    return control.tag.tag == "Number" and not control.is_per_region
+
+
+REGRESSION = Kind(
+    task_type="regression",
+    reads=reads_numbers,
+    asks_for="Number",
+    is_of_one_control=True,
+    classes=control_classes,
+    count=_count,
+    total=_total,
+    examine=_examine,
+    primary=Primary("meanAbsoluteError", is_higher_better=False),
+    parameters=frozenset({TOLERANCE}),
+    drawing="numbers",
+)

@@ -1,135 +1,49 @@
-"""Texts: how many edits make the said ones the true ones, by character and by word.
+"""Texts: right when they are equal, and how many edits they are apart."""
 
-Characters are code points, words what white space separates. Rates are of all tasks with a truth,
-whatever the score; no answer is the empty text.
-"""
-
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import math
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from typing import Any
 
 import numpy as np
 
-from evals.engine.boxes import StoredImage
-from evals.engine.errors import UnreadableState
-from evals.engine.events import Events, Ints
-from evals.engine.kinds import text_scores
-from evals.engine.kinds.answers import Answer, read_answers
-from evals.engine.kinds.class_events import value_events
+from evals.engine.answers import Answer, read_answers, value_of
+from evals.engine.boxes import Region, StoredImage
+from evals.engine.class_events import value_events
+from evals.engine.kinds.classification import examine_classes, surest
+from evals.engine.kinds.kind import (
+    Chunk,
+    Examined,
+    Gathered,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+    Total,
+    control_classes,
+)
+from evals.engine.measures.texts import (
+    NORMALIZATIONS,
+    Texts,
+    TextsTooLong,
+    edits_of,
+    read_sums,
+    sums_of,
+    text_metrics,
+)
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from evals.engine.regions import UnusableRegion
-from predictions.regions.geometry import Bools, Floats
+from predictions.regions.config import Control
 from predictions.regions.labels import PassedOver, Reason
 
-#: Characters of a true text times those of its answer: a second's work, 130,000 against as many.
-MOST_COMPARED = 2**34
-
-#: The same where edits are shown one by one: beyond it one edit stands for all.
-MOST_ALIGNED = 2**26
-#: Numbers of a packed state before those of the scores.
-N_COUNTS = 6
-
-NO_LETTER = re.compile(r"[^\w\s]|_")
-
-
-def _spaces(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _case(text: str) -> str:
-    return _spaces(text.lower())
-
-
-def _words(text: str) -> str:
-    return _spaces(NO_LETTER.sub("", text.lower()))
-
-
-#: What is done to both sides before everything, by its name in a request.
-NORMALIZATIONS: Mapping[str, Callable[[str], str]] = {
-    "none": str,
-    "spaces": _spaces,
-    "case": _case,
-    "words": _words,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """The normalised texts of tasks; None where there is none."""
-
-    truth: Sequence[str | None]
-    said: Sequence[str | None]
-    #: Of the said text, float64 (n_tasks,); 1 where there is none.
-    score: Floats
-
-    def is_right(self) -> Bools:
-        """Whether both are there and equal, (n_tasks,)."""
-        pairs = zip(self.truth, self.said, strict=True)
-        return np.array([a is not None and a == b for a, b in pairs], dtype=np.bool_)
-
-
-@dataclass(frozen=True, slots=True)
-class Edits:
-    """What separates the texts of each task with a truth, int64 (n_tasks,); 0 for the others."""
-
-    has_truth: Bools
-    #: No answer is the empty text.
-    is_equal: Bools
-    character_edits: Ints
-    characters: Ints
-    word_edits: Ints
-    words: Ints
-
-    def rates(self) -> tuple[Floats, Floats]:
-        """The character and the word error rate of each task, NaN without a truth.
-
-        Of an empty truth it is 0 if nothing was said, else 1.
-        """
-        return (
-            self._rate(self.character_edits, self.characters),
-            self._rate(self.word_edits, self.words),
-        )
-
-    def _rate(self, edits: Ints, length: Ints) -> Floats:
-        rate = np.where(length > 0, edits / np.maximum(length, 1), edits > 0)
-        return np.where(self.has_truth, rate, np.nan)
-
-
-@dataclass(frozen=True, slots=True)
-class TextSums:
-    """What adds up over tasks with a truth."""
-
-    #: int64 (6,): tasks, tasks with equal texts, edits of characters, characters of the truths,
-    #: edits of words, words of the truths.
-    counts: Ints
-    #: What BLEU and chrF are made of, int64; empty where sacrebleu is not installed.
-    scores: Ints
-
-    def __add__(self, other: "TextSums") -> "TextSums":
-        """Both together; without the scores if one that has tasks has none."""
-        if not self.counts[0] or not other.counts[0]:
-            return self if self.counts[0] else other
-        both = len(self.scores) and len(other.scores)
-        scores = self.scores + other.scores if both else np.zeros(0, dtype=np.int64)
-        return TextSums(self.counts + other.counts, scores)
-
-    def to_bytes(self) -> bytes:
-        """All of it as int64, little-endian."""
-        return np.concatenate([self.counts, self.scores]).astype("<i8").tobytes()
-
-
-def read_sums(packed: bytes) -> TextSums:
-    """What `to_bytes` wrote; `UnreadableState` for anything else."""
-    if len(packed) < 8 * N_COUNTS or len(packed) % 8:
-        raise UnreadableState(f"{len(packed)} bytes are no sums of texts")
-    numbers = np.frombuffer(packed, dtype="<i8")
-    return TextSums(numbers[:N_COUNTS], numbers[N_COUNTS:])
+NORMALIZATION = "normalization"
 
 
 def read_texts(
     images: Sequence[StoredImage],
+    classes: Sequence[str],
     *,
     normalization: str = "none",
     reading: Reading | None = None,
@@ -140,13 +54,26 @@ def read_texts(
     The said text is as sure as the surest of its regions.
     """
     normalize = NORMALIZATIONS[normalization]
-    truths, saids, scores = list[str | None](), list[str | None](), list[float]()
-    for one in read_answers(images, "textarea", _text, reading=reading, notes=notes):
-        best = one.best()
-        truths.append(_joined(one.truth, normalize))
-        saids.append(_joined(one.said, normalize))
-        scores.append(1.0 if best is None else best.score)
+    answers = _answers(images, classes, reading or Reading(), notes or Notes())
+    truths, saids = (
+        [None if one is None else normalize(one.value) for one in side] for side in answers
+    )
+    scores = [1.0 if one is None else one.score for one in answers[1]]
     return Texts(truths, saids, np.array(scores, dtype=np.float64))
+
+
+def _answers(
+    images: Sequence[StoredImage], classes: Sequence[str], reading: Reading, notes: Notes
+) -> list[list[Answer[str] | None]]:
+    """The texts of both sides as they are stored, truth first."""
+
+    def read(region: Region, image: StoredImage) -> list[tuple[str, str]]:
+        if region.get("type") != "textarea":
+            raise PassedOver(Reason.OTHER_CONTROL)
+        return [(classes[0], _text(value_of(region).get("text")))]
+
+    sides = read_answers(images, classes, read, reading=reading, notes=notes)
+    return [[_joined(answers) for answers in side] for side in sides]
 
 
 def _text(value: Any) -> str:
@@ -156,93 +83,81 @@ def _text(value: Any) -> str:
     return "\n".join(lines)
 
 
-def _joined(answers: Sequence[Answer[str]], normalize: Callable[[str], str]) -> str | None:
-    return normalize("\n".join(one.value for one in answers)) if answers else None
+def _joined(answers: Sequence[Answer[str]]) -> Answer[str] | None:
+    best = surest(answers)
+    if best is None:
+        return None
+    text = "\n".join(one.value for one in answers)
+    return Answer(best.label, best.score, text, answers[0].region)
 
 
-def text_events(texts: Texts) -> Events:
-    """Right where the texts are equal; the one class is 0, background 1."""
-    has_truth, has_said = (_are_there(side) for side in (texts.truth, texts.said))
-    return value_events(has_truth, has_said, texts.is_right(), texts.score)
+def _normalization(job: Job) -> str:
+    return str(job.options.get(NORMALIZATION) or "none")
 
 
-def edits_of(texts: Texts) -> Edits:
-    """The edits of each task; `UnusableRegion` for texts that are too long to compare."""
-    from rapidfuzz.distance.Levenshtein import distance
-
-    rows = np.zeros((len(texts.truth), 5), dtype=np.int64)
-    for number, (truth, answer) in enumerate(zip(texts.truth, texts.said, strict=True)):
-        if truth is None:
-            continue
-        said = answer or ""
-        words = truth.split()
-        if truth == said:
-            rows[number] = 1, 0, len(truth), 0, len(words)
-            continue
-        if len(truth) * len(said) > MOST_COMPARED:
-            reason = f"texts of {len(truth):,} and {len(said):,} characters are too long to compare"
-            raise UnusableRegion(number, is_truth=False, region="all", reason=reason)
-        word_edits = distance(words, said.split())
-        rows[number] = 0, distance(truth, said), len(truth), word_edits, len(words)
-    columns = rows.T
-    return Edits(_are_there(texts.truth), columns[0] > 0, *columns[1:])
-
-
-def _are_there(side: Sequence[str | None]) -> Bools:
-    return np.array([one is not None for one in side], dtype=np.bool_)
-
-
-def sums_of(texts: Texts, edits: Edits, chosen: Bools | None = None) -> TextSums:
-    """The additive state of the chosen tasks of a chunk, (n_tasks,); of all without `chosen`."""
-    mine = edits.has_truth if chosen is None else edits.has_truth & chosen
-    columns = (
-        edits.is_equal,
-        edits.character_edits,
-        edits.characters,
-        edits.word_edits,
-        edits.words,
+def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
+    texts = read_texts(
+        chunk.images,
+        job.classes,
+        normalization=_normalization(job),
+        reading=job.reading,
+        notes=notes,
     )
-    counts = [int(mine.sum()), *(int(column[mine].sum()) for column in columns)]
-    places = np.flatnonzero(mine).tolist()
-    scores = text_scores.statistics(
-        [texts.truth[at] or "" for at in places], [texts.said[at] or "" for at in places]
+    try:
+        edits = edits_of(texts)
+    except TextsTooLong as error:
+        reason = str(error)
+        raise UnusableRegion(error.task, is_truth=False, region="all", reason=reason) from None
+    has_truth, has_said = texts.are_there
+    rates = zip(*(rate.tolist() for rate in edits.rates()), strict=True)
+    names = ("characterErrorRate", "wordErrorRate")
+    return Tally(
+        value_events(has_truth, has_said, texts.is_right(), texts.score),
+        state=lambda is_mine: sums_of(texts, edits, is_mine).to_bytes(),
+        metrics=[
+            {
+                name: None if math.isnan(rate) else rate
+                for name, rate in zip(names, both, strict=True)
+            }
+            for both in rates
+        ],
     )
-    return TextSums(np.array(counts, dtype=np.int64), scores)
 
 
-def text_metrics(sums: TextSums) -> dict[str, float | None]:
-    """The metrics of a split, None for what there is nothing to measure of.
-
-    `chrf` and `bleu`, from 0 to 100, are among them where sacrebleu is installed.
-    """
-    tasks, equal, character_edits, characters, word_edits, words = sums.counts.tolist()
-    return {
-        "exactMatch": equal / tasks if tasks else None,
-        "characterErrorRate": character_edits / characters if characters else None,
-        "wordErrorRate": word_edits / words if words else None,
-        **text_scores.metrics(sums.scores, has_texts=tasks > 0),
-    }
+def _total(gathered: Gathered, job: Job) -> Total:
+    nothing = Texts([], [], np.zeros(0))
+    none = sums_of(nothing, edits_of(nothing))
+    metrics = text_metrics(reduce(add, (read_sums(one) for one in gathered.states), none))
+    return Total(metrics=metrics, primary=metrics[TRANSCRIPTION.primary.name])
 
 
-class Edit(NamedTuple):
-    """A stretch of two texts: equal in both, or of one instead of the other's."""
+def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    normalize = NORMALIZATIONS[_normalization(job)]
+    examined = []
+    for pair in zip(*_answers(images, job.classes, job.reading, Notes()), strict=True):
+        sides = [[] if one is None else [one] for one in pair]
+        compared = [{normalize(one.value) for one in side} for side in sides]
+        overlap = np.full((len(sides[1]), len(sides[0])), float(compared[0] == compared[1]))
+        facts = tuple([{"text": one.value} for one in side] for side in sides)
+        examined.append(examine_classes(*sides, overlap, confidence, facts=facts))
+    return examined
 
-    #: `equal`, `replace`, `delete` (of the truth) or `insert`.
-    operation: str
-    truth: str
-    said: str
+
+def reads_texts(control: Control, objects: frozenset[str]) -> bool:
+    """Texts about the whole object; those of regions are not compared."""
+    return control.tag.tag == "TextArea" and not control.is_per_region
 
 
-def alignment(truth: str, said: str) -> list[Edit]:
-    """The edits by character that make the true text the said one, from left to right.
-
-    Both empty give none; texts that are too long to compare are one edit.
-    """
-    from rapidfuzz.distance.Levenshtein import opcodes
-
-    if len(truth) * len(said) > MOST_ALIGNED:
-        return [Edit("replace", truth, said)]
-    return [
-        Edit(one.tag, truth[one.src_start : one.src_end], said[one.dest_start : one.dest_end])
-        for one in opcodes(truth, said)
-    ]
+TRANSCRIPTION = Kind(
+    task_type="transcription",
+    reads=reads_texts,
+    asks_for="TextArea",
+    is_of_one_control=True,
+    classes=control_classes,
+    count=_count,
+    total=_total,
+    examine=_examine,
+    primary=Primary("characterErrorRate", is_higher_better=False),
+    parameters=frozenset({NORMALIZATION}),
+    drawing="edits",
+)

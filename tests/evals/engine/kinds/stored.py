@@ -1,8 +1,15 @@
 """Tasks with answers about the whole task, as the store has them."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from evals.engine.boxes import StoredImage
+from evals.engine.events import Events, image_cells
+from evals.engine.kinds.kind import Chunk, Job, Kind, Tally
+from evals.engine.matching import Definition
+from evals.engine.notes import Notes
 
 Json = dict[str, Any]
 KEYS = {"textarea": "text", "number": "number", "rating": "rating", "taxonomy": "taxonomy"}
@@ -26,3 +33,24 @@ def task(kind: str, truth: list[Any], said: list[Any], score: float | None = Non
         for side in (truth, said)
     ]
     return StoredImage(truth=sides[0], said=sides[1], score=score)
+
+
+def job_for(kind: Kind, classes: Sequence[str] = ("answer",), **options: Any) -> Job:
+    """What tasks are counted by."""
+    return Job(
+        task_type=kind.task_type,
+        classes=classes,
+        confidence=20,
+        definition=Definition(),
+        options=options,
+    )
+
+
+def tally_of(kind: Kind, images: Sequence[StoredImage], job: Job) -> Tally:
+    """The tasks, counted."""
+    return kind.count(Chunk(images, np.arange(len(images))), job, Notes())
+
+
+def cells_of(events: Events, n_tasks: int, confidence: int = 0) -> list[list[list[int]]]:
+    """The confusion cells of each task."""
+    return image_cells(events, confidence).triples(n_tasks)

@@ -5,25 +5,19 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
 from evals.engine.errors import UnreadableState
-from evals.engine.events import image_cells
-from evals.engine.kinds.rating import (
-    Ratings,
-    StarTable,
-    rating_events,
-    rating_metrics,
-    read_ratings,
-    read_table,
-    star_names,
-    table_of,
-)
+from evals.engine.kinds.rating import RATING, read_ratings
+from evals.engine.measures.stars import Ratings, StarTable, rating_metrics, read_table, table_of
 from evals.engine.notes import Notes
 from predictions.regions.labels import Reason
-from tests.evals.engine.kinds.stored import task
+from tests.evals.engine.kinds.stored import cells_of, job_for, tally_of, task
+
+CLASSES = ["1", "2", "3", "4", "5"]
 
 
 def test_the_documented_example() -> None:
     pairs = [(1, 1), (2, 3), (3, 3), (5, 4)]
-    ratings = read_ratings([task("rating", [a], [b]) for a, b in pairs], stars=5)
+    tasks = [task("rating", [a], [b]) for a, b in pairs]
+    ratings = read_ratings(tasks, CLASSES)
     metrics = rating_metrics(table_of(ratings, stars=5))
     assert metrics == {
         "accuracy": 0.5,
@@ -32,9 +26,8 @@ def test_the_documented_example() -> None:
         "quadraticKappa": pytest.approx(1 - 2 / 13.5, abs=1e-12),
         "meanAbsoluteError": 0.5,
     }
-    cells = image_cells(rating_events(ratings, stars=5), 0)
-    assert cells.triples(4) == [[[0, 0, 1]], [[1, 2, 1]], [[2, 2, 1]], [[4, 3, 1]]]
-    assert star_names(5) == ["1", "2", "3", "4", "5"]
+    events = tally_of(RATING, tasks, job_for(RATING, CLASSES)).events
+    assert cells_of(events, 4) == [[[0, 0, 1]], [[1, 2, 1]], [[2, 2, 1]], [[4, 3, 1]]]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -82,16 +75,16 @@ def test_undefined_kappas_are_none() -> None:
 
 def test_who_does_not_rate_is_in_no_metric_but_in_the_counts() -> None:
     tasks = [task("rating", [2], []), task("rating", [], [4]), task("rating", [], [])]
-    ratings = read_ratings(tasks, stars=5)
+    ratings = read_ratings(tasks, CLASSES)
     assert table_of(ratings, stars=5).counts.sum() == 0
-    cells = image_cells(rating_events(ratings, stars=5), 0)
-    assert cells.triples(3) == [[[1, 5, 1]], [[5, 3, 1]], []]
+    events = tally_of(RATING, tasks, job_for(RATING, CLASSES)).events
+    assert cells_of(events, 3) == [[[1, 5, 1]], [[5, 3, 1]], []]
 
 
 def test_what_is_no_star_is_passed_over() -> None:
     notes = Notes()
     said = [(one, None) for one in (0, 6, 2.5, "many", None, True, float("nan"), 4.0)]
-    ratings = read_ratings([task("rating", ["3"], said)], stars=5, notes=notes)
+    ratings = read_ratings([task("rating", ["3"], said)], CLASSES, notes=notes)
     assert (ratings.truth.tolist(), ratings.said.tolist()) == ([2], [3])
     assert {key: one.regions for key, one in notes.ignored.items()} == {
         (Reason.INVALID_VALUE, False): 7

@@ -1,6 +1,5 @@
 """Numbers against scikit-learn, and by hand."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,29 +7,24 @@ import pytest
 from sklearn import metrics as oracle
 
 from evals.engine.errors import UnreadableState
-from evals.engine.events import image_cells, total_counts
-from evals.engine.kinds.regression import (
-    Numbers,
-    number_events,
-    number_metrics,
-    pairs_of,
-    read_numbers,
-    read_pairs,
-)
+from evals.engine.boxes import StoredImage
+from evals.engine.events import total_counts
+from evals.engine.kinds.regression import REGRESSION, read_numbers
+from evals.engine.measures.numbers import Numbers, number_metrics, pairs_of, read_pairs
 from evals.engine.notes import Notes
 from predictions.regions.labels import Reason
-from tests.evals.engine.kinds.stored import task
+from tests.evals.engine.kinds.stored import cells_of, job_for, tally_of, task
+
+CLASSES = ["answer"]
 
 
-def example() -> Numbers:
+def example() -> list[StoredImage]:
     """The example of the documentation: true 10, 20, 30; said 12, 27 and nothing."""
-    return read_numbers(
-        [task("number", [10], [12]), task("number", [20], [27]), task("number", [30], [])]
-    )
+    return [task("number", [10], [12]), task("number", [20], [27]), task("number", [30], [])]
 
 
 def test_the_documented_example() -> None:
-    assert number_metrics(pairs_of(example()), tolerance=5) == {
+    assert number_metrics(pairs_of(read_numbers(example(), CLASSES)), tolerance=5) == {
         "pairs": 2,
         "missing": 1,
         "unexpected": 0,
@@ -41,14 +35,12 @@ def test_the_documented_example() -> None:
         "r2": pytest.approx(-0.06, abs=1e-12),
         "withinTolerance": 0.5,
     }
-    events = number_events(example(), tolerance=5)
-    counts = total_counts(events, n_classes=1)
+    tally = tally_of(REGRESSION, example(), job_for(REGRESSION, tolerance=5))
+    counts = total_counts(tally.events, n_classes=1)
     assert (counts.tp[0], counts.fp[0], counts.fn[0]) == (1, 1, 2)
-    cells = image_cells(events, 0)
-    assert cells.triples(3) == [[[0, 0, 1]], [[0, 1, 1], [1, 0, 1]], [[0, 1, 1]]]
-    errors = example().absolute_errors().tolist()
-    assert errors[:2] == [2, 7]
-    assert math.isnan(errors[2])
+    assert cells_of(tally.events, 3) == [[[0, 0, 1]], [[0, 1, 1], [1, 0, 1]], [[0, 1, 1]]]
+    errors: list[float | None] = [2, 7, None]
+    assert tally.metrics == [{"absoluteError": error} for error in errors]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -103,7 +95,7 @@ def test_variance_explained(truth: list[float], said: list[float], r2: float | N
 
 
 def test_nothing_to_measure_is_none() -> None:
-    alone = read_numbers([task("number", [1], []), task("number", [], [2]), task("number", [], [])])
+    alone = read_numbers([task("number", [1], []), task("number", [], [2]), task("number", [], [])], CLASSES)
     names = ["meanAbsoluteError", "rootMeanSquaredError", "medianAbsoluteError", "meanError"]
     assert number_metrics(pairs_of(alone)) == {
         "pairs": 0,
@@ -111,21 +103,22 @@ def test_nothing_to_measure_is_none() -> None:
         "unexpected": 1,
         **dict.fromkeys([*names, "r2", "withinTolerance"]),
     }
-    assert pairs_of(read_numbers([])).to_bytes() == bytes(16)
+    assert pairs_of(read_numbers([], CLASSES)).to_bytes() == bytes(16)
 
 
 def test_the_surest_number_counts_and_below_the_confidence_there_is_none() -> None:
-    numbers = read_numbers([task("number", [1, 9], [(7, 0.4), (1.5, 0.6), (3, 0.6)], score=0.9)])
+    tasks = [task("number", [1, 9], [(7, 0.4), (1.5, 0.6), (3, 0.6)], score=0.9)]
+    numbers = read_numbers(tasks, CLASSES)
     assert (numbers.truth[0], numbers.said[0], numbers.score[0]) == (1, 1.5, 0.6)
-    counts = total_counts(number_events(numbers, tolerance=0.5), n_classes=1)
-    assert (counts.tp[60], counts.fp[60], counts.fn[60]) == (1, 0, 0)
-    assert (counts.tp[61], counts.fp[61], counts.fn[61]) == (0, 0, 1)
+    events = tally_of(REGRESSION, tasks, job_for(REGRESSION, tolerance=0.5)).events
+    assert cells_of(events, 1, confidence=60) == [[[0, 0, 1]]]
+    assert cells_of(events, 1, confidence=61) == [[[0, 1, 1]]]
 
 
 def test_what_is_no_number_is_passed_over() -> None:
     notes = Notes()
     values = [True, None, "seven", "nan", 1e151, [3], "1_0", "4.5"]
-    numbers = read_numbers([task("number", [], [(one, None) for one in values])], notes=notes)
+    numbers = read_numbers([task("number", [], [(one, None) for one in values])], CLASSES, notes=notes)
     assert numbers.said[0] == 4.5
     assert {key: one.regions for key, one in notes.ignored.items()} == {
         (Reason.INVALID_VALUE, False): 7

@@ -7,31 +7,32 @@ import pytest
 from sklearn.metrics import jaccard_score, precision_recall_fscore_support
 
 from evals.engine.errors import UnreadableState
-from evals.engine.events import image_cells, total_counts
-from evals.engine.kinds.taxonomy import (
-    Nodes,
-    node_events,
-    overlaps_of,
-    read_paths,
-    read_sums,
-    sums_of,
-    tree_metrics,
-)
+from evals.engine.class_events import set_events
+from evals.engine.events import Events, total_counts
+from evals.engine.kinds.taxonomy import TAXONOMY, read_paths
+from evals.engine.measures.trees import Nodes, overlaps_of, read_sums, sums_of, tree_metrics
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from evals.engine.regions import UnknownLabels
 from predictions.regions.labels import Reason
-from tests.evals.engine.kinds.stored import task
+from tests.evals.engine.kinds.stored import cells_of, job_for, tally_of, task
 
 TREE = ["Animal", "Animal / Dog", "Animal / Cat", "Animal / Cat / Manx", "Plant"]
 
 
+def node_events(truth: Nodes, said: Nodes, *, n_classes: int) -> Events:
+    sides = (truth.task, truth.label), (said.task, said.label, said.score)
+    return set_events(*sides, n_classes=n_classes)
+
+
 def test_the_documented_example() -> None:
-    sides = read_paths([task("taxonomy", [[["Animal", "Dog"]]], [[["Animal", "Cat"]]])], TREE)
-    events = node_events(*sides, n_classes=5)
-    counts = total_counts(events, n_classes=5)
+    tasks = [task("taxonomy", [[["Animal", "Dog"]]], [[["Animal", "Cat"]]])]
+    tally = tally_of(TAXONOMY, tasks, job_for(TAXONOMY, TREE))
+    counts = total_counts(tally.events, n_classes=5)
     assert (counts.tp[0], counts.fp[0], counts.fn[0]) == (1, 1, 1)
-    assert image_cells(events, 0).triples(1) == [[[0, 0, 1], [1, 5, 1], [5, 2, 1]]]
+    assert cells_of(tally.events, 1) == [[[0, 0, 1], [1, 5, 1], [5, 2, 1]]]
+    assert tally.metrics == [{"jaccard": 1 / 3}]
+    sides = read_paths(tasks, TREE)
     overlaps = overlaps_of(*sides, n_tasks=1, n_classes=5)
     assert overlaps.jaccard().tolist() == [1 / 3]
     assert tree_metrics(sums_of(overlaps)) == {
@@ -105,7 +106,7 @@ def test_a_node_is_as_sure_as_the_surest_path_through_it() -> None:
     said = [([["Animal", "Dog"]], 0.4), ([["Animal", "Cat"]], 0.8)]
     sides = read_paths([task("taxonomy", [[["Animal", "Dog"]]], said)], TREE)
     cells = [
-        image_cells(node_events(*sides, n_classes=5), percent).triples(1)[0]
+        cells_of(node_events(*sides, n_classes=5), 1, percent)[0]
         for percent in (40, 41, 81)
     ]
     assert cells == [

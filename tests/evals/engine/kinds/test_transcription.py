@@ -8,24 +8,24 @@ import pytest
 import sacrebleu
 
 from evals.engine.errors import UnreadableState
-from evals.engine.events import image_cells, total_counts
-from evals.engine.kinds import text_scores
-from evals.engine.kinds.transcription import (
+from evals.engine.boxes import StoredImage
+from evals.engine.kinds.transcription import TRANSCRIPTION, read_texts
+from evals.engine.measures import text_scores
+from evals.engine.measures.texts import (
     Edit,
     Texts,
     TextSums,
+    TextsTooLong,
     alignment,
     edits_of,
     read_sums,
-    read_texts,
     sums_of,
-    text_events,
     text_metrics,
 )
 from evals.engine.notes import Notes
 from evals.engine.regions import UnusableRegion
 from predictions.regions.labels import Reason
-from tests.evals.engine.kinds.stored import task
+from tests.evals.engine.kinds.stored import cells_of, job_for, tally_of, task
 
 
 class SplitAtSpaces(jiwer.AbstractTransform):
@@ -43,6 +43,14 @@ CHARACTERS = jiwer.Compose([jiwer.ReduceToListOfListOfChars()])
 WORDS = jiwer.Compose([SplitAtSpaces()])
 
 
+CLASSES = ["answer"]
+
+
+def cells(tasks: list[StoredImage], confidence: int = 0) -> list:
+    tally = tally_of(TRANSCRIPTION, tasks, job_for(TRANSCRIPTION))
+    return cells_of(tally.events, len(tasks), confidence)
+
+
 def measured(texts: Texts) -> dict[str, float | None]:
     return text_metrics(sums_of(texts, edits_of(texts)))
 
@@ -53,7 +61,8 @@ def rates(texts: Texts) -> dict[str, float | None]:
 
 
 def test_the_documented_example() -> None:
-    texts = read_texts([task("textarea", [["the cat sat"]], [["the cat sit"]])])
+    tasks = [task("textarea", [["the cat sat"]], [["the cat sit"]])]
+    texts = read_texts(tasks, CLASSES)
     assert measured(texts) == {
         "exactMatch": 0.0,
         "characterErrorRate": 1 / 11,
@@ -61,8 +70,9 @@ def test_the_documented_example() -> None:
         "bleu": pytest.approx(sacrebleu.corpus_bleu(["the cat sit"], [["the cat sat"]]).score),
         "chrf": pytest.approx(sacrebleu.corpus_chrf(["the cat sit"], [["the cat sat"]]).score),
     }
-    assert image_cells(text_events(texts), 0).triples(1) == [[[0, 1, 1], [1, 0, 1]]]
-    assert [rate.tolist() for rate in edits_of(texts).rates()] == [[1 / 11], [1 / 3]]
+    assert cells(tasks) == [[[0, 1, 1], [1, 0, 1]]]
+    tally = tally_of(TRANSCRIPTION, tasks, job_for(TRANSCRIPTION))
+    assert tally.metrics == [{"characterErrorRate": 1 / 11, "wordErrorRate": 1 / 3}]
 
 
 def random_texts(seed: int, n: int) -> Texts:
@@ -133,7 +143,7 @@ def test_the_rates_of_a_task_are_jiwers(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "said", "cells", "metrics"),
+    ("truth", "said", "expected", "metrics"),
     [
         # Nobody answered: the empty text for the rates, no answer for the counts.
         ([["ab c"]], [], [[0, 1, 1]], (0.0, 1.0, 1.0)),
@@ -144,19 +154,21 @@ def test_the_rates_of_a_task_are_jiwers(seed: int) -> None:
         ([[" "]], [["x"]], [[0, 1, 1], [1, 0, 1]], (0.0, 1.0, None)),
     ],
 )
-def test_empty_cases(truth: list, said: list, cells: list, metrics: tuple) -> None:
-    texts = read_texts([task("textarea", truth, said)])
-    assert image_cells(text_events(texts), 0).triples(1) == [cells]
+def test_empty_cases(truth: list, said: list, expected: list, metrics: tuple) -> None:
+    tasks = [task("textarea", truth, said)]
+    texts = read_texts(tasks, CLASSES)
+    assert cells(tasks) == [expected]
     names = ("exactMatch", "characterErrorRate", "wordErrorRate")
     assert rates(texts) == dict(zip(names, metrics, strict=True))
 
 
 def test_regions_and_lines_are_joined_and_the_surest_speaks() -> None:
     said = [(["one", "two"], 0.3), ("three", 0.6)]
-    texts = read_texts([task("textarea", [["one", "two", "three"]], said)])
+    tasks = [task("textarea", [["one", "two", "three"]], said)]
+    texts = read_texts(tasks, CLASSES)
     assert texts.truth == texts.said == ["one\ntwo\nthree"]
-    counts = total_counts(text_events(texts), n_classes=1)
-    assert counts.tp[[0, 60, 61]].tolist() == [1, 1, 0]
+    assert cells(tasks, 60) == [[[0, 0, 1]]]
+    assert cells(tasks, 61) == [[[0, 1, 1]]]
 
 
 @pytest.mark.parametrize(
@@ -170,13 +182,13 @@ def test_regions_and_lines_are_joined_and_the_surest_speaks() -> None:
 )
 def test_normalization(normalization: str, normalised: str) -> None:
     stored = task("textarea", ["  Ça  va,\tsnake_case - ½!  "], [])
-    assert read_texts([stored], normalization=normalization).truth == [normalised]
+    assert read_texts([stored], CLASSES, normalization=normalization).truth == [normalised]
 
 
 def test_what_is_no_text_is_passed_over() -> None:
     notes = Notes()
     said = [(one, None) for one in (None, 7, ["a", 3], {"a": "b"}, ["kept"])]
-    texts = read_texts([task("textarea", [], said)], notes=notes)
+    texts = read_texts([task("textarea", [], said)], CLASSES, notes=notes)
     assert texts.said == ["kept"]
     assert {key: one.regions for key, one in notes.ignored.items()} == {
         (Reason.INVALID_VALUE, False): 4
@@ -185,9 +197,12 @@ def test_what_is_no_text_is_passed_over() -> None:
 
 def test_texts_too_long_to_compare_say_so() -> None:
     texts = Texts(["x", "ab" * 70_000], ["y", "ba" * 70_000], np.ones(2))
-    with pytest.raises(UnusableRegion, match="texts of 140,000 and 140,000 characters") as error:
+    with pytest.raises(TextsTooLong, match="texts of 140,000 and 140,000 characters") as error:
         edits_of(texts)
-    assert error.value.image == 1
+    assert error.value.task == 1
+    long = [task("textarea", ["ab" * 70_000], ["ba" * 70_000])]
+    with pytest.raises(UnusableRegion, match="too long to be compared: texts of 140,000"):
+        tally_of(TRANSCRIPTION, long, job_for(TRANSCRIPTION))
     assert alignment("ab" * 5_000, "ba" * 5_000) == [Edit("replace", "ab" * 5_000, "ba" * 5_000)]
 
 
@@ -209,13 +224,13 @@ def test_alignment(truth: str, said: str, edits: list) -> None:
 
 
 def test_without_sacrebleu_its_scores_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = read_texts([task("textarea", ["ab"], ["ac"])])
+    texts = read_texts([task("textarea", ["ab"], ["ac"])], CLASSES)
     complete = sums_of(texts, edits_of(texts))
     monkeypatch.setattr(text_scores, "find_spec", lambda name: None)
     lean = sums_of(texts, edits_of(texts))
     expected = {"exactMatch": 0.0, "characterErrorRate": 0.5, "wordErrorRate": 1.0}
     assert text_metrics(lean) == text_metrics(lean + complete) == expected
-    nothing = read_texts([task("textarea", [], [])])
+    nothing = read_texts([task("textarea", [], [])], CLASSES)
     assert text_metrics(sums_of(nothing, edits_of(nothing)) + complete).keys() == {
         *expected,
         "bleu",
