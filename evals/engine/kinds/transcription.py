@@ -1,7 +1,7 @@
 """Texts: right when they are equal, and how many edits they are apart."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -45,7 +45,7 @@ def read_texts(
     images: Sequence[StoredImage],
     classes: Sequence[str],
     *,
-    normalization: str = "none",
+    normalize: Callable[[str], str] = str,
     reading: Reading | None = None,
     notes: Notes | None = None,
 ) -> Texts:
@@ -53,7 +53,6 @@ def read_texts(
 
     The said text is as sure as the surest of its regions.
     """
-    normalize = NORMALIZATIONS[normalization]
     answers = _answers(images, classes, reading or Reading(), notes or Notes())
     truths, saids = (
         [None if one is None else normalize(one.value) for one in side] for side in answers
@@ -91,17 +90,14 @@ def _joined(answers: Sequence[Answer[str]]) -> Answer[str] | None:
     return Answer(best.label, best.score, text, answers[0].region)
 
 
-def _normalization(job: Job) -> str:
-    return str(job.options.get(NORMALIZATION) or "none")
+def normalizer(job: Job) -> Callable[[str], str]:
+    """What is done to both texts before they are compared."""
+    return NORMALIZATIONS[job.options.get(NORMALIZATION) or "none"]
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     texts = read_texts(
-        chunk.images,
-        job.classes,
-        normalization=_normalization(job),
-        reading=job.reading,
-        notes=notes,
+        chunk.images, job.classes, normalize=normalizer(job), reading=job.reading, notes=notes
     )
     try:
         edits = edits_of(texts)
@@ -132,7 +128,7 @@ def _total(gathered: Gathered, job: Job) -> Total:
 
 
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
-    normalize = NORMALIZATIONS[_normalization(job)]
+    normalize = normalizer(job)
     examined = []
     for pair in zip(*_answers(images, job.classes, job.reading, Notes()), strict=True):
         sides = [[] if one is None else [one] for one in pair]

@@ -12,6 +12,7 @@ from evals.engine.boxes import StoredImage
 from evals.engine.kinds.transcription import TRANSCRIPTION, read_texts
 from evals.engine.measures import text_scores
 from evals.engine.measures.texts import (
+    NORMALIZATIONS,
     Edit,
     Texts,
     TextSums,
@@ -182,7 +183,8 @@ def test_regions_and_lines_are_joined_and_the_surest_speaks() -> None:
 )
 def test_normalization(normalization: str, normalised: str) -> None:
     stored = task("textarea", ["  Ça  va,\tsnake_case - ½!  "], [])
-    assert read_texts([stored], CLASSES, normalization=normalization).truth == [normalised]
+    normalize = NORMALIZATIONS[normalization]
+    assert read_texts([stored], CLASSES, normalize=normalize).truth == [normalised]
 
 
 def test_what_is_no_text_is_passed_over() -> None:
