@@ -8,14 +8,15 @@ from typing import Any
 
 import orjson
 
-from evals.db.definition import job_of
+from evals.db.definition import job_of, kind_of
 from evals.db.images import images_at, source_rows
 from evals.db.snapshot import ReadImage
 from evals.documents.document import encode
 from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
-from evals.engine.counting import Job
+from evals.engine.kinds.kind import Job
+from evals.engine.kinds.table import KINDS
 from evals.engine.reading import reading_of
 from evals.engine.regions import image_size, read_shapes
 from evals.engine.sides import Side
@@ -97,11 +98,11 @@ def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
 
 def refuse_without_objects(evaluation: ModelEval) -> None:
     """ReportNotFound where there are no boxes to export."""
-    if evaluation.origin == ModelEval.Origin.IMPORTED or evaluation.task_type == "classification":
+    if evaluation.origin == ModelEval.Origin.IMPORTED or not kind_of(evaluation).shapes:
         raise ReportNotFound(
             NO_OBJECTS
             if evaluation.origin == ModelEval.Origin.IMPORTED
-            else "Labels of whole images have no boxes: COCO cannot hold them."
+            else "What is compared has no boxes: COCO cannot hold it."
         )
 
 
@@ -236,7 +237,7 @@ def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any
 
 def _geometry(shape: Shape, job: Job) -> dict[str, Any]:
     box = list(shape.box_xywh_px)
-    if not job.uses_masks and job.task_type != "semantic-segmentation":
+    if not job.uses_masks and KINDS[job.task_type].has_items:
         return {"bbox": box, "area": box[2] * box[3]}
 
     rle = shape_rle(shape)
