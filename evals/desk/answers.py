@@ -21,9 +21,7 @@ MOST_CHARACTERS = 5000
 MOST_POINTS = 2000
 
 
-def answers(
-    images: Sequence[StoredImage], job: Job, confidence: int
-) -> Iterator[Document | None]:
+def answers(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterator[Document | None]:
     """`answer` of each image at one percent; None of kinds that have pictures or classes alone."""
     kind = KINDS[job.task_type]
     show = SHOWN.get(kind.drawing)

@@ -8,7 +8,7 @@ import numpy as np
 
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
-from evals.engine.kinds.classification import examine_classes, single_label_events, surest
+from evals.engine.kinds.classification import examine_labels, single_label_events, surest
 from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
 from evals.engine.measures.stars import Ratings, rating_metrics, read_table, table_of
 from evals.engine.notes import Notes
@@ -59,9 +59,8 @@ def _answers(
         return [(classes[int(stars) - 1], None)]
 
     sides = read_answers(images, classes, read, reading=reading, notes=notes)
-    return [
-        (truth[0] if truth else None, surest(said)) for truth, said in zip(*sides, strict=True)
-    ]
+    pairs = zip(*sides, strict=True)
+    return [(truth[0] if truth else None, surest(said)) for truth, said in pairs]
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
@@ -83,9 +82,10 @@ def _total(gathered: Gathered, job: Job) -> Total:
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
     examined = []
     for truth, said in _answers(images, job.classes, job.reading, Notes()):
-        sides = [[] if one is None else [one] for one in (truth, said)]
-        overlap = np.ones((len(sides[1]), len(sides[0])))
-        examined.append(examine_classes(*sides, overlap, confidence))
+        labels = [] if truth is None else [truth.label]
+        scored = [] if said is None else [(said.label, said.score)]
+        overlap = np.ones((len(scored), len(labels)))
+        examined.append(examine_labels(labels, scored, overlap, confidence))
     return examined
 
 
@@ -100,6 +100,7 @@ RATING = Kind(
     reads=reads_stars,
     asks_for="Rating",
     is_of_one_control=True,
+    has_labels=False,
     classes=star_names,
     count=_count,
     total=_total,

@@ -10,10 +10,11 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
-from evals.engine.kinds.classification import examine_classes, surest
+from evals.engine.kinds.classification import examine_labels, surest
 from evals.engine.kinds.kind import (
     Chunk,
     Examined,
+    Facts,
     Gathered,
     Job,
     Kind,
@@ -69,9 +70,7 @@ def _answers(
         return [(classes[0], number)]
 
     sides = read_answers(images, classes, read, reading=reading, notes=notes)
-    return [
-        (truth[0] if truth else None, surest(said)) for truth, said in zip(*sides, strict=True)
-    ]
+    return [(truth[0] if truth else None, surest(said)) for truth, said in zip(*sides, strict=True)]
 
 
 def _tolerance(job: Job) -> float:
@@ -102,11 +101,16 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
     examined = []
     for truth, said in _answers(images, job.classes, job.reading, Notes()):
         is_right = truth and said and abs(said.value - truth.value) <= _tolerance(job)
-        sides = [[] if one is None else [one] for one in (truth, said)]
-        facts = tuple([{"number": one.value} for one in side] for side in sides)
-        overlap = np.full((len(sides[1]), len(sides[0])), float(bool(is_right)))
-        examined.append(examine_classes(*sides, overlap, confidence, facts=facts))
+        labels = [] if truth is None else [truth.label]
+        scored = [] if said is None else [(said.label, said.score)]
+        overlap = np.full((len(scored), len(labels)), float(bool(is_right)))
+        facts = _facts(truth), _facts(said)
+        examined.append(examine_labels(labels, scored, overlap, confidence, facts))
     return examined
+
+
+def _facts(answer: Answer[float] | None) -> list[Facts]:
+    return [] if answer is None else [{"number": answer.value}]
 
 
 def reads_numbers(control: Control, objects: frozenset[str]) -> bool:
@@ -119,6 +123,7 @@ REGRESSION = Kind(
     reads=reads_numbers,
     asks_for="Number",
     is_of_one_control=True,
+    has_labels=False,
     classes=control_classes,
     count=_count,
     total=_total,

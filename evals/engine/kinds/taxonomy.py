@@ -10,7 +10,7 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import set_events
-from evals.engine.kinds.classification import examine_classes, same_class
+from evals.engine.kinds.classification import examine_labels, label_overlap
 from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
 from evals.engine.measures.trees import Nodes, overlaps_of, read_sums, sums_of, tree_metrics
 from evals.engine.notes import Notes
@@ -47,9 +47,7 @@ def _answers(
         for path in _paths(value_of(region).get("taxonomy")):
             if path not in known:
                 ends = range(1, len(path) + 1)
-                known[path] = [
-                    (PATH_SEPARATOR.join(path[:end]), end == len(path)) for end in ends
-                ]
+                known[path] = [(PATH_SEPARATOR.join(path[:end]), end == len(path)) for end in ends]
             named += known[path]
         return named
 
@@ -106,19 +104,19 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
     sides = _answers(images, job.classes, job.reading, Notes())
     examined = []
     for truth, said in zip(*sides, strict=True):
-        nodes = _each_once(truth), _each_once(said)
-        overlap = same_class(*nodes)
-        examined.append(examine_classes(*nodes, overlap, confidence))
+        labels = list(dict.fromkeys(one.label for one in truth))
+        scored = list(_scores(said).items())
+        overlap = label_overlap(labels, scored, is_multi_label=True)
+        examined.append(examine_labels(labels, scored, overlap, confidence))
     return examined
 
 
-def _each_once(answers: Iterable[Answer[bool]]) -> list[Answer[bool]]:
-    """Each node with its highest score, in the order in which they first stand there."""
-    found: dict[int, Answer[bool]] = {}
+def _scores(answers: Iterable[Answer[bool]]) -> dict[int, float]:
+    """The highest score of each node, in the order in which they first stand there."""
+    found: dict[int, float] = {}
     for one in answers:
-        if one.label not in found or one.score > found[one.label].score:
-            found[one.label] = one
-    return list(found.values())
+        found[one.label] = max(one.score, found.get(one.label, one.score))
+    return found
 
 
 def reads_trees(control: Control, objects: frozenset[str]) -> bool:

@@ -11,10 +11,11 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
-from evals.engine.kinds.classification import examine_classes, surest
+from evals.engine.kinds.classification import examine_labels, surest
 from evals.engine.kinds.kind import (
     Chunk,
     Examined,
+    Facts,
     Gathered,
     Job,
     Kind,
@@ -130,13 +131,18 @@ def _total(gathered: Gathered, job: Job) -> Total:
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
     normalize = normalizer(job)
     examined = []
-    for pair in zip(*_answers(images, job.classes, job.reading, Notes()), strict=True):
-        sides = [[] if one is None else [one] for one in pair]
-        compared = [{normalize(one.value) for one in side} for side in sides]
-        overlap = np.full((len(sides[1]), len(sides[0])), float(compared[0] == compared[1]))
-        facts = tuple([{"text": one.value} for one in side] for side in sides)
-        examined.append(examine_classes(*sides, overlap, confidence, facts=facts))
+    for truth, said in zip(*_answers(images, job.classes, job.reading, Notes()), strict=True):
+        is_right = truth and said and normalize(truth.value) == normalize(said.value)
+        labels = [] if truth is None else [truth.label]
+        scored = [] if said is None else [(said.label, said.score)]
+        overlap = np.full((len(scored), len(labels)), float(bool(is_right)))
+        facts = _facts(truth), _facts(said)
+        examined.append(examine_labels(labels, scored, overlap, confidence, facts))
     return examined
+
+
+def _facts(answer: Answer[str] | None) -> list[Facts]:
+    return [] if answer is None else [{"text": answer.value}]
 
 
 def reads_texts(control: Control, objects: frozenset[str]) -> bool:
@@ -149,6 +155,7 @@ TRANSCRIPTION = Kind(
     reads=reads_texts,
     asks_for="TextArea",
     is_of_one_control=True,
+    has_labels=False,
     classes=control_classes,
     count=_count,
     total=_total,

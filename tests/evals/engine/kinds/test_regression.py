@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from evals.engine.errors import UnreadableState
 from evals.engine.boxes import StoredImage
+from evals.engine.errors import UnreadableState
 from evals.engine.events import total_counts
 from evals.engine.kinds.regression import REGRESSION, read_numbers
 from evals.engine.measures.numbers import Numbers, number_metrics, pairs_of, read_pairs
@@ -95,7 +95,9 @@ def test_variance_explained(truth: list[float], said: list[float], r2: float | N
 
 
 def test_nothing_to_measure_is_none() -> None:
-    alone = read_numbers([task("number", [1], []), task("number", [], [2]), task("number", [], [])], CLASSES)
+    alone = read_numbers(
+        [task("number", [1], []), task("number", [], [2]), task("number", [], [])], CLASSES
+    )
     names = ["meanAbsoluteError", "rootMeanSquaredError", "medianAbsoluteError", "meanError"]
     assert number_metrics(pairs_of(alone)) == {
         "pairs": 0,
@@ -118,7 +120,9 @@ def test_the_surest_number_counts_and_below_the_confidence_there_is_none() -> No
 def test_what_is_no_number_is_passed_over() -> None:
     notes = Notes()
     values = [True, None, "seven", "nan", 1e151, [3], "1_0", "4.5"]
-    numbers = read_numbers([task("number", [], [(one, None) for one in values])], CLASSES, notes=notes)
+    numbers = read_numbers(
+        [task("number", [], [(one, None) for one in values])], CLASSES, notes=notes
+    )
     assert numbers.said[0] == 4.5
     assert {key: one.regions for key, one in notes.ignored.items()} == {
         (Reason.INVALID_VALUE, False): 7

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import jaccard_score, precision_recall_fscore_support
 
-from evals.engine.errors import UnreadableState
 from evals.engine.class_events import set_events
+from evals.engine.errors import UnreadableState
 from evals.engine.events import Events, total_counts
 from evals.engine.kinds.taxonomy import TAXONOMY, read_paths
 from evals.engine.measures.trees import Nodes, overlaps_of, read_sums, sums_of, tree_metrics
@@ -105,10 +105,7 @@ def matrix(side: Nodes, n_tasks: int, n_classes: int, confidence: float = 0.0) -
 def test_a_node_is_as_sure_as_the_surest_path_through_it() -> None:
     said = [([["Animal", "Dog"]], 0.4), ([["Animal", "Cat"]], 0.8)]
     sides = read_paths([task("taxonomy", [[["Animal", "Dog"]]], said)], TREE)
-    cells = [
-        cells_of(node_events(*sides, n_classes=5), 1, percent)[0]
-        for percent in (40, 41, 81)
-    ]
+    cells = [cells_of(node_events(*sides, n_classes=5), 1, percent)[0] for percent in (40, 41, 81)]
     assert cells == [
         [[0, 0, 1], [1, 1, 1], [5, 2, 1]],
         [[0, 0, 1], [1, 5, 1], [5, 2, 1]],

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import sacrebleu
 
-from evals.engine.errors import UnreadableState
 from evals.engine.boxes import StoredImage
+from evals.engine.errors import UnreadableState
 from evals.engine.kinds.transcription import TRANSCRIPTION, read_texts
 from evals.engine.measures import text_scores
 from evals.engine.measures.texts import (
     NORMALIZATIONS,
     Edit,
     Texts,
-    TextSums,
     TextsTooLong,
+    TextSums,
     alignment,
     edits_of,
     read_sums,
