@@ -257,4 +257,5 @@ CLASSIFICATION = Kind(
     total=_total,
     examine=_examine,
     primary=Primary("accuracy"),
+    drawing="classes",
 )

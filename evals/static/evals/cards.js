@@ -118,18 +118,21 @@ export function figure(card, { evaluation = null, note = null } = {}) {
   const counted =
     `${count(stats.truePositives)} right, ${count(stats.falsePositives)} false positives, ` +
     `${count(stats.falseNegatives)} missed, F1 ${share(stats.f1)}`;
-  const text = config.drawing === "classes" ? called(card) : counted;
+  const text = ["classes", "tree"].includes(config.drawing) ? called(card) : counted;
   const prediction = predictionPage(card, evaluation ?? config.evalId);
   return el(
     "figure",
     { class: "ev-card" },
-    answer(card.answer) && card.image === null
-      ? answer(card.answer)
+    card.answer && card.image === null
+      ? null
       : el("a", { href: imagePage(card.imageId, evaluation) }, picture(card, card.imageName)),
+    answer(card.answer),
     el(
       "figcaption",
       {},
-      el("strong", {}, card.imageName),
+      card.answer && card.image === null
+        ? el("a", { href: imagePage(card.imageId, evaluation) }, card.imageName)
+        : el("strong", {}, card.imageName),
       el("span", {}, note ?? text),
       prediction && el("a", { href: prediction }, "Prediction"),
     ),
