@@ -222,16 +222,6 @@ def class_rows(curves: Sequence[Curve], precisions: Sequence[ClassPrecision]) ->
     ]
 
 
-def exact_images(images: Counts) -> Ints:
-    """How many images are entirely right (no false positive, no miss) at each percent: (101,).
-
-    `images` has arrays of shape (101, n_images). Sums over chunks add up; divided by the number of
-    images it is the accuracy of a classification, exact-match for several labels.
-    """
-    is_exact = (images.fp == 0) & (images.fn == 0)
-    return np.asarray(is_exact.sum(axis=1, dtype=np.int64))
-
-
 def _ratio(numerator: Ints, denominator: Ints) -> Floats:
     out = np.zeros(np.shape(numerator), dtype=np.float64)
     return np.divide(numerator, denominator, out=out, where=np.asarray(denominator) > 0)

@@ -3,12 +3,12 @@
 Labels run 0..n_classes-1; `n_classes` is the background, which here means "no label".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.answers import Answer, Value, read_answers
+from evals.engine.answers import Answer, Value, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import assignment_events
 from evals.engine.errors import MisshapenArrays
@@ -107,17 +107,17 @@ def read_choices(
     )
 
 
-#: A pair's answers as Label Studio has them, without a list.
-SELECTED = "selected"
+#: Where a region has its answers, by its type.
+KEYS = {"choices": "choices", "pairwise": "selected"}
 
 
 def _choices(region: Region, image: StoredImage) -> list[tuple[str, None]]:
     """What is chosen. `PassedOver` for what is no choice."""
-    kind, value = region.get("type"), region.get("value")
-    if kind not in {"choices", "pairwise"}:
+    # Whatever was stored: a list has no hash.
+    key = KEYS.get(str(region.get("type")))
+    if key is None:
         raise PassedOver(Reason.OTHER_CONTROL)
-    key = SELECTED if kind == "pairwise" else "choices"
-    names = read_names(value.get(key) if isinstance(value, Mapping) else None)
+    names = read_names(value_of(region).get(key))
     if not names:
         raise PassedOver(Reason.NO_LABEL)
     return [(name, None) for name in names]
