@@ -9,7 +9,7 @@ import numpy as np
 from evals.db.snapshot import PlannedRow
 from evals.documents.images import ImageRecord, ImageRow, image_records, image_texts
 from evals.engine.events import Cells, Counts, Events, Ints, image_cells, unpack_events
-from evals.models import ModelEval
+from evals.models import ModelEval, Split
 from predictions.regions.geometry import Floats
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -177,6 +177,23 @@ def images_named(
     by_position = {row[POSITION]: row for row in rows}
     rows = [by_position[position] for position in sorted(by_position)]
     return _images(rows), [PlannedRow(*row[POSITION + 2 :]) for row in rows]
+
+
+# The index on the split's positions.
+SPREAD_SQL = """
+SELECT position FROM evals_evalimage
+WHERE evaluation_id = %s AND split = %s AND split_position = ANY(%s) ORDER BY position
+"""
+
+
+def spread(evaluation: ModelEval, split: int | None, most: int) -> list[int]:
+    """Positions of at most `most` images of a split, or of all, spread evenly. One statement."""
+    counts = evaluation.image_counts
+    n = sum(counts.values()) if split is None else counts.get(Split(split).label, 0)
+    chosen = [at * n // min(n, most) for at in range(min(n, most))]
+    if split is None:
+        return chosen
+    return [position for (position,) in fetch_all(SPREAD_SQL, [evaluation.pk, split, chosen])]
 
 
 # Served by the index of the same columns.
