@@ -162,6 +162,7 @@ def _reading(
         },
         needs_data=kind.needs_data,
         objects=_objects(config, controls),
+        time_formats={one.name: one.time_format for one in config.objects if one.time_format},
         **labels,
     )
 

@@ -80,6 +80,8 @@ class Reading:
     #: Whether the values of the task's objects are needed, not their addresses alone.
     needs_data: bool = False
     objects: tuple[ObjectOf, ...] = ()
+    #: How dates are written in the regions of an object, by its name: as `strptime` reads them.
+    time_formats: Mapping[str, str] = field(default_factory=dict)
 
     def skips(self, name: Any, *, is_truth: bool) -> bool:
         """Whether a region of the control of that name is passed over."""

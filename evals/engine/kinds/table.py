@@ -7,11 +7,12 @@ from evals.engine.kinds.classification import CLASSIFICATION
 from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.segmentation import SEMANTIC
 from evals.engine.kinds.shapes import DETECTION, INSTANCES
+from evals.engine.kinds.temporal import TEMPORAL
 from predictions.regions.config import Config, Control
 
 #: By their task type.
 KINDS: Mapping[str, Kind] = {
-    kind.task_type: kind for kind in (DETECTION, INSTANCES, CLASSIFICATION, SEMANTIC)
+    kind.task_type: kind for kind in (DETECTION, INSTANCES, TEMPORAL, CLASSIFICATION, SEMANTIC)
 }
 
 
@@ -24,6 +25,7 @@ ASKED: tuple[tuple[Kind, Callable[[Control, frozenset[str]], bool]], ...] = (
     (INSTANCES, partial(_places, frozenset({"polygon", "brush", "bitmask"}))),
     (DETECTION, partial(_places, frozenset({"rectangle"}))),
     (INSTANCES, partial(_places, frozenset({"ellipse"}))),
+    (TEMPORAL, TEMPORAL.reads),
     (CLASSIFICATION, CLASSIFICATION.reads),
 )
 

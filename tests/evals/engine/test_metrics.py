@@ -297,7 +297,9 @@ def test_golden_pixels():
     expected = case["expect"]
     assert matrix.tolist() == expected["matrix"]
     assert intersection_over_union(sparse(matrix)) == list(expected["iou"].values())
-    assert mean_iou(intersection_over_union(sparse(matrix))) == pytest.approx(expected["mIoU"], abs=1e-12)
+    assert mean_iou(intersection_over_union(sparse(matrix))) == pytest.approx(
+        expected["mIoU"], abs=1e-12
+    )
     scores = scores_of(class_counts(events, n_classes=2))
     assert scores.precision[50].tolist() == list(expected["pixel_precision"].values())
     assert scores.recall[50].tolist() == list(expected["pixel_recall"].values())
