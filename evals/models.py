@@ -232,8 +232,9 @@ class EvalImage(models.Model):
     item = models.TextField(
         default="", blank=True, help_text="Which of its task's images; empty for the only one."
     )
-    # Of kinds that measure single images; they are ordered by the first of the metrics.
-    metrics = models.JSONField(null=True)
+    # Of kinds that measure single images: JSON text, whose keys have an order, and what images are
+    # ordered by, the first of its numbers.
+    metrics = models.TextField(null=True)
     measure = models.FloatField(null=True)
     position = models.PositiveIntegerField()
     split_position = models.PositiveIntegerField()

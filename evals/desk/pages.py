@@ -23,6 +23,7 @@ from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
 from evals.documents.refusals import Refusal
+from evals.engine.kinds.table import KINDS
 from evals.jobs import requests, state
 from evals.models import ModelEval, Split
 from evals.reports.comparison import model_name
@@ -129,6 +130,7 @@ def _page(
         may_write=desk.may_write(request, evaluation),
         n_images=sum(evaluation.image_counts.values()),
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
+        drawing=_drawing(evaluation),
         percent=round(100 * evaluation.progress),
         supersedes=supersedes,
         superseded_by=superseded_by,
@@ -167,11 +169,17 @@ def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[
         "page": reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id]),
         "evalId": evaluation.eval_id,
         "status": evaluation.status,
-        "taskType": evaluation.task_type,
+        "drawing": _drawing(evaluation),
         "classes": evaluation.classes,
         "canonical": evaluation.confidence,
         "imageId": image_id,
     }
+
+
+def _drawing(evaluation: ModelEval) -> str:
+    """The word for what draws the evaluation's items."""
+    kind = KINDS.get(evaluation.task_type)
+    return "none" if kind is None else kind.drawing
 
 
 def _for_script(evaluation: ModelEval, context: dict[str, Any], name: str) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class IgnoredRegions(Document):
             "other_class",
             "no_label",
             "invalid_label",
+            "invalid_value",
             "invalid_score",
             "no_geometry",
         ),

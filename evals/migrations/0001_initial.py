@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                 ('annotation_id', models.BigIntegerField(null=True)),
                 ('prediction_id', models.BigIntegerField(null=True)),
                 ('item', models.TextField(blank=True, default='', help_text="Which of its task's images; empty for the only one.")),
-                ('metrics', models.JSONField(null=True)),
+                ('metrics', models.TextField(null=True)),
                 ('measure', models.FloatField(null=True)),
                 ('position', models.PositiveIntegerField()),
                 ('split_position', models.PositiveIntegerField()),

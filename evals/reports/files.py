@@ -67,9 +67,15 @@ def json_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int)
 def csv_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
     """A header and one row an image; the confusion cells as `actual>predicted:count` by name."""
     names = [*evaluation.classes, BACKGROUND]
-    yield _csv([CSV_COLUMNS])
+    measured: list[str] | None = None
     for some in records(evaluation, positions, confidence):
-        yield _csv(_csv_row(record, names) for record in some)
+        if measured is None:
+            # What its kind measures of single images is the same for all.
+            measured = list(some[0].metrics or ())
+            yield _csv([[*CSV_COLUMNS, *measured]])
+        yield _csv(_csv_row(record, names, measured) for record in some)
+    if measured is None:
+        yield _csv([CSV_COLUMNS])
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
@@ -78,7 +84,7 @@ def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
+def _csv_row(record: ImageRecord, names: Sequence[str], measured: Sequence[str]) -> list[Any]:
     cluster, stats = record.cluster, record.stats
     cells = " ".join(f"{names[a]}>{names[p]}:{n}" for a, p, n in record.confusion)
     texts = (record.image_id, record.image_name, record.split)
@@ -94,6 +100,7 @@ def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
         stats.recall,
         stats.f1,
         harmless_cell(cells),
+        *((record.metrics or {}).get(name) for name in measured),
     ]
 
 

@@ -21,6 +21,8 @@ MOST_BYTES = 1_000_000
 KEPT_BYTES = 2 * MOST_BYTES
 #: Between the names of a nested choice.
 PATH_SEPARATOR = " / "
+#: Of a Rating that does not say how many.
+USUAL_STARS = 5
 NAMES_IN_PATH = re.compile(r"[^.\[\]]+")
 
 
@@ -58,6 +60,8 @@ class Control:
     is_nested: bool = False
     #: Whether its labels come from the task's data.
     is_dynamic: bool = False
+    #: Of a rating: its highest one.
+    most_stars: int = USUAL_STARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,30 +136,34 @@ def _is_control(element: Any) -> bool:
 
 
 def _control(element: Any) -> Control:
-    is_nested = _is_true(element.get("allowNested"))
+    # A taxonomy is a tree by itself.
+    is_nested = element.tag == "Taxonomy" or _is_true(element.get("allowNested"))
     return Control(
         name=element.get("name"),
         tag=BY_TAG[element.tag],
         to_names=tuple(name.strip() for name in element.get("toName").split(",")),
-        labels=tuple(dict.fromkeys(_labels(element, (), is_nested=is_nested))),
+        labels=tuple(dict.fromkeys(_labels(element, (), (), is_nested=is_nested))),
         is_per_region=_is_true(element.get("perRegion")),
         is_per_item=_is_true(element.get("perItem")),
         is_multiple=element.get("choice") == "multiple",
         is_nested=is_nested,
         is_dynamic=str(element.get("value", "")).startswith("$"),
+        most_stars=_whole(element.get("maxRating"), USUAL_STARS),
     )
 
 
-def _labels(element: Any, above: tuple[str, ...], *, is_nested: bool) -> Iterator[tuple[str, str]]:
+def _labels(
+    element: Any, above: tuple[str, ...], shown_above: tuple[str, ...], *, is_nested: bool
+) -> Iterator[tuple[str, str]]:
     """Labels and choices below an element, a nested one by its path, depth first."""
     for child in element:
-        here = above
+        here, shown_here = above, shown_above
         shown = child.get("value") or child.get("alias")
         if child.tag in {"Label", "Choice"} and shown:
-            stored = child.get("alias") or shown
-            yield PATH_SEPARATOR.join((*above, stored)), PATH_SEPARATOR.join((*above, shown))
-            here = (*above, stored) if is_nested else ()
-        yield from _labels(child, here, is_nested=is_nested)
+            path, shown_path = (*above, child.get("alias") or shown), (*shown_above, shown)
+            yield PATH_SEPARATOR.join(path), PATH_SEPARATOR.join(shown_path)
+            here, shown_here = (path, shown_path) if is_nested else ((), ())
+        yield from _labels(child, here, shown_here, is_nested=is_nested)
 
 
 def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
@@ -182,6 +190,12 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
 
 def _is_true(text: str | None) -> bool:
     return (text or "").lower() == "true"
+
+
+def _whole(text: str | None, default: int) -> int:
+    """A whole number above 0; the default for anything else."""
+    is_whole = text is not None and text.isascii() and text.isdecimal() and len(text) < 10
+    return (int(text) if text and is_whole else 0) or default
 
 
 def label_sources(config: Config, control: Control) -> list[Control]:

@@ -8,12 +8,22 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.answers import read_answers, value_of
+from evals.engine.answers import Answer, Value, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import assignment_events
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Events, Ints, confidence_bins
-from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
+from evals.engine.kinds.kind import (
+    Chunk,
+    Examined,
+    Facts,
+    Gathered,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+    Total,
+)
 from evals.engine.matching import (
     Definition,
     Detections,
@@ -172,7 +182,21 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
     truths, saids = read_choices([image], job.classes, reading=job.reading)
     labels, said = _counted(truths[0], saids[0], is_multi_label=job.is_multi_label)
-    overlap = _label_overlap(labels, said, is_multi_label=job.is_multi_label)
+    overlap = label_overlap(labels, said, is_multi_label=job.is_multi_label)
+    return examine_labels(labels, said, overlap, confidence)
+
+
+def examine_labels(
+    labels: Sequence[int],
+    said: Sequence[tuple[int, float]],
+    overlap: Floats,
+    confidence: int,
+    facts: tuple[Sequence[Facts], Sequence[Facts]] = ((), ()),
+) -> Examined:
+    """An image's labels and the (label, score) pairs said of it, each once, at one percent.
+
+    `overlap` is float64 (n_said, n_labels), above 0.5 where the one may stand for the other.
+    """
     verdicts, found = image_verdicts(
         labels, [label for label, _ in said], [score for _, score in said], overlap, confidence
     )
@@ -184,6 +208,7 @@ def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
         [None] * len(said),
         [score for _, score in said],
         found,
+        facts=facts,
     )
 
 
@@ -191,7 +216,7 @@ def _score(pair: tuple[int, float]) -> float:
     return pair[1]
 
 
-def _label_overlap(
+def label_overlap(
     labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
 ) -> Floats:
     """1 where a said label may stand for a true one: with several labels only for the same."""
@@ -200,6 +225,11 @@ def _label_overlap(
     return np.array(
         [[float(label == name) for label in labels] for name, _ in said], dtype=np.float64
     ).reshape(len(said), len(labels))
+
+
+def surest(answers: Sequence[Answer[Value]]) -> Answer[Value] | None:
+    """The answer with the highest score, the first among equals; None without any."""
+    return max(answers, key=lambda answer: answer.score, default=None)
 
 
 def asks_for_class(control: Control, objects: frozenset[str]) -> bool:
@@ -261,4 +291,5 @@ CLASSIFICATION = Kind(
     total=_total,
     examine=_examine,
     primary=Primary("accuracy"),
+    drawing="classes",
 )

@@ -215,6 +215,8 @@ class Kind:
     is_inclusive: bool = False
     #: Request parameters that are read, beside those that every kind reads.
     parameters: frozenset[str] = frozenset()
+    #: Whether its classes are labels, which a request may restrict and rename.
+    has_labels: bool = True
     #: What draws its items at the desk: a word for the page's script.
     drawing: str = "none"
 

@@ -5,19 +5,38 @@ from functools import partial
 
 from evals.engine.kinds.classification import CLASSIFICATION
 from evals.engine.kinds.kind import Kind
+from evals.engine.kinds.rating import RATING
+from evals.engine.kinds.regression import REGRESSION
 from evals.engine.kinds.segmentation import SEMANTIC
 from evals.engine.kinds.shapes import DETECTION, INSTANCES
+from evals.engine.kinds.taxonomy import TAXONOMY
 from evals.engine.kinds.temporal import TEMPORAL
+from evals.engine.kinds.transcription import TRANSCRIPTION
 from predictions.regions.config import Config, Control
 
 #: By their task type.
 KINDS: Mapping[str, Kind] = {
-    kind.task_type: kind for kind in (DETECTION, INSTANCES, TEMPORAL, CLASSIFICATION, SEMANTIC)
+    kind.task_type: kind
+    for kind in (
+        DETECTION,
+        INSTANCES,
+        TEMPORAL,
+        CLASSIFICATION,
+        SEMANTIC,
+        TAXONOMY,
+        RATING,
+        REGRESSION,
+        TRANSCRIPTION,
+    )
 }
 
 
 def _places(wanted: frozenset[str], control: Control, objects: frozenset[str]) -> bool:
     return control.tag.place in wanted
+
+
+def _asks_for_choices(control: Control, objects: frozenset[str]) -> bool:
+    return control.tag.tag == "Choices" and CLASSIFICATION.reads(control, objects)
 
 
 #: What a config asks for where nobody names a kind: the first row that fits a control decides.
@@ -26,7 +45,8 @@ ASKED: tuple[tuple[Kind, Callable[[Control, frozenset[str]], bool]], ...] = (
     (DETECTION, partial(_places, frozenset({"rectangle"}))),
     (INSTANCES, partial(_places, frozenset({"ellipse"}))),
     (TEMPORAL, TEMPORAL.reads),
-    (CLASSIFICATION, CLASSIFICATION.reads),
+    (CLASSIFICATION, _asks_for_choices),
+    *((kind, kind.reads) for kind in (TAXONOMY, CLASSIFICATION, RATING, REGRESSION, TRANSCRIPTION)),
 )
 
 

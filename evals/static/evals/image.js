@@ -1,6 +1,7 @@
 // One image: what is there, what was said, what became of each.
 
 import { Viewer } from "../desk/viewer.js";
+import { answer } from "./answers.js";
 import { WORDS, fetchCards, predictionPage, withIds } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
@@ -24,7 +25,8 @@ export function image(panel) {
         return [
           facts(card),
           el("div", { class: "ev-columns" }, [
-            large(card),
+            card.answer && card.image === null ? null : large(card),
+            answer(card.answer),
             found.problem
               ? el("p", { class: "ev-problem", role: "alert" }, found.problem.message)
               : el("div", {}, sides(found)),

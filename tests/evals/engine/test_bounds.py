@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from evals.engine.boxes import StoredImage
+from evals.engine.counting import count_images
 from evals.engine.errors import TooManyPairs
-from evals.engine.kinds.kind import Job, count_images
+from evals.engine.kinds.kind import Job
 from evals.engine.matching import Definition, Detections, Objects, box_pairs
 from evals.engine.notes import Notes
 from evals.engine.regions import UnusableRegion, read_shapes

@@ -389,6 +389,25 @@ def test_a_config_is_read_in_document_order() -> None:
     assert read_config("<View").controls == ()
 
 
+def test_a_taxonomy_is_a_tree_and_a_rating_says_how_many_stars() -> None:
+    config = read_config(
+        '<View><Text name="t" value="$text"/><Taxonomy name="x" toName="t">'
+        '<Choice value="Animal" alias="a"><Choice value="Dog"/><Choice value="Cat">'
+        '<Choice value="Manx"/></Choice></Choice><Choice value="Plant"/></Taxonomy>'
+        '<Rating name="r" toName="t" maxRating="7"/><Rating name="s" toName="t"/>'
+        '<Rating name="u" toName="t" maxRating="many"/><Rating name="v" toName="t" maxRating="0"/>'
+        "</View>"
+    )
+    assert config.controls[0].labels == (
+        ("a", "Animal"),
+        ("a / Dog", "Animal / Dog"),
+        ("a / Cat", "Animal / Cat"),
+        ("a / Cat / Manx", "Animal / Cat / Manx"),
+        ("Plant", "Plant"),
+    )
+    assert [one.most_stars for one in config.controls[1:]] == [7, 5, 5, 5]
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()

@@ -93,8 +93,8 @@ def test_every_range_of_a_timeline_is_an_item() -> None:
 
 
 def series(start: Any, end: Any, **more: Any) -> Json:
-    return {"type": "timeserieslabels", "to_name": "ts",
-            "value": {"start": start, "end": end, "timeserieslabels": ["speech"]}, **more}  # fmt: skip
+    value = {"start": start, "end": end, "timeserieslabels": ["speech"]}
+    return {"type": "timeserieslabels", "to_name": "ts", "value": value, **more}
 
 
 @pytest.mark.parametrize(
