@@ -80,6 +80,10 @@ class Reading:
     #: Whether the values of the task's objects are needed, not their addresses alone.
     needs_data: bool = False
     objects: tuple[ObjectOf, ...] = ()
+    #: Whether key points are part of the shapes they belong to, and their names in order: each as
+    #: it is stored, and as it is shown.
+    has_keypoints: bool = False
+    keypoints: tuple[tuple[str, str], ...] = ()
     #: How dates are written in the regions of an object, by its name: as `strptime` reads them.
     time_formats: Mapping[str, str] = field(default_factory=dict)
 
@@ -222,6 +226,7 @@ def reading_of(document: Mapping[str, Any]) -> Reading:
             **{name: frozenset(document[name]) for name in sets},
             "controls": tuple(document["controls"]),
             "objects": tuple(objects),
+            "keypoints": tuple((stored, shown) for stored, shown in document["keypoints"]),
         }
     )
 

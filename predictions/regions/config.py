@@ -4,6 +4,7 @@ The parsed config that projects keep is a JSON object, whose keys are in no orde
 neither aliases nor nested choices; this reads the config's own text.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class Control:
     to_names: tuple[str, ...]
     #: (as stored, as shown) of each label or choice; as stored is the alias where there is one.
     labels: tuple[tuple[str, str], ...] = ()
+    #: The same in the order of their `model_index`, those without one last.
+    indexed_labels: tuple[tuple[str, str], ...] = ()
     #: Whether it asks about each region, or each page, instead of the whole object.
     is_per_region: bool = False
     is_per_item: bool = False
@@ -138,11 +141,13 @@ def _is_control(element: Any) -> bool:
 def _control(element: Any) -> Control:
     # A taxonomy is a tree by itself.
     is_nested = element.tag == "Taxonomy" or _is_true(element.get("allowNested"))
+    labels = tuple(dict.fromkeys(_labels(element, (), (), is_nested=is_nested)))
     return Control(
         name=element.get("name"),
         tag=BY_TAG[element.tag],
         to_names=tuple(name.strip() for name in element.get("toName").split(",")),
-        labels=tuple(dict.fromkeys(_labels(element, (), (), is_nested=is_nested))),
+        labels=labels,
+        indexed_labels=_indexed(element, labels),
         is_per_region=_is_true(element.get("perRegion")),
         is_per_item=_is_true(element.get("perItem")),
         is_multiple=element.get("choice") == "multiple",
@@ -164,6 +169,15 @@ def _labels(
             yield PATH_SEPARATOR.join(path), PATH_SEPARATOR.join(shown_path)
             here, shown_here = (path, shown_path) if is_nested else ((), ())
         yield from _labels(child, here, shown_here, is_nested=is_nested)
+
+
+def _indexed(element: Any, labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    places = {
+        child.get("alias") or child.get("value"): int(child.get("model_index"))
+        for child in element.iter("Label")
+        if (child.get("model_index") or "").isdecimal()
+    }
+    return tuple(sorted(labels, key=lambda one: places.get(one[0], math.inf)))
 
 
 def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from evals.engine.kinds.classification import CLASSIFICATION
+from evals.engine.kinds.keypoints import KEYPOINTS
 from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.rating import RATING
 from evals.engine.kinds.regression import REGRESSION
@@ -20,6 +21,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         DETECTION,
         INSTANCES,
+        KEYPOINTS,
         TEMPORAL,
         CLASSIFICATION,
         SEMANTIC,

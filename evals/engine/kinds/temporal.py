@@ -170,8 +170,7 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
 
 
 def _facts(interval: Interval) -> Facts:
-    facts: dict[str, Any] = {"interval": [interval.start, interval.end]}
-    return facts if interval.channel is None else {**facts, "channel": interval.channel}
+    return {"interval": [interval.start, interval.end]}
 
 
 TEMPORAL = Kind(
