@@ -42,11 +42,6 @@ def posed(
 
 def point(parent: Any, name: Any, x: float, y: float) -> Json:
     value = {"x": float(x) / SIDE * 100, "y": float(y) / SIDE * 100, "keypointlabels": [name]}
-        "x": float(x) / SIDE * 100,
-        "y": float(y) / SIDE * 100,
-        "width": 0.5,
-        "keypointlabels": [name],
-    }
     return {"type": "keypointlabels", "from_name": "kp", "to_name": "image", "parentID": parent,
             "original_width": SIDE, "original_height": SIDE, "value": value}  # fmt: skip
 
