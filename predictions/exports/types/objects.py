@@ -32,8 +32,10 @@ class Scheme:
     image: ObjectTag
     #: Kinds of shape that its controls draw.
     shapes: frozenset[str]
-    #: Numbers of the classes, by name.
+    #: Numbers of the classes, by name, as Label Studio numbers them.
     classes: Mapping[str, int]
+    #: The classes in the order of the config.
+    names: tuple[str, ...]
     #: Labels by the name that is shown, where another one is stored.
     aliases: Mapping[str, str]
     #: Controls without any labels: what they find is called by their name.
@@ -69,6 +71,8 @@ def scheme_of(label_config: str, parsed: Mapping[str, Any]) -> Scheme | None:
         image=image,
         shapes=frozenset(str(one.tag.place) for one in drawing),
         classes=_classes(sources, unlabelled, parsed),
+        names=tuple(dict.fromkeys([name for one in sources for name, _ in one.labels]))
+        + tuple(unlabelled),
         aliases={
             shown: stored for one in sources for stored, shown in one.labels if shown != stored
         },
@@ -171,6 +175,7 @@ def _sizes(task: TaskValues, scheme: Scheme) -> Iterator[Size]:
 class Object:
     """One object on an image, of one class."""
 
+    region: Region
     label: str
     #: One of DRAWN.
     kind: str
@@ -222,7 +227,8 @@ def _objects(
     score = _score(region, others, given) if given.is_prediction else None
     own = joints.get(str(region.get("id")), {})
     kind = str(shape_of(region.get("type")))
-    return [Object(scheme.aliases.get(one, one), kind, shape, score, own) for one in labels]
+    stored = [scheme.aliases.get(one, one) for one in labels]
+    return [Object(region, one, kind, shape, score, own) for one in stored]
 
 
 def _score(region: Region, partners: list[Region], given: Given) -> float | None:
