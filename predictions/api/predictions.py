@@ -47,11 +47,16 @@ class LinesRenderer(OrjsonRenderer):
     format = "ndjson"
 
 
+def wants_gzip(request: Request) -> bool:
+    """Whether the caller takes it."""
+    return accepts_gzip(request.headers.get("Accept-Encoding", ""))
+
+
 def streamed(
     request: Request, pieces: Iterator[bytes], content_type: str, *, compressed: bool = False
 ) -> HttpResponseBase:
     """A streamed answer, gzipped for a caller that takes it."""
-    squeeze = not compressed and accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    squeeze = not compressed and wants_gzip(request)
     response = StreamingHttpResponse(
         formats.gzipped(pieces) if squeeze else pieces, content_type=content_type
     )
@@ -209,9 +214,13 @@ class PredictionViewSet(Rows):
         if not asked["ground_truth"]:
             version = dataset.version_of(project, _asked_version(asked))
         wanted = dataset.DataSet(project, asked["format"], version, asked["escape"])
-        pieces = dataset.pieces_of(dataset.open_file(wanted))
-        is_zip = wanted.is_folder
-        response = streamed(request, pieces, wanted.content_type, compressed=is_zip)
+        squeeze = not wanted.is_folder and wants_gzip(request)
+        file = dataset.open_file(wanted, compressed=squeeze)
+        response = StreamingHttpResponse(dataset.Pieces(file), content_type=wanted.content_type)
+        if not wanted.is_folder:
+            patch_vary_headers(response, ["Accept-Encoding"])
+        if squeeze:
+            response["Content-Encoding"] = "gzip"
         audit.note(request, target=f"project {project.pk}", **wanted.details)
         name = f"{wanted.name}.{wanted.suffix}"
         response["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import orjson
 from rest_framework.exceptions import ValidationError
@@ -19,6 +19,7 @@ from predictions.db.tasks import ChosenTasks, count_chosen
 from predictions.db.versions import has_model_version, model_versions
 from predictions.exports.datasets import coco, conll, dota, labels, voc, yolo
 from predictions.exports.datasets.items import ImageItem, Item, NotHeld, image_items, items
+from predictions.exports.formats import gzipped
 from predictions.exports.project import documents_of
 from predictions.exports.types.archive import PIECE_BYTES, Entry, zipped
 from predictions.exports.types.objects import Scheme, scheme_of
@@ -135,24 +136,44 @@ def _named(version: str | None) -> str:
     return f"{version!r:.100}"
 
 
-def open_file(wanted: DataSet, advance: Advance = lambda n: None) -> IO[bytes]:
+def open_file(
+    wanted: DataSet, advance: Advance = lambda n: None, *, compressed: bool = False
+) -> IO[bytes]:
     """The whole file, from its beginning, on disk until it is closed; `advance` is told of each
-    task. ValidationError where the format cannot hold what is there.
+    task. With `compressed` it is gzipped. ValidationError where the format cannot hold what is
+    there.
     """
     with ExitStack() as stack:
         file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
         content = _content(wanted, advance)
-        file.writelines(zipped(content) if wanted.is_folder else _only(content))
+        pieces = zipped(content) if wanted.is_folder else _only(content)
+        file.writelines(gzipped(pieces) if compressed else pieces)
         file.seek(0)
         stack.pop_all()
         return file
 
 
-def pieces_of(file: IO[bytes]) -> Iterator[bytes]:
-    """An open file piece by piece; it is closed at the end."""
-    with file:
-        while piece := file.read(PIECE_BYTES):
-            yield piece
+class Pieces:
+    """An open file piece by piece; it is closed at its end, or by whoever gives up before."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._file.closed:
+            raise StopIteration
+        piece = self._file.read(PIECE_BYTES)
+        if not piece:
+            self.close()
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
 
 
 def write_folder(wanted: DataSet, folder: Path, advance: Advance = lambda n: None) -> None:
@@ -224,9 +245,9 @@ def _dota(images: Iterable[ImageItem], scheme: Scheme, is_said: bool) -> Iterato
     return write(images, scheme)
 
 
-Pieces = Callable[[DataSet, Iterator[Item]], Iterator[bytes]]
+Whole = Callable[[DataSet, Iterator[Item]], Iterator[bytes]]
 Entries = Callable[[Iterable[ImageItem], Scheme, bool], Iterator[Entry]]
-OF_OTHERS: dict[str, Pieces] = {"conll": _conll, "labels-csv": _labels}
+OF_OTHERS: dict[str, Whole] = {"conll": _conll, "labels-csv": _labels}
 OF_IMAGES: dict[str, Entries] = {
     "coco": _coco,
     "yolo": lambda images, scheme, is_said: yolo.entries(images, scheme),

@@ -75,8 +75,8 @@ PREDICTION_EXPORT = extend_schema(
     summary="Download predictions as a file",
     description="What the list would hold, streamed. Tables have the JSON of `result` and"
     " `neighbors` as text. The data sets of other tools hold one version, or the ground truth: a"
-    " zip where they are several files. Of each task the newest counts; what a format cannot hold is"
-    " refused, naming the region.",
+    " zip where they are several files. Of each task the newest counts; what a format cannot hold"
+    " is refused, naming the region.",
     parameters=[
         PredictionExportParameters,
         answer_header("Content-Disposition", 200, "The file's name.", required=True),

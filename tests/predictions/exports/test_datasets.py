@@ -1,5 +1,6 @@
 """What the data sets of other tools hold, format by format: whole documents."""
 
+import gzip
 import io
 import json
 import zipfile
@@ -313,6 +314,16 @@ def test_labels(ada: Caller, make_project: MakeProject) -> None:
     assert content(ada, project, "labels-csv", escape="true").decode() == (
         'text,label,score,source,url\r\n"Gr,eat",good,0.1,"{""page"":1}",\r\n\'=1,bad,,,u\r\n'
     )
+
+
+def test_gzipped_for_a_caller_that_takes_it(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, MOODS_CONFIG)
+    fill(ada, project, text("x", [choice("good")]))
+    query = {"project": project.pk, "format": "labels-csv", **TRUTH}
+    response = ada.client.get(URL, query, HTTP_ACCEPT_ENCODING="gzip")
+    assert response["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in response["Vary"]
+    assert gzip.decompress(b"".join(response)) == b"text,label\r\nx,good\r\n"
 
 
 @pytest.mark.parametrize("name", ["coco", "yolo", "voc"])
