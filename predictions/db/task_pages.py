@@ -101,7 +101,8 @@ WITH named AS (
     ), '\.[^./]*$', '') AS stem
     FROM predictions_task t WHERE t.project_id = %(project)s
 )
-SELECT count(DISTINCT id) FILTER (WHERE id ~ '^(0|[1-9][0-9]{0,14})$') = count(*),
+SELECT count(DISTINCT id) = count(*),
+       count(DISTINCT id) FILTER (WHERE id ~ '^(0|[1-9][0-9]{0,14})$') = count(*),
        count(DISTINCT stem) = count(*)
 FROM named
 """
@@ -111,7 +112,9 @@ FROM named
 class NamingFacts:
     """What a project's tasks say of their images."""
 
-    #: Whether each has a number of its own as `meta.image_id`.
+    #: Whether each has a `meta.image_id` of its own.
+    are_identified: bool
+    #: Whether these are whole numbers.
     are_numbered: bool
     #: Whether no two file names are one but for the suffix.
     are_named: bool
@@ -120,7 +123,8 @@ class NamingFacts:
 def naming_facts(project_id: int, path: Sequence[str]) -> NamingFacts:
     """Of all tasks of a project; `path` leads to the image's address in their data."""
     row = fetch_one(FACTS_SQL, {"project": project_id, "path": list(path)})
-    return NamingFacts(*row) if row else NamingFacts(are_numbered=False, are_named=False)
+    assert row is not None
+    return NamingFacts(*row)
 
 
 def _by_task(found: Iterable[Document]) -> dict[int, list[Document]]:

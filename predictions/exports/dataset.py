@@ -204,6 +204,9 @@ def _content(wanted: DataSet, advance: Advance) -> Iterator[Entry]:
         raise _unsuited(wanted)
     facts = naming_facts(wanted.project.pk, scheme.image.path)
     images = image_items(found, scheme, facts)
+    if wanted.format == "coco" and wanted.version is not None:
+        yield "", coco.results(images, scheme, are_identified=facts.are_identified)
+        return
     yield from OF_IMAGES[wanted.format](images, scheme, wanted.version is not None)
 
 
@@ -236,8 +239,7 @@ def _labels(wanted: DataSet, found: Iterator[Item]) -> Iterator[bytes]:
 
 
 def _coco(images: Iterable[ImageItem], scheme: Scheme, is_said: bool) -> Iterator[Entry]:
-    write = coco.results if is_said else coco.truths
-    yield "", write(images, scheme)
+    yield "", coco.truths(images, scheme)
 
 
 def _dota(images: Iterable[ImageItem], scheme: Scheme, is_said: bool) -> Iterator[Entry]:

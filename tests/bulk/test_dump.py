@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry
+from predictions.db.task_pages import OneVersion
 from predictions.exports import dataset
 from predictions.exports.dataset import FORMATS
 from predictions.models import Annotation, Prediction, Project
@@ -162,7 +163,7 @@ def test_the_audit_trail_has_it(ada: Caller, filled: Project) -> None:
 @pytest.mark.parametrize("name", ["coco", "yolo", "yolo-obb", "voc", "dota"])
 def test_statements(filled: Project, seed_tasks: Seed, name: str) -> None:
     """What the images are called, then a page of tasks in three, and one to see the end."""
-    wanted = dataset.DataSet(filled, name, dataset.OneVersion("v1"))
+    wanted = dataset.DataSet(filled, name, OneVersion("v1"))
     with (
         CaptureQueriesContext(
             connection,
@@ -267,7 +268,7 @@ def test_memory_holds_a_page(
         files.append(real(*args, **kwargs))
         return files[-1]
 
-    monkeypatch.setattr(dataset.tempfile, "TemporaryFile", noted)
+    monkeypatch.setattr("predictions.exports.dataset.tempfile.TemporaryFile", noted)
     wanted = dataset.DataSet(project, "coco")
     with dataset.open_file(wanted, lambda n: written.append(sum(f.tell() for f in files))):
         pass

@@ -45,7 +45,8 @@ _RESULT: Schema = {
     "type": "object",
     "required": ["image_id", "category_id", "bbox", "score"],
     "properties": {
-        "image_id": {"type": "integer"},
+        "image_id": {"type": ["integer", "string"]},
+        "file_name": {"type": "string"},
         "category_id": {"type": "integer"},
         "bbox": _NUMBERS,
         "segmentation": {"type": ["array", "object"], "items": _NUMBERS},

@@ -1,13 +1,14 @@
 """COCO: the ground truth as one file of images, annotations and categories, a version as a list of
 results (https://cocodataset.org/#format-data, https://cocodataset.org/#format-results).
 
-Ids of categories and annotations count from 1, categories in the order of the labelling config. An
-image's id is its `meta.image_id` where every task of the project has a number of its own there,
-else the task's number within the project.
+Annotations count from 1; so do categories, in the order of the labelling config, unless each label
+has a `category` from 1 on there. An image's id is its `meta.image_id` where every task of the
+project has one of its own, else the task's number within the project; then results have the
+`file_name`, too.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -34,13 +35,14 @@ HOLDS = (BOX, POLYGON, ELLIPSE, MASK)
 
 def truths(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[bytes]:
     """One JSON object. Annotations wait on disk until all images are written."""
-    numbers = count(1)
+    numbers, categories = count(1), category_ids(scheme)
     yield b'{"images":'
     opening = b"["
     with tempfile.TemporaryFile() as annotations:
         for item in found:
             for one in objects_in(item, scheme, HOLDS):
-                document = {"id": next(numbers), **_placed(one, item, scheme), **_measured(one)}
+                document = {"id": next(numbers), **_placed(one, item, scheme, categories)}
+                document |= _measured(one)
                 annotations.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
             yield opening + orjson.dumps(_image(item))
             opening = b","
@@ -49,40 +51,50 @@ def truths(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[bytes]:
     yield b',"categories":' + orjson.dumps(_categories(scheme)) + b"}"
 
 
-def results(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[bytes]:
+def results(found: Iterable[ImageItem], scheme: Scheme, *, are_identified: bool) -> Iterator[bytes]:
     """One JSON array of detections, `[]` for none."""
+    categories = category_ids(scheme)
     opening = b"["
     for item in found:
         for one in objects_in(item, scheme, HOLDS):
-            document = {**_placed(one, item, scheme), "score": score_of(one)}
+            document = _placed(one, item, scheme, categories) | {"score": score_of(one)}
+            if not are_identified:
+                document["file_name"] = item.name
             yield opening + orjson.dumps(document)
             opening = b","
     yield b"[]" if opening == b"[" else b"]"
 
 
 def _image(item: ImageItem) -> dict[str, Any]:
-    size = item.picture.told_size or (0, 0)
-    return {
-        "id": item.image_id,
-        "file_name": item.name,
-        "width": whole(size[0]),
-        "height": whole(size[1]),
-    }
+    document = {"id": item.image_id, "file_name": item.name}
+    if item.picture.told_size is None:
+        return document
+    width, height = item.picture.told_size
+    return {**document, "width": int(width), "height": int(height)}
 
 
 def _categories(scheme: Scheme) -> list[dict[str, Any]]:
     joints = {"keypoints": list(scheme.joints), "skeleton": []} if scheme.joints else {}
     return [
         {"id": number, "name": name, "supercategory": "", **joints}
-        for number, name in enumerate(scheme.names, 1)
+        for name, number in category_ids(scheme).items()
     ]
 
 
-def _placed(one: Object, item: ImageItem, scheme: Scheme) -> dict[str, Any]:
+def category_ids(scheme: Scheme) -> dict[str, int]:
+    """By name, in the order of the labelling config."""
+    if scheme.is_numbered and min(scheme.classes.values(), default=1) > 0:
+        return {name: scheme.classes[name] for name in scheme.names}
+    return {name: number for number, name in enumerate(scheme.names, 1)}
+
+
+def _placed(
+    one: Object, item: ImageItem, scheme: Scheme, categories: Mapping[str, int]
+) -> dict[str, Any]:
     """Where an object is, and of which category."""
     document: dict[str, Any] = {
         "image_id": item.image_id,
-        "category_id": scheme.names.index(one.label) + 1,
+        "category_id": categories[one.label],
         "bbox": [whole(number) for number in one.shape.box_xywh_px],
     }
     segmentation, _ = segmentation_of(one.shape)

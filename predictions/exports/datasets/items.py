@@ -52,8 +52,8 @@ class ImageItem(Item):
     """The same of a task with an image."""
 
     picture: Picture
-    #: A whole number that no other task of the project has.
-    image_id: int
+    #: What no other task of the project has.
+    image_id: int | str
 
     @property
     def name(self) -> str:
@@ -93,8 +93,7 @@ def image_items(found: Iterable[Item], scheme: Scheme, facts: NamingFacts) -> It
         alone = {**task, source: [item.given.document]}
         picture = replace(picture_of(alone, source, scheme), given=[item.given])
         name = file_name(task, scheme.image.path, facts)
-        number = int(task["meta"]["image_id"]) if facts.are_numbered else task["inner_id"]
-        one = ImageItem(task, item.given, replace(picture, file_name=name), number)
+        one = ImageItem(task, item.given, replace(picture, file_name=name), _id(task, facts))
         other = known.setdefault(one.stem, task["id"])
         if other != task["id"]:
             raise NotHeld(
@@ -102,6 +101,14 @@ def image_items(found: Iterable[Item], scheme: Scheme, facts: NamingFacts) -> It
                 " would be one file. Give them names of their own in meta.image_name."
             )
         yield one
+
+
+def _id(task: TaskValues, facts: NamingFacts) -> int | str:
+    """`meta.image_id` where each task has one of its own, else the number within the project."""
+    if not facts.are_identified:
+        return int(task["inner_id"])
+    told = task["meta"]["image_id"]
+    return int(told) if facts.are_numbered else str(told)
 
 
 def file_name(task: TaskValues, path: Sequence[str], facts: NamingFacts) -> str:

@@ -16,11 +16,15 @@ import orjson
 
 from predictions.exports.types.archive import Entry
 from predictions.exports.types.given import Given
-from predictions.exports.types.objects import Object, Picture, Scheme, free_number, objects_of
+from predictions.exports.types.objects import (
+    UNSEEN,
+    Object,
+    Picture,
+    Scheme,
+    free_number,
+    objects_of,
+)
 from predictions.regions.geometry import Floats, Shape, rle_area
-
-#: Label Studio's words for whether a key point is there: labelled and visible, or not labelled.
-SEEN, UNSEEN = 2, 0
 
 
 def entries(pictures: Iterable[Picture], scheme: Scheme) -> Iterator[Entry]:
@@ -148,6 +152,5 @@ def keypoints_of(one: Object, joints: Sequence[str]) -> dict[str, Any]:
     """`keypoints` with x, y and whether it is there of each joint, and how many are there."""
     flat: list[float] = []
     for name in joints:
-        x, y = one.joints.get(name, (0, 0))
-        flat += [x, y, SEEN if name in one.joints else UNSEEN]
+        flat += one.joints.get(name, (0, 0, UNSEEN))
     return {"keypoints": flat, "num_keypoints": len(set(one.joints) & set(joints))}

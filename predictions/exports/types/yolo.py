@@ -76,8 +76,8 @@ def place(one: Object, picture: Picture, joints: Sequence[str]) -> list[float]:
     x, y, width, height = one.shape.box_xywh_px
     numbers = _shares([x + width / 2, y + height / 2, width, height], picture)
     for name in joints:
-        point = one.joints.get(name)
-        numbers += [*_shares(list(point), picture), 2.0] if point else [0.0, 0.0, 0.0]
+        joint = one.joints.get(name)
+        numbers += [*_shares([joint.x, joint.y], picture), joint.seen] if joint else [0.0, 0.0, 0.0]
     return numbers
 
 
