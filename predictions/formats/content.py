@@ -144,8 +144,8 @@ class Content:
     kinds: frozenset[Kind]
     #: What is labelled; `data` of each task has the key, unless it is an image with a name.
     key: Literal["image", "text"] = "image"
-    #: Names of key points, in order.
-    keypoints: list[str] = field(default_factory=list)
+    #: Names of key points by class, in order.
+    keypoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: Whether a choice may have several labels.
     is_multiple: bool = False
     #: The file's numbers of its classes: detections may name classes by number.
@@ -176,6 +176,6 @@ class Known:
 
     class_ids: Mapping[int, str] = field(default_factory=dict)
     classes: Sequence[str] = ()
-    keypoints: Sequence[str] = ()
+    keypoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: Sizes by image id and by image name, where they are known.
     sizes: Mapping[str, Size] = field(default_factory=dict)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 #: After so many errors the rest of a file is not read.
 MOST_ERRORS = 1000
+#: So many an exception's own text spells out.
+MOST_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class BadFile(Exception):
     """The files cannot be read; `errors` say why, one at least."""
 
     def __init__(self, errors: list[FileError]) -> None:
-        super().__init__("\n".join(map(str, errors)))
+        super().__init__("\n".join(map(str, errors[:MOST_TOLD])))
         self.errors = errors
 
 
