@@ -12,6 +12,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 Point = tuple[float, float]
+#: Forms in which a file may hold the same objects.
+Shapes = Literal["boxes", "masks", "keypoints"]
 #: Width and height of an image in pixels.
 Size = tuple[int, int]
 
@@ -159,7 +161,7 @@ class Ask:
     """What whoever loads the files asked for."""
 
     #: What to read where a file holds an object in several forms; None for the richest.
-    shapes: Literal["boxes", "masks", "keypoints"] | None = None
+    shapes: Shapes | None = None
     #: Added to class numbers of detections; None where it was not asked for.
     category_offset: int | None = None
     #: The column that names the image; None for the first of the format's own.

@@ -87,7 +87,7 @@ def tools_of(
         return {}, {}, key
     tools: dict[Kind, Tool] = {}
     lacking: dict[str, list[str]] = {}
-    shown = key
+    shown: str = key
     for kind in sorted({kind for one in contents for kind in one.kinds}, key=list(TAGS).index):
         fitting = [
             one for one in config.controls

@@ -73,6 +73,8 @@ class Drawing:
         if shape is None or isinstance(shape, Span):
             drawn.append(self._plain(region, task, len(drawn)))
             return
+        if size is None and isinstance(shape, Mask):
+            size = shape.width, shape.height
         if size is None:
             self.errors.add(
                 region.place or task.place,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from predictions.formats.content import Ask, Content, Known
+from predictions.formats.content import Ask, Content, Known, Shapes
 from predictions.formats.errors import Errors
 from predictions.formats.sources import Source
 
@@ -53,9 +53,10 @@ class Format:
         content: Content = self._module.predictions(source, ask, errors, known)
         return content
 
-    def wanted(self, source: Source) -> str | None:
+    def wanted(self, source: Source) -> Shapes | None:
         """Which shapes the detections have, so that the ground truth is read in the same form."""
-        return self._module.wanted(source) if self.tells_shapes else None
+        found: Shapes | None = self._module.wanted(source) if self.tells_shapes else None
+        return found
 
 
 def _is_coco(start: Start) -> bool:

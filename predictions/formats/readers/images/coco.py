@@ -13,7 +13,17 @@ import msgspec
 from msgspec import Raw, Struct
 
 from predictions.formats.classes import check_names
-from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region, Shape, Size
+from predictions.formats.content import (
+    Ask,
+    Content,
+    FileTask,
+    Kind,
+    Known,
+    Region,
+    Shape,
+    Shapes,
+    Size,
+)
 from predictions.formats.errors import Errors
 from predictions.formats.readers.images import coco_entries
 from predictions.formats.readers.images.coco_entries import BadEntry, Entry
@@ -89,7 +99,7 @@ class Result(Struct):
     keypoints: Raw = Raw()
 
 
-def wanted(source: Source) -> str | None:
+def wanted(source: Source) -> Shapes | None:
     """Which shapes the first of the detections has; None where that cannot be told."""
     content = source.content()
     try:
@@ -268,7 +278,7 @@ class Reader:
             shifted = f" (with the offset {one + self.offset})" if self.offset else ""
             self.errors.add(place, f"{one}{shifted} is not among the categories.")
 
-    def _richest(self) -> str:
+    def _richest(self) -> Shapes:
         """Key points where there are any; segmentations, if all entries have one; else boxes."""
         if self.n_poses and self.keypoints:
             return "keypoints"
