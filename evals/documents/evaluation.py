@@ -103,6 +103,7 @@ class IgnoredRegions(Document):
             "other_class",
             "no_label",
             "invalid_label",
+            "invalid_value",
             "invalid_score",
             "no_geometry",
         ),
@@ -148,6 +149,9 @@ class Evaluation(Identity, kw_only=True):
         Meta(description="The control that is evaluated; null where several are read together."),
     ]
     ground_truth: Truths | UnsetType = UNSET
+    slices: Annotated[
+        list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
+    ] = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")
     ]

@@ -73,6 +73,7 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         median_latency_ms=UNSET if latency is None else latency,
         control=evaluation.control,
         ground_truth=evaluation.ground_truth if is_computed else UNSET,
+        slices=evaluation.options.get("slices") or UNSET,
         accepted=evaluation.is_accepted,
         supersedes=supersedes,
         superseded_by=superseded_by,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from predictions.exports import formats
+from predictions.exports import dataset, formats
 from predictions.exports.project import SOURCES, TYPES
 from predictions.filters.predictions import PredictionListParameters as PredictionListParameters
 from predictions.filters.predictions import PredictionParameters
@@ -45,7 +45,15 @@ class EscapeParameters(Parameters):
 class PredictionExportParameters(PredictionParameters, EscapeParameters):
     """Which predictions, in which format."""
 
-    format = ChoiceParameter(formats.WRITERS, default="ndjson", help_text="ndjson unless given.")
+    format = ChoiceParameter(
+        [*formats.WRITERS, *dataset.FORMATS],
+        default="ndjson",
+        help_text="ndjson unless given. The data sets of other tools take `project`, and"
+        " `model_version` or `ground_truth`, and no other filter.",
+    )
+    ground_truth = FlagParameter(
+        help_text="The project's ground truth instead of predictions, as another tool's data set."
+    )
 
 
 class ThumbnailParameters(Parameters):
