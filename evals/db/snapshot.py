@@ -20,6 +20,7 @@ from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
 from predictions.db.annotations import AS_TRUTH
+from predictions.pictures.addresses import name_in
 from predictions_api.http.storable import whole_within
 from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 
@@ -385,6 +386,8 @@ def _last_part(url: str | None) -> str:
     """The file name in an address; '' for data addresses and where there is none."""
     if not url or url.startswith("data:"):
         return ""
+    if (local := name_in(url)) is not None:
+        return local.rpartition("/")[2]
     try:
         path = urlsplit(url).path
     except ValueError:

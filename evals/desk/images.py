@@ -21,6 +21,7 @@ from evals.engine.errors import EvaluationError
 from evals.engine.kinds.kind import Job
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
+from predictions.pictures.addresses import is_local
 from predictions.regions.errors import GeometryError
 
 # Pixels only: an SVG is a document with scripts.
@@ -111,7 +112,8 @@ def _address(evaluation: ModelEval, position: int, given: str | None) -> str | N
         return None
     if DATA_IMAGE.match(given):
         return reverse("admin:evals_modeleval_picture", args=[evaluation.eval_id, position])
-    return given if WEB_ADDRESS.match(given) and len(given) < LONGEST_URL else None
+    is_loadable = WEB_ADDRESS.match(given) or is_local(given)
+    return given if is_loadable and len(given) < LONGEST_URL else None
 
 
 def picture(evaluation: ModelEval, position: int) -> tuple[str, bytes] | None:
