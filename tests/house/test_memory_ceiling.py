@@ -113,7 +113,7 @@ def test_a_web_process_that_is_too_large_is_replaced(
     server: Server, api: Callable[..., Any]
 ) -> None:
     """Smaller than its own code: each process answers what it has begun, and goes."""
-    seen = set()
+    seen = set[int]()
     deadline = time.monotonic() + WITHIN_S
     while len(seen) < 2:
         assert time.monotonic() < deadline
