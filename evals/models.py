@@ -147,8 +147,10 @@ class ModelEval(models.Model):
     # What it came to.
     classes = models.JSONField(default=list, help_text="Class names in index order.")
     is_multi_label = models.BooleanField(default=False)
-    uses_masks = models.BooleanField(
-        default=False, help_text="Whether shapes are compared pixel by pixel in average precision."
+    iou_type = models.CharField(
+        max_length=10,
+        default="bbox",
+        help_text="What average precision compares: evals.engine.precision.measures.IouType.",
     )
     confidences = models.JSONField(
         null=True, blank=True, help_text="Percents an imported file reports; empty for all."
@@ -230,8 +232,9 @@ class EvalImage(models.Model):
     item = models.TextField(
         default="", blank=True, help_text="Which of its task's images; empty for the only one."
     )
-    # Of kinds that measure single images; they are ordered by the first of the metrics.
-    metrics = models.JSONField(null=True)
+    # Of kinds that measure single images: JSON text, whose keys have an order, and what images are
+    # ordered by, the first of its numbers.
+    metrics = models.TextField(null=True)
     measure = models.FloatField(null=True)
     position = models.PositiveIntegerField()
     split_position = models.PositiveIntegerField()

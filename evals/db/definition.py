@@ -21,7 +21,7 @@ def job_of(evaluation: ModelEval) -> Job:
             rule=evaluation.matching,
         ),
         is_multi_label=evaluation.is_multi_label,
-        uses_masks=evaluation.uses_masks,
+        iou_type=evaluation.iou_type,
         engine=settings.EVALUATION_ENGINE,
         reading=reading_of(evaluation.reading),
         options=evaluation.options,

@@ -10,11 +10,14 @@ from evals.db.snapshot import PlannedRow
 from evals.documents.images import ImageRecord, ImageRow, image_records, image_texts
 from evals.engine.events import Cells, Counts, Events, Ints, image_cells, unpack_events
 from evals.models import ModelEval, Split
+from predictions.regions.geometry import Floats
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
-IMAGE_COLUMNS = "image_id, name, split, augmentations, cluster, x, y, is_flagged, position, events"
+IMAGE_COLUMNS = (
+    "image_id, name, split, augmentations, cluster, x, y, is_flagged, metrics, position, events"
+)
 SOURCE_COLUMNS = "task_id, annotation_id, prediction_id, split, item"
-POSITION = 8
+POSITION = 9
 # Ranges of the primary key, or of the index on the split's positions.
 RANGE_SQL = f"""
 SELECT {IMAGE_COLUMNS} FROM evals_evalimage
@@ -218,13 +221,15 @@ class Scanned:
     splits: Ints
     #: None where the image is in no cluster.
     clusters: list[int | None]
+    #: What its kind orders images by; NaN where there is nothing to measure.
+    measures: Floats
     events: Events
 
 
 SCAN_BLOCK = 5000
 # The primary key.
 SCAN_SQL = """
-SELECT position, split, cluster, events FROM evals_evalimage
+SELECT position, split, cluster, measure, events FROM evals_evalimage
 WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
 """
 
@@ -237,5 +242,6 @@ def scan(evaluation: ModelEval, n_images: int) -> Iterator[Scanned]:
             positions=np.array([row[0] for row in rows], dtype=np.int64),
             splits=np.array([row[1] for row in rows], dtype=np.int64),
             clusters=[row[2] for row in rows],
-            events=unpack_events([row[3] for row in rows]),
+            measures=np.array([row[3] for row in rows], dtype=np.float64),
+            events=unpack_events([row[4] for row in rows]),
         )

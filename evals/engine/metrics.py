@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from evals.engine.average_precision import ClassPrecision
 from evals.engine.events import CONFIDENCES, Counts, Events, Ints
+from evals.engine.precision.tables import ClassPrecision
 from predictions.regions.geometry import Floats
 
 #: The sweep has the 100 confidences below 1; its keys as clients read them.

@@ -20,7 +20,7 @@ from evals.db.writes import NewImage
 from evals.engine.counting import Counted, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.kinds.kind import Job
-from evals.engine.kinds.shapes import NeedsMasks
+from evals.engine.matched.shapes import NeedsWider
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
@@ -122,8 +122,8 @@ def _compute(
         try:
             _count_all(evaluation, mine, watcher, is_over)
             break
-        except NeedsMasks:
-            _start_over(evaluation, mine, uses_masks=True)
+        except NeedsWider as error:
+            _start_over(evaluation, mine, iou_type=error.iou_type)
         except UnknownLabels:
             _start_over(evaluation, mine, classes=_all_classes(evaluation))
     summarise(evaluation)
@@ -171,7 +171,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         only = evaluation.options.get("classes")
         found = classes_of(evaluation.project, kind, reading, only=only)
         evaluation.classes, evaluation.is_multi_label = found
-        evaluation.uses_masks = kind.starts_with_masks
+        evaluation.iou_type = kind.starts_with
         evaluation.save(
             update_fields=[
                 "planned_at",
@@ -182,7 +182,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
                 "image_counts",
                 "classes",
                 "is_multi_label",
-                "uses_masks",
+                "iou_type",
                 "warnings",
             ]
         )
@@ -312,6 +312,6 @@ def _all_classes(evaluation: ModelEval) -> list[str]:
             _counted(_images_of(evaluation, chunk), chunk, job)
         except UnknownLabels as error:
             found |= error.labels
-        except NeedsMasks:
+        except NeedsWider:
             continue
     return [*evaluation.classes, *sorted(found)]

@@ -10,11 +10,11 @@ from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
-from evals.engine.average_precision import ClassPrecision, Precision, PrecisionTable
 from evals.engine.events import class_counts, total_counts
 from evals.engine.kinds.kind import Metric
 from evals.engine.kinds.segmentation import mean_iou
 from evals.engine.metrics import Score, scores_of
+from evals.engine.precision.tables import ClassPrecision, Precision, PrecisionTable
 from evals.models import ModelEval
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.panel import Panel, stored

@@ -16,8 +16,11 @@ from evals.engine.metrics import image_scores
 from evals.models import ModelEval
 from predictions.regions.geometry import Bools, Floats
 
-#: Orders of images; each may be reversed with a minus.
-SORTS = ("truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1")
+#: Orders of images; each may be reversed with a minus. The measure is the first of the metrics that
+#: a kind has of single images; those without stand last.
+SORTS = (
+    "truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1", "measure",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ def _matching(
         "truePositives": counts.tp,
         "falsePositives": counts.fp,
         "falseNegatives": counts.fn,
+        "measure": block.measures,
     }
     if wanted.sort in keys:
         key = np.asarray(keys[wanted.sort], dtype=np.float64)

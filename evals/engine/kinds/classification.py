@@ -24,7 +24,14 @@ from evals.engine.kinds.kind import (
     Tally,
     Total,
 )
-from evals.engine.matching import image_verdicts
+from evals.engine.matching import (
+    Definition,
+    Detections,
+    Objects,
+    ObjectVerdict,
+    matrix_pairs,
+    object_verdicts,
+)
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from predictions.regions.config import Config, Control
@@ -246,6 +253,33 @@ def _has_several(controls: Sequence[Control]) -> bool:
 
 #: What is chosen of a pair.
 PAIR = ("left", "right")
+
+
+def image_verdicts(
+    labels: npt.ArrayLike,
+    detected_labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    iou: Floats,
+    confidence: int,
+    *,
+    definition: Definition | None = None,
+) -> tuple[list[ObjectVerdict | None], list[ObjectVerdict | None]]:
+    """`object_verdicts` of one image; `iou` is float64 (detections, objects)."""
+    objects = _one_image(labels)
+    alike = _one_image(detected_labels)
+    score = np.asarray(scores, dtype=np.float64)
+    detections = Detections(image=alike.image, label=alike.label, score=score)
+    overlaps = np.asarray(iou, dtype=np.float64).reshape(len(detections), len(objects))
+    return object_verdicts(
+        objects, detections, matrix_pairs(overlaps), confidence, definition=definition
+    )
+
+
+def _one_image(labels: npt.ArrayLike) -> Objects:
+    label = np.asarray(labels, dtype=np.int64).ravel()
+    return Objects(image=np.zeros(len(label), dtype=np.int64), label=label)
+
+
 CLASSIFICATION = Kind(
     task_type="classification",
     reads=asks_for_class,

@@ -15,6 +15,7 @@ export const WORDS = {
   fp: "false positive",
   fn: "missed",
   wrong_class: "wrong class",
+  crowd: "crowd",
 };
 /** How many cards the server gives at a time. */
 export const MOST = 50;

@@ -79,7 +79,8 @@ function large(card) {
 function sides(found) {
   const match = (object, others) =>
     object.matched === null ? "–" : `${others[object.matched]?.class} (#${object.matched + 1})`;
-  const verdict = (object) => WORDS[object.verdict] ?? (object.verdict === null ? "–" : object.verdict);
+  const verdict = (object) =>
+    object.crowd ? WORDS.crowd : (WORDS[object.verdict] ?? object.verdict ?? "–");
   const truths = found.groundTruth.map((one) => [
     `#${one.index + 1}`,
     one.class,
@@ -91,7 +92,7 @@ function sides(found) {
     `#${one.index + 1}`,
     one.class,
     share(one.score),
-    one.verdict === null ? "below the confidence" : verdict(one),
+    one.verdict === null && !one.crowd ? "below the confidence" : verdict(one),
     match(one, found.groundTruth),
     share(one.iou),
   ]);

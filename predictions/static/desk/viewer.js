@@ -13,6 +13,7 @@ const VERDICTS = [
   ["fp", "False positive"],
   ["fn", "False negative"],
   ["wrong_class", "Wrong class"],
+  ["crowd", "Crowd"],
 ];
 const MOST_ZOOM = 16;
 // Pictures nobody could load still get their regions drawn, on this much paper.

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
-from evals.engine.average_precision import ClassPrecision
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import (
     Counts,
@@ -38,6 +37,7 @@ from evals.engine.metrics import (
     scores_of,
     sweep,
 )
+from evals.engine.precision.tables import ClassPrecision
 from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events
 from tests.evals.engine.matrices import confusion_matrix, sparse

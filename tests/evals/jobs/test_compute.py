@@ -327,7 +327,7 @@ def test_instance_masks(ada: Caller, make_project: MakeProject) -> None:
     assert map50(half) == 0
 
 
-def test_rotated_boxes_are_compared_by_pixels(ada: Caller, project: Project) -> None:
+def test_rotated_boxes_are_compared_as_polygons(ada: Caller, project: Project) -> None:
     turned = valued(x=50, y=50, width=20, height=4, rotation=45)
     flat = valued(x=50, y=50, width=20, height=4)
     truth = [{k: v for k, v in turned.items() if k != "score"}]
