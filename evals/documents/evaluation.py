@@ -148,6 +148,8 @@ class Evaluation(Identity, kw_only=True):
         str | None,
         Meta(description="The control that is evaluated; null where several are read together."),
     ]
+    tolerance: Annotated[float | UnsetType, Meta(description="Of regression.")] = UNSET
+    normalization: Annotated[str | UnsetType, Meta(description="Of transcription.")] = UNSET
     ground_truth: Truths | UnsetType = UNSET
     slices: Annotated[
         list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")

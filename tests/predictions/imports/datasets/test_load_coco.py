@@ -1,16 +1,15 @@
 """`manage.py load coco`: two files in, a project and an evaluation out."""
 
 import io
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 
+from predictions.models import Task
 from tests.conftest import Caller
-from predictions.models import Annotation, Prediction, Project, Task
 
 pytestmark = pytest.mark.django_db
 SHARED = Path(os.environ.get("SHARED_DATA_DIR", "/nowhere")) / "coco_val2014_100"
@@ -27,7 +26,8 @@ def load(*arguments: object, **options: Any) -> list[str]:
 @pytest.mark.skipif(not SHARED.exists(), reason="COCO's sample is not on this machine")
 def test_published_numbers(ada: Caller) -> None:
     import time
-    s=time.time()
+
+    s = time.time()
     lines = load(
         "coco",
         "--ground-truth", SHARED / "ground_truth.json",
@@ -37,8 +37,10 @@ def test_published_numbers(ada: Caller) -> None:
         "--model-version", "v1",
         "--evaluate",
     )  # fmt: skip
-    print(lines, time.time()-s)
+    print(lines, time.time() - s)
     from evals.models import ModelEval
-    e=ModelEval.objects.get(eval_id=lines[-1]); print(e.summary, e.status)
+
+    e = ModelEval.objects.get(eval_id=lines[-1])
+    print(e.summary, e.status)
     print(Task.objects.first().data, Task.objects.first().meta)
     assert 0
