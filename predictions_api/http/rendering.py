@@ -21,13 +21,12 @@ class Negotiation(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """The first renderer, our JSON, for whoever takes it or anything, and names no format."""
+        """The first renderer, our JSON, for whoever takes it or anything."""
         first = next(iter(renderers))
         if (
             isinstance(first, OrjsonRenderer)
             and not format_suffix
             and request.META.get("HTTP_ACCEPT", "*/*") in ANY_TYPE
-            and "format" not in request.query_params
         ):
             return first, first.media_type
         selected: tuple[BaseRenderer, str] = super().select_renderer(
