@@ -2,7 +2,6 @@
 
 from functools import cache
 from threading import Lock
-from types import SimpleNamespace
 from typing import Any
 
 from csp.constants import SELF
@@ -16,7 +15,6 @@ from drf_spectacular.views import (
     SpectacularRedocView,
     SpectacularSwaggerSplitView,
 )
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
@@ -41,12 +39,6 @@ def _rendered(kind: Any) -> bytes:
     return text
 
 
-class ByQuery(DefaultContentNegotiation):
-    """`?format=json` or `yaml`, as links to the document say."""
-
-    settings = SimpleNamespace(URL_FORMAT_OVERRIDE="format")  # type: ignore[assignment]
-
-
 class SchemaView(SpectacularAPIView):
     """The OpenAPI document in YAML or JSON, the same for everybody.
 
@@ -54,7 +46,6 @@ class SchemaView(SpectacularAPIView):
     """
 
     authentication_classes = []
-    content_negotiation_class = ByQuery
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:

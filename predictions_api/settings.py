@@ -235,8 +235,6 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "predictions_api.http.openapi.Operation",
     "EXCEPTION_HANDLER": "predictions_api.http.errors.exception_handler",
-    # `format` is a parameter of our own: what is imported, what is exported.
-    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 

@@ -23,6 +23,7 @@ from predictions.imports.bodies import (
     incoming,
 )
 from predictions.models import Project
+from predictions_api.http.rendering import FormatIsOurs
 
 
 class ImportViewSet(Rows):
@@ -66,6 +67,7 @@ class TaskImportViewSet(ImportViewSet):
     """Whole tasks, also from files."""
 
     parser_classes = [BulkJSONParser, LinesParser, UploadParser, FieldsParser]
+    content_negotiation_class = FormatIsOurs
 
     @docs.IMPORT_TASKS
     @audit.recorded("tasks.imported", "project {pk}")

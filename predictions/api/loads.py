@@ -29,6 +29,7 @@ from predictions.imports.datasets.reading import Files
 from predictions.imports.datasets.store import Loaded, Wishes, store
 from predictions.models import Project
 from predictions_api import memory
+from predictions_api.http.rendering import FormatIsOurs
 
 SCOPE_TO_EVALUATE = "model-eval:write"
 LACKS_SCOPE = f'This key lacks the scope "{SCOPE_TO_EVALUATE}".'
@@ -43,6 +44,7 @@ class LoadViewSet(Rows):
 
     queryset = Project.objects.none()
     parser_classes = [UploadParser]
+    content_negotiation_class = FormatIsOurs
     serializer_class = docs.LoadSerializer
 
     @docs.LOAD

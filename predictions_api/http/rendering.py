@@ -1,6 +1,7 @@
 """Renders JSON with orjson (UTC times end in Z), and negotiates the content type and encoding."""
 
 from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -21,18 +22,25 @@ class Negotiation(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """The first renderer, our JSON, for whoever takes it or anything."""
+        """The first renderer, our JSON, for whoever takes it or anything, and names no format."""
         first = next(iter(renderers))
         if (
             isinstance(first, OrjsonRenderer)
             and not format_suffix
             and request.META.get("HTTP_ACCEPT", "*/*") in ANY_TYPE
+            and "format" not in request.query_params
         ):
             return first, first.media_type
         selected: tuple[BaseRenderer, str] = super().select_renderer(
             request, renderers, format_suffix
         )
         return selected
+
+
+class FormatIsOurs(Negotiation):
+    """For routes whose parameter `format` says what a body is, and not how to answer."""
+
+    settings = SimpleNamespace(URL_FORMAT_OVERRIDE=None)  # type: ignore[assignment]
 
 
 # What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection
