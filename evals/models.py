@@ -34,12 +34,19 @@ class Split(models.IntegerChoices):
 
 
 class TaskType(models.TextChoices):
-    """What kind of answers are compared, which decides how they are matched."""
+    """What kind of answers are compared: the words of `evals.engine.kinds.table`."""
 
     DETECTION = "object-detection"  # boxes, matched by overlap
     INSTANCES = "instance-segmentation"  # masks, matched by overlap
     CLASSIFICATION = "classification"  # labels of whole images
     SEMANTIC = "semantic-segmentation"  # pixels
+    ENTITIES = "named-entity-recognition"  # spans of texts
+    KEYPOINTS = "keypoint-detection"  # points of boxes
+    TEMPORAL = "temporal-detection"  # stretches of time
+    TRANSCRIPTION = "transcription"  # texts
+    TAXONOMY = "taxonomy"  # paths of a tree
+    RATING = "rating"  # stars
+    REGRESSION = "regression"  # numbers
 
 
 class GroundTruth(models.TextChoices):
@@ -120,6 +127,10 @@ class ModelEval(models.Model):
     )
     reading = models.JSONField(
         default=dict, help_text="Which regions are read: evals.engine.reading.Reading."
+    )
+    options = models.JSONField(
+        default=dict,
+        help_text="Parameters of some evaluations alone, as requests name them.",
     )
     confidence = models.PositiveSmallIntegerField(
         default=20, help_text="Canonical confidence threshold, percent."
@@ -219,6 +230,9 @@ class EvalImage(models.Model):
     item = models.TextField(
         default="", blank=True, help_text="Which of its task's images; empty for the only one."
     )
+    # Of kinds that measure single images; they are ordered by the first of the metrics.
+    metrics = models.JSONField(null=True)
+    measure = models.FloatField(null=True)
     position = models.PositiveIntegerField()
     split_position = models.PositiveIntegerField()
     # At the canonical confidence.
@@ -325,7 +339,7 @@ class EvalChunk(models.Model):
 
 
 class EvalPart(models.Model):
-    """What one chunk adds to one split: additive counts and a mergeable precision state."""
+    """What one chunk adds to one split: additive counts and the mergeable state of its kind."""
 
     pk = models.CompositePrimaryKey("evaluation_id", "chunk", "split")
     evaluation = models.ForeignKey(
@@ -334,8 +348,7 @@ class EvalPart(models.Model):
     chunk = models.PositiveIntegerField()
     split = models.PositiveSmallIntegerField(choices=Split)
     histogram = models.BinaryField(help_text="Packed events of all its images together.")
-    exact = models.BinaryField(help_text="int64: images entirely right at each percent.")
-    precision = models.BinaryField(null=True, help_text="Average-precision state.")
+    state = models.BinaryField(null=True, help_text="What its kind measures beside the events.")
 
     def __str__(self) -> str:
         return f"{self.chunk} of {self.evaluation_id}"

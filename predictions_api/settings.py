@@ -92,8 +92,8 @@ PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))
 LABEL_STUDIO_VERSION = "1.23.2"
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "desk.apps.DeskAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -303,8 +303,8 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 if TASKS_BACKEND == "rq":
     INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
-    # It stores nothing in the database: its one model has no table. Without its migrations a service
-    # may change queues on the database it has.
+    # It stores nothing in the database: its one model has no table. Without its migrations a
+    # service may change queues on the database it has.
     MIGRATION_MODULES = {"django_rq": None}
     # Runs take as long as they take.
     RQ_QUEUES = {

@@ -5,8 +5,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
-from evals.models import GroundTruth, TaskType
+from evals.models import GroundTruth
 from predictions_api.http.fields import FiniteField
 
 NAME = re.compile(r"[^\0]{1,500}")
@@ -45,21 +46,21 @@ class ComputeSerializer(serializers.Serializer[Any]):
     )
     iouThreshold = FiniteNumber(
         required=False,
-        default=0.5,
         min_value=0.0,
         max_value=1.0,
-        help_text="Overlap above which a detection and an object match.",
+        help_text="Overlap above which a detection and an object match: 0.5, or 1 of named "
+        "entities, unless given. Of kinds that match items.",
     )
     iouInclusive = serializers.BooleanField(
         required=False,
-        default=False,
-        help_text="Whether an overlap of exactly the threshold matches, too.",
+        help_text="Whether an overlap of exactly the threshold matches, too: false, of named "
+        "entities true, unless given. Of kinds that match items.",
     )
     matching = serializers.ChoiceField(
         choices=[rule.value for rule in Rule],
         required=False,
-        default=Rule.IOU_CLASS_FIRST.value,
-        help_text="The order in which pairs are matched.",
+        help_text=f"The order in which pairs are matched: {Rule.IOU_CLASS_FIRST.value} unless "
+        "given. Of kinds that match items.",
     )
     confidence = serializers.IntegerField(
         required=False,
@@ -69,7 +70,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="Canonical confidence threshold, percent.",
     )
     taskType = serializers.ChoiceField(
-        choices=TaskType.choices,
+        choices=list(KINDS),
         required=False,
         help_text="Derived from the labelling config unless given.",
     )
@@ -80,6 +81,37 @@ class ComputeSerializer(serializers.Serializer[Any]):
         trim_whitespace=False,
         help_text="Name of the one control of the labelling config whose regions are evaluated. "
         "Needed where several ask for the class of a whole object, or hold the same objects.",
+    )
+    tolerance = FiniteNumber(
+        required=False,
+        min_value=0.0,
+        max_value=1e300,
+        help_text="How far a number may be off and still be right: 0 unless given. Of regression.",
+    )
+    normalization = serializers.ChoiceField(
+        choices=["none", "spaces", "case", "words"],
+        required=False,
+        help_text="What of two texts does not matter: `none` unless given, `spaces`, `case` and "
+        "spaces, or `words`, which leaves letters, digits and single spaces. Of transcription.",
+    )
+    keypointSigmas = serializers.DictField(
+        child=FiniteNumber(min_value=1e-6, max_value=1e6),
+        required=False,
+        help_text="How far each keypoint may be off, by its name; COCO's for its 17, else 0.05. "
+        "Of keypoint-detection.",
+    )
+    labelMap = serializers.DictField(
+        child=serializers.CharField(max_length=500, allow_null=True, trim_whitespace=False),
+        required=False,
+        help_text="What labels of either side are called instead, e.g. of a model that says "
+        "`automobile` for the project's `Car`; null for those that are not read.",
+    )
+    classes = serializers.ListField(
+        child=serializers.CharField(max_length=500, trim_whitespace=False),
+        required=False,
+        allow_empty=False,
+        max_length=10_000,
+        help_text="Only these classes; objects and detections of others are not read.",
     )
     groundTruth = serializers.ChoiceField(
         choices=GroundTruth.choices,

@@ -44,8 +44,7 @@ def add_parts(
             chunk=number,
             split=split,
             histogram=part.histogram,
-            exact=part.exact.tobytes(),
-            precision=part.precision,
+            state=part.state,
         )
         for split, part in parts.items()
     )

@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-from evals.engine.counting import Job
+from evals.engine.kinds.kind import Job, Kind
+from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Definition
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
@@ -23,4 +24,10 @@ def job_of(evaluation: ModelEval) -> Job:
         uses_masks=evaluation.uses_masks,
         engine=settings.EVALUATION_ENGINE,
         reading=reading_of(evaluation.reading),
+        options=evaluation.options,
     )
+
+
+def kind_of(evaluation: ModelEval) -> Kind:
+    """The kind of evaluation it is."""
+    return KINDS[evaluation.task_type]

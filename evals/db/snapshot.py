@@ -6,10 +6,10 @@ there is any. What is planned is what is counted: a row that changes or vanishes
 ends the evaluation instead of being counted half old, half new.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -26,6 +26,15 @@ from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
 LONGEST_URL = 4096
+#: Results read at once are no longer than this together, but for the first, which may be 32 MiB: as
+#: objects they take up to twelve times as much.
+READ_BYTES = 32 * 2**20
+# How long a result is once it is unpacked, which nothing else tells without making its text: a row
+# holds its values unpacked. What is not packed tells so by itself.
+SIZE = (
+    "CASE WHEN pg_column_compression({0}.result) IS NULL"
+    " THEN pg_column_size({0}.result) ELSE pg_column_size(ROW({0}.result)) END"
+)
 
 
 class CannotEvaluate(EvaluationError):
@@ -50,23 +59,25 @@ class PlannedRow:
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
-PLAN_SQL = """
+PLAN_SQL = f"""
 WITH truth AS (
-    SELECT DISTINCT ON (task_id) task_id, id FROM predictions_annotation
+    SELECT DISTINCT ON (task_id) task_id, id, {SIZE.format("a")} AS size
+    FROM predictions_annotation a
     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
     ORDER BY task_id, id DESC
 ), said AS (
-    SELECT DISTINCT ON (task_id) task_id, id FROM predictions_prediction
+    SELECT DISTINCT ON (task_id) task_id, id, {SIZE.format("p")} AS size
+    FROM predictions_prediction p
     WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
       AND model_version = %(version)s
     ORDER BY task_id, id DESC
 )
-SELECT t.id, truth.id, said.id, t.meta -> 'split'{lengths}
+SELECT t.id, truth.id, said.id, t.meta -> 'split', truth.size + COALESCE(said.size, 0){{lengths}}
 FROM truth
 JOIN predictions_task t ON t.id = truth.task_id AND t.project_id = %(project)s
 LEFT JOIN said ON said.task_id = truth.task_id
 ORDER BY t.id
-"""
+"""  # noqa: S608
 # How many images an object has in a task; what is no list is one.
 LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
     WHEN 'array' THEN jsonb_array_length(t.data #> %({name})s::text[]) ELSE 1 END"""
@@ -116,7 +127,8 @@ def count_own_truths(evaluation: ModelEval) -> int:
 
 
 def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedRow]]:
-    """The images that count, in task order, those of `chunk` tasks at a time.
+    """The images that count, in task order, those of `chunk` tasks at a time, or of fewer whose
+    results together are longer than READ_BYTES.
 
     In a transaction: the cursor is the server's.
     """
@@ -127,12 +139,29 @@ def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedR
     with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
         cursor.execute(sql, {**_scope(evaluation), **counted})
-        while rows := cursor.fetchmany(chunk):
+        rows = ((row[4], row) for row in cursor)
+        for portion in _portions(rows, most=chunk):
             yield [
                 planned
-                for t, a, p, split, *lengths in rows
+                for t, a, p, split, _, *lengths in portion
                 for planned in _of_task(reading, paths, (t, a, p, _split(t, split)), lengths)
             ]
+
+
+Row = TypeVar("Row")
+
+
+def _portions(sized: Iterable[tuple[int, Row]], *, most: int) -> Iterator[list[Row]]:
+    """The rows in their order, `most` at a time, or fewer that have READ_BYTES together."""
+    portion, n_bytes = list[Row](), 0
+    for size, row in sized:
+        if portion and (len(portion) == most or n_bytes + size > READ_BYTES):
+            yield portion
+            portion, n_bytes = [], 0
+        portion.append(row)
+        n_bytes += size
+    if portion:
+        yield portion
 
 
 def _of_task(
@@ -198,6 +227,30 @@ LEFT JOIN predictions_annotation a ON a.id = c.annotation_id AND a.updated_at <=
 LEFT JOIN predictions_prediction p ON p.id = c.prediction_id AND p.updated_at <= %(at)s
 ORDER BY c.n
 """  # noqa: S608
+
+
+# By primary keys.
+SIZES_SQL = f"""
+SELECT COALESCE({SIZE.format("a")}, 0) + COALESCE({SIZE.format("p")}, 0)
+FROM unnest(%(annotations)s::bigint[], %(predictions)s::bigint[])
+     WITH ORDINALITY AS c(annotation_id, prediction_id, n)
+LEFT JOIN predictions_annotation a ON a.id = c.annotation_id
+LEFT JOIN predictions_prediction p ON p.id = c.prediction_id
+ORDER BY c.n
+"""  # noqa: S608
+
+
+def portions(rows: Sequence[PlannedRow]) -> Iterator[list[PlannedRow]]:
+    """The rows in their order, as many at a time as may be read at once. One statement."""
+    found = fetch_all(
+        SIZES_SQL,
+        {
+            "annotations": [row.annotation_id for row in rows],
+            "predictions": [row.prediction_id for row in rows],
+        },
+    )
+    sized = ((size, row) for (size,), row in zip(found, rows, strict=True))
+    return _portions(sized, most=max(len(rows), 1))
 
 
 def image_path(reading: Reading, item: str) -> str:

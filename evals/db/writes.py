@@ -1,18 +1,20 @@
 """The one writer of images, panels and imported evaluations; images and panels go by COPY."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
 
+from evals.documents.document import encode
 from evals.models import EvalPanel, ModelEval
 from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
     "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id, item,"
-    " image_id, name, augmentations, tp, fp, fn, cluster, x, y, is_flagged, events"
+    " image_id, name, augmentations, tp, fp, fn, cluster, x, y, is_flagged, events, metrics,"
+    " measure"
 )
 
 
@@ -38,6 +40,13 @@ class NewImage:
     x: float | None = None
     y: float | None = None
     is_flagged: bool = False
+    #: Of kinds that measure single images; they are ordered by the first.
+    metrics: Mapping[str, float | None] | None = None
+
+    @property
+    def measure(self) -> float | None:
+        """The first of its metrics."""
+        return None if self.metrics is None else next(iter(self.metrics.values()), None)
 
 
 def write_images(evaluation_id: int, images: Iterable[NewImage]) -> None:
@@ -66,6 +75,8 @@ def _line(evaluation_id: int, image: NewImage) -> bytes:
         image.y,
         image.is_flagged,
         image.events,
+        None if image.metrics is None else encode(image.metrics).decode(),
+        image.measure,
     )
     return b"\t".join([_column(value) for value in columns]) + b"\n"
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from evals.engine.boxes import Regions, StoredImage
-from evals.engine.counting import Job
 from evals.engine.events import Ints
+from evals.engine.kinds.kind import Job
+from evals.engine.kinds.table import KINDS
 from evals.engine.matching import ObjectVerdict, Verdict
-from evals.engine.object_verdicts import examine_shapes
 from evals.engine.sides import Side
 from predictions.regions.geometry import STEPS_OF_IMAGE, Floats
 from predictions.regions.shapes import own_size
@@ -37,7 +37,7 @@ def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterat
     are labelled all are empty. Numbers are rounded to a thousandth: they are for the eye.
     `EvaluationError` where drawing all of them together takes too long.
     """
-    chunk = examine_shapes(images, job, confidence, most_steps=STEPS_OF_PAGE)
+    chunk = KINDS[job.task_type].examine_shapes(images, job, confidence, STEPS_OF_PAGE)
     kept = np.flatnonzero(chunk.said.score >= confidence / 100)
     truths = _columns(
         chunk.truth,

@@ -13,7 +13,7 @@ from msgspec import to_builtins
 from evals.db.columns import image_address, image_addresses
 from evals.db.definition import job_of
 from evals.db.images import images_named
-from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage
+from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage, portions
 from evals.desk.drawing import drawings
 from evals.engine.errors import EvaluationError
 from evals.models import ModelEval
@@ -32,9 +32,9 @@ def cards(
 ) -> Document:
     """The named images at one percent, in the evaluation's order; unknown ones are left out.
 
-    At most five statements. `regions` is null where the rows have changed since, or were never
-    here (an imported evaluation has counts alone), and where drawing all images together takes too
-    long: each is then drawn on a page of its own.
+    At most six statements. `regions` is null where the rows have changed since, or were never
+    here (an imported evaluation has counts alone), and where reading or drawing all images together
+    takes too much: each is then drawn on a page of its own.
     """
     images, planned = images_named(evaluation, ids=ids, positions=positions)
     stored = _stored(evaluation, planned)
@@ -66,7 +66,8 @@ def cards(
 def _stored(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
     if evaluation.origin == ModelEval.Origin.IMPORTED or not rows:
         return [None] * len(rows)
-    return stored_images(evaluation, rows)
+    few = next(portions(rows))
+    return [*stored_images(evaluation, few), *[None] * (len(rows) - len(few))]
 
 
 def _drawn(

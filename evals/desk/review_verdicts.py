@@ -7,13 +7,12 @@ from typing import Any
 
 from django.db.models import Q
 
-from evals.db.definition import job_of
+from evals.db.definition import job_of, kind_of
 from evals.db.evaluations import confidence_of
 from evals.db.images import image_keys, rows_of_task
 from evals.db.snapshot import PlannedRow
 from evals.documents.refusals import Refusal
 from evals.engine.matching import ObjectVerdict
-from evals.engine.object_verdicts import examine
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from evals.panels.query import ConfidenceQuery
@@ -58,7 +57,7 @@ def verdicts_of(
         return document
     stored = [image.stored for image in images if image is not None]
     truths, said = dict[int, str](), dict[int, str]()
-    for one in examine(stored, job_of(evaluation), percent):
+    for one in kind_of(evaluation).examine(stored, job_of(evaluation), percent):
         truths |= _by_region(one.regions[0], one.truths)
         said |= _by_region(one.regions[1], one.found)
     return {**document, "truths": truths, "found": said}

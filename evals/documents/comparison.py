@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from evals.documents.document import Document
-from evals.documents.names import PANEL_TASK_TYPES
+from evals.engine.kinds.table import KINDS
 
 FRONTIER_METRICS = ("mAP", "mAP5095", "mAP75", "mIoU", "precision", "recall", "f1")
 
@@ -76,10 +76,8 @@ class Difference(Document):
 
 def default_frontier_metric(task_types: Iterable[str]) -> str:
     """The metric models are compared by unless asked otherwise."""
-    kinds = set(task_types)
-    if kinds & PANEL_TASK_TYPES.keys() or not kinds:
-        return "mAP5095"
-    return "mIoU" if "semantic-segmentation" in kinds else "f1"
+    asked = {KINDS[one].frontier_metric for one in task_types}
+    return next((name for name in FRONTIER_METRICS if name in asked), "mAP5095")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from evals.documents.document import Document, Moment, encode
+from evals.engine.kinds.table import KINDS
 
 
 def _one_of(*words: str) -> Meta:
@@ -22,10 +23,7 @@ Truths = Annotated[
         "truth, or of all that are not cancelled. Unless the evaluation was imported."
     ),
 ]
-TaskType = Annotated[
-    str,
-    _one_of("object-detection", "instance-segmentation", "classification", "semantic-segmentation"),
-]
+TaskType = Annotated[str, _one_of(*KINDS)]
 
 
 class Identity(Document):
@@ -43,6 +41,14 @@ def headed(identity: Identity, body: bytes) -> bytes:
     return head if body == b"{}" else b"".join([head[:-1], b",", memoryview(body)[1:]])
 
 
+class PrimaryMetric(Document):
+    """The metric that a kind of evaluation is known by, of all predictions whatever their score."""
+
+    name: str
+    value: Annotated[float | None, Meta(description="Null without anything to measure.")]
+    higher_is_better: bool
+
+
 class Headline(Document):
     """The numbers an evaluation is known by, at the best threshold of the test split."""
 
@@ -52,6 +58,9 @@ class Headline(Document):
     recall: float
     split: Annotated[
         str | UnsetType, Meta(description="The split they are of, where it is not test.")
+    ] = UNSET
+    primary: Annotated[
+        PrimaryMetric | UnsetType, Meta(description="Unless the evaluation was imported.")
     ] = UNSET
 
 
@@ -89,7 +98,14 @@ class IgnoredRegions(Document):
 
     reason: Annotated[
         str,
-        _one_of("other_control", "no_label", "invalid_label", "invalid_score", "no_geometry"),
+        _one_of(
+            "other_control",
+            "other_class",
+            "no_label",
+            "invalid_label",
+            "invalid_score",
+            "no_geometry",
+        ),
     ]
     side: Annotated[str, _one_of("groundTruth", "predictions")]
     regions: int

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from predictions.regions.labels import PassedOver, Reason
+
 Region = Mapping[str, Any]
 
 #: Shapes that are read where no control is chosen; the ellipse only where masks are compared.
@@ -71,6 +73,12 @@ class Reading:
     unlabelled: frozenset[str] = frozenset()
     #: Labels by the name that is shown, where another one is stored.
     aliases: Mapping[str, str] = field(default_factory=dict)
+    #: Labels by what they are called instead, on both sides; None for those that are not read.
+    label_map: Mapping[str, str | None] = field(default_factory=dict)
+    #: Whether labels that are not among the classes are passed over, instead of becoming classes.
+    is_closed: bool = False
+    #: Whether the values of the task's objects are needed, not their addresses alone.
+    needs_data: bool = False
     objects: tuple[ObjectOf, ...] = ()
 
     def skips(self, name: Any, *, is_truth: bool) -> bool:
@@ -105,7 +113,35 @@ class Reading:
         for shown, stored in self.aliases.items():
             if stored in index:
                 index.setdefault(shown, index[stored])
+        if self.label_map:
+            known = dict(index)
+            for name in {*self.label_map, *self.aliases}:
+                called = self.called(name)
+                if called in known:
+                    index[name] = known[called]
+                elif called is None:
+                    index.pop(name, None)
         return index
+
+    def called(self, name: str) -> str | None:
+        """The class that a label is read as; None where it is not read."""
+        if name in self.label_map:
+            return self.label_map[name]
+        stored = self.aliases.get(name, name)
+        return self.label_map.get(stored, stored)
+
+    def class_of(self, name: str, index: Mapping[str, int], unknown: set[str]) -> int | None:
+        """The class of a label; None for one that is not among them, whose name goes to `unknown`.
+
+        `PassedOver` for a label that is not read.
+        """
+        label = index.get(name)
+        if label is None:
+            called = self.called(name)
+            if called is None or self.is_closed:
+                raise PassedOver(Reason.OTHER_CLASS)
+            unknown.add(called)
+        return label
 
     def items(self, lengths: Sequence[int]) -> list[str]:
         """The images of a task; `lengths` has the number of images of each object."""

@@ -270,6 +270,8 @@ class _Reader:
             # Of another kind than is compared; another control's is simply not there.
             was_meant = shape is not None and shape not in self.reading.shapes
             was_meant = was_meant and not self.reading.is_strict
+        if reason is Reason.OTHER_CLASS:
+            was_meant = False
         self.notes.ignore(
             reason,
             is_truth=is_truth,
@@ -339,12 +341,12 @@ class _Reader:
         shape = region_shape(region, size, allowance=self.allowance)
         # A truth is no more or less sure: what a model left in it does not matter.
         score = default if is_truth else region_score(region, others, default)
-        if label not in self.index:
-            self.unknown.add(label)
+        place = self.reading.class_of(label, self.index, self.unknown)
+        if place is None:
             return None
         self.notes.more_labels += len(labels) > 1
         own = own_size(region) or size
-        return (number, self.index[label], score, 0, 0, 0, 0, *own), shape
+        return (number, place, score, 0, 0, 0, 0, *own), shape
 
 
 def image_size(image: StoredImage) -> Size | None:

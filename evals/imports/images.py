@@ -11,8 +11,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from evals.db.definition import kind_of
 from evals.documents.names import SPLITS
 from evals.documents.refusals import InvalidImport
+from evals.engine.class_events import report_events
 from evals.engine.events import (
     Cells,
     Events,
@@ -22,7 +24,6 @@ from evals.engine.events import (
     pack_events,
     total_events,
 )
-from evals.engine.kinds.class_events import report_events
 from evals.engine.metrics import Matrix, matrix_of
 from evals.imports.file import (
     MAX_CELLS,
@@ -33,7 +34,7 @@ from evals.imports.file import (
     images,
     read_image,
 )
-from evals.models import ModelEval, Split, TaskType
+from evals.models import ModelEval, Split
 
 #: Images counted at a time.
 BLOCK = 5000
@@ -90,7 +91,7 @@ def gather(
     UnreadableFile names the path of what is no image.
     """
     gathered, everything, done = Gathered(), images(file), 0
-    pixels = evaluation.task_type == TaskType.SEMANTIC
+    pixels = not kind_of(evaluation).has_items
     for place, report in enumerate(outlined.reports):
         if report.total is not None and report.total != report.n_images:
             conflicts.add(

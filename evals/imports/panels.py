@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import orjson
 
+from evals.db.definition import kind_of
 from evals.db.writes import NewPanel
 from evals.documents.document import Document
 from evals.documents.evaluation import Headline
-from evals.documents.names import PANEL_TASK_TYPES
 from evals.documents.schema import schema_of
 from evals.engine.events import total_counts
 from evals.engine.metrics import scores_of
@@ -80,7 +80,7 @@ def summary_of(evaluation: ModelEval, outlined: Outline, counted: CountedFile) -
     if not isinstance(best, dict):
         counts = total_counts(counted.totals[head.value], n_classes=len(outlined.classes))
         best = asdict(scores_of(counts).at(evaluation.confidence))
-    is_boxes = evaluation.task_type in PANEL_TASK_TYPES
+    is_boxes = kind_of(evaluation).has_precision
     headline = Headline(
         mean_ap=_number(of_split.get("map50")) if is_boxes else None,
         mean_iou=_number(of_split.get("mIoU")),

@@ -17,6 +17,7 @@ from evals.db import evaluations, writes
 from evals.db.sources import source_pieces, write_source
 from evals.db.writes import NewImage, NewPanel
 from evals.documents.refusals import InvalidImport, ProjectNotFound
+from evals.engine.kinds.table import KINDS
 from evals.imports.file import IMAGE_BYTES, Disagreements, Outline, UnreadableFile, outline
 from evals.imports.images import CountedFile, Gathered, check_matrices, count, gather
 from evals.imports.panels import derived_panels, given_panels, summary_of
@@ -28,7 +29,7 @@ BLOCK = 5000
 PIECE_BYTES = 2**20
 READ_BYTES = 2**16
 
-TASK_TYPES = {"object-detection-like": TaskType.DETECTION, **{t.value: t for t in TaskType}}
+TASK_TYPES = {"object-detection-like": TaskType.DETECTION, **{one: TaskType(one) for one in KINDS}}
 
 
 def import_file(
@@ -75,7 +76,7 @@ def _evaluation(outlined: Outline, workspace_id: int) -> ModelEval:
         raise UnreadableFile("confidence", "must be the confidence of one of the reports")
     task_type = TASK_TYPES.get(str(keys.get("taskType", TaskType.DETECTION.value)))
     if task_type is None:
-        raise UnreadableFile("taskType", f"must be one of {', '.join(TaskType.values)}")
+        raise UnreadableFile("taskType", f"must be one of {', '.join(KINDS)}")
     project = None
     if (name := _name(keys, "project", required=False)) is not None:
         project = evaluations.project(name, workspace_id=workspace_id)

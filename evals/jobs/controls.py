@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from evals.db.definition import job_of
+from evals.db.definition import job_of, kind_of
 from evals.db.snapshot import CannotEvaluate, ReadImage
-from evals.engine.counting import Job, same_objects
+from evals.engine.kinds.kind import Job
+from evals.engine.kinds.shapes import same_objects
 from evals.engine.reading import Reading, reading_of
 from evals.engine.regions import UnknownLabels, read_shapes
 from evals.engine.sides import Side
-from evals.models import ModelEval, TaskType
+from evals.models import ModelEval
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ def settle(evaluation: ModelEval, chunks: Iterator[Sequence[ReadImage]]) -> None
     reading = replace(
         reading_of(evaluation.reading), not_in_truth=frozenset(), not_in_said=frozenset()
     )
-    if len(reading.controls) < 2 or evaluation.task_type == TaskType.CLASSIFICATION:
+    if len(reading.controls) < 2 or kind_of(evaluation).prefers_boxes is None:
         return
     job = job_of(evaluation)
     tallies = {

@@ -1,34 +1,29 @@
 """From counted chunks to finished panels: everything a reader asks for is worked out once, here."""
 
-from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
-import numpy as np
 from django.conf import settings
 from django.db import transaction
 
 from evals.db import chunks, writes
 from evals.db import vectors as stored_vectors
-from evals.documents.evaluation import Headline
-from evals.documents.names import PANEL_TASK_TYPES
-from evals.engine.average_precision import PrecisionTable, merge_states, new_state, read_state
-from evals.engine.errors import UnreadableState
+from evals.db.definition import job_of, kind_of
+from evals.documents.evaluation import Headline, PrimaryMetric
 from evals.engine.events import (
-    N_BINS,
     Events,
-    Ints,
     class_counts,
     join_events,
     make_events,
     total_counts,
     unpack_events,
 )
+from evals.engine.kinds.kind import Gathered
 from evals.engine.kinds.segmentation import mean_iou
-from evals.engine.metrics import Sweep, matrix_of, sweep
+from evals.engine.metrics import Sweep, sweep
 from evals.jobs import state, vectors
-from evals.models import EvalPart, ModelEval, Split, TaskType
+from evals.models import EvalPart, ModelEval, Split
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.table import PANELS
 from predictions_api.jobs.leases import Holder
@@ -69,18 +64,18 @@ def _total(evaluation: ModelEval, split: int) -> SplitTotal:
     merged = join_events(
         [make_events(0, events.bin, events.actual, events.predicted, events.delta)]
     )
-    exact: Ints = np.zeros(N_BINS, dtype=np.int64)
-    for part in parts:
-        exact = exact + np.frombuffer(part.exact, dtype=np.int64)
+    n_images = evaluation.image_counts[Split(split).label]
+    gathered = Gathered(
+        states=[bytes(part.state) for part in parts if part.state is not None],
+        events=merged,
+        n_images=n_images,
+    )
     return SplitTotal(
         split=split,
-        n_images=evaluation.image_counts[Split(split).label],
+        n_images=n_images,
         events=merged,
         swept=_swept(merged, len(evaluation.classes)),
-        table=_precision(
-            evaluation, [bytes(p.precision) for p in parts if p.precision is not None]
-        ),
-        exact=exact,
+        measured=kind_of(evaluation).total(gathered, job_of(evaluation)),
     )
 
 
@@ -90,32 +85,23 @@ def _swept(events: Events, n_classes: int) -> Sweep:
     )
 
 
-def _precision(evaluation: ModelEval, states: Sequence[bytes]) -> PrecisionTable | None:
-    if evaluation.task_type not in (TaskType.DETECTION, TaskType.INSTANCES):
-        return None
-    try:
-        merged = merge_states([read_state(state) for state in states])
-    except UnreadableState:
-        if states:
-            raise
-        merged = new_state(len(evaluation.classes), engine=settings.EVALUATION_ENGINE)
-    return merged.table()
-
-
 def _summary(evaluation: ModelEval, head: SplitTotal) -> dict[str, Any]:
     """The headline as clients read it, and every metric models are compared by."""
-    table = head.table.overall if head.table else None
-    iou = None
-    if evaluation.task_type == TaskType.SEMANTIC:
-        n_classes = len(evaluation.classes)
-        iou = mean_iou(matrix_of(head.events, evaluation.confidence, n_classes=n_classes))
+    measured, kind = head.measured, kind_of(evaluation)
+    table = measured.table.overall if measured.table else None
+    iou = None if measured.iou is None else mean_iou(measured.iou)
     best = head.swept.micro.optimal
     headline = Headline(
-        mean_ap=table.map50 if table and evaluation.task_type in PANEL_TASK_TYPES else None,
+        mean_ap=table.map50 if table else None,
         mean_iou=iou,
         precision=best.precision,
         recall=best.recall,
         split=msgspec.UNSET if head.split == Split.TEST else head.name,
+        primary=PrimaryMetric(
+            name=kind.primary.name,
+            value=measured.primary,
+            higher_is_better=kind.primary.is_higher_better,
+        ),
     )
     metrics = {
         "mAP": table.map50 if table else None,

@@ -1,10 +1,13 @@
 """The one place that makes evaluations to compute, from what a caller asks for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from evals.db import evaluations
 from evals.db.label_config import Chosen, choose
 from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
+from evals.engine.kinds.kind import OF_MATCHING, Kind
+from evals.engine.matching import Rule
 from evals.jobs import state, tasks
 from evals.models import GroundTruth, ModelEval
 from predictions.db.versions import has_model_version
@@ -18,10 +21,14 @@ NO_GROUND_TRUTH = {
     ),
     GroundTruth.ALL: "The project has no annotations, or only cancelled ones.",
 }
+#: Parameters that not every kind reads, and those that are kept as they came.
+OF_KINDS = (*sorted(OF_MATCHING), "tolerance", "normalization", "keypointSigmas")
+OPTIONS = ("tolerance", "normalization", "keypointSigmas", "labelMap", "classes")
 #: What the same request again takes over as it was.
 REPEATED = (
     "workspace_id", "project", "version_id", "model_id", "model_version", "asked", "ground_truth",
-    "matching", "iou_threshold", "inclusive", "confidence", "median_latency_ms", "writes_back",
+    "options", "matching", "iou_threshold", "inclusive", "confidence",
+    "median_latency_ms", "writes_back",
 )  # fmt: skip
 
 
@@ -32,7 +39,9 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         raise ProjectNotFound()
     asked = {"task_type": values.get("taskType"), "control": values.get("control")}
     ground_truth = GroundTruth(values.get("groundTruth", GroundTruth.MARKED))
-    chosen = choose(project, **asked)
+    options = {name: values[name] for name in OPTIONS if values.get(name) is not None}
+    chosen = choose(project, **asked, **_labels(options))
+    _refuse_unread(chosen.kind, values)
     _refuse_impossible(project, values["modelVersion"], ground_truth)
     return _queued(
         chosen,
@@ -43,9 +52,10 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
         version_id=values.get("versionId") or values["modelVersion"],
         model_id=values.get("modelId") or None,
         model_version=values["modelVersion"],
-        matching=values["matching"],
-        iou_threshold=values["iouThreshold"],
-        inclusive=values["iouInclusive"],
+        options=options,
+        matching=values.get("matching", Rule.IOU_CLASS_FIRST.value),
+        iou_threshold=values.get("iouThreshold", chosen.kind.iou_threshold),
+        inclusive=values.get("iouInclusive", chosen.kind.is_inclusive),
         confidence=values["confidence"],
         median_latency_ms=values.get("medianLatencyMs"),
         writes_back=values["writeBack"],
@@ -63,15 +73,28 @@ def repeat(found: ModelEval) -> ModelEval:
         raise Refusal("The project was deleted: there is nothing left to evaluate.")
     if found.status == ModelEval.Status.RUNNING:
         raise EvaluationNotDone("It is running. Cancel it first to start anew.")
-    chosen = choose(found.project, **found.asked)
+    chosen = choose(found.project, **found.asked, **_labels(found.options))
     same = {name: getattr(found, name) for name in REPEATED}
     return _queued(chosen, **same, supersedes=found)
+
+
+def _labels(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options say about labels, as `choose` takes it."""
+    return {"label_map": options.get("labelMap"), "is_closed": "classes" in options}
+
+
+def _refuse_unread(kind: Kind, values: Mapping[str, Any]) -> None:
+    for name in OF_KINDS:
+        if name in values and name not in kind.parameters:
+            raise Refusal(
+                f"{name} means nothing to {kind.task_type}: leave it out.", "invalid_request"
+            )
 
 
 def _queued(chosen: Chosen, **columns: Any) -> ModelEval:
     made = state.create(
         **columns,
-        task_type=chosen.task_type,
+        task_type=chosen.kind.task_type,
         control=chosen.control,
         reading=chosen.reading.document(),
     )

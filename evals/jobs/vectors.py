@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from evals.db import snapshot
-from evals.db.definition import job_of
+from evals.db.definition import job_of, kind_of
 from evals.db.images import source_rows
 from evals.db.snapshot import CannotEvaluate
 from evals.db.vectors import WrittenBack, nearest_tasks
@@ -19,7 +19,6 @@ from evals.engine.clusters import analyse as analyse_embeddings
 from evals.engine.errors import EmbeddingError
 from evals.engine.matching import Verdict
 from evals.engine.mislabeling import Claim, mislabeling_scores
-from evals.engine.object_verdicts import examine
 from evals.models import ModelEval, Split
 from evals.panels.counted import Embedded
 from predictions.regions.geometry import Floats
@@ -119,7 +118,7 @@ def _mislabeling(evaluation: ModelEval) -> Floats:
     low score takes no match from a sure one.
     """
     n_images = sum(evaluation.image_counts.values())
-    if evaluation.task_type == "semantic-segmentation":
+    if not kind_of(evaluation).has_items:
         return np.zeros(n_images)
     claims = [claim for chunk in _claims(evaluation) for claim in chunk]
     return mislabeling_scores(claims, n_images=n_images, n_classes=len(evaluation.classes))
@@ -130,19 +129,20 @@ READ_AT_ONCE = 1000
 
 def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
     assert evaluation.planned_at is not None
-    job = job_of(evaluation)
+    job, kind = job_of(evaluation), kind_of(evaluation)
     for first in range(0, sum(evaluation.image_counts.values()), READ_AT_ONCE):
         positions, rows = source_rows(evaluation, first, first + READ_AT_ONCE)
-        images = snapshot.read_all(rows, reading=job.reading, planned_at=evaluation.planned_at)
-        yield [
-            Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
-            for position, examined in zip(
-                positions,
-                examine([image.stored for image in images], job, evaluation.confidence),
-                strict=True,
+        places = iter(positions)
+        for some in snapshot.portions(rows):
+            images = snapshot.read_all(some, reading=job.reading, planned_at=evaluation.planned_at)
+            examined_images = kind.examine(
+                [image.stored for image in images], job, evaluation.confidence
             )
-            for label, score, found in zip(
-                examined.detected_labels, examined.scores, examined.found, strict=True
-            )
-            if found is not None
-        ]
+            yield [
+                Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
+                for examined, position in zip(examined_images, places, strict=False)
+                for label, score, found in zip(
+                    examined.detected_labels, examined.scores, examined.found, strict=True
+                )
+                if found is not None
+            ]

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evals.engine.average_precision import PrecisionTable
 from evals.engine.clusters import VectorAnalysis
-from evals.engine.events import Events, Ints
+from evals.engine.events import Events
+from evals.engine.kinds.kind import Total
 from evals.engine.metrics import Sweep
 from evals.models import ModelEval, Split
 from predictions.regions.geometry import Floats
@@ -23,10 +23,8 @@ class SplitTotal:
     n_images: int
     events: Events
     swept: Sweep
-    #: None for task types without average precision.
-    table: PrecisionTable | None
-    #: Images entirely right at each percent, (101,).
-    exact: Ints
+    #: What its kind measures.
+    measured: Total
 
     @property
     def name(self) -> str:

@@ -1,9 +1,9 @@
 """Metrics of each split: average precision, or what stands for it where that is not defined."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from evals.db.panels import Kind, required_panel
 from evals.db.writes import NewPanel
@@ -12,9 +12,10 @@ from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
 from evals.engine.average_precision import ClassPrecision, Precision, PrecisionTable
 from evals.engine.events import class_counts, total_counts
-from evals.engine.kinds.segmentation import intersection_over_union, mean_iou
-from evals.engine.metrics import Score, matrix_of, scores_of
-from evals.models import ModelEval, TaskType
+from evals.engine.kinds.kind import Metric
+from evals.engine.kinds.segmentation import mean_iou
+from evals.engine.metrics import Score, scores_of
+from evals.models import ModelEval
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.panel import Panel, stored
 from evals.panels.query import Asked
@@ -52,6 +53,10 @@ class SplitMetrics(Precisions, kw_only=True):
     recall: Number = UNSET
     f1: Number = UNSET
     per_class: dict[str, ClassMetrics] | UnsetType = UNSET
+    metrics: Annotated[
+        dict[str, float | dict[str, float | None] | None] | UnsetType,
+        Meta(description="What its kind measures, of all predictions whatever their score."),
+    ] = UNSET
 
 
 class MapResults(OpenDocument):
@@ -75,20 +80,30 @@ def build(counted: Counted) -> Iterator[NewPanel]:
 
 
 def _split(evaluation: ModelEval, total: SplitTotal) -> SplitMetrics:
-    classes = evaluation.classes
-    if total.table is not None:
+    measured = total.measured
+    split = _by_kind(evaluation, total)
+    split.metrics = {name: _metric(value) for name, value in measured.metrics.items()}
+    return split
+
+
+def _metric(value: Metric) -> float | dict[str, float | None] | None:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _by_kind(evaluation: ModelEval, total: SplitTotal) -> SplitMetrics:
+    classes, measured = evaluation.classes, total.measured
+    if measured.table is not None:
         # Where nobody knows how large images are, nobody knows how large objects are.
         unsized = {split for one in evaluation.warnings for split in one.get("splits", ())}
-        return _detection(total.table, classes, has_sizes=total.name not in unsized)
+        return _detection(measured.table, classes, has_sizes=total.name not in unsized)
     at = evaluation.confidence
     overall = scores_of(total_counts(total.events, n_classes=len(classes))).at(at)
     by_class = scores_of(class_counts(total.events, n_classes=len(classes)))
     columns = (by_class.precision[at], by_class.recall[at], by_class.f1[at])
     per_class = [Score(*numbers) for numbers in zip(*(c.tolist() for c in columns), strict=True)]
-    if evaluation.task_type == TaskType.CLASSIFICATION:
-        accuracy = int(total.exact[at]) / total.n_images
-        return _classification(accuracy, overall, per_class, classes)
-    return _semantic(evaluation, total, overall, per_class)
+    if measured.iou is not None:
+        return _semantic(measured.iou, total, overall, per_class, classes)
+    return _counted(measured.metrics.get("accuracy", UNSET), overall, per_class, classes)
 
 
 def _detection(table: PrecisionTable, classes: Sequence[str], *, has_sizes: bool) -> SplitMetrics:
@@ -120,10 +135,10 @@ def _sized(one: Precision) -> Precisions:
     return Precisions(map50=one.map50, map50_95=one.map50_95, map75=one.map75)
 
 
-def _classification(
-    accuracy: float, overall: Score, per_class: Sequence[Score], classes: Sequence[str]
+def _counted(
+    accuracy: Any, overall: Score, per_class: Sequence[Score], classes: Sequence[str]
 ) -> SplitMetrics:
-    """Labels of whole images at the canonical confidence; average precision is not defined."""
+    """Counts at the canonical confidence; average precision is not defined."""
     undefined: dict[str, None] = {"map50": None, "map50_95": None, "map75": None}
     return SplitMetrics(
         **undefined,
@@ -139,16 +154,16 @@ def _classification(
 
 
 def _semantic(
-    evaluation: ModelEval, total: SplitTotal, overall: Score, per_class: Sequence[Score]
+    of_classes: Sequence[float | None],
+    total: SplitTotal,
+    overall: Score,
+    per_class: Sequence[Score],
+    classes: Sequence[str],
 ) -> SplitMetrics:
     """Pixels at the canonical confidence."""
-    classes = evaluation.classes
-    matrix = matrix_of(total.events, evaluation.confidence, n_classes=len(classes))
-    rows = zip(
-        classes, intersection_over_union(matrix), per_class, total.swept.per_class, strict=True
-    )
+    rows = zip(classes, of_classes, per_class, total.swept.per_class, strict=True)
     return SplitMetrics(
-        mean_iou=mean_iou(matrix),
+        mean_iou=mean_iou(of_classes),
         precision=overall.precision,
         recall=overall.recall,
         f1=overall.f1,

@@ -1,6 +1,6 @@
 """The table of a split's classes, each at its own best threshold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import UNSET, UnsetType, field
@@ -11,9 +11,8 @@ from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
 from evals.engine.average_precision import ClassPrecision
-from evals.engine.kinds.segmentation import intersection_over_union
-from evals.engine.metrics import class_rows, matrix_of
-from evals.models import ModelEval, Split, TaskType
+from evals.engine.metrics import class_rows
+from evals.models import ModelEval, Split
 from evals.panels.counted import Counted, Imported, SplitTotal
 from evals.panels.panel import Panel, stored
 from evals.panels.query import Asked, OneSplitQuery
@@ -55,8 +54,8 @@ def build(counted: Counted) -> Iterator[NewPanel]:
     """A table for each split."""
     evaluation = counted.evaluation
     for total in counted.totals:
-        is_semantic = evaluation.task_type == TaskType.SEMANTIC
-        rows = _semantic(evaluation, total) if is_semantic else _detection(evaluation, total)
+        iou = total.measured.iou
+        rows = _detection(evaluation, total) if iou is None else _semantic(evaluation, total, iou)
         yield _table(evaluation.task_type, Split(total.split), rows)
 
 
@@ -89,7 +88,8 @@ def _detection(evaluation: ModelEval, total: SplitTotal) -> list[ClassPerformanc
     """Boxes, masks or labels; without an average-precision table its metrics are null."""
     classes = evaluation.classes
     undefined = ClassPrecision(None, None, None, {})
-    per_class = total.table.per_class if total.table else [undefined] * len(classes)
+    table = total.measured.table
+    per_class = table.per_class if table else [undefined] * len(classes)
     return [
         ClassPerformance(
             class_name=classes[row.label],
@@ -105,11 +105,11 @@ def _detection(evaluation: ModelEval, total: SplitTotal) -> list[ClassPerformanc
     ]
 
 
-def _semantic(evaluation: ModelEval, total: SplitTotal) -> list[ClassPerformance]:
+def _semantic(
+    evaluation: ModelEval, total: SplitTotal, of_classes: Sequence[float | None]
+) -> list[ClassPerformance]:
     """Pixels, IoU at the canonical confidence."""
-    classes = evaluation.classes
-    matrix = matrix_of(total.events, evaluation.confidence, n_classes=len(classes))
-    rows = zip(classes, intersection_over_union(matrix), total.swept.per_class, strict=True)
+    rows = zip(evaluation.classes, of_classes, total.swept.per_class, strict=True)
     return [
         ClassPerformance(
             class_name=name,

@@ -8,14 +8,15 @@ from typing import Any
 
 import orjson
 
-from evals.db.definition import job_of
+from evals.db.definition import job_of, kind_of
 from evals.db.images import images_at, source_rows
-from evals.db.snapshot import ReadImage
+from evals.db.snapshot import ReadImage, portions
 from evals.documents.document import encode
 from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
-from evals.engine.counting import Job
+from evals.engine.kinds.kind import Job
+from evals.engine.kinds.table import KINDS
 from evals.engine.reading import reading_of
 from evals.engine.regions import image_size, read_shapes
 from evals.engine.sides import Side
@@ -97,11 +98,11 @@ def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
 
 def refuse_without_objects(evaluation: ModelEval) -> None:
     """ReportNotFound where there are no boxes to export."""
-    if evaluation.origin == ModelEval.Origin.IMPORTED or evaluation.task_type == "classification":
+    if evaluation.origin == ModelEval.Origin.IMPORTED or not kind_of(evaluation).shapes:
         raise ReportNotFound(
             NO_OBJECTS
             if evaluation.origin == ModelEval.Origin.IMPORTED
-            else "Labels of whole images have no boxes: COCO cannot hold them."
+            else "What is compared has no boxes: COCO cannot hold it."
         )
 
 
@@ -148,15 +149,16 @@ def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]
     has_one_image = reading_of(evaluation.reading).has_one_image
     first = 0
     while (found := source_rows(evaluation, first, first + AT_ONCE))[1]:
-        positions, rows = found
-        images = stored_images(evaluation, rows)
-        gone = [row.task_id for row, image in zip(rows, images, strict=True) if image is None]
-        exported = [
-            Exported(image, position, has_one_image)
-            for position, image in zip(positions, images, strict=True)
-            if image is not None
-        ]
-        yield exported, gone
+        places = iter(found[0])
+        for rows in portions(found[1]):
+            images = stored_images(evaluation, rows)
+            gone = [row.task_id for row, image in zip(rows, images, strict=True) if image is None]
+            exported = [
+                Exported(image, position, has_one_image)
+                for image, position in zip(images, places, strict=False)
+                if image is not None
+            ]
+            yield exported, gone
         first += AT_ONCE
 
 
@@ -236,7 +238,7 @@ def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any
 
 def _geometry(shape: Shape, job: Job) -> dict[str, Any]:
     box = list(shape.box_xywh_px)
-    if not job.uses_masks and job.task_type != "semantic-segmentation":
+    if not job.uses_masks and KINDS[job.task_type].has_items:
         return {"bbox": box, "area": box[2] * box[3]}
 
     rle = shape_rle(shape)

@@ -9,13 +9,13 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from evals.db.definition import job_of
+from evals.db.definition import job_of, kind_of
 from evals.db.images import image_keys, images_at
 from evals.db.snapshot import PlannedRow, ReadImage, read
 from evals.documents.images import ImageDetection, ImageObject, ImageWithObjects
 from evals.documents.refusals import ImageNotFound, ReportNotFound
+from evals.engine.kinds.kind import Examined
 from evals.engine.matching import ObjectVerdict
-from evals.engine.object_verdicts import Examined, examine
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from predictions.regions.geometry import Shape
@@ -46,7 +46,7 @@ def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) ->
         raise ReportNotFound(CHANGED)
     classes = evaluation.classes
     record = images_at(evaluation, [position]).records(confidence, len(classes))[0]
-    examined = examine([image.stored], job_of(evaluation), confidence)[0]
+    examined = kind_of(evaluation).examine([image.stored], job_of(evaluation), confidence)[0]
     return ImageWithObjects(
         **asdict(record),
         confidence_threshold=confidence / 100,

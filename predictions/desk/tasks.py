@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
+from accounts import audit
 from desk.workspace_admin import DeskForm, View, access_of, became, forbid, pretty
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.db import annotations, tasks
@@ -162,6 +163,13 @@ class AnnotationDesk(RegionRows):
         for workspace_id, ids in by_workspace.items():
             access = access_of(request, workspace_id, field="task")
             n += annotations.mark_chosen(ids, is_truth=is_truth, access=access)
+        audit.by_request(
+            request,
+            "annotations.marked",
+            target=f"{n} annotations",
+            workspace_id=next(iter(by_workspace)) if len(by_workspace) == 1 else None,
+            ground_truth=is_truth,
+        )
         done = "marked as ground truth" if is_truth else "unmarked"
         messages.success(request, f"{n} annotation{'' if n == 1 else 's'} {done}.")
 

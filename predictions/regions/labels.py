@@ -23,6 +23,7 @@ class Reason(StrEnum):
     """Why a region is passed over."""
 
     OTHER_CONTROL = "other_control"
+    OTHER_CLASS = "other_class"
     NO_LABEL = "no_label"
     INVALID_LABEL = "invalid_label"
     INVALID_SCORE = "invalid_score"

@@ -8,14 +8,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from evals.engine.answers import read_answers
 from evals.engine.boxes import Region, StoredImage
+from evals.engine.class_events import assignment_events
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Events, Ints, confidence_bins
-from evals.engine.kinds.class_events import assignment_events
+from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
+from evals.engine.matching import image_verdicts
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.regions import UnknownLabels, identity_of
-from predictions.regions.labels import PassedOver, Reason, read_names, region_score
+from predictions.regions.config import Config, Control
+from predictions.regions.geometry import Bools, Floats
+from predictions.regions.labels import PassedOver, Reason, read_names
 
 
 def single_label_events(
@@ -86,51 +90,141 @@ def read_choices(
     What is not read goes to `notes`; `UnknownLabels` as `read_shapes`.
     """
     reading, notes = reading or Reading(), notes or Notes()
-    unknown: set[str] = set()
-    index = reading.index(classes)
-    truths, saids = [], []
-    for number, image in enumerate(images):
-        default = 1.0 if image.score is None else image.score
-        sides = []
-        for is_truth, regions in ((True, image.truth), (False, image.said)):
-            pairs: list[tuple[int, float]] = []
-            for at, region in enumerate(regions):
-                if image.place is not None and not image.place.holds(region):
-                    continue
-                try:
-                    names, score = _choices(region, reading, default, is_truth=is_truth)
-                except PassedOver as passed:
-                    notes.ignore(
-                        passed.reason,
-                        is_truth=is_truth,
-                        image=number,
-                        region=identity_of(region, at),
-                        was_meant=passed.reason is not Reason.OTHER_CONTROL,
-                    )
-                    continue
-                unknown.update(name for name in names if name not in index)
-                pairs += [(index[name], score) for name in names if name in index]
-            notes.read[not is_truth] += len(pairs)
-            sides.append(pairs)
-        truths.append([label for label, _ in sides[0]])
-        saids.append(sides[1])
-    if unknown:
-        raise UnknownLabels(unknown)
-    return truths, saids
+    truths, saids = read_answers(images, classes, _choices, reading=reading, notes=notes)
+    return (
+        [[answer.label for answer in image] for image in truths],
+        [[(answer.label, answer.score) for answer in image] for image in saids],
+    )
 
 
-def _choices(
-    region: Region, reading: Reading, default: float, *, is_truth: bool
-) -> tuple[list[str], float]:
-    """What is chosen, and with which score; nothing for a relation. `PassedOver` for the rest."""
-    if region.get("type") == "relation":
-        return [], default
-    is_skipped = reading.skips(region.get("from_name"), is_truth=is_truth)
-    if is_skipped or region.get("type") != "choices":
+#: A pair's answers as Label Studio has them, without a list.
+SELECTED = "selected"
+
+
+def _choices(region: Region, image: StoredImage) -> list[tuple[str, None]]:
+    """What is chosen. `PassedOver` for what is no choice."""
+    kind, value = region.get("type"), region.get("value")
+    if kind not in {"choices", "pairwise"}:
         raise PassedOver(Reason.OTHER_CONTROL)
-    value = region.get("value")
-    names = read_names(value.get("choices") if isinstance(value, Mapping) else None)
+    key = SELECTED if kind == "pairwise" else "choices"
+    names = read_names(value.get(key) if isinstance(value, Mapping) else None)
     if not names:
         raise PassedOver(Reason.NO_LABEL)
-    # As of shapes: the score of a truth does not matter.
-    return names, default if is_truth else region_score(region, (), default)
+    return [(name, None) for name in names]
+
+
+def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
+    truths, saids = read_choices(chunk.images, job.classes, reading=job.reading, notes=notes)
+    if job.is_multi_label:
+        events = multi_label_events(truths, saids, n_classes=len(job.classes))
+    else:
+        best = [max(said, key=_score, default=(-1, 1.0)) for said in saids]
+        events = single_label_events(
+            [labels[0] if labels else -1 for labels in truths],
+            [label for label, _ in best],
+            [score for _, score in best],
+            n_classes=len(job.classes),
+        )
+    right = np.array(
+        [
+            set(labels) == {label for label, _ in said}
+            for labels, said in (
+                _counted(*both, is_multi_label=job.is_multi_label)
+                for both in zip(truths, saids, strict=True)
+            )
+        ],
+        dtype=np.int64,
+    )
+
+    def state(is_mine: Bools) -> bytes:
+        return np.array([right[is_mine].sum()], dtype="<i8").tobytes()
+
+    return Tally(events, state)
+
+
+def _counted(
+    labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
+) -> tuple[list[int], list[tuple[int, float]]]:
+    """The labels that count: each once with its highest score, or the first and the surest one."""
+    if is_multi_label:
+        return list(dict.fromkeys(labels)), list(dict(sorted(said, key=_score)).items())
+    return list(labels[:1]), [max(said, key=_score)] if said else []
+
+
+def _total(gathered: Gathered, job: Job) -> Total:
+    """Accuracy: images whose labels are all right, whatever their score."""
+    right = sum(int(np.frombuffer(state, dtype="<i8")[0]) for state in gathered.states)
+    accuracy = right / gathered.n_images if gathered.n_images else None
+    return Total(metrics={"accuracy": accuracy}, primary=accuracy)
+
+
+def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    return [_examine_labels(image, job, confidence) for image in images]
+
+
+def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
+    truths, saids = read_choices([image], job.classes, reading=job.reading)
+    labels, said = _counted(truths[0], saids[0], is_multi_label=job.is_multi_label)
+    overlap = _label_overlap(labels, said, is_multi_label=job.is_multi_label)
+    verdicts, found = image_verdicts(
+        labels, [label for label, _ in said], [score for _, score in said], overlap, confidence
+    )
+    return Examined(
+        labels,
+        [None] * len(labels),
+        verdicts,
+        [label for label, _ in said],
+        [None] * len(said),
+        [score for _, score in said],
+        found,
+    )
+
+
+def _score(pair: tuple[int, float]) -> float:
+    return pair[1]
+
+
+def _label_overlap(
+    labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
+) -> Floats:
+    """1 where a said label may stand for a true one: with several labels only for the same."""
+    if not is_multi_label:
+        return np.ones((len(said), len(labels)))
+    return np.array(
+        [[float(label == name) for label in labels] for name, _ in said], dtype=np.float64
+    ).reshape(len(said), len(labels))
+
+
+def asks_for_class(control: Control, objects: frozenset[str]) -> bool:
+    """Whether the control's answer is a class of a whole object, or of a pair."""
+    return control.tag.tag == "Pairwise" or (
+        control.tag.tag == "Choices" and not control.is_per_region
+    )
+
+
+def _classes(config: Config, controls: Sequence[Control]) -> list[str]:
+    names: dict[str, None] = {}
+    for one in controls:
+        is_pair = one.tag.tag == "Pairwise"
+        names |= dict.fromkeys(PAIR if is_pair else (stored for stored, _ in one.labels))
+    return list(names)
+
+
+def _has_several(controls: Sequence[Control]) -> bool:
+    return any(one.is_multiple for one in controls)
+
+
+#: What is chosen of a pair.
+PAIR = ("left", "right")
+CLASSIFICATION = Kind(
+    task_type="classification",
+    reads=asks_for_class,
+    asks_for="Choices about the whole object, Pairwise",
+    is_of_one_control=True,
+    classes=_classes,
+    is_multi_label=_has_several,
+    count=_count,
+    total=_total,
+    examine=_examine,
+    primary=Primary("accuracy"),
+)

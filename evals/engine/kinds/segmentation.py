@@ -10,11 +10,31 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evals.engine.boxes import StoredImage
+from evals.engine.class_events import assignment_events
 from evals.engine.errors import MisshapenArrays
-from evals.engine.events import N_BINS, Events, Ints, confidence_bins
-from evals.engine.kinds.class_events import assignment_events
-from evals.engine.metrics import Matrix
-from predictions.regions.geometry import Floats, Rle, run_lengths
+from evals.engine.events import N_BINS, Events, Ints, confidence_bins, join_events
+from evals.engine.kinds.kind import (
+    Chunk,
+    Examined,
+    ExaminedShapes,
+    Gathered,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+    Total,
+)
+from evals.engine.kinds.shapes import examined, reads_shapes
+from evals.engine.matching import MOST_OVERLAPPING
+from evals.engine.metrics import Matrix, matrix_of
+from evals.engine.notes import Notes
+from evals.engine.reading import MASKED_SHAPES
+from evals.engine.regions import UnusableRegion, image_size, read_shapes
+from evals.engine.sides import Side
+from predictions.regions.brush import MAX_MASK_PIXELS
+from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
+from predictions.regions.geometry import LONGEST_SIDE_PX, Floats, Rle, run_lengths, shape_rle
 
 #: Counting into a table is forty times quicker than sorting, up to 128 MB of it.
 LARGEST_TABLE = 2**24
@@ -141,12 +161,12 @@ def intersection_over_union(matrix: Matrix) -> list[float | None]:
     ]
 
 
-def mean_iou(matrix: Matrix) -> float | None:
+def mean_iou(of_classes: Sequence[float | None]) -> float | None:
     """The foreground's macro mean IoU over the classes that have one; None when none has.
 
     Pixels are summed over the split first: it is not a mean of images. The background is left out.
     """
-    known = [value for value in intersection_over_union(matrix) if value is not None]
+    known = [value for value in of_classes if value is not None]
     return sum(known) / len(known) if known else None
 
 
@@ -158,3 +178,110 @@ def _histogram(columns: tuple[Ints, ...], shape: tuple[int, ...]) -> tuple[Ints,
     table = np.bincount(key)
     cells = np.flatnonzero(table)
     return cells, table[cells]
+
+
+def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
+    images = chunk.images
+    truth, said = read_shapes(
+        images, job.classes, reading=job.reading, all_shapes=True, notes=notes
+    )
+    every_span = zip(truth.spans(len(images)), said.spans(len(images)), strict=True)
+    parts = []
+    for number, (image, spans) in enumerate(zip(images, every_span, strict=True)):
+        size = _size(image, (truth, said), spans)
+        if size is None:
+            continue
+        if size[0] * size[1] > MAX_MASK_PIXELS or max(size) > LONGEST_SIDE_PX:
+            error = MaskTooLarge(f"{size[0]} x {size[1]}")
+            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+        parts.append(_image_pixels(number, size, (truth, said), spans, len(job.classes)))
+    return Tally(join_events(parts))
+
+
+def _size(
+    image: StoredImage, sides: tuple[Side, Side], spans: Sequence[range]
+) -> tuple[int, int] | None:
+    """The size that the image's shapes are on, else what any region of it tells."""
+    for side, span in zip(sides, spans, strict=True):
+        if span:
+            shape = side.shapes[span.start]
+            return shape.width_px, shape.height_px
+    told = image_size(image)
+    return None if told is None else (int(told[0]), int(told[1]))
+
+
+def _image_pixels(
+    number: int,
+    size: tuple[int, int],
+    sides: tuple[Side, Side],
+    spans: Sequence[range],
+    n_classes: int,
+) -> Events:
+    width, height = size
+    painted = [
+        layers(
+            [shape_rle(side.shapes[at]) for at in span],
+            side.label[span.start : span.stop].tolist(),
+            side.score[span.start : span.stop].tolist() if side is sides[1] else None,
+            width_px=width,
+            height_px=height,
+        )
+        for side, span in zip(sides, spans, strict=True)
+    ]
+    for regions in painted:
+        n_painted = sum(end - first for first, end in (layer.painted for layer in regions))
+        if n_painted > MOST_PAINTED_PX:
+            error = TooMuchToDraw(f"{n_painted:,} pixels")
+            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+    events = join_events([])
+    for columns in stripes(width, height):
+        (actual, _), (called, scores) = (
+            paint(regions, columns, n_classes=n_classes, height_px=height) for regions in painted
+        )
+        new = pixel_events(actual, called, scores, n_classes=n_classes, image=number)
+        events = join_events([events, new])
+        if len(events) > MOST_OVERLAPPING:
+            error = TooMuchToDraw(f"{len(events):,} kinds of pixels")
+            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+    return events
+
+
+def _total(gathered: Gathered, job: Job) -> Total:
+    def iou(confidence: int) -> list[float | None]:
+        matrix = matrix_of(gathered.events, confidence, n_classes=len(job.classes))
+        return intersection_over_union(matrix)
+
+    of_all = mean_iou(iou(0))
+    return Total(metrics={"mIoU": of_all}, primary=of_all, iou=iou(job.confidence))
+
+
+def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    return examined(_examine_shapes(images, job, confidence, math.inf), len(images))
+
+
+def _examine_shapes(
+    images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
+) -> ExaminedShapes:
+    truth, said = read_shapes(
+        images, job.classes, reading=job.reading, all_shapes=True, most_steps=most_steps
+    )
+    unmatched = [None] * len(truth.image), [None] * len(said.image)
+    boxes = truth.boxes_px(), said.boxes_px()
+    return ExaminedShapes(truth, unmatched[0], said, unmatched[1], boxes)
+
+
+SEMANTIC = Kind(
+    task_type="semantic-segmentation",
+    reads=reads_shapes,
+    asks_for="BrushLabels",
+    shapes=MASKED_SHAPES,
+    prefers_boxes=False,
+    has_items=False,
+    count=_count,
+    total=_total,
+    examine=_examine,
+    examine_shapes=_examine_shapes,
+    primary=Primary("mIoU"),
+    frontier_metric="mIoU",
+    drawing="shapes",
+)

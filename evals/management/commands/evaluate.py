@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--workspace", help="Needed where a slug is not unique.")
         parser.add_argument("--version-id", help="How lists shall know it.")
         parser.add_argument("--model-id")
-        parser.add_argument("--iou-threshold", type=float, default=0.5)
+        parser.add_argument("--iou-threshold", type=float)
         parser.add_argument("--confidence", type=int, default=20, help="Percent.")
         parser.add_argument("--latency-ms", type=float, help="Median of an image, as you measured.")
         parser.add_argument("--task-type", choices=TaskType.values)

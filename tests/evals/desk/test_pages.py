@@ -240,7 +240,7 @@ def test_pages_cost_the_same_however_many_images(
     }
     assert costs == {path: (9, 9) if path != "diff/" else (10, 10) for path in PAGES}
     cards = "data/cards?" + "&".join(f"image={n}" for n in ids)
-    assert statements(desks["reader"], page(large, cards)) == 6
+    assert statements(desks["reader"], page(large, cards)) == 7
 
 
 def test_says_what_was_passed_over_and_at_which_confidence(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.engine.class_events import report_events
 from evals.engine.errors import MisshapenArrays, UnknownRule, UnreadableEvents
 from evals.engine.events import (
     CONFIDENCES,
@@ -22,7 +23,6 @@ from evals.engine.events import (
     total_events,
     unpack_events,
 )
-from evals.engine.kinds.class_events import report_events
 from evals.engine.matching import (
     Definition,
     Detections,

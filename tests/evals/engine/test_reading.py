@@ -13,8 +13,8 @@ from pycocotools import mask as coco_mask
 from evals.engine.average_precision import new_state
 from evals.engine.boxes import RegionText, StoredImage
 from evals.engine.coco_batch import Batch
-from evals.engine.counting import same_objects
 from evals.engine.kinds.classification import read_choices
+from evals.engine.kinds.shapes import same_objects
 from evals.engine.matching import Definition
 from evals.engine.notes import Notes
 from evals.engine.reading import ObjectOf, Reading, reading_of
