@@ -72,6 +72,8 @@ OTHER_ROUTES |= {"task-actions"}
 OTHER_ROUTES |= {"annotation-marks"}
 # Makes or fills a project of the caller's own workspace: tests/predictions/api/test_load.py.
 OTHER_ROUTES |= {"load"}
+# Name an image root in the query: tests/predictions/api/test_local_files.py.
+OTHER_ROUTES |= {"local-file", "local-thumbnail"}
 # Django's admin has its own permissions.
 OTHER_PREFIXES = {"admin/"}
 
