@@ -147,7 +147,7 @@ def _load(
     wishes = Wishes(
         model_version=values.get("model_version"),
         split=values.get("split"),
-        pictures=pictures.of_request(root, access.workspace_id) if root else pictures.Named(),
+        pictures=pictures.web(root) if root else pictures.Named(),
         replaces_truth=values["replace_ground_truth"],
         adds_labels=values["add_labels"],
     )

@@ -27,9 +27,7 @@ class FilesSerializer(serializers.Serializer[Any]):
         required=False, max_length=100, help_text="Instead of the format's own, else `test`."
     )
     image_root = serializers.CharField(
-        required=False,
-        max_length=2000,
-        help_text="An address that is put before each name, or an image root's id.",
+        required=False, max_length=2000, help_text="An address that is put before each name."
     )
     shapes = serializers.ChoiceField(choices=["boxes", "masks", "keypoints"], required=False)
     category_offset = serializers.IntegerField(

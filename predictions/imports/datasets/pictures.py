@@ -6,11 +6,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.db.pictures import image_roots
 from predictions.formats.content import Size
-from predictions.pictures.addresses import ROOT_ID, name_in
-from predictions.pictures.folders import FolderError
-from predictions.pictures.registered import RegisteredFolder
 
 
 class Pictures(Protocol):
@@ -57,37 +53,10 @@ def web(prefix: str) -> Web:
     return Web(prefix)
 
 
-def at(where: str, workspace_id: int) -> Pictures:
-    """Pictures below an address, or in a folder, which becomes an image root of the workspace: for
-    commands alone. ValidationError for neither.
-    """
-    if "://" in where:
-        return web(where)
-    try:
-        root = image_roots.register(workspace_id, where)
-    except FolderError as error:
-        raise ValidationError([str(error)]) from None
-    return RegisteredFolder(root.pk, root.path)
-
-
-def of_request(where: str, workspace_id: int) -> Pictures:
-    """Pictures below an address, or in the workspace's image root of that id. ValidationError for
-    neither: no request can name a folder.
-    """
-    if not ROOT_ID.fullmatch(where):
-        return web(where)
-    found = image_roots.root_of(where)
-    if found is None or found[0] != workspace_id:
-        raise ValidationError([f"There is no image root {where}."])
-    return RegisteredFolder(where, found[1])
-
-
 def name_of(value: str | None) -> str | None:
     """The file's name in what a task shows: an address, or a path."""
     if not value:
         return None
-    if local := name_in(value):
-        return local.rpartition("/")[2]
     parts = urlsplit(value)
     path = parse_qs(parts.query).get("d", [parts.path])[0] if parts.scheme or parts.query else value
     return unquote(path).rstrip("/").rpartition("/")[2] or None

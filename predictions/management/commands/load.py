@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from rest_framework.exceptions import APIException, ValidationError
 from tqdm import tqdm
 
@@ -52,9 +51,7 @@ class Command(BaseCommand):
         parser.add_argument("--workspace", default="default", help="its slug (default: default)")
         parser.add_argument("--model-version", help="whose predictions they are")
         parser.add_argument(
-            "--images",
-            metavar="DIR|URL",
-            help="where the pictures are: a folder of the server, or what is put before each name",
+            "--images", metavar="URL", help="where the pictures are: put before each name"
         )
         parser.add_argument("--missing-images", choices=["error", "ok"], default="error")
         parser.add_argument("--split", help="instead of the format's own, else `test`")
@@ -117,16 +114,11 @@ class Command(BaseCommand):
             ),
         )
         quiet = options["verbosity"] == 0
-        # The folder is registered with what is loaded, or not at all.
-        with (
-            tqdm(unit=" tasks", unit_scale=True, disable=quiet or None) as bar,
-            transaction.atomic(),
-        ):
-            where = options["images"]
+        with tqdm(unit=" tasks", unit_scale=True, disable=quiet or None) as bar:
             wishes = Wishes(
                 model_version=options["model_version"],
                 split=options["split"],
-                pictures=pictures.at(where, author.workspace_id) if where else pictures.Named(),
+                pictures=pictures.web(options["images"]) if options["images"] else pictures.Named(),
                 missing_pictures_ok=options["missing_images"] == "ok",
                 replaces_truth=options["replace_ground_truth"],
                 adds_labels=options["add_labels"],
