@@ -1,4 +1,4 @@
-"""Small pictures of large ones, and sizes of pictures, with Pillow.
+"""Small pictures of large ones, with Pillow.
 
 The format is the one that the first bytes say, the number of pixels is bounded by the header before
 one of them is decoded, and what a broken file does to a decoder is no error of ours.
@@ -26,8 +26,8 @@ BYTES_A_PIXEL = 8
 QUALITY = 80
 
 FORMATS = {PNG: "PNG", JPEG: "JPEG", GIF: "GIF", WEBP: "WEBP", BMP: "BMP", TIFF: "TIFF"}
-# Rotations that exchange width and height, by number in EXIF's orientation.
-ORIENTATION, TURNED = 0x0112, range(5, 9)
+#: EXIF's number of how the camera was held.
+ORIENTATION = 0x0112
 # What Pillow's readers raise for files that are not what they begin as.
 BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
@@ -37,20 +37,6 @@ BROKEN = (
 
 class NoPicture(Exception):
     """It is no picture that can be shown; the text says why."""
-
-
-def size_of(opened: Opened) -> tuple[int, int]:
-    """Width and height in pixels as it is shown, turned as EXIF says; nothing is decoded.
-
-    NoPicture for other files.
-    """
-    try:
-        with opened.file() as file:
-            image = _read_header(file, opened)
-            wide, high = image.size
-            return (high, wide) if image.getexif().get(ORIENTATION) in TURNED else (wide, high)
-    except BROKEN as error:
-        raise NoPicture(f"The picture cannot be read: {error}") from None
 
 
 def thumbnail(opened: Opened, side: int) -> bytes:
