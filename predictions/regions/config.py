@@ -39,6 +39,8 @@ class ObjectTag:
     #: Of a Repeater: what in `name` and `path` stands for the index, and the list it goes over.
     flag: str = ""
     over: tuple[str, ...] = ()
+    #: Of Paragraphs: the key of each one's text.
+    text_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +184,7 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
         is_list=bool(listed),
         flag=flag if is_repeated else "",
         over=tuple(NAMES_IN_PATH.findall(over[1:])) if is_repeated else (),
+        text_key=element.get("textKey") or "text" if element.tag == "Paragraphs" else "",
     )
 
 

@@ -9,6 +9,7 @@ from evals.engine.kinds.rating import RATING
 from evals.engine.kinds.regression import REGRESSION
 from evals.engine.kinds.segmentation import SEMANTIC
 from evals.engine.kinds.shapes import DETECTION, INSTANCES
+from evals.engine.kinds.spans import ENTITIES
 from evals.engine.kinds.taxonomy import TAXONOMY
 from evals.engine.kinds.transcription import TRANSCRIPTION
 from predictions.regions.config import Config, Control
@@ -21,6 +22,7 @@ KINDS: Mapping[str, Kind] = {
         INSTANCES,
         CLASSIFICATION,
         SEMANTIC,
+        ENTITIES,
         TAXONOMY,
         RATING,
         REGRESSION,
@@ -42,6 +44,7 @@ ASKED: tuple[tuple[Kind, Callable[[Control, frozenset[str]], bool]], ...] = (
     (INSTANCES, partial(_places, frozenset({"polygon", "brush", "bitmask"}))),
     (DETECTION, partial(_places, frozenset({"rectangle"}))),
     (INSTANCES, partial(_places, frozenset({"ellipse"}))),
+    (ENTITIES, ENTITIES.reads),
     (CLASSIFICATION, _asks_for_choices),
     *((kind, kind.reads) for kind in (TAXONOMY, CLASSIFICATION, RATING, REGRESSION, TRANSCRIPTION)),
 )
