@@ -186,10 +186,13 @@ class ReadImage:
 
 #: Of a task `t` the address of the image at `c.path`, which is a key as it stands or leads deeper.
 ADDRESS = "COALESCE(t.data ->> array_to_string(c.path::text[], '.'), t.data #>> c.path::text[])"
+#: The value there, as JSON text.
+VALUE = "COALESCE(t.data -> array_to_string(c.path::text[], '.'), t.data #> c.path::text[])::text"
 # By primary keys; rows written after the plan was made do not match.
 READ_SQL = f"""
 SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
-       left({ADDRESS}, %(longest)s), a.result::text, p.result::text, p.score
+       left({ADDRESS}, %(longest)s), a.result::text, p.result::text, p.score,
+       CASE WHEN %(needs_data)s THEN {VALUE} END
 FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
             %(paths)s::text[])
      WITH ORDINALITY AS c(task_id, annotation_id, prediction_id, path, n)
@@ -220,6 +223,7 @@ def read(
             "predictions": [row.prediction_id for row in rows],
             "paths": [image_path(reading, row.item) for row in rows],
             "at": planned_at,
+            "needs_data": reading.needs_data,
         },
     )
     # Images of one task share its regions, which are read once.
@@ -247,7 +251,7 @@ def read_all(
 def _read_image(
     row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, RegionText]
 ) -> ReadImage | None:
-    task_id, name, image_id, augmentations, url, truth, said, score = values
+    task_id, name, image_id, augmentations, url, truth, said, score, data = values
     if task_id is None or truth is None or (row.prediction_id is not None and said is None):
         return None
     ending = f"#{row.item}" if row.item else ""
@@ -264,7 +268,14 @@ def _read_image(
         name=(own_name and own_name + ending) or _last_part(url) or f"{row.task_id}{ending}",
         augmentations=_whole(augmentations),
         url=url,
-        stored=StoredImage(truths, saids, score, reading.place(row.item), row.n_of_task),
+        stored=StoredImage(
+            truths,
+            saids,
+            score,
+            reading.place(row.item),
+            row.n_of_task,
+            None if data is None else orjson.loads(data),
+        ),
     )
 
 

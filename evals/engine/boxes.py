@@ -132,3 +132,5 @@ class StoredImage:
     place: Place | None = None
     #: Of the first image of a task with several: how many there are; 0 for others.
     n_of_task: int = 0
+    #: The value of its object in the task's data, where the reading needs it.
+    data: Any = None

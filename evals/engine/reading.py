@@ -45,6 +45,8 @@ class ObjectOf:
     #: Of a Repeater: what in `name` and `path` stands for the index, and the list it goes over.
     flag: str = ""
     over: tuple[str, ...] = ()
+    #: Of Paragraphs: the key of each one's text.
+    text_key: str = ""
 
     def counted(self) -> tuple[str, ...] | None:
         """The way to the list whose length says how many images there are; None for just one."""
@@ -172,6 +174,11 @@ class Reading:
         name = one.name.replace(one.flag, str(at)) if one.flag else one.name
         is_only = len(self.objects) == 1 and not one.flag
         return Place(None if is_only else name, at if one.is_list else None)
+
+    def text_key(self, place: Place | None) -> str:
+        """The key of a paragraph's text in the task's data; empty for other objects."""
+        named = [one for one in self.objects if place is None or one.name == place.to_name]
+        return named[0].text_key if named else ""
 
     def path(self, item: str) -> tuple[str, ...]:
         """The way to the image's address in the task's data."""

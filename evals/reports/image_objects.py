@@ -5,6 +5,7 @@ changed since, the counts still stand, but there are no objects to show: ReportN
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from msgspec.structs import asdict
@@ -63,7 +64,9 @@ def stored_images(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[Rea
     """The stored rows behind images; None for one that changed since. One statement at most."""
     if evaluation.project is None or evaluation.planned_at is None:
         return [None] * len(rows)
-    reading = reading_of(evaluation.reading)
+    # What is shown of a text is the text.
+    needs_data = kind_of(evaluation).needs_data
+    reading = replace(reading_of(evaluation.reading), needs_data=needs_data)
     return read(rows, reading=reading, planned_at=evaluation.planned_at)
 
 

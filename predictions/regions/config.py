@@ -42,6 +42,8 @@ class ObjectTag:
     over: tuple[str, ...] = ()
     #: Of a time series: how its dates are written; empty for numbers and ISO 8601.
     time_format: str = ""
+    #: Of Paragraphs: the key of each one's text.
+    text_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +201,7 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
         flag=flag if is_repeated else "",
         over=tuple(NAMES_IN_PATH.findall(over[1:])) if is_repeated else (),
         time_format=element.get("timeFormat") or "",
+        text_key=element.get("textKey") or "text" if element.tag == "Paragraphs" else "",
     )
 
 

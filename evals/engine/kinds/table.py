@@ -10,6 +10,7 @@ from evals.engine.kinds.rating import RATING
 from evals.engine.kinds.regression import REGRESSION
 from evals.engine.kinds.segmentation import SEMANTIC
 from evals.engine.kinds.shapes import DETECTION, INSTANCES
+from evals.engine.kinds.spans import ENTITIES
 from evals.engine.kinds.taxonomy import TAXONOMY
 from evals.engine.kinds.temporal import TEMPORAL
 from evals.engine.kinds.transcription import TRANSCRIPTION
@@ -25,6 +26,7 @@ KINDS: Mapping[str, Kind] = {
         TEMPORAL,
         CLASSIFICATION,
         SEMANTIC,
+        ENTITIES,
         TAXONOMY,
         RATING,
         REGRESSION,
@@ -46,6 +48,7 @@ ASKED: tuple[tuple[Kind, Callable[[Control, frozenset[str]], bool]], ...] = (
     (INSTANCES, partial(_places, frozenset({"polygon", "brush", "bitmask"}))),
     (DETECTION, partial(_places, frozenset({"rectangle"}))),
     (INSTANCES, partial(_places, frozenset({"ellipse"}))),
+    (ENTITIES, ENTITIES.reads),
     (TEMPORAL, TEMPORAL.reads),
     (CLASSIFICATION, _asks_for_choices),
     *((kind, kind.reads) for kind in (TAXONOMY, CLASSIFICATION, RATING, REGRESSION, TRANSCRIPTION)),
