@@ -1,10 +1,11 @@
-"""Answers about whole tasks as the desk shows them: texts with their edits, pairs of numbers."""
+"""Answers as the desk shows them: texts with their edits, pairs of numbers, spans in their text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from evals.db.definition import job_of, kind_of
 from evals.db.images import images_named, spread
+from evals.desk.marks import marked_spans
 from evals.engine.boxes import StoredImage
 from evals.engine.kinds.kind import Examined, Job
 from evals.engine.kinds.table import KINDS
@@ -30,8 +31,8 @@ def answers(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterato
     if show is None:
         yield from (None for _ in images)
         return
-    for one in kind.examine(images, job, confidence):
-        yield show(one, job)
+    for image, one in zip(images, kind.examine(images, job, confidence), strict=True):
+        yield show(one, image, job)
 
 
 def _sides(examined: Examined, fact: str) -> Document:
@@ -45,11 +46,11 @@ def _sides(examined: Examined, fact: str) -> Document:
     }
 
 
-def _numbers(examined: Examined, job: Job) -> Document:
+def _numbers(examined: Examined, image: StoredImage, job: Job) -> Document:
     return _sides(examined, "number")
 
 
-def _texts(examined: Examined, job: Job) -> Document:
+def _texts(examined: Examined, image: StoredImage, job: Job) -> Document:
     """With `edits`, [operation, true text, said text], of the texts as they were compared."""
     sides = _sides(examined, "text")
     normalize = normalizer(job)
@@ -64,7 +65,7 @@ def _texts(examined: Examined, job: Job) -> Document:
     }
 
 
-def _stretches(examined: Examined, job: Job) -> Document:
+def _stretches(examined: Examined, image: StoredImage, job: Job) -> Document:
     """`stretches` of time, [side, class, start, end, verdict, score], those of the truth first.
 
     Of detections those that are kept.
@@ -86,10 +87,11 @@ def _stretches(examined: Examined, job: Job) -> Document:
 
 
 #: By the word for what draws a kind's items.
-SHOWN: Mapping[str, Callable[[Examined, Job], Document]] = {
+SHOWN: Mapping[str, Callable[[Examined, StoredImage, Job], Document]] = {
     "edits": _texts,
     "numbers": _numbers,
     "intervals": _stretches,
+    "spans": marked_spans,
 }
 
 
