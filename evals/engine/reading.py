@@ -14,7 +14,7 @@ from predictions.regions.labels import PassedOver, Reason
 Region = Mapping[str, Any]
 
 #: Shapes that are read where no control is chosen; the ellipse only where masks are compared.
-MATCHED_SHAPES = frozenset({"rectangle", "polygon", "brush"})
+MATCHED_SHAPES = frozenset({"rectangle", "polygon", "brush", "bitmask"})
 MASKED_SHAPES = MATCHED_SHAPES | {"ellipse"}
 
 
