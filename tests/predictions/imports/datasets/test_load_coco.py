@@ -27,7 +27,8 @@ def load(*arguments: object, **options: Any) -> list[str]:
 @pytest.mark.skipif(not SHARED.exists(), reason="COCO's sample is not on this machine")
 def test_published_numbers(ada: Caller) -> None:
     import time
-    s=time.time()
+
+    s = time.time()
     lines = load(
         "coco",
         "--ground-truth", SHARED / "ground_truth.json",
@@ -37,8 +38,10 @@ def test_published_numbers(ada: Caller) -> None:
         "--model-version", "v1",
         "--evaluate",
     )  # fmt: skip
-    print(lines, time.time()-s)
+    print(lines, time.time() - s)
     from evals.models import ModelEval
-    e=ModelEval.objects.get(eval_id=lines[-1]); print(e.summary, e.status)
+
+    e = ModelEval.objects.get(eval_id=lines[-1])
+    print(e.summary, e.status)
     print(Task.objects.first().data, Task.objects.first().meta)
     assert 0
