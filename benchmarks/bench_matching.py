@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from evals.engine.average_precision import new_state
-from evals.engine.coco_batch import Batch
 from evals.engine.events import image_cells, image_counts, pack_events, unpack_events
 from evals.engine.matching import Detections, Objects
+from evals.engine.precision.batch import Batch
 from predictions.regions.brush import decode_brush
 from tests.evals.engine.box_events import box_match_events
 

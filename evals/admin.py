@@ -44,6 +44,7 @@ PAGES: dict[str, tuple[str, View]] = {
     "points": ("data/points", data.points),
     "f1": ("data/f1", data.f1),
     "cards": ("data/cards", data.cards),
+    "scatter": ("data/scatter", data.scatter),
     "picture": ("data/pictures/<int:position>", data.picture),
     # Last: an image's id may hold anything.
     "image": ("images/<path:image_id>/", desk_views.image),

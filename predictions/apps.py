@@ -1,6 +1,5 @@
 from django.apps import AppConfig
 
-
 LARGER_FILES = "On the server, `manage.py load` takes files of any size."
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import LazySettings
 
-from predictions.models import Annotation, IdempotentRequest, Prediction, Project, Task
 from predictions.apps import LARGER_FILES
+from predictions.models import Annotation, IdempotentRequest, Prediction, Project, Task
 from tests.conftest import Caller, MakeProject, assert_refused
 
 MakeTask = Callable[..., int]

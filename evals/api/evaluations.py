@@ -236,5 +236,6 @@ class EvaluationViewSet(EvaluationRoutes):
                 confidence=confidence,
                 limit=asked["limit"],
                 offset=asked["offset"],
+                by_slice=asked["slice"],
             )
         )

@@ -40,7 +40,7 @@ class ImageViewSet(EvaluationRoutes):
     def images(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
         evaluation = self.evaluation_to_read()
         asked = ImagesQuery.asked(request.query_params)
-        wanted = selection(asked, evaluation.classes)
+        wanted = selection(evaluation, asked)
         refuse_unfinished(evaluation)
         confidence = confidence_of(evaluation, asked["confidence"])
         if asked["format"] != "json":

@@ -9,12 +9,15 @@ import numpy as np
 from evals.db.snapshot import PlannedRow
 from evals.documents.images import ImageRecord, ImageRow, image_records, image_texts
 from evals.engine.events import Cells, Counts, Events, Ints, image_cells, unpack_events
-from evals.models import ModelEval
+from evals.models import ModelEval, Split
+from predictions.regions.geometry import Floats
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
-IMAGE_COLUMNS = "image_id, name, split, augmentations, cluster, x, y, is_flagged, position, events"
+IMAGE_COLUMNS = (
+    "image_id, name, split, augmentations, cluster, x, y, is_flagged, metrics, position, events"
+)
 SOURCE_COLUMNS = "task_id, annotation_id, prediction_id, split, item"
-POSITION = 8
+POSITION = 9
 # Ranges of the primary key, or of the index on the split's positions.
 RANGE_SQL = f"""
 SELECT {IMAGE_COLUMNS} FROM evals_evalimage
@@ -176,6 +179,23 @@ def images_named(
     return _images(rows), [PlannedRow(*row[POSITION + 2 :]) for row in rows]
 
 
+# The index on the split's positions.
+SPREAD_SQL = """
+SELECT position FROM evals_evalimage
+WHERE evaluation_id = %s AND split = %s AND split_position = ANY(%s) ORDER BY position
+"""
+
+
+def spread(evaluation: ModelEval, split: int | None, most: int) -> list[int]:
+    """Positions of at most `most` images of a split, or of all, spread evenly. One statement."""
+    counts = evaluation.image_counts
+    n = sum(counts.values()) if split is None else counts.get(Split(split).label, 0)
+    chosen = [at * n // min(n, most) for at in range(min(n, most))]
+    if split is None:
+        return chosen
+    return [position for (position,) in fetch_all(SPREAD_SQL, [evaluation.pk, split, chosen])]
+
+
 # Served by the index of the same columns.
 WORST_SQL = """
 SELECT position FROM evals_evalimage WHERE evaluation_id = %s
@@ -201,13 +221,17 @@ class Scanned:
     splits: Ints
     #: None where the image is in no cluster.
     clusters: list[int | None]
+    #: What its kind orders images by; NaN where there is nothing to measure.
+    measures: Floats
     events: Events
+    #: What each is sliced by: `evals.documents.slices`.
+    slices: list[bytes]
 
 
 SCAN_BLOCK = 5000
 # The primary key.
 SCAN_SQL = """
-SELECT position, split, cluster, events FROM evals_evalimage
+SELECT position, split, cluster, measure, events, slices FROM evals_evalimage
 WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
 """
 
@@ -220,5 +244,7 @@ def scan(evaluation: ModelEval, n_images: int) -> Iterator[Scanned]:
             positions=np.array([row[0] for row in rows], dtype=np.int64),
             splits=np.array([row[1] for row in rows], dtype=np.int64),
             clusters=[row[2] for row in rows],
-            events=unpack_events([row[3] for row in rows]),
+            measures=np.array([row[3] for row in rows], dtype=np.float64),
+            events=unpack_events([row[4] for row in rows]),
+            slices=[bytes(row[5]) for row in rows],
         )

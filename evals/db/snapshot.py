@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from django.db import transaction
 
+from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
 from predictions.db.annotations import AS_TRUTH
+from predictions.pictures.addresses import name_in
 from predictions_api.http.storable import whole_within
 from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 
@@ -56,6 +57,8 @@ class PlannedRow:
     item: str = ""
     #: Of the first of several images of a task: how many there are; 0 for others.
     n_of_task: int = 0
+    #: What it is sliced by, hex digits: `evals.documents.slices`.
+    slices: str = ""
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
@@ -72,7 +75,8 @@ WITH truth AS (
       AND model_version = %(version)s
     ORDER BY task_id, id DESC
 )
-SELECT t.id, truth.id, said.id, t.meta -> 'split', truth.size + COALESCE(said.size, 0){{lengths}}
+SELECT t.id, truth.id, said.id, t.meta -> 'split', truth.size + COALESCE(said.size, 0),
+    {{own}}{{asked}}{{lengths}}
 FROM truth
 JOIN predictions_task t ON t.id = truth.task_id AND t.project_id = %(project)s
 LEFT JOIN said ON said.task_id = truth.task_id
@@ -81,6 +85,21 @@ ORDER BY t.id
 # How many images an object has in a task; what is no list is one.
 LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
     WHEN 'array' THEN jsonb_array_length(t.data #> %({name})s::text[]) ELSE 1 END"""
+# The scalars of a task's `meta` by key.
+OWN_SQL = """(
+    SELECT jsonb_object_agg(f.key, left(f.value #>> '{}', %(longest)s))::text
+    FROM jsonb_each(CASE jsonb_typeof(t.meta) WHEN 'object' THEN t.meta - %(reserved)s::text[] END)
+        AS f
+    WHERE jsonb_typeof(f.value) IN ('string', 'number', 'boolean')
+        AND length(f.key) <= %(longest)s
+)"""
+# A scalar of a task at a key, which is there as it stands or leads deeper.
+ASKED_SQL = """, (
+    SELECT CASE WHEN jsonb_typeof(v) IN ('string', 'number', 'boolean')
+        THEN left(v #>> '{{}}', %(longest)s) END
+    FROM (SELECT COALESCE(t.{column} -> %({name})s::text,
+        t.{column} #> string_to_array(%({name})s::text, '.')) AS v) AS found
+)"""
 FACTS_SQL = """
 SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
@@ -108,7 +127,7 @@ def facts(evaluation: ModelEval) -> Facts:
 
 
 # By the index on (project, task), and primary keys.
-OWN_SQL = f"""
+OWN_TRUTHS_SQL = f"""
 WITH truth AS (
     SELECT DISTINCT ON (task_id) task_id, result, parent_prediction_id FROM predictions_annotation
     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
@@ -122,29 +141,46 @@ WHERE q.project_id = %(project)s AND q.model_version = %(version)s
 
 def count_own_truths(evaluation: ModelEval) -> int:
     """How many tasks are measured against what this version itself said of them, unchanged."""
-    row = fetch_one(OWN_SQL, _scope(evaluation))
+    row = fetch_one(OWN_TRUTHS_SQL, _scope(evaluation))
     return int(row[0]) if row else 0
 
 
-def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedRow]]:
+def planned_rows(
+    evaluation: ModelEval, *, chunk: int, slices: SliceTable
+) -> Iterator[list[PlannedRow]]:
     """The images that count, in task order, those of `chunk` tasks at a time, or of fewer whose
-    results together are longer than READ_BYTES.
+    results together are longer than READ_BYTES; `slices` learns what they are sliced by.
 
     In a transaction: the cursor is the server's.
     """
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
-    sql = PLAN_SQL.format(lengths="".join(LENGTH_SQL.format(name=name) for name in counted))
+    asked = dict(enumerate(key.partition(".") for key in evaluation.options.get("slices", ())))
+    sql = PLAN_SQL.format(
+        own=OWN_SQL,
+        asked="".join(
+            ASKED_SQL.format(column=column, name=f"key{n}") for n, (column, _, _) in asked.items()
+        ),
+        lengths="".join(LENGTH_SQL.format(name=name) for name in counted),
+    )
+    facts = {"reserved": list(RESERVED), "longest": LONGEST}
+    facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
     with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
-        cursor.execute(sql, {**_scope(evaluation), **counted})
+        cursor.execute(sql, {**_scope(evaluation), **counted, **facts})
         rows = ((row[4], row) for row in cursor)
         for portion in _portions(rows, most=chunk):
             yield [
                 planned
-                for t, a, p, split, _, *lengths in portion
-                for planned in _of_task(reading, paths, (t, a, p, _split(t, split)), lengths)
+                for t, a, p, split, _, own, *more in portion
+                for planned in _of_task(
+                    reading,
+                    paths,
+                    (t, a, p, _split(t, split)),
+                    more[len(asked) :],
+                    slices.codes(more[: len(asked)], orjson.loads(own) if own else {}),
+                )
             ]
 
 
@@ -169,14 +205,15 @@ def _of_task(
     paths: Sequence[tuple[str, ...] | None],
     row: tuple[int, int, int | None, int],
     lengths: Sequence[int],
+    slices: str,
 ) -> list[PlannedRow]:
     """The images of one task."""
     counts = iter(lengths)
     items = reading.items([1 if path is None else next(counts) for path in paths])
     first, *rest = items
     return [
-        PlannedRow(*row, first, 0 if reading.has_one_image else len(items)),
-        *(PlannedRow(*row, item) for item in rest),
+        PlannedRow(*row, first, 0 if reading.has_one_image else len(items), slices),
+        *(PlannedRow(*row, item, slices=slices) for item in rest),
     ]
 
 
@@ -215,10 +252,13 @@ class ReadImage:
 
 #: Of a task `t` the address of the image at `c.path`, which is a key as it stands or leads deeper.
 ADDRESS = "COALESCE(t.data ->> array_to_string(c.path::text[], '.'), t.data #>> c.path::text[])"
+#: The value there, as JSON text.
+VALUE = "COALESCE(t.data -> array_to_string(c.path::text[], '.'), t.data #> c.path::text[])::text"
 # By primary keys; rows written after the plan was made do not match.
 READ_SQL = f"""
 SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
-       left({ADDRESS}, %(longest)s), a.result::text, p.result::text, p.score
+       left({ADDRESS}, %(longest)s), a.result::text, p.result::text, p.score,
+       CASE WHEN %(needs_data)s THEN {VALUE} END
 FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
             %(paths)s::text[])
      WITH ORDINALITY AS c(task_id, annotation_id, prediction_id, path, n)
@@ -273,6 +313,7 @@ def read(
             "predictions": [row.prediction_id for row in rows],
             "paths": [image_path(reading, row.item) for row in rows],
             "at": planned_at,
+            "needs_data": reading.needs_data,
         },
     )
     # Images of one task share its regions, which are read once.
@@ -300,7 +341,7 @@ def read_all(
 def _read_image(
     row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, RegionText]
 ) -> ReadImage | None:
-    task_id, name, image_id, augmentations, url, truth, said, score = values
+    task_id, name, image_id, augmentations, url, truth, said, score, data = values
     if task_id is None or truth is None or (row.prediction_id is not None and said is None):
         return None
     ending = f"#{row.item}" if row.item else ""
@@ -317,7 +358,14 @@ def _read_image(
         name=(own_name and own_name + ending) or _last_part(url) or f"{row.task_id}{ending}",
         augmentations=_whole(augmentations),
         url=url,
-        stored=StoredImage(truths, saids, score, reading.place(row.item), row.n_of_task),
+        stored=StoredImage(
+            truths,
+            saids,
+            score,
+            reading.place(row.item),
+            row.n_of_task,
+            None if data is None else orjson.loads(data),
+        ),
     )
 
 
@@ -338,25 +386,10 @@ def _last_part(url: str | None) -> str:
     """The file name in an address; '' for data addresses and where there is none."""
     if not url or url.startswith("data:"):
         return ""
+    if (local := name_in(url)) is not None:
+        return local.rpartition("/")[2]
     try:
         path = urlsplit(url).path
     except ValueError:
         path = url
     return unquote(path.rstrip("/").rpartition("/")[2])
-
-
-# Streamed in task order.
-EMBEDDINGS_SQL = """
-SELECT c.n - 1, t.meta -> 'embedding'
-FROM unnest(%(tasks)s::bigint[]) WITH ORDINALITY AS c(task_id, n)
-JOIN predictions_task t ON t.id = c.task_id AND t.meta ? 'embedding'
-ORDER BY c.n
-"""
-
-
-def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
-    """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
-    with transaction.atomic(), server_cursor("embeddings") as cursor:
-        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
-        for place, stored in cursor:
-            yield place, orjson.loads(stored) if isinstance(stored, str) else stored

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 
 from evals.db.evaluations import confidence_of, evaluation_anywhere, refuse_unfinished
+from evals.desk import answers as desk_answers
 from evals.desk import images as image_cards
 from evals.desk import numbers as shown
 from evals.documents.document import encode
@@ -83,6 +84,13 @@ def points(request: HttpRequest, evaluation: ModelEval) -> Any:
 def f1(request: HttpRequest, evaluation: ModelEval) -> Any:
     """`confidence`: every image's F1."""
     return shown.image_f1(evaluation, _confidence(request, evaluation))
+
+
+@of_finished
+def scatter(request: HttpRequest, evaluation: ModelEval) -> Any:
+    """`split`: predicted against true numbers."""
+    asked = MatrixQuery.asked({"split": "all", **request.GET.dict()})
+    return desk_answers.scatter(evaluation, asked["split"].number)
 
 
 @of_finished

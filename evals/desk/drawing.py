@@ -16,7 +16,7 @@ from evals.engine.kinds.kind import Job
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.sides import Side
-from predictions.regions.geometry import STEPS_OF_IMAGE, Floats
+from predictions.regions.geometry import STEPS_OF_IMAGE, Bools, Floats
 from predictions.regions.shapes import own_size
 
 Document = dict[str, Any]
@@ -25,15 +25,18 @@ Document = dict[str, Any]
 STEPS_OF_PAGE = 2 * STEPS_OF_IMAGE
 #: A match of two classes counts as both: a false positive of the one, a miss of the other.
 TRUTH_WORDS = {verdict: verdict.value for verdict in Verdict} | {Verdict.WRONG_CLASS: "fn"}
+#: What is nothing as it stands for many objects, or is within such.
+CROWD = "crowd"
 SAID_WORDS = TRUTH_WORDS | {Verdict.WRONG_CLASS: "fp"}
 
 
 def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterator[Document]:
     """`regions` of each image at one percent.
 
-    Both sides have a place for each shape in `labels`, `verdicts` ("tp", "fp", "fn", or null where
-    pixels are compared) and, four numbers each, `boxes`: x, y, width and height in per cent of the
-    image. `shapes` has what is no box, by its place. Detections have `scores`. Where whole images
+    Both sides have a place for each shape in `labels`, `verdicts` ("tp", "fp", "fn", "crowd" for
+    crowds and for what counts for nothing within one, or null where pixels are compared) and, four
+    numbers each, `boxes`: x, y, width and height in per cent of the image. `shapes` has what is no
+    box, by its place. Detections have `scores`. Where whole images
     are labelled all are empty. Numbers are rounded to a thousandth: they are for the eye.
     `EvaluationError` where drawing all of them together takes too long.
     """
@@ -46,6 +49,7 @@ def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterat
         classes=job.classes,
         verdicts=chunk.truths,
         words=TRUTH_WORDS,
+        is_crowd=chunk.in_crowds[0],
         stored=[image.truth for image in images],
     )
     detections = _columns(
@@ -55,6 +59,7 @@ def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterat
         classes=job.classes,
         verdicts=chunk.found,
         words=SAID_WORDS,
+        is_crowd=chunk.in_crowds[1],
         stored=[image.said for image in images],
     )
     for truth, said in zip(truths, detections, strict=True):
@@ -71,6 +76,7 @@ def _columns(
     classes: Sequence[str],
     verdicts: Sequence[ObjectVerdict | None],
     words: Mapping[Verdict, str],
+    is_crowd: Bools | None,
     stored: Sequence[Regions],
 ) -> Iterator[Document]:
     """The kept shapes of a side, image by image."""
@@ -78,6 +84,9 @@ def _columns(
     labels = [classes[label] for label in side.label[kept].tolist()]
     became = [verdicts[at] for at in places]
     said = [None if verdict is None else words[verdict.verdict] for verdict in became]
+    if is_crowd is not None:
+        for n in np.flatnonzero(is_crowd[kept]).tolist():
+            said[n] = CROWD
     scores = side.score[kept].tolist()
     boxes = (100 * boxes_px / np.tile(side.sizes_px, 2))[kept].round(3).ravel().tolist()
     outlines = _outlines(side, stored)

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import repeat
 from typing import Any
@@ -14,10 +14,14 @@ from evals.db.columns import image_address, image_addresses
 from evals.db.definition import job_of
 from evals.db.images import images_named
 from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage, portions
+from evals.desk.answers import answers
 from evals.desk.drawing import drawings
+from evals.engine.boxes import StoredImage
 from evals.engine.errors import EvaluationError
+from evals.engine.kinds.kind import Job
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
+from predictions.pictures.addresses import is_local
 from predictions.regions.errors import GeometryError
 
 # Pixels only: an SVG is a document with scripts.
@@ -34,7 +38,8 @@ def cards(
 
     At most six statements. `regions` is null where the rows have changed since, or were never
     here (an imported evaluation has counts alone), and where reading or drawing all images together
-    takes too much: each is then drawn on a page of its own.
+    takes too much: each is then drawn on a page of its own. `answer` is null for
+    kinds without such, too.
     """
     images, planned = images_named(evaluation, ids=ids, positions=positions)
     stored = _stored(evaluation, planned)
@@ -43,7 +48,8 @@ def cards(
         planned,
         images.records(confidence, len(evaluation.classes)),
         _addresses(evaluation, planned, stored),
-        _drawn(evaluation, stored, confidence),
+        _of_known(stored, lambda known, job: drawings(known, job, confidence), evaluation),
+        _of_known(stored, lambda known, job: answers(known, job, confidence), evaluation),
         strict=True,
     )
     return {
@@ -57,8 +63,9 @@ def cards(
                 "predictionId": row.prediction_id,
                 "image": _address(evaluation, position, address),
                 "regions": regions,
+                "answer": answer,
             }
-            for position, row, record, address, regions in columns
+            for position, row, record, address, regions, answer in columns
         ],
     }
 
@@ -70,16 +77,19 @@ def _stored(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage
     return [*stored_images(evaluation, few), *[None] * (len(rows) - len(few))]
 
 
-def _drawn(
-    evaluation: ModelEval, images: Sequence[ReadImage | None], confidence: int
+def _of_known(
+    images: Sequence[ReadImage | None],
+    show: Callable[[list[StoredImage], Job], Iterable[Document | None]],
+    evaluation: ModelEval,
 ) -> Iterator[Document | None]:
+    """What `show` makes of the images that are known; None for the others, and where it cannot."""
     known = [image.stored for image in images if image is not None]
     # An imported evaluation has no definition of its own to match by.
-    drawn: Iterator[Document | None] = repeat(None)
+    shown: Iterator[Document | None] = repeat(None)
     with suppress(EvaluationError, GeometryError):
-        drawn = iter(list(drawings(known, job_of(evaluation), confidence)) if known else ())
+        shown = iter(list(show(known, job_of(evaluation))) if known else ())
     for image in images:
-        yield None if image is None else next(drawn)
+        yield None if image is None else next(shown)
 
 
 def _addresses(
@@ -102,7 +112,8 @@ def _address(evaluation: ModelEval, position: int, given: str | None) -> str | N
         return None
     if DATA_IMAGE.match(given):
         return reverse("admin:evals_modeleval_picture", args=[evaluation.eval_id, position])
-    return given if WEB_ADDRESS.match(given) and len(given) < LONGEST_URL else None
+    is_loadable = WEB_ADDRESS.match(given) or is_local(given)
+    return given if is_loadable and len(given) < LONGEST_URL else None
 
 
 def picture(evaluation: ModelEval, position: int) -> tuple[str, bytes] | None:

@@ -3,7 +3,8 @@
 Every number is that of the API at the same split and confidence; the tests compare them.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,9 +17,11 @@ from evals.db.evaluations import count_images
 from evals.db.panels import Kind, matrix, panel, required_panel
 from evals.documents.refusals import ReportNotFound
 from evals.engine.events import Counts, image_counts
+from evals.engine.kinds.table import KINDS
 from evals.engine.metrics import image_scores, scores_of
 from evals.models import ModelEval, Split
 from evals.panels import confidence_sweep
+from predictions_api.http.storable import is_number
 
 Document = dict[str, Any]
 
@@ -46,6 +49,8 @@ class SplitCurves(ClassCurve, rename="camel"):
 
 Parsed = TypeVar("Parsed", bound=Struct)
 
+#: Metrics that are called by no words of a sentence.
+NAMES = {"f1": "F1", "r2": "R²", "bleu": "BLEU", "chrf": "chrF", "mIoU": "mIoU"}
 CURVES = ("precision", "recall", "f1")
 NO_MAP = (
     "There is no map of the images: the evaluated tasks carry no embeddings. Send them as "
@@ -56,8 +61,8 @@ NO_MAP = (
 def numbers(evaluation: ModelEval, *, split: int | None, confidence: int) -> Document:
     """Headline and classes of a split, or of all together, at one percent. Two statements.
 
-    Counts are those of the confusion matrix; `averagePrecision` has what map-results says of the
-    split, null for all splits together, of which it says nothing.
+    Counts are those of the confusion matrix; `averagePrecision`, `primary` and `measures` have what
+    map-results says of the split; nothing of all splits together, of which it says nothing.
     """
     found = matrix(evaluation, split=split, confidence=confidence)
     stored = panel(evaluation, Kind.MAP_RESULTS)
@@ -72,6 +77,8 @@ def numbers(evaluation: ModelEval, *, split: int | None, confidence: int) -> Doc
         "images": count_images(evaluation, split),
         **_scored(total)[0],
         "averagePrecision": _metrics(of_split),
+        "primary": _primary(evaluation, of_split),
+        "measures": list(_measures(_in(of_split, "metrics"))),
         "classes": [
             {"className": label, **scored, "averagePrecision": _metrics(_in(per_class, label))}
             for label, scored in zip(evaluation.classes, _scored(by_class), strict=True)
@@ -90,6 +97,39 @@ def _metrics(document: Document) -> Document:
     """The metrics of map-results that have no confidence."""
     names = ("map50", "map50_95", "map75", "mIoU", "iou", "accuracy")
     return {name: document[name] for name in names if document.get(name) is not None}
+
+
+def _primary(evaluation: ModelEval, of_split: Document) -> Document | None:
+    """The metric that the kind is known by; None where that is average precision."""
+    kind = KINDS.get(evaluation.task_type)
+    if kind is None or kind.has_precision:
+        return None
+    name = kind.primary.name
+    value = _in(of_split, "metrics").get(name, of_split.get(name))
+    return {"label": worded(name), "value": value if is_number(value) else None}
+
+
+def _measures(metrics: Document, above: str = "") -> Iterator[Document]:
+    """What the kind measures beside the counts, in its order; numbers in groups one by one."""
+    for name, value in metrics.items():
+        label = f"{above}, {worded(name)}" if above else worded(name)
+        if isinstance(value, dict):
+            yield from _measures(value, label)
+        else:
+            yield {"label": label, "value": value}
+
+
+def worded(name: str) -> str:
+    """A metric's name as people read it.
+
+    >>> worded("characterErrorRate"), worded("f1"), worded("hierarchicalF1"), worded("mIoU")
+    ('Character error rate', 'F1', 'Hierarchical F1', 'mIoU')
+    """
+    if name in NAMES:
+        return NAMES[name]
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]\d+|\d+", name)
+    words = [word if word[-1].isdigit() else word.lower() for word in words]
+    return " ".join([words[0].capitalize(), *words[1:]]) if words else name
 
 
 def _scored(counts: Counts) -> list[Document]:

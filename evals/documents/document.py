@@ -14,6 +14,7 @@ from msgspec import Meta, Raw, Struct
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder().decode
 
 
 class Document(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):

@@ -103,6 +103,7 @@ class IgnoredRegions(Document):
             "other_class",
             "no_label",
             "invalid_label",
+            "invalid_value",
             "invalid_score",
             "no_geometry",
         ),
@@ -147,7 +148,12 @@ class Evaluation(Identity, kw_only=True):
         str | None,
         Meta(description="The control that is evaluated; null where several are read together."),
     ]
+    tolerance: Annotated[float | UnsetType, Meta(description="Of regression.")] = UNSET
+    normalization: Annotated[str | UnsetType, Meta(description="Of transcription.")] = UNSET
     ground_truth: Truths | UnsetType = UNSET
+    slices: Annotated[
+        list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
+    ] = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")
     ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from msgspec import UNSET, Meta, UnsetType, field
 
-from evals.documents.document import Document, encode, spliced
+from evals.documents.document import Document, decode, encode, spliced
 from evals.documents.names import SPLITS
 from evals.engine.events import Cells, Counts, Ints
 from evals.engine.metrics import image_scores
@@ -47,6 +47,10 @@ class ImageRecord(Document):
     flagged: Annotated[bool | UnsetType, Meta(description="The file disagrees with itself.")] = (
         UNSET
     )
+    metrics: Annotated[
+        dict[str, float | None] | UnsetType,
+        Meta(description="Of kinds that measure single images."),
+    ] = UNSET
 
 
 class ImagePage(Document):
@@ -65,7 +69,7 @@ Verdict = Literal["tp", "fp", "fn", "wrong_class"]
 
 
 class ImageObject(Document):
-    """A ground-truth object of an image: geometry in pixels, and what became of it."""
+    """A ground-truth object of an image: where it is, by its kind, and what became of it."""
 
     index: int
     class_name: str = field(name="class")
@@ -74,6 +78,28 @@ class ImageObject(Document):
     verdict: Verdict | None
     matched: Annotated[int | None, Meta(description="Index on the other side.")]
     iou: float | None
+    span: Annotated[
+        list[int] | UnsetType, Meta(description="First character, and the one after the last.")
+    ] = UNSET
+    interval: Annotated[
+        list[float] | UnsetType, Meta(description="Start and end in seconds or frames.")
+    ] = UNSET
+    keypoints: Annotated[
+        dict[str, list[float]] | UnsetType, Meta(description="x, y by name, px.")
+    ] = UNSET
+    corners: Annotated[
+        list[list[float]] | UnsetType,
+        Meta(description="Of a turned box: x and y of each, px, from the stored one clockwise."),
+    ] = UNSET
+    crowd: Annotated[
+        bool | UnsetType,
+        Meta(
+            description="Ground truth that stands for many objects, or a detection within such, "
+            "which counts for nothing."
+        ),
+    ] = UNSET
+    text: str | UnsetType = UNSET
+    number: float | UnsetType = UNSET
 
 
 class ImageDetection(ImageObject, kw_only=True):
@@ -105,6 +131,8 @@ class ImageRow(NamedTuple):
     x: float | None
     y: float | None
     is_flagged: bool = False
+    #: JSON text, where its kind measures single images.
+    metrics: str | None = None
 
 
 def image_records(rows: Sequence[ImageRow], cells: Cells, *, n_classes: int) -> list[ImageRecord]:
@@ -129,6 +157,7 @@ def image_records(rows: Sequence[ImageRow], cells: Cells, *, n_classes: int) -> 
             _cluster(row.cluster, row.x, row.y),
             *numbers,
             is_flagged=row.is_flagged,
+            metrics=UNSET if row.metrics is None else decode(row.metrics),
         )
         for row, *numbers in columns
     ]
@@ -145,7 +174,9 @@ def image_texts(rows: Sequence[Sequence[Any]], cells: Cells, *, n_classes: int) 
         return []
     counts = cells.counts(n_images=len(rows), n_classes=n_classes)
     scores = image_scores(counts)
-    ids, names, splits, augmentations, clusters, xs, ys, flags, *_ = zip(*rows, strict=True)
+    ids, names, splits, augmentations, clusters, xs, ys, flags, metrics, *_ = zip(
+        *rows, strict=True
+    )
     values = zip(
         map(encode, ids),
         map(encode, names),
@@ -160,7 +191,15 @@ def image_texts(rows: Sequence[Sequence[Any]], cells: Cells, *, n_classes: int) 
         strict=True,
     )
     patterns = [FLAGGED_TEXT if is_flagged else TEXT for is_flagged in flags]
-    return [pattern % one for pattern, one in zip(patterns, values, strict=True)]
+    texts = [pattern % one for pattern, one in zip(patterns, values, strict=True)]
+    if not any(metrics):
+        return texts
+    return [_with_metrics(*both) for both in zip(texts, metrics, strict=True)]
+
+
+def _with_metrics(text: bytes, metrics: str | None) -> bytes:
+    """The text of an image with its metrics at the end, their text as it is stored."""
+    return text if metrics is None else b'%b,"metrics":%b}' % (text[:-1], metrics.encode())
 
 
 def _counted(counts: Counts) -> tuple[list[int], list[int], list[int]]:
@@ -195,6 +234,7 @@ def _record(
     confusion: Any,
     *,
     is_flagged: bool = False,
+    metrics: Any = UNSET,
 ) -> ImageRecord:
     """Of values, or of the places of their texts: see TEXT."""
     return ImageRecord(
@@ -213,6 +253,7 @@ def _record(
         ),
         confusion=confusion,
         flagged=True if is_flagged else UNSET,
+        metrics=metrics,
     )
 
 

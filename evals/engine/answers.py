@@ -64,8 +64,7 @@ def read_answers(
                     score = default if is_truth or not named else region_score(region, (), default)
                     found = [
                         Answer(label, 1.0 if is_truth else score, value, at)
-                        for name, value in named
-                        if (label := reading.class_of(name, index, unknown)) is not None
+                        for label, value in _classed(named, reading, index, unknown)
                     ]
                 except PassedOver as passed:
                     notes.ignore(
@@ -97,6 +96,27 @@ def _named(
     if reading.skips(region.get("from_name"), is_truth=is_truth):
         raise PassedOver(Reason.OTHER_CONTROL)
     return read_region(region, image)
+
+
+def _classed(
+    named: Sequence[tuple[str, Value]],
+    reading: Reading,
+    index: Mapping[str, int],
+    unknown: set[str],
+) -> list[tuple[int, Value]]:
+    """The classes of those names that are read. `PassedOver` where none of a region's is."""
+    found, refused = [], None
+    for name, value in named:
+        try:
+            label = reading.class_of(name, index, unknown)
+        except PassedOver as passed:
+            refused = passed
+            continue
+        if label is not None:
+            found.append((label, value))
+    if refused is not None and not found:
+        raise refused
+    return found
 
 
 def value_of(region: Region) -> Mapping[str, object]:

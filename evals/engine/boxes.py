@@ -26,6 +26,13 @@ Score = Annotated[float, msgspec.Meta(gt=-1e300, lt=1e300)]
 Label = Annotated[str, msgspec.Meta(min_length=1)]
 
 
+class BoxMeta(msgspec.Struct, gc=False):
+    """What COCO says of an object beside where it is; unusable values are as none."""
+
+    iscrowd: Any = None
+    area: Any = None
+
+
 class BoxValue(msgspec.Struct, gc=False):
     """A box in per cent of its image, not rotated, and its one label."""
 
@@ -45,6 +52,7 @@ class Box(msgspec.Struct, gc=False):
     original_width: Pixels
     original_height: Pixels
     score: Score | None = None
+    meta: BoxMeta | None = None
 
 
 class NamedBox(Box, gc=False):
@@ -124,3 +132,5 @@ class StoredImage:
     place: Place | None = None
     #: Of the first image of a task with several: how many there are; 0 for others.
     n_of_task: int = 0
+    #: The value of its object in the task's data, where the reading needs it.
+    data: Any = None

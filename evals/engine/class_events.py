@@ -6,7 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.engine.errors import MisshapenArrays
-from evals.engine.events import N_BINS, Cells, Events, join_events, make_events
+from evals.engine.events import (
+    N_BINS,
+    Cells,
+    Events,
+    Ints,
+    confidence_bins,
+    join_events,
+    make_events,
+)
+from predictions.regions.geometry import Floats
 
 
 def assignment_events(
@@ -37,6 +46,62 @@ def assignment_events(
                 images[claimed], bins[claimed], truth[claimed], called[claimed], counts[claimed]
             ),
         ]
+    )
+
+
+def value_events(
+    has_truth: npt.ArrayLike,
+    has_said: npt.ArrayLike,
+    is_right: npt.ArrayLike,
+    scores: npt.ArrayLike,
+) -> Events:
+    """Events of tasks with one value each that is right or wrong, arrays of shape (n_tasks,).
+
+    One class, 0; background 1. A right value is a hit. A wrong one misses the true value and is a
+    false positive, so TP + FP are the answers kept and TP + FN the tasks with a truth. Below its
+    score an answer counts as none.
+    """
+    truth, said, right = (np.asarray(c, dtype=np.bool_) for c in (has_truth, has_said, is_right))
+    bins = confidence_bins(scores)
+    if not truth.shape == said.shape == right.shape == bins.shape:
+        raise MisshapenArrays(f"{len(truth)} tasks, {len(bins)} scores")
+    hit = truth & said & right
+    true, false = np.flatnonzero(truth), np.flatnonzero(said & ~hit)
+    return assignment_events(
+        np.concatenate([true, false]),
+        np.concatenate([bins[true], bins[false]]),
+        np.repeat([0, 1], [len(true), len(false)]),
+        np.concatenate([np.where(hit[true], 0, 1), np.zeros(len(false), dtype=np.int64)]),
+        1,
+        background=1,
+    )
+
+
+def set_events(
+    truth: tuple[Ints, Ints], said: tuple[Ints, Ints, Floats], *, n_classes: int
+) -> Events:
+    """Events of tasks with a set of classes each: (task, class) that are true, and with their
+    score (task, class, score) those said; arrays of one length.
+
+    Each class of a task is decided alone: a hit, a false positive on background, or a miss. One
+    that is said twice counts once, with its highest score.
+    """
+    width = n_classes + 1
+    true = np.unique(truth[0] * width + truth[1])
+    key, score = said[0] * width + said[1], said[2]
+    order = np.lexsort([score, key])
+    last = np.flatnonzero(np.diff(key[order], append=-1))
+    called, bins = key[order][last], confidence_bins(score[order][last])
+    is_hit = np.isin(called, true, assume_unique=True)
+    missed = true[np.isin(true, called, assume_unique=True, invert=True)]
+    image, label = np.divmod(np.concatenate([called, missed]), width)
+    return assignment_events(
+        image,
+        np.concatenate([bins, np.zeros(len(missed), dtype=np.int64)]),
+        np.where(np.concatenate([is_hit, np.ones(len(missed), dtype=np.bool_)]), label, n_classes),
+        np.where(np.arange(len(label)) < len(called), label, n_classes),
+        1,
+        background=n_classes,
     )
 
 

@@ -40,7 +40,7 @@ def count_images(
 ) -> Counted:
     """The counts of a chunk; `splits` names each image's split.
 
-    `first_position` makes image numbers unique in the whole evaluation. `NeedsMasks` for boxes
+    `first_position` makes image numbers unique in the whole evaluation. `NeedsWider` for shapes
     that turn out not to be aligned while `job` counts boxes; `UnknownLabels` as reading does;
     `UnusableRegion` for an image too large to compare pixel by pixel.
     """

@@ -17,7 +17,10 @@ import numpy.typing as npt
 from evals.engine.errors import MisshapenArrays, TooManyPairs, UnknownRule
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins, join_events, make_events
 from evals.engine.overlap import box_areas, box_corners, shared_length
-from predictions.regions.geometry import Floats
+from predictions.regions.geometry import Bools, Floats
+
+#: Who arrived, a detection, an object (-1 for none), and 1 or -1: int64 (n,) each.
+Changes = tuple[Ints, Ints, Ints, Ints]
 
 #: Pairs looked at together: few enough to stay in the processor's cache, so that images of
 #: 300 detections and 100 objects take 1.2 ms and not 1.7 (measured on one core, 2026-11).
@@ -75,6 +78,9 @@ class Objects:
     image: Ints
     #: int64 (n,), 0..n_classes-1.
     label: Ints
+    #: bool (n,), None for none. Of ground truth: crowds, which are no objects. Of detections: those
+    #: within a crowd of their class, which are nothing where they match no object.
+    is_ignored: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -144,7 +150,8 @@ def match_events(
     arrival = np.argsort(-detections.score, kind="stable")
     bins = confidence_bins(detections.score)
     ranked = _ranked(objects, detections, pairs, definition or Definition())
-    at, detection, truth, delta = _changes(arrival, ranked, n_objects=len(objects))
+    changes = _changes(arrival, ranked, n_objects=len(objects))
+    at, detection, truth, delta = _without_ignored(detections, changes)
     # Position -1 stands for "nothing there": the appended last label is the background.
     truth_label = np.append(objects.label, n_classes)
     detection_label = np.append(detections.label, n_classes)
@@ -152,7 +159,8 @@ def match_events(
     changed = make_events(
         detections.image[at], bins[at], truth_label[truth], detection_label[detection], delta
     )
-    missed = make_events(objects.image, N_BINS - 1, objects.label, n_classes, 1)
+    real = slice(None) if objects.is_ignored is None else ~objects.is_ignored
+    missed = make_events(objects.image[real], N_BINS - 1, objects.label[real], n_classes, 1)
     return join_events([missed, changed])
 
 
@@ -171,7 +179,7 @@ def box_pairs(
     detection_corners = box_corners(detection_boxes_xywh_px)
     return join_pairs(
         _overlapping(candidates, object_corners, detection_corners)
-        for candidates in _candidates(objects, detections)
+        for candidates in image_grids(objects, detections)
     )
 
 
@@ -219,12 +227,13 @@ def object_verdicts(
     confidence: int,
     *,
     definition: Definition | None = None,
-) -> tuple[list[ObjectVerdict], list[ObjectVerdict | None]]:
+) -> tuple[list[ObjectVerdict | None], list[ObjectVerdict | None]]:
     """What became of the objects and detections of a chunk of images at one percent, in order.
 
     The arguments are those of `match_events`; `matched` counts within the image. A detection below
-    the confidence is None. The verdicts add up to the images' counts there: the pairs are taken one
-    by one in the definition's order, independently of the pass over all confidences.
+    the confidence is None, as are crowds and what was found within one alone. The verdicts add up
+    to the images' counts there: the pairs are taken one by one in the definition's order,
+    independently of the pass over all confidences.
     """
     kept = (confidence_bins(detections.score) >= confidence).tolist()
     ranked = _ranked(objects, detections, pairs, definition or Definition())
@@ -238,7 +247,7 @@ def object_verdicts(
         objects.label[t] == detections.label[d],
     )
     found: list[ObjectVerdict | None] = [FALSE_POSITIVE if keep else None for keep in kept]
-    truths = [FALSE_NEGATIVE] * len(objects)
+    truths: list[ObjectVerdict | None] = [FALSE_NEGATIVE] * len(objects)
     for detection, truth, detection_place, truth_place, iou, is_same in zip(
         *(column.tolist() for column in columns), strict=True
     ):
@@ -246,32 +255,14 @@ def object_verdicts(
             verdict = Verdict.TRUE_POSITIVE if is_same else Verdict.WRONG_CLASS
             found[detection] = ObjectVerdict(verdict, truth_place, iou)
             truths[truth] = ObjectVerdict(verdict, detection_place, iou)
+    for side, became, unmatched in (
+        (objects, truths, FALSE_NEGATIVE),
+        (detections, found, FALSE_POSITIVE),
+    ):
+        for at in [] if side.is_ignored is None else np.flatnonzero(side.is_ignored).tolist():
+            if became[at] is unmatched:
+                became[at] = None
     return truths, found
-
-
-def image_verdicts(
-    labels: npt.ArrayLike,
-    detected_labels: npt.ArrayLike,
-    scores: npt.ArrayLike,
-    iou: Floats,
-    confidence: int,
-    *,
-    definition: Definition | None = None,
-) -> tuple[list[ObjectVerdict], list[ObjectVerdict | None]]:
-    """`object_verdicts` of one image; `iou` is float64 (detections, objects)."""
-    objects = _one_image(labels)
-    alike = _one_image(detected_labels)
-    score = np.asarray(scores, dtype=np.float64)
-    detections = Detections(image=alike.image, label=alike.label, score=score)
-    overlaps = np.asarray(iou, dtype=np.float64).reshape(len(detections), len(objects))
-    return object_verdicts(
-        objects, detections, matrix_pairs(overlaps), confidence, definition=definition
-    )
-
-
-def _one_image(labels: npt.ArrayLike) -> Objects:
-    label = np.asarray(labels, dtype=np.int64).ravel()
-    return Objects(image=np.zeros(len(label), dtype=np.int64), label=label)
 
 
 def _check(objects: Objects, n_classes: int) -> None:
@@ -283,8 +274,11 @@ def _check(objects: Objects, n_classes: int) -> None:
         raise MisshapenArrays(f"a label is outside 0..{n_classes - 1}")
 
 
-def _candidates(objects: Objects, detections: Detections) -> Iterator[tuple[Ints, Ints]]:
-    """Every detection with every object of its image, a bounded number at a time."""
+def image_grids(objects: Objects, detections: Detections) -> Iterator[tuple[Ints, Ints]]:
+    """Every detection with every object of its image, a bounded number at a time.
+
+    `TooManyPairs` where an image has more of them than MOST_COMPARED.
+    """
     first = np.searchsorted(objects.image, detections.image, "left")
     width = np.searchsorted(objects.image, detections.image, "right") - first
     compared = np.bincount(detections.image, weights=width)
@@ -328,6 +322,8 @@ def _ranked(
     """The pairs that may match, best first in the definition's order."""
     same = objects.label[pairs.object] == detections.label[pairs.detection]
     admitted = definition.admits(pairs.iou)
+    if objects.is_ignored is not None:
+        admitted &= ~objects.is_ignored[pairs.object]
     if definition.rule == Rule.SCORE_CLASS_AWARE:
         admitted &= same
     d, t, iou = pairs.detection[admitted], pairs.object[admitted], pairs.iou[admitted]
@@ -341,7 +337,7 @@ def _ranked(
     return Pairs(d[order], t[order], iou[order])
 
 
-def _changes(arrival: Ints, ranked: Pairs, *, n_objects: int) -> tuple[Ints, Ints, Ints, Ints]:
+def _changes(arrival: Ints, ranked: Pairs, *, n_objects: int) -> Changes:
     """What every arrival changes: who arrived, then detection, object (-1 for none), +1 or -1."""
     asking = np.isin(arrival, ranked.detection)
     strays = arrival[~asking]
@@ -350,6 +346,15 @@ def _changes(arrival: Ints, ranked: Pairs, *, n_objects: int) -> tuple[Ints, Int
     alone = np.stack([strays, strays, nobody, np.ones_like(strays)])
     at, detection, truth, delta = np.concatenate([alone, chained], axis=1)
     return at, detection, truth, delta
+
+
+def _without_ignored(detections: Detections, changes: Changes) -> Changes:
+    """The changes but for those in which a detection within a crowd is found to match nothing."""
+    if detections.is_ignored is None:
+        return changes
+    at, detection, truth, delta = changes
+    counts = (truth >= 0) | ~detections.is_ignored[detection]
+    return at[counts], detection[counts], truth[counts], delta[counts]
 
 
 def _chains(arrival: Ints, ranked: Pairs, *, n_objects: int) -> Ints:

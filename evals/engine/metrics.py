@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from evals.engine.average_precision import ClassPrecision
 from evals.engine.events import CONFIDENCES, Counts, Events, Ints
+from evals.engine.precision.tables import ClassPrecision
 from predictions.regions.geometry import Floats
 
 #: The sweep has the 100 confidences below 1; its keys as clients read them.
@@ -220,16 +220,6 @@ def class_rows(curves: Sequence[Curve], precisions: Sequence[ClassPrecision]) ->
         )
         for label, (one, ap) in enumerate(zip(curves, precisions, strict=True))
     ]
-
-
-def exact_images(images: Counts) -> Ints:
-    """How many images are entirely right (no false positive, no miss) at each percent: (101,).
-
-    `images` has arrays of shape (101, n_images). Sums over chunks add up; divided by the number of
-    images it is the accuracy of a classification, exact-match for several labels.
-    """
-    is_exact = (images.fp == 0) & (images.fn == 0)
-    return np.asarray(is_exact.sum(axis=1, dtype=np.int64))
 
 
 def _ratio(numerator: Ints, denominator: Ints) -> Floats:

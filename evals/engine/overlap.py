@@ -1,4 +1,4 @@
-"""The overlap of two sets of shapes: boxes exactly, everything else pixel by pixel."""
+"""The overlap of two sets of shapes: boxes exactly, turned or not, everything else by pixels."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,16 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from predictions.regions.geometry import Allowance, Bools, Floats, Rle, Shape, shape_rle
+from evals.engine.matched.turned import polygon_areas, shared_areas
+from predictions.regions.geometry import (
+    Allowance,
+    Bools,
+    Floats,
+    Rle,
+    Shape,
+    rotated_corners,
+    shape_rle,
+)
 
 
 def box_iou(boxes_xywh_px: npt.ArrayLike, others_xywh_px: npt.ArrayLike) -> Floats:
@@ -58,11 +67,11 @@ def shape_iou(
 ) -> Floats:
     """IoU of each shape with each other shape of one image, float64 (n, m).
 
-    Two axis-aligned rectangles are compared exactly, every other pair pixel by pixel; pairs whose
-    bounding boxes are apart are 0 without rasterising. `TooMuchToDraw` beyond the allowance.
+    Two rectangles are compared exactly, every other pair pixel by pixel; pairs whose bounding boxes
+    are apart are 0 without rasterising. `TooMuchToDraw` beyond the allowance.
     """
     allowance = allowance or Allowance()
-    exact = box_iou([s.box_xywh_px for s in shapes], [s.box_xywh_px for s in others])
+    exact = rectangle_iou(shapes, others)
     masked = np.array([s.rle is not None for s in shapes], dtype=np.bool_)
     others_masked = np.array([s.rle is not None for s in others], dtype=np.bool_)
     by_pixels = masked[:, None] | others_masked[None, :]
@@ -80,6 +89,40 @@ def shape_iou(
     allowance.take(float((met * (n_bytes[:, None] + their_bytes)).sum()))
     pixels[np.ix_(rows, columns)] = rle_iou(rles, their_rles)
     return np.where(by_pixels, pixels, exact)
+
+
+def rectangle_iou(shapes: Sequence[Shape], others: Sequence[Shape]) -> Floats:
+    """IoU of rectangles, exactly; of other shapes that of their bounding boxes."""
+    upright = box_iou([s.box_xywh_px for s in shapes], [s.box_xywh_px for s in others])
+    turned, others_turned = (
+        np.array([s.is_turned for s in side], bool) for side in (shapes, others)
+    )
+    is_exact = turned[:, None] | others_turned[None, :]
+    if not is_exact.any():
+        return upright
+    rows, columns = np.flatnonzero(is_exact.any(axis=1)), np.flatnonzero(is_exact.any(axis=0))
+    corners, theirs = (
+        np.array([corners_of_shape(side[at]) for at in chosen.tolist()])
+        for side, chosen in ((shapes, rows), (others, columns))
+    )
+    met = np.ix_(rows, columns)
+    upright[met] = np.where(is_exact[met], polygon_iou(corners, theirs), upright[met])
+    return upright
+
+
+def polygon_iou(corners_px: Floats, others_px: Floats) -> Floats:
+    """IoU of each rectangle by its corners (n, 4, 2) with each other one, float64 (n, m)."""
+    shared = shared_areas(corners_px, others_px)
+    areas, other_areas = polygon_areas(corners_px), polygon_areas(others_px)
+    union = areas[:, None] + other_areas[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+
+
+def corners_of_shape(shape: Shape) -> Floats:
+    """The corners of a rectangle, float64 (4, 2); of other shapes those of the bounding box."""
+    if shape.is_turned and shape.points_px is not None:
+        return shape.points_px
+    return rotated_corners(shape.box_xywh_px, 0)
 
 
 def _near(shapes: Sequence[Shape], others: Sequence[Shape]) -> Bools:

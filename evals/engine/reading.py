@@ -45,6 +45,8 @@ class ObjectOf:
     #: Of a Repeater: what in `name` and `path` stands for the index, and the list it goes over.
     flag: str = ""
     over: tuple[str, ...] = ()
+    #: Of Paragraphs: the key of each one's text.
+    text_key: str = ""
 
     def counted(self) -> tuple[str, ...] | None:
         """The way to the list whose length says how many images there are; None for just one."""
@@ -80,6 +82,12 @@ class Reading:
     #: Whether the values of the task's objects are needed, not their addresses alone.
     needs_data: bool = False
     objects: tuple[ObjectOf, ...] = ()
+    #: Whether key points are part of the shapes they belong to, and their names in order: each as
+    #: it is stored, and as it is shown.
+    has_keypoints: bool = False
+    keypoints: tuple[tuple[str, str], ...] = ()
+    #: How dates are written in the regions of an object, by its name: as `strptime` reads them.
+    time_formats: Mapping[str, str] = field(default_factory=dict)
 
     def skips(self, name: Any, *, is_truth: bool) -> bool:
         """Whether a region of the control of that name is passed over."""
@@ -167,6 +175,11 @@ class Reading:
         is_only = len(self.objects) == 1 and not one.flag
         return Place(None if is_only else name, at if one.is_list else None)
 
+    def text_key(self, place: Place | None) -> str:
+        """The key of a paragraph's text in the task's data; empty for other objects."""
+        named = [one for one in self.objects if place is None or one.name == place.to_name]
+        return named[0].text_key if named else ""
+
     def path(self, item: str) -> tuple[str, ...]:
         """The way to the image's address in the task's data."""
         if not self.objects:
@@ -220,6 +233,7 @@ def reading_of(document: Mapping[str, Any]) -> Reading:
             **{name: frozenset(document[name]) for name in sets},
             "controls": tuple(document["controls"]),
             "objects": tuple(objects),
+            "keypoints": tuple((stored, shown) for stored, shown in document["keypoints"]),
         }
     )
 

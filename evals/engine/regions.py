@@ -9,12 +9,12 @@ region. Percentages of both sides are of the same picture, whatever size each te
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from evals.engine.boxes import NamedBox, Region, Regions, RegionText, StoredImage
+from evals.engine.boxes import Box, NamedBox, Region, Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.notes import Notes
 from evals.engine.reading import Place, Reading
@@ -159,7 +159,7 @@ class _Reader:
                 continue
             shape = shape_of(region.get("type"))
             n_regions += shape in self.reading.shapes
-            is_masked |= shape in self.reading.shapes and _is_masked(shape, region)
+            is_masked |= shape in self.reading.shapes and shape != "rectangle"
         if n_regions:
             self.notes.unsized[number] = n_regions
         return UNSIZED_RASTER_PX if is_masked else UNSIZED_PX
@@ -180,7 +180,7 @@ class _Reader:
             return None
         index = self.index
         try:
-            return [
+            rows: list[Row] = [
                 (
                     number,
                     index[value.rectanglelabels[0]],
@@ -197,6 +197,15 @@ class _Reader:
             ]
         except KeyError:
             return None
+        if regions is image.truth:
+            self._tell(boxes)
+        return rows
+
+    def _tell(self, boxes: Sequence[Box]) -> None:
+        """What the ground truth says of its objects beside where they are; they come next."""
+        for place, box in enumerate(boxes, start=len(self.truth.rows)):
+            if box.meta is not None:
+                self.truth.tell(place, box.meta.iscrowd, box.meta.area)
 
     def _named(
         self, number: int, image: StoredImage, regions: RegionText, default: float
@@ -224,6 +233,8 @@ class _Reader:
             score = default if box.score is None else box.score
             place = value.x, value.y, value.width, value.height
             rows.append((number, label, score, *place, box.original_width, box.original_height))
+        if is_truth:
+            self._tell(mine)
         return rows
 
     def _take_regions(
@@ -238,13 +249,15 @@ class _Reader:
                 if image.n_of_task and self.reading.strays(region, image.n_of_task):
                     self._ignore(Reason.OTHER_CONTROL, number, region, at, is_truth=is_truth)
                 continue
+            if self.reading.has_keypoints and shape_of(region.get("type")) == "keypoint":
+                # Part of another shape.
+                continue
             if not self.all_shapes and (row := self._box_row(number, region, size, default)):
                 is_skipped = self.asks_names and self.reading.skips(
                     region.get("from_name"), is_truth=is_truth
                 )
                 if not is_skipped:
-                    side.regions[len(side.rows)] = at
-                    side.rows.append(row)
+                    side.take(at, row, region if is_truth else {})
                     continue
             if partners is None:
                 partners = Partners(regions)
@@ -257,9 +270,8 @@ class _Reader:
                 self._ignore(Reason.NO_GEOMETRY, number, region, at, is_truth=is_truth)
                 continue
             if taken is not None:
-                side.regions[len(side.rows)] = at
                 row, side.shapes[len(side.rows)] = taken
-                side.rows.append(row)
+                side.take(at, row, region if is_truth else {})
 
     def _ignore(
         self, reason: Reason, image: int, region: Region, at: int, *, is_truth: bool
@@ -357,12 +369,6 @@ def image_size(image: StoredImage) -> Size | None:
             if is_mine and (size := own_size(region)) is not None:
                 return size
     return None
-
-
-def _is_masked(shape: str | None, region: Region) -> bool:
-    value = region.get("value")
-    turned = isinstance(value, Mapping) and not is_upright(value.get("rotation"))
-    return shape != "rectangle" or turned
 
 
 def _is_at(place: Place, box: NamedBox) -> bool:

@@ -1,14 +1,17 @@
 """Ground truth or detections of a chunk of images as arrays, and while they are gathered."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
-from predictions.regions.geometry import Floats, Shape, pixel_boxes
+from predictions.regions.geometry import Bools, Floats, Shape, pixel_boxes
+from predictions_api.http.storable import is_number
 
 #: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
 Row = tuple[int, int, float, float, float, float, float, float, float]
@@ -32,14 +35,33 @@ class Side:
     shapes: Mapping[int, Shape]
     #: Where its region stands in the stored result, by position; for others, counted by image.
     regions: Mapping[int, int]
+    #: Positions of regions that stand for many objects; and the area of an object in square pixels,
+    #: where the data tells it. Of ground truth alone.
+    crowds: frozenset[int] = frozenset()
+    areas: Mapping[int, float] = field(default_factory=dict)
 
     def objects(self) -> Objects:
         """As ground truth."""
-        return Objects(image=self.image, label=self.label)
+        is_crowd = self.is_crowd() if self.crowds else None
+        return Objects(image=self.image, label=self.label, is_ignored=is_crowd)
 
-    def detections(self) -> Detections:
+    def detections(self, is_ignored: Bools | None = None) -> Detections:
         """As detections."""
-        return Detections(image=self.image, label=self.label, score=self.score)
+        return Detections(
+            image=self.image, label=self.label, score=self.score, is_ignored=is_ignored
+        )
+
+    def is_turned(self) -> Bools:
+        """Which are turned boxes, bool (n,)."""
+        flags = np.zeros(len(self.image), dtype=np.bool_)
+        flags[[at for at, shape in self.shapes.items() if shape.is_turned]] = True
+        return flags
+
+    def is_crowd(self) -> Bools:
+        """Which stand for many objects, bool (n,)."""
+        flags = np.zeros(len(self.image), dtype=np.bool_)
+        flags[list(self.crowds)] = True
+        return flags
 
     def boxes_px(self) -> Floats:
         """Bounding boxes in pixels, float64 (n, 4)."""
@@ -78,8 +100,12 @@ class Side:
         return position - int(np.searchsorted(self.image, self.image[position]))
 
     def masked_images(self) -> set[int]:
-        """Images with a shape that is no axis-aligned box."""
+        """Images with a shape that is no box."""
         return {int(self.image[at]) for at, shape in self.shapes.items() if shape.rle is not None}
+
+    def has_turned(self) -> bool:
+        """Whether any is a turned box."""
+        return any(shape.is_turned for shape in self.shapes.values())
 
 
 @dataclass(slots=True)
@@ -91,6 +117,24 @@ class GatheredSide:
     #: By position.
     shapes: dict[int, Shape] = field(default_factory=dict)
     regions: dict[int, int] = field(default_factory=dict)
+    crowds: set[int] = field(default_factory=set)
+    areas: dict[int, float] = field(default_factory=dict)
+
+    def take(self, at: int, row: Row, told: Mapping[str, Any]) -> None:
+        """The next shape: its region stands at `at` in the result, `told` is what may say more."""
+        position = len(self.rows)
+        self.regions[position] = at
+        self.rows.append(row)
+        meta = told.get("meta")
+        if isinstance(meta, Mapping):
+            self.tell(position, meta.get("iscrowd"), meta.get("area"))
+
+    def tell(self, position: int, is_crowd: object, area: object) -> None:
+        """Takes in what the data says of an object; what is no answer says nothing."""
+        if isinstance(is_crowd, int | float) and is_crowd == 1:
+            self.crowds.add(position)
+        if is_number(area) and 0 <= area < math.inf:
+            self.areas[position] = float(area)
 
     def table(self) -> Floats:
         """The rows as an array, float64 (n, 9)."""
@@ -109,4 +153,6 @@ class GatheredSide:
             sizes_px=table[:, 7:],
             shapes=self.shapes,
             regions=self.regions,
+            crowds=frozenset(self.crowds),
+            areas=self.areas,
         )

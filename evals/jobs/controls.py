@@ -12,7 +12,7 @@ from itertools import combinations
 from evals.db.definition import job_of, kind_of
 from evals.db.snapshot import CannotEvaluate, ReadImage
 from evals.engine.kinds.kind import Job
-from evals.engine.kinds.shapes import same_objects
+from evals.engine.matched.shapes import same_objects
 from evals.engine.reading import Reading, reading_of
 from evals.engine.regions import UnknownLabels, read_shapes
 from evals.engine.sides import Side

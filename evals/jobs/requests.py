@@ -23,7 +23,7 @@ NO_GROUND_TRUTH = {
 }
 #: Parameters that not every kind reads, and those that are kept as they came.
 OF_KINDS = (*sorted(OF_MATCHING), "tolerance", "normalization", "keypointSigmas")
-OPTIONS = ("tolerance", "normalization", "keypointSigmas", "labelMap", "classes")
+OPTIONS = ("tolerance", "normalization", "keypointSigmas", "labelMap", "classes", "slices")
 #: What the same request again takes over as it was.
 REPEATED = (
     "workspace_id", "project", "version_id", "model_id", "model_version", "asked", "ground_truth",
@@ -84,8 +84,10 @@ def _labels(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_unread(kind: Kind, values: Mapping[str, Any]) -> None:
-    for name in OF_KINDS:
-        if name in values and name not in kind.parameters:
+    labels = {"labelMap", "classes"}
+    unread = {*OF_KINDS, *(labels if not kind.has_labels else ())} - kind.parameters
+    for name in sorted(unread):
+        if name in values:
             raise Refusal(
                 f"{name} means nothing to {kind.task_type}: leave it out.", "invalid_request"
             )

@@ -16,16 +16,18 @@ from evals.db import chunks, snapshot, writes
 from evals.db.definition import job_of, kind_of
 from evals.db.label_config import classes_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
-from evals.db.writes import NewImage
+from evals.db.writes import NewImage, NewPanel
+from evals.documents.document import encode
+from evals.documents.slices import SliceTable
 from evals.engine.counting import Counted, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.kinds.kind import Job
-from evals.engine.kinds.shapes import NeedsMasks
+from evals.engine.matched.shapes import NeedsWider
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
-from evals.jobs.notes import chunk_notes, own_truths, summarise
-from evals.models import EvalChunk, GroundTruth, ModelEval, Split
+from evals.jobs.notes import chunk_notes, own_truths, summarise, too_varied
+from evals.models import EvalChunk, EvalPanel, GroundTruth, ModelEval, Split
 from predictions.regions.errors import GeometryError
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
@@ -122,8 +124,8 @@ def _compute(
         try:
             _count_all(evaluation, mine, watcher, is_over)
             break
-        except NeedsMasks:
-            _start_over(evaluation, mine, uses_masks=True)
+        except NeedsWider as error:
+            _start_over(evaluation, mine, iou_type=error.iou_type)
         except UnknownLabels:
             _start_over(evaluation, mine, classes=_all_classes(evaluation))
     summarise(evaluation)
@@ -142,7 +144,8 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         state.keep(evaluation.pk, mine)
         chunks.delete(evaluation.pk)
         position, by_split, n_truths, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0, 0
-        planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK)
+        slices = SliceTable(evaluation.options.get("slices", []))
+        planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
         for number, chunk in enumerate(planned):
             chunks.add(
                 evaluation.pk,
@@ -166,12 +169,19 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_said
         evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
         _refuse_empty(evaluation)
-        evaluation.warnings = own_truths(snapshot.count_own_truths(evaluation))
+        evaluation.warnings = [
+            *own_truths(snapshot.count_own_truths(evaluation)),
+            *too_varied(slices.too_varied),
+        ]
+        evaluation.slices = slices.names
+        if evaluation.slices:
+            stored = NewPanel(EvalPanel.Kind.SLICES, encode(slices.document()))
+            writes.write_panels(evaluation.pk, [stored])
         kind, reading = kind_of(evaluation), reading_of(evaluation.reading)
         only = evaluation.options.get("classes")
         found = classes_of(evaluation.project, kind, reading, only=only)
         evaluation.classes, evaluation.is_multi_label = found
-        evaluation.uses_masks = kind.starts_with_masks
+        evaluation.iou_type = kind.starts_with
         evaluation.save(
             update_fields=[
                 "planned_at",
@@ -182,8 +192,9 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
                 "image_counts",
                 "classes",
                 "is_multi_label",
-                "uses_masks",
+                "iou_type",
                 "warnings",
+                "slices",
             ]
         )
 
@@ -292,6 +303,7 @@ def _new_images(
             annotation_id=image.row.annotation_id,
             prediction_id=image.row.prediction_id,
             item=image.row.item,
+            slices=bytes.fromhex(image.row.slices),
             metrics=None if counted.metrics is None else counted.metrics[n],
         )
         in_split[split] += 1
@@ -314,6 +326,6 @@ def _all_classes(evaluation: ModelEval) -> list[str]:
             _counted(_images_of(evaluation, chunk), chunk, job)
         except UnknownLabels as error:
             found |= error.labels
-        except NeedsMasks:
+        except NeedsWider:
             continue
     return [*evaluation.classes, *sorted(found)]

@@ -14,7 +14,7 @@ from evals.db import snapshot
 from evals.db.definition import job_of, kind_of
 from evals.db.images import source_rows
 from evals.db.snapshot import CannotEvaluate
-from evals.db.vectors import WrittenBack, nearest_tasks
+from evals.db.vectors import WrittenBack, embeddings, nearest_tasks
 from evals.engine.clusters import analyse as analyse_embeddings
 from evals.engine.errors import EmbeddingError
 from evals.engine.matching import Verdict
@@ -55,7 +55,7 @@ def _embeddings(task_ids: Sequence[int]) -> tuple[list[int], Any]:
     """Places of the tasks with an embedding, and float32 (n, d)."""
     places: list[int] = []
     vectors: list[Any] = []
-    for place, stored in snapshot.embeddings(task_ids):
+    for place, stored in embeddings(task_ids):
         task_id = task_ids[place]
         try:
             vector = np.asarray(stored, dtype=np.float64)

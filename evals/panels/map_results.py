@@ -10,11 +10,11 @@ from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
-from evals.engine.average_precision import ClassPrecision, Precision, PrecisionTable
 from evals.engine.events import class_counts, total_counts
 from evals.engine.kinds.kind import Metric
 from evals.engine.kinds.segmentation import mean_iou
 from evals.engine.metrics import Score, scores_of
+from evals.engine.precision.tables import ClassPrecision, Precision, PrecisionTable
 from evals.models import ModelEval
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.panel import Panel, stored
@@ -113,13 +113,13 @@ def _detection(table: PrecisionTable, classes: Sequence[str], *, has_sizes: bool
         map50=overall.map50,
         map50_95=overall.map50_95,
         map75=overall.map75,
-        by_object_size=_by_size(overall) if has_sizes else None,
+        by_object_size=_by_size(overall) if has_sizes and overall.by_size else None,
         per_class={
             name: ClassMetrics(
                 map50=one.map50,
                 map50_95=one.map50_95,
                 map75=one.map75,
-                by_object_size=_by_size(one) if has_sizes else None,
+                by_object_size=_by_size(one) if has_sizes and one.by_size else None,
             )
             for name, one in zip(classes, table.per_class, strict=True)
         },

@@ -10,8 +10,8 @@ from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument
 from evals.documents.names import panel_task_type
 from evals.documents.scores import Number
-from evals.engine.average_precision import ClassPrecision
 from evals.engine.metrics import class_rows
+from evals.engine.precision.tables import ClassPrecision
 from evals.models import ModelEval, Split
 from evals.panels.counted import Counted, Imported, SplitTotal
 from evals.panels.panel import Panel, stored

@@ -17,6 +17,7 @@ from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
 from evals.engine.kinds.kind import Job
 from evals.engine.kinds.table import KINDS
+from evals.engine.precision.measures import IouType
 from evals.engine.reading import reading_of
 from evals.engine.regions import image_size, read_shapes
 from evals.engine.sides import Side
@@ -66,9 +67,15 @@ def json_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int)
 def csv_lines(evaluation: ModelEval, positions: Sequence[int], confidence: int) -> Iterator[bytes]:
     """A header and one row an image; the confusion cells as `actual>predicted:count` by name."""
     names = [*evaluation.classes, BACKGROUND]
-    yield _csv([CSV_COLUMNS])
+    measured: list[str] | None = None
     for some in records(evaluation, positions, confidence):
-        yield _csv(_csv_row(record, names) for record in some)
+        if measured is None:
+            # What its kind measures of single images is the same for all.
+            measured = list(some[0].metrics or ())
+            yield _csv([[*CSV_COLUMNS, *measured]])
+        yield _csv(_csv_row(record, names, measured) for record in some)
+    if measured is None:
+        yield _csv([CSV_COLUMNS])
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
@@ -77,7 +84,7 @@ def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
+def _csv_row(record: ImageRecord, names: Sequence[str], measured: Sequence[str]) -> list[Any]:
     cluster, stats = record.cluster, record.stats
     cells = " ".join(f"{names[a]}>{names[p]}:{n}" for a, p, n in record.confusion)
     texts = (record.image_id, record.image_name, record.split)
@@ -93,6 +100,7 @@ def _csv_row(record: ImageRecord, names: Sequence[str]) -> list[Any]:
         stats.recall,
         stats.f1,
         harmless_cell(cells),
+        *((record.metrics or {}).get(name) for name in measured),
     ]
 
 
@@ -219,8 +227,9 @@ def _truth_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
                 "id": one.annotation_id(place),
                 "image_id": one.image_id,
                 "category_id": int(truth.label[place]) + 1,
-                "iscrowd": 0,
+                "iscrowd": int(place in truth.crowds),
                 **_geometry(shape, job),
+                **({"area": truth.areas[place]} if place in truth.areas else {}),
             }
 
 
@@ -238,7 +247,7 @@ def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any
 
 def _geometry(shape: Shape, job: Job) -> dict[str, Any]:
     box = list(shape.box_xywh_px)
-    if not job.uses_masks and KINDS[job.task_type].has_items:
+    if job.iou_type != IouType.MASKS and KINDS[job.task_type].has_items:
         return {"bbox": box, "area": box[2] * box[3]}
 
     rle = shape_rle(shape)

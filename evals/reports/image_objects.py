@@ -5,6 +5,7 @@ changed since, the counts still stand, but there are no objects to show: ReportN
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from msgspec.structs import asdict
@@ -63,15 +64,20 @@ def stored_images(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[Rea
     """The stored rows behind images; None for one that changed since. One statement at most."""
     if evaluation.project is None or evaluation.planned_at is None:
         return [None] * len(rows)
-    reading = reading_of(evaluation.reading)
+    # What is shown of a text is the text.
+    needs_data = kind_of(evaluation).needs_data
+    reading = replace(reading_of(evaluation.reading), needs_data=needs_data)
     return read(rows, reading=reading, planned_at=evaluation.planned_at)
 
 
 def _objects(examined: Examined, classes: Sequence[str]) -> list[ImageObject]:
-    columns = zip(examined.labels, examined.shapes, examined.truths, strict=True)
+    facts = examined.facts[0] or [{}] * len(examined.labels)
+    columns = zip(examined.labels, examined.shapes, examined.truths, facts, strict=True)
     return [
-        ImageObject(index=n, class_name=classes[label], **_geometry(shape), **_verdict(verdict))
-        for n, (label, shape, verdict) in enumerate(columns)
+        ImageObject(
+            index=n, class_name=classes[label], **_geometry(shape), **_verdict(verdict), **more
+        )
+        for n, (label, shape, verdict, more) in enumerate(columns)
     ]
 
 
@@ -81,6 +87,7 @@ def _detections(examined: Examined, classes: Sequence[str]) -> list[ImageDetecti
         examined.detected_shapes,
         examined.scores,
         examined.found,
+        examined.facts[1] or [{}] * len(examined.scores),
         strict=True,
     )
     # A detection below the confidence is not kept: it has no verdict.
@@ -91,8 +98,9 @@ def _detections(examined: Examined, classes: Sequence[str]) -> list[ImageDetecti
             score=score,
             **_geometry(shape),
             **_verdict(verdict),
+            **more,
         )
-        for n, (label, shape, score, verdict) in enumerate(columns)
+        for n, (label, shape, score, verdict, more) in enumerate(columns)
     ]
 
 
@@ -100,7 +108,9 @@ def _geometry(shape: Shape | None) -> dict[str, Any]:
     """Box [x, y, width, height] and outline in pixels; None where whole images are labelled."""
     if shape is None:
         return {"box": None, "polygon": None}
-    outline = None if shape.points_px is None else shape.points_px.tolist()
+    # A turned box has corners instead.
+    is_outline = shape.points_px is not None and not shape.is_turned
+    outline = shape.points_px.tolist() if is_outline and shape.points_px is not None else None
     return {"box": list(shape.box_xywh_px), "polygon": outline}
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from evals.db.definition import parameters_of
 from evals.models import ModelEval
 
 
@@ -26,5 +27,6 @@ def _terms(evaluation: ModelEval) -> dict[str, Any]:
             "matching": evaluation.matching,
             "iouThreshold": evaluation.iou_threshold,
             "iouInclusive": evaluation.inclusive,
+            **parameters_of(evaluation),
         }
     return terms

@@ -8,6 +8,7 @@ from predictions.exports.project import SOURCES, TYPES
 from predictions.filters.predictions import PredictionListParameters as PredictionListParameters
 from predictions.filters.predictions import PredictionParameters
 from predictions.formats.table import FORMATS
+from predictions.pictures.thumbnails import SIDES
 from predictions_api.http.parameters import (
     ChoiceParameter,
     FlagParameter,
@@ -53,6 +54,16 @@ class PredictionExportParameters(PredictionParameters, EscapeParameters):
     )
     ground_truth = FlagParameter(
         help_text="The project's ground truth instead of predictions, as another tool's data set."
+    )
+
+
+class ThumbnailParameters(Parameters):
+    """How large a thumbnail is."""
+
+    size = ChoiceParameter(
+        [str(side) for side in SIDES],
+        default="320",
+        help_text="Pixels of the longest side, 320 unless given.",
     )
 
 

@@ -4,6 +4,7 @@ The parsed config that projects keep is a JSON object, whose keys are in no orde
 neither aliases nor nested choices; this reads the config's own text.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ MOST_BYTES = 1_000_000
 KEPT_BYTES = 2 * MOST_BYTES
 #: Between the names of a nested choice.
 PATH_SEPARATOR = " / "
+#: Of a Rating that does not say how many.
+USUAL_STARS = 5
 NAMES_IN_PATH = re.compile(r"[^.\[\]]+")
 
 
@@ -37,6 +40,10 @@ class ObjectTag:
     #: Of a Repeater: what in `name` and `path` stands for the index, and the list it goes over.
     flag: str = ""
     over: tuple[str, ...] = ()
+    #: Of Paragraphs: the key of each one's text.
+    text_key: str = ""
+    #: Of a time series: how its dates are written; empty for numbers and ISO 8601.
+    time_format: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,8 @@ class Control:
     to_names: tuple[str, ...]
     #: (as stored, as shown) of each label or choice; as stored is the alias where there is one.
     labels: tuple[tuple[str, str], ...] = ()
+    #: The same in the order of their `model_index`, those without one last.
+    indexed_labels: tuple[tuple[str, str], ...] = ()
     #: Whether it asks about each region, or each page, instead of the whole object.
     is_per_region: bool = False
     is_per_item: bool = False
@@ -56,6 +65,8 @@ class Control:
     is_nested: bool = False
     #: Whether its labels come from the task's data.
     is_dynamic: bool = False
+    #: Of a rating: its highest one.
+    most_stars: int = USUAL_STARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,30 +141,45 @@ def _is_control(element: Any) -> bool:
 
 
 def _control(element: Any) -> Control:
-    is_nested = _is_true(element.get("allowNested"))
+    # A taxonomy is a tree by itself.
+    is_nested = element.tag == "Taxonomy" or _is_true(element.get("allowNested"))
+    labels = tuple(dict.fromkeys(_labels(element, (), (), is_nested=is_nested)))
     return Control(
         name=element.get("name"),
         tag=BY_TAG[element.tag],
         to_names=tuple(name.strip() for name in element.get("toName").split(",")),
-        labels=tuple(dict.fromkeys(_labels(element, (), is_nested=is_nested))),
+        labels=labels,
+        indexed_labels=_indexed(element, labels),
         is_per_region=_is_true(element.get("perRegion")),
         is_per_item=_is_true(element.get("perItem")),
         is_multiple=element.get("choice") == "multiple",
         is_nested=is_nested,
         is_dynamic=str(element.get("value", "")).startswith("$"),
+        most_stars=_whole(element.get("maxRating"), USUAL_STARS),
     )
 
 
-def _labels(element: Any, above: tuple[str, ...], *, is_nested: bool) -> Iterator[tuple[str, str]]:
+def _labels(
+    element: Any, above: tuple[str, ...], shown_above: tuple[str, ...], *, is_nested: bool
+) -> Iterator[tuple[str, str]]:
     """Labels and choices below an element, a nested one by its path, depth first."""
     for child in element:
-        here = above
+        here, shown_here = above, shown_above
         shown = child.get("value") or child.get("alias")
         if child.tag in {"Label", "Choice"} and shown:
-            stored = child.get("alias") or shown
-            yield PATH_SEPARATOR.join((*above, stored)), PATH_SEPARATOR.join((*above, shown))
-            here = (*above, stored) if is_nested else ()
-        yield from _labels(child, here, is_nested=is_nested)
+            path, shown_path = (*above, child.get("alias") or shown), (*shown_above, shown)
+            yield PATH_SEPARATOR.join(path), PATH_SEPARATOR.join(shown_path)
+            here, shown_here = (path, shown_path) if is_nested else ((), ())
+        yield from _labels(child, here, shown_here, is_nested=is_nested)
+
+
+def _indexed(element: Any, labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    places = {
+        child.get("alias") or child.get("value"): int(child.get("model_index"))
+        for child in element.iter("Label")
+        if (child.get("model_index") or "").isdecimal()
+    }
+    return tuple(sorted(labels, key=lambda one: places.get(one[0], math.inf)))
 
 
 def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
@@ -174,11 +200,19 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
         is_list=bool(listed),
         flag=flag if is_repeated else "",
         over=tuple(NAMES_IN_PATH.findall(over[1:])) if is_repeated else (),
+        text_key=element.get("textKey") or "text" if element.tag == "Paragraphs" else "",
+        time_format=element.get("timeFormat") or "",
     )
 
 
 def _is_true(text: str | None) -> bool:
     return (text or "").lower() == "true"
+
+
+def _whole(text: str | None, default: int) -> int:
+    """A whole number above 0; the default for anything else."""
+    is_whole = text is not None and text.isascii() and text.isdecimal() and len(text) < 10
+    return (int(text) if text and is_whole else 0) or default
 
 
 def label_sources(config: Config, control: Control) -> list[Control]:

@@ -63,14 +63,20 @@ class Rle(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """One region in pixels. `rle` is None exactly for an axis-aligned rectangle."""
+    """One region in pixels. `rle` is None exactly for a rectangle, turned or not."""
 
     box_xywh_px: tuple[float, float, float, float]
-    #: float64 (n, 2) outline of a polygon or rotated rectangle, None for the others.
+    #: float64 (n, 2) outline of a polygon, an ellipse or a turned rectangle, None for the others.
+    #: A turned rectangle's corners run round it from the stored one.
     points_px: Floats | None
     rle: Rle | None
     width_px: int
     height_px: int
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether it is a rectangle that does not lie along the image's sides."""
+        return self.rle is None and self.points_px is not None
 
 
 def pixel_boxes(boxes_xywh_pct: npt.ArrayLike, sizes_wh_px: npt.ArrayLike) -> Floats:
@@ -229,12 +235,15 @@ def rle_area(rle: Rle) -> int:
 def shape_rle(shape: Shape, allowance: Allowance | None = None) -> Rle:
     """The shape's mask; a rectangle is rasterised as COCO rasterises a box.
 
-    The part of it that is outside of the image is cut off before, which changes no pixel.
+    The part of it that is outside of the image is cut off before, which changes no pixel; of a
+    turned one it is not.
     """
     if shape.rle is not None:
         return shape.rle
     size = shape.width_px, shape.height_px
-    corners = np.clip(rotated_corners(shape.box_xywh_px, 0), 0, size)
+    corners = shape.points_px
+    if corners is None:
+        corners = np.clip(rotated_corners(shape.box_xywh_px, 0), 0, size)
     return polygon_rle(
         corners, width_px=shape.width_px, height_px=shape.height_px, allowance=allowance
     )

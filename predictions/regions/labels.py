@@ -26,8 +26,10 @@ class Reason(StrEnum):
     OTHER_CLASS = "other_class"
     NO_LABEL = "no_label"
     INVALID_LABEL = "invalid_label"
+    INVALID_VALUE = "invalid_value"
     INVALID_SCORE = "invalid_score"
     NO_GEOMETRY = "no_geometry"
+    NO_KEYPOINTS = "no_keypoints"
 
 
 class PassedOver(DocumentedError):
@@ -138,12 +140,24 @@ def region_score(region: Region, partners: Sequence[Region], default: float) -> 
     Text that holds a number is that number. `PassedOver` for anything else that is no number.
     """
     scores = (one.get("score") for one in (region, *partners))
-    score: Any = next((one for one in scores if one is not None), default)
-    if isinstance(score, str) and "_" not in score:
-        try:
-            score = float(score)
-        except ValueError:
-            raise PassedOver(Reason.INVALID_SCORE) from None
-    if not is_number(score) or not abs(score) < LARGEST_SCORE:
+    score = read_number(next((one for one in scores if one is not None), default))
+    if score is None or not abs(score) < LARGEST_SCORE:
         raise PassedOver(Reason.INVALID_SCORE)
-    return float(score)
+    return score
+
+
+def read_number(value: Any) -> float | None:
+    """A number, or text that holds one; None for anything else. It may be infinite, or NaN.
+
+    >>> read_number("0.5"), read_number(3), read_number("1_0"), read_number(True)
+    (0.5, 3.0, None, None)
+    """
+    if isinstance(value, str) and "_" not in value:
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    try:
+        return float(value) if is_number(value) else None
+    except OverflowError:
+        return None

@@ -25,6 +25,7 @@ from predictions.regions.geometry import (
     STEPS_OF_STREAM_BYTE,
     Allowance,
     Floats,
+    Rle,
     Shape,
     Size,
     empty_rle,
@@ -65,7 +66,7 @@ def region_shape(
     kind = shape_of(region.get("type"))
     allowance = allowance or Allowance()
     if kind == "rectangle":
-        return _rectangle(value, of_image, allowance)
+        return _rectangle(value, of_image)
     if kind == "polygon":
         return _polygon(_percent_points(value.get("points")), of_image, allowance)
     if kind == "ellipse":
@@ -94,22 +95,22 @@ def is_upright(rotation: Any) -> bool:
     return is_number(rotation) and abs(math.remainder(rotation, 360)) < LEAST_TURN_DEG
 
 
-def _rectangle(value: Mapping[str, Any], size: Size, allowance: Allowance) -> Shape:
+def _rectangle(value: Mapping[str, Any], size: Size) -> Shape:
     x, y, width, height = (_percent(value.get(key), key) for key in ("x", "y", "width", "height"))
     rotation = value.get("rotation") or 0
     if rotation and not is_upright(rotation):
-        return _turned(pixel_boxes((x, y, width, height), size)[0], rotation, size, allowance)
+        return _turned(pixel_boxes((x, y, width, height), size)[0], rotation, size)
     # Drawn towards the left or upwards.
     box = min(x, x + width), min(y, y + height), abs(width), abs(height)
     return _upright(pixel_boxes(box, size)[0], size)
 
 
-def _turned(box_px: Floats, rotation: Any, size: Size, allowance: Allowance) -> Shape:
+def _turned(box_px: Floats, rotation: Any, size: Size) -> Shape:
     """A rotated box; by quarter turns it is a box again."""
     turn = _number(rotation, "rotation")
-    corners = rotated_corners(box_px, turn)
     if abs(math.remainder(turn, 90)) >= LEAST_TURN_DEG:
-        return _outline(corners, size, allowance)
+        corners = rotated_corners(box_px, turn)
+        return _shape(corners, None, size)
     quarter = rotated_corners(box_px, 90 * round(turn / 90))
     low, high = quarter.min(axis=0), quarter.max(axis=0)
     return _upright(np.round(np.concatenate([low, high - low]), PIXEL_DECIMALS), size)
@@ -161,14 +162,18 @@ def _outline(points_px: Floats, size: Size, allowance: Allowance) -> Shape:
         rle = empty_rle(width_px=width, height_px=height)
     else:
         rle = polygon_rle(points_px, width_px=width, height_px=height, allowance=allowance)
+    return _shape(points_px, rle, size)
+
+
+def _shape(points_px: Floats, rle: Rle | None, size: Size) -> Shape:
     corners = points_px if len(points_px) else np.zeros((1, 2))
     low, high = corners.min(axis=0), corners.max(axis=0)
     return Shape(
         box_xywh_px=(low[0].item(), low[1].item(), (high - low)[0].item(), (high - low)[1].item()),
         points_px=points_px,
         rle=rle,
-        width_px=width,
-        height_px=height,
+        width_px=int(size[0]),
+        height_px=int(size[1]),
     )
 
 

@@ -126,9 +126,6 @@ def values(project: Project, version: str = "v1", **more: Any) -> Json:
     return {
         "project": project.slug,
         "modelVersion": version,
-        "matching": "iou-class-first/1",
-        "iouThreshold": 0.5,
-        "iouInclusive": False,
         "confidence": 20,
         "writeBack": False,
         **more,

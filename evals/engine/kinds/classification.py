@@ -3,18 +3,35 @@
 Labels run 0..n_classes-1; `n_classes` is the background, which here means "no label".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from evals.engine.answers import read_answers
+from evals.engine.answers import Answer, Value, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import assignment_events
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Events, Ints, confidence_bins
-from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
-from evals.engine.matching import image_verdicts
+from evals.engine.kinds.kind import (
+    Chunk,
+    Examined,
+    Facts,
+    Gathered,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+    Total,
+)
+from evals.engine.matching import (
+    Definition,
+    Detections,
+    Objects,
+    ObjectVerdict,
+    matrix_pairs,
+    object_verdicts,
+)
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from predictions.regions.config import Config, Control
@@ -97,17 +114,17 @@ def read_choices(
     )
 
 
-#: A pair's answers as Label Studio has them, without a list.
-SELECTED = "selected"
+#: Where a region has its answers, by its type.
+KEYS = {"choices": "choices", "pairwise": "selected"}
 
 
 def _choices(region: Region, image: StoredImage) -> list[tuple[str, None]]:
     """What is chosen. `PassedOver` for what is no choice."""
-    kind, value = region.get("type"), region.get("value")
-    if kind not in {"choices", "pairwise"}:
+    # Whatever was stored: a list has no hash.
+    key = KEYS.get(str(region.get("type")))
+    if key is None:
         raise PassedOver(Reason.OTHER_CONTROL)
-    key = SELECTED if kind == "pairwise" else "choices"
-    names = read_names(value.get(key) if isinstance(value, Mapping) else None)
+    names = read_names(value_of(region).get(key))
     if not names:
         raise PassedOver(Reason.NO_LABEL)
     return [(name, None) for name in names]
@@ -165,7 +182,21 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
     truths, saids = read_choices([image], job.classes, reading=job.reading)
     labels, said = _counted(truths[0], saids[0], is_multi_label=job.is_multi_label)
-    overlap = _label_overlap(labels, said, is_multi_label=job.is_multi_label)
+    overlap = label_overlap(labels, said, is_multi_label=job.is_multi_label)
+    return examine_labels(labels, said, overlap, confidence)
+
+
+def examine_labels(
+    labels: Sequence[int],
+    said: Sequence[tuple[int, float]],
+    overlap: Floats,
+    confidence: int,
+    facts: tuple[Sequence[Facts], Sequence[Facts]] = ((), ()),
+) -> Examined:
+    """An image's labels and the (label, score) pairs said of it, each once, at one percent.
+
+    `overlap` is float64 (n_said, n_labels), above 0.5 where the one may stand for the other.
+    """
     verdicts, found = image_verdicts(
         labels, [label for label, _ in said], [score for _, score in said], overlap, confidence
     )
@@ -177,6 +208,7 @@ def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
         [None] * len(said),
         [score for _, score in said],
         found,
+        facts=facts,
     )
 
 
@@ -184,7 +216,7 @@ def _score(pair: tuple[int, float]) -> float:
     return pair[1]
 
 
-def _label_overlap(
+def label_overlap(
     labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
 ) -> Floats:
     """1 where a said label may stand for a true one: with several labels only for the same."""
@@ -193,6 +225,11 @@ def _label_overlap(
     return np.array(
         [[float(label == name) for label in labels] for name, _ in said], dtype=np.float64
     ).reshape(len(said), len(labels))
+
+
+def surest(answers: Sequence[Answer[Value]]) -> Answer[Value] | None:
+    """The answer with the highest score, the first among equals; None without any."""
+    return max(answers, key=lambda answer: answer.score, default=None)
 
 
 def asks_for_class(control: Control, objects: frozenset[str]) -> bool:
@@ -216,6 +253,33 @@ def _has_several(controls: Sequence[Control]) -> bool:
 
 #: What is chosen of a pair.
 PAIR = ("left", "right")
+
+
+def image_verdicts(
+    labels: npt.ArrayLike,
+    detected_labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    iou: Floats,
+    confidence: int,
+    *,
+    definition: Definition | None = None,
+) -> tuple[list[ObjectVerdict | None], list[ObjectVerdict | None]]:
+    """`object_verdicts` of one image; `iou` is float64 (detections, objects)."""
+    objects = _one_image(labels)
+    alike = _one_image(detected_labels)
+    score = np.asarray(scores, dtype=np.float64)
+    detections = Detections(image=alike.image, label=alike.label, score=score)
+    overlaps = np.asarray(iou, dtype=np.float64).reshape(len(detections), len(objects))
+    return object_verdicts(
+        objects, detections, matrix_pairs(overlaps), confidence, definition=definition
+    )
+
+
+def _one_image(labels: npt.ArrayLike) -> Objects:
+    label = np.asarray(labels, dtype=np.int64).ravel()
+    return Objects(image=np.zeros(len(label), dtype=np.int64), label=label)
+
+
 CLASSIFICATION = Kind(
     task_type="classification",
     reads=asks_for_class,
@@ -227,4 +291,5 @@ CLASSIFICATION = Kind(
     total=_total,
     examine=_examine,
     primary=Primary("accuracy"),
+    drawing="classes",
 )

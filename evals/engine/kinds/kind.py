@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from evals.engine.average_precision import PrecisionTable
 from evals.engine.boxes import StoredImage
 from evals.engine.events import Events, Ints
 from evals.engine.matching import Definition, ObjectVerdict
 from evals.engine.notes import Notes
+from evals.engine.precision.measures import IouType
+from evals.engine.precision.tables import PrecisionTable
 from evals.engine.reading import Reading
 from evals.engine.sides import GatheredSide, Side
 from predictions.regions.config import Config, Control, label_sources
@@ -42,8 +43,8 @@ class Job:
     confidence: int
     definition: Definition
     is_multi_label: bool = False
-    #: Whether average precision compares masks.
-    uses_masks: bool = False
+    #: What average precision compares.
+    iou_type: str = IouType.BOXES
     engine: str = "hotcoco"
     #: Which regions are read.
     reading: Reading = field(default_factory=Reading)
@@ -135,6 +136,10 @@ class ExaminedShapes:
     found: Sequence[ObjectVerdict | None]
     #: Bounding boxes of the two sides, in pixels.
     boxes_px: tuple[Floats, Floats]
+    #: Crowds, and detections that are nothing as they are within one; None for none.
+    in_crowds: tuple[Bools | None, Bools | None] = (None, None)
+    #: Key points of the two sides, (n, keypoints, 3), for kinds that have such.
+    points: tuple[Floats, Floats] | None = None
 
 
 def no_shapes(
@@ -181,11 +186,13 @@ class Kind:
     is_of_one_control: bool = False
     #: Kinds of shape on an image that are compared.
     shapes: frozenset[str] = frozenset()
-    #: Whether masks are compared from the start.
-    starts_with_masks: bool = False
+    #: What average precision compares from the start.
+    starts_with: IouType = IouType.BOXES
     #: Of controls that hold the same objects, the kind of shape that is preferred to the others:
     #: rectangles, or anything but these. None where every control is read.
     prefers_boxes: bool | None = None
+    #: Whether key points are part of the shapes they belong to.
+    has_keypoints: bool = False
     #: Whether single items are told apart, so that each has a verdict.
     has_items: bool = True
     #: Whether it has average precision, which panels show.
@@ -212,6 +219,8 @@ class Kind:
     is_inclusive: bool = False
     #: Request parameters that are read, beside those that every kind reads.
     parameters: frozenset[str] = frozenset()
+    #: Whether its classes are labels, which a request may restrict and rename.
+    has_labels: bool = True
     #: What draws its items at the desk: a word for the page's script.
     drawing: str = "none"
 

@@ -1,21 +1,21 @@
 """Boxes and masks: matched by overlap, with average precision."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain
+from typing import Any
 
 import numpy as np
 
-from evals.engine.average_precision import PrecisionTable, merge_states, new_state, read_state
+from evals.engine.average_precision import merge_states, new_state, read_state
 from evals.engine.boxes import StoredImage
-from evals.engine.coco_batch import Batch
-from evals.engine.errors import EvaluationError, TooManyPairs, UnreadableState
+from evals.engine.errors import UnreadableState
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
     Examined,
     ExaminedShapes,
+    Facts,
     Gathered,
     Job,
     Kind,
@@ -23,33 +23,23 @@ from evals.engine.kinds.kind import (
     Tally,
     Total,
 )
+from evals.engine.matched.shapes import matched_shapes, refuse_narrow, shape_batch
 from evals.engine.matching import (
-    AT_THRESHOLD,
-    Pairs,
-    box_pairs,
-    check_compared,
-    join_pairs,
+    Detections,
+    Objects,
+    ObjectVerdict,
     match_events,
-    matrix_pairs,
     object_verdicts,
 )
 from evals.engine.notes import Notes
-from evals.engine.overlap import shape_iou
+from evals.engine.precision.batch import Batch, batch_of_images
+from evals.engine.precision.measures import IouType, Measure, measure_of
+from evals.engine.precision.tables import PrecisionTable
 from evals.engine.reading import MASKED_SHAPES, MATCHED_SHAPES
-from evals.engine.regions import UnusableRegion, read_shapes
+from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from predictions.regions.config import Control
-from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
-from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Bools, Floats, Rle, shape_rle
-
-#: Pairs of an image with masks that are looked at together, a few hundred bytes each.
-MASK_PAIRS_AT_ONCE = 2**18
-#: Shapes of two controls that overlap so far are one object.
-TWIN_IOU = 0.9
-
-
-class NeedsMasks(EvaluationError):
-    """Average precision of shapes that are no boxes needs masks for all."""
+from predictions.regions.geometry import Bools, Shape
 
 
 def reads_shapes(control: Control, objects: frozenset[str]) -> bool:
@@ -63,45 +53,35 @@ def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
         job.classes,
         reading=job.reading,
         all_shapes=all_shapes,
-        with_masks=job.uses_masks,
+        with_masks=job.iou_type == IouType.MASKS,
         notes=notes,
     )
-    if not job.uses_masks and (truth.masked_images() or said.masked_images()):
-        raise NeedsMasks()
-    if job.uses_masks:
-        _refuse_long_sides(truth, said)
+    refuse_narrow(truth, said, job.iou_type)
     boxes = truth.boxes_px(), said.boxes_px()
-    objects, detections = truth.objects(), said.detections()
+    objects, detections, pairs = matched_shapes(truth, said, boxes, job.definition)
     events = match_events(
-        objects,
-        detections,
-        shape_pairs(truth, said, boxes),
-        n_classes=len(job.classes),
-        definition=job.definition,
+        objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
     )
-    batch = Batch(
-        image_ids=chunk.positions,
-        objects=objects,
-        object_boxes_xywh_px=boxes[0],
-        detections=detections,
-        detection_boxes_xywh_px=boxes[1],
-        object_rles=_rles(truth, boxes[0]) if job.uses_masks else None,
-        detection_rles=_rles(said, boxes[1]) if job.uses_masks else None,
-    )
-    return Tally(events, partial(precision_state, batch, job))
+    batch = shape_batch(chunk.positions, truth, said, boxes, job.iou_type)
+    return Tally(events, precision_states(batch, measure_of(job.iou_type), job))
 
 
-def precision_state(batch: Batch, job: Job, is_mine: Bools) -> bytes:
-    """The average-precision state of some images of a chunk."""
-    state = new_state(len(job.classes), masks=job.uses_masks, engine=job.engine)
-    state.add(batch_of(batch, is_mine))
-    return state.to_bytes()
+def precision_states(batch: Batch, measure: Measure, job: Job) -> Callable[[Bools], bytes]:
+    """Gives the average-precision state of some images of a chunk."""
+
+    def state_of(is_mine: Bools) -> bytes:
+        state = new_state(len(job.classes), measure, engine=job.engine)
+        state.add(batch_of_images(batch, is_mine))
+        return state.to_bytes()
+
+    return state_of
 
 
 def total_precision(gathered: Gathered, job: Job) -> Total:
-    """Average precision of a split."""
+    """Average precision and recall of a split."""
     table = _table(gathered.states, job)
-    return Total(primary=table.overall.map50_95, table=table)
+    recalls = {f"averageRecall{n}": recall for n, recall in table.recalls.items()}
+    return Total(metrics=recalls, primary=table.overall.map50_95, table=table)
 
 
 def _table(states: Sequence[bytes], job: Job) -> PrecisionTable:
@@ -123,6 +103,13 @@ def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
     """The shapes of a chunk, image by image."""
     shapes = chunk.truth.all_shapes(chunk.boxes_px[0])
     detected = chunk.said.all_shapes(chunk.boxes_px[1])
+    facts = [
+        [
+            _facts(shape, is_crowd is not None and bool(is_crowd[at]))
+            for at, shape in enumerate(side)
+        ]
+        for side, is_crowd in zip((shapes, detected), chunk.in_crowds, strict=True)
+    ]
     return [
         Examined(
             chunk.truth.label[mine].tolist(),
@@ -136,11 +123,22 @@ def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
                 [chunk.truth.region(at) for at in range(mine.start, mine.stop)],
                 [chunk.said.region(at) for at in range(its.start, its.stop)],
             ),
+            (facts[0][mine], facts[1][its]),
         )
         for mine, its in zip(
             _slices(chunk.truth, n_images), _slices(chunk.said, n_images), strict=True
         )
     ]
+
+
+def _facts(shape: Shape, is_crowd: np.bool_) -> Facts:
+    """What is said of a shape beside its box and its outline."""
+    facts: dict[str, Any] = {}
+    if shape.is_turned and shape.points_px is not None:
+        facts["corners"] = shape.points_px.tolist()
+    if is_crowd:
+        facts["crowd"] = True
+    return facts
 
 
 def _slices(side: Side, n_images: int) -> list[slice]:
@@ -155,123 +153,23 @@ def examine_shapes(
         images,
         job.classes,
         reading=job.reading,
-        all_shapes=job.uses_masks,
+        all_shapes=job.iou_type == IouType.MASKS,
         most_steps=most_steps,
     )
     boxes = truth.boxes_px(), said.boxes_px()
-    truths, found = object_verdicts(
-        truth.objects(),
-        said.detections(),
-        shape_pairs(truth, said, boxes),
-        confidence,
-        definition=job.definition,
-    )
-    return ExaminedShapes(truth, truths, said, found, boxes)
+    matched = matched_shapes(truth, said, boxes, job.definition)
+    truths, found = object_verdicts(*matched, confidence, definition=job.definition)
+    return ExaminedShapes(truth, truths, said, found, boxes, in_crowds(matched[:2], found))
 
 
-def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
-    """The overlapping pairs of a chunk; images with masks are compared pixel by pixel.
-
-    `boxes_px` are the bounding boxes of the two sides. `UnusableRegion` for an image with more than
-    can be compared.
-    """
-    try:
-        return _shape_pairs(truth, said, boxes_px)
-    except TooManyPairs as error:
-        image = int(said.image[error.detection])
-        raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
-
-
-def _shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
-    pairs = box_pairs(truth.objects(), boxes_px[0], said.detections(), boxes_px[1])
-    masked = truth.masked_images() | said.masked_images()
-    if not masked:
-        return pairs
-    n_images = max(masked) + 1
-    image_of = said.image[pairs.detection]
-    is_plain = ~np.isin(image_of, sorted(masked))
-    plain = Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])
-    spans = zip(truth.spans(n_images), said.spans(n_images), strict=True)
-    by_pixels = (
-        part
-        for image, (mine, theirs) in enumerate(spans)
-        if image in masked
-        for part in _mask_pairs((truth, mine), (said, theirs), boxes_px)
-    )
-    return join_pairs(chain([plain], by_pixels))
-
-
-def _mask_pairs(
-    truth: tuple[Side, range], said: tuple[Side, range], boxes_px: tuple[Floats, Floats]
-) -> Iterator[Pairs]:
-    """The pairs of one image with masks, so many detections at a time that memory stays small."""
-    (side, span), (their_side, their_span) = truth, said
-    check_compared(their_span, len(span))
-    mine = [side.shape(at, boxes_px[0]) for at in span]
-    allowance = Allowance()
-    at_once = max(1, MASK_PAIRS_AT_ONCE // max(1, len(span)))
-    for first in their_span[::at_once]:
-        some = range(first, min(first + at_once, their_span.stop))
-        theirs = [their_side.shape(at, boxes_px[1]) for at in some]
-        try:
-            iou = shape_iou(theirs, mine, allowance)
-        except TooMuchToDraw as error:
-            raise TooManyPairs(first, error.detail) from None
-        yield matrix_pairs(iou, first_detection=first, first_object=span.start)
-
-
-def same_objects(side: Side, other: Side) -> tuple[int, int]:
-    """How many shapes of two controls each have one of the other in the same place and class.
-
-    In the same place: on the same image, with an IoU of at least 0.9.
-    """
-    pairs = shape_pairs(side, other, (side.boxes_px(), other.boxes_px()))
-    is_twin = (pairs.iou >= TWIN_IOU - AT_THRESHOLD) & (
-        side.label[pairs.object] == other.label[pairs.detection]
-    )
-    return len(np.unique(pairs.object[is_twin])), len(np.unique(pairs.detection[is_twin]))
-
-
-def _refuse_long_sides(*sides: Side) -> None:
-    """`UnusableRegion` for an image that is too long or too high for a mask."""
-    for side in sides:
-        is_long = (side.sizes_px > LONGEST_SIDE_PX).any(axis=1)
-        if is_long.any():
-            at = int(np.flatnonzero(is_long)[0])
-            error = MaskTooLarge("{:.0f} x {:.0f}".format(*side.sizes_px[at].tolist()))
-            image = int(side.image[at])
-            raise UnusableRegion(image, is_truth=False, region="all", reason=str(error))
-
-
-def _rles(side: Side, boxes_px: Floats) -> list[Rle]:
-    return [shape_rle(shape) for shape in side.all_shapes(boxes_px)]
-
-
-def batch_of(batch: Batch, is_mine: Bools) -> Batch:
-    """The images of one split as a batch of their own."""
-    if is_mine.all():
-        return batch
-    place = np.cumsum(is_mine) - 1
-    mine, theirs = is_mine[batch.objects.image], is_mine[batch.detections.image]
-    return Batch(
-        image_ids=batch.image_ids[is_mine],
-        objects=type(batch.objects)(
-            image=place[batch.objects.image[mine]], label=batch.objects.label[mine]
-        ),
-        object_boxes_xywh_px=batch.object_boxes_xywh_px[mine],
-        detections=type(batch.detections)(
-            image=place[batch.detections.image[theirs]],
-            label=batch.detections.label[theirs],
-            score=batch.detections.score[theirs],
-        ),
-        detection_boxes_xywh_px=batch.detection_boxes_xywh_px[theirs],
-        object_rles=_chosen(batch.object_rles, mine),
-        detection_rles=_chosen(batch.detection_rles, theirs),
-    )
-
-
-def _chosen(rles: Sequence[Rle] | None, is_mine: Bools) -> list[Rle] | None:
-    return None if rles is None else [rles[at] for at in np.flatnonzero(is_mine).tolist()]
+def in_crowds(
+    sides: tuple[Objects, Detections], found: Sequence[ObjectVerdict | None]
+) -> tuple[Bools | None, Bools | None]:
+    """Crowds, and the detections that are nothing as one of these holds them; None for none."""
+    objects, detections = sides
+    if detections.is_ignored is None:
+        return objects.is_ignored, None
+    return objects.is_ignored, detections.is_ignored & [one is None for one in found]
 
 
 DETECTION = Kind(
@@ -293,9 +191,9 @@ DETECTION = Kind(
 INSTANCES = Kind(
     task_type="instance-segmentation",
     reads=reads_shapes,
-    asks_for="PolygonLabels, BrushLabels, EllipseLabels",
+    asks_for="PolygonLabels, BrushLabels, BitmaskLabels, EllipseLabels",
     shapes=MASKED_SHAPES,
-    starts_with_masks=True,
+    starts_with=IouType.MASKS,
     prefers_boxes=False,
     has_precision=True,
     count=partial(_count, all_shapes=True),

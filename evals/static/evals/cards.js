@@ -1,6 +1,7 @@
 // Images with what is drawn on them: thumbnails of a list, and one large.
 
 import { thumbnail } from "../desk/regions.js";
+import { answer } from "./answers.js";
 import { count, el, share } from "./dom.js";
 import { desk } from "./server.js";
 import { config, page, read } from "./state.js";
@@ -14,6 +15,7 @@ export const WORDS = {
   fp: "false positive",
   fn: "missed",
   wrong_class: "wrong class",
+  crowd: "crowd",
 };
 /** How many cards the server gives at a time. */
 export const MOST = 50;
@@ -117,16 +119,21 @@ export function figure(card, { evaluation = null, note = null } = {}) {
   const counted =
     `${count(stats.truePositives)} right, ${count(stats.falsePositives)} false positives, ` +
     `${count(stats.falseNegatives)} missed, F1 ${share(stats.f1)}`;
-  const text = config.taskType === "classification" ? called(card) : counted;
+  const text = ["classes", "tree"].includes(config.drawing) ? called(card) : counted;
   const prediction = predictionPage(card, evaluation ?? config.evalId);
   return el(
     "figure",
     { class: "ev-card" },
-    el("a", { href: imagePage(card.imageId, evaluation) }, picture(card, card.imageName)),
+    card.answer && card.image === null
+      ? null
+      : el("a", { href: imagePage(card.imageId, evaluation) }, picture(card, card.imageName)),
+    answer(card.answer),
     el(
       "figcaption",
       {},
-      el("strong", {}, card.imageName),
+      card.answer && card.image === null
+        ? el("a", { href: imagePage(card.imageId, evaluation) }, card.imageName)
+        : el("strong", {}, card.imageName),
       el("span", {}, note ?? text),
       prediction && el("a", { href: prediction }, "Prediction"),
     ),

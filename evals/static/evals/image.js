@@ -1,6 +1,7 @@
 // One image: what is there, what was said, what became of each.
 
 import { Viewer } from "../desk/viewer.js";
+import { answer } from "./answers.js";
 import { WORDS, fetchCards, predictionPage, withIds } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
@@ -24,7 +25,8 @@ export function image(panel) {
         return [
           facts(card),
           el("div", { class: "ev-columns" }, [
-            large(card),
+            card.answer && card.image === null ? null : large(card),
+            answer(card.answer),
             found.problem
               ? el("p", { class: "ev-problem", role: "alert" }, found.problem.message)
               : el("div", {}, sides(found)),
@@ -77,7 +79,8 @@ function large(card) {
 function sides(found) {
   const match = (object, others) =>
     object.matched === null ? "–" : `${others[object.matched]?.class} (#${object.matched + 1})`;
-  const verdict = (object) => WORDS[object.verdict] ?? (object.verdict === null ? "–" : object.verdict);
+  const verdict = (object) =>
+    object.crowd ? WORDS.crowd : (WORDS[object.verdict] ?? object.verdict ?? "–");
   const truths = found.groundTruth.map((one) => [
     `#${one.index + 1}`,
     one.class,
@@ -89,7 +92,7 @@ function sides(found) {
     `#${one.index + 1}`,
     one.class,
     share(one.score),
-    one.verdict === null ? "below the confidence" : verdict(one),
+    one.verdict === null && !one.crowd ? "below the confidence" : verdict(one),
     match(one, found.groundTruth),
     share(one.iou),
   ]);

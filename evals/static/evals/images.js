@@ -1,11 +1,20 @@
 // The images of the evaluation in the order and with the filters of the address, page by page.
 
+import { answer } from "./answers.js";
 import { MOST, fetchCards, gallery, imagePage, picture, predictionPage } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, settled, watch, write } from "./state.js";
 
-const FILTERS = ["sort", "minFalsePositives", "minFalseNegatives", "class", "cell", "cluster"];
+const FILTERS = [
+  "sort",
+  "minFalsePositives",
+  "minFalseNegatives",
+  "class",
+  "cell",
+  "cluster",
+  "slice",
+];
 const STEP = 25;
 
 // The headers that order by their column, and what each orders by.
@@ -81,7 +90,7 @@ function rows(body, cards) {
     const href = imagePage(image.imageId);
     return [
       el("a", { href }, image.imageName, image.flagged ? " (flagged)" : ""),
-      el("a", { href, tabindex: "-1", "aria-hidden": "true" }, picture(card)),
+      card?.answer ? answer(card.answer) : el("a", { href, tabindex: "-1", "aria-hidden": "true" }, picture(card)),
       image.split,
       count(image.stats.truePositives),
       count(image.stats.falsePositives),

@@ -1,8 +1,8 @@
 // The headline and the table of classes at the chosen split and confidence.
 
-import { count, el, fill, longTable, share } from "./dom.js";
+import { count, el, fill, longTable, share, table } from "./dom.js";
 import { desk } from "./server.js";
-import { page, read, watch } from "./state.js";
+import { config, page, read, watch } from "./state.js";
 
 let asked = null;
 
@@ -14,7 +14,7 @@ function numbers() {
 }
 
 const at = (document, path) => path.split(".").reduce((found, name) => found?.[name], document);
-const SHARES = /^(precision|recall|f1|averagePrecision\..*)$/;
+const SHARES = /^(precision|recall|f1|averagePrecision\..*|primary\..*)$/;
 
 /**
  * The headline numbers.
@@ -40,6 +40,36 @@ export function headline(panel) {
 }
 
 /**
+ * What is measured beside the counts.
+ * @param {HTMLElement} panel the element that shows it
+ * @returns {void}
+ */
+export function measures(panel) {
+  const show = () =>
+    fill(
+      panel,
+      numbers().then(({ split, measures: found }) => {
+        if (!found.length) return el("p", {}, `Nothing is measured of ${split} together: choose a split.`);
+        const shown = (value) => (Number.isInteger(value) ? count(value) : share(value));
+        const rows = found.map(({ label, value }) => [label, shown(value)]);
+        return table("Measures", ["Measure", "Value"], rows);
+      }),
+    );
+  watch(["split"], show);
+  show();
+}
+
+// A class as a link to its images; in a tree its own name, below the nodes it is under.
+function named(name) {
+  const href = page("images/", { class: name });
+  if (config.drawing !== "tree") return el("a", { href }, name);
+  const steps = name.split(" / ");
+  const link = el("a", { href, title: name }, steps.at(-1));
+  link.style.setProperty("margin-left", `${steps.length - 1}rem`);
+  return link;
+}
+
+/**
  * The table of classes.
  * @param {HTMLElement} panel the element that shows it
  * @returns {void}
@@ -50,7 +80,7 @@ export function classes(panel) {
       panel,
       numbers().then((body) => {
         const cells = (one) => [
-          el("a", { href: page("images/", { class: one.className }) }, one.className),
+          named(one.className),
           share(one.averagePrecision.map50 ?? one.averagePrecision.iou),
           share(one.precision),
           share(one.recall),

@@ -133,12 +133,13 @@ def _annotation(
 def segmentation_of(shape: Shape) -> tuple[Any, float]:
     """As COCO has it, [] for a box, and the area in pixels; an outline's own, not its pixels'."""
     points = shape.points_px
-    if shape.rle is None:
+    if shape.rle is None and points is None:
         return [], shape.box_xywh_px[2] * shape.box_xywh_px[3]
     # COCO takes an outline of two points for a box.
-    if points is None or len(points) < 3:
+    if shape.rle is not None and (points is None or len(points) < 3):
         mask = {"size": shape.rle["size"], "counts": shape.rle["counts"].decode()}
         return mask, rle_area(shape.rle)
+    assert points is not None
     return [points.ravel().tolist()], _polygon_area(points)
 
 

@@ -184,6 +184,7 @@ class Writer:
         self.errors.raise_if_any()
         if self.loaded.n_predictions:
             name_first_version(self.project, self.version)
+            self.project.refresh_from_db(fields=["model_version"])
         return self._told(planned)
 
     def _add_labels(self, lacking: dict[str, list[str]]) -> None:

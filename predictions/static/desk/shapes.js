@@ -3,7 +3,10 @@
 import { decodeBrush, paintMask } from "./brush.js";
 import { shape } from "./safe.js";
 
-const VERDICTS = { tp: [22, 163, 74], fp: [220, 38, 38], fn: [217, 119, 6], wrong_class: [147, 51, 234] };
+const VERDICTS = {
+  tp: [22, 163, 74], fp: [220, 38, 38], fn: [217, 119, 6], wrong_class: [147, 51, 234],
+  crowd: [100, 116, 139],
+};
 const LABELS = [
   [37, 99, 235], [219, 39, 119], [13, 148, 136], [124, 58, 237], [202, 138, 4],
   [8, 145, 178], [190, 18, 60], [77, 124, 15], [79, 70, 229], [154, 52, 18],

@@ -37,6 +37,11 @@ def test_header(get: Get, evaluation: ModelEval, identity: dict[str, Any]) -> No
             "mIoU": None,
             "precision": 2 / 3,
             "recall": 2 / 3,
+            "primary": {
+                "name": "mAP50_95",
+                "value": pytest.approx((51 / 101 + 0.5) / 2),
+                "higherIsBetter": True,
+            },
         },
         "modelVersion": "v1",
         "taskType": "object-detection",
@@ -74,16 +79,28 @@ def test_map_results(get: Get, identity: dict[str, Any]) -> None:
         sizes = {"small": small, "medium": None, "large": None}
         return {**same(value), "byObjectSize": sizes}
 
+    def recalls(value: float | None) -> dict[str, Any]:
+        return {f"averageRecall{n}": value for n in (1, 10, 100)}
+
     car, person = 51 / 101, 0.5
     assert document == {
         **identity,
         "taskType": "object-detection-like",
         "splits": {
-            "train": {**sized(0.0), "perClass": {"Car": sized(0.0), "Person": sized(None)}},
-            "valid": {**sized(None), "perClass": {"Car": sized(None), "Person": sized(None)}},
+            "train": {
+                **sized(0.0),
+                "perClass": {"Car": sized(0.0), "Person": sized(None)},
+                "metrics": recalls(0.0),
+            },
+            "valid": {
+                **sized(None),
+                "perClass": {"Car": sized(None), "Person": sized(None)},
+                "metrics": recalls(None),
+            },
             "test": {
                 **sized((car + person) / 2),
                 "perClass": {"Car": sized(car), "Person": sized(person)},
+                "metrics": recalls(0.75),
             },
         },
     }

@@ -7,6 +7,7 @@ import pytest
 from evals.documents.evaluation import Evaluation
 from evals.documents.names import SPLITS
 from evals.documents.schema import schema_of
+from evals.engine.kinds.table import KINDS
 from evals.models import EvalPanel, ModelEval, Split, TaskType
 from evals.panels.panel import Panel
 from evals.panels.table import PANELS
@@ -18,7 +19,8 @@ def test_words_of_an_evaluation_are_those_of_its_columns() -> None:
 
     assert keys["status"]["enum"] == ModelEval.Status.values
     assert keys["source"]["enum"] == ModelEval.Origin.values
-    assert keys["taskType"]["enum"] == TaskType.values
+    assert keys["taskType"]["enum"] == list(KINDS)
+    assert set(KINDS) <= set(TaskType.values)
     assert list(SPLITS) == [split.label for split in sorted(Split)]
 
 

@@ -24,6 +24,7 @@ ROW = st.builds(
     st.none() | FLOATS,
     FLOATS,
     st.booleans(),
+    st.none() | st.dictionaries(NAMES, st.none() | FLOATS).map(lambda one: encode(one).decode()),
 )
 PAGES = st.lists(st.tuples(ROW, st.lists(CELL, max_size=5, unique_by=lambda c: c[:2])), max_size=6)
 

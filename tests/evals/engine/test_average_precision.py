@@ -13,9 +13,10 @@ from pycocotools.cocoeval import COCOeval
 
 from evals.engine import average_precision
 from evals.engine.average_precision import ENGINES, merge_states, new_state, read_state
-from evals.engine.coco_batch import Batch
 from evals.engine.errors import MisshapenArrays, UnreadableState
 from evals.engine.matching import Detections, Objects
+from evals.engine.precision.batch import Batch
+from evals.engine.precision.measures import BOXES, MASKS
 from predictions.regions.geometry import mask_rle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_matching.json").read_text())
@@ -86,8 +87,8 @@ def part_of(batch, first, last):
     )
 
 
-def table_of(batch, n_classes, engine, *, masks=False):
-    state = new_state(n_classes, masks=masks, engine=engine)
+def table_of(batch, n_classes, engine, measure=BOXES):
+    state = new_state(n_classes, measure, engine=engine)
     state.add(batch)
     return state.table()
 
@@ -127,6 +128,7 @@ def test_equals_pycocotools_on_coco(engine, coco_sample):
     truth, detections = coco_sample
     table = table_of(coco_batch(truth, detections), 80, engine)
     assert_equal(table.overall, pycocotools_stats(truth, detections))
+    assert_recalls(table, pycocotools_stats(truth, detections))
     categories = sorted(c["id"] for c in truth["categories"])
     for label in (0, 2, 56, 79):
         stats = pycocotools_stats(truth, detections, category=categories[label])
@@ -141,6 +143,11 @@ def assert_equal(precision, stats):
     for mine, theirs in zip(ours, stats[:6], strict=True):
         assert (mine is None) == (theirs == -1)
         assert mine is None or mine == pytest.approx(theirs, abs=1e-12)
+
+
+def assert_recalls(table, stats):
+    """Equal to pycocotools' AR at 1, 10 and 100 detections to the last bit."""
+    assert table.recalls == dict(zip((1, 10, 100), stats[6:9].tolist(), strict=True))
 
 
 @engines
@@ -174,6 +181,7 @@ def test_equals_pycocotools_on_seeded_boxes(engine, kind, make_scene):
     ]
     table = table_of(batch, scene.n_classes, engine)
     assert_equal(table.overall, pycocotools_stats(truth, detections))
+    assert_recalls(table, pycocotools_stats(truth, detections))
     assert_equal(table.per_class[3], pycocotools_stats(truth, detections, category=4))
 
 
@@ -227,9 +235,11 @@ def test_equals_pycocotools_on_masks(engine):
         }
         for n, rle in enumerate(batch.detection_rles)
     ]
-    table = table_of(batch, 2, engine, masks=True)
+    table = table_of(batch, 2, engine, MASKS)
     assert 0 < table.overall.map50_95 < 1
-    assert_equal(table.overall, pycocotools_stats(truth, detections, kind="segm"))
+    stats = pycocotools_stats(truth, detections, kind="segm")
+    assert_equal(table.overall, stats)
+    assert_recalls(table, stats)
 
 
 @engines
@@ -258,18 +268,18 @@ def test_golden_ap(engine, scene_from_rows):
 def test_chunks_merge_to_the_last_bit_in_any_order(engine, masks, make_scene):
     scene = make_scene("tied", seed=4, n_images=9, n_classes=2)
     batch = masks_scene() if masks else batch_of(scene)
-    whole = table_of(batch, 2, engine, masks=masks)
+    whole = table_of(batch, 2, engine, MASKS if masks else BOXES)
     assert 0 < whole.overall.map50 < 1
     n_images = len(batch.image_ids)
     ends = np.linspace(0, n_images, 4, dtype=int)
     written = []
     for first, last in pairwise(ends):
-        state = new_state(2, masks=masks, engine=engine)
+        state = new_state(2, MASKS if masks else BOXES, engine=engine)
         state.add(part_of(batch, first, last))
         written.append(state.to_bytes())
     for order in ([0, 1, 2], [2, 0, 1]):
         assert merge_states([read_state(written[i]) for i in order]).table() == whole
-    together = new_state(2, masks=masks, engine=engine)
+    together = new_state(2, MASKS if masks else BOXES, engine=engine)
     for first, last in pairwise(ends):
         together.add(part_of(batch, first, last))
     assert together.table() == whole
@@ -281,15 +291,16 @@ def test_classes_are_evaluated_a_block_at_a_time(engine, masks, make_scene, monk
     """As of more classes than are evaluated together: the same, class by class and overall."""
     n_classes = 2 if masks else 5
     batch = masks_scene() if masks else batch_of(make_scene("crowded", seed=6, n_classes=5))
-    whole = table_of(batch, n_classes, engine, masks=masks)
+    whole = table_of(batch, n_classes, engine, MASKS if masks else BOXES)
     monkeypatch.setattr(average_precision, "BLOCK_CLASSES", 1 if masks else 2)
     half, written = len(batch.image_ids) // 2, []
     for first, last in ((0, half), (half, len(batch.image_ids))):
-        state = new_state(n_classes, masks=masks, engine=engine)
+        state = new_state(n_classes, MASKS if masks else BOXES, engine=engine)
         state.add(part_of(batch, first, last))
         written.append(state.to_bytes())
     blocks = merge_states([read_state(one) for one in written]).table()
     assert blocks.per_class == whole.per_class
+    assert blocks.recalls == whole.recalls
     for name in ("map50", "map50_95", "map75"):
         for size in (None, *whole.overall.by_size):
             ours, theirs = (
@@ -304,7 +315,7 @@ def test_classes_are_evaluated_a_block_at_a_time(engine, masks, make_scene, monk
 @pytest.mark.parametrize("masks", [False, True])
 def test_engines_agree_to_the_last_bit(masks, make_scene):
     batch = masks_scene() if masks else batch_of(make_scene("crowded", seed=6))
-    tables = [table_of(batch, 4, engine, masks=masks) for engine in ENGINES]
+    tables = [table_of(batch, 4, engine, MASKS if masks else BOXES) for engine in ENGINES]
     assert tables[0] == tables[1]
     assert tables[0].overall.map75 is not None
 
@@ -317,6 +328,7 @@ def test_no_images_and_no_objects_give_none(engine, scene_from_rows):
     table = table_of(batch_of(stray), 2, engine)
     assert table.overall.map50_95 is None
     assert [row.map50 for row in table.per_class] == [None, None]
+    assert table.recalls == {1: None, 10: None, 100: None}
     assert merge_states([read_state(new_state(2, engine=engine).to_bytes())]).table() == table
 
 
@@ -333,7 +345,7 @@ def test_unreadable_states_are_named():
             read_state(bad)
     other_classes = read_state(new_state(3).to_bytes())
     other_engine = new_state(2, engine="pycocotools")
-    for other in (other_classes, other_engine, new_state(2, masks=True)):
+    for other in (other_classes, other_engine, new_state(2, MASKS)):
         with pytest.raises(UnreadableState, match="2 kinds"):
             merge_states([read_state(good), other])
     with pytest.raises(UnreadableState, match="0 kinds"):

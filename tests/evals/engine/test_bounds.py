@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from evals.engine.boxes import StoredImage
-from evals.engine.counting import Job, count_images
+from evals.engine.counting import count_images
 from evals.engine.errors import TooManyPairs
+from evals.engine.kinds.kind import Job
 from evals.engine.matching import Definition, Detections, Objects, box_pairs
 from evals.engine.notes import Notes
 from evals.engine.regions import UnusableRegion, read_shapes
@@ -151,7 +152,7 @@ def job_of(task_type, *, uses_masks=False, classes=("cat",)):
         classes=list(classes),
         confidence=50,
         definition=Definition(),
-        uses_masks=uses_masks,
+        iou_type="segm" if uses_masks else "bbox",
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -12,7 +13,7 @@ from label_studio_sdk.converter import brush as sdk_brush
 from label_studio_sdk.converter.utils import convert_annotation_to_yolo_obb
 from pycocotools import mask as coco_mask
 
-from evals.engine.overlap import box_iou, rle_iou, shape_iou
+from evals.engine.overlap import box_iou, rectangle_iou, rle_iou, shape_iou
 from predictions.regions.brush import decode_brush
 from predictions.regions.errors import (
     CoordinateOutOfRange,
@@ -85,9 +86,11 @@ def test_rotation_is_the_sdk_s(rotation, width, height):
     assert np.allclose(rotated_corners(box, rotation), theirs, rtol=0, atol=2e-6)
 
 
-def test_rotated_rectangle_becomes_a_mask():
+def test_rotated_rectangle_becomes_a_mask_where_masks_are_compared():
     shape = region_shape(region(x=50, y=50, width=10, height=10, rotation=30))
-    mask = rle_mask(shape.rle)
+    assert shape.rle is None
+    assert shape.is_turned
+    mask = rle_mask(shape_rle(shape))
     assert mask.shape == (100, 200)
     assert shape.points_px[0].tolist() == [100, 50]
     assert mask.sum() == pytest.approx(200, abs=5)
@@ -377,16 +380,28 @@ def test_mixed_shapes_compare_boxes_exactly_and_the_rest_by_pixels():
     box = region_shape(region(x=0, y=0, width=50, height=50))
     thin = region_shape(region(x=0, y=0, width=50.2, height=50.3))
     turned = region_shape(region(x=50, y=0, width=15, height=100, rotation=89))
+    leaf = region_shape(region("polygon", points=[[20, 0], [60, 10], [20, 90]]))
     far = region_shape(region("polygon", points=[[90, 90], [99, 90], [99, 99]]))
-    iou = shape_iou([box, turned, far], [thin, turned])
+    iou = shape_iou([box, turned, leaf, far], [thin, turned])
     assert iou[0, 0] == box_iou([box.box_xywh_px], [thin.box_xywh_px])[0, 0]
-    by_pixels = rle_iou([shape_rle(turned)], [shape_rle(thin)])[0, 0]
-    assert iou[1, 0] == by_pixels
-    assert 0 < by_pixels < 1
-    assert iou[1, 1] == 1
-    assert iou[2].tolist() == [0, 0]
-    assert iou[0, 1] == rle_iou([shape_rle(box)], [turned.rle])[0, 0] > 0
+    assert 0 < iou[1, 0] == pytest.approx(polygon_overlap(turned, thin), abs=1e-9)
+    assert 0 < iou[0, 1] == pytest.approx(polygon_overlap(box, turned), abs=1e-9)
+    assert iou[1, 1] == pytest.approx(1, abs=1e-12)
+    assert iou[2, 0] == rle_iou([leaf.rle], [shape_rle(thin)])[0, 0] > 0
+    assert iou[2, 1] == rle_iou([leaf.rle], [shape_rle(turned)])[0, 0] > 0
+    assert iou[3].tolist() == [0, 0]
     assert shape_iou([], [box]).shape == (0, 1)
+
+
+def polygon_overlap(shape, other):
+    """IoU of two boxes by shapely, which knows polygons of any kind."""
+    some, theirs = (
+        shapely.Polygon(
+            rotated_corners(one.box_xywh_px, 0) if one.points_px is None else one.points_px
+        )
+        for one in (shape, other)
+    )
+    return some.intersection(theirs).area / some.union(theirs).area
 
 
 percents = st.floats(0, 90)
@@ -399,6 +414,14 @@ small_boxes = st.builds(
     st.floats(0.5, 30),
     st.floats(0.5, 30),
     st.sampled_from([0, 0, 30, -75]),
+) | st.builds(
+    lambda x, y, w, h: region_shape(
+        region("polygon", size=(40, 30), points=[[x, y], [x + w, y], [x, y + h]])
+    ),
+    percents,
+    percents,
+    st.floats(0.5, 30),
+    st.floats(0.5, 30),
 )
 
 
@@ -406,12 +429,12 @@ small_boxes = st.builds(
 @given(st.lists(small_boxes, min_size=1, max_size=4), st.lists(small_boxes, min_size=1, max_size=4))
 def test_skipping_distant_shapes_changes_no_overlap(some, others):
     pixels = rle_iou([shape_rle(s) for s in some], [shape_rle(s) for s in others])
-    exact = box_iou([s.box_xywh_px for s in some], [s.box_xywh_px for s in others])
+    exact = rectangle_iou(some, others)
     iou = shape_iou(some, others)
     for i, one in enumerate(some):
         for j, other in enumerate(others):
-            both_straight = one.rle is None and other.rle is None
-            assert iou[i, j] == (exact if both_straight else pixels)[i, j]
+            are_boxes = one.rle is None and other.rle is None
+            assert iou[i, j] == (exact if are_boxes else pixels)[i, j]
 
 
 def test_polygons_are_cut_at_the_edge_of_the_image():

@@ -23,6 +23,7 @@ from evals.engine.events import (
     total_events,
     unpack_events,
 )
+from evals.engine.kinds.classification import image_verdicts
 from evals.engine.matching import (
     Definition,
     Detections,
@@ -30,7 +31,6 @@ from evals.engine.matching import (
     Rule,
     Verdict,
     box_pairs,
-    image_verdicts,
     join_pairs,
     match_events,
     matrix_pairs,

@@ -12,11 +12,12 @@ from pycocotools import mask as coco_mask
 
 from evals.engine.average_precision import new_state
 from evals.engine.boxes import RegionText, StoredImage
-from evals.engine.coco_batch import Batch
 from evals.engine.kinds.classification import read_choices
-from evals.engine.kinds.shapes import same_objects
+from evals.engine.matched.shapes import same_objects
 from evals.engine.matching import Definition
 from evals.engine.notes import Notes
+from evals.engine.precision.batch import Batch
+from evals.engine.precision.measures import MASKS
 from evals.engine.reading import ObjectOf, Reading, reading_of
 from evals.engine.regions import UnknownLabels, read_shapes
 from predictions.regions.config import read_config
@@ -346,7 +347,7 @@ def test_average_precision_of_masks_that_cover_nothing(engine: str) -> None:
         object_rles=[shape.rle for shape in truth.all_shapes(truth.boxes_px()) if shape.rle],
         detection_rles=[shape.rle for shape in said.all_shapes(said.boxes_px()) if shape.rle],
     )
-    state = new_state(1, masks=True, engine=engine)
+    state = new_state(1, MASKS, engine=engine)
     state.add(batch)
     # What covers nothing is a false positive before the hit: precision 1/2 at every recall.
     assert state.table().overall.map50 == pytest.approx(0.5)
@@ -386,6 +387,25 @@ def test_a_config_is_read_in_document_order() -> None:
         ("u", ("a", "b"), True),
     ]
     assert read_config("<View").controls == ()
+
+
+def test_a_taxonomy_is_a_tree_and_a_rating_says_how_many_stars() -> None:
+    config = read_config(
+        '<View><Text name="t" value="$text"/><Taxonomy name="x" toName="t">'
+        '<Choice value="Animal" alias="a"><Choice value="Dog"/><Choice value="Cat">'
+        '<Choice value="Manx"/></Choice></Choice><Choice value="Plant"/></Taxonomy>'
+        '<Rating name="r" toName="t" maxRating="7"/><Rating name="s" toName="t"/>'
+        '<Rating name="u" toName="t" maxRating="many"/><Rating name="v" toName="t" maxRating="0"/>'
+        "</View>"
+    )
+    assert config.controls[0].labels == (
+        ("a", "Animal"),
+        ("a / Dog", "Animal / Dog"),
+        ("a / Cat", "Animal / Cat"),
+        ("a / Cat / Manx", "Animal / Cat / Manx"),
+        ("Plant", "Plant"),
+    )
+    assert [one.most_stars for one in config.controls[1:]] == [7, 5, 5, 5]
 
 
 JSON = st.recursive(

@@ -1,4 +1,4 @@
-"""How much an evaluation reads at once: so many images, and so many bytes once they are unpacked."""
+"""How much an evaluation reads at once: so many images, and so many bytes once unpacked."""
 
 import tracemalloc
 

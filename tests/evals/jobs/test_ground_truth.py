@@ -47,7 +47,13 @@ def test_all_takes_the_newest_that_is_not_cancelled(ada: Caller, project: Projec
     shown = header(ada, found)
     assert (shown["status"], shown["groundTruth"]) == ("done", "all")
     assert shown["images"] == {"train": 0, "valid": 0, "test": 3}
-    assert shown["summary"] == {"mAP": 1.0, "mIoU": None, "precision": 1.0, "recall": 1.0}
+    assert shown["summary"] == {
+        "mAP": 1.0,
+        "mIoU": None,
+        "precision": 1.0,
+        "recall": 1.0,
+        "primary": {"name": "mAP50_95", "value": 1.0, "higherIsBetter": True},
+    }
     newest_at = Annotation.objects.filter(was_cancelled=False).latest("updated_at").updated_at
     found.refresh_from_db()
     assert (found.newest_ground_truth_at, found.n_ground_truths) == (newest_at, 3)

@@ -1,7 +1,7 @@
 """A batch of images as COCO's evaluators want them: ids from 1, boxes [x, y, width, height]."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,11 @@ import numpy as np
 from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
+from evals.engine.precision.measures import IouType, Measure
 from predictions.regions.geometry import Bools, Floats, Rle, rle_area
+
+#: Numbers of a turned box: no multiple of three, as keypoints have.
+TURNED_WIDTH = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +33,39 @@ class Batch:
     #: For masks, one an object and one a detection; None for boxes.
     object_rles: Sequence[Rle] | None = None
     detection_rles: Sequence[Rle] | None = None
+    #: For turned boxes (n, 5): centre, width, height, radians. For keypoints (n, 3 x keypoints): x,
+    #: y and whether it is there, in the order of their sigmas. None for everything else.
+    object_extents: Floats | None = None
+    detection_extents: Floats | None = None
     #: Square pixels that decide an object's size; by default of its box, or of its mask.
     object_areas_px: Floats | None = None
     #: bool (n_objects,): regions that stand for many objects and are never missed. Default none.
     is_crowd: Bools | None = None
 
-    def check(self, n_classes: int, *, masks: bool) -> None:
+    def check(self, n_classes: int, measure: Measure) -> None:
         """Refuse with `MisshapenArrays` what the evaluators would misread or crash on."""
+        width = _width(measure)
         sides = (
-            (self.objects, self.object_boxes_xywh_px, self.object_rles),
-            (self.detections, self.detection_boxes_xywh_px, self.detection_rles),
+            (
+                self.objects,
+                self.object_boxes_xywh_px,
+                self.object_rles,
+                self.object_extents,
+            ),
+            (
+                self.detections,
+                self.detection_boxes_xywh_px,
+                self.detection_rles,
+                self.detection_extents,
+            ),
         )
-        for side, boxes, rles in sides:
-            if masks != (rles is not None):
+        for side, boxes, rles, extents in sides:
+            if (measure.iou_type == IouType.MASKS) != (rles is not None):
                 raise MisshapenArrays("masks are given for both sides, or for none")
+            if (extents is None) != (width is None) or (
+                extents is not None and extents.shape != (len(side), width)
+            ):
+                raise MisshapenArrays(f"{measure.iou_type} wants {width} numbers of each shape")
             if len(boxes) != len(side) or (rles is not None and len(rles) != len(side)):
                 raise MisshapenArrays(f"{len(boxes)} boxes for {len(side)} labels")
             if len(side) and not 0 <= side.label.min() <= side.label.max() < n_classes:
@@ -51,6 +74,14 @@ class Batch:
                 raise MisshapenArrays(f"an image is outside 0..{len(self.image_ids) - 1}")
         if not np.isfinite(self.detections.score).all():
             raise MisshapenArrays("a score is not a finite number")
+
+    def with_areas(self, areas: Mapping[int, float]) -> "Batch":
+        """The same with these areas of objects, by position; others have their shape's."""
+        if not areas:
+            return self
+        told = _object_areas(self).copy()
+        told[list(areas)] = list(areas.values())
+        return replace(self, object_areas_px=told)
 
     def image_dicts(self) -> list[dict[str, Any]]:
         """COCO's images. Sizes are left out: only COCO's polygons would need them."""
@@ -64,6 +95,7 @@ class Batch:
             self.object_boxes_xywh_px,
             self.object_rles,
             _object_areas(self),
+            self.object_extents,
         )
         crowd = _crowd(self)
         for annotation, is_crowd in zip(dicts, crowd.tolist(), strict=True):
@@ -72,13 +104,14 @@ class Batch:
 
     def detection_dicts(self) -> list[dict[str, Any]]:
         """COCO's detections as dictionaries."""
-        areas = _areas(self.detection_boxes_xywh_px, self.detection_rles)
+        areas = _areas(self.detection_boxes_xywh_px, self.detection_rles, self.detection_extents)
         dicts = _annotations(
             self.image_ids,
             self.detections,
             self.detection_boxes_xywh_px,
             self.detection_rles,
             areas,
+            self.detection_extents,
         )
         for annotation, score in zip(dicts, self.detections.score.tolist(), strict=True):
             annotation["score"] = score
@@ -101,27 +134,45 @@ def batch_of_classes(batch: Batch, classes: range) -> Batch:
     """The objects and detections of some classes, whose labels count from 0; images without any
     are left out.
     """
-    kept = [
+    mine, theirs = (
         np.flatnonzero((side.label >= classes.start) & (side.label < classes.stop))
         for side in (batch.objects, batch.detections)
-    ]
-    mine, theirs = kept
+    )
     images = np.union1d(batch.objects.image[mine], batch.detections.image[theirs])
-    places = np.searchsorted(images, batch.objects.image[mine])
-    their_places = np.searchsorted(images, batch.detections.image[theirs])
-    label = batch.objects.label[mine] - classes.start
-    their_label = batch.detections.label[theirs] - classes.start
+    return _chosen(batch, images, mine, theirs, first_class=classes.start)
+
+
+def batch_of_images(batch: Batch, is_mine: Bools) -> Batch:
+    """Some of the images as a batch of their own."""
+    if is_mine.all():
+        return batch
+    mine, theirs = (
+        np.flatnonzero(is_mine[side.image]) for side in (batch.objects, batch.detections)
+    )
+    return _chosen(batch, np.flatnonzero(is_mine), mine, theirs)
+
+
+def _chosen(batch: Batch, images: Ints, mine: Ints, theirs: Ints, *, first_class: int = 0) -> Batch:
+    """These images with these of their objects and detections, by their positions."""
     rles, their_rles = batch.object_rles, batch.detection_rles
+    extents, their_extents = batch.object_extents, batch.detection_extents
     return Batch(
         image_ids=batch.image_ids[images],
-        objects=Objects(image=places, label=label),
+        objects=Objects(
+            image=np.searchsorted(images, batch.objects.image[mine]),
+            label=batch.objects.label[mine] - first_class,
+        ),
         object_boxes_xywh_px=batch.object_boxes_xywh_px[mine],
         detections=Detections(
-            image=their_places, label=their_label, score=batch.detections.score[theirs]
+            image=np.searchsorted(images, batch.detections.image[theirs]),
+            label=batch.detections.label[theirs] - first_class,
+            score=batch.detections.score[theirs],
         ),
         detection_boxes_xywh_px=batch.detection_boxes_xywh_px[theirs],
         object_rles=None if rles is None else [rles[at] for at in mine],
         detection_rles=None if their_rles is None else [their_rles[at] for at in theirs],
+        object_extents=None if extents is None else extents[mine],
+        detection_extents=None if their_extents is None else their_extents[theirs],
         object_areas_px=_object_areas(batch)[mine],
         is_crowd=_crowd(batch)[mine],
     )
@@ -183,7 +234,12 @@ def read_batch(written: bytes) -> Batch:
 
 
 def _columns(batch: Batch) -> dict[str, Any]:
+    extents = {
+        "object_extents": batch.object_extents,
+        "detection_extents": batch.detection_extents,
+    }
     return {
+        **{name: given for name, given in extents.items() if given is not None},
         "image_ids": batch.image_ids,
         "object_image": batch.objects.image,
         "object_label": batch.objects.label,
@@ -210,6 +266,8 @@ def _batch(columns: dict[str, Any]) -> Batch:
             score=columns["detection_score"],
         ),
         detection_boxes_xywh_px=columns["detection_boxes"],
+        object_extents=columns.get("object_extents"),
+        detection_extents=columns.get("detection_extents"),
     )
 
 
@@ -224,16 +282,28 @@ def _read_rles(columns: Any, side: str) -> list[Rle]:
     ]
 
 
-def _areas(boxes_xywh_px: Floats, rles: Sequence[Rle] | None) -> Floats:
+def _width(measure: Measure) -> int | None:
+    """How many numbers the extent of a shape has; None for boxes and masks."""
+    if measure.iou_type == IouType.TURNED:
+        return TURNED_WIDTH
+    return 3 * len(measure.sigmas) if measure.iou_type == IouType.KEYPOINTS else None
+
+
+def _areas(
+    boxes_xywh_px: Floats, rles: Sequence[Rle] | None, extents: Floats | None = None
+) -> Floats:
+    """Of boxes, masks, or turned boxes; that of keypoints is their box's."""
     if rles is None:
-        return np.asarray(boxes_xywh_px[:, 2] * boxes_xywh_px[:, 3])
+        is_turned = extents is not None and extents.shape[1] == TURNED_WIDTH
+        sides = extents if extents is not None and is_turned else boxes_xywh_px
+        return np.asarray(sides[:, 2] * sides[:, 3])
     return np.array([rle_area(rle) for rle in rles], dtype=np.float64)
 
 
 def _object_areas(batch: Batch) -> Floats:
     if batch.object_areas_px is not None:
         return batch.object_areas_px
-    return _areas(batch.object_boxes_xywh_px, batch.object_rles)
+    return _areas(batch.object_boxes_xywh_px, batch.object_rles, batch.object_extents)
 
 
 def _crowd(batch: Batch) -> Bools:
@@ -248,6 +318,7 @@ def _annotations(
     boxes_xywh_px: Floats,
     rles: Sequence[Rle] | None,
     areas: Floats,
+    extents: Floats | None,
 ) -> list[dict[str, Any]]:
     rows = zip(
         image_ids[side.image].tolist(),
@@ -263,4 +334,15 @@ def _annotations(
     for annotation, rle in zip(dicts, rles or (), strict=False):
         del annotation["bbox"]
         annotation["segmentation"] = rle
+    if extents is None:
+        return dicts
+    is_turned = extents.shape[1] == TURNED_WIDTH
+    for annotation, extent in zip(dicts, extents.tolist(), strict=True):
+        if is_turned:
+            # With a box, too, the detection's area would be that of the box around it.
+            del annotation["bbox"]
+            annotation["obb"] = extent
+        else:
+            annotation["keypoints"] = extent
+            annotation["num_keypoints"] = sum(there > 0 for there in extent[2::3])
     return dicts

@@ -1,0 +1,86 @@
+"""Answers about whole tasks as the desk shows them: texts with their edits, pairs of numbers."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from evals.db.definition import job_of, kind_of
+from evals.db.images import images_named, spread
+from evals.engine.boxes import StoredImage
+from evals.engine.kinds.kind import Examined, Job
+from evals.engine.kinds.table import KINDS
+from evals.engine.kinds.transcription import normalizer
+from evals.engine.measures.texts import alignment
+from evals.models import ModelEval
+from evals.reports.image_objects import stored_images
+
+Document = dict[str, Any]
+
+#: Characters of a text that are shown.
+MOST_CHARACTERS = 5000
+#: Tasks that a scatter shows, spread evenly over the split.
+MOST_POINTS = 2000
+
+
+def answers(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterator[Document | None]:
+    """`answer` of each image at one percent; None of kinds that have pictures or classes alone."""
+    kind = KINDS[job.task_type]
+    show = SHOWN.get(kind.drawing)
+    if show is None:
+        yield from (None for _ in images)
+        return
+    for one in kind.examine(images, job, confidence):
+        yield show(one, job)
+
+
+def _sides(examined: Examined, fact: str) -> Document:
+    """`truth` and `said`, None where nobody answered; `score`, and whether that is kept."""
+    truth, said = ([facts[fact] for facts in side] for side in examined.facts)
+    return {
+        "truth": truth[0] if truth else None,
+        "said": said[0] if said else None,
+        "score": examined.scores[0] if said else None,
+        "isKept": bool(said) and examined.found[0] is not None,
+    }
+
+
+def _numbers(examined: Examined, job: Job) -> Document:
+    return _sides(examined, "number")
+
+
+def _texts(examined: Examined, job: Job) -> Document:
+    """With `edits`, [operation, true text, said text], of the texts as they were compared."""
+    sides = _sides(examined, "text")
+    normalize = normalizer(job)
+    truth, said = (normalize(sides[name] or "") for name in ("truth", "said"))
+    cut = truth[:MOST_CHARACTERS], said[:MOST_CHARACTERS]
+    return {
+        **sides,
+        "truth": None if sides["truth"] is None else cut[0],
+        "said": None if sides["said"] is None else cut[1],
+        "edits": [list(edit) for edit in alignment(*cut)],
+        "isCut": cut != (truth, said),
+    }
+
+
+#: By the word for what draws a kind's items.
+SHOWN: Mapping[str, Callable[[Examined, Job], Document]] = {"edits": _texts, "numbers": _numbers}
+
+
+def scatter(evaluation: ModelEval, split: int | None) -> Document:
+    """`points`, [image id, true, said] of the tasks with both numbers, and how many `images` were
+    looked at: all of a split, or MOST_POINTS that are spread over it. Three statements.
+    """
+    positions = spread(evaluation, split, MOST_POINTS)
+    images, rows = images_named(evaluation, ids=[], positions=positions)
+    stored = stored_images(evaluation, rows) if rows else []
+    named = [(row.image_id, one) for row, one in zip(images.rows, stored, strict=True) if one]
+    examined = kind_of(evaluation).examine([one.stored for _, one in named], job_of(evaluation), 0)
+    sides = [_sides(one, "number") for one in examined]
+    return {
+        "images": len(named),
+        "points": [
+            [image_id, one["truth"], one["said"]]
+            for (image_id, _), one in zip(named, sides, strict=True)
+            if one["truth"] is not None and one["said"] is not None
+        ],
+    }

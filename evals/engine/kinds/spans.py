@@ -1,0 +1,271 @@
+"""Spans of texts, as named entities are: matched by the characters they have in common."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from evals.engine.answers import Answer, ReadRegion, read_answers, value_of
+from evals.engine.boxes import Region, StoredImage
+from evals.engine.errors import TooManyPairs
+from evals.engine.kinds.kind import (
+    OF_MATCHING,
+    Chunk,
+    Examined,
+    Gathered,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+    Total,
+)
+from evals.engine.matching import (
+    Detections,
+    Objects,
+    Pairs,
+    box_pairs,
+    join_pairs,
+    match_events,
+    object_verdicts,
+)
+from evals.engine.measures.spans import (
+    Spans,
+    equal_f1,
+    read_states,
+    span_counts,
+    span_metrics,
+    to_state,
+)
+from evals.engine.notes import Notes
+from evals.engine.reading import Reading
+from evals.engine.regions import UnusableRegion
+from predictions.regions.config import Control
+from predictions.regions.geometry import Bools, Floats
+from predictions.regions.labels import PassedOver, Reason, read_names
+from predictions_api.http.storable import whole_within
+
+#: Of regions of a text, with the keys of their values where their labels are.
+TYPES = {
+    "labels": ("labels",),
+    "hypertextlabels": ("hypertextlabels", "labels"),
+    "paragraphlabels": ("paragraphlabels", "labels"),
+}
+TEXTS = frozenset({"Text", "HyperText", "Paragraphs"})
+LAST_CHARACTER = 2**40
+
+#: First character and the one after the last; or, where no characters are known, what names the
+#: place: it is the same or it is not.
+Extent = tuple[int, int] | tuple[Any, ...]
+Answers = Sequence[Sequence[Answer[Extent]]]
+
+
+def _reads(control: Control, objects: frozenset[str]) -> bool:
+    if control.tag.tag == "Labels":
+        return bool(objects & TEXTS)
+    return control.tag.tag in {"HyperTextLabels", "ParagraphLabels"}
+
+
+def read_region(reading: Reading) -> ReadRegion[Extent]:
+    """What one region says: each of its labels, at its place."""
+
+    def read(region: Region, image: StoredImage) -> list[tuple[str, Extent]]:
+        # Whatever was stored: a list has no hash.
+        keys = TYPES.get(str(region.get("type")))
+        if keys is None:
+            raise PassedOver(Reason.OTHER_CONTROL)
+        value = value_of(region)
+        names = next((found for key in keys if (found := read_names(value.get(key)))), [])
+        if not names:
+            raise PassedOver(Reason.NO_LABEL)
+        text_key = reading.text_key(image.place)
+        if text_key:
+            extent = _in_paragraphs(value, image.data, text_key)
+        elif isinstance(value.get("globalOffsets"), dict):
+            extent = _plain(value["globalOffsets"])
+        elif "startOffset" not in value and "endOffset" not in value:
+            extent = _plain(value)
+        else:
+            extent = _named_place(value)
+        return [(name, extent) for name in names]
+
+    return read
+
+
+def _plain(value: Any) -> Extent:
+    return _character(value.get("start")), _character(value.get("end"))
+
+
+def _character(stored: Any) -> int:
+    """A number of characters, from 0 on. `PassedOver` for anything else."""
+    if isinstance(stored, str) and stored.isdecimal() and len(stored) < 13:
+        stored = int(stored)
+    if isinstance(stored, float) and stored.is_integer():
+        stored = int(stored)
+    whole = whole_within(stored, 0, LAST_CHARACTER)
+    if whole is None:
+        raise PassedOver(Reason.NO_GEOMETRY)
+    return whole
+
+
+def _in_paragraphs(value: Any, paragraphs: Any, text_key: str) -> Extent:
+    """`start` and `end` are places of paragraphs, the offsets are within them."""
+    texts = paragraph_texts(paragraphs, text_key)
+    found = []
+    for side in ("start", "end"):
+        place, offset = _character(value.get(side)), _character(value.get(f"{side}Offset"))
+        if place >= len(texts):
+            raise PassedOver(Reason.NO_GEOMETRY)
+        found.append(sum(map(len, texts[:place])) + offset)
+    return found[0], found[1]
+
+
+def paragraph_texts(paragraphs: Any, text_key: str) -> list[str]:
+    """The text of each paragraph as a task has them; none for what is no list of such."""
+    listed = paragraphs if isinstance(paragraphs, list) else []
+    texts = [one.get(text_key) if isinstance(one, dict) else None for one in listed]
+    return [one if isinstance(one, str) else "" for one in texts]
+
+
+def _named_place(value: Any) -> Extent:
+    """A place in a document that is told by the ways to its elements."""
+    keys = ("start", "startOffset", "end", "endOffset")
+    place = tuple(value.get(key) for key in keys)
+    if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in place):
+        raise PassedOver(Reason.NO_GEOMETRY)
+    return place
+
+
+def _spans(truths: Answers, saids: Answers) -> tuple[Spans, Spans]:
+    """Both sides; places that are no characters become empty spans, each its own."""
+    names: dict[Extent, int] = {}
+    sides = []
+    for answers in (truths, saids):
+        rows = [
+            (text, answer.label, *_characters(answer.value, names))
+            for text, of_text in enumerate(answers)
+            for answer in of_text
+        ]
+        sides.append(Spans(*np.array(rows, dtype=np.int64).reshape(-1, 4).T))
+    return sides[0], sides[1]
+
+
+def _characters(extent: Extent, names: dict[Extent, int]) -> tuple[int, int]:
+    if len(extent) == 2:
+        return extent[0], extent[1]
+    # No character has such a number.
+    place = -1 - names.setdefault(extent, len(names))
+    return place, place
+
+
+def _matched(
+    truths: Answers, saids: Answers, spans: tuple[Spans, Spans]
+) -> tuple[Objects, Detections, Pairs]:
+    truth, said = spans
+    scores = np.array([one.score for answers in saids for one in answers], dtype=np.float64)
+    objects = Objects(image=truth.text, label=truth.label)
+    detections = Detections(image=said.text, label=said.label, score=scores)
+    try:
+        overlapping = box_pairs(objects, _boxes(truth), detections, _boxes(said))
+        pairs = join_pairs([overlapping, _empty_pairs(truth, said)])
+    except TooManyPairs as error:
+        text = int(said.text[error.detection])
+        raise UnusableRegion(text, is_truth=False, region="all", reason=str(error)) from None
+    return objects, detections, pairs
+
+
+def _boxes(spans: Spans) -> Floats:
+    """As boxes of the height of one character, of which the overlap is the same."""
+    length = np.maximum(spans.end - spans.start, 0)
+    columns = (spans.start, np.zeros(len(spans)), length, np.ones(len(spans)))
+    return np.column_stack(columns).astype(np.float64)
+
+
+def _empty_pairs(truth: Spans, said: Spans) -> Pairs:
+    """Spans that do not end after their start, and are equal."""
+    places: dict[tuple[int, ...], list[int]] = {}
+    for at in np.flatnonzero(truth.end <= truth.start).tolist():
+        places.setdefault(_place(truth, at), []).append(at)
+    found = [
+        (at, other)
+        for at in np.flatnonzero(said.end <= said.start).tolist()
+        for other in places.get(_place(said, at), ())
+    ]
+    detection, truths = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    return Pairs(detection, truths, np.ones(len(found)))
+
+
+def _place(spans: Spans, at: int) -> tuple[int, ...]:
+    return int(spans.text[at]), int(spans.start[at]), int(spans.end[at])
+
+
+def _read(images: Sequence[StoredImage], job: Job, notes: Notes) -> tuple[Answers, Answers]:
+    return read_answers(
+        images, job.classes, read_region(job.reading), reading=job.reading, notes=notes
+    )
+
+
+def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
+    truths, saids = _read(chunk.images, job, notes)
+    spans = _spans(truths, saids)
+    objects, detections, pairs = _matched(truths, saids, spans)
+    events = match_events(
+        objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
+    )
+    counts = span_counts(*spans, (pairs.detection, pairs.object), len(chunk.images))
+    return Tally(events, partial(_state, counts))
+
+
+def _state(counts: Any, is_mine: Bools) -> bytes:
+    return to_state(counts[is_mine])
+
+
+def _total(gathered: Gathered, job: Job) -> Total:
+    sums = read_states(gathered.states)
+    return Total(metrics=span_metrics(sums), primary=equal_f1(sums))
+
+
+def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    truths, saids = _read(images, job, Notes())
+    objects, detections, pairs = _matched(truths, saids, _spans(truths, saids))
+    verdicts, found = object_verdicts(
+        objects, detections, pairs, confidence, definition=job.definition
+    )
+    examined = []
+    for truth, said in zip(truths, saids, strict=True):
+        mine, theirs = verdicts[: len(truth)], found[: len(said)]
+        del verdicts[: len(truth)], found[: len(said)]
+        examined.append(
+            Examined(
+                [one.label for one in truth],
+                [None] * len(truth),
+                mine,
+                [one.label for one in said],
+                [None] * len(said),
+                [one.score for one in said],
+                theirs,
+                ([one.region for one in truth], [one.region for one in said]),
+                ([_facts(one) for one in truth], [_facts(one) for one in said]),
+            )
+        )
+    return examined
+
+
+def _facts(answer: Answer[Extent]) -> dict[str, Any]:
+    return {"span": list(answer.value)} if len(answer.value) == 2 else {}
+
+
+ENTITIES = Kind(
+    task_type="named-entity-recognition",
+    reads=_reads,
+    asks_for="Labels on Text, HyperTextLabels, ParagraphLabels",
+    needs_data=True,
+    count=_count,
+    total=_total,
+    examine=_examine,
+    primary=Primary("f1"),
+    iou_threshold=1.0,
+    is_inclusive=True,
+    parameters=OF_MATCHING,
+    drawing="spans",
+)

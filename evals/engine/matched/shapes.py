@@ -1,0 +1,207 @@
+"""Shapes on images: which of two sides overlap, and what average precision compares of them."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+
+from evals.engine.errors import EvaluationError, TooManyPairs
+from evals.engine.events import Ints
+from evals.engine.matched.crowds import within_crowds
+from evals.engine.matched.turned import (
+    PAIRS_AT_ONCE,
+    clipped_areas,
+    polygon_areas,
+    turned_boxes,
+)
+from evals.engine.matching import (
+    AT_THRESHOLD,
+    Definition,
+    Detections,
+    Objects,
+    Pairs,
+    box_pairs,
+    check_compared,
+    join_pairs,
+    matrix_pairs,
+)
+from evals.engine.overlap import shape_iou
+from evals.engine.precision.batch import Batch
+from evals.engine.precision.measures import WIDENING, IouType
+from evals.engine.regions import UnusableRegion
+from evals.engine.sides import Side
+from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
+from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Floats, Rle, shape_rle
+
+#: Pairs of an image with masks that are looked at together, a few hundred bytes each.
+MASK_PAIRS_AT_ONCE = 2**18
+#: Shapes of two controls that overlap so far are one object.
+TWIN_IOU = 0.9
+
+
+class NeedsWider(EvaluationError):
+    """Average precision has to compare more of all shapes than boxes."""
+
+    def __init__(self, iou_type: IouType) -> None:
+        super().__init__(iou_type.value)
+        self.iou_type = iou_type
+
+
+def refuse_narrow(truth: Side, said: Side, iou_type: str) -> None:
+    """`NeedsWider` for shapes that average precision of this type cannot compare; `UnusableRegion`
+    for an image that is too long or too high for a mask.
+    """
+    needed = IouType.BOXES
+    if truth.has_turned() or said.has_turned():
+        needed = IouType.TURNED
+    if truth.masked_images() or said.masked_images():
+        needed = IouType.MASKS
+    if WIDENING.index(needed) > WIDENING.index(IouType(iou_type)):
+        raise NeedsWider(needed)
+    if iou_type == IouType.MASKS:
+        _refuse_long_sides(truth, said)
+
+
+def matched_shapes(
+    truth: Side, said: Side, boxes_px: tuple[Floats, Floats], definition: Definition
+) -> tuple[Objects, Detections, Pairs]:
+    """Objects, detections and the pairs of them that overlap; crowds and what is within them are
+    ignored. `boxes_px` are the bounding boxes of the two sides.
+    """
+    pairs = shape_pairs(truth, said, boxes_px)
+    ignored = within_crowds(truth, said, boxes_px, definition)
+    return truth.objects(), said.detections(ignored), pairs
+
+
+def shape_batch(
+    ids: Ints, truth: Side, said: Side, boxes_px: tuple[Floats, Floats], iou_type: str
+) -> Batch:
+    """What average precision needs of a chunk."""
+    sides = (truth, boxes_px[0]), (said, boxes_px[1])
+    rles: list[list[Rle] | None] = [None, None]
+    extents: list[Floats | None] = [None, None]
+    if iou_type == IouType.MASKS:
+        rles = [_rles(side, boxes) for side, boxes in sides]
+    if iou_type == IouType.TURNED:
+        extents = [turned_boxes(_corners(side, boxes)) for side, boxes in sides]
+    batch = Batch(
+        image_ids=ids,
+        objects=truth.objects(),
+        object_boxes_xywh_px=boxes_px[0],
+        detections=said.detections(),
+        detection_boxes_xywh_px=boxes_px[1],
+        object_rles=rles[0],
+        detection_rles=rles[1],
+        object_extents=extents[0],
+        detection_extents=extents[1],
+        is_crowd=truth.is_crowd(),
+    )
+    return batch.with_areas(truth.areas)
+
+
+def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+    """The overlapping pairs of a chunk; images with masks are compared pixel by pixel.
+
+    `boxes_px` are the bounding boxes of the two sides. `UnusableRegion` for an image with more than
+    can be compared.
+    """
+    try:
+        return _shape_pairs(truth, said, boxes_px)
+    except TooManyPairs as error:
+        image = int(said.image[error.detection])
+        raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
+
+
+def _shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+    pairs = box_pairs(truth.objects(), boxes_px[0], said.detections(), boxes_px[1])
+    if truth.has_turned() or said.has_turned():
+        pairs = _exactly(pairs, truth, said, boxes_px)
+    masked = truth.masked_images() | said.masked_images()
+    if not masked:
+        return pairs
+    n_images = max(masked) + 1
+    image_of = said.image[pairs.detection]
+    is_plain = ~np.isin(image_of, sorted(masked))
+    plain = Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])
+    spans = zip(truth.spans(n_images), said.spans(n_images), strict=True)
+    by_pixels = (
+        part
+        for image, (mine, theirs) in enumerate(spans)
+        if image in masked
+        for part in _mask_pairs((truth, mine), (said, theirs), boxes_px)
+    )
+    return join_pairs(chain([plain], by_pixels))
+
+
+def _exactly(pairs: Pairs, truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+    """Pairs by their bounding boxes, those with a turned box by their corners instead."""
+    is_turned = said.is_turned()[pairs.detection] | truth.is_turned()[pairs.object]
+    d, t = pairs.detection[is_turned], pairs.object[is_turned]
+    corners, others = _corners(said, boxes_px[1])[d], _corners(truth, boxes_px[0])[t]
+    parts = range(0, len(d), PAIRS_AT_ONCE)
+    shared = np.concatenate(
+        [np.zeros(0)]
+        + [clipped_areas(*(c[at : at + PAIRS_AT_ONCE] for c in (corners, others))) for at in parts]
+    )
+    union = polygon_areas(corners) + polygon_areas(others) - shared
+    iou = pairs.iou.copy()
+    iou[is_turned] = np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+    met = iou > 0
+    return Pairs(pairs.detection[met], pairs.object[met], iou[met])
+
+
+def _corners(side: Side, boxes_px: Floats) -> Floats:
+    """The corners of boxes, float64 (n, 4, 2); of other shapes those of their bounding boxes."""
+    low, high = boxes_px[:, :2], boxes_px[:, :2] + boxes_px[:, 2:]
+    x, y = (np.stack([low[:, axis], high[:, axis]], axis=1) for axis in (0, 1))
+    corners = np.stack([x[:, [0, 1, 1, 0]], y[:, [0, 0, 1, 1]]], axis=2)
+    for at, shape in side.shapes.items():
+        if shape.is_turned:
+            corners[at] = shape.points_px
+    return corners
+
+
+def _mask_pairs(
+    truth: tuple[Side, range], said: tuple[Side, range], boxes_px: tuple[Floats, Floats]
+) -> Iterator[Pairs]:
+    """The pairs of one image with masks, so many detections at a time that memory stays small."""
+    (side, span), (their_side, their_span) = truth, said
+    check_compared(their_span, len(span))
+    mine = [side.shape(at, boxes_px[0]) for at in span]
+    allowance = Allowance()
+    at_once = max(1, MASK_PAIRS_AT_ONCE // max(1, len(span)))
+    for first in their_span[::at_once]:
+        some = range(first, min(first + at_once, their_span.stop))
+        theirs = [their_side.shape(at, boxes_px[1]) for at in some]
+        try:
+            iou = shape_iou(theirs, mine, allowance)
+        except TooMuchToDraw as error:
+            raise TooManyPairs(first, error.detail) from None
+        yield matrix_pairs(iou, first_detection=first, first_object=span.start)
+
+
+def same_objects(side: Side, other: Side) -> tuple[int, int]:
+    """How many shapes of two controls each have one of the other in the same place and class.
+
+    In the same place: on the same image, with an IoU of at least 0.9.
+    """
+    pairs = shape_pairs(side, other, (side.boxes_px(), other.boxes_px()))
+    is_twin = (pairs.iou >= TWIN_IOU - AT_THRESHOLD) & (
+        side.label[pairs.object] == other.label[pairs.detection]
+    )
+    return len(np.unique(pairs.object[is_twin])), len(np.unique(pairs.detection[is_twin]))
+
+
+def _refuse_long_sides(*sides: Side) -> None:
+    """`UnusableRegion` for an image that is too long or too high for a mask."""
+    for side in sides:
+        is_long = (side.sizes_px > LONGEST_SIDE_PX).any(axis=1)
+        if is_long.any():
+            at = int(np.flatnonzero(is_long)[0])
+            error = MaskTooLarge("{:.0f} x {:.0f}".format(*side.sizes_px[at].tolist()))
+            image = int(side.image[at])
+            raise UnusableRegion(image, is_truth=False, region="all", reason=str(error))
+
+
+def _rles(side: Side, boxes_px: Floats) -> list[Rle]:
+    return [shape_rle(shape) for shape in side.all_shapes(boxes_px)]

@@ -1,0 +1,123 @@
+"""How far said numbers are from the true ones."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.engine.errors import UnreadableState
+from predictions.regions.geometry import Bools, Floats
+
+#: Sums of the squares of numbers beyond it would not be numbers any more.
+LARGEST_NUMBER = 1e150
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The numbers of tasks, float64 (n_tasks,) each; NaN where there is none."""
+
+    truth: Floats
+    said: Floats
+    #: Of the said number; 1 where there is none.
+    score: Floats
+
+    @property
+    def has_truth(self) -> Bools:
+        return ~np.isnan(self.truth)
+
+    @property
+    def has_said(self) -> Bools:
+        return ~np.isnan(self.said)
+
+    def absolute_errors(self) -> Floats:
+        """|said - true| of each task, NaN where one is not there."""
+        return np.abs(self.said - self.truth)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPairs:
+    """What adds up over tasks: every (true, said) pair, as the median needs them all."""
+
+    #: Tasks with a truth alone, with an answer alone.
+    missing: int
+    unexpected: int
+    #: float64 (n_pairs, 2).
+    pairs: Floats
+
+    def __add__(self, other: "NumberPairs") -> "NumberPairs":
+        return NumberPairs(
+            self.missing + other.missing,
+            self.unexpected + other.unexpected,
+            np.concatenate([self.pairs, other.pairs]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Two int64 and the pairs, little-endian."""
+        head = np.array([self.missing, self.unexpected], dtype="<i8")
+        return head.tobytes() + self.pairs.astype("<f8").tobytes()
+
+
+def read_pairs(packed: bytes) -> NumberPairs:
+    """What `to_bytes` wrote; `UnreadableState` for anything else."""
+    if len(packed) < 16 or len(packed) % 16:
+        raise UnreadableState(f"{len(packed)} bytes are no pairs of numbers")
+    missing, unexpected = np.frombuffer(packed[:16], dtype="<i8").tolist()
+    return NumberPairs(missing, unexpected, np.frombuffer(packed[16:], "<f8").reshape(-1, 2))
+
+
+def pairs_of(numbers: Numbers, chosen: Bools | None = None) -> NumberPairs:
+    """The additive state of the chosen tasks of a chunk, bool (n_tasks,); of all without."""
+    truth, said = numbers.has_truth, numbers.has_said
+    mine = np.ones_like(truth) if chosen is None else chosen
+    both = truth & said & mine
+    return NumberPairs(
+        missing=int((truth & ~said & mine).sum()),
+        unexpected=int((said & ~truth & mine).sum()),
+        pairs=np.stack([numbers.truth[both], numbers.said[both]], axis=1),
+    )
+
+
+def number_metrics(state: NumberPairs, *, tolerance: float = 0.0) -> dict[str, float | None]:
+    """The metrics of a split, None for what there is nothing to measure of.
+
+    Sums are exact before they are rounded once, so neither the order of the tasks nor the way
+    they were chunked changes a bit.
+    """
+    n = len(state.pairs)
+    counts: dict[str, float | None] = {
+        "pairs": n,
+        "missing": state.missing,
+        "unexpected": state.unexpected,
+    }
+    names = (
+        "meanAbsoluteError",
+        "rootMeanSquaredError",
+        "medianAbsoluteError",
+        "meanError",
+        "r2",
+        "withinTolerance",
+    )
+    if not n:
+        return {**counts, **dict.fromkeys(names)}
+    truth, said = state.pairs.T
+    error = said - truth
+    size = np.abs(error)
+    squares = math.fsum((error * error).tolist())
+    values = (
+        math.fsum(size.tolist()) / n,
+        math.sqrt(squares / n),
+        float(np.median(size)),
+        math.fsum(error.tolist()) / n,
+        _r2(truth, squares),
+        int((size <= tolerance).sum()) / n,
+    )
+    return {**counts, **dict(zip(names, values, strict=True))}
+
+
+def _r2(truth: Floats, squares: float) -> float | None:
+    """The share of the truths' variance that is explained; None where they have none."""
+    off = truth - math.fsum(truth.tolist()) / len(truth)
+    variance = math.fsum((off * off).tolist())
+    if len(truth) < 2 or (truth == truth[0]).all() or not variance:
+        return None
+    return 1 - squares / variance

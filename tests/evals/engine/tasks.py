@@ -1,0 +1,64 @@
+"""Stored results for tests of a kind, and what it makes of them; no database."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from evals.engine.boxes import RegionText, StoredImage
+from evals.engine.events import image_cells, total_events
+from evals.engine.kinds.kind import Chunk, Gathered, Job, Tally, Total
+from evals.engine.kinds.table import KINDS
+from evals.engine.matching import Definition
+from evals.engine.notes import Notes
+from evals.engine.reading import Reading
+
+Json = dict[str, Any]
+SIDE_PX = 100
+
+
+def box(
+    xywh_px: Any, label: str = "cat", score: float | None = None, side: int = SIDE_PX, **more: Any
+) -> Json:
+    """A box as Label Studio stores it, on an image of so many pixels; `rotation` turns it."""
+    x, y, width, height = (float(n) / side * 100 for n in xywh_px)
+    value = {"x": x, "y": y, "width": width, "height": height, "rectanglelabels": [label]}
+    value |= {key: more.pop(key) for key in ("rotation",) if key in more}
+    given = {} if score is None else {"score": score}
+    size = {"original_width": side, "original_height": side}
+    return {"type": "rectanglelabels", "from_name": "box", "to_name": "image", "value": value,
+            **size, **given, **more}  # fmt: skip
+
+
+def stored(truth: list[Json], said: list[Json], *, as_text: bool = True) -> StoredImage:
+    """An image as it is read from the store."""
+    sides = (truth, said)
+    if as_text:
+        return StoredImage(*(RegionText(orjson.dumps(side).decode()) for side in sides), None)
+    return StoredImage(*sides, None)
+
+
+def job(task_type: str = "object-detection", classes: Any = ("cat",), **more: Any) -> Job:
+    """What images are counted by, on the kind's own terms unless others are given."""
+    kind = KINDS[task_type]
+    more.setdefault("iou_type", kind.starts_with)
+    limit = Definition(
+        iou_threshold=more.pop("iou_threshold", kind.iou_threshold),
+        inclusive=more.pop("inclusive", kind.is_inclusive),
+    )
+    more.setdefault("reading", Reading(shapes=kind.shapes or Reading().shapes))
+    return Job(task_type=task_type, classes=classes, confidence=20, definition=limit, **more)
+
+
+def counted(images: list[StoredImage], of: Job) -> tuple[Tally, Total]:
+    """What the kind makes of some images, all of them one split."""
+    kind = KINDS[of.task_type]
+    tally = kind.count(Chunk(images, np.arange(1, len(images) + 1)), of, Notes())
+    states = [] if tally.state is None else [tally.state(np.ones(len(images), bool))]
+    gathered = Gathered(states=states, events=total_events(tally.events), n_images=len(images))
+    return tally, kind.total(gathered, of)
+
+
+def cells(tally: Tally, percent: int = 0) -> list[list[int]]:
+    """[actual, predicted, count] of all images together."""
+    return image_cells(total_events(tally.events), percent).triples(1)[0]

@@ -1,0 +1,63 @@
+"""Answers about whole tasks as the pages of evaluations show them: edits, numbers, trees."""
+
+from typing import Any
+
+import pytest
+
+from tests.javascript.conftest import Call
+
+SHOWN = "return m.answer(a)?.innerHTML ?? null"
+NOTE = '<p class="ev-note">{}</p>'
+
+
+@pytest.mark.parametrize(
+    ("edits", "shown"),
+    [
+        (
+            [["equal", "the cat s", "the cat s"], ["replace", "a", "i"], ["equal", "t", "t"]],
+            "the cat s<del>a</del><ins>i</ins>t",
+        ),
+        ([["delete", "a b", ""]], "<del>a&nbsp;b</del>"),
+        ([["insert", "", "<b>\n"]], "<ins>&lt;b&gt;⏎\n</ins>"),
+        ([], ""),
+    ],
+)
+def test_texts_show_their_edits(call: Call, edits: list[Any], shown: str) -> None:
+    found = {"truth": "", "said": "", "score": 0.5, "isKept": True, "edits": edits, "isCut": False}
+    text = f'<p class="ev-edits">{shown}</p>{NOTE.format("Score 0.500.")}'
+    assert call("evals/answers.js", SHOWN, found) == text
+
+
+@pytest.mark.parametrize(
+    ("found", "shown", "note"),
+    [
+        (
+            {"truth": 10, "said": 12.5, "score": 0.9, "isKept": True},
+            "true 10, said 12.5, off by 2.5",
+            "Score 0.900.",
+        ),
+        (
+            {"truth": 0.1, "said": 0.3, "score": 0.1, "isKept": False},
+            "true 0.1, said 0.3, off by 0.2",
+            "Score 0.100, below the confidence.",
+        ),
+        (
+            {"truth": 1234.5, "said": None, "score": None, "isKept": False},
+            "true 1,234.5, said nothing",
+            "Nothing was answered.",
+        ),
+        (
+            {"truth": None, "said": -1, "score": 1, "isKept": True, "isCut": True},
+            "true nothing, said -1",
+            "There is no true answer. Score 1.000. Only the beginning is shown.",
+        ),
+    ],
+)
+def test_numbers_show_how_far_they_are_off(
+    call: Call, found: dict[str, Any], shown: str, note: str
+) -> None:
+    assert call("evals/answers.js", SHOWN, found) == f"<p>{shown}</p>{NOTE.format(note)}"
+
+
+def test_kinds_without_answers_show_none(call: Call) -> None:
+    assert call("evals/answers.js", SHOWN, None) is None
