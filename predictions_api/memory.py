@@ -25,6 +25,8 @@ PATIENCE_S = 30.0
 #: How much a process may grow before it looks for what it can give back, and how often it looks.
 GROWTH_BYTES = 64 * MB
 LOOK_EVERY_S = 1.0
+#: What it has grown by less than that, it gives back after a while.
+LITTLE_BYTES, GIVE_EVERY_S = 4 * MB, 20.0
 #: A process that is larger after it gave back what it could is replaced.
 MOST_RESIDENT_BYTES = int(os.environ.get("MAX_PROCESS_MB") or 1536) * MB
 
@@ -117,23 +119,26 @@ class Keeper:
     """Gives back what a process does not need any more, and tells when that does not help."""
 
     def __init__(self) -> None:
-        self._next_look = 0.0
+        self._next_look = self._next_gift = 0.0
         self._after_last = 0
         self._lock = threading.Lock()
 
     def look(self) -> bool:
         """Called after each request or job: whether the process is too large and shall be replaced.
 
-        Costs 30 µs once a second; 20 to 50 ms where the process has grown.
+        Costs 30 µs once a second; 20 to 50 ms where the process has grown much, or a little for a
+        while.
         """
         now = time.monotonic()
         if now < self._next_look or not self._lock.acquire(blocking=False):
             return False
         try:
             self._next_look = now + LOOK_EVERY_S
-            if resident() <= self._after_last + GROWTH_BYTES:
+            grown = resident() - self._after_last
+            if grown <= (LITTLE_BYTES if now >= self._next_gift else GROWTH_BYTES):
                 return False
             give_back()
+            self._next_gift = now + GIVE_EVERY_S
             self._after_last = resident()
             return self._after_last > MOST_RESIDENT_BYTES
         finally:

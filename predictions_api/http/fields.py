@@ -29,9 +29,11 @@ class PkField(serializers.Field[int, Any, int, Any]):
         return super().run_validation(None if data == "" else data)
 
     def to_internal_value(self, data: Any) -> int:
-        if (isinstance(data, str) and PK_TEXT.fullmatch(data.strip())) or (
-            isinstance(data, float) and data.is_integer()
-        ):
+        # `int` takes for white space less than `strip` does.
+        text = data.strip() if isinstance(data, str) else ""
+        if PK_TEXT.fullmatch(text):
+            data = int(text)
+        elif isinstance(data, float) and data.is_integer():
             data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("incorrect_type", data_type=type(data).__name__)

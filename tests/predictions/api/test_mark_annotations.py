@@ -194,3 +194,10 @@ def test_statements(
     # The key; whether what is named is the caller's; the update.
     with django_assert_num_queries(3 + RECORDED):
         patch(ada, ground_truth=True, **body)
+
+
+@pytest.mark.parametrize("text", [" {} ", "{}\x1c", "\u3000{}"])
+def test_white_space_around_an_id_in_a_form(ada: Caller, made: list[int], text: str) -> None:
+    body = {"ids": [text.format(made[0])], "ground_truth": "true"}
+    answer = ada.client.patch(PATH, body, format="multipart")
+    assert (answer.status_code, answer.json()) == (200, {"updated": 1})
