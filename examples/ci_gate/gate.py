@@ -148,16 +148,15 @@ def recalls(
     return {name: (sum(row), row[at] / sum(row)) for at, (name, row) in enumerate(rows) if sum(row)}
 
 
-def changes(
-    server: Server, new: str, old: str, split: str, confidence: int, decisive: list[str]
-) -> list[Report]:
+def changes(server: Server, report: Report, decisive: list[str]) -> list[Report]:
     """What changed of precision, recall and F1 over the images of both; `decisive` ones are worse
     if they fell by more than chance explains.
 
     Refused where the two have no image in common, or too many to draw from.
     """
-    path = f"/{old}/diff/{new}"
-    found = server.evals("GET", path, split=split, confidence=str(confidence), limit="1")
+    new, old = report["evaluation"], report["baseline"]["evaluation"]
+    asked = {"split": report["split"], "confidence": str(report["confidence"]), "limit": "1"}
+    found = server.evals("GET", f"/{old}/diff/{new}", **asked)
     if found["significance"] is None:
         raise Refused(f"{new} and {old} have {found['totals']['images']} images in common.")
     return [
@@ -220,9 +219,7 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     ]
     decisive = options.fail_if_significantly_worse
     if old is not None and decisive is not None:
-        report["changes"] = changes(
-            server, new["evalId"], old["evalId"], split, confidence, decisive or ["f1"]
-        )
+        report["changes"] = changes(server, report, decisive or ["f1"])
     report["reasons"] = list(_reasons(report))
     report["code"] = WORSE if report["reasons"] else GOOD
     if options.accept and report["code"] == GOOD:
