@@ -4,6 +4,7 @@ from django.urls import re_path
 
 from predictions.api.exports import ProjectExportViewSet
 from predictions.api.imports import ImportViewSet, TaskImportViewSet
+from predictions.api.pictures import LocalFileView, ThumbnailView
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
 from predictions.api.task_actions import TaskActionViewSet
@@ -67,4 +68,7 @@ urlpatterns = [
         TaskImportViewSet.as_view({"post": "import_tasks"}),
         name="project-import",
     ),
+    # Label Studio's address of files on the server's disk.
+    re_path("^data/local-files/?$", LocalFileView.as_view(), name="local-file"),
+    re_path("^data/local-files/thumbnail/?$", ThumbnailView.as_view(), name="local-thumbnail"),
 ]

@@ -164,8 +164,27 @@ def _reading(
         # The lengths of paragraphs say where a span is; of a text it says so itself.
         needs_data=kind.needs_data and any(one.text_key for one in objects),
         objects=objects,
+        has_keypoints=kind.has_keypoints,
+        keypoints=_keypoints(config, controls) if kind.has_keypoints else (),
+        time_formats={one.name: one.time_format for one in config.objects if one.time_format},
         **labels,
     )
+
+
+def _keypoints(config: Config, controls: Sequence[Control]) -> tuple[tuple[str, str], ...]:
+    """Names of the key points beside these controls: by `model_index`, else as they stand."""
+    wanted = {name for one in controls for name in one.to_names}
+    beside = [
+        one
+        for one in config.controls
+        if one.tag.place == "keypoint" and (not wanted or wanted & set(one.to_names))
+    ]
+    names: dict[str, str] = {}
+    for one in beside:
+        for source in label_sources(config, one):
+            for stored, shown in source.indexed_labels:
+                names.setdefault(stored, shown)
+    return tuple(names.items())
 
 
 def _objects(config: Config, controls: Sequence[Control]) -> tuple[ObjectOf, ...]:

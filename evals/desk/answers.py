@@ -18,6 +18,8 @@ Document = dict[str, Any]
 
 #: Characters of a text that are shown.
 MOST_CHARACTERS = 5000
+#: Stretches of time of one task.
+MOST_STRETCHES = 1000
 #: Tasks that a scatter shows, spread evenly over the split.
 MOST_POINTS = 2000
 
@@ -63,10 +65,32 @@ def _texts(examined: Examined, image: StoredImage, job: Job) -> Document:
     }
 
 
+def _stretches(examined: Examined, image: StoredImage, job: Job) -> Document:
+    """`stretches` of time, [side, class, start, end, verdict, score], those of the truth first.
+
+    Of detections those that are kept.
+    """
+    truths = zip(examined.labels, examined.facts[0], examined.truths, strict=True)
+    said = zip(
+        examined.detected_labels, examined.facts[1], examined.found, examined.scores, strict=True
+    )
+    rows = [
+        ["ground_truth", job.classes[label], *facts["interval"], verdict and verdict.verdict, None]
+        for label, facts, verdict in truths
+    ]
+    rows += [
+        ["prediction", job.classes[label], *facts["interval"], verdict.verdict, score]
+        for label, facts, verdict, score in said
+        if verdict is not None
+    ]
+    return {"stretches": rows[:MOST_STRETCHES], "isCut": len(rows) > MOST_STRETCHES}
+
+
 #: By the word for what draws a kind's items.
 SHOWN: Mapping[str, Callable[[Examined, StoredImage, Job], Document]] = {
     "edits": _texts,
     "numbers": _numbers,
+    "intervals": _stretches,
     "spans": marked_spans,
 }
 

@@ -151,6 +151,9 @@ class Evaluation(Identity, kw_only=True):
     tolerance: Annotated[float | UnsetType, Meta(description="Of regression.")] = UNSET
     normalization: Annotated[str | UnsetType, Meta(description="Of transcription.")] = UNSET
     ground_truth: Truths | UnsetType = UNSET
+    slices: Annotated[
+        list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
+    ] = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")
     ]

@@ -179,7 +179,7 @@ def box_pairs(
     detection_corners = box_corners(detection_boxes_xywh_px)
     return join_pairs(
         _overlapping(candidates, object_corners, detection_corners)
-        for candidates in _candidates(objects, detections)
+        for candidates in image_grids(objects, detections)
     )
 
 
@@ -274,8 +274,11 @@ def _check(objects: Objects, n_classes: int) -> None:
         raise MisshapenArrays(f"a label is outside 0..{n_classes - 1}")
 
 
-def _candidates(objects: Objects, detections: Detections) -> Iterator[tuple[Ints, Ints]]:
-    """Every detection with every object of its image, a bounded number at a time."""
+def image_grids(objects: Objects, detections: Detections) -> Iterator[tuple[Ints, Ints]]:
+    """Every detection with every object of its image, a bounded number at a time.
+
+    `TooManyPairs` where an image has more of them than MOST_COMPARED.
+    """
     first = np.searchsorted(objects.image, detections.image, "left")
     width = np.searchsorted(objects.image, detections.image, "right") - first
     compared = np.bincount(detections.image, weights=width)

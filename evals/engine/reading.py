@@ -14,7 +14,7 @@ from predictions.regions.labels import PassedOver, Reason
 Region = Mapping[str, Any]
 
 #: Shapes that are read where no control is chosen; the ellipse only where masks are compared.
-MATCHED_SHAPES = frozenset({"rectangle", "polygon", "brush"})
+MATCHED_SHAPES = frozenset({"rectangle", "polygon", "brush", "bitmask"})
 MASKED_SHAPES = MATCHED_SHAPES | {"ellipse"}
 
 
@@ -84,6 +84,12 @@ class Reading:
     #: Whether the values of the task's objects are needed, not their addresses alone.
     needs_data: bool = False
     objects: tuple[ObjectOf, ...] = ()
+    #: Whether key points are part of the shapes they belong to, and their names in order: each as
+    #: it is stored, and as it is shown.
+    has_keypoints: bool = False
+    keypoints: tuple[tuple[str, str], ...] = ()
+    #: How dates are written in the regions of an object, by its name: as `strptime` reads them.
+    time_formats: Mapping[str, str] = field(default_factory=dict)
 
     def skips(self, name: Any, *, is_truth: bool) -> bool:
         """Whether a region of the control of that name is passed over."""
@@ -234,6 +240,7 @@ def reading_of(document: Mapping[str, Any]) -> Reading:
             **{name: frozenset(document[name]) for name in sets},
             "controls": tuple(document["controls"]),
             "objects": tuple(objects),
+            "keypoints": tuple((stored, shown) for stored, shown in document["keypoints"]),
         }
     )
 

@@ -249,6 +249,9 @@ class _Reader:
                 if image.n_of_task and self.reading.strays(region, image.n_of_task):
                     self._ignore(Reason.OTHER_CONTROL, number, region, at, is_truth=is_truth)
                 continue
+            if self.reading.has_keypoints and shape_of(region.get("type")) == "keypoint":
+                # Part of another shape.
+                continue
             if not self.all_shapes and (row := self._box_row(number, region, size, default)):
                 is_skipped = self.asks_names and self.reading.skips(
                     region.get("from_name"), is_truth=is_truth

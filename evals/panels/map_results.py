@@ -113,13 +113,13 @@ def _detection(table: PrecisionTable, classes: Sequence[str], *, has_sizes: bool
         map50=overall.map50,
         map50_95=overall.map50_95,
         map75=overall.map75,
-        by_object_size=_by_size(overall) if has_sizes else None,
+        by_object_size=_by_size(overall) if has_sizes and overall.by_size else None,
         per_class={
             name: ClassMetrics(
                 map50=one.map50,
                 map50_95=one.map50_95,
                 map75=one.map75,
-                by_object_size=_by_size(one) if has_sizes else None,
+                by_object_size=_by_size(one) if has_sizes and one.by_size else None,
             )
             for name, one in zip(classes, table.per_class, strict=True)
         },

@@ -75,6 +75,7 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         control=evaluation.control,
         **parameters_of(evaluation),
         ground_truth=evaluation.ground_truth if is_computed else UNSET,
+        slices=evaluation.options.get("slices") or UNSET,
         accepted=evaluation.is_accepted,
         supersedes=supersedes,
         superseded_by=superseded_by,

@@ -1,22 +1,29 @@
-"""Label Studio's brush masks: a bit stream of run lengths over RGBA, row by row.
+"""Label Studio's masks: of brushes a bit stream of run lengths over RGBA, row by row; or a PNG.
 
-The mask is where alpha is above zero. The stream starts with the number of values (32 bits), the
-word size less one (5 bits) and four run-length sizes less one (4 bits each); every run is one bit
-(1 repeated, 0 literal), two bits naming its size, its length less one, and its word or words.
+The mask is where alpha is above zero. The stream of a brush starts with the number of values (32
+bits), the word size less one (5 bits) and four run-length sizes less one (4 bits each); every run
+is one bit (1 repeated, 0 literal), two bits naming its size, its length less one, and its word or
+words.
 Source: https://github.com/thi-ng/umbrella/blob/develop/packages/rle-pack/src/index.ts
 """
 
+import io
+import struct
+import zlib
+from base64 import b64decode
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from predictions.regions.errors import CorruptRle, MaskTooLarge
+from predictions.regions.errors import CorruptBitmask, CorruptRle, MaskTooLarge
 
 # 67 megapixels: above every full-frame camera, and 64 MiB for a mask.
 MAX_MASK_PIXELS = 2**26
 # A run takes a microsecond; a mask of 12 megapixels as noisy as a photograph has half as many.
 MAX_RUNS = 1_000_000
+
+PNG_ADDRESS = "data:image/png;base64"
 
 HEADER_BITS = 32 + 5 + 4 * 4
 
@@ -37,6 +44,32 @@ def decode_brush(rle: Sequence[int], *, width_px: int, height_px: int) -> npt.ND
         raise CorruptRle(f"{n_values} values for {width_px} x {height_px} pixels of four")
     visible = _expand(stream, n_values=n_values, n_bits=8 * len(rle))
     return visible.reshape(height_px, width_px)
+
+
+def decode_bitmask(address: str, *, width_px: int, height_px: int) -> npt.NDArray[np.bool_]:
+    """The mask in a PNG's `data:` address, bool (height, width), True where alpha > 0.
+
+    `CorruptBitmask` for anything but a PNG of this size, which is told by its header before
+    anything is decoded; `MaskTooLarge` for more than MAX_MASK_PIXELS pixels.
+    """
+    from PIL import Image
+
+    if width_px * height_px > MAX_MASK_PIXELS:
+        raise MaskTooLarge(f"{width_px} x {height_px}")
+    head, _, text = address.partition(",")
+    if head != PNG_ADDRESS:
+        raise CorruptBitmask(f"imageDataURL begins with {head!r:.60}, not with {PNG_ADDRESS!r}")
+    try:
+        with Image.open(io.BytesIO(b64decode(text, validate=True)), formats=["PNG"]) as image:
+            if image.size != (width_px, height_px):
+                size = "{} x {}".format(*image.size)
+                raise CorruptBitmask(f"a PNG of {size} for {width_px} x {height_px} pixels")
+            visible = image if image.mode == "RGBA" else image.convert("RGBA")
+            return np.asarray(visible.getchannel("A")) > 0
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:
+        raise CorruptBitmask(f"no PNG: {error}") from None
+    except Image.DecompressionBombError as error:
+        raise MaskTooLarge(str(error)) from None
 
 
 def _stream(rle: Sequence[int]) -> bytes:
@@ -90,3 +123,48 @@ def _literals(stream: bytes, at: int, length: int, word_bits: int) -> npt.NDArra
     bits = np.unpackbits(np.frombuffer(stream[at >> 3 : (last + 7) >> 3], dtype=np.uint8))
     words = bits[at & 7 : (at & 7) + length * word_bits].reshape(length, word_bits)
     return np.asarray(words.any(axis=1))
+
+
+# How long a run may be, in bits: the four sizes the stream's header names.
+RUN_BITS = (4, 8, 12, 16)
+LONGEST_RUN = 1 << RUN_BITS[-1]
+
+
+def encode_brush(mask: npt.NDArray[np.bool_]) -> list[int]:
+    """The stream of a bool (height, width) mask, bytes 0..255: white where it is painted.
+
+    Each run is one repeated value; `decode_brush` gives back the mask.
+    """
+    flat = np.asarray(mask).ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = np.concatenate([[0], edges]).astype(np.int64)
+    # Four values a pixel, all of them equal.
+    lengths = 4 * np.diff(np.append(starts, flat.size))
+    pieces = -(-lengths // LONGEST_RUN)
+    values = np.repeat(np.where(flat[starts], 255, 0), pieces).astype(np.int64)
+    sizes = np.full(int(pieces.sum()), LONGEST_RUN, dtype=np.int64)
+    sizes[np.cumsum(pieces) - 1] = lengths - (pieces - 1) * LONGEST_RUN
+    less_one = sizes - 1
+    which = np.searchsorted([1 << bits for bits in RUN_BITS], less_one, side="right")
+    bits = np.array(RUN_BITS)[which]
+    # Repeated, which size, the length less one, the value.
+    tokens = (((0b100 | which) << bits | less_one) << 8) | values
+    widths = 3 + bits + 8
+    header = (4 * flat.size) << 21 | 7 << 16
+    for n, one in enumerate(RUN_BITS):
+        header |= (one - 1) << (12 - 4 * n)
+    shifts = np.repeat(widths, widths) - 1 - _within(widths)
+    stream = np.concatenate(
+        [
+            np.array([header >> shift & 1 for shift in range(HEADER_BITS - 1, -1, -1)]),
+            np.repeat(tokens, widths) >> shifts & 1,
+        ]
+    )
+    packed: list[int] = np.packbits(stream.astype(np.uint8)).tolist()
+    return packed
+
+
+def _within(widths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """0, 1, 2, ... within each of the widths."""
+    ends = np.cumsum(widths)
+    return np.arange(ends[-1]) - np.repeat(ends - widths, widths)

@@ -4,6 +4,7 @@ The parsed config that projects keep is a JSON object, whose keys are in no orde
 neither aliases nor nested choices; this reads the config's own text.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class ObjectTag:
     #: Of a Repeater: what in `name` and `path` stands for the index, and the list it goes over.
     flag: str = ""
     over: tuple[str, ...] = ()
+    #: Of a time series: how its dates are written; empty for numbers and ISO 8601.
+    time_format: str = ""
     #: Of Paragraphs: the key of each one's text.
     text_key: str = ""
 
@@ -53,6 +56,8 @@ class Control:
     to_names: tuple[str, ...]
     #: (as stored, as shown) of each label or choice; as stored is the alias where there is one.
     labels: tuple[tuple[str, str], ...] = ()
+    #: The same in the order of their `model_index`, those without one last.
+    indexed_labels: tuple[tuple[str, str], ...] = ()
     #: Whether it asks about each region, or each page, instead of the whole object.
     is_per_region: bool = False
     is_per_item: bool = False
@@ -138,11 +143,13 @@ def _is_control(element: Any) -> bool:
 def _control(element: Any) -> Control:
     # A taxonomy is a tree by itself.
     is_nested = element.tag == "Taxonomy" or _is_true(element.get("allowNested"))
+    labels = tuple(dict.fromkeys(_labels(element, (), (), is_nested=is_nested)))
     return Control(
         name=element.get("name"),
         tag=BY_TAG[element.tag],
         to_names=tuple(name.strip() for name in element.get("toName").split(",")),
-        labels=tuple(dict.fromkeys(_labels(element, (), (), is_nested=is_nested))),
+        labels=labels,
+        indexed_labels=_indexed(element, labels),
         is_per_region=_is_true(element.get("perRegion")),
         is_per_item=_is_true(element.get("perItem")),
         is_multiple=element.get("choice") == "multiple",
@@ -166,6 +173,15 @@ def _labels(
         yield from _labels(child, here, shown_here, is_nested=is_nested)
 
 
+def _indexed(element: Any, labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    places = {
+        child.get("alias") or child.get("value"): int(child.get("model_index"))
+        for child in element.iter("Label")
+        if (child.get("model_index") or "").isdecimal()
+    }
+    return tuple(sorted(labels, key=lambda one: places.get(one[0], math.inf)))
+
+
 def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
     listed = element.get("valueList")
     value = listed or element.get("value") or ""
@@ -184,6 +200,7 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
         is_list=bool(listed),
         flag=flag if is_repeated else "",
         over=tuple(NAMES_IN_PATH.findall(over[1:])) if is_repeated else (),
+        time_format=element.get("timeFormat") or "",
         text_key=element.get("textKey") or "text" if element.tag == "Paragraphs" else "",
     )
 

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     INVALID_VALUE = "invalid_value"
     INVALID_SCORE = "invalid_score"
     NO_GEOMETRY = "no_geometry"
+    NO_KEYPOINTS = "no_keypoints"
 
 
 class PassedOver(DocumentedError):

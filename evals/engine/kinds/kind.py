@@ -138,6 +138,8 @@ class ExaminedShapes:
     boxes_px: tuple[Floats, Floats]
     #: Crowds, and detections that are nothing as they are within one; None for none.
     in_crowds: tuple[Bools | None, Bools | None] = (None, None)
+    #: Key points of the two sides, (n, keypoints, 3), for kinds that have such.
+    points: tuple[Floats, Floats] | None = None
 
 
 def no_shapes(
@@ -189,6 +191,8 @@ class Kind:
     #: Of controls that hold the same objects, the kind of shape that is preferred to the others:
     #: rectangles, or anything but these. None where every control is read.
     prefers_boxes: bool | None = None
+    #: Whether key points are part of the shapes they belong to.
+    has_keypoints: bool = False
     #: Whether single items are told apart, so that each has a verdict.
     has_items: bool = True
     #: Whether it has average precision, which panels show.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from evals.engine.kinds.classification import CLASSIFICATION
+from evals.engine.kinds.keypoints import KEYPOINTS
 from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.rating import RATING
 from evals.engine.kinds.regression import REGRESSION
@@ -11,6 +12,7 @@ from evals.engine.kinds.segmentation import SEMANTIC
 from evals.engine.kinds.shapes import DETECTION, INSTANCES
 from evals.engine.kinds.spans import ENTITIES
 from evals.engine.kinds.taxonomy import TAXONOMY
+from evals.engine.kinds.temporal import TEMPORAL
 from evals.engine.kinds.transcription import TRANSCRIPTION
 from predictions.regions.config import Config, Control
 
@@ -20,6 +22,8 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         DETECTION,
         INSTANCES,
+        KEYPOINTS,
+        TEMPORAL,
         CLASSIFICATION,
         SEMANTIC,
         ENTITIES,
@@ -45,6 +49,7 @@ ASKED: tuple[tuple[Kind, Callable[[Control, frozenset[str]], bool]], ...] = (
     (DETECTION, partial(_places, frozenset({"rectangle"}))),
     (INSTANCES, partial(_places, frozenset({"ellipse"}))),
     (ENTITIES, ENTITIES.reads),
+    (TEMPORAL, TEMPORAL.reads),
     (CLASSIFICATION, _asks_for_choices),
     *((kind, kind.reads) for kind in (TAXONOMY, CLASSIFICATION, RATING, REGRESSION, TRANSCRIPTION)),
 )

@@ -1,6 +1,7 @@
 // Answers about whole tasks, beside their picture or instead of it: texts with their edits, numbers, spans.
 
 import { el, share } from "./dom.js";
+import { timeline } from "./timeline.js";
 
 /**
  * How the said answer differs from the true one.
@@ -9,6 +10,7 @@ import { el, share } from "./dom.js";
  */
 export function answer(found) {
   if (!found) return null;
+  if (found.stretches) return timeline(found);
   if (found.marked) return spans(found);
   return el(
     "div",

@@ -79,6 +79,9 @@ def test_map_results(get: Get, identity: dict[str, Any]) -> None:
         sizes = {"small": small, "medium": None, "large": None}
         return {**same(value), "byObjectSize": sizes}
 
+    def recalls(value: float | None) -> dict[str, Any]:
+        return {f"averageRecall{n}": value for n in (1, 10, 100)}
+
     car, person = 51 / 101, 0.5
     assert document == {
         **identity,
@@ -87,17 +90,17 @@ def test_map_results(get: Get, identity: dict[str, Any]) -> None:
             "train": {
                 **sized(0.0),
                 "perClass": {"Car": sized(0.0), "Person": sized(None)},
-                "metrics": {},
+                "metrics": recalls(0.0),
             },
             "valid": {
                 **sized(None),
                 "perClass": {"Car": sized(None), "Person": sized(None)},
-                "metrics": {},
+                "metrics": recalls(None),
             },
             "test": {
                 **sized((car + person) / 2),
                 "perClass": {"Car": sized(car), "Person": sized(person)},
-                "metrics": {},
+                "metrics": {**recalls(0.75), "averageRecall1": 0.25},
             },
         },
     }

@@ -1,0 +1,247 @@
+"""Key points of boxes: matched by COCO's object keypoint similarity."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from evals.engine.boxes import Region, Regions, RegionText, StoredImage
+from evals.engine.errors import TooManyPairs
+from evals.engine.kinds.kind import (
+    OF_MATCHING,
+    Chunk,
+    Examined,
+    ExaminedShapes,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+)
+from evals.engine.kinds.shapes import examined, in_crowds, precision_states, total_precision
+from evals.engine.matched.crowds import within_crowds
+from evals.engine.matched.keypoints import coco_points, keypoint_pairs, sigmas_of
+from evals.engine.matched.turned import turned_boxes
+from evals.engine.matching import Detections, Objects, Pairs, match_events, object_verdicts
+from evals.engine.notes import Notes
+from evals.engine.precision.batch import Batch
+from evals.engine.precision.measures import IouType, measure_of
+from evals.engine.reading import Reading
+from evals.engine.regions import UnusableRegion, identity_of, read_shapes
+from evals.engine.sides import Side
+from predictions.regions.config import Control
+from predictions.regions.controls import shape_of
+from predictions.regions.geometry import FARTHEST_PCT, PIXEL_DECIMALS, Bools, Floats
+from predictions.regions.labels import Partners, PassedOver, Reason, region_labels
+from predictions_api.http.storable import number_within
+
+RECTANGLES = frozenset({"rectangle"})
+
+
+def _reads(control: Control, objects: frozenset[str]) -> bool:
+    return control.tag.place in RECTANGLES
+
+
+class _Poses:
+    """The boxes of some images with their points, as arrays."""
+
+    def __init__(
+        self, images: Sequence[StoredImage], job: Job, notes: Notes, most_steps: float = np.inf
+    ) -> None:
+        self.truth, self.said = read_shapes(
+            images, job.classes, reading=job.reading, notes=notes, most_steps=most_steps
+        )
+        self.boxes_px = self.truth.boxes_px(), self.said.boxes_px()
+        names = [stored for stored, _ in job.reading.keypoints]
+        # COCO's evaluators want one point at least.
+        self.sigmas = sigmas_of(names, job.options.get("keypointSigmas", {})) or (1.0,)
+        self.points = (
+            _points(self.truth, [one.truth for one in images], images, job.reading, notes),
+            _points(self.said, [one.said for one in images], images, job.reading, notes),
+        )
+        self.areas_px = _areas(self.truth, self.boxes_px[0])
+        #: Boxes of ground truth without any point are no objects.
+        self.is_bare: Bools = ~(self.points[0][..., 2] > 0).any(axis=1)
+
+    def matched(self, job: Job) -> tuple[Objects, Detections, Pairs]:
+        """Objects, detections and the pairs of them that are similar."""
+        ignored = within_crowds(self.truth, self.said, self.boxes_px, job.definition)
+        no_objects = self.is_bare | self.truth.is_crowd()
+        objects = replace(self.truth.objects(), is_ignored=no_objects)
+        detections = self.said.detections(ignored)
+        points, said = self.points
+        try:
+            pairs = keypoint_pairs(objects, points, self.areas_px, detections, said, self.sigmas)
+        except TooManyPairs as error:
+            image = int(self.said.image[error.detection])
+            raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
+        return objects, detections, pairs
+
+    def note_bare(self, images: Sequence[StoredImage], notes: Notes) -> None:
+        """Counts boxes of ground truth without points, which are not read after all."""
+        for at in np.flatnonzero(self.is_bare & ~self.truth.is_crowd()).tolist():
+            image, place = int(self.truth.image[at]), self.truth.region(at)
+            notes.read[0] -= 1
+            notes.ignore(
+                Reason.NO_KEYPOINTS,
+                is_truth=True,
+                image=image,
+                region=identity_of(images[image].truth[place], place),
+                was_meant=True,
+            )
+
+
+def _points(
+    side: Side,
+    stored: Sequence[Regions],
+    images: Sequence[StoredImage],
+    reading: Reading,
+    notes: Notes,
+) -> Floats:
+    """The points of each shape of a side, float64 (n, keypoints, 3); the first of each name."""
+    index = {name: at for at, names in enumerate(reading.keypoints) for name in names}
+    points = np.zeros((len(side.image), max(1, len(reading.keypoints)), 3))
+    for number, (span, regions) in enumerate(zip(side.spans(len(stored)), stored, strict=True)):
+        if not span or (isinstance(regions, RegionText) and "parentID" not in regions.text):
+            continue
+        # The first of an id that stands twice.
+        ids = {at: regions[side.region(at)].get("id") for at in reversed(span)}
+        shapes = {id_: at for at, id_ in ids.items() if isinstance(id_, str | int)}
+        partners = Partners(regions)
+        for place, region in _belonging(regions, shapes):
+            at = shapes[region["parentID"]]
+            try:
+                name = region_labels(region, partners.of(region))[0]
+                if name not in index:
+                    raise PassedOver(Reason.INVALID_LABEL)
+                x, y = _place(region.get("value"))
+            except PassedOver as passed:
+                notes.ignore(
+                    passed.reason,
+                    is_truth=regions is images[number].truth,
+                    image=number,
+                    region=identity_of(region, place),
+                    was_meant=False,
+                )
+                continue
+            point = points[at, index[name]]
+            if not point[2]:
+                width, height = side.sizes_px[at].tolist()
+                point[:] = (*np.round([x / 100 * width, y / 100 * height], PIXEL_DECIMALS), 1)
+    return points
+
+
+def _belonging(regions: Regions, shapes: Mapping[object, int]) -> Iterator[tuple[int, Region]]:
+    """The key points that belong to these shapes, with their places in the result."""
+    for place, region in enumerate(regions):
+        parent = region.get("parentID")
+        is_known = isinstance(parent, str | int) and parent in shapes
+        if is_known and shape_of(region.get("type")) == "keypoint":
+            yield place, region
+
+
+def _place(value: object) -> tuple[float, float]:
+    """x and y in per cent. `PassedOver` for none."""
+    told = value if isinstance(value, Mapping) else {}
+    x, y = (number_within(told.get(name), -FARTHEST_PCT, FARTHEST_PCT) for name in "xy")
+    if x is None or y is None:
+        raise PassedOver(Reason.NO_GEOMETRY)
+    return x, y
+
+
+def _areas(side: Side, boxes_px: Floats) -> Floats:
+    """Square pixels of each shape: as the data tells them, else of its box, turned or not."""
+    areas = boxes_px[:, 2] * boxes_px[:, 3]
+    for at, shape in side.shapes.items():
+        if shape.is_turned and shape.points_px is not None:
+            width, height = turned_boxes(shape.points_px[None])[0, 2:4]
+            areas[at] = width * height
+    areas[list(side.areas)] = list(side.areas.values())
+    return areas
+
+
+def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
+    poses = _Poses(chunk.images, job, notes)
+    poses.note_bare(chunk.images, notes)
+    objects, detections, pairs = poses.matched(job)
+    events = match_events(
+        objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
+    )
+    batch = Batch(
+        image_ids=chunk.positions,
+        objects=objects,
+        object_boxes_xywh_px=poses.boxes_px[0],
+        detections=detections,
+        detection_boxes_xywh_px=poses.boxes_px[1],
+        object_extents=coco_points(poses.points[0], is_truth=True),
+        detection_extents=coco_points(poses.points[1], is_truth=False),
+        object_areas_px=poses.areas_px,
+        is_crowd=poses.truth.is_crowd(),
+    )
+    measure = measure_of(IouType.KEYPOINTS, poses.sigmas)
+    return Tally(events, precision_states(batch, measure, job))
+
+
+def _examine_shapes(
+    images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
+) -> ExaminedShapes:
+    return _with_poses(images, job, confidence, most_steps)[0]
+
+
+def _with_poses(
+    images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
+) -> tuple[ExaminedShapes, _Poses]:
+    poses = _Poses(images, job, Notes(), most_steps)
+    matched = poses.matched(job)
+    truths, found = object_verdicts(*matched, confidence, definition=job.definition)
+    _, within = in_crowds(matched[:2], found)
+    crowds = poses.truth.is_crowd() if poses.truth.crowds else None
+    shapes = ExaminedShapes(
+        poses.truth, truths, poses.said, found, poses.boxes_px, (crowds, within), poses.points
+    )
+    return shapes, poses
+
+
+def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    chunk, poses = _with_poses(images, job, confidence, np.inf)
+    names = [stored for stored, _ in job.reading.keypoints]
+    found = examined(chunk, len(images))
+    sides = []
+    for at, side in enumerate((poses.truth, poses.said)):
+        points = poses.points[at].tolist()
+        sides.append(
+            [
+                [
+                    {**facts, "keypoints": _named(points[place], names)}
+                    for facts, place in zip(one.facts[at], span, strict=True)
+                ]
+                for one, span in zip(found, side.spans(len(images)), strict=True)
+            ]
+        )
+    return [
+        replace(one, facts=(mine, theirs)) for one, mine, theirs in zip(found, *sides, strict=True)
+    ]
+
+
+def _named(points: list[list[float]], names: Sequence[str]) -> dict[str, list[float]]:
+    """x and y of the points that are there, by name."""
+    # Without names there is room for one point all the same.
+    told = zip(names, points, strict=False)
+    return {name: [x, y] for name, (x, y, is_there) in told if is_there}
+
+
+KEYPOINTS = Kind(
+    task_type="keypoint-detection",
+    reads=_reads,
+    asks_for="RectangleLabels",
+    shapes=RECTANGLES,
+    has_precision=True,
+    has_keypoints=True,
+    count=_count,
+    total=total_precision,
+    examine=_examine,
+    examine_shapes=_examine_shapes,
+    primary=Primary("mAP50_95"),
+    frontier_metric="mAP5095",
+    parameters=OF_MATCHING | {"keypointSigmas"},
+    drawing="shapes",
+)

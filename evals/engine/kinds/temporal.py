@@ -1,0 +1,188 @@
+"""Stretches of time in audio, video and time series: matched by their overlap in time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from evals.engine.answers import Answer, read_answers, value_of
+from evals.engine.boxes import Region, StoredImage
+from evals.engine.errors import TooManyPairs
+from evals.engine.kinds.kind import (
+    OF_MATCHING,
+    Chunk,
+    Examined,
+    Facts,
+    Gathered,
+    Job,
+    Kind,
+    Primary,
+    Tally,
+    Total,
+)
+from evals.engine.kinds.shapes import precision_states, total_precision
+from evals.engine.matched.intervals import (
+    Interval,
+    Track,
+    coco_boxes,
+    interval_pairs,
+    read_interval,
+)
+from evals.engine.matching import Detections, Objects, Pairs, match_events, object_verdicts
+from evals.engine.notes import Notes
+from evals.engine.precision.batch import Batch
+from evals.engine.precision.measures import BOXES
+from evals.engine.precision.tables import ClassPrecision
+from evals.engine.regions import UnusableRegion
+from predictions.regions.config import Control
+from predictions.regions.errors import GeometryError
+from predictions.regions.labels import PassedOver, Reason, read_names
+
+#: Objects on which `Labels` mark stretches of time.
+RECORDINGS = frozenset({"Audio", "AudioPlus", "Video"})
+#: Types of regions in time; each has its labels under its own name.
+TYPES = frozenset({"labels", "timeserieslabels", "timelinelabels"})
+
+Answers = list[list[Answer[Interval]]]
+
+
+def _reads(control: Control, objects: frozenset[str]) -> bool:
+    if control.tag.place == "interval":
+        return True
+    return control.tag.tag == "Labels" and bool(objects & RECORDINGS)
+
+
+def _read(
+    region: Region, image: StoredImage, *, time_formats: Mapping[str, str]
+) -> list[tuple[str, Interval]]:
+    """Each label of each stretch. `PassedOver` for what is no stretch of time."""
+    kind, value = str(region.get("type")), value_of(region)
+    if kind not in TYPES:
+        raise PassedOver(Reason.OTHER_CONTROL)
+    names = read_names(value.get(kind))
+    if not names:
+        raise PassedOver(Reason.NO_LABEL)
+    ranges = value.get("ranges") if kind == "timelinelabels" else [value]
+    if not isinstance(ranges, list) or not all(isinstance(one, Mapping) for one in ranges):
+        raise PassedOver(Reason.NO_GEOMETRY)
+    time_format = time_formats.get(str(region.get("to_name")), "")
+    try:
+        intervals = [read_interval(one, time_format=time_format) for one in ranges]
+    except GeometryError:
+        raise PassedOver(Reason.NO_GEOMETRY) from None
+    return [(name, one) for one in intervals for name in names]
+
+
+class _Sides:
+    """What the two sides of some images hold, as arrays."""
+
+    def __init__(self, images: Sequence[StoredImage], job: Job, notes: Notes) -> None:
+        read = partial(_read, time_formats=job.reading.time_formats)
+        self.truths, self.saids = read_answers(
+            images, job.classes, read, reading=job.reading, notes=notes
+        )
+        self.truth, label, _ = _columns(self.truths)
+        self.objects = Objects(image=self.truth.image, label=label)
+        self.said, label, score = _columns(self.saids)
+        self.detections = Detections(image=self.said.image, label=label, score=score)
+
+    def pairs(self) -> Pairs:
+        """What overlaps. `UnusableRegion` for an image with more than can be compared."""
+        try:
+            return interval_pairs(self.objects, self.truth, self.detections, self.said)
+        except TooManyPairs as error:
+            image = int(self.said.image[error.detection])
+            raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
+
+
+def _columns(answers: Answers) -> tuple[Track, Any, Any]:
+    """The stretches of a side, their labels and their scores."""
+    rows = [
+        (place, one.label, one.score, one.value.start, one.value.end,
+         -1 if one.value.channel is None else one.value.channel)
+        for place, image in enumerate(answers)
+        for one in image
+    ]  # fmt: skip
+    table = np.array(rows, dtype=np.float64).reshape(-1, 6)
+    image, label, channel = (table[:, at].astype(np.int64) for at in (0, 1, 5))
+    track = Track(image, table[:, 3].copy(), table[:, 4].copy(), channel)
+    return track, label, table[:, 2].copy()
+
+
+def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
+    sides = _Sides(chunk.images, job, notes)
+    events = match_events(
+        sides.objects,
+        sides.detections,
+        sides.pairs(),
+        n_classes=len(job.classes),
+        definition=job.definition,
+    )
+    boxes = coco_boxes(sides.truth, sides.said)
+    batch = Batch(
+        image_ids=chunk.positions,
+        objects=sides.objects,
+        object_boxes_xywh_px=boxes[0],
+        detections=sides.detections,
+        detection_boxes_xywh_px=boxes[1],
+    )
+    return Tally(events, precision_states(batch, BOXES, job))
+
+
+def _total(gathered: Gathered, job: Job) -> Total:
+    """As of boxes, without sizes: time has none."""
+    total = total_precision(gathered, job)
+    assert total.table is not None
+    per_class = [_sizeless(one) for one in total.table.per_class]
+    table = replace(total.table, overall=_sizeless(total.table.overall), per_class=per_class)
+    return replace(total, table=table)
+
+
+def _sizeless(precision: ClassPrecision) -> ClassPrecision:
+    return replace(precision, by_size={})
+
+
+def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+    sides = _Sides(images, job, Notes())
+    truths, found = object_verdicts(
+        sides.objects, sides.detections, sides.pairs(), confidence, definition=job.definition
+    )
+    examined, first, their_first = [], 0, 0
+    for truth, said in zip(sides.truths, sides.saids, strict=True):
+        mine, its = first + len(truth), their_first + len(said)
+        examined.append(
+            Examined(
+                [one.label for one in truth],
+                [None] * len(truth),
+                truths[first:mine],
+                [one.label for one in said],
+                [None] * len(said),
+                [one.score for one in said],
+                found[their_first:its],
+                ([one.region for one in truth], [one.region for one in said]),
+                ([_facts(one.value) for one in truth], [_facts(one.value) for one in said]),
+            )
+        )
+        first, their_first = mine, its
+    return examined
+
+
+def _facts(interval: Interval) -> Facts:
+    return {"interval": [interval.start, interval.end]}
+
+
+TEMPORAL = Kind(
+    task_type="temporal-detection",
+    reads=_reads,
+    asks_for="TimeSeriesLabels, TimelineLabels, Labels of Audio or Video",
+    has_precision=True,
+    count=_count,
+    total=_total,
+    examine=_examine,
+    primary=Primary("mAP50_95"),
+    frontier_metric="mAP5095",
+    parameters=OF_MATCHING,
+    drawing="intervals",
+)

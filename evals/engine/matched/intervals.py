@@ -1,0 +1,122 @@
+"""Stretches of time: how far they overlap, and what COCO's box engine is given for them.
+
+An instant, which ends where it starts, overlaps what is equal to it and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from evals.engine.events import Ints
+from evals.engine.matching import Detections, Objects, Pairs, box_pairs, join_pairs
+from predictions.regions.errors import MissingCoordinate
+from predictions.regions.geometry import Floats
+from predictions_api.http.storable import is_number, number_within
+
+#: Seconds or frames beyond which nothing lies: sums of them are numbers still.
+FARTHEST = 1e15
+
+#: What Label Studio calls thousandths of a second, and what Python calls parts of one.
+THOUSANDTHS, PARTS = "%L", "%f"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From `start` to `end`, which is not before it: seconds of audio and time, frames of video."""
+
+    start: float
+    end: float
+    #: Of audio; None where it is not told.
+    channel: int | None = None
+
+
+def read_interval(value: Mapping[str, object], *, time_format: str = "") -> Interval:
+    """The stretch of a region's value, the earlier end first. `MissingCoordinate` without one."""
+    ends = sorted(_moment(value.get(name), name, time_format) for name in ("start", "end"))
+    channel = number_within(value.get("channel"), 0, 2**31)
+    return Interval(*ends, None if channel is None else int(channel))
+
+
+def _moment(told: object, name: str, time_format: str) -> float:
+    """Seconds or frames; of a date the seconds since 1970, in UTC unless it says otherwise."""
+    if isinstance(told, str):
+        return _seconds(told, name, time_format)
+    if not is_number(told) or not abs(told) <= FARTHEST:
+        raise MissingCoordinate(f"{name} is {told!r:.100}")
+    return float(told)
+
+
+def _seconds(text: str, name: str, time_format: str) -> float:
+    try:
+        if time_format:
+            moment = datetime.strptime(text, time_format.replace(THOUSANDTHS, PARTS))
+        else:
+            moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise MissingCoordinate(f"{name} is {text!r:.100}") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The stretches of one side of a chunk of images."""
+
+    #: int64 (n,), the place of each one's image, never falling.
+    image: Ints
+    #: float64 (n,).
+    start: Floats
+    end: Floats
+    #: int64 (n,), -1 where it is not told.
+    channel: Ints
+
+    def boxes(self, rows: Floats | float = 0.0) -> Floats:
+        """As boxes of height 1 in these rows, float64 (n, 4)."""
+        n = len(self.start)
+        length = self.end - self.start
+        return np.stack([self.start, np.broadcast_to(rows, n), length, np.ones(n)], axis=1)
+
+
+def interval_pairs(objects: Objects, truth: Track, detections: Detections, said: Track) -> Pairs:
+    """The pairs that overlap; of two that tell their channel only those of the same one."""
+    pairs = box_pairs(objects, truth.boxes(), detections, said.boxes())
+    pairs = join_pairs([pairs, _equal_instants(truth, said)])
+    ours, theirs = said.channel[pairs.detection], truth.channel[pairs.object]
+    may = (ours == theirs) | (ours < 0) | (theirs < 0)
+    return Pairs(pairs.detection[may], pairs.object[may], pairs.iou[may])
+
+
+def _equal_instants(truth: Track, said: Track) -> Pairs:
+    by_moment: dict[tuple[int, float], list[int]] = {}
+    for at in np.flatnonzero(truth.start == truth.end).tolist():
+        by_moment.setdefault((int(truth.image[at]), float(truth.start[at])), []).append(at)
+    found = [
+        (at, other)
+        for at in np.flatnonzero(said.start == said.end).tolist()
+        for other in by_moment.get((int(said.image[at]), float(said.start[at])), ())
+    ]
+    detection, truths = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    return Pairs(detection, truths, np.ones(len(found)))
+
+
+def coco_boxes(truth: Track, said: Track) -> tuple[Floats, Floats]:
+    """Boxes of both sides whose IoU is the overlap in time.
+
+    Row 0 is of all stretches; where all of an image tell their channel, each channel has a row of
+    its own. An instant is a box of length 1 in a row that it shares with those equal to it.
+    """
+    sides = (truth, said)
+    silent = np.concatenate([side.image[side.channel < 0] for side in sides])
+    rows = [
+        np.where(np.isin(side.image, silent), 0, side.channel).astype(np.float64) * 2
+        for side in sides
+    ]
+    boxes = truth.boxes(rows[0]), said.boxes(rows[1])
+    moments: dict[float, int] = {}
+    for side, row, mine in zip(sides, rows, boxes, strict=True):
+        for at in np.flatnonzero(side.start == side.end).tolist():
+            moment = moments.setdefault(float(side.start[at]), len(moments))
+            # Above all channels; apart from the same moment of another channel.
+            mine[at] = row[at], -2.0 * (moment + 1), 1, 1
+    return boxes

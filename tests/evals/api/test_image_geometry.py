@@ -1,0 +1,79 @@
+"""GET .../image-predictions/:imageId and .../coco of crowds and turned boxes."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from predictions.models import Project
+from tests.conftest import Caller
+from tests.evals.conftest import CAR, box, computed, ids_of, load, task
+
+
+def test_crowds_and_turned_boxes(ada: Caller, project: Project) -> None:
+    crowd = {**box(CAR, 20, 0, 20, 20), "meta": {"iscrowd": 1, "area": 321.5}}
+    truth = [{**box(CAR, 0, 0, 10, 10), "meta": {"area": 55}}, crowd, box(CAR, 45, 45, 10, 10)]
+    diamond = box(CAR, 50, 42.928932, 10, 10, 0.8)
+    diamond["value"]["rotation"] = 45
+    said = [box(CAR, 0, 0, 10, 10, 0.9), box(CAR, 22, 2, 5, 5, 0.7), diamond]
+    load(ada, project, [task("one", truth=truth, said={"v1": said})])
+    done = computed(ada, project)
+    path = f"/lab/model-evals/{done.eval_id}"
+    document = ada.client.get(f"{path}/image-predictions/{ids_of(project)['one']}").json()
+
+    corners = [[50, 42.928932], [57.071068, 50], [50, 57.071068], [42.928932, 50]]
+    hit = {"verdict": "tp", "iou": pytest.approx(1.0)}
+    nothing = {"verdict": None, "matched": None, "iou": None, "crowd": True}
+    partly = {"verdict": "tp", "iou": pytest.approx(0.707107, abs=1e-6)}
+    plain = {"class": "Car", "polygon": None}
+    assert document["groundTruth"] == [
+        {"index": 0, **plain, "box": [0.0, 0.0, 10.0, 10.0], **hit, "matched": 0},
+        {"index": 1, **plain, "box": [20.0, 0.0, 20.0, 20.0], **nothing},
+        {"index": 2, **plain, "box": [45.0, 45.0, 10.0, 10.0], **partly, "matched": 2},
+    ]
+    assert document["predictions"] == [
+        {"index": 0, **plain, "score": 0.9, "box": [0.0, 0.0, 10.0, 10.0], **hit, "matched": 0},
+        {"index": 1, **plain, "score": 0.7, "box": [22.0, 2.0, 5.0, 5.0], **nothing},
+        {
+            "index": 2,
+            **plain,
+            "score": 0.8,
+            "box": [
+                pytest.approx(n, abs=1e-5) for n in (42.928932, 42.928932, 14.142136, 14.142136)
+            ],
+            **partly,
+            "matched": 2,
+            "corners": [[pytest.approx(n, abs=1e-5) for n in corner] for corner in corners],
+        },
+    ]
+    assert document["stats"] == {
+        "truePositives": 2,
+        "falsePositives": 0,
+        "falseNegatives": 0,
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+    }
+
+    archive = zipfile.ZipFile(
+        io.BytesIO(b"".join(ada.client.get(f"{path}/coco").streaming_content))
+    )
+    annotations: list[Any] = json.loads(archive.read("ground_truth.json"))["annotations"]
+    assert [(one["iscrowd"], one["area"]) for one in annotations] == [(0, 55), (1, 321.5), (0, 100)]
+    assert len({one["id"] for one in annotations}) == 3
+
+
+def test_average_recall_stands_under_metrics(ada: Caller, project: Project) -> None:
+    said = [box(CAR, 50, 50, 9, 9, 0.9), box(CAR, 0, 0, 10, 10, 0.8)]
+    load(ada, project, [task("a", truth=[box(CAR, 0, 0, 10, 10)], said={"v1": said})])
+    done = computed(ada, project)
+    results = ada.client.get(f"/lab/model-evals/{done.eval_id}/map-results").json()
+
+    # The hit is the second of its image.
+    assert results["splits"]["test"]["metrics"] == {
+        "averageRecall1": 0.0,
+        "averageRecall10": 1.0,
+        "averageRecall100": 1.0,
+    }
