@@ -76,6 +76,8 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         **parameters_of(evaluation),
         ground_truth=evaluation.ground_truth if is_computed else UNSET,
         slices=evaluation.options.get("slices") or UNSET,
+        label_map=evaluation.options.get("labelMap", UNSET),
+        keypoint_sigmas=evaluation.options.get("keypointSigmas", UNSET),
         accepted=evaluation.is_accepted,
         supersedes=supersedes,
         superseded_by=superseded_by,

@@ -5,6 +5,9 @@ from typing import Any
 from evals.db.definition import parameters_of
 from evals.models import ModelEval
 
+#: Further options of a request that change what is measured. Its classes are compared by themselves.
+OPTIONS = ("keypointSigmas", "labelMap")
+
 
 def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
     """The keys of the header that make numbers incomparable and differ; empty where none does.
@@ -28,5 +31,6 @@ def _terms(evaluation: ModelEval) -> dict[str, Any]:
             "iouThreshold": evaluation.iou_threshold,
             "iouInclusive": evaluation.inclusive,
             **parameters_of(evaluation),
+            **{name: evaluation.options.get(name) for name in OPTIONS},
         }
     return terms
