@@ -5,7 +5,7 @@ from typing import Any
 from evals.db.definition import parameters_of
 from evals.models import ModelEval
 
-#: Further options of a request that change what is measured. Its classes are compared by themselves.
+#: Further options that change what is measured; classes are compared by themselves.
 OPTIONS = ("keypointSigmas", "labelMap")
 
 
