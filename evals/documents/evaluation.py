@@ -155,14 +155,16 @@ class Evaluation(Identity, kw_only=True):
     tolerance: Annotated[float | UnsetType, Meta(description="Of regression.")] = UNSET
     normalization: Annotated[str | UnsetType, Meta(description="Of transcription.")] = UNSET
     ground_truth: Truths | UnsetType = UNSET
-    slices: Annotated[
-        list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
-    ] = UNSET
     label_map: Annotated[
         dict[str, str | None] | UnsetType,
         Meta(description="What labels are called instead, null for those that are not read."),
     ] = UNSET
-    keypoint_sigmas: dict[str, float] | UnsetType = UNSET
+    keypoint_sigmas: Annotated[
+        dict[str, float] | UnsetType, Meta(description="Of keypoint-detection.")
+    ] = UNSET
+    slices: Annotated[
+        list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
+    ] = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")
     ]

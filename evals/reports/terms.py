@@ -5,7 +5,8 @@ from typing import Any
 from evals.db.definition import parameters_of
 from evals.models import ModelEval
 
-#: Further options that change what is measured; classes are compared by themselves.
+#: Options of a request that have no value of their own where none was asked for, and change what
+#: is measured. Its classes are compared by themselves.
 OPTIONS = ("keypointSigmas", "labelMap")
 
 
