@@ -8,6 +8,7 @@ from rest_framework import serializers
 from evals.documents.slices import LONGEST, MOST_ASKED
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
+from evals.engine.measures.texts import NORMALIZATIONS
 from evals.models import GroundTruth
 from predictions_api.http.fields import FiniteField
 
@@ -91,7 +92,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="How far a number may be off and still be right: 0 unless given. Of regression.",
     )
     normalization = serializers.ChoiceField(
-        choices=["none", "spaces", "case", "words"],
+        choices=list(NORMALIZATIONS),
         required=False,
         help_text="What of two texts does not matter: `none` unless given, `spaces`, `case` and "
         "spaces, or `words`, which leaves letters, digits and single spaces. Of transcription.",

@@ -19,6 +19,7 @@ from django.urls import reverse
 
 from desk.page import Crumb, render_page
 from evals.api.query import ImagesQuery, selection
+from evals.db.definition import parameters_of
 from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
@@ -136,7 +137,7 @@ def _page(
         may_write=desk.may_write(request, evaluation),
         n_images=sum(evaluation.image_counts.values()),
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
-        drawing=_drawing(evaluation),
+        **_of_kind(evaluation),
         percent=round(100 * evaluation.progress),
         supersedes=supersedes,
         superseded_by=superseded_by,
@@ -191,17 +192,28 @@ def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[
         "page": reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id]),
         "evalId": evaluation.eval_id,
         "status": evaluation.status,
-        "drawing": _drawing(evaluation),
+        "drawing": _of_kind(evaluation)["drawing"],
+        "measure": _of_kind(evaluation)["measure"],
         "classes": evaluation.classes,
         "canonical": evaluation.confidence,
         "imageId": image_id,
     }
 
 
-def _drawing(evaluation: ModelEval) -> str:
-    """The word for what draws the evaluation's items."""
+def _of_kind(evaluation: ModelEval) -> dict[str, Any]:
+    """What pages ask of its kind: the word for what draws its items, what single images are
+    ordered by, and what it was measured with. Little of a kind that this service does not compute.
+    """
     kind = KINDS.get(evaluation.task_type)
-    return "none" if kind is None else kind.drawing
+    if kind is None:
+        return {"drawing": "none", "measure": None, "is_matched": True, "parameters": {}}
+    name = kind.measure
+    return {
+        "drawing": kind.drawing,
+        "measure": name and {"name": name, "label": numbers.worded(name)},
+        "is_matched": "iouThreshold" in kind.parameters,
+        "parameters": parameters_of(evaluation),
+    }
 
 
 def _for_script(evaluation: ModelEval, context: dict[str, Any], name: str) -> dict[str, Any]:

@@ -212,6 +212,8 @@ class Kind:
     examine_shapes: Callable[[Sequence[StoredImage], Job, int, float], ExaminedShapes] = no_shapes
 
     primary: Primary
+    #: The first metric of single images, which they are ordered by; None for kinds without any.
+    measure: str | None = None
     #: What models are compared by unless asked otherwise.
     frontier_metric: str = "f1"
     #: Unless the request has others.

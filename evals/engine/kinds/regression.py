@@ -129,6 +129,7 @@ REGRESSION = Kind(
     total=_total,
     examine=_examine,
     primary=Primary("meanAbsoluteError", is_higher_better=False),
+    measure="absoluteError",
     parameters=frozenset({TOLERANCE}),
     drawing="numbers",
 )

@@ -133,5 +133,6 @@ TAXONOMY = Kind(
     total=_total,
     examine=_examine,
     primary=Primary("hierarchicalF1"),
+    measure="jaccard",
     drawing="tree",
 )

@@ -161,6 +161,7 @@ TRANSCRIPTION = Kind(
     total=_total,
     examine=_examine,
     primary=Primary("characterErrorRate", is_higher_better=False),
+    measure="characterErrorRate",
     parameters=frozenset({NORMALIZATION}),
     drawing="edits",
 )

@@ -15,6 +15,7 @@ from accounts import audit
 from evals.api.serializers import ComputeSerializer
 from evals.documents.refusals import Refusal
 from evals.engine.kinds.table import KINDS
+from evals.engine.measures.texts import NORMALIZATIONS
 from evals.jobs import requests, run
 from evals.models import GroundTruth, ModelEval
 from predictions.models import Project
@@ -46,6 +47,12 @@ class Command(BaseCommand):
             help="JSON object: what labels are called instead, null for those that are not read.",
         )
         parser.add_argument("--classes", nargs="+", help="Only these classes.")
+        parser.add_argument("--tolerance", type=float, help="How far a number may be off.")
+        parser.add_argument(
+            "--normalization",
+            choices=list(NORMALIZATIONS),
+            help="What of two texts does not matter.",
+        )
         parser.add_argument(
             "--ground-truth",
             choices=GroundTruth.values,
@@ -124,6 +131,8 @@ def _requested(project: Project, options: dict[str, Any]) -> ModelEval:
         "confidence": options["confidence"],
         "taskType": options["task_type"],
         "control": options["control"],
+        "tolerance": options["tolerance"],
+        "normalization": options["normalization"],
         "groundTruth": options["ground_truth"],
         "slices": options["slices"],
         "labelMap": options["map_labels"],

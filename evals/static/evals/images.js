@@ -25,6 +25,7 @@ const COLUMNS = [
   ["Precision", "precision"],
   ["Recall", "recall"],
   ["F1", "f1"],
+  ...(config.measure ? [[config.measure.label, "measure"]] : []),
 ];
 
 function asked() {
@@ -98,6 +99,7 @@ function rows(body, cards) {
       share(image.stats.precision),
       share(image.stats.recall),
       share(image.stats.f1),
+      ...(config.measure ? [share(image.metrics?.[config.measure.name])] : []),
       prediction && el("a", { href: prediction }, `#${card.predictionId}`),
     ];
   });

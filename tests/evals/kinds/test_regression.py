@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.core.management import call_command
 from sklearn import metrics as oracle
 
 from evals.jobs import run
@@ -120,6 +121,14 @@ def test_another_tolerance_is_another_measure(ada: Caller, evaluation: ModelEval
     assert repeated["tolerance"] == 5
 
 
+def test_the_command_takes_a_tolerance(ada: Caller, evaluation: ModelEval) -> None:
+    asked = {"project": "answers", "model_version": "v1", "control": "answer", "tolerance": 2.0}
+    call_command("evaluate", **asked)
+    found = ModelEval.objects.exclude(pk=evaluation.pk).get()
+    assert get(ada, found).json()["tolerance"] == 2.0
+    assert found.status == "done"
+
+
 def test_a_task_with_its_numbers(ada: Caller, evaluation: ModelEval) -> None:
     bare: dict[str, Any] = {"index": 0, "class": "answer", "box": None, "polygon": None}
     hit = {"verdict": "tp", "matched": 0, "iou": 1.0}
@@ -169,6 +178,9 @@ def test_the_desk_shows_numbers_and_a_scatter(
     page = admin_client.get(f"{root}/").content.decode()
     assert 'data-panel="scatter"' in page
     assert "Mean absolute error" in page
+    assert "tolerance 5" in page
+    assert "IoU" not in page
+    assert "highest absolute error" in admin_client.get(f"{root}/images/").content.decode()
 
 
 def test_a_scatter_of_many_tasks_is_spread_over_them(
