@@ -20,9 +20,9 @@ from evals.engine.kinds.kind import (
 from evals.engine.kinds.shapes import examined, in_crowds, precision_states, total_precision
 from evals.engine.matched.crowds import within_crowds
 from evals.engine.matched.keypoints import coco_points, keypoint_pairs, sigmas_of
-from evals.engine.matched.turned import turned_boxes
 from evals.engine.matching import Detections, Objects, Pairs, match_events, object_verdicts
 from evals.engine.notes import Notes
+from evals.engine.overlaps.turned import turned_boxes
 from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import IouType, measure_of
 from evals.engine.reading import Reading
