@@ -84,6 +84,10 @@ class Note(Document):
     tasks: int | UnsetType = UNSET
     images: int | UnsetType = UNSET
     splits: list[str] | UnsetType = UNSET
+    label_map: Annotated[
+        dict[str, str] | UnsetType,
+        Meta(description="Classes of the predictions by those of the ground truth they may mean."),
+    ] = UNSET
 
 
 class Example(Document):
@@ -149,6 +153,13 @@ class Evaluation(Identity, kw_only=True):
         Meta(description="The control that is evaluated; null where several are read together."),
     ]
     ground_truth: Truths | UnsetType = UNSET
+    label_map: Annotated[
+        dict[str, str | None] | UnsetType,
+        Meta(description="What labels are called instead, null for those that are not read."),
+    ] = UNSET
+    tolerance: float | UnsetType = UNSET
+    normalization: str | UnsetType = UNSET
+    keypoint_sigmas: dict[str, float] | UnsetType = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")
     ]

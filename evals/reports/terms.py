@@ -4,6 +4,9 @@ from typing import Any
 
 from evals.models import ModelEval
 
+#: Options of a request that change what is measured. Its classes are compared by themselves.
+OPTIONS = ("tolerance", "normalization", "keypointSigmas", "labelMap")
+
 
 def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
     """The keys of the header that make numbers incomparable and differ; empty where none does.
@@ -26,5 +29,6 @@ def _terms(evaluation: ModelEval) -> dict[str, Any]:
             "matching": evaluation.matching,
             "iouThreshold": evaluation.iou_threshold,
             "iouInclusive": evaluation.inclusive,
+            **{name: evaluation.options.get(name) for name in OPTIONS},
         }
     return terms

@@ -24,7 +24,10 @@ POLL_S = 1.0
 #: Of the sums of binary fractions: less is no drop.
 LEAST_DROP = 1e-9
 #: What two evaluations must have in common to be compared.
-COMMON = ("taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive")
+COMMON = (
+    "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive", "tolerance",
+    "normalization", "keypointSigmas", "labelMap",
+)  # fmt: skip
 
 Report = dict[str, Any]
 
