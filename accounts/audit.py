@@ -1,8 +1,8 @@
 """The audit trail: who did what to what, and from where. One row a request, none is ever changed.
 
-What is recorded: keys, members, roles, logins, settings, imports, exports, evaluations, and deletes
-of projects, versions and selections. The database refuses to change or delete rows, but for those
-that `purge` finds older than AUDIT_DAYS.
+What is recorded: keys, members, roles, logins, settings, imports, exports, evaluations, runs, marks
+of ground truth in bulk, and deletes of projects, versions and selections. The database refuses to
+change or delete rows, but for those that `purge` finds older than AUDIT_DAYS.
 """
 
 import getpass

@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 
 # First path segments of our own routes: a workspace of that name would be shadowed by them.
 RESERVED_SLUGS = frozenset(
-    {"api", "admin", "docs", "static", "health", "ready", "metrics", "version"}
+    {"api", "admin", "data", "docs", "static", "health", "ready", "metrics", "version"}
 )
 
 SCOPES = (

@@ -1,4 +1,12 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
+
+
+class DeskAdminConfig(admin_apps.AdminConfig):
+    """Django's admin, with the site that the desk is."""
+
+    default = False
+    default_site = "desk.access.logins.DeskSite"
 
 
 class DeskConfig(AppConfig):

@@ -54,6 +54,10 @@ class RecordedAdmin(ModelAdmin):  # type: ignore[misc]
             self.record(request, obj, "changed", changes=message)
         return super().log_change(request, obj, message)
 
+    def log_in_history(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's history alone, for one of several rows that the request records at once."""
+        return super().log_change(request, obj, message)
+
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Django's history, and the audit trail: one row for a whole selection."""
         rows = list(queryset)

@@ -5,17 +5,20 @@ class EvalsConfig(AppConfig):
     name = "evals"
 
     def ready(self) -> None:
-        """Registers what the worker does for this room, its card, and its verdicts for the store's
-        pages.
+        """Registers what the worker does for this room, its card, its verdicts for the store's
+        pages, and evaluations of what is loaded.
         """
         from desk import dashboard
+        from evals.api import loading
         from evals.desk import card, review_verdicts
         from evals.jobs import tasks
         from evals.models import ModelEval
         from predictions.desk import verdicts
+        from predictions.imports.datasets import evaluation
         from predictions_api.jobs import states, sweeps
 
         sweeps.register(tasks.requeue_stalled)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
         verdicts.register(review_verdicts.verdicts_of)
+        evaluation.register(loading.start)

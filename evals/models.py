@@ -156,6 +156,9 @@ class ModelEval(models.Model):
         null=True, blank=True, help_text="Percents an imported file reports; empty for all."
     )
     image_counts = models.JSONField(default=dict, help_text="Images of each split.")
+    slices = models.JSONField(
+        default=list, help_text="Keys that images are sliced by; null for one of too many values."
+    )
     summary = models.JSONField(null=True, blank=True, help_text="Headline and compared metrics.")
     warnings = models.JSONField(
         default=list,
@@ -253,6 +256,9 @@ class EvalImage(models.Model):
     image_id = models.TextField()
     name = models.TextField()
     events = models.BinaryField(help_text="evals.engine.events.pack_events.")
+    slices = models.BinaryField(
+        default=b"", help_text="Its values of the slices' keys: evals.documents.slices."
+    )
 
     class Meta:
         indexes = [
@@ -286,6 +292,7 @@ class EvalPanel(models.Model):
         CLUSTERING = 5
         CLUSTERS = 6  # one a confidence
         RECOMMENDATIONS = 7
+        SLICES = 8  # the values of the keys that images are sliced by
 
     ANY: int = -1
 
@@ -301,6 +308,20 @@ class EvalPanel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.Kind(self.kind).label} of {self.evaluation_id}"
+
+
+class EvalAnswer(models.Model):
+    """A long computation over a finished evaluation, kept for whoever asks the same again."""
+
+    pk = models.CompositePrimaryKey("evaluation_id", "asked")
+    evaluation = models.ForeignKey(
+        ModelEval, on_delete=models.CASCADE, related_name="answers", db_index=False
+    )
+    asked = models.TextField(help_text="What was asked, in one form: route and query.")
+    body = models.BinaryField(help_text="JSON text.")
+
+    def __str__(self) -> str:
+        return f"{self.asked} of {self.evaluation_id}"
 
 
 class EvalSource(models.Model):

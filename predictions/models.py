@@ -313,6 +313,18 @@ class Prediction(models.Model):
         return f"Prediction {self.pk}"
 
 
+class ImageRoot(models.Model):
+    """A folder whose files tasks may name. Only commands register one; no request can."""
+
+    id = models.CharField(primary_key=True, max_length=16)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    path = models.TextField(help_text="The folder's real path.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class IdempotentRequest(models.Model):
     """The answer kept for a request that carried an Idempotency-Key, for 24 hours."""
 

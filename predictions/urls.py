@@ -4,6 +4,8 @@ from django.urls import re_path
 
 from predictions.api.exports import ProjectExportViewSet
 from predictions.api.imports import ImportViewSet, TaskImportViewSet
+from predictions.api.loads import LoadViewSet
+from predictions.api.pictures import LocalFileView, ThumbnailView
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
 from predictions.api.task_actions import TaskActionViewSet
@@ -41,6 +43,7 @@ urlpatterns = [
         TaskActionViewSet.as_view({"get": "list", "post": "create"}, name="Project Actions Api"),
         "task-actions",
     ),
+    both("api/load", LoadViewSet.as_view({"post": "create"}, name="Load Api"), "load"),
     both(
         f"api/projects/{PROJECT_ID}/exports/{ID}",
         ProjectExportViewSet.as_view({"get": "retrieve"}),
@@ -67,4 +70,7 @@ urlpatterns = [
         TaskImportViewSet.as_view({"post": "import_tasks"}),
         name="project-import",
     ),
+    # Label Studio's address of files on the server's disk.
+    re_path("^data/local-files/?$", LocalFileView.as_view(), name="local-file"),
+    re_path("^data/local-files/thumbnail/?$", ThumbnailView.as_view(), name="local-thumbnail"),
 ]

@@ -65,6 +65,13 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", default="")
 ALLOW_PRIVATE_URLS = flag("ALLOW_PRIVATE_URLS", default=False)
 MAX_BODY_BYTES = int(os.environ.get("MAX_BODY_BYTES", 250 * 1024 * 1024))
+# Folders that image roots may be in; none given: any.
+LOCAL_FILES_ROOTS = [one for one in os.environ.get("LOCAL_FILES_ROOTS", "").split(":") if one]
+# Put before a file's path in X-Accel-Redirect, where nginx sends the files of image roots.
+SENDFILE_PREFIX = os.environ.get("SENDFILE_PREFIX", "").rstrip("/")
+# Thumbnails are kept here, so many megabytes of them; the oldest make room.
+THUMBNAILS_DIR = Path(os.environ.get("THUMBNAILS_DIR") or DATA_DIR / "thumbnails")
+THUMBNAILS_MB = int(os.environ.get("THUMBNAILS_MB", 512))
 # Rows of the audit trail are kept so many days.
 AUDIT_DAYS = int(os.environ.get("AUDIT_DAYS", 365))
 # Refresh tokens of Label Studio's SDK end after so many days, and with the key that made them.
@@ -92,8 +99,8 @@ PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))
 LABEL_STUDIO_VERSION = "1.23.2"
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "desk.apps.DeskAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -303,8 +310,8 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 if TASKS_BACKEND == "rq":
     INSTALLED_APPS += ["django_rq", "django_tasks_rq"]
-    # It stores nothing in the database: its one model has no table. Without its migrations a service
-    # may change queues on the database it has.
+    # It stores nothing in the database: its one model has no table. Without its migrations a
+    # service may change queues on the database it has.
     MIGRATION_MODULES = {"django_rq": None}
     # Runs take as long as they take.
     RQ_QUEUES = {

@@ -19,7 +19,7 @@ class SubjectFilter(admin.SimpleListFilter):
     title = "subject"
     parameter_name = "subject"
     SUBJECTS: ClassVar[dict[str, str]] = {
-        "login": "logins",
+        "login": "logins and logouts",
         "key": "keys",
         "refresh_token": "refresh tokens",
         "workspace": "workspaces and members",
@@ -27,11 +27,13 @@ class SubjectFilter(admin.SimpleListFilter):
         "project": "projects",
         "version": "versions",
         "selection": "selections",
+        "annotations": "bulk marks of ground truth",
         "tasks": "imports of tasks",
         "predictions": "imports and exports of predictions",
         "export": "downloads of exports",
         "evaluation": "evaluations",
         "prompt": "prompts",
+        "run": "runs",
         "connection": "provider connections",
     }
 

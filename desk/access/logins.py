@@ -1,9 +1,12 @@
-"""The form with which people log in at the desk."""
+"""How people log in at the desk and out of it, and how they change their own password."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from unfold.forms import AuthenticationForm
+from unfold.sites import UnfoldAdminSite
 
 from accounts import audit
 from accounts.models import AuditEntry, User
@@ -43,6 +46,25 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]  # the theme has no t
             via=AuditEntry.Via.SESSION,
         )
         return values
+
+
+class DeskSite(UnfoldAdminSite):  # type: ignore[misc]
+    """The theme's site; it records logouts and changes of one's own password, too."""
+
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Ends the session."""
+        user = request.user
+        if request.method == "POST" and isinstance(user, User):
+            audit.by_request(request, "login.ended", workspace_id=_home(user))
+        response: HttpResponse = super().logout(request, extra_context)
+        return response
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Asks for the old password and a new one twice; a redirect says that it is changed."""
+        response: HttpResponse = super().password_change(request, extra_context)
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+            audit.by_request(request, "user.password_changed")
+        return response
 
 
 def _home(user: User | None) -> int | None:

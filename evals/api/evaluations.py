@@ -206,6 +206,7 @@ class EvaluationViewSet(EvaluationRoutes):
         evaluation = self.evaluation()
         if evaluation.origin != ModelEval.Origin.IMPORTED:
             raise ReportNotFound("The evaluation was computed here: there is no file.")
+        self.record_export(evaluation, "source")
         return StreamingHttpResponse(save.source(evaluation), content_type="application/json")
 
     @operation(
@@ -235,5 +236,6 @@ class EvaluationViewSet(EvaluationRoutes):
                 confidence=confidence,
                 limit=asked["limit"],
                 offset=asked["offset"],
+                by_slice=asked["slice"],
             )
         )

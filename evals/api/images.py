@@ -40,10 +40,11 @@ class ImageViewSet(EvaluationRoutes):
     def images(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
         evaluation = self.evaluation_to_read()
         asked = ImagesQuery.asked(request.query_params)
-        wanted = selection(asked, evaluation.classes)
+        wanted = selection(evaluation, asked)
         refuse_unfinished(evaluation)
         confidence = confidence_of(evaluation, asked["confidence"])
         if asked["format"] != "json":
+            self.record_export(evaluation, asked["format"])
             return _file(evaluation, wanted, asked, confidence)
         # The lists a page is made of are gone before the search for cycles goes on.
         with collector.paused():
@@ -80,6 +81,7 @@ class ImageViewSet(EvaluationRoutes):
         evaluation = self.evaluation()
         refuse_unfinished(evaluation)
         files.refuse_without_objects(evaluation)
+        self.record_export(evaluation, "coco")
         response = StreamingHttpResponse(files.coco_zip(evaluation), content_type="application/zip")
         response["Content-Disposition"] = f'attachment; filename="{evaluation.eval_id}-coco.zip"'
         return response

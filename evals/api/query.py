@@ -22,6 +22,7 @@ from evals.documents.refusals import (
 from evals.models import ModelEval
 from evals.panels.query import (
     LIST_MOST,
+    SLICE_HELP,
     WHOLE_NUMBER,
     Asked,
     ConfidenceField,
@@ -31,6 +32,7 @@ from evals.panels.query import (
     TextField,
     WordField,
 )
+from evals.panels.slices import slice_of
 from evals.reports.selection import SORTS, Selection
 
 LIST_LIMIT = 50
@@ -151,6 +153,7 @@ class DiffQuery(Query):
     confidence = ConfidenceField()
     limit = NumberField("Images of a page.", default=DIFF_LIMIT, least=1, most=PAGE_MOST)
     offset = NumberField("Images before the page.", default=0, least=0, most=None)
+    slice = TextField(f"{SLICE_HELP} The images are those of the first evaluation's slice.")
 
 
 class ImagesQuery(Query):
@@ -180,6 +183,7 @@ class ImagesQuery(Query):
     )
     cell = TextField("`actual,predicted`: only images behind this matrix cell.")
     cluster = ClusterField(required=False, help_text="Only images of this cluster; -1 is noise.")
+    slice = TextField(SLICE_HELP)
     format = ChosenField(
         ["json", "csv", "jsonl"],
         "A file of the whole selection instead of a page.",
@@ -194,9 +198,11 @@ ImagesQuery._declared_fields["class"] = TextField(
 )
 
 
-def selection(asked: Asked, classes: Sequence[str]) -> Selection:
-    """The filters and the order of images. InvalidFilter for a class or cell that is unknown."""
-    sort = asked["sort"]
+def selection(evaluation: ModelEval, asked: Asked) -> Selection:
+    """The filters and the order of images. InvalidFilter for a class or cell that is unknown,
+    UnknownSlice for a slice. One statement for a slice, else none.
+    """
+    sort, classes = asked["sort"], evaluation.classes
     return Selection(
         sort=None if sort is None else sort.removeprefix("-"),
         is_falling=sort is not None and sort.startswith("-"),
@@ -205,6 +211,7 @@ def selection(asked: Asked, classes: Sequence[str]) -> Selection:
         cell=_cell(asked["cell"], classes),
         label=_label(asked["class"], classes),
         cluster=asked["cluster"],
+        slice=slice_of(evaluation, asked["slice"]),
     )
 
 

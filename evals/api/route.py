@@ -11,6 +11,7 @@ from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNeg
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
+from accounts import audit
 from accounts.authentication import (
     EvaluationKeyAuthentication,
     WorkspaceSessionAuthentication,
@@ -89,3 +90,8 @@ class EvaluationRoutes(ViewSet):
             workspace=self.kwargs["workspace"],
             workspace_id=self.workspace_id,
         )
+
+    def record_export(self, evaluation: ModelEval, form: str) -> None:
+        """Writes into the audit trail that the evaluation's file of this form is downloaded."""
+        target = f"evaluation {evaluation.eval_id}"
+        audit.by_request(self.request, "evaluation.exported", target=target, format=form)

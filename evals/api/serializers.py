@@ -5,12 +5,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from evals.documents.slices import LONGEST, MOST_ASKED
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
 from evals.models import GroundTruth
 from predictions_api.http.fields import FiniteField
 
 NAME = re.compile(r"[^\0]{1,500}")
+SLICE_KEY = re.compile(r"^(meta|data)\..+$")
 
 
 class NumberOrText(serializers.CharField):
@@ -120,6 +122,16 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="Which annotations count: of each task the newest that is marked as ground "
         "truth, or of `all` that are not cancelled, for projects that mark none.",
     )
+    slices = serializers.ListField(
+        child=serializers.RegexField(
+            SLICE_KEY, max_length=LONGEST + len("meta."), trim_whitespace=False
+        ),
+        required=False,
+        max_length=MOST_ASKED,
+        help_text="Keys of the tasks that images are sliced by, `meta.camera` or `data.source`: "
+        "texts, numbers and truth values, at most 200 different ones each. Top-level keys of "
+        "`meta` are slices without being asked for.",
+    )
     medianLatencyMs = FiniteNumber(
         required=False,
         allow_null=True,
@@ -132,6 +144,10 @@ class ComputeSerializer(serializers.Serializer[Any]):
         default=False,
         help_text="Store cluster, nearest tasks and mislabeling score on the predictions.",
     )
+
+    def validate_slices(self, keys: list[str]) -> list[str]:
+        """Each once."""
+        return list(dict.fromkeys(keys))
 
 
 class AcceptanceSerializer(serializers.Serializer[Any]):

@@ -19,6 +19,8 @@ class Block:
     ids: list[str]
     splits: list[int]
     events: Events
+    #: What each is sliced by: `evals.documents.slices`.
+    slices: list[bytes]
 
     def cells(self, confidence: int) -> Cells:
         """Their confusion cells at one percent; `image` is the place in the block."""
@@ -27,7 +29,7 @@ class Block:
 
 # A range of the primary key, or of the index on the split's positions.
 SQL = """
-SELECT {place}, position, image_id, split, events FROM evals_evalimage
+SELECT {place}, position, image_id, split, slices, events FROM evals_evalimage
 WHERE evaluation_id = %s {split} AND {place} >= %s AND {place} < %s ORDER BY {place}
 """
 ALL_SQL = SQL.format(place="position", split="")
@@ -45,8 +47,15 @@ def blocks(evaluation: ModelEval, *, split: int | None = None) -> Iterator[Block
         sql = ALL_SQL if split is None else SPLIT_SQL
         rows = fetch_all(sql, [*where, first, first + BLOCK])
         if rows:
-            _, positions, ids, splits, blobs = zip(*rows, strict=True)
-            yield Block(first, list(positions), list(ids), list(splits), unpack_events(list(blobs)))
+            _, positions, ids, splits, slices, blobs = zip(*rows, strict=True)
+            yield Block(
+                first,
+                list(positions),
+                list(ids),
+                list(splits),
+                unpack_events(list(blobs)),
+                [bytes(one) for one in slices],
+            )
         if len(rows) < BLOCK:
             return
         first += BLOCK

@@ -1,5 +1,8 @@
 """Builds the engine's `Job` from a `ModelEval` row."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 
 from evals.engine.kinds.kind import Job, Kind
@@ -26,6 +29,18 @@ def job_of(evaluation: ModelEval) -> Job:
         reading=reading_of(evaluation.reading),
         options=evaluation.options,
     )
+
+
+#: What is taken for parameters of a kind that the request did not name.
+UNASKED: Mapping[str, Any] = {"tolerance": 0.0, "normalization": "none"}
+
+
+def parameters_of(evaluation: ModelEval) -> dict[str, Any]:
+    """The values of those parameters of UNASKED that its kind reads; none of an imported one."""
+    if evaluation.origin == ModelEval.Origin.IMPORTED:
+        return {}
+    read = kind_of(evaluation).parameters
+    return {name: evaluation.options.get(name, UNASKED[name]) for name in UNASKED if name in read}
 
 
 def kind_of(evaluation: ModelEval) -> Kind:

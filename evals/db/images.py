@@ -224,12 +224,14 @@ class Scanned:
     #: What its kind orders images by; NaN where there is nothing to measure.
     measures: Floats
     events: Events
+    #: What each is sliced by: `evals.documents.slices`.
+    slices: list[bytes]
 
 
 SCAN_BLOCK = 5000
 # The primary key.
 SCAN_SQL = """
-SELECT position, split, cluster, measure, events FROM evals_evalimage
+SELECT position, split, cluster, measure, events, slices FROM evals_evalimage
 WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
 """
 
@@ -244,4 +246,5 @@ def scan(evaluation: ModelEval, n_images: int) -> Iterator[Scanned]:
             clusters=[row[2] for row in rows],
             measures=np.array([row[3] for row in rows], dtype=np.float64),
             events=unpack_events([row[4] for row in rows]),
+            slices=[bytes(row[5]) for row in rows],
         )

@@ -43,6 +43,18 @@ def required_panel(
 
 
 # By primary key.
+ANSWER_SQL = """
+SELECT convert_from(body, 'UTF8') FROM evals_evalanswer WHERE evaluation_id = %s AND asked = %s
+"""
+
+
+def kept_answer(evaluation: ModelEval, asked: str) -> bytes | None:
+    """The JSON text of what was asked before; None where nobody has. One statement."""
+    row = fetch_one(ANSWER_SQL, [evaluation.pk, asked])
+    return None if row is None else str(row[0]).encode()
+
+
+# By primary key.
 MATRIX_SQL = """
 SELECT body FROM evals_evalpanel
 WHERE evaluation_id = %s AND kind = %s AND confidence = %s AND split = ANY(%s)

@@ -6,26 +6,36 @@ there is any. What is planned is what is counted: a row that changes or vanishes
 ends the evaluation instead of being counted half old, half new.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from django.db import transaction
 
+from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
 from predictions.db.annotations import AS_TRUTH
+from predictions.pictures.addresses import name_in
 from predictions_api.http.storable import whole_within
 from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
 LONGEST_URL = 4096
+#: Results read at once are no longer than this together, but for the first, which may be 32 MiB: as
+#: objects they take up to twelve times as much.
+READ_BYTES = 32 * 2**20
+# How long a result is once it is unpacked, which nothing else tells without making its text: a row
+# holds its values unpacked. What is not packed tells so by itself.
+SIZE = (
+    "CASE WHEN pg_column_compression({0}.result) IS NULL"
+    " THEN pg_column_size({0}.result) ELSE pg_column_size(ROW({0}.result)) END"
+)
 
 
 class CannotEvaluate(EvaluationError):
@@ -47,29 +57,49 @@ class PlannedRow:
     item: str = ""
     #: Of the first of several images of a task: how many there are; 0 for others.
     n_of_task: int = 0
+    #: What it is sliced by, hex digits: `evals.documents.slices`.
+    slices: str = ""
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
-PLAN_SQL = """
+PLAN_SQL = f"""
 WITH truth AS (
-    SELECT DISTINCT ON (task_id) task_id, id FROM predictions_annotation
+    SELECT DISTINCT ON (task_id) task_id, id, {SIZE.format("a")} AS size
+    FROM predictions_annotation a
     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
     ORDER BY task_id, id DESC
 ), said AS (
-    SELECT DISTINCT ON (task_id) task_id, id FROM predictions_prediction
+    SELECT DISTINCT ON (task_id) task_id, id, {SIZE.format("p")} AS size
+    FROM predictions_prediction p
     WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
       AND model_version = %(version)s
     ORDER BY task_id, id DESC
 )
-SELECT t.id, truth.id, said.id, t.meta -> 'split'{lengths}
+SELECT t.id, truth.id, said.id, t.meta -> 'split', truth.size + COALESCE(said.size, 0),
+    {{own}}{{asked}}{{lengths}}
 FROM truth
 JOIN predictions_task t ON t.id = truth.task_id AND t.project_id = %(project)s
 LEFT JOIN said ON said.task_id = truth.task_id
 ORDER BY t.id
-"""
+"""  # noqa: S608
 # How many images an object has in a task; what is no list is one.
 LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
     WHEN 'array' THEN jsonb_array_length(t.data #> %({name})s::text[]) ELSE 1 END"""
+# The scalars of a task's `meta` by key.
+OWN_SQL = """(
+    SELECT jsonb_object_agg(f.key, left(f.value #>> '{}', %(longest)s))::text
+    FROM jsonb_each(CASE jsonb_typeof(t.meta) WHEN 'object' THEN t.meta - %(reserved)s::text[] END)
+        AS f
+    WHERE jsonb_typeof(f.value) IN ('string', 'number', 'boolean')
+        AND length(f.key) <= %(longest)s
+)"""
+# A scalar of a task at a key, which is there as it stands or leads deeper.
+ASKED_SQL = """, (
+    SELECT CASE WHEN jsonb_typeof(v) IN ('string', 'number', 'boolean')
+        THEN left(v #>> '{{}}', %(longest)s) END
+    FROM (SELECT COALESCE(t.{column} -> %({name})s::text,
+        t.{column} #> string_to_array(%({name})s::text, '.')) AS v) AS found
+)"""
 FACTS_SQL = """
 SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
@@ -97,7 +127,7 @@ def facts(evaluation: ModelEval) -> Facts:
 
 
 # By the index on (project, task), and primary keys.
-OWN_SQL = f"""
+OWN_TRUTHS_SQL = f"""
 WITH truth AS (
     SELECT DISTINCT ON (task_id) task_id, result, parent_prediction_id FROM predictions_annotation
     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
@@ -111,28 +141,63 @@ WHERE q.project_id = %(project)s AND q.model_version = %(version)s
 
 def count_own_truths(evaluation: ModelEval) -> int:
     """How many tasks are measured against what this version itself said of them, unchanged."""
-    row = fetch_one(OWN_SQL, _scope(evaluation))
+    row = fetch_one(OWN_TRUTHS_SQL, _scope(evaluation))
     return int(row[0]) if row else 0
 
 
-def planned_rows(evaluation: ModelEval, *, chunk: int) -> Iterator[list[PlannedRow]]:
-    """The images that count, in task order, those of `chunk` tasks at a time.
+def planned_rows(
+    evaluation: ModelEval, *, chunk: int, slices: SliceTable
+) -> Iterator[list[PlannedRow]]:
+    """The images that count, in task order, those of `chunk` tasks at a time, or of fewer whose
+    results together are longer than READ_BYTES; `slices` learns what they are sliced by.
 
     In a transaction: the cursor is the server's.
     """
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
-    sql = PLAN_SQL.format(lengths="".join(LENGTH_SQL.format(name=name) for name in counted))
+    asked = dict(enumerate(key.partition(".") for key in evaluation.options.get("slices", ())))
+    sql = PLAN_SQL.format(
+        own=OWN_SQL,
+        asked="".join(
+            ASKED_SQL.format(column=column, name=f"key{n}") for n, (column, _, _) in asked.items()
+        ),
+        lengths="".join(LENGTH_SQL.format(name=name) for name in counted),
+    )
+    facts = {"reserved": list(RESERVED), "longest": LONGEST}
+    facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
     with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
-        cursor.execute(sql, {**_scope(evaluation), **counted})
-        while rows := cursor.fetchmany(chunk):
+        cursor.execute(sql, {**_scope(evaluation), **counted, **facts})
+        rows = ((row[4], row) for row in cursor)
+        for portion in _portions(rows, most=chunk):
             yield [
                 planned
-                for t, a, p, split, *lengths in rows
-                for planned in _of_task(reading, paths, (t, a, p, _split(t, split)), lengths)
+                for t, a, p, split, _, own, *more in portion
+                for planned in _of_task(
+                    reading,
+                    paths,
+                    (t, a, p, _split(t, split)),
+                    more[len(asked) :],
+                    slices.codes(more[: len(asked)], orjson.loads(own) if own else {}),
+                )
             ]
+
+
+Row = TypeVar("Row")
+
+
+def _portions(sized: Iterable[tuple[int, Row]], *, most: int) -> Iterator[list[Row]]:
+    """The rows in their order, `most` at a time, or fewer that have READ_BYTES together."""
+    portion, n_bytes = list[Row](), 0
+    for size, row in sized:
+        if portion and (len(portion) == most or n_bytes + size > READ_BYTES):
+            yield portion
+            portion, n_bytes = [], 0
+        portion.append(row)
+        n_bytes += size
+    if portion:
+        yield portion
 
 
 def _of_task(
@@ -140,14 +205,15 @@ def _of_task(
     paths: Sequence[tuple[str, ...] | None],
     row: tuple[int, int, int | None, int],
     lengths: Sequence[int],
+    slices: str,
 ) -> list[PlannedRow]:
     """The images of one task."""
     counts = iter(lengths)
     items = reading.items([1 if path is None else next(counts) for path in paths])
     first, *rest = items
     return [
-        PlannedRow(*row, first, 0 if reading.has_one_image else len(items)),
-        *(PlannedRow(*row, item) for item in rest),
+        PlannedRow(*row, first, 0 if reading.has_one_image else len(items), slices),
+        *(PlannedRow(*row, item, slices=slices) for item in rest),
     ]
 
 
@@ -201,6 +267,30 @@ LEFT JOIN predictions_annotation a ON a.id = c.annotation_id AND a.updated_at <=
 LEFT JOIN predictions_prediction p ON p.id = c.prediction_id AND p.updated_at <= %(at)s
 ORDER BY c.n
 """  # noqa: S608
+
+
+# By primary keys.
+SIZES_SQL = f"""
+SELECT COALESCE({SIZE.format("a")}, 0) + COALESCE({SIZE.format("p")}, 0)
+FROM unnest(%(annotations)s::bigint[], %(predictions)s::bigint[])
+     WITH ORDINALITY AS c(annotation_id, prediction_id, n)
+LEFT JOIN predictions_annotation a ON a.id = c.annotation_id
+LEFT JOIN predictions_prediction p ON p.id = c.prediction_id
+ORDER BY c.n
+"""  # noqa: S608
+
+
+def portions(rows: Sequence[PlannedRow]) -> Iterator[list[PlannedRow]]:
+    """The rows in their order, as many at a time as may be read at once. One statement."""
+    found = fetch_all(
+        SIZES_SQL,
+        {
+            "annotations": [row.annotation_id for row in rows],
+            "predictions": [row.prediction_id for row in rows],
+        },
+    )
+    sized = ((size, row) for (size,), row in zip(found, rows, strict=True))
+    return _portions(sized, most=max(len(rows), 1))
 
 
 def image_path(reading: Reading, item: str) -> str:
@@ -296,25 +386,10 @@ def _last_part(url: str | None) -> str:
     """The file name in an address; '' for data addresses and where there is none."""
     if not url or url.startswith("data:"):
         return ""
+    if (local := name_in(url)) is not None:
+        return local.rpartition("/")[2]
     try:
         path = urlsplit(url).path
     except ValueError:
         path = url
     return unquote(path.rstrip("/").rpartition("/")[2])
-
-
-# Streamed in task order.
-EMBEDDINGS_SQL = """
-SELECT c.n - 1, t.meta -> 'embedding'
-FROM unnest(%(tasks)s::bigint[]) WITH ORDINALITY AS c(task_id, n)
-JOIN predictions_task t ON t.id = c.task_id AND t.meta ? 'embedding'
-ORDER BY c.n
-"""
-
-
-def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
-    """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
-    with transaction.atomic(), server_cursor("embeddings") as cursor:
-        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
-        for place, stored in cursor:
-            yield place, orjson.loads(stored) if isinstance(stored, str) else stored

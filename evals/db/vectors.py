@@ -1,19 +1,38 @@
-"""What vector analysis writes, and the search for nearest tasks, by pgvector."""
+"""What vector analysis reads and writes, and the search for nearest tasks, by pgvector."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 from django.db import connection, transaction
 
 from evals.models import ModelEval
 from predictions.regions.geometry import Floats
 from predictions_api.postgres.copying import copy
+from predictions_api.postgres.sql import server_cursor
 
 NEIGHBORS = 10
 #: Above so many tasks the nearest are found by an index, nearly always the same ones.
 EXACT_UP_TO = 2000
 #: pgvector's index takes no longer vectors.
 LONGEST_INDEXED = 2000
+
+# Streamed in task order.
+EMBEDDINGS_SQL = """
+SELECT c.n - 1, t.meta -> 'embedding'
+FROM unnest(%(tasks)s::bigint[]) WITH ORDINALITY AS c(task_id, n)
+JOIN predictions_task t ON t.id = c.task_id AND t.meta ? 'embedding'
+ORDER BY c.n
+"""
+
+
+def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
+    with transaction.atomic(), server_cursor("embeddings") as cursor:
+        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
+        for place, stored in cursor:
+            yield place, orjson.loads(stored) if isinstance(stored, str) else stored
 
 
 PLACE_SQL = """

@@ -1,20 +1,21 @@
 """The one writer of images, panels and imported evaluations; images and panels go by COPY."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from evals.documents.document import encode
-from evals.models import EvalPanel, ModelEval
+from evals.models import EvalAnswer, EvalPanel, ModelEval
 from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
     "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id, item,"
     " image_id, name, augmentations, tp, fp, fn, cluster, x, y, is_flagged, events, metrics,"
-    " measure"
+    " measure, slices"
 )
 
 
@@ -40,6 +41,7 @@ class NewImage:
     x: float | None = None
     y: float | None = None
     is_flagged: bool = False
+    slices: bytes = b""
     #: Of kinds that measure single images; they are ordered by the first.
     metrics: Mapping[str, float | None] | None = None
 
@@ -77,6 +79,7 @@ def _line(evaluation_id: int, image: NewImage) -> bytes:
         image.events,
         None if image.metrics is None else encode(image.metrics).decode(),
         image.measure,
+        image.slices,
     )
     return b"\t".join([_column(value) for value in columns]) + b"\n"
 
@@ -113,6 +116,23 @@ def write_panels(evaluation_id: int, panels: Iterable[NewPanel]) -> None:
             for panel in panels
         ),
     )
+
+
+#: Answers of an evaluation that are kept; then the next one begins anew.
+MOST_ANSWERS = 256
+
+
+def keep_answer(evaluation_id: int, asked: str, body: bytes) -> None:
+    """Keeps what took long to compute; where it cannot be kept, the next caller computes it again.
+
+    Two or three statements.
+    """
+    kept = EvalAnswer.objects.filter(evaluation_id=evaluation_id)
+    with suppress(DatabaseError), transaction.atomic():
+        if kept.count() >= MOST_ANSWERS:
+            kept.delete()
+        answer = EvalAnswer(evaluation_id=evaluation_id, asked=asked, body=body)
+        EvalAnswer.objects.bulk_create([answer], ignore_conflicts=True)
 
 
 def add_finished(evaluation: ModelEval) -> None:

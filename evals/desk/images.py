@@ -13,7 +13,7 @@ from msgspec import to_builtins
 from evals.db.columns import image_address, image_addresses
 from evals.db.definition import job_of
 from evals.db.images import images_named
-from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage
+from evals.db.snapshot import LONGEST_URL, PlannedRow, ReadImage, portions
 from evals.desk.answers import answers
 from evals.desk.drawing import drawings
 from evals.engine.boxes import StoredImage
@@ -21,6 +21,7 @@ from evals.engine.errors import EvaluationError
 from evals.engine.kinds.kind import Job
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
+from predictions.pictures.addresses import is_local
 from predictions.regions.errors import GeometryError
 
 # Pixels only: an SVG is a document with scripts.
@@ -35,9 +36,10 @@ def cards(
 ) -> Document:
     """The named images at one percent, in the evaluation's order; unknown ones are left out.
 
-    At most five statements. `regions` is null where the rows have changed since, or were never
-    here (an imported evaluation has counts alone), and where drawing all images together takes too
-    long: each is then drawn on a page of its own. `answer` is null for kinds without such, too.
+    At most six statements. `regions` is null where the rows have changed since, or were never
+    here (an imported evaluation has counts alone), and where reading or drawing all images together
+    takes too much: each is then drawn on a page of its own. `answer` is null for
+    kinds without such, too.
     """
     images, planned = images_named(evaluation, ids=ids, positions=positions)
     stored = _stored(evaluation, planned)
@@ -71,7 +73,8 @@ def cards(
 def _stored(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:
     if evaluation.origin == ModelEval.Origin.IMPORTED or not rows:
         return [None] * len(rows)
-    return stored_images(evaluation, rows)
+    few = next(portions(rows))
+    return [*stored_images(evaluation, few), *[None] * (len(rows) - len(few))]
 
 
 def _of_known(
@@ -109,7 +112,8 @@ def _address(evaluation: ModelEval, position: int, given: str | None) -> str | N
         return None
     if DATA_IMAGE.match(given):
         return reverse("admin:evals_modeleval_picture", args=[evaluation.eval_id, position])
-    return given if WEB_ADDRESS.match(given) and len(given) < LONGEST_URL else None
+    is_loadable = WEB_ADDRESS.match(given) or is_local(given)
+    return given if is_loadable and len(given) < LONGEST_URL else None
 
 
 def picture(evaluation: ModelEval, position: int) -> tuple[str, bytes] | None:

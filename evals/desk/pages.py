@@ -23,9 +23,11 @@ from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
 from evals.documents.refusals import Refusal
+from evals.documents.slices import NONE
 from evals.engine.kinds.table import KINDS
 from evals.jobs import requests, state
 from evals.models import ModelEval, Split
+from evals.panels.slices import keys_of
 from evals.reports.comparison import model_name
 
 #: Pages beside the overview, in the order of their tabs.
@@ -39,6 +41,9 @@ TABS = (
     ("evals_modeleval_diff", "Compare"),
 )
 MOST_OTHERS = 50
+#: Pages of the images of one slice, and how many values they offer.
+SLICED = ("images", "matrix", "diff")
+MOST_CHOICES = 1000
 LIST = "admin:evals_modeleval_changelist"
 
 
@@ -108,6 +113,7 @@ def _page(
     if evaluation.status == ModelEval.Status.DONE:
         try:
             context |= _state(request, evaluation)
+            context["slices"] = _slices(evaluation, name)
         except Refusal as refusal:
             context["problem"], status = str(refusal.detail), refusal.status_code
     template = name if context["state"] else "unfinished"
@@ -147,13 +153,29 @@ def _state(request: HttpRequest, evaluation: ModelEval) -> dict[str, Any]:
     default = headline.get("split") or _first_split(evaluation)
     asked = ImagesQuery.asked({"split": default, **request.GET.dict()})
     split, confidence = asked["split"], confidence_of(evaluation, asked["confidence"])
-    selection(asked, evaluation.classes)
+    selection(evaluation, asked)
     return {
         "state": {"split": split.name, "confidence": confidence},
         "default_split": default,
         "splits": [(label, count) for label, count in evaluation.image_counts.items() if count],
         "numbers": numbers.numbers(evaluation, split=split.number, confidence=confidence),
+        "slice_keys": [key for key in evaluation.slices if key is not None],
     }
+
+
+def _slices(evaluation: ModelEval, name: str) -> list[tuple[str, list[str]]]:
+    """What the page can be narrowed to: keys and values, MOST_CHOICES values at most. One
+    statement where there are slices.
+    """
+    if name not in SLICED:
+        return []
+    choices, left = [], MOST_CHOICES
+    for key in keys_of(evaluation):
+        values = [NONE, *sorted(key.values or [])][:left]
+        if key.values is not None and values:
+            choices.append((key.key, values))
+            left -= len(values)
+    return choices
 
 
 def _first_split(evaluation: ModelEval) -> str:

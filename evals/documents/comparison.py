@@ -52,6 +52,25 @@ class ChangedImage(Document):
     other: Tally
 
 
+class ScoreChange(Document):
+    """How much a score differs, other minus base, over the images both have."""
+
+    difference: float
+    low: Annotated[float, Meta(description="95 % interval, images drawn with replacement.")]
+    high: float
+    p_value: Annotated[
+        float, Meta(description="How often chance alone differs as much: randomisation by image.")
+    ]
+
+
+class Significance(Document):
+    """Whether the scores differ by more than chance would."""
+
+    precision: ScoreChange
+    recall: ScoreChange
+    f1: ScoreChange
+
+
 class Difference(Document):
     """Two evaluations image by image: totals, and a page of the images that differ."""
 
@@ -60,6 +79,10 @@ class Difference(Document):
     split: str
     confidence_threshold: float
     totals: dict[str, int]
+    significance: Annotated[
+        Significance | None,
+        Meta(description="Null where the two have no image in common, or more than 100,000."),
+    ]
     differing_terms: Annotated[
         list[str],
         Meta(

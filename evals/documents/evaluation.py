@@ -152,14 +152,19 @@ class Evaluation(Identity, kw_only=True):
         str | None,
         Meta(description="The control that is evaluated; null where several are read together."),
     ]
+    tolerance: Annotated[float | UnsetType, Meta(description="Of regression.")] = UNSET
+    normalization: Annotated[str | UnsetType, Meta(description="Of transcription.")] = UNSET
     ground_truth: Truths | UnsetType = UNSET
     label_map: Annotated[
         dict[str, str | None] | UnsetType,
         Meta(description="What labels are called instead, null for those that are not read."),
     ] = UNSET
-    tolerance: float | UnsetType = UNSET
-    normalization: str | UnsetType = UNSET
-    keypoint_sigmas: dict[str, float] | UnsetType = UNSET
+    keypoint_sigmas: Annotated[
+        dict[str, float] | UnsetType, Meta(description="Of keypoint-detection.")
+    ] = UNSET
+    slices: Annotated[
+        list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
+    ] = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")
     ]

@@ -66,6 +66,14 @@ class InvalidSplit(Refusal, code="invalid_split"):
     """split must be one of train, valid, test."""
 
 
+class InvalidLevel(Refusal, code="invalid_level"):
+    """level must be an integer from 1 to 99."""
+
+
+class UnknownSlice(Refusal, code="unknown_slice"):
+    """The evaluation's images are not sliced by this key."""
+
+
 class InvalidPagination(Refusal, code="invalid_pagination"):
     """limit and offset must be whole numbers within their ranges."""
 

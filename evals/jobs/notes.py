@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evals.db.snapshot import CannotEvaluate, PlannedRow
+from evals.documents.slices import MOST_VALUES
 from evals.engine.notes import Notes
 from evals.models import EvalChunk, ModelEval, Split
 from predictions.regions.labels import Reason
@@ -12,6 +13,7 @@ from predictions.regions.labels import Reason
 SIDES = ("groundTruth", "predictions")
 OWN_TRUTHS = "own_predictions"
 NO_KEYPOINTS = " A keypoint belongs to the rectangle whose id it has as its parentID."
+TOO_VARIED = "too_many_values"
 MESSAGES = {
     "no_image_size": (
         "{images} images have no size in any region (original_width, original_height): their "
@@ -25,6 +27,7 @@ MESSAGES = {
         "{tasks} tasks are measured against annotations that were made of this version's own "
         "predictions and hold what it said: there it cannot be wrong."
     ),
+    TOO_VARIED: "{key} has more than {most} different values: images are not sliced by it.",
     "more_labels": "{regions} regions have more than one label; the first counts.",
 }
 
@@ -52,6 +55,14 @@ def own_truths(n_tasks: int) -> list[dict[str, Any]]:
     return [{"reason": OWN_TRUTHS, "tasks": n_tasks, "message": message}] if n_tasks else []
 
 
+def too_varied(keys: Iterable[str]) -> list[dict[str, Any]]:
+    """The warnings about keys that were asked for as slices and have too many values."""
+    return [
+        {"reason": TOO_VARIED, "message": MESSAGES[TOO_VARIED].format(key=key, most=MOST_VALUES)}
+        for key in keys
+    ]
+
+
 def summarise(evaluation: ModelEval) -> None:
     """Stores what all chunks noted, beside what was known when it was planned.
 
@@ -60,7 +71,7 @@ def summarise(evaluation: ModelEval) -> None:
     chunks = EvalChunk.objects.filter(evaluation=evaluation).order_by("number")
     notes = [one for one in chunks.values_list("notes", flat=True) if one]
     evaluation.ignored = _ignored(notes)
-    planned = [one for one in evaluation.warnings if one["reason"] == OWN_TRUTHS]
+    planned = [one for one in evaluation.warnings if one["reason"] in (OWN_TRUTHS, TOO_VARIED)]
     evaluation.warnings = [*planned, *_warnings(notes)]
     evaluation.save(update_fields=["ignored", "warnings"])
     for at, side in enumerate(SIDES):

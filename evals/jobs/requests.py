@@ -23,7 +23,7 @@ NO_GROUND_TRUTH = {
 }
 #: Parameters that not every kind reads, and those that are kept as they came.
 OF_KINDS = (*sorted(OF_MATCHING), "tolerance", "normalization", "keypointSigmas")
-OPTIONS = ("tolerance", "normalization", "keypointSigmas", "labelMap", "classes")
+OPTIONS = ("tolerance", "normalization", "keypointSigmas", "labelMap", "classes", "slices")
 #: What the same request again takes over as it was.
 REPEATED = (
     "workspace_id", "project", "version_id", "model_id", "model_version", "asked", "ground_truth",

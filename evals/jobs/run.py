@@ -16,7 +16,9 @@ from evals.db import chunks, snapshot, writes
 from evals.db.definition import job_of, kind_of
 from evals.db.label_config import classes_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
-from evals.db.writes import NewImage
+from evals.db.writes import NewImage, NewPanel
+from evals.documents.document import encode
+from evals.documents.slices import SliceTable
 from evals.engine.counting import Counted, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.kinds.kind import Job
@@ -24,8 +26,8 @@ from evals.engine.matched.shapes import NeedsWider
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, state
-from evals.jobs.notes import chunk_notes, own_truths, summarise
-from evals.models import EvalChunk, GroundTruth, ModelEval, Split
+from evals.jobs.notes import chunk_notes, own_truths, summarise, too_varied
+from evals.models import EvalChunk, EvalPanel, GroundTruth, ModelEval, Split
 from predictions.regions.errors import GeometryError
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
@@ -142,7 +144,8 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         state.keep(evaluation.pk, mine)
         chunks.delete(evaluation.pk)
         position, by_split, n_truths, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0, 0
-        planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK)
+        slices = SliceTable(evaluation.options.get("slices", []))
+        planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
         for number, chunk in enumerate(planned):
             chunks.add(
                 evaluation.pk,
@@ -166,7 +169,14 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
         evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_said
         evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
         _refuse_empty(evaluation)
-        evaluation.warnings = own_truths(snapshot.count_own_truths(evaluation))
+        evaluation.warnings = [
+            *own_truths(snapshot.count_own_truths(evaluation)),
+            *too_varied(slices.too_varied),
+        ]
+        evaluation.slices = slices.names
+        if evaluation.slices:
+            stored = NewPanel(EvalPanel.Kind.SLICES, encode(slices.document()))
+            writes.write_panels(evaluation.pk, [stored])
         kind, reading = kind_of(evaluation), reading_of(evaluation.reading)
         only = evaluation.options.get("classes")
         found = classes_of(evaluation.project, kind, reading, only=only)
@@ -184,6 +194,7 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
                 "is_multi_label",
                 "iou_type",
                 "warnings",
+                "slices",
             ]
         )
 
@@ -209,6 +220,8 @@ def _count_all(
             images = _images_of(evaluation, chunk)
             counted = _counted(images, chunk, job)
             watcher(_store(evaluation, mine, chunk, images, counted))
+            # The next chunk is not read beside this one.
+            del images, counted
         if is_over():
             raise TurnOver
 
@@ -290,6 +303,7 @@ def _new_images(
             annotation_id=image.row.annotation_id,
             prediction_id=image.row.prediction_id,
             item=image.row.item,
+            slices=bytes.fromhex(image.row.slices),
             metrics=None if counted.metrics is None else counted.metrics[n],
         )
         in_split[split] += 1

@@ -14,7 +14,7 @@ from evals.db import snapshot
 from evals.db.definition import job_of, kind_of
 from evals.db.images import source_rows
 from evals.db.snapshot import CannotEvaluate
-from evals.db.vectors import WrittenBack, nearest_tasks
+from evals.db.vectors import WrittenBack, embeddings, nearest_tasks
 from evals.engine.clusters import analyse as analyse_embeddings
 from evals.engine.errors import EmbeddingError
 from evals.engine.matching import Verdict
@@ -55,7 +55,7 @@ def _embeddings(task_ids: Sequence[int]) -> tuple[list[int], Any]:
     """Places of the tasks with an embedding, and float32 (n, d)."""
     places: list[int] = []
     vectors: list[Any] = []
-    for place, stored in snapshot.embeddings(task_ids):
+    for place, stored in embeddings(task_ids):
         task_id = task_ids[place]
         try:
             vector = np.asarray(stored, dtype=np.float64)
@@ -132,16 +132,17 @@ def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
     job, kind = job_of(evaluation), kind_of(evaluation)
     for first in range(0, sum(evaluation.image_counts.values()), READ_AT_ONCE):
         positions, rows = source_rows(evaluation, first, first + READ_AT_ONCE)
-        images = snapshot.read_all(rows, reading=job.reading, planned_at=evaluation.planned_at)
-        yield [
-            Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
-            for position, examined in zip(
-                positions,
-                kind.examine([image.stored for image in images], job, evaluation.confidence),
-                strict=True,
+        places = iter(positions)
+        for some in snapshot.portions(rows):
+            images = snapshot.read_all(some, reading=job.reading, planned_at=evaluation.planned_at)
+            examined_images = kind.examine(
+                [image.stored for image in images], job, evaluation.confidence
             )
-            for label, score, found in zip(
-                examined.detected_labels, examined.scores, examined.found, strict=True
-            )
-            if found is not None
-        ]
+            yield [
+                Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
+                for examined, position in zip(examined_images, places, strict=False)
+                for label, score, found in zip(
+                    examined.detected_labels, examined.scores, examined.found, strict=True
+                )
+                if found is not None
+            ]

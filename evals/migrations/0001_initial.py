@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('iou_type', models.CharField(default='bbox', help_text='What average precision compares: evals.engine.precision.measures.IouType.', max_length=10)),
                 ('confidences', models.JSONField(blank=True, help_text='Percents an imported file reports; empty for all.', null=True)),
                 ('image_counts', models.JSONField(default=dict, help_text='Images of each split.')),
+                ('slices', models.JSONField(default=list, help_text='Keys that images are sliced by; null for one of too many values.')),
                 ('summary', models.JSONField(blank=True, help_text='Headline and compared metrics.', null=True)),
                 ('warnings', models.JSONField(default=list, help_text='Disagreements an import accepted, or what was read with a guess.')),
                 ('ignored', models.JSONField(default=list, help_text='Regions that were passed over, by reason and side.')),
@@ -92,6 +93,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='EvalAnswer',
+            fields=[
+                ('pk', models.CompositePrimaryKey('evaluation_id', 'asked', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('asked', models.TextField(help_text='What was asked, in one form: route and query.')),
+                ('body', models.BinaryField(help_text='JSON text.')),
+                ('evaluation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='evals.modeleval')),
+            ],
+        ),
+        migrations.CreateModel(
             name='EvalSource',
             fields=[
                 ('pk', models.CompositePrimaryKey('evaluation_id', 'piece', blank=True, editable=False, primary_key=True, serialize=False)),
@@ -124,6 +134,7 @@ class Migration(migrations.Migration):
                 ('image_id', models.TextField()),
                 ('name', models.TextField()),
                 ('events', models.BinaryField(help_text='evals.engine.events.pack_events.')),
+                ('slices', models.BinaryField(default=b'', help_text="Its values of the slices' keys: evals.documents.slices.")),
                 ('evaluation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='images', to='evals.modeleval')),
             ],
         ),

@@ -9,6 +9,7 @@ KEYS = [
     ("evals_modeleval", "supersedes_id", "evals_modeleval", "SET NULL"),
     ("evals_evalimage", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalpanel", "evaluation_id", "evals_modeleval", "CASCADE"),
+    ("evals_evalanswer", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalsource", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalchunk", "evaluation_id", "evals_modeleval", "CASCADE"),
     ("evals_evalpart", "evaluation_id", "evals_modeleval", "CASCADE"),

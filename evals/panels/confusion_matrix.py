@@ -10,18 +10,21 @@ from typing import Annotated
 import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
+from evals.db.blocks import blocks
 from evals.db.evaluations import confidence_of
 from evals.db.panels import Kind, matrix
 from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument, encode
 from evals.documents.names import BACKGROUND
 from evals.documents.refusals import TooManyClasses
-from evals.engine.events import N_BINS, Events, Ints, make_events, pack_events
-from evals.engine.metrics import Matrix
+from evals.documents.slices import Slice
+from evals.engine.events import N_BINS, Events, Ints, join_events, make_events, pack_events
+from evals.engine.metrics import Matrix, matrix_of
 from evals.models import ModelEval
 from evals.panels.counted import Counted, Imported
 from evals.panels.panel import Panel
 from evals.panels.query import Asked, MatrixFormatQuery
+from evals.panels.slices import slice_of
 
 #: Classes up to which the whole square is answered: four million numbers, 10 MB.
 MOST_SQUARE = 2000
@@ -50,7 +53,7 @@ def read(evaluation: ModelEval, asked: Asked) -> bytes:
     """The matrix of a split, or of all together, or a page of its cells.
 
     ReportNotFound for a percent that an import does not report; TooManyClasses for the matrix of
-    more than MOST_SQUARE classes.
+    more than MOST_SQUARE classes; UnknownSlice for a slice of an unknown key.
     """
     split, confidence = asked["split"], confidence_of(evaluation, asked["confidence"])
     wanted, n_classes = asked["format"], len(evaluation.classes)
@@ -59,7 +62,11 @@ def read(evaluation: ModelEval, asked: Asked) -> bytes:
             f"The evaluation has {n_classes:,} classes; the whole matrix is answered up to "
             f"{MOST_SQUARE:,}. Ask for its cells with ?format=cells, page by page."
         )
-    found = matrix(evaluation, split=split.number, confidence=confidence)
+    wanted_slice = slice_of(evaluation, asked["slice"])
+    if wanted_slice is None:
+        found = matrix(evaluation, split=split.number, confidence=confidence)
+    else:
+        found = _sliced(evaluation, split.number, confidence, wanted_slice)
     document = ConfusionMatrix(
         split=split.name,
         confidence_threshold=confidence / 100,
@@ -73,6 +80,17 @@ def read(evaluation: ModelEval, asked: Asked) -> bytes:
         document.total_cells, document.offset, document.limit = len(cells), offset, limit
         document.cells = cells[offset : offset + limit].tolist()
     return encode(document)
+
+
+def _sliced(evaluation: ModelEval, split: int | None, confidence: int, wanted: Slice) -> Matrix:
+    """The matrix of a slice: a pass over the images of the split."""
+    parts = []
+    for block in blocks(evaluation, split=split):
+        events = block.events
+        kept = wanted.has(block.slices)[events.image] & (events.bin >= confidence)
+        columns = (events.bin, events.actual, events.predicted, events.delta)
+        parts.append(make_events(0, *(column[kept] for column in columns)))
+    return matrix_of(join_events(parts), confidence, n_classes=len(evaluation.classes))
 
 
 def _errors(found: Matrix) -> Ints:

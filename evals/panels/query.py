@@ -14,12 +14,20 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from evals.documents.names import SPLITS
-from evals.documents.refusals import InvalidConfidence, InvalidPagination, InvalidSplit, Refusal
+from evals.documents.refusals import (
+    InvalidConfidence,
+    InvalidLevel,
+    InvalidPagination,
+    InvalidSplit,
+    Refusal,
+)
 
 #: What a list without a bound of its own is said to take at most.
 LIST_MOST = 200
 #: Cells of a confusion matrix on a page.
 CELLS_LIMIT, CELLS_MOST = 10_000, 100_000
+#: What the parameter says that narrows a route to one slice.
+SLICE_HELP = "Only images of this slice: `key:value`, as `meta.camera:gate`."
 WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 
 #: The values of a query, by parameter.
@@ -150,6 +158,21 @@ class ConfidenceField(serializers.IntegerField):
         return int(data)
 
 
+class LevelField(serializers.IntegerField):
+    """The level of an interval, percent. InvalidLevel for anything else than 1 to 99."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            default=95, min_value=1, max_value=99, help_text="Level of the intervals, percent."
+        )
+
+    def run_validation(self, data: Any = empty) -> int:
+        """The percent."""
+        if not WHOLE_NUMBER.fullmatch(data) or not 1 <= int(data) <= 99:
+            raise InvalidLevel()
+        return int(data)
+
+
 class OneSplitQuery(Query):
     """One split, test unless given."""
 
@@ -169,7 +192,25 @@ class MatrixQuery(Query):
     confidence = ConfidenceField()
 
 
-class MatrixFormatQuery(MatrixQuery):
+class SlicedQuery(MatrixQuery):
+    """The same, and the one slice that is read."""
+
+    slice = TextField(SLICE_HELP)
+
+
+class BySliceQuery(MatrixQuery):
+    """A split, a confidence, and the key that images are sliced by."""
+
+    by = TextField("The key, as `meta.camera`; that of another evaluation is unknown here.")
+
+
+class IntervalsQuery(SlicedQuery):
+    """A split, a confidence, a slice, and the level."""
+
+    level = LevelField()
+
+
+class MatrixFormatQuery(SlicedQuery):
     """The same, and whether the whole square is answered or a page of its cells."""
 
     format = FormatField(

@@ -3,9 +3,11 @@
 from evals.panels import (
     confidence_sweep,
     confusion_matrix,
+    intervals,
     map_results,
     performance_by_class,
     recommendations,
+    slices,
     vector_analysis,
 )
 
@@ -16,4 +18,6 @@ PANELS = (
     confusion_matrix.PANEL,
     vector_analysis.PANEL,
     recommendations.PANEL,
+    slices.PANEL,
+    intervals.PANEL,
 )

@@ -3,14 +3,32 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from evals.db.blocks import blocks
 from evals.db.images import images_at
 from evals.documents.comparison import ChangedImage, Difference, Tally
 from evals.documents.names import SPLITS
+from evals.documents.refusals import UnknownSlice
+from evals.documents.slices import Slice
 from evals.engine.events import image_counts
 from evals.models import ModelEval, Split
+from evals.panels.slices import slice_of
+from evals.reports.significance import significance_of
 from evals.reports.terms import differing_terms
+
+
+class Judged(NamedTuple):
+    """One image in one evaluation."""
+
+    position: int
+    tally: Tally
+    #: What it is sliced by: `evals.documents.slices`.
+    slices: bytes
+
+
+#: By image id and how many images before have it.
+Images = dict[tuple[str, int], Judged]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +64,25 @@ def difference(
     confidence: int,
     limit: int,
     offset: int,
+    by_slice: str | None = None,
 ) -> Difference:
     """Totals, and a page of the images that differ, those that changed most first.
 
     Images are the same where their ids are, of several with one id the first and the first, and so
-    on; only images of both are compared.
+    on; only images of both are compared. `by_slice` leaves those of one slice, as the base has
+    them, and of those that only the other has, as the other has them. UnknownSlice.
     """
-    before = dict(_tallies(base, split, confidence))
-    after = dict(_tallies(other, split, confidence))
+    wanted = slice_of(base, by_slice)
+    before = dict(_judged(base, split, confidence))
+    after = dict(_judged(other, split, confidence))
+    only_before, only_after = before.keys() - after.keys(), after.keys() - before.keys()
+    if wanted is not None:
+        after_alone = {key: after[key] for key in only_after}
+        only_after = set(_within(_same_slice(other, by_slice), after_alone))
+        before = _within(wanted, before)
+        only_before &= before.keys()
     changes = [
-        Change(before[key][0], before[key][1], after[key][1])
+        Change(before[key].position, before[key].tally, after[key].tally)
         for key in before.keys() & after.keys()
     ]
     differing = sorted(
@@ -69,9 +96,16 @@ def difference(
         confidence_threshold=confidence / 100,
         totals={
             **_totals(changes),
-            "onlyInBase": len(before.keys() - after.keys()),
-            "onlyInOther": len(after.keys() - before.keys()),
+            "onlyInBase": len(only_before),
+            "onlyInOther": len(only_after),
         },
+        significance=significance_of(
+            base,
+            other,
+            _question(split, confidence, wanted),
+            len(changes),
+            lambda: [(c.base, c.other) for c in sorted(changes, key=lambda c: c.position)],
+        ),
         differing_terms=_terms(base, other),
         total_images=len(differing),
         offset=offset,
@@ -80,10 +114,33 @@ def difference(
     )
 
 
-def _tallies(
+def _question(split: int | None, confidence: int, wanted: Slice | None) -> str:
+    """What the significance depends on beside the two evaluations."""
+    name = "all" if split is None else Split(split).label
+    asked = f"split={name}&confidence={confidence}"
+    return asked if wanted is None else f"{asked}&slice={wanted.place}.{wanted.code}"
+
+
+def _same_slice(other: ModelEval, by_slice: str | None) -> Slice | None:
+    """The slice of that name in the other evaluation; None where its images have no such key."""
+    try:
+        return slice_of(other, by_slice)
+    except UnknownSlice:
+        return None
+
+
+def _within(wanted: Slice | None, images: Images) -> Images:
+    """Those of a slice; none of no slice."""
+    if wanted is None:
+        return {}
+    has = wanted.has([one.slices for one in images.values()])
+    return {key: one for (key, one), is_in in zip(images.items(), has, strict=True) if is_in}
+
+
+def _judged(
     evaluation: ModelEval, split: int | None, confidence: int
-) -> Iterator[tuple[tuple[str, int], tuple[int, Tally]]]:
-    """Position and counts by image id and how many images before have it."""
+) -> Iterator[tuple[tuple[str, int], Judged]]:
+    """The images by id and how many images before have it."""
     seen = Counter[str]()
     for block in blocks(evaluation, split=split):
         counts = image_counts(
@@ -95,11 +152,12 @@ def _tallies(
             counts.tp.tolist(),
             counts.fp.tolist(),
             counts.fn.tolist(),
+            block.slices,
             strict=True,
         )
-        for image_id, position, tp, fp, fn in columns:
+        for image_id, position, tp, fp, fn, slices in columns:
             tally = Tally(true_positives=tp, false_positives=fp, false_negatives=fn)
-            yield (image_id, seen[image_id]), (position, tally)
+            yield (image_id, seen[image_id]), Judged(position, tally, slices)
             seen[image_id] += 1
 
 

@@ -2,6 +2,7 @@
 
 from msgspec import UNSET, UnsetType, convert
 
+from evals.db.definition import parameters_of
 from evals.db.evaluations import lineage
 from evals.documents.document import moment
 from evals.documents.evaluation import (
@@ -72,11 +73,11 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         snapshot=_snapshot(evaluation) if is_computed else UNSET,
         median_latency_ms=UNSET if latency is None else latency,
         control=evaluation.control,
+        **parameters_of(evaluation),
         ground_truth=evaluation.ground_truth if is_computed else UNSET,
-        label_map=evaluation.options.get("labelMap", UNSET),
-        tolerance=evaluation.options.get("tolerance", UNSET),
-        normalization=evaluation.options.get("normalization", UNSET),
         keypoint_sigmas=evaluation.options.get("keypointSigmas", UNSET),
+        label_map=evaluation.options.get("labelMap", UNSET),
+        slices=evaluation.options.get("slices") or UNSET,
         accepted=evaluation.is_accepted,
         supersedes=supersedes,
         superseded_by=superseded_by,

@@ -10,7 +10,7 @@ import orjson
 
 from evals.db.definition import job_of, kind_of
 from evals.db.images import images_at, source_rows
-from evals.db.snapshot import ReadImage
+from evals.db.snapshot import ReadImage, portions
 from evals.documents.document import encode
 from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND
@@ -157,15 +157,16 @@ def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]
     has_one_image = reading_of(evaluation.reading).has_one_image
     first = 0
     while (found := source_rows(evaluation, first, first + AT_ONCE))[1]:
-        positions, rows = found
-        images = stored_images(evaluation, rows)
-        gone = [row.task_id for row, image in zip(rows, images, strict=True) if image is None]
-        exported = [
-            Exported(image, position, has_one_image)
-            for position, image in zip(positions, images, strict=True)
-            if image is not None
-        ]
-        yield exported, gone
+        places = iter(found[0])
+        for rows in portions(found[1]):
+            images = stored_images(evaluation, rows)
+            gone = [row.task_id for row, image in zip(rows, images, strict=True) if image is None]
+            exported = [
+                Exported(image, position, has_one_image)
+                for image, position in zip(images, places, strict=False)
+                if image is not None
+            ]
+            yield exported, gone
         first += AT_ONCE
 
 

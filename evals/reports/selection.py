@@ -11,6 +11,7 @@ import numpy as np
 
 from evals.db.evaluations import count_images
 from evals.db.images import Scanned, scan, worst
+from evals.documents.slices import Slice
 from evals.engine.events import Ints, image_cells, image_counts
 from evals.engine.metrics import image_scores
 from evals.models import ModelEval
@@ -34,6 +35,7 @@ class Selection:
     cell: tuple[int, int] | None = None
     label: int | None = None
     cluster: int | None = None
+    slice: Slice | None = None
 
     @property
     def is_everything(self) -> bool:
@@ -121,6 +123,8 @@ def _matching(
         fits &= block.splits == split
     if wanted.cluster is not None:
         fits &= np.array([one == wanted.cluster for one in block.clusters], dtype=np.bool_)
+    if wanted.slice is not None:
+        fits &= wanted.slice.has(block.slices)
     if wanted.cell is not None or wanted.label is not None:
         fits &= _has_cell(cells.image, cells.actual, cells.predicted, wanted, n_images)
     keys = {

@@ -23,6 +23,9 @@ WORDS = {GOOD: "good", WORSE: "worse", UNKNOWN: "unknown"}
 POLL_S = 1.0
 #: Of the sums of binary fractions: less is no drop.
 LEAST_DROP = 1e-9
+#: Probability below which a difference is taken for more than chance.
+CHANCE = 0.05
+SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 #: What two evaluations must have in common to be compared.
 COMMON = (
     "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive", "tolerance",
@@ -145,6 +148,30 @@ def recalls(
     return {name: (sum(row), row[at] / sum(row)) for at, (name, row) in enumerate(rows) if sum(row)}
 
 
+def changes(
+    server: Server, new: str, old: str, split: str, confidence: int, decisive: list[str]
+) -> list[Report]:
+    """What changed of precision, recall and F1 over the images of both; `decisive` ones are worse
+    if they fell by more than chance explains.
+
+    Refused where the two have no image in common, or too many to draw from.
+    """
+    path = f"/{old}/diff/{new}"
+    found = server.evals("GET", path, split=split, confidence=str(confidence), limit="1")
+    if found["significance"] is None:
+        raise Refused(f"{new} and {old} have {found['totals']['images']} images in common.")
+    return [
+        {
+            "score": shown,
+            **(change := found["significance"][name]),
+            "isWorse": name in decisive
+            and change["difference"] < -LEAST_DROP
+            and change["pValue"] < CHANCE,
+        }
+        for name, shown in SCORES.items()
+    ]
+
+
 def judge(server: Server, options: argparse.Namespace) -> Report:
     """Evaluates, compares, and says what came of it."""
     asked = {
@@ -191,6 +218,11 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         )
         for name in dict.fromkeys([*found, *before])
     ]
+    decisive = options.fail_if_significantly_worse
+    if old is not None and decisive is not None:
+        report["changes"] = changes(
+            server, new["evalId"], old["evalId"], split, confidence, decisive or ["f1"]
+        )
     report["reasons"] = list(_reasons(report))
     report["code"] = WORSE if report["reasons"] else GOOD
     if options.accept and report["code"] == GOOD:
@@ -220,18 +252,29 @@ def _reasons(report: Report) -> list[str]:
         for name, one in named
         if one["isWorse"]
     ]
+    reasons += [
+        f"{one['score']} fell by {-one['difference']:.3f} "
+        f"({-one['high']:.3f} to {-one['low']:.3f}), by chance with p {one['pValue']:.4f}"
+        for one in report.get("changes", [])
+        if one["isWorse"]
+    ]
     return reasons
 
 
 def rows_of(report: Report) -> list[tuple[str, str, str, str, str]]:
-    """What is measured, objects, before, now, verdict: the metric, then the classes."""
+    """What is measured, objects, before, now, verdict: the metric, the classes, the changes."""
     metric = report["metric"]
     shown = [(metric["name"], "", metric)]
     shown += [(f"recall of {one['class']}", str(one["objects"]), one) for one in report["classes"]]
-    return [
+    rows = [
         (name, objects, _number(one["baseline"]), _number(one["now"]), _verdict(one))
         for name, objects, one in shown
     ]
+    return rows + [
+        (f"change of {c['score']}, p {c['pValue']:.4f}", "", "", f"{c['difference']:+.3f}",
+         "WORSE" if c["isWorse"] else "")
+        for c in report.get("changes", [])
+    ]  # fmt: skip
 
 
 def _number(value: float | None) -> str:
@@ -319,6 +362,14 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
         "--max-drop-recall-few", type=share, default=0.1, help="Of classes with few objects."
     )
     parser.add_argument("--few-objects", type=int, default=20, help="Fewer than so many are few.")
+    parser.add_argument(
+        "--fail-if-significantly-worse",
+        nargs="*",
+        choices=list(SCORES),
+        metavar="SCORE",
+        help="Worse, too, if one of these (precision, recall, f1; f1 unless given) fell by more "
+        "than chance explains.",
+    )
     parser.add_argument(
         "--accept", action="store_true", help="Mark the new evaluation as accepted if it is good."
     )

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from predictions.exports import formats
+from predictions.exports import dataset, formats
 from predictions.exports.project import SOURCES, TYPES
 from predictions.filters.predictions import PredictionListParameters as PredictionListParameters
 from predictions.filters.predictions import PredictionParameters
+from predictions.formats.table import FORMATS
+from predictions.pictures.thumbnails import SIDES
 from predictions_api.http.parameters import (
     ChoiceParameter,
     FlagParameter,
@@ -44,7 +46,25 @@ class EscapeParameters(Parameters):
 class PredictionExportParameters(PredictionParameters, EscapeParameters):
     """Which predictions, in which format."""
 
-    format = ChoiceParameter(formats.WRITERS, default="ndjson", help_text="ndjson unless given.")
+    format = ChoiceParameter(
+        [*formats.WRITERS, *dataset.FORMATS],
+        default="ndjson",
+        help_text="ndjson unless given. The data sets of other tools take `project`, and"
+        " `model_version` or `ground_truth`, and no other filter.",
+    )
+    ground_truth = FlagParameter(
+        help_text="The project's ground truth instead of predictions, as another tool's data set."
+    )
+
+
+class ThumbnailParameters(Parameters):
+    """How large a thumbnail is."""
+
+    size = ChoiceParameter(
+        [str(side) for side in SIDES],
+        default="320",
+        help_text="Pixels of the longest side, 320 unless given.",
+    )
 
 
 class VersionDeleteParameters(Parameters):
@@ -146,7 +166,13 @@ class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
         return {**values, "ids": [one for ids in given for one in ids] if given else None}
 
 
-class TaskImportParameters(Parameters):
+class LoadParameters(Parameters):
+    """What files are."""
+
+    format = ChoiceParameter(FORMATS, help_text="The format of the files.")
+
+
+class TaskImportParameters(LoadParameters):
     """How tasks are imported."""
 
     return_task_ids = FlagParameter(help_text="Answer the new tasks' ids.")

@@ -6,7 +6,7 @@ and describe the schema.
 
 from __future__ import annotations  # `list` is a method here
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -22,6 +22,7 @@ from accounts import audit
 from predictions.api import idempotency
 from predictions.api.parameters import (
     PredictionExportParameters,
+    PredictionListParameters,
     UpsertParameters,
     VersionDeleteParameters,
 )
@@ -30,9 +31,10 @@ from predictions.api.serializers import PredictionSerializer
 from predictions.api.viewset import REQUIRED, Rows, json_response, validated
 from predictions.db import places, prediction_batches, prediction_lists, predictions, versions
 from predictions.db.documents import Document
-from predictions.exports import formats
+from predictions.db.task_pages import OneVersion
+from predictions.exports import dataset, formats
 from predictions.filters.predictions import PredictionFilter, filter_of
-from predictions.models import Prediction
+from predictions.models import Prediction, Project
 from predictions_api.http.pagination import page_url
 from predictions_api.http.parameters import INVALID_CHOICE
 from predictions_api.http.rendering import OrjsonRenderer, accepts_gzip
@@ -45,11 +47,16 @@ class LinesRenderer(OrjsonRenderer):
     format = "ndjson"
 
 
+def wants_gzip(request: Request) -> bool:
+    """Whether the caller takes it."""
+    return accepts_gzip(request.headers.get("Accept-Encoding", ""))
+
+
 def streamed(
     request: Request, pieces: Iterator[bytes], content_type: str, *, compressed: bool = False
 ) -> HttpResponseBase:
     """A streamed answer, gzipped for a caller that takes it."""
-    squeeze = not compressed and accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    squeeze = not compressed and wants_gzip(request)
     response = StreamingHttpResponse(
         formats.gzipped(pieces) if squeeze else pieces, content_type=content_type
     )
@@ -58,6 +65,13 @@ def streamed(
     if squeeze:
         response["Content-Encoding"] = "gzip"
     return response
+
+
+def _asked_version(asked: Mapping[str, Any]) -> OneVersion | None:
+    if asked["model_version__isnull"]:
+        return OneVersion(None)
+    version = asked["model_version"]
+    return None if version is None else OneVersion(version.strip())
 
 
 class PredictionViewSet(Rows):
@@ -154,6 +168,10 @@ class PredictionViewSet(Rows):
         query = request.query_params
         asked = PredictionExportParameters.read(query)
         name = asked["format"]
+        if name in dataset.FORMATS:
+            return self._data_set(asked)
+        if asked["ground_truth"]:
+            raise ValidationError({"ground_truth": [f"Goes with {', '.join(dataset.FORMATS)}."]})
         wanted = filter_of(query, workspace_id=self.access().workspace_id)
         if wanted.limit is not None:
             wanted.limit -= 1  # no page follows, so none is looked for
@@ -172,6 +190,40 @@ class PredictionViewSet(Rows):
         )
         stem = "predictions" if project_id is None else f"project-{project_id}-predictions"
         response["Content-Disposition"] = f'attachment; filename="{stem}.{name}"'
+        return response
+
+    def _data_set(self, asked: Mapping[str, Any]) -> HttpResponseBase:
+        """What one version said, or the ground truth, as another tool's data set."""
+        request = self.request
+        taken = {"project", "model_version", "model_version__isnull"}
+        others = PredictionListParameters().fields.keys() - taken
+        if asked["ground_truth"]:
+            others |= taken - {"project"}
+        errors = {
+            name: ["Not taken here."] for name in sorted(request.query_params.keys() & others)
+        }
+        mine = Project.objects.filter(workspace_id=self.access().workspace_id)
+        project = mine.filter(pk=asked["project"]).first()
+        if asked["project"] is None:
+            errors["project"] = [REQUIRED]
+        elif project is None:
+            errors["project"] = [INVALID_CHOICE]
+        if project is None or errors:
+            raise ValidationError(errors)
+        version = None
+        if not asked["ground_truth"]:
+            version = dataset.version_of(project, _asked_version(asked))
+        wanted = dataset.DataSet(project, asked["format"], version, asked["escape"])
+        squeeze = not wanted.is_folder and wants_gzip(request)
+        file = dataset.open_file(wanted, compressed=squeeze)
+        response = StreamingHttpResponse(dataset.Pieces(file), content_type=wanted.content_type)
+        if not wanted.is_folder:
+            patch_vary_headers(response, ["Accept-Encoding"])
+        if squeeze:
+            response["Content-Encoding"] = "gzip"
+        audit.note(request, target=f"project {project.pk}", **wanted.details)
+        name = f"{wanted.name}.{wanted.suffix}"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
 
     @docs.PREDICTION_LIST_DELETE

@@ -85,12 +85,12 @@ class ProjectViewSet(Rows):
         return Response(self._document(self.get_object(), counted=True))
 
     @docs.PROJECT_PUT
-    @committed_with_its_answer
+    @audit.recorded("project.changed", "project {pk}")
     def update(self, request: Request, **kwargs: Any) -> Response:
         return self._update(partial=False)
 
     @docs.PROJECT_PATCH
-    @committed_with_its_answer
+    @audit.recorded("project.changed", "project {pk}")
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         return self._update(partial=True)
 
@@ -98,7 +98,9 @@ class ProjectViewSet(Rows):
         project = self.get_object()
         serializer = ProjectSerializer(project, data=self.request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
-        projects.update_project(project, serializer.validated_data, parsed=serializer.parsed)
+        values = serializer.validated_data
+        projects.update_project(project, values, parsed=serializer.parsed)
+        audit.note(self.request, changes=sorted(values))
         return Response(self._document(project, counted=True))
 
     @docs.PROJECT_DELETE

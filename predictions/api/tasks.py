@@ -190,6 +190,7 @@ class AnnotationViewSet(Rows):
         return json_response(update_annotation(self.row_id(), values, self.access()))
 
     @docs.ANNOTATION_MARK
+    @audit.recorded("annotations.marked")
     def mark(self, request: Request, **kwargs: Any) -> HttpResponse:
         access, asked = self.access(), self.checked(MarkSerializer)
         is_truth, project_id = asked["ground_truth"], asked.get("project")
@@ -199,6 +200,8 @@ class AnnotationViewSet(Rows):
             n = mark_all(project_id, is_truth=is_truth, access=access)
         else:
             raise ValidationError({"project": [unknown_pk(project_id)]})
+        target = f"{n} annotations" + ("" if project_id is None else f" of project {project_id}")
+        audit.note(request, target=target, ground_truth=is_truth)
         return json_response({"updated": n})
 
     @docs.ANNOTATION_DELETE

@@ -1,8 +1,10 @@
 """What an import reads and writes: tasks by their names, rows by COPY, how far a file has got."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from django.db import connection
 
 from predictions.models import ImportCheckpoint, Project, Task
 from predictions_api.postgres.copying import (
@@ -63,7 +65,16 @@ PREDICTION_COPY = (
 
 def prediction_copy() -> Copy:
     """Where batches of `copy_lines` go."""
-    return Copy("predictions_prediction", PREDICTION_COPY)
+    return Copy(("predictions_prediction", PREDICTION_COPY))
+
+
+def task_copy() -> Copy:
+    """Where batches of `task_lines`, `annotation_lines` and `copy_lines` go, in this order."""
+    return Copy(
+        ("predictions_task", TASK_COPY),
+        ("predictions_annotation", ANNOTATION_COPY),
+        ("predictions_prediction", PREDICTION_COPY),
+    )
 
 
 def copy_lines(
@@ -93,49 +104,114 @@ class TaskRow:
     annotations: list[dict[str, Any]]
 
 
+TASK_COPY = "id, project_id, data, meta, external_id, inner_id, overlap, created_at, updated_at"
+ANNOTATION_COPY = (
+    "task_id, project_id, result, ground_truth, was_cancelled, lead_time, completed_by_id,"
+    " unique_id, created_at, updated_at"
+)
+
+
+def task_lines(
+    project_id: int, rows: Iterable[TaskRow], ids: Iterable[int], first_inner_id: int
+) -> Iterator[bytes]:
+    """Tasks in COPY's text format; ids and inner ids follow their order."""
+    for n, (id_, row) in enumerate(zip(ids, rows, strict=True)):
+        yield b"%d\t%d\t%b\t%b\t%b\t%d\t1\tnow\tnow\n" % (
+            id_,
+            project_id,
+            escaped_json(row.data),
+            escaped_json(row.meta),
+            escaped(row.external_id),
+            first_inner_id + n,
+        )
+
+
+def annotation_lines(
+    project_id: int, user_id: int | None, pairs: Iterable[tuple[int, dict[str, Any]]]
+) -> Iterator[bytes]:
+    """Annotations by task id in COPY's text format."""
+    place, author = str(project_id).encode(), number(user_id)
+    for task_id, annotation in pairs:
+        yield b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t\\N\tnow\tnow\n" % (
+            task_id,
+            place,
+            escaped_json(annotation["result"]),
+            boolean(annotation["ground_truth"]),
+            boolean(annotation["was_cancelled"]),
+            number(annotation["lead_time"]),
+            author,
+        )
+
+
 def store_tasks(project_id: int, rows: Sequence[TaskRow], first_inner_id: int) -> list[int]:
     ids = reserve_ids("predictions_task", len(rows))
-    copy(
-        "predictions_task",
-        "id, project_id, data, meta, external_id, inner_id, overlap, created_at, updated_at",
-        (
-            b"%d\t%d\t%b\t%b\t%b\t%d\t1\tnow\tnow\n"
-            % (
-                id_,
-                project_id,
-                escaped_json(row.data),
-                escaped_json(row.meta),
-                escaped(row.external_id),
-                first_inner_id + n,
-            )
-            for n, (id_, row) in enumerate(zip(ids, rows, strict=True))
-        ),
-    )
+    copy("predictions_task", TASK_COPY, task_lines(project_id, rows, ids, first_inner_id))
     return ids
 
 
 def store_annotations(
-    project_id: int, user_id: int, pairs: Sequence[tuple[int, dict[str, Any]]]
+    project_id: int, user_id: int | None, pairs: Sequence[tuple[int, dict[str, Any]]]
 ) -> None:
-    place, author = str(project_id).encode(), str(user_id).encode()
-    copy(
-        "predictions_annotation",
-        "task_id, project_id, result, ground_truth, was_cancelled, lead_time, completed_by_id,"
-        " unique_id, created_at, updated_at",
-        (
-            b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t\\N\tnow\tnow\n"
-            % (
-                task_id,
-                place,
-                escaped_json(annotation["result"]),
-                boolean(annotation["ground_truth"]),
-                boolean(annotation["was_cancelled"]),
-                number(annotation["lead_time"]),
-                author,
-            )
-            for task_id, annotation in pairs
-        ),
-    )
+    copy("predictions_annotation", ANNOTATION_COPY, annotation_lines(project_id, user_id, pairs))
+
+
+# All tasks of a project with what they are called, by (project, id).
+CALLED_SQL = """
+SELECT id, meta->>'image_id', meta->>'image_name', data #>> %s FROM predictions_task
+WHERE project_id = %s ORDER BY id
+"""
+# The newest ground truth of each task, by (task, id).
+TRUTHS_SQL = """
+SELECT DISTINCT ON (task_id) task_id, id, result::text FROM predictions_annotation
+WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id, id DESC
+"""
+# What the regions of each task say of its image's size, by (task, id).
+SIZES_SQL = """
+SELECT DISTINCT ON (s.task_id) s.task_id, (e.region->>'original_width')::float8::int,
+       (e.region->>'original_height')::float8::int
+FROM (
+    SELECT task_id, result FROM predictions_annotation WHERE task_id = ANY(%(tasks)s)
+    UNION ALL SELECT task_id, result FROM predictions_prediction WHERE task_id = ANY(%(tasks)s)
+) s
+CROSS JOIN LATERAL jsonb_array_elements(
+    CASE jsonb_typeof(s.result) WHEN 'array' THEN s.result ELSE '[]' END
+) e (region)
+WHERE jsonb_typeof(e.region->'original_width') = 'number'
+  AND jsonb_typeof(e.region->'original_height') = 'number'
+  AND (e.region->>'original_width')::float8 BETWEEN 1 AND 2147483647
+  AND (e.region->>'original_height')::float8 BETWEEN 1 AND 2147483647
+ORDER BY s.task_id
+"""
+REPLACE_TRUTHS_SQL = """
+UPDATE predictions_annotation a SET result = k.result::jsonb, updated_at = now(),
+    updated_by_id = %s
+FROM unnest(%s::bigint[], %s::text[]) AS k (id, result) WHERE a.id = k.id
+"""
+
+
+def called_tasks(
+    project_id: int, path: Sequence[str]
+) -> list[tuple[int, str | None, str | None, str | None]]:
+    """Id, `meta.image_id`, `meta.image_name` and the value at `path` of the data of each task."""
+    return fetch_all(CALLED_SQL, [list(path), project_id])
+
+
+def truths_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """By task the id and the result, as JSON, of the ground truth that is counted."""
+    return {row[0]: (row[1], row[2]) for row in fetch_all(TRUTHS_SQL, [list(task_ids)])}
+
+
+def sizes_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """By task the width and height in pixels that one of its regions gives for its image."""
+    rows = fetch_all(SIZES_SQL, {"tasks": list(task_ids)})
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def replace_truths(results: Mapping[int, bytes], *, user_id: int | None) -> None:
+    """Other results for annotations, by their id, as JSON."""
+    texts = [result.decode() for result in results.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(REPLACE_TRUTHS_SQL, [user_id, list(results), texts])
 
 
 def name_first_version(project: Project, version: str) -> None:

@@ -1,7 +1,7 @@
 """Reads and writes of projects, and the removal of their ML backends."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from rest_framework.exceptions import ValidationError
@@ -31,6 +31,13 @@ WHERE j.id = ANY(%s)
 """
 
 
+class Author(NamedTuple):
+    """In whose name rows are written; no user for a command."""
+
+    workspace_id: int
+    user_id: int | None
+
+
 def totals_of_projects(project_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """The counts of each project's document, by id. One statement for any number."""
     rows = fetch_all(PROJECT_TOTALS_SQL, [list(project_ids)])
@@ -58,7 +65,9 @@ def _totals(row: Row) -> dict[str, int]:
     }
 
 
-def create_project(values: Values, access: Access, *, parsed: dict[str, Any] | None) -> Project:
+def create_project(
+    values: Values, access: Access | Author, *, parsed: dict[str, Any] | None
+) -> Project:
     """A saved project of the caller's workspace, under a slug made of its title."""
     controls = parsed or {}
     fields = dict(values)

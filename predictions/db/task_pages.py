@@ -3,6 +3,7 @@ is on them.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.utils.functional import partition
 
@@ -63,20 +64,67 @@ def totals(wanted: TaskFilter, *, project_id: int) -> dict[str, int]:
 
 PREDICTIONS_OF_TASKS_SQL = f"""
 SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
-WHERE p.task_id = ANY(%s) ORDER BY p.task_id, p.id
+WHERE p.task_id = ANY(%s){{of_version}} ORDER BY p.task_id, p.id
 """  # noqa: S608
+OF_VERSION = " AND p.model_version IS NOT DISTINCT FROM %s"
 
 
-def with_children(tasks: Sequence[Document]) -> list[Document]:
-    """Tasks with their predictions and annotations inside: two statements for any number."""
+@dataclass(frozen=True, slots=True)
+class OneVersion:
+    """The predictions of one model version; None is the null version."""
+
+    name: str | None
+
+
+def with_children(tasks: Sequence[Document], only: OneVersion | None = None) -> list[Document]:
+    """Tasks with their predictions and annotations inside: two statements for any number.
+
+    With `only` no predictions but that version's.
+    """
     ids = [task["id"] for task in tasks]
     if not ids:
         return []
     age = documents.ages()
-    rows = fetch_all(PREDICTIONS_OF_TASKS_SQL, [ids])
+    sql = PREDICTIONS_OF_TASKS_SQL.format(of_version=OF_VERSION if only else "")
+    rows = fetch_all(sql, [ids, only.name] if only else [ids])
     predicted = _by_task(documents.prediction(row, age) for row in rows)
     annotated = _by_task(annotations_of_tasks(ids))
     return [_detail(t, predicted.get(t["id"], []), annotated.get(t["id"], [])) for t in tasks]
+
+
+# What is before the last dot of the name that a task's data or meta has for its image.
+FACTS_SQL = r"""
+WITH named AS (
+    SELECT t.meta ->> 'image_id' AS id, regexp_replace(coalesce(
+        t.meta ->> 'image_name',
+        regexp_replace(split_part(t.data #>> %(path)s::text[], '?', 1), '^.*/', '')
+    ), '\.[^./]*$', '') AS stem
+    FROM predictions_task t WHERE t.project_id = %(project)s
+)
+SELECT count(DISTINCT id) = count(*),
+       count(DISTINCT id) FILTER (WHERE id ~ '^(0|[1-9][0-9]{0,14})$') = count(*),
+       count(DISTINCT stem) = count(*)
+FROM named
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamingFacts:
+    """What a project's tasks say of their images."""
+
+    #: Whether each has a `meta.image_id` of its own.
+    are_identified: bool
+    #: Whether these are whole numbers.
+    are_numbered: bool
+    #: Whether no two file names are one but for the suffix.
+    are_named: bool
+
+
+def naming_facts(project_id: int, path: Sequence[str]) -> NamingFacts:
+    """Of all tasks of a project; `path` leads to the image's address in their data."""
+    row = fetch_one(FACTS_SQL, {"project": project_id, "path": list(path)})
+    assert row is not None
+    return NamingFacts(*row)
 
 
 def _by_task(found: Iterable[Document]) -> dict[int, list[Document]]:

@@ -41,6 +41,7 @@ from predictions.desk.project_rows import (
     as_request,
     checked,
     jsonb_length,
+    picture_of_task,
     shortened,
 )
 from predictions.models import Prediction
@@ -140,6 +141,7 @@ class PredictionDesk(RegionRows):
         shown: QuerySet[Any] = rows.defer("result", "neighbors", *LONG_COLUMNS).annotate(
             n_regions=jsonb_length("result"),
             version_start=Left("model_version", SUMMARY_LENGTH + 1),
+            local_picture=picture_of_task(),
         )
         return shown
 

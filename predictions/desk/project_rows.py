@@ -8,7 +8,21 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import F, Func, IntegerField, Q, QuerySet
+from django.db.models import (
+    Case,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.lookups import LessThan
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,10 +31,17 @@ from rest_framework.serializers import BaseSerializer
 
 from desk.workspace_admin import WorkspaceAdmin, pretty, time_ago
 from predictions.desk.filters import ProjectFilter, projects_of
+from predictions.models import Task
+from predictions.pictures.addresses import thumbnail_address
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
 
 SUMMARY_LENGTH = 80
+# Data of more stored bytes is not looked through for a picture: it holds one itself.
+MOST_DATA_BYTES = 64 * 1024
+#: Pixels of the longest side of a list's pictures.
+LIST_SIDE = 160
+LOCAL_FILES = '$.** ? (@ starts with "/data/local-files")'
 # What a project may have much of, and no list of its rows shows.
 LONG_COLUMNS = tuple(
     f"project__{name}"
@@ -87,7 +108,7 @@ class ProjectRows(WorkspaceAdmin):
 
 
 class RegionRows(ProjectRows):
-    """Pages of rows on a task that have regions."""
+    """Pages of rows on a task that have regions; `listed` names `local_picture`."""
 
     @admin.display(description="result")
     def shown_result(self, row: Any) -> SafeString:
@@ -96,11 +117,45 @@ class RegionRows(ProjectRows):
     @admin.display(description="task")
     def task_number(self, row: Any) -> SafeString:
         url = reverse("admin:predictions_task_change", args=[row.task_id])
-        return format_html('<a class="underline" href="{}">{}</a>', url, row.task_id)
+        shown = small_picture(row.local_picture, row.task_id)
+        return format_html('<a class="underline" href="{}">{}{}</a>', url, shown, row.task_id)
 
     @admin.display(description="regions")
     def regions(self, row: Any) -> str:
         return number(row.n_regions)
+
+
+def local_picture() -> Combinable:
+    """Of tasks, the first address of a file below an image root that their data names; null
+    without.
+    """
+    found = Func(
+        F("data"),
+        Value(LOCAL_FILES),
+        template="jsonb_path_query_first(%(expressions)s::jsonpath) #>> '{}'",
+        output_field=TextField(),
+    )
+    size = Func(F("data"), function="pg_column_size", output_field=IntegerField())
+    return Case(When(LessThan(size, MOST_DATA_BYTES), then=found), default=None)
+
+
+def picture_of_task() -> Subquery:
+    """The same of rows on a task."""
+    task = Task.objects.filter(pk=OuterRef("task_id"))
+    return Subquery(task.values(found=local_picture())[:1])
+
+
+def small_picture(address: str | None, task_id: int) -> SafeString | str:
+    """The thumbnail of a local picture; nothing for other tasks. Where there is none, its text."""
+    small = thumbnail_address(address or "", LIST_SIDE)
+    if small is None:
+        return ""
+    return format_html(
+        '<img class="desk-list-picture" src="{}" alt="Picture of task {}" loading="lazy"'
+        ' decoding="async" width="80" height="60">',
+        small,
+        task_id,
+    )
 
 
 def jsonb_length(column: str) -> Func:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
+from accounts import audit
 from desk.page import Crumb, render_page
 from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, forbid, time_ago
 from predictions.api.serializers import ProjectSerializer
@@ -52,7 +53,7 @@ class ProjectDesk(WorkspaceAdmin):
     sortable_by = ()
     actions = ("mark_annotations",)
     belongs_to = "workspace"
-    audited = frozenset({"deleted"})
+    audited = frozenset({"changed", "deleted"})
     readonly_fields = ("slug", "created", "created_by")
     fieldsets = (
         (
@@ -117,8 +118,18 @@ class ProjectDesk(WorkspaceAdmin):
         for project in chosen:
             access = access_of(request, project.workspace_id, field="project")
             marked = annotations.mark_all(project.pk, is_truth=True, access=access)
-            self.log_change(request, project, f"{marked} annotations marked as ground truth.")
+            text = f"{marked} annotations marked as ground truth."
+            self.log_in_history(request, project, text)
             n += marked
+        places = {project.workspace_id for project in chosen}
+        audit.by_request(
+            request,
+            "annotations.marked",
+            target=f"{n} annotations",
+            workspace_id=places.pop() if len(places) == 1 else None,
+            ground_truth=True,
+            projects=[project.pk for project in chosen],
+        )
         messages.success(
             request, f"{number(n)} annotation{'' if n == 1 else 's'} marked as ground truth."
         )

@@ -9,9 +9,11 @@ from django.db import models
 from django.db.models import QuerySet
 from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
+from accounts import audit
 from desk.workspace_admin import DeskForm, View, access_of, became, forbid, pretty
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.db import annotations, tasks
@@ -30,7 +32,10 @@ from predictions.desk.project_rows import (
     as_request,
     checked,
     jsonb_length,
+    local_picture,
+    picture_of_task,
     shortened,
+    small_picture,
 )
 from predictions.models import Annotation, Task
 
@@ -63,7 +68,7 @@ class TaskDesk(ProjectRows):
         """The beginning of the data stands for all of it."""
         text = Substr(Cast("data", models.TextField()), 1, SUMMARY_LENGTH + 1)
         light = rows.defer("data", "meta", *LONG_COLUMNS)
-        shown: QuerySet[Any] = light.annotate(data_start=text)
+        shown: QuerySet[Any] = light.annotate(data_start=text, local_picture=local_picture())
         return shown
 
     def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
@@ -90,8 +95,9 @@ class TaskDesk(ProjectRows):
         return pretty(task.meta)
 
     @admin.display(description="data")
-    def summary(self, task: Any) -> str:
-        return shortened(task.data_start)
+    def summary(self, task: Any) -> SafeString:
+        shown = small_picture(task.local_picture, task.pk)
+        return format_html("{}{}", shown, shortened(task.data_start))
 
 
 class AnnotationForm(DeskForm):
@@ -127,7 +133,9 @@ class AnnotationDesk(RegionRows):
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Without results; their regions are counted in the database."""
         light = rows.select_related("project", "completed_by").defer("result", *LONG_COLUMNS)
-        shown: QuerySet[Any] = light.annotate(n_regions=jsonb_length("result"))
+        shown: QuerySet[Any] = light.annotate(
+            n_regions=jsonb_length("result"), local_picture=picture_of_task()
+        )
         return shown
 
     def save_model(self, request: HttpRequest, obj: Annotation, form: Any, change: bool) -> None:
@@ -162,6 +170,13 @@ class AnnotationDesk(RegionRows):
         for workspace_id, ids in by_workspace.items():
             access = access_of(request, workspace_id, field="task")
             n += annotations.mark_chosen(ids, is_truth=is_truth, access=access)
+        audit.by_request(
+            request,
+            "annotations.marked",
+            target=f"{n} annotations",
+            workspace_id=next(iter(by_workspace)) if len(by_workspace) == 1 else None,
+            ground_truth=is_truth,
+        )
         done = "marked as ground truth" if is_truth else "unmarked"
         messages.success(request, f"{n} annotation{'' if n == 1 else 's'} {done}.")
 

@@ -13,7 +13,7 @@ import orjson
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
-from predictions.db.task_pages import with_children
+from predictions.db.task_pages import OneVersion, with_children
 from predictions.db.tasks import ChosenTasks, tasks_after
 from predictions.db.versions import has_several_versions
 from predictions.exports.types import coco, masks, tables, voc, yolo
@@ -90,14 +90,17 @@ def _scheme(project: Project) -> Scheme | None:
     return scheme_of(project.label_config, project.parsed_label_config)
 
 
-def documents_of(project: Project, chosen: ChosenTasks) -> Iterator[Document]:
-    """The chosen tasks in id order, each with its full predictions and annotations.
+def documents_of(
+    project: Project, chosen: ChosenTasks, only: OneVersion | None = None
+) -> Iterator[Document]:
+    """The chosen tasks in id order, each with its full predictions and annotations; with `only`
+    no predictions but that version's.
 
     Three statements a page; memory holds a page.
     """
     after = 0
     while tasks := tasks_after(project.pk, after, limit=PAGE_TASKS, chosen=chosen):
-        for task in with_children(tasks):
+        for task in with_children(tasks, only):
             shown = {
                 key: task[key]
                 for key in ("id", "data", "meta", "created_at", "updated_at", "inner_id", "project")

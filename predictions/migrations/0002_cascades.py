@@ -23,6 +23,7 @@ KEYS = [
     ("predictions_prediction", "project_id", "predictions_project", "CASCADE"),
     ("predictions_prediction", "task_id", "predictions_task", "CASCADE"),
     ("predictions_prediction", "model_id", "predictions_mlbackend", "CASCADE"),
+    ("predictions_imageroot", "workspace_id", "accounts_workspace", "CASCADE"),
     ("predictions_idempotentrequest", "workspace_id", "accounts_workspace", "CASCADE"),
     ("predictions_importcheckpoint", "project_id", "predictions_project", "CASCADE"),
     ("predictions_projectexport", "project_id", "predictions_project", "CASCADE"),

@@ -123,3 +123,48 @@ def _literals(stream: bytes, at: int, length: int, word_bits: int) -> npt.NDArra
     bits = np.unpackbits(np.frombuffer(stream[at >> 3 : (last + 7) >> 3], dtype=np.uint8))
     words = bits[at & 7 : (at & 7) + length * word_bits].reshape(length, word_bits)
     return np.asarray(words.any(axis=1))
+
+
+# How long a run may be, in bits: the four sizes the stream's header names.
+RUN_BITS = (4, 8, 12, 16)
+LONGEST_RUN = 1 << RUN_BITS[-1]
+
+
+def encode_brush(mask: npt.NDArray[np.bool_]) -> list[int]:
+    """The stream of a bool (height, width) mask, bytes 0..255: white where it is painted.
+
+    Each run is one repeated value; `decode_brush` gives back the mask.
+    """
+    flat = np.asarray(mask).ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = np.concatenate([[0], edges]).astype(np.int64)
+    # Four values a pixel, all of them equal.
+    lengths = 4 * np.diff(np.append(starts, flat.size))
+    pieces = -(-lengths // LONGEST_RUN)
+    values = np.repeat(np.where(flat[starts], 255, 0), pieces).astype(np.int64)
+    sizes = np.full(int(pieces.sum()), LONGEST_RUN, dtype=np.int64)
+    sizes[np.cumsum(pieces) - 1] = lengths - (pieces - 1) * LONGEST_RUN
+    less_one = sizes - 1
+    which = np.searchsorted([1 << bits for bits in RUN_BITS], less_one, side="right")
+    bits = np.array(RUN_BITS)[which]
+    # Repeated, which size, the length less one, the value.
+    tokens = (((0b100 | which) << bits | less_one) << 8) | values
+    widths = 3 + bits + 8
+    header = (4 * flat.size) << 21 | 7 << 16
+    for n, one in enumerate(RUN_BITS):
+        header |= (one - 1) << (12 - 4 * n)
+    shifts = np.repeat(widths, widths) - 1 - _within(widths)
+    stream = np.concatenate(
+        [
+            np.array([header >> shift & 1 for shift in range(HEADER_BITS - 1, -1, -1)]),
+            np.repeat(tokens, widths) >> shifts & 1,
+        ]
+    )
+    packed: list[int] = np.packbits(stream.astype(np.uint8)).tolist()
+    return packed
+
+
+def _within(widths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """0, 1, 2, ... within each of the widths."""
+    ends = np.cumsum(widths)
+    return np.arange(ends[-1]) - np.repeat(ends - widths, widths)

@@ -195,11 +195,14 @@ def empty_rle(*, width_px: int, height_px: int) -> Rle:
 
 
 def rle_mask(rle: Rle) -> Bools:
-    """The bool (height, width) mask of a COCO encoding, which runs column by column.
+    """The bool (height, width) mask of a COCO encoding, which runs column by column. `MaskTooLarge`
+    for one of more than MAX_MASK_PIXELS: nothing is painted in few bytes, whatever the raster.
 
     pycocotools' own decode warns under numpy 2, so its runs are read here.
     """
     height, width = rle["size"]
+    if width * height > MAX_MASK_PIXELS:
+        raise MaskTooLarge(f"{width} x {height}")
     runs = run_lengths(rle["counts"])
     is_inside = np.arange(len(runs)) % 2 == 1
     return np.repeat(is_inside, runs).reshape(width, height).T

@@ -81,3 +81,22 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return float(value) if abs(value) < 2**53 else str(value)
     return value
+
+
+def is_same(present: Any, proposed: Any) -> bool:
+    """Whether two results say the same, whatever the order and the ids of their regions; what
+    `meta` says of a region counts, too.
+    """
+    if not isinstance(present, list) or not isinstance(proposed, list):
+        return False
+    if len(present) != len(proposed):
+        return False
+    return Counter(map(_content_and_meta, present)) == Counter(map(_content_and_meta, proposed))
+
+
+def _content_and_meta(region: Any) -> bytes:
+    if not isinstance(region, dict):
+        return orjson.dumps(region)
+    return _content(region) + orjson.dumps(
+        _plain(region.get("meta") or {}), option=orjson.OPT_SORT_KEYS
+    )

@@ -7,8 +7,8 @@ LOOK_S = 0.1
 
 
 class Wish:
-    """A flag that signal handlers set. It takes no lock: a handler runs in the middle of other code,
-    perhaps of an earlier call of itself, which would hold that lock for ever.
+    """A flag that signal handlers set. It takes no lock: a handler runs in the middle of other
+    code, perhaps of an earlier call of itself, which would hold that lock for ever.
     """
 
     def __init__(self) -> None:

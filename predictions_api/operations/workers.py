@@ -156,7 +156,8 @@ class Team:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         preloads.load()
-        sweeps.register(partial(attendance.beat, self._id, processes=self.size))
+        n_processes = self.size * len(QUEUES)
+        sweeps.register(partial(attendance.beat, self._id, processes=n_processes))
         shortest_lease_s = min(settings.RUN_LEASE_S, settings.EVALUATION_LEASE_S)
         sweep_s = min(shortest_lease_s / 2, MAX_SWEEP_S)
         next_sweep = next_start = time.monotonic()

@@ -4,10 +4,10 @@ Ids are reserved first, so that an import can answer with them in the order of i
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from django.db import connection
 
@@ -40,15 +40,15 @@ def boolean(value: bool) -> bytes:
 
 
 class Copy:
-    """Appends batches of rows to a table inside the caller's transaction, one batch at a time.
+    """Appends batches of rows to tables inside the caller's transaction, one batch at a time.
 
-    A thread writes a batch while the caller prepares the next. The connection is busy meanwhile:
-    call `wait` before any other statement. IntegrityError and DataError of a batch are raised by
-    the next `wait`.
+    Each of `targets` is a table and its columns. A thread writes a batch while the caller prepares
+    the next. The connection is busy meanwhile: call `wait` before any other statement.
+    IntegrityError and DataError of a batch are raised by the next `wait`.
     """
 
-    def __init__(self, table: str, columns: str) -> None:
-        self.sql = f"COPY {table} ({columns}) FROM STDIN"
+    def __init__(self, *targets: tuple[str, str]) -> None:
+        self.sql = [f"COPY {table} ({columns}) FROM STDIN" for table, columns in targets]
         self.worker = ThreadPoolExecutor(1, "copy")
         self.running: Future[None] | None = None
 
@@ -67,13 +67,18 @@ class Copy:
         finally:
             self.worker.shutdown()  # waits: the connection is the caller's again
 
-    def send(self, lines: Iterable[bytes]) -> None:
-        """Starts to write a batch."""
+    def send(self, *lines: Iterable[bytes]) -> None:
+        """Starts to write a batch: the lines of each table, in their order."""
         self.wait()
         connection.ensure_connection()
         cursor = connection.connection.cursor()
-        batch = io.BytesIO(b"".join(lines))
-        self.running = self.worker.submit(cursor.copy_expert, self.sql, batch, PIECE_BYTES)
+        batches = [io.BytesIO(b"".join(of_table)) for of_table in lines]
+        self.running = self.worker.submit(self._write, cursor, batches)
+
+    def _write(self, cursor: Any, batches: Sequence[io.BytesIO]) -> None:
+        for sql, batch in zip(self.sql, batches, strict=True):
+            if batch.getbuffer().nbytes:
+                cursor.copy_expert(sql, batch, PIECE_BYTES)
 
     def wait(self) -> None:
         """Waits until the batch that was sent is written."""

@@ -12,7 +12,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api.viewset import committed_with_its_answer, json_response
+from accounts import audit
+from predictions.api.viewset import json_response
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import page_url
 from prompts.api import filters
@@ -74,7 +75,7 @@ class RunViewSet(RunRows):
         return Response(ModelRunSerializer(rows, many=True).data)
 
     @docs.RUN_CREATE
-    @committed_with_its_answer
+    @audit.recorded("run.created")
     def create(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(ModelRunSerializer)
@@ -85,6 +86,7 @@ class RunViewSet(RunRows):
         prompts.check_config(project)
         prompts.check_prompt(version.prompt, prompts.fields_of(project), key="project")
         run = start.create(values, version, self.access())
+        audit.note(request, target=f"run {run.pk}", project=project.pk)
         return self.shown(run.pk, status.HTTP_201_CREATED)
 
     def shown(self, run_id: int, code: int = 200) -> Response:
@@ -103,6 +105,7 @@ class RunViewSet(RunRows):
 
     @docs.RUN_CANCEL
     @action(detail=True, methods=["post"])
+    @audit.recorded("run.cancelled", "run {pk}")
     def cancel(self, request: Request, **kwargs: Any) -> Response:
         run = self.run_of_version()
         if not state.cancel(run.pk):
@@ -220,7 +223,7 @@ class RunMeasuresViewSet(RunRows):
 
     @docs.RE_EVALUATE
     @action(detail=True, methods=["post"], url_path="re-evaluate")
-    @committed_with_its_answer
+    @audit.recorded("run.created")
     def re_evaluate(self, request: Request, **kwargs: Any) -> Response:
         run = self.run()
         values = self.checked(ReEvaluateSerializer)
@@ -234,6 +237,7 @@ class RunMeasuresViewSet(RunRows):
             case mode:
                 task_ids = queries.task_ids_to_re_evaluate(run.pk, mode)
         again = start.again(run, task_ids, self.access())
+        audit.note(request, target=f"run {again.pk}", project=run.project_id, of=run.pk)
         shown = queries.runs(self.workspace_id).get(pk=again.pk)
         return Response(ModelRunSerializer(shown).data, status.HTTP_201_CREATED)
 

@@ -166,19 +166,24 @@ def progress_answer(run: ModelRun) -> JsonResponse:
     return JsonResponse(state(run))
 
 
-def cancel(request: HttpRequest, run: ModelRun, *, may_edit: bool) -> HttpResponse:
+def cancel(
+    desk: WorkspaceAdmin, request: HttpRequest, run: ModelRun, *, may_edit: bool
+) -> HttpResponse:
     """Cancels the run, by POST; what is stored stays."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     forbid(may_edit)
     if runs.cancel(run.pk):
+        desk.record(request, run, "cancelled")
         messages.success(request, "The run is canceled. What it has predicted stays.")
     else:
         messages.warning(request, "The run had ended already.")
     return redirect("admin:prompts_modelrun_page", run.pk)
 
 
-def retry(request: HttpRequest, run: ModelRun, *, may_edit: bool) -> HttpResponse:
+def retry(
+    desk: WorkspaceAdmin, request: HttpRequest, run: ModelRun, *, may_edit: bool
+) -> HttpResponse:
     """A new run over the tasks that have no prediction of this one, by POST."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
@@ -189,5 +194,6 @@ def retry(request: HttpRequest, run: ModelRun, *, may_edit: bool) -> HttpRespons
         return redirect("admin:prompts_modelrun_page", run.pk)
     access = access_of(request, run.project.workspace_id, field="project")
     again = start.again(run, task_ids, access)
+    desk.record(request, again, "created", project=run.project_id, of=run.pk)
     messages.success(request, f"This run retries {number(len(task_ids))} tasks of run {run.pk}.")
     return redirect("admin:prompts_modelrun_page", again.pk)

@@ -35,6 +35,7 @@ class RunDesk(ReadOnlyRows, ProjectRows):
 
     list_display = ("run", "shown_status", "version", "project", "done", "cost", "created")
     list_filter = (ProjectFilter, StatusFilter, CreatedFilter)
+    audited_as = "run"
 
     def scope(self, request: HttpRequest) -> Q:
         return Q(project_id__in=projects_of(request))
@@ -45,6 +46,9 @@ class RunDesk(ReadOnlyRows, ProjectRows):
             "project", "created_by", "model_version__parent_model",
             "model_version__model_provider_connection",
         ).defer("project__parsed_label_config", "task_ids")  # fmt: skip
+
+    def audit_target(self, obj: ModelRun) -> str:
+        return f"run {obj.pk}"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return RunChangeList
@@ -76,12 +80,12 @@ class RunDesk(ReadOnlyRows, ProjectRows):
     def cancel(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Ends it."""
         run = self.found(request, pk=pk)
-        return run_page.cancel(request, run, may_edit=self.may_edit(request, run))
+        return run_page.cancel(self, request, run, may_edit=self.may_edit(request, run))
 
     def retry(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Begins another over what it left."""
         run = self.found(request, pk=pk)
-        return run_page.retry(request, run, may_edit=self.may_edit(request, run))
+        return run_page.retry(self, request, run, may_edit=self.may_edit(request, run))
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """Its own page instead of a form."""

@@ -108,9 +108,12 @@ def street(api: Api, evaluated: Evaluated) -> str:
                 f"street-{n}",
                 truth=[box("Car", 10, 10, 20, 20), box(HOSTILE, 50, 50, 20, 20)],
                 said={
-                    "v1": [box("Car", 10 + n % 8, 10, 20, 20, 0.9), box(HOSTILE, 0, 0, 9, 9, 0.4)]
+                    "v1": [box("Car", 10 + n % 8, 10, 20, 20, 0.9), box(HOSTILE, 0, 0, 9, 9, 0.4)],
+                    "v2": [box("Car", 10, 10, 20, 20, 0.9)] if n % 2 else [],
                 },
                 embedding=[5.0 * (n % 2) + 0.01 * n, 5.0 * (n % 4 // 2), 0.1 * n],
+                camera=HOSTILE if n % 4 else "gate",
+                night=n < 3,
             ),
             "data": {"image": PIXEL},
         }
@@ -380,6 +383,78 @@ def test_two_evaluations_side_by_side(
     expect(page.locator(".ev-pair svg.desk-overlay")).to_have_count(24)
     screenshot(page, "compared")
     assert f"other={large}" in page.url
+
+
+def test_intervals_and_slices(open_page: OpenPage, api: Api, street: str) -> None:
+    """Intervals beside the headline; a slice leads to its images and its matrix."""
+    page = open_page(f"{LIST}{street}/?split=test&confidence=30")
+    settled(page)
+    found = api.of(street, "intervals", split="test", confidence=30)
+    for name in ("precision", "recall", "f1"):
+        text = f"{number(found[name]['low'])} to {number(found[name]['high'])}"
+        expect(page.locator(f"[data-interval={name}]")).to_have_text(text)
+    page.locator("select[name=by]").select_option("meta.camera")
+    settled(page)
+    sliced = api.of(street, "slices", by="meta.camera", split="test", confidence=30)["slices"]
+    assert [row[:-1] for row in rows(page, "[data-panel=slices]")] == [
+        [
+            one["value"],
+            str(one["images"]),
+            *(number(one[name]) for name in ("precision", "recall", "f1")),
+            f"{number(one['f1Low'])} to {number(one['f1High'])}",
+            str(one["falsePositives"]),
+            str(one["falseNegatives"]),
+        ]
+        for one in sliced
+    ]
+    assert [one["value"] for one in sliced] == [HOSTILE, "gate"]
+    check_accessibility(page)
+    screenshot(page, "slices")
+
+    page.locator("[data-panel=slices] a[data-slice=gate]").click()
+    settled(page)
+    expect(page.locator("select[name=slice]")).to_have_value("meta.camera:gate")
+    expect(page.locator("[data-total]").first).to_have_attribute("data-total", "10")
+    page.locator("select[name=slice]").select_option("meta.night:true")
+    expect(page.locator("[data-total]").first).to_have_attribute("data-total", "3")
+    address = f"{LIST}{street}/matrix/?split=test&confidence=30&slice=meta.night:true"
+    page = open_page(address)
+    settled(page)
+    matrix = api.of(
+        street, "confusion-matrix", split="test", confidence=30, slice="meta.night:true"
+    )
+    assert [row[1:] for row in rows(page, ".ev-matrix")] == [
+        [str(n) for n in row] for row in matrix["matrix"]
+    ]
+    page.locator(".ev-matrix [data-cell='0,0']").click()
+    settled(page)
+    expect(page.locator("[data-total]").first).to_have_attribute("data-total", "3")
+
+
+def test_whether_a_difference_is_chance(
+    open_page: OpenPage, api: Api, street: str, evaluated: Evaluated
+) -> None:
+    header = api.header(street)
+    asked = {"project": header["project"], "modelVersion": "v2"}
+    other = evaluated(api.post("/default/model-evals", asked)["evalId"])
+    page = open_page(f"{LIST}{street}/diff/?split=all&confidence=30&other={other}")
+    settled(page)
+    for query in ({}, {"slice": "meta.camera:gate"}):
+        if query:
+            page.locator("select[name=slice]").select_option(query["slice"])
+            settled(page)
+        found = api.of(street, f"diff/{other}", split="all", confidence=30, **query)
+        table = page.locator("table", has_text="Significance")
+        minus = "\N{MINUS SIGN}"
+        for row, one in enumerate(found["significance"].values()):
+            cells = table.locator("tbody tr").nth(row).locator("td")
+            interval = f"{one['low']:.3f} to {one['high']:.3f}".replace("-", minus)
+            expect(cells.nth(1)).to_have_text(interval)
+            expect(cells.nth(2)).to_have_text(f"{one['pValue']:.4f}")
+        expect(table.locator("tbody tr").nth(1).locator("td").nth(3)).to_have_text("worse")
+        assert page.get_by_role("table", name="Headline of both").count() == (0 if query else 1)
+    check_accessibility(page)
+    screenshot(page, "significance")
 
 
 @pytest.mark.slow

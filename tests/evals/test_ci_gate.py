@@ -18,10 +18,11 @@ import pytest
 from evals.jobs import run
 from evals.models import ModelEval
 from examples.ci_gate.gate import escaped
-from predictions.models import Annotation, Project
+from predictions.models import Annotation, Project, Task
 from tests.conftest import Caller, MakeProject
 from tests.contract.conftest import address, unbuffered_sockets
-from tests.evals.conftest import computed, load, tasks
+from tests.evals.conftest import CAR, box, computed, load, task, tasks
+from tests.evals.draws import counted, significance
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -245,6 +246,48 @@ def test_an_accepted_one_of_another_kind_is_no_baseline(
     accept(ada, computed(ada, project, "v2", taskType="instance-segmentation"))
     found = build("v1")
     assert (found.code, found.report["baseline"]) == (0, None)
+
+
+ANY_DROP = ("--max-drop-map", "1", "--max-drop-recall", "1", "--max-drop-recall-few", "1")
+
+
+def test_what_chance_explains_is_not_worse(build: Build, ada: Caller, project: Project) -> None:
+    """Of 20 images `few` misses one and `many` misses ten."""
+    car, seen = box(CAR, 10, 10, 20, 20), [box(CAR, 10, 10, 20, 20, 0.9)]
+    missed = {"few": 1, "many": 10, "all": 0}
+    said = [{name: seen if n >= m else [] for name, m in missed.items()} for n in range(20)]
+    load(ada, project, [task(f"i{n}", truth=[car], said=one) for n, one in enumerate(said)])
+    old = computed(ada, project, "all")
+    accept(ada, old)
+
+    few = build("few", *ANY_DROP, "--fail-if-significantly-worse", "f1", "recall")
+    assert few.code == 0, few.output
+    many = build("many", *ANY_DROP, "--fail-if-significantly-worse")
+    assert many.code == 1, many.output
+    base = counted(*[(0, 0, 1), (0, 0, 2)], *[(1, 0, 0)] * 20)
+    other = counted(*[(0, 0, 1), (0, 0, 2)], *[(0, 0, 1)] * 10, *[(1, 0, 0)] * 10)
+    expected = significance(base, other)
+    assert many.report["changes"] == [
+        {"score": shown, **expected[name], "isWorse": name == "f1"}
+        for name, shown in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
+    ]
+    (reason,) = many.report["reasons"]
+    assert reason.startswith("F1 fell by 0.")
+    assert reason.endswith(f"by chance with p {many.report['changes'][2]['pValue']:.4f}")
+    assert "| change of F1, p 0.0" in many.comment
+    # Not asked for, what fell is what the other options say.
+    assert build("many", *ANY_DROP).report.get("changes") is None
+    precision = build("many", *ANY_DROP, "--fail-if-significantly-worse", "precision")
+    assert (precision.code, len(precision.report["changes"])) == (0, 3)
+
+
+def test_chance_needs_images_in_common(build: Build, ada: Caller, project: Project) -> None:
+    old = computed(ada, project, "v2")
+    Task.objects.filter(project=project).delete()
+    load(ada, project, tasks())
+    found = build("v1", "--baseline", old.eval_id, "--fail-if-significantly-worse")
+    assert found.code == 2
+    assert found.report["reasons"][0].endswith("have 0 images in common.")
 
 
 def test_accepts_what_is_good(build: Build, ada: Caller, project: Project) -> None:

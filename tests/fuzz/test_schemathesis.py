@@ -7,6 +7,7 @@ FUZZ_EXAMPLES says how many requests an operation gets.
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -134,11 +135,14 @@ def _stands_for_a_row(value: Any) -> bool:
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
-def test_answers_as_documented(case: schemathesis.Case, ada: Caller, ids: Ids) -> None:
+def test_answers_as_documented(
+    case: schemathesis.Case, ada: Caller, ids: Ids, answers: Counter[int]
+) -> None:
     aim(case, ids)
     with rolled_back():
         # Over WSGI nobody undoes a compression.
         headers = {"Authorization": f"Token {ada.key}", "Accept-Encoding": "identity"}
         response = case.call(headers=headers)
+    answers[response.status_code] += 1
 
     case.validate_response(response, checks=CHECKED)

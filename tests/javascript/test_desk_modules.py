@@ -37,6 +37,27 @@ def test_addresses(call: Call, text: Any, address: str | None, image: str | None
     assert found == [address, image]
 
 
+SMALL = f"{ADDRESS}/data/local-files/thumbnail?size=320&d=0123456789abcdef/a%20b%2Bc.jpg"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("/data/local-files/?d=0123456789abcdef/a%20b%2Bc.jpg", SMALL),
+        ("/data/local-files?d=0123456789abcdef/a%20b%2Bc.jpg", SMALL),
+        (f"{ADDRESS}/data/local-files/?d=0123456789abcdef/a%20b%2Bc.jpg", SMALL),
+        ("/data/local-files-of/?d=a", f"{ADDRESS}/data/local-files-of/?d=a"),
+        ("https://example.com/data/local-files/?d=a", "https://example.com/data/local-files/?d=a"),
+        ("https://example.com/a.png", "https://example.com/a.png"),
+        (PIXEL, PIXEL),
+        ("javascript:alert(1)", None),
+        (None, None),
+    ],
+)
+def test_small_pictures_of_local_ones(call: Call, text: Any, address: str | None) -> None:
+    assert call("desk/safe.js", "return m.smallImage(a)", text) == address
+
+
 def test_texts_never_become_markup(call: Call) -> None:
     made = call(
         "desk/safe.js",

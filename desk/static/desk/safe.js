@@ -27,6 +27,19 @@ export function safeImage(text) {
 }
 
 /**
+ * The address of a small picture of an image, where this server makes one; else the image's own.
+ * @param {unknown} text
+ * @param {number} side pixels of the longest side: 160, 320, 640 or 1600
+ * @returns {string | null} null as `safeImage`
+ */
+export function smallImage(text, side = 320) {
+  const address = safeImage(text);
+  const local = `${location.origin}/data/local-files`;
+  const query = address?.startsWith(local) ? /^\/?\?(.*)/.exec(address.slice(local.length)) : null;
+  return query ? `${local}/thumbnail?size=${side}&${query[1]}` : address;
+}
+
+/**
  * An element with attributes and children; strings become text. For constant attribute names.
  * @template {string} T
  * @param {T} tag

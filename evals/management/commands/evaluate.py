@@ -51,6 +51,13 @@ class Command(BaseCommand):
             choices=GroundTruth.values,
             help="Which annotations count: those marked as ground truth, or all.",
         )
+        parser.add_argument(
+            "--slice",
+            dest="slices",
+            action="append",
+            metavar="KEY",
+            help="Slice images by this key of their tasks, meta.camera or data.source; repeatable.",
+        )
         parser.add_argument("--write-back", action="store_true")
         parser.add_argument(
             "--no-wait", action="store_true", help="Leave the work to `manage.py worker`."
@@ -118,6 +125,7 @@ def _requested(project: Project, options: dict[str, Any]) -> ModelEval:
         "taskType": options["task_type"],
         "control": options["control"],
         "groundTruth": options["ground_truth"],
+        "slices": options["slices"],
         "labelMap": options["map_labels"],
         "classes": options["classes"],
         "medianLatencyMs": options["latency_ms"],

@@ -6,6 +6,8 @@ import { api, desk } from "./server.js";
 import { config, read, watch, write } from "./state.js";
 
 const STEP = 12;
+// The probability below which a change is taken for more than chance.
+const SIGNIFICANT = 0.05;
 const MEASURES = [
   ["Precision", "precision"],
   ["Recall", "recall"],
@@ -33,7 +35,7 @@ export function diff(panel) {
     }
     fill(panel, compared(other()));
   };
-  watch(["split", "confidence", "other", "offset"], show);
+  watch(["split", "confidence", "other", "offset", "slice"], show);
   show();
 }
 
@@ -41,10 +43,11 @@ async function compared(other) {
   const { split, confidence, get } = read();
   const offset = Number(get("offset") ?? 0);
   const asked = { split, confidence };
+  const slice = get("slice");
   const [before, after, body] = await Promise.all([
     desk("numbers", asked),
     desk("numbers", asked, other),
-    api(`diff/${encodeURIComponent(other)}`, { ...asked, limit: STEP, offset }),
+    api(`diff/${encodeURIComponent(other)}`, { ...asked, slice, limit: STEP, offset }),
   ]);
   const ids = body.images.map((image) => image.imageId);
   const [ours, theirs] = ids.length
@@ -55,10 +58,15 @@ async function compared(other) {
     : [new Map(), new Map()];
   return [
     totals(body.totals),
-    el("div", { class: "ev-columns" }, [
-      el("div", {}, el("h3", {}, "Headline"), headline(before, after)),
-      el("div", {}, el("h3", {}, "Classes"), classes(before, after)),
-    ]),
+    el("h3", {}, "More than chance?"),
+    changes(body.significance),
+    // Those are of all images.
+    slice
+      ? null
+      : el("div", { class: "ev-columns" }, [
+          el("div", {}, el("h3", {}, "Headline"), headline(before, after)),
+          el("div", {}, el("h3", {}, "Classes"), classes(before, after)),
+        ]),
     el("h3", {}, "Images that changed, most first"),
     el(
       "div",
@@ -85,9 +93,34 @@ function totals(found) {
   );
 }
 
+// What changed over the images of both, and whether chance alone changes as much.
+function changes(found) {
+  if (!found) {
+    return el("p", {}, "Said of images that both have, of one to 100,000.");
+  }
+  const rows = MEASURES.map(([name, of]) => {
+    const { difference, low, high, pValue } = found[of];
+    const verdict = pValue >= SIGNIFICANT ? "may be chance" : difference > 0 ? "better" : "worse";
+    const kind = { better: "ev-better", worse: "ev-worse" }[verdict];
+    const cells = [signed(difference), `${plain(low)} to ${plain(high)}`, pValue.toFixed(4)];
+    return [name, ...cells, el("span", { class: kind ?? "" }, verdict)];
+  });
+  const heads = ["", "Change", "95 % interval", "p", "Verdict"];
+  const note =
+    "Over the images that both have. p is how often as much comes of swapping the two " +
+    "evaluations' counts of images at random; below 0.05 is taken for more than chance.";
+  const shown = table("Significance", named(heads), rows);
+  return el("div", {}, shown, el("p", { class: "ev-note" }, note));
+}
+
+const plain = (moved) => moved.toFixed(3).replace("-", "−");
+
 function change(before, after) {
   if (typeof before !== "number" || typeof after !== "number") return "–";
-  const moved = after - before;
+  return signed(after - before);
+}
+
+function signed(moved) {
   const sign = moved > 0 ? "+" : moved < 0 ? "−" : "±";
   const kind = moved > 0 ? "ev-better" : moved < 0 ? "ev-worse" : "";
   return el("span", { class: kind }, `${sign}${Math.abs(moved).toFixed(3)}`);

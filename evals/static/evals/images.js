@@ -6,7 +6,15 @@ import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, settled, watch, write } from "./state.js";
 
-const FILTERS = ["sort", "minFalsePositives", "minFalseNegatives", "class", "cell", "cluster"];
+const FILTERS = [
+  "sort",
+  "minFalsePositives",
+  "minFalseNegatives",
+  "class",
+  "cell",
+  "cluster",
+  "slice",
+];
 const STEP = 25;
 
 // The headers that order by their column, and what each orders by.

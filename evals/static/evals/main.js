@@ -1,5 +1,6 @@
 // Starts the panels that the page has; each is one module and one element.
 
+import { intervals } from "./intervals.js";
 import { headline } from "./numbers.js";
 import { api } from "./server.js";
 import { carry, config, read, settled, write } from "./state.js";
@@ -14,6 +15,7 @@ const PANELS = {
   measures: async () => (await import("./numbers.js")).measures,
   scatter: async () => (await import("./scatter.js")).scatter,
   matrix: async () => (await import("./matrix.js")).matrix,
+  slices: async () => (await import("./slices.js")).slices,
   worst: async () => (await import("./images.js")).worst,
   images: async () => (await import("./images.js")).images,
   image: async () => (await import("./image.js")).image,
@@ -25,7 +27,7 @@ const PANELS = {
 };
 
 function controls(form) {
-  const { split, confidence } = form.elements;
+  const { split, confidence, slice } = form.elements;
   const shown = form.querySelector("[data-confidence]");
   const move = settled(() => write({ confidence: confidence.value, offset: null }));
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -38,7 +40,16 @@ function controls(form) {
   const state = read();
   split.value = state.split;
   confidence.value = state.confidence;
+  if (slice) slices(slice, state.get("slice") ?? "");
   if (shown) shown.textContent = `${state.confidence} %`;
+}
+
+// One slice of the images; of very many the list has some, and that of the address.
+function slices(select, chosen) {
+  const isListed = [...select.options].some((option) => option.value === chosen);
+  if (!isListed) select.append(new Option(chosen, chosen));
+  select.value = chosen;
+  select.addEventListener("change", () => write({ slice: select.value, offset: null }));
 }
 
 // While it runs: how far it is, and the page again when it is done.
@@ -61,7 +72,10 @@ const form = document.querySelector("[data-controls]");
 if (form) controls(form);
 /** @type {HTMLElement | null} */
 const numbers = document.querySelector("[data-numbers]");
-if (numbers) headline(numbers);
+if (numbers) {
+  headline(numbers);
+  intervals(numbers);
+}
 const running = document.querySelector("[data-running]");
 if (running) follow(running);
 if (config.state) {

@@ -16,23 +16,23 @@ const MOST_ERRORS = 200;
  */
 export function matrix(panel) {
   const show = () => {
-    const { split, confidence } = read();
+    const { split, confidence, get } = read();
     const isLarge = config.classes.length > MOST_SQUARE;
     const some = isLarge ? { format: "errors", limit: MOST_ERRORS } : {};
     fill(
       panel,
-      api("confusion-matrix", { split, confidence, ...some }).then((body) =>
+      api("confusion-matrix", { split, confidence, slice: get("slice"), ...some }).then((body) =>
         isLarge ? errors(body) : [heat(body), frequent(body)],
       ),
     );
   };
-  watch(["split", "confidence"], show);
+  watch(["split", "confidence", "slice"], show);
   show();
 }
 
 function cellLink(body, actual, predicted, text, label) {
   const cell = `${actual},${predicted}`;
-  const href = page("images/", { cell });
+  const href = page("images/", { cell, slice: read().get("slice") });
   return el("a", { href, "aria-label": label, title: label, "data-cell": cell }, text);
 }
 

@@ -11,7 +11,7 @@ from predictions.api.parameters import (
 )
 from predictions.api.schema.parts import DELETED_PREDICTIONS, IDEMPOTENCY_KEY, REPLAYED, either
 from predictions.api.serializers import PredictionSerializer
-from predictions_api.http.openapi import FORMS, answer_header, error_responses
+from predictions_api.http.openapi import FORMS, Schema, answer_header, error_responses
 
 PREDICTION_OR_ARRAY = either(
     "PredictionOrArray", PredictionSerializer, PredictionSerializer(many=True)
@@ -40,19 +40,54 @@ FORMATS = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
+_NUMBERS: Schema = {"type": "array", "items": {"type": "number"}}
+_RESULT: Schema = {
+    "type": "object",
+    "required": ["image_id", "category_id", "bbox", "score"],
+    "properties": {
+        "image_id": {"type": ["integer", "string"]},
+        "file_name": {"type": "string"},
+        "category_id": {"type": "integer"},
+        "bbox": _NUMBERS,
+        "segmentation": {"type": ["array", "object"], "items": _NUMBERS},
+        "keypoints": _NUMBERS,
+        "num_keypoints": {"type": "integer"},
+        "score": {"type": "number"},
+    },
+    "additionalProperties": False,
+}
+_OBJECTS: Schema = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
+# An empty list is of either kind.
+EXPORTED: Schema = {
+    "anyOf": [
+        {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}},
+        {"type": "array", "items": _RESULT, "description": "COCO's results."},
+        {
+            "type": "object",
+            "required": ["images", "annotations", "categories"],
+            "properties": dict.fromkeys(["images", "annotations", "categories"], _OBJECTS),
+            "additionalProperties": False,
+            "description": "COCO's ground truth.",
+        },
+    ]
+}
 PREDICTION_EXPORT = extend_schema(
     operation_id="export_predictions",
     summary="Download predictions as a file",
     description="What the list would hold, streamed. Tables have the JSON of `result` and"
-    " `neighbors` as text.",
+    " `neighbors` as text. The data sets of other tools hold one version, or the ground truth: a"
+    " zip where they are several files. Of each task the newest counts; what a format cannot hold"
+    " is refused, naming the region.",
     parameters=[
         PredictionExportParameters,
         answer_header("Content-Disposition", 200, "The file's name.", required=True),
     ],
     responses={
-        (200, FORMATS["json"]): PredictionSerializer(many=True),
+        (200, FORMATS["json"]): EXPORTED,
         (200, FORMATS["ndjson"]): OpenApiTypes.STR,
         (200, FORMATS["csv"]): OpenApiTypes.STR,
+        (200, "text/plain"): OpenApiTypes.STR,
+        (200, "application/zip"): OpenApiTypes.BINARY,
         (200, FORMATS["parquet"]): OpenApiTypes.BINARY,
         **error_responses(501),
     },

@@ -6,7 +6,7 @@ Format: https://cocodataset.org/#format-data
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import IO, Any
@@ -16,11 +16,15 @@ import orjson
 
 from predictions.exports.types.archive import Entry
 from predictions.exports.types.given import Given
-from predictions.exports.types.objects import Object, Picture, Scheme, free_number, objects_of
+from predictions.exports.types.objects import (
+    UNSEEN,
+    Object,
+    Picture,
+    Scheme,
+    free_number,
+    objects_of,
+)
 from predictions.regions.geometry import Floats, Shape, rle_area
-
-#: Label Studio's words for whether a key point is there: labelled and visible, or not labelled.
-SEEN, UNSEEN = 2, 0
 
 
 def entries(pictures: Iterable[Picture], scheme: Scheme) -> Iterator[Entry]:
@@ -52,7 +56,7 @@ def _document(pictures: Iterable[Picture], scheme: Scheme) -> Iterator[bytes]:
             if n_objects and picture.told_size is None:
                 unsized.append(picture.task_id)
         yield (b"[]" if opening == b"[" else b"]") + b',"images":'
-        yield from _array(images)
+        yield from array_of(images)
     info = {
         "year": datetime.now(UTC).year,
         "version": "1.0",
@@ -67,7 +71,8 @@ def _document(pictures: Iterable[Picture], scheme: Scheme) -> Iterator[bytes]:
     yield b',"info":' + orjson.dumps(info) + b"}"
 
 
-def _array(lines: IO[bytes]) -> Iterator[bytes]:
+def array_of(lines: IO[bytes]) -> Iterator[bytes]:
+    """A JSON array of what a file has a line each of; `[]` for an empty one."""
     lines.seek(0)
     opening = b"["
     for line in lines:
@@ -102,7 +107,7 @@ def _annotation(
 ) -> dict[str, Any]:
     if one.label not in classes:
         classes[one.label] = free_number(classes)
-    segmentation, area = _segmentation(one.shape)
+    segmentation, area = segmentation_of(one.shape)
     document: dict[str, Any] = {
         "id": number,
         "image_id": picture.task_id,
@@ -114,7 +119,7 @@ def _annotation(
         "area": area,
     }
     if scheme.joints:
-        document |= _keypoints(one, scheme)
+        document |= keypoints_of(one, scheme.joints)
     if one.score is not None:
         document["score"] = one.score
     if given.is_prediction:
@@ -125,8 +130,8 @@ def _annotation(
     return document
 
 
-def _segmentation(shape: Shape) -> tuple[Any, float]:
-    """As COCO has it, and the area in pixels."""
+def segmentation_of(shape: Shape) -> tuple[Any, float]:
+    """As COCO has it, [] for a box, and the area in pixels; an outline's own, not its pixels'."""
     points = shape.points_px
     if shape.rle is None and points is None:
         return [], shape.box_xywh_px[2] * shape.box_xywh_px[3]
@@ -139,14 +144,14 @@ def _segmentation(shape: Shape) -> tuple[Any, float]:
 
 
 def _polygon_area(points: Floats) -> float:
-    """Of the outline itself, as label-studio-converter has it: not its pixels."""
+    """As label-studio-converter has it."""
     x, y = points.T
     return abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
 
 
-def _keypoints(one: Object, scheme: Scheme) -> dict[str, Any]:
+def keypoints_of(one: Object, joints: Sequence[str]) -> dict[str, Any]:
+    """`keypoints` with x, y and whether it is there of each joint, and how many are there."""
     flat: list[float] = []
-    for name in scheme.joints:
-        x, y = one.joints.get(name, (0, 0))
-        flat += [x, y, SEEN if name in one.joints else UNSEEN]
-    return {"keypoints": flat, "num_keypoints": len(set(one.joints) & set(scheme.joints))}
+    for name in joints:
+        flat += one.joints.get(name, (0, 0, UNSEEN))
+    return {"keypoints": flat, "num_keypoints": len(set(one.joints) & set(joints))}

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from predictions.pictures.addresses import name_in
+
 Region = Mapping[str, Any]
 #: A task as JSON values, with `annotations` and `predictions`.
 TaskValues = Mapping[str, Any]
@@ -61,7 +63,7 @@ def _regions(result: Any) -> list[Region]:
 
 def plain_name(task_id: int, value: str) -> str:
     """A file name for what a task's data names: no path, no address, no file of ours."""
-    end = value.partition("?")[0].rstrip("/").rpartition("/")[2]
+    end = (name_in(value) or value.partition("?")[0]).rstrip("/").rpartition("/")[2]
     return f"{task_id}-{UNSAFE.sub('_', end)[-100:].strip('.') or 'item'}"
 
 

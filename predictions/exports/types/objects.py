@@ -8,7 +8,7 @@ image that no region tells the size of is taken as 100 x 100, so that pixels are
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from predictions.exports.types.given import Given, Region, TaskValues, given_of, plain_name
 from predictions.regions.config import Config, Control, ObjectTag, label_sources, read_config
@@ -22,7 +22,16 @@ from predictions.regions.shapes import own_size, region_shape
 DRAWN = frozenset({"rectangle", "polygon", "brush", "ellipse"})
 UNSIZED: Size = (100.0, 100.0)
 
-Point = tuple[float, float]
+#: COCO's words for whether a key point is there: not labelled, labelled and hidden, or visible.
+UNSEEN, HIDDEN, SEEN = 0, 1, 2
+
+
+class Joint(NamedTuple):
+    """A key point in pixels, and whether it is there."""
+
+    x: float
+    y: float
+    seen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +41,12 @@ class Scheme:
     image: ObjectTag
     #: Kinds of shape that its controls draw.
     shapes: frozenset[str]
-    #: Numbers of the classes, by name.
+    #: Numbers of the classes, by name, as Label Studio numbers them.
     classes: Mapping[str, int]
+    #: The classes in the order of the config.
+    names: tuple[str, ...]
+    #: Whether the config says the number of each.
+    is_numbered: bool
     #: Labels by the name that is shown, where another one is stored.
     aliases: Mapping[str, str]
     #: Controls without any labels: what they find is called by their name.
@@ -65,10 +78,19 @@ def scheme_of(label_config: str, parsed: Mapping[str, Any]) -> Scheme | None:
         source.name: source for one in drawing for source in label_sources(config, one)
     }.values()
     unlabelled = [one.name for one in drawing if not label_sources(config, one)]
+    names = dict.fromkeys(name for one in sources for name, _ in one.labels)
+    told = {
+        name
+        for one in sources
+        for name, _ in one.labels
+        if _attribute(parsed, one, name, "category") is not None
+    }
     return Scheme(
         image=image,
         shapes=frozenset(str(one.tag.place) for one in drawing),
         classes=_classes(sources, unlabelled, parsed),
+        names=(*names, *unlabelled),
+        is_numbered=told == {*names, *unlabelled},
         aliases={
             shown: stored for one in sources for stored, shown in one.labels if shown != stored
         },
@@ -171,14 +193,15 @@ def _sizes(task: TaskValues, scheme: Scheme) -> Iterator[Size]:
 class Object:
     """One object on an image, of one class."""
 
+    region: Region
     label: str
     #: One of DRAWN.
     kind: str
     shape: Shape
     #: None for an annotation's, and where neither region nor prediction tells one.
     score: float | None
-    #: Key points in pixels, by label.
-    joints: Mapping[str, Point]
+    #: Key points by label.
+    joints: Mapping[str, Joint]
 
 
 @dataclass(slots=True)
@@ -213,7 +236,7 @@ def _objects(
     picture: Picture,
     scheme: Scheme,
     partners: Partners,
-    joints: Mapping[str, Mapping[str, Point]],
+    joints: Mapping[str, Mapping[str, Joint]],
 ) -> list[Object]:
     """`PassedOver` or `GeometryError` for what is no object."""
     shape = region_shape(region, picture.size)
@@ -222,7 +245,8 @@ def _objects(
     score = _score(region, others, given) if given.is_prediction else None
     own = joints.get(str(region.get("id")), {})
     kind = str(shape_of(region.get("type")))
-    return [Object(scheme.aliases.get(one, one), kind, shape, score, own) for one in labels]
+    stored = [scheme.aliases.get(one, one) for one in labels]
+    return [Object(region, one, kind, shape, score, own) for one in stored]
 
 
 def _score(region: Region, partners: list[Region], given: Given) -> float | None:
@@ -232,9 +256,9 @@ def _score(region: Region, partners: list[Region], given: Given) -> float | None
 
 def _joints_by_parent(
     regions: list[Region], picture: Picture, scheme: Scheme
-) -> dict[str, dict[str, Point]]:
+) -> dict[str, dict[str, Joint]]:
     """Key points by the id of the region they belong to, and by label."""
-    found: dict[str, dict[str, Point]] = {}
+    found: dict[str, dict[str, Joint]] = {}
     if not scheme.joints:
         return found
     for region in regions:
@@ -243,16 +267,18 @@ def _joints_by_parent(
             continue
         try:
             label = region_labels(region)[0]
-            point = _point(region, picture.size)
+            joint = _joint(region, picture.size)
         except (PassedOver, GeometryError):
             continue
-        found.setdefault(str(parent), {})[label] = point
+        found.setdefault(str(parent), {})[label] = joint
     return found
 
 
-def _point(region: Region, size: Size) -> Point:
-    """Where a key point is, in pixels. `GeometryError` where it says nothing."""
+def _joint(region: Region, size: Size) -> Joint:
+    """`GeometryError` for a key point that does not say where it is."""
     # A box without sides is read as any other.
     value = {**region["value"], "width": 0, "height": 0, "rotation": 0}
     box = region_shape({**region, "type": "rectangle", "value": value}, size).box_xywh_px
-    return box[0], box[1]
+    meta = region.get("meta")
+    is_hidden = isinstance(meta, dict) and bool(meta.get("hidden"))
+    return Joint(box[0], box[1], HIDDEN if is_hidden else SEEN)

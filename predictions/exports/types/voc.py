@@ -5,6 +5,7 @@ A prediction's objects have a `score`, which readers of VOC pass over.
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from predictions.exports.types.archive import Entry
@@ -26,32 +27,54 @@ def entries(pictures: Iterable[Picture], scheme: Scheme, *, with_versions: bool)
 
 
 def _document(picture: Picture, given: Given | None, scheme: Scheme) -> bytes:
+    objects = objects_of(given, picture, scheme).found if given is not None else []
+    marked = []
+    for one in objects:
+        x, y, width, height = one.shape.box_xywh_px
+        score = None if one.score is None else _text(one.score)
+        corners = tuple(map(_text, (x, y, x + width, y + height)))
+        marked.append(Marked(one.label, corners, score))
+    version = (given.model_version or "") if given is not None and given.is_prediction else None
+    return document(picture.file_name, picture.written_size(len(objects)), marked, version)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An object as VOC has it."""
+
+    label: str
+    #: xmin, ymin, xmax, ymax
+    corners: tuple[str, ...]
+    score: str | None = None
+    is_difficult: bool = False
+
+
+def document(
+    file_name: str, size: tuple[int, int], objects: Iterable[Marked], version: str | None
+) -> bytes:
+    """The XML file of an image; `size` is its width and height in pixels."""
     root = Element("annotation")
     _child(root, "folder", "images")
-    _child(root, "filename", picture.file_name)
+    _child(root, "filename", file_name)
     source = SubElement(root, "source")
     _child(source, "database", "Predictions API")
-    if given is not None and given.is_prediction:
-        _child(source, "model_version", given.model_version or "")
-    objects = objects_of(given, picture, scheme).found if given is not None else []
-    size = SubElement(root, "size")
-    lengths = *picture.written_size(len(objects)), 3
-    for name, length in zip(("width", "height", "depth"), lengths, strict=True):
-        _child(size, name, str(length))
+    if version is not None:
+        _child(source, "model_version", version)
+    element = SubElement(root, "size")
+    for name, length in zip(("width", "height", "depth"), (*size, 3), strict=True):
+        _child(element, name, str(length))
     _child(root, "segmented", "0")
     for one in objects:
         element = SubElement(root, "object")
         _child(element, "name", one.label)
         _child(element, "pose", "Unspecified")
         _child(element, "truncated", "0")
-        _child(element, "difficult", "0")
+        _child(element, "difficult", str(int(one.is_difficult)))
         if one.score is not None:
-            _child(element, "score", _text(one.score))
-        x, y, width, height = one.shape.box_xywh_px
+            _child(element, "score", one.score)
         box = SubElement(element, "bndbox")
-        corners = {"xmin": x, "ymin": y, "xmax": x + width, "ymax": y + height}
-        for name, place in corners.items():
-            _child(box, name, _text(place))
+        for name, place in zip(("xmin", "ymin", "xmax", "ymax"), one.corners, strict=True):
+            _child(box, name, place)
     indent(root, space="    ")
     content: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return content

@@ -7,7 +7,7 @@ line ends with its score, 1 where it tells none, as YOLO's own `save_conf` does.
 Formats: https://docs.ultralytics.com/datasets
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
@@ -32,7 +32,7 @@ def entries(
         for name, given in named(picture.stem, picture.given, with_versions=with_versions):
             lines = _lines(given, picture, scheme, classes, is_turned=is_turned)
             yield f"labels/{name}.txt", [line.encode() + b"\n" for line in lines]
-    yield "classes.txt", [f"{_one_line(name)}\n".encode() for name in classes]
+    yield "classes.txt", [f"{one_line(name)}\n".encode() for name in classes]
     notes = {
         "categories": [{"id": number, "name": name} for name, number in classes.items()],
         "info": {"version": "1.0", "contributor": "Predictions API"},
@@ -40,7 +40,8 @@ def entries(
     yield "notes.json", [orjson.dumps(notes, option=orjson.OPT_INDENT_2)]
 
 
-def _one_line(name: str) -> str:
+def one_line(name: str) -> str:
+    """The name with a space for each line break."""
     return " ".join(name.splitlines())
 
 
@@ -55,7 +56,7 @@ def _lines(
 ) -> Iterator[str]:
     for one in objects_of(given, picture, scheme).found:
         number = classes.setdefault(one.label, len(classes))
-        numbers = _corners(one, picture) if is_turned else _place(one, picture, scheme)
+        numbers = corners(one, picture) if is_turned else place(one, picture, scheme.joints)
         if given.is_prediction:
             numbers.append(CERTAIN if one.score is None else one.score)
         yield " ".join([str(number), *map(_text, numbers)])
@@ -66,20 +67,21 @@ def _text(number: float) -> str:
     return f"{round(number, DECIMALS) + 0.0:.{DECIMALS}f}".rstrip("0").rstrip(".")
 
 
-def _place(one: Object, picture: Picture, scheme: Scheme) -> list[float]:
+def place(one: Object, picture: Picture, joints: Sequence[str]) -> list[float]:
+    """Centre, width and height of an object's bounds, then its joints, or a polygon's points."""
     points = one.shape.points_px
     is_outline = one.kind == "polygon" and points is not None and len(points) > 2
-    if is_outline and points is not None and not scheme.joints:
+    if is_outline and points is not None and not joints:
         return _shares(points.ravel().tolist(), picture)
     x, y, width, height = one.shape.box_xywh_px
     numbers = _shares([x + width / 2, y + height / 2, width, height], picture)
-    for name in scheme.joints:
-        point = one.joints.get(name)
-        numbers += [*_shares(list(point), picture), 2.0] if point else [0.0, 0.0, 0.0]
+    for name in joints:
+        joint = one.joints.get(name)
+        numbers += [*_shares([joint.x, joint.y], picture), joint.seen] if joint else [0.0, 0.0, 0.0]
     return numbers
 
 
-def _corners(one: Object, picture: Picture) -> list[float]:
+def corners(one: Object, picture: Picture) -> list[float]:
     """Four corners, clockwise: of a turned box its own, of anything else those of its bounds."""
     points = one.shape.points_px
     if one.kind != "rectangle" or points is None:

@@ -1,7 +1,7 @@
 // Regions drawn over an image.
 // All names and texts in them are untrusted; see safe.js.
 
-import { element, safeImage, shape } from "./safe.js";
+import { element, shape, smallImage } from "./safe.js";
 import { colorOf, css, draw, isDrawn } from "./shapes.js";
 
 /**
@@ -91,7 +91,7 @@ export async function thumbnail(host, { image, alt, regions, labels = labelsOf(r
   const picture = element("img", { alt, class: "desk-picture" });
   const frame = element("div", { class: "desk-thumbnail" }, picture);
   host.replaceChildren(frame);
-  const size = await load(picture, safeImage(image));
+  const size = await load(picture, smallImage(image));
   if (size === null) {
     frame.classList.add("desk-missing");
     frame.replaceChildren(element("span", {}, "no image"));

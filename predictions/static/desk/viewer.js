@@ -1,7 +1,7 @@
 // An image with its regions, and the controls to look at them. What a region is says regions.js.
 
 import { labelsOf, load, overlay } from "./regions.js";
-import { element, safeImage } from "./safe.js";
+import { element, safeImage, smallImage } from "./safe.js";
 import { anchor, colorOf, css, isDrawn } from "./shapes.js";
 
 const SIDES = [
@@ -58,7 +58,10 @@ export class Viewer {
 
   async #load(image) {
     const source = safeImage(image);
-    const size = await load(this.picture, source);
+    let size = await load(this.picture, source);
+    const other = smallImage(image, 1600);
+    // Of what a browser cannot show, as TIFF, the server may have one that it can.
+    if (size === null && other !== source) size = await load(this.picture, other);
     if (size === null) {
       const why = source === null ? "There is no image to show." : "The image could not be loaded.";
       const address = typeof image === "string" && image ? ` ${image.slice(0, 200)}` : "";

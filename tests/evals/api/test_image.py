@@ -13,6 +13,7 @@ from evals.reports.files import object_id
 from predictions.models import Annotation, Prediction, Project
 from tests.conftest import Caller
 from tests.evals.conftest import CAR, box, computed, ids_of, load, task
+from tests.evals.draws import counted, significance
 
 Get = Callable[..., Any]
 
@@ -188,6 +189,10 @@ def test_diff(ada: Caller, get: Get, evaluation: ModelEval, project: Project) ->
             "onlyInBase": 0,
             "onlyInOther": 0,
         },
+        "significance": significance(
+            counted((1, 0, 0), (1, 1, 1), (0, 1, 0), (0, 0, 1)),
+            counted((1, 0, 0), (2, 0, 0), (0, 0, 0), (1, 0, 0)),
+        ),
         "differingTerms": [],
         "totalImages": 3,
         "offset": 0,

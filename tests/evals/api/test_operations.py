@@ -59,12 +59,17 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "get_confusion_matrix": (f"{ONE}/confusion-matrix?split=all", None),
     "list_image_predictions": (f"{ONE}/image-predictions", None),
     "get_image_prediction": (f"{ONE}/image-predictions/{{image}}", None),
+    "get_intervals": (f"{ONE}/intervals?split=all", None),
     "get_recommendations": (f"{ONE}/recommendations", None),
     "compare_images": (f"{ONE}/diff/{{other}}", None),
     "export_coco": (f"{ONE}/coco", None),
 }
-# Need what this evaluation has not: embeddings, a file it was imported from.
-ELSEWHERE = {"get_vector_analysis": "test_vectors.py", "get_evaluation_source": "test_import.py"}
+# Need what this evaluation has not: embeddings, a file it was imported from, other keys of meta.
+ELSEWHERE = {
+    "get_vector_analysis": "test_vectors.py",
+    "get_evaluation_source": "test_import.py",
+    "get_slices": "test_slices.py",
+}
 VERBS = {
     operation["operationId"]: verb
     for path, on in contract().document["paths"].items()

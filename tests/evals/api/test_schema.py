@@ -24,6 +24,7 @@ PATHS = [
             "performance-by-class",
             "confusion-matrix",
             "recommendations",
+            "intervals",
             "image-predictions",
             "image-predictions/{image_id}",
             "diff/{other_id}",

@@ -348,6 +348,9 @@ def test_unknown_images_are_left_out(reader: Client, evaluation: ModelEval) -> N
         ("data:text/html,<script>alert(1)</script>", None),
         ("javascript:alert(1)", None),
         ("s3://bucket/a.jpg", None),
+        *[("/data/local-files/?d=0123456789abcdef/a.jpg",) * 2],
+        ("/api/predictions/?project=1", None),
+        (f"/data/local-files/?d={'a' * 4096}", None),
     ],
 )
 def test_only_pictures_are_shown(

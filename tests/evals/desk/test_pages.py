@@ -240,7 +240,7 @@ def test_pages_cost_the_same_however_many_images(
     }
     assert costs == {path: (9, 9) if path != "diff/" else (10, 10) for path in PAGES}
     cards = "data/cards?" + "&".join(f"image={n}" for n in ids)
-    assert statements(desks["reader"], page(large, cards)) == 6
+    assert statements(desks["reader"], page(large, cards)) == 7
 
 
 def test_says_what_was_passed_over_and_at_which_confidence(
@@ -256,3 +256,29 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     odd = desks["reader"].get(page(computed(ada, project, "v3"))).content.decode()
     assert "1 region of the predictions passed over: no_label." in odd
     assert f"/admin/predictions/task/{task_id}/change/" in odd
+
+
+def test_pages_offer_the_slices_there_are(
+    desks: dict[str, Client], ada: Caller, project: Project
+) -> None:
+    hostile = '"><script>alert(1)</script>'
+    for camera in ("gate", hostile):
+        load(ada, project, [task("x", truth=[], said={"v1": []}, camera=camera)])
+    found = computed(ada, project)
+    pages = {path: desks["reader"].get(page(found, path)).content.decode() for path in PAGES}
+
+    assert [path for path, text in pages.items() if 'name="slice"' in text] == [
+        "matrix/",
+        "images/",
+        "diff/",
+    ]
+    assert '<option value="meta.camera:gate">gate</option>' in pages["images/"]
+    assert [path for path, text in pages.items() if 'data-panel="slices"' in text] == [""]
+    assert "<option>meta.camera</option>" in pages[""]
+    assert hostile not in "".join(pages.values())
+    # One more than without: the values.
+    assert statements(desks["reader"], page(found, "images/")) == 10
+    assert statements(desks["reader"], page(found)) == 9
+    refused = desks["reader"].get(page(found, "images/?slice=meta.site:x"))
+    assert refused.status_code == 400
+    assert "The keys are meta.camera." in refused.content.decode()

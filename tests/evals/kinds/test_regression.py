@@ -1,14 +1,16 @@
 """Regression over the API and at the desk: numbers of whole tasks."""
 
+import csv
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
+from evals.jobs import run
 from evals.models import ModelEval
 from tests.conftest import Caller, MakeProject
-from tests.evals.kinds.answered import evaluated, get, region, task, tasks_by_name
+from tests.evals.kinds.answered import ask, evaluated, get, region, task, tasks_by_name
 
 CONFIG = (
     '<View><Text name="text" value="$text"/><Number name="answer" toName="text"/>'
@@ -92,6 +94,30 @@ def test_records_of_tasks_and_their_order(ada: Caller, evaluation: ModelEval) ->
     ]
     ordered = get(ada, evaluation, "image-predictions", sort="-measure").json()["images"]
     assert [one["imageName"] for one in ordered] == ["twenty", "ten", "thirty", "none"]
+
+
+def test_a_table_of_tasks(ada: Caller, evaluation: ModelEval) -> None:
+    answer = get(ada, evaluation, "image-predictions", format="csv")
+    rows = list(csv.DictReader(b"".join(answer.streaming_content).decode().splitlines()))
+    assert [(row["imageName"], row["confusion"], row["absoluteError"]) for row in rows] == [
+        ("ten", "answer>answer:1", "2.0"),
+        ("twenty", "answer>background:1 background>answer:1", "7.0"),
+        ("thirty", "answer>background:1", ""),
+        ("none", "background>answer:1", ""),
+    ]
+
+
+def test_another_tolerance_is_another_measure(ada: Caller, evaluation: ModelEval) -> None:
+    project = evaluation.project
+    assert project is not None
+    answer = ask(ada, project, control="answer")
+    other = ModelEval.objects.get(eval_id=answer.json()["evalId"])
+    run.run(other.pk)
+    document = get(ada, evaluation, f"diff/{other.eval_id}").json()
+    assert document["differingTerms"] == ["tolerance"]
+    assert [one["imageName"] for one in document["images"]] == ["ten"]
+    repeated = ada.client.post(f"/lab/model-evals/{evaluation.eval_id}/rerun").json()
+    assert repeated["tolerance"] == 5
 
 
 def test_a_task_with_its_numbers(ada: Caller, evaluation: ModelEval) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from predictions.pictures.addresses import address
 from predictions_api.serving.connections import TOO_SLOW, WAIT_S
 from tests.house.serving import Server, running
 
@@ -50,6 +51,7 @@ class Client:
         self.server = server
         self.headers = {"Authorization": f"Token {key}", "Content-Type": "application/json"}
         self.project, self.task, self.other_task = 0, 0, 0
+        self.picture = ""
 
     def ask(self, method: str, path: str, document: Any = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, TIMEOUT_S)
@@ -87,6 +89,10 @@ class Client:
         # Larger than what is read without a thread.
         large = {"task": self.other_task, "result": [region("a" * 2_000_000)]}
         assert self.ask("POST", "/api/predictions/", large)["task"] == self.other_task
+        pictures = http.client.HTTPConnection("127.0.0.1", self.server.port, TIMEOUT_S)
+        with closing(pictures):
+            pictures.request("GET", self.picture, headers=self.headers)
+            assert len(pictures.getresponse().read()) == 8_000_008
         listed = self.ask("GET", f"/api/predictions/?project={self.project}")
         assert len(listed) >= N_LISTED
         assert made["id"] in {prediction["id"] for prediction in listed}
@@ -116,7 +122,17 @@ def client_of(server: Server) -> Client:
     )
     client = Client(server, key)
     client.fill()
+    client.picture = picture_of(server)
     return client
+
+
+def picture_of(server: Server) -> str:
+    """The address of a file of 8 MB that begins as a PNG does."""
+    folder = server.output.parent / "pictures"
+    folder.mkdir()
+    (folder / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(8_000_000))
+    root = server.manage("image_root", "add", str(folder), "--workspace", "lab")
+    return address(root, "large.png")
 
 
 def head(client: Client, first: str, *more: str, key: bool = True) -> bytes:
@@ -158,6 +174,7 @@ WHAT_SLOW_CLIENTS_SEND = {
     "asks for a long page": lambda client: head(
         client, f"GET /api/predictions/?project={client.project}&page_size=1000"
     ),
+    "asks for a large picture": lambda client: head(client, f"GET {client.picture}"),
     "asks for a large file without a key": lambda client: head(
         client, "GET /static/plotly/plotly.min.js", "Connection: close", key=False
     ),

@@ -285,5 +285,5 @@ def test_statements_do_not_grow_with_the_tasks(
     django_assert_num_queries: Any,
 ) -> None:
     make_tasks(text_project, *["x"] * n)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         post(ada, version, project=text_project.pk, project_subset="All")

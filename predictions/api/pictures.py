@@ -1,0 +1,192 @@
+"""Files below image roots, at Label Studio's address, and their thumbnails.
+
+Whatever is not served is 404 in the same words: no such root, a root of a workspace that the caller
+does not read, a key that does not work, no file, a file that is no picture or recording.
+"""
+
+import hashlib
+import threading
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import (
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.utils.cache import get_conditional_response
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotFound
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import KeyAuthentication
+from accounts.models import User
+from accounts.sessions import roles_of
+from accounts.tokens import Access
+from predictions.api.parameters import ThumbnailParameters
+from predictions.api.schema import pictures as docs
+from predictions.db.pictures.image_roots import root_of
+from predictions.pictures import kept, thumbnails
+from predictions.pictures.addresses import PREFIX, split
+from predictions.pictures.kinds import HEAD_BYTES, is_picture, kind_of
+from predictions.pictures.opening import NoFile, Opened, Pieces, open_below
+from predictions.pictures.ranges import Unsatisfiable, part_of
+from predictions_api.http.rendering import OrjsonRenderer
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Cache-Control": "private, max-age=3600",
+}
+#: Goes into the names of kept thumbnails: a higher one forgets those there are.
+MADE_BY = 1
+
+
+#: Threads of a process that may make thumbnails; two are left to everything else.
+_makers = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - 2))
+
+
+class LocalFileView(APIView):
+    """`/data/local-files/?d=ROOT/NAME` for whoever reads the root's workspace."""
+
+    authentication_classes = [KeyAuthentication, SessionAuthentication]
+    # Who may read is known once the root is.
+    permission_classes = []
+
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
+        """Our JSON for errors, also for browsers that ask for pictures alone."""
+        renderer = OrjsonRenderer()
+        return renderer, renderer.media_type
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Whose key does not work is told nothing."""
+        return super().handle_exception(
+            NotFound() if isinstance(exc, AuthenticationFailed) else exc
+        )
+
+    @docs.LOCAL_FILE
+    def get(self, request: Request) -> HttpResponseBase:
+        """The file, or with Range a part of a recording."""
+        opened, kind = self._opened()
+        try:
+            response = self._answer(opened, kind)
+        except BaseException:
+            opened.close()
+            raise
+        if not response.streaming:
+            opened.close()
+        return response
+
+    def _answer(self, opened: Opened, kind: str) -> HttpResponseBase:
+        """Closes the file only where it streams it, at the end."""
+        if settings.SENDFILE_PREFIX:
+            headers = {"X-Accel-Redirect": settings.SENDFILE_PREFIX + quote(opened.path)}
+            return HttpResponse(content_type=kind, headers=HEADERS | headers)
+        headers = HEADERS | {"ETag": f'"{opened.tag}"'}
+        if (early := self._unchanged(headers)) is not None:
+            return early
+        (start, end), code = (0, opened.size), 200
+        if not is_picture(kind):
+            headers["Accept-Ranges"] = "bytes"
+            try:
+                part = self._part(opened, headers["ETag"])
+            except Unsatisfiable:
+                headers["Content-Range"] = f"bytes */{opened.size}"
+                return HttpResponse(status=416, content_type=kind, headers=headers)
+            if part is not None:
+                (start, end), code = part, 206
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{opened.size}"
+        headers["Content-Length"] = str(end - start)
+        if self.request.method == "HEAD":
+            return HttpResponse(status=code, content_type=kind, headers=headers)
+        return StreamingHttpResponse(
+            Pieces(opened, start, end), status=code, content_type=kind, headers=headers
+        )
+
+    def _part(self, opened: Opened, tag: str) -> tuple[int, int] | None:
+        """What Range asks for; None for all of the file, also where If-Range names another one."""
+        if self.request.headers.get("If-Range", tag) != tag:
+            return None
+        return part_of(self.request.headers.get("Range", ""), opened.size)
+
+    def _unchanged(self, headers: dict[str, str]) -> HttpResponseBase | None:
+        """The answer to a caller who has it already; None for others."""
+        answer = HttpResponse(headers=headers)
+        plain = self.request._request
+        found = get_conditional_response(plain, etag=headers["ETag"], response=answer)
+        return None if found is answer else found
+
+    def _opened(self) -> tuple[Opened, str]:
+        """The file that `d` names, and its media type. NotFound for whatever is not served."""
+        named = split(self.request.query_params.get("d", ""))
+        root = named and root_of(named[0])
+        if not named or not root or not self._reads(root[0]):
+            raise NotFound
+        try:
+            opened = open_below(root[1], named[1])
+        except NoFile:
+            raise NotFound from None
+        kind = kind_of(opened.head(HEAD_BYTES))
+        if kind is None:
+            opened.close()
+            raise NotFound
+        return opened, kind
+
+    def _reads(self, workspace_id: int) -> bool:
+        access, user = self.request.auth, self.request.user
+        if isinstance(access, Access):
+            return access.workspace_id == workspace_id and access.allows("predictions:read")
+        if not isinstance(user, User):
+            return False
+        return user.is_superuser or workspace_id in roles_of(user.pk)
+
+
+class ThumbnailView(LocalFileView):
+    """`/data/local-files/thumbnail?d=ROOT/NAME&size=320`."""
+
+    @docs.THUMBNAIL
+    def get(self, request: Request) -> HttpResponseBase:
+        """A WebP whose longest side is `size` at most, made once; a redirect to the picture itself
+        where others are being made and too few threads would be left for everything else.
+        """
+        opened, kind = self._opened()
+        with opened:
+            side = int(ThumbnailParameters.read(request.query_params)["size"])
+            if not is_picture(kind):
+                raise NotFound
+            name = f"{MADE_BY} {side} {opened.tag}"
+            key = hashlib.sha256(name.encode()).hexdigest()
+            headers = HEADERS | {"ETag": f'"{key[:32]}"'}
+            if (early := self._unchanged(headers)) is not None:
+                return early
+            made = self._made(opened, side, key)
+        if made is None:
+            itself = f"{PREFIX}?d={quote(request.query_params['d'], safe='/')}"
+            return HttpResponseRedirect(itself, headers={"Cache-Control": "no-store"})
+        if not made:
+            raise NotFound
+        return HttpResponse(made, content_type="image/webp", headers=headers)
+
+    def _made(self, opened: Opened, side: int, key: str) -> bytes | None:
+        """The thumbnail; empty for a picture that has none, which is kept, too; None where too many
+        are being made.
+        """
+        folder = settings.THUMBNAILS_DIR
+        made = kept.get(folder, key)
+        if made is not None or not _makers.acquire(blocking=False):
+            return made
+        try:
+            made = thumbnails.thumbnail(opened, side)
+        except thumbnails.NoPicture:
+            made = b""
+        finally:
+            _makers.release()
+        kept.put(folder, key, made, most_bytes=settings.THUMBNAILS_MB * 2**20)
+        return made

@@ -1,0 +1,1 @@
+"""Registers the folders that tasks' pictures are in."""

@@ -1,0 +1,136 @@
+"""A table with a row a task: what is classified, its labels with `;` between them, and of a version
+the score. What else a task's data has stands in columns of its own.
+"""
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from predictions.exports.datasets.items import Item, NotHeld, address, text_of
+from predictions.exports.types.given import Region
+from predictions.regions.config import Control, ObjectTag, read_config
+from predictions.regions.labels import PassedOver, label_names, region_score
+from predictions_api.http.rendering import harmless_cell
+
+SEPARATOR = ";"
+COLUMNS = {"Image": "image", "Text": "text"}
+ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceScheme:
+    """The one question of a labelling config, and what it is about."""
+
+    control: Control
+    about: ObjectTag
+
+    @property
+    def column(self) -> str:
+        """Of what is classified."""
+        return COLUMNS[self.about.tag]
+
+
+def scheme_of(label_config: str) -> ChoiceScheme | None:
+    """None for a config without choices about one image or text, or with several of them."""
+    config = read_config(label_config)
+    asked = [one for one in config.controls if one.tag.tag == "Choices" and not one.is_per_region]
+    if len(asked) != 1 or len(asked[0].to_names) != 1:
+        return None
+    about = next((one for one in config.objects if one.name in asked[0].to_names), None)
+    if about is None or about.tag not in COLUMNS or about.is_list or about.flag:
+        return None
+    return ChoiceScheme(asked[0], about)
+
+
+def pieces(
+    found: Iterable[Item], scheme: ChoiceScheme, *, is_prediction: bool, escape: bool = False
+) -> Iterator[bytes]:
+    """The file (RFC 4180). Rows wait on disk until all columns are known.
+
+    With `escape` no cell is a formula to a spreadsheet; without, programs read what was stored.
+    """
+    own = (scheme.column, "label", "score") if is_prediction else (scheme.column, "label")
+    others: dict[str, None] = {}
+    with tempfile.TemporaryFile() as file:
+        for item in found:
+            row = _row(item, scheme, own)
+            others.update(dict.fromkeys(name for name in row if name not in own))
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        file.seek(0)
+        text = io.StringIO()
+        writer = csv.writer(text)
+        names = [*own, *others]
+        shown = harmless_cell if escape else str
+        writer.writerow(map(shown, names))
+        for number, line in enumerate(file, 1):
+            row = orjson.loads(line)
+            writer.writerow([shown(row.get(name, "")) for name in names])
+            if number % ROWS_AT_ONCE == 0:
+                yield text.getvalue().encode()
+                text.seek(0)
+                text.truncate()
+        yield text.getvalue().encode()
+
+
+def _row(item: Item, scheme: ChoiceScheme, own: tuple[str, ...]) -> dict[str, str]:
+    key = scheme.about.path[0] if scheme.about.path else ""
+    data = {name: _cell(value) for name, value in item.task["data"].items() if name != key}
+    about = address(item.task, scheme.about.path)
+    told = (item.task["meta"] or {}).get("image_name")
+    if scheme.column == "image" and isinstance(told, str) and told:
+        about = told
+    if clash := sorted(data.keys() & set(own)):
+        raise NotHeld(f"Task {item.task['id']}: its data has a {clash[0]!r}, as the file has.")
+    labels, score = _answer(item, scheme)
+    row = {scheme.column: about, "label": SEPARATOR.join(labels)}
+    if item.given.is_prediction:
+        row["score"] = "" if score is None else text_of(score)
+    return {**row, **data}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else orjson.dumps(value).decode()
+
+
+def _answer(item: Item, scheme: ChoiceScheme) -> tuple[list[str], float | None]:
+    """The labels, and the score they share. `NotHeld` where they have several."""
+    labels: dict[str, None] = {}
+    scores: dict[float | None, None] = {}
+    for region in item.given.regions:
+        if region.get("from_name") != scheme.control.name:
+            continue
+        for label in _labels(region, scheme):
+            if SEPARATOR in label:
+                raise NotHeld(f"{item.place_of(region)}: {label!r:.100} has a {SEPARATOR!r}.")
+            labels[label] = None
+            scores[_score(region, item)] = None
+    if item.given.is_prediction and len(scores) > 1:
+        raise NotHeld(
+            f"Task {item.task['id']}, prediction {item.given.id}: its labels have several scores,"
+            " a row has one."
+        )
+    return list(labels), next(iter(scores), item.given.score)
+
+
+def _labels(region: Region, scheme: ChoiceScheme) -> list[str]:
+    value = region.get("value")
+    names = label_names(value.get("choices")) if isinstance(value, dict) else None
+    stored = {shown: alias for alias, shown in scheme.control.labels}
+    return [stored.get(name, name) for name in names or ()]
+
+
+def _score(region: Region, item: Item) -> float | None:
+    default = item.given.score
+    if not item.given.is_prediction or (region.get("score") is None and default is None):
+        return None
+    try:
+        return region_score(region, (), 0.0 if default is None else default)
+    except PassedOver:
+        return None

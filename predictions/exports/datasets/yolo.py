@@ -1,0 +1,79 @@
+"""YOLO: a text file an image, a line an object, shares of the image's width and height in full.
+
+`data.yaml` has the classes by number, and for each split a list of its images, whose label files
+lie where YOLO looks for them: `images/` in the path becomes `labels/`. Of a version each line ends
+with its score, as `save_txt save_conf` writes it. An image without objects has an empty file.
+Formats: https://docs.ultralytics.com/datasets
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import orjson
+
+from predictions.exports.datasets.items import (
+    BOX,
+    ELLIPSE,
+    POLYGON,
+    TURNED_BOX,
+    ImageItem,
+    objects_in,
+    score_of,
+    text_of,
+)
+from predictions.exports.datasets.splits import Splits
+from predictions.exports.types.archive import Entry
+from predictions.exports.types.objects import Object, Scheme
+from predictions.exports.types.yolo import corners, place
+
+
+def entries(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[Entry]:
+    """Upright boxes and polygons; boxes with their joints where the config has key points."""
+    held = (BOX,) if scheme.joints else (BOX, POLYGON, ELLIPSE)
+    task = "pose" if scheme.joints else "segment" if scheme.shapes != {"rectangle"} else "detect"
+    return _entries(found, scheme, held, task)
+
+
+def turned(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[Entry]:
+    """Boxes as four corners, clockwise from the stored one, turned or not."""
+    return _entries(found, scheme, (BOX, TURNED_BOX), "obb")
+
+
+def _entries(
+    found: Iterable[ImageItem], scheme: Scheme, held: Sequence[str], task: str
+) -> Iterator[Entry]:
+    numbers = {name: str(number) for number, name in enumerate(scheme.names)}
+    # Shares of a width need none, but for what is turned.
+    needs_size = task == "obb"
+    with Splits() as splits:
+        for item in found:
+            split = splits.name_of(item)
+            splits.add(split, f"./images/{split}/{item.name}")
+            lines = [
+                " ".join([numbers[one.label], *map(text_of, _numbers(one, item, scheme, task))])
+                for one in objects_in(item, scheme, held, needs_size=needs_size)
+            ]
+            yield f"labels/{split}/{item.stem}.txt", [f"{line}\n".encode() for line in lines]
+        names = []
+        for split, lines_of_split in splits.lists():
+            names.append(split)
+            yield f"{split}.txt", lines_of_split
+    yield "data.yaml", [_data(scheme, names, task)]
+
+
+def _numbers(one: Object, item: ImageItem, scheme: Scheme, task: str) -> list[float]:
+    if task == "obb":
+        numbers = corners(one, item.picture)
+    else:
+        numbers = place(one, item.picture, scheme.joints)
+    return [*numbers, score_of(one)] if item.given.is_prediction else numbers
+
+
+def _data(scheme: Scheme, splits: Sequence[str], task: str) -> bytes:
+    """YAML, whose quoted texts are those of JSON."""
+    lines = ["path: .", *(f"{split}: {split}.txt" for split in splits), f"task: {task}"]
+    if task == "pose":
+        lines.append(f"kpt_shape: [{len(scheme.joints)}, 3]")
+        lines.append(f"kpt_names: {orjson.dumps(scheme.joints).decode()}")
+    lines.append("names:" if scheme.names else "names: {}")
+    lines += [f"  {n}: {orjson.dumps(name).decode()}" for n, name in enumerate(scheme.names)]
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -1,0 +1,183 @@
+"""The one form that every reader makes of its file: a content has tasks, a task has regions.
+
+Numbers are the file's own: pixels of the image, or shares of it (0 to 1) where the task says
+`is_relative`. x goes right, y goes down, from the upper left corner of the image.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Point = tuple[float, float]
+#: Forms in which a file may hold the same objects.
+Shapes = Literal["boxes", "masks", "keypoints"]
+#: Width and height of an image in pixels.
+Size = tuple[int, int]
+
+
+class Kind(StrEnum):
+    """What the regions of a content are; each needs a control of its own in the config."""
+
+    BOX = "box"  # also turned ones
+    POLYGON = "polygon"
+    MASK = "mask"
+    ELLIPSE = "ellipse"
+    KEYPOINTS = "keypoints"
+    SPAN = "span"
+    CHOICE = "choice"
+
+
+class Box(Struct, frozen=True, gc=False):
+    """Upright, or turned clockwise by `rotation` degrees about its (x, y) corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    rotation: float = 0.0
+
+
+class Corners(Struct, frozen=True):
+    """Four points in order around the object: a turned box where they are a rectangle to half a
+    pixel, else a polygon, which is counted in the warnings.
+    """
+
+    points: tuple[Point, Point, Point, Point]
+
+
+class Polygon(Struct, frozen=True):
+    """One outline; three points or more."""
+
+    points: Sequence[Point]
+
+
+class Mask(Struct, frozen=True):
+    """COCO's compressed run lengths on a raster of this height and width."""
+
+    counts: bytes
+    height: int
+    width: int
+
+
+class Ellipse(Struct, frozen=True, gc=False):
+    """Centre and radii, turned clockwise by `rotation` degrees about the centre."""
+
+    x: float
+    y: float
+    radius_x: float
+    radius_y: float
+    rotation: float = 0.0
+
+
+class Pose(Struct, frozen=True):
+    """A box and the places (x, y) of its key points by name; points that are not there are not in
+    it. Names are in `Content.keypoints`. A point that is there and hidden is in `hidden`, too.
+    """
+
+    box: Box
+    points: Mapping[str, Point]
+    hidden: frozenset[str] = frozenset()
+
+
+class Span(Struct, frozen=True, gc=False):
+    """Characters of the task's text from `start` up to, but without, `end`."""
+
+    start: int
+    end: int
+
+
+Shape = Box | Corners | Polygon | Mask | Ellipse | Pose | Span
+
+
+class Region(Struct):
+    """What is said of a place, or with `shape` None of the whole task (a choice).
+
+    `labels` is one class, or several of a choice. `score` is the file's, of detections: 0 to 1, or
+    per cent where the file's highest is above 1 (`scores.py` divides them). `meta` is kept on the
+    region: `iscrowd`, `area`. `place` is where in the file it stands, for what is found later.
+    """
+
+    labels: tuple[str, ...]
+    shape: Shape | None = None
+    score: float | None = None
+    meta: dict[str, Any] | None = None
+    place: str = ""
+
+
+class FileTask(Struct, kw_only=True):
+    """One image, text or row of a file, with what this file says of it.
+
+    `regions` is a list or, where a file is large, a function that makes it; [] is an image on
+    which nothing is: it counts.
+    """
+
+    #: The file's id of the image, as text.
+    image_id: str | None = None
+    #: The image's file name as the file has it, with forward slashes.
+    image_name: str | None = None
+    #: What the task shows beside the image, `{"text": ...}` and other columns.
+    data: dict[str, Any] = {}
+    meta: dict[str, Any] = {}
+    size: Size | None = None
+    #: The file's own split: `train`, `valid`, `test` or another word.
+    split: str | None = None
+    is_relative: bool = False
+    regions: list[Region] | Callable[[], list[Region]] = []
+    #: Where in the file the task stands.
+    place: str = ""
+
+    def read(self) -> list[Region]:
+        """The task's regions."""
+        return self.regions() if callable(self.regions) else self.regions
+
+
+@dataclass(slots=True, kw_only=True)
+class Content:
+    """What one file holds: ground truth, or detections."""
+
+    #: Tasks in the file's order; may make each as it is asked for, more than once.
+    tasks: Iterable[FileTask]
+    n_tasks: int
+    #: Classes in the file's order.
+    classes: list[str]
+    kinds: frozenset[Kind]
+    #: What is labelled; `data` of each task has the key, unless it is an image with a name.
+    key: Literal["image", "text"] = "image"
+    #: Names of key points by class, in order.
+    keypoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: Whether a choice may have several labels.
+    is_multiple: bool = False
+    #: The file's numbers of its classes: detections may name classes by number.
+    class_ids: Mapping[int, str] = field(default_factory=dict)
+    #: Odd things, a sentence each.
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What whoever loads the files asked for."""
+
+    #: What to read where a file holds an object in several forms; None for the richest.
+    shapes: Shapes | None = None
+    #: Added to class numbers of detections; None where it was not asked for.
+    category_offset: int | None = None
+    #: The column that names the image; None for the first of the format's own.
+    image_column: str | None = None
+    truth_field: str = "ground_truth"
+    predictions_field: str = "predictions"
+    #: Other names for classes of the detections; None for a class that is not read.
+    label_map: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What detections may refer to: the ground truth's file or, without one, the project."""
+
+    class_ids: Mapping[int, str] = field(default_factory=dict)
+    classes: Sequence[str] = ()
+    keypoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: Sizes by image id and by image name, where they are known.
+    sizes: Mapping[str, Size] = field(default_factory=dict)

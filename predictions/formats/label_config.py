@@ -1,0 +1,128 @@
+"""The labelling config that holds what files hold, and the controls of one that is there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from xml.sax.saxutils import quoteattr
+
+from predictions.formats.content import Content, Kind
+from predictions.formats.errors import Errors
+from predictions.formats.label_regions import Tool
+from predictions.regions.config import Config, Control
+
+#: Which tag holds regions of a kind; the order is that of the controls in a config.
+TAGS: Mapping[Kind, str] = {
+    Kind.BOX: "RectangleLabels",
+    Kind.POLYGON: "PolygonLabels",
+    Kind.MASK: "BrushLabels",
+    Kind.ELLIPSE: "EllipseLabels",
+    Kind.KEYPOINTS: "KeyPointLabels",
+    Kind.SPAN: "Labels",
+    Kind.CHOICE: "Choices",
+}
+OBJECTS = {"image": "Image", "text": "Text"}
+
+
+def made(contents: Sequence[Content]) -> str:
+    """The smallest config that holds all of the contents, classes in the order of the files."""
+    key = contents[0].key
+    kinds = {kind for content in contents for kind in content.kinds}
+    classes = list(dict.fromkeys(name for content in contents for name in content.classes))
+    numbers: dict[str, int] = {}
+    for content in reversed(contents):
+        numbers |= {name: number for number, name in content.class_ids.items()}
+    is_multiple = any(content.is_multiple for content in contents)
+    lines = [f'  <{OBJECTS[key]} name="{key}" value="${key}"/>']
+    for kind, tag in TAGS.items():
+        if kind not in kinds:
+            continue
+        more = ' choice="multiple"' if kind == Kind.CHOICE and is_multiple else ""
+        lines.append(f'  <{tag} name="{kind}" toName="{key}"{more}>')
+        lines += [f"    {line}" for line in _labels(kind, classes, numbers, contents)]
+        lines.append(f"  </{tag}>")
+    return "\n".join(["<View>", *lines, "</View>"])
+
+
+def _labels(
+    kind: Kind, classes: Iterable[str], numbers: Mapping[str, int], contents: Iterable[Content]
+) -> list[str]:
+    if kind == Kind.KEYPOINTS:
+        return [
+            f'<Label value={quoteattr(name)} model_index="{n}"/>'
+            for n, name in enumerate(keypoint_names(contents))
+        ]
+    if kind == Kind.CHOICE:
+        return [f"<Choice value={quoteattr(name)}/>" for name in classes]
+    return [
+        f"<Label value={quoteattr(name)}"
+        + (f' category="{numbers[name]}"/>' if name in numbers else "/>")
+        for name in classes
+    ]
+
+
+def keypoint_names(contents: Iterable[Content]) -> list[str]:
+    """Key points of all classes, once each."""
+    every = (name for one in contents for names in one.keypoints.values() for name in names)
+    return list(dict.fromkeys(every))
+
+
+def wanted_labels(kind: Kind, contents: Iterable[Content]) -> list[str]:
+    """The labels that a control of the kind needs, in the order of the files."""
+    of_kind = [content for content in contents if kind in content.kinds]
+    if kind == Kind.KEYPOINTS:
+        return keypoint_names(of_kind)
+    return list(dict.fromkeys(name for content in of_kind for name in content.classes))
+
+
+def tools_of(
+    config: Config, contents: Sequence[Content], errors: Errors
+) -> tuple[dict[Kind, Tool], dict[str, list[str]], str]:
+    """For each kind the control that holds it; by control the labels that it lacks; the key of a
+    task's data that is shown.
+
+    A kind without a control is an error. Of several controls the one that lacks fewest is taken.
+    """
+    key = contents[0].key
+    objects = {one.name: one for one in config.objects if one.tag == OBJECTS[key]}
+    if not objects:
+        errors.add("", f"The project's labelling config has no {OBJECTS[key]} to label.")
+        return {}, {}, key
+    tools: dict[Kind, Tool] = {}
+    lacking: dict[str, list[str]] = {}
+    shown: str = key
+    for kind in sorted({kind for one in contents for kind in one.kinds}, key=list(TAGS).index):
+        fitting = [
+            one for one in config.controls
+            if one.tag.tag == TAGS[kind] and any(name in objects for name in one.to_names)
+        ]  # fmt: skip
+        if not fitting:
+            errors.add("", f"The project's labelling config has no {TAGS[kind]} for a {kind}.")
+            continue
+        wanted = wanted_labels(kind, contents)
+        control = min(fitting, key=lambda one: len(_missing(one, wanted)))
+        to_name = next(name for name in control.to_names if name in objects)
+        shown = ".".join(objects[to_name].path) or key
+        tools[kind] = Tool(control.name, control.tag.result_type, to_name)
+        if (missing := _missing(control, wanted)) and not control.is_dynamic:
+            lacking[control.name] = missing
+    return tools, lacking, shown
+
+
+def _missing(control: Control, wanted: Iterable[str]) -> list[str]:
+    known = {stored for stored, _ in control.labels} | {shown for _, shown in control.labels}
+    return [name for name in wanted if name not in known]
+
+
+def with_labels(label_config: str, lacking: Mapping[str, Sequence[str]]) -> str:
+    """The config with labels added to its controls, by their name, behind those that are there."""
+    from xml.etree.ElementTree import SubElement, TreeBuilder, tostring
+
+    from defusedxml.ElementTree import DefusedXMLParser
+
+    parser = DefusedXMLParser(target=TreeBuilder(insert_comments=True))
+    parser.feed(label_config)
+    root = parser.close()
+    for element in root.iter():
+        if element.get("toName") and element.get("name") in lacking:
+            entry = "Choice" if element.tag == "Choices" else "Label"
+            for name in lacking[element.get("name")]:
+                SubElement(element, entry, value=name)
+    return str(tostring(root, encoding="unicode"))

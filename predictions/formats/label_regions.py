@@ -1,0 +1,255 @@
+"""Regions of files as Label Studio's, in percent of their image."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from predictions.formats.content import (
+    Box,
+    Corners,
+    Ellipse,
+    FileTask,
+    Kind,
+    Mask,
+    Polygon,
+    Pose,
+    Region,
+    Shape,
+    Size,
+    Span,
+)
+from predictions.formats.errors import Errors
+from predictions.regions.brush import encode_brush
+from predictions.regions.geometry import FARTHEST_PCT, rle_mask, rotated_corners
+
+#: How far four points may be from a rectangle, in pixels, to be one.
+NEARLY_PX = 0.5
+NO_RECTANGLES = (
+    "{n:,} objects of four corners are no rectangles to half a pixel: they are polygons here."
+)
+KEYPOINT_PCT = 0.5
+Drawn = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """The control that holds regions of a kind: its name, its tag in lower case, its object."""
+
+    from_name: str
+    type: str
+    to_name: str
+
+
+@dataclass(slots=True)
+class Drawing:
+    """Makes regions for the controls of a config. One for each load: it counts odd shapes."""
+
+    tools: Mapping[Kind, Tool]
+    errors: Errors
+    n_no_rectangles: int = 0
+    #: Labels by control that regions were drawn with.
+    used: dict[Kind, set[str]] = field(default_factory=dict)
+
+    def regions(self, task: FileTask, regions: list[Region], size: Size | None) -> list[Drawn]:
+        """The regions of a task in order, a pose as a box and its points; choices first together.
+
+        What cannot be drawn is left out, and is among the errors.
+        """
+        drawn: list[Drawn] = []
+        for region in regions:
+            self._draw(region, task, size, drawn)
+        return drawn
+
+    def warnings(self) -> list[str]:
+        """What was odd."""
+        n = self.n_no_rectangles
+        return [NO_RECTANGLES.format(n=n)] if n else []
+
+    def _draw(self, region: Region, task: FileTask, size: Size | None, drawn: list[Drawn]) -> None:
+        shape = region.shape
+        if shape is None or isinstance(shape, Span):
+            drawn.append(self._plain(region, task, len(drawn)))
+            return
+        if size is None and isinstance(shape, Mask):
+            size = shape.width, shape.height
+        if size is None:
+            self.errors.add(
+                region.place or task.place,
+                "the size of its image is not known: give --images, or a file with sizes.",
+            )
+            return
+        if isinstance(shape, Corners):
+            shape = self._of_corners(shape, size, is_relative=task.is_relative)
+        to_percent = Percent(size, is_relative=task.is_relative)
+        kind, value = to_percent.value(shape)
+        if not _is_near(value):
+            self.errors.add(
+                region.place or task.place,
+                f"lies over {FARTHEST_PCT / 100:g} times its image's size outside of it.",
+            )
+            return
+        parent = self._shaped(kind, region.labels, value, size, len(drawn))
+        _add_facts(parent, region)
+        drawn.append(parent)
+        if isinstance(shape, Pose):
+            for name, point in shape.points.items():
+                value = to_percent.keypoint(point)
+                entry = self._shaped(Kind.KEYPOINTS, (name,), value, size, len(drawn))
+                entry["parentID"] = parent["id"]
+                if name in shape.hidden:
+                    entry["meta"] = {"hidden": 1}
+                drawn.append(entry)
+
+    def _shaped(
+        self, kind: Kind, labels: tuple[str, ...], value: Drawn, size: Size, n: int
+    ) -> Drawn:
+        tool = self.tools[kind]
+        value[tool.type] = list(labels)
+        return {
+            "id": f"r{n + 1}",
+            "from_name": tool.from_name,
+            "to_name": tool.to_name,
+            "type": tool.type,
+            "original_width": size[0],
+            "original_height": size[1],
+            "image_rotation": 0,
+            "value": value,
+        }
+
+    def _plain(self, region: Region, task: FileTask, n: int) -> Drawn:
+        """A choice, or the span of a text."""
+        span = region.shape
+        tool = self.tools[Kind.CHOICE if span is None else Kind.SPAN]
+        value: Drawn = {}
+        if isinstance(span, Span):
+            text = task.data.get("text", "")
+            value = {"start": span.start, "end": span.end, "text": text[span.start : span.end]}
+        value[tool.type] = list(region.labels)
+        drawn = {
+            "id": f"r{n + 1}",
+            "from_name": tool.from_name,
+            "to_name": tool.to_name,
+            "type": tool.type,
+            "value": value,
+        }
+        _add_facts(drawn, region)
+        return drawn
+
+    def _of_corners(self, corners: Corners, size: Size, *, is_relative: bool) -> Box | Polygon:
+        """A box where the corners are a rectangle, upright where it is upright; else a polygon."""
+        scale = np.array(size if is_relative else (1, 1), dtype=np.float64)
+        points = np.array(corners.points, dtype=np.float64) * scale
+        box = rectangle_of(points)
+        if box is None:
+            self.n_no_rectangles += 1
+            return Polygon(corners.points)
+        if not is_relative:
+            return box
+        if box.rotation:
+            return _shares_of_turned(box, size)
+        width, height = size
+        return Box(box.x / width, box.y / height, box.width / width, box.height / height)
+
+
+def _shares_of_turned(box: Box, size: Size) -> Box:
+    width, height = size
+    return Box(box.x / width, box.y / height, box.width / width, box.height / height, box.rotation)
+
+
+def rectangle_of(points_px: Any) -> Box | None:
+    """Four corners, float64 (4, 2), as the box whose corners read clockwise from the first; None
+    where they are no rectangle to NEARLY_PX. One that lies upright is not turned.
+    """
+    points = points_px
+    if _signed_area(points) < 0:
+        points = points[[0, 3, 2, 1]]
+    low, high = points.min(axis=0), points.max(axis=0)
+    upright = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
+    if any(np.array_equal(np.roll(points, turn, axis=0), upright) for turn in range(4)):
+        return _box((*low, *(high - low)))
+    along, down = points[1] - points[0], points[3] - points[0]
+    turn = math.degrees(math.atan2(along[1], along[0])) % 360
+    sides = math.hypot(*along), math.hypot(*down)
+    made = rotated_corners((*points[0], *sides), turn)
+    if float(np.abs(made - points).max()) > NEARLY_PX:
+        return None
+    return _box((*points[0], *sides), turn)
+
+
+def _box(numbers: tuple[Any, ...], rotation: float = 0.0) -> Box:
+    x, y, width, height = map(float, numbers)
+    return Box(x, y, width, height, rotation)
+
+
+def _signed_area(points: Any) -> float:
+    """Above 0 for corners that read clockwise on the screen, where y goes down."""
+    x, y = points.T
+    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+
+
+def _is_near(value: Drawn) -> bool:
+    numbers = (n for n in value.values() if isinstance(n, float))
+    points = (n for point in value.get("points", ()) for n in point)
+    return all(abs(n) <= FARTHEST_PCT for group in (numbers, points) for n in group)
+
+
+def _add_facts(drawn: Drawn, region: Region) -> None:
+    if region.score is not None:
+        drawn["score"] = region.score
+    if region.meta:
+        drawn["meta"] = region.meta
+
+
+class Percent:
+    """Values of shapes on an image of this size; shares where `is_relative`, else pixels."""
+
+    def __init__(self, size: Size, *, is_relative: bool) -> None:
+        self.width, self.height = (1.0, 1.0) if is_relative else map(float, size)
+
+    def value(self, shape: Shape) -> tuple[Kind, Drawn]:
+        """The kind of control that holds it, and its value without labels."""
+        make: Callable[[Any], tuple[Kind, Drawn]] = MAKERS[type(shape)].__get__(self)
+        return make(shape)
+
+    def _point(self, x: float, y: float) -> list[float]:
+        return [x / self.width * 100, y / self.height * 100]
+
+    def _box(self, box: Box) -> tuple[Kind, Drawn]:
+        (x, y), (width, height) = self._point(box.x, box.y), self._point(box.width, box.height)
+        return Kind.BOX, {
+            "x": x, "y": y, "width": width, "height": height, "rotation": box.rotation
+        }  # fmt: skip
+
+    def _pose(self, pose: Pose) -> tuple[Kind, Drawn]:
+        return self._box(pose.box)
+
+    def _polygon(self, polygon: Polygon) -> tuple[Kind, Drawn]:
+        return Kind.POLYGON, {"points": [self._point(*point) for point in polygon.points]}
+
+    def _ellipse(self, ellipse: Ellipse) -> tuple[Kind, Drawn]:
+        x, y = self._point(ellipse.x, ellipse.y)
+        across, down = self._point(ellipse.radius_x, ellipse.radius_y)
+        return Kind.ELLIPSE, {
+            "x": x, "y": y, "radiusX": across, "radiusY": down, "rotation": ellipse.rotation
+        }  # fmt: skip
+
+    def _mask(self, mask: Mask) -> tuple[Kind, Drawn]:
+        painted = rle_mask({"size": [mask.height, mask.width], "counts": mask.counts})
+        return Kind.MASK, {"format": "rle", "rle": encode_brush(painted)}
+
+    def keypoint(self, point: tuple[float, float]) -> Drawn:
+        """The value of a key point."""
+        x, y = self._point(*point)
+        return {"x": x, "y": y, "width": KEYPOINT_PCT}
+
+
+MAKERS: dict[type, Callable[..., tuple[Kind, Drawn]]] = {
+    Box: Percent._box,
+    Pose: Percent._pose,
+    Polygon: Percent._polygon,
+    Ellipse: Percent._ellipse,
+    Mask: Percent._mask,
+}

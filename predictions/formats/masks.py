@@ -1,0 +1,58 @@
+"""Masks of files as COCO's compressed run lengths, merged and checked. Exact to the pixel."""
+
+from collections.abc import Sequence
+
+from pycocotools import mask as coco_mask
+
+from predictions.formats.content import Mask, Size
+from predictions.regions.brush import MAX_MASK_PIXELS
+
+
+class BadMask(ValueError):
+    """What is given is no mask of the image; the text says why."""
+
+
+def check_size(size: Size) -> None:
+    """BadMask for an image of more pixels than a mask may have."""
+    width, height = size
+    if width * height > MAX_MASK_PIXELS:
+        raise BadMask(f"a mask of {width} x {height} has over {MAX_MASK_PIXELS:,} pixels.")
+
+
+def of_parts(parts: Sequence[Sequence[float]], size: Size) -> Mask:
+    """Outlines `[x1, y1, x2, y2, ...]` as one mask, merged as COCO merges them."""
+    check_size(size)
+    width, height = size
+    for part in parts:
+        if len(part) < 6 or len(part) % 2:
+            raise BadMask(f"an outline of {len(part)} numbers is no polygon.")
+    rles = coco_mask.frPyObjects([list(part) for part in parts], height, width)
+    return Mask(coco_mask.merge(rles)["counts"], height, width)
+
+
+def of_runs(counts: Sequence[int], mask_size: Size) -> Mask:
+    """Uncompressed run lengths, column by column; the first is of pixels outside."""
+    check_size(mask_size)
+    width, height = mask_size
+    if any(run < 0 for run in counts) or sum(counts) != width * height:
+        raise BadMask(f"its runs make {sum(counts):,} pixels of {width} x {height}.")
+    rle = coco_mask.frPyObjects({"size": [height, width], "counts": list(counts)}, height, width)
+    return Mask(rle["counts"], height, width)
+
+
+def of_compressed(counts: str, mask_size: Size) -> Mask:
+    """COCO's compressed run lengths."""
+    from predictions.regions.geometry import run_lengths
+
+    check_size(mask_size)
+    width, height = mask_size
+    try:
+        packed = counts.encode("ascii")
+    except UnicodeEncodeError:
+        raise BadMask("its counts are no run lengths.") from None
+    if not packed or min(packed) < 48 or max(packed) > 111 or packed[-1] - 48 & 32:
+        raise BadMask("its counts are no run lengths.")
+    runs = run_lengths(packed)
+    if runs.min() < 0 or int(runs.sum()) != width * height:
+        raise BadMask(f"its runs make {int(runs.sum()):,} pixels of {width} x {height}.")
+    return Mask(packed, height, width)

@@ -1,0 +1,118 @@
+"""Which task is which: images by the file's id, by their file's name, by its stem; texts by
+themselves.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from predictions.formats.content import FileTask
+from predictions.formats.errors import Errors
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a task is called; `key` is whatever knows it again, `told` how messages name it."""
+
+    key: int
+    image_id: str | None
+    image_name: str | None
+    text: str | None = None
+    told: str = ""
+
+
+def stem(name: str) -> str:
+    """The file's name without folders and suffix."""
+    return PurePosixPath(name.replace("\\", "/")).stem
+
+
+class Names:
+    """Some tasks, to be found by what others call them."""
+
+    def __init__(self, tasks: Iterable[Called]) -> None:
+        self.by_id: dict[str, list[Called]] = defaultdict(list)
+        self.by_name: dict[str, list[Called]] = defaultdict(list)
+        self.by_stem: dict[str, list[Called]] = defaultdict(list)
+        self.by_text: dict[str, list[Called]] = defaultdict(list)
+        self.size = 0
+        for task in tasks:
+            self.size += 1
+            if task.image_id is not None:
+                self.by_id[task.image_id].append(task)
+            if task.image_name is not None:
+                self.by_name[task.image_name].append(task)
+                self.by_stem[stem(task.image_name)].append(task)
+            if task.text is not None:
+                self.by_text[task.text].append(task)
+        self._n_taken: dict[str, int] = defaultdict(int)
+
+    def find(self, task: FileTask, errors: Errors, *, by_stem: bool = False) -> int | None:
+        """The key of the task that this one is; None for none. An error, and None, where it might
+        be either of two, or where id and name disagree.
+        """
+        text = task.data.get("text")
+        if task.image_id is None and task.image_name is None and text is not None:
+            return self._same_text(text)
+        found = self._by_stem_alone(task.image_id or "") if by_stem else self._candidates(task)
+        if len(found) > 1:
+            told = " and ".join(one.told for one in found[:2])
+            errors.add(task.place, f"{_called(task)} may be {told}.")
+            return None
+        if not found:
+            return None
+        if _disagree(task, found[0]):
+            errors.add(
+                task.place,
+                f"has the id of {found[0].told}, which is {found[0].image_name!r}, but is"
+                f" {task.image_name!r} here.",
+            )
+            return None
+        return found[0].key
+
+    def _candidates(self, task: FileTask) -> list[Called]:
+        if task.image_id is not None and task.image_id in self.by_id:
+            return self.by_id[task.image_id]
+        name = task.image_name
+        if name is None:
+            return self._by_stem_alone(task.image_id or "")
+        return self.by_name.get(name) or self.by_stem.get(stem(name), [])
+
+    def _by_stem_alone(self, image_id: str) -> list[Called]:
+        """An id that is a file's stem, as a number where the stem looks like one."""
+        if image_id in self.by_stem:
+            return self.by_stem[image_id]
+        return self._numbered.get(image_id, []) if image_id.isdecimal() else []
+
+    @cached_property
+    def _numbered(self) -> dict[str, list[Called]]:
+        found: dict[str, list[Called]] = defaultdict(list)
+        for name, tasks in self.by_stem.items():
+            if name.isdecimal() and name.isascii():
+                found[name.lstrip("0") or "0"] += tasks
+        return found
+
+    def _same_text(self, text: str) -> int | None:
+        """The n-th of equal texts is the n-th."""
+        same = self.by_text.get(text, [])
+        n = self._n_taken[text]
+        self._n_taken[text] += 1
+        return same[n].key if n < len(same) else None
+
+    def prefers_stems(self, ids: Iterable[str]) -> bool:
+        """Whether ids are stems of files' names: all of them fit so, and as ids they do not."""
+        known = list(ids)
+        return not all(one in self.by_id for one in known) and all(
+            self._by_stem_alone(one) for one in known
+        )
+
+
+def _called(task: FileTask) -> str:
+    return repr(task.image_name if task.image_name is not None else task.image_id)
+
+
+def _disagree(task: FileTask, known: Called) -> bool:
+    if task.image_name is None or known.image_name is None:
+        return False
+    return stem(task.image_name) != stem(known.image_name)

@@ -1,0 +1,1 @@
+"""One module for each format: a file becomes a `Content`."""

@@ -1,0 +1,1 @@
+"""Formats whose tasks are images with regions."""

@@ -1,0 +1,364 @@
+"""COCO: instances, key points, and lists of results.
+
+A file is held as its own bytes; of each entry an address into them is kept, and each is parsed when
+its image is asked for.
+Format: https://cocodataset.org/#format-data and #format-results
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from predictions.formats.classes import check_names
+from predictions.formats.content import (
+    Ask,
+    Content,
+    FileTask,
+    Kind,
+    Known,
+    Region,
+    Shape,
+    Shapes,
+    Size,
+)
+from predictions.formats.errors import Errors
+from predictions.formats.readers.images import coco_entries
+from predictions.formats.readers.images.coco_entries import BadEntry, Entry
+from predictions.formats.scores import Scores
+from predictions.formats.sources import Bytes, Source
+
+Id = int | str
+OneOf = TypeVar("OneOf", bound=Struct)
+FIRST_BYTES = 1 << 12
+LVIS = (
+    "LVIS's neg_category_ids and not_exhaustive_category_ids are kept in each task's meta and not"
+    " applied: its average precision has other rules."
+)
+SKELETON = "Label Studio has no place for the skeleton: it is not kept."
+SOME = (
+    "Only {n:,} of {all:,} objects have a segmentation: boxes are read."
+    " --shapes masks reads segmentations."
+)
+NO_NAMES = (
+    "results name classes by number: give the ground truth's file, too, load into a project whose"
+    " labels have their numbers, or give a whole COCO file with scores."
+)
+SHIFTED = (
+    "{id} is not among the categories. All ids fit when {offset:+d} is added to each: if that is"
+    " how they were written, give --category-offset {offset}."
+)
+
+
+class Whole(Struct):
+    """A whole COCO file."""
+
+    images: list[Raw]
+    categories: list[Raw]
+    annotations: list[Raw] = []
+
+
+class Image(Struct):
+    """One of `images`."""
+
+    id: Id
+    file_name: str = ""
+    coco_url: str = ""
+    width: int | None = None
+    height: int | None = None
+    # LVIS.
+    neg_category_ids: list[int] | None = None
+    not_exhaustive_category_ids: list[int] | None = None
+
+    @property
+    def name(self) -> str | None:
+        """Its file's name; LVIS has it in an address alone."""
+        name = self.file_name or self.coco_url.rpartition("/")[2]
+        return name.replace("\\", "/") or None
+
+    @property
+    def size(self) -> Size | None:
+        return (self.width, self.height) if self.width and self.height else None
+
+
+class Category(Struct):
+    """One of `categories`."""
+
+    id: int
+    name: str
+    keypoints: list[str] = []
+    skeleton: Any = None
+
+
+class Result(Struct):
+    """What tells which shapes a result has."""
+
+    segmentation: Raw = Raw()
+    keypoints: Raw = Raw()
+
+
+def wanted(source: Source) -> Shapes | None:
+    """Which shapes the first of the detections has; None where that cannot be told."""
+    content = source.content()
+    try:
+        if _is_list(content):
+            results = msgspec.json.decode(content, type=list[Raw])
+        else:
+            results = msgspec.json.decode(content, type=Whole).annotations
+        first = msgspec.json.decode(results[0], type=Result)
+    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
+        return None  # said by who reads it
+    if bytes(first.keypoints) not in coco_entries.EMPTY:
+        return "keypoints"
+    return "boxes" if bytes(first.segmentation) in coco_entries.EMPTY else "masks"
+
+
+def truth(source: Source, ask: Ask, errors: Errors) -> Content:
+    """Annotations of a whole COCO file."""
+    return _whole(source.content(), ask, errors, "", is_result=False)
+
+
+def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
+    """Detections: a list of results, or a whole COCO file with scores."""
+    content = source.content()
+    if not _is_list(content):
+        return _whole(content, ask, errors, "predictions.", is_result=True)
+    entries: list[Raw] = _decoded(content, list[Raw], "predictions", errors)
+    if not known.class_ids:
+        raise errors.stop("predictions", NO_NAMES)
+    reader = Reader(entries, known.class_ids, known.keypoints, ask, errors, "predictions", True)
+    for image_id in reader.places:
+        reader.images[image_id] = _named(image_id, known)
+    return reader.content()
+
+
+def _named(image_id: Id, known: Known) -> Image:
+    size = known.sizes.get(str(image_id))
+    return Image(image_id, width=size and size[0], height=size and size[1])
+
+
+def _is_list(content: Bytes) -> bool:
+    return content[:FIRST_BYTES].lstrip()[:1] == b"["
+
+
+def _decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.MsgspecError as exc:
+        inside, message = coco_entries.where(exc)
+        raise errors.stop(f"{place}{inside}".lstrip("."), message) from None
+    except UnicodeDecodeError as exc:
+        raise errors.stop(place, f"is not UTF-8: {exc.reason}.") from None
+
+
+def _each(
+    entries: Sequence[Raw], kind: type[OneOf], place: str, errors: Errors
+) -> Iterator[tuple[int, OneOf]]:
+    """Each entry that can be read, with its number."""
+    decode = msgspec.json.Decoder(kind).decode
+    for n, entry in enumerate(entries):
+        try:
+            yield n, decode(entry)
+        except msgspec.MsgspecError as exc:
+            inside, message = coco_entries.where(exc)
+            errors.add(f"{place}[{n}]{inside}", message)
+        except UnicodeDecodeError as exc:
+            errors.add(f"{place}[{n}]", f"is not UTF-8: {exc.reason}.")
+
+
+def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
+    whole: Whole = _decoded(content, Whole, prefix.rstrip("."), errors)
+    categories = [
+        one for _, one in _each(whole.categories, Category, f"{prefix}categories", errors)
+    ]
+    errors.raise_if_any()
+    class_ids: dict[int, str] = {}
+    for n, category in enumerate(categories):
+        if category.id in class_ids:
+            errors.add(f"{prefix}categories[{n}].id", f"{category.id} stands twice.")
+        class_ids[category.id] = category.name
+    names = ((f"{prefix}categories[{n}].name", one.name) for n, one in enumerate(categories))
+    check_names(names, errors)
+    points = {one.name: one.keypoints for one in categories if one.keypoints}
+    reader = Reader(
+        whole.annotations, class_ids, points, ask, errors, f"{prefix}annotations", is_result
+    )
+    for n, image in _each(whole.images, Image, f"{prefix}images", errors):
+        place = f"{prefix}images[{n}]"
+        if image.id in reader.images:
+            errors.add(f"{place}.id", f"{image.id} stands twice.")
+        for side, length in (("width", image.width), ("height", image.height)):
+            if length is not None and not 0 < length < 2**31:
+                errors.add(f"{place}.{side}", f"{length} is no length in pixels.")
+        reader.images[image.id] = image
+        reader.image_places[image.id] = place
+    for image_id, numbers in reader.places.items():
+        if image_id not in reader.images:
+            place = f"{prefix}annotations[{numbers[0]}].image_id"
+            errors.add(place, f"{image_id} is not among the images.")
+    found = reader.content()
+    if Kind.KEYPOINTS in found.kinds and any(one.skeleton for one in categories):
+        found.warnings.append(SKELETON)
+    if any(image.neg_category_ids is not None for image in reader.images.values()):
+        found.warnings.append(LVIS)
+    return found
+
+
+class Reader:
+    """The entries of one file: all are looked at when it is made, and parsed again image by image.
+
+    `images` are to be added, in order.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Raw],
+        class_ids: Mapping[int, str],
+        keypoints: Mapping[str, Sequence[str]],
+        ask: Ask,
+        errors: Errors,
+        place: str,
+        is_result: bool,
+    ) -> None:
+        self.entries = entries
+        self.class_ids = class_ids
+        self.keypoints = keypoints
+        self.errors = errors
+        self.place = place
+        self.is_result = is_result
+        self.offset = ask.category_offset or 0
+        self.scores = Scores()
+        self.warnings: list[str] = []
+        self.images: dict[Id, Image] = {}
+        self.image_places: dict[Id, str] = {}
+        self.names: dict[Id, str] = {}
+        self.divisor = 1.0
+        #: Which entries each image has.
+        self.places: dict[Id, list[int]] = {}
+        self.used: set[int] = set()
+        self.n_segments = self.n_masks = self.n_poses = 0
+        self._decode = msgspec.json.Decoder(Entry).decode
+        unknown = self._look()
+        self._name_unknown(unknown)
+        self.shapes = ask.shapes or self._richest()
+
+    def _look(self) -> list[tuple[str, int]]:
+        """Counts and checks the entries; places and numbers of the classes that there are not."""
+        unknown = []
+        for n, entry in _each(self.entries, Entry, self.place, self.errors):
+            place = f"{self.place}[{n}]"
+            self.places.setdefault(entry.image_id, []).append(n)
+            self.used.add(entry.category_id)
+            if entry.category_id + self.offset not in self.class_ids:
+                unknown.append((f"{place}.category_id", entry.category_id))
+            if self.is_result:
+                self.scores.see(entry.score, f"{place}.score", self.errors)
+                if entry.file_name:
+                    self.names.setdefault(entry.image_id, entry.file_name.replace("\\", "/"))
+            if coco_entries.has_segmentation(entry):
+                self.n_segments += 1
+                self.n_masks += coco_entries.is_mask(entry)
+            self.n_poses += entry.keypoints is not None
+            try:
+                coco_entries.check(entry)
+            except BadEntry as exc:
+                self.errors.add(f"{place}{exc.inside}", exc.message)
+        return unknown
+
+    def _name_unknown(self, unknown: Sequence[tuple[str, int]]) -> None:
+        if not unknown:
+            return
+        place, first = unknown[0]
+        for offset in (1, -1):
+            if not self.offset and all(one + offset in self.class_ids for one in self.used):
+                raise self.errors.stop(place, SHIFTED.format(id=first, offset=offset))
+        for place, one in unknown:
+            shifted = f" (with the offset {one + self.offset})" if self.offset else ""
+            self.errors.add(place, f"{one}{shifted} is not among the categories.")
+
+    def _richest(self) -> Shapes:
+        """Key points where there are any; segmentations, if all entries have one; else boxes."""
+        if self.n_poses and self.keypoints:
+            return "keypoints"
+        if self.entries and self.n_segments == len(self.entries):
+            return "masks"
+        if self.n_segments:
+            self.warnings.append(SOME.format(n=self.n_segments, all=len(self.entries)))
+        return "boxes"
+
+    def content(self) -> Content:
+        """What there is, once the images are known."""
+        self.divisor = self.scores.divisor(self.warnings) if self.is_result else 1.0
+        return Content(
+            tasks=Tasks(self),
+            n_tasks=len(self.images),
+            classes=list(self.class_ids.values()),
+            kinds=self._kinds(),
+            keypoints=self.keypoints if self.shapes == "keypoints" else {},
+            class_ids=self.class_ids,
+            warnings=self.warnings,
+        )
+
+    def _kinds(self) -> frozenset[Kind]:
+        if self.shapes == "keypoints":
+            return frozenset({Kind.BOX, Kind.KEYPOINTS})
+        if self.shapes == "boxes":
+            return frozenset({Kind.BOX})
+        has_masks, has_outlines = self.n_masks > 0, self.n_segments > self.n_masks
+        if not has_masks:
+            return frozenset({Kind.POLYGON})
+        return frozenset({Kind.MASK, Kind.POLYGON} if has_outlines else {Kind.MASK})
+
+    def task(self, image: Image) -> FileTask:
+        meta: dict[str, Any] = {}
+        if image.neg_category_ids is not None:
+            meta["neg_category_ids"] = image.neg_category_ids
+        if image.not_exhaustive_category_ids is not None:
+            meta["not_exhaustive_category_ids"] = image.not_exhaustive_category_ids
+        numbers = self.places.get(image.id, ())
+        place = self.image_places.get(image.id)
+        return FileTask(
+            image_id=str(image.id),
+            image_name=image.name or self.names.get(image.id),
+            meta=meta,
+            size=image.size,
+            regions=partial(self.regions, image),
+            place=place or (f"{self.place}[{numbers[0]}].image_id" if numbers else ""),
+        )
+
+    def regions(self, image: Image) -> list[Region]:
+        """The regions of an image; what is wrong with them is among the errors."""
+        found = []
+        for n in self.places.get(image.id, ()):
+            entry = self._decode(self.entries[n])
+            place = f"{self.place}[{n}]"
+            label = self.class_ids[entry.category_id + self.offset]
+            try:
+                shape = self._shape(entry, label, image.size)
+            except BadEntry as exc:
+                self.errors.add(f"{place}{exc.inside}", exc.message)
+                continue
+            found.append(
+                coco_entries.region(entry, label, shape, divisor=self.divisor, place=place)
+            )
+        return found
+
+    def _shape(self, entry: Entry, label: str, size: Size | None) -> Shape:
+        if self.shapes == "boxes":
+            return coco_entries.box_of(entry)
+        if self.shapes == "masks":
+            return coco_entries.segment_of(entry, size)
+        names = coco_entries.names_of(self.keypoints, label)
+        return coco_entries.pose_of(entry, names, is_result=self.is_result)
+
+
+class Tasks:
+    """The images of a reader in order, each made as it is asked for."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+
+    def __iter__(self) -> Iterator[FileTask]:
+        return map(self.reader.task, self.reader.images.values())

@@ -1,0 +1,177 @@
+"""One annotation or result of a COCO file, as a region."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from predictions.formats import masks
+from predictions.formats.content import Box, Mask, Polygon, Pose, Region, Shape, Size
+from predictions.formats.masks import BadMask
+
+Id = int | str
+Four = tuple[float, float, float, float]
+#: Where in a value msgspec found what is wrong.
+PLACE = re.compile(r"(?s)(.*) - at `\$(.*)`\Z")
+EMPTY = frozenset({b"", b"null", b"[]", b"{}", b"[[]]"})
+NO_SIZE = "its image has no width and height in the file: give --images, or add them."
+
+
+class Entry(Struct):
+    """An annotation, or a result. `segmentation` stays text until it is needed."""
+
+    image_id: Id
+    category_id: int
+    bbox: Four | None = None
+    segmentation: Raw = Raw()
+    keypoints: list[float] | None = None
+    score: float | None = None
+    area: float | None = None
+    iscrowd: int | bool | None = None
+    file_name: str | None = None
+
+
+class Runs(Struct):
+    """A mask by its run lengths; `size` is [height, width]."""
+
+    size: tuple[int, int]
+    counts: str | list[int]
+
+
+class BadEntry(ValueError):
+    """The entry cannot be read; `inside` is where in it."""
+
+    def __init__(self, inside: str, message: str) -> None:
+        super().__init__(message)
+        self.inside = inside
+        self.message = message
+
+
+def where(exc: Exception) -> tuple[str, str]:
+    """The way into the value (`.bbox[2]`, or empty), and what msgspec says is wrong there."""
+    found = PLACE.match(str(exc))
+    return (found[2], f"{found[1]}.") if found else ("", f"{exc}.")
+
+
+def has_segmentation(entry: Entry) -> bool:
+    """Whether it has one, and it is not empty."""
+    return bytes(entry.segmentation) not in EMPTY
+
+
+def is_mask(entry: Entry) -> bool:
+    """Whether its segmentation is no outline of one part."""
+    text = bytes(entry.segmentation)
+    return text.startswith(b"{") or text.count(b"[") > 2
+
+
+def check(entry: Entry) -> None:
+    """BadEntry for numbers that no box, area or key point has."""
+    if entry.bbox is not None:
+        if not all(map(math.isfinite, entry.bbox)):
+            raise BadEntry(".bbox", "a number is not finite.")
+        if entry.bbox[2] < 0 or entry.bbox[3] < 0:
+            raise BadEntry(".bbox", "width and height may not be negative.")
+    if entry.area is not None and not 0 <= entry.area < math.inf:
+        raise BadEntry(".area", f"{entry.area:g} is no area.")
+    if entry.iscrowd not in {None, 0, 1}:
+        raise BadEntry(".iscrowd", f"{entry.iscrowd} is neither 0 nor 1.")
+    points = entry.keypoints
+    if points is not None and (len(points) % 3 or not all(map(math.isfinite, points))):
+        raise BadEntry(".keypoints", "must be finite numbers, three for each point.")
+
+
+def box_of(entry: Entry) -> Box:
+    """Its box; of a result that has key points alone, the box around them."""
+    if entry.bbox is not None:
+        return Box(*entry.bbox)
+    points = entry.keypoints
+    if not points:
+        raise BadEntry("", "has no bbox.")
+    left, top = min(points[0::3]), min(points[1::3])
+    return Box(left, top, max(points[0::3]) - left, max(points[1::3]) - top)
+
+
+def pose_of(entry: Entry, names: Sequence[str], *, is_result: bool) -> Pose:
+    """Points with v above 0; of a result, whose v says nothing, all that are not three zeros."""
+    given = entry.keypoints
+    if given is None:
+        raise BadEntry("", "has no keypoints.")
+    if len(given) != 3 * len(names):
+        raise BadEntry(
+            ".keypoints", f"has {len(given) // 3} points, and its category names {len(names)}."
+        )
+    points, hidden = {}, set()
+    for n, name in enumerate(names):
+        x, y, v = given[3 * n : 3 * n + 3]
+        if v > 0 or (is_result and (x or y or v)):
+            points[name] = (x, y)
+            if v == 1 and not is_result:
+                hidden.add(name)
+    return Pose(box_of(entry), points, frozenset(hidden))
+
+
+def segment_of(entry: Entry, size: Size | None) -> Polygon | Mask:
+    """One outline as a polygon; several, or runs, as a mask of the image's size."""
+    if not has_segmentation(entry):
+        raise BadEntry("", "has no segmentation; to read boxes alone: --shapes boxes.")
+    text = bytes(entry.segmentation)
+    try:
+        if text.startswith(b"{"):
+            return _runs(msgspec.json.decode(text, type=Runs), size)
+        parts = msgspec.json.decode(text, type=list[list[float]])
+    except msgspec.MsgspecError as exc:
+        inside, message = where(exc)
+        raise BadEntry(f".segmentation{inside}", message) from None
+    except BadMask as exc:
+        raise BadEntry(".segmentation", str(exc)) from None
+    for n, part in enumerate(parts):
+        if len(part) < 6 or len(part) % 2 or not all(map(math.isfinite, part)):
+            raise BadEntry(
+                f".segmentation[{n}]", "must be six finite numbers or more, two for each point."
+            )
+    if len(parts) == 1:
+        return Polygon(list(zip(parts[0][0::2], parts[0][1::2], strict=True)))
+    if size is None:
+        raise BadEntry("", NO_SIZE)
+    try:
+        return masks.of_parts(parts, size)
+    except BadMask as exc:
+        raise BadEntry(".segmentation", str(exc)) from None
+
+
+def _runs(runs: Runs, size: Size | None) -> Mask:
+    height, width = runs.size
+    if size is not None and size != (width, height):
+        raise BadMask(f"its size is {width} x {height}, its image's {size[0]} x {size[1]}.")
+    if isinstance(runs.counts, str):
+        return masks.of_compressed(runs.counts, (width, height))
+    return masks.of_runs(runs.counts, (width, height))
+
+
+def region(
+    entry: Entry,
+    label: str,
+    shape: Shape,
+    *,
+    divisor: float,
+    place: str,
+) -> Region:
+    """The region, with the score as a share of one and what COCO says besides as its meta."""
+    meta: dict[str, Any] = {}
+    if entry.iscrowd:
+        meta["iscrowd"] = 1
+    if entry.area is not None and entry.score is None:
+        meta["area"] = entry.area
+    score = None if entry.score is None else entry.score / divisor
+    return Region((label,), shape, score, meta or None, place)
+
+
+def names_of(points: Mapping[str, Sequence[str]], label: str) -> Sequence[str]:
+    """The key points of a class. BadEntry where it has none."""
+    names = points.get(label)
+    if not names:
+        raise BadEntry(".keypoints", f"the category {label!r} names no key points.")
+    return names

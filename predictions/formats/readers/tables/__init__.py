@@ -1,0 +1,1 @@
+"""Formats whose tasks are rows, lines or tokens: tables and texts."""

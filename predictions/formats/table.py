@@ -1,0 +1,78 @@
+"""The formats there are, by name: what each reads, and how its files are recognised."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from predictions.formats.content import Ask, Content, Known, Shapes
+from predictions.formats.errors import Errors
+from predictions.formats.sources import Source
+
+#: How much of a file is looked at to tell what it is.
+START_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a format is recognised by."""
+
+    #: Names inside, or the file's own.
+    names: list[str]
+    #: The first START_BYTES of the file; empty for a folder.
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format. Its module is loaded when it is first read."""
+
+    name: str
+    title: str
+    #: Below `readers/`.
+    module: str
+    #: Whether the format holds ground truth, and whether it holds detections.
+    has_truth: bool
+    has_predictions: bool
+    #: Whether a file is of this format, by its start.
+    fits: Callable[[Start], bool]
+    #: Whether the module's `wanted(source, errors)` tells which shapes detections have.
+    tells_shapes: bool = False
+
+    @property
+    def _module(self) -> Any:
+        return import_module(f"predictions.formats.readers.{self.module}")
+
+    def truth(self, source: Source, ask: Ask, errors: Errors) -> Content:
+        """The ground truth of a file. BadFile where nothing can be read."""
+        content: Content = self._module.truth(source, ask, errors)
+        return content
+
+    def predictions(self, source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
+        """The detections of a file. BadFile where nothing can be read."""
+        content: Content = self._module.predictions(source, ask, errors, known)
+        return content
+
+    def wanted(self, source: Source) -> Shapes | None:
+        """Which shapes the detections have, so that the ground truth is read in the same form."""
+        found: Shapes | None = self._module.wanted(source) if self.tells_shapes else None
+        return found
+
+
+def _is_coco(start: Start) -> bool:
+    head = start.text.lstrip()
+    if head.startswith(b"["):
+        return b'"image_id"' in head[:2000] and b'"category_id"' in head[:2000]
+    return head.startswith(b"{") and any(
+        key in head for key in (b'"categories"', b'"annotations"', b'"licenses"', b'"images"')
+    )
+
+
+FORMATS: dict[str, Format] = {
+    one.name: one
+    for one in (
+        Format(
+            "coco", "COCO: instances, keypoints, results", "images.coco", True, True, _is_coco, True
+        ),
+    )
+}

@@ -1,0 +1,272 @@
+"""The two files of a load, read and put side by side: what each task is, and what is said of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from predictions.db.imports import called_tasks
+from predictions.formats.classes import check_names
+from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region, Size
+from predictions.formats.errors import Errors
+from predictions.formats.names import Called, Names
+from predictions.formats.sources import Source
+from predictions.formats.table import Format
+from predictions.imports.datasets import pictures
+from predictions.imports.tasks import MOST_TASKS
+from predictions.models import Project
+from predictions.regions.config import Config, read_config
+
+DEFAULT_SPLIT = "test"
+NOTHING = "Give a file of ground truth, of predictions, or both."
+NO_TASKS = "There are no images in the file."
+OTHER_KEY = "The ground truth is of {0}s and the predictions are of {1}s."
+#: How many of a sort an error names.
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What is to be loaded."""
+
+    format: Format
+    truth: Source | None = None
+    predictions: Source | None = None
+    #: Where it is another one.
+    predictions_format: Format | None = None
+    ask: Ask = field(default_factory=Ask)
+
+
+@dataclass(slots=True)
+class Read:
+    """The contents of both files; at least one is there."""
+
+    truth: Content | None
+    said: Content | None
+
+    @property
+    def contents(self) -> list[Content]:
+        """Those that are there, the ground truth first."""
+        return [one for one in (self.truth, self.said) if one is not None]
+
+
+@dataclass(slots=True)
+class Planned:
+    """A task to be stored: `task_id` is None for a new one, `truth` and `said` for a file that says
+    nothing of it.
+    """
+
+    truth: FileTask | None
+    said: FileTask | None
+    task_id: int | None
+
+    @property
+    def place(self) -> str:
+        """Where in a file it stands."""
+        return next((one.place for one in (self.truth, self.said) if one is not None), "")
+
+
+def read(files: Files, project: Project | None, errors: Errors) -> Read:
+    """The contents of both files, in the same form. BadFile for what cannot be read."""
+    if files.truth is None and files.predictions is None:
+        raise errors.stop("", NOTHING)
+    other = files.predictions_format or files.format
+    ask = files.ask
+    if ask.shapes is None and files.predictions is not None:
+        shapes = other.wanted(files.predictions)
+        ask = replace(ask, shapes=shapes) if shapes else ask
+    truth = said = None
+    if files.truth is not None:
+        if not files.format.has_truth:
+            raise errors.stop("", f"{files.format.name} holds no ground truth.")
+        truth = files.format.truth(files.truth, ask, errors)
+        errors.raise_if_any()
+    if files.predictions is not None:
+        if not other.has_predictions:
+            raise errors.stop(
+                "", f"{other.name} holds no predictions: say which format they have"
+                " (--predictions-format, or `predictions_format`).",
+            )  # fmt: skip
+        said = other.predictions(files.predictions, ask, errors, _known(truth, project))
+        errors.raise_if_any()
+        said = _mapped(said, ask.label_map)
+    _check_together(truth, said, errors)
+    return Read(truth, said)
+
+
+def _check_together(truth: Content | None, said: Content | None, errors: Errors) -> None:
+    contents = [one for one in (truth, said) if one is not None]
+    names = dict.fromkeys(name for one in contents for name in one.classes)
+    check_names((("classes", name) for name in names), errors)
+    if truth is not None and said is not None and truth.key != said.key:
+        errors.add("", OTHER_KEY.format(truth.key, said.key))
+    if not any(one.n_tasks for one in contents):
+        errors.add("", NO_TASKS)
+    n_tasks = max(one.n_tasks for one in contents)
+    if n_tasks > MOST_TASKS:
+        errors.add("", f"{n_tasks:,} images are more than {MOST_TASKS:,}.")
+    errors.raise_if_any()
+
+
+def _known(truth: Content | None, project: Project | None) -> Known:
+    if truth is not None:
+        sizes: dict[str, Size] = {}
+        for task in truth.tasks:
+            if task.size is not None:
+                sizes |= {name: task.size for name in (task.image_name, task.image_id) if name}
+        return Known(
+            class_ids=truth.class_ids,
+            classes=truth.classes,
+            keypoints=truth.keypoints,
+            sizes=sizes,
+        )
+    if project is None:
+        return Known()
+    config = read_config(project.label_config)
+    classes, points = _labels_of(config)
+    return Known(
+        class_ids=_numbers(project, classes),
+        classes=classes,
+        keypoints=dict.fromkeys(classes, points) if points else {},
+    )
+
+
+def _labels_of(config: Config) -> tuple[list[str], list[str]]:
+    """Classes and key points of a config, in its order."""
+    classes: dict[str, None] = {}
+    points: dict[str, None] = {}
+    for control in config.controls:
+        if control.tag.has_classes:
+            into = points if control.tag.place == "keypoint" else classes
+            into |= dict.fromkeys(stored for stored, _ in control.labels)
+    return list(classes), list(points)
+
+
+def _numbers(project: Project, classes: Sequence[str]) -> dict[int, str]:
+    """The numbers that labels have in the config (`category`); {} unless all have one."""
+    found: dict[int, str] = {}
+    for control in project.parsed_label_config.values():
+        for name, attributes in (control.get("labels_attrs") or {}).items():
+            number = str(attributes.get("category") or "")
+            if name in classes and number.isascii() and number.isdecimal():
+                found.setdefault(int(number), name)
+    return found if set(found.values()) == set(classes) else {}
+
+
+def _mapped(said: Content, label_map: Mapping[str, str | None]) -> Content:
+    """The detections under the classes' other names, without those that are not read."""
+    if not label_map:
+        return said
+    classes = [label_map.get(name, name) for name in said.classes]
+    return replace(
+        said,
+        classes=list(dict.fromkeys(name for name in classes if name is not None)),
+        class_ids={n: new for n, old in said.class_ids.items() if (new := label_map.get(old, old))},
+        keypoints={new: p for old, p in said.keypoints.items() if (new := label_map.get(old, old))},
+    )
+
+
+def renamed(regions: list[Region], label_map: Mapping[str, str | None]) -> list[Region]:
+    """The regions under the classes' other names, without those that are not read."""
+    if not label_map:
+        return regions
+    kept = []
+    for region in regions:
+        labels = [label_map.get(name, name) for name in region.labels]
+        if names := tuple(name for name in labels if name is not None):
+            region.labels = names
+            kept.append(region)
+    return kept
+
+
+def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> Iterator[Planned]:
+    """The tasks to be stored, in the order of the ground truth or, without one, of the predictions.
+
+    BadFile for names that fit two tasks or none.
+    """
+    names = _names_of(project, shown) if project is not None else Names([])
+    if found.truth is None:
+        tasks = list(found.said.tasks) if found.said is not None else []
+        keys = _found(tasks, names, "the project", errors)
+        planned = [Planned(None, task, key) for task, key in zip(tasks, keys, strict=True)]
+    else:
+        planned = []
+        truths = list(found.truth.tasks)
+        for task in truths:
+            planned.append(Planned(task, None, names.find(task, errors)))
+        if found.said is not None:
+            _place_said(list(found.said.tasks), planned, errors)
+    _refuse_twice(planned, errors)
+    errors.raise_if_any()
+    return iter(planned)
+
+
+def _place_said(tasks: list[FileTask], planned: list[Planned], errors: Errors) -> None:
+    """Puts the detections of each image beside its ground truth."""
+    names = Names(
+        Called(
+            key=n,
+            image_id=one.truth.image_id,
+            image_name=one.truth.image_name,
+            text=one.truth.data.get("text"),
+            told=one.truth.place,
+        )
+        for n, one in enumerate(planned)
+        if one.truth is not None
+    )
+    for task, key in zip(tasks, _found(tasks, names, "the ground truth", errors), strict=True):
+        if key is None:
+            continue
+        if (earlier := planned[key].said) is not None:
+            errors.add(task.place, f"is the same task as {earlier.place}.")
+        planned[key].said = task
+
+
+def _found(tasks: list[FileTask], names: Names, where: str, errors: Errors) -> list[int | None]:
+    """The task of each; an error for one that is not there."""
+    ids = [one.image_id for one in tasks if one.image_id is not None and one.image_name is None]
+    by_stem = bool(ids) and names.prefers_stems(ids)
+    found = []
+    for task in tasks:
+        n_errors = len(errors.found)
+        is_bare = task.image_name is None and task.image_id is not None
+        key = names.find(task, errors, by_stem=by_stem and is_bare)
+        if key is None and len(errors.found) == n_errors:
+            what = task.image_id if is_bare else task.image_name
+            told = f"{what!r}" if what is not None else "this text"
+            errors.add(task.place, f"{told} is not among the images of {where}.")
+        found.append(key)
+    return found
+
+
+def _refuse_twice(planned: Sequence[Planned], errors: Errors) -> None:
+    seen: dict[int, Planned] = {}
+    for one in planned:
+        if one.task_id is not None and seen.setdefault(one.task_id, one) is not one:
+            other = seen[one.task_id].place
+            errors.add(one.place, f"is the same task of the project as {other}.")
+
+
+def _names_of(project: Project, shown: str) -> Names:
+    """What the project's tasks are called; those without `meta.image_name` by what they show."""
+    rows = called_tasks(project.pk, pictures.path_of(shown))
+    return Names(
+        Called(
+            key=id_,
+            image_id=image_id,
+            image_name=image_name or pictures.name_of(value),
+            text=value if image_id is None and image_name is None else None,
+            told=f"task {id_} of the project",
+        )
+        for id_, image_id, image_name, value in rows
+    )
+
+
+def batched(planned: Iterator[Planned], size: int) -> Iterator[list[Planned]]:
+    """The tasks so many at a time."""
+    while batch := list(islice(planned, size)):
+        yield batch
+
+
+def kinds_of(found: Read) -> frozenset[Kind]:
+    """Kinds of regions in either file."""
+    return frozenset(kind for one in found.contents for kind in one.kinds)

@@ -1,0 +1,370 @@
+"""Stores both files of a load in one transaction: all or nothing.
+
+Rows are written with COPY, batch by batch, while the next batch is made.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.db import IntegrityError, transaction
+from rest_framework.exceptions import ValidationError
+
+from predictions.db import projects
+from predictions.db.imports import (
+    PredictionRow,
+    TaskRow,
+    annotation_lines,
+    copy_lines,
+    name_first_version,
+    replace_truths,
+    sizes_of_tasks,
+    task_copy,
+    task_lines,
+    truths_of_tasks,
+)
+from predictions.db.places import lock_tasks_of_project
+from predictions.db.projects import Author
+from predictions.db.tasks import reserve_inner_ids
+from predictions.db.versions import delete_versions
+from predictions.formats import label_config
+from predictions.formats.content import FileTask, Size
+from predictions.formats.errors import BadFile, Errors
+from predictions.formats.label_regions import Drawing, Drawn
+from predictions.imports.datasets import reading
+from predictions.imports.datasets.pictures import Named, Pictures
+from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
+from predictions.imports.predictions import DELETED_MEANWHILE
+from predictions.models import Project
+from predictions.regions import labelling, task_data, truths
+from predictions.regions.config import read_config
+from predictions_api.http.storable import (
+    MAX_TEXT_BYTES,
+    TOO_LONG,
+    Refused,
+    bulk_json_text,
+    json_text,
+)
+from predictions_api.operations import collector
+from predictions_api.postgres.copying import Copy, reserve_ids
+
+BATCH_TASKS = 200
+#: How many errors an answer names.
+MOST_TOLD = 1000
+NO_PROJECT = "There is no project yet: give a file of ground truth."
+LACKS = (
+    "The project's labelling config lacks {names} in {control}: add them there, or ask for it with"
+    " --add-labels (`add_labels`)."
+)
+DIFFERS = (
+    "task {task} has another ground truth: nothing is stored. --replace-ground-truth"
+    " (`replace_ground_truth`) puts the file's in its place."
+)
+NO_PICTURE = "{name!r} is not in the folder of pictures; --missing-images ok goes on without."
+NO_VERSION = "Predictions need the name of their model version."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How files are stored."""
+
+    model_version: str | None = None
+    split: str | None = None
+    pictures: Pictures = field(default_factory=Named)
+    missing_pictures_ok: bool = False
+    replaces_truth: bool = False
+    adds_labels: bool = False
+    advance: Callable[[int], object] = lambda n: None
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What was stored, and where."""
+
+    project: Project
+    is_new: bool = False
+    n_new_tasks: int = 0
+    n_truths: int = 0
+    n_predictions: int = 0
+    task_ids: list[int] = field(default_factory=list)
+    #: The key of the tasks' data that the config shows.
+    shown: str = ""
+    found: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> Loaded:
+    """Stores the files in a project, or in a new one of this title.
+
+    ValidationError says by place what is wrong with the files, and nothing is stored.
+    """
+    try:
+        with collector.paused(), transaction.atomic():
+            return _store(files, to, author, wishes)
+    except BadFile as exc:
+        raise ValidationError([str(one) for one in exc.errors[: MOST_TOLD + 1]]) from None
+    except IntegrityError:
+        raise ValidationError([DELETED_MEANWHILE]) from None
+
+
+def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> Loaded:
+    errors = Errors()
+    version = (wishes.model_version or "").strip()
+    if files.predictions is not None and not version:
+        raise errors.stop("", NO_VERSION)
+    known = to if isinstance(to, Project) else None
+    found = reading.read(files, known, errors)
+    if found.truth is None and known is None:
+        raise errors.stop("", NO_PROJECT)
+    project = known or _new_project(found, str(to), author)
+    writer = Writer(project, found, files, author, wishes, errors, version)
+    writer.is_new = known is None
+    return writer.write()
+
+
+def _new_project(found: Read, title: str, author: Author) -> Project:
+    config = label_config.made(found.contents)
+    parsed = _parsed(config)
+    values = {"title": title, "label_config": config}
+    return projects.create_project(values, author, parsed=parsed)
+
+
+def _parsed(config: str) -> dict[str, Any]:
+    try:
+        return labelling.parse(config)
+    except Refused as exc:
+        raise Errors().stop("", f"The labelling config made of the classes: {exc}") from None
+
+
+class Writer:
+    """Writes one load, inside the caller's transaction."""
+
+    def __init__(
+        self,
+        project: Project,
+        found: Read,
+        files: Files,
+        author: Author,
+        wishes: Wishes,
+        errors: Errors,
+        version: str,
+    ) -> None:
+        self.project = project
+        self.found = found
+        self.label_map = files.ask.label_map
+        self.author = author
+        self.wishes = wishes
+        self.errors = errors
+        self.version = version
+        self.is_new = False
+        self.loaded = Loaded(project)
+        self.n_truth_regions = self.n_said_regions = 0
+
+    def write(self) -> Loaded:
+        """Everything, or BadFile."""
+        config = read_config(self.project.label_config)
+        tools, lacking, self.shown = label_config.tools_of(config, self.found.contents, self.errors)
+        self.errors.raise_if_any()
+        if lacking:
+            self._add_labels(lacking)
+        self.drawing = Drawing(tools, self.errors)
+        planned = list(
+            reading.plan(self.found, None if self.is_new else self.project, self.shown, self.errors)
+        )
+        known = [one.task_id for one in planned if one.task_id is not None]
+        if known:
+            lock_tasks_of_project(self.project.pk, known)
+        self._reserve(planned)
+        with task_copy() as copy:
+            for batch in reading.batched(iter(planned), BATCH_TASKS):
+                self._write_batch(batch, copy)
+                self.wishes.advance(len(batch))
+        self.errors.raise_if_any()
+        if self.loaded.n_predictions:
+            name_first_version(self.project, self.version)
+            self.project.refresh_from_db(fields=["model_version"])
+        return self._told(planned)
+
+    def _add_labels(self, lacking: dict[str, list[str]]) -> None:
+        if not self.wishes.adds_labels:
+            for control, names in lacking.items():
+                some = ", ".join(map(repr, names[: reading.MOST_NAMED]))
+                more = len(names) - reading.MOST_NAMED
+                some += f" and {more} more" if more > 0 else ""
+                self.errors.add("", LACKS.format(names=some, control=control))
+            self.errors.raise_if_any()
+        config = label_config.with_labels(self.project.label_config, lacking)
+        projects.update_project(self.project, {"label_config": config}, parsed=_parsed(config))
+
+    def _reserve(self, planned: Sequence[Planned]) -> None:
+        """Ids of new tasks and numbers within the project, in order."""
+        new = [one for one in planned if one.task_id is None]
+        self.new_ids = iter(reserve_ids("predictions_task", len(new)) if new else [])
+        self.next_inner = reserve_inner_ids(self.project.pk, len(new)) if new else 0
+        self.loaded.n_new_tasks = len(new)
+
+    def _write_batch(self, batch: list[Planned], copy: Copy) -> None:
+        known = [one.task_id for one in batch if one.task_id is not None]
+        there: dict[int, tuple[int, str]] = {}
+        sizes: dict[int, Size] = {}
+        if known:
+            copy.wait()
+            there = truths_of_tasks(known) if self.found.truth is not None else {}
+            if any(self._size_in_file(one) is None for one in batch):
+                sizes = sizes_of_tasks(known)
+        tasks: list[TaskRow] = []
+        ids: list[int] = []
+        truths_new: list[tuple[int, dict[str, Any]]] = []
+        replaced: dict[int, bytes] = {}
+        rows: list[PredictionRow] = []
+        for one in batch:
+            size = self._size_in_file(one) or sizes.get(one.task_id or 0) or self._picture_size(one)
+            if one.task_id is None:
+                task_id = next(self.new_ids)
+                if (row := self._task_row(one)) is not None:
+                    tasks.append(row)
+                    ids.append(task_id)
+            else:
+                task_id = one.task_id
+            self.loaded.task_ids.append(task_id)
+            if one.truth is not None:
+                self._truth(one, task_id, size, there.get(task_id), truths_new, replaced)
+            if self.found.said is not None:
+                rows.append(self._prediction(one, task_id, size))
+        if self.errors.found:
+            return
+        copy.wait()
+        if known and rows:
+            pairs = [(task_id, self.version) for task_id in known]
+            delete_versions(pairs, workspace_id=self.project.workspace_id)
+        if replaced:
+            replace_truths(replaced, user_id=self.author.user_id)
+        prediction_ids = reserve_ids("predictions_prediction", len(rows)) if rows else []
+        place = self.project.pk
+        copy.send(
+            task_lines(place, tasks, ids, self.next_inner),
+            annotation_lines(place, self.author.user_id, truths_new),
+            copy_lines(place, rows, prediction_ids),
+        )
+        self.next_inner += len(tasks)
+        self.loaded.n_truths += len(truths_new) + len(replaced)
+        self.loaded.n_predictions += len(rows)
+
+    def _size_in_file(self, one: Planned) -> Size | None:
+        return next((t.size for t in (one.truth, one.said) if t is not None and t.size), None)
+
+    def _picture_size(self, one: Planned) -> Size | None:
+        name = next((t.image_name for t in (one.truth, one.said) if t and t.image_name), None)
+        return None if name is None else self.wishes.pictures.size(name)
+
+    def _task_row(self, one: Planned) -> TaskRow | None:
+        """The row of a new task; None, and an error, for one that cannot be stored."""
+        task = one.truth or one.said
+        if task is None:
+            return None
+        try:
+            return TaskRow(
+                data=bulk_json_text(task_data.checked(self._data(task), self.project.label_config)),
+                meta=json_text(self._meta(task)).encode(),
+                external_id=None,
+                predictions=[],
+                annotations=[],
+            )
+        except Refused as exc:
+            self.errors.add(task.place, str(exc))
+            return None
+
+    def _data(self, task: FileTask) -> dict[str, Any]:
+        if self.found.contents[0].key != "image":
+            return {self.shown if name == "text" else name: v for name, v in task.data.items()}
+        name = task.image_name or task.image_id or ""
+        if not self.wishes.missing_pictures_ok and self.wishes.pictures.is_missing(name):
+            self.errors.add(task.place, NO_PICTURE.format(name=name))
+        return _placed(self.shown, self.wishes.pictures.address(name)) | task.data
+
+    def _meta(self, task: FileTask) -> dict[str, Any]:
+        meta: dict[str, Any] = {}
+        if task.image_name is not None:
+            meta["image_name"] = task.image_name
+        if task.image_id is not None:
+            meta["image_id"] = task.image_id
+        meta["split"] = self.wishes.split or task.split or DEFAULT_SPLIT
+        return meta | task.meta
+
+    def _truth(
+        self,
+        one: Planned,
+        task_id: int,
+        size: Size | None,
+        there: tuple[int, str] | None,
+        new: list[tuple[int, dict[str, Any]]],
+        replaced: dict[int, bytes],
+    ) -> None:
+        task = one.truth
+        if task is None:
+            return
+        drawn = self.drawing.regions(task, task.read(), size)
+        self.n_truth_regions += len(drawn)
+        result = self._json(drawn, task.place)
+        if there is None:
+            row = {
+                "result": result,
+                "ground_truth": True,
+                "was_cancelled": False,
+                "lead_time": None,
+            }
+            new.append((task_id, row))
+        elif not truths.is_same(orjson.loads(there[1]), drawn):
+            if not self.wishes.replaces_truth:
+                self.errors.add(task.place, DIFFERS.format(task=task_id))
+            replaced[there[0]] = result
+
+    def _prediction(self, one: Planned, task_id: int, size: Size | None) -> PredictionRow:
+        drawn: list[Drawn] = []
+        score = None
+        if one.said is not None:
+            regions = reading.renamed(one.said.read(), self.label_map)
+            scores = [region.score for region in regions if region.score is not None]
+            score = math.fsum(scores) / len(scores) if scores else None
+            drawn = self.drawing.regions(one.said, regions, size)
+            self.n_said_regions += len(drawn)
+        result = self._json(drawn, one.place)
+        if self.project.validate_predictions:
+            for problem in labelling.problems(self.project.label_config, drawn, score):
+                self.errors.add(one.place, problem)
+        return PredictionRow(
+            index=0, task=task_id, result=result, score=score, model_version=self.version
+        )
+
+    def _json(self, drawn: list[Drawn], place: str) -> bytes:
+        result = orjson.dumps(drawn)
+        if len(result) > MAX_TEXT_BYTES:
+            self.errors.add(place, TOO_LONG)
+        elif b"\\u0000" in result:
+            self.errors.add(place, "holds a NUL character.")
+        return result
+
+    def _told(self, planned: Sequence[Planned]) -> Loaded:
+        contents = self.found.contents
+        loaded = self.loaded
+        loaded.is_new, loaded.shown = self.is_new, self.shown
+        loaded.found = {
+            "images": len(planned),
+            "categories": len(dict.fromkeys(name for one in contents for name in one.classes)),
+            "ground_truth_regions": self.n_truth_regions,
+            "prediction_regions": self.n_said_regions,
+        }
+        every = [warning for one in contents for warning in one.warnings]
+        loaded.warnings = list(dict.fromkeys([*every, *self.drawing.warnings()]))
+        return loaded
+
+
+def _placed(key: str, value: str) -> dict[str, Any]:
+    """The value under a key that a config shows, `a.b`."""
+    *above, last = key.split(".")
+    placed: dict[str, Any] = {last: value}
+    for step in reversed(above):
+        placed = {step: placed}
+    return placed

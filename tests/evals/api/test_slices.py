@@ -1,0 +1,487 @@
+"""GET .../slices, .../intervals, and `slice=` on the routes that take it.
+
+Images have one Car each: found, missed, or found with a stray Car beside it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evals.db import writes
+from evals.engine.events import Counts
+from evals.engine.resampling import scores
+from evals.models import EvalAnswer, EvalImage, EvalPanel, ModelEval
+from evals.panels import slices as slices_panel
+from predictions.models import Project
+from tests.conftest import Caller
+from tests.evals.conftest import CAR, Json, box, computed, load, task
+from tests.evals.draws import counted, plain_bootstrap
+
+TRUTH = [box(CAR, 10, 10, 20, 20)]
+FOUND = [box(CAR, 10, 10, 20, 20, 0.9)]
+STRAY = [*FOUND, box(CAR, 60, 60, 20, 20, 0.6)]
+MISSED: list[Json] = []
+#: Name, what is said, meta, data.
+IMAGES: list[tuple[str, list[Json], Json, Json]] = [
+    ("a", FOUND, {"camera": "gate", "night": False, "lux": 10, "place": {"site": "north"}}, {}),
+    ("b", STRAY, {"camera": "gate", "night": True, "lux": 10.5}, {"source": "phone"}),
+    ("c", MISSED, {"camera": "yard", "night": True, "split": "train"}, {"source": "phone"}),
+    ("d", FOUND, {"camera": None, "night": False, "place": ["north"]}, {"source": ""}),
+    ("e", FOUND, {"camera": "gate", "tags": ["x"]}, {"source": {"deep": "web"}}),
+]
+KEYS = "The keys are meta.camera, meta.lux, meta.night."
+
+
+def tasks_of(images: list[tuple[str, list[Json], Json, Json]]) -> list[Json]:
+    made = []
+    for name, said, meta, data in images:
+        one = task(name, truth=TRUTH, said={"v1": said, "v2": FOUND}, **meta)
+        one["data"] |= data
+        made.append(one)
+    return made
+
+
+@pytest.fixture
+def sliced(ada: Caller, project: Project) -> ModelEval:
+    """The evaluation of v1 of IMAGES, sliced by nothing that was asked for."""
+    load(ada, project, tasks_of(IMAGES))
+    return computed(ada, project)
+
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(ada: Caller) -> Ask:
+    def send(evaluation: ModelEval, panel: str, **query: Any) -> Any:
+        return ada.client.get(f"/lab/model-evals/{evaluation.eval_id}/{panel}", query)
+
+    return send
+
+
+def row(value: str, *counts: Any) -> Json:
+    """Of images, TP, FP, FN, precision, recall, F1 and its interval."""
+    names = ("images", "truePositives", "falsePositives", "falseNegatives")
+    shares = ("precision", "recall", "f1", "f1Low", "f1High")
+    return {"value": value, **dict(zip((*names, *shares), counts, strict=True))}
+
+
+IMAGE_A, IMAGE_B, IMAGE_C = (1, 0, 0), (1, 1, 0), (0, 0, 1)
+
+
+def test_slices(ask: Ask, sliced: ModelEval) -> None:
+    low, high = plain_bootstrap(counted(IMAGE_A, IMAGE_B, IMAGE_A), 0.95)["f1"]
+    assert ask(sliced, "slices", by="meta.camera", split="all").json() == {
+        "evalId": sliced.eval_id,
+        "project": "cars",
+        "versionId": "v1",
+        "modelId": None,
+        "by": "meta.camera",
+        "split": "all",
+        "confidenceThreshold": 0.2,
+        "slices": [
+            row("gate", 3, 3, 1, 0, 0.75, 1.0, 6 / 7, pytest.approx(low), pytest.approx(high)),
+            row("(none)", 1, 1, 0, 0, 1.0, 1.0, 1.0, 1.0, 1.0),
+            row("yard", 1, 0, 0, 1, 0.0, 0.0, 0.0, 0.0, 0.0),
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"by": "meta.camera"}, [("gate", 3), ("(none)", 1)]),
+        ({"by": "meta.camera", "split": "train"}, [("yard", 1)]),
+        ({"by": "meta.camera", "split": "valid"}, []),
+        ({"by": "meta.night", "split": "all"}, [("false", 2), ("true", 2), ("(none)", 1)]),
+        ({"by": "meta.lux", "split": "all"}, [("(none)", 3), ("10", 1), ("10.5", 1)]),
+    ],
+)
+def test_scalars_of_meta_are_slices_without_asking(
+    ask: Ask, sliced: ModelEval, query: dict[str, Any], expected: list[tuple[str, int]]
+) -> None:
+    found = ask(sliced, "slices", **query).json()["slices"]
+    assert [(one["value"], one["images"]) for one in found] == expected
+
+
+@pytest.mark.parametrize("split", ["all", "test"])
+@pytest.mark.parametrize("confidence", [0, 70])
+@pytest.mark.parametrize("key", ["meta.camera", "meta.lux", "meta.night"])
+def test_slices_add_up_to_the_split(
+    ask: Ask, sliced: ModelEval, split: str, confidence: int, key: str
+) -> None:
+    query = {"split": split, "confidence": confidence}
+    rows = ask(sliced, "slices", by=key, **query).json()["slices"]
+    images = ask(sliced, "image-predictions", **query).json()["images"]
+    names = ("truePositives", "falsePositives", "falseNegatives")
+    assert {name: sum(row[name] for row in rows) for name in names} == {
+        name: sum(image["stats"][name] for image in images) for name in names
+    }
+    assert sum(row["images"] for row in rows) == len(images)
+
+
+def test_asked_for(ask: Ask, ada: Caller, project: Project) -> None:
+    load(ada, project, tasks_of(IMAGES))
+    keys = ["data.source", "meta.place.site", "meta.split", "meta.camera", "meta.nowhere"]
+    found = computed(ada, project, slices=keys)
+
+    assert found.slices == [*keys, "meta.lux", "meta.night"]
+    assert ada.client.get(f"/lab/model-evals/{found.eval_id}").json()["slices"] == keys
+    by_key = {
+        key: [(s["value"], s["images"]) for s in listed["slices"]]
+        for key in keys
+        if (listed := ask(found, "slices", by=key, split="all").json())
+    }
+    assert by_key == {
+        "data.source": [("(none)", 2), ("phone", 2), ("", 1)],
+        "meta.place.site": [("(none)", 4), ("north", 1)],
+        "meta.split": [("(none)", 4), ("train", 1)],
+        "meta.camera": [("gate", 3), ("(none)", 1), ("yard", 1)],
+        "meta.nowhere": [("(none)", 5)],
+    }
+    again = ada.client.post(f"/lab/model-evals/{found.eval_id}/rerun").json()
+    assert again["slices"] == keys
+
+
+def test_without_any_nothing_is_stored(ada: Caller, evaluation: ModelEval, ask: Ask) -> None:
+    assert evaluation.slices == []
+    assert not EvalPanel.objects.filter(kind=EvalPanel.Kind.SLICES).exists()
+    assert {bytes(one.slices) for one in EvalImage.objects.all()} == {b""}
+    answer = ask(evaluation, "slices", by="meta.camera")
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "error": "unknown_slice",
+            "message": "by must be one of the keys. This evaluation has no slices.",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("slices", "message"),
+    [
+        ("meta.camera", 'slices: Expected a list of items but got type "str".'),
+        (["camera"], "slices: 0: This value does not match the required pattern."),
+        (["meta."], "slices: 0: This value does not match the required pattern."),
+        (["data.a\0"], "slices: 0: Null characters are not allowed."),
+        (["meta." + "x" * 201], "slices: 0: Ensure this field has no more than 205 characters."),
+        ([f"meta.{n}" for n in range(9)], "slices: Ensure this field has no more than 8 elements."),
+        ([7], "slices: 0: This value does not match the required pattern."),
+    ],
+)
+def test_refused_requests(ada: Caller, project: Project, slices: Any, message: str) -> None:
+    asked = {"project": "cars", "modelVersion": "v1", "slices": slices}
+    answer = ada.client.post("/lab/model-evals", asked, format="json")
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "invalid_request", "message": message},
+    )
+    assert not ModelEval.objects.exists()
+
+
+def test_a_key_with_too_many_values_is_no_slice(ask: Ask, ada: Caller, project: Project) -> None:
+    texts = [{"serial": str(n), "kind": n % 200, "text": "x" * 199 + f"{n}"} for n in range(201)]
+    load(ada, project, tasks_of([(f"i{n}", FOUND, meta, {}) for n, meta in enumerate(texts)]))
+    silent, told = computed(ada, project), computed(ada, project, slices=["meta.serial"])
+
+    assert (silent.slices, silent.warnings) == (["meta.kind", None, "meta.text"], [])
+    assert told.slices == [None, "meta.kind", "meta.text"]
+    assert told.warnings == [
+        {
+            "reason": "too_many_values",
+            "message": "meta.serial has more than 200 different values: images are not sliced "
+            "by it.",
+        }
+    ]
+    kinds = ask(told, "slices", by="meta.kind", split="all").json()["slices"]
+    assert [(one["value"], one["images"]) for one in kinds[:2]] == [("0", 2), ("1", 1)]
+    assert len(kinds) == 200
+    # Cut at 200 characters, these are ten.
+    cut = ask(told, "slices", by="meta.text", split="all").json()["slices"]
+    assert sorted(one["value"] for one in cut) == ["x" * 199 + str(n) for n in range(10)]
+    long = {"slice": f"meta.text:{'x' * 199}17"}
+    assert ask(told, "image-predictions", **long).json()["totalImages"] == cut[0]["images"]
+    refused = ask(told, "slices", by="meta.serial")
+    assert refused.json()["message"] == (
+        "by must be one of the keys. The keys are meta.kind, meta.text."
+    )
+
+
+def test_keys_of_meta_have_an_end(ada: Caller, project: Project) -> None:
+    meta = {f"k{n:03}": n for n in range(70)}
+    load(ada, project, tasks_of([("a", FOUND, meta, {}), ("b", FOUND, {"late": 1}, {})]))
+    found = computed(ada, project, slices=["meta.k069"])
+    assert found.slices == ["meta.k069", *(f"meta.k{n:03}" for n in range(50))]
+
+
+def test_every_image_of_a_task_has_its_slices(ada: Caller, ask: Ask, make_project: Any) -> None:
+    config = (
+        '<View><Image name="left" value="$left"/><Image name="right" value="$right"/>'
+        '<RectangleLabels name="label" toName="left"><Label value="Car"/></RectangleLabels>'
+        '<RectangleLabels name="other" toName="right"><Label value="Car"/></RectangleLabels>'
+        "</View>"
+    )
+    project = make_project(ada, title="Pairs", label_config=config)
+    region = {**TRUTH[0], "to_name": "left"}
+    load(ada, project, [task("a", truth=[region], said={"v1": [region]}, camera="gate")])
+    found = ask(computed(ada, project), "slices", by="meta.camera").json()["slices"]
+    assert [(one["value"], one["images"]) for one in found] == [("gate", 2)]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"slice": "meta.camera:gate"}, ["a", "b", "e"]),
+        ({"slice": "meta.camera:(none)"}, ["d"]),
+        ({"slice": "meta.camera:nowhere"}, []),
+        ({"slice": "meta.camera:"}, []),
+        ({"slice": "meta.lux:10.5"}, ["b"]),
+        ({"slice": "meta.night:true", "split": "train"}, ["c"]),
+        ({"slice": "meta.camera:gate", "sort": "-falsePositives", "limit": 1}, ["b"]),
+        ({"slice": "meta.camera:gate", "minFalsePositives": 1}, ["b"]),
+        ({"slice": ""}, ["a", "b", "c", "d", "e"]),
+    ],
+)
+def test_images_of_a_slice(
+    ask: Ask, sliced: ModelEval, query: dict[str, Any], names: list[str]
+) -> None:
+    found = ask(sliced, "image-predictions", **query).json()
+    assert [image["imageName"].removesuffix(".jpg") for image in found["images"]] == names
+    if "limit" not in query:
+        assert found["totalImages"] == len(names)
+        file: Any = ask(sliced, "image-predictions", format="csv", **query)
+        assert len(b"".join(file.streaming_content).splitlines()) == 1 + len(names)
+
+
+@pytest.mark.parametrize(
+    ("query", "matrix"),
+    [
+        ({}, [[4, 0, 1], [0, 0, 0], [1, 0, 0]]),
+        ({"slice": "meta.camera:gate"}, [[3, 0, 0], [0, 0, 0], [1, 0, 0]]),
+        ({"slice": "meta.camera:gate", "confidence": 70}, [[3, 0, 0], [0, 0, 0], [0, 0, 0]]),
+        ({"slice": "meta.night:true", "split": "train"}, [[0, 0, 1], [0, 0, 0], [0, 0, 0]]),
+        ({"slice": "meta.camera:nowhere"}, [[0, 0, 0]] * 3),
+    ],
+)
+def test_the_matrix_of_a_slice(
+    ask: Ask, sliced: ModelEval, query: dict[str, Any], matrix: list[list[int]]
+) -> None:
+    found = ask(sliced, "confusion-matrix", **{"split": "all", **query}).json()
+    assert found["matrix"] == matrix
+
+
+def test_keys_with_colons(ask: Ask, ada: Caller, project: Project) -> None:
+    metas = [{"a": "b:c", "a:b": "d"}, {"a": "x", "a:b": "c"}, {"a": "x"}]
+    load(ada, project, tasks_of([(f"i{n}", FOUND, meta, {}) for n, meta in enumerate(metas)]))
+    found = computed(ada, project)
+
+    def names(text: str) -> list[str]:
+        listed = ask(found, "image-predictions", slice=text).json()["images"]
+        return [image["imageName"] for image in listed]
+
+    # The longer key comes first, where it has such a value.
+    assert names("meta.a:b:c") == ["i1.jpg"]
+    assert names("meta.a:b:d") == ["i0.jpg"]
+    assert names("meta.a:x") == ["i1.jpg", "i2.jpg"]
+    assert names("meta.a:b:(none)") == ["i2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("panel", "query", "status", "code", "message"),
+    [
+        ("slices", {}, 400, "unknown_slice", f"by must be one of the keys. {KEYS}"),
+        ("slices", {"by": "camera"}, 400, "unknown_slice", f"by must be one of the keys. {KEYS}"),
+        (
+            "image-predictions",
+            {"slice": "gate"},
+            400,
+            "unknown_slice",
+            f"slice must be one of the keys, a colon and a value. {KEYS}",
+        ),
+        (
+            "confusion-matrix",
+            {"slice": "meta.place:x"},
+            400,
+            "unknown_slice",
+            f"slice must be one of the keys, a colon and a value. {KEYS}",
+        ),
+        (
+            "intervals",
+            {"slice": "meta.camera"},
+            400,
+            "unknown_slice",
+            f"slice must be one of the keys, a colon and a value. {KEYS}",
+        ),
+        ("intervals", {"level": 0}, 400, "invalid_level", "level must be an integer from 1 to 99."),
+        (
+            "intervals",
+            {"level": "95.5"},
+            400,
+            "invalid_level",
+            "level must be an integer from 1 to 99.",
+        ),
+        (
+            "slices",
+            {"split": "dev", "by": "meta.camera"},
+            400,
+            "invalid_split",
+            "split must be one of train, valid, test or all.",
+        ),
+        (
+            "intervals",
+            {"slice": "meta.camera:nowhere"},
+            404,
+            "report_not_found",
+            "There are no images to measure.",
+        ),
+        (
+            "intervals",
+            {"split": "valid"},
+            404,
+            "report_not_found",
+            "There are no images to measure.",
+        ),
+    ],
+)
+def test_refusals(
+    ask: Ask,
+    sliced: ModelEval,
+    panel: str,
+    query: dict[str, Any],
+    status: int,
+    code: str,
+    message: str,
+) -> None:
+    answer = ask(sliced, panel, **query)
+    assert (answer.status_code, answer.json()) == (status, {"error": code, "message": message})
+    assert not EvalAnswer.objects.exists()
+
+
+@pytest.mark.parametrize("panel", ["slices", "intervals"])
+def test_a_running_one_is_not_done(ask: Ask, sliced: ModelEval, panel: str) -> None:
+    ModelEval.objects.update(status="running")
+    answer = ask(sliced, panel, by="meta.camera")
+    assert (answer.status_code, answer.json()["error"]) == (409, "model_eval_not_done")
+
+
+@pytest.mark.parametrize(
+    ("query", "images"),
+    [
+        ({}, [IMAGE_A, IMAGE_B, IMAGE_A, IMAGE_A]),
+        ({"split": "all"}, [IMAGE_A, IMAGE_B, IMAGE_C, IMAGE_A, IMAGE_A]),
+        ({"split": "all", "slice": "meta.night:true"}, [IMAGE_B, IMAGE_C]),
+        ({"split": "all", "confidence": 95}, [IMAGE_C] * 5),
+    ],
+)
+def test_intervals(
+    ask: Ask, sliced: ModelEval, query: dict[str, Any], images: list[tuple[int, int, int]]
+) -> None:
+    ends = {
+        name: {"low": pytest.approx(low, abs=1e-12), "high": pytest.approx(high, abs=1e-12)}
+        for name, (low, high) in plain_bootstrap(counted(*images), 0.95).items()
+    }
+    expected = {
+        "evalId": sliced.eval_id,
+        "project": "cars",
+        "versionId": "v1",
+        "modelId": None,
+        "method": "bootstrap-percentile",
+        "replicates": 1000,
+        "seed": 0,
+        "level": 0.95,
+        "images": len(images),
+        **ends,
+    }
+    first = ask(sliced, "intervals", **query)
+    assert first.json() == expected
+    assert ask(sliced, "intervals", **query).content == first.content
+
+
+@pytest.mark.parametrize("query", [{}, {"slice": "meta.camera:gate"}])
+def test_very_many_images_have_wilsons(
+    ask: Ask, sliced: ModelEval, query: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evals.panels.intervals.MOST_IMAGES", 2)
+    monkeypatch.setattr(slices_panel, "MOST_IMAGES", 2)
+    hits, kept, n = (3, 4, 3) if query else (4, 5, 5)
+    found = scores.wilson(Counts(*(np.array(c) for c in (hits, kept, n))), 0.9)
+    answer = ask(sliced, "intervals", split="all", level=90, **query).json()
+    assert {key: answer[key] for key in list(answer)[4:]} == {
+        "method": "wilson",
+        "replicates": None,
+        "seed": None,
+        "level": 0.9,
+        "images": n,
+        "precision": {"low": found.precision.low, "high": found.precision.high},
+        "recall": {"low": found.recall.low, "high": found.recall.high},
+        "f1": None,
+    }
+    rows = ask(sliced, "slices", by="meta.camera", split="all").json()["slices"]
+    assert [(row["value"], row["f1Low"]) for row in rows] == [
+        ("gate", None),
+        ("(none)", 1.0),
+        ("yard", 0.0),
+    ]
+
+
+def test_very_many_images_in_all_have_no_intervals(
+    ask: Ask, sliced: ModelEval, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices_panel, "MOST_DRAWN", 4)
+    rows = ask(sliced, "slices", by="meta.camera", split="all").json()["slices"]
+    assert [(row["f1Low"], row["f1High"]) for row in rows] == [(None, None)] * 3
+
+
+# The key, the evaluation, what is kept; then its images and keys, and four statements to keep it.
+@pytest.mark.parametrize(
+    ("panel", "query", "first"),
+    [
+        ("slices", {"by": "meta.camera"}, 9),
+        ("intervals", {}, 8),
+        ("intervals", {"slice": "meta.camera:gate"}, 9),
+    ],
+)
+def test_computed_once(
+    ask: Ask,
+    sliced: ModelEval,
+    panel: str,
+    query: dict[str, Any],
+    first: int,
+    django_assert_num_queries: Any,
+) -> None:
+    ask(sliced, "map-results")
+    with django_assert_num_queries(first):
+        answer = ask(sliced, panel, **query)
+    again = 4 if "slice" in query else 3
+    with django_assert_num_queries(again):
+        assert ask(sliced, panel, **query).content == answer.content
+    assert EvalAnswer.objects.count() == 1
+
+
+# The key, the evaluation, the values of the keys, the images twice: chosen, then shown.
+@pytest.mark.parametrize(("panel", "n"), [("image-predictions", 5), ("confusion-matrix", 4)])
+def test_a_slice_costs_a_pass(
+    ask: Ask, sliced: ModelEval, panel: str, n: int, django_assert_num_queries: Any
+) -> None:
+    ask(sliced, panel)
+    with django_assert_num_queries(n):
+        ask(sliced, panel, slice="meta.camera:gate")
+
+
+def test_what_is_kept_has_an_end(
+    ask: Ask, sliced: ModelEval, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writes, "MOST_ANSWERS", 3)
+    kept = []
+    for level in range(90, 95):
+        ask(sliced, "intervals", level=level)
+        kept.append(EvalAnswer.objects.count())
+    assert kept == [1, 2, 3, 1, 2]
+
+
+def test_deleting_it_deletes_what_is_kept(ask: Ask, ada: Caller, sliced: ModelEval) -> None:
+    ask(sliced, "intervals")
+    ada.client.delete(f"/lab/model-evals/{sliced.eval_id}")
+    assert not EvalAnswer.objects.exists()

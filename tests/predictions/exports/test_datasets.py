@@ -1,0 +1,610 @@
+"""What the data sets of other tools hold, format by format: whole documents."""
+
+import contextlib
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import hotcoco
+import numpy as np
+import pytest
+from label_studio_sdk.converter.brush import mask2rle
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from predictions.exports.dataset import FORMATS
+from predictions.models import Project
+from predictions.regions.geometry import rotated_corners
+from tests.conftest import TEXT_CONFIG, Caller, MakeProject
+from tests.predictions.exports.test_export_types import MASK, annotated, outline, shape
+
+URL = "/api/predictions/export"
+CONFIG = """<View>
+<Image name="image" value="$image"/>
+<RectangleLabels name="box" toName="image">
+<Label value="Zebra"/><Label value="Car"/>
+</RectangleLabels>
+<PolygonLabels name="outline" toName="image"><Label value="Road"/></PolygonLabels>
+<BrushLabels name="mask" toName="image"><Label value="Sky"/></BrushLabels>
+</View>"""
+BOXES_CONFIG = """<View>
+<Image name="image" value="$image"/>
+<RectangleLabels name="box" toName="image">
+<Label value="Zebra"/><Label value="Car"/>
+</RectangleLabels>
+</View>"""
+NAMES_CONFIG = """<View>
+<Labels name="label" toName="text"><Label value="PER"/><Label value="LOC"/></Labels>
+<Text name="text" value="$text"/>
+</View>"""
+
+
+def box(label: Any, x: float, y: float, w: float, h: float, score: Any = None, **more: Any) -> Any:
+    meta = {"meta": more.pop("meta")} if "meta" in more else {}
+    place = {"x": x, "y": y, "width": w, "height": h, "rotation": 0, **more}
+    return {**shape("rectanglelabels", "box", label, score, **place), **meta}
+
+
+def fill(caller: Caller, project: Project, *tasks: dict[str, Any]) -> list[int]:
+    path = f"/api/projects/{project.pk}/import?return_task_ids=true"
+    response = caller.client.post(path, list(tasks), format="json")
+    assert response.status_code == 201, response.content
+    ids: list[int] = response.json()["task_ids"]
+    return ids
+
+
+def image(name: str, truth: Any = None, said: Any = None, **meta: Any) -> dict[str, Any]:
+    task: dict[str, Any] = {"data": {"image": f"https://x.y/{name}"}, "meta": meta}
+    if truth is not None:
+        task |= annotated(truth, ground_truth=True)
+    if said is not None:
+        task["predictions"] = [{"result": said, "model_version": "v1"}]
+    return task
+
+
+def content(caller: Caller, project: Project, name: str, **query: Any) -> bytes:
+    response = caller.client.get(URL, {"project": project.pk, "format": name, **query})
+    assert response.status_code == 200, response.content
+    return b"".join(response)
+
+
+def files(caller: Caller, project: Project, name: str, **query: Any) -> dict[str, str]:
+    packed = zipfile.ZipFile(io.BytesIO(content(caller, project, name, **query)))
+    assert packed.testzip() is None
+    return {name: packed.read(name).decode() for name in packed.namelist()}
+
+
+def refusal(caller: Caller, project: Project, **query: Any) -> Any:
+    response = caller.client.get(URL, {"project": project.pk, **query})
+    assert response.status_code == 400, response.content
+    return response.json()["validation_errors"]
+
+
+TRUTH: dict[str, Any] = {"ground_truth": "true"}
+
+
+@pytest.fixture
+def shapes(ada: Caller, make_project: MakeProject) -> Project:
+    return make_project(ada, CONFIG)
+
+
+@pytest.fixture
+def boxes(ada: Caller, make_project: MakeProject) -> Project:
+    return make_project(ada, BOXES_CONFIG)
+
+
+# Of pycocotools under numpy 2.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_coco(ada: Caller, shapes: Project) -> None:
+    truth = [
+        box("Car", 10, 10, 20, 50, meta={"iscrowd": 1, "area": 77.5}),
+        box("Zebra", 0, 0, 1.25, 5),
+        outline([0, 0], [50, 0], [50, 50]),
+        shape("brushlabels", "mask", "Sky", format="rle", rle=mask2rle(MASK)),
+    ]
+    said = [box("Car", 10, 10, 20, 50, 0.1), outline([0, 0], [50, 0], [50, 50], score=0.7)]
+    fill(
+        ada,
+        shapes,
+        image("a.jpg", truth, said, image_id="139", image_name="val/a.jpg"),
+        image("b.jpg", [], [], image_id=785),
+        image("c.jpg", None, [box("Zebra", 0, 0, 50, 50)], image_id="7"),
+    )
+    document = json.loads(content(ada, shapes, "coco", **TRUTH))
+    rle = document["annotations"][3].pop("segmentation")
+    assert np.array_equal(coco_mask.decode(rle) > 0, MASK > 0)
+    assert document == {
+        "images": [
+            {"id": 139, "file_name": "val/a.jpg", "width": 40, "height": 20},
+            {"id": 785, "file_name": "b.jpg"},
+        ],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 139,
+                "category_id": 2,
+                "bbox": [4, 2, 8, 10],
+                "area": 77.5,
+                "iscrowd": 1,
+            },
+            {
+                "id": 2,
+                "image_id": 139,
+                "category_id": 1,
+                "bbox": [0, 0, 0.5, 1],
+                "area": 0.5,
+                "iscrowd": 0,
+            },
+            {
+                "id": 3,
+                "image_id": 139,
+                "category_id": 3,
+                "bbox": [0, 0, 20, 10],
+                "segmentation": [[0, 0, 20, 0, 20, 10]],
+                "area": 100,
+                "iscrowd": 0,
+            },
+            {
+                "id": 4,
+                "image_id": 139,
+                "category_id": 4,
+                "bbox": [5, 5, 15, 10],
+                "area": 150,
+                "iscrowd": 0,
+            },
+        ],
+        "categories": [
+            {"id": 1, "name": "Zebra", "supercategory": ""},
+            {"id": 2, "name": "Car", "supercategory": ""},
+            {"id": 3, "name": "Road", "supercategory": ""},
+            {"id": 4, "name": "Sky", "supercategory": ""},
+        ],
+    }
+    assert json.loads(content(ada, shapes, "coco")) == [
+        {"image_id": 139, "category_id": 2, "bbox": [4, 2, 8, 10], "score": 0.1},
+        {
+            "image_id": 139,
+            "category_id": 3,
+            "bbox": [0, 0, 20, 10],
+            "segmentation": [[0, 0, 20, 0, 20, 10]],
+            "score": 0.7,
+        },
+        {"image_id": 7, "category_id": 1, "bbox": [0, 0, 20, 10], "score": 1.0},
+    ]
+
+
+POSE_CONFIG = """<View>
+<Image name="image" value="$image"/>
+<RectangleLabels name="box" toName="image">
+<Label value="Cat" category="17"/><Label value="Dog" category="3"/>
+</RectangleLabels>
+<KeyPointLabels name="joint" toName="image">
+<Label value="tail" model_index="1"/><Label value="nose" model_index="0"/>
+</KeyPointLabels>
+</View>"""
+
+
+def joint(name: str, x: float, y: float, **more: Any) -> dict[str, Any]:
+    made = shape("keypointlabels", "joint", name, None, x=x, y=y, width=1)
+    return {**made, "id": f"{name}-{x}", "parentID": "p", **more}
+
+
+def test_poses(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, POSE_CONFIG)
+    truth = [
+        {**box("Dog", 10, 10, 20, 50), "id": "p"},
+        joint("tail", 10, 10, meta={"hidden": 1}),
+        joint("nose", 20, 50),
+    ]
+    fill(ada, project, image("a.jpg", truth, truth[:1], image_id="left"))
+    document = json.loads(content(ada, project, "coco", **TRUTH))
+    joints = {"keypoints": ["nose", "tail"], "skeleton": []}
+    assert document == {
+        "images": [{"id": "left", "file_name": "a.jpg", "width": 40, "height": 20}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": "left",
+                "category_id": 3,
+                "bbox": [4, 2, 8, 10],
+                "keypoints": [8, 10, 2, 4, 2, 1],
+                "num_keypoints": 2,
+                "area": 80,
+                "iscrowd": 0,
+            }
+        ],
+        "categories": [
+            {"id": 17, "name": "Cat", "supercategory": "", **joints},
+            {"id": 3, "name": "Dog", "supercategory": "", **joints},
+        ],
+    }
+    assert json.loads(content(ada, project, "coco")) == [
+        {
+            "image_id": "left",
+            "category_id": 3,
+            "bbox": [4, 2, 8, 10],
+            "keypoints": [0, 0, 0, 0, 0, 0],
+            "num_keypoints": 0,
+            "score": 1.0,
+        }
+    ]
+    found = files(ada, project, "yolo", **TRUTH)
+    assert found["labels/test/a.txt"] == "1 0.2 0.35 0.2 0.5 0.2 0.5 2 0.1 0.1 1\n"
+    assert found["data.yaml"] == (
+        "path: .\ntest: test.txt\ntask: pose\nkpt_shape: [2, 3]\n"
+        'kpt_names: ["nose","tail"]\nnames:\n  0: "Cat"\n  1: "Dog"\n'
+    )
+
+
+def test_yolo(ada: Caller, shapes: Project) -> None:
+    truth = [box("Car", 10, 10, 20, 50), outline([0, 0], [50, 0], [100 / 3, 50])]
+    fill(
+        ada,
+        shapes,
+        image("a%20b.jpg", truth, [box("Zebra", 0, 0, 10, 10, 0.1)], split="valid"),
+        image("b.jpg", [], []),
+    )
+    data = (
+        "path: .\ntest: test.txt\nval: val.txt\ntask: segment\n"
+        'names:\n  0: "Zebra"\n  1: "Car"\n  2: "Road"\n  3: "Sky"\n'
+    )
+    lists = {
+        "test.txt": "./images/test/b.jpg\n",
+        "val.txt": "./images/val/a b.jpg\n",
+        "data.yaml": data,
+    }
+    assert files(ada, shapes, "yolo", **TRUTH) == {
+        "labels/val/a b.txt": "1 0.2 0.35 0.2 0.5\n2 0 0 0.5 0 0.333333325 0.5\n",
+        "labels/test/b.txt": "",
+        **lists,
+    }
+    assert files(ada, shapes, "yolo") == {
+        "labels/val/a b.txt": "0 0.05 0.05 0.1 0.1 0.1\n",
+        "labels/test/b.txt": "",
+        **lists,
+    }
+
+
+def test_turned_boxes(ada: Caller, boxes: Project) -> None:
+    turned = box("Car", 50, 50, 25, 20, rotation=90.0)
+    slanted = box("Zebra", 50, 50, 25, 20, 0.25, rotation=45.0)
+    fill(ada, boxes, image("a.jpg", [turned], [slanted], image_name="a.jpg"))
+    half, more = 10 / 2**0.5, 4 / 2**0.5
+    corners = [
+        20,
+        10,
+        20 + half,
+        10 + half,
+        20 + half - more,
+        10 + half + more,
+        20 - more,
+        10 + more,
+    ]
+    (name, text), *_ = files(ada, boxes, "yolo-obb").items()
+    assert (name, text[:2], text[-6:]) == ("labels/test/a.txt", "0 ", " 0.25\n")
+    shares = [float(one) for one in text.split()[1:-1]]
+    assert shares == pytest.approx([one / [40, 20][n % 2] for n, one in enumerate(corners)])
+    said = files(ada, boxes, "dota")
+    assert said["Task1_Car.txt"] == ""
+    stem, score, *places = said["Task1_Zebra.txt"].split()
+    assert (stem, score) == ("a", "0.25")
+    assert [float(one) for one in places] == pytest.approx(corners)
+    # By a quarter it is a box again.
+    assert files(ada, boxes, "dota", **TRUTH) == {
+        "labelTxt/a.txt": "16 10 20 10 20 20 16 20 Car 0\n"
+    }
+
+
+def test_voc(ada: Caller, boxes: Project) -> None:
+    truth = [box("Car", 10, 10, 20, 50, meta={"iscrowd": 1})]
+    said = [box("Car", 10, 10, 1.25, 50, 0.1)]
+    fill(ada, boxes, image("a.jpg", truth, said), image("b.jpg", []))
+    found = files(ada, boxes, "voc", **TRUTH)
+    assert list(found) == ["Annotations/a.xml", "Annotations/b.xml", "ImageSets/Main/test.txt"]
+    assert found["ImageSets/Main/test.txt"] == "a\nb\n"
+    root = ElementTree.fromstring(found["Annotations/a.xml"])
+    assert [root.findtext(one) for one in ("filename", "size/width", "size/height")] == [
+        "a.jpg",
+        "40",
+        "20",
+    ]
+    assert {one.tag: (one.text or "").strip() for one in root.find("object") or ()} == {
+        "name": "Car",
+        "pose": "Unspecified",
+        "truncated": "0",
+        "difficult": "1",
+        "bndbox": "",
+    }
+    corners = [one.text for one in root.find("object/bndbox") or ()]
+    assert corners == ["5", "3", "12", "12"]
+    root = ElementTree.fromstring(files(ada, boxes, "voc")["Annotations/a.xml"])
+    assert [one.text for one in root.find("object/bndbox") or ()] == ["5", "3", "4.5", "12"]
+    assert [root.findtext(one) for one in ("source/model_version", "object/score")] == ["v1", "0.1"]
+
+
+def span(label: str, start: int, end: int, **more: Any) -> dict[str, Any]:
+    value = {"start": start, "end": end, "labels": [label]}
+    return {"from_name": "label", "to_name": "text", "type": "labels", "value": value, **more}
+
+
+def text(words: str, truth: Any = None, said: Any = None, **data: Any) -> dict[str, Any]:
+    task = image("", truth, said)
+    return {**task, "data": {"text": words, **data}}
+
+
+def test_conll(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, NAMES_CONFIG)
+    fill(
+        ada,
+        project,
+        text("Ada  Byron in Rome.", [span("LOC", 14, 18), span("PER", 0, 10)], []),
+        text("Nothing here", [], [span("PER", 8, 12)]),
+    )
+    assert content(ada, project, "conll", **TRUTH).decode() == (
+        "Ada B-PER\nByron I-PER\nin O\nRome B-LOC\n. O\n\nNothing O\nhere O\n\n"
+    )
+    assert content(ada, project, "conll").decode() == (
+        "Ada O\nByron O\nin O\nRome O\n. O\n\nNothing O\nhere B-PER\n\n"
+    )
+
+
+def test_conll_with_scores(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, NAMES_CONFIG.replace("LOC", "a place"))
+    fill(ada, project, text("in Rome", None, [span("a place", 3, 7, score=0.125)]))
+    assert content(ada, project, "conll").decode() == "in\t_\tO\nRome\t0.125\tB-a place\n\n"
+
+
+def choice(*labels: str, **more: Any) -> dict[str, Any]:
+    value = {"choices": list(labels)}
+    return {"from_name": "mood", "to_name": "text", "type": "choices", "value": value, **more}
+
+
+MOODS_CONFIG = """<View><Text name="text" value="$text"/>
+<Choices name="mood" toName="text" choice="multiple">
+<Choice value="good"/><Choice value="bad"/><Choice value="a;b"/>
+</Choices></View>"""
+
+
+def test_labels(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, MOODS_CONFIG)
+    fill(
+        ada,
+        project,
+        text("Gr,eat", [choice("good", "bad")], [choice("good", score=0.1)], source={"page": 1}),
+        text("=1", [], [choice("bad")], url="u"),
+    )
+    assert content(ada, project, "labels-csv", **TRUTH).decode() == (
+        'text,label,source,url\r\n"Gr,eat",good;bad,"{""page"":1}",\r\n=1,,,u\r\n'
+    )
+    assert content(ada, project, "labels-csv", escape="true").decode() == (
+        'text,label,score,source,url\r\n"Gr,eat",good,0.1,"{""page"":1}",\r\n\'=1,bad,,,u\r\n'
+    )
+
+
+def test_gzipped_for_a_caller_that_takes_it(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, MOODS_CONFIG)
+    fill(ada, project, text("x", [choice("good")]))
+    query: dict[str, Any] = {"project": project.pk, "format": "labels-csv", **TRUTH}
+    response = ada.client.get(URL, query, HTTP_ACCEPT_ENCODING="gzip")
+    assert response["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in response["Vary"]
+    assert gzip.decompress(b"".join(response)) == b"text,label\r\nx,good\r\n"
+
+
+@pytest.mark.parametrize("name", ["coco", "yolo", "voc"])
+def test_a_turned_box_is_refused_by_name(ada: Caller, boxes: Project, name: str) -> None:
+    truth = [box("Car", 1, 1, 1, 1), box("Car", 50, 50, 25, 20, rotation=45.0)]
+    (task,) = fill(ada, boxes, image("a.jpg", truth))
+    (message,) = refusal(ada, boxes, format=name, **TRUTH)["format"]
+    assert message.startswith(f"Task {task}, annotation ")
+    assert ", region 1: a turned box has no place in this format, only a box" in message
+
+
+MASKED = shape("brushlabels", "mask", "Sky", format="rle", rle=mask2rle(MASK))
+UNSIZED = {**box("Car", 1, 1, 1, 1), "original_width": None}
+LONG = outline([0, 0], [50, 0], [50, 50], [25, 75], [0, 50])
+
+
+@pytest.mark.parametrize(
+    ("name", "truth", "message"),
+    [
+        ("yolo", [MASKED], "region 0: a mask has no place in this format, only a box, a polygon"),
+        ("yolo-obb", [MASKED], "region 0: a mask has no place"),
+        ("voc", [LONG], "region 0: a polygon has no place in this format, only a box."),
+        ("dota", [LONG], "region 0: a polygon of 5 points has no place"),
+        ("coco", [UNSIZED], "region 0: no region tells the image's size"),
+        ("coco", [box("Bus", 1, 1, 1, 1)], "region 0: the labelling config has no label 'Bus'."),
+    ],
+)
+def test_what_has_no_place(
+    ada: Caller, shapes: Project, name: str, truth: Any, message: str
+) -> None:
+    fill(ada, shapes, image("a.jpg", truth))
+    assert message in refusal(ada, shapes, format=name, **TRUTH)["format"][0]
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ([span("PER", 0, 3), span("LOC", 2, 5)], "region 1 lies over another one; a token has one"),
+        ([span("PER", 0, 4)], "region 0: 0 to 4 is not from the beginning of a word to the end"),
+    ],
+)
+def test_what_has_no_place_in_conll(
+    ada: Caller, make_project: MakeProject, result: Any, message: str
+) -> None:
+    project = make_project(ada, NAMES_CONFIG)
+    fill(ada, project, text("Ada Byron", result))
+    assert message in refusal(ada, project, format="conll", **TRUTH)["format"][0]
+
+
+def test_a_text_without_words(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, NAMES_CONFIG)
+    (task,) = fill(ada, project, text(" ", []))
+    message = f"Task {task} has no text."
+    assert refusal(ada, project, format="conll", **TRUTH) == {"format": [message]}
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (text("x", None, [choice("a;b")]), "region 0: 'a;b' has a ';'."),
+        (
+            text("x", None, [choice("good", score=0.5), choice("bad", score=0.25)]),
+            "its labels have several scores, a row has one.",
+        ),
+        (text("x", None, [], label="y"), "its data has a 'label', as the file has."),
+    ],
+)
+def test_what_has_no_place_in_a_table(
+    ada: Caller, make_project: MakeProject, task: Any, message: str
+) -> None:
+    project = make_project(ada, MOODS_CONFIG)
+    fill(ada, project, task)
+    assert message in refusal(ada, project, format="labels-csv")["format"][0]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_labelling_config_that_does_not_suit(
+    ada: Caller, make_project: MakeProject, name: str
+) -> None:
+    config = TEXT_CONFIG.replace("<View>", '<View><Text name="b" value="$b"/>').replace(
+        "</View>", '<Choices name="c" toName="b"><Choice value="x"/></Choices></View>'
+    )
+    project = make_project(ada, config)
+    message = f"{name} does not suit the project's labelling config."
+    assert refusal(ada, project, format=name, **TRUTH) == {"format": [message]}
+
+
+def test_names_of_images(ada: Caller, boxes: Project) -> None:
+    """Without names of their own: the end of the address, with the number where two are one."""
+    fill(ada, boxes, image("1/a.jpg", []), image("2/a.png?x=1", []))
+    images = json.loads(content(ada, boxes, "coco", **TRUTH))["images"]
+    assert [one["file_name"] for one in images] == ["1-a.jpg", "2-a.png"]
+    assert [one["id"] for one in images] == [1, 2]
+
+
+def test_names_stay_below_their_folder(ada: Caller, boxes: Project) -> None:
+    fill(ada, boxes, image("a.jpg", [], image_name="../..\\C:/etc/a.jpg"))
+    assert next(iter(files(ada, boxes, "voc", **TRUTH))) == "Annotations/etc/a.xml"
+
+
+def test_two_images_of_one_name(ada: Caller, boxes: Project) -> None:
+    first, second = fill(
+        ada, boxes, image("", [], image_name="a.jpg"), image("", [], image_name="a.png")
+    )
+    (message,) = refusal(ada, boxes, format="yolo", **TRUTH)["format"]
+    assert message.startswith(f"Tasks {first} and {second} have images of one name, 'a'")
+
+
+def test_the_newest_of_a_task_counts(ada: Caller, boxes: Project) -> None:
+    task = image("a.jpg", [box("Car", 1, 1, 1, 1)])
+    task["annotations"] += annotated([], ground_truth=True)["annotations"]
+    task["annotations"] += annotated([box("Zebra", 1, 1, 1, 1)])["annotations"]
+    fill(ada, boxes, task)
+    assert json.loads(content(ada, boxes, "coco", **TRUTH))["annotations"] == []
+
+
+def seeded(n: int, *, turned: bool) -> list[dict[str, Any]]:
+    """Tasks with boxes of two decimals on images of different sizes."""
+    r = np.random.default_rng(7)
+    tasks = []
+    for at in range(n):
+        results = []
+        for _ in range(2):
+            result = []
+            for number in range(int(r.integers(1, 5))):
+                x, y, width, height = np.round(r.uniform(0, 45, 4), 2).tolist()
+                made = box(["Car", "Zebra"][int(r.integers(0, 2))], x, y, width + 1, height + 1)
+                made |= {"id": f"{number}", "original_width": 640, "original_height": 480}
+                made["score"] = float(r.random())
+                made["value"]["rotation"] = float(np.round(r.uniform(1, 89), 2)) * turned
+                result.append(made)
+            results.append(result)
+        tasks.append(image(f"{at}.jpg", *results, image_id=at + 100))
+    return tasks
+
+
+def unpacked(caller: Caller, project: Project, folder: Path, name: str, **query: Any) -> Path:
+    with zipfile.ZipFile(io.BytesIO(content(caller, project, name, **query))) as packed:
+        packed.extractall(folder)
+    return folder
+
+
+# Of pycocotools under numpy 2.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_coco_is_read_by_its_own_tools(ada: Caller, boxes: Project, tmp_path: Path) -> None:
+    tasks = seeded(20, turned=False)
+    fill(ada, boxes, *tasks)
+    truth, said = tmp_path / "truth.json", tmp_path / "said.json"
+    truth.write_bytes(content(ada, boxes, "coco", **TRUTH))
+    said.write_bytes(content(ada, boxes, "coco"))
+    with contextlib.redirect_stdout(io.StringIO()):
+        whole = COCO(truth)
+        found = whole.loadRes(str(said))
+        evaluated = COCOeval(whole, found, "bbox")
+        evaluated.evaluate()
+        evaluated.accumulate()
+        evaluated.summarize()
+    assert [one["image_id"] for one in found.anns.values()] == [
+        task["meta"]["image_id"] for task in tasks for _ in task["predictions"][0]["result"]
+    ]
+    # The truth against itself, as sure detections.
+    for one in (results := json.loads(truth.read_bytes())["annotations"]):
+        one["score"] = 1.0
+    said.write_text(json.dumps(results))
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluated = COCOeval(whole, whole.loadRes(str(said)), "bbox")
+        evaluated.evaluate()
+        evaluated.accumulate()
+        evaluated.summarize()
+    assert evaluated.stats[0] == 1
+
+
+def corners_of(tasks: list[dict[str, Any]]) -> list[list[float]]:
+    """Of all boxes of the ground truth in order, in pixels."""
+    places = []
+    for task in tasks:
+        for one in task["annotations"][0]["result"]:
+            place = [one["value"][name] for name in ("x", "y", "width", "height")]
+            pixels = np.round(np.array(place) / 100 * [640, 480, 640, 480], 6)
+            places.append(rotated_corners(pixels, one["value"]["rotation"]).ravel().tolist())
+    return places
+
+
+def test_voc_and_yolo_are_read_by_another_tool(ada: Caller, boxes: Project, tmp_path: Path) -> None:
+    tasks = seeded(9, turned=False)
+    fill(ada, boxes, *tasks)
+    wanted = sorted((x1, y1, x2 - x1, y2 - y1) for x1, y1, _, _, x2, y2, *_ in corners_of(tasks))
+    voc = hotcoco.COCO.from_voc(str(unpacked(ada, boxes, tmp_path / "voc", "voc", **TRUTH)))
+    assert sorted(tuple(one["bbox"]) for one in voc.dataset["annotations"]) == [
+        pytest.approx(one, abs=1e-9) for one in wanted
+    ]
+    folder = unpacked(ada, boxes, tmp_path / "yolo", "yolo", **TRUTH)
+    texts = [path.read_text() for path in folder.glob("labels/test/*")]
+    lines = [line.split() for text in texts for line in text.splitlines()]
+    read = []
+    for _, *numbers in lines:
+        x, y, width, height = (float(one) for one in numbers)
+        read.append(((x - width / 2) * 640, (y - height / 2) * 480, width * 640, height * 480))
+    assert sorted(read) == [pytest.approx(one, abs=1e-9) for one in wanted]
+
+
+def test_dota_is_read_by_another_tool(ada: Caller, boxes: Project, tmp_path: Path) -> None:
+    tasks = seeded(9, turned=True)
+    fill(ada, boxes, *tasks)
+    folder = unpacked(ada, boxes, tmp_path, "dota", **TRUTH) / "labelTxt"
+    read = hotcoco.COCO.from_dota(str(folder)).dataset["annotations"]
+    wanted = corners_of(tasks)
+    assert len(read) == len(wanted)
+    bounds = [
+        (min(one[0::2]), min(one[1::2]), np.ptp(one[0::2]), np.ptp(one[1::2])) for one in wanted
+    ]
+    assert sorted(tuple(one["bbox"]) for one in read) == [
+        pytest.approx(one, abs=1e-6) for one in sorted(bounds)
+    ]
