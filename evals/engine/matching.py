@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from evals.engine.errors import MisshapenArrays, TooManyPairs, UnknownRule
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins, join_events, make_events
-from evals.engine.overlap import box_areas, box_corners, shared_length
+from evals.engine.overlaps.shapes import box_areas, box_corners, shared_length
 from predictions.regions.geometry import Bools, Floats
 
 #: Who arrived, a detection, an object (-1 for none), and 1 or -1: int64 (n,) each.

@@ -7,10 +7,12 @@ from evals.db.snapshot import CannotEvaluate, PlannedRow
 from evals.documents.slices import MOST_VALUES
 from evals.engine.notes import Notes
 from evals.models import EvalChunk, ModelEval, Split
+from predictions.regions.labels import Reason
 
 #: The sides of an evaluation as its answers name them, ground truth first.
 SIDES = ("groundTruth", "predictions")
 OWN_TRUTHS = "own_predictions"
+NO_KEYPOINTS = " A keypoint belongs to the rectangle whose id it has as its parentID."
 TOO_VARIED = "too_many_values"
 MESSAGES = {
     "no_image_size": (
@@ -115,4 +117,5 @@ def _unusable(ignored: Sequence[dict[str, Any]], side: str) -> str:
         for one in ignored
         if one["side"] == side
     )
-    return f"No region of {words} can be evaluated ({reasons})."
+    hint = NO_KEYPOINTS if any(one["reason"] == Reason.NO_KEYPOINTS for one in ignored) else ""
+    return f"No region of {words} can be evaluated ({reasons}).{hint}"

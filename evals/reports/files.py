@@ -24,7 +24,7 @@ from evals.engine.sides import Side
 from evals.models import ModelEval
 from evals.reports.image_objects import NO_OBJECTS, stored_images
 from predictions.exports.types.archive import zipped
-from predictions.regions.geometry import Shape, rle_area, shape_rle
+from predictions.regions.geometry import Floats, Shape, rle_area, shape_rle
 from predictions_api.http.rendering import harmless_cell
 
 AT_ONCE = 1000
@@ -245,10 +245,16 @@ def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any
             }
 
 
+def _flat(points_px: Floats) -> list[float]:
+    flat: list[float] = points_px.ravel().tolist()
+    return flat
+
+
 def _geometry(shape: Shape, job: Job) -> dict[str, Any]:
     box = list(shape.box_xywh_px)
     if job.iou_type != IouType.MASKS and KINDS[job.task_type].has_items:
-        return {"bbox": box, "area": box[2] * box[3]}
+        corners = {} if shape.points_px is None else {"segmentation": [_flat(shape.points_px)]}
+        return {"bbox": box, "area": shape.area_px, **corners}
 
     rle = shape_rle(shape)
     mask = {"size": rle["size"], "counts": rle["counts"].decode()}

@@ -78,6 +78,17 @@ class Shape:
         """Whether it is a rectangle that does not lie along the image's sides."""
         return self.rle is None and self.points_px is not None
 
+    @property
+    def area_px(self) -> float:
+        """Square pixels: of a mask those it covers, of a rectangle width x height."""
+        if self.rle is not None:
+            return rle_area(self.rle)
+        if self.points_px is None:
+            return self.box_xywh_px[2] * self.box_xywh_px[3]
+        first, second, _, last = self.points_px
+        width, height = (float(np.hypot(*(one - first))) for one in (second, last))
+        return round(width, PIXEL_DECIMALS) * round(height, PIXEL_DECIMALS)
+
 
 def pixel_boxes(boxes_xywh_pct: npt.ArrayLike, sizes_wh_px: npt.ArrayLike) -> Floats:
     """Boxes in pixels, float64 (n, 4), to the millionth and in the order given; (0, 4) for none.

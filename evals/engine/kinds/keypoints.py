@@ -20,7 +20,6 @@ from evals.engine.kinds.kind import (
 from evals.engine.kinds.shapes import examined, in_crowds, precision_states, total_precision
 from evals.engine.matched.crowds import within_crowds
 from evals.engine.matched.keypoints import coco_points, keypoint_pairs, sigmas_of
-from evals.engine.matched.turned import turned_boxes
 from evals.engine.matching import Detections, Objects, Pairs, match_events, object_verdicts
 from evals.engine.notes import Notes
 from evals.engine.precision.batch import Batch
@@ -152,9 +151,7 @@ def _areas(side: Side, boxes_px: Floats) -> Floats:
     """Square pixels of each shape: as the data tells them, else of its box, turned or not."""
     areas = boxes_px[:, 2] * boxes_px[:, 3]
     for at, shape in side.shapes.items():
-        if shape.is_turned and shape.points_px is not None:
-            width, height = turned_boxes(shape.points_px[None])[0, 2:4]
-            areas[at] = width * height
+        areas[at] = shape.area_px
     areas[list(side.areas)] = list(side.areas.values())
     return areas
 

@@ -6,9 +6,9 @@ holds more of it than the limit of a match.
 
 import numpy as np
 
-from evals.engine.matched.turned import polygon_areas, shared_areas
 from evals.engine.matching import Definition
-from evals.engine.overlap import box_corners, corners_of_shape, shared_length
+from evals.engine.overlaps.shapes import box_corners, corners_of_shape, shared_length
+from evals.engine.overlaps.turned import polygon_areas, shared_areas
 from evals.engine.sides import Side
 from predictions.regions.geometry import Allowance, Bools, Floats, Shape, shape_rle
 

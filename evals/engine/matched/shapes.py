@@ -8,12 +8,6 @@ import numpy as np
 from evals.engine.errors import EvaluationError, TooManyPairs
 from evals.engine.events import Ints
 from evals.engine.matched.crowds import within_crowds
-from evals.engine.matched.turned import (
-    PAIRS_AT_ONCE,
-    clipped_areas,
-    polygon_areas,
-    turned_boxes,
-)
 from evals.engine.matching import (
     AT_THRESHOLD,
     Definition,
@@ -25,7 +19,13 @@ from evals.engine.matching import (
     join_pairs,
     matrix_pairs,
 )
-from evals.engine.overlap import shape_iou
+from evals.engine.overlaps.shapes import shape_iou
+from evals.engine.overlaps.turned import (
+    PAIRS_AT_ONCE,
+    clipped_areas,
+    polygon_areas,
+    turned_boxes,
+)
 from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import WIDENING, IouType
 from evals.engine.regions import UnusableRegion

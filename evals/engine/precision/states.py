@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from evals.engine.matched.turned import turned_overlaps
+from evals.engine.overlaps.turned import turned_overlaps
 from evals.engine.precision.batch import Batch, join_batches, read_batch, write_batch
 from evals.engine.precision.measures import IouType, Measure
 from evals.engine.precision.tables import Accumulated, PrecisionTable, table_of

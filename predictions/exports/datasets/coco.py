@@ -28,7 +28,6 @@ from predictions.exports.datasets.items import (
 )
 from predictions.exports.types.coco import array_of, keypoints_of, segmentation_of
 from predictions.exports.types.objects import Object, Scheme
-from predictions.regions.geometry import rle_area
 
 HOLDS = (BOX, POLYGON, ELLIPSE, MASK)
 
@@ -111,6 +110,5 @@ def _measured(one: Object) -> dict[str, Any]:
     """What ground truth alone has. A mask's area are its pixels, as evaluations count them."""
     area = told_area(one)
     if area is None:
-        _, _, width, height = one.shape.box_xywh_px
-        area = rle_area(one.shape.rle) if one.shape.rle is not None else width * height
+        area = one.shape.area_px
     return {"area": whole(area), "iscrowd": int(is_crowd(one))}

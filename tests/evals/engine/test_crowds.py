@@ -10,7 +10,7 @@ from pycocotools.cocoeval import COCOeval
 
 from evals.engine.events import image_counts
 from evals.engine.kinds.table import KINDS
-from evals.engine.overlap import box_iou
+from evals.engine.overlaps.shapes import box_iou
 from tests.evals.engine.tasks import Json, box, cells, counted, job, stored
 
 CROWD = {"meta": {"iscrowd": 1}}

@@ -13,7 +13,7 @@ from label_studio_sdk.converter import brush as sdk_brush
 from label_studio_sdk.converter.utils import convert_annotation_to_yolo_obb
 from pycocotools import mask as coco_mask
 
-from evals.engine.overlap import box_iou, rectangle_iou, rle_iou, shape_iou
+from evals.engine.overlaps.shapes import box_iou, rectangle_iou, rle_iou, shape_iou
 from predictions.regions.brush import decode_brush
 from predictions.regions.errors import (
     CoordinateOutOfRange,

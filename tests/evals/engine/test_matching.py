@@ -36,7 +36,7 @@ from evals.engine.matching import (
     matrix_pairs,
     object_verdicts,
 )
-from evals.engine.overlap import box_iou, rle_iou
+from evals.engine.overlaps.shapes import box_iou, rle_iou
 from predictions.regions.geometry import mask_rle
 from tests.evals.engine.box_events import box_match_events
 from tests.evals.engine.matrices import confusion_matrix

@@ -8,7 +8,7 @@ import shapely
 
 from evals.engine.kinds.table import KINDS
 from evals.engine.matched.shapes import NeedsWider
-from evals.engine.matched.turned import (
+from evals.engine.overlaps.turned import (
     clipped_areas,
     corners_of,
     turned_boxes,

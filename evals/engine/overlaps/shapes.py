@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from evals.engine.matched.turned import polygon_areas, shared_areas
+from evals.engine.overlaps.turned import polygon_areas, shared_areas
 from predictions.regions.geometry import (
     Allowance,
     Bools,

@@ -1,0 +1,1 @@
+"""How far two shapes overlap: boxes, turned or not, and masks."""

@@ -1,0 +1,194 @@
+"""Evaluations of key points and of stretches of time over the API and at the desk."""
+
+import json
+from typing import Any
+
+import pytest
+
+from evals.documents.refusals import Refusal
+from evals.models import ModelEval
+from predictions.models import Project
+from tests.conftest import Caller, MakeProject
+from tests.evals.conftest import computed, load
+
+Json = dict[str, Any]
+POSE = """<View><Image name="image" value="$image"/>
+<RectangleLabels name="box" toName="image"><Label value="bird"/></RectangleLabels>
+<KeyPointLabels name="point" toName="image">
+<Label value="left_eye" model_index="1"/><Label value="nose" model_index="0"/>
+</KeyPointLabels></View>"""
+SOUND = """<View><Labels name="label" toName="audio"><Label value="speech"/><Label value="music"/>
+</Labels><Audio name="audio" value="$audio"/></View>"""
+
+
+def bird(points: dict[str, tuple[float, float]], score: float | None = None) -> list[Json]:
+    """A box of 50 x 100 pixels with key points, on an image of 100 x 100."""
+    size = {"original_width": 100, "original_height": 100, "to_name": "image"}
+    value = {"x": 0, "y": 0, "width": 50, "height": 100, "rectanglelabels": ["bird"]}
+    region = {"id": "b", "type": "rectanglelabels", "from_name": "box", "value": value, **size}
+    return [region if score is None else {**region, "score": score}] + [
+        {
+            "id": f"b-{name}",
+            "parentID": "b",
+            "type": "keypointlabels",
+            "from_name": "point",
+            "value": {"x": x, "y": y, "width": 1, "keypointlabels": [name]},
+            **size,
+        }
+        for name, (x, y) in points.items()
+    ]
+
+
+def sound(start: float, end: float, score: float | None = None) -> Json:
+    value = {"start": start, "end": end, "labels": ["speech"]}
+    region = {"type": "labels", "from_name": "label", "to_name": "audio", "value": value}
+    return region if score is None else {**region, "score": score}
+
+
+def task(truth: list[Json], said: list[Json], **data: Any) -> Json:
+    return {
+        "data": data,
+        "annotations": [{"result": truth, "ground_truth": True}],
+        "predictions": [{"result": said, "model_version": "v1"}],
+    }
+
+
+@pytest.fixture
+def pose(ada: Caller, make_project: MakeProject) -> ModelEval:
+    made = make_project(ada, POSE, title="Birds")
+    truth = bird({"nose": (10, 10), "left_eye": (20, 10)})
+    load(ada, made, [task(truth, bird({"nose": (13, 14)}, 0.9), image="/a.jpg")])
+    return computed(
+        ada,
+        made,
+        taskType="keypoint-detection",
+        iouThreshold=0.1,
+        keypointSigmas={"left_eye": 0.025},
+    )
+
+
+@pytest.fixture
+def speech(ada: Caller, make_project: MakeProject) -> ModelEval:
+    made = make_project(ada, SOUND, title="Sounds")
+    load(ada, made, [task([sound(2, 6)], [sound(3, 8, 0.9)], audio="/a.wav")])
+    return computed(ada, made, iouInclusive=True)
+
+
+def test_map_results_of_poses(ada: Caller, pose: ModelEval) -> None:
+    assert pose.status == "done", pose.failure_reason
+    path = f"/lab/model-evals/{pose.eval_id}"
+    splits = ada.client.get(f"{path}/map-results").json()["splits"]
+    none = {"map50": 0.0, "map50_95": 0.0, "map75": 0.0}
+    large = {"small": None, "medium": none, "large": None}
+    assert splits == {
+        "test": {
+            **none,
+            "byObjectSize": large,
+            "metrics": {"averageRecall20": 0.0},
+            "perClass": {"bird": {**none, "byObjectSize": large}},
+        }
+    }
+    header = ada.client.get(path).json()
+    assert header["taskType"] == "keypoint-detection"
+    assert header["summary"]["primary"] == {
+        "name": "mAP50_95",
+        "value": 0.0,
+        "higherIsBetter": True,
+    }
+    assert header["ignored"] == []
+
+
+def test_an_image_of_poses(ada: Caller, pose: ModelEval) -> None:
+    path = f"/lab/model-evals/{pose.eval_id}/image-predictions"
+    (record,) = ada.client.get(path).json()["images"]
+    document = ada.client.get(f"{path}/{record['imageId']}").json()
+    shape = {"class": "bird", "box": [0.0, 0.0, 50.0, 100.0], "polygon": None}
+    match = {"verdict": "tp", "matched": 0, "iou": pytest.approx(0.198354, abs=1e-6)}
+    assert document["groundTruth"] == [
+        {
+            "index": 0,
+            **shape,
+            **match,
+            "keypoints": {"nose": [10.0, 10.0], "left_eye": [20.0, 10.0]},
+        }
+    ]
+    assert document["predictions"] == [
+        {"index": 0, **shape, **match, "score": 0.9, "keypoints": {"nose": [13.0, 14.0]}}
+    ]
+    lines = ada.client.get(path, {"format": "jsonl"})
+    assert [json.loads(line) for line in b"".join(lines.streaming_content).splitlines()] == [record]
+
+
+def test_poses_without_points_are_told_how_to_have_them(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    made = make_project(ada, POSE, title="Birds")
+    load(ada, made, [task(bird({}), bird({}, 0.9), image="/a.jpg")])
+    found = computed(ada, made, taskType="keypoint-detection")
+    assert (found.status, found.failure_reason) == (
+        "failed",
+        "No region of the ground truth can be evaluated (no_keypoints: 1, such as task "
+        f"{made.tasks.get().pk}, region b). A keypoint belongs to the rectangle whose id it has as "
+        "its parentID.",
+    )
+
+
+def test_map_results_of_time(ada: Caller, speech: ModelEval) -> None:
+    assert speech.status == "done", speech.failure_reason
+    assert speech.task_type == "temporal-detection"
+    path = f"/lab/model-evals/{speech.eval_id}"
+    one = pytest.approx(1)
+    tenth = {"map50": one, "map50_95": pytest.approx(0.1), "map75": 0.0, "byObjectSize": None}
+    none = {"map50": None, "map50_95": None, "map75": None, "byObjectSize": None}
+    assert ada.client.get(f"{path}/map-results").json()["splits"] == {
+        "test": {
+            **tenth,
+            "metrics": {f"averageRecall{n}": pytest.approx(0.1) for n in (1, 10, 100)},
+            "perClass": {"speech": tenth, "music": none},
+        }
+    }
+
+
+def test_a_task_of_time(ada: Caller, speech: ModelEval) -> None:
+    path = f"/lab/model-evals/{speech.eval_id}/image-predictions"
+    (record,) = ada.client.get(path).json()["images"]
+    document = ada.client.get(f"{path}/{record['imageId']}").json()
+    nowhere = {"class": "speech", "box": None, "polygon": None}
+    match = {"verdict": "tp", "matched": 0, "iou": 0.5}
+    assert document["groundTruth"] == [{"index": 0, **nowhere, **match, "interval": [2.0, 6.0]}]
+    assert document["predictions"] == [
+        {"index": 0, **nowhere, **match, "score": 0.9, "interval": [3.0, 8.0]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"taskType": "temporal-detection"}, "unsupported_task_type"),
+        ({"taskType": "object-detection", "keypointSigmas": {"nose": 1.0}}, "invalid_request"),
+        ({"taskType": "keypoint-detection", "tolerance": 1.0}, "invalid_request"),
+        ({"taskType": "keypoint-detection", "control": "point"}, "unsupported_task_type"),
+        ({"taskType": "keypoint-detection", "control": "wing"}, "unknown_control"),
+    ],
+)
+def test_refuses(ada: Caller, make_project: MakeProject, more: Json, code: str) -> None:
+    made: Project = make_project(ada, POSE, title="Birds")
+    truth = bird({"nose": (10, 10)})
+    load(ada, made, [task(truth, bird({"nose": (13, 14)}, 0.9), image="/a.jpg")])
+    with pytest.raises(Refusal) as error:
+        computed(ada, made, **more)
+    assert error.value.code == code
+    assert not ModelEval.objects.exists()
+
+
+@pytest.mark.parametrize("sigma", [0, -1, "wide", None, 1e9])
+def test_refuses_sigmas(ada: Caller, make_project: MakeProject, sigma: Any) -> None:
+    made: Project = make_project(ada, POSE, title="Birds")
+    body = {
+        "project": made.slug,
+        "modelVersion": "v1",
+        "taskType": "keypoint-detection",
+        "keypointSigmas": {"nose": sigma},
+    }
+    answer = ada.client.post("/lab/model-evals", body, format="json")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
