@@ -381,6 +381,9 @@ class ProjectExport(models.Model):
     all_tasks = models.BooleanField(
         default=False, help_text="Also tasks that have nothing of the source."
     )
+    model_version = models.TextField(
+        null=True, blank=True, help_text="Of predictions only this version's; null for all."
+    )
     escape = models.BooleanField(default=False, help_text="Tables without formulas.")
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     progress = models.FloatField(default=0, help_text="From 0 to 1.")
