@@ -147,7 +147,8 @@ def _load(
     wishes = Wishes(
         model_version=values.get("model_version"),
         split=values.get("split"),
-        pictures=pictures.web(root) if root else pictures.Named(),
+        pictures=pictures.pictures_at(root, workspace_id=access.workspace_id),
+        missing_pictures_ok=values["missing_images_ok"],
         replaces_truth=values["replace_ground_truth"],
         adds_labels=values["add_labels"],
     )

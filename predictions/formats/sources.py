@@ -4,6 +4,7 @@ Names inside a folder or an archive are relative, with forward slashes. An archi
 holds links, absolute names or `..`, over MOST_ENTRIES entries or MOST_UNPACKED times its own size.
 """
 
+import io
 import mmap
 import os
 import stat
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from predictions.formats.errors import BadFile, FileError
+from predictions.pictures.sizes import size_of
 
 MOST_ENTRIES = 100_000
 MOST_UNPACKED = 20
@@ -33,6 +35,10 @@ class Source:
 
     #: Whether it has names inside.
     is_folder = False
+    #: Of a folder that was named by a file in it: that file.
+    entry: str | None = None
+    #: Where the file is on this machine; None for one that was sent.
+    path: Path | None = None
 
     def __init__(self, name: str, content: Bytes) -> None:
         self.name = name
@@ -49,6 +55,18 @@ class Source:
     def inner(self, name: str) -> bytes:
         """The bytes of one of `names`."""
         return bytes(self._content)
+
+    def around(self) -> "Source":
+        """The folder that a file of this machine lies in, which is then its entry."""
+        if self.is_folder or self.path is None:
+            return self
+        folder = Folder(self.path.parent)
+        folder.entry = self.path.name
+        return folder
+
+    def picture_size(self, name: str) -> tuple[int, int] | None:
+        """Width and height of the picture of that name; None where there is none."""
+        return None
 
     def text(self, name: str) -> str:
         """The UTF-8 text of one of `names`. BadFile names what is none."""
@@ -67,7 +85,7 @@ class Folder(Source):
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), b"")
-        self.path = path
+        self.path: Path = path
 
     def content(self) -> Bytes:
         raise refuse(self.name, "is a folder, and this format is one file.")
@@ -84,6 +102,13 @@ class Folder(Source):
 
     def names(self) -> list[str]:
         return self._names
+
+    def picture_size(self, name: str) -> tuple[int, int] | None:
+        try:
+            with (self.path / name).open("rb") as file:
+                return size_of(file)
+        except OSError:
+            return None
 
     def inner(self, name: str) -> bytes:
         try:
@@ -168,9 +193,12 @@ def open_path(path: Path) -> Source:
         return Folder(path)
     try:
         with path.open("rb") as file:
-            return open_file(str(path), file)
+            source = open_file(str(path), file)
     except OSError as exc:
         raise refuse(str(path), f"{exc.strerror}.") from None
+    if not source.is_folder:
+        source.path = path
+    return source
 
 
 def open_file(name: str, file: IO[bytes]) -> Source:
@@ -178,10 +206,7 @@ def open_file(name: str, file: IO[bytes]) -> Source:
     start = file.read(len(ZIP_START))
     file.seek(0)
     if start == ZIP_START:
-        content = _whole(file)
-        import io
-
-        return Archive(name, io.BytesIO(content))
+        return Archive(name, io.BytesIO(_whole(file)))
     if not start:
         raise refuse(name, "is empty.")
     return Source(name, _whole(file))

@@ -63,16 +63,39 @@ def _is_coco(start: Start) -> bool:
     head = start.text.lstrip()
     if head.startswith(b"["):
         return b'"image_id"' in head[:2000] and b'"category_id"' in head[:2000]
-    return head.startswith(b"{") and any(
-        key in head for key in (b'"categories"', b'"annotations"', b'"licenses"', b'"images"')
+    pairs = (
+        (b'"images"', b'"categories"'),
+        (b'"images"', b'"file_name"'),
+        (b'"annotations"', b'"category_id"'),
     )
+    return head.startswith(b"{") and any(one in head and other in head for one, other in pairs)
 
 
-FORMATS: dict[str, Format] = {
-    one.name: one
-    for one in (
-        Format(
-            "coco", "COCO: instances, keypoints, results", "images.coco", True, True, _is_coco, True
-        ),
-    )
-}
+def _is_yolo(start: Start) -> bool:
+    if start.text:
+        is_yaml = start.names[0].endswith((".yaml", ".yml"))
+        return is_yaml and any(line.startswith(b"names:") for line in start.text.splitlines())
+    names = {name.rpartition("/")[2] for name in start.names}
+    return bool(names & {"data.yaml", "classes.txt"})
+
+
+_TABLE = (
+    Format(
+        "coco",
+        "COCO: instances, keypoints, results",
+        "images.coco",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_coco,
+        tells_shapes=True,
+    ),
+    Format(
+        "yolo",
+        "YOLO: detect, segment, pose, obb",
+        "images.yolo",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_yolo,
+    ),
+)
+FORMATS: dict[str, Format] = {one.name: one for one in _TABLE}

@@ -27,7 +27,12 @@ class FilesSerializer(serializers.Serializer[Any]):
         required=False, max_length=100, help_text="Instead of the format's own, else `test`."
     )
     image_root = serializers.CharField(
-        required=False, max_length=2000, help_text="An address that is put before each name."
+        required=False,
+        max_length=2000,
+        help_text="An address that is put before each name, or the id of an image root.",
+    )
+    missing_images_ok = serializers.BooleanField(
+        required=False, default=False, help_text="Of an image root: names without a file are taken."
     )
     shapes = serializers.ChoiceField(choices=["boxes", "masks", "keypoints"], required=False)
     category_offset = serializers.IntegerField(

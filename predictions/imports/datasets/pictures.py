@@ -6,7 +6,12 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from rest_framework.exceptions import ValidationError
 
+from predictions.db.pictures import image_roots
 from predictions.formats.content import Size
+from predictions.pictures import addresses
+from predictions.pictures.folders import FolderError
+from predictions.pictures.opening import NoFile, has_file, open_below
+from predictions.pictures.sizes import size_of
 
 
 class Pictures(Protocol):
@@ -43,6 +48,65 @@ class Web(Named):
 
     def address(self, name: str) -> str:
         return self.prefix + quote(name, safe="/")
+
+
+class Root(Named):
+    """Pictures below a registered folder of this machine: under their whole name or, where the
+    folder is one of those in the name, under the rest of it.
+    """
+
+    def __init__(self, root_id: str, folder: str) -> None:
+        self.root_id, self.folder = root_id, folder
+
+    def address(self, name: str) -> str:
+        return addresses.address(self.root_id, self._below(name) or name.lstrip("/"))
+
+    def size(self, name: str) -> Size | None:
+        below = self._below(name)
+        if below is None:
+            return None
+        try:
+            with open_below(self.folder, below) as opened, opened.file() as file:
+                return size_of(file)
+        except NoFile:
+            return None
+
+    def is_missing(self, name: str) -> bool:
+        return self._below(name) is None
+
+    def _below(self, name: str) -> str | None:
+        """The name of the file below the folder; None where there is none."""
+        parts = [one for one in name.split("/") if one not in {"", "."}]
+        rests = ("/".join(parts[n:]) for n in range(len(parts)))
+        return next((rest for rest in rests if has_file(self.folder, rest)), None)
+
+
+def pictures_at(text: str | None, *, workspace_id: int) -> Pictures:
+    """Pictures below an address, or below the workspace's image root of that id; without either
+    their names alone. ValidationError for what is neither.
+    """
+    if not text:
+        return Named()
+    if addresses.ROOT_ID.fullmatch(text):
+        root = image_roots.root_of(text)
+        if root is None or root[0] != workspace_id:
+            raise ValidationError([f"There is no image root {text!r}."])
+        return Root(text, root[1])
+    return web(text)
+
+
+def pictures_in(folder: str, *, workspace_id: int) -> Pictures:
+    """Pictures in a folder of this machine, which is registered. ValidationError for none."""
+    try:
+        root = image_roots.register(workspace_id, folder)
+    except FolderError as exc:
+        raise ValidationError([str(exc)]) from None
+    return Root(root.pk, root.path)
+
+
+def is_address(text: str) -> bool:
+    """Whether this is an address and no folder."""
+    return "://" in text
 
 
 def web(prefix: str) -> Web:

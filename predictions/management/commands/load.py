@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from rest_framework.exceptions import APIException, ValidationError
 from tqdm import tqdm
 
@@ -51,7 +52,10 @@ class Command(BaseCommand):
         parser.add_argument("--workspace", default="default", help="its slug (default: default)")
         parser.add_argument("--model-version", help="whose predictions they are")
         parser.add_argument(
-            "--images", metavar="URL", help="where the pictures are: put before each name"
+            "--images",
+            metavar="DIR|URL",
+            help="where the pictures are: a folder, which is registered and served, or an address"
+            " that is put before each name",
         )
         parser.add_argument("--missing-images", choices=["error", "ok"], default="error")
         parser.add_argument("--split", help="instead of the format's own, else `test`")
@@ -114,26 +118,28 @@ class Command(BaseCommand):
             ),
         )
         quiet = options["verbosity"] == 0
-        with tqdm(unit=" tasks", unit_scale=True, disable=quiet or None) as bar:
+        bar = tqdm(unit=" tasks", unit_scale=True, disable=quiet or None)
+        # One transaction: a folder that is registered for a load that fails is not.
+        with bar, transaction.atomic():
             wishes = Wishes(
                 model_version=options["model_version"],
                 split=options["split"],
-                pictures=pictures.web(options["images"]) if options["images"] else pictures.Named(),
+                pictures=_pictures(options["images"], author),
                 missing_pictures_ok=options["missing_images"] == "ok",
                 replaces_truth=options["replace_ground_truth"],
                 adds_labels=options["add_labels"],
                 advance=bar.update,
             )
             loaded = store(files, to, author, wishes)
-        audit.by_command(
-            "dataset.loaded",
-            target=f"project {loaded.project.pk}",
-            workspace_id=author.workspace_id,
-            format=name,
-            tasks=loaded.n_new_tasks,
-            ground_truth=loaded.n_truths,
-            predictions=loaded.n_predictions,
-        )
+            audit.by_command(
+                "dataset.loaded",
+                target=f"project {loaded.project.pk}",
+                workspace_id=author.workspace_id,
+                format=name,
+                tasks=loaded.n_new_tasks,
+                ground_truth=loaded.n_truths,
+                predictions=loaded.n_predictions,
+            )
         return loaded
 
     def _tell(self, loaded: Loaded) -> None:
@@ -155,6 +161,12 @@ class Command(BaseCommand):
                 options["model_version"].strip(),
                 watch=lambda share: bar.update(round(100 * share) - bar.n),
             )
+
+
+def _pictures(images: str | None, author: Author) -> pictures.Pictures:
+    if images is None or pictures.is_address(images):
+        return pictures.pictures_at(images, workspace_id=author.workspace_id)
+    return pictures.pictures_in(images, workspace_id=author.workspace_id)
 
 
 def _opened(path: Path | None) -> Source | None:

@@ -9,22 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller, MakeProject
+from tests.predictions.imports.datasets.loading import load
 
 SHARED = Path(os.environ.get("SHARED_DATA_DIR", "/nowhere")) / "coco_val2014_100"
 NOTHING = "Nothing is stored."
-
-
-def load(*arguments: object) -> tuple[list[str], list[str]]:
-    """The lines that the command prints, and those it warns with."""
-    written, warned = io.StringIO(), io.StringIO()
-    told = [str(argument) for argument in arguments]
-    call_command("load", *told, workspace="lab", stdout=written, stderr=warned, verbosity=0)
-    return written.getvalue().splitlines(), warned.getvalue().splitlines()
 
 
 def box(**more: Any) -> dict[str, Any]:

@@ -1,0 +1,364 @@
+"""YOLO: a text file an image, a line an object; `data.yaml` says where the images are.
+
+Where a label file lies: the image's path with its last `images` replaced by `labels`. An image
+whose label file is empty, or missing, has no objects.
+Formats: https://docs.ultralytics.com/datasets
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+from predictions.formats.classes import check_names
+from predictions.formats.content import Ask, Content, FileTask, Known, Region
+from predictions.formats.errors import Errors
+from predictions.formats.readers.images import yolo_lines
+from predictions.formats.readers.images.yolo_lines import KINDS, TASKS, Layout, Task
+from predictions.formats.scores import Scores
+from predictions.formats.sources import PICTURES, Source
+
+SPLITS = {"train": "train", "val": "valid", "test": "test"}
+MOST_YAML_BYTES = 1 << 20
+COCO_POINTS = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
+    "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+NO_NAMES = (
+    "there is no data.yaml or classes.txt with the names of the classes: add one, or give the"
+    " ground truth, too."
+)
+SUFFIX_GUESSED = "The images' suffixes are not in the files: .jpg is taken."
+#: What is no label file beside label files.
+NOT_LABELS = frozenset({"classes.txt", "readme.txt", "readme.dataset.txt", "readme.roboflow.txt"})
+
+
+@dataclass(slots=True)
+class Dataset:
+    """What `data.yaml` says, or what stands in for it."""
+
+    classes: list[str]
+    task: Task | None = None
+    points: list[str] = field(default_factory=list)
+    point_numbers: int = 3
+    #: Folders or lists of images, and the split of each.
+    places: list[tuple[str, str]] = field(default_factory=list)
+    root: str = ""
+
+
+@dataclass(slots=True)
+class Labelled:
+    """An image, and the name of its label file; None for none."""
+
+    name: str
+    split: str | None
+    labels: str | None
+    #: Of the picture, where the folder has it.
+    picture: str | None = None
+
+
+def truth(source: Source, ask: Ask, errors: Errors) -> Content:
+    """The images of all splits."""
+    source = source.around()
+    dataset = _dataset(source, errors)
+    if dataset is None:
+        raise errors.stop(source.name, NO_NAMES)
+    files = Files(source)
+    images = files.listed(dataset) or files.lone_labels()
+    if not images:
+        raise errors.stop(source.name, "holds no images and no label files.")
+    warnings = [SUFFIX_GUESSED] if files.has_guessed else []
+    return _content(source, images, dataset, ask, errors, warnings, has_score=False)
+
+
+def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
+    """The label files of a folder, with a score at the end of each line."""
+    source = source.around()
+    dataset = _dataset(source, errors) or _known(known)
+    if dataset is None:
+        raise errors.stop(source.name, NO_NAMES)
+    files = Files(source)
+    images = files.listed(dataset) or files.lone_labels()
+    if not dataset.points:
+        dataset.points = list(next(iter(known.keypoints.values()), ()))
+    return _content(source, images, dataset, ask, errors, [], has_score=True)
+
+
+def _known(known: Known) -> Dataset | None:
+    """The classes of the ground truth, by their number or else by their order."""
+    numbers = sorted(known.class_ids)
+    if numbers and numbers == list(range(len(numbers))):
+        return Dataset([known.class_ids[n] for n in numbers])
+    return Dataset(list(known.classes)) if known.classes else None
+
+
+def _dataset(source: Source, errors: Errors) -> Dataset | None:
+    names = source.names()
+    wanted = [source.entry] if source.entry else []
+    found = [n for n in (*wanted, *names) if n.endswith((".yaml", ".yml")) and n in names]
+    found.sort(key=lambda n: (n != source.entry, n.count("/"), PurePosixPath(n).stem != "data"))
+    if found:
+        return _of_yaml(found[0], source, errors)
+    listed = [n for n in names if PurePosixPath(n).name == "classes.txt"]
+    if not listed:
+        return None
+    lines = source.text(min(listed, key=lambda n: n.count("/"))).splitlines()
+    classes = [line.strip() for line in lines if line.strip()]
+    check_names(((f"{listed[0]}, line {n}", one) for n, one in enumerate(classes, 1)), errors)
+    return Dataset(classes)
+
+
+def _of_yaml(name: str, source: Source, errors: Errors) -> Dataset:
+    import yaml
+
+    text = source.text(name)
+    if len(text) > MOST_YAML_BYTES:
+        raise errors.stop(name, f"has over {MOST_YAML_BYTES:,} bytes.")
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as exc:
+        raise errors.stop(name, f"is no YAML: {exc}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("names"), list | dict):
+        raise errors.stop(name, "has no `names`: the classes, in order or by their number.")
+    given = found["names"]
+    if isinstance(given, dict):
+        if sorted(map(str, given)) != sorted(map(str, range(len(given)))):
+            raise errors.stop(f"{name}: names", "must be numbered from 0, without a gap.")
+        given = [given[n] if n in given else given[str(n)] for n in range(len(given))]
+    classes = [str(one) for one in given]
+    check_names(((f"{name}: names[{n}]", one) for n, one in enumerate(classes)), errors)
+    task = found.get("task")
+    dataset = Dataset(
+        classes,
+        task=task if task in TASKS else None,
+        places=_places(found),
+        root=PurePosixPath(name).parent.as_posix(),
+    )
+    _add_points(dataset, found, name, errors)
+    return dataset
+
+
+def _places(found: dict[str, Any]) -> list[tuple[str, str]]:
+    places = []
+    for key, split in SPLITS.items():
+        given = found.get(key) or (found.get("valid") if key == "val" else None) or []
+        several = [given] if isinstance(given, str) else given
+        places += [(one, split) for one in several if isinstance(one, str) and one]
+    root = found.get("path")
+    if not isinstance(root, str):
+        return places
+    # Both ways: the folder may have moved since.
+    return [*((f"{root}/{one}", split) for one, split in places), *places]
+
+
+def _add_points(dataset: Dataset, found: dict[str, Any], name: str, errors: Errors) -> None:
+    shape = found.get("kpt_shape")
+    if shape is None:
+        return
+    if (
+        not isinstance(shape, list)
+        or len(shape) != 2
+        or not all(type(n) is int for n in shape)
+        or not 0 < shape[0] <= 1000
+        or shape[1] not in {2, 3}
+    ):
+        raise errors.stop(f"{name}: kpt_shape", "must be a number of points, and 2 or 3.")
+    n_points, dataset.point_numbers = shape
+    names = found.get("kpt_names") or found.get("keypoints")
+    if isinstance(names, dict):
+        names = next(iter(names.values()), None)
+    if isinstance(names, list) and len(names) == n_points and len(set(map(str, names))) == n_points:
+        dataset.points = [str(one) for one in names]
+    elif n_points == len(COCO_POINTS):
+        dataset.points = list(COCO_POINTS)
+    else:
+        dataset.points = [f"point {n + 1}" for n in range(n_points)]
+
+
+class Files:
+    """The files of a folder or an archive: pictures, label files, and which belongs to which."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.names = source.names()
+        self.known = set(self.names)
+        self.has_guessed = False
+
+    def listed(self, dataset: Dataset) -> list[Labelled]:
+        """The images of the folders and lists that `data.yaml` names, each once, in order."""
+        found: dict[str, Labelled] = {}
+        for place, split in dataset.places:
+            for name in self._images_of(self._inside(place, dataset.root)):
+                found.setdefault(name, self._labelled(name, split))
+        return list(found.values())
+
+    def _inside(self, place: str, root: str) -> str:
+        """A place as a name inside: relative to the file that names it, or whatever of its end is
+        there; Roboflow's own begin with `..`.
+        """
+        parts = [one for one in place.replace("\\", "/").split("/") if one not in {"", "."}]
+        start = [one for one in root.split("/") if one not in {"", "."}]
+        tried = [*start, *parts]
+        if ".." not in tried and self._is_there("/".join(tried)):
+            return "/".join(tried)
+        for n in range(len(parts)):
+            rest = "/".join([*start, *parts[n:]])
+            if ".." not in parts[n:] and self._is_there(rest):
+                return rest
+        return "/".join(one for one in tried if one != "..")
+
+    def _is_there(self, name: str) -> bool:
+        return name in self.known or any(
+            one.startswith((f"{name}/", f"{_labels_folder(name)}/")) for one in self.names
+        )
+
+    def _images_of(self, place: str) -> Iterator[str]:
+        if place.endswith(".txt"):
+            if place in self.known:
+                root = place.rpartition("/")[0]
+                for line in self.source.text(place).splitlines():
+                    if line.strip():
+                        yield self._listed_name(line.strip(), root)
+            return
+        prefix, labels = f"{place}/", f"{_labels_folder(place)}/"
+        pictures = [
+            one for one in self.names
+            if one.startswith(prefix) and PurePosixPath(one).suffix.lower() in PICTURES
+        ]  # fmt: skip
+        yield from pictures
+        stems = {_stem(one) for one in pictures}
+        for name in self.names:
+            if name.startswith(labels) and name.endswith(".txt"):
+                image = prefix + name[len(labels) :].removesuffix(".txt")
+                if image not in stems:
+                    self.has_guessed = True
+                    yield f"{image}.jpg"
+
+    def _listed_name(self, line: str, root: str) -> str:
+        name = line.replace("\\", "/").removeprefix("./")
+        return f"{root}/{name}" if root and not name.startswith("/") else name.lstrip("/")
+
+    def _labelled(self, name: str, split: str | None) -> Labelled:
+        labels = f"{_stem(_labels_folder(name))}.txt"
+        is_there = labels in self.known
+        return Labelled(
+            name, split, labels if is_there else None, name if name in self.known else None
+        )
+
+    def lone_labels(self) -> list[Labelled]:
+        """The label files of a folder that nothing describes, beside its pictures or alone."""
+        pictures = {
+            PurePosixPath(one).stem: one
+            for one in self.names
+            if PurePosixPath(one).suffix.lower() in PICTURES
+        }
+        found = []
+        for name in self.names:
+            path = PurePosixPath(name)
+            if path.suffix == ".txt" and path.name.lower() not in NOT_LABELS:
+                picture = pictures.pop(path.stem, None)
+                self.has_guessed |= picture is None
+                found.append(Labelled(picture or f"{_stem(name)}.jpg", None, name, picture))
+        found += [Labelled(one, None, None, one) for one in pictures.values()]
+        return sorted(found, key=lambda one: one.name)
+
+
+def _labels_folder(name: str) -> str:
+    """The name with its last folder `images` replaced by `labels`."""
+    parts = name.split("/")
+    for n in range(len(parts) - 1, -1, -1):
+        if parts[n] == "images":
+            return "/".join([*parts[:n], "labels", *parts[n + 1 :]])
+    return name
+
+
+def _stem(name: str) -> str:
+    """The name without its suffix."""
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _content(
+    source: Source,
+    images: Sequence[Labelled],
+    dataset: Dataset,
+    ask: Ask,
+    errors: Errors,
+    warnings: list[str],
+    *,
+    has_score: bool,
+) -> Content:
+    texts = {one.labels: source.text(one.labels) for one in images if one.labels is not None}
+    task = dataset.task or _guessed(texts.values(), dataset, ask, has_score=has_score)
+    divisor = 1.0
+    if has_score:
+        divisor = _look_at_scores(texts, errors).divisor(warnings)
+    if task == "pose" and has_score:
+        _count_point_numbers(texts.values(), dataset)
+    layout = Layout(task, dataset.classes, has_score, dataset.points, dataset.point_numbers)
+    tasks = [
+        FileTask(
+            image_name=one.name,
+            split=one.split,
+            is_relative=True,
+            size=None if one.picture is None else source.picture_size(one.picture),
+            regions=partial(_regions, texts, one, layout, errors, divisor),
+            place=one.labels or one.name,
+        )
+        for one in images
+    ]
+    points = dict.fromkeys(dataset.classes, dataset.points) if task == "pose" else {}
+    kinds = KINDS[task]
+    return Content(
+        tasks=tasks,
+        n_tasks=len(tasks),
+        classes=dataset.classes,
+        kinds=kinds,
+        keypoints=points,
+        class_ids=dict(enumerate(dataset.classes)),
+        warnings=warnings,
+    )
+
+
+def _regions(
+    texts: Mapping[str, str], image: Labelled, layout: Layout, errors: Errors, divisor: float
+) -> list[Region]:
+    text = texts.get(image.labels or "", "")
+    found = yolo_lines.regions(text, layout, image.labels or image.name, errors)
+    for region in found:
+        if region.score is not None:
+            region.score /= divisor
+    return found
+
+
+def _look_at_scores(texts: Mapping[str, str], errors: Errors) -> Scores:
+    scores = Scores()
+    for name, text in texts.items():
+        for n, line in enumerate(text.splitlines(), 1):
+            read = yolo_lines.numbers_of(line) if line.strip() else None
+            if read is not None and len(read[1]) >= 5:
+                scores.see(read[1][-1], f"{name}, line {n}", errors)
+    return scores
+
+
+def _guessed(texts: Any, dataset: Dataset, ask: Ask, *, has_score: bool) -> Task:
+    """The task whose lines these are: eight numbers are turned boxes if all lines have so many."""
+    if dataset.points:
+        return "pose"
+    counts = {
+        len(line.split()) - 1 - has_score for text in texts for line in text.splitlines() if line
+    }
+    if counts == {8} and ask.shapes != "masks":
+        return "obb"
+    return "detect" if max(counts, default=4) <= 4 else "segment"
+
+
+def _count_point_numbers(texts: Any, dataset: Dataset) -> None:
+    """Of detections: whether key points have two numbers or three."""
+    counts = {len(line.split()) - 6 for text in texts for line in text.splitlines() if line.strip()}
+    n_points = len(dataset.points)
+    if counts == {2 * n_points}:
+        dataset.point_numbers = 2
+    elif counts == {3 * n_points}:
+        dataset.point_numbers = 3
