@@ -13,6 +13,7 @@ from predictions.api.schema import exports as docs
 from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db.documents import Document
+from predictions.db.versions import OneVersion
 from predictions.exports import project as project_export
 from predictions.exports import start, state
 from predictions.exports.project import CONTENT_TYPES, Wanted
@@ -53,6 +54,7 @@ class ProjectExportViewSet(Rows):
             asked["source"],
             ids,
             asked["download_all_tasks"],
+            None if asked["model_version"] is None else OneVersion(asked["model_version"].strip()),
             asked["escape"],
         )
         project_export.check(project, wanted.export_type)
@@ -101,6 +103,7 @@ def job_document(job: ProjectExport) -> Document:
         "source": job.source,
         "ids": job.task_ids or None,
         "download_all_tasks": job.all_tasks,
+        "model_version": job.model_version,
         "status": job.status,
         "progress": job.progress,
         "error": job.error,

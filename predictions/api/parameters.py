@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rest_framework.exceptions import ValidationError
+
 from predictions.exports import dataset, formats
 from predictions.exports.project import SOURCES, TYPES
 from predictions.filters.predictions import PredictionListParameters as PredictionListParameters
@@ -139,6 +141,9 @@ class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
     download_all_tasks = FlagParameter(
         help_text="Also tasks without annotations, or without predictions as the source."
     )
+    model_version = TextParameter(
+        empty_counts=True, help_text="Of predictions: only exactly this version's."
+    )
     background = FlagParameter(help_text="Answer 202 and a job instead of the file.")
     download_resources = FlagParameter(
         lenient=True, help_text="Without effect: no image is fetched."
@@ -162,6 +167,8 @@ class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
                 if name in query:
                     query[name] = ",".join(everything(name))
         values = super().read(query)
+        if values["model_version"] is not None and values["source"] != "predictions":
+            raise ValidationError({"model_version": ["Goes with source=predictions."]})
         given = [values[name] for name in ("ids", "ids[]") if values[name] is not None]
         return {**values, "ids": [one for ids in given for one in ids] if given else None}
 

@@ -31,7 +31,7 @@ from predictions.api.serializers import PredictionSerializer
 from predictions.api.viewset import REQUIRED, Rows, json_response, validated
 from predictions.db import places, prediction_batches, prediction_lists, predictions, versions
 from predictions.db.documents import Document
-from predictions.db.task_pages import OneVersion
+from predictions.db.versions import OneVersion
 from predictions.exports import dataset, formats
 from predictions.filters.predictions import PredictionFilter, filter_of
 from predictions.models import Prediction, Project

@@ -12,6 +12,7 @@ from predictions.db.annotations import annotations_of_tasks
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions.db.projects import project_totals
 from predictions.db.tasks import TASK_SQL, task_document
+from predictions.db.versions import OneVersion
 from predictions.filters.tasks import TaskFilter
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -67,13 +68,6 @@ SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
 WHERE p.task_id = ANY(%s){{of_version}} ORDER BY p.task_id, p.id
 """  # noqa: S608
 OF_VERSION = " AND p.model_version IS NOT DISTINCT FROM %s"
-
-
-@dataclass(frozen=True, slots=True)
-class OneVersion:
-    """The predictions of one model version; None is the null version."""
-
-    name: str | None
 
 
 def with_children(tasks: Sequence[Document], only: OneVersion | None = None) -> list[Document]:

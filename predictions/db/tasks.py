@@ -11,6 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from accounts.tokens import Access
 from predictions.db import places
 from predictions.db.documents import Document, Values
+from predictions.db.versions import OneVersion
 from predictions.models import Task
 from predictions.regions import task_data
 from predictions_api.http.fields import unknown_pk
@@ -34,10 +35,11 @@ ONE_TASK_SQL = TASK_SQL.format(where="t.id = %s", order="t.id")
 # By (project, id), from wherever the last page ended.
 TASKS_AFTER_SQL = TASK_SQL.replace("j.workspace_id = %s AND ", "")
 COUNT_CHOSEN_SQL = "SELECT count(*) FROM predictions_task t WHERE {where}"
+OF_VERSION = " AND c.model_version IS NOT DISTINCT FROM %s"
 # What a task must have one of, each by the index on (task, id).
 HAVING = {
     name: f" AND EXISTS (SELECT 1 FROM predictions_{table} c"  # noqa: S608
-    " WHERE c.task_id = t.id AND c.project_id = t.project_id)"
+    " WHERE c.task_id = t.id AND c.project_id = t.project_id{of_version})"
     for name, table in (("predictions", "prediction"), ("annotations", "annotation"))
 }
 
@@ -50,6 +52,8 @@ class ChosenTasks:
     ids: tuple[int, ...] = ()
     #: What a task must have one of, `predictions` or `annotations`; None for nothing.
     having: str | None = None
+    #: The version of these predictions; None for any.
+    version: OneVersion | None = None
 
     def where(self, project_id: int, after: int) -> tuple[str, list[Any]]:
         """The condition on tasks `t` with an id above `after`, and its parameters."""
@@ -58,7 +62,11 @@ class ChosenTasks:
         if self.ids:
             where += " AND t.id = ANY(%s)"
             params.append(list(self.ids))
-        return where + (HAVING[self.having] if self.having else ""), params
+        if self.having:
+            of_version = OF_VERSION if self.version else ""
+            where += HAVING[self.having].format(of_version=of_version)
+            params += [self.version.name] if self.version else []
+        return where, params
 
 
 EVERY_TASK = ChosenTasks()

@@ -22,6 +22,13 @@ WHERE project_id = %s GROUP BY model_version ORDER BY max(created_at) DESC, max(
 
 
 @dataclass(frozen=True, slots=True)
+class OneVersion:
+    """The predictions of one model version; None is the null version."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class VersionCount:
     """How many predictions of a version a project has, and when the last one came."""
 

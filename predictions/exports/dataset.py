@@ -14,9 +14,9 @@ from typing import IO, Any, Self
 import orjson
 from rest_framework.exceptions import ValidationError
 
-from predictions.db.task_pages import OneVersion, naming_facts
+from predictions.db.task_pages import naming_facts
 from predictions.db.tasks import ChosenTasks, count_chosen
-from predictions.db.versions import has_model_version, model_versions
+from predictions.db.versions import OneVersion, has_model_version, model_versions
 from predictions.exports.datasets import coco, conll, dota, labels, voc, yolo
 from predictions.exports.datasets.items import ImageItem, Item, NotHeld, image_items, items
 from predictions.exports.formats import gzipped
@@ -88,7 +88,7 @@ class DataSet:
     @property
     def chosen(self) -> ChosenTasks:
         """Which tasks are read."""
-        return ChosenTasks(having=self.source)
+        return ChosenTasks(having=self.source, version=self.version)
 
     @property
     def is_folder(self) -> bool:

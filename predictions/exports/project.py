@@ -13,9 +13,9 @@ import orjson
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
-from predictions.db.task_pages import OneVersion, with_children
+from predictions.db.task_pages import with_children
 from predictions.db.tasks import ChosenTasks, tasks_after
-from predictions.db.versions import has_several_versions
+from predictions.db.versions import OneVersion, has_several_versions
 from predictions.exports.types import coco, masks, tables, voc, yolo
 from predictions.exports.types.archive import Entry, zipped
 from predictions.exports.types.given import given_of
@@ -62,13 +62,17 @@ class Wanted:
     task_ids: tuple[int, ...] = ()
     #: Also tasks that have nothing of the source.
     all_tasks: bool = False
+    #: Of the predictions only these; None for all.
+    version: OneVersion | None = None
     #: Of a table: no cell is a formula to a spreadsheet.
     escape: bool = False
 
     @property
     def chosen(self) -> ChosenTasks:
         """Which tasks are read."""
-        return ChosenTasks(self.task_ids, None if self.all_tasks else self.source)
+        if self.all_tasks:
+            return ChosenTasks(self.task_ids)
+        return ChosenTasks(self.task_ids, self.source, self.version)
 
     @property
     def suffix(self) -> str:
@@ -127,7 +131,7 @@ def _json(project: Project, wanted: Wanted, advance: Advance) -> Iterator[bytes]
     """A JSON array of tasks; of the two kinds of children only the source's, whole."""
     other = "annotations" if wanted.source == "predictions" else "predictions"
     opening = b"["
-    for task in documents_of(project, wanted.chosen):
+    for task in documents_of(project, wanted.chosen, wanted.version):
         del task[other]
         yield opening + dumps(task)
         opening = b","
@@ -137,7 +141,7 @@ def _json(project: Project, wanted: Wanted, advance: Advance) -> Iterator[bytes]
 
 def _tasks(project: Project, wanted: Wanted, advance: Advance) -> Iterator[dict[str, Any]]:
     """Tasks as JSON values. One whose annotations were all cancelled has none."""
-    for document in documents_of(project, wanted.chosen):
+    for document in documents_of(project, wanted.chosen, wanted.version):
         task: dict[str, Any] = orjson.loads(dumps(document))
         advance(1)
         if wanted.all_tasks or given_of(task, wanted.source):
@@ -156,7 +160,11 @@ def _entries(project: Project, wanted: Wanted, tasks: Iterator[dict[str, Any]]) 
         return masks.entries(pictures, scheme, masks.png, "png")
     if wanted.export_type == "BRUSH_TO_NUMPY":
         return masks.entries(pictures, scheme, masks.npy, "npy")
-    with_versions = wanted.source == "predictions" and has_several_versions(project.pk)
+    with_versions = (
+        wanted.source == "predictions"
+        and wanted.version is None
+        and has_several_versions(project.pk)
+    )
     if wanted.export_type == "VOC":
         return voc.entries(pictures, scheme, with_versions=with_versions)
     is_turned = wanted.export_type == "YOLO_OBB"

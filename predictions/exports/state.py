@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from predictions.db.versions import OneVersion
 from predictions.exports.project import Wanted
 from predictions.models import Project, ProjectExport
 from predictions_api.jobs.leases import MOST_ATTEMPTS, NOBODY, Holder, LeaseLost, lasting
@@ -48,6 +49,7 @@ def job_for(project: Project, wanted: Wanted) -> tuple[ProjectExport, bool]:
         "source": wanted.source,
         "task_ids": list(wanted.task_ids),
         "all_tasks": wanted.all_tasks,
+        "model_version": wanted.version.name if wanted.version else None,
         "escape": wanted.escape,
     }
     found = unfinished().filter(**named).order_by("-id").first()
@@ -61,7 +63,9 @@ def job_for(project: Project, wanted: Wanted) -> tuple[ProjectExport, bool]:
 
 def wanted_by(job: ProjectExport) -> Wanted:
     """What a job writes."""
-    return Wanted(job.export_type, job.source, tuple(job.task_ids), job.all_tasks, job.escape)
+    version = None if job.model_version is None else OneVersion(job.model_version)
+    ids = tuple(job.task_ids)
+    return Wanted(job.export_type, job.source, ids, job.all_tasks, version, job.escape)
 
 
 def claim(job_id: int, worker: Holder) -> ProjectExport | None:

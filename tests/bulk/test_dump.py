@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry
-from predictions.db.task_pages import OneVersion
+from predictions.db.versions import OneVersion
 from predictions.exports import dataset
 from predictions.exports.dataset import FORMATS
 from predictions.models import Annotation, Prediction, Project

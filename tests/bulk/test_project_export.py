@@ -19,7 +19,7 @@ from django_tasks_db.models import DBTaskResult
 from predictions.exports import project as project_export
 from predictions.exports import run
 from predictions.exports.types.given import plain_name
-from predictions.models import Project, ProjectExport, Task
+from predictions.models import Prediction, Project, ProjectExport, Task
 from predictions.regions import labelling
 from tests.conftest import A_MOMENT, IMAGE_CONFIG, TEXT_CONFIG, Caller, MakeProject, region
 
@@ -96,6 +96,40 @@ def test_which_tasks(ada: Caller, filled: Project, source: str) -> None:
     ):
         found = get(ada, filled, f"{query}&source={source}")
         assert ids_in(found) == wanted, query
+
+
+def test_one_version_or_all(ada: Caller, filled: Project) -> None:
+    """Of all versions each file says which one it is of."""
+    first, second = Task.objects.order_by("id").values_list("pk", flat=True)
+    for task, version in ((first, "v2"), (second, "v2"), (second, "")):
+        Prediction.objects.create(
+            project=filled, task_id=task, result=[], model_version=version, score=0.5
+        )
+
+    def export(query: str) -> Any:
+        return get(ada, filled, f"source=predictions{query}")
+
+    assert [len(task["predictions"]) for task in json.loads(body_of(export("")))] == [2, 2]
+    for version, wanted in (("v1", [first]), ("v2", [first, second]), ("", [second]), ("v3", [])):
+        found = json.loads(body_of(export(f"&model_version={version}")))
+        assert [task["id"] for task in found] == wanted
+        assert {one["model_version"] for t in found for one in t["predictions"]} <= {version}
+    assert list(files_in(export("&exportType=YOLO"))) == [
+        f"labels/{first}-1__v1.txt",
+        f"labels/{first}-1__v2.txt",
+        f"labels/{second}-2__v2.txt",
+        f"labels/{second}-2__unversioned.txt",
+        "classes.txt",
+        "notes.json",
+    ]
+    assert list(files_in(export("&exportType=YOLO&model_version=v2"))) == [
+        f"labels/{first}-1.txt",
+        f"labels/{second}-2.txt",
+        "classes.txt",
+        "notes.json",
+    ]
+    tasks = json.loads(body_of(export("&model_version=v1&download_all_tasks=true")))
+    assert [len(task["predictions"]) for task in tasks] == [1, 0]
 
 
 def test_ids_of_another_project_are_not_there(
@@ -219,6 +253,7 @@ def test_plain_names(value: str, name: str) -> None:
         ("ids=1&ids=%00", "ids"),
         ("download_all_tasks=maybe", "download_all_tasks"),
         ("background=maybe", "background"),
+        ("model_version=v1", "model_version"),
     ],
 )
 def test_refuses(ada: Caller, filled: Project, query: str, name: str) -> None:
@@ -280,6 +315,7 @@ def test_a_job_in_the_background(
         "source": "predictions",
         "ids": [first],
         "download_all_tasks": False,
+        "model_version": None,
         "status": "queued",
         "progress": 0.0,
         "error": "",
@@ -287,9 +323,10 @@ def test_a_job_in_the_background(
         "download": None,
     }
     assert get(ada, filled, query).json()["id"] == job["id"]
-    for other in ("", "&download_all_tasks=true"):
+    for other in ("", "&download_all_tasks=true", f"&ids={first}&model_version=v1"):
         another = get(ada, filled, f"export_type=COCO&source=predictions&background=true{other}")
         assert another.json()["id"] != job["id"]
+    assert another.json()["model_version"] == "v1"
     missing = f"/api/projects/{filled.pk}/exports/{job['id']}/download"
     assert ada.client.get(missing).status_code == 404
     call_command("worker", once=True, verbosity=0)

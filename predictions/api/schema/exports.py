@@ -20,6 +20,7 @@ JOB = inline_serializer(
             child=serializers.IntegerField(), allow_null=True, help_text="Null for all tasks."
         ),
         "download_all_tasks": serializers.BooleanField(),
+        "model_version": serializers.CharField(allow_null=True, help_text="Null for all."),
         "status": serializers.CharField(help_text=", ".join(ProjectExport.Status.values)),
         "progress": serializers.FloatField(help_text="From 0 to 1."),
         "error": serializers.CharField(help_text="Why it failed."),

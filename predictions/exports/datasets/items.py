@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.db.task_pages import NamingFacts, OneVersion
+from predictions.db.task_pages import NamingFacts
+from predictions.db.versions import OneVersion
 from predictions.exports.types.given import Given, TaskValues, given_of
 from predictions.exports.types.objects import Object, Picture, Scheme, objects_of, picture_of
 

@@ -7,6 +7,7 @@ Formats: https://docs.ultralytics.com/datasets
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
 
 import orjson
 
@@ -47,17 +48,27 @@ def _entries(
     with Splits() as splits:
         for item in found:
             split = splits.name_of(item)
-            splits.add(split, f"./images/{split}/{item.name}")
+            image, labels = _paths(item, split)
+            splits.add(split, f"./{image}")
             lines = [
                 " ".join([numbers[one.label], *map(text_of, _numbers(one, item, scheme, task))])
                 for one in objects_in(item, scheme, held, needs_size=needs_size)
             ]
-            yield f"labels/{split}/{item.stem}.txt", [f"{line}\n".encode() for line in lines]
+            yield labels, [f"{line}\n".encode() for line in lines]
         names = []
         for split, lines_of_split in splits.lists():
             names.append(split)
             yield f"{split}.txt", lines_of_split
     yield "data.yaml", [_data(scheme, names, task)]
+
+
+def _paths(item: ImageItem, split: str) -> tuple[str, str]:
+    """Of the image, which stays where it is below a folder `images`, and of its label file."""
+    image = item.name if "images" in item.name.split("/")[:-1] else f"images/{split}/{item.name}"
+    above, _, below = f"/{image}".rpartition("/images/")
+    return image, f"{above}/labels/{below}".removeprefix("/").removesuffix(
+        PurePosixPath(below).suffix
+    ) + ".txt"
 
 
 def _numbers(one: Object, item: ImageItem, scheme: Scheme, task: str) -> list[float]:
@@ -73,7 +84,9 @@ def _data(scheme: Scheme, splits: Sequence[str], task: str) -> bytes:
     lines = ["path: .", *(f"{split}: {split}.txt" for split in splits), f"task: {task}"]
     if task == "pose":
         lines.append(f"kpt_shape: [{len(scheme.joints)}, 3]")
-        lines.append(f"kpt_names: {orjson.dumps(scheme.joints).decode()}")
+        lines.append("kpt_names:")
+        joints = orjson.dumps(scheme.joints).decode()
+        lines += [f"  {number}: {joints}" for number in range(len(scheme.names))]
     lines.append("names:" if scheme.names else "names: {}")
     lines += [f"  {n}: {orjson.dumps(name).decode()}" for n, name in enumerate(scheme.names)]
     return "".join(f"{line}\n" for line in lines).encode()

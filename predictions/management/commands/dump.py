@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from accounts import audit
 from accounts.models import Workspace
-from predictions.db.task_pages import OneVersion
+from predictions.db.versions import OneVersion
 from predictions.exports import dataset
 from predictions.exports.dataset import DataSet
 from predictions.imports.datasets.targets import project_or_title

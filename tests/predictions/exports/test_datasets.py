@@ -237,7 +237,8 @@ def test_poses(ada: Caller, make_project: MakeProject) -> None:
     assert found["labels/test/a.txt"] == "1 0.2 0.35 0.2 0.5 0.2 0.5 2 0.1 0.1 1\n"
     assert found["data.yaml"] == (
         "path: .\ntest: test.txt\ntask: pose\nkpt_shape: [2, 3]\n"
-        'kpt_names: ["nose","tail"]\nnames:\n  0: "Cat"\n  1: "Dog"\n'
+        'kpt_names:\n  0: ["nose","tail"]\n  1: ["nose","tail"]\n'
+        'names:\n  0: "Cat"\n  1: "Dog"\n'
     )
 
 
@@ -487,6 +488,13 @@ def test_names_of_images(ada: Caller, boxes: Project) -> None:
     images = json.loads(content(ada, boxes, "coco", **TRUTH))["images"]
     assert [one["file_name"] for one in images] == ["1-a.jpg", "2-a.png"]
     assert [one["id"] for one in images] == [1, 2]
+
+
+def test_yolo_images_stay_where_they_are(ada: Caller, boxes: Project) -> None:
+    fill(ada, boxes, image("a.jpg", [], image_name="x/images/val/a.b.jpg", split="valid"))
+    found = files(ada, boxes, "yolo", **TRUTH)
+    assert found.pop("data.yaml")
+    assert found == {"x/labels/val/a.b.txt": "", "val.txt": "./x/images/val/a.b.jpg\n"}
 
 
 def test_names_stay_below_their_folder(ada: Caller, boxes: Project) -> None:
