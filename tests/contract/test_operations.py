@@ -160,8 +160,8 @@ def test_succeeds_as_documented(
 
 
 def test_every_operation_is_in_the_table() -> None:
-    # Need a finished job; the tests of exports ask them.
-    elsewhere = {"get_project_export", "download_project_export"}
+    # Need a finished job, or files in a form; the tests of exports and of loads ask them.
+    elsewhere = {"get_project_export", "download_project_export", "load_files"}
 
     every = [*REQUESTS, *PROMPT_REQUESTS]
     assert {operation for operation, _, _ in every} == VERBS.keys() - elsewhere
