@@ -1,17 +1,20 @@
 from django.apps import AppConfig
 
+LARGER_FILES = "On the server, `manage.py load` takes files of any size."
+
 
 class PredictionsConfig(AppConfig):
     name = "predictions"
     verbose_name = "Store"
 
     def ready(self) -> None:
-        """Registers what the worker does for this room, and its card."""
+        """Registers what the worker does for this room, its card, and the way in of large files."""
         from desk import dashboard
         from predictions.db import idempotency
         from predictions.desk import card
         from predictions.exports import state, tasks
         from predictions.models import ProjectExport
+        from predictions_api.http import errors
         from predictions_api.jobs import preloads, states, sweeps
 
         sweeps.register(tasks.requeue_stalled)
@@ -20,3 +23,4 @@ class PredictionsConfig(AppConfig):
         states.register("export", ProjectExport)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
+        errors.register_larger(r"/api/(load|projects/\d+/import)/?", LARGER_FILES)

@@ -4,6 +4,7 @@ from django.urls import re_path
 
 from predictions.api.exports import ProjectExportViewSet
 from predictions.api.imports import ImportViewSet, TaskImportViewSet
+from predictions.api.loads import LoadViewSet
 from predictions.api.pictures import LocalFileView, ThumbnailView
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
@@ -42,6 +43,7 @@ urlpatterns = [
         TaskActionViewSet.as_view({"get": "list", "post": "create"}, name="Project Actions Api"),
         "task-actions",
     ),
+    both("api/load", LoadViewSet.as_view({"post": "create"}, name="Load Api"), "load"),
     both(
         f"api/projects/{PROJECT_ID}/exports/{ID}",
         ProjectExportViewSet.as_view({"get": "retrieve"}),

@@ -70,6 +70,8 @@ OTHER_ROUTES |= {"audit"}
 OTHER_ROUTES |= {"task-actions"}
 # Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.
 OTHER_ROUTES |= {"annotation-marks"}
+# Makes or fills a project of the caller's own workspace: tests/predictions/api/test_load.py.
+OTHER_ROUTES |= {"load"}
 # Name an image root in the query: tests/predictions/api/test_local_files.py.
 OTHER_ROUTES |= {"local-file", "local-thumbnail"}
 # Django's admin has its own permissions.

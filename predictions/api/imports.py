@@ -9,7 +9,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from accounts import audit
-from predictions.api import idempotency
+from predictions.api import idempotency, loads
 from predictions.api.parameters import PredictionImportParameters, TaskImportParameters
 from predictions.api.schema import imports as docs
 from predictions.api.serializers import TaskDetailSerializer
@@ -23,6 +23,7 @@ from predictions.imports.bodies import (
     incoming,
 )
 from predictions.models import Project
+from predictions_api.http.rendering import FormatIsOurs
 
 
 class ImportViewSet(Rows):
@@ -66,6 +67,7 @@ class TaskImportViewSet(ImportViewSet):
     """Whole tasks, also from files."""
 
     parser_classes = [BulkJSONParser, LinesParser, UploadParser, FieldsParser]
+    content_negotiation_class = FormatIsOurs
 
     @docs.IMPORT_TASKS
     @audit.recorded("tasks.imported", "project {pk}")
@@ -74,6 +76,8 @@ class TaskImportViewSet(ImportViewSet):
         wanted = TaskImportParameters.read(request.query_params)
         fields = wanted["preannotated_from_fields"] or []
         body = incoming(request)
+        if wanted["format"] is not None:
+            return loads.answer(request, body, wanted, project)
 
         def store() -> HttpResponse:
             started = time.perf_counter()

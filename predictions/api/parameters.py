@@ -7,6 +7,7 @@ from predictions.exports import dataset, formats
 from predictions.exports.project import SOURCES, TYPES
 from predictions.filters.predictions import PredictionListParameters as PredictionListParameters
 from predictions.filters.predictions import PredictionParameters
+from predictions.formats.table import FORMATS
 from predictions.pictures.thumbnails import SIDES
 from predictions_api.http.parameters import (
     ChoiceParameter,
@@ -165,7 +166,13 @@ class ProjectExportParameters(ExportTypeParameters, EscapeParameters):
         return {**values, "ids": [one for ids in given for one in ids] if given else None}
 
 
-class TaskImportParameters(Parameters):
+class LoadParameters(Parameters):
+    """What files are."""
+
+    format = ChoiceParameter(FORMATS, help_text="The format of the files.")
+
+
+class TaskImportParameters(LoadParameters):
     """How tasks are imported."""
 
     return_task_ids = FlagParameter(help_text="Answer the new tasks' ids.")

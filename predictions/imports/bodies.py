@@ -7,7 +7,7 @@ one. JSON Lines are never held whole: memory has a block and a batch of them, wh
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import IO, Any
 
@@ -61,14 +61,20 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The files of a form, in order, and its field `url`."""
+    """The files of a form, in order, and its field `url`; the last file of each field by its name,
+    and all other fields.
+    """
 
     files: Sequence["UploadedFile[bytes]"]
     url: str
+    named: Mapping[str, "UploadedFile[bytes]"] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self) -> str:
         """What the form is known by, whatever stands between its parts."""
         known = hashlib.sha256(self.url.encode("utf-8", "surrogatepass"))
+        said = sorted([*self.fields.items(), *((n, str(f.name)) for n, f in self.named.items())])
+        known.update(repr(said).encode("utf-8", "surrogatepass"))
         for file in self.files:
             known.update(b"\0%b\0%d\0" % (str(file.name).encode(), file.size or 0))
             for block in file.chunks():
@@ -170,7 +176,7 @@ class UploadParser(MultiPartParser):
         """Large files stay on disk. ParseError for a form that breaks off."""
         parsed = super().parse(stream, media_type, parser_context)
         files = [file for _, several in parsed.files.lists() for file in several]
-        return _form(files, parsed.data)
+        return _form(files, parsed.data, parsed.files)
 
 
 class FieldsParser(FormParser):
@@ -183,8 +189,14 @@ class FieldsParser(FormParser):
         return _form([], super().parse(stream, media_type, parser_context))
 
 
-def _form(files: Sequence["UploadedFile[bytes]"], fields: Mapping[str, Any]) -> Incoming:
-    form = Form(files, str(fields.get("url", "")))
+def _form(
+    files: Sequence["UploadedFile[bytes]"],
+    fields: Mapping[str, Any],
+    named: Mapping[str, Any] | None = None,
+) -> Incoming:
+    texts = {name: str(fields[name]) for name in fields}
+    by_field = {name: named[name] for name in named} if named else {}
+    form = Form(files, texts.get("url", ""), by_field, texts)
     return Incoming(form.digest, form=form)
 
 

@@ -188,6 +188,14 @@ def json_error(status_code: int, detail: str) -> HttpResponse:
     )
 
 
+_larger: dict[re.Pattern[str], str] = {}
+
+
+def register_larger(route: str, hint: str) -> None:
+    """How what is too large for a route, an expression of its whole path, gets in all the same."""
+    _larger[re.compile(route)] = hint
+
+
 class BodyLimitMiddleware:
     """413 for a declared length over MAX_BODY_BYTES, before a byte of it is read.
 
@@ -202,5 +210,7 @@ class BodyLimitMiddleware:
         if request.content_type == STREAMED_TYPE:
             declared = "0"
         if LENGTH.fullmatch(declared) and int(declared) > settings.MAX_BODY_BYTES:
-            return json_error(413, f"The request body is over {settings.MAX_BODY_BYTES:,} bytes.")
+            told = f"The request body is over {settings.MAX_BODY_BYTES:,} bytes."
+            hints = (hint for route, hint in _larger.items() if route.fullmatch(request.path_info))
+            return json_error(413, " ".join([told, *hints]))
         return self.get_response(request)

@@ -1,6 +1,7 @@
 """Renders JSON with orjson (UTC times end in Z), and negotiates the content type and encoding."""
 
 from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -34,6 +35,12 @@ class Negotiation(DefaultContentNegotiation):
             request, renderers, format_suffix
         )
         return selected
+
+
+class FormatIsOurs(Negotiation):
+    """For routes whose parameter `format` says what a body is, and not how to answer."""
+
+    settings = SimpleNamespace(URL_FORMAT_OVERRIDE=None)  # type: ignore[assignment]
 
 
 # What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection

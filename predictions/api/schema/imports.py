@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_field, inline_ser
 from rest_framework import serializers
 
 from predictions.api.parameters import PredictionImportParameters, TaskImportParameters
+from predictions.api.schema.loads import FilesSerializer, FoundSerializer
 from predictions.api.schema.parts import IDEMPOTENCY_KEY, REPLAYED, either
 from predictions.api.serializers import RegionsField
 from predictions_api.http.fields import JSONObjectField
@@ -125,12 +126,18 @@ class FoundFormatsField(serializers.ReadOnlyField):
     """Files by suffix; an empty list where there are none."""
 
 
+class TaskFileSerializer(FilesSerializer):
+    """A form of task files or, with `format`, of ground truth and predictions."""
+
+    file = serializers.FileField(required=False, help_text="Tasks; without `format`.")
+
+
 IMPORT_TASKS = extend_schema(
     operation_id="import_tasks",
     summary="Import tasks with their predictions and annotations, all or none",
     description="An array of tasks, or one. An object without an object `data` is data itself."
     " A form may bring several files: JSON, JSON Lines, CSV, TSV or plain text, by their suffix."
-    " None is kept.",
+    " None is kept. With `format` a form brings files of ground truth and predictions.",
     parameters=[
         TaskImportParameters,
         IDEMPOTENCY_KEY,
@@ -139,9 +146,7 @@ IMPORT_TASKS = extend_schema(
     request={
         "application/json": TASK_IMPORT,
         "application/x-ndjson": TASK_IMPORT,
-        "multipart/form-data": inline_serializer(
-            "TaskFile", {"file": serializers.FileField(required=False)}
-        ),
+        "multipart/form-data": TaskFileSerializer,
         "application/x-www-form-urlencoded": inline_serializer(
             "TaskText", {"url": serializers.CharField(help_text="Tasks as JSON text.")}
         ),
@@ -165,8 +170,12 @@ IMPORT_TASKS = extend_schema(
                     required=False,
                     help_text="In the request's order.",
                 ),
+                "found": FoundSerializer(required=False),
+                "warnings": serializers.ListField(
+                    child=serializers.CharField(), required=False, help_text="With `format`."
+                ),
             },
         ),
-        **error_responses(415),
+        **error_responses(413, 415),
     },
 )

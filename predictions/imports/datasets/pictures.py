@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from rest_framework.exceptions import ValidationError
+
 from predictions.formats.content import Size
 
 
@@ -41,6 +43,14 @@ class Web(Named):
 
     def address(self, name: str) -> str:
         return self.prefix + quote(name, safe="/")
+
+
+def web(prefix: str) -> Web:
+    """Pictures below an address. ValidationError for what is none."""
+    parts = urlsplit(prefix)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or "\0" in prefix:
+        raise ValidationError([f"{prefix!r:.200} is no address of pictures, as https://... is."])
+    return Web(prefix)
 
 
 def name_of(value: str | None) -> str | None:

@@ -89,6 +89,8 @@ class Loaded:
     n_truths: int = 0
     n_predictions: int = 0
     task_ids: list[int] = field(default_factory=list)
+    #: The key of the tasks' data that the config shows.
+    shown: str = ""
     found: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -182,6 +184,7 @@ class Writer:
         self.errors.raise_if_any()
         if self.loaded.n_predictions:
             name_first_version(self.project, self.version)
+            self.project.refresh_from_db(fields=["model_version"])
         return self._told(planned)
 
     def _add_labels(self, lacking: dict[str, list[str]]) -> None:
@@ -346,7 +349,7 @@ class Writer:
     def _told(self, planned: Sequence[Planned]) -> Loaded:
         contents = self.found.contents
         loaded = self.loaded
-        loaded.is_new = self.is_new
+        loaded.is_new, loaded.shown = self.is_new, self.shown
         loaded.found = {
             "images": len(planned),
             "categories": len(dict.fromkeys(name for one in contents for name in one.classes)),

@@ -20,20 +20,24 @@ def project_or_title(name: str, *, workspace_id: int) -> Project | str:
     found = found or mine.filter(slug=name).first()
     if found is not None:
         return found
-    same = list(mine.filter(title=name).order_by("pk")[:2])
+    titled = by_title(name, workspace_id=workspace_id)
+    if is_number and isinstance(titled, str):
+        raise ValidationError([f"There is no project {name}."])
+    return titled
+
+
+def by_title(title: str, *, workspace_id: int) -> Project | str:
+    """The workspace's project of that title; the title itself where none has it.
+
+    ValidationError where two have it, and for what is no title.
+    """
+    title = title.strip()
+    same = Project.objects.filter(workspace_id=workspace_id, title=title).order_by("pk")[:2]
     if len(same) > 1:
         ids = " and ".join(str(one.pk) for one in same)
-        raise ValidationError([f"Projects {ids} have the title {name!r}: give an id or a slug."])
+        raise ValidationError([f"Projects {ids} have the title {title!r}: give an id or a slug."])
     if same:
         return same[0]
-    if is_number:
-        raise ValidationError([f"There is no project {name}."])
-    return checked_title(name)
-
-
-def checked_title(title: str) -> str:
-    """The title of a new project. ValidationError for what cannot be one."""
-    title = title.strip()
     if not SHORTEST_TITLE <= len(title) <= LONGEST_TITLE or "\0" in title:
         raise ValidationError(
             [f"A project's title has {SHORTEST_TITLE} to {LONGEST_TITLE} characters."]

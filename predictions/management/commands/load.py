@@ -118,7 +118,7 @@ class Command(BaseCommand):
             wishes = Wishes(
                 model_version=options["model_version"],
                 split=options["split"],
-                pictures=pictures.Web(options["images"]) if options["images"] else pictures.Named(),
+                pictures=pictures.web(options["images"]) if options["images"] else pictures.Named(),
                 missing_pictures_ok=options["missing_images"] == "ok",
                 replaces_truth=options["replace_ground_truth"],
                 adds_labels=options["add_labels"],

@@ -3,42 +3,394 @@
 import io
 import json
 import os
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.conftest import Caller
+from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
+from tests.conftest import Caller, MakeProject
 
-pytestmark = pytest.mark.django_db
 SHARED = Path(os.environ.get("SHARED_DATA_DIR", "/nowhere")) / "coco_val2014_100"
+NOTHING = "Nothing is stored."
 
 
-def load(*arguments: object, **options: Any) -> list[str]:
-    """The lines that the command prints."""
-    written = io.StringIO()
-    told = (str(argument) for argument in arguments)
-    call_command("load", *told, stdout=written, stderr=io.StringIO(), verbosity=0, **options)
-    return written.getvalue().splitlines()
+def load(*arguments: object) -> tuple[list[str], list[str]]:
+    """The lines that the command prints, and those it warns with."""
+    written, warned = io.StringIO(), io.StringIO()
+    told = [str(argument) for argument in arguments]
+    call_command("load", *told, workspace="lab", stdout=written, stderr=warned, verbosity=0)
+    return written.getvalue().splitlines(), warned.getvalue().splitlines()
+
+
+def box(**more: Any) -> dict[str, Any]:
+    return {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 20, 30, 40], **more}
+
+
+def result(**more: Any) -> dict[str, Any]:
+    return {"image_id": 1, "category_id": 1, "bbox": [10, 20, 30, 40], "score": 0.5, **more}
+
+
+IMAGE = {"id": 1, "file_name": "one.jpg", "width": 100, "height": 80}
+
+
+def whole(**more: Any) -> dict[str, Any]:
+    return {
+        "images": [IMAGE, {"id": 2, "file_name": "two.jpg", "width": 100, "height": 80}],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+        "annotations": [box()],
+        **more,
+    }
+
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def make(document: Any, name: str) -> Path:
+        path = tmp_path / name
+        text = document if isinstance(document, bytes) else json.dumps(document).encode()
+        path.write_bytes(text)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def try_load(ada: Caller, write: Write) -> Callable[..., tuple[list[str], list[str]]]:
+    """Loads a truth, results or both into the project `Pets`."""
+
+    def attempt(truth: Any = None, results: Any = None, *more: object) -> Any:
+        given: list[object] = ["coco", "--project", "Pets"]
+        if truth is not None:
+            given += ["--ground-truth", write(truth, "truth.json")]
+        if results is not None:
+            given += ["--predictions", write(results, "results.json"), "--model-version", "v1"]
+        return load(*given, *more)
+
+    return attempt
+
+
+def shapes(rows: Any) -> list[list[Any]]:
+    """Type and value of each region of each row, in the order of tasks."""
+    return [[(r["type"], r["value"]) for r in row.result] for row in rows.order_by("task_id")]
+
+
+def labelled(kind: str, label: str, **value: Any) -> tuple[str, dict[str, Any]]:
+    return kind, {**value, kind: [label]}
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="COCO's sample is not on this machine")
-def test_published_numbers(ada: Caller) -> None:
-    import time
-    s=time.time()
-    lines = load(
-        "coco",
-        "--ground-truth", SHARED / "ground_truth.json",
-        "--predictions", SHARED / "detections.json",
-        "--project", "Sample",
-        "--workspace", "lab",
-        "--model-version", "v1",
-        "--evaluate",
+def test_average_precision_is_that_of_the_files(ada: Caller) -> None:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    truth, said = SHARED / "ground_truth.json", SHARED / "detections.json"
+    lines, _ = load(
+        "coco", "--ground-truth", truth, "--predictions", said, "--project", "Sample",
+        "--model-version", "v1", "--evaluate",
     )  # fmt: skip
-    print(lines, time.time()-s)
-    from evals.models import ModelEval
-    e=ModelEval.objects.get(eval_id=lines[-1]); print(e.summary, e.status)
-    print(Task.objects.first().data, Task.objects.first().meta)
-    assert 0
+    with redirect_stdout(io.StringIO()):
+        of_files = COCO(str(truth))
+        oracle = COCOeval(of_files, of_files.loadRes(str(said)), "bbox")
+        oracle.evaluate()
+        oracle.accumulate()
+        oracle.summarize()
+    evaluation = ModelEval.objects.get(eval_id=lines[-1])
+    assert evaluation.summary is not None
+    found = evaluation.summary["metrics"]
+    assert [found["mAP5095"], found["mAP"], found["mAP75"]] == pytest.approx(
+        oracle.stats[:3].tolist(), abs=1e-15
+    )
+
+
+def test_says_what_was_done(try_load: Any) -> None:
+    lines, warned = try_load(whole(), [result()])
+    project = Project.objects.get()
+    assert lines == [
+        f"Project {project.pk} (Pets) made: 2 images, 2 classes, 2 new tasks, 2 ground truths,"
+        " 2 predictions.",
+        str(project.pk),
+    ]
+    assert warned == []
+
+
+UPRIGHT = {"x": 10.0, "y": 25.0, "width": 30.0, "height": 50.0, "rotation": 0.0}
+OUTLINE = [[10, 10, 20, 10, 20, 20]]
+PARTS = [[0, 0, 2, 0, 2, 2, 0, 2], [4, 4, 6, 4, 6, 6, 4, 6]]
+RUNS = {"size": [80, 100], "counts": [0, 2, 7998]}
+PACKED = {"size": [80, 100], "counts": "02ni7"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "options", "expected"),
+    [
+        ({}, [], labelled("rectanglelabels", "cat", **UPRIGHT)),
+        (
+            {"segmentation": OUTLINE},
+            [],
+            labelled("polygonlabels", "cat", points=[[10.0, 12.5], [20.0, 12.5], [20.0, 25.0]]),
+        ),
+        (
+            {"segmentation": OUTLINE},
+            ["--shapes", "boxes"],
+            labelled("rectanglelabels", "cat", **UPRIGHT),
+        ),
+        ({"segmentation": []}, [], labelled("rectanglelabels", "cat", **UPRIGHT)),
+    ],
+    ids=["box", "outline", "outline as box", "no segmentation"],
+)
+def test_shapes_of_annotations(
+    try_load: Any, annotation: Any, options: list[str], expected: Any
+) -> None:
+    try_load(whole(annotations=[box(**annotation)]), None, *options)
+    assert shapes(Annotation.objects) == [[expected], []]
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "painted"),
+    [
+        (PARTS, [(0, 0), (0, 1), (1, 0), (1, 1), (4, 4), (4, 5), (5, 4), (5, 5)]),
+        (RUNS, [(0, 0), (1, 0)]),
+        (PACKED, [(0, 0), (1, 0)]),
+    ],
+    ids=["parts", "runs", "packed"],
+)
+def test_masks_are_exact(try_load: Any, segmentation: Any, painted: list[tuple[int, int]]) -> None:
+    import numpy as np
+
+    from predictions.regions.brush import decode_brush
+
+    try_load(whole(annotations=[box(segmentation=segmentation, iscrowd=1, area=7.5)]))
+    region = Annotation.objects.order_by("task_id")[0].result[0]
+    mask = decode_brush(region["value"]["rle"], width_px=100, height_px=80)
+    assert (region["type"], region["value"]["brushlabels"]) == ("brushlabels", ["cat"])
+    assert region["meta"] == {"iscrowd": 1, "area": 7.5}
+    assert np.argwhere(mask).tolist() == [list(place) for place in painted]
+
+
+def test_key_points(try_load: Any) -> None:
+    points = [{"id": 1, "name": "cat", "keypoints": ["nose", "tail"], "skeleton": [[1, 2]]}]
+    truth = whole(categories=points, annotations=[box(keypoints=[10, 20, 2, 0, 0, 0])])
+    _, warned = try_load(truth, [result(keypoints=[15, 20, 0.1, 30, 40, 0], bbox=None)])
+    truths = Annotation.objects.order_by("task_id")[0].result
+    said = Prediction.objects.order_by("task_id")[0].result
+    assert [(r["id"], r.get("parentID"), r["type"], r["value"]) for r in truths] == [
+        ("r1", None, *labelled("rectanglelabels", "cat", **UPRIGHT)),
+        ("r2", "r1", *labelled("keypointlabels", "nose", x=10.0, y=25.0, width=0.5)),
+    ]
+    assert [(r.get("parentID"), r["type"], r["value"]) for r in said] == [
+        (
+            None,
+            *labelled(
+                "rectanglelabels", "cat", x=15.0, y=25.0, width=15.0, height=25.0, rotation=0.0
+            ),
+        ),
+        ("r1", *labelled("keypointlabels", "nose", x=15.0, y=25.0, width=0.5)),
+        ("r1", *labelled("keypointlabels", "tail", x=30.0, y=50.0, width=0.5)),
+    ]
+    assert Project.objects.get().label_config == (
+        '<View>\n  <Image name="image" value="$image"/>\n'
+        '  <RectangleLabels name="box" toName="image">\n'
+        '    <Label value="cat" category="1"/>\n  </RectangleLabels>\n'
+        '  <KeyPointLabels name="keypoints" toName="image">\n'
+        '    <Label value="nose" model_index="0"/>\n    <Label value="tail" model_index="1"/>\n'
+        "  </KeyPointLabels>\n</View>"
+    )
+    assert warned == ["Warning: Label Studio has no place for the skeleton: it is not kept."]
+
+
+@pytest.mark.parametrize("image_id", ["one", "000007", 7])
+def test_results_may_name_files_by_their_stems(try_load: Any, image_id: Any) -> None:
+    name = "one.jpg" if image_id == "one" else "a/000007.jpg"
+    image = {**IMAGE, "id": 90, "file_name": name}
+    try_load(whole(images=[image], annotations=[]), [result(image_id=image_id)])
+    assert len(Prediction.objects.get().result) == 1
+
+
+def test_per_cent(try_load: Any) -> None:
+    _, warned = try_load(whole(), [result(score=50), result(score=1)])
+    assert [one["score"] for one in Prediction.objects.order_by("task_id")[0].result] == [0.5, 0.01]
+    assert Prediction.objects.order_by("task_id")[0].score == 0.255
+    assert warned == [
+        "Warning: The highest score is 50: the scores are taken as per cent and divided by 100."
+    ]
+
+
+def test_category_offset(try_load: Any) -> None:
+    results = [result(category_id=0), result(category_id=1)]
+    try_load(whole(), results, "--category-offset", 1)
+    said = Prediction.objects.order_by("task_id")[0].result
+    assert [one["value"]["rectanglelabels"] for one in said] == [["cat"], ["dog"]]
+
+
+def test_labels_are_mapped(try_load: Any, write: Write) -> None:
+    said = whole(
+        categories=[{"id": 1, "name": "kitten"}, {"id": 2, "name": "bus"}],
+        annotations=[box(score=0.5), box(category_id=2, score=0.5)],
+    )
+    try_load(whole(), said, "--map-labels", write({"kitten": "cat", "bus": None}, "map.json"))
+    made = Prediction.objects.order_by("task_id")[0].result
+    assert [one["value"]["rectanglelabels"] for one in made] == [["cat"]]
+
+
+@pytest.mark.parametrize(
+    ("truth", "results", "errors"),
+    [
+        (whole(annotations=[box(category_id=9)]), None,
+         ["annotations[0].category_id: 9 is not among the categories."]),
+        (whole(annotations=[box(image_id=3)]), None,
+         ["annotations[0].image_id: 3 is not among the images."]),
+        (whole(annotations=[box(bbox=[1, 2, 3])]), None,
+         ["annotations[0].bbox: Expected `array` of length 4."]),
+        (whole(annotations=[box(bbox=[1, 2, -3, 4])]), None,
+         ["annotations[0].bbox: width and height may not be negative."]),
+        (whole(annotations=[box(bbox=[5000, 2, 3, 4])]), None,
+         ["annotations[0]: lies over 10 times its image's size outside of it."]),
+        (whole(annotations=[box(area=-1)]), None, ["annotations[0].area: -1 is no area."]),
+        (whole(annotations=[box(iscrowd=2)]), None,
+         ["annotations[0].iscrowd: 2 is neither 0 nor 1."]),
+        (whole(annotations=[{"image_id": 1, "category_id": 1}]), None,
+         ["annotations[0]: has no bbox."]),
+        (whole(annotations=[box(segmentation=[[1, 2, 3, 4]])]), None,
+         ["annotations[0].segmentation[0]: must be six finite numbers or more, two for each"
+          " point."]),
+        (whole(annotations=[box(segmentation={"size": [80, 100], "counts": [1, 2]})]), None,
+         ["annotations[0].segmentation: its runs make 3 pixels of 100 x 80."]),
+        (whole(annotations=[box(segmentation={"size": [8, 10], "counts": [80]})]), None,
+         ["annotations[0].segmentation: its size is 10 x 8, its image's 100 x 80."]),
+        (whole(annotations=[box(segmentation={"size": [80, 100], "counts": "\x7f"})]), None,
+         ["annotations[0].segmentation: its counts are no run lengths."]),
+        (whole(images=[IMAGE, {**IMAGE, "file_name": "two.jpg"}]), None,
+         ["images[1].id: 1 stands twice."]),
+        (whole(images=[{**IMAGE, "width": 0}]), None,
+         ["images[0].width: 0 is no length in pixels."]),
+        (whole(images=[{"id": 1, "file_name": "one.jpg"}]), None,
+         ["annotations[0]: the size of its image is not known: give --images, or a file with"
+          " sizes."]),
+        (whole(images=[]), None, ["annotations[0].image_id: 1 is not among the images."]),
+        (whole(images=[], annotations=[]), None, ["There are no images in the file."]),
+        (whole(categories=[{"id": 1, "name": "cat"}, {"id": 1, "name": "dog"}]), None,
+         ["categories[1].id: 1 stands twice."]),
+        (whole(categories=[{"id": 1, "name": "cat"}, {"id": 2, "name": "Cat "}]), None,
+         ["categories[1].name: 'Cat ' and 'cat' differ by case or spaces alone."]),
+        (whole(categories=[{"id": "one", "name": "cat"}]), None,
+         ["categories[0].id: Expected `int`, got `str`."]),
+        ({"images": []}, None, ["Object missing required field `categories`."]),
+        (b'{"images": [', None, ["Input data was truncated."]),
+        (b'{"images": [], "categories": [], "annotations": "\xff"}', None,
+         ["annotations: Expected `array`, got `str`."]),
+        (whole(), [], []),
+        (whole(), {}, ["predictions: Object missing required field `images`."]),
+        (whole(), [result(category_id=9)],
+         ["predictions[0].category_id: 9 is not among the categories."]),
+        (whole(), [result(category_id=0)],
+         ["predictions[0].category_id: 0 is not among the categories. All ids fit when +1 is added"
+          " to each: if that is how they were written, give --category-offset 1."]),
+        (whole(), [result(), result(image_id=3)],
+         ["predictions[1].image_id: '3' is not among the images of the ground truth."]),
+        (whole(), [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}],
+         ["predictions[0].score: has no score."]),
+        (whole(), [result(score=101)],
+         ["predictions[0].score: 101 is no score: 0 to 1, or per cent up to 100."]),
+        (whole(), [result(score=-0.1)],
+         ["predictions[0].score: -0.1 is no score: 0 to 1, or per cent up to 100."]),
+        (whole(), [result(image_id=1.5)],
+         ["predictions[0].image_id: Expected `int | str`, got `float`."]),
+        (None, [result()], ["predictions: " + "results name classes by number: give the ground"
+         " truth's file, too, load into a project whose labels have their numbers, or give a whole"
+         " COCO file with scores."]),
+    ],
+)  # fmt: skip
+def test_bad_files_leave_nothing_behind(
+    try_load: Any, truth: Any, results: Any, errors: list[str]
+) -> None:
+    if not errors:
+        try_load(truth, results)
+        return
+    with pytest.raises(CommandError) as refused:
+        try_load(truth, results)
+    assert str(refused.value).splitlines() == [*errors, NOTHING]
+    assert not Project.objects.exists()
+
+
+def test_another_truth_needs_to_be_wanted(try_load: Any) -> None:
+    try_load(whole())
+    other = whole(annotations=[box(bbox=[10, 20, 30, 48])])
+    task = Task.objects.order_by("id")[0]
+    with pytest.raises(CommandError) as refused:
+        try_load(other)
+    assert str(refused.value).splitlines() == [
+        f"images[0]: task {task.pk} has another ground truth: nothing is stored."
+        " --replace-ground-truth (`replace_ground_truth`) puts the file's in its place.",
+        NOTHING,
+    ]
+    lines, _ = try_load(other, None, "--replace-ground-truth")
+    assert lines[0].endswith("0 new tasks, 1 ground truths, 0 predictions.")
+    made = Annotation.objects.order_by("task_id")
+    assert [row.result and row.result[0]["value"]["height"] for row in made] == [60.0, []]
+
+
+def test_a_class_that_the_project_lacks(ada: Caller, try_load: Any) -> None:
+    try_load(whole(categories=[{"id": 1, "name": "cat"}]))
+    with pytest.raises(CommandError) as refused:
+        try_load(whole())
+    assert str(refused.value).splitlines() == [
+        "The project's labelling config lacks 'dog' in box: add them there, or ask for it with"
+        " --add-labels (`add_labels`).",
+        NOTHING,
+    ]
+    try_load(whole(), None, "--add-labels")
+    config = Project.objects.get().label_config
+    assert '<Label value="cat" category="1" />' in config
+    assert '<Label value="dog" />' in config
+
+
+def test_ids_that_name_other_files(try_load: Any) -> None:
+    try_load(whole())
+    images = [{**IMAGE, "file_name": "three.jpg"}]
+    task = Task.objects.order_by("id")[0]
+    with pytest.raises(CommandError) as refused:
+        try_load(whole(images=images))
+    assert str(refused.value).splitlines() == [
+        f"images[0]: has the id of task {task.pk} of the project, which is 'one.jpg', but is"
+        " 'three.jpg' here.",
+        NOTHING,
+    ]
+
+
+@pytest.mark.parametrize("by", ["id", "slug", "title"])
+def test_projects_by_id_slug_and_title(
+    ada: Caller, make_project: MakeProject, write: Write, by: str
+) -> None:
+    config = (
+        '<View><Image name="image" value="$image"/><RectangleLabels name="box" toName="image">'
+        '<Label value="cat"/><Label value="dog"/></RectangleLabels></View>'
+    )
+    project = make_project(ada, config, title="Pets at home")
+    name = {"id": project.pk, "slug": project.slug, "title": project.title}[by]
+    lines, _ = load("coco", "--ground-truth", write(whole(), "t.json"), "-P", name)
+    assert lines[-1] == str(project.pk)
+    assert Task.objects.filter(project=project).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("999999", "There is no project 999999."),
+        ("ab", "A project's title has 3 to 50 characters."),
+        ("Cars", "Projects {0} and {1} have the title 'Cars': give an id or a slug."),
+    ],
+)
+def test_names_that_are_no_project(
+    ada: Caller, make_project: MakeProject, write: Write, name: str, error: str
+) -> None:
+    ids = [make_project(ada).pk, make_project(ada).pk]
+    with pytest.raises(CommandError) as refused:
+        load("coco", "--ground-truth", write(whole(), "t.json"), "-P", name)
+    assert str(refused.value).splitlines() == [error.format(*ids), NOTHING]

@@ -1,0 +1,202 @@
+"""POST /api/load and POST /api/projects/:id/import?format=coco: files in by HTTP."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from rest_framework.test import APIClient
+
+from accounts.models import AuditEntry
+from evals.models import ModelEval
+from predictions.models import Annotation, Prediction, Project, Task
+from tests.conftest import (
+    Caller,
+    MakeProject,
+    who_may_write,
+)
+
+TRUTH = {
+    "images": [
+        {"id": 1, "file_name": "a b.jpg", "width": 200, "height": 100},
+        {"id": 2, "file_name": "c.jpg", "width": 200, "height": 100},
+    ],
+    "categories": [{"id": 7, "name": "Car"}, {"id": 9, "name": "Person"}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 7, "bbox": [20, 10, 40, 50], "area": 2000}
+    ],
+}
+RESULTS = [{"image_id": 1, "category_id": 7, "bbox": [20, 10, 40, 40], "score": 0.5}]
+CONFIG = """<View>
+  <Image name="image" value="$image"/>
+  <RectangleLabels name="box" toName="image">
+    <Label value="Car" category="7"/>
+    <Label value="Person" category="9"/>
+  </RectangleLabels>
+</View>"""
+
+
+def file(document: Any, name: str = "file.json") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, json.dumps(document).encode())
+
+
+def form(**more: Any) -> dict[str, Any]:
+    return {
+        "title": "Cars of May",
+        "ground_truth": file(TRUTH),
+        "predictions": file(RESULTS),
+        "model_version": "v1",
+        **more,
+    }
+
+
+def box(n: int, height: float, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"r{n}",
+        "from_name": "box",
+        "to_name": "image",
+        "type": "rectanglelabels",
+        "original_width": 200,
+        "original_height": 100,
+        "image_rotation": 0,
+        "value": {
+            "x": 10.0,
+            "y": 10.0,
+            "width": 20.0,
+            "height": height,
+            "rotation": 0.0,
+            "rectanglelabels": ["Car"],
+        },
+        **more,
+    }
+
+
+def imported(**more: Any) -> dict[str, Any]:
+    return {
+        "task_count": 2,
+        "annotation_count": 2,
+        "prediction_count": 2,
+        "file_upload_ids": [],
+        "could_be_tasks_list": False,
+        "found_formats": {".json": 2},
+        "data_columns": ["image"],
+        "found": {
+            "images": 2,
+            "categories": 2,
+            "ground_truth_regions": 1,
+            "prediction_regions": 1,
+        },
+        "warnings": [],
+        **more,
+    }
+
+
+def without_duration(document: dict[str, Any]) -> dict[str, Any]:
+    assert document.pop("duration") >= 0
+    return document
+
+
+def assert_loaded(project: Project) -> None:
+    tasks = Task.objects.filter(project=project).order_by("id")
+    assert [(one.data, one.meta, one.inner_id) for one in tasks] == [
+        (
+            {"image": "https://x.y/p/a%20b.jpg"},
+            {"image_id": "1", "image_name": "a b.jpg", "split": "test"},
+            1,
+        ),
+        (
+            {"image": "https://x.y/p/c.jpg"},
+            {"image_id": "2", "image_name": "c.jpg", "split": "test"},
+            2,
+        ),
+    ]
+    truths = Annotation.objects.filter(project=project).order_by("task_id")
+    assert [(one.task_id, one.result, one.ground_truth) for one in truths] == [
+        (tasks[0].pk, [box(1, 50.0, meta={"area": 2000.0})], True),
+        (tasks[1].pk, [], True),
+    ]
+    said = Prediction.objects.filter(project=project).order_by("task_id")
+    assert [(one.task_id, one.result, one.score, one.model_version) for one in said] == [
+        (tasks[0].pk, [box(1, 40.0, score=0.5)], 0.5, "v1"),
+        (tasks[1].pk, [], None, "v1"),
+    ]
+
+
+def test_makes_a_project_and_starts_an_evaluation(ada: Caller) -> None:
+    body = form(image_root="https://x.y/p", evaluate="true")
+    response = ada.client.post("/api/load?format=coco", body)
+    assert response.status_code == 201, response.content
+    document = response.json()
+    project = Project.objects.get()
+    evaluation = ModelEval.objects.get()
+    assert without_duration(document["import"]) == imported()
+    assert document["evaluation"] == {
+        "evalId": evaluation.eval_id,
+        "url": f"/admin/evals/modeleval/{evaluation.eval_id}/",
+    }
+    shown = ada.client.get(f"/api/projects/{project.pk}/").json()
+    assert document["project"] == shown
+    assert (shown["title"], shown["label_config"]) == ("Cars of May", CONFIG)
+    assert_loaded(project)
+    entry = AuditEntry.objects.get(action="dataset.loaded")
+    assert (entry.target, entry.details) == (
+        f"project {project.pk}",
+        {"tasks": 2, "ground_truth": 2, "predictions": 2},
+    )
+
+
+def test_recognises_the_format(ada: Caller) -> None:
+    response = ada.client.post("/api/load", form())
+    assert without_duration(response.json()["import"]) == imported(
+        warnings=["file.json is taken for COCO: instances, keypoints, results (coco)."]
+    )
+
+
+def test_fills_a_project(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, CONFIG)
+    url = f"/api/projects/{project.pk}/import?format=coco&return_task_ids=true"
+    response = ada.client.post(url, form(image_root="https://x.y/p/"))
+    assert response.status_code == 201, response.content
+    ids = list(Task.objects.order_by("id").values_list("id", flat=True))
+    assert without_duration(response.json()) == imported(task_ids=ids)
+    assert_loaded(project)
+
+
+def test_the_same_again_changes_nothing(ada: Caller, make_project: MakeProject) -> None:
+    project = make_project(ada, CONFIG)
+    url = f"/api/projects/{project.pk}/import?format=coco"
+    for n_new in (2, 0):
+        response = ada.client.post(url, form(image_root="https://x.y/p/"))
+        assert without_duration(response.json()) == imported(
+            task_count=n_new, annotation_count=n_new
+        )
+    assert_loaded(project)
+
+
+def test_predictions_alone_go_to_the_tasks_that_are_there(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    project = make_project(ada, CONFIG)
+    url = f"/api/projects/{project.pk}/import?format=coco"
+    ada.client.post(url, {"ground_truth": file(TRUTH)})
+    response = ada.client.post(url, {"predictions": file(RESULTS), "model_version": "v2"})
+    assert without_duration(response.json()) == imported(
+        task_count=0,
+        annotation_count=0,
+        prediction_count=1,
+        found_formats={".json": 1},
+        found={
+            "images": 1,
+            "categories": 2,
+            "ground_truth_regions": 0,
+            "prediction_regions": 1,
+        },
+    )
+    made = Prediction.objects.get()
+    assert (made.task.meta["image_id"], made.result) == ("1", [box(1, 40.0, score=0.5)])
+
+
+@who_may_write(201, foreign=201)
+def test_who_may_load(someone: Callable[[str], APIClient], who: str, status: int) -> None:
+    assert someone(who).post("/api/load?format=coco", form()).status_code == status
+    assert Project.objects.count() == (status == 201)
