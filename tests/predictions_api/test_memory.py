@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from rest_framework.test import APIClient
 
 from predictions_api import memory
@@ -90,6 +92,29 @@ def test_who_gets_no_turn_is_told_so(ada: Caller, monkeypatch: pytest.MonkeyPatc
     again = client.post("/api/predictions/", body, content_type="application/json")
     assert again.status_code == 400
     memory.hold(memory.HELD_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("grown_mb", "after_s", "gives"),
+    [(3, 60, 0), (5, 5, 0), (5, 60, 1), (63, 5, 0), (65, 5, 1)],
+)
+def test_when_a_process_gives_back(
+    monkeypatch: pytest.MonkeyPatch, grown_mb: int, after_s: float, gives: int
+) -> None:
+    """Much at once, a little after a while."""
+    size, given = [300 * MB], list[int]()
+    monkeypatch.setattr(memory, "resident", lambda: size[0])
+    monkeypatch.setattr(memory, "give_back", lambda: given.append(size[0]))
+    with time_machine.travel(0, tick=False) as clock:
+        monkeypatch.setattr(time, "monotonic", time.time)
+        clock.shift(100)
+        keeper = memory.Keeper()
+        assert not keeper.look()
+        given.clear()
+        size[0] += grown_mb * MB
+        clock.shift(after_s)
+        assert not keeper.look()
+    assert len(given) == gives
 
 
 # Many objects that survive a little beside many that do not: what an import leaves.
