@@ -1,6 +1,5 @@
 """How well two sides agree on stars, which are in an order."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,32 +54,31 @@ def table_of(ratings: Ratings, *, stars: int, chosen: Bools | None = None) -> St
 
 def rating_metrics(table: StarTable) -> dict[str, float | None]:
     """The metrics of a split, over the tasks that both sides rated; None where undefined."""
-    counts = table.counts
-    n = int(counts.sum())
-    truth, said = np.nonzero(counts)
-    weights = counts[truth, said]
-    off = int((np.abs(truth - said) * weights).sum())
+    n = int(table.counts.sum())
+    places = np.arange(len(table.counts))
+    apart = np.abs(places[:, None] - places)
     return {
-        "accuracy": int(np.trace(counts)) / n if n else None,
-        "kappa": _kappa(truth, said, weights, len(counts), None),
-        "linearKappa": _kappa(truth, said, weights, len(counts), "linear"),
-        "quadraticKappa": _kappa(truth, said, weights, len(counts), "quadratic"),
-        "meanAbsoluteError": off / n if n else None,
+        "accuracy": int(np.trace(table.counts)) / n if n else None,
+        "kappa": _kappa(table, np.minimum(apart, 1)),
+        "linearKappa": _kappa(table, apart),
+        "quadraticKappa": _kappa(table, apart**2),
+        "meanAbsoluteError": int((apart * table.counts).sum()) / n if n else None,
     }
 
 
-def _kappa(truth: Ints, said: Ints, counts: Ints, stars: int, weights: str | None) -> float | None:
-    """Cohen's kappa; None where it is undefined, as by both sides having one and the same star."""
-    if not len(counts):
-        return None
-    # A second to import.
-    from sklearn.exceptions import UndefinedMetricWarning
-    from sklearn.metrics import cohen_kappa_score
+def _kappa(table: StarTable, weights: Ints) -> float | None:
+    """Cohen's kappa by what a disagreement weighs, int64 (stars, stars); None where it is
+    undefined, as by both sides having one and the same star.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedMetricWarning)
-        warnings.simplefilter("ignore", RuntimeWarning)
-        value = cohen_kappa_score(
-            truth, said, labels=range(stars), weights=weights, sample_weight=counts
-        )
-    return None if np.isnan(value) else float(value)
+    One division of whole numbers. scikit-learn's, which takes a second to import, is the oracle.
+    """
+    counts = table.counts
+    truths, saids = counts.sum(axis=1).tolist(), counts.sum(axis=0).tolist()
+    weighed = weights.tolist()
+    by_chance = sum(
+        weight * truth * said
+        for row, truth in zip(weighed, truths, strict=True)
+        for weight, said in zip(row, saids, strict=True)
+    )
+    seen = int((weights * counts).sum())
+    return 1 - sum(truths) * seen / by_chance if by_chance else None
