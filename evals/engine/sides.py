@@ -129,7 +129,7 @@ class GatheredSide:
         if isinstance(meta, Mapping):
             self.tell(position, meta.get("iscrowd"), meta.get("area"))
 
-    def tell(self, position: int, is_crowd: object, area: object) -> None:
+    def tell(self, position: int, is_crowd: Any, area: Any) -> None:
         """Takes in what the data says of an object; what is no answer says nothing."""
         if isinstance(is_crowd, int | float) and is_crowd == 1:
             self.crowds.add(position)

@@ -15,6 +15,7 @@ from evals.documents.document import encode
 from evals.documents.images import ImageRecord
 from evals.documents.names import BACKGROUND
 from evals.documents.refusals import ReportNotFound
+from evals.engine.kinds.keypoints import pixel_points
 from evals.engine.kinds.kind import Job
 from evals.engine.kinds.table import KINDS
 from evals.engine.precision.measures import IouType
@@ -28,6 +29,8 @@ from predictions.regions.geometry import Floats, Shape, rle_area, shape_rle
 from predictions_api.http.rendering import harmless_cell
 
 AT_ONCE = 1000
+#: COCO's word for a key point that is there and seen.
+SEEN = 2
 #: No annotation has so many regions: it is 32 MiB of JSON at most.
 MOST_REGIONS = 2**20
 
@@ -186,7 +189,11 @@ def _array(evaluation: ModelEval, items: Item, gone: set[int]) -> Iterator[bytes
 
 def _truth_parts(evaluation: ModelEval) -> Iterator[bytes]:
     gone: set[int] = set()
-    categories = [{"id": n + 1, "name": name} for n, name in enumerate(evaluation.classes)]
+    names = [stored for stored, _ in reading_of(evaluation.reading).keypoints]
+    points = {"keypoints": names, "skeleton": []} if names else {}
+    categories = [
+        {"id": n + 1, "name": name, **points} for n, name in enumerate(evaluation.classes)
+    ]
     yield b'{"categories":' + orjson.dumps(categories) + b',"images":'
     yield from _array(evaluation, _image_items, gone)
     yield b',"annotations":'
@@ -222,6 +229,7 @@ def _shapes(one: Exported, job: Job) -> tuple[Side, Side]:
 def _truth_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
     for one in images:
         truth, _ = _shapes(one, job)
+        points = _keypoints(one, job, 0)
         for place, shape in truth.shapes.items():
             yield {
                 "id": one.annotation_id(place),
@@ -229,6 +237,7 @@ def _truth_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
                 "category_id": int(truth.label[place]) + 1,
                 "iscrowd": int(place in truth.crowds),
                 **_geometry(shape, job),
+                **points.get(place, {}),
                 **({"area": truth.areas[place]} if place in truth.areas else {}),
             }
 
@@ -236,13 +245,27 @@ def _truth_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
 def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
     for one in images:
         _, detections = _shapes(one, job)
+        points = _keypoints(one, job, 1)
         for place, shape in detections.shapes.items():
             yield {
                 "image_id": one.image_id,
                 "category_id": int(detections.label[place]) + 1,
                 "score": float(detections.score[place]),
                 **_geometry(shape, job),
+                **points.get(place, {}),
             }
+
+
+def _keypoints(one: Exported, job: Job, side: int) -> dict[int, dict[str, Any]]:
+    """What COCO says of the key points of shapes, by position; nothing of kinds without any."""
+    if not job.reading.has_keypoints:
+        return {}
+    points = pixel_points(one.image.stored, job)[side]
+    points[..., 2] *= SEEN
+    return {
+        place: {"keypoints": flat, "num_keypoints": sum(seen > 0 for seen in flat[2::3])}
+        for place, flat in enumerate(points.reshape(len(points), -1).tolist())
+    }
 
 
 def _flat(points_px: Floats) -> list[float]:

@@ -59,7 +59,7 @@ class _Poses:
         )
         self.areas_px = _areas(self.truth, self.boxes_px[0])
         #: Boxes of ground truth without any point are no objects.
-        self.is_bare: Bools = ~(self.points[0][..., 2] > 0).any(axis=1)
+        self.is_bare: Bools = np.asarray(self.points[0][..., 2] <= 0).all(axis=1)
 
     def matched(self, job: Job) -> tuple[Objects, Detections, Pairs]:
         """Objects, detections and the pairs of them that are similar."""
@@ -87,6 +87,14 @@ class _Poses:
                 region=identity_of(images[image].truth[place], place),
                 was_meant=True,
             )
+
+
+def pixel_points(image: StoredImage, job: Job) -> tuple[Floats, Floats]:
+    """The key points of the two sides of an image, (n, keypoints, 3) each: see `matched.keypoints`.
+
+    A place for each shape in the order of `read_shapes`.
+    """
+    return _Poses([image], job, Notes()).points
 
 
 def _points(
@@ -129,7 +137,7 @@ def _points(
     return points
 
 
-def _belonging(regions: Regions, shapes: Mapping[object, int]) -> Iterator[tuple[int, Region]]:
+def _belonging(regions: Regions, shapes: Mapping[str | int, int]) -> Iterator[tuple[int, Region]]:
     """The key points that belong to these shapes, with their places in the result."""
     for place, region in enumerate(regions):
         parent = region.get("parentID")

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from evals.engine.average_precision import merge_states, new_state, read_state
 from evals.engine.boxes import StoredImage
 from evals.engine.errors import UnreadableState
@@ -131,7 +129,7 @@ def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
     ]
 
 
-def _facts(shape: Shape, is_crowd: np.bool_) -> Facts:
+def _facts(shape: Shape, is_crowd: bool) -> Facts:
     """What is said of a shape beside its box and its outline."""
     facts: dict[str, Any] = {}
     if shape.is_turned and shape.points_px is not None:

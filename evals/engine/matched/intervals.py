@@ -6,6 +6,7 @@ An instant, which ends where it starts, overlaps what is equal to it and nothing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -34,12 +35,12 @@ class Interval:
 
 def read_interval(value: Mapping[str, object], *, time_format: str = "") -> Interval:
     """The stretch of a region's value, the earlier end first. `MissingCoordinate` without one."""
-    ends = sorted(_moment(value.get(name), name, time_format) for name in ("start", "end"))
+    start, end = sorted(_moment(value.get(name), name, time_format) for name in ("start", "end"))
     channel = number_within(value.get("channel"), 0, 2**31)
-    return Interval(*ends, None if channel is None else int(channel))
+    return Interval(start, end, None if channel is None else int(channel))
 
 
-def _moment(told: object, name: str, time_format: str) -> float:
+def _moment(told: Any, name: str, time_format: str) -> float:
     """Seconds or frames; of a date the seconds since 1970, in UTC unless it says otherwise."""
     if isinstance(told, str):
         return _seconds(told, name, time_format)

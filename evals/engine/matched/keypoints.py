@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects, Pairs, image_grids, join_pairs
 from predictions.regions.geometry import Floats
 
@@ -49,13 +50,14 @@ def similarities(truth: Floats, said: Floats, areas_px: Floats, sigmas: Sequence
     """
     away = said[..., :2] - truth[..., :2]
     squares = away[..., 0] ** 2 + away[..., 1] ** 2
-    variances = (np.asarray(sigmas, dtype=np.float64) * 2) ** 2
+    variances: Floats = (np.asarray(sigmas, dtype=np.float64) * 2) ** 2
     exponents = squares / variances / (areas_px[:, None] + np.spacing(1)) / 2
     are_there = truth[..., 2] > 0
     alike = np.where(are_there & (said[..., 2] > 0), np.exp(-exponents), 0)
     n_points = are_there.sum(axis=1)
     total: Floats = alike.sum(axis=1)
-    return np.divide(total, n_points, out=np.zeros_like(total), where=n_points > 0)
+    means: Floats = np.divide(total, n_points, out=np.zeros_like(total), where=n_points > 0)
+    return means
 
 
 def keypoint_pairs(
@@ -71,7 +73,7 @@ def keypoint_pairs(
     `areas_px` are those of the objects, float64 (n,). `TooManyPairs` as `box_pairs`.
     """
 
-    def similar(detection: np.ndarray, thing: np.ndarray) -> Pairs:
+    def similar(detection: Ints, thing: Ints) -> Pairs:
         oks = similarities(truth[thing], said[detection], areas_px[thing], sigmas)
         met = oks > 0
         return Pairs(detection[met], thing[met], oks[met])

@@ -4,7 +4,6 @@ A box is [x and y of its centre, width, height, angle in radians, clockwise on t
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from predictions.regions.geometry import PIXEL_DECIMALS, Bools, Floats, Ints
 
@@ -74,7 +73,7 @@ def clipped_areas(polygons: Floats, windows: Floats) -> Floats:
     origin = windows[:, :1]
     points = polygons - origin
     windows = _clockwise(windows - origin)
-    lengths = np.full(len(points), points.shape[1])
+    lengths: Ints = np.full(len(points), points.shape[1])
     for side in range(windows.shape[1]):
         start, end = windows[:, side], windows[:, (side + 1) % windows.shape[1]]
         points, lengths = _cut(points, lengths, start, end)
@@ -92,9 +91,7 @@ def _clockwise(corners: Floats) -> Floats:
     return np.where(is_other[:, None, None], corners[:, ::-1], corners)
 
 
-def _cut(
-    points: Floats, lengths: npt.NDArray[np.int64], start: Floats, end: Floats
-) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _cut(points: Floats, lengths: Ints, start: Floats, end: Floats) -> tuple[Floats, Ints]:
     """What of polygons, the first `lengths` of their points, is right of a line each."""
     n, most, _ = points.shape
     rows, columns = np.arange(n)[:, None], np.arange(most)[None, :]

@@ -32,10 +32,10 @@ def box(
 
 def stored(truth: list[Json], said: list[Json], *, as_text: bool = True) -> StoredImage:
     """An image as it is read from the store."""
-    sides = (truth, said)
-    if as_text:
-        return StoredImage(*(RegionText(orjson.dumps(side).decode()) for side in sides), None)
-    return StoredImage(*sides, None)
+    if not as_text:
+        return StoredImage(truth, said, None)
+    mine, theirs = (RegionText(orjson.dumps(side).decode()) for side in (truth, said))
+    return StoredImage(mine, theirs, None)
 
 
 def job(task_type: str = "object-detection", classes: Any = ("cat",), **more: Any) -> Job:

@@ -1,6 +1,8 @@
 """Evaluations of key points and of stretches of time over the API and at the desk."""
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -8,8 +10,10 @@ import pytest
 from evals.documents.refusals import Refusal
 from evals.models import ModelEval
 from predictions.models import Project
+from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, MakeProject
 from tests.evals.conftest import computed, load
+from tests.evals.desk.conftest import page
 
 Json = dict[str, Any]
 POSE = """<View><Image name="image" value="$image"/>
@@ -192,3 +196,47 @@ def test_refuses_sigmas(ada: Caller, make_project: MakeProject, sigma: Any) -> N
     }
     answer = ada.client.post("/lab/model-evals", body, format="json")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_coco_files_of_poses(ada: Caller, pose: ModelEval) -> None:
+    answer = ada.client.get(f"/lab/model-evals/{pose.eval_id}/coco")
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    truth = json.loads(archive.read("ground_truth.json"))
+    (said,) = json.loads(archive.read("detections.json"))
+    assert truth["categories"] == [
+        {"id": 1, "name": "bird", "keypoints": ["nose", "left_eye"], "skeleton": []}
+    ]
+    (annotation,) = truth["annotations"]
+    assert (annotation["keypoints"], annotation["num_keypoints"]) == ([10, 10, 2, 20, 10, 2], 2)
+    assert (said["keypoints"], said["num_keypoints"]) == ([13, 14, 2, 0, 0, 0], 1)
+    assert (annotation["bbox"], annotation["area"]) == ([0, 0, 50, 100], 5000)
+
+
+def test_coco_cannot_hold_time(ada: Caller, speech: ModelEval) -> None:
+    answer = ada.client.get(f"/lab/model-evals/{speech.eval_id}/coco")
+    assert (answer.status_code, answer.json()["error"]) == (404, "report_not_found")
+
+
+def test_the_desk_draws_poses_and_time(ada: Caller, pose: ModelEval, speech: ModelEval) -> None:
+    desk, asked = desk_of(ada), {"position": [0], "confidence": 0}
+    (card,) = desk.get(page(pose, "data/cards"), asked).json()["cards"]
+    assert card["regions"]["predictions"]["shapes"] == {
+        "0": {
+            "kind": "pose",
+            "geometry": {
+                "x": 0.0,
+                "y": 0.0,
+                "width": 50.0,
+                "height": 100.0,
+                "points": {"nose": [13.0, 14.0]},
+            },
+        }
+    }
+    (card,) = desk.get(page(speech, "data/cards"), asked).json()["cards"]
+    assert card["answer"] == {
+        "stretches": [
+            ["ground_truth", "speech", 2.0, 6.0, "tp", None],
+            ["prediction", "speech", 3.0, 8.0, "tp", 0.9],
+        ],
+        "isCut": False,
+    }
