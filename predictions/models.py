@@ -379,7 +379,7 @@ class ProjectExport(models.Model):
     source = models.CharField(max_length=16)
     task_ids = models.JSONField(default=list, help_text="Only these tasks; empty for all.")
     all_tasks = models.BooleanField(default=False, help_text="Also tasks that have none of it.")
-    model_version = models.TextField(null=True, blank=True, help_text="Only this one; null for all.")
+    model_version = models.TextField(null=True, blank=True, help_text="One version; null for all.")
     escape = models.BooleanField(default=False, help_text="Tables without formulas.")
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     progress = models.FloatField(default=0, help_text="From 0 to 1.")

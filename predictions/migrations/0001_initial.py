@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(max_length=16)),
                 ('task_ids', models.JSONField(default=list, help_text='Only these tasks; empty for all.')),
                 ('all_tasks', models.BooleanField(default=False, help_text='Also tasks that have none of it.')),
-                ('model_version', models.TextField(blank=True, help_text='Only this one; null for all.', null=True)),
+                ('model_version', models.TextField(blank=True, help_text='One version; null for all.', null=True)),
                 ('escape', models.BooleanField(default=False, help_text='Tables without formulas.')),
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('completed', 'Completed'), ('failed', 'Failed')], default='queued', max_length=16)),
                 ('progress', models.FloatField(default=0, help_text='From 0 to 1.')),
