@@ -36,6 +36,8 @@ class Format:
     has_predictions: bool
     #: Whether a file is of this format, by its start.
     fits: Callable[[Start], bool]
+    #: Whether what fits is never meant as plain tasks, so that the plain import refuses it.
+    is_never_tasks: bool = False
     #: Whether the module's `wanted(source, errors)` tells which shapes detections have.
     tells_shapes: bool = False
 
@@ -87,6 +89,7 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_coco,
+        is_never_tasks=True,
         tells_shapes=True,
     ),
     Format(

@@ -17,8 +17,10 @@ from typing import IO, Any
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework.exceptions import ParseError, ValidationError
 
+from predictions.formats.table import START_BYTES
 from predictions.imports import bodies, tasks
 from predictions.imports.bodies import Batches, Form, Incoming
+from predictions.imports.datasets import recognition
 from predictions.imports.parsing import is_long_array, parse_array, parse_fast
 from predictions.imports.tables import table_tasks
 from predictions.models import Project
@@ -157,6 +159,8 @@ def read(form: Form, project: Project) -> Upload:
     found: list[Batches] = []
     common: list[str] = []
     for name, file in named:
+        recognition.refuse_as_tasks(name, file.read(START_BYTES))
+        file.seek(0)
         items, first = _tasks(name, file, project)
         columns = _columns(first)
         if common and columns:
@@ -216,8 +220,11 @@ def batches(body: Incoming, upload: Upload | None, fields: Sequence[str]) -> Bat
     """What an import of tasks brings, in order. ValidationError for a document that is no task and
     no list of them.
     """
+    if body.array is not None:
+        recognition.refuse_as_tasks(recognition.THE_BODY, bytes(body.array[:START_BYTES]))
     found = upload.batches if upload else body.batches()
     if found is None:
+        recognition.refuse_document(body.document)
         found = bodies.in_batches(tasks.task_list(body.document))
     return _preannotated(found, fields) if fields else found
 

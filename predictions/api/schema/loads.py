@@ -43,6 +43,7 @@ class FilesSerializer(serializers.Serializer[Any]):
     )
     label_map = serializers.JSONField(
         required=False,
+        binary=True,  # reads text as JSON
         help_text="Names of the predictions' classes to names here; null for those not read.",
     )
     image_column = serializers.CharField(required=False, max_length=500)

@@ -1,20 +1,19 @@
 """POST /api/load and POST /api/projects/:id/import?format=coco: files in by HTTP."""
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
-from tests.conftest import (
-    Caller,
-    MakeProject,
-    who_may_write,
-)
+from tests.conftest import Caller, MakeProject, assert_invalid, assert_refused, who_may_write
 
 TRUTH = {
     "images": [
@@ -194,6 +193,154 @@ def test_predictions_alone_go_to_the_tasks_that_are_there(
     )
     made = Prediction.objects.get()
     assert (made.task.meta["image_id"], made.result) == ("1", [box(1, 40.0, score=0.5)])
+
+
+@pytest.mark.parametrize(
+    ("more", "errors"),
+    [
+        (
+            {"predictions": file([{**RESULTS[0], "image_id": 3}])},
+            {
+                "non_field_errors": [
+                    "predictions[0].image_id: '3' is not among the images of the ground truth."
+                ]
+            },
+        ),
+        (
+            {"ground_truth": None, "predictions": None},
+            {"non_field_errors": ["Give a file of ground truth, of predictions, or both."]},
+        ),
+        (
+            {"ground_truth": None, "predictions": file({**TRUTH, "annotations": []})},
+            {"non_field_errors": ["There is no project yet: give a file of ground truth."]},
+        ),
+        (
+            {"model_version": ""},
+            {"non_field_errors": ["Predictions need the name of their model version."]},
+        ),
+        (
+            {"model_version": "", "evaluate": "true"},
+            {"evaluate": ["To evaluate, `predictions` and their `model_version` are needed."]},
+        ),
+        (
+            {"ground_truth": None, "predictions": None, "evaluate": "true"},
+            {"non_field_errors": ["Give a file of ground truth, of predictions, or both."]},
+        ),
+        ({"title": "ab"}, {"title": ["Ensure this field has at least 3 characters."]}),
+        (
+            {"image_root": "/etc"},
+            {"non_field_errors": ["'/etc' is no address of pictures, as https://... is."]},
+        ),
+        (
+            {"image_root": "0123456789abcdef"},
+            {"non_field_errors": ["There is no image root '0123456789abcdef'."]},
+        ),
+        ({"label_map": "{"}, {"label_map": ["Value must be valid JSON."]}),
+        (
+            {"label_map": '{"Car": 1}'},
+            {
+                "non_field_errors": [
+                    "A map of labels is a JSON object of names to names, or to null."
+                ]
+            },
+        ),
+        ({"shapes": "squares"}, {"shapes": ['"squares" is not a valid choice.']}),
+        (
+            {"ground_truth": SimpleUploadedFile("a.json", b"")},
+            {"non_field_errors": ["a.json: is empty."]},
+        ),
+        (
+            {"ground_truth": SimpleUploadedFile("a.zip", b"PK\x03\x04...")},
+            {"non_field_errors": ["a.zip: cannot be read as ZIP: File is not a zip file"]},
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_refused_leaves_nothing_behind(ada: Caller, more: Any, errors: Any) -> None:
+    body = {name: value for name, value in form(**more).items() if value is not None}
+    assert_invalid(ada.client.post("/api/load?format=coco", body), errors)
+    assert not Project.objects.exists()
+
+
+def packed(**files: bytes) -> SimpleUploadedFile:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return SimpleUploadedFile("a.zip", content.getvalue())
+
+
+def link() -> SimpleUploadedFile:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        entry = zipfile.ZipInfo("link")
+        entry.external_attr = 0o120777 << 16
+        archive.writestr(entry, "/etc/passwd")
+    return SimpleUploadedFile("a.zip", content.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("archive", "error"),
+    [
+        (packed(**{"../a.txt": b""}), "a.zip: holds an entry outside of it: '../a.txt'."),
+        (packed(**{"/a.txt": b""}), "a.zip: holds an entry outside of it: '/a.txt'."),
+        (packed(**{"a/b.jpg": b""}), "a.zip: holds a picture, 'a/b.jpg': send the labels alone, and"
+         " say where the pictures are with --images or `image_root`."),
+        (link(), "a.zip: holds a link: 'link'."),
+        (packed(bomb=bytes(4_000_000)), "a.zip: unpacks to over 20 times its size."),
+        (packed(a=b"", b=b""), "a.zip: holds 2 files, and this format is one."),
+    ],
+)  # fmt: skip
+def test_archives_that_are_refused(ada: Caller, archive: SimpleUploadedFile, error: str) -> None:
+    archive.seek(0)
+    response = ada.client.post("/api/load?format=coco", form(ground_truth=archive))
+    assert_invalid(response, {"non_field_errors": [error]})
+    assert not Project.objects.exists()
+
+
+def test_an_archive_of_one_file(ada: Caller) -> None:
+    archive = packed(**{"val/truth.json": json.dumps(TRUTH).encode()})
+    assert ada.client.post("/api/load?format=coco", form(ground_truth=archive)).status_code == 201
+
+
+def test_only_a_form_is_taken(ada: Caller, make_project: MakeProject) -> None:
+    response = ada.client.post("/api/load?format=coco", TRUTH, format="json")
+    assert_refused(response, 415, 'Unsupported media type "application/json" in request.')
+    url = f"/api/projects/{make_project(ada).pk}/import?format=coco"
+    assert_invalid(
+        ada.client.post(url, TRUTH, format="json"),
+        {
+            "non_field_errors": [
+                "Send a form (multipart/form-data) with the files `ground_truth` and `predictions`."
+            ]
+        },
+    )
+
+
+def test_an_evaluation_needs_its_scope(someone: Callable[[str], APIClient]) -> None:
+    response = someone("key to write").post("/api/load?format=coco", form(evaluate="true"))
+    assert_refused(response, 403, 'This key lacks the scope "model-eval:write".')
+    assert not Project.objects.exists()
+
+
+def test_sent_twice_it_is_loaded_once(ada: Caller) -> None:
+    answers = [
+        ada.client.post("/api/load?format=coco", form(), HTTP_IDEMPOTENCY_KEY="k").content
+        for _ in range(2)
+    ]
+    assert answers[0] == answers[1]
+    assert AuditEntry.objects.filter(action="dataset.loaded").count() == 1
+
+
+def test_the_number_of_statements_does_not_grow(
+    ada: Caller, make_project: MakeProject, django_assert_num_queries: Any
+) -> None:
+    for n_images in (1, 100):
+        project = make_project(ada, CONFIG)
+        images = [{"id": n, "file_name": f"{n}.jpg"} for n in range(n_images)]
+        truth = {**TRUTH, "images": images, "annotations": []}
+        url = f"/api/projects/{project.pk}/import?format=coco"
+        with django_assert_num_queries(10):
+            ada.client.post(url, {"ground_truth": file(truth)})
 
 
 @who_may_write(201, foreign=201)

@@ -299,3 +299,23 @@ def test_a_repeated_upload_is_stored_once(ada: Caller, url: str) -> None:
 def test_predictions_take_no_form(ada: Caller, url: str) -> None:
     response = send(ada, f"{url}/predictions", file("a.json", "[]"))
     assert response.status_code == 415
+
+
+COCO = {"images": [{"id": 1}], "categories": [{"id": 1, "name": "a"}], "annotations": []}
+RESULTS = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]
+
+
+@pytest.mark.parametrize(
+    "document", [COCO, RESULTS, RESULTS * 20_000], ids=["file", "list", "long"]
+)
+@pytest.mark.parametrize("as_file", [True, False], ids=["file", "body"])
+def test_coco_is_no_list_of_tasks(ada: Caller, any_url: str, document: Any, as_file: bool) -> None:
+    if as_file:
+        response = send(ada, any_url, file("cars.json", json.dumps(document)))
+    else:
+        response = ada.client.post(any_url, document, format="json")
+    assert reason(response) == (
+        f"{'cars.json' if as_file else 'The body'} is COCO: instances, keypoints, results, and no"
+        " list of tasks: send it in a form to this address with ?format=coco, or load it on the"
+        " server with `manage.py load coco`."
+    )
