@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import call_command
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from evals.panels.table import PANELS
 from predictions.models import Project
+from predictions.regions.geometry import rotated_corners
 from tests.conftest import Caller
 
 SIZES = [(640, 480), (333, 501), (97, 1024)]
@@ -51,7 +53,7 @@ def evaluation(caller: Caller, project: Project) -> dict[str, Any]:
     return plain(json.loads(text.replace(made.eval_id, "").replace(project.slug, "")))
 
 
-OF_ITS_TIME = {"createdAt", "completedAt", "updatedAt", "startedAt"}
+OF_ITS_TIME = {"createdAt", "completedAt", "updatedAt", "startedAt", "imageId", "imageIds"}
 
 
 def plain(value: Any) -> Any:
@@ -169,3 +171,76 @@ def test_coco(ada: Caller, tmp_path: Path, shape: Shape) -> None:
     )
     came, went = json.loads(said.read_bytes()), json.loads(other_said.read_bytes())
     assert without(went, *extra, "num_keypoints") == without(came, "num_keypoints")
+
+
+def pictures(folder: Path) -> None:
+    """Twelve pictures, whose sizes no label file tells."""
+    (folder / "images" / "val").mkdir(parents=True)
+    for n in range(12):
+        Image.new("1", SIZES[n % 3]).save(folder / "images" / "val" / f"a {n}.png")
+
+
+Line = Callable[[list[float], tuple[int, int]], list[float]]
+
+
+def line_of_box(box: list[float], size: tuple[int, int]) -> list[float]:
+    (x, y, width, height), (across, down) = box, size
+    return [(x + width / 2) / across, (y + height / 2) / down, width / across, height / down]
+
+
+def line_of_outline(box: list[float], size: tuple[int, int]) -> list[float]:
+    (outline,) = as_polygon(None, box, size)["segmentation"]
+    return [one / size[at % 2] for at, one in enumerate(outline)]
+
+
+def line_of_corners(box: list[float], size: tuple[int, int]) -> list[float]:
+    corners = rotated_corners(box, box[0] % 80 + 5).ravel().tolist()
+    return [one / size[at % 2] for at, one in enumerate(corners)]
+
+
+def yolo_folders(folder: Path, line: Line, task: str) -> tuple[Path, Path]:
+    r = np.random.default_rng(3)
+    names = "".join(f"  {n}: {name}\n" for n, name in enumerate(CLASSES))
+    data = f"path: .\nval: images/val\ntask: {task}\nnames:\n{names}"
+    for side in ("truth", "said"):
+        pictures(folder / side)
+        (folder / side / "data.yaml").write_text(data)
+        (folder / side / "labels" / "val").mkdir(parents=True)
+    for n in range(12):
+        size = SIZES[n % 3]
+        lines: dict[str, list[str]] = {"truth": [], "said": []}
+        for box in boxes(r, int(r.integers(0, 4)), size, 2):
+            near = np.round(np.array(box) + r.integers(0, 8, 4), 2).tolist()
+            for side, place in (("truth", box), ("said", near)):
+                numbers = [*line(place, size), *([r.random()] if side == "said" else [])]
+                text = " ".join(map(repr, map(float, numbers)))
+                lines[side].append(f"{int(r.integers(0, 3))} {text}\n")
+        for side, written in lines.items():
+            (folder / side / "labels" / "val" / f"a {n}.txt").write_text("".join(written))
+    return folder / "truth", folder / "said"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "task"),
+    [
+        ("yolo", line_of_box, "detect"),
+        ("yolo", line_of_outline, "segment"),
+        ("yolo-obb", line_of_corners, "obb"),
+    ],
+)
+def test_yolo(ada: Caller, tmp_path: Path, name: str, line: Line, task: str) -> None:
+    truth, said = yolo_folders(tmp_path, line, task)
+    first = load("yolo", "first", truth, said)
+    other_truth, other_said = tmp_path / "truth-2", tmp_path / "said-2"
+    dump(name, first, other_truth, other_said)
+    pictures(other_truth)
+    pictures(other_said)
+    second = load("yolo", "second", other_truth, other_said)
+    assert evaluation(ada, first) == evaluation(ada, second)
+    for came, went in ((truth, other_truth), (said, other_said)):
+        for path in (came / "labels" / "val").iterdir():
+            lines = [[float(one) for one in line.split()] for line in path.read_text().splitlines()]
+            again = (went / "labels" / "val" / path.name).read_text().splitlines()
+            assert [[float(one) for one in line.split()] for line in again] == [
+                pytest.approx(one, rel=1e-12, abs=1e-12) for one in lines
+            ]
