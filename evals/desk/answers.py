@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from evals.db.definition import job_of, kind_of
+from evals.db.definition import job_of
 from evals.db.images import images_named, spread
 from evals.desk.marks import marked_spans
+from evals.documents.refusals import ReportNotFound
 from evals.engine.boxes import StoredImage
 from evals.engine.kinds.kind import Examined, Job
 from evals.engine.kinds.table import KINDS
@@ -97,13 +98,17 @@ SHOWN: Mapping[str, Callable[[Examined, StoredImage, Job], Document]] = {
 
 def scatter(evaluation: ModelEval, split: int | None) -> Document:
     """`points`, [image id, true, said] of the tasks with both numbers, and how many `images` were
-    looked at: all of a split, or MOST_POINTS that are spread over it. Three statements.
+    looked at: all of a split, or MOST_POINTS that are spread over it. ReportNotFound of kinds
+    without numbers. Three statements.
     """
+    kind = KINDS.get(evaluation.task_type)
+    if kind is None or kind.drawing != "numbers":
+        raise ReportNotFound("It compares no numbers.")
     positions = spread(evaluation, split, MOST_POINTS)
     images, rows = images_named(evaluation, ids=[], positions=positions)
     stored = stored_images(evaluation, rows) if rows else []
     named = [(row.image_id, one) for row, one in zip(images.rows, stored, strict=True) if one]
-    examined = kind_of(evaluation).examine([one.stored for _, one in named], job_of(evaluation), 0)
+    examined = kind.examine([one.stored for _, one in named], job_of(evaluation), 0)
     sides = [_sides(one, "number") for one in examined]
     return {
         "images": len(named),

@@ -7,9 +7,11 @@ import jiwer
 import pytest
 import sacrebleu
 
+from evals.jobs import run
 from evals.models import ModelEval
 from tests.conftest import Caller, MakeProject
-from tests.evals.kinds.answered import evaluated, get, region, task, tasks_by_name
+from tests.evals.conftest import load
+from tests.evals.kinds.answered import ask, evaluated, get, region, task, tasks_by_name
 
 CONFIG = (
     '<View><Text name="text" value="$text"/><TextArea name="answer" toName="text"/>'
@@ -131,6 +133,26 @@ def test_the_rates_are_jiwers_whatever_the_chunks(
     expected = jiwer.cer(truth, answers, characters, characters), jiwer.wer(truth, answers)
     assert (found[0]["characterErrorRate"], found[0]["wordErrorRate"]) == pytest.approx(
         expected, abs=1e-12
+    )
+
+
+def test_only_numbers_have_a_scatter(evaluation: ModelEval, admin_client: Any) -> None:
+    answer = admin_client.get(f"/admin/evals/modeleval/{evaluation.eval_id}/data/scatter")
+    assert (answer.status_code, answer.json()["error"]) == (404, "report_not_found")
+
+
+def test_texts_too_long_to_compare_end_it_with_a_reason(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    made = make_project(ada, CONFIG, title="Long")
+    (task_id,) = load(ada, made, [task("long", [said("ab" * 70_000)], [said("ba" * 70_000)])])
+    found = ModelEval.objects.get(eval_id=ask(ada, made).json()["evalId"])
+    run.run(found.pk)
+    document = get(ada, found).json()
+    assert document["status"] == "failed"
+    assert document["failureReason"].startswith(f"Task {task_id}, prediction ")
+    assert document["failureReason"].endswith(
+        "Two texts are too long to be compared: texts of 140,000 and 140,000 characters"
     )
 
 
