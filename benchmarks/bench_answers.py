@@ -16,8 +16,12 @@ import numpy as np
 from evals.engine.class_events import set_events, value_events
 from evals.engine.events import pack_events
 from evals.engine.kinds.classification import single_label_events
-from evals.engine.measures import numbers, stars, texts, trees
+from evals.engine.kinds.spans import matched_spans
+from evals.engine.matching import Definition, match_events
+from evals.engine.measures import numbers, spans, stars, texts, trees
 from tests.evals.engine.kinds.test_taxonomy import matrix, random_side
+
+Json = dict[str, Any]
 
 N_STARS, N_NODES = 5, 60
 
@@ -117,9 +121,58 @@ def regression(r: np.random.Generator, n: int) -> tuple[Any, Any]:
     return engine, oracle
 
 
+def entities(r: np.random.Generator, n: int) -> tuple[Any, Any]:
+    """Up to ten spans of texts of 200 words, a third of them said otherwise."""
+    from nervaluate import Evaluator
+
+    labels = ("PER", "LOC", "ORG", "MISC")
+    sides: tuple[list[list[Json]], list[list[Json]]] = ([], [])
+    for _ in range(n):
+        starts = np.sort(r.choice(200, r.integers(0, 11), replace=False)) * 6
+        truth = [(int(r.integers(4)), int(at), int(at) + 5) for at in starts]
+        said = [
+            (int(r.integers(4)), start + int(r.integers(3)), end) if r.random() < 0.33 else one
+            for one in truth
+            for _, start, end in [one]
+        ]
+        for side, found in zip(sides, (truth, said), strict=True):
+            side.append(
+                # Its ends are the last character.
+                [{"label": labels[one], "start": a, "end": b - 1} for one, a, b in found]
+            )
+    arrays = [
+        spans.Spans(
+            *np.array(
+                [
+                    (text, labels.index(one["label"]), one["start"], one["end"] + 1)
+                    for text, some in enumerate(side)
+                    for one in some
+                ],
+                dtype=np.int64,
+            ).T
+        )
+        for side in sides
+    ]
+    scores = r.random(len(arrays[1]))
+    definition = Definition(iou_threshold=1, inclusive=True)
+
+    def engine() -> object:
+        objects, detections, pairs = matched_spans(*arrays, scores)
+        events = match_events(
+            objects, detections, pairs, n_classes=len(labels), definition=definition
+        )
+        counts = spans.span_counts(*arrays, (pairs.detection, pairs.object), n)
+        return pack_events(events, n), spans.span_metrics(counts.sum(axis=0))
+
+    def oracle() -> object:
+        return Evaluator(*sides, tags=list(labels), loader="dict").evaluate()
+
+    return engine, oracle
+
+
 def main() -> None:
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
-    for make in (transcription, taxonomy, rating, regression):
+    for make in (transcription, taxonomy, rating, regression, entities):
         engine, oracle = make(np.random.default_rng(0), n)
         ours, theirs = best_ms(engine), best_ms(oracle)
         print(

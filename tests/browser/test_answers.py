@@ -61,6 +61,46 @@ def trees(api: Api, evaluated: Evaluated) -> str:
     return ask(api, evaluated, TREE, items)
 
 
+TEXT = "Ada Lovelace met <b>Charles</b> in London"
+
+
+def span(label: str, start: int, end: int, score: float | None = None) -> dict[str, Any]:
+    value = {"start": start, "end": end, "labels": [label]}
+    found = {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
+    return found if score is None else {**found, "score": score}
+
+
+@pytest.fixture(scope="module")
+def spans(api: Api, evaluated: Evaluated) -> str:
+    """An evaluation of one text, which may look like markup: one name is right, one is wrong."""
+    truth = [span("PER", 0, 12), span("LOC", 35, 41)]
+    said = [span("PER", 0, 12, 0.9), span("ORG", 35, 41, 0.8)]
+    item = {
+        "data": {"text": TEXT},
+        "annotations": [{"result": truth, "ground_truth": True}],
+        "predictions": [{"result": said, "model_version": "v1"}],
+    }
+    labels = "".join(f'<Label value="{name}"/>' for name in ("PER", "LOC", "ORG"))
+    return ask(api, evaluated, f'<Labels name="label" toName="text">{labels}</Labels>', [item])
+
+
+def test_spans_are_shown_in_their_text(open_page: OpenPage, spans: str) -> None:
+    page = open_page(f"{LIST}{spans}/")
+    settled(page)
+    expect(page.locator("[data-number='primary.value']")).to_have_text("0.500")
+    card = page.locator("[data-panel=worst] .ev-answer").first
+    texts = card.locator("p.ev-edits").all_inner_texts()
+    assert texts == [
+        "Ada Lovelace PER met <b>Charles</b> in London LOC",
+        "Ada Lovelace PER met <b>Charles</b> in London ORG",
+    ]
+    assert card.locator(".ev-right").count() == card.locator(".ev-wrong").count() == 2
+    title = card.locator(".ev-wrong").last.get_attribute("title")
+    assert title == "ORG: of another class, score 0.800"
+    check_accessibility(page)
+    screenshot(page, "answers-spans")
+
+
 def test_texts_show_their_edits(open_page: OpenPage, texts: str) -> None:
     page = open_page(f"{LIST}{texts}/")
     settled(page)

@@ -158,11 +158,11 @@ def _characters(extent: Extent, names: dict[Extent, int]) -> tuple[int, int]:
     return place, place
 
 
-def _matched(
-    truths: Answers, saids: Answers, spans: tuple[Spans, Spans]
-) -> tuple[Objects, Detections, Pairs]:
-    truth, said = spans
-    scores = np.array([one.score for answers in saids for one in answers], dtype=np.float64)
+def matched_spans(truth: Spans, said: Spans, scores: Floats) -> tuple[Objects, Detections, Pairs]:
+    """Both sides, and the pairs that have a character in common or are equal.
+
+    `scores` are float64 (n_said,). `UnusableRegion` for a text with too many to be compared.
+    """
     objects = Objects(image=truth.text, label=truth.label)
     detections = Detections(image=said.text, label=said.label, score=scores)
     try:
@@ -172,6 +172,10 @@ def _matched(
         text = int(said.text[error.detection])
         raise UnusableRegion(text, is_truth=False, region="all", reason=str(error)) from None
     return objects, detections, pairs
+
+
+def _scores(saids: Answers) -> Floats:
+    return np.array([one.score for answers in saids for one in answers], dtype=np.float64)
 
 
 def _boxes(spans: Spans) -> Floats:
@@ -208,7 +212,7 @@ def _read(images: Sequence[StoredImage], job: Job, notes: Notes) -> tuple[Answer
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     truths, saids = _read(chunk.images, job, notes)
     spans = _spans(truths, saids)
-    objects, detections, pairs = _matched(truths, saids, spans)
+    objects, detections, pairs = matched_spans(*spans, _scores(saids))
     events = match_events(
         objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
     )
@@ -227,7 +231,7 @@ def _total(gathered: Gathered, job: Job) -> Total:
 
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
     truths, saids = _read(images, job, Notes())
-    objects, detections, pairs = _matched(truths, saids, _spans(truths, saids))
+    objects, detections, pairs = matched_spans(*_spans(truths, saids), _scores(saids))
     verdicts, found = object_verdicts(
         objects, detections, pairs, confidence, definition=job.definition
     )
