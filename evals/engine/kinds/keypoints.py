@@ -59,7 +59,7 @@ class _Poses:
         )
         self.areas_px = _areas(self.truth, self.boxes_px[0])
         #: Boxes of ground truth without any point are no objects.
-        self.is_bare: Bools = np.asarray(self.points[0][..., 2] <= 0).all(axis=1)
+        self.is_bare: Bools = np.all(self.points[0][..., 2] <= 0, axis=1)
 
     def matched(self, job: Job) -> tuple[Objects, Detections, Pairs]:
         """Objects, detections and the pairs of them that are similar."""

@@ -57,9 +57,8 @@ def test_crowds_and_turned_boxes(ada: Caller, project: Project) -> None:
         "f1": 1.0,
     }
 
-    archive = zipfile.ZipFile(
-        io.BytesIO(b"".join(ada.client.get(f"{path}/coco").streaming_content))
-    )
+    answer: Any = ada.client.get(f"{path}/coco")
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     annotations: list[Any] = json.loads(archive.read("ground_truth.json"))["annotations"]
     assert [(one["iscrowd"], one["area"]) for one in annotations] == [(0, 55), (1, 321.5), (0, 100)]
     assert len({one["id"] for one in annotations}) == 3

@@ -7,7 +7,7 @@ import orjson
 
 from evals.engine.boxes import RegionText, StoredImage
 from evals.engine.events import image_cells, total_events
-from evals.engine.kinds.kind import Chunk, Gathered, Job, Tally, Total
+from evals.engine.kinds.kind import Chunk, Gathered, Job, Tally
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Definition
 from evals.engine.notes import Notes
@@ -50,8 +50,8 @@ def job(task_type: str = "object-detection", classes: Any = ("cat",), **more: An
     return Job(task_type=task_type, classes=classes, confidence=20, definition=limit, **more)
 
 
-def counted(images: list[StoredImage], of: Job) -> tuple[Tally, Total]:
-    """What the kind makes of some images, all of them one split."""
+def counted(images: list[StoredImage], of: Job) -> tuple[Tally, Any]:
+    """What the kind makes of some images, all of them one split: its tally and its total."""
     kind = KINDS[of.task_type]
     tally = kind.count(Chunk(images, np.arange(1, len(images) + 1)), of, Notes())
     states = [] if tally.state is None else [tally.state(np.ones(len(images), bool))]

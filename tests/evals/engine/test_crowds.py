@@ -2,6 +2,7 @@
 
 import io
 from contextlib import redirect_stdout
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from evals.engine.kinds.table import KINDS
 from evals.engine.overlaps.shapes import box_iou
 from tests.evals.engine.tasks import Json, box, cells, counted, job, stored
 
-CROWD = {"meta": {"iscrowd": 1}}
+CROWD: Json = {"meta": {"iscrowd": 1}}
 
 
 @pytest.mark.parametrize("as_text", [True, False])
@@ -79,7 +80,8 @@ def test_a_detection_within_a_crowd_that_matches_an_object_counts() -> None:
 
 def test_the_area_that_the_data_tells_decides_the_size() -> None:
     truth = [box([0, 0, 40, 40], meta={"area": 900})]
-    odd = [box([0, 0, 40, 40], meta={"area": area}) for area in (-1, None, "900", [])]
+    unusable: list[Any] = [-1, None, "900", []]
+    odd = [box([0, 0, 40, 40], meta={"area": area}) for area in unusable]
     said = [box([0, 0, 40, 40], score=0.9)]
     _, told = counted([stored(truth, said)], job())
     sizes = told.table.overall.by_size
@@ -93,7 +95,8 @@ def test_the_area_that_the_data_tells_decides_the_size() -> None:
 def scene(seed: int) -> tuple[list[Json], list[Json]]:
     """COCO annotations and detections with many crowds; whole pixels, some scores equal."""
     r = np.random.default_rng(seed)
-    annotations, detections = [], []
+    annotations: list[Json] = []
+    detections: list[Json] = []
     for image in range(1, 31):
         for _ in range(r.integers(0, 7)):
             is_crowd = int(r.random() < 0.3)

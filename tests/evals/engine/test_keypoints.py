@@ -19,7 +19,7 @@ from evals.engine.reading import Reading
 from predictions.regions.labels import Reason
 from tests.evals.engine.tasks import Json, box, cells, counted, job, stored
 
-KIND = KINDS["keypoint-detection"]
+KIND: Any = KINDS["keypoint-detection"]
 NAMES = ("nose", "left_eye", "wing")
 SIDE = 200
 
@@ -166,7 +166,7 @@ def scene(seed: int) -> list[tuple[list[Json], list[Json]]]:
 
 def coco_of(regions: list[Json], image: int, first: int) -> list[Json]:
     """COCO's annotations of a side of a task."""
-    found = []
+    found: list[Json] = []
     for one in regions:
         if one["type"] != "rectanglelabels":
             continue
@@ -248,11 +248,11 @@ def test_similarities_are_pycocotools_s() -> None:
                 for t, other in enumerate(true):
                     if not other["num_keypoints"]:
                         continue
-                    points = (
+                    true_points, points = (
                         np.array(side["keypoints"], float).reshape(1, 3, 3) for side in (other, one)
                     )
                     area = np.array([other["area"]])
-                    ours = similarities(*points, area, sigmas_of(NAMES, {}))
+                    ours = similarities(true_points, points, area, sigmas_of(NAMES, {}))
                     assert ours[0] == pytest.approx(theirs[d][t], abs=1e-12)
                     n_compared += ours[0] > 0.01
     assert n_compared > 20

@@ -73,7 +73,7 @@ def blob(seed: int) -> np.ndarray:
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_a_bitmask_is_where_alpha_is_above_zero(mode: str) -> None:
     mask = blob(1)
-    shape = region_shape(bitmask(png(mask, mode)))
+    shape: Any = region_shape(bitmask(png(mask, mode)))
     assert np.array_equal(rle_mask(shape.rle), mask)
     assert shape.rle == mask_rle(mask)
     assert list(shape.box_xywh_px) == coco_mask.toBbox(mask_rle(mask)).tolist()
@@ -81,7 +81,7 @@ def test_a_bitmask_is_where_alpha_is_above_zero(mode: str) -> None:
 
 def test_a_bitmask_of_another_raster_is_resampled() -> None:
     mask = blob(2)
-    shape = region_shape(bitmask(png(mask)), (WIDTH * 2, HEIGHT * 2))
+    shape: Any = region_shape(bitmask(png(mask)), (WIDTH * 2, HEIGHT * 2))
     assert np.array_equal(rle_mask(shape.rle), mask.repeat(2, 0).repeat(2, 1))
 
 
@@ -155,7 +155,7 @@ def test_instances_of_all_outlines_are_compared_as_coco_compares_their_rasters()
 
 
 def test_an_ellipse_is_a_polygon_of_sixty_four_points() -> None:
-    shape = region_shape(ellipse(40, 30, 20, 10, 30))
+    shape: Any = region_shape(ellipse(40, 30, 20, 10, 30))
     angles = np.arange(64) * 2 * np.pi / 64
     x, y, turn = 20 * np.cos(angles), 10 * np.sin(angles), np.pi / 6
     expected = np.stack(

@@ -17,7 +17,7 @@ from evals.engine.reading import Reading
 from predictions.regions.labels import Reason
 from tests.evals.engine.tasks import Json, cells, counted, job, stored
 
-KIND = KINDS["temporal-detection"]
+KIND: Any = KINDS["temporal-detection"]
 
 
 def audio(

@@ -22,7 +22,8 @@ SIDES = (97, 137, 333, 640)
 def scene(seed: int, side: int, decimals: int) -> tuple[Rows, Rows]:
     """Boxes on a grid, many of which overlap by exactly 1/2 or 3/4; in COCO's format."""
     r = np.random.default_rng(seed)
-    truths, said = [], []
+    truths: Rows = []
+    said: Rows = []
     for image in range(1, 21):
         for _ in range(r.integers(0, 6)):
             xywh = [*r.integers(0, side // 2, 2), *(4 * r.integers(1, 12, 2))]

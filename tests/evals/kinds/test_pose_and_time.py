@@ -119,7 +119,7 @@ def test_an_image_of_poses(ada: Caller, pose: ModelEval) -> None:
     assert document["predictions"] == [
         {"index": 0, **shape, **match, "score": 0.9, "keypoints": {"nose": [13.0, 14.0]}}
     ]
-    lines = ada.client.get(path, {"format": "jsonl"})
+    lines: Any = ada.client.get(path, {"format": "jsonl"})
     assert [json.loads(line) for line in b"".join(lines.streaming_content).splitlines()] == [record]
 
 
@@ -199,7 +199,7 @@ def test_refuses_sigmas(ada: Caller, make_project: MakeProject, sigma: Any) -> N
 
 
 def test_coco_files_of_poses(ada: Caller, pose: ModelEval) -> None:
-    answer = ada.client.get(f"/lab/model-evals/{pose.eval_id}/coco")
+    answer: Any = ada.client.get(f"/lab/model-evals/{pose.eval_id}/coco")
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     truth = json.loads(archive.read("ground_truth.json"))
     (said,) = json.loads(archive.read("detections.json"))
@@ -218,7 +218,8 @@ def test_coco_cannot_hold_time(ada: Caller, speech: ModelEval) -> None:
 
 
 def test_the_desk_draws_poses_and_time(ada: Caller, pose: ModelEval, speech: ModelEval) -> None:
-    desk, asked = desk_of(ada), {"position": [0], "confidence": 0}
+    desk = desk_of(ada)
+    asked: Any = {"position": [0], "confidence": 0}
     (card,) = desk.get(page(pose, "data/cards"), asked).json()["cards"]
     assert card["regions"]["predictions"]["shapes"] == {
         "0": {
