@@ -191,9 +191,13 @@ def _signed_area(points: Any) -> float:
 
 
 def _is_near(value: Drawn) -> bool:
-    numbers = (n for n in value.values() if isinstance(n, float))
-    points = (n for point in value.get("points", ()) for n in point)
-    return all(abs(n) <= FARTHEST_PCT for group in (numbers, points) for n in group)
+    for number in value.values():
+        if type(number) is float and not -FARTHEST_PCT <= number <= FARTHEST_PCT:
+            return False
+    for x, y in value.get("points", ()):
+        if not (-FARTHEST_PCT <= x <= FARTHEST_PCT and -FARTHEST_PCT <= y <= FARTHEST_PCT):
+            return False
+    return True
 
 
 def _add_facts(drawn: Drawn, region: Region) -> None:
@@ -218,10 +222,14 @@ class Percent:
         return [x / self.width * 100, y / self.height * 100]
 
     def _box(self, box: Box) -> tuple[Kind, Drawn]:
-        (x, y), (width, height) = self._point(box.x, box.y), self._point(box.width, box.height)
+        across, down = self.width, self.height
         return Kind.BOX, {
-            "x": x, "y": y, "width": width, "height": height, "rotation": box.rotation
-        }  # fmt: skip
+            "x": box.x / across * 100,
+            "y": box.y / down * 100,
+            "width": box.width / across * 100,
+            "height": box.height / down * 100,
+            "rotation": box.rotation,
+        }
 
     def _pose(self, pose: Pose) -> tuple[Kind, Drawn]:
         return self._box(pose.box)

@@ -81,6 +81,14 @@ def _is_yolo(start: Start) -> bool:
     return bool(names & {"data.yaml", "classes.txt"})
 
 
+def _is_voc(start: Start) -> bool:
+    if start.text:
+        return b"<annotation>" in start.text[:2000]
+    folders = {name.split("/")[-2] for name in start.names if "/" in name}
+    is_flat = bool(start.names) and all(name.endswith(".xml") for name in start.names)
+    return "Annotations" in folders or is_flat
+
+
 _TABLE = (
     Format(
         "coco",
@@ -99,6 +107,14 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_yolo,
+    ),
+    Format(
+        "voc",
+        "Pascal VOC",
+        "images.voc",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_voc,
     ),
 )
 FORMATS: dict[str, Format] = {one.name: one for one in _TABLE}

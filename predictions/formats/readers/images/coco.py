@@ -247,16 +247,14 @@ class Reader:
     def _look(self) -> list[tuple[str, int]]:
         """Counts and checks the entries; places and numbers of the classes that there are not."""
         unknown = []
+        places, used, is_result = self.places, self.used, self.is_result
         for n, entry in _each(self.entries, Entry, self.place, self.errors):
-            place = f"{self.place}[{n}]"
-            self.places.setdefault(entry.image_id, []).append(n)
-            self.used.add(entry.category_id)
+            places.setdefault(entry.image_id, []).append(n)
+            used.add(entry.category_id)
             if entry.category_id + self.offset not in self.class_ids:
-                unknown.append((f"{place}.category_id", entry.category_id))
-            if self.is_result:
-                self.scores.see(entry.score, f"{place}.score", self.errors)
-                if entry.file_name:
-                    self.names.setdefault(entry.image_id, entry.file_name.replace("\\", "/"))
+                unknown.append((f"{self.place}[{n}].category_id", entry.category_id))
+            if is_result:
+                self._see_result(entry, n)
             if coco_entries.has_segmentation(entry):
                 self.n_segments += 1
                 self.n_masks += coco_entries.is_mask(entry)
@@ -264,8 +262,15 @@ class Reader:
             try:
                 coco_entries.check(entry)
             except BadEntry as exc:
-                self.errors.add(f"{place}{exc.inside}", exc.message)
+                self.errors.add(f"{self.place}[{n}]{exc.inside}", exc.message)
         return unknown
+
+    def _see_result(self, entry: Entry, n: int) -> None:
+        score = entry.score
+        if score is None or not 0 <= score <= self.scores.highest:
+            self.scores.see(score, f"{self.place}[{n}].score", self.errors)
+        if entry.file_name:
+            self.names.setdefault(entry.image_id, entry.file_name.replace("\\", "/"))
 
     def _name_unknown(self, unknown: Sequence[tuple[str, int]]) -> None:
         if not unknown:

@@ -17,6 +17,7 @@ Four = tuple[float, float, float, float]
 #: Where in a value msgspec found what is wrong.
 PLACE = re.compile(r"(?s)(.*) - at `\$(.*)`\Z")
 EMPTY = frozenset({b"", b"null", b"[]", b"{}", b"[[]]"})
+LONGEST_EMPTY = max(map(len, EMPTY))
 NO_SIZE = "its image has no width and height in the file: give --images, or add them."
 
 
@@ -58,7 +59,8 @@ def where(exc: Exception) -> tuple[str, str]:
 
 def has_segmentation(entry: Entry) -> bool:
     """Whether it has one, and it is not empty."""
-    return bytes(entry.segmentation) not in EMPTY
+    segmentation = entry.segmentation
+    return len(memoryview(segmentation)) > LONGEST_EMPTY or bytes(segmentation) not in EMPTY
 
 
 def is_mask(entry: Entry) -> bool:

@@ -1,0 +1,146 @@
+"""Pascal VOC: an XML file an image; corners count from 1, and the last pixel is within the box.
+
+Objects marked as difficult are crowds here, as VOC's own evaluation passes them over. A detection
+has its `score` beside its name, as `manage.py dump voc` writes it.
+Format: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from predictions.formats.classes import check_names
+from predictions.formats.content import Ask, Box, Content, FileTask, Kind, Known, Region, Size
+from predictions.formats.errors import Errors
+from predictions.formats.scores import Scores
+from predictions.formats.sources import Source
+
+SPLITS = {"train": "train", "val": "valid", "test": "test"}
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def truth(source: Source, ask: Ask, errors: Errors) -> Content:
+    """All annotations of a folder, or one."""
+    return _read(source, errors, None)
+
+
+def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
+    """The same with scores."""
+    return _read(source, errors, Scores())
+
+
+def _read(source: Source, errors: Errors, scores: Scores | None) -> Content:
+    splits = dict(_splits(source))
+    tasks: dict[str, FileTask] = {}
+    for name in source.names():
+        if not name.lower().endswith(".xml") and source.is_folder:
+            continue
+        task = _task(name, source, splits, errors, scores)
+        if task is None:
+            continue
+        earlier = tasks.setdefault(task.image_name or "", task)
+        if earlier is not task:
+            errors.add(name, f"is of the same image as {earlier.place}: {task.image_name!r}.")
+    if not tasks:
+        errors.raise_if_any()
+        raise errors.stop(source.name, "holds no annotations (*.xml).")
+    places: dict[str, str] = {}
+    for task in tasks.values():
+        for region in task.read():
+            places.setdefault(region.labels[0], region.place)
+    classes = check_names(((places[one], one) for one in sorted(places)), errors)
+    warnings: list[str] = []
+    if scores is not None and (divisor := scores.divisor(warnings)) != 1:
+        for task in tasks.values():
+            for region in task.read():
+                region.score = None if region.score is None else region.score / divisor
+    return Content(
+        tasks=list(tasks.values()),
+        n_tasks=len(tasks),
+        classes=classes,
+        kinds=frozenset({Kind.BOX}),
+        warnings=warnings,
+    )
+
+
+def _splits(source: Source) -> Iterator[tuple[str, str]]:
+    """The split of each image by its stem, from the lists below `ImageSets/Main/`."""
+    for name in source.names():
+        path = PurePosixPath(name)
+        if path.parent.name == "Main" and path.suffix == ".txt" and path.stem in SPLITS:
+            for line in source.text(name).splitlines():
+                if line.strip():
+                    yield line.split()[0], SPLITS[path.stem]
+
+
+def _task(
+    name: str, source: Source, splits: dict[str, str], errors: Errors, scores: Scores | None
+) -> FileTask | None:
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import ParseError, fromstring
+
+    try:
+        root = fromstring(source.inner(name), forbid_dtd=True)
+    except ParseError as exc:
+        errors.add(name, f"is no XML: {exc}.")
+        return None
+    except (DefusedXmlException, ValueError, LookupError) as exc:
+        errors.add(name, f"is refused: {type(exc).__name__}.")
+        return None
+    if root.tag != "annotation":
+        errors.add(name, f"is no annotation: its root is {root.tag!r:.100}.")
+        return None
+    stem = PurePosixPath(name).stem
+    given = (root.findtext("filename") or "").strip().replace("\\", "/")
+    regions = []
+    for n, element in enumerate(root.iter("object"), 1):
+        region = _region(element, f"{name}, object {n}", errors, scores)
+        if region is not None:
+            regions.append(region)
+    return FileTask(
+        image_name=given or f"{stem}.jpg",
+        size=_size(root),
+        split=splits.get(stem) or splits.get(PurePosixPath(given).stem),
+        regions=regions,
+        place=name,
+    )
+
+
+def _size(root: Any) -> Size | None:
+    sides = [_number(root.findtext(f"size/{side}")) for side in ("width", "height")]
+    if any(side is None or not 1 <= side < 2**31 for side in sides):
+        return None
+    return int(sides[0] or 0), int(sides[1] or 0)
+
+
+def _number(text: str | None) -> float | None:
+    """The finite number that a text is; None for anything else."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _region(element: Any, place: str, errors: Errors, scores: Scores | None) -> Region | None:
+    label = (element.findtext("name") or "").strip()
+    if not label:
+        errors.add(place, "has no name.")
+        return None
+    corners = [_number(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
+    if None in corners:
+        lacking = CORNERS[corners.index(None)]
+        errors.add(place, f"has no number for bndbox/{lacking}.")
+        return None
+    left, top, right, bottom = (number or 0.0 for number in corners)
+    if right < left or bottom < top:
+        errors.add(place, "its last corner lies before its first.")
+        return None
+    score = None
+    if scores is not None:
+        score = _number(element.findtext("score"))
+        scores.see(score, place, errors)
+    is_difficult = (element.findtext("difficult") or "").strip() == "1"
+    box = Box(left - 1, top - 1, right - left + 1, bottom - top + 1)
+    return Region((label,), box, score, {"iscrowd": 1} if is_difficult else None, place)

@@ -1,0 +1,95 @@
+"""`manage.py load voc`: a folder of XML files in."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+
+from predictions.models import Annotation, Prediction, Project, Task
+from tests.conftest import Caller
+from tests.predictions.imports.datasets.loading import load
+
+
+def voc(*objects: str, size: str = "<width>200</width><height>100</height>") -> str:
+    return (
+        f"<annotation><filename>a.png</filename><size>{size}</size>{''.join(objects)}</annotation>"
+    )
+
+
+def thing(name: str = "cat", corners: tuple[Any, ...] = (1, 11, 100, 60), more: str = "") -> str:
+    left, top, right, bottom = corners
+    return (
+        f"<object><name>{name}</name>{more}<bndbox><xmin>{left}</xmin><ymin>{top}</ymin>"
+        f"<xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox></object>"
+    )
+
+
+def write(folder: Path, text: str, name: str = "Annotations/a.xml") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return folder
+
+
+def test_a_folder(ada: Caller, tmp_path: Path) -> None:
+    write(tmp_path, voc(thing("dog"), thing(more="<difficult>1</difficult>")))
+    write(tmp_path, voc().replace("a.png", "b.png"), "Annotations/b.xml")
+    write(tmp_path, "a\n", "ImageSets/Main/val.txt")
+    lines, warned = load("--ground-truth", tmp_path, "-P", "Pets")
+    assert lines[0].endswith(
+        "made: 2 images, 2 classes, 2 new tasks, 2 ground truths, 0 predictions."
+    )
+    assert warned == [f"{tmp_path} is taken for Pascal VOC (voc)."]
+    assert [(one.data, one.meta) for one in Task.objects.order_by("id")] == [
+        ({"image": "a.png"}, {"image_name": "a.png", "split": "valid"}),
+        ({"image": "b.png"}, {"image_name": "b.png", "split": "test"}),
+    ]
+    box = {"x": 0.0, "y": 10.0, "width": 50.0, "height": 50.0, "rotation": 0.0}
+    truths = [row.result for row in Annotation.objects.order_by("task_id")]
+    assert [[(one["value"], one.get("meta")) for one in result] for result in truths] == [
+        [
+            ({**box, "rectanglelabels": ["dog"]}, None),
+            ({**box, "rectanglelabels": ["cat"]}, {"iscrowd": 1}),
+        ],
+        [],
+    ]
+
+
+def test_predictions_with_scores(ada: Caller, tmp_path: Path) -> None:
+    truth, said = tmp_path / "truth", tmp_path / "said"
+    write(truth, voc(thing()))
+    write(said, voc(thing(more="<score>0.25</score>")))
+    load(
+        "voc", "--ground-truth", truth, "--predictions", said, "-P", "Pets", "--model-version", "v1"
+    )  # fmt: skip
+    assert [one["score"] for one in Prediction.objects.get().result] == [0.25]
+
+
+ENTITY = '<!DOCTYPE a [<!ENTITY b "c">]><annotation><filename>&b;</filename></annotation>'
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("<annotation>", "Annotations/a.xml: is no XML: no element found: line 1, column 12."),
+        (ENTITY, "Annotations/a.xml: is refused: DTDForbidden."),
+        ("<html/>", "Annotations/a.xml: is no annotation: its root is 'html'."),
+        (voc(thing(name="")), "Annotations/a.xml, object 1: has no name."),
+        (voc(thing(corners=(1, 2, "x", 4))),
+         "Annotations/a.xml, object 1: has no number for bndbox/xmax."),
+        (voc(thing(corners=(5, 2, 4, 4))),
+         "Annotations/a.xml, object 1: its last corner lies before its first."),
+        (voc(thing("Cat"), thing("cat")),
+         "Annotations/a.xml, object 2: 'cat' and 'Cat' differ by case or spaces alone."),
+        (voc(thing(), size=""),
+         "Annotations/a.xml, object 1: the size of its image is not known: give --images, or a"
+         " file with sizes."),
+    ],
+)  # fmt: skip
+def test_bad_files_leave_nothing_behind(ada: Caller, tmp_path: Path, text: str, error: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(CommandError) as refused:
+        load("voc", "--ground-truth", tmp_path, "-P", "Pets")
+    assert str(refused.value).splitlines() == [error, "Nothing is stored."]
+    assert not Project.objects.exists()
