@@ -140,28 +140,25 @@ def entities(r: np.random.Generator, n: int) -> tuple[Any, Any]:
                 # Its ends are the last character.
                 [{"label": labels[one], "start": a, "end": b - 1} for one, a, b in found]
             )
-    arrays = [
-        spans.Spans(
-            *np.array(
-                [
-                    (text, labels.index(one["label"]), one["start"], one["end"] + 1)
-                    for text, some in enumerate(side)
-                    for one in some
-                ],
-                dtype=np.int64,
-            ).T
-        )
-        for side in sides
-    ]
-    scores = r.random(len(arrays[1]))
+
+    def arrays(side: list[list[Json]]) -> spans.Spans:
+        rows = [
+            (text, labels.index(one["label"]), one["start"], one["end"] + 1)
+            for text, some in enumerate(side)
+            for one in some
+        ]
+        return spans.Spans(*np.array(rows, dtype=np.int64).T)
+
+    true, called = arrays(sides[0]), arrays(sides[1])
+    scores = r.random(len(called))
     definition = Definition(iou_threshold=1, inclusive=True)
 
     def engine() -> object:
-        objects, detections, pairs = matched_spans(*arrays, scores)
+        objects, detections, pairs = matched_spans(true, called, scores)
         events = match_events(
             objects, detections, pairs, n_classes=len(labels), definition=definition
         )
-        counts = spans.span_counts(*arrays, (pairs.detection, pairs.object), n)
+        counts = spans.span_counts(true, called, (pairs.detection, pairs.object), n)
         return pack_events(events, n), spans.span_metrics(counts.sum(axis=0))
 
     def oracle() -> object:
