@@ -205,6 +205,7 @@ def _objects(config: Config, controls: Sequence[Control]) -> tuple[ObjectOf, ...
             flag=one.flag,
             over=one.over,
             text_key=one.text_key,
+            is_html=one.tag == "HyperText",
         )
         for one in config.objects
         if one.name in wanted

@@ -1,10 +1,11 @@
-"""Answers about whole tasks as the desk shows them: texts with their edits, pairs of numbers."""
+"""Answers as the desk shows them: texts with their edits, pairs of numbers, spans in their text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from evals.db.definition import job_of, kind_of
 from evals.db.images import images_named, spread
+from evals.desk.marks import marked_spans
 from evals.engine.boxes import StoredImage
 from evals.engine.kinds.kind import Examined, Job
 from evals.engine.kinds.table import KINDS
@@ -17,6 +18,8 @@ Document = dict[str, Any]
 
 #: Characters of a text that are shown.
 MOST_CHARACTERS = 5000
+#: Stretches of time of one task.
+MOST_STRETCHES = 1000
 #: Tasks that a scatter shows, spread evenly over the split.
 MOST_POINTS = 2000
 
@@ -28,8 +31,8 @@ def answers(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterato
     if show is None:
         yield from (None for _ in images)
         return
-    for one in kind.examine(images, job, confidence):
-        yield show(one, job)
+    for image, one in zip(images, kind.examine(images, job, confidence), strict=True):
+        yield show(one, image, job)
 
 
 def _sides(examined: Examined, fact: str) -> Document:
@@ -43,11 +46,11 @@ def _sides(examined: Examined, fact: str) -> Document:
     }
 
 
-def _numbers(examined: Examined, job: Job) -> Document:
+def _numbers(examined: Examined, image: StoredImage, job: Job) -> Document:
     return _sides(examined, "number")
 
 
-def _texts(examined: Examined, job: Job) -> Document:
+def _texts(examined: Examined, image: StoredImage, job: Job) -> Document:
     """With `edits`, [operation, true text, said text], of the texts as they were compared."""
     sides = _sides(examined, "text")
     normalize = normalizer(job)
@@ -62,8 +65,34 @@ def _texts(examined: Examined, job: Job) -> Document:
     }
 
 
+def _stretches(examined: Examined, image: StoredImage, job: Job) -> Document:
+    """`stretches` of time, [side, class, start, end, verdict, score], those of the truth first.
+
+    Of detections those that are kept.
+    """
+    truths = zip(examined.labels, examined.facts[0], examined.truths, strict=True)
+    said = zip(
+        examined.detected_labels, examined.facts[1], examined.found, examined.scores, strict=True
+    )
+    rows = [
+        ["ground_truth", job.classes[label], *facts["interval"], verdict and verdict.verdict, None]
+        for label, facts, verdict in truths
+    ]
+    rows += [
+        ["prediction", job.classes[label], *facts["interval"], verdict.verdict, score]
+        for label, facts, verdict, score in said
+        if verdict is not None
+    ]
+    return {"stretches": rows[:MOST_STRETCHES], "isCut": len(rows) > MOST_STRETCHES}
+
+
 #: By the word for what draws a kind's items.
-SHOWN: Mapping[str, Callable[[Examined, Job], Document]] = {"edits": _texts, "numbers": _numbers}
+SHOWN: Mapping[str, Callable[[Examined, StoredImage, Job], Document]] = {
+    "edits": _texts,
+    "numbers": _numbers,
+    "intervals": _stretches,
+    "spans": marked_spans,
+}
 
 
 def scatter(evaluation: ModelEval, split: int | None) -> Document:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from evals.engine.boxes import Regions, StoredImage
+from evals.engine.boxes import Region, Regions, StoredImage
 from evals.engine.events import Ints
-from evals.engine.kinds.kind import Job
+from evals.engine.kinds.kind import ExaminedShapes, Job
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.sides import Side
-from predictions.regions.geometry import STEPS_OF_IMAGE, Bools, Floats
+from predictions.regions.geometry import STEPS_OF_IMAGE, Bools, Floats, Rle, Shape, run_lengths
 from predictions.regions.shapes import own_size
 
 Document = dict[str, Any]
@@ -51,6 +51,7 @@ def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterat
         words=TRUTH_WORDS,
         is_crowd=chunk.in_crowds[0],
         stored=[image.truth for image in images],
+        keypoints=_keypoints(chunk, 0, job),
     )
     detections = _columns(
         chunk.said,
@@ -61,11 +62,19 @@ def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterat
         words=SAID_WORDS,
         is_crowd=chunk.in_crowds[1],
         stored=[image.said for image in images],
+        keypoints=_keypoints(chunk, 1, job),
     )
     for truth, said in zip(truths, detections, strict=True):
         # Objects have no score.
         del truth["scores"]
         yield {"groundTruth": truth, "predictions": said}
+
+
+def _keypoints(chunk: ExaminedShapes, side: int, job: Job) -> tuple[Floats, Sequence[str]] | None:
+    """The key points of a side and their names; None for kinds without any."""
+    if chunk.points is None:
+        return None
+    return chunk.points[side], [stored for stored, _ in job.reading.keypoints]
 
 
 def _columns(
@@ -78,6 +87,7 @@ def _columns(
     words: Mapping[Verdict, str],
     is_crowd: Bools | None,
     stored: Sequence[Regions],
+    keypoints: tuple[Floats, Sequence[str]] | None,
 ) -> Iterator[Document]:
     """The kept shapes of a side, image by image."""
     places = kept.tolist()
@@ -90,6 +100,8 @@ def _columns(
     scores = side.score[kept].tolist()
     boxes = (100 * boxes_px / np.tile(side.sizes_px, 2))[kept].round(3).ravel().tolist()
     outlines = _outlines(side, stored)
+    if keypoints is not None:
+        outlines = _poses(side, 100 * boxes_px / np.tile(side.sizes_px, 2), *keypoints)
     ends = np.searchsorted(side.image[kept], np.arange(len(stored) + 1)).tolist()
     for first, end in pairwise(ends):
         yield {
@@ -112,8 +124,29 @@ def _outlines(side: Side, stored: Sequence[Regions]) -> dict[int, Document]:
             outlines[at] = {"kind": "polygon", "geometry": {"points": scaled.round(3).tolist()}}
         elif shape.rle is not None:
             region = stored[int(side.image[at])][side.region(at)]
-            # The raster of the mask as it is stored: of the region's size, not of the image's.
-            width, height = own_size(region) or (shape.width_px, shape.height_px)
-            size = {"width": int(width), "height": int(height)}
-            outlines[at] = {"kind": "brush", "geometry": {"rle": region["value"]["rle"], **size}}
+            outlines[at] = {"kind": "brush", "geometry": _mask(shape, shape.rle, region)}
     return outlines
+
+
+def _mask(shape: Shape, rle: Rle, region: Region) -> Document:
+    """A brush's stream as it is stored; of other masks the runs."""
+    stream = region["value"].get("rle")
+    if stream is None:
+        runs = run_lengths(rle["counts"]).tolist()
+        return {"runs": runs, "width": shape.width_px, "height": shape.height_px}
+    # The raster of the mask as it is stored: of the region's size, not of the image's.
+    width, height = own_size(region) or (shape.width_px, shape.height_px)
+    return {"rle": stream, "width": int(width), "height": int(height)}
+
+
+def _poses(
+    side: Side, boxes_pct: Floats, points_px: Floats, names: Sequence[str]
+) -> dict[int, Document]:
+    """Boxes with their key points in per cent of the image, by position."""
+    told = (100 * points_px[..., :2] / side.sizes_px[:, None]).round(3)
+    poses: dict[int, Document] = {}
+    for at, box in enumerate(boxes_pct.round(3).tolist()):
+        points = {name: told[at, n].tolist() for n, name in enumerate(names) if points_px[at, n, 2]}
+        geometry = dict(zip(("x", "y", "width", "height"), box, strict=True))
+        poses[at] = {"kind": "pose", "geometry": {**geometry, "points": points}}
+    return poses

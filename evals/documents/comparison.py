@@ -88,7 +88,7 @@ class Difference(Document):
         Meta(
             description="Keys of the two headers that differ, so that what is fixed or broken may "
             "be of what was measured: taskType, control, groundTruth, matching, iouThreshold, "
-            "iouInclusive, tolerance, normalization, classes."
+            "iouInclusive, tolerance, normalization, keypointSigmas, labelMap, classes."
         ),
     ]
     total_images: int

@@ -84,6 +84,10 @@ class Note(Document):
     tasks: int | UnsetType = UNSET
     images: int | UnsetType = UNSET
     splits: list[str] | UnsetType = UNSET
+    label_map: Annotated[
+        dict[str, str] | UnsetType,
+        Meta(description="Classes of the predictions by those of the ground truth they may mean."),
+    ] = UNSET
 
 
 class Example(Document):
@@ -151,6 +155,13 @@ class Evaluation(Identity, kw_only=True):
     tolerance: Annotated[float | UnsetType, Meta(description="Of regression.")] = UNSET
     normalization: Annotated[str | UnsetType, Meta(description="Of transcription.")] = UNSET
     ground_truth: Truths | UnsetType = UNSET
+    label_map: Annotated[
+        dict[str, str | None] | UnsetType,
+        Meta(description="What labels are called instead, null for those that are not read."),
+    ] = UNSET
+    keypoint_sigmas: Annotated[
+        dict[str, float] | UnsetType, Meta(description="Of keypoint-detection.")
+    ] = UNSET
     slices: Annotated[
         list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
     ] = UNSET

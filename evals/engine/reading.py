@@ -14,7 +14,7 @@ from predictions.regions.labels import PassedOver, Reason
 Region = Mapping[str, Any]
 
 #: Shapes that are read where no control is chosen; the ellipse only where masks are compared.
-MATCHED_SHAPES = frozenset({"rectangle", "polygon", "brush"})
+MATCHED_SHAPES = frozenset({"rectangle", "polygon", "brush", "bitmask"})
 MASKED_SHAPES = MATCHED_SHAPES | {"ellipse"}
 
 
@@ -47,6 +47,8 @@ class ObjectOf:
     over: tuple[str, ...] = ()
     #: Of Paragraphs: the key of each one's text.
     text_key: str = ""
+    #: Whether a text is HTML.
+    is_html: bool = False
 
     def counted(self) -> tuple[str, ...] | None:
         """The way to the list whose length says how many images there are; None for just one."""
@@ -177,8 +179,13 @@ class Reading:
 
     def text_key(self, place: Place | None) -> str:
         """The key of a paragraph's text in the task's data; empty for other objects."""
-        named = [one for one in self.objects if place is None or one.name == place.to_name]
-        return named[0].text_key if named else ""
+        one = self.object_at(place)
+        return one.text_key if one is not None else ""
+
+    def object_at(self, place: Place | None) -> ObjectOf | None:
+        """The object that an image is of; the first where the place does not say."""
+        named = (one for one in self.objects if place is None or one.name == place.to_name)
+        return next(named, None)
 
     def path(self, item: str) -> tuple[str, ...]:
         """The way to the image's address in the task's data."""

@@ -37,9 +37,14 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     project = evaluations.project(values["project"], workspace_id=workspace_id)
     if project is None:
         raise ProjectNotFound()
-    asked = {"task_type": values.get("taskType"), "control": values.get("control")}
+    asked: dict[str, Any] = {
+        "task_type": values.get("taskType"),
+        "control": values.get("control"),
+    }
     ground_truth = GroundTruth(values.get("groundTruth", GroundTruth.MARKED))
     options = {name: values[name] for name in OPTIONS if values.get(name) is not None}
+    if "classes" in options:
+        options["classes"] = list(dict.fromkeys(options["classes"]))
     chosen = choose(project, **asked, **_labels(options))
     _refuse_unread(chosen.kind, values)
     _refuse_impossible(project, values["modelVersion"], ground_truth)

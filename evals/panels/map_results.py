@@ -139,7 +139,7 @@ def _counted(
     accuracy: Any, overall: Score, per_class: Sequence[Score], classes: Sequence[str]
 ) -> SplitMetrics:
     """Counts at the canonical confidence; average precision is not defined."""
-    undefined: dict[str, None] = {"map50": None, "map50_95": None, "map75": None}
+    undefined: dict[str, Any] = {"map50": None, "map50_95": None, "map75": None}
     return SplitMetrics(
         **undefined,
         accuracy=accuracy,

@@ -75,6 +75,8 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         control=evaluation.control,
         **parameters_of(evaluation),
         ground_truth=evaluation.ground_truth if is_computed else UNSET,
+        keypoint_sigmas=evaluation.options.get("keypointSigmas", UNSET),
+        label_map=evaluation.options.get("labelMap", UNSET),
         slices=evaluation.options.get("slices") or UNSET,
         accepted=evaluation.is_accepted,
         supersedes=supersedes,

@@ -5,6 +5,10 @@ from typing import Any
 from evals.db.definition import parameters_of
 from evals.models import ModelEval
 
+#: Options of a request that have no value of their own where none was asked for, and change what
+#: is measured. Its classes are compared by themselves.
+OPTIONS = ("keypointSigmas", "labelMap")
+
 
 def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
     """The keys of the header that make numbers incomparable and differ; empty where none does.
@@ -28,5 +32,6 @@ def _terms(evaluation: ModelEval) -> dict[str, Any]:
             "iouThreshold": evaluation.iou_threshold,
             "iouInclusive": evaluation.inclusive,
             **parameters_of(evaluation),
+            **{name: evaluation.options.get(name) for name in OPTIONS},
         }
     return terms

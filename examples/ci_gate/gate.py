@@ -27,7 +27,10 @@ LEAST_DROP = 1e-9
 CHANCE = 0.05
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 #: What two evaluations must have in common to be compared.
-COMMON = ("taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive")
+COMMON = (
+    "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive", "tolerance",
+    "normalization", "keypointSigmas", "labelMap",
+)  # fmt: skip
 
 Report = dict[str, Any]
 

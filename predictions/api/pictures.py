@@ -5,10 +5,16 @@ does not read, a key that does not work, no file, a file that is no picture or r
 """
 
 import hashlib
+import threading
 from urllib.parse import quote
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.utils.cache import get_conditional_response
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotFound
@@ -25,7 +31,7 @@ from predictions.api.parameters import ThumbnailParameters
 from predictions.api.schema import pictures as docs
 from predictions.db.pictures.image_roots import root_of
 from predictions.pictures import kept, thumbnails
-from predictions.pictures.addresses import split
+from predictions.pictures.addresses import PREFIX, split
 from predictions.pictures.kinds import HEAD_BYTES, is_picture, kind_of
 from predictions.pictures.opening import NoFile, Opened, Pieces, open_below
 from predictions.pictures.ranges import Unsatisfiable, part_of
@@ -39,6 +45,10 @@ HEADERS = {
 }
 #: Goes into the names of kept thumbnails: a higher one forgets those there are.
 MADE_BY = 1
+
+
+#: Threads of a process that may make thumbnails; two are left to everything else.
+_makers = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - 2))
 
 
 class LocalFileView(APIView):
@@ -143,7 +153,9 @@ class ThumbnailView(LocalFileView):
 
     @docs.THUMBNAIL
     def get(self, request: Request) -> HttpResponseBase:
-        """A WebP whose longest side is `size` at most, made once."""
+        """A WebP whose longest side is `size` at most, made once; a redirect to the picture itself
+        where others are being made and too few threads would be left for everything else.
+        """
         opened, kind = self._opened()
         with opened:
             side = int(ThumbnailParameters.read(request.query_params)["size"])
@@ -155,18 +167,26 @@ class ThumbnailView(LocalFileView):
             if (early := self._unchanged(headers)) is not None:
                 return early
             made = self._made(opened, side, key)
+        if made is None:
+            itself = f"{PREFIX}?d={quote(request.query_params['d'], safe='/')}"
+            return HttpResponseRedirect(itself, headers={"Cache-Control": "no-store"})
         if not made:
             raise NotFound
         return HttpResponse(made, content_type="image/webp", headers=headers)
 
-    def _made(self, opened: Opened, side: int, key: str) -> bytes:
-        """The thumbnail; empty for a picture that has none, which is kept, too."""
+    def _made(self, opened: Opened, side: int, key: str) -> bytes | None:
+        """The thumbnail; empty for a picture that has none, which is kept, too; None where too many
+        are being made.
+        """
         folder = settings.THUMBNAILS_DIR
         made = kept.get(folder, key)
-        if made is None:
-            try:
-                made = thumbnails.thumbnail(opened, side)
-            except thumbnails.NoPicture:
-                made = b""
-            kept.put(folder, key, made, most_bytes=settings.THUMBNAILS_MB * 2**20)
+        if made is not None or not _makers.acquire(blocking=False):
+            return made
+        try:
+            made = thumbnails.thumbnail(opened, side)
+        except thumbnails.NoPicture:
+            made = b""
+        finally:
+            _makers.release()
+        kept.put(folder, key, made, most_bytes=settings.THUMBNAILS_MB * 2**20)
         return made

@@ -12,6 +12,7 @@ Drawn = dict[str, Any]
 #: The kind of a shape by what its value must have, the most telling first.
 KINDS = (
     ("brush", {"rle"}),
+    ("bitmask", {"imageDataURL"}),
     ("polygon", {"points"}),
     ("ellipse", {"x", "y", "radiusX", "radiusY"}),
     ("rectangle", {"x", "y", "width", "height"}),
@@ -19,6 +20,7 @@ KINDS = (
 )
 GEOMETRY = (
     "x", "y", "width", "height", "rotation", "radiusX", "radiusY", "points", "closed", "rle",
+    "imageDataURL",
 )  # fmt: skip
 SHAPES = frozenset(kind for kind, _ in KINDS)
 

@@ -1,22 +1,29 @@
-"""Label Studio's brush masks: a bit stream of run lengths over RGBA, row by row.
+"""Label Studio's masks: of brushes a bit stream of run lengths over RGBA, row by row; or a PNG.
 
-The mask is where alpha is above zero. The stream starts with the number of values (32 bits), the
-word size less one (5 bits) and four run-length sizes less one (4 bits each); every run is one bit
-(1 repeated, 0 literal), two bits naming its size, its length less one, and its word or words.
+The mask is where alpha is above zero. The stream of a brush starts with the number of values (32
+bits), the word size less one (5 bits) and four run-length sizes less one (4 bits each); every run
+is one bit (1 repeated, 0 literal), two bits naming its size, its length less one, and its word or
+words.
 Source: https://github.com/thi-ng/umbrella/blob/develop/packages/rle-pack/src/index.ts
 """
 
+import io
+import struct
+import zlib
+from base64 import b64decode
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from predictions.regions.errors import CorruptRle, MaskTooLarge
+from predictions.regions.errors import CorruptBitmask, CorruptRle, MaskTooLarge
 
 # 67 megapixels: above every full-frame camera, and 64 MiB for a mask.
 MAX_MASK_PIXELS = 2**26
 # A run takes a microsecond; a mask of 12 megapixels as noisy as a photograph has half as many.
 MAX_RUNS = 1_000_000
+
+PNG_ADDRESS = "data:image/png;base64"
 
 HEADER_BITS = 32 + 5 + 4 * 4
 
@@ -37,6 +44,32 @@ def decode_brush(rle: Sequence[int], *, width_px: int, height_px: int) -> npt.ND
         raise CorruptRle(f"{n_values} values for {width_px} x {height_px} pixels of four")
     visible = _expand(stream, n_values=n_values, n_bits=8 * len(rle))
     return visible.reshape(height_px, width_px)
+
+
+def decode_bitmask(address: str, *, width_px: int, height_px: int) -> npt.NDArray[np.bool_]:
+    """The mask in a PNG's `data:` address, bool (height, width), True where alpha > 0.
+
+    `CorruptBitmask` for anything but a PNG of this size, which is told by its header before
+    anything is decoded; `MaskTooLarge` for more than MAX_MASK_PIXELS pixels.
+    """
+    from PIL import Image
+
+    if width_px * height_px > MAX_MASK_PIXELS:
+        raise MaskTooLarge(f"{width_px} x {height_px}")
+    head, _, text = address.partition(",")
+    if head != PNG_ADDRESS:
+        raise CorruptBitmask(f"imageDataURL begins with {head!r:.60}, not with {PNG_ADDRESS!r}")
+    try:
+        with Image.open(io.BytesIO(b64decode(text, validate=True)), formats=["PNG"]) as image:
+            if image.size != (width_px, height_px):
+                size = "{} x {}".format(*image.size)
+                raise CorruptBitmask(f"a PNG of {size} for {width_px} x {height_px} pixels")
+            visible = image if image.mode == "RGBA" else image.convert("RGBA")
+            return np.asarray(visible.getchannel("A")) > 0
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:
+        raise CorruptBitmask(f"no PNG: {error}") from None
+    except Image.DecompressionBombError as error:
+        raise MaskTooLarge(str(error)) from None
 
 
 def _stream(rle: Sequence[int]) -> bytes:

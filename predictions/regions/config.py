@@ -40,10 +40,10 @@ class ObjectTag:
     #: Of a Repeater: what in `name` and `path` stands for the index, and the list it goes over.
     flag: str = ""
     over: tuple[str, ...] = ()
-    #: Of Paragraphs: the key of each one's text.
-    text_key: str = ""
     #: Of a time series: how its dates are written; empty for numbers and ISO 8601.
     time_format: str = ""
+    #: Of Paragraphs: the key of each one's text.
+    text_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +200,8 @@ def _object(element: Any, parents: dict[Any, Any]) -> ObjectTag:
         is_list=bool(listed),
         flag=flag if is_repeated else "",
         over=tuple(NAMES_IN_PATH.findall(over[1:])) if is_repeated else (),
-        text_key=element.get("textKey") or "text" if element.tag == "Paragraphs" else "",
         time_format=element.get("timeFormat") or "",
+        text_key=element.get("textKey") or "text" if element.tag == "Paragraphs" else "",
     )
 
 

@@ -7,6 +7,7 @@ GeometryError
 |-- CoordinateOutOfRange
 |-- TooFewPoints
 |-- CorruptRle
+|-- CorruptBitmask
 |-- MaskTooLarge
 |-- TooMuchToDraw
 `-- UnsupportedRegion
@@ -46,6 +47,10 @@ class CorruptRle(GeometryError):
     """The brush mask's run-length encoding cannot be decoded."""
 
 
+class CorruptBitmask(GeometryError):
+    """The bitmask cannot be decoded."""
+
+
 class MaskTooLarge(GeometryError):
     """The mask has more pixels than this server decodes."""
 
@@ -55,4 +60,4 @@ class TooMuchToDraw(GeometryError):
 
 
 class UnsupportedRegion(GeometryError):
-    """Only rectangles, polygons, ellipses and brush masks can be evaluated."""
+    """Only rectangles, polygons, ellipses, brush masks and bitmasks can be evaluated."""

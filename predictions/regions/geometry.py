@@ -30,10 +30,10 @@ FARTHEST_PCT = 1000.0
 LONGEST_OUTLINE_PX = 1_000_000
 
 #: What rasterising the shapes of one image may take: some nanoseconds each, two seconds together.
-#: Outlines take sixteen a pixel, brush masks some for each byte of their stream and one for each
-#: pixel of the box around what is painted.
+#: Outlines take sixteen a pixel, brush masks some for each byte of their stream, bitmasks some for
+#: each pixel, and both one for each pixel of the box around what is painted.
 STEPS_OF_IMAGE = 2**29
-STEPS_OF_OUTLINE_PX, STEPS_OF_STREAM_BYTE = 16, 128
+STEPS_OF_OUTLINE_PX, STEPS_OF_STREAM_BYTE, STEPS_OF_PNG_PX = 16, 128, 4
 
 #: Decimals of a pixel: finer than any file's, coarser than what float64 loses on the way.
 PIXEL_DECIMALS = 6

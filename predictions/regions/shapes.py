@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from predictions.regions.brush import MAX_MASK_PIXELS, decode_brush
+from predictions.regions.brush import MAX_MASK_PIXELS, decode_bitmask, decode_brush
 from predictions.regions.controls import shape_of
 from predictions.regions.errors import (
     CoordinateOutOfRange,
@@ -22,6 +22,7 @@ from predictions.regions.errors import (
 from predictions.regions.geometry import (
     FARTHEST_PCT,
     PIXEL_DECIMALS,
+    STEPS_OF_PNG_PX,
     STEPS_OF_STREAM_BYTE,
     Allowance,
     Floats,
@@ -50,9 +51,9 @@ def region_shape(
     """The pixel geometry of one Label Studio image region, on an image of this size.
 
     Without a size the region's own is taken, without an allowance that of an image is given.
-    Rectangles, rotated rectangles, polygons, ellipses and brush masks are read, with or without
-    labels in the type; a `GeometryError` names what is wrong with any other. An outline of fewer
-    than three points and an erased mask cover nothing.
+    Rectangles, turned or not, polygons, ellipses, brush masks and bitmasks are read, with or
+    without labels in the type; a `GeometryError` names what is wrong with any other. An outline of
+    fewer than three points and an erased mask cover nothing.
     Format: https://labelstud.io/guide/task_format
     """
     own = own_size(region)
@@ -73,6 +74,8 @@ def region_shape(
         return _ellipse(value, of_image, allowance)
     if kind == "brush":
         return _brush(value, of_image, own or of_image, allowance)
+    if kind == "bitmask":
+        return _bitmask(value, of_image, own or of_image, allowance)
     raise UnsupportedRegion(f"got type {region.get('type')!r}")
 
 
@@ -193,6 +196,25 @@ def _brush(value: Mapping[str, Any], size: Size, raster: Size, allowance: Allowa
         with memory.held(4 * min(own_width * own_height, MAX_MASK_PIXELS)):
             mask = decode_brush(stream, width_px=own_width, height_px=own_height)
             rle = mask_rle(mask, (width, height), allowance)
+    return _masked(rle)
+
+
+def _bitmask(value: Mapping[str, Any], size: Size, raster: Size, allowance: Allowance) -> Shape:
+    """A PNG of a raster of its own, on an image of this size."""
+    address = value.get("imageDataURL")
+    if not isinstance(address, str):
+        raise MissingCoordinate("the bitmask region has no imageDataURL")
+    width, height = int(raster[0]), int(raster[1])
+    allowance.take(STEPS_OF_PNG_PX * width * height)
+    # The picture, its alpha, the mask, and what is within its box.
+    with memory.held(8 * min(width * height, MAX_MASK_PIXELS)):
+        mask = decode_bitmask(address, width_px=width, height_px=height)
+        rle = mask_rle(mask, (int(size[0]), int(size[1])), allowance)
+    return _masked(rle)
+
+
+def _masked(rle: Rle) -> Shape:
+    height, width = rle["size"]
     x, y, box_width, box_height = coco_mask.toBbox(rle).tolist()
     return Shape(
         box_xywh_px=(x, y, box_width, box_height),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -128,7 +129,7 @@ def test_images_of_an_evaluation_are_small_ones(
     expected: list[str],
 ) -> None:
     expected += ["404 (Not Found)"]
-    body = {"project": made["project"], "modelVersion": "v1"}
+    body: Any = {"project": made["project"], "modelVersion": "v1"}
     started = api.session.post(f"{api.address}/default/model-evals", json=body, timeout=30)
     assert started.ok, started.text
     page = open_page(f"{LIST}{evaluated(started.json()['evalId'])}/images/")

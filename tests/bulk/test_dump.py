@@ -176,7 +176,8 @@ def test_statements(filled: Project, seed_tasks: Seed, name: str) -> None:
 
 def dump(target: object, project: Project, name: str = "coco", **options: Any) -> str:
     out = io.StringIO()
-    call_command("dump", name, str(target), project=project.pk, verbosity=0, stdout=out, **options)
+    told = {"project": project.title, "workspace": "lab", "verbosity": 0, **options}
+    call_command("dump", name, str(target), stdout=out, **told)
     return out.getvalue().strip()
 
 
@@ -215,7 +216,9 @@ def test_a_folder_or_a_zip_of_it(filled: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("coco", {"project": 0}, "There is no project 0."),
+        ("coco", {"project": 999999999}, "There is no project 999999999."),
+        ("coco", {"project": "Bikes"}, "There is no project 'Bikes'."),
+        ("coco", {"workspace": "none"}, "There is no workspace 'none'."),
         ("coco", {}, SEVERAL),
         ("coco", {"model_version": "v3"}, UNKNOWN.format("'v3'")),
         ("conll", {"ground_truth": True}, "conll does not suit the project's labelling config."),
@@ -232,8 +235,9 @@ def test_the_command_refuses(
     there = tmp_path / "there"
     there.mkdir()
     (there / "file").touch()
+    told = {"project": filled.pk, "workspace": "lab", "verbosity": 0, **options}
     with pytest.raises(CommandError) as refused:
-        call_command("dump", name, str(there), **{"project": filled.pk, "verbosity": 0, **options})
+        call_command("dump", name, str(there), **told)
     assert str(refused.value) == message.format(there=there)
     assert os.listdir(tmp_path) == ["there"]
     assert os.listdir(there) == ["file"]

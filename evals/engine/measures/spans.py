@@ -96,8 +96,9 @@ def _taken(
         chosen = first if best is None else best
         if chosen is not None:
             used.add(mine[chosen])
-            for column, value in zip(found, (span, mine[chosen], best is not None), strict=True):
-                column.append(value)
+            found[0].append(span)
+            found[1].append(mine[chosen])
+            found[2].append(best is not None)
     return found
 
 
@@ -131,7 +132,7 @@ def _equal(truth: Spans, said: Spans, n_texts: int) -> Ints:
 
 def to_state(counts: Ints) -> bytes:
     """The sums of some texts as bytes, which `read_states` adds up."""
-    return counts.sum(axis=0).astype("<i8").tobytes()
+    return np.asarray(counts.sum(axis=0), dtype="<i8").tobytes()
 
 
 def read_states(states: Sequence[bytes]) -> Ints:

@@ -1,7 +1,10 @@
 """`manage.py evaluate`: how good one model version's predictions of a project are."""
 
+import json
 import sys
 import time
+from argparse import ArgumentTypeError
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,8 +14,9 @@ from tqdm import tqdm
 from accounts import audit
 from evals.api.serializers import ComputeSerializer
 from evals.documents.refusals import Refusal
+from evals.engine.kinds.table import KINDS
 from evals.jobs import requests, run
-from evals.models import GroundTruth, ModelEval, TaskType
+from evals.models import GroundTruth, ModelEval
 from predictions.models import Project
 
 POLL_S = 0.2
@@ -33,8 +37,15 @@ class Command(BaseCommand):
         parser.add_argument("--iou-threshold", type=float)
         parser.add_argument("--confidence", type=int, default=20, help="Percent.")
         parser.add_argument("--latency-ms", type=float, help="Median of an image, as you measured.")
-        parser.add_argument("--task-type", choices=TaskType.values)
+        parser.add_argument("--task-type", choices=list(KINDS))
         parser.add_argument("--control", help="The one control whose regions are evaluated.")
+        parser.add_argument(
+            "--map-labels",
+            type=_json_file,
+            metavar="FILE",
+            help="JSON object: what labels are called instead, null for those that are not read.",
+        )
+        parser.add_argument("--classes", nargs="+", help="Only these classes.")
         parser.add_argument(
             "--ground-truth",
             choices=GroundTruth.values,
@@ -96,6 +107,13 @@ def _project(name: str, workspace: str | None) -> Project:
     return matching[0]
 
 
+def _json_file(name: str) -> Any:
+    try:
+        return json.loads(Path(name).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
 def _requested(project: Project, options: dict[str, Any]) -> ModelEval:
     wanted = {
         "project": str(project.pk),
@@ -108,6 +126,8 @@ def _requested(project: Project, options: dict[str, Any]) -> ModelEval:
         "control": options["control"],
         "groundTruth": options["ground_truth"],
         "slices": options["slices"],
+        "labelMap": options["map_labels"],
+        "classes": options["classes"],
         "medianLatencyMs": options["latency_ms"],
         "writeBack": options["write_back"],
     }

@@ -1,6 +1,7 @@
-// Answers about whole tasks, beside their picture or instead of it: texts with their edits, numbers.
+// Answers about whole tasks, beside their picture or instead of it: texts with their edits, numbers, spans.
 
 import { el, share } from "./dom.js";
+import { timeline } from "./timeline.js";
 
 /**
  * How the said answer differs from the true one.
@@ -9,11 +10,56 @@ import { el, share } from "./dom.js";
  */
 export function answer(found) {
   if (!found) return null;
+  if (found.stretches) return timeline(found);
+  if (found.marked) return spans(found);
   return el(
     "div",
     { class: "ev-answer" },
     found.edits ? el("p", { class: "ev-edits" }, found.edits.flatMap(stretch)) : numbers(found),
     el("p", { class: "ev-note" }, notes(found).join(" ")),
+  );
+}
+
+// The spans of both sides, each in the text.
+function spans({ marked, isCut }) {
+  return el(
+    "div",
+    { class: "ev-answer" },
+    side("Ground truth", marked.truth),
+    side("Predictions", marked.said),
+    isCut ? el("p", { class: "ev-note" }, "Only the beginning is shown.") : null,
+  );
+}
+
+const BECAME = { tp: "right", fp: "false positive", fn: "missed", wrong_class: "of another class" };
+
+function side(title, { spans: marks, pieces }) {
+  const begun = new Set();
+  const called = ([name, verdict, score]) =>
+    `${name}: ${BECAME[verdict]}${score === null ? "" : `, score ${share(score)}`}`;
+  const piece = ([text, places]) => {
+    if (!places.length) return [text];
+    const names = places.filter((place) => !begun.has(place)).map((place) => marks[place][0]);
+    places.forEach((place) => begun.add(place));
+    const wrong = places.some((place) => marks[place][1] !== "tp");
+    return [
+      el(
+        "mark",
+        { class: wrong ? "ev-wrong" : "ev-right", title: places.map((place) => called(marks[place])).join("; ") },
+        text,
+        names.length ? el("small", {}, ` ${names.join(", ")}`) : null,
+      ),
+    ];
+  };
+  const shown = pieces.flatMap(piece);
+  // Those that have no place in the text.
+  const rest = marks.filter((_, place) => !begun.has(place)).map(called);
+  return el(
+    "section",
+    {},
+    el("h4", {}, title),
+    shown.length ? el("p", { class: "ev-edits" }, shown) : null,
+    rest.length ? el("ul", {}, rest.map((text) => el("li", {}, text))) : null,
   );
 }
 

@@ -33,7 +33,8 @@ LOCAL_FILE = extend_schema(
 THUMBNAIL = extend_schema(
     operation_id="local_file_thumbnail",
     summary="A small picture of a task's picture",
-    description="Turned as its EXIF says, of the first frame; 404 for what cannot be shown.",
+    description="Turned as its EXIF says, of the first frame; 404 for what cannot be shown. A"
+    " redirect to the picture itself while many others are being made.",
     tags=["Tasks"],
     auth=READERS,
     parameters=[NAMED, ThumbnailParameters],

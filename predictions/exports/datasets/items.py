@@ -153,11 +153,16 @@ def objects_in(
     found = objects_of(item.given, item.picture, scheme).found
     objects = [one for n, one in enumerate(found) if not n or found[n - 1].region is not one.region]
     for one in objects:
-        place = item.place_of(one.region)
         if (kind := kind_of(one)) not in held:
-            raise NotHeld(f"{place}: {kind} has no place in this format, only {_listed(held)}.")
+            raise NotHeld(
+                f"{item.place_of(one.region)}: {kind} has no place in this format, only"
+                f" {_listed(held)}."
+            )
         if one.label not in scheme.names:
-            raise NotHeld(f"{place}: the labelling config has no label {one.label!r:.100}.")
+            raise NotHeld(
+                f"{item.place_of(one.region)}: the labelling config has no label"
+                f" {one.label!r:.100}."
+            )
     if needs_size and objects and item.picture.told_size is None:
         raise NotHeld(
             f"{item.place_of(objects[0].region)}: no region tells the image's size"

@@ -11,14 +11,16 @@ from rest_framework.exceptions import APIException
 from tqdm import tqdm
 
 from accounts import audit
+from accounts.models import Workspace
 from predictions.db.task_pages import OneVersion
 from predictions.exports import dataset
 from predictions.exports.dataset import DataSet
+from predictions.imports.datasets.targets import project_or_title
 from predictions.models import Project
 
 
 class Command(BaseCommand):
-    """`dump FORMAT DIR|FILE --project ID [--model-version V | --ground-truth]`."""
+    """`dump FORMAT DIR|FILE --project P [--model-version V | --ground-truth]`."""
 
     help = "Write ground truth, or what a model version said, as another tool's data set."
 
@@ -30,7 +32,10 @@ class Command(BaseCommand):
             help="a new folder, or a .zip file of it; for a format of one file a file, or a folder"
             " that is there",
         )
-        parser.add_argument("--project", type=int, required=True, help="the project's id")
+        parser.add_argument("-P", "--project", required=True, help="its id, slug or title")
+        parser.add_argument(
+            "--workspace", help="where a slug or a title is looked for (default: default)"
+        )
         side = parser.add_mutually_exclusive_group()
         side.add_argument("--model-version", help="needed where the project has several")
         side.add_argument("--ground-truth", action="store_true", help="instead of predictions")
@@ -39,12 +44,10 @@ class Command(BaseCommand):
         """CommandError for an unknown project or version, for what the format cannot hold, and for
         a place that cannot be written; then nothing is there that was not there before.
         """
-        project = Project.objects.filter(pk=options["project"]).first()
-        if project is None:
-            raise CommandError(f"There is no project {options['project']}.")
         target = Path(options["target"])
         quiet = options["verbosity"] == 0
         try:
+            project = _project(str(options["project"]), options["workspace"])
             wanted = DataSet(project, options["format"], _version(project, options))
             with tqdm(total=wanted.count(), unit=" tasks", disable=quiet or None) as bar:
                 written = _write(wanted, target, bar.update)
@@ -59,6 +62,21 @@ class Command(BaseCommand):
             **wanted.details,
         )
         self.stdout.write(str(written))
+
+
+def _project(name: str, slug: str | None) -> Project:
+    """By its id, which no two workspaces share, or by slug or title in a workspace."""
+    if slug is None and name.isdecimal() and len(name) < 19:
+        found = Project.objects.filter(pk=int(name)).first()
+        if found is not None:
+            return found
+    workspace = Workspace.objects.filter(slug=slug or "default").first()
+    if workspace is None:
+        raise CommandError(f"There is no workspace {slug or 'default'!r}.")
+    project = project_or_title(name, workspace_id=workspace.pk)
+    if isinstance(project, str):
+        raise CommandError(f"There is no project {name!r}.")
+    return project
 
 
 def _version(project: Project, options: dict[str, Any]) -> OneVersion | None:

@@ -61,6 +61,24 @@ export function decodeBrush(rle, width, height) {
 }
 
 /**
+ * A mask by its runs, outside and inside in turns, column by column as COCO has them.
+ * @param {number[]} runs
+ * @param {number} width in pixels
+ * @param {number} height in pixels
+ * @returns {Uint8Array} 1 inside, row by row
+ */
+export function decodeRuns(runs, width, height) {
+  const mask = new Uint8Array(width * height);
+  let at = 0;
+  runs.forEach((length, turn) => {
+    for (const end = at + length; at < end; at += 1) {
+      if (turn % 2) mask[(at % height) * width + Math.floor(at / height)] = 1;
+    }
+  });
+  return mask;
+}
+
+/**
  * A PNG of the mask in one colour.
  * @param {Uint8Array} mask
  * @param {number} width in pixels

@@ -49,8 +49,8 @@ export function overlay(regions, labels, [wide, high]) {
     if (drawn === null) continue;
     const group = shape("g", { class: `desk-region desk-${region.side}` });
     group.style.setProperty("--color", css(color));
-    if (region.kind !== "brush") {
-      const halo = /** @type {SVGElement} */ (drawn.cloneNode());
+    if (!["brush", "bitmask"].includes(region.kind)) {
+      const halo = /** @type {SVGElement} */ (drawn.cloneNode(true));
       halo.classList.add("desk-halo");
       group.append(halo);
     }

@@ -1,6 +1,6 @@
 // From a region's geometry, in per cent of the image, to SVG in its pixels.
 
-import { decodeBrush, paintMask } from "./brush.js";
+import { decodeBrush, decodeRuns, paintMask } from "./brush.js";
 import { shape } from "./safe.js";
 
 const VERDICTS = {
@@ -75,8 +75,9 @@ function polygon({ points, closed }, wide, high) {
   return shape(closed === false ? "polyline" : "polygon", { points: text });
 }
 
-function brush({ rle, width, height }, wide, high, color) {
-  const mask = decodeBrush(rle, number(width), number(height));
+function brush({ rle, runs, width, height }, wide, high, color) {
+  const size = [number(width), number(height)];
+  const mask = runs ? decodeRuns(runs, ...size) : decodeBrush(rle, ...size);
   return shape("image", {
     href: paintMask(mask, width, height, color),
     width: wide,
@@ -86,7 +87,32 @@ function brush({ rle, width, height }, wide, high, color) {
   });
 }
 
-const KINDS = { rectangle, ellipse, keypoint, polygon, brush };
+function bitmask({ imageDataURL }, wide, high) {
+  if (!String(imageDataURL).startsWith("data:image/png;base64,")) return null;
+  return shape("image", {
+    href: imageDataURL,
+    width: wide,
+    height: high,
+    preserveAspectRatio: "none",
+    class: "desk-mask",
+  });
+}
+
+// A box and its key points, each by its name.
+function pose({ points, ...box }, wide, high) {
+  const group = shape("g", {});
+  group.append(rectangle(box, wide, high));
+  for (const [name, [x, y]] of Object.entries(points ?? {})) {
+    const dot = keypoint({ x, y }, wide, high);
+    const title = shape("title", {});
+    title.textContent = name;
+    dot.append(title);
+    group.append(dot);
+  }
+  return group;
+}
+
+const KINDS = { rectangle, ellipse, keypoint, polygon, brush, bitmask, pose };
 
 /**
  * Whether the region is drawn on an image at all: choices and texts are not.

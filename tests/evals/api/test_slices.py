@@ -106,6 +106,22 @@ def test_scalars_of_meta_are_slices_without_asking(
     assert [(one["value"], one["images"]) for one in found] == expected
 
 
+@pytest.mark.parametrize("split", ["all", "test"])
+@pytest.mark.parametrize("confidence", [0, 70])
+@pytest.mark.parametrize("key", ["meta.camera", "meta.lux", "meta.night"])
+def test_slices_add_up_to_the_split(
+    ask: Ask, sliced: ModelEval, split: str, confidence: int, key: str
+) -> None:
+    query = {"split": split, "confidence": confidence}
+    rows = ask(sliced, "slices", by=key, **query).json()["slices"]
+    images = ask(sliced, "image-predictions", **query).json()["images"]
+    names = ("truePositives", "falsePositives", "falseNegatives")
+    assert {name: sum(row[name] for row in rows) for name in names} == {
+        name: sum(image["stats"][name] for image in images) for name in names
+    }
+    assert sum(row["images"] for row in rows) == len(images)
+
+
 def test_asked_for(ask: Ask, ada: Caller, project: Project) -> None:
     load(ada, project, tasks_of(IMAGES))
     keys = ["data.source", "meta.place.site", "meta.split", "meta.camera", "meta.nowhere"]

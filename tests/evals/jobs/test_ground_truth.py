@@ -129,9 +129,11 @@ def test_on_the_command_line(
     with pytest.raises(CommandError, match="no ground truth"):
         call_command(*asked)
 
-    call_command(*asked, "--ground-truth", "all")
+    sliced = ["--slice", "meta.camera", "--slice", "data.source"]
+    call_command(*asked, "--ground-truth", "all", *sliced)
     made = ModelEval.objects.get(eval_id=capsys.readouterr().out.split()[-1])
     assert (made.status, made.ground_truth) == ("done", "all")
+    assert made.options == {"slices": ["meta.camera", "data.source"]}
 
 
 def mask(label: str, *points: tuple[int, int]) -> Any:

@@ -24,6 +24,7 @@ from pytest_django import Settings
 
 from accounts import tokens
 from accounts.models import Membership, User
+from predictions.api import pictures
 from predictions.db.pictures import image_roots
 from predictions.models import ImageRoot
 from predictions.pictures import opening
@@ -586,6 +587,25 @@ def test_it_is_made_once(ada: Caller, root: ImageRoot, folder: Path, settings: S
     (folder / "a.png").write_bytes(picture(color="blue"))
     assert opened(small(ada.client, root, "a.png")).convert("RGB").getpixel((4, 3))[2] > 240  # type: ignore[index]
     assert len(list(settings.THUMBNAILS_DIR.iterdir())) == 2
+
+
+def test_where_many_are_being_made_the_picture_itself_is_shown(
+    ada: Caller, root: ImageRoot, settings: Settings
+) -> None:
+    name = "val/ä b+c&d%20#1.jpg"
+    n_makers = 0
+    try:
+        while pictures._makers.acquire(blocking=False):
+            n_makers += 1
+        assert n_makers == settings.WEB_THREADS - 2
+        answer = small(ada.client, root, name)
+        assert (answer.status_code, answer["Cache-Control"]) == (302, "no-store")
+        assert answer["Location"] == address(root.pk, name)
+        assert body(ada.client.get(answer["Location"])) == picture("JPEG")
+    finally:
+        for _ in range(n_makers):
+            pictures._makers.release()
+    assert opened(small(ada.client, root, name)).size == (8, 6)
 
 
 def test_a_folder_that_cannot_be_written_to(

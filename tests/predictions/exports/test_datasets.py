@@ -1,19 +1,25 @@
 """What the data sets of other tools hold, format by format: whole documents."""
 
+import contextlib
 import gzip
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import hotcoco
 import numpy as np
 import pytest
 from label_studio_sdk.converter.brush import mask2rle
 from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from predictions.exports.dataset import FORMATS
 from predictions.models import Project
+from predictions.regions.geometry import rotated_corners
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 from tests.predictions.exports.test_export_types import MASK, annotated, outline, shape
 
@@ -502,3 +508,103 @@ def test_the_newest_of_a_task_counts(ada: Caller, boxes: Project) -> None:
     task["annotations"] += annotated([box("Zebra", 1, 1, 1, 1)])["annotations"]
     fill(ada, boxes, task)
     assert json.loads(content(ada, boxes, "coco", **TRUTH))["annotations"] == []
+
+
+def seeded(n: int, *, turned: bool) -> list[dict[str, Any]]:
+    """Tasks with boxes of two decimals on images of different sizes."""
+    r = np.random.default_rng(7)
+    tasks = []
+    for at in range(n):
+        results = []
+        for _ in range(2):
+            result = []
+            for number in range(int(r.integers(1, 5))):
+                x, y, width, height = np.round(r.uniform(0, 45, 4), 2).tolist()
+                made = box(["Car", "Zebra"][int(r.integers(0, 2))], x, y, width + 1, height + 1)
+                made |= {"id": f"{number}", "original_width": 640, "original_height": 480}
+                made["score"] = float(r.random())
+                made["value"]["rotation"] = float(np.round(r.uniform(1, 89), 2)) * turned
+                result.append(made)
+            results.append(result)
+        tasks.append(image(f"{at}.jpg", *results, image_id=at + 100))
+    return tasks
+
+
+def unpacked(caller: Caller, project: Project, folder: Path, name: str, **query: Any) -> Path:
+    with zipfile.ZipFile(io.BytesIO(content(caller, project, name, **query))) as packed:
+        packed.extractall(folder)
+    return folder
+
+
+# Of pycocotools under numpy 2.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_coco_is_read_by_its_own_tools(ada: Caller, boxes: Project, tmp_path: Path) -> None:
+    tasks = seeded(20, turned=False)
+    fill(ada, boxes, *tasks)
+    truth, said = tmp_path / "truth.json", tmp_path / "said.json"
+    truth.write_bytes(content(ada, boxes, "coco", **TRUTH))
+    said.write_bytes(content(ada, boxes, "coco"))
+    with contextlib.redirect_stdout(io.StringIO()):
+        whole = COCO(truth)
+        found = whole.loadRes(str(said))
+        evaluated = COCOeval(whole, found, "bbox")
+        evaluated.evaluate()
+        evaluated.accumulate()
+        evaluated.summarize()
+    assert [one["image_id"] for one in found.anns.values()] == [
+        task["meta"]["image_id"] for task in tasks for _ in task["predictions"][0]["result"]
+    ]
+    # The truth against itself, as sure detections.
+    for one in (results := json.loads(truth.read_bytes())["annotations"]):
+        one["score"] = 1.0
+    said.write_text(json.dumps(results))
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluated = COCOeval(whole, whole.loadRes(str(said)), "bbox")
+        evaluated.evaluate()
+        evaluated.accumulate()
+        evaluated.summarize()
+    assert evaluated.stats[0] == 1
+
+
+def corners_of(tasks: list[dict[str, Any]]) -> list[list[float]]:
+    """Of all boxes of the ground truth in order, in pixels."""
+    places = []
+    for task in tasks:
+        for one in task["annotations"][0]["result"]:
+            place = [one["value"][name] for name in ("x", "y", "width", "height")]
+            pixels = np.round(np.array(place) / 100 * [640, 480, 640, 480], 6)
+            places.append(rotated_corners(pixels, one["value"]["rotation"]).ravel().tolist())
+    return places
+
+
+def test_voc_and_yolo_are_read_by_another_tool(ada: Caller, boxes: Project, tmp_path: Path) -> None:
+    tasks = seeded(9, turned=False)
+    fill(ada, boxes, *tasks)
+    wanted = sorted((x1, y1, x2 - x1, y2 - y1) for x1, y1, _, _, x2, y2, *_ in corners_of(tasks))
+    voc = hotcoco.COCO.from_voc(str(unpacked(ada, boxes, tmp_path / "voc", "voc", **TRUTH)))
+    assert sorted(tuple(one["bbox"]) for one in voc.dataset["annotations"]) == [
+        pytest.approx(one, abs=1e-9) for one in wanted
+    ]
+    folder = unpacked(ada, boxes, tmp_path / "yolo", "yolo", **TRUTH)
+    texts = [path.read_text() for path in folder.glob("labels/test/*")]
+    lines = [line.split() for text in texts for line in text.splitlines()]
+    read = []
+    for _, *numbers in lines:
+        x, y, width, height = (float(one) for one in numbers)
+        read.append(((x - width / 2) * 640, (y - height / 2) * 480, width * 640, height * 480))
+    assert sorted(read) == [pytest.approx(one, abs=1e-9) for one in wanted]
+
+
+def test_dota_is_read_by_another_tool(ada: Caller, boxes: Project, tmp_path: Path) -> None:
+    tasks = seeded(9, turned=True)
+    fill(ada, boxes, *tasks)
+    folder = unpacked(ada, boxes, tmp_path, "dota", **TRUTH) / "labelTxt"
+    read = hotcoco.COCO.from_dota(str(folder)).dataset["annotations"]
+    wanted = corners_of(tasks)
+    assert len(read) == len(wanted)
+    bounds = [
+        (min(one[0::2]), min(one[1::2]), np.ptp(one[0::2]), np.ptp(one[1::2])) for one in wanted
+    ]
+    assert sorted(tuple(one["bbox"]) for one in read) == [
+        pytest.approx(one, abs=1e-6) for one in sorted(bounds)
+    ]

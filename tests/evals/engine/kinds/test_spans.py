@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evals.engine.boxes import StoredImage
+from evals.engine.boxes import Regions, StoredImage
 from evals.engine.events import class_counts, image_cells, total_counts, total_events
 from evals.engine.kinds.kind import Chunk, Gathered, Job, Total
 from evals.engine.kinds.spans import ENTITIES
@@ -145,7 +145,7 @@ def _changed(r: np.random.Generator, truth: Sequence[Said]) -> list[Said]:
     return said
 
 
-def spans_of(regions: Sequence[Json]) -> list[Said]:
+def spans_of(regions: Regions) -> list[Said]:
     values = [one["value"] for one in regions]
     return [(one["labels"][0], one["start"], one["end"]) for one in values]
 
@@ -196,7 +196,7 @@ def test_counts_equal_seqeval(seed: int) -> None:
 
     texts = random_texts(seed, 200, may_overlap=False)
 
-    def tags(regions: Sequence[Json]) -> list[str]:
+    def tags(regions: Regions) -> list[str]:
         tagged = ["O"] * 80
         for label, start, end in spans_of(regions):
             tagged[start:end] = [f"I-{label}"] * (end - start)
@@ -261,8 +261,7 @@ def test_the_limit_is_of_characters_in_common(
 
 
 def counted(one: StoredImage, reading: Reading | None = None) -> tuple[int, int, int]:
-    more = {} if reading is None else {"reading": reading}
-    tally = ENTITIES.count(Chunk([one], np.arange(1)), job(**more), Notes())
+    tally = ENTITIES.count(Chunk([one], np.arange(1)), job(reading=reading or Reading()), Notes())
     counts = total_counts(tally.events, n_classes=3)
     return int(counts.tp[0]), int(counts.fp[0]), int(counts.fn[0])
 

@@ -1,0 +1,46 @@
+// Stretches of time, the truth above what was said, each in the colour of what became of it.
+
+import { WORDS } from "./cards.js";
+import { el, share } from "./dom.js";
+
+const SIDES = [
+  ["ground_truth", "Ground truth"],
+  ["prediction", "Predictions"],
+];
+
+/**
+ * The stretches of one task.
+ * @param {{stretches: any[][], isCut: boolean}} found [side, class, start, end, verdict, score]
+ * @returns {HTMLElement}
+ */
+export function timeline({ stretches, isCut }) {
+  const first = Math.min(...stretches.map(([, , start]) => start));
+  const last = Math.max(...stretches.map(([, , , end]) => end));
+  const length = last - first || 1;
+  const lanes = SIDES.map(([side, name]) => {
+    const mine = stretches.filter(([of]) => of === side);
+    const lane = el("div", { class: "ev-lane", role: "list", "aria-label": name });
+    lane.append(...mine.map((one) => bar(one, first, length)));
+    return el("div", {}, el("span", { class: "ev-note" }, name), lane);
+  });
+  const ends = stretches.length ? [plain(first), plain(last)] : ["Nothing is there, nothing was said."];
+  return el(
+    "div",
+    { class: "ev-answer" },
+    lanes,
+    el("p", { class: "ev-note ev-ends" }, ends.map((end) => el("span", {}, end))),
+    isCut && el("p", { class: "ev-note" }, "Only the first are shown."),
+  );
+}
+
+function bar([, name, start, end, verdict, score], first, length) {
+  const word = verdict === null ? "" : `, ${WORDS[verdict]}`;
+  const sure = score === null ? "" : `, score ${share(score)}`;
+  const text = `${name} ${plain(start)} to ${plain(end)}${word}${sure}`;
+  const one = el("span", { class: `ev-stretch ev-${verdict}`, role: "listitem", title: text }, name);
+  one.style.left = `${(100 * (start - first)) / length}%`;
+  one.style.width = `${(100 * (end - start)) / length}%`;
+  return one;
+}
+
+const plain = (number) => Number(number.toPrecision(12)).toLocaleString("en", { maximumFractionDigits: 3 });

@@ -1,0 +1,236 @@
+"""Labels that model and project call by other names: mapped, restricted, and said so."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from evals.models import ModelEval
+from predictions.models import Project
+from tests.conftest import Caller, MakeProject
+from tests.evals.conftest import Json, box, computed, load, task
+
+TRUTH = [box("Car", 10, 10, 20, 20), box("Person", 50, 50, 20, 20)]
+SAID = [
+    box("automobile", 10, 10, 20, 20, 0.9),
+    box("bus", 70, 10, 20, 20, 0.8),
+    box("Person", 50, 50, 20, 20, 0.7),
+]
+
+
+@pytest.fixture
+def cars(ada: Caller, project: Project) -> Project:
+    """One task whose cars the model calls automobiles, and a bus."""
+    load(ada, project, [task("a", truth=TRUTH, said={"v1": SAID})])
+    return project
+
+
+def shown(caller: Caller, found: ModelEval) -> tuple[Json, list[list[int]]]:
+    path = f"/lab/model-evals/{found.eval_id}"
+    matrix: list[list[int]] = caller.client.get(f"{path}/confusion-matrix").json()["matrix"]
+    return caller.client.get(path).json(), matrix
+
+
+@pytest.mark.parametrize(
+    ("asked", "classes", "matrix", "ignored"),
+    [
+        (
+            {},
+            ["Car", "Person", "automobile", "bus"],
+            [
+                [0, 0, 1, 0, 0],
+                [0, 1, 0, 0, 0],
+                [0, 0, 0, 0, 0],
+                [0, 0, 0, 0, 0],
+                [0, 0, 0, 1, 0],
+            ],
+            [],
+        ),
+        (
+            {"labelMap": {"automobile": "Car", "bus": None}},
+            ["Car", "Person"],
+            [[1, 0, 0], [0, 1, 0], [0, 0, 0]],
+            [("other_class", "predictions", 1)],
+        ),
+        (
+            {"labelMap": {"automobile": "Car"}},
+            ["Car", "Person", "bus"],
+            [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0]],
+            [],
+        ),
+        # To a class that neither knows, and of the config's own.
+        (
+            {"labelMap": {"automobile": "Vehicle", "bus": "Vehicle", "Car": "Vehicle"}},
+            ["Vehicle", "Person"],
+            [[1, 0, 0], [0, 1, 0], [1, 0, 0]],
+            [],
+        ),
+        (
+            {"labelMap": {"Car": None, "automobile": None, "bus": None}},
+            ["Person"],
+            [[1, 0], [0, 0]],
+            [("other_class", "groundTruth", 1), ("other_class", "predictions", 2)],
+        ),
+        (
+            {"classes": ["Person", "Person"]},
+            ["Person"],
+            [[1, 0], [0, 0]],
+            [("other_class", "groundTruth", 1), ("other_class", "predictions", 2)],
+        ),
+        (
+            {"labelMap": {"automobile": "Car"}, "classes": ["bus", "Car"]},
+            ["Car", "bus"],
+            [[1, 0, 0], [0, 0, 0], [0, 1, 0]],
+            [("other_class", "groundTruth", 1), ("other_class", "predictions", 1)],
+        ),
+    ],
+)
+def test_labels(
+    ada: Caller,
+    cars: Project,
+    asked: Json,
+    classes: list[str],
+    matrix: list[list[int]],
+    ignored: list[tuple[str, str, int]],
+) -> None:
+    found = computed(ada, cars, **asked)
+
+    header, counted = shown(ada, found)
+    assert (header["status"], header["classes"], counted) == ("done", classes, matrix)
+    assert header.get("labelMap") == asked.get("labelMap")
+    reasons = [(one["reason"], one["side"], one["regions"]) for one in header["ignored"]]
+    assert (reasons, header["warnings"]) == (ignored, [])
+    again = ada.client.post(f"/lab/model-evals/{found.eval_id}/rerun").json()
+    assert again.get("labelMap") == asked.get("labelMap")
+
+
+ALIASED = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+    '<Label value="Car" alias="car"/></RectangleLabels></View>'
+)
+
+
+def test_a_map_knows_labels_by_either_name(ada: Caller, make_project: MakeProject) -> None:
+    made = make_project(ada, ALIASED, title="Aliases")
+    said = [box("auto", 10, 10, 20, 20, 0.9)]
+    for name, truth in (("a", "Car"), ("b", "car")):
+        load(ada, made, [task(name, truth=[box(truth, 10, 10, 20, 20)], said={"v1": said})])
+    header, matrix = shown(ada, computed(ada, made, labelMap={"auto": "vehicle", "car": "vehicle"}))
+
+    assert (header["classes"], matrix) == (["vehicle"], [[2, 0], [0, 0]])
+
+
+def choice(name: str, score: float | None = None) -> Json:
+    region = {"from_name": "c", "to_name": "t", "type": "choices", "value": {"choices": [name]}}
+    return region if score is None else {**region, "score": score}
+
+
+def test_choices(ada: Caller, make_project: MakeProject) -> None:
+    config = (
+        '<View><Text name="t" value="$text"/><Choices name="c" toName="t">'
+        '<Choice value="pos"/><Choice value="neg"/></Choices></View>'
+    )
+    made = make_project(ada, config, title="Choices")
+    items = [("pos", "POSITIVE"), ("neg", "NEGATIVE"), ("neg", "other")]
+    load(
+        ada,
+        made,
+        [
+            task(true, truth=[choice(true)], said={"v1": [choice(said, 0.9)]})
+            for true, said in items
+        ],
+    )
+    label_map = {"POSITIVE": "pos", "NEGATIVE": "neg", "other": None}
+    header, matrix = shown(ada, computed(ada, made, labelMap=label_map))
+
+    assert header["summary"]["primary"]["value"] == 2 / 3
+    assert matrix == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+
+
+def warned(caller: Caller, project: Project, said: list[str], **asked: Any) -> list[Json]:
+    regions = [box(name, 10, 10, 20, 20, 0.9) for name in said]
+    load(caller, project, [task("a", truth=TRUTH, said={"v1": regions})])
+    header, _ = shown(caller, computed(caller, project, **asked))
+    warnings: list[Json] = header["warnings"]
+    return warnings
+
+
+START = "Ground truth and predictions share no class. The ground truth has Car, Person; "
+
+
+@pytest.mark.parametrize(
+    ("said", "label_map", "message"),
+    [
+        (
+            ["car", "dog"],
+            {"car": "Car"},
+            "the predictions have car, dog. Some are equal but for case: ask again with the "
+            "labelMap of this warning.",
+        ),
+        (
+            ["dog"],
+            {},
+            "the predictions have dog. Ask with a labelMap from the names of the predictions to "
+            "those of the ground truth.",
+        ),
+    ],
+)
+def test_sides_that_share_no_class(
+    ada: Caller, project: Project, said: list[str], label_map: dict[str, str], message: str
+) -> None:
+    assert warned(ada, project, said) == [
+        {"reason": "no_shared_class", "labelMap": label_map, "message": START + message}
+    ]
+
+
+def test_the_proposed_map_helps(ada: Caller, project: Project) -> None:
+    (warning,) = warned(ada, project, ["car", "PERSON"])
+    header, _ = shown(ada, computed(ada, project, labelMap=warning["labelMap"]))
+
+    assert (header["warnings"], header["classes"]) == ([], ["Car", "Person"])
+    assert header["labelMap"] == {"car": "Car", "PERSON": "Person"}
+
+
+@pytest.mark.parametrize("said", [["Car", "dog"], []])
+def test_no_warning(ada: Caller, project: Project, said: list[str]) -> None:
+    assert warned(ada, project, said) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "word"),
+    [
+        ({"labelMap": ["Car"]}, "labelMap"),
+        ({"labelMap": {"car": True}}, "labelMap"),
+        ({"labelMap": {"car": ""}}, "labelMap"),
+        ({"labelMap": {"car": {"a": 1}}}, "labelMap"),
+        ({"classes": []}, "classes"),
+        ({"classes": "Car"}, "classes"),
+        ({"classes": [None]}, "classes"),
+        ({"classes": [""]}, "classes"),
+    ],
+)
+def test_refuses(ada: Caller, cars: Project, asked: Json, word: str) -> None:
+    body = {"project": "cars", "modelVersion": "v1", **asked}
+    answer = ada.client.post("/lab/model-evals", body, content_type="application/json")
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert word in answer.json()["message"]
+    assert not ModelEval.objects.exists()
+
+
+def test_the_command_takes_a_file(
+    cars: Project, tmp_path: Path, make_project: Callable[..., Project]
+) -> None:
+    file = tmp_path / "labels.json"
+    file.write_text('{"automobile": "Car", "bus": null}')
+    asked = {"project": "cars", "model_version": "v1"}
+    call_command("evaluate", "--map-labels", str(file), **asked)
+    found = ModelEval.objects.get()
+
+    assert (found.status, found.classes) == ("done", ["Car", "Person"])
+    assert found.options == {"labelMap": {"automobile": "Car", "bus": None}}
+    file.write_text("{")
+    with pytest.raises(CommandError, match="map-labels"):
+        call_command("evaluate", "--map-labels", str(file), **asked)

@@ -1,0 +1,252 @@
+"""Named entities from a request to its answers: the worked example as tasks of a project."""
+
+from typing import Any
+
+import pytest
+
+from evals.models import ModelEval
+from predictions.models import Project
+from tests.accounts.test_admin import desk_of
+from tests.conftest import Caller, MakeProject
+from tests.evals.conftest import computed, load
+from tests.evals.desk.conftest import page
+
+Json = dict[str, Any]
+
+CONFIG = (
+    '<View><Text name="text" value="$text"/><Labels name="label" toName="text">'
+    '<Label value="PER"/><Label value="LOC"/><Label value="ORG"/></Labels></View>'
+)
+TEXT = "Ada Lovelace met Charles in London"
+
+
+def span(label: str, start: int, end: int, **more: Any) -> Json:
+    value = {"start": start, "end": end, "text": TEXT[start:end], "labels": [label]}
+    return {
+        "id": f"{label}{start}",
+        "from_name": "label",
+        "to_name": "text",
+        "type": "labels",
+        "value": value,
+        **more,
+    }
+
+
+TRUTH = [span("PER", 0, 12), span("PER", 17, 24), span("LOC", 28, 34)]
+SAID = [
+    span("PER", 0, 3, score=0.9),
+    span("LOC", 13, 16, score=0.8),
+    span("PER", 17, 24, score=0.7),
+    span("ORG", 28, 34, score=0.1),
+]
+
+
+def text_task(truth: list[Json], said: list[Json]) -> Json:
+    return {
+        "data": {"text": TEXT},
+        "annotations": [{"result": truth, "ground_truth": True}],
+        "predictions": [{"result": said, "model_version": "v1"}],
+    }
+
+
+@pytest.fixture
+def project(ada: Caller, make_project: MakeProject) -> Project:
+    made = make_project(ada, CONFIG, title="Entities")
+    load(ada, made, [text_task(TRUTH, SAID)])
+    return made
+
+
+@pytest.fixture
+def evaluation(ada: Caller, project: Project) -> ModelEval:
+    found = computed(ada, project)
+    assert found.status == "done", found.failure_reason
+    return found
+
+
+def test_answers(ada: Caller, evaluation: ModelEval) -> None:
+    path = f"/lab/model-evals/{evaluation.eval_id}"
+    header = ada.client.get(path).json()
+    known = ("taskType", "control", "iouThreshold", "iouInclusive", "classes", "ignored")
+    assert {name: header[name] for name in known} == {
+        "taskType": "named-entity-recognition",
+        "control": "label",
+        "iouThreshold": 1.0,
+        "iouInclusive": True,
+        "classes": ["PER", "LOC", "ORG"],
+        "ignored": [],
+    }
+    assert header["summary"]["primary"] == {
+        "name": "f1",
+        "value": pytest.approx(2 / 7, abs=1e-12),
+        "higherIsBetter": True,
+    }
+    results = ada.client.get(f"{path}/map-results").json()
+    assert results["taskType"] == "named-entity-recognition"
+    test = results["splits"]["test"]
+    assert (test["map50"], test["map50_95"], test["map75"]) == (None, None, None)
+
+    def scheme(good: float) -> Json:
+        precision, recall = good / 4, good / 3
+        f1 = 2 * precision * recall / (precision + recall)
+        return {"precision": precision, "recall": recall, "f1": pytest.approx(f1, abs=1e-12)}
+
+    assert test["metrics"] == {
+        "strict": scheme(1),
+        "exact": scheme(2),
+        "partial": scheme(2.5),
+        "type": scheme(2),
+    }
+    # At 20 % the fourth is not kept.
+    matrix = ada.client.get(f"{path}/confusion-matrix").json()["matrix"]
+    assert matrix == [[1, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]]
+    lower = ada.client.get(f"{path}/confusion-matrix", {"confidence": 0}).json()["matrix"]
+    assert lower == [[1, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0], [1, 1, 0, 0]]
+
+
+def test_items_have_spans(ada: Caller, evaluation: ModelEval) -> None:
+    path = f"/lab/model-evals/{evaluation.eval_id}/image-predictions"
+    (record,) = ada.client.get(path).json()["images"]
+    assert record["confusion"] == [[0, 0, 1], [0, 3, 1], [1, 3, 1], [3, 0, 1], [3, 1, 1]]
+    image = ada.client.get(f"{path}/{record['imageId']}").json()
+
+    nothing = {"box": None, "polygon": None}
+    assert image["groundTruth"][:2] == [
+        {
+            "index": 0, "class": "PER", **nothing, "verdict": "fn", "matched": None, "iou": None,
+            "span": [0, 12],
+        },
+        {
+            "index": 1, "class": "PER", **nothing, "verdict": "tp", "matched": 2, "iou": 1.0,
+            "span": [17, 24],
+        },
+    ]  # fmt: skip
+    assert image["predictions"][3] == {
+        "index": 3, "class": "ORG", "score": 0.1, **nothing, "verdict": None, "matched": None,
+        "iou": None, "span": [28, 34],
+    }  # fmt: skip
+
+
+def test_files(ada: Caller, evaluation: ModelEval) -> None:
+    path = f"/lab/model-evals/{evaluation.eval_id}/image-predictions"
+    header, row = ada.client.get(path, {"format": "csv"}).getvalue().decode().splitlines()
+    shown = dict(zip(header.split(","), row.split(","), strict=True))
+    assert shown["confusion"] == (
+        "PER>PER:1 PER>background:1 LOC>background:1 background>PER:1 background>LOC:1"
+    )
+    (line,) = ada.client.get(path, {"format": "jsonl"}).getvalue().splitlines()
+    assert b'"confusion":[[0,0,1],[0,3,1],[1,3,1],[3,0,1],[3,1,1]]' in line
+    coco = ada.client.get(f"/lab/model-evals/{evaluation.eval_id}/coco")
+    assert (coco.status_code, coco.json()["error"]) == (404, "report_not_found")
+
+
+def test_the_desk_shows_spans_in_their_text(ada: Caller, evaluation: ModelEval) -> None:
+    (card,) = desk_of(ada).get(page(evaluation, "data/cards"), {"position": [0]}).json()["cards"]
+
+    assert card["answer"] == {
+        "marked": {
+            "truth": {
+                "spans": [["PER", "fn", None], ["PER", "tp", None], ["LOC", "fn", None]],
+                "pieces": [
+                    ["Ada Lovelace", [0]],
+                    [" met ", []],
+                    ["Charles", [1]],
+                    [" in ", []],
+                    ["London", [2]],
+                ],
+            },
+            "said": {
+                "spans": [["PER", "fp", 0.9], ["LOC", "fp", 0.8], ["PER", "tp", 0.7]],
+                "pieces": [
+                    ["Ada", [0]],
+                    [" Lovelace ", []],
+                    ["met", [1]],
+                    [" ", []],
+                    ["Charles", [2]],
+                    [" in London", []],
+                ],
+            },
+        },
+        "isCut": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "detail"),
+    [
+        ({"tolerance": 1}, "invalid_request", "tolerance"),
+        ({"normalization": "case"}, "invalid_request", "normalization"),
+        ({"keypointSigmas": {"nose": 0.1}}, "invalid_request", "keypointSigmas"),
+        ({"control": "other"}, "unknown_control", "other"),
+        ({"taskType": "object-detection"}, "unsupported_task_type", "object-detection"),
+        ({"taskType": "spans"}, "invalid_request", "taskType"),
+    ],
+)
+def test_what_the_kind_does_not_read_is_refused(
+    ada: Caller, project: Project, asked: Json, code: str, detail: str
+) -> None:
+    body = {"project": project.slug, "modelVersion": "v1", **asked}
+    answer = ada.client.post("/lab/model-evals", body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == code
+    assert detail in answer.content.decode()
+    assert not ModelEval.objects.exists()
+
+
+PARAGRAPHS = (
+    '<View><Paragraphs name="text" value="$talk" textKey="words"/>'
+    '<ParagraphLabels name="label" toName="text"><Label value="PER"/></ParagraphLabels></View>'
+)
+PAGE = (
+    '<View><HyperText name="text" value="$page"/>'
+    '<HyperTextLabels name="label" toName="text"><Label value="PER"/></HyperTextLabels></View>'
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "kind", "value", "pieces"),
+    [
+        (
+            PARAGRAPHS,
+            {"talk": [{"words": "Hello Ada", "author": "B"}, {"words": "Bye"}]},
+            "paragraphlabels",
+            {"start": "0", "startOffset": 6, "end": "1", "endOffset": 1},
+            [["Hello ", []], ["AdaB", [0]], ["ye", []]],
+        ),
+        (
+            PAGE,
+            {"page": "<p>Ada &amp; <b>Charles</b></p>"},
+            "hypertextlabels",
+            {
+                "start": "/p[1]/b[1]/text()[1]", "startOffset": 0,
+                "end": "/p[1]/b[1]/text()[1]", "endOffset": 7,
+                "globalOffsets": {"start": 6, "end": 13},
+            },
+            [["Ada & ", []], ["Charles", [0]]],
+        ),
+    ],
+)  # fmt: skip
+def test_paragraphs_and_pages(
+    ada: Caller,
+    make_project: MakeProject,
+    config: str,
+    data: Json,
+    kind: str,
+    value: Json,
+    pieces: list[Any],
+) -> None:
+    made = make_project(ada, config, title="Talks")
+    region = {
+        "from_name": "label",
+        "to_name": "text",
+        "type": kind,
+        "value": {**value, kind: ["PER"]},
+    }
+    load(ada, made, [{**text_task([region], [{**region, "score": 0.5}]), "data": data}])
+    found = computed(ada, made)
+
+    assert (found.status, found.task_type) == ("done", "named-entity-recognition")
+    path = f"/lab/model-evals/{found.eval_id}"
+    assert ada.client.get(f"{path}/confusion-matrix").json()["matrix"] == [[1, 0], [0, 0]]
+    (card,) = desk_of(ada).get(page(found, "data/cards"), {"position": [0]}).json()["cards"]
+    assert card["answer"]["marked"]["truth"]["pieces"] == pieces
