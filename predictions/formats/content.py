@@ -118,6 +118,8 @@ class FileTask(Struct, kw_only=True):
     image_id: str | None = None
     #: The image's file name as the file has it, with forward slashes.
     image_name: str | None = None
+    #: The way to the picture in the file's own folders; None where it is the name.
+    picture: str | None = None
     #: What the task shows beside the image, `{"text": ...}` and other columns.
     data: dict[str, Any] = {}
     meta: dict[str, Any] = {}

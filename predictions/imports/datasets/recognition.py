@@ -26,6 +26,11 @@ def formats_of(source: Source) -> list[str]:
     return [name for name, one in FORMATS.items() if one.fits(start)]
 
 
+def is_list_of_results(source: Source) -> bool:
+    """Whether a file is a list of COCO's results, and so no ground truth."""
+    return not source.is_folder and bytes(source.content()[:START_BYTES]).lstrip()[:1] == b"["
+
+
 def refuse_as_tasks(name: str, start: bytes) -> None:
     """ValidationError for a file, by its first bytes, that is of a format and no list of tasks."""
     found = Start([name], start)

@@ -256,7 +256,8 @@ class Writer:
         return next((t.size for t in (one.truth, one.said) if t is not None and t.size), None)
 
     def _picture_size(self, one: Planned) -> Size | None:
-        name = next((t.image_name for t in (one.truth, one.said) if t and t.image_name), None)
+        tasks = [task for task in (one.truth, one.said) if task is not None]
+        name = next((t.picture or t.image_name for t in tasks if t.picture or t.image_name), None)
         return None if name is None else self.wishes.pictures.size(name)
 
     def _task_row(self, one: Planned) -> TaskRow | None:
@@ -279,7 +280,7 @@ class Writer:
     def _data(self, task: FileTask) -> dict[str, Any]:
         if self.found.contents[0].key != "image":
             return {self.shown if name == "text" else name: v for name, v in task.data.items()}
-        name = task.image_name or task.image_id or ""
+        name = task.picture or task.image_name or task.image_id or ""
         if not self.wishes.missing_pictures_ok and self.wishes.pictures.is_missing(name):
             self.errors.add(task.place, NO_PICTURE.format(name=name))
         return _placed(self.shown, self.wishes.pictures.address(name)) | task.data

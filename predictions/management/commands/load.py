@@ -36,9 +36,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "format",
             nargs="?",
-            choices=list(FORMATS),
             metavar="FORMAT",
-            help=f"{', '.join(FORMATS)}; looked for in the files unless given",
+            help=f"{', '.join(FORMATS)}; looked for in the files unless given. Or a file, whose"
+            " format is looked for",
         )
         parser.add_argument("--ground-truth", type=Path, metavar="FILE")
         parser.add_argument("--predictions", type=Path, metavar="FILE")
@@ -99,7 +99,11 @@ class Command(BaseCommand):
     def _load(self, options: dict[str, Any], to: Any, author: Author) -> Loaded:
         truth = _opened(options["ground_truth"])
         predictions = _opened(options["predictions"])
-        name, note = recognition.format_of(options["format"], truth, predictions)
+        name = options["format"]
+        if name is not None and name not in FORMATS:
+            truth, predictions = _with_file(name, truth, predictions)
+            name = None
+        name, note = recognition.format_of(name, truth, predictions)
         if note:
             self.stderr.write(note)
         other = options["predictions_format"]
@@ -171,6 +175,22 @@ def _pictures(images: str | None, author: Author) -> pictures.Pictures:
 
 def _opened(path: Path | None) -> Source | None:
     return None if path is None else open_path(path)
+
+
+def _with_file(
+    name: str, truth: Source | None, predictions: Source | None
+) -> tuple[Source | None, Source | None]:
+    """The file beside the other one; alone it is ground truth, unless it is a list of results."""
+    path = Path(name)
+    if not path.exists():
+        known = ", ".join(FORMATS)
+        raise CommandError(f"{name!r} is neither a format nor a file. Formats: {known}.")
+    if truth is not None and predictions is not None:
+        raise CommandError(f"{name!r} is a third file.")
+    source = open_path(path)
+    if truth is not None or (predictions is None and recognition.is_list_of_results(source)):
+        return truth, source
+    return source, predictions
 
 
 def _label_map(path: Path | None) -> dict[str, str | None]:

@@ -20,6 +20,7 @@ from predictions.formats.scores import Scores
 from predictions.formats.sources import PICTURES, Source
 
 SPLITS = {"train": "train", "val": "valid", "test": "test"}
+SPLIT_FOLDERS = frozenset({"train", "val", "valid", "test"})
 MOST_YAML_BYTES = 1 << 20
 COCO_POINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
@@ -297,16 +298,18 @@ def _content(
     if task == "pose" and has_score:
         _count_point_numbers(texts.values(), dataset)
     layout = Layout(task, dataset.classes, has_score, dataset.points, dataset.point_numbers)
+    names = _names(images)
     tasks = [
         FileTask(
-            image_name=one.name,
+            image_name=name,
+            picture=one.name,
             split=one.split,
             is_relative=True,
             size=None if one.picture is None else source.picture_size(one.picture),
             regions=partial(_regions, texts, one, layout, errors, divisor),
             place=one.labels or one.name,
         )
-        for one in images
+        for one, name in zip(images, names, strict=True)
     ]
     points = dict.fromkeys(dataset.classes, dataset.points) if task == "pose" else {}
     kinds = KINDS[task]
@@ -319,6 +322,21 @@ def _content(
         class_ids=dict(enumerate(dataset.classes)),
         warnings=warnings,
     )
+
+
+def _names(images: Sequence[Labelled]) -> list[str]:
+    """What images are called: below the folder of their split, unless two would be called alike."""
+    short = [_below_split(one.name) for one in images]
+    return short if len(set(short)) == len(short) else [one.name for one in images]
+
+
+def _below_split(name: str) -> str:
+    parts = name.split("/")
+    for n in range(len(parts) - 1, 0, -1):
+        if parts[n - 1] in {"images", "labels"}:
+            rest = parts[n:]
+            return "/".join(rest[1:] if len(rest) > 1 and rest[0] in SPLIT_FOLDERS else rest)
+    return name
 
 
 def _regions(

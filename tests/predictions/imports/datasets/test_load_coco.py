@@ -387,3 +387,29 @@ def test_names_that_are_no_project(
     with pytest.raises(CommandError) as refused:
         load("coco", "--ground-truth", write(whole(), "t.json"), "-P", name)
     assert str(refused.value).splitlines() == [error.format(*ids), NOTHING]
+
+
+def test_files_without_the_name_of_a_format(ada: Caller, write: Write) -> None:
+    truth, said = write(whole(), "t.json"), write([result()], "r.json")
+    taken = "{} is taken for COCO: instances, keypoints, results (coco)."
+    assert load(truth, "-P", "Pets")[1] == [taken.format(truth)]
+    assert load(said, "-P", "Pets", "--model-version", "v1")[1] == [taken.format(said)]
+    assert (Annotation.objects.count(), Prediction.objects.count()) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (None, "'{}' is neither a format nor a file. Formats: "),
+        (b'{"tasks": []}', "{}: is of none of the formats that are recognised: name one of "),
+        (b"", "{}: is empty."),
+    ],
+)
+def test_files_that_are_not_recognised(
+    ada: Caller, write: Write, tmp_path: Path, content: bytes | None, error: str
+) -> None:
+    path = tmp_path / "no.json" if content is None else write(content, "a.json")
+    with pytest.raises(CommandError) as refused:
+        load(path, "-P", "Pets")
+    assert str(refused.value).startswith(error.format(path))
+    assert not Project.objects.exists()

@@ -1,0 +1,96 @@
+"""What comes in, goes out and comes in again gives the same evaluation, to the last bit."""
+
+import io
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from PIL import Image
+
+from evals.models import ModelEval
+from evals.reports.evaluations import document_of
+from tests.conftest import Caller
+from tests.predictions.imports.datasets.loading import load
+
+N_IMAGES = 12
+CLASSES = ["cat", "dog", "long name, with ünicode"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """COCO files of random boxes with two decimals, and their pictures."""
+    chosen = random.Random(7)
+    images: list[Any] = []
+    truths: list[Any] = []
+    results: list[Any] = []
+    (tmp_path / "pictures").mkdir()
+    for number in range(1, N_IMAGES + 1):
+        size = chosen.randrange(50, 90), chosen.randrange(40, 70)
+        Image.new("L", size).save(tmp_path / "pictures" / f"{number}.png")
+        images.append(
+            {"id": number, "file_name": f"{number}.png", "width": size[0], "height": size[1]}
+        )
+        for _ in range(chosen.randrange(4)):
+            corner = [round(chosen.uniform(0, 20), 2), round(chosen.uniform(0, 20), 2)]
+            sides = [round(chosen.uniform(3, 20), 2), round(chosen.uniform(3, 20), 2)]
+            category = chosen.randrange(3) + 1
+            truths.append(
+                {
+                    "id": len(truths) + 1, "image_id": number, "category_id": category,
+                    "bbox": [*corner, *sides], "area": round(sides[0] * sides[1] * 0.7, 3),
+                    "iscrowd": int(chosen.random() < 0.1),
+                }
+            )  # fmt: skip
+            moved = [round(one + chosen.uniform(-2, 2), 2) for one in corner]
+            results.append(
+                {
+                    "image_id": number, "category_id": category, "bbox": [*moved, *sides],
+                    "score": round(chosen.random(), 3),
+                }
+            )  # fmt: skip
+    categories = [{"id": n, "name": name} for n, name in enumerate(CLASSES, 1)]
+    truth = {"images": images, "categories": categories, "annotations": truths}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    return tmp_path
+
+
+def evaluated(format_: str, truth: Path, said: Path, title: str, pictures: Path) -> ModelEval:
+    lines, _ = load(
+        format_, "--ground-truth", truth, "--predictions", said, "-P", title,
+        "--model-version", "v1", "--images", pictures, "--evaluate",
+    )  # fmt: skip
+    return ModelEval.objects.get(eval_id=lines[-1])
+
+
+def figures(evaluation: ModelEval) -> Any:
+    return evaluation.summary, document_of(evaluation).summary
+
+
+def dumped(format_: str, to: Path, evaluation: ModelEval, *options: str) -> Path:
+    project = str(evaluation.project_id)
+    out = io.StringIO()
+    call_command("dump", format_, str(to), "--project", project, *options, stdout=out, stderr=out)
+    return to
+
+
+@pytest.mark.parametrize(
+    ("format_", "dump_as"),
+    [("coco", "coco"), ("yolo", "yolo"), ("yolo", "yolo-obb"), ("voc", "voc")],
+)
+def test_the_same_evaluation(ada: Caller, folder: Path, format_: str, dump_as: str) -> None:
+    pictures = folder / "pictures"
+    first = evaluated("coco", folder / "truth.json", folder / "results.json", "First", pictures)
+    # What a format cannot hold is lost on its first way out only.
+    before = first
+    for n in range(2):
+        suffix = ".json" if format_ == "coco" else ""
+        truth = dumped(dump_as, folder / f"truth{n}{suffix}", before, "--ground-truth")
+        said = dumped(dump_as, folder / f"said{n}{suffix}", before, "--model-version", "v1")
+        after = evaluated(format_, truth, said, f"Again {n}", pictures)
+        if n or format_ == "coco":
+            assert figures(after) == figures(before)
+        before = after
