@@ -138,8 +138,8 @@ class Client:
         self.tasks = self.ask("prepare", "POST", path, json=items)["task_ids"]
         body = {"provider": "Custom", "endpoint": endpoint, "api_key": "k"}
         connection = self.ask("prepare", "POST", "/api/model-provider-connections/", json=body)
-        body = {"title": f"P{self.number}", "associated_projects": [self.project]}
-        prompt = self.ask("prepare", "POST", "/api/prompts/", json=body)["id"]
+        titled = {"title": f"P{self.number}", "associated_projects": [self.project]}
+        prompt = self.ask("prepare", "POST", "/api/prompts/", json=titled)["id"]
         body = {
             "title": "v",
             "prompt": "Mood of {text}?",

@@ -302,7 +302,7 @@ def test_masks_in_evaluations(ada: Caller, masked: Project, task_type: str) -> N
             ada.client.get(f"{path}/image-predictions/{task.pk}")
             desk.get(f"{page}/data/cards?image={task.pk}")
         b"".join(ada.client.get(f"{path}/coco"))
-    assert evaluation.status == ModelEval.Status.DONE, evaluation.error
+    assert evaluation.status == ModelEval.Status.DONE, evaluation.failure_reason
 
 
 def test_masks_at_the_desk(ada: Caller, masked: Project) -> None:
