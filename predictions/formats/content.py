@@ -183,3 +183,5 @@ class Known:
     keypoints: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: Sizes by image id and by image name, where they are known.
     sizes: Mapping[str, Size] = field(default_factory=dict)
+    #: Of texts: where each stands, and the text, in the ground truth's order.
+    texts: Sequence[tuple[str, str]] = ()

@@ -1,5 +1,6 @@
 """The formats there are, by name: what each reads, and how its files are recognised."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -89,6 +90,24 @@ def _is_voc(start: Start) -> bool:
     return "Annotations" in folders or is_flat
 
 
+def _columns(start: Start) -> set[str]:
+    """Names in the first line of a table, in lower case."""
+    first = start.text.lstrip(b"\xef\xbb\xbf").partition(b"\n")[0].decode("utf-8", "replace")
+    return {one.strip().strip('"').lower() for one in re.split("[,;\t]", first)}
+
+
+def _is_labels(start: Start) -> bool:
+    columns = _columns(start)
+    return "label" in columns and bool(columns & {"image", "text"})
+
+
+def _is_conll(start: Start) -> bool:
+    lines = [line.split() for line in start.text.splitlines()[:200] if line.strip()]
+    return len(lines) > 1 and all(
+        len(line) > 1 and re.fullmatch(rb"O|[BIESLU]-.+", line[-1]) for line in lines[:-1]
+    )
+
+
 _TABLE = (
     Format(
         "coco",
@@ -115,6 +134,22 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_voc,
+    ),
+    Format(
+        "csv",
+        "a table of classes",
+        "tables.labels",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_labels,
+    ),
+    Format(
+        "conll",
+        "CoNLL: IOB2, IOB, BIOES",
+        "tables.conll",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_conll,
     ),
 )
 FORMATS: dict[str, Format] = {one.name: one for one in _TABLE}

@@ -2,6 +2,7 @@
 last bit.
 """
 
+import csv
 import io
 import json
 from collections.abc import Callable
@@ -244,3 +245,105 @@ def test_yolo(ada: Caller, tmp_path: Path, name: str, line: Line, task: str) -> 
             assert [[float(one) for one in line.split()] for line in again] == [
                 pytest.approx(one, rel=1e-12, abs=1e-12) for one in lines
             ]
+
+
+def voc_folders(folder: Path) -> tuple[Path, Path]:
+    r = np.random.default_rng(11)
+    for side in ("truth", "said"):
+        (folder / side / "Annotations").mkdir(parents=True)
+    (folder / "truth" / "ImageSets" / "Main").mkdir(parents=True)
+    (folder / "truth" / "ImageSets" / "Main" / "val.txt").write_text("a_0\na_3\n")
+    for n in range(12):
+        size = SIZES[n % 3]
+        head = (
+            f"<filename>a_{n}.jpg</filename><size><width>{size[0]}</width>"
+            f"<height>{size[1]}</height><depth>3</depth></size>"
+        )
+        objects: dict[str, list[str]] = {"truth": [], "said": []}
+        for x, y, width, height in boxes(r, int(r.integers(0, 5)), size, 0):
+            name = CLASSES[int(r.integers(0, 3))]
+            corners = np.array([x + 1, y + 1, x + width, y + height])
+            near = corners + r.integers(0, 5, 4)
+            difficult = f"<difficult>{int(r.random() < 0.2)}</difficult>"
+            score = f"<score>{r.random()!r}</score>"
+            for side, four, more in (("truth", corners, difficult), ("said", near, score)):
+                tags = ("xmin", "ymin", "xmax", "ymax")
+                place = "".join(f"<{t}>{v:g}</{t}>" for t, v in zip(tags, four, strict=True))
+                objects[side].append(
+                    f"<object><name>{name}</name>{more}<bndbox>{place}</bndbox></object>"
+                )
+        for side, found in objects.items():
+            text = f"<annotation>{head}{''.join(found)}</annotation>"
+            (folder / side / "Annotations" / f"a_{n}.xml").write_text(text)
+    return folder / "truth", folder / "said"
+
+
+def test_voc(ada: Caller, tmp_path: Path) -> None:
+    first = load("voc", "first", *voc_folders(tmp_path))
+    dump("voc", first, tmp_path / "truth-2", tmp_path / "said-2")
+    second = load("voc", "second", tmp_path / "truth-2", tmp_path / "said-2")
+    assert evaluation(ada, first) == evaluation(ada, second)
+    dump("voc", second, tmp_path / "truth-3", tmp_path / "said-3")
+    for side in ("truth", "said"):
+        before, after = ({
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*") if path.is_file()
+        } for folder in (tmp_path / f"{side}-2", tmp_path / f"{side}-3"))  # fmt: skip
+        assert before == after
+
+
+@pytest.mark.parametrize("key", ["image", "text"])
+def test_labels_csv(ada: Caller, tmp_path: Path, key: str) -> None:
+    r = np.random.default_rng(2)
+    names = ["good", "so, so", 'a "bad" one']
+    truth, said = [f"{key},label,source"], [f"{key},label,score,source"]
+    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    for n in range(30):
+        about = f"a/{n}.png" if key == "image" else f'"row {n},\nof two lines"'
+        few = ";".join(dict.fromkeys(names[int(r.integers(0, 3))] for _ in range(n % 3)))
+        cell = '"' + few.replace('"', '""') + '"' if few else ""
+        truth.append(f"{about},{cell},{n % 4}")
+        said.append(f"{about},{quoted[int(r.integers(0, 3))]},{r.random()!r},{n % 4}")
+    files = tmp_path / "truth.csv", tmp_path / "said.csv"
+    for path, lines in zip(files, (truth, said), strict=True):
+        path.write_text("\n".join(lines) + "\n")
+    first = load("csv", "first", *files)
+    again = tmp_path / "truth-2.csv", tmp_path / "said-2.csv"
+    dump("labels-csv", first, *again)
+    second = load("csv", "second", *again)
+    assert evaluation(ada, first) == evaluation(ada, second)
+    for came, went in zip(files, again, strict=True):
+        with came.open(newline="") as one, went.open(newline="") as other:
+            assert sorted(csv.DictReader(one), key=str) == sorted(csv.DictReader(other), key=str)
+
+
+@pytest.mark.parametrize("has_scores", [True, False])
+def test_conll(ada: Caller, tmp_path: Path, has_scores: bool) -> None:
+    r = np.random.default_rng(8)
+    truth: list[str] = []
+    said: list[str] = []
+    for _ in range(20):
+        inside = {"truth": "", "said": ""}
+        score = 0.0
+        for n in range(int(r.integers(1, 9))):
+            for side, lines in (("truth", truth), ("said", said)):
+                label = ["", "PER", "LOC"][int(r.integers(0, 3))]
+                goes_on = label and label == inside[side] and r.random() < 0.5
+                tag = f"{'I' if goes_on else 'B'}-{label}" if label else "O"
+                inside[side] = label
+                if side == "said" and not goes_on:
+                    score = float(r.random())
+                told = repr(score) if label else "_"
+                middle = f" {told}" if side == "said" and has_scores else ""
+                lines.append(f"wörd{n}{middle} {tag}\n")
+        truth.append("\n")
+        said.append("\n")
+    files = tmp_path / "truth.conll", tmp_path / "said.conll"
+    files[0].write_text("".join(truth))
+    files[1].write_text("".join(said))
+    first = load("conll", "first", *files)
+    again = tmp_path / "truth-2.conll", tmp_path / "said-2.conll"
+    dump("conll", first, *again)
+    assert [path.read_bytes() for path in files] == [path.read_bytes() for path in again]
+    second = load("conll", "second", *again)
+    assert evaluation(ada, first) == evaluation(ada, second)

@@ -118,6 +118,7 @@ def _known(truth: Content | None, project: Project | None) -> Known:
             classes=truth.classes,
             keypoints=truth.keypoints,
             sizes=sizes,
+            texts=_texts(truth) if truth.key == "text" else (),
         )
     if project is None:
         return Known()
@@ -128,6 +129,10 @@ def _known(truth: Content | None, project: Project | None) -> Known:
         classes=classes,
         keypoints=dict.fromkeys(classes, points) if points else {},
     )
+
+
+def _texts(truth: Content) -> list[tuple[str, str]]:
+    return [(task.place, task.data.get("text", "")) for task in truth.tasks]
 
 
 def _labels_of(config: Config) -> tuple[list[str], list[str]]:

@@ -1,0 +1,63 @@
+"""Classes of whole images or texts: a table with a row a task.
+
+Columns: `image` or `text`, `label` (several with `;` between them), of predictions `score`; all
+others are the task's data. `manage.py dump labels-csv` writes the same.
+"""
+
+from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region
+from predictions.formats.errors import Errors
+from predictions.formats.readers import collected
+from predictions.formats.readers.rows import Row, Rows, number_of
+from predictions.formats.sources import Source
+
+SEPARATOR = ";"
+ABOUT = ("image", "text")
+
+
+def truth(source: Source, ask: Ask, errors: Errors) -> Content:
+    """A row without a label is a task of no class."""
+    return _read(source, errors, is_prediction=False)
+
+
+def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
+    """The same with scores, one a row; or none at all, with a warning."""
+    return _read(source, errors, is_prediction=True)
+
+
+def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
+    source.content()
+    rows = Rows(source, source.names()[0], errors)
+    about = next((one for one in ABOUT if one in rows.columns), None)
+    if about is None:
+        rows.need(ABOUT[0])
+    rows.need("label")
+    key = "image" if about == "image" else "text"
+    tasks = [_task(row, key, errors, is_prediction=is_prediction) for row in rows]
+    return collected.content(
+        tasks,
+        errors,
+        is_prediction=is_prediction,
+        kind=Kind.CHOICE,
+        scores_optional=True,
+        key=key,
+    )
+
+
+def _task(row: Row, key: str, errors: Errors, *, is_prediction: bool) -> FileTask:
+    own = {key, "label", "score"} if is_prediction else {key, "label"}
+    about = row.cells[key]
+    if not about.strip():
+        errors.add(row.place, f"has no {key}.")
+    data = {name: cell for name, cell in row.cells.items() if name not in own}
+    given = [one.strip() for one in row.cells["label"].split(SEPARATOR)]
+    labels = tuple(dict.fromkeys(one for one in given if one))
+    score = None
+    if is_prediction and labels and (text := row.cells.get("score", "").strip()):
+        score = number_of(text)
+        if score is None:
+            errors.add(row.place, f"{text!r:.100} is no score.")
+    regions = [Region(labels, None, score, None, row.place)] if labels else []
+    if key == "image":
+        name = about.replace("\\", "/")
+        return FileTask(image_name=name, data=data, regions=regions, place=row.place)
+    return FileTask(data={"text": about, **data}, regions=regions, place=row.place)

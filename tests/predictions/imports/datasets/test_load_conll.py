@@ -1,0 +1,112 @@
+"""`manage.py load conll`: tokens and tags."""
+
+import random
+from pathlib import Path
+
+import pytest
+from seqeval.metrics.sequence_labeling import get_entities
+
+from tests.conftest import Caller
+from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
+
+CONLL_2003 = """-DOCSTART- -X- -X- O
+
+EU NNP B-NP B-ORG
+rejects VBZ B-VP O
+New NNP B-NP B-LOC
+York NNP I-NP I-LOC
+Paris NNP B-NP B-LOC
+
+Nothing NN B-NP O
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_two_files(ada: Caller, tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth.conll", CONLL_2003)
+    found = "EU\t0.5\tS-ORG\nrejects\t_\tO\nNew\t0.1\tB-LOC\nYork\t0.3\tE-LOC\nParis\t_\tO\n\n"
+    lines, warned = both("conll", truth, write(tmp_path / "s.conll", f"{found}Nothing\t_\tO"))
+    assert lines[0].endswith(
+        "made: 2 images, 2 classes, 2 new tasks, 2 ground truths, 2 predictions."
+    )
+    assert warned == []
+    assert tasks() == [
+        ({"text": "EU rejects New York Paris"}, {"split": "test"}),
+        ({"text": "Nothing"}, {"split": "test"}),
+    ]
+    org = {"start": 0, "end": 2, "text": "EU", "labels": ["ORG"]}
+    city = {"start": 11, "end": 19, "text": "New York", "labels": ["LOC"]}
+    assert values(truths()) == [
+        [org, city, {"start": 20, "end": 25, "text": "Paris", "labels": ["LOC"]}], []
+    ]  # fmt: skip
+    assert values(said()) == [[{**org, "score": 0.5}, {**city, "score": 0.2}], []]
+
+
+@pytest.mark.parametrize("letters", ["BIO", "IO", "BIESO"])
+def test_entities_are_seqevals(ada: Caller, tmp_path: Path, letters: str) -> None:
+    chosen = random.Random(2)
+    rows = [
+        ["O" if (letter := chosen.choice(letters)) == "O" else f"{letter}-{chosen.choice('XY')}"
+         for _ in range(9)]
+        for _ in range(60)
+    ]  # fmt: skip
+    text = "\n\n".join("\n".join(f"t{n} {tag}" for n, tag in enumerate(row)) for row in rows)
+    path = write(tmp_path / "a.txt", text)
+    both("conll", path, path)
+    expected = [
+        [(label, f"{' '.join(f't{n}' for n in range(first, last + 1))}")
+         for label, first, last in get_entities(row)]
+        for row in rows
+    ]  # fmt: skip
+    assert [
+        [(one["labels"][0], one["text"]) for one in found] for found in values(truths())
+    ] == expected
+    assert values(said()) == values(truths())
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("\n\n", "{}: holds no tokens."),
+        (
+            "a O\nb\n",
+            "{}, line 2: must be a token and its tag, with a space or a tab between them.",
+        ),
+        ("a O\nb PER\n", "{}, line 2: 'PER' is no tag: O, or B- or I- (E-, S-) and a class."),
+        ("a B-\n", "{}, line 1: 'B-' is no tag: O, or B- or I- (E-, S-) and a class."),
+        ("a B-Per\n\nb B-PER\n", "{}, line 3: 'PER' and 'Per' differ by case or spaces alone."),
+    ],
+)
+def test_bad_files_leave_nothing_behind(ada: Caller, tmp_path: Path, text: str, error: str) -> None:
+    path = write(tmp_path / "a.conll", text)
+    assert refused("conll", "--ground-truth", path, "-P", "Files") == [error.format(path)]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("a O\n\nb O\nX O\n",
+         "{1}, line 4: the token is 'X', but 'c' in the ground truth ({0}, line 4)."),
+        ("a O\n\nb O\n", "{1}, line 3: the text has 1 tokens, and 2 in the ground truth"
+         " ({0}, line 3)."),
+        ("a 0.5 B-X\n\nb _ B-X\nc _ O\n", "{1}, line 3: has no score."),
+    ],
+)  # fmt: skip
+def test_bad_predictions(ada: Caller, tmp_path: Path, text: str, error: str) -> None:
+    truth = write(tmp_path / "truth.conll", "a B-X\n\nb O\nc O\n")
+    path = write(tmp_path / "said.conll", text)
+    assert refused(
+        "conll",
+        "--ground-truth",
+        truth,
+        "--predictions",
+        path,
+        "-P",
+        "Files",
+        "--model-version",
+        "v1",
+    ) == [error.format(truth, path)]

@@ -1,0 +1,109 @@
+"""`manage.py load csv`: classes of images or texts."""
+
+from pathlib import Path
+
+import pytest
+
+from predictions.models import Project
+from tests.conftest import Caller
+from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
+
+CSV = "image,label,camera\na.png,cat,1\nb.png,cat;dog,2\nc.png,,\n"
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_images(ada: Caller, tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth.csv", "\ufeff" + CSV)
+    found = "image;score;label\nc.png;90;dog\na.png;45;cat\nb.png;;\n"
+    lines, warned = both("csv", truth, write(tmp_path / "said.csv", found))
+    assert lines[0].endswith(
+        "made: 3 images, 2 classes, 3 new tasks, 3 ground truths, 3 predictions."
+    )
+    assert warned == [
+        "Warning: The highest score is 90: the scores are taken as per cent and divided by 100."
+    ]
+    assert tasks() == [
+        ({"image": "a.png", "camera": "1"}, {"image_name": "a.png", "split": "test"}),
+        ({"image": "b.png", "camera": "2"}, {"image_name": "b.png", "split": "test"}),
+        ({"image": "c.png", "camera": ""}, {"image_name": "c.png", "split": "test"}),
+    ]
+    assert Project.objects.get().label_config == (
+        '<View>\n  <Image name="image" value="$image"/>\n'
+        '  <Choices name="choice" toName="image" choice="multiple">\n'
+        '    <Choice value="cat"/>\n    <Choice value="dog"/>\n  </Choices>\n</View>'
+    )
+    assert values(truths()) == [[{"choices": ["cat"]}], [{"choices": ["cat", "dog"]}], []]
+    assert values(said()) == [
+        [{"choices": ["cat"], "score": 0.45}], [], [{"choices": ["dog"], "score": 0.9}]
+    ]  # fmt: skip
+
+
+def test_texts_without_scores(ada: Caller, tmp_path: Path) -> None:
+    text = 'text,label\n"two\nlines, ""quoted""",good\nsame,bad\nsame,good\n'
+    path = write(tmp_path / "a.csv", text)
+    _, warned = both("csv", path, path)
+    assert warned == ["Warning: No score is in the file: every prediction counts as a sure one."]
+    assert [data for data, _ in tasks()] == [
+        {"text": 'two\nlines, "quoted"'}, {"text": "same"}, {"text": "same"}
+    ]  # fmt: skip
+    assert values(said()) == values(truths()) == [
+        [{"choices": ["good"]}], [{"choices": ["bad"]}], [{"choices": ["good"]}]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("\n\n", "{}: has no header with the columns' names."),
+        ("a,label\nb,c\n", "{}, line 1: has no column 'image', only a, label."),
+        ("image,name\nb,c\n", "{}, line 1: has no column 'label', only image, name."),
+        ("image,label,label\n", "{}, line 1: has a column 'label' twice."),
+        ("image,label\na,b,c\n", "{}, line 2: has 3 cells, the header has 2."),
+        ("image,label\na,b\n,c\n", "{}, line 3: has no image."),
+        ("image,label\na,b\na,c\n", "{}, line 3: is of the same image as {}, line 2: 'a'."),
+        ('image,label\na,"b\n', "{}, line 2: is no row: unexpected end of data."),
+        ("image,label\na,b\nc,B\n", "{}, line 3: 'B' and 'b' differ by case or spaces alone."),
+        ("image,label\n", "There are no images in the file."),
+    ],
+)
+def test_bad_files_leave_nothing_behind(ada: Caller, tmp_path: Path, text: str, error: str) -> None:
+    path = write(tmp_path / "a.csv", text)
+    assert refused("csv", "--ground-truth", path, "-P", "Files") == [error.replace("{}", str(path))]
+
+
+@pytest.mark.parametrize(
+    ("row", "error"),
+    [
+        ("a.png,cat,high", "'high' is no score."),
+        ("a.png,cat,101", "101 is no score: 0 to 1, or per cent up to 100."),
+        ("a.png,cat,-0.1", "-0.1 is no score: 0 to 1, or per cent up to 100."),
+        ("a.png,cat,nan", "'nan' is no score."),
+        ("z.png,cat,0.5", "'z.png' is not among the images of the ground truth."),
+    ],
+)
+def test_bad_predictions(ada: Caller, tmp_path: Path, row: str, error: str) -> None:
+    truth = write(tmp_path / "truth.csv", CSV)
+    path = write(tmp_path / "a.csv", f"image,label,score\nb.png,dog,0.5\n{row}\n")
+    errors = refused(
+        "csv",
+        "--ground-truth",
+        truth,
+        "--predictions",
+        path,
+        "-P",
+        "Files",
+        "--model-version",
+        "v1",
+    )
+    assert errors[0] == f"{path}, line 3: {error}"
+
+
+def test_not_utf_8(ada: Caller, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"image,label\na,caf\xe9\n")
+    assert refused("csv", "--ground-truth", tmp_path / "a.csv", "-P", "Files") == [
+        f"{tmp_path / 'a.csv'}: is not UTF-8: byte 17 is 0xe9."
+    ]
