@@ -108,6 +108,25 @@ def _is_conll(start: Start) -> bool:
     )
 
 
+def _is_spans(start: Start) -> bool:
+    line = start.text.lstrip(b"\xef\xbb\xbf \r\n\t").partition(b"\n")[0]
+    if not line.startswith(b"{"):
+        return False
+    if b'"tokens"' in line and b'"ner_tags"' in line:
+        return True
+    if b'"text"' not in line:
+        return False
+    return b'"spans"' in line or bool(re.search(rb'"labels?"\s*:\s*\[\s*\[', line))
+
+
+def _is_dota(start: Start) -> bool:
+    if start.text:
+        return False
+    names = [name.rpartition("/")[2] for name in start.names]
+    folders = {name.split("/")[-2] for name in start.names if "/" in name}
+    return "labelTxt" in folders or any(re.fullmatch(r"Task[12]_.+\.txt", one) for one in names)
+
+
 _TABLE = (
     Format(
         "coco",
@@ -142,6 +161,32 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_labels,
+    ),
+    Format(
+        "spans",
+        "stretches of texts as JSON Lines",
+        "tables.spans",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_spans,
+    ),
+    Format(
+        "dota",
+        "DOTA: turned boxes",
+        "images.dota",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_dota,
+    ),
+    Format(
+        "lvis",
+        "LVIS",
+        "images.coco",
+        has_truth=True,
+        has_predictions=True,
+        # It is COCO with a few words more.
+        fits=lambda start: False,
+        tells_shapes=True,
     ),
     Format(
         "conll",

@@ -1,4 +1,4 @@
-"""The content of tasks that a reader has all in memory: their classes, kinds and scores, checked."""
+"""The content of tasks that a reader has all in memory: classes, kinds and scores, checked."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of one of a source's names. The header is read at once; an error if there is none."""
+    """The rows of one of a source's names. The header is read at once; BadFile without one."""
 
     source: Source
     name: str

@@ -6,41 +6,22 @@ stand between token and tag, `_` for none, as `manage.py dump conll` writes them
 Format: https://www.clips.uantwerpen.be/conll2003/ner/
 """
 
-import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
-from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region, Span
+from predictions.formats.content import Ask, Content, FileTask, Kind, Known
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected
 from predictions.formats.readers.rows import number_of
+from predictions.formats.readers.tables.tags import NOT_A_TAG, Text, tag_of
 from predictions.formats.sources import Source
 
-TAG = re.compile(r"([BIESLU])-(.+)")
-#: BILOU's words for the end of an entity, and for one of a single token.
-SAME_AS = {"L": "E", "U": "S"}
-OUTSIDE, NO_SCORE = "O", "_"
+NO_SCORE = "_"
 NOT_TOKENS = ("-DOCSTART-", "# id ")
 SPACES = re.compile(r"[ \t]+")
 ODD = (
     "{n:,} entities begin with I- after another one or after none: they are read as conlleval does."
 )
-
-
-@dataclass(slots=True)
-class Text:
-    """Tokens of one text: what stands in their first and last columns, and the score."""
-
-    place: str
-    tokens: list[str] = field(default_factory=list)
-    tags: list[tuple[str, str]] = field(default_factory=list)
-    scores: list[float | None] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.tokens)
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -56,9 +37,10 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
 
 
 def _content(found: Iterator[Text] | list[Text], errors: Errors, *, is_prediction: bool) -> Content:
-    tasks, starts = [], []
+    tasks = []
+    starts: list[bool] = []
     for one in found:
-        regions = list(_regions(one, starts))
+        regions = list(one.entities(starts))
         if not is_prediction:
             for region in regions:
                 region.score = None
@@ -109,49 +91,15 @@ def _add(text: Text, columns: Sequence[str], place: str, errors: Errors) -> None
         errors.add(place, "must be a token and its tag, with a space or a tab between them.")
         return
     tag = columns[-1].strip()
-    found = TAG.fullmatch(tag)
-    if found is None and tag != OUTSIDE:
-        errors.add(place, f"{tag!r:.100} is no tag: O, or B- or I- (E-, S-) and a class.")
+    found = tag_of(tag)
+    if found is None:
+        errors.add(place, NOT_A_TAG.format(tag=tag))
         return
     told = columns[1].strip() if len(columns) == 3 else NO_SCORE
     text.tokens.append(token)
     text.places.append(place)
-    text.tags.append((SAME_AS.get(found[1], found[1]), found[2]) if found else (OUTSIDE, ""))
+    text.tags.append(found)
     text.scores.append(None if told == NO_SCORE else number_of(told))
-
-
-def _regions(text: Text, starts: list[bool]) -> Iterator[Region]:
-    """The entities; of each, whether it begins with I- (or E-) is added to `starts`."""
-    at, first, end = 0, None, 0
-    label = ""
-    before = (OUTSIDE, "")
-    for n, (token, tag) in enumerate(zip(text.tokens, text.tags, strict=True)):
-        if first is not None and _is_new(before, tag):
-            yield _region(text, first, n, label, end)
-            first = None
-        if first is None and tag[0] != OUTSIDE:
-            first, label = n, tag[1]
-            starts.append(tag[0] in "IE")
-        before, end = tag, at + len(token)
-        at = end + 1
-    if first is not None:
-        yield _region(text, first, len(text.tokens), label, end)
-
-
-def _is_new(before: tuple[str, str], tag: tuple[str, str]) -> bool:
-    """Whether an entity that the tag before was of has ended."""
-    return tag[0] in "BSO" or before[0] in "ES" or before[1] != tag[1]
-
-
-def _region(text: Text, first: int, last: int, label: str, end: int) -> Region:
-    """The entity of tokens from `first` up to, but without, `last`, whose text ends at `end`."""
-    start = end - len(" ".join(text.tokens[first:last]))
-    scores = [score for score in text.scores[first:last] if score is not None]
-    score = None
-    if scores:
-        is_one = min(scores) == max(scores)
-        score = scores[0] if is_one else math.fsum(scores) / len(scores)
-    return Region((label,), Span(start, end), score, None, text.places[first])
 
 
 def _refuse_others(texts: Sequence[Text], known: Known, errors: Errors) -> None:

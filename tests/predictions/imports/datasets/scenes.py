@@ -12,8 +12,8 @@ from tests.predictions.imports.datasets.loading import load
 
 def both(name: str, truth: Path, said: Path, *more: object) -> tuple[list[str], list[str]]:
     return load(
-        name, "--ground-truth", truth, "--predictions", said, "-P", "Files", "--model-version", "v1",
-        *more,
+        name, "--ground-truth", truth, "--predictions", said, "-P", "Files",
+        "--model-version", "v1", *more,
     )  # fmt: skip
 
 

@@ -1,0 +1,151 @@
+"""DOTA: corners of turned boxes in pixels.
+
+The ground truth is a text file an image, `x1 y1 x2 y2 x3 y3 x4 y4 class difficult`; a version is a
+file a class, `Task1_<class>.txt`, `image score x1 y1 ... y4`, or `Task2_<class>.txt` with upright
+boxes, `image score xmin ymin xmax ymax`. Difficult objects are crowds here.
+Format: https://captain-whu.github.io/DOTA/dataset.html
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from predictions.formats.content import (
+    Ask,
+    Box,
+    Content,
+    Corners,
+    FileTask,
+    Kind,
+    Known,
+    Region,
+    Size,
+)
+from predictions.formats.errors import Errors
+from predictions.formats.readers import collected
+from predictions.formats.sources import PICTURES, Source
+
+OF_CLASS = re.compile(r"Task[12]_(.+)\.txt")
+#: What may stand above the lines of objects.
+HEAD = ("imagesource:", "gsd:", "acquisition dates:")
+SUFFIX_GUESSED = "The images' suffixes are not in the files: .png is taken."
+
+
+class Pictures:
+    """The pictures of a folder, by the stem of their file."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.names: dict[str, str] = {}
+        for name in source.names():
+            path = PurePosixPath(name)
+            if path.suffix.lower() in PICTURES:
+                self.names.setdefault(path.stem, name)
+
+    def size(self, stem: str) -> Size | None:
+        """Its width and height, from its header; None where it is not there."""
+        return self.source.picture_size(self.names[stem]) if stem in self.names else None
+
+
+def truth(source: Source, ask: Ask, errors: Errors) -> Content:
+    """An image whose file has no line of objects counts, too."""
+    pictures = Pictures(source)
+    tasks = []
+    has_guessed = False
+    for name in source.names():
+        path = PurePosixPath(name)
+        if path.suffix.lower() != ".txt":
+            continue
+        regions = []
+        for n, line in enumerate(source.text(name).split("\n"), 1):
+            if not line.strip() or line.startswith(HEAD):
+                continue
+            region = _object(line.split(), f"{name}, line {n}", errors)
+            if region is not None:
+                regions.append(region)
+        picture = pictures.names.get(path.stem)
+        has_guessed = has_guessed or picture is None
+        tasks.append(
+            FileTask(
+                image_name=PurePosixPath(picture).name if picture else f"{path.stem}.png",
+                picture=picture,
+                size=pictures.size(path.stem),
+                regions=regions,
+                place=name,
+            )
+        )
+    if not tasks:
+        raise errors.stop(source.name, "holds no label files (*.txt).")
+    return collected.content(
+        tasks,
+        errors,
+        is_prediction=False,
+        kind=Kind.BOX,
+        warnings=[SUFFIX_GUESSED] if has_guessed else [],
+    )
+
+
+def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
+    """The files of all classes; images of which nothing is said are not in them."""
+    tasks: dict[str, FileTask] = {}
+    classes = []
+    for name in source.names():
+        found = OF_CLASS.fullmatch(PurePosixPath(name).name)
+        if found is None:
+            continue
+        classes.append(found[1])
+        for n, line in enumerate(source.text(name).split("\n"), 1):
+            if line.strip():
+                _detection(line.split(), found[1], f"{name}, line {n}", tasks, errors)
+    if not classes:
+        raise errors.stop(source.name, "holds no Task1_<class>.txt.")
+    return collected.content(
+        list(tasks.values()), errors, is_prediction=True, kind=Kind.BOX, classes=classes
+    )
+
+
+def _object(words: Sequence[str], place: str, errors: Errors) -> Region | None:
+    numbers = _numbers(words[:8])
+    if len(words) not in {9, 10} or numbers is None:
+        errors.add(place, "must be eight numbers, a class and whether it is difficult.")
+        return None
+    difficult = words[9] if len(words) == 10 else "0"
+    if difficult not in {"0", "1", "2"}:
+        errors.add(place, f"{difficult!r:.100} is neither 0 nor 1.")
+        return None
+    meta = {"iscrowd": 1} if difficult != "0" else None
+    return Region((words[8],), _corners(numbers), None, meta, place)
+
+
+def _detection(
+    words: Sequence[str], label: str, place: str, tasks: dict[str, FileTask], errors: Errors
+) -> None:
+    numbers = _numbers(words[1:])
+    if len(words) not in {6, 10} or numbers is None:
+        errors.add(place, "must be an image, a score and the eight numbers of its corners.")
+        return
+    score, *places = numbers
+    if len(places) == 8:
+        shape: Corners | Box = _corners(places)
+    else:
+        left, top, right, bottom = places
+        if right < left or bottom < top:
+            errors.add(place, "its last corner lies before its first.")
+            return
+        shape = Box(left, top, right - left, bottom - top)
+    task = tasks.setdefault(words[0], FileTask(image_id=words[0], regions=[], place=place))
+    task.read().append(Region((label,), shape, score, None, place))
+
+
+def _corners(numbers: Sequence[float]) -> Corners:
+    first, second, third, fourth = zip(numbers[0::2], numbers[1::2], strict=True)
+    return Corners((first, second, third, fourth))
+
+
+def _numbers(words: Sequence[str]) -> list[float] | None:
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return None
+    return numbers if all(map(math.isfinite, numbers)) else None
