@@ -127,6 +127,27 @@ def _is_dota(start: Start) -> bool:
     return "labelTxt" in folders or any(re.fullmatch(r"Task[12]_.+\.txt", one) for one in names)
 
 
+def _is_parquet(start: Start) -> bool:
+    return start.text.startswith(b"PAR1")
+
+
+def _is_supervision(start: Start) -> bool:
+    words = (b"x_min", b"y_max", b"class_id", b"confidence")
+    return all(word in start.text[:2000] for word in words)
+
+
+def _is_inference(start: Start) -> bool:
+    head = start.text.lstrip()[:1] in {b"{", b"["} and start.text[:2000]
+    words = (b'"predictions"', b'"x"', b'"confidence"', b'"class"')
+    return bool(head) and all(word in head for word in words)
+
+
+def _is_openimages(start: Start) -> bool:
+    columns = _columns(start)
+    is_string = "predictionstring" in columns
+    return "imageid" in columns and (is_string or {"xmin", "labelname"} <= columns)
+
+
 _TABLE = (
     Format(
         "coco",
@@ -177,6 +198,38 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_dota,
+    ),
+    Format(
+        "parquet",
+        "Parquet of Hugging Face",
+        "tables.parquet",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_parquet,
+    ),
+    Format(
+        "supervision",
+        "supervision's JSONSink and CSVSink",
+        "images.supervision",
+        has_truth=False,
+        has_predictions=True,
+        fits=_is_supervision,
+    ),
+    Format(
+        "inference",
+        "Roboflow inference",
+        "images.inference",
+        has_truth=False,
+        has_predictions=True,
+        fits=_is_inference,
+    ),
+    Format(
+        "openimages",
+        "Open Images",
+        "images.openimages",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_openimages,
     ),
     Format(
         "lvis",

@@ -1,5 +1,6 @@
 """What loading stored, as tests of formats compare it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,39 @@ def values(results: list[Any]) -> list[Any]:
 
 def tasks() -> list[tuple[Any, Any]]:
     return [(one.data, one.meta) for one in Task.objects.order_by("id")]
+
+
+#: Two images of 200 x 100, on the second of which is nothing.
+COCO = {
+    "images": [
+        {"id": 1, "file_name": "a.jpg", "width": 200, "height": 100},
+        {"id": 2, "file_name": "b.jpg", "width": 200, "height": 100},
+    ],
+    "categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 0, "bbox": [10, 20, 30.5, 40]},
+        {"id": 2, "image_id": 1, "category_id": 1, "bbox": [50, 60, 8, 4], "iscrowd": 1},
+    ],
+}
+RESULTS = [
+    {"image_id": 1, "category_id": 1, "bbox": [12.5, 20, 30, 40], "score": 0.75},
+    {"image_id": 2, "category_id": 0, "bbox": [0, 0, 8, 16], "score": 0.25},
+]
+
+
+def coco_truth(folder: Path) -> Path:
+    path = folder / "coco.json"
+    path.write_text(json.dumps(COCO))
+    return path
+
+
+def through_coco(folder: Path) -> tuple[list[Any], list[Any]]:
+    """Ground truth and predictions as COCO's files of the same objects are stored; both are taken
+    away again.
+    """
+    path = folder / "results.json"
+    path.write_text(json.dumps(RESULTS))
+    both("coco", coco_truth(folder), path)
+    found = values(truths()), values(said())
+    Project.objects.all().delete()
+    return found

@@ -1,0 +1,86 @@
+"""`manage.py load parquet`: columns as Hugging Face's data sets have them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from tests.conftest import Caller
+from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
+
+
+def write(path: Path, columns: dict[str, Any], features: Any = None) -> Path:
+    table = pa.table(columns)
+    if features is not None:
+        told = json.dumps({"info": {"features": features}})
+        table = table.replace_schema_metadata({"huggingface": told})
+    parquet.write_table(table, path)
+    return path
+
+
+CLASSES = {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+TAGS = {"ner_tags": {"feature": {"names": ["O", "B-PER", "I-PER"], "_type": "ClassLabel"},
+                     "_type": "Sequence"}}  # fmt: skip
+
+
+def test_classes_of_texts(ada: Caller, tmp_path: Path) -> None:
+    truth = write(tmp_path / "t.parquet", {"text": ["a", "b", "c"], "label": [1, 0, -1]}, CLASSES)
+    found = {"text": ["a", "b", "c"], "prediction": [1, 1, 0],
+             "scores": [[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]]}  # fmt: skip
+    both("parquet", truth, write(tmp_path / "s.parquet", found, CLASSES))
+    assert [data for data, _ in tasks()] == [{"text": "a"}, {"text": "b"}, {"text": "c"}]
+    assert values(truths()) == [[{"choices": ["pos"]}], [{"choices": ["neg"]}], []]
+    assert values(said()) == [
+        [{"choices": ["pos"], "score": 0.75}], [{"choices": ["pos"], "score": 0.5}],
+        [{"choices": ["neg"], "score": 1.0}],
+    ]  # fmt: skip
+
+
+def test_classes_of_images_without_their_bytes(ada: Caller, tmp_path: Path) -> None:
+    images = [{"bytes": b"\xff\xd8" * 100, "path": "x/a.jpg"}]
+    path = write(tmp_path / "t.parquet", {"image": images, "label": ["cat"]})
+    both("parquet", path, path)
+    assert tasks() == [({"image": "x/a.jpg"}, {"image_name": "x/a.jpg", "split": "test"})]
+    assert values(truths()) == [[{"choices": ["cat"]}]]
+
+
+def test_tags_of_tokens(ada: Caller, tmp_path: Path) -> None:
+    columns = {"tokens": [["Ada", "Lovelace", "wrote"]], "ner_tags": [[1, 2, 0]]}
+    path = write(tmp_path / "t.parquet", columns, TAGS)
+    both("parquet", path, path)
+    ada_ = {"start": 0, "end": 12, "text": "Ada Lovelace", "labels": ["PER"]}
+    assert values(truths()) == values(said()) == [[ada_]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "features", "error"),
+    [
+        ({"a": [1]}, None, "{}: has no column text, image or tokens: a."),
+        ({"text": ["a"]}, None, "{}: has no column 'label' or 'labels', only text."),
+        ({"text": ["a"], "label": [1]}, None,
+         "{}, row 1, label: 1 is a number, and the schema's metadata names no classes."),
+        ({"text": ["a", "b"], "label": [1, 2]}, CLASSES,
+         "{}, row 2, label: 2 is not among the 2 names of the schema's metadata."),
+        ({"text": ["a", None], "label": [1, 1]}, CLASSES, "{}, row 2: has no text."),
+        ({"text": ["a"], "label": [1.5]}, CLASSES, "{}, row 1, label: 1.5 is no class."),
+        ({"tokens": [["a", "b"]], "ner_tags": [[0]]}, TAGS,
+         "{}, row 1: must have as many tokens as tags."),
+        ({"tokens": [["a"]], "ner_tags": [[3]]}, TAGS,
+         "{}, row 1, ner_tags[0]: 3 is not among the 3 names of the schema's metadata."),
+    ],
+)  # fmt: skip
+def test_bad_files(
+    ada: Caller, tmp_path: Path, columns: dict[str, Any], features: Any, error: str
+) -> None:
+    path = write(tmp_path / "t.parquet", columns, features)
+    assert refused("parquet", "--ground-truth", path, "-P", "Files") == [error.format(path)]
+
+
+def test_truncated(ada: Caller, tmp_path: Path) -> None:
+    path = write(tmp_path / "t.parquet", {"text": ["a"], "label": ["b"]})
+    path.write_bytes(path.read_bytes()[:-20])
+    (error,) = refused("parquet", "--ground-truth", path, "-P", "Files")
+    assert error.startswith(f"{path}: cannot be read as Parquet: ")
