@@ -148,6 +148,21 @@ def _is_openimages(start: Start) -> bool:
     return "imageid" in columns and (is_string or {"xmin", "labelname"} <= columns)
 
 
+def _is_cvat(start: Start) -> bool:
+    return b"<annotations>" in start.text[:2000] and b"<version>" in start.text
+
+
+def _is_labelme(start: Start) -> bool:
+    words = (b'"shapes"', b'"shape_type"', b'"points"')
+    return start.text.lstrip()[:1] == b"{" and all(word in start.text for word in words)
+
+
+def _is_fiftyone(start: Start) -> bool:
+    if not start.text:
+        return any(name.rpartition("/")[2] == "samples.json" for name in start.names)
+    return b'"samples"' in start.text[:2000] and b'"filepath"' in start.text
+
+
 _TABLE = (
     Format(
         "coco",
@@ -230,6 +245,30 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_openimages,
+    ),
+    Format(
+        "cvat",
+        "CVAT for images",
+        "images.cvat",
+        has_truth=True,
+        has_predictions=False,
+        fits=_is_cvat,
+    ),
+    Format(
+        "labelme",
+        "LabelMe",
+        "images.labelme",
+        has_truth=True,
+        has_predictions=False,
+        fits=_is_labelme,
+    ),
+    Format(
+        "fiftyone",
+        "FiftyOne",
+        "images.fiftyone",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_fiftyone,
     ),
     Format(
         "lvis",

@@ -13,6 +13,7 @@ from typing import Any
 from predictions.formats.classes import check_names
 from predictions.formats.content import Ask, Box, Content, FileTask, Kind, Known, Region, Size
 from predictions.formats.errors import Errors
+from predictions.formats.readers import xml
 from predictions.formats.scores import Scores
 from predictions.formats.sources import Source
 
@@ -77,16 +78,8 @@ def _splits(source: Source) -> Iterator[tuple[str, str]]:
 def _task(
     name: str, source: Source, splits: dict[str, str], errors: Errors, scores: Scores | None
 ) -> FileTask | None:
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, fromstring
-
-    try:
-        root = fromstring(source.inner(name), forbid_dtd=True)
-    except ParseError as exc:
-        errors.add(name, f"is no XML: {exc}.")
-        return None
-    except (DefusedXmlException, ValueError, LookupError) as exc:
-        errors.add(name, f"is refused: {type(exc).__name__}.")
+    root = xml.root_of(source.inner(name), name, errors)
+    if root is None:
         return None
     if root.tag != "annotation":
         errors.add(name, f"is no annotation: its root is {root.tag!r:.100}.")

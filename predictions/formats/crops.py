@@ -1,0 +1,90 @@
+"""Masks that cover a part of their image, placed in it."""
+
+import io
+import zlib
+from typing import Any
+
+import numpy as np
+
+from predictions.formats import masks
+from predictions.formats.content import Mask, Size
+from predictions.formats.masks import BadMask
+from predictions.regions.brush import MAX_MASK_PIXELS
+
+#: Of a header of numpy's format; masks have a byte a pixel.
+MOST_HEADER = 1 << 16
+
+
+def placed(crop: Any, left: int, top: int, size: Size) -> Mask:
+    """Booleans (height, width) whose first pixel is (left, top) of the image; what lies outside of
+    the image is cut off. BadMask for an image that is too large.
+    """
+    from pycocotools import mask as coco_mask
+
+    masks.check_size(size)
+    width, height = size
+    painted = np.zeros((height, width), dtype=np.uint8, order="F")
+    across, down = (
+        slice(max(left, 0), left + crop.shape[1]),
+        slice(max(top, 0), top + crop.shape[0]),
+    )
+    if across.stop > 0 and down.stop > 0:
+        inside = painted[down, across]
+        first = max(-top, 0), max(-left, 0)
+        inside[...] = crop[
+            first[0] : first[0] + inside.shape[0], first[1] : first[1] + inside.shape[1]
+        ]
+    return Mask(coco_mask.encode(painted)["counts"], height, width)
+
+
+def of_runs(runs: list[int], width: int, height: int) -> Any:
+    """Booleans (height, width) of run lengths row by row, the first of pixels outside."""
+    masks.check_size((width, height))
+    if any(run < 0 for run in runs) or sum(runs) != width * height:
+        raise BadMask(f"its runs make {sum(runs):,} pixels of {width} x {height}.")
+    values = np.arange(len(runs)) % 2 == 1
+    return np.repeat(values, runs).reshape(height, width)
+
+
+def of_packed_array(packed: bytes) -> Any:
+    """Booleans (height, width) of a numpy file that zlib packed. BadMask for any other, or one that
+    unpacks to more than a mask may have; nothing that numpy would unpickle is read.
+    """
+    most = MAX_MASK_PIXELS + MOST_HEADER
+    unpacker = zlib.decompressobj()
+    try:
+        content = unpacker.decompress(packed, most)
+    except zlib.error:
+        raise BadMask("its mask is nothing that zlib packed.") from None
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise BadMask(f"its mask is cut short, or unpacks to over {most:,} bytes.")
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, is_fortran, dtype = read(file)
+    except (ValueError, KeyError, EOFError) as exc:
+        raise BadMask(f"its mask is no array: {exc!s:.200}.") from None
+    if len(shape) != 2 or dtype.kind not in "bu" or dtype.itemsize != 1:
+        raise BadMask(f"its mask is an array of {dtype} of {len(shape)} dimensions, no mask.")
+    values = np.frombuffer(content, dtype=np.uint8, offset=file.tell())
+    if min(shape) < 1 or values.size != shape[0] * shape[1]:
+        raise BadMask(f"its mask has {values.size:,} pixels of {shape[1]} x {shape[0]}.")
+    return values.reshape(shape, order="F" if is_fortran else "C") > 0
+
+
+def of_picture(content: bytes) -> Any:
+    """Booleans (height, width) of a PNG: what is not black. BadMask for any other, or a larger."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
+            masks.check_size(picture.size)
+            return np.asarray(picture.convert("L")) > 0
+    except BadMask:
+        raise
+    except Exception as exc:  # decoders raise bare exceptions of many kinds
+        raise BadMask(f"its mask is no PNG: {type(exc).__name__}.") from None

@@ -1,0 +1,129 @@
+"""LabelMe: a JSON file an image. Rectangles by two opposite corners, in any order.
+
+Circles are ellipses; masks are a PNG of a part of the image. Points and lines are passed over, with
+a warning. The picture that the file may hold (imageData) is not kept.
+Format: https://github.com/wkentaro/labelme
+"""
+
+import math
+from base64 import b64decode
+from collections import Counter
+from pathlib import PurePosixPath
+
+from msgspec import Raw, Struct
+
+from predictions.formats import crops
+from predictions.formats.content import (
+    Ask,
+    Box,
+    Content,
+    Corners,
+    Ellipse,
+    FileTask,
+    Kind,
+    Polygon,
+    Region,
+    Shape,
+    Size,
+)
+from predictions.formats.errors import Errors
+from predictions.formats.masks import BadMask
+from predictions.formats.readers import collected, documents
+from predictions.formats.sources import Source
+
+PASSED_OVER = frozenset({"point", "points", "line", "linestrip"})
+PASSED = "{n:,} of the kind {kind} are passed over: there is no place for them."
+#: How many points each kind has, at least.
+LEAST_POINTS = {"rectangle": 2, "circle": 2, "polygon": 3, "mask": 2, "oriented_rectangle": 4}
+
+
+class Drawn(Struct):
+    """One of `shapes`."""
+
+    label: str
+    points: list[tuple[float, float]]
+    shape_type: str | None = "polygon"
+    mask: str | None = None
+
+
+class File(Struct, rename="camel"):
+    """One file, of which the picture in it stays unread."""
+
+    shapes: list[Drawn]
+    image_path: str | None = None
+    image_width: int | None = None
+    image_height: int | None = None
+    image_data: Raw = Raw()
+
+
+def truth(source: Source, ask: Ask, errors: Errors) -> Content:
+    """The files of a folder; an image without shapes counts, too."""
+    names = [one for one in source.names() if one.lower().endswith(".json")]
+    if not names:
+        raise errors.stop(source.name, "holds no *.json.")
+    passed: Counter[str] = Counter()
+    tasks = []
+    for name in names:
+        file = documents.decoded(source.inner(name), File, name, errors)
+        if file is not None:
+            tasks.append(_task(file, name, passed, errors))
+    return collected.content(
+        tasks,
+        errors,
+        is_prediction=False,
+        kind=Kind.BOX,
+        warnings=[PASSED.format(n=n, kind=kind) for kind, n in sorted(passed.items())],
+    )
+
+
+def _task(file: File, name: str, passed: Counter[str], errors: Errors) -> FileTask:
+    size: Size | None = None
+    if file.image_width and file.image_height and min(file.image_width, file.image_height) > 0:
+        size = file.image_width, file.image_height
+    regions = []
+    for n, one in enumerate(file.shapes):
+        place = f"{name}, shapes[{n}]"
+        if one.shape_type in PASSED_OVER:
+            passed[str(one.shape_type)] += 1
+            continue
+        try:
+            regions.append(Region((one.label,), _shape(one, size), None, None, place))
+        except BadMask as exc:
+            errors.add(place, str(exc))
+    told = (file.image_path or "").replace("\\", "/")
+    # Relative to the file, often `../images/a.jpg`.
+    path = PurePosixPath(told).name or f"{PurePosixPath(name).stem}.jpg"
+    return FileTask(image_name=path, size=size, regions=regions, place=name)
+
+
+def _shape(one: Drawn, size: Size | None) -> Shape:
+    """BadMask says what is wrong with it."""
+    kind = one.shape_type or "polygon"
+    least = LEAST_POINTS.get(kind)
+    if least is None:
+        raise BadMask(f"is a {kind!r:.100}, which is not known.")
+    if len(one.points) < least:
+        raise BadMask(f"is a {kind} of {len(one.points)} points: it has {least} or more.")
+    if kind == "polygon":
+        return Polygon(one.points)
+    if kind == "oriented_rectangle":
+        first, second, third, fourth = one.points[:4]
+        return Corners((first, second, third, fourth))
+    (x, y), (other_x, other_y) = one.points[:2]
+    if kind == "circle":
+        radius = math.hypot(other_x - x, other_y - y)
+        return Ellipse(x, y, radius, radius)
+    left, top = min(x, other_x), min(y, other_y)
+    if kind == "rectangle":
+        return Box(left, top, abs(other_x - x), abs(other_y - y))
+    return _mask(one, round(left), round(top), size)
+
+
+def _mask(one: Drawn, left: int, top: int, size: Size | None) -> Shape:
+    if size is None:
+        raise BadMask("its image has no imageWidth and imageHeight.")
+    try:
+        content = b64decode(one.mask or "", validate=True)
+    except ValueError:
+        raise BadMask("its mask is no base64.") from None
+    return crops.placed(crops.of_picture(content), left, top, size)
