@@ -60,10 +60,11 @@ def of_packed_array(packed: bytes) -> Any:
         raise BadMask(f"its mask is cut short, or unpacks to over {most:,} bytes.")
     file = io.BytesIO(content)
     try:
-        version = np.lib.format.read_magic(file)
+        npy: Any = np.lib.format
+        version = npy.read_magic(file)
         read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
+            (1, 0): npy.read_array_header_1_0,
+            (2, 0): npy.read_array_header_2_0,
         }[version]
         shape, is_fortran, dtype = read(file)
     except (ValueError, KeyError, EOFError) as exc:

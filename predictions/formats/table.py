@@ -103,8 +103,10 @@ def _is_labels(start: Start) -> bool:
 
 def _is_conll(start: Start) -> bool:
     lines = [line.split() for line in start.text.splitlines()[:200] if line.strip()]
+    if len(start.text) >= START_BYTES:
+        lines = lines[:-1]  # may be cut
     return len(lines) > 1 and all(
-        len(line) > 1 and re.fullmatch(rb"O|[BIESLU]-.+", line[-1]) for line in lines[:-1]
+        len(line) > 1 and re.fullmatch(rb"O|[BIESLU]-.+", line[-1]) for line in lines
     )
 
 
@@ -261,6 +263,7 @@ _TABLE = (
         has_truth=True,
         has_predictions=False,
         fits=_is_labelme,
+        is_never_tasks=True,
     ),
     Format(
         "fiftyone",
@@ -269,6 +272,7 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_fiftyone,
+        is_never_tasks=True,
     ),
     Format(
         "lvis",
@@ -287,6 +291,7 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_conll,
+        is_never_tasks=True,
     ),
 )
 FORMATS: dict[str, Format] = {one.name: one for one in _TABLE}
