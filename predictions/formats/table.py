@@ -139,9 +139,9 @@ def _is_supervision(start: Start) -> bool:
 
 
 def _is_inference(start: Start) -> bool:
-    head = start.text.lstrip()[:1] in {b"{", b"["} and start.text[:2000]
+    head = start.text[:2000].lstrip()
     words = (b'"predictions"', b'"x"', b'"confidence"', b'"class"')
-    return bool(head) and all(word in head for word in words)
+    return head[:1] in {b"{", b"["} and all(word in head for word in words)
 
 
 def _is_openimages(start: Start) -> bool:

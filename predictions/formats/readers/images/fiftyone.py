@@ -206,7 +206,8 @@ class _Sample:
         place = f"{self.place}.{self.field}"
         kind = value.get("_cls") if isinstance(value, dict) else type(value).__name__
         if kind == "Classification":
-            labels, of_kind, inside = [value], Classification, ""
+            labels, inside = [value], ""
+            of_kind: type = Classification
         elif kind in LABELS:
             inside, of_kind = LABELS[kind]
             labels = value.get(inside) or []

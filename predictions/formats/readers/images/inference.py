@@ -30,18 +30,13 @@ from predictions.formats.readers import collected, documents
 from predictions.formats.sources import PICTURES, Source
 
 IMAGE_NAMES = ("image_name", "file_name", "file", "source")
-#: Key points below it are not seen.
-LEAST_VISIBLE = 0.0
 
 
 class Place(Struct):
-    """A point of an outline, or a key point."""
+    """A point of an outline."""
 
     x: float
     y: float
-    confidence: float = 1.0
-    name: str = ""
-    class_id: int | None = None
 
 
 class Found(Struct, rename={"label": "class"}):
@@ -90,8 +85,8 @@ def _documents(source: Source, ask: Ask, errors: Errors) -> Iterator[tuple[str, 
         names = [name for name in source.names() if name.lower().endswith(".json")]
         if not names:
             raise errors.stop(source.name, "holds no *.json.")
-        for name in names:
-            yield name, PurePosixPath(name).with_suffix("").as_posix(), source.inner(name)
+        for file in names:
+            yield file, PurePosixPath(file).with_suffix("").as_posix(), source.inner(file)
         return
     import msgspec
 
@@ -161,7 +156,9 @@ def _shape(one: Found, keypoints: dict[str, list[str]], place: str, errors: Erro
         names = keypoints.setdefault(one.label, [])
         points = {}
         for n, given in enumerate(one.keypoints):
-            name, x, y = given.get("class"), given.get("x"), given.get("y")
+            name: Any = given.get("class")
+            x: Any = given.get("x")
+            y: Any = given.get("y")
             if not isinstance(name, str) or not _is_number(x) or not _is_number(y):
                 errors.add(f"{place}.keypoints[{n}]", "must have x, y and class.")
                 return None

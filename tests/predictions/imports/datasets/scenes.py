@@ -52,7 +52,7 @@ def tasks() -> list[tuple[Any, Any]]:
 
 
 #: Two images of 200 x 100, on the second of which is nothing.
-COCO = {
+COCO: dict[str, list[dict[str, Any]]] = {
     "images": [
         {"id": 1, "file_name": "a.jpg", "width": 200, "height": 100},
         {"id": 2, "file_name": "b.jpg", "width": 200, "height": 100},

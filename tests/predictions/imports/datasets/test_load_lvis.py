@@ -1,0 +1,31 @@
+"""`manage.py load lvis`: COCO with LVIS's words."""
+
+import json
+from pathlib import Path
+
+from tests.conftest import Caller
+from tests.predictions.imports.datasets.loading import load
+from tests.predictions.imports.datasets.scenes import COCO, tasks, through_coco, truths, values
+
+
+def test_its_words_are_kept_and_not_applied(ada: Caller, tmp_path: Path) -> None:
+    expected, _ = through_coco(tmp_path)
+    words = {"neg_category_ids": [1], "not_exhaustive_category_ids": [0]}
+    images = [
+        {**image, **words, "coco_url": f"http://images.cocodataset.org/val/{image['file_name']}"}
+        for image in COCO["images"]
+    ]
+    for image in images:
+        del image["file_name"]
+    path = tmp_path / "lvis.json"
+    path.write_text(json.dumps({**COCO, "images": images}))
+    _, warned = load("lvis", "--ground-truth", path, "-P", "Files")
+    assert warned == [
+        "Warning: LVIS's neg_category_ids and not_exhaustive_category_ids are kept in each task's"
+        " meta and not applied: its average precision has other rules."
+    ]
+    assert [meta for _, meta in tasks()] == [
+        {"image_name": "a.jpg", "image_id": "1", "split": "test", **words},
+        {"image_name": "b.jpg", "image_id": "2", "split": "test", **words},
+    ]
+    assert values(truths()) == expected
