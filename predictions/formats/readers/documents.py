@@ -11,7 +11,13 @@ from predictions.formats.sources import Source
 
 Value = TypeVar("Value")
 #: Where in a value msgspec found what is wrong.
-PLACE = re.compile(r"(?s)(.*) - at `\$\.?(.*)`\Z")
+PLACE = re.compile(r"(?s)(.*) - at `\$(.*)`\Z")
+
+
+def where(exc: Exception) -> tuple[str, str]:
+    """The way into the value (`.bbox[2]`, or empty), and what msgspec says is wrong there."""
+    found = PLACE.match(str(exc))
+    return (found[2], f"{found[1]}.") if found else ("", f"{exc}.")
 
 
 def decoded(content: object, kind: type[Value], place: str, errors: Errors) -> Value | None:
@@ -19,9 +25,8 @@ def decoded(content: object, kind: type[Value], place: str, errors: Errors) -> V
     try:
         return msgspec.json.decode(content, type=kind)  # type: ignore[call-overload,no-any-return]
     except msgspec.MsgspecError as exc:
-        found = PLACE.match(str(exc))
-        inside, message = (found[2], found[1]) if found else ("", str(exc))
-        errors.add(f"{place}, {inside}" if inside else place, f"{message}.")
+        inside, message = where(exc)
+        errors.add(f"{place}, {inside.lstrip('.')}" if inside else place, message)
     except UnicodeDecodeError as exc:
         errors.add(place, f"is not UTF-8: {exc.reason}.")
     except RecursionError:

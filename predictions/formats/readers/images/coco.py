@@ -25,6 +25,7 @@ from predictions.formats.content import (
     Size,
 )
 from predictions.formats.errors import Errors
+from predictions.formats.readers.documents import where
 from predictions.formats.readers.images import coco_entries
 from predictions.formats.readers.images.coco_entries import BadEntry, Entry
 from predictions.formats.scores import Scores
@@ -147,7 +148,7 @@ def _decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.MsgspecError as exc:
-        inside, message = coco_entries.where(exc)
+        inside, message = where(exc)
         raise errors.stop(f"{place}{inside}".lstrip("."), message) from None
     except UnicodeDecodeError as exc:
         raise errors.stop(place, f"is not UTF-8: {exc.reason}.") from None
@@ -162,7 +163,7 @@ def _each(
         try:
             yield n, decode(entry)
         except msgspec.MsgspecError as exc:
-            inside, message = coco_entries.where(exc)
+            inside, message = where(exc)
             errors.add(f"{place}[{n}]{inside}", message)
         except UnicodeDecodeError as exc:
             errors.add(f"{place}[{n}]", f"is not UTF-8: {exc.reason}.")

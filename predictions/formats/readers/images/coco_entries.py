@@ -1,7 +1,6 @@
 """One annotation or result of a COCO file, as a region."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,11 +10,10 @@ from msgspec import Raw, Struct
 from predictions.formats import masks
 from predictions.formats.content import Box, Mask, Polygon, Pose, Region, Shape, Size
 from predictions.formats.masks import BadMask
+from predictions.formats.readers.documents import where
 
 Id = int | str
 Four = tuple[float, float, float, float]
-#: Where in a value msgspec found what is wrong.
-PLACE = re.compile(r"(?s)(.*) - at `\$(.*)`\Z")
 EMPTY = frozenset({b"", b"null", b"[]", b"{}", b"[[]]"})
 LONGEST_EMPTY = max(map(len, EMPTY))
 NO_SIZE = "its image has no width and height in the file: give --images, or add them."
@@ -49,12 +47,6 @@ class BadEntry(ValueError):
         super().__init__(message)
         self.inside = inside
         self.message = message
-
-
-def where(exc: Exception) -> tuple[str, str]:
-    """The way into the value (`.bbox[2]`, or empty), and what msgspec says is wrong there."""
-    found = PLACE.match(str(exc))
-    return (found[2], f"{found[1]}.") if found else ("", f"{exc}.")
 
 
 def has_segmentation(entry: Entry) -> bool:

@@ -30,7 +30,7 @@ from predictions.formats.content import (
 from predictions.formats.errors import Errors
 from predictions.formats.masks import BadMask
 from predictions.formats.readers import collected, documents
-from predictions.formats.readers.documents import PLACE
+from predictions.formats.readers.documents import where
 from predictions.formats.sources import Source
 
 SPLITS = {"train": "train", "validation": "valid", "val": "valid", "test": "test"}
@@ -195,9 +195,8 @@ class _Sample:
         try:
             return convert(value, kind)
         except Unfit as exc:
-            found = PLACE.match(str(exc))
-            inside, message = (found[2], found[1]) if found else ("", str(exc))
-            self.errors.add(f"{place}.{inside}" if inside else place, f"{message}.")
+            inside, message = where(exc)
+            self.errors.add(f"{place}{inside}", message)
             return None
 
     def _regions(self, value: Any, size: Size | None) -> list[Region]:
