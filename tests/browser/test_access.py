@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -24,7 +24,7 @@ Hire = Callable[[str], str]
 
 
 @pytest.fixture
-def hire(desk: Quickstart) -> Iterator[Hire]:
+def hire(desk: Quickstart) -> Hire:
     """Makes a member whom the admin added; the address to log in with."""
 
     def make(name: str) -> str:
