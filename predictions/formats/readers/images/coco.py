@@ -52,6 +52,18 @@ SHIFTED = (
 )
 
 
+class Nothing(Struct, gc=False):
+    """An object, whatever is in it."""
+
+
+class Objects(Struct, gc=False):
+    """A whole COCO file whose lists hold objects."""
+
+    images: list[Nothing] = []
+    categories: list[Nothing] = []
+    annotations: list[Nothing] = []
+
+
 class Whole(Struct):
     """A whole COCO file."""
 
@@ -104,9 +116,9 @@ def wanted(source: Source) -> Shapes | None:
     content = source.content()
     try:
         if _is_list(content):
-            results = msgspec.json.decode(content, type=list[Raw])
+            results = _kept(content, list[Raw])
         else:
-            results = msgspec.json.decode(content, type=Whole).annotations
+            results = _kept(content, Whole).annotations
         first = msgspec.json.decode(results[0], type=Result)
     except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
         return None  # said by who reads it
@@ -143,9 +155,21 @@ def _is_list(content: Bytes) -> bool:
     return content[:FIRST_BYTES].lstrip()[:1] == b"["
 
 
+#: Of what is kept as it stands, what has to be there.
+OBJECTS: Mapping[Any, Any] = {list[Raw]: list[Nothing], Whole: Objects}
+
+
+def _kept(content: Any, kind: Any) -> Any:
+    """The entries as they stand. They have to be objects: what is shorter than the address that is
+    kept of it would become many times as large. MsgspecError, UnicodeDecodeError.
+    """
+    msgspec.json.decode(content, type=OBJECTS[kind])
+    return msgspec.json.decode(content, type=kind)
+
+
 def _decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
     try:
-        return msgspec.json.decode(content, type=kind)
+        return _kept(content, kind)
     except msgspec.MsgspecError as exc:
         inside, message = coco_entries.where(exc)
         raise errors.stop(f"{place}{inside}".lstrip("."), message) from None
