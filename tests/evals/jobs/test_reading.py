@@ -458,9 +458,8 @@ def test_choices_about_regions_are_no_labels_of_the_task(
     ada: Caller, make_project: MakeProject
 ) -> None:
     config = (
-        '<View><Text name="text" value="$text"/><Labels name="label" toName="text">'
-        '<Label value="aspect"/></Labels><Choices name="mood" toName="text" perRegion="true">'
-        '<Choice value="pos"/></Choices></View>'
+        '<View><Text name="text" value="$text"/><Choices name="mood" toName="text" '
+        'perRegion="true"><Choice value="pos"/></Choices></View>'
     )
     made = make_project(ada, config, title="Aspects")
     load(ada, made, [task("a", truth=[], said={"v1": []})])
