@@ -14,6 +14,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
 from evals.models import ModelEval
+from predictions.formats.table import FORMATS
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, MakeProject
@@ -163,15 +165,30 @@ FILES: dict[str, Callable[[], bytes]] = {
 }
 
 
+@cache
+def bomb(name: str) -> bytes:
+    return FILES[name]()
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_no_file_is_unpacked(ada: Caller, project: Project, name: str) -> None:
-    body, before = FILES[name](), stored()
+    body, before = bomb(name), stored()
     for path in (f"/api/projects/{project.pk}/import", "/lab/model-evals/import"):
         with bounded():
             file = SimpleUploadedFile(name, body)
             answer = ada.client.post(path, {"file": file}, format="multipart")
         assert 400 <= answer.status_code < 500, (path, answer.content[:300])
     assert stored() == before
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("format_", [*FORMATS, ""])
+def test_no_data_set_is_unpacked(ada: Caller, format_: str, name: str) -> None:
+    form = {"title": "Bombs", "ground_truth": SimpleUploadedFile(name, bomb(name))}
+    with bounded():
+        answer = ada.client.post(f"/api/load?format={format_}", form, format="multipart")
+    assert 400 <= answer.status_code < 500, answer.content[:300]
+    assert not Project.objects.exists()
 
 
 def test_a_picture_in_a_task_is_never_opened(
