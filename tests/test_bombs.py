@@ -14,6 +14,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from random import randbytes
 from typing import Any
 
@@ -22,6 +23,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
 from evals.models import ModelEval
+from predictions.formats.table import FORMATS
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, MakeProject
@@ -164,9 +166,14 @@ FILES: dict[str, Callable[[], bytes]] = {
 }
 
 
+@cache
+def bomb(name: str) -> bytes:
+    return FILES[name]()
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_no_file_is_unpacked(ada: Caller, project: Project, name: str) -> None:
-    body, before = FILES[name](), stored()
+    body, before = bomb(name), stored()
     for path in (f"/api/projects/{project.pk}/import", "/lab/model-evals/import"):
         with bounded():
             file = SimpleUploadedFile(name, body)
@@ -183,18 +190,17 @@ def zipped(content: bytes) -> bytes:
 
 
 RESULT = b'{"image_id":1,"category_id":1,"bbox":[1,2,3,4],"score":0.5}'
-TOO_LARGE = "The files have over 536,870,912 bytes unpacked, or over 5,000,000 objects"
 # What may be loaded, which the first entry shows to be results of COCO's.
 LOADS: dict[str, tuple[Callable[[], bytes], str]] = {
     "an archive": (archive, "tasks.zip: unpacks to over 20 times its size."),
     "objects without anything in them": (
         lambda: b"[" + RESULT + b",{}" * 5_000_000 + b"]",
-        TOO_LARGE,
+        "predictions[1]: Object missing required field `image_id`",
     ),
     "the same in an archive": (
         # Noise, so that it is not packed too well.
         lambda: zipped(b"[" + RESULT + b",{}" * 5_000_000 + b"]" + randbytes(2 * MB)),
-        TOO_LARGE,
+        "predictions[1]: Object missing required field `image_id`",
     ),
     "entries that are no objects": (
         lambda: b"[" + RESULT + b",0" * 5_000_000 + b"]",
@@ -222,6 +228,16 @@ def test_loads(ada: Caller, what: str) -> None:
     assert answer.status_code == 400, answer.content
     assert message in answer.content.decode()
     assert stored() == before
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("format_", [*FORMATS, ""])
+def test_no_data_set_is_unpacked(ada: Caller, format_: str, name: str) -> None:
+    form = {"title": "Bombs", "ground_truth": SimpleUploadedFile(name, bomb(name))}
+    with bounded():
+        answer = ada.client.post(f"/api/load?format={format_}", form, format="multipart")
+    assert 400 <= answer.status_code < 500, answer.content[:300]
+    assert not Project.objects.exists()
 
 
 def test_a_picture_in_a_task_is_never_opened(

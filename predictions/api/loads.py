@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,7 +20,7 @@ from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import Rows, json_response, validated
 from predictions.db import projects
 from predictions.formats.content import Ask
-from predictions.formats.errors import BadFile
+from predictions.formats.errors import BadFile, FileError
 from predictions.formats.sources import Source, open_file
 from predictions.formats.table import FORMATS
 from predictions.imports.bodies import Form, Incoming, UploadParser, incoming
@@ -36,15 +35,11 @@ SCOPE_TO_EVALUATE = "model-eval:write"
 LACKS_SCOPE = f'This key lacks the scope "{SCOPE_TO_EVALUATE}".'
 NEEDS_FORM = "Send a form (multipart/form-data) with the files `ground_truth` and `predictions`."
 NEEDS_VERSION = "To evaluate, `predictions` and their `model_version` are needed."
-#: What a load needs of memory, at most, for each byte of its files as they are read, and for each
-#: object in them.
-MEMORY_A_BYTE, MEMORY_AN_OBJECT = 3, 100
-#: Unpacked; what fits into a request may be larger.
-MOST_BYTES, MOST_OBJECTS = 512 * memory.MB, 5_000_000
-TOO_LARGE = (
-    f"The files have over {MOST_BYTES:,} bytes unpacked, or over {MOST_OBJECTS:,} objects:"
-    " load them in parts, or with manage.py load on the server."
-)
+#: Of the files of a request, unpacked.
+MOST_BYTES = 1 << 29
+TOO_LARGE = f"Unpacked, the files have over {MOST_BYTES:,} bytes: `manage.py load` takes them."
+#: What a load needs of memory, at most, for each byte of its files.
+MEMORY_A_BYTE = 3
 
 
 class LoadViewSet(Rows):
@@ -130,7 +125,10 @@ def _load(
     warnings = []
     try:
         truth, predictions = _opened(form, "ground_truth"), _opened(form, "predictions")
-        _hold_for([source for source in (truth, predictions) if source is not None])
+        sizes = [source.size for source in (truth, predictions) if source is not None]
+        if sum(sizes) > MOST_BYTES:
+            raise BadFile([FileError("", TOO_LARGE)])
+        memory.hold(MEMORY_A_BYTE * sum(sizes))
         name, note = recognition.format_of(name, truth, predictions)
     except BadFile as exc:
         raise ValidationError([str(one) for one in exc.errors]) from None
@@ -183,19 +181,6 @@ def _counts(loaded: Loaded) -> dict[str, Any]:
         "ground_truth": loaded.n_truths,
         "predictions": loaded.n_predictions,
     }
-
-
-def _hold_for(sources: list[Source]) -> None:
-    """Takes the turn to read the files, see `predictions_api.memory`. ValidationError for what
-    would need too much of it.
-    """
-    n_bytes = n_objects = 0
-    for piece in chain.from_iterable(source.pieces() for source in sources):
-        n_bytes += len(piece)
-        n_objects += piece.count(b"{")
-        if n_bytes > MOST_BYTES or n_objects > MOST_OBJECTS:
-            raise ValidationError([TOO_LARGE])
-    memory.hold(MEMORY_A_BYTE * n_bytes + MEMORY_AN_OBJECT * n_objects)
 
 
 def _opened(form: Form, field: str) -> Source | None:

@@ -67,6 +67,11 @@ class Source:
         """The bytes of one of `names`."""
         return bytes(self._content)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all that is inside, unpacked; 0 for a folder, which is not read at once."""
+        return len(self._content)
+
     def around(self) -> "Source":
         """The folder that a file of this machine lies in, which is then its entry."""
         if self.is_folder or self.path is None:
@@ -145,6 +150,10 @@ class Archive(Source):
         except (zipfile.BadZipFile, ValueError, OSError) as exc:
             raise refuse(name, f"cannot be read as ZIP: {exc}") from None
         self._entries: Mapping[str, zipfile.ZipInfo] = self._checked()
+
+    @property
+    def size(self) -> int:
+        return sum(entry.file_size for entry in self._entries.values())
 
     def content(self) -> Bytes:
         """The only file inside, where there is one only."""
