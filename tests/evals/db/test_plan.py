@@ -15,7 +15,7 @@ def nodes_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.django_db
 def test_no_task_is_looked_for_among_all_others_while_rows_are_uncounted() -> None:
-    params = {"project": 1, "version": "v1", "all": False}
+    params: dict[str, int | str] = {"project": 1, "version": "v1", "all": False}
     with connection.cursor() as cursor:
         # As just after an import: the tables count as empty.
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'predictions_annotation'")
