@@ -227,7 +227,7 @@ _TABLE = (
     Format(
         "supervision",
         "supervision's JSONSink and CSVSink",
-        "images.supervision",
+        "tables.supervision",
         has_truth=False,
         has_predictions=True,
         fits=_is_supervision,
@@ -243,7 +243,7 @@ _TABLE = (
     Format(
         "openimages",
         "Open Images",
-        "images.openimages",
+        "tables.openimages",
         has_truth=True,
         has_predictions=True,
         fits=_is_openimages,

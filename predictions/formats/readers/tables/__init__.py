@@ -1,1 +1,1 @@
-"""Formats whose tasks are rows, lines or tokens: tables and texts."""
+"""Formats that are tables, lines or tokens."""
