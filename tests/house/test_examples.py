@@ -62,10 +62,13 @@ def test_demo_loads_once_and_backend_predicts_what_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = os.environ["LABEL_STUDIO_API_KEY"]
-    project = loading.load(server.url, key, n_scenes=N_SCENES, progress=False)
-    assert project is not None
-    assert Project.objects.get().title == TITLE
-    versions = [str(prediction.model_version) for prediction in Prediction.objects.all()]
+    made = loading.load(server.url, key, n_scenes=N_SCENES, n_texts=2, progress=False)
+    assert made is not None
+    project = made[0]
+    titles = [one.title for one in Project.objects.order_by("id")]
+    assert titles == [TITLE, "Names in news (demo)", "Stars of reviews (demo)"]
+    said = Prediction.objects.filter(project=project)
+    versions = [str(prediction.model_version) for prediction in said]
     assert sorted(versions) == ["digits-large"] * N_SCENES + ["digits-small"] * N_SCENES
     task = Task.objects.order_by("id")[0]
     embedding = task.meta.pop("embedding")
