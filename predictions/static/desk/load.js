@@ -136,7 +136,9 @@ function loaded(said) {
   const project = `/admin/predictions/prediction/?project=${Number(said.project.id)}`;
   const page = said.evaluation ? safeAddress(said.evaluation.url) : project;
   const told = said.import;
-  if (told.warnings.length === 0) {
+  // Where the format was looked for, the first one only says which was found.
+  const warnings = told.warnings.slice(find("format").value === "" ? 1 : 0);
+  if (warnings.length === 0) {
     say("Loaded.");
     location.assign(page);
     return;
@@ -146,7 +148,7 @@ function loaded(said) {
   find("done").hidden = false;
   find("done").replaceChildren(
     element("h2", {}, `Loaded: ${told.task_count} new tasks, ${told.annotation_count} ground truths, ${told.prediction_count} predictions`),
-    element("ul", { class: "desk-list" }, ...told.warnings.map((text) => element("li", {}, text))),
+    element("ul", { class: "desk-list" }, ...warnings.map((text) => element("li", {}, text))),
     element("p", {}, element("a", { class: "desk-link", href: page }, said.evaluation ? "To the evaluation" : "To the predictions")),
   );
   find("done").focus();
