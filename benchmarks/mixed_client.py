@@ -282,6 +282,11 @@ class Client:
         ("refused", 8),
     )
 
+    def warm_up(self) -> None:
+        """Everything once: what a process loads when it is first asked for it is loaded."""
+        for name, _ in self.CHOICES:
+            getattr(self, name)()
+
     def work(self, is_over: threading.Event) -> None:
         names, weights = zip(*self.CHOICES, strict=True)
         while not is_over.is_set():

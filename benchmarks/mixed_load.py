@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,8 @@ def load(
     """Works, samples and prints a row a minute."""
     counted, is_over = Counted(), threading.Event()
     clients = [Client(url, key, n, endpoint, counted) for n in range(n_clients)]
+    with ThreadPoolExecutor(n_clients) as pool:
+        list(pool.map(Client.warm_up, clients))
     threads = [threading.Thread(target=client.work, args=[is_over]) for client in clients]
     started = time.monotonic()
     for thread in threads:

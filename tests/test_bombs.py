@@ -14,6 +14,8 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from random import randbytes
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
 from evals.models import ModelEval
+from predictions.formats.table import FORMATS
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, MakeProject
@@ -163,15 +166,78 @@ FILES: dict[str, Callable[[], bytes]] = {
 }
 
 
+@cache
+def bomb(name: str) -> bytes:
+    return FILES[name]()
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_no_file_is_unpacked(ada: Caller, project: Project, name: str) -> None:
-    body, before = FILES[name](), stored()
+    body, before = bomb(name), stored()
     for path in (f"/api/projects/{project.pk}/import", "/lab/model-evals/import"):
         with bounded():
             file = SimpleUploadedFile(name, body)
             answer = ada.client.post(path, {"file": file}, format="multipart")
         assert 400 <= answer.status_code < 500, (path, answer.content[:300])
     assert stored() == before
+
+
+def zipped(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("truth.json", content)
+    return file.getvalue()
+
+
+RESULT = b'{"image_id":1,"category_id":1,"bbox":[1,2,3,4],"score":0.5}'
+# What may be loaded, which the first entry shows to be results of COCO's.
+LOADS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "an archive": (archive, "tasks.zip: unpacks to over 20 times its size."),
+    "objects without anything in them": (
+        lambda: b"[" + RESULT + b",{}" * 5_000_000 + b"]",
+        "predictions[1]: Object missing required field `image_id`",
+    ),
+    "the same in an archive": (
+        # Noise, so that it is not packed too well.
+        lambda: zipped(b"[" + RESULT + b",{}" * 5_000_000 + b"]" + randbytes(2 * MB)),
+        "predictions[1]: Object missing required field `image_id`",
+    ),
+    "entries that are no objects": (
+        lambda: b"[" + RESULT + b",0" * 5_000_000 + b"]",
+        "predictions[1]: Expected `object`, got `int`",
+    ),
+    "annotations that are no objects": (
+        lambda: b'{"images":[],"categories":[],"annotations":[' + b"0," * 5_000_000 + b"0]}",
+        "annotations[0]: Expected `object`, got `int`",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LOADS)
+def test_loads(ada: Caller, what: str) -> None:
+    make, message = LOADS[what]
+    file, before = SimpleUploadedFile("tasks.zip", make()), stored()
+    form = {"title": "Cars", "predictions": file, "ground_truth": file, "model_version": "v1"}
+    if what != "annotations that are no objects":
+        truth = b'{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"Car"}]}'
+        form["ground_truth"] = SimpleUploadedFile("truth.json", truth)
+    else:
+        del form["predictions"], form["model_version"]
+    with bounded(5 * MOST):
+        answer = ada.client.post("/api/load?format=coco", form, format="multipart")
+    assert answer.status_code == 400, answer.content
+    assert message in answer.content.decode()
+    assert stored() == before
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("format_", [*FORMATS, ""])
+def test_no_data_set_is_unpacked(ada: Caller, format_: str, name: str) -> None:
+    form = {"title": "Bombs", "ground_truth": SimpleUploadedFile(name, bomb(name))}
+    with bounded():
+        answer = ada.client.post(f"/api/load?format={format_}", form, format="multipart")
+    assert 400 <= answer.status_code < 500, answer.content[:300]
+    assert not Project.objects.exists()
 
 
 def test_a_picture_in_a_task_is_never_opened(

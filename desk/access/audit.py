@@ -29,6 +29,7 @@ class SubjectFilter(admin.SimpleListFilter):
         "selection": "selections",
         "annotations": "bulk marks of ground truth",
         "tasks": "imports of tasks",
+        "dataset": "loads of ground truth and detections",
         "predictions": "imports and exports of predictions",
         "export": "downloads of exports",
         "evaluation": "evaluations",

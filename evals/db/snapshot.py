@@ -62,24 +62,28 @@ class PlannedRow:
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
+# One row a task by grouping: joining the two sides was a nested loop over all of their pairs for as
+# long as the database had not counted a table's rows, just after an import.
 PLAN_SQL = f"""
-WITH truth AS (
-    SELECT DISTINCT ON (task_id) task_id, id, {SIZE.format("a")} AS size
-    FROM predictions_annotation a
-    WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
-    ORDER BY task_id, id DESC
-), said AS (
-    SELECT DISTINCT ON (task_id) task_id, id, {SIZE.format("p")} AS size
-    FROM predictions_prediction p
-    WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
-      AND model_version = %(version)s
-    ORDER BY task_id, id DESC
+WITH found AS (
+    (SELECT DISTINCT ON (task_id) task_id, id AS truth, NULL::bigint AS said,
+            {SIZE.format("a")} AS size
+     FROM predictions_annotation a
+     WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
+     ORDER BY task_id, id DESC)
+    UNION ALL
+    (SELECT DISTINCT ON (task_id) task_id, NULL, id, {SIZE.format("p")}
+     FROM predictions_prediction p
+     WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
+       AND model_version = %(version)s
+     ORDER BY task_id, id DESC)
+), pair AS (
+    SELECT task_id, max(truth) AS truth, max(said) AS said, sum(size) AS size
+    FROM found GROUP BY task_id HAVING max(truth) IS NOT NULL
 )
-SELECT t.id, truth.id, said.id, t.meta -> 'split', truth.size + COALESCE(said.size, 0),
+SELECT t.id, pair.truth, pair.said, t.meta -> 'split', pair.size,
     {{own}}{{asked}}{{lengths}}
-FROM truth
-JOIN predictions_task t ON t.id = truth.task_id AND t.project_id = %(project)s
-LEFT JOIN said ON said.task_id = truth.task_id
+FROM pair JOIN predictions_task t ON t.id = pair.task_id AND t.project_id = %(project)s
 ORDER BY t.id
 """  # noqa: S608
 # How many images an object has in a task; what is no list is one.

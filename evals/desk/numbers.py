@@ -77,7 +77,7 @@ def numbers(evaluation: ModelEval, *, split: int | None, confidence: int) -> Doc
         "images": count_images(evaluation, split),
         **_scored(total)[0],
         "averagePrecision": _metrics(of_split),
-        "primary": _primary(evaluation, of_split),
+        "primary": _primary(evaluation, name, of_split),
         "measures": list(_measures(_in(of_split, "metrics"))),
         "classes": [
             {"className": label, **scored, "averagePrecision": _metrics(_in(per_class, label))}
@@ -99,13 +99,17 @@ def _metrics(document: Document) -> Document:
     return {name: document[name] for name in names if document.get(name) is not None}
 
 
-def _primary(evaluation: ModelEval, of_split: Document) -> Document | None:
-    """The metric that the kind is known by; None where that is average precision."""
+def _primary(evaluation: ModelEval, split: str, of_split: Document) -> Document | None:
+    """The metric that the kind is known by, of all predictions whatever their score; None where
+    that is average precision.
+    """
     kind = KINDS.get(evaluation.task_type)
     if kind is None or kind.has_precision:
         return None
     name = kind.primary.name
-    value = _in(of_split, "metrics").get(name, of_split.get(name))
+    value = _in(of_split, "metrics").get(name)
+    if _in(evaluation.summary or {}, "headline").get("split", Split.TEST.label) == split:
+        value = _in(evaluation.summary or {}, "headline", "primary").get("value", value)
     return {"label": worded(name), "value": value if is_number(value) else None}
 
 

@@ -20,7 +20,7 @@ from predictions.api.serializers import ProjectSerializer
 from predictions.api.viewset import Rows, json_response, validated
 from predictions.db import projects
 from predictions.formats.content import Ask
-from predictions.formats.errors import BadFile
+from predictions.formats.errors import BadFile, FileError
 from predictions.formats.sources import Source, open_file
 from predictions.formats.table import FORMATS
 from predictions.imports.bodies import Form, Incoming, UploadParser, incoming
@@ -35,6 +35,9 @@ SCOPE_TO_EVALUATE = "model-eval:write"
 LACKS_SCOPE = f'This key lacks the scope "{SCOPE_TO_EVALUATE}".'
 NEEDS_FORM = "Send a form (multipart/form-data) with the files `ground_truth` and `predictions`."
 NEEDS_VERSION = "To evaluate, `predictions` and their `model_version` are needed."
+#: Of the files of a request, unpacked.
+MOST_BYTES = 1 << 29
+TOO_LARGE = f"Unpacked, the files have over {MOST_BYTES:,} bytes: `manage.py load` takes them."
 #: What a load needs of memory, at most, for each byte of its files.
 MEMORY_A_BYTE = 3
 
@@ -125,10 +128,13 @@ def _load(
     form: Form, values: dict[str, Any], name: str | None, to: Project | str, access: Access
 ) -> tuple[Loaded, dict[str, Any]]:
     started = time.perf_counter()
-    memory.hold(MEMORY_A_BYTE * sum(file.size or 0 for file in form.named.values()))
     warnings = []
     try:
         truth, predictions = _opened(form, "ground_truth"), _opened(form, "predictions")
+        sizes = [source.size for source in (truth, predictions) if source is not None]
+        if sum(sizes) > MOST_BYTES:
+            raise BadFile([FileError("", TOO_LARGE)])
+        memory.hold(MEMORY_A_BYTE * sum(sizes))
         name, note = recognition.format_of(name, truth, predictions)
     except BadFile as exc:
         raise ValidationError([str(one) for one in exc.errors]) from None

@@ -23,6 +23,7 @@ from predictions.formats.content import (
 )
 from predictions.formats.errors import Errors
 from predictions.regions.brush import encode_brush
+from predictions.regions.errors import GeometryError
 from predictions.regions.geometry import FARTHEST_PCT, rle_mask, rotated_corners
 
 #: How far four points may be from a rectangle, in pixels, to be one.
@@ -84,7 +85,11 @@ class Drawing:
         if isinstance(shape, Corners):
             shape = self._of_corners(shape, size, is_relative=task.is_relative)
         to_percent = Percent(size, is_relative=task.is_relative)
-        kind, value = to_percent.value(shape)
+        try:
+            kind, value = to_percent.value(shape)
+        except GeometryError as exc:
+            self.errors.add(region.place or task.place, f"{exc}.")
+            return
         if not _is_near(value):
             self.errors.add(
                 region.place or task.place,

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from pycocotools import mask as coco_mask
 
 from predictions.formats.content import Mask, Size
 from predictions.regions.brush import MAX_MASK_PIXELS
+from predictions.regions.errors import GeometryError
+from predictions.regions.geometry import polygon_rle, run_lengths
 
 
 class BadMask(ValueError):
@@ -23,10 +26,13 @@ def of_parts(parts: Sequence[Sequence[float]], size: Size) -> Mask:
     """Outlines `[x1, y1, x2, y2, ...]` as one mask, merged as COCO merges them."""
     check_size(size)
     width, height = size
-    for part in parts:
-        if len(part) < 6 or len(part) % 2:
-            raise BadMask(f"an outline of {len(part)} numbers is no polygon.")
-    rles = coco_mask.frPyObjects([list(part) for part in parts], height, width)
+    try:
+        rles = [
+            polygon_rle(np.reshape(part, (-1, 2)), width_px=width, height_px=height)
+            for part in parts
+        ]
+    except GeometryError as exc:
+        raise BadMask(f"{exc}.") from None
     return Mask(coco_mask.merge(rles)["counts"], height, width)
 
 
@@ -42,8 +48,6 @@ def of_runs(counts: Sequence[int], mask_size: Size) -> Mask:
 
 def of_compressed(counts: str, mask_size: Size) -> Mask:
     """COCO's compressed run lengths."""
-    from predictions.regions.geometry import run_lengths
-
     check_size(mask_size)
     width, height = mask_size
     try:

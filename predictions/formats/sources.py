@@ -9,7 +9,8 @@ import mmap
 import os
 import stat
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -21,6 +22,16 @@ MOST_ENTRIES = 100_000
 MOST_UNPACKED = 20
 #: What is not read from an archive: pictures are given by `--images`.
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"})
+PIECE_BYTES = 1 << 20
+# What an archive raises that is broken.
+UNPACKING = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    NotImplementedError,
+)
 ZIP_START = b"PK\x03\x04"
 Bytes = bytes | mmap.mmap
 
@@ -56,6 +67,11 @@ class Source:
         """The bytes of one of `names`."""
         return bytes(self._content)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all that is inside, unpacked; 0 for a folder, which is not read at once."""
+        return len(self._content)
+
     def around(self) -> "Source":
         """The folder that a file of this machine lies in, which is then its entry."""
         if self.is_folder or self.path is None:
@@ -67,6 +83,11 @@ class Source:
     def picture_size(self, name: str) -> tuple[int, int] | None:
         """Width and height of the picture of that name; None where there is none."""
         return None
+
+    def pieces(self) -> Iterator[bytes]:
+        """All that is inside as it is read, unpacked, a megabyte or less at a time."""
+        for at in range(0, len(self._content), PIECE_BYTES):
+            yield self._content[at : at + PIECE_BYTES]
 
     def text(self, name: str) -> str:
         """The UTF-8 text of one of `names`. BadFile names what is none."""
@@ -130,6 +151,10 @@ class Archive(Source):
             raise refuse(name, f"cannot be read as ZIP: {exc}") from None
         self._entries: Mapping[str, zipfile.ZipInfo] = self._checked()
 
+    @property
+    def size(self) -> int:
+        return sum(entry.file_size for entry in self._entries.values())
+
     def content(self) -> Bytes:
         """The only file inside, where there is one only."""
         if len(self._entries) != 1:
@@ -168,19 +193,24 @@ class Archive(Source):
     def names(self) -> list[str]:
         return list(self._entries)
 
+    def pieces(self) -> Iterator[bytes]:
+        for name, entry in self._entries.items():
+            left = entry.file_size
+            try:
+                with self._zip.open(entry) as file:
+                    while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
+                        left -= len(piece)
+                        yield piece
+            except UNPACKING as exc:
+                raise refuse(f"{self.name}/{name}", f"cannot be unpacked: {exc}") from None
+
     def inner(self, name: str) -> bytes:
         entry = self._entries[name]
         try:
             with self._zip.open(entry) as file:
                 # What an entry says of its size need not be true.
                 content = file.read(entry.file_size + 1)
-        except (
-            zipfile.BadZipFile,
-            zipfile.LargeZipFile,
-            OSError,
-            EOFError,
-            NotImplementedError,
-        ) as exc:
+        except UNPACKING as exc:
             raise refuse(f"{self.name}/{name}", f"cannot be unpacked: {exc}") from None
         if len(content) != entry.file_size:
             raise refuse(f"{self.name}/{name}", "has another size than the archive says.")

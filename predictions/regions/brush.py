@@ -130,10 +130,15 @@ RUN_BITS = (4, 8, 12, 16)
 LONGEST_RUN = 1 << RUN_BITS[-1]
 
 
+#: How many runs are written at a time: each takes a few hundred bytes meanwhile.
+RUNS_AT_ONCE = 1 << 16
+
+
 def encode_brush(mask: npt.NDArray[np.bool_]) -> list[int]:
     """The stream of a bool (height, width) mask, bytes 0..255: white where it is painted.
 
-    Each run is one repeated value; `decode_brush` gives back the mask.
+    Each run is one repeated value; `decode_brush` gives back the mask. `MaskTooLarge` for more
+    than MAX_RUNS runs.
     """
     flat = np.asarray(mask).ravel()
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -141,30 +146,30 @@ def encode_brush(mask: npt.NDArray[np.bool_]) -> list[int]:
     # Four values a pixel, all of them equal.
     lengths = 4 * np.diff(np.append(starts, flat.size))
     pieces = -(-lengths // LONGEST_RUN)
+    n_runs = int(pieces.sum())
+    if n_runs > MAX_RUNS:
+        raise MaskTooLarge(f"{n_runs:,} runs")
     values = np.repeat(np.where(flat[starts], 255, 0), pieces).astype(np.int64)
-    sizes = np.full(int(pieces.sum()), LONGEST_RUN, dtype=np.int64)
+    sizes = np.full(n_runs, LONGEST_RUN, dtype=np.int64)
     sizes[np.cumsum(pieces) - 1] = lengths - (pieces - 1) * LONGEST_RUN
-    less_one = sizes - 1
-    which = np.searchsorted([1 << bits for bits in RUN_BITS], less_one, side="right")
-    bits = np.array(RUN_BITS)[which]
-    # Repeated, which size, the length less one, the value.
-    tokens = (((0b100 | which) << bits | less_one) << 8) | values
-    widths = 3 + bits + 8
     header = (4 * flat.size) << 21 | 7 << 16
-    for n, one in enumerate(RUN_BITS):
-        header |= (one - 1) << (12 - 4 * n)
-    shifts = np.repeat(widths, widths) - 1 - _within(widths)
-    stream = np.concatenate(
-        [
-            np.array([header >> shift & 1 for shift in range(HEADER_BITS - 1, -1, -1)]),
-            np.repeat(tokens, widths) >> shifts & 1,
-        ]
-    )
-    packed: list[int] = np.packbits(stream.astype(np.uint8)).tolist()
+    for n, bits in enumerate(RUN_BITS):
+        header |= (bits - 1) << (12 - 4 * n)
+    stream = [np.array([header >> n & 1 for n in range(HEADER_BITS - 1, -1, -1)], dtype=np.uint8)]
+    for first in range(0, n_runs, RUNS_AT_ONCE):
+        chosen = slice(first, first + RUNS_AT_ONCE)
+        stream.append(_bits(sizes[chosen] - 1, values[chosen]))
+    packed: list[int] = np.packbits(np.concatenate(stream)).tolist()
     return packed
 
 
-def _within(widths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """0, 1, 2, ... within each of the widths."""
+def _bits(less_one: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """The bits of runs: repeated, which size, the length less one, the value."""
+    which = np.searchsorted([1 << bits for bits in RUN_BITS], less_one, side="right")
+    bits = np.array(RUN_BITS)[which]
+    tokens = (((0b100 | which) << bits | less_one) << 8) | values
+    widths = 3 + bits + 8
     ends = np.cumsum(widths)
-    return np.arange(ends[-1]) - np.repeat(ends - widths, widths)
+    within = np.arange(ends[-1]) - np.repeat(ends - widths, widths)
+    shifts = np.repeat(widths, widths) - 1 - within
+    return np.asarray(np.repeat(tokens, widths) >> shifts & 1, dtype=np.uint8)

@@ -56,12 +56,11 @@ def masks(api: Api, evaluated: Evaluated) -> str:
 def test_poses_are_drawn_on_their_picture(open_page: OpenPage, pose: str) -> None:
     page = open_page(f"{LIST}{pose}/images/")
     settled(page)
-    card = page.locator("[data-panel=images] .ev-card").first
-    # Each point of either side once, and once as its halo.
-    expect(card.locator("g.desk-line circle")).to_have_count(4)
-    titles = card.locator("g.desk-line circle title").all_text_contents()
+    images = page.locator("[data-panel=images]")
+    expect(images.locator("g.desk-line circle")).to_have_count(4)
+    titles = images.locator("g.desk-line circle title").all_text_contents()
     assert sorted(titles) == ["left_eye", "left_eye", "nose", "nose"]
-    card.get_by_role("link").first.click()
+    images.locator("a[href*='/images/']").first.click()
     settled(page)
     words = page.locator("[data-panel=image]").inner_text()
     assert "crowd" in words

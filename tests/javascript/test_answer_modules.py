@@ -33,22 +33,22 @@ def test_texts_show_their_edits(call: Call, edits: list[Any], shown: str) -> Non
     [
         (
             {"truth": 10, "said": 12.5, "score": 0.9, "isKept": True},
-            "true 10, said 12.5, off by 2.5",
+            "ground truth 10, predicted 12.5, off by 2.5",
             "Score 0.900.",
         ),
         (
             {"truth": 0.1, "said": 0.3, "score": 0.1, "isKept": False},
-            "true 0.1, said 0.3, off by 0.2",
+            "ground truth 0.1, predicted 0.3, off by 0.2",
             "Score 0.100, below the confidence.",
         ),
         (
             {"truth": 1234.5, "said": None, "score": None, "isKept": False},
-            "true 1,234.5, said nothing",
+            "ground truth 1,234.5, predicted nothing",
             "Nothing was answered.",
         ),
         (
             {"truth": None, "said": -1, "score": 1, "isKept": True, "isCut": True},
-            "true nothing, said -1",
+            "ground truth nothing, predicted -1",
             "There is no true answer. Score 1.000. Only the beginning is shown.",
         ),
     ],

@@ -77,7 +77,7 @@ const plain = (number) => Number(number.toPrecision(12)).toLocaleString("en", { 
 function numbers({ truth, said }) {
   const shown = (number) => (number === null ? "nothing" : plain(number));
   const off = truth === null || said === null ? "" : `, off by ${plain(Math.abs(said - truth))}`;
-  return el("p", {}, `true ${shown(truth)}, said ${shown(said)}${off}`);
+  return el("p", {}, `ground truth ${shown(truth)}, predicted ${shown(said)}${off}`);
 }
 
 function notes({ truth, said, score, isKept, isCut }) {

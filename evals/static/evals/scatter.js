@@ -59,11 +59,11 @@ async function drawn(chart, points) {
       x: truth,
       y: said,
       customdata: ids,
-      hovertemplate: "true %{x}, said %{y}<extra></extra>",
+      hovertemplate: "ground truth %{x}, predicted %{y}<extra></extra>",
       marker: { size: 7, opacity: 0.7, color: PALETTE[0] },
     },
   ];
-  const axes = { xaxis: { title: { text: "true" } }, yaxis: { title: { text: "said" } } };
+  const axes = { xaxis: { title: { text: "ground truth" } }, yaxis: { title: { text: "predicted" } } };
   await draw(chart, "Predicted against true numbers", traces, axes);
   /** @type {any} */ (chart).removeAllListeners?.("plotly_click");
   /** @type {any} */ (chart).on("plotly_click", ({ points: [{ customdata }] }) => {

@@ -101,6 +101,10 @@ def test_answers(ada: Caller, evaluation: ModelEval) -> None:
     assert matrix == [[1, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]]
     lower = ada.client.get(f"{path}/confusion-matrix", {"confidence": 0}).json()["matrix"]
     assert lower == [[1, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0], [1, 1, 0, 0]]
+    # At the desk F1 is of a confidence, the measure that the kind is known by of all predictions.
+    shown = desk_of(ada).get(page(evaluation, "data/numbers?split=test&confidence=20")).json()
+    assert shown["f1"] == pytest.approx(1 / 3, abs=1e-12)
+    assert shown["primary"] == {"label": "F1", "value": header["summary"]["primary"]["value"]}
 
 
 def test_items_have_spans(ada: Caller, evaluation: ModelEval) -> None:

@@ -7,12 +7,12 @@ Format: https://cocodataset.org/#format-data and #format-results
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from predictions.formats.classes import check_names
+from predictions.formats.classes import MOST_CLASSES, check_names
 from predictions.formats.content import (
     Ask,
     Content,
@@ -24,15 +24,23 @@ from predictions.formats.content import (
     Shapes,
     Size,
 )
-from predictions.formats.errors import Errors
+from predictions.formats.errors import BadFile, Errors
 from predictions.formats.readers.images import coco_entries
-from predictions.formats.readers.images.coco_entries import BadEntry, Entry
+from predictions.formats.readers.images.coco_document import (
+    Category,
+    Image,
+    Result,
+    Whole,
+    decoded,
+    each,
+    is_list,
+)
+from predictions.formats.readers.images.coco_entries import BadEntry, Entry, Id
 from predictions.formats.scores import Scores
 from predictions.formats.sources import Bytes, Source
 
-Id = int | str
-OneOf = TypeVar("OneOf", bound=Struct)
-FIRST_BYTES = 1 << 12
+#: Of one file.
+MOST_IMAGES = 250_000
 LVIS = (
     "LVIS's neg_category_ids and not_exhaustive_category_ids are kept in each task's meta and not"
     " applied: its average precision has other rules."
@@ -52,63 +60,17 @@ SHIFTED = (
 )
 
 
-class Whole(Struct):
-    """A whole COCO file."""
-
-    images: list[Raw]
-    categories: list[Raw]
-    annotations: list[Raw] = []
-
-
-class Image(Struct):
-    """One of `images`."""
-
-    id: Id
-    file_name: str = ""
-    coco_url: str = ""
-    width: int | None = None
-    height: int | None = None
-    # LVIS.
-    neg_category_ids: list[int] | None = None
-    not_exhaustive_category_ids: list[int] | None = None
-
-    @property
-    def name(self) -> str | None:
-        """Its file's name; LVIS has it in an address alone."""
-        name = self.file_name or self.coco_url.rpartition("/")[2]
-        return name.replace("\\", "/") or None
-
-    @property
-    def size(self) -> Size | None:
-        return (self.width, self.height) if self.width and self.height else None
-
-
-class Category(Struct):
-    """One of `categories`."""
-
-    id: int
-    name: str
-    keypoints: list[str] = []
-    skeleton: Any = None
-
-
-class Result(Struct):
-    """What tells which shapes a result has."""
-
-    segmentation: Raw = Raw()
-    keypoints: Raw = Raw()
-
-
 def wanted(source: Source) -> Shapes | None:
     """Which shapes the first of the detections has; None where that cannot be told."""
     content = source.content()
+    errors = Errors()
     try:
-        if _is_list(content):
-            results = msgspec.json.decode(content, type=list[Raw])
+        if is_list(content):
+            results = decoded(content, list[Raw], "", errors)
         else:
-            results = msgspec.json.decode(content, type=Whole).annotations
+            results = decoded(content, Whole, "", errors).annotations
         first = msgspec.json.decode(results[0], type=Result)
-    except (msgspec.MsgspecError, UnicodeDecodeError, IndexError):
+    except (BadFile, msgspec.MsgspecError, IndexError, RecursionError):
         return None  # said by who reads it
     if bytes(first.keypoints) not in coco_entries.EMPTY:
         return "keypoints"
@@ -123,12 +85,14 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
     """Detections: a list of results, or a whole COCO file with scores."""
     content = source.content()
-    if not _is_list(content):
+    if not is_list(content):
         return _whole(content, ask, errors, "predictions.", is_result=True)
-    entries: list[Raw] = _decoded(content, list[Raw], "predictions", errors)
+    entries: list[Raw] = decoded(content, list[Raw], "predictions", errors)
     if not known.class_ids:
         raise errors.stop("predictions", NO_NAMES)
     reader = Reader(entries, known.class_ids, known.keypoints, ask, errors, "predictions", True)
+    if len(reader.places) > MOST_IMAGES:
+        raise errors.stop("predictions", f"are of more than {MOST_IMAGES:,} images.")
     for image_id in reader.places:
         reader.images[image_id] = _named(image_id, known)
     return reader.content()
@@ -139,40 +103,13 @@ def _named(image_id: Id, known: Known) -> Image:
     return Image(image_id, width=size and size[0], height=size and size[1])
 
 
-def _is_list(content: Bytes) -> bool:
-    return content[:FIRST_BYTES].lstrip()[:1] == b"["
-
-
-def _decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except msgspec.MsgspecError as exc:
-        inside, message = coco_entries.where(exc)
-        raise errors.stop(f"{place}{inside}".lstrip("."), message) from None
-    except UnicodeDecodeError as exc:
-        raise errors.stop(place, f"is not UTF-8: {exc.reason}.") from None
-
-
-def _each(
-    entries: Sequence[Raw], kind: type[OneOf], place: str, errors: Errors
-) -> Iterator[tuple[int, OneOf]]:
-    """Each entry that can be read, with its number."""
-    decode = msgspec.json.Decoder(kind).decode
-    for n, entry in enumerate(entries):
-        try:
-            yield n, decode(entry)
-        except msgspec.MsgspecError as exc:
-            inside, message = coco_entries.where(exc)
-            errors.add(f"{place}[{n}]{inside}", message)
-        except UnicodeDecodeError as exc:
-            errors.add(f"{place}[{n}]", f"is not UTF-8: {exc.reason}.")
-
-
 def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
-    whole: Whole = _decoded(content, Whole, prefix.rstrip("."), errors)
-    categories = [
-        one for _, one in _each(whole.categories, Category, f"{prefix}categories", errors)
-    ]
+    whole: Whole = decoded(content, Whole, prefix.rstrip("."), errors)
+    if len(whole.images) > MOST_IMAGES:
+        raise errors.stop(f"{prefix}images", f"are more than {MOST_IMAGES:,}.")
+    if len(whole.categories) > MOST_CLASSES:
+        raise errors.stop(f"{prefix}categories", f"are more than {MOST_CLASSES:,}.")
+    categories = [one for _, one in each(whole.categories, Category, f"{prefix}categories", errors)]
     errors.raise_if_any()
     class_ids: dict[int, str] = {}
     for n, category in enumerate(categories):
@@ -185,7 +122,7 @@ def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: 
     reader = Reader(
         whole.annotations, class_ids, points, ask, errors, f"{prefix}annotations", is_result
     )
-    for n, image in _each(whole.images, Image, f"{prefix}images", errors):
+    for n, image in each(whole.images, Image, f"{prefix}images", errors):
         place = f"{prefix}images[{n}]"
         if image.id in reader.images:
             errors.add(f"{place}.id", f"{image.id} stands twice.")
@@ -248,7 +185,7 @@ class Reader:
         """Counts and checks the entries; places and numbers of the classes that there are not."""
         unknown = []
         places, used, is_result = self.places, self.used, self.is_result
-        for n, entry in _each(self.entries, Entry, self.place, self.errors):
+        for n, entry in each(self.entries, Entry, self.place, self.errors):
             places.setdefault(entry.image_id, []).append(n)
             used.add(entry.category_id)
             if entry.category_id + self.offset not in self.class_ids:

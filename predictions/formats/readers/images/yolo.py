@@ -128,6 +128,9 @@ def _of_yaml(name: str, source: Source, errors: Errors) -> Dataset:
         if sorted(map(str, given)) != sorted(map(str, range(len(given)))):
             raise errors.stop(f"{name}: names", "must be numbered from 0, without a gap.")
         given = [given[n] if n in given else given[str(n)] for n in range(len(given))]
+    # Lists would repeat each other by aliases without an end.
+    if not all(isinstance(one, str | int | float) for one in given):
+        raise errors.stop(f"{name}: names", "must be texts.")
     classes = [str(one) for one in given]
     check_names(((f"{name}: names[{n}]", one) for n, one in enumerate(classes)), errors)
     task = found.get("task")
@@ -170,8 +173,9 @@ def _add_points(dataset: Dataset, found: dict[str, Any], name: str, errors: Erro
     names = found.get("kpt_names") or found.get("keypoints")
     if isinstance(names, dict):
         names = next(iter(names.values()), None)
-    if isinstance(names, list) and len(names) == n_points and len(set(map(str, names))) == n_points:
-        dataset.points = [str(one) for one in names]
+    given = [one for one in names if isinstance(one, str)] if isinstance(names, list) else []
+    if len(given) == n_points and len(set(given)) == n_points:
+        dataset.points = given
     elif n_points == len(COCO_POINTS):
         dataset.points = list(COCO_POINTS)
     else:

@@ -16,6 +16,12 @@ from tests.predictions.imports.datasets.loading import load
 
 IMAGES = [("train/a.jpg", "train"), ("train/b.jpg", "train"), ("val/c.jpg", "valid")]
 NAMES = "names:\n  0: cat\n  1: dog\n"
+#: A billion of the first list.
+LAUGHS = (
+    "a0: &a0 [x]\n"
+    + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
+    + "names: *a9\n"
+)
 YAML = f"path: .\ntrain: images/train\nval: images/val\n{NAMES}"
 BOX = "0 0.25 0.5 0.5 0.25\n"
 UPRIGHT = {"x": 0.0, "y": 37.5, "width": 50.0, "height": 25.0, "rotation": 0.0}
@@ -192,6 +198,7 @@ Damage = Callable[[Path], object]
          "data.yaml: names: must be numbered from 0, without a gap."),
         (lambda f: write(f, **{"data.yaml": "names: [cat, Cat]"}),
          "data.yaml: names[1]: 'Cat' and 'cat' differ by case or spaces alone."),
+        (lambda f: write(f, **{"data.yaml": LAUGHS}), "data.yaml: names: must be texts."),
         (lambda f: write(f, **{"data.yaml": "path: ."}),
          "data.yaml: has no `names`: the classes, in order or by their number."),
         (lambda f: write(f, **{"data.yaml": f"{YAML}kpt_shape: [1, 4]"}),
