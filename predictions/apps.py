@@ -23,4 +23,5 @@ class PredictionsConfig(AppConfig):
         states.register("export", ProjectExport)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
-        errors.register_larger(r"/api/(load|projects/\d+/import)/?", LARGER_FILES)
+        for route in (r"/api/(load|projects/\d+/import)/?", "/admin/predictions/project/load-.*"):
+            errors.register_larger(route, LARGER_FILES)

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from rest_framework import status
@@ -49,6 +49,12 @@ class LoadViewSet(Rows):
     parser_classes = [UploadParser]
     content_negotiation_class = FormatIsOurs
     serializer_class = docs.LoadSerializer
+    #: What the fields of the form are read with.
+    form_class: ClassVar[type[docs.FilesSerializer]] = docs.LoadSerializer
+
+    def target(self, values: dict[str, Any]) -> Project | str:
+        """The project that the form names, or the title of a new one. ValidationError."""
+        return targets.by_title(values["title"], workspace_id=self.access().workspace_id)
 
     @docs.LOAD
     @audit.recorded("dataset.loaded")
@@ -59,10 +65,10 @@ class LoadViewSet(Rows):
 
         def load() -> HttpResponse:
             form = _form(body)
-            values = validated(docs.LoadSerializer, _given(form))
+            values = validated(self.form_class, _given(form))
             if values["evaluate"]:
                 _check_evaluates(values, access)
-            to = targets.by_title(values["title"], workspace_id=access.workspace_id)
+            to = self.target(values)
             loaded, imported = _load(form, values, wanted["format"], to, access)
             started = None
             if values["evaluate"]:

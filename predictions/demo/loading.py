@@ -1,4 +1,4 @@
-"""Puts the demo project onto a server through its HTTP API, as an ML backend with Label Studio's
+"""Puts the demo projects onto a server through its HTTP API, as an ML backend with Label Studio's
 SDK would.
 """
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from predictions.demo import TITLE, scenes
+from predictions.demo import TITLE, news, reviews, scenes
 from predictions.demo.detector import VERSIONS, Detector
 from predictions.demo.scenes import HEIGHT_PX, WIDTH_PX, Box, Scene
 
@@ -23,36 +23,56 @@ LABEL_CONFIG = """<View>
   </RectangleLabels>
 </View>""".format(labels="\n    ".join(f'<Label value="{number}"/>' for number in range(10)))
 N_SCENES = 60
+N_TEXTS = 60
 
 
 def load(
-    base_url: str, api_key: str, *, n_scenes: int = N_SCENES, progress: bool = True
-) -> int | None:
-    """Create the demo project and return its id; None when the key's workspace has it already.
+    base_url: str,
+    api_key: str,
+    *,
+    n_scenes: int = N_SCENES,
+    n_texts: int = N_TEXTS,
+    progress: bool = True,
+) -> list[int] | None:
+    """Create the demo projects and return their ids, the digits' first; None when the key's
+    workspace has the digits already.
 
-    A few seconds. Ground truth arrives as annotations, predictions of two model versions one
-    request each; then both versions are to be evaluated. Raises the SDK's ApiError or httpx's
-    HTTPError; nothing half made is left on the server then.
+    A few seconds. Ground truth arrives as annotations, predictions of two model versions each: of
+    digits one request each, of texts with their tasks. Then all versions are to be evaluated.
+    Raises the SDK's ApiError or httpx's HTTPError; nothing half made is left on the server then.
     """
     import httpx
     from label_studio_sdk.client import LabelStudio
 
+    texts = [news.project(n_texts), reviews.project(n_texts)]
+    made: list[int] = []
     # A proxy of the environment must not stand between this machine and itself.
     with httpx.Client(trust_env=False, timeout=60) as connection:
         client = LabelStudio(base_url=base_url, api_key=api_key, httpx_client=connection)
         projects: Any = client.projects.list()
         if any(project.title == TITLE for project in projects):
             return None
-        project: Any = client.projects.create(title=TITLE, label_config=LABEL_CONFIG)
+        total = n_scenes * (1 + len(VERSIONS)) + n_texts * len(texts)
         try:
-            with tqdm(
-                total=n_scenes * (1 + len(VERSIONS)), desc="demo", disable=not progress, leave=False
-            ) as bar:
-                _fill(client, project.id, n_scenes, bar)
-            _evaluate(connection, base_url, api_key, project.id)
+            with tqdm(total=total, desc="demo", disable=not progress, leave=False) as bar:
+                made.append(_create(client, TITLE, LABEL_CONFIG))
+                _fill(client, made[0], n_scenes, bar)
+                for one in texts:
+                    made.append(_create(client, one.title, one.label_config))
+                    client.projects.import_tasks(made[-1], request=one.tasks)
+                    bar.update(n_texts)
+            models = [("digits", tuple(VERSIONS)), *((one.name, one.versions) for one in texts)]
+            for project, (name, versions) in zip(made, models, strict=True):
+                _evaluate(connection, base_url, api_key, project, name, versions)
         except BaseException:
-            client.projects.delete(project.id)
+            for project in made:
+                client.projects.delete(project)
             raise
+    return made
+
+
+def _create(client: "LabelStudio", title: str, label_config: str) -> int:
+    project: Any = client.projects.create(title=title, label_config=label_config)
     return int(project.id)
 
 
@@ -70,11 +90,18 @@ def _fill(client: "LabelStudio", project: int, n_scenes: int, bar: "tqdm[Any]") 
             bar.update()
 
 
-def _evaluate(connection: "httpx.Client", base_url: str, api_key: str, project: int) -> None:
-    """Asks for an evaluation of both versions; a worker computes them when it can."""
+def _evaluate(
+    connection: "httpx.Client",
+    base_url: str,
+    api_key: str,
+    project: int,
+    name: str,
+    versions: Sequence[str],
+) -> None:
+    """Asks for an evaluation of each version; a worker computes them when it can."""
     key = {"api_key": api_key}
     workspace = connection.post(f"{base_url}/", params=key).raise_for_status().json()["workspace"]
-    for version in VERSIONS:
+    for version in versions:
         connection.post(
             f"{base_url}/{workspace}/model-evals",
             params=key,
@@ -82,7 +109,7 @@ def _evaluate(connection: "httpx.Client", base_url: str, api_key: str, project: 
                 "project": project,
                 "modelVersion": version,
                 "versionId": "1",
-                "modelId": f"digits/{version}",
+                "modelId": f"{name}/{version}",
             },
         ).raise_for_status()
 

@@ -1,5 +1,7 @@
 """Pages of projects and their ML backends."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -11,15 +13,28 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import audit
 from desk.page import Crumb, render_page
-from desk.workspace_admin import CODE, DeskForm, WorkspaceAdmin, access_of, forbid, time_ago
+from desk.workspace_admin import (
+    CODE,
+    DeskForm,
+    View,
+    WorkspaceAdmin,
+    access_of,
+    forbid,
+    time_ago,
+)
 from predictions.api.serializers import ProjectSerializer
 from predictions.db import annotations, projects
+from predictions.desk import loads
 from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
 from predictions.models import Annotation, MLBackend, Project
+from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
 
 
@@ -52,6 +67,8 @@ class ProjectDesk(WorkspaceAdmin):
     ordering = ("-id",)
     sortable_by = ()
     actions = ("mark_annotations",)
+    actions_list = ("load_files",)
+    actions_detail = ("load_into",)
     belongs_to = "workspace"
     audited = frozenset({"changed", "deleted"})
     readonly_fields = ("slug", "created", "created_by")
@@ -80,6 +97,26 @@ class ProjectDesk(WorkspaceAdmin):
 
     def workspace_id_of(self, obj: Project) -> int:
         return obj.workspace_id
+
+    def pages(self) -> Mapping[str, tuple[str, View]]:
+        """Where the page "Load files" sends them; the REST layer checks its token there."""
+        send = csrf_exempt(require_POST(partial(loads.send, self)))
+        return {"send_files": ("load-files/<str:workspace>/", send)}
+
+    def has_load_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the buttons show; the pages behind them look closer."""
+        return self.has_add_permission(request)
+
+    @action(description="Load files", url_path="load-files", permissions=["load"])
+    def load_files(self, request: HttpRequest) -> TemplateResponse:
+        """Ground truth and predictions, into a new project or one that is there."""
+        return loads.page(self, request)
+
+    @action(description="Load files", url_path="load-files", permissions=["load"])
+    def load_into(self, request: HttpRequest, object_id: str) -> TemplateResponse:
+        """The same, with this project chosen."""
+        is_id = object_id.isdecimal() and int(object_id) <= MAX_BIGINT
+        return loads.page(self, request, self.found(request, pk=int(object_id) if is_id else 0))
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Without configs, which may be long."""

@@ -74,7 +74,7 @@ def review(pk: int, query: str = "") -> str:
 
 
 def demo_predictions(api: Api, version: str = "digits-large") -> list[Any]:
-    (project,) = [p for p in api.get("projects/")["results"] if "demo" in p["title"]]
+    (project,) = [p for p in api.get("projects/")["results"] if "digits" in p["title"]]
     return [
         p for p in api.get(f"predictions/?project={project['id']}") if p["model_version"] == version
     ]

@@ -4,6 +4,7 @@ They run in this process: importing the SDK in a new one takes seconds.
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +14,13 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from accounts import tokens
+from evals.jobs import run
+from evals.models import ModelEval
 from examples import client
 from examples.ml_backend import backend
 from predictions.demo import TITLE, loading, scenes
 from predictions.models import Prediction, Project, Task
+from tests.house.quickstarting import DEADLINE_S, PROJECT_DIR
 
 N_SCENES = 4
 
@@ -62,10 +66,13 @@ def test_demo_loads_once_and_backend_predicts_what_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = os.environ["LABEL_STUDIO_API_KEY"]
-    project = loading.load(server.url, key, n_scenes=N_SCENES, progress=False)
-    assert project is not None
-    assert Project.objects.get().title == TITLE
-    versions = [str(prediction.model_version) for prediction in Prediction.objects.all()]
+    made = loading.load(server.url, key, n_scenes=N_SCENES, n_texts=2, progress=False)
+    assert made is not None
+    project = made[0]
+    titles = [one.title for one in Project.objects.order_by("id")]
+    assert titles == [TITLE, "Names in news (demo)", "Stars of reviews (demo)"]
+    said = Prediction.objects.filter(project=project)
+    versions = [str(prediction.model_version) for prediction in said]
     assert sorted(versions) == ["digits-large"] * N_SCENES + ["digits-small"] * N_SCENES
     task = Task.objects.order_by("id")[0]
     embedding = task.meta.pop("embedding")
@@ -111,3 +118,35 @@ def test_backend_speaks_the_protocol() -> None:
     for scene, prediction in zip(drawn, results, strict=True):
         assert len(prediction["result"]) >= len(scene.truth)
         assert prediction["model_version"] == "digits-backend"
+
+
+def test_notebook_reads_an_evaluation(server: LiveServer) -> None:
+    key = os.environ["LABEL_STUDIO_API_KEY"]
+    loading.load(server.url, key, n_scenes=12, n_texts=2, progress=False)
+    for pk in ModelEval.objects.values_list("pk", flat=True):
+        run.run(pk)
+    # In a process of its own: the package reads where the server is when it is imported.
+    done = subprocess.run(
+        [sys.executable, "examples/notebook/analysis.py"],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT_DIR,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    # The package says first what it loads.
+    _, _, said = done.stdout.partition("evaluations\n")
+    listed, matrix, worst, splits = (block.splitlines() for block in said.split("\n\n"))
+    figures = [line.rpartition(" ")[0] for line in listed]
+    assert figures == ["digits/digits-large: mAP50_95", "digits/digits-small: mAP50_95"]
+    assert matrix[0] == "digits/digits-large: rows are true, columns are said"
+    assert matrix[1].split() == [*"0123456789", "background"]
+    assert len(matrix) == 2 + 11
+    assert (worst[0], worst[1].split()) == ("most errors", ["imageName", "split", "errors"])
+    n_errors = [int(line.split()[-1]) for line in worst[2:]]
+    assert len(n_errors) == 3
+    assert n_errors == sorted(n_errors, reverse=True)
+    assert splits[0] == "mean F1 of the images of each split"
+    means = dict(line.split() for line in splits[2:])
+    assert set(means) == {"test", "train", "valid"}
+    assert all(0 <= float(mean) <= 1 for mean in means.values())

@@ -47,7 +47,9 @@ def test_shows_three_commands_that_work_and_leaves_nothing_when_killed(data_dir:
         created = json.loads(run(creating))
         assert created["model_version"] == "mine"
         assert created["task"] == first_two[0]["task"]
-        assert run(sdk).strip() == "['Handwritten digits (demo)']"
+        assert run(sdk).strip() == (
+            "['Stars of reviews (demo)', 'Names in news (demo)', 'Handwritten digits (demo)']"
+        )
 
         # Killed, it can tell nobody to stop; `with` waits until all have noticed by themselves.
         names = [process.name() for process in started.processes]

@@ -53,7 +53,7 @@ class Bind(NamedTuple):
 class Command(BaseCommand):
     help = (
         "Start everything on this machine: database, migrations, an admin with a token, web server "
-        "and worker, and a demo project. Running it again finds all of it again. INITIAL_TOKEN, "
+        "and worker, and demo projects. Running it again finds all of it again. INITIAL_TOKEN, "
         "INITIAL_WORKSPACE and INITIAL_PASSWORD fix the admin's token, workspace and password."
     )
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             metavar="HOST:PORT",
             help="Where to listen (default: 127.0.0.1:8000; port 0 takes a free one).",
         )
-        parser.add_argument("--no-demo", action="store_true", help="Load no demo project.")
+        parser.add_argument("--no-demo", action="store_true", help="Load no demo projects.")
         parser.add_argument("--no-worker", action="store_true", help="Start no worker.")
 
     def handle(self, *, bind: Bind, no_demo: bool, no_worker: bool, **options: Any) -> None:
@@ -114,7 +114,7 @@ class Command(BaseCommand):
                 load(bind.address, account.token, progress=self.stderr.isatty())
             except (ApiError, HTTPError) as error:
                 # The service itself is fine, so it goes on.
-                self.stderr.write(f"The demo project could not be loaded: {error}")
+                self.stderr.write(f"The demo projects could not be loaded: {error}")
 
     def _show(self, bind: Bind, account: quickstart.Account) -> None:
         password = account.password or "(changed; `manage.py changepassword` sets a new one)"

@@ -347,3 +347,15 @@ def test_the_number_of_statements_does_not_grow(
 def test_who_may_load(someone: Callable[[str], APIClient], who: str, status: int) -> None:
     assert someone(who).post("/api/load?format=coco", form()).status_code == status
     assert Project.objects.count() == (status == 201)
+
+
+def test_by_a_session_with_its_token(ada: Caller) -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(ada.user)
+    refused = client.post("/api/load", form(image_root="https://x.y/p/"))
+    assert_refused(refused, 403, "CSRF Failed: CSRF cookie not set.")
+    client.cookies["csrftoken"] = token = "a" * 32
+    headers = {"X-CSRFToken": token}
+    loaded = client.post("/api/load", form(image_root="https://x.y/p/"), headers=headers)
+    assert loaded.status_code == 201, loaded.content
+    assert_loaded(Project.objects.get())

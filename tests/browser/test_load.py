@@ -1,0 +1,103 @@
+"""The page "Load files" in a real browser: two files are dropped, and an evaluation comes out."""
+
+import json
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screenshot
+from tests.predictions.api.test_load import RESULTS, TRUTH
+
+PAGE = "/admin/predictions/project/load-files/"
+#: Lets go of a file over an element, as a hand would.
+DROP = """
+([selector, name, text]) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([text], name, { type: "application/json" }));
+  const options = { dataTransfer, bubbles: true, cancelable: true };
+  for (const kind of ["dragover", "drop"]) {
+    document.querySelector(selector).dispatchEvent(new DragEvent(kind, options));
+  }
+}
+"""
+TYPED = {
+    "Title": "Dropped cars",
+    "Model version": "v1",
+    "Split": "valid",
+    "Pictures": "https://x.y/p/",
+}
+
+
+def drop(page: Page, side: str, document: Any) -> None:
+    page.evaluate(DROP, [f"[data-drop={side}]", f"{side}.json", json.dumps(document)])
+
+
+def chosen(page: Page, side: str) -> Any:
+    return page.evaluate(f"[...document.getElementById('{side}').files].map((file) => file.name)")
+
+
+def test_two_files_are_dropped_and_an_evaluation_comes_out(
+    open_page: OpenPage, expected: list[str]
+) -> None:
+    expected.append("400 (Bad Request)")
+    page = open_page("/admin/predictions/project/")
+    page.get_by_role("link", name="Load files").click()
+    page.wait_for_url(f"**{PAGE}")
+    check_accessibility(page)
+    bad = {**TRUTH, "annotations": [{**TRUTH["annotations"][0], "category_id": 5}]}
+    drop(page, "ground_truth", bad)
+    drop(page, "predictions", RESULTS)
+    for label, text in TYPED.items():
+        page.get_by_label(label, exact=True).fill(text)
+    page.get_by_role("button", name="Load", exact=True).click()
+
+    errors = page.get_by_role("alert")
+    expect(errors).to_contain_text("annotations[0].category_id: 5 is not among the categories.")
+    expect(errors).to_be_focused()
+    check_accessibility(page)
+    screenshot(page, "load-refused")
+    # Nothing of what was typed or chosen is lost.
+    for label, text in TYPED.items():
+        expect(page.get_by_label(label, exact=True)).to_have_value(text)
+    assert chosen(page, "predictions") == ["predictions.json"]
+
+    drop(page, "ground_truth", TRUTH)
+    page.get_by_role("button", name="Load", exact=True).click()
+    page.wait_for_url("**/admin/evals/modeleval/*/")
+    expect(page.get_by_role("heading", name="v1").first).to_be_visible()
+
+
+def test_by_keyboard_on_a_narrow_screen_into_a_project(
+    open_page: OpenPage, expected: list[str]
+) -> None:
+    expected.append("400 (Bad Request)")
+    page = open_page(PAGE, size=NARROW, dark=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    check_accessibility(page)
+    title = page.get_by_label("Title", exact=True)
+    expect(title).to_be_visible()
+    into = page.get_by_label("Into")
+    into.focus()
+    page.keyboard.type("Handwritten")
+    expect(title).to_be_hidden()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Model version", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    # No file at all: the server says so, by the keyboard alone.
+    expect(page.get_by_role("alert")).to_be_focused()
+    screenshot(page, "load-narrow")
+
+
+def test_warnings_are_read_before_one_goes_on(open_page: OpenPage) -> None:
+    page = open_page(PAGE)
+    drop(page, "ground_truth", TRUTH)
+    drop(page, "predictions", [{**RESULTS[0], "score": 50}])
+    page.get_by_label("Title", exact=True).fill("Warned cars")
+    page.get_by_label("Model version", exact=True).fill("v1")
+    page.get_by_label("Pictures", exact=True).fill("https://x.y/p/")
+    page.get_by_role("button", name="Load", exact=True).click()
+    done = page.locator("#done")
+    expect(done).to_contain_text("Loaded: 2 new tasks, 2 ground truths, 2 predictions")
+    check_accessibility(page)
+    done.get_by_role("link", name="To the evaluation").click()
+    page.wait_for_url("**/admin/evals/modeleval/*/")
