@@ -187,10 +187,13 @@ def test_the_slider_moves_all_panels(open_page: OpenPage, api: Api, digits: dict
     ]
     page.locator("select[name=split]").select_option("all")
     expect(page.locator("[data-numbers]")).to_have_attribute("data-shown", "all 55")
+    # Intervals come when the slider has rested.
+    expect(page.locator("[data-interval=f1]")).not_to_be_empty()
     # The address alone brings the same back, and goes along to the other pages.
     shown = page.locator("[data-numbers]").inner_text()
     page.reload()
     settled(page)
+    expect(page.locator("[data-interval=f1]")).not_to_be_empty()
     assert page.locator("[data-numbers]").inner_text() == shown
     page.get_by_role("link", name="Confusion matrix").click()
     assert page.url.endswith("/matrix/?split=all&confidence=55")

@@ -73,7 +73,7 @@ ELSEWHERE = {
 VERBS = {
     operation["operationId"]: verb
     for path, on in contract().document["paths"].items()
-    if not path.startswith("/api/")
+    if not path.startswith(("/api/", "/data/"))
     for verb, operation in on.items()
 }
 
