@@ -96,7 +96,7 @@ def test_spans_are_shown_in_their_text(open_page: OpenPage, spans: str) -> None:
     ]
     assert card.locator(".ev-right").count() == card.locator(".ev-wrong").count() == 2
     title = card.locator(".ev-wrong").last.get_attribute("title")
-    assert title == "ORG: of another class, score 0.800"
+    assert title == "ORG: wrong class, score 0.800"
     check_accessibility(page)
     screenshot(page, "answers-spans")
 

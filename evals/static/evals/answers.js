@@ -2,6 +2,7 @@
 
 import { el, share } from "./dom.js";
 import { timeline } from "./timeline.js";
+import { WORDS } from "./verdicts.js";
 
 /**
  * How the said answer differs from the true one.
@@ -31,12 +32,10 @@ function spans({ marked, isCut }) {
   );
 }
 
-const BECAME = { tp: "right", fp: "false positive", fn: "missed", wrong_class: "of another class" };
-
 function side(title, { spans: marks, pieces }) {
   const begun = new Set();
   const called = ([name, verdict, score]) =>
-    `${name}: ${BECAME[verdict]}${score === null ? "" : `, score ${share(score)}`}`;
+    `${name}: ${WORDS[verdict]}${score === null ? "" : `, score ${share(score)}`}`;
   const piece = ([text, places]) => {
     if (!places.length) return [text];
     const names = places.filter((place) => !begun.has(place)).map((place) => marks[place][0]);

@@ -6,17 +6,6 @@ import { count, el, share } from "./dom.js";
 import { desk } from "./server.js";
 import { config, page, read } from "./state.js";
 
-/**
- * What a verdict is called.
- * @type {Record<string, string>}
- */
-export const WORDS = {
-  tp: "right",
-  fp: "false positive",
-  fn: "missed",
-  wrong_class: "wrong class",
-  crowd: "crowd",
-};
 /** How many cards the server gives at a time. */
 export const MOST = 50;
 

@@ -2,10 +2,11 @@
 
 import { Viewer } from "../desk/viewer.js";
 import { answer } from "./answers.js";
-import { WORDS, fetchCards, predictionPage, withIds } from "./cards.js";
+import { fetchCards, predictionPage, withIds } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, watch } from "./state.js";
+import { WORDS } from "./verdicts.js";
 
 /**
  * One image with its objects.

@@ -1,7 +1,7 @@
-// Stretches of time, the truth above what was said, each in the colour of what became of it.
+// Stretches of time, ground truth above detections, each in the colour of what became of it.
 
-import { WORDS } from "./cards.js";
 import { el, share } from "./dom.js";
+import { WORDS } from "./verdicts.js";
 
 const SIDES = [
   ["ground_truth", "Ground truth"],
@@ -10,7 +10,7 @@ const SIDES = [
 
 /**
  * The stretches of one task.
- * @param {{stretches: any[][], isCut: boolean}} found [side, class, start, end, verdict, score]
+ * @param {{stretches: [any, any, any, any, any, any][], isCut: boolean}} found [side, class, start, end, verdict, score]
  * @returns {HTMLElement}
  */
 export function timeline({ stretches, isCut }) {
@@ -23,7 +23,7 @@ export function timeline({ stretches, isCut }) {
     lane.append(...mine.map((one) => bar(one, first, length)));
     return el("div", {}, el("span", { class: "ev-note" }, name), lane);
   });
-  const ends = stretches.length ? [plain(first), plain(last)] : ["Nothing is there, nothing was said."];
+  const ends = stretches.length ? [plain(first), plain(last)] : ["No ground truth and no detection."];
   return el(
     "div",
     { class: "ev-answer" },

@@ -53,7 +53,7 @@ function takeDrops(area) {
 function filledIn() {
   const body = new FormData(form);
   body.delete("csrfmiddlewaretoken");
-  for (const [name, value] of [...body]) {
+  for (const [name, value] of Array.from(body)) {
     if (value === "" || (value instanceof File && value.name === "")) body.delete(name);
   }
   if (body.has("project")) body.delete("title");
@@ -89,7 +89,7 @@ function answered(request) {
     // A page, not an answer: the session has ended.
   }
   if (said === null) refused([[null, [LOGGED_OUT]]]);
-  else if (request.status === 201) loaded(said);
+  else if (request.status === 201) showLoaded(said);
   else {
     const errors = Object.entries(said.validation_errors ?? {});
     refused(errors.length > 0 ? errors.map(([name, told]) => [name, [told].flat()]) : [[null, [said.detail]]]);
@@ -132,7 +132,7 @@ function showErrors(errors) {
   find("errors").focus();
 }
 
-function loaded(said) {
+function showLoaded(said) {
   const project = `/admin/predictions/prediction/?project=${Number(said.project.id)}`;
   const page = said.evaluation ? safeAddress(said.evaluation.url) : project;
   const told = said.import;

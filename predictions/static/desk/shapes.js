@@ -76,8 +76,8 @@ function polygon({ points, closed }, wide, high) {
 }
 
 function brush({ rle, runs, width, height }, wide, high, color) {
-  const size = [number(width), number(height)];
-  const mask = runs ? decodeRuns(runs, ...size) : decodeBrush(rle, ...size);
+  const [across, down] = [number(width), number(height)];
+  const mask = runs ? decodeRuns(runs, across, down) : decodeBrush(rle, across, down);
   return shape("image", {
     href: paintMask(mask, width, height, color),
     width: wide,
@@ -98,12 +98,18 @@ function bitmask({ imageDataURL }, wide, high) {
   });
 }
 
-// A box and its key points, each by its name.
+/**
+ * A box and its key points, each by its name.
+ * @param {any} geometry
+ * @param {number} wide
+ * @param {number} high
+ * @returns {Element}
+ */
 function pose({ points, ...box }, wide, high) {
   const group = shape("g", {});
-  group.append(rectangle(box, wide, high));
+  group.append(rectangle(/** @type {any} */ (box), wide, high));
   for (const [name, [x, y]] of Object.entries(points ?? {})) {
-    const dot = keypoint({ x, y }, wide, high);
+    const dot = keypoint({ x, y, width: 0 }, wide, high);
     const title = shape("title", {});
     title.textContent = name;
     dot.append(title);
