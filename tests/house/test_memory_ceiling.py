@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,14 @@ def until(what: Callable[[], Any]) -> Any:
 
 def web_processes(server: Server) -> list[psutil.Process]:
     """Those that answer, without the one that supervises them."""
-    return [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if not process.children()
-        and any(c.laddr.port == server.port for c in process.net_connections("tcp"))
-    ]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        # One that has just ended is none.
+        with suppress(psutil.NoSuchProcess):
+            listens = any(c.laddr.port == server.port for c in process.net_connections("tcp"))
+            if listens and not process.children():
+                found.append(process)
+    return found
 
 
 @pytest.fixture
@@ -118,8 +121,7 @@ def test_a_web_process_that_is_too_large_is_replaced(
     while len(seen) < 2:
         assert time.monotonic() < deadline
         # Between two of them there is none for a moment.
-        until(lambda: bool(web_processes(server)))
-        seen |= {process.pid for process in web_processes(server)}
+        seen |= {process.pid for process in until(lambda: web_processes(server))}
         assert api("GET", "/api/projects/").status_code == 200
 
 
