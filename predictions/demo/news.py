@@ -99,7 +99,7 @@ def by_list(text: str) -> list[dict[str, Any]]:
 def by_context(text: str) -> list[dict[str, Any]]:
     """Capitalized words: what the word before says of them, else the list, else a guess."""
     known = {(start, end): label for start, end, label in _known(text)}
-    found = []
+    found: list[dict[str, Any]] = []
     for match in CAPITALIZED.finditer(text):
         if match[0] in PLAIN:
             continue

@@ -107,12 +107,16 @@ class ProjectDesk(WorkspaceAdmin):
         """Whether the buttons show; the pages behind them look closer."""
         return self.has_add_permission(request)
 
-    @action(description="Load files", url_path="load-files", permissions=["load"])
+    @action(  # type: ignore[untyped-decorator]
+        description="Load files", url_path="load-files", permissions=["load"]
+    )
     def load_files(self, request: HttpRequest) -> TemplateResponse:
         """Ground truth and predictions, into a new project or one that is there."""
         return loads.page(self, request)
 
-    @action(description="Load files", url_path="load-files", permissions=["load"])
+    @action(  # type: ignore[untyped-decorator]
+        description="Load files", url_path="load-files", permissions=["load"]
+    )
     def load_into(self, request: HttpRequest, object_id: str) -> TemplateResponse:
         """The same, with this project chosen."""
         is_id = object_id.isdecimal() and int(object_id) <= MAX_BIGINT

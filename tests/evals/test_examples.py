@@ -1,5 +1,7 @@
 """The demo projects' evaluations, against a live server."""
 
+from typing import Any
+
 import pytest
 
 from evals.jobs import run
@@ -34,7 +36,9 @@ def test_each_demo_project_has_two_versions_the_second_better(address: str, ada:
     assert {one.slug for one in Project.objects.all()} == set(headlines)
     for better, worse, headline in headlines.values():
         best, other = (ModelEval.objects.get(model_id=one) for one in (better, worse))
-        figures = [one.summary and one.summary["headline"]["primary"] for one in (best, other)]
+        figures: list[Any] = [
+            one.summary and one.summary["headline"]["primary"] for one in (best, other)
+        ]
         assert [one and one["name"] for one in figures] == [headline] * 2
         assert 1 > figures[0]["value"] > figures[1]["value"] > 0
         path = f"/lab/model-evals/{other.eval_id}/diff/{best.eval_id}"
