@@ -6,7 +6,7 @@ it. Memory holds a page of tasks and the names of the files.
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -143,9 +143,9 @@ def open_file(
     task. With `compressed` it is gzipped. ValidationError where the format cannot hold what is
     there.
     """
-    with ExitStack() as stack:
+    # What is refused half-way closes the files of its own at once.
+    with ExitStack() as stack, closing(_content(wanted, advance)) as content:
         file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
-        content = _content(wanted, advance)
         pieces = zipped(content) if wanted.is_folder else _only(content)
         file.writelines(gzipped(pieces) if compressed else pieces)
         file.seek(0)
@@ -193,7 +193,7 @@ def _only(entries: Iterable[Entry]) -> Iterator[bytes]:
         yield from content
 
 
-def _content(wanted: DataSet, advance: Advance) -> Iterator[Entry]:
+def _content(wanted: DataSet, advance: Advance) -> Generator[Entry, None, None]:
     """The files; a format that is one has one, without a name."""
     found = items(_tasks(wanted, advance), wanted.version)
     if wanted.format in OF_OTHERS:
