@@ -195,6 +195,10 @@ def source(evaluation: ModelEval) -> Iterator[bytes]:
 def spooled(stream: Any) -> IO[bytes]:
     """What a stream holds as a file on disk, so that it can be read twice without being held."""
     file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed by whoever asked for it
-    while data := stream.read(READ_BYTES):
-        file.write(data)
+    try:
+        while data := stream.read(READ_BYTES):
+            file.write(data)
+    except BaseException:
+        file.close()
+        raise
     return file
