@@ -264,10 +264,9 @@ def ended(batches: Batches) -> Iterator[Batches]:
 
 
 def joined(many: Iterable[Batches]) -> Iterator[Iterable[Any]]:
-    """The batches of several sources, one after the other."""
+    """The batches of several sources, one after the other; who ends it ends the one being read."""
     for batches in many:
-        with ended(batches):
-            yield from batches
+        yield from batches
 
 
 def in_batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
