@@ -48,10 +48,13 @@ def lines(context: schemathesis.SerializationContext, value: Any) -> bytes:
 
 
 def read_and_closed(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """The application as a server uses it: schemathesis itself closes no answer."""
-    answer: Any = application(environ, start_response)
-    with closing(answer):
-        return list(answer)
+    """The application as a server uses it: schemathesis itself closes no answer, and its client
+    leaves a large form's temporary file open.
+    """
+    with closing(environ["wsgi.input"]):
+        answer: Any = application(environ, start_response)
+        with closing(answer):
+            return list(answer)
 
 
 config = schemathesis.Config()
