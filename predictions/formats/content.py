@@ -18,6 +18,13 @@ Shapes = Literal["boxes", "masks", "keypoints"]
 Size = tuple[int, int]
 
 
+def size_of(width: float | None, height: float | None) -> Size | None:
+    """A file's width and height as whole pixels; None unless both are from 1 to 2**31 - 1."""
+    if width is None or height is None or not (1 <= width < 2**31 and 1 <= height < 2**31):
+        return None
+    return int(width), int(height)
+
+
 class Kind(StrEnum):
     """What the regions of a content are; each needs a control of its own in the config."""
 

@@ -90,7 +90,9 @@ class Drawing:
         except GeometryError as exc:
             self.errors.add(region.place or task.place, f"{exc}.")
             return
-        if not _is_near(value):
+        poses = shape.points.items() if isinstance(shape, Pose) else ()
+        points = [(name, to_percent.keypoint(point)) for name, point in poses]
+        if not all(map(_is_near, [value, *(point for _, point in points)])):
             self.errors.add(
                 region.place or task.place,
                 f"lies over {FARTHEST_PCT / 100:g} times its image's size outside of it.",
@@ -99,14 +101,12 @@ class Drawing:
         parent = self._shaped(kind, region.labels, value, size, len(drawn))
         _add_facts(parent, region)
         drawn.append(parent)
-        if isinstance(shape, Pose):
-            for name, point in shape.points.items():
-                value = to_percent.keypoint(point)
-                entry = self._shaped(Kind.KEYPOINTS, (name,), value, size, len(drawn))
-                entry["parentID"] = parent["id"]
-                if name in shape.hidden:
-                    entry["meta"] = {"hidden": 1}
-                drawn.append(entry)
+        for name, point in points:
+            entry = self._shaped(Kind.KEYPOINTS, (name,), point, size, len(drawn))
+            entry["parentID"] = parent["id"]
+            if isinstance(shape, Pose) and name in shape.hidden:
+                entry["meta"] = {"hidden": 1}
+            drawn.append(entry)
 
     def _shaped(
         self, kind: Kind, labels: tuple[str, ...], value: Drawn, size: Size, n: int

@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 from predictions.formats.content import Mask, Size
 from predictions.regions.brush import MAX_MASK_PIXELS
 from predictions.regions.errors import GeometryError
-from predictions.regions.geometry import polygon_rle, run_lengths
+from predictions.regions.geometry import LONGEST_SIDE_PX, polygon_rle, run_lengths
 
 
 class BadMask(ValueError):
@@ -16,10 +16,12 @@ class BadMask(ValueError):
 
 
 def check_size(size: Size) -> None:
-    """BadMask for an image of more pixels than a mask may have."""
+    """BadMask for an image that has no pixels, or more than a mask may have."""
     width, height = size
     if width * height > MAX_MASK_PIXELS:
         raise BadMask(f"a mask of {width} x {height} has over {MAX_MASK_PIXELS:,} pixels.")
+    if min(size) < 1 or max(size) > LONGEST_SIDE_PX:
+        raise BadMask(f"a mask of {width} x {height}: its sides are 1 to {LONGEST_SIDE_PX:,}.")
 
 
 def of_parts(parts: Sequence[Sequence[float]], size: Size) -> Mask:

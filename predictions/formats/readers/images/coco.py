@@ -122,13 +122,16 @@ def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: 
     reader = Reader(
         whole.annotations, class_ids, points, ask, errors, f"{prefix}annotations", is_result
     )
+    known_ids: set[str] = set()
     for n, image in each(whole.images, Image, f"{prefix}images", errors):
         place = f"{prefix}images[{n}]"
-        if image.id in reader.images:
+        # What is stored is its text: `1` and `"1"` are one id.
+        if str(image.id) in known_ids:
             errors.add(f"{place}.id", f"{image.id} stands twice.")
         for side, length in (("width", image.width), ("height", image.height)):
             if length is not None and not 0 < length < 2**31:
                 errors.add(f"{place}.{side}", f"{length} is no length in pixels.")
+        known_ids.add(str(image.id))
         reader.images[image.id] = image
         reader.image_places[image.id] = place
     for image_id, numbers in reader.places.items():

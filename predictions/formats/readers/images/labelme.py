@@ -25,6 +25,7 @@ from predictions.formats.content import (
     Region,
     Shape,
     Size,
+    size_of,
 )
 from predictions.formats.errors import Errors
 from predictions.formats.masks import BadMask
@@ -77,9 +78,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
 
 
 def _task(file: File, name: str, passed: Counter[str], errors: Errors) -> FileTask:
-    size: Size | None = None
-    if file.image_width and file.image_height and min(file.image_width, file.image_height) > 0:
-        size = file.image_width, file.image_height
+    size = size_of(file.image_width, file.image_height)
     regions = []
     for n, one in enumerate(file.shapes):
         place = f"{name}, shapes[{n}]"

@@ -21,7 +21,10 @@ from predictions.formats.sources import PICTURES, Source
 
 SPLITS = {"train": "train", "val": "valid", "test": "test"}
 SPLIT_FOLDERS = frozenset({"train", "val", "valid", "test"})
-MOST_YAML_BYTES = 1 << 20
+#: Of `data.yaml`: ten thousand names take two thirds of it, and reading it some seconds.
+MOST_YAML_BYTES = 1 << 18
+#: Folders and lists of images that it names, and characters of each.
+MOST_PLACES, LONGEST_PLACE = 100, 1000
 COCO_POINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
     "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
@@ -112,15 +115,10 @@ def _dataset(source: Source, errors: Errors) -> Dataset | None:
 
 
 def _of_yaml(name: str, source: Source, errors: Errors) -> Dataset:
-    import yaml
-
     text = source.text(name)
     if len(text) > MOST_YAML_BYTES:
         raise errors.stop(name, f"has over {MOST_YAML_BYTES:,} bytes.")
-    try:
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as exc:
-        raise errors.stop(name, f"is no YAML: {exc}") from None
+    found = _yaml(text, name, errors)
     if not isinstance(found, dict) or not isinstance(found.get("names"), list | dict):
         raise errors.stop(name, "has no `names`: the classes, in order or by their number.")
     given = found["names"]
@@ -128,7 +126,6 @@ def _of_yaml(name: str, source: Source, errors: Errors) -> Dataset:
         if sorted(map(str, given)) != sorted(map(str, range(len(given)))):
             raise errors.stop(f"{name}: names", "must be numbered from 0, without a gap.")
         given = [given[n] if n in given else given[str(n)] for n in range(len(given))]
-    # Lists would repeat each other by aliases without an end.
     if not all(isinstance(one, str | int | float) for one in given):
         raise errors.stop(f"{name}: names", "must be texts.")
     classes = [str(one) for one in given]
@@ -137,20 +134,46 @@ def _of_yaml(name: str, source: Source, errors: Errors) -> Dataset:
     dataset = Dataset(
         classes,
         task=task if task in TASKS else None,
-        places=_places(found),
+        places=_places(found, name, errors),
         root=PurePosixPath(name).parent.as_posix(),
     )
     _add_points(dataset, found, name, errors)
     return dataset
 
 
-def _places(found: dict[str, Any]) -> list[tuple[str, str]]:
+def _yaml(text: str, name: str, errors: Errors) -> Any:
+    """The document. Aliases are refused: a few lines of them become as long as one likes."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases (*name) are not read.")
+            return super().compose_node(parent, index)
+
+    try:
+        loader = Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, RecursionError, ValueError) as exc:
+        raise errors.stop(name, f"is no YAML: {exc}") from None
+
+
+def _places(found: dict[str, Any], name: str, errors: Errors) -> list[tuple[str, str]]:
     places = []
     for key, split in SPLITS.items():
         given = found.get(key) or (found.get("valid") if key == "val" else None) or []
         several = [given] if isinstance(given, str) else given
         places += [(one, split) for one in several if isinstance(one, str) and one]
     root = found.get("path")
+    given = [*(one for one, _ in places), *([root] if isinstance(root, str) else [])]
+    if len(given) > MOST_PLACES or any(len(one) > LONGEST_PLACE for one in given):
+        raise errors.stop(
+            name,
+            f"may name {MOST_PLACES} folders of images, of {LONGEST_PLACE:,} characters each.",
+        )
     if not isinstance(root, str):
         return places
     # Both ways: the folder may have moved since.
@@ -189,6 +212,10 @@ class Files:
         self.source = source
         self.names = source.names()
         self.known = set(self.names)
+        #: All folders that a file lies in, at any depth.
+        self.folders = {
+            folder.as_posix() for name in self.names for folder in PurePosixPath(name).parents
+        }
         self.has_guessed = False
 
     def listed(self, dataset: Dataset) -> list[Labelled]:
@@ -215,9 +242,7 @@ class Files:
         return "/".join(one for one in tried if one != "..")
 
     def _is_there(self, name: str) -> bool:
-        return name in self.known or any(
-            one.startswith((f"{name}/", f"{_labels_folder(name)}/")) for one in self.names
-        )
+        return name in self.known or bool({name, _labels_folder(name)} & self.folders)
 
     def _images_of(self, place: str) -> Iterator[str]:
         if place.endswith(".txt"):
@@ -369,7 +394,10 @@ def _guessed(texts: Any, dataset: Dataset, ask: Ask, *, has_score: bool) -> Task
     if dataset.points:
         return "pose"
     counts = {
-        len(line.split()) - 1 - has_score for text in texts for line in text.splitlines() if line
+        len(line.split()) - 1 - has_score
+        for text in texts
+        for line in text.splitlines()
+        if line.strip()
     }
     if counts == {8} and ask.shapes != "masks":
         return "obb"
