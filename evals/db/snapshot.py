@@ -30,6 +30,8 @@ LONGEST_URL = 4096
 #: Results read at once are no longer than this together, but for the first, which may be 32 MiB: as
 #: objects they take up to twelve times as much.
 READ_BYTES = 32 * 2**20
+#: Of one task; each is a row of the evaluation.
+MOST_IMAGES = 10_000
 # How long a result is once it is unpacked, which nothing else tells without making its text: a row
 # holds its values unpacked. What is not packed tells so by itself.
 SIZE = (
@@ -211,7 +213,11 @@ def _of_task(
     lengths: Sequence[int],
     slices: str,
 ) -> list[PlannedRow]:
-    """The images of one task."""
+    """The images of one task. `CannotEvaluate` for more than MOST_IMAGES."""
+    if sum(lengths) > MOST_IMAGES:
+        raise CannotEvaluate(
+            f"Task {row[0]} has {sum(lengths):,} images; one may have {MOST_IMAGES:,}."
+        )
     counts = iter(lengths)
     items = reading.items([1 if path is None else next(counts) for path in paths])
     first, *rest = items

@@ -40,6 +40,8 @@ MOST_BYTES = 1 << 29
 TOO_LARGE = f"Unpacked, the files have over {MOST_BYTES:,} bytes: `manage.py load` takes them."
 #: What a load needs of memory, at most, for each byte of its files.
 MEMORY_A_BYTE = 3
+#: What painting masks may take, in steps: half a minute for a hundred thousand of COCO's size.
+MOST_WORK = 2**32
 
 
 class LoadViewSet(Rows):
@@ -163,6 +165,7 @@ def _load(
         missing_pictures_ok=values["missing_images_ok"],
         replaces_truth=values["replace_ground_truth"],
         adds_labels=values["add_labels"],
+        most_work=MOST_WORK,
     )
     author = projects.Author(access.workspace_id, access.user_id)
     loaded = store(files, to, author, wishes)

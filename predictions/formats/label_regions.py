@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from predictions.formats import masks
 from predictions.formats.content import (
     Box,
     Corners,
@@ -22,9 +23,8 @@ from predictions.formats.content import (
     Span,
 )
 from predictions.formats.errors import Errors
-from predictions.regions.brush import encode_brush
 from predictions.regions.errors import GeometryError
-from predictions.regions.geometry import FARTHEST_PCT, rle_mask, rotated_corners
+from predictions.regions.geometry import FARTHEST_PCT, Allowance, rotated_corners
 
 #: How far four points may be from a rectangle, in pixels, to be one.
 NEARLY_PX = 0.5
@@ -84,7 +84,7 @@ class Drawing:
             return
         if isinstance(shape, Corners):
             shape = self._of_corners(shape, size, is_relative=task.is_relative)
-        to_percent = Percent(size, is_relative=task.is_relative)
+        to_percent = Percent(size, self.errors.work, is_relative=task.is_relative)
         try:
             kind, value = to_percent.value(shape)
         except GeometryError as exc:
@@ -213,9 +213,12 @@ def _add_facts(drawn: Drawn, region: Region) -> None:
 
 
 class Percent:
-    """Values of shapes on an image of this size; shares where `is_relative`, else pixels."""
+    """Values of shapes on an image of this size; shares where `is_relative`, else pixels. `work` is
+    what painting masks is taken from.
+    """
 
-    def __init__(self, size: Size, *, is_relative: bool) -> None:
+    def __init__(self, size: Size, work: Allowance, *, is_relative: bool) -> None:
+        self.work = work
         self.width, self.height = (1.0, 1.0) if is_relative else map(float, size)
 
     def value(self, shape: Shape) -> tuple[Kind, Drawn]:
@@ -250,8 +253,7 @@ class Percent:
         }  # fmt: skip
 
     def _mask(self, mask: Mask) -> tuple[Kind, Drawn]:
-        painted = rle_mask({"size": [mask.height, mask.width], "counts": mask.counts})
-        return Kind.MASK, {"format": "rle", "rle": encode_brush(painted)}
+        return Kind.MASK, {"format": "rle", "rle": masks.stream_of(mask, self.work)}
 
     def keypoint(self, point: tuple[float, float]) -> Drawn:
         """The value of a key point."""

@@ -29,6 +29,7 @@ from evals.engine.matching import (
     Detections,
     Objects,
     ObjectVerdict,
+    Pairs,
     matrix_pairs,
     object_verdicts,
 )
@@ -182,20 +183,20 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
     truths, saids = read_choices([image], job.classes, reading=job.reading)
     labels, said = _counted(truths[0], saids[0], is_multi_label=job.is_multi_label)
-    overlap = label_overlap(labels, said, is_multi_label=job.is_multi_label)
+    overlap = label_pairs(labels, said, is_multi_label=job.is_multi_label)
     return examine_labels(labels, said, overlap, confidence)
 
 
 def examine_labels(
     labels: Sequence[int],
     said: Sequence[tuple[int, float]],
-    overlap: Floats,
+    overlap: Floats | Pairs,
     confidence: int,
     facts: tuple[Sequence[Facts], Sequence[Facts]] = ((), ()),
 ) -> Examined:
     """An image's labels and the (label, score) pairs said of it, each once, at one percent.
 
-    `overlap` is float64 (n_said, n_labels), above 0.5 where the one may stand for the other.
+    `overlap` is as that of `image_verdicts`, above 0.5 where the one may stand for the other.
     """
     verdicts, found = image_verdicts(
         labels, [label for label, _ in said], [score for _, score in said], overlap, confidence
@@ -216,15 +217,19 @@ def _score(pair: tuple[int, float]) -> float:
     return pair[1]
 
 
-def label_overlap(
+def label_pairs(
     labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
-) -> Floats:
-    """1 where a said label may stand for a true one: with several labels only for the same."""
+) -> Pairs:
+    """Which said label may stand for which true one: with several labels only for the same.
+
+    Labels of a side are different ones.
+    """
     if not is_multi_label:
-        return np.ones((len(said), len(labels)))
-    return np.array(
-        [[float(label == name) for label in labels] for name, _ in said], dtype=np.float64
-    ).reshape(len(said), len(labels))
+        return matrix_pairs(np.ones((len(said), len(labels))))
+    places = {label: at for at, label in enumerate(labels)}
+    found = [(at, places[name]) for at, (name, _) in enumerate(said) if name in places]
+    detection, truth = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    return Pairs(detection, truth, np.ones(len(found)))
 
 
 def surest(answers: Sequence[Answer[Value]]) -> Answer[Value] | None:
@@ -259,20 +264,19 @@ def image_verdicts(
     labels: npt.ArrayLike,
     detected_labels: npt.ArrayLike,
     scores: npt.ArrayLike,
-    iou: Floats,
+    iou: Floats | Pairs,
     confidence: int,
     *,
     definition: Definition | None = None,
 ) -> tuple[list[ObjectVerdict | None], list[ObjectVerdict | None]]:
-    """`object_verdicts` of one image; `iou` is float64 (detections, objects)."""
+    """`object_verdicts` of one image; `iou` is float64 (detections, objects), or its pairs."""
     objects = _one_image(labels)
     alike = _one_image(detected_labels)
     score = np.asarray(scores, dtype=np.float64)
     detections = Detections(image=alike.image, label=alike.label, score=score)
-    overlaps = np.asarray(iou, dtype=np.float64).reshape(len(detections), len(objects))
-    return object_verdicts(
-        objects, detections, matrix_pairs(overlaps), confidence, definition=definition
-    )
+    if not isinstance(iou, Pairs):
+        iou = matrix_pairs(np.asarray(iou, np.float64).reshape(len(detections), len(objects)))
+    return object_verdicts(objects, detections, iou, confidence, definition=definition)
 
 
 def _one_image(labels: npt.ArrayLike) -> Objects:

@@ -1,7 +1,8 @@
 """Spans of texts, as named entities are: matched by the characters they have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from evals.engine.kinds.kind import (
     Tally,
     Total,
 )
+from evals.engine.matched.equal import equal_pairs
 from evals.engine.matching import (
     Detections,
     Objects,
@@ -68,6 +70,7 @@ def _reads(control: Control, objects: frozenset[str]) -> bool:
 
 def read_region(reading: Reading) -> ReadRegion[Extent]:
     """What one region says: each of its labels, at its place."""
+    starts = _Starts()
 
     def read(region: Region, image: StoredImage) -> list[tuple[str, Extent]]:
         # Whatever was stored: a list has no hash.
@@ -80,7 +83,7 @@ def read_region(reading: Reading) -> ReadRegion[Extent]:
             raise PassedOver(Reason.NO_LABEL)
         text_key = reading.text_key(image.place)
         if text_key:
-            extent = _in_paragraphs(value, image.data, text_key)
+            extent = _in_paragraphs(value, starts.of(image.data, text_key))
         elif isinstance(value.get("globalOffsets"), dict):
             extent = _plain(value["globalOffsets"])
         elif "startOffset" not in value and "endOffset" not in value:
@@ -108,16 +111,32 @@ def _character(stored: Any) -> int:
     return whole
 
 
-def _in_paragraphs(value: Any, paragraphs: Any, text_key: str) -> Extent:
-    """`start` and `end` are places of paragraphs, the offsets are within them."""
-    texts = paragraph_texts(paragraphs, text_key)
+def _in_paragraphs(value: Any, starts: Sequence[int]) -> Extent:
+    """`start` and `end` are places of paragraphs, the offsets are within them. `starts` has the
+    first character of each paragraph.
+    """
     found = []
     for side in ("start", "end"):
         place, offset = _character(value.get(side)), _character(value.get(f"{side}Offset"))
-        if place >= len(texts):
+        if place >= len(starts):
             raise PassedOver(Reason.NO_GEOMETRY)
-        found.append(sum(map(len, texts[:place])) + offset)
+        found.append(starts[place] + offset)
     return found[0], found[1]
+
+
+class _Starts:
+    """Where the paragraphs of a task begin; those of the last task asked for are kept."""
+
+    def __init__(self) -> None:
+        self._paragraphs: Any = None
+        self._starts: list[int] = []
+
+    def of(self, paragraphs: Any, text_key: str) -> list[int]:
+        """The first character of each paragraph."""
+        if paragraphs is not self._paragraphs:
+            lengths = map(len, paragraph_texts(paragraphs, text_key))
+            self._paragraphs, self._starts = paragraphs, list(accumulate(lengths, initial=0))[:-1]
+        return self._starts
 
 
 def paragraph_texts(paragraphs: Any, text_key: str) -> list[str]:
@@ -167,7 +186,7 @@ def matched_spans(truth: Spans, said: Spans, scores: Floats) -> tuple[Objects, D
     detections = Detections(image=said.text, label=said.label, score=scores)
     try:
         overlapping = box_pairs(objects, _boxes(truth), detections, _boxes(said))
-        pairs = join_pairs([overlapping, _empty_pairs(truth, said)])
+        pairs = join_pairs(chain([overlapping], _empty_pairs(truth, said)))
     except TooManyPairs as error:
         text = int(said.text[error.detection])
         raise UnusableRegion(text, is_truth=False, region="all", reason=str(error)) from None
@@ -185,22 +204,14 @@ def _boxes(spans: Spans) -> Floats:
     return np.column_stack(columns).astype(np.float64)
 
 
-def _empty_pairs(truth: Spans, said: Spans) -> Pairs:
+def _empty_pairs(truth: Spans, said: Spans) -> Iterator[Pairs]:
     """Spans that do not end after their start, and are equal."""
-    places: dict[tuple[int, ...], list[int]] = {}
-    for at in np.flatnonzero(truth.end <= truth.start).tolist():
-        places.setdefault(_place(truth, at), []).append(at)
-    found = [
-        (at, other)
-        for at in np.flatnonzero(said.end <= said.start).tolist()
-        for other in places.get(_place(said, at), ())
+    mine, theirs = (np.flatnonzero(side.end <= side.start) for side in (truth, said))
+    places = [
+        list(zip(*(c[at].tolist() for c in (side.text, side.start, side.end)), strict=True))
+        for side, at in ((said, theirs), (truth, mine))
     ]
-    detection, truths = np.array(found, dtype=np.int64).reshape(-1, 2).T
-    return Pairs(detection, truths, np.ones(len(found)))
-
-
-def _place(spans: Spans, at: int) -> tuple[int, ...]:
-    return int(spans.text[at]), int(spans.start[at]), int(spans.end[at])
+    return equal_pairs(theirs, places[0], mine, places[1])
 
 
 def _read(images: Sequence[StoredImage], job: Job, notes: Notes) -> tuple[Answers, Answers]:

@@ -10,7 +10,7 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import set_events
-from evals.engine.kinds.classification import examine_labels, label_overlap
+from evals.engine.kinds.classification import examine_labels, label_pairs
 from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
 from evals.engine.measures.trees import Nodes, overlaps_of, read_sums, sums_of, tree_metrics
 from evals.engine.notes import Notes
@@ -106,7 +106,7 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
     for truth, said in zip(*sides, strict=True):
         labels = list(dict.fromkeys(one.label for one in truth))
         scored = list(_scores(said).items())
-        overlap = label_overlap(labels, scored, is_multi_label=True)
+        overlap = label_pairs(labels, scored, is_multi_label=True)
         examined.append(examine_labels(labels, scored, overlap, confidence))
     return examined
 

@@ -3,14 +3,17 @@
 An instant, which ends where it starts, overlaps what is equal to it and nothing else.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from evals.engine.events import Ints
+from evals.engine.matched.equal import equal_pairs
 from evals.engine.matching import Detections, Objects, Pairs, box_pairs, join_pairs
 from predictions.regions.errors import MissingCoordinate
 from predictions.regions.geometry import Floats
@@ -55,9 +58,10 @@ def _seconds(text: str, name: str, time_format: str) -> float:
             moment = datetime.strptime(text, time_format.replace(THOUSANDTHS, PARTS))
         else:
             moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    # A format that has a part twice is no ValueError.
+    except (ValueError, OverflowError, re.error):
         raise MissingCoordinate(f"{name} is {text!r:.100}") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +86,19 @@ class Track:
 def interval_pairs(objects: Objects, truth: Track, detections: Detections, said: Track) -> Pairs:
     """The pairs that overlap; of two that tell their channel only those of the same one."""
     pairs = box_pairs(objects, truth.boxes(), detections, said.boxes())
-    pairs = join_pairs([pairs, _equal_instants(truth, said)])
+    pairs = join_pairs(chain([pairs], _equal_instants(truth, said)))
     ours, theirs = said.channel[pairs.detection], truth.channel[pairs.object]
     may = (ours == theirs) | (ours < 0) | (theirs < 0)
     return Pairs(pairs.detection[may], pairs.object[may], pairs.iou[may])
 
 
-def _equal_instants(truth: Track, said: Track) -> Pairs:
-    by_moment: dict[tuple[int, float], list[int]] = {}
-    for at in np.flatnonzero(truth.start == truth.end).tolist():
-        by_moment.setdefault((int(truth.image[at]), float(truth.start[at])), []).append(at)
-    found = [
-        (at, other)
-        for at in np.flatnonzero(said.start == said.end).tolist()
-        for other in by_moment.get((int(said.image[at]), float(said.start[at])), ())
+def _equal_instants(truth: Track, said: Track) -> Iterator[Pairs]:
+    mine, theirs = (np.flatnonzero(side.start == side.end) for side in (truth, said))
+    moments = [
+        list(zip(side.image[at].tolist(), side.start[at].tolist(), strict=True))
+        for side, at in ((said, theirs), (truth, mine))
     ]
-    detection, truths = np.array(found, dtype=np.int64).reshape(-1, 2).T
-    return Pairs(detection, truths, np.ones(len(found)))
+    return equal_pairs(theirs, moments[0], mine, moments[1])
 
 
 def coco_boxes(truth: Track, said: Track) -> tuple[Floats, Floats]:

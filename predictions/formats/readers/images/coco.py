@@ -294,7 +294,7 @@ class Reader:
         if self.shapes == "boxes":
             return coco_entries.box_of(entry)
         if self.shapes == "masks":
-            return coco_entries.segment_of(entry, size)
+            return coco_entries.segment_of(entry, size, self.errors.work)
         names = coco_entries.names_of(self.keypoints, label)
         return coco_entries.pose_of(entry, names, is_result=self.is_result)
 

@@ -32,6 +32,7 @@ from predictions.formats.readers import collected, xml
 from predictions.formats.readers.rows import number_of
 from predictions.formats.readers.xml import BadElement, number
 from predictions.formats.sources import Source
+from predictions.regions.geometry import Allowance
 
 SPLITS = {"train": "train", "validation": "valid", "val": "valid", "valid": "valid", "test": "test"}
 PASSED_OVER = frozenset({"points", "polyline", "cuboid"})
@@ -100,7 +101,10 @@ def _task(
             continue
         label = (one.get("label") or "").strip()
         try:
-            shape = _shape(one, label, size, keypoints)
+            if one.tag == "mask":
+                shape: Shape | None = _mask(one, size, errors.work)
+            else:
+                shape = _shape(one, label, keypoints)
         except (BadElement, BadMask) as exc:
             errors.add(where, str(exc))
             continue
@@ -121,9 +125,7 @@ def _meta(element: Any) -> dict[str, Any] | None:
     return {"attributes": told} if told else None
 
 
-def _shape(
-    element: Any, label: str, size: Size | None, keypoints: dict[str, dict[str, None]]
-) -> Shape | None:
+def _shape(element: Any, label: str, keypoints: dict[str, dict[str, None]]) -> Shape | None:
     if element.tag == "tag":
         return None
     if element.tag == "box":
@@ -135,8 +137,6 @@ def _shape(
         return Polygon(points)
     if element.tag == "ellipse":
         return _ellipse(element)
-    if element.tag == "mask":
-        return _mask(element, size)
     if element.tag == "skeleton":
         return _pose(element, keypoints.setdefault(label, {}))
     raise BadElement(f"is a {element.tag!r:.100}, which CVAT has not.")
@@ -181,7 +181,7 @@ def _points(element: Any) -> list[Point]:
     return found
 
 
-def _mask(element: Any, size: Size | None) -> Shape:
+def _mask(element: Any, size: Size | None, work: Allowance) -> Shape:
     if size is None:
         raise BadElement("its image has no width and height.")
     left, top, width, height = (
@@ -193,7 +193,7 @@ def _mask(element: Any, size: Size | None) -> Shape:
         raise BadElement("its rle is no run lengths.") from None
     if width < 1 or height < 1:
         raise BadElement("it has no width or height.")
-    return crops.placed(crops.of_runs(runs, width, height), left, top, size)
+    return crops.placed(crops.of_runs(runs, width, height), left, top, size, work)
 
 
 def _pose(element: Any, names: dict[str, None]) -> Pose:

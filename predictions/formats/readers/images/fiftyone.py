@@ -257,7 +257,8 @@ class _Sample:
         if max(abs(x), abs(y)) > FARTHEST:
             raise BadMask("its box is no share of the image: are these pixels?")
         crop = self._crop(one)
-        return crops.placed(crop, round(x * size[0]), round(y * size[1]), size)
+        left, top = round(x * size[0]), round(y * size[1])
+        return crops.placed(crop, left, top, size, self.errors.work)
 
     def _crop(self, one: Detection) -> Any:
         if one.mask is not None:

@@ -135,6 +135,26 @@ def test_a_file_of_ground_truth(ada: Caller, name: str) -> None:
     assert not Project.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        coco({"segmentation": {"size": [10, 20], "counts": [0, 200]}}),
+        coco({"segmentation": [[0, 0, 9, 0, 9, 9], [1, 1, 5, 1, 5, 5]]}),
+    ],
+    ids=["runs", "outlines"],
+)
+def test_masks_that_take_long(ada: Caller, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """A mask of the largest image takes a second, and a few bytes of the file."""
+    monkeypatch.setattr("predictions.api.loads.MOST_WORK", 99)
+    body = {"title": "Bad values", "shapes": "masks"}
+    body |= {"ground_truth": SimpleUploadedFile("t", content)}
+    refused = ada.client.post("/api/load?format=coco", body, format="multipart")
+    assert refused.status_code == 400
+    message = "The masks take more work than a request may make: `manage.py load` takes them."
+    assert refused.json()["validation_errors"] == {"non_field_errors": [message]}
+    assert not Project.objects.exists()
+
+
 LONG = b"1" + b"0" * 400
 DETECTIONS: dict[str, tuple[str, bytes, str]] = {
     "a score that is a list": (
