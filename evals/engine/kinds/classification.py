@@ -232,6 +232,22 @@ def label_pairs(
     return Pairs(detection, truth, np.ones(len(found)))
 
 
+def examine_values(
+    truth: Answer[Value] | None,
+    said: Answer[Value] | None,
+    confidence: int,
+    *,
+    is_right: bool,
+    fact: str,
+) -> Examined:
+    """A task whose two answers are one value each, right or wrong; `fact` is what it is called."""
+    labels = [] if truth is None else [truth.label]
+    scored = [] if said is None else [(said.label, said.score)]
+    overlap = np.full((len(scored), len(labels)), float(is_right))
+    mine, theirs = ([] if one is None else [{fact: one.value}] for one in (truth, said))
+    return examine_labels(labels, scored, overlap, confidence, (mine, theirs))
+
+
 def surest(answers: Sequence[Answer[Value]]) -> Answer[Value] | None:
     """The answer with the highest score, the first among equals; None without any."""
     return max(answers, key=lambda answer: answer.score, default=None)

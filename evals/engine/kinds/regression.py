@@ -10,11 +10,10 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
-from evals.engine.kinds.classification import examine_labels, surest
+from evals.engine.kinds.classification import examine_values, surest
 from evals.engine.kinds.kind import (
     Chunk,
     Examined,
-    Facts,
     Gathered,
     Job,
     Kind,
@@ -101,16 +100,10 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
     examined = []
     for truth, said in _answers(images, job.classes, job.reading, Notes()):
         is_right = truth and said and abs(said.value - truth.value) <= _tolerance(job)
-        labels = [] if truth is None else [truth.label]
-        scored = [] if said is None else [(said.label, said.score)]
-        overlap = np.full((len(scored), len(labels)), float(bool(is_right)))
-        facts = _facts(truth), _facts(said)
-        examined.append(examine_labels(labels, scored, overlap, confidence, facts))
+        examined.append(
+            examine_values(truth, said, confidence, is_right=bool(is_right), fact="number")
+        )
     return examined
-
-
-def _facts(answer: Answer[float] | None) -> list[Facts]:
-    return [] if answer is None else [{"number": answer.value}]
 
 
 def reads_numbers(control: Control, objects: frozenset[str]) -> bool:

@@ -11,11 +11,10 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
-from evals.engine.kinds.classification import examine_labels, surest
+from evals.engine.kinds.classification import examine_values, surest
 from evals.engine.kinds.kind import (
     Chunk,
     Examined,
-    Facts,
     Gathered,
     Job,
     Kind,
@@ -133,16 +132,10 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
     examined = []
     for truth, said in zip(*_answers(images, job.classes, job.reading, Notes()), strict=True):
         is_right = truth and said and normalize(truth.value) == normalize(said.value)
-        labels = [] if truth is None else [truth.label]
-        scored = [] if said is None else [(said.label, said.score)]
-        overlap = np.full((len(scored), len(labels)), float(bool(is_right)))
-        facts = _facts(truth), _facts(said)
-        examined.append(examine_labels(labels, scored, overlap, confidence, facts))
+        examined.append(
+            examine_values(truth, said, confidence, is_right=bool(is_right), fact="text")
+        )
     return examined
-
-
-def _facts(answer: Answer[str] | None) -> list[Facts]:
-    return [] if answer is None else [{"text": answer.value}]
 
 
 def reads_texts(control: Control, objects: frozenset[str]) -> bool:
