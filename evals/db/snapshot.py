@@ -146,7 +146,7 @@ WHERE q.project_id = %(project)s AND q.model_version = %(version)s
 
 
 def count_own_truths(evaluation: ModelEval) -> int:
-    """How many tasks are measured against what this version itself said of them, unchanged."""
+    """How many tasks have as their ground truth this version's own prediction, unchanged."""
     row = fetch_one(OWN_TRUTHS_SQL, _scope(evaluation))
     return int(row[0]) if row else 0
 

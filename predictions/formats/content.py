@@ -100,7 +100,7 @@ Shape = Box | Corners | Polygon | Mask | Ellipse | Pose | Span
 
 
 class Region(Struct):
-    """What is said of a place, or with `shape` None of the whole task (a choice).
+    """One object of a task, or with `shape` None a choice about the whole task.
 
     `labels` is one class, or several of a choice. `score` is the file's, of detections: 0 to 1, or
     per cent where the file's highest is above 1 (`scores.py` divides them). `meta` is kept on the

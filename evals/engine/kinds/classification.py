@@ -103,15 +103,15 @@ def read_choices(
     reading: Reading | None = None,
     notes: Notes | None = None,
 ) -> tuple[list[list[int]], list[list[tuple[int, float]]]]:
-    """Labels of each image, and (label, score) pairs said of it, in stored order.
+    """True labels of each image, and its predicted (label, score) pairs, in stored order.
 
     What is not read goes to `notes`; `UnknownLabels` as `read_shapes`.
     """
     reading, notes = reading or Reading(), notes or Notes()
-    truths, saids = read_answers(images, classes, _choices, reading=reading, notes=notes)
+    truths, predictions = read_answers(images, classes, _choices, reading=reading, notes=notes)
     return (
         [[answer.label for answer in image] for image in truths],
-        [[(answer.label, answer.score) for answer in image] for image in saids],
+        [[(answer.label, answer.score) for answer in image] for image in predictions],
     )
 
 
@@ -132,11 +132,11 @@ def _choices(region: Region, image: StoredImage) -> list[tuple[str, None]]:
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
-    truths, saids = read_choices(chunk.images, job.classes, reading=job.reading, notes=notes)
+    truths, predictions = read_choices(chunk.images, job.classes, reading=job.reading, notes=notes)
     if job.is_multi_label:
-        events = multi_label_events(truths, saids, n_classes=len(job.classes))
+        events = multi_label_events(truths, predictions, n_classes=len(job.classes))
     else:
-        best = [max(said, key=_score, default=(-1, 1.0)) for said in saids]
+        best = [max(predicted, key=_score, default=(-1, 1.0)) for predicted in predictions]
         events = single_label_events(
             [labels[0] if labels else -1 for labels in truths],
             [label for label, _ in best],
@@ -145,10 +145,10 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
         )
     right = np.array(
         [
-            set(labels) == {label for label, _ in said}
-            for labels, said in (
+            set(labels) == {label for label, _ in predicted}
+            for labels, predicted in (
                 _counted(*both, is_multi_label=job.is_multi_label)
-                for both in zip(truths, saids, strict=True)
+                for both in zip(truths, predictions, strict=True)
             )
         ],
         dtype=np.int64,
@@ -161,12 +161,12 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
 
 
 def _counted(
-    labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
+    labels: Sequence[int], predicted: Sequence[tuple[int, float]], *, is_multi_label: bool
 ) -> tuple[list[int], list[tuple[int, float]]]:
     """The labels that count: each once with its highest score, or the first and the surest one."""
     if is_multi_label:
-        return list(dict.fromkeys(labels)), list(dict(sorted(said, key=_score)).items())
-    return list(labels[:1]), [max(said, key=_score)] if said else []
+        return list(dict.fromkeys(labels)), list(dict(sorted(predicted, key=_score)).items())
+    return list(labels[:1]), [max(predicted, key=_score)] if predicted else []
 
 
 def _total(gathered: Gathered, job: Job) -> Total:
@@ -181,33 +181,37 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
 
 
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
-    truths, saids = read_choices([image], job.classes, reading=job.reading)
-    labels, said = _counted(truths[0], saids[0], is_multi_label=job.is_multi_label)
-    overlap = label_pairs(labels, said, is_multi_label=job.is_multi_label)
-    return examine_labels(labels, said, overlap, confidence)
+    truths, predictions = read_choices([image], job.classes, reading=job.reading)
+    labels, predicted = _counted(truths[0], predictions[0], is_multi_label=job.is_multi_label)
+    overlap = label_pairs(labels, predicted, is_multi_label=job.is_multi_label)
+    return examine_labels(labels, predicted, overlap, confidence)
 
 
 def examine_labels(
     labels: Sequence[int],
-    said: Sequence[tuple[int, float]],
+    predicted: Sequence[tuple[int, float]],
     overlap: Floats | Pairs,
     confidence: int,
     facts: tuple[Sequence[Facts], Sequence[Facts]] = ((), ()),
 ) -> Examined:
-    """An image's labels and the (label, score) pairs said of it, each once, at one percent.
+    """An image's true labels and predicted (label, score) pairs, each once, at one percent.
 
     `overlap` is as that of `image_verdicts`, above 0.5 where the one may stand for the other.
     """
     verdicts, found = image_verdicts(
-        labels, [label for label, _ in said], [score for _, score in said], overlap, confidence
+        labels,
+        [label for label, _ in predicted],
+        [score for _, score in predicted],
+        overlap,
+        confidence,
     )
     return Examined(
         labels,
         [None] * len(labels),
         verdicts,
-        [label for label, _ in said],
-        [None] * len(said),
-        [score for _, score in said],
+        [label for label, _ in predicted],
+        [None] * len(predicted),
+        [score for _, score in predicted],
         found,
         facts=facts,
     )
@@ -218,23 +222,23 @@ def _score(pair: tuple[int, float]) -> float:
 
 
 def label_pairs(
-    labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
+    labels: Sequence[int], predicted: Sequence[tuple[int, float]], *, is_multi_label: bool
 ) -> Pairs:
-    """Which said label may stand for which true one: with several labels only for the same.
+    """Which predicted label may stand for which true one: with several labels only for the same.
 
     Labels of a side are different ones.
     """
     if not is_multi_label:
-        return matrix_pairs(np.ones((len(said), len(labels))))
+        return matrix_pairs(np.ones((len(predicted), len(labels))))
     places = {label: at for at, label in enumerate(labels)}
-    found = [(at, places[name]) for at, (name, _) in enumerate(said) if name in places]
+    found = [(at, places[name]) for at, (name, _) in enumerate(predicted) if name in places]
     detection, truth = np.array(found, dtype=np.int64).reshape(-1, 2).T
     return Pairs(detection, truth, np.ones(len(found)))
 
 
 def examine_values(
     truth: Answer[Value] | None,
-    said: Answer[Value] | None,
+    predicted: Answer[Value] | None,
     confidence: int,
     *,
     is_right: bool,
@@ -242,9 +246,9 @@ def examine_values(
 ) -> Examined:
     """A task whose two answers are one value each, right or wrong; `fact` is what it is called."""
     labels = [] if truth is None else [truth.label]
-    scored = [] if said is None else [(said.label, said.score)]
+    scored = [] if predicted is None else [(predicted.label, predicted.score)]
     overlap = np.full((len(scored), len(labels)), float(is_right))
-    mine, theirs = ([] if one is None else [{fact: one.value}] for one in (truth, said))
+    mine, theirs = ([] if one is None else [{fact: one.value}] for one in (truth, predicted))
     return examine_labels(labels, scored, overlap, confidence, (mine, theirs))
 
 

@@ -155,11 +155,11 @@ def _named_place(value: Any) -> Extent:
     return place
 
 
-def _spans(truths: Answers, saids: Answers) -> tuple[Spans, Spans]:
+def _spans(truths: Answers, predictions: Answers) -> tuple[Spans, Spans]:
     """Both sides; places that are no characters become empty spans, each its own."""
     names: dict[Extent, int] = {}
     sides = []
-    for answers in (truths, saids):
+    for answers in (truths, predictions):
         rows = [
             (text, answer.label, *_characters(answer.value, names))
             for text, of_text in enumerate(answers)
@@ -177,24 +177,26 @@ def _characters(extent: Extent, names: dict[Extent, int]) -> tuple[int, int]:
     return place, place
 
 
-def matched_spans(truth: Spans, said: Spans, scores: Floats) -> tuple[Objects, Detections, Pairs]:
+def matched_spans(
+    truth: Spans, predicted: Spans, scores: Floats
+) -> tuple[Objects, Detections, Pairs]:
     """Both sides, and the pairs that have a character in common or are equal.
 
-    `scores` are float64 (n_said,). `UnusableRegion` for a text with too many to be compared.
+    `scores` are float64 (n_predicted,). `UnusableRegion` for a text with too many to be compared.
     """
     objects = Objects(image=truth.text, label=truth.label)
-    detections = Detections(image=said.text, label=said.label, score=scores)
+    detections = Detections(image=predicted.text, label=predicted.label, score=scores)
     try:
-        overlapping = box_pairs(objects, _boxes(truth), detections, _boxes(said))
-        pairs = join_pairs(chain([overlapping], _empty_pairs(truth, said)))
+        overlapping = box_pairs(objects, _boxes(truth), detections, _boxes(predicted))
+        pairs = join_pairs(chain([overlapping], _empty_pairs(truth, predicted)))
     except TooManyPairs as error:
-        text = int(said.text[error.detection])
+        text = int(predicted.text[error.detection])
         raise UnusableRegion(text, is_truth=False, region="all", reason=str(error)) from None
     return objects, detections, pairs
 
 
-def _scores(saids: Answers) -> Floats:
-    return np.array([one.score for answers in saids for one in answers], dtype=np.float64)
+def _scores(predictions: Answers) -> Floats:
+    return np.array([one.score for answers in predictions for one in answers], dtype=np.float64)
 
 
 def _boxes(spans: Spans) -> Floats:
@@ -204,12 +206,12 @@ def _boxes(spans: Spans) -> Floats:
     return np.column_stack(columns).astype(np.float64)
 
 
-def _empty_pairs(truth: Spans, said: Spans) -> Iterator[Pairs]:
+def _empty_pairs(truth: Spans, predicted: Spans) -> Iterator[Pairs]:
     """Spans that do not end after their start, and are equal."""
-    mine, theirs = (np.flatnonzero(side.end <= side.start) for side in (truth, said))
+    mine, theirs = (np.flatnonzero(side.end <= side.start) for side in (truth, predicted))
     places = [
         list(zip(*(c[at].tolist() for c in (side.text, side.start, side.end)), strict=True))
-        for side, at in ((said, theirs), (truth, mine))
+        for side, at in ((predicted, theirs), (truth, mine))
     ]
     return equal_pairs(theirs, places[0], mine, places[1])
 
@@ -221,9 +223,9 @@ def _read(images: Sequence[StoredImage], job: Job, notes: Notes) -> tuple[Answer
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
-    truths, saids = _read(chunk.images, job, notes)
-    spans = _spans(truths, saids)
-    objects, detections, pairs = matched_spans(*spans, _scores(saids))
+    truths, predictions = _read(chunk.images, job, notes)
+    spans = _spans(truths, predictions)
+    objects, detections, pairs = matched_spans(*spans, _scores(predictions))
     events = match_events(
         objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
     )
@@ -241,26 +243,26 @@ def _total(gathered: Gathered, job: Job) -> Total:
 
 
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
-    truths, saids = _read(images, job, Notes())
-    objects, detections, pairs = matched_spans(*_spans(truths, saids), _scores(saids))
+    truths, predictions = _read(images, job, Notes())
+    objects, detections, pairs = matched_spans(*_spans(truths, predictions), _scores(predictions))
     verdicts, found = object_verdicts(
         objects, detections, pairs, confidence, definition=job.definition
     )
     examined = []
-    for truth, said in zip(truths, saids, strict=True):
-        mine, theirs = verdicts[: len(truth)], found[: len(said)]
-        del verdicts[: len(truth)], found[: len(said)]
+    for truth, predicted in zip(truths, predictions, strict=True):
+        mine, theirs = verdicts[: len(truth)], found[: len(predicted)]
+        del verdicts[: len(truth)], found[: len(predicted)]
         examined.append(
             Examined(
                 [one.label for one in truth],
                 [None] * len(truth),
                 mine,
-                [one.label for one in said],
-                [None] * len(said),
-                [one.score for one in said],
+                [one.label for one in predicted],
+                [None] * len(predicted),
+                [one.score for one in predicted],
                 theirs,
-                ([one.region for one in truth], [one.region for one in said]),
-                ([_facts(one) for one in truth], [_facts(one) for one in said]),
+                ([one.region for one in truth], [one.region for one in predicted]),
+                ([_facts(one) for one in truth], [_facts(one) for one in predicted]),
             )
         )
     return examined

@@ -83,37 +83,39 @@ class Track:
         return np.stack([self.start, np.broadcast_to(rows, n), length, np.ones(n)], axis=1)
 
 
-def interval_pairs(objects: Objects, truth: Track, detections: Detections, said: Track) -> Pairs:
+def interval_pairs(
+    objects: Objects, truth: Track, detections: Detections, predicted: Track
+) -> Pairs:
     """The pairs that overlap; of two that tell their channel only those of the same one."""
-    pairs = box_pairs(objects, truth.boxes(), detections, said.boxes())
-    pairs = join_pairs(chain([pairs], _equal_instants(truth, said)))
-    ours, theirs = said.channel[pairs.detection], truth.channel[pairs.object]
+    pairs = box_pairs(objects, truth.boxes(), detections, predicted.boxes())
+    pairs = join_pairs(chain([pairs], _equal_instants(truth, predicted)))
+    ours, theirs = predicted.channel[pairs.detection], truth.channel[pairs.object]
     may = (ours == theirs) | (ours < 0) | (theirs < 0)
     return Pairs(pairs.detection[may], pairs.object[may], pairs.iou[may])
 
 
-def _equal_instants(truth: Track, said: Track) -> Iterator[Pairs]:
-    mine, theirs = (np.flatnonzero(side.start == side.end) for side in (truth, said))
+def _equal_instants(truth: Track, predicted: Track) -> Iterator[Pairs]:
+    mine, theirs = (np.flatnonzero(side.start == side.end) for side in (truth, predicted))
     moments = [
         list(zip(side.image[at].tolist(), side.start[at].tolist(), strict=True))
-        for side, at in ((said, theirs), (truth, mine))
+        for side, at in ((predicted, theirs), (truth, mine))
     ]
     return equal_pairs(theirs, moments[0], mine, moments[1])
 
 
-def coco_boxes(truth: Track, said: Track) -> tuple[Floats, Floats]:
+def coco_boxes(truth: Track, predicted: Track) -> tuple[Floats, Floats]:
     """Boxes of both sides whose IoU is the overlap in time.
 
     Row 0 is of all stretches; where all of an image tell their channel, each channel has a row of
     its own. An instant is a box of length 1 in a row that it shares with those equal to it.
     """
-    sides = (truth, said)
+    sides = (truth, predicted)
     silent = np.concatenate([side.image[side.channel < 0] for side in sides])
     rows = [
         np.where(np.isin(side.image, silent), 0, side.channel).astype(np.float64) * 2
         for side in sides
     ]
-    boxes = truth.boxes(rows[0]), said.boxes(rows[1])
+    boxes = truth.boxes(rows[0]), predicted.boxes(rows[1])
     moments: dict[float, int] = {}
     for side, row, mine in zip(sides, rows, boxes, strict=True):
         for at in np.flatnonzero(side.start == side.end).tolist():

@@ -44,18 +44,20 @@ def sigmas_of(names: Sequence[str], given: Mapping[str, float]) -> tuple[float, 
     return tuple(given.get(name, COCO_SIGMAS.get(name, SIGMA)) for name in names)
 
 
-def similarities(truth: Floats, said: Floats, areas_px: Floats, sigmas: Sequence[float]) -> Floats:
+def similarities(
+    truth: Floats, predicted: Floats, areas_px: Floats, sigmas: Sequence[float]
+) -> Floats:
     """OKS of pairs, row by row of points (n, keypoints, 3): float64 (n,), in [0, 1].
 
     The mean over the points of the truth; one that the other lacks gives 0, and points that only
     the other has do not count. 0 for a truth without points.
     """
-    away = said[..., :2] - truth[..., :2]
+    away = predicted[..., :2] - truth[..., :2]
     squares = away[..., 0] ** 2 + away[..., 1] ** 2
     variances: Floats = (np.asarray(sigmas, dtype=np.float64) * 2) ** 2
     exponents = squares / variances / (areas_px[:, None] + np.spacing(1)) / 2
     are_there = truth[..., 2] > 0
-    alike = np.where(are_there & (said[..., 2] > 0), np.exp(-exponents), 0)
+    alike = np.where(are_there & (predicted[..., 2] > 0), np.exp(-exponents), 0)
     n_points = are_there.sum(axis=1)
     total: Floats = alike.sum(axis=1)
     means: Floats = np.divide(total, n_points, out=np.zeros_like(total), where=n_points > 0)
@@ -67,7 +69,7 @@ def keypoint_pairs(
     truth: Floats,
     areas_px: Floats,
     detections: Detections,
-    said: Floats,
+    predicted: Floats,
     sigmas: Sequence[float],
 ) -> Pairs:
     """The pairs of a chunk that are similar at all, by detection, then object.
@@ -80,7 +82,7 @@ def keypoint_pairs(
     def similar(detection: Ints, thing: Ints) -> Iterator[Pairs]:
         for first in range(0, len(detection), at_once):
             d, t = detection[first : first + at_once], thing[first : first + at_once]
-            oks = similarities(truth[t], said[d], areas_px[t], sigmas)
+            oks = similarities(truth[t], predicted[d], areas_px[t], sigmas)
             met = oks > 0
             yield Pairs(d[met], t[met], oks[met])
 

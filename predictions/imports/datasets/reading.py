@@ -1,4 +1,4 @@
-"""The two files of a load, read and put side by side: what each task is, and what is said of it."""
+"""The two files of a load, read and joined: each task, its ground truth and its detections."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -54,8 +54,8 @@ class Read:
 
 @dataclass(slots=True)
 class Planned:
-    """A task to be stored: `task_id` is None for a new one, `truth` and `said` for a file that says
-    nothing of it.
+    """A task to be stored: `task_id` is None for a new one, `truth` and `said`, its detections,
+    where the file has none of it.
     """
 
     truth: FileTask | None

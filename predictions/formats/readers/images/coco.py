@@ -71,7 +71,7 @@ def wanted(source: Source) -> Shapes | None:
             results = decoded(content, Whole, "", errors).annotations
         first = msgspec.json.decode(results[0], type=Result)
     except (BadFile, msgspec.MsgspecError, IndexError, RecursionError):
-        return None  # said by who reads it
+        return None  # whoever reads the file names what is wrong
     if bytes(first.keypoints) not in coco_entries.EMPTY:
         return "keypoints"
     return "boxes" if bytes(first.segmentation) in coco_entries.EMPTY else "masks"

@@ -61,7 +61,7 @@ class Sides(Struct):
 
 
 class Document(Struct):
-    """What is said of one image."""
+    """The detections of one image."""
 
     predictions: list[Found]
     image: Sides | None = None

@@ -24,7 +24,7 @@ Entry = Mapping[str, Any]
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
-    """Images on which nothing was found are not in the file."""
+    """Images without detections are not in the file."""
     tasks: dict[str, FileTask] = {}
     column = None
     for place, entry in _entries(source, errors):
