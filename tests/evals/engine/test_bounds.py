@@ -275,5 +275,5 @@ def test_only_so_many_key_points_and_images_of_a_task():
     )
     with pytest.raises(Refusal, match="has 501 key points; up to 500 can be evaluated"):
         choose(Project(label_config=config), task_type="keypoint-detection")
-    with pytest.raises(CannotEvaluate, match="Task 7 has 10,001 images; one may have 10,000"):
+    with pytest.raises(CannotEvaluate, match="Task 7 has 10,001 images, over 10,000"):
         _of_task(Reading(), [("pages",)], (7, 1, None, 0), [10_001], "")
