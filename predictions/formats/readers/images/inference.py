@@ -137,13 +137,14 @@ def _task(
         shape = _shape(one, keypoints, where, errors)
         if shape is not None:
             regions.append(Region((one.label,), shape, one.confidence, None, where))
+    sides = document.image or Sides()
     told = name.replace("\\", "/")
     is_named = PurePosixPath(told).suffix.lower() in PICTURES
     return FileTask(
         # A name without a picture's suffix is what is before it.
         image_name=told if is_named else None,
         image_id=None if is_named else told.rpartition("/")[2],
-        size=document.image and size_of(document.image.width, document.image.height),
+        size=size_of(sides.width, sides.height),
         regions=regions,
         place=place,
     )

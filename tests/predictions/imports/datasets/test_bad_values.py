@@ -146,7 +146,7 @@ def test_a_file_of_ground_truth(ada: Caller, name: str) -> None:
 def test_masks_that_take_long(ada: Caller, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     """A mask of the largest image takes a second, and a few bytes of the file."""
     monkeypatch.setattr("predictions.api.loads.MOST_WORK", 99)
-    body = {"title": "Bad values", "shapes": "masks"}
+    body: dict[str, Any] = {"title": "Bad values", "shapes": "masks"}
     body |= {"ground_truth": SimpleUploadedFile("t", content)}
     refused = ada.client.post("/api/load?format=coco", body, format="multipart")
     assert refused.status_code == 400
