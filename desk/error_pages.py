@@ -73,8 +73,6 @@ def favicon(request: HttpRequest) -> HttpResponseBase:
 
 def home(request: HttpRequest) -> HttpResponseBase:
     """/ sends a browser to the desk, and tells a program where the documentation is."""
-    if request.method not in {"GET", "HEAD"}:
-        return not_found(request)
     if wants_page(request):
         return HttpResponseRedirect(DESK)
     at = request.build_absolute_uri

@@ -25,7 +25,6 @@ urlpatterns = [
     re_path("^health/?$", observability.health, name="health"),
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),
-    path("", error_pages.home, name="home"),
     path("admin/password/<uidb64>/<token>/", SetPassword.as_view(), name="set-password"),
     path("admin/", admin.site.urls),
     path("admin", error_pages.desk, name="desk"),
