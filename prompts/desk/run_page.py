@@ -122,7 +122,7 @@ def facts(run: ModelRun) -> list[Fact]:
     shown: list[Fact] = [
         ("Prompt", prompt.title, _change("prompts_prompt", prompt.pk)),
         ("Version", version.title, _change("prompts_promptversion", version.pk)),
-        ("Project", str(run.project), _change("predictions_project", run.project_id)),
+        ("Project", str(run.project), reverse("admin:predictions_project_hub", args=[run.project_id])),
         ("Tasks", subset, ""),
         ("Model", version.provider_model_id, ""),
         (
