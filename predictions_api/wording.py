@@ -11,8 +11,8 @@ def when(moment: datetime | None) -> str:
 
 
 def left(begun: datetime | None, fraction: float, now: datetime | None = None) -> str:
-    """`about 3 minutes left` of work that was begun then and is done to this fraction, 0 to 1; empty
-    where there is too little to tell by.
+    """`about 3 minutes left` of work begun then and done to this fraction, 0 to 1; empty where
+    there is too little to tell by.
 
     >>> begun = datetime(2025, 1, 1, tzinfo=UTC)
     >>> left(begun, 0.25, begun + timedelta(minutes=1)), left(begun, 0.0), left(None, 0.5)

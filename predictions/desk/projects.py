@@ -122,8 +122,12 @@ class ProjectDesk(WorkspaceAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         return ProjectList
 
+    def has_page_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the way to the project's page shows."""
+        return self.has_view_permission(request)
+
     @action(  # type: ignore[untyped-decorator]
-        description="The project's page", url_path="hub", permissions=["view"]
+        description="The project's page", url_path="hub", permissions=["page"]
     )
     def to_hub(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         """From the settings to the page of the project."""

@@ -28,8 +28,9 @@ WITH RECURSIVE v AS (
             ORDER BY 1 LIMIT 1)
     FROM v WHERE v.name IS NOT NULL
 ), counted AS (
-    SELECT v.name, c.n, l.id, l.created_at FROM v
-    CROSS JOIN LATERAL (SELECT p.id, p.created_at FROM predictions_prediction p
+    SELECT l.model_version AS name, c.n, l.id, l.created_at FROM v
+    CROSS JOIN LATERAL (SELECT p.id, p.model_version, p.created_at
+        FROM predictions_prediction p
         WHERE p.project_id = %(project)s AND left(p.model_version, 200) = v.name
         ORDER BY left(p.model_version, 200) DESC, p.id DESC LIMIT 1) l
     CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT 1 FROM predictions_prediction p
@@ -66,12 +67,17 @@ OPEN = (ProjectExport.Status.QUEUED, ProjectExport.Status.RUNNING)
 class Version:
     """A model version's predictions: their number, at most MOST + 1, and when the last came.
 
-    `name` has its first 200 characters; None is the null version.
+    Versions of the same first 200 characters are one, called as the newest; None is the null one.
     """
 
     name: str | None
     n: int
     latest: datetime
+
+    @property
+    def start(self) -> str:
+        """What it is known by: its first 200 characters; empty for the null version."""
+        return (self.name or "")[:200]
 
 
 @dataclass(frozen=True, slots=True)

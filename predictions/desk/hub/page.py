@@ -109,7 +109,7 @@ def _list(model: str, project: Project) -> str:
 def _rows(project: Project, found: Overview, parts: list[Part]) -> list[Row]:
     """Versions with scores, the best first, then those without, the newest first."""
     scores = [part.scores for part in parts if part.scores is not None]
-    stored = {one.name or "": one for one in found.versions}
+    stored = {one.start: one for one in found.versions}
     names = dict.fromkeys(name for one in scores for name in one.rows)
     names |= dict.fromkeys(stored)
     return [_row(project, name, stored.get(name), scores, parts) for name in names]
@@ -134,13 +134,10 @@ def _drawn(scores: Scores) -> dict[str, Any]:
     values = [point.value for point in scores.trend]
     low, high = min(values), max(values)
     step = (WIDTH - 2 * EDGE) / (len(values) - 1)
-    span = high - low or 1.0
+    rise = (HEIGHT - 2 * EDGE) / (high - low or 1.0)
     points = [
-        (
-            round(EDGE + n * step, 1),
-            round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (v - low) / span, 1),
-        )
-        for n, v in enumerate(values)
+        (round(EDGE + n * step, 1), round(HEIGHT - EDGE - (value - low) * rise, 1))
+        for n, value in enumerate(values)
     ]
     return {
         "measure": scores.measure,

@@ -49,9 +49,8 @@ def _lacks(hub: Hub) -> Iterator[Lack]:
         text = "No annotation yet: load files of ground truth, or accept predictions as such."
         yield _lack(hub, text, load(hub))
     elif not found.ground_truths:
-        among = (
-            f" among the last {number(MOST)} annotations" if found.annotations > MOST else " yet"
-        )
+        is_cut = found.annotations > MOST
+        among = f" among the last {number(MOST)} annotations" if is_cut else " yet"
         form = {"action": "mark_annotations", "_selected_action": str(project.pk)}
         url = reverse("admin:predictions_project_changelist")
         text = f"No ground truth{among}: predictions are measured by annotations that are marked."
