@@ -14,6 +14,7 @@ from tests.evals.conftest import box, computed, load, task
 from tests.evals.desk.conftest import LIST, page
 
 ACCEPT, BACK = "Accept as baseline", "Take acceptance back"
+CANCEL = "Cancel this evaluation"
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 DATA = ("numbers", "curves", "f1", "cards?position=0")
 
@@ -111,7 +112,7 @@ def test_a_page_offers_what_its_reader_may_do(
 ) -> None:
     def offered(who: str) -> set[str]:
         text = desks[who].get(page(evaluation)).content.decode()
-        words = ("Re-evaluate", "Cancel", "Export", ACCEPT, BACK, "Delete this evaluation")
+        words = ("Re-evaluate", CANCEL, "Export", ACCEPT, BACK, "Delete this evaluation")
         return {word for word in words if f">{word}<" in text}
 
     assert offered("member") == {"Re-evaluate", "Export", ACCEPT, "Delete this evaluation"}
@@ -119,7 +120,7 @@ def test_a_page_offers_what_its_reader_may_do(
     ModelEval.objects.update(is_accepted=True)
     assert offered("member") == {"Re-evaluate", "Export", BACK, "Delete this evaluation"}
     ModelEval.objects.update(status="running")
-    assert offered("member") == {"Cancel", "Delete this evaluation"}
+    assert offered("member") == {CANCEL, "Delete this evaluation"}
     assert offered("reader") == set()
 
 
