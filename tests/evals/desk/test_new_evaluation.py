@@ -1,5 +1,6 @@
 """The page "New evaluation": what it asks, what it starts, whom it refuses, and what to do then."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from evals.desk.starting import advice
 from evals.jobs import requests, state
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project
+from prompts.desk import advice as run_advice
 from tests.conftest import Caller
 from tests.evals.conftest import computed, values
 from tests.evals.desk.conftest import LIST, page
@@ -212,6 +214,14 @@ def test_a_failure_says_what_to_do(
     assert f"{NEW}?like=" not in answer.content.decode()
     written = desks["member"].get(page(made)).content.decode()
     assert f"{NEW}?like={made.eval_id}" in written
+
+
+def test_the_docs_say_the_same() -> None:
+    docs = Path(__file__).resolve().parents[3] / "docs"
+    pages = "".join(path.read_text() for path in docs.rglob("*.md"))
+    tables = {**advice.REFUSED, **run_advice.BY_TYPE}
+    missing = [code for code, text in tables.items() if f"| `{code}` | {text} |" not in pages]
+    assert missing == []
 
 
 def test_a_running_one_says_how_long(
