@@ -233,6 +233,12 @@ class ProjectDesk(WorkspaceAdmin):
             projects=[(project, counted.get(project.pk, none)) for project in chosen],
         )
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """With what goes along. A statement a project."""
+        rows = list(objs)
+        _, count, lacking, kept = super().get_deleted_objects(rows, request)
+        return [hub.named(row) for row in rows], count, lacking, kept
+
     def delete_model(self, request: HttpRequest, obj: Project) -> None:
         """In one statement."""
         projects.delete_project(obj.pk)

@@ -13,7 +13,7 @@ IS_WIDER = "document.documentElement.scrollWidth > document.documentElement.clie
 def test_from_the_list_to_a_new_evaluation(open_page: OpenPage, expected: list[str]) -> None:
     expected.append("400 (Bad Request)")
     page = open_page("/admin/predictions/project/")
-    page.get_by_role("link", name="Street scenes").first.click()
+    page.get_by_role("link", name="Handwritten digits (demo)").first.click()
     page.wait_for_url(re.compile(r"/admin/predictions/project/\d+/$"))
     versions = page.locator(".hub-versions")
     expect(versions.get_by_role("columnheader", name="mAP50-95")).to_be_visible()
@@ -44,7 +44,7 @@ def test_from_the_list_to_a_new_evaluation(open_page: OpenPage, expected: list[s
 @pytest.mark.parametrize("path", ["predictions/project", "evals/modeleval/new"])
 def test_on_a_narrow_screen_in_the_dark(open_page: OpenPage, path: str) -> None:
     page = open_page("/admin/predictions/project/", size=NARROW, dark=True)
-    address = page.get_by_role("link", name="Street scenes").first.get_attribute("href")
+    address = page.get_by_role("link", name="Handwritten digits (demo)").first.get_attribute("href")
     assert address is not None
     pk = address.rstrip("/").rpartition("/")[2]
     page.goto(address if path.endswith("project") else f"/admin/{path}/?project={pk}")

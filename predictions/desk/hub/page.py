@@ -89,6 +89,14 @@ def bounded(n: int) -> str:
     return f"over {number(MOST)}" if n > MOST else number(n)
 
 
+def named(project: Project) -> str:
+    """The project with what goes when it is deleted. One statement."""
+    found = overview_of(project.pk)
+    held = zip((found.tasks, found.annotations, found.predictions), MODELS, strict=True)
+    texts = [f"{bounded(n)} {model}{'' if n == 1 else 's'}" for n, model in held]
+    return f"{project}, with everything in it: {', '.join(texts)}. Its evaluations stay"
+
+
 def _counts(project: Project, found: Overview) -> list[tuple[str, str, str, str]]:
     """What is counted: its name, the script's key, the text, and its list's address."""
     rows = (found.tasks, found.annotations, found.predictions)

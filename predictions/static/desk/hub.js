@@ -5,7 +5,7 @@ import { element, pageData } from "./safe.js";
 
 const POLL_MS = 3000;
 
-async function count() {
+async function showExact() {
   const answer = await fetch(pageData().held, { headers: { Accept: "application/json" } });
   if (!answer.ok || answer.redirected) return;
   const { counts, versions, held, bytes } = await answer.json();
@@ -41,8 +41,7 @@ async function follow() {
     if (answer?.ok && !answer.redirected) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector("[data-jobs]");
-      const count = (/** @type {Element | null} */ part) => part?.querySelectorAll("li").length ?? 0;
-      if (count(fresh) !== count(jobs)) {
+      if (fresh?.querySelectorAll("li").length !== jobs.querySelectorAll("li").length) {
         location.reload();
         return;
       }
@@ -52,5 +51,5 @@ async function follow() {
   setTimeout(follow, POLL_MS);
 }
 
-count().catch(() => {});
+showExact().catch(() => {});
 setTimeout(follow, POLL_MS);

@@ -75,7 +75,7 @@ def test_it_starts_what_the_api_starts(
         "labelMap": {"Truck": "Car", "Bus": None},
         "iouInclusive": True,
     }
-    assert ada.client.post("/lab/model-evals", body).status_code == 202
+    assert ada.client.post("/lab/model-evals", body, format="json").status_code == 202
     by_api = ModelEval.objects.latest("pk")
     same = (*requests.REPEATED, "task_type", "control", "reading")
     assert [getattr(made, name) for name in same] == [getattr(by_api, name) for name in same]

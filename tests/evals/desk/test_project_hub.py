@@ -200,6 +200,12 @@ def cost(client: Client, project: Project) -> int:
     return len(captured)
 
 
+def test_deleting_names_what_goes(desks: dict[str, Client], ada: Caller, project: Project) -> None:
+    load(ada, project, tasks())
+    asked = desks["member"].get(f"{PROJECTS}{project.pk}/delete/").content.decode()
+    assert "Cars, with everything in it: 5 tasks, 4 annotations, 8 predictions. Its" in asked
+
+
 def test_settings_lead_back(desks: dict[str, Client], project: Project) -> None:
     hub = f"{PROJECTS}{project.pk}/"
     answer = desks["member"].get(f"{hub}change/")
