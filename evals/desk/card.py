@@ -36,7 +36,7 @@ def evaluations(request: HttpRequest) -> Card:
             )
             for evaluation in rows.only(*COLUMNS)[:ROWS]
         ],
-        empty="No evaluation yet: ask for one through the API, or with manage.py evaluate.",
+        empty="No evaluation yet: start one on the page of a project.",
     )
 
 

@@ -91,7 +91,7 @@ def test_it_starts_what_the_api_starts(
         "iouThreshold": "0.6",
         "iouInclusive": "true",
         "classes": "Car\nPerson",
-        "labelMap": '{"Truck": "Car", "Bus": null}',
+        "labelMap": '{"Bus": null, "Truck": "Car"}',
         "writeBack": "false",
     }
 

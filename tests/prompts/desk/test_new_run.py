@@ -52,6 +52,17 @@ def test_every_field_of_a_request_is_asked(mia: Caller, form: dict[str, Any]) ->
     assert [one.pk for one in context["versions"]] == [form["version"]]
 
 
+def test_the_button_of_a_version(
+    mia: Caller, rita: Caller, olga: Caller, form: dict[str, Any]
+) -> None:
+    path = f"/admin/prompts/promptversion/{form['version']}/change/"
+    shown = {one: desk_of(one).get(path).content.decode() for one in (mia, rita)}
+    button = f"/admin/prompts/promptversion/{form['version']}/run"
+    assert (button in shown[mia], button in shown[rita]) == (True, False)
+    answer = desk_of(mia).get(f"{button}/", follow=False)
+    assert (answer.status_code, answer["Location"]) == (302, f"{NEW}?version={form['version']}")
+
+
 def test_it_begins_what_the_api_begins(mia: Caller, form: dict[str, Any]) -> None:
     tasks = sorted(Task.objects.values_list("pk", flat=True))[:2]
     more = {"project_subset": "Custom", "task_ids": str(tasks), "budget_usd": "1.5"}
