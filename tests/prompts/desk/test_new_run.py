@@ -52,9 +52,7 @@ def test_every_field_of_a_request_is_asked(mia: Caller, form: dict[str, Any]) ->
     assert [one.pk for one in context["versions"]] == [form["version"]]
 
 
-def test_the_button_of_a_version(
-    mia: Caller, rita: Caller, olga: Caller, form: dict[str, Any]
-) -> None:
+def test_the_button_of_a_version(mia: Caller, rita: Caller, form: dict[str, Any]) -> None:
     path = f"/admin/prompts/promptversion/{form['version']}/change/"
     shown = {one: desk_of(one).get(path).content.decode() for one in (mia, rita)}
     button = f"/admin/prompts/promptversion/{form['version']}/run"
