@@ -11,8 +11,8 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-UNLESS_GIVEN = "unless given"
-YES_OR_NO = (("", "as it is unless given"), ("true", "yes"), ("false", "no"))
+NOT_CHOSEN = "not chosen"
+YES_OR_NO = (("", NOT_CHOSEN), ("true", "yes"), ("false", "no"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def fields_of(
     return {
         name: Field(
             name,
-            str(field.help_text or ""),
+            str(field.help_text or "").replace("`", ""),
             widget_of(field),
             text_of(values.get(name)),
             _choices(field),
@@ -96,7 +96,7 @@ def _choices(field: Any) -> tuple[tuple[str, str], ...]:
     if isinstance(field, serializers.BooleanField):
         return YES_OR_NO
     if isinstance(field, serializers.ChoiceField):
-        return (("", UNLESS_GIVEN), *((str(one), str(one)) for one in field.choices))
+        return (("", NOT_CHOSEN), *((str(one), str(one)) for one in field.choices))
     return ()
 
 

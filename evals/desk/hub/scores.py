@@ -43,11 +43,19 @@ def scores_of(done: Sequence[Any]) -> Scores:
     has_map = newest.summary.get("metrics", {}).get("mAP") is not None
     points = [_point(one) for one in reversed(alike[:MOST_POINTS])]
     return Scores(
-        [measure, *(["mAP50"] if has_map else []), "Precision", "Recall", "F1", "Evaluated"],
+        [
+            measure,
+            *(["mAP50"] if has_map else []),
+            "Precision",
+            "Recall",
+            "F1",
+            "Confidence",
+            "Evaluated",
+        ],
         {name: _cells(one, newest, has_map=has_map) for name, one in order},
         "Scores of the latest finished evaluation of each version. Precision, recall and F1 are at "
-        "the confidence where F1 is best; behind F1 stands its 95 % interval, once the "
-        "evaluation's page has drawn it.",
+        "the confidence where F1 is best; behind F1 stands its 95 % interval, once somebody has "
+        "looked at the evaluation at that confidence.",
         [point for point in points if point is not None],
         measure,
     )
@@ -86,21 +94,21 @@ def _point(evaluation: ModelEval) -> Point | None:
 def _cells(evaluation: Any, newest: ModelEval, *, has_map: bool) -> list[Cell]:
     metrics: Mapping[str, Any] = evaluation.summary.get("metrics") or {}
     best = evaluation.summary.get("confidence")
-    at = "" if best is None else f" at {best:.0%}"
     differs = differing_terms(evaluation, newest)
     other = f", other {' and '.join(differs)}" if differs else ""
     return [
         Cell(_number(_primary(evaluation)[1]), overview_of(evaluation)),
         *([Cell(_number(metrics.get("mAP")))] if has_map else []),
-        Cell(_number(metrics.get("precision"), at)),
-        Cell(_number(metrics.get("recall"), at)),
-        Cell(_number(metrics.get("f1"), at) + _interval(evaluation)),
+        Cell(_number(metrics.get("precision"))),
+        Cell(_number(metrics.get("recall"))),
+        Cell(_number(metrics.get("f1")) + _interval(evaluation)),
+        Cell("-" if best is None else f"{best:.0%}"),
         Cell(format_html("{}{}", time_ago(evaluation.finished_at), other)),
     ]
 
 
-def _number(value: float | None, more: str = "") -> str:
-    return "-" if value is None else f"{value:.3f}{more}"
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _interval(evaluation: Any) -> str:

@@ -73,6 +73,5 @@ def of_failure(evaluation: ModelEval) -> Advice | None:
         url = reverse(f"admin:predictions_{model}_change", args=[pk])
         text = f"Mend or delete the region in {model} {pk}, then run it again."
         return Advice(text, f"Open {model} {pk}", url)
-    texts = (text for start, text in FAILED if reason.startswith(start))
-    text = next(texts, None)
-    return None if text is None else Advice(text)
+    found_of = (Advice(text) for start, text in FAILED if reason.startswith(start))
+    return next(found_of, None)

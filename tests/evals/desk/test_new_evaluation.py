@@ -41,7 +41,7 @@ def test_every_field_of_a_request_is_asked(
     shown, declared = fields(answer), ComputeSerializer().fields
     assert {*shown, "project", "modelVersion"} == set(declared)
     assert {name: one.help_text for name, one in shown.items()} == {
-        name: declared[name].help_text for name in shown
+        name: str(declared[name].help_text).replace("`", "") for name in shown
     }
     assert {name: one.default for name, one in shown.items() if one.default} == {
         "confidence": "20",

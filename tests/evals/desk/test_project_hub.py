@@ -78,7 +78,7 @@ def test_versions_side_by_side(
     computed(ada, project, "v2")
     path = f"/lab/model-evals/{evaluation.eval_id}/intervals?confidence=16"
     bounds = desks["member"].get(path).json()["f1"]
-    f1 = f"0.667 at 16% ({bounds['low']:.3f} to {bounds['high']:.3f})"
+    f1 = f"0.667 ({bounds['low']:.3f} to {bounds['high']:.3f})"
     running = requests.create(values(project, "v2"), workspace_id=project.workspace_id)
     ModelEval.objects.filter(pk=running.pk).update(progress=0.25)
     overview = f"/admin/evals/modeleval/{running.eval_id}/"
@@ -94,10 +94,10 @@ def test_versions_side_by_side(
             "Predictions": "8",
             "Model versions": "2",
         },
-        "headings": ["mAP50-95", "mAP50", "Precision", "Recall", "F1", "Evaluated"],
+        "headings": ["mAP50-95", "mAP50", "Precision", "Recall", "F1", "Confidence", "Evaluated"],
         "versions": [
-            ("v2", "4", ["1.000", "1.000", "1.000 at 0%", "1.000 at 0%", "1.000 at 0%"]),
-            ("v1", "4", ["0.502", "0.502", "0.667 at 16%", "0.667 at 16%", f1]),
+            ("v2", "4", ["1.000", "1.000", "1.000", "1.000", "1.000", "0%"]),
+            ("v1", "4", ["0.502", "0.502", "0.667", "0.667", f1, "16%"]),
         ],
         "buttons": [("Evaluate", new_url(project, "v2")), ("Evaluate", new_url(project, "v1"))],
         "cards": {"Latest evaluations": 3, "Latest runs": 0},
