@@ -2,7 +2,7 @@
 
     python -m benchmarks hub [--tasks 100000]
 
-Each task has an annotation and a prediction of each of five versions; four versions are evaluated.
+Each task has an annotation and a prediction of each of three versions; two versions are evaluated.
 The two projects are asked in turns, and the best of several rounds of medians counts.
 """
 
@@ -18,7 +18,7 @@ from benchmarks import evaluated
 from benchmarks.bench_desk import Desk, in_turns, reviewer
 from benchmarks.servers import gunicorn
 
-VERSIONS = 5
+VERSIONS = 3
 #: What the page may cost more at many tasks than at few.
 MOST_RATIO = 1.5
 TASKS_SQL = """
