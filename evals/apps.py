@@ -8,9 +8,9 @@ class EvalsConfig(AppConfig):
         """Registers what the worker does for this room, its card, its verdicts for the store's
         pages, and evaluations of what is loaded.
         """
-        from desk import dashboard
+        from desk import dashboard, search
         from evals.api import loading
-        from evals.desk import card, review_verdicts
+        from evals.desk import card, finding, review_verdicts
         from evals.desk.hub import images
         from evals.desk.hub import part as evaluated
         from evals.jobs import tasks
@@ -26,5 +26,6 @@ class EvalsConfig(AppConfig):
         dashboard.register(card.evaluations, place=2)
         parts.register(evaluated.part, place=2)
         held.register(images.held_of)
+        search.register(finding.evaluations, place=4)
         verdicts.register(review_verdicts.verdicts_of)
         evaluation.register(loading.start)

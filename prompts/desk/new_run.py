@@ -12,8 +12,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from rest_framework.exceptions import ValidationError
 
+from desk.asking.form import fields_of, values_of
 from desk.page import Crumb, render_page
-from desk.request_form import fields_of, values_of
 from desk.workspace_admin import WRITERS, access_of, forbid, is_superuser, workspaces_of
 from predictions.models import Project
 from predictions_api.http.fields import MAX_BIGINT

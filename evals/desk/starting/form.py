@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from desk.request_form import Field, fields_of
+from desk.asking.form import Field, fields_of
 from evals.api.serializers import ComputeSerializer
 from evals.db.label_config import Chosen, choose
 from evals.documents.refusals import Refusal

@@ -9,8 +9,8 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from desk.asking.form import values_of
 from desk.page import Crumb, render_page
-from desk.request_form import values_of
 from desk.workspace_admin import WRITERS, forbid, is_superuser, roles_of, workspaces_of
 from evals.api.serializers import ComputeSerializer
 from evals.db.label_config import Chosen
