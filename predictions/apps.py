@@ -15,6 +15,7 @@ class PredictionsConfig(AppConfig):
         from predictions.desk import card
         from predictions.desk.finding import projects
         from predictions.desk.finding import tasks as task_names
+        from predictions.desk.hub import parts, store
         from predictions.exports import state, tasks
         from predictions.models import ProjectExport
         from predictions_api.http import errors
@@ -26,6 +27,7 @@ class PredictionsConfig(AppConfig):
         states.register("export", ProjectExport)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
+        parts.register(store.part, place=1)
         search.register(projects.projects, place=1)
         search.register(task_names.tasks, place=2)
         search.register(projects.versions, place=3)
