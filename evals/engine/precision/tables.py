@@ -1,7 +1,7 @@
 """Average precision and recall as they are read: of a split, of its classes, by object size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ class PrecisionTable:
     #: there is nothing to find.
     recalls: dict[int, float | None]
     #: Precision at 101 recalls by CURVES: (3, 101, classes), NaN for a class without objects.
-    curves: Floats
+    curves: Floats = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
