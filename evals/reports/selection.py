@@ -19,10 +19,12 @@ from evals.engine.metrics import image_scores
 from evals.models import ModelEval
 from predictions.regions.geometry import Bools, Floats
 
-#: Orders of images; each may be reversed with a minus. The measure is the first of the metrics that
+#: Orders of images; errors are false positives and false negatives together, of a class if one is
+#: asked for; each may be reversed with a minus. The measure is the first of the metrics that
 #: a kind has of single images; those without stand last.
 SORTS = (
-    "truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1", "measure",
+    "truePositives", "falsePositives", "falseNegatives", "errors", "precision", "recall", "f1",
+    "measure",
 )  # fmt: skip
 
 
@@ -153,6 +155,7 @@ def _matching(
         "truePositives": counts.tp,
         "falsePositives": counts.fp,
         "falseNegatives": counts.fn,
+        "errors": fp + fn,
         "measure": block.measures,
     }
     if wanted.sort in keys:

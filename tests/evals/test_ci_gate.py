@@ -123,8 +123,9 @@ def test_a_failed_build_is_not_the_measure_of_its_retry(
             "split": "test",
             "confidence": 20,
             "metric": {
+                "higherIsBetter": True,
                 "name": "mAP",
-                "least": None,
+                "limit": None,
                 "now": MAP,
                 "baseline": 1.0,
                 "allowedDrop": 0.01,

@@ -219,8 +219,6 @@ class Kind:
     primary: Primary
     #: The first metric of single images, which they are ordered by; None for kinds without any.
     measure: str | None = None
-    #: What models are compared by unless asked otherwise.
-    frontier_metric: str = "f1"
     #: Unless the request has others.
     iou_threshold: float = 0.5
     is_inclusive: bool = False
@@ -230,6 +228,11 @@ class Kind:
     has_labels: bool = True
     #: What draws its items at the desk: a word for the page's script.
     drawing: str = "none"
+
+    @property
+    def compared_by(self) -> str:
+        """The metric models are compared by unless asked otherwise."""
+        return "mAP5095" if self.has_precision else self.primary.name
 
     @property
     def panel_task_type(self) -> str:

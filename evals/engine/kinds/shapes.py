@@ -206,7 +206,6 @@ DETECTION = Kind(
     examine=examine,
     examine_shapes=examine_shapes,
     primary=Primary("mAP50_95"),
-    frontier_metric="mAP5095",
     parameters=OF_MATCHING,
     drawing="shapes",
 )
@@ -224,7 +223,6 @@ INSTANCES = Kind(
     examine=examine,
     examine_shapes=examine_shapes,
     primary=Primary("mAP50_95"),
-    frontier_metric="mAP5095",
     parameters=OF_MATCHING,
     drawing="shapes",
 )

@@ -77,8 +77,12 @@ function tracesOf(body, { split, classes }) {
   return [...overall, diamond(found.overall, COLOURS.f1), ...shown].filter(Boolean);
 }
 
-// Plotly reads a little markup in names.
-const escaped = (text) =>
+/**
+ * A name for Plotly, which reads a little markup in names.
+ * @param {string} text
+ * @returns {string}
+ */
+export const escaped = (text) =>
   text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 function layoutAt(confidence) {
@@ -115,8 +119,9 @@ function summary(body, split) {
  */
 export function curve(panel) {
   const show = async () => {
-    const { split, confidence, all } = read();
-    const classes = panel.dataset.panel === "curves" ? all("curve") : [];
+    const { split, confidence, get, all } = read();
+    const name = panel.dataset.panel;
+    const classes = name === "curves" ? all("curve") : name === "class-curve" ? [get("class")] : [];
     await fill(
       panel,
       sweep(classes).then(async (body) => {

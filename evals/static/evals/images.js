@@ -4,7 +4,7 @@ import { answer } from "./answers.js";
 import { MOST, fetchCards, gallery, imagePage, picture, predictionPage } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
-import { config, read, settled, watch, write } from "./state.js";
+import { config, page, read, settled, watch, write } from "./state.js";
 
 const FILTERS = [
   "sort",
@@ -12,6 +12,7 @@ const FILTERS = [
   "minFalseNegatives",
   "class",
   "cell",
+  "errorType",
   "cluster",
   "slice",
 ];
@@ -170,15 +171,20 @@ function filters(form) {
  */
 export function worst(panel) {
   const show = () => {
-    const { split, confidence } = read();
-    const wanted = { split, confidence, sort: "f1", limit: 6, offset: 0 };
+    const { split, confidence, get } = read();
+    const name = config.panel === "class" ? get("class") : null;
+    const wanted = { split, confidence, class: name, sort: "-errors", limit: 6, offset: 0 };
     fill(
       panel,
       api("image-predictions", wanted).then(async (body) => {
         const ids = body.images.map((image) => image.imageId);
-        if (!ids.length) return el("p", {}, "There are no images in this split.");
+        if (!ids.length) return el("p", {}, "There are no such images in this split.");
         const cards = await fetchCards({ image: ids, confidence });
-        return gallery(ids.map((id) => cards.get(id)).filter(Boolean));
+        const all = page("images/", { class: name, sort: "-errors" });
+        return [
+          gallery(ids.map((id) => cards.get(id)).filter(Boolean)),
+          el("p", {}, el("a", { href: all }, `All ${count(body.totalImages)}, those with most errors first`)),
+        ];
       }),
     );
   };
