@@ -229,7 +229,13 @@ def _of_kind(evaluation: ModelEval) -> dict[str, Any]:
     name = kind.measure
     return {
         "drawing": kind.drawing,
-        "measure": name and {"name": name, "label": numbers.worded(name)},
+        "measure": name
+        and {
+            "name": name,
+            "label": numbers.worded(name),
+            # As what the kind is known by is made of it.
+            "higherIsBetter": kind.primary.is_higher_better,
+        },
         "is_matched": "iouThreshold" in kind.parameters,
         "has_precision": kind.has_precision,
         "has_errors": kind.has_error_types and is_computed,

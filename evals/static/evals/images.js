@@ -164,8 +164,11 @@ function filters(form) {
   );
 }
 
+// Those that are furthest off where that is measured, else those with most errors.
+const worstFirst = config.measure ? (config.measure.higherIsBetter ? "measure" : "-measure") : "-errors";
+
 /**
- * The images with most errors, for the overview.
+ * The worst images, for the overview and the page of a class.
  * @param {HTMLElement} panel the element that shows it
  * @returns {void}
  */
@@ -173,17 +176,17 @@ export function worst(panel) {
   const show = () => {
     const { split, confidence, get } = read();
     const name = config.panel === "class" ? get("class") : null;
-    const wanted = { split, confidence, class: name, sort: "-errors", limit: 6, offset: 0 };
+    const wanted = { split, confidence, class: name, sort: worstFirst, limit: 6, offset: 0 };
     fill(
       panel,
       api("image-predictions", wanted).then(async (body) => {
         const ids = body.images.map((image) => image.imageId);
         if (!ids.length) return el("p", {}, "There are no such images in this split.");
         const cards = await fetchCards({ image: ids, confidence });
-        const all = page("images/", { class: name, sort: "-errors" });
+        const all = page("images/", { class: name, sort: worstFirst });
         return [
           gallery(ids.map((id) => cards.get(id)).filter(Boolean)),
-          el("p", {}, el("a", { href: all }, `All ${count(body.totalImages)}, those with most errors first`)),
+          el("p", {}, el("a", { href: all }, `All ${count(body.totalImages)}, the worst first`)),
         ];
       }),
     );
