@@ -92,7 +92,8 @@ def _erring(evaluation: ModelEval, wanted: Selection, split: int | None) -> Ints
         return None
     stored = error_images(evaluation, split)
     found = [one.images_with(wanted.error_type, wanted.label) for one in stored]
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+    positions: Ints = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+    return positions
 
 
 def _is_indexed(

@@ -38,6 +38,8 @@ def versions(evaluation: ModelEval, most: int) -> list[Version]:
 
     Alone where its project is deleted.
     """
+    if evaluation.project_id is None:
+        return [_version(evaluation, evaluation)]
     rows = ModelEval.objects.filter(
         workspace_id=evaluation.workspace_id,
         project_id=evaluation.project_id,
@@ -45,8 +47,6 @@ def versions(evaluation: ModelEval, most: int) -> list[Version]:
         control=evaluation.control,
         status=ModelEval.Status.DONE,
     ).order_by("-id")
-    if evaluation.project_id is None:
-        rows = rows.filter(pk=evaluation.pk)
     found = list(rows.only(*COLUMNS)[:most])
     if all(one.pk != evaluation.pk for one in found):
         found.append(evaluation)

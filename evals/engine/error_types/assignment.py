@@ -18,6 +18,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -75,8 +76,11 @@ class Assignment:
         )
         counts = _real(objects) & is_mine[objects.image]
         return Assignment(
-            *(column[mine] for column in (self.image, self.label, self.score)),
-            *(column[mine] for column in (self.kind, self.mended)),
+            self.image[mine],
+            self.label[mine],
+            self.score[mine],
+            self.kind[mine],
+            self.mended[mine],
             self.missed_image[missed],
             self.missed_label[missed],
             np.bincount(objects.label[counts], minlength=len(self.n_objects)),
@@ -104,22 +108,21 @@ COLUMNS = ("image", "label", "score", "kind", "mended", "missed_image", "missed_
 
 def read_assignments(written: Sequence[bytes], n_classes: int) -> Assignment:
     """All that `to_bytes` wrote as one; none give an empty one. `UnreadableState` for others."""
-    parts = [Assignment(*_nothing(), np.zeros(n_classes, np.int64))]
+    columns: dict[str, list[Any]] = {name: [np.zeros(0)] for name in COLUMNS}
+    n_objects = np.zeros(n_classes, dtype=np.int64)
     for body in written:
         try:
             with np.load(io.BytesIO(body), allow_pickle=False) as stored:
-                columns = [stored[name] for name in (*COLUMNS, "n_objects")]
+                for name, column in columns.items():
+                    column.append(stored[name])
+                n_objects += stored["n_objects"]
         except (ValueError, KeyError, OSError) as error:
             raise UnreadableState(str(error)) from error
-        parts.append(Assignment(*columns))
-    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS)
-    wide = [column if column.dtype.kind == "f" else column.astype(np.int64) for column in joined]
-    return Assignment(*wide, np.sum([part.n_objects for part in parts], axis=0, dtype=np.int64))
-
-
-def _nothing() -> list[Ints | Floats]:
-    whole = np.zeros(0, np.int64)
-    return [whole, whole, np.zeros(0), whole, whole, whole, whole]
+    joined = {
+        name: np.concatenate(column).astype(np.float64 if name == "score" else np.int64)
+        for name, column in columns.items()
+    }
+    return Assignment(**joined, n_objects=n_objects)
 
 
 def assign(

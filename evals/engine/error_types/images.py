@@ -31,7 +31,8 @@ class ErrorImages:
         fits = self.kind == kind
         if label is not None:
             fits &= self.label == label
-        return np.unique(self.image[fits])
+        positions: Ints = np.unique(self.image[fits])
+        return positions
 
 
 def read_error_images(written: bytes) -> ErrorImages:
