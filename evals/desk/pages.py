@@ -222,6 +222,7 @@ def _of_kind(evaluation: ModelEval) -> dict[str, Any]:
             "measure": None,
             "is_matched": True,
             "has_precision": False,
+            "has_curves": False,
             "has_errors": False,
             "parameters": {},
         }
@@ -238,6 +239,7 @@ def _of_kind(evaluation: ModelEval) -> dict[str, Any]:
         },
         "is_matched": "iouThreshold" in kind.parameters,
         "has_precision": kind.has_precision,
+        "has_curves": kind.has_precision and is_computed,
         "has_errors": kind.has_error_types and is_computed,
         "parameters": parameters_of(evaluation),
     }
