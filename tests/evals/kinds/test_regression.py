@@ -207,6 +207,7 @@ def test_models_are_compared_by_the_error_the_lowest_first(
 ) -> None:
     better = ModelEval.objects.get(pk=evaluation.pk)
     better.pk, better.eval_id, better.model_id = None, "b" * 20, "better"
+    assert better.summary is not None
     better.summary["headline"]["primary"]["value"] = 1.5
     better.save(force_insert=True)
     query = {"project": "answers", "version": evaluation.version_id}
