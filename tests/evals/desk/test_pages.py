@@ -248,7 +248,9 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     desks: dict[str, Client], evaluation: ModelEval, ada: Caller, project: Project
 ) -> None:
     listed = desks["reader"].get(LIST).content.decode()
-    assert "0.667 at 16%" in listed
+    assert "0.667 at 16 %" in listed
+    assert f"{page(evaluation)}?confidence=16" in listed
+    assert "mAP50-95" in listed
     assert "What was passed over" not in desks["reader"].get(page(evaluation)).content.decode()
 
     bare = {**box("Car", 40, 40, 5, 5, 0.7), "value": {"x": 1}}
