@@ -21,4 +21,5 @@ class EvalsConfig(AppConfig):
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
         verdicts.register(review_verdicts.verdicts_of)
+        verdicts.register_finder(review_verdicts.newest_evaluations)
         evaluation.register(loading.start)
