@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from rest_framework.exceptions import ValidationError
-
 from predictions_api.http.storable import json_text
 from predictions_api.postgres.sql import fetch_one
 
@@ -19,7 +17,6 @@ TABLES: dict[Kind, str] = {
     "prediction": "predictions_prediction",
     "annotation": "predictions_annotation",
 }
-NO_REGION = "The {kind} has no region at one of these places."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,8 @@ class Merged:
 
     text: str
     updated_at: datetime
+    #: Whether it has a region at each of the places that were named.
+    has_all: bool
 
 
 # By primary key. A region that nobody touched is the stored one. One whose value was changed keeps
@@ -60,12 +59,11 @@ def merged(
 
     Each entry is `{"from": place}`, a region as it is stored, `{"from": place, "value": {...}}`,
     the same with these keys of its value, or `{"region": {...}}`, a new one. An annotation stays
-    locked until the transaction ends. ValidationError for a place where no region is.
+    locked until the transaction ends. Where no region is at a place, the result means nothing.
     """
     row = fetch_one(MERGE[kind], [json_text(list(entries)), pk, task_id])
     if row is None:
         return None
     updated_at, text, n_regions = row
-    if any(entry.get("from", -1) >= n_regions for entry in entries):
-        raise ValidationError({"regions": [NO_REGION.format(kind=kind)]})
-    return Merged(text=text, updated_at=updated_at)
+    has_all = all(entry.get("from", -1) < n_regions for entry in entries)
+    return Merged(text=text, updated_at=updated_at, has_all=has_all)

@@ -25,6 +25,7 @@ from predictions_api.http.fields import PkField, StorableJSONField
 
 CHANGED = "{what} was changed meanwhile: nothing is stored."
 GONE = "{what} is gone meanwhile: nothing is stored."
+NO_REGION = "{what} has no region at one of these places."
 OTHER_TRUTH = "The task has another ground truth meanwhile: nothing is stored."
 ENTRY = (
     'Each region is {"from": place}, {"from": place, "value": {...}} or {"region": {...}},'
@@ -135,6 +136,8 @@ def _merged(kind: Kind, pk: int, asked: dict[str, Any], task_id: int) -> str:
         raise Changed(GONE.format(what=what))
     if made.updated_at != asked.get("updated_at"):
         raise Changed(CHANGED.format(what=what))
+    if not made.has_all:
+        raise ValidationError({"regions": [NO_REGION.format(what=what)]})
     return made.text
 
 

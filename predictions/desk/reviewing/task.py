@@ -9,7 +9,7 @@ what is corrected (`edit=prediction-7`, `annotation-7` or `new`).
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Subquery
+from django.db.models import Case, IntegerField, QuerySet, Subquery, When
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -39,7 +39,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     task = _found(desk, request, pk)
     config = read_config(task.project.label_config)
     verdicts = verdicts_on(request, task)
-    sources, n_more = _sources(task, verdicts)
+    sources, n_more = _sources(task, verdicts, request.GET.get("edit", ""))
     may_change = desk.has_change_permission(request, task)
     edited = _edited(request, sources) if may_change else None
     truth = next((s["id"] for s in sources if s["isTruth"]), None)
@@ -102,22 +102,33 @@ def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
     return task
 
 
-def _sources(task: Task, verdicts: dict[str, Any] | None) -> tuple[list[dict[str, Any]], int]:
-    """The newest predictions, then the newest annotations, and how many are not among them or more;
-    two statements.
+def _sources(
+    task: Task, verdicts: dict[str, Any] | None, wanted: str
+) -> tuple[list[dict[str, Any]], int]:
+    """The newest predictions, then the newest annotations, with the wanted one among them, and
+    whether there are more; two statements.
     """
-    said = Prediction.objects.filter(task_id=task.pk).order_by("-pk")
-    drew = Annotation.objects.filter(task_id=task.pk).order_by("-pk")
-    predictions = list(said[: MOST_SHOWN + 1])
-    annotations = list(drew.select_related("completed_by", "updated_by")[: MOST_SHOWN + 1])
+    predictions = _newest(Prediction.objects.filter(task_id=task.pk), wanted, "prediction-")
+    drew = Annotation.objects.filter(task_id=task.pk).select_related("completed_by")
+    annotations = _newest(drew, wanted, "annotation-")
     n_more = max(0, len(predictions) - MOST_SHOWN) + max(0, len(annotations) - MOST_SHOWN)
     sources = [_of_prediction(one, verdicts) for one in predictions[:MOST_SHOWN]]
-    truth = next((a.pk for a in annotations if a.ground_truth and not a.was_cancelled), None)
+    marked = [a.pk for a in annotations if a.ground_truth and not a.was_cancelled]
+    truth = max(marked, default=None)
     sources += [_of_annotation(one, verdicts, truth) for one in annotations[:MOST_SHOWN]]
     names = list(dict.fromkeys(source["name"] for source in sources))
     for source in sources:
         source["color"] = names.index(source["name"])
     return sources, n_more
+
+
+def _newest(rows: QuerySet[Any], wanted: str, stem: str) -> list[Any]:
+    """One more than are shown; the wanted row, if it is there, before the others."""
+    named = wanted.removeprefix(stem)
+    if wanted.startswith(stem) and named.isascii() and named.isdecimal() and len(named) < 19:
+        first = Case(When(pk=int(named), then=0), default=1, output_field=IntegerField())
+        return list(rows.order_by(first, "-pk")[: MOST_SHOWN + 1])
+    return list(rows.order_by("-pk")[: MOST_SHOWN + 1])
 
 
 def _of_prediction(one: Prediction, verdicts: dict[str, Any] | None) -> dict[str, Any]:

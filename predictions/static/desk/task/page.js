@@ -6,7 +6,6 @@ import { colorAt, css } from "../shapes.js";
 import { Canvas } from "./canvas.js";
 import { valueOf } from "./edits.js";
 import { Editor } from "./editor.js";
-import { kindOf } from "./geometry.js";
 import { fillHelp, keyOf } from "./keys.js";
 import { listItems, showTools } from "./panel.js";
 import { Saving } from "./saving.js";
@@ -182,5 +181,5 @@ function press(event) {
   ACTS[found.act](...(found.with ?? []));
 }
 
-// For whoever opens the page to correct a shape: the first one is chosen.
-if (editor && editor.items.some((item) => kindOf(valueOf(item)) !== null)) editor.chooseNext(1);
+// The first region is chosen: the keys work at once.
+editor?.chooseNext(1);

@@ -15,7 +15,7 @@ const MOST_SIDES = 6;
  */
 export function regionsOf(sources) {
   return sources.flatMap(({ kind, color, regions }) =>
-    regions.map((region) => ({
+    regions.filter(isDrawn).map((region) => ({
       ...region,
       color: colorAt(color),
       look: kind === "annotation" ? "ground_truth" : "prediction",
@@ -146,9 +146,10 @@ function recording({ kind, value }) {
 
 // A table of an object's entries, or the JSON.
 function data(value) {
+  if (typeof value === "string") return element("p", { class: "task-text" }, value.slice(0, LONGEST));
   const isFlat = value !== null && typeof value === "object" && !Array.isArray(value);
   if (!isFlat) {
-    const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+    const text = JSON.stringify(value, null, 2);
     return element("div", { class: "desk-json", tabindex: 0, role: "group", "aria-label": "Data" }, text.slice(0, LONGEST));
   }
   const rows = Object.entries(value).map(([key, one]) =>
