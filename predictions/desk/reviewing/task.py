@@ -39,7 +39,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     task = _found(desk, request, pk)
     config = read_config(task.project.label_config)
     verdicts = verdicts_on(request, task)
-    sources, n_more = _sources(task, verdicts, request.GET.get("edit", ""))
+    sources, has_more = _sources(task, verdicts, request.GET.get("edit", ""))
     may_change = desk.has_change_permission(request, task)
     edited = _edited(request, sources) if may_change else None
     truth = next((s["id"] for s in sources if s["isTruth"]), None)
@@ -64,7 +64,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         },
         task=task,
         sources=sources,
-        n_more=n_more,
+        has_more=has_more,
         edited=edited,
         truth=truth,
         verdicts=verdicts,
@@ -104,31 +104,35 @@ def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
 
 def _sources(
     task: Task, verdicts: dict[str, Any] | None, wanted: str
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[dict[str, Any]], bool]:
     """The newest predictions, then the newest annotations, with the wanted one among them, and
     whether there are more; two statements.
     """
-    predictions = _newest(Prediction.objects.filter(task_id=task.pk), wanted, "prediction-")
+    said = Prediction.objects.filter(task_id=task.pk)
     drew = Annotation.objects.filter(task_id=task.pk).select_related("completed_by")
-    annotations = _newest(drew, wanted, "annotation-")
-    n_more = max(0, len(predictions) - MOST_SHOWN) + max(0, len(annotations) - MOST_SHOWN)
-    sources = [_of_prediction(one, verdicts) for one in predictions[:MOST_SHOWN]]
+    predictions, more_said = _newest(said, wanted, "prediction-")
+    annotations, more_drawn = _newest(drew, wanted, "annotation-")
+    sources = [_of_prediction(one, verdicts) for one in predictions]
     marked = [a.pk for a in annotations if a.ground_truth and not a.was_cancelled]
     truth = max(marked, default=None)
-    sources += [_of_annotation(one, verdicts, truth) for one in annotations[:MOST_SHOWN]]
+    sources += [_of_annotation(one, verdicts, truth) for one in annotations]
     names = list(dict.fromkeys(source["name"] for source in sources))
     for source in sources:
         source["color"] = names.index(source["name"])
-    return sources, n_more
+    return sources, more_said or more_drawn
 
 
-def _newest(rows: QuerySet[Any], wanted: str, stem: str) -> list[Any]:
-    """One more than are shown; the wanted row, if it is there, before the others."""
+def _newest(rows: QuerySet[Any], wanted: str, stem: str) -> tuple[list[Any], bool]:
+    """The newest rows, the newest first, and whether there are more. The wanted row is among them,
+    if it is there.
+    """
+    order: list[Any] = ["-pk"]
     named = wanted.removeprefix(stem)
     if wanted.startswith(stem) and named.isascii() and named.isdecimal() and len(named) < 19:
-        first = Case(When(pk=int(named), then=0), default=1, output_field=IntegerField())
-        return list(rows.order_by(first, "-pk")[: MOST_SHOWN + 1])
-    return list(rows.order_by("-pk")[: MOST_SHOWN + 1])
+        order.insert(0, Case(When(pk=int(named), then=0), default=1, output_field=IntegerField()))
+    found = list(rows.order_by(*order)[: MOST_SHOWN + 1])
+    shown = sorted(found[:MOST_SHOWN], key=lambda row: -row.pk)
+    return shown, len(found) > MOST_SHOWN
 
 
 def _of_prediction(one: Prediction, verdicts: dict[str, Any] | None) -> dict[str, Any]:
