@@ -5,7 +5,7 @@ from datetime import datetime
 
 from rest_framework.exceptions import NotFound
 
-from accounts.models import Membership
+from accounts.models import Membership, User
 from accounts.tokens import Access
 from predictions.db.places import target_of_prediction
 from predictions.models import PredictionComment, PredictionReview
@@ -62,22 +62,31 @@ def said_of_prediction(prediction_id: int) -> list[Said]:
     return [Said(*row) for row in fetch_all(OF_PREDICTION_SQL, values)]
 
 
-def comment(prediction_id: int, text: str, access: Access) -> int:
-    """Stores a comment by the caller; its id. NotFound where the workspace has no such prediction.
+def comment(prediction_id: int, text: str, access: Access) -> Said:
+    """Stores a comment by the caller. NotFound where the workspace has no such prediction.
 
     The text has been checked: it is not empty.
     """
+    made = PredictionComment.objects.create(
+        **_place(prediction_id, access), author_id=access.user_id, text=text
+    )
+    return Said(made.pk, prediction_id, access.user_id, _email(access), made.created_at, text)
+
+
+def _place(prediction_id: int, access: Access) -> dict[str, int]:
+    """The prediction with its task and project. NotFound where the workspace has none of it."""
     place = target_of_prediction(prediction_id, workspace_id=access.workspace_id)
     if place is None:
         raise NotFound(NO_PREDICTION)
-    made = PredictionComment.objects.create(
-        project_id=place.project_id,
-        task_id=place.task_id,
-        prediction_id=prediction_id,
-        author_id=access.user_id,
-        text=text,
-    )
-    return int(made.pk)
+    return {
+        "project_id": place.project_id,
+        "task_id": place.task_id,
+        "prediction_id": prediction_id,
+    }
+
+
+def _email(access: Access) -> str:
+    return User.objects.values_list("email", flat=True).get(pk=access.user_id)
 
 
 def remove_comment(comment_id: int, access: Access, *, prediction_id: int) -> None:
@@ -94,18 +103,21 @@ def remove_comment(comment_id: int, access: Access, *, prediction_id: int) -> No
         raise NotFound(NO_COMMENT)
 
 
-def review(prediction_id: int, access: Access, *, is_reviewed: bool) -> None:
-    """Notes that the caller has reviewed the prediction, once, or takes that back.
+def review(prediction_id: int, access: Access) -> Said:
+    """Notes that the caller has reviewed the prediction, once: the first time counts.
 
     NotFound where the workspace has no such prediction.
     """
-    place = target_of_prediction(prediction_id, workspace_id=access.workspace_id)
-    if place is None:
-        raise NotFound(NO_PREDICTION)
-    own = {"prediction_id": prediction_id, "reviewer_id": access.user_id}
-    if is_reviewed:
-        PredictionReview.objects.get_or_create(
-            **own, defaults={"project_id": place.project_id, "task_id": place.task_id}
-        )
-    else:
-        PredictionReview.objects.filter(**own).delete()
+    place = _place(prediction_id, access)
+    made, _ = PredictionReview.objects.get_or_create(
+        prediction_id=place.pop("prediction_id"), reviewer_id=access.user_id, defaults=place
+    )
+    return Said(made.pk, prediction_id, access.user_id, _email(access), made.created_at, None)
+
+
+def take_back(prediction_id: int, access: Access) -> None:
+    """Removes the caller's own review of the prediction, if there is one."""
+    mine = PredictionReview.objects.filter(
+        prediction_id=prediction_id, project__workspace_id=access.workspace_id
+    )
+    mine.filter(reviewer_id=access.user_id).delete()

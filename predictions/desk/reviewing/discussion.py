@@ -9,13 +9,11 @@ from rest_framework.exceptions import NotFound
 
 from accounts.tokens import Access
 from desk.workspace_admin import access_of, forbid
+from predictions.api.reviews.discussion import LONGEST
 from predictions.db.reviews import discussion
 from predictions.db.reviews.discussion import Said
 from predictions.desk.addresses import address
 from predictions.models import Prediction
-
-#: Characters of a comment.
-LONGEST = 10_000
 
 
 def shown(request: HttpRequest, said: list[Said], *, is_owner: bool) -> dict[int, dict[str, Any]]:
@@ -65,7 +63,10 @@ def reviewed(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
     """Notes that the caller has reviewed the prediction, or takes it back."""
     prediction, access = _writable(desk, request, pk)
     is_reviewed = request.POST.get("reviewed") == "yes"
-    discussion.review(pk, access, is_reviewed=is_reviewed)
+    if is_reviewed:
+        discussion.review(pk, access)
+    else:
+        discussion.take_back(pk, access)
     desk.log_change(request, prediction, "Reviewed." if is_reviewed else "Review taken back.")
     return _back(request, prediction)
 
