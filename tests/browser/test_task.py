@@ -17,24 +17,29 @@ CONFIG = """<View><Image name="image" value="$image"/>
 TEXT = """<View><Text name="text" value="$text"/>
 <Choices name="mood" toName="text"><Choice value="good"/><Choice value="bad"/></Choices>
 <Labels name="what" toName="text"><Label value="City"/><Label value="Person"/></Labels></View>"""
-SIZE = {"original_width": 400, "original_height": 300, "image_rotation": 0, "to_name": "image"}
-BOX = {
+SIZE: dict[str, Any] = {
+    "original_width": 400,
+    "original_height": 300,
+    "image_rotation": 0,
+    "to_name": "image",
+}
+BOX: dict[str, Any] = {
     "id": "b1", "from_name": "box", "type": "rectanglelabels", "score": 0.9, **SIZE,
     "item_index": 0, "meta": {"text": ["seen"]},
     "value": {
         "x": 10, "y": 10, "width": 20, "height": 20, "rotation": 0, "rectanglelabels": ["Car"],
     },
 }  # fmt: skip
-OUTLINE = {
+OUTLINE: dict[str, Any] = {
     "id": "p1", "from_name": "outline", "type": "polygonlabels", "score": 0.8, **SIZE,
     "value": {"points": [[50, 50], [80, 50], [80, 80]], "closed": True, "polygonlabels": ["Road"]},
 }  # fmt: skip
 NOTE = "In Berlin it rains, and Anna stays at home."
-SPAN = {
+SPAN: dict[str, Any] = {
     "id": "s1", "from_name": "what", "to_name": "text", "type": "labels",
     "value": {"start": 3, "end": 8, "text": "Berli", "labels": ["City"]},
 }  # fmt: skip
-MOOD = {
+MOOD: dict[str, Any] = {
     "id": "m1", "from_name": "mood", "to_name": "text", "type": "choices",
     "value": {"choices": ["good"]},
 }  # fmt: skip

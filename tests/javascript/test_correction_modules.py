@@ -9,7 +9,7 @@ from tests.javascript.conftest import Call
 SIZE = [200, 100]
 BOX = {"x": 10, "y": 20, "width": 30, "height": 40, "rotation": 0}
 TURNED = {"x": 50, "y": 50, "width": 20, "height": 20, "rotation": 90}
-CORNERS = {"points": [[10, 10], [30, 10], [30, 40]], "closed": True}
+CORNERS: dict[str, Any] = {"points": [[10, 10], [30, 10], [30, 40]], "closed": True}
 OVAL = {"x": 50, "y": 50, "radiusX": 10, "radiusY": 20, "rotation": 0}
 
 
@@ -149,7 +149,7 @@ def test_the_way_back_and_forth(call: Call) -> None:
     ]
 
 
-RESULT = [
+RESULT: list[dict[str, Any]] = [
     {"id": "1", "from_name": "box", "score": 0.5, "value": {**BOX, "rectanglelabels": ["a"]}},
     {"id": "1", "from_name": "note", "value": {"text": ["x"]}},
     {"id": "2", "from_name": "mood", "value": {"choices": ["good"]}},
@@ -168,7 +168,7 @@ def test_what_is_sent_of_a_correction(call: Call) -> None:
     """
     untouched = [{"from": 0}, {"from": 1}, {"from": 2}]
     moved = [{"from": 0, "value": {"x": 11}}, *untouched[1:]]
-    new = {"region": {"id": "n", "from_name": "box", "value": {"x": 1}}}
+    new: dict[str, Any] = {"region": {"id": "n", "from_name": "box", "value": {"x": 1}}}
     assert call("desk/task/edits.js", body, RESULT) == [
         untouched,
         moved,
