@@ -21,6 +21,8 @@ from predictions.models import (
 )
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, make_caller, region
+from tests.evals.conftest import computed, load
+from tests.evals.conftest import tasks as seen_tasks
 from tests.predictions.desk.test_review import data_of
 
 # More digits than a float has, keys that nobody knows, and a page of several.
@@ -299,3 +301,20 @@ def test_neighbours_and_statements(
             model(task=shown, project=project, result=[region()]) for _ in range(30)
         )
     assert ask() == few <= 11
+
+
+def test_verdicts_of_an_evaluation(desks: dict[str, Client], ada: Caller, project: Project) -> None:
+    load(ada, project, seen_tasks())
+    evaluation = computed(ada, project)
+    said = Prediction.objects.filter(model_version="v1").order_by("pk")[1]
+    page = desks["reader"].get(page_of(said.task_id), {"evaluation": evaluation.eval_id})
+    found = {
+        one["key"]: [region["verdict"] for region in one["regions"]]
+        for one in data_of(page)["sources"]
+    }
+    other = Prediction.objects.get(task=said.task_id, model_version="v2")
+    drawn = Annotation.objects.get(task=said.task_id)
+    assert found[f"prediction-{said.pk}"] == ["wrong_class", "tp", None]
+    assert set(found[f"prediction-{other.pk}"]) == {None}
+    assert found[f"annotation-{drawn.pk}"] == ["wrong_class", "tp"]
+    assert f'value="{evaluation.eval_id}" selected' in page.content.decode()
