@@ -13,16 +13,19 @@ from django.db.models import Case, IntegerField, QuerySet, Subquery, When
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from rest_framework.exceptions import ValidationError
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import is_owner
 from predictions.db.reviews.discussion import said_of_task
+from predictions.db.reviews.neighbours import neighbours
 from predictions.desk.addresses import address
 from predictions.desk.drawing import Drawn, drawn
 from predictions.desk.reviewing import discussion
 from predictions.desk.reviewing.things import things_of
 from predictions.desk.reviewing.tools import tools_of
 from predictions.desk.verdicts import evaluations_of, verdicts_on
+from predictions.filters.tasks import of_query
 from predictions.models import Annotation, Prediction, Task
 from predictions.regions.config import read_config
 
@@ -31,12 +34,13 @@ MOST_SHOWN = 20
 #: What the links to neighbours do not keep of the address: it is about this task alone.
 OF_THE_TASK = ("edit",)
 #: What the link back to the list does not keep, either.
-OF_THE_PAGE = (*OF_THE_TASK, "view", "hide", "hide_label", "min", "evaluation", "confidence")
+OF_THE_PAGE = (*OF_THE_TASK, "layout", "hide", "hide_label", "min", "evaluation", "confidence")
 
 
 def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     """The page. Http404 for what the caller does not see."""
     task = _found(desk, request, pk)
+    before, after, problem = _neighbours(request, task)
     config = read_config(task.project.label_config)
     verdicts = verdicts_on(request, task)
     sources, has_more = _sources(task, verdicts, request.GET.get("edit", ""))
@@ -69,11 +73,12 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         truth=truth,
         verdicts=verdicts,
         evaluations=evaluations_of(task.project_id),
-        before=_neighbour(request, task.before),
-        after=_neighbour(request, task.after),
+        before=_neighbour(request, before),
+        after=_neighbour(request, after),
+        problem=problem,
         query=_query(request),
         plain=_query(request, without=OF_THE_TASK),
-        views=_views(request),
+        layouts=_layouts(request),
         kept=[pair for pair in request.GET.items() if pair[0] not in ("edit", "evaluation")],
         may_change=may_change,
     )
@@ -100,6 +105,20 @@ def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
     if task is None or not desk.has_view_permission(request, task):
         raise Http404
     return task
+
+
+def _neighbours(request: HttpRequest, task: Any) -> tuple[int | None, int | None, str]:
+    """The tasks before and after in the list that the address names, and what of it could not be
+    understood: a query of the Data Manager, or else the filters of the desk's list.
+    """
+    text = request.GET.get("query")
+    if text is None:
+        return task.before, task.after, ""
+    try:
+        wanted = of_query(text)
+    except ValidationError as exc:
+        return None, None, " ".join(map(str, exc.detail["query"]))  # type: ignore[index, call-overload]
+    return *neighbours(wanted, task.pk, project_id=task.project_id), ""
 
 
 def _sources(
@@ -206,13 +225,13 @@ def _edited(request: HttpRequest, sources: Sequence[dict[str, Any]]) -> dict[str
     }
 
 
-def _views(request: HttpRequest) -> list[tuple[str, str, bool]]:
+def _layouts(request: HttpRequest) -> list[tuple[str, str, bool]]:
     """The two ways of looking: title, query, whether it is this one."""
-    is_side = request.GET.get("view") == "side"
+    is_side = request.GET.get("layout") == "side"
     given = request.GET.copy()
-    given.pop("view", None)
+    given.pop("layout", None)
     over = f"?{given.urlencode()}"
-    given["view"] = "side"
+    given["layout"] = "side"
     return [
         ("Over each other", over, not is_side),
         ("Side by side", f"?{given.urlencode()}", is_side),

@@ -26,7 +26,7 @@ const hidden = new Set(isEditing ? keys : asked.getAll("hide").filter((key) => k
 
 const lowest = Number(asked.get("min"));
 const things = new Things(find("things"), data, {
-  isSide: asked.get("view") === "side" && !isEditing,
+  isSide: asked.get("layout") === "side" && !isEditing,
   hidden,
   labels: asked.getAll("hide_label"),
   score: lowest > 0 && lowest <= 1 ? lowest : 0,

@@ -1,6 +1,7 @@
 """A task's page as the server makes it, and what is stored of a correction made there."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -247,8 +248,8 @@ def test_comments_and_reviews(desks: dict[str, Client], shown: Task) -> None:
     pk = Prediction.objects.get().pk
     path = f"/admin/predictions/prediction/{pk}"
     evil = "<script>alert(1)</script>"
-    back = f"{page_of(shown.pk)}?view=side#said-{pk}"
-    answer = desks["member"].post(f"{path}/comment/?view=side", {"text": evil, "from": "task"})
+    back = f"{page_of(shown.pk)}?layout=side#said-{pk}"
+    answer = desks["member"].post(f"{path}/comment/?layout=side", {"text": evil, "from": "task"})
     assert (answer.status_code, answer["Location"]) == (302, back)
     for text in ("", " ", "x" * 10_001, "a\0b"):
         desks["member"].post(f"{path}/comment/", {"text": text})
@@ -288,6 +289,21 @@ def test_neighbours_and_statements(
     text = desks["reader"].get(page_of(shown.pk) + query).content.decode()
     assert f'href="{page_of(last - 1)}{query}" rel="prev"' in text
     assert 'rel="next"' not in text
+
+    # A query of the Data Manager: its filters, and its order.
+    def beside(pk: int, query: Any) -> list[int]:
+        asked = query if isinstance(query, str) else json.dumps(query)
+        page = desks["reader"].get(page_of(pk), {"query": asked}).content.decode()
+        assert ("cannot be understood" in page) == isinstance(query, str)
+        found = re.findall(r'id="(before|after)" href="[^"]*/task/(\d+)/', page)
+        return [int(task) for _, task in found]
+
+    assert beside(last - 1, {"ordering": ["tasks:id"]}) == [shown.pk, last]
+    assert beside(last - 1, {"ordering": ["-tasks:id"]}) == [last, shown.pk]
+    few_tasks = {"selectedItems": {"all": False, "included": [shown.pk, last]}}
+    assert beside(last, few_tasks) == [shown.pk]
+    assert beside(last - 1, few_tasks) == []
+    assert beside(last, "{") == []
 
     def ask() -> int:
         with CaptureQueriesContext(connection) as asked:
