@@ -157,7 +157,7 @@ class RegionRows(ProjectRows):
 
     @admin.display(description="task")
     def task_number(self, row: Any) -> SafeString:
-        url = reverse("admin:predictions_task_change", args=[row.task_id])
+        url = reverse("admin:predictions_task_review", args=[row.task_id])
         shown = small_picture(row.local_picture, row.task_id)
         return format_html('<a class="underline" href="{}">{}{}</a>', url, shown, row.task_id)
 
