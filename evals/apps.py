@@ -28,4 +28,5 @@ class EvalsConfig(AppConfig):
         held.register(images.held_of)
         search.register(finding.evaluations, place=4)
         verdicts.register(review_verdicts.verdicts_of)
+        verdicts.register_finder(review_verdicts.newest_evaluations)
         evaluation.register(loading.start)
