@@ -6,19 +6,22 @@ class EvalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the worker does for this room, its card, its verdicts for the store's
-        pages, and evaluations of what is loaded.
+        pages, its columns of tasks, and evaluations of what is loaded.
         """
         from desk import dashboard
         from evals.api import loading
+        from evals.db import columns
         from evals.desk import card, review_verdicts
         from evals.jobs import tasks
         from evals.models import ModelEval
         from predictions.desk import verdicts
+        from predictions.filters import registered
         from predictions.imports.datasets import evaluation
         from predictions_api.jobs import states, sweeps
 
         sweeps.register(tasks.requeue_stalled)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
+        registered.register(columns.task_column)
         verdicts.register(review_verdicts.verdicts_of)
         evaluation.register(loading.start)

@@ -30,6 +30,7 @@ OBJECT_ROUTES = {
     "annotation-detail": ("pk", "annotation"),
     "project-detail": ("pk", "project"),
     "project-task-list": ("project_pk", "project"),
+    "project-tag-list": ("project_pk", "project"),
     "project-model-versions": ("pk", "project"),
     "project-import-predictions": ("pk", "project"),
     "project-import": ("pk", "project"),
@@ -68,6 +69,8 @@ OTHER_ROUTES |= {"project-export-status", "project-export-download"}
 OTHER_ROUTES |= {"audit"}
 # Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
+# Names its project in the query or the body: tests/predictions/api/curation/test_views.py.
+OTHER_ROUTES |= {"view-list", "view-detail", "views-reset", "views-order"}
 # Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.
 OTHER_ROUTES |= {"annotation-marks"}
 # Makes or fills a project of the caller's own workspace: tests/predictions/api/test_load.py.

@@ -167,4 +167,5 @@ def _detail(task: Document, predictions: list[Document], annotations: list[Docum
         "last_comment_updated_at": None,
         "project": task["project"],
         "comment_authors": [],
+        "tags": task["tags"],
     }

@@ -1,0 +1,32 @@
+"""Columns of tasks that rooms above this one know: an evaluation's counts, for one."""
+
+from typing import Any, Protocol
+
+#: As `task_columns.Clause`: SQL over `predictions_task t`, and its parameters.
+Numbers = tuple[str, list[Any]]
+
+
+class Provider(Protocol):
+    """Knows numbers of the tasks of a project by the name of their column."""
+
+    def __call__(self, name: str, project_id: int) -> Numbers | None:
+        """The number of each task as SQL, null for tasks without; None for a name that is not one
+        of its own. Refused for one that is, but stands for nothing.
+        """
+
+
+_providers: list[Provider] = []
+
+
+def register(provider: Provider) -> None:
+    """From now on asked, after those that were registered before."""
+    if provider not in _providers:
+        _providers.append(provider)
+
+
+def numbers(name: str, project_id: int | None) -> Numbers | None:
+    """The column of that name in a project; None where nobody knows it, or without a project."""
+    if project_id is None:
+        return None
+    found = (provider(name, project_id) for provider in _providers)
+    return next((column for column in found if column is not None), None)
