@@ -394,6 +394,9 @@ def test_actions_on_selected_tasks(client: LabelStudio, project: Project, task: 
         "delete_tasks_annotations",
         "delete_tasks_predictions",
         "predictions_to_annotations",
+        "predictions_to_ground_truth",
+        "add_tags",
+        "remove_tags",
     ]
     selected: Any = {"all": False, "included": [task]}
     where: Any = {"project": project.pk, "selected_items": selected}

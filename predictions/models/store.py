@@ -13,8 +13,6 @@ from django.db.models.functions import Left
 from django.utils.text import slugify
 
 from accounts.models import User, Workspace
-from predictions.curation import SavedView as SavedView
-from predictions.curation import TaskTag as TaskTag
 
 
 class Project(models.Model):
@@ -140,8 +138,9 @@ class MLBackend(models.Model):
 class Task(models.Model):
     """One thing to label: an image, a text, a recording.
 
-    How many predictions and annotations it has is counted when asked: a stored count would cost
-    every bulk write a second row, and be wrong after the first path that forgets it.
+    How many predictions and annotations it has is counted when asked, from an index: a stored
+    count would cost every bulk write a second row, and be wrong after the first path that
+    forgets it.
     """
 
     project = models.ForeignKey(
@@ -278,7 +277,8 @@ class Prediction(models.Model):
             models.Index(fields=["project", "id"], name="predictions_prediction_p_idx"),
             # Lists by task; task pages; the cascade of a deleted task.
             models.Index(fields=["task", "id"], name="predictions_prediction_t_idx"),
-            # A version's lists and its delete. A version may be longer than an index row.
+            # A version's lists and its delete. A version may be longer than an index row, so
+            # its first 200 characters stand here and the statement compares the rest.
             models.Index(
                 F("project"),
                 Left("model_version", 200),

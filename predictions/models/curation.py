@@ -1,24 +1,18 @@
-"""What people sort the tasks of a project with: tags on them, and saved views.
-
-Tables only; `predictions.models` has their names, too.
-"""
+"""What people sort the tasks of a project with: tags on them, and saved views."""
 
 from django.core.validators import MinLengthValidator
 from django.db import models
 
 from accounts.models import User
+from predictions.models.store import Project, Task
 
 
 class TaskTag(models.Model):
     """One tag on one task. A project's tags are those that its tasks have."""
 
     pk = models.CompositePrimaryKey("task_id", "name")
-    project = models.ForeignKey(
-        "predictions.Project", on_delete=models.CASCADE, related_name="+", db_index=False
-    )
-    task = models.ForeignKey(
-        "predictions.Task", on_delete=models.CASCADE, related_name="tags", db_index=False
-    )
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="tags", db_index=False)
     name = models.CharField(max_length=100, validators=[MinLengthValidator(1)])
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -36,7 +30,7 @@ class SavedView(models.Model):
     """A filter and an order of a project's tasks, kept under a title: a tab of the Data Manager."""
 
     project = models.ForeignKey(
-        "predictions.Project", on_delete=models.CASCADE, related_name="views", db_index=False
+        Project, on_delete=models.CASCADE, related_name="views", db_index=False
     )
     data = models.JSONField(default=dict, help_text="`title`, `filters`, `ordering` and the like.")
     order = models.IntegerField(default=0, help_text="Its place among the project's views.")
