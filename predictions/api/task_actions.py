@@ -17,8 +17,12 @@ from predictions.api.schema import tasks as docs
 from predictions.api.serializers import TagsSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response, validated
 from predictions.db import prediction_batches, task_pages, tasks
-from predictions.db.annotations import annotate_as_predicted, delete_annotations_of_tasks
-from predictions.db.curation import acceptance, tags
+from predictions.db.annotations import (
+    accept_predictions,
+    annotate_as_predicted,
+    delete_annotations_of_tasks,
+)
+from predictions.db.curation import tags
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import of_selection
@@ -55,7 +59,7 @@ def annotate(ids: list[int], project_id: int, body: Any, access: Access) -> Docu
 def accept(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """The newest prediction of each task as its ground truth."""
     versions = _versions(body.get("model_version"))
-    n = acceptance.accept_predictions(ids, project_id=project_id, versions=versions, access=access)
+    n = accept_predictions(ids, project_id=project_id, versions=versions, access=access)
     return {"processed_items": n, "detail": f"Accepted {n} predictions as ground truth"}
 
 
