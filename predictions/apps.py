@@ -12,6 +12,7 @@ class PredictionsConfig(AppConfig):
         from desk import dashboard
         from predictions.db import idempotency
         from predictions.desk import card
+        from predictions.desk.grid import acts
         from predictions.exports import state, tasks
         from predictions.models import ProjectExport
         from predictions_api.http import errors
@@ -23,5 +24,6 @@ class PredictionsConfig(AppConfig):
         states.register("export", ProjectExport)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
+        acts.register()
         for route in (r"/api/(load|projects/\d+/import)/?", "/admin/predictions/project/load-.*"):
             errors.register_larger(route, LARGER_FILES)

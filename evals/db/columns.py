@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from django.db.models import QuerySet
 
 from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
+from predictions.filters.registered import Scope
 from predictions_api.http.storable import Refused
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -113,26 +113,37 @@ AGREEMENT = "agreement"
 PREFIX = "evaluation."
 
 
-def task_column(name: str, project_id: int) -> tuple[str, list[Any]] | None:
+def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
     """A column of a project's tasks, SQL over `predictions_task t`: `evaluation.<evalId>.<one of
     TASK_COLUMNS>`, or `agreement`, the F1 of each task in the project's newest finished evaluation.
-    Null for tasks that it did not see. None for other names. One statement.
+    Null for tasks that it did not see. None for other names. At most one statement.
 
     Refused where the project has no finished evaluation of that id.
     """
     if name == AGREEMENT:
-        newest = _finished(project_id).order_by("-pk").values_list("pk", flat=True).first()
-        return OF_TASK.format(TASK_COLUMNS["f1"]), [newest]
+        return OF_TASK.format(TASK_COLUMNS["f1"]), [_finished(scope, None)]
     if not name.startswith(PREFIX):
         return None
     eval_id, _, column = name.removeprefix(PREFIX).rpartition(".")
     if column not in TASK_COLUMNS:
         raise Refused(f"Of an evaluation there is {', '.join(TASK_COLUMNS)}; not {column!r:.50}.")
-    found = _finished(project_id).filter(eval_id=eval_id).values_list("pk", flat=True).first()
+    found = _finished(scope, eval_id)
     if found is None:
         raise Refused(f"The project has no finished evaluation {eval_id!r:.50}.")
     return OF_TASK.format(TASK_COLUMNS[column]), [found]
 
 
-def _finished(project_id: int) -> QuerySet[ModelEval]:
-    return ModelEval.objects.filter(project_id=project_id, status=ModelEval.Status.DONE)
+def _finished(scope: Scope, eval_id: str | None) -> int | None:
+    """The key of the finished evaluation of that id, or of the newest one; None without. Asked once
+    a query.
+    """
+    kept = f"evaluation {eval_id}"
+    if kept not in scope.known:
+        done = ModelEval.objects.filter(
+            project_id=scope.project_id, status=ModelEval.Status.DONE
+        ).order_by("-pk")
+        if eval_id is not None:
+            done = done.filter(eval_id=eval_id)
+        scope.known[kept] = done.values_list("pk", flat=True).first()
+    found: int | None = scope.known[kept]
+    return found

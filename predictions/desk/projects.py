@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -32,6 +32,8 @@ from desk.workspace_admin import (
 from predictions.api.serializers import ProjectSerializer
 from predictions.db import annotations, projects
 from predictions.desk import loads
+from predictions.desk.grid import doing
+from predictions.desk.grid import page as grid
 from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
 from predictions.models import Annotation, MLBackend, Project
 from predictions_api.http.fields import MAX_BIGINT
@@ -99,9 +101,19 @@ class ProjectDesk(WorkspaceAdmin):
         return obj.workspace_id
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """Where the page "Load files" sends them; the REST layer checks its token there."""
+        """The grid of its tasks. Where the page "Load files" sends them; the REST layer checks its
+        token there.
+        """
         send = csrf_exempt(require_POST(partial(loads.send, self)))
-        return {"send_files": ("load-files/<str:workspace>/", send)}
+        return {
+            "send_files": ("load-files/<str:workspace>/", send),
+            "tasks": ("<int:pk>/tasks/", require_GET(partial(grid.grid, self))),
+            "act": ("<int:pk>/tasks/act/", require_POST(partial(doing.act, self))),
+            "picture": (
+                "<int:pk>/tasks/<int:task>/picture",
+                require_GET(partial(grid.picture, self)),
+            ),
+        }
 
     def has_load_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the buttons show; the pages behind them look closer."""

@@ -1,15 +1,25 @@
 """Columns of tasks that rooms above this one know: an evaluation's counts, for one."""
 
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 #: As `task_columns.Clause`: SQL over `predictions_task t`, and its parameters.
 Numbers = tuple[str, list[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The project whose tasks one query is about."""
+
+    project_id: int
+    #: What a provider has looked up for this query, by names of its own.
+    known: dict[str, Any] = field(default_factory=dict)
+
+
 class Provider(Protocol):
     """Knows numbers of the tasks of a project by the name of their column."""
 
-    def __call__(self, name: str, project_id: int) -> Numbers | None:
+    def __call__(self, name: str, scope: Scope) -> Numbers | None:
         """The number of each task as SQL, null for tasks without; None for a name that is not one
         of its own. Refused for one that is, but stands for nothing.
         """
@@ -24,9 +34,9 @@ def register(provider: Provider) -> None:
         _providers.append(provider)
 
 
-def numbers(name: str, project_id: int | None) -> Numbers | None:
-    """The column of that name in a project; None where nobody knows it, or without a project."""
-    if project_id is None:
+def numbers(name: str, scope: Scope | None) -> Numbers | None:
+    """The column of that name; None where nobody knows it, or without a project."""
+    if scope is None:
         return None
-    found = (provider(name, project_id) for provider in _providers)
+    found = (provider(name, scope) for provider in _providers)
     return next((column for column in found if column is not None), None)

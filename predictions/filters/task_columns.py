@@ -5,10 +5,12 @@ No client text stands in any clause. Refused says what is not understood.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from predictions.filters import registered
+from predictions.filters.registered import Scope
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.parameters import moment_of
 from predictions_api.http.storable import Refused, encodes, finite_number
@@ -281,7 +283,7 @@ def _column(name: str) -> str:
     return name
 
 
-def filter_clause(item: Any, project_id: int | None = None) -> Clause:
+def filter_clause(item: Any, scope: Scope | None = None) -> Clause:
     """One filter. Without a project, columns that need to know it are refused."""
     if not isinstance(item, Mapping):
         raise Refused("A filter is an object with filter, operator, type and value.")
@@ -312,33 +314,46 @@ def filter_clause(item: Any, project_id: int | None = None) -> Clause:
             return _of_predictions(_number_clause("q.score", operator, value))
         case "ground_truth" if operator == "equal":
             return (HAS_GT if _flag(value) else f"NOT {HAS_GT}"), []
-    if (known := registered.numbers(name, project_id)) is not None:
+    if (known := registered.numbers(name, scope)) is not None:
         sql, params = _number_clause(known[0], operator, value)
         return sql, [*known[1], *params]
     raise Refused(f"Unknown filter {name!r:.100} with the operator {operator!r:.50}.")
 
 
-def order_clause(ordering: Any, project_id: int | None = None) -> Clause:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of tasks, and what decides it first; None for the order of ids."""
+
+    clause: Clause = ("t.id", [])
+    by: Clause | None = None
+
+
+def order_of(ordering: Any, scope: Scope | None = None) -> Order:
     """By the first column named, as Label Studio; tasks without a value come last. Without a
     project, columns that need to know it are refused.
     """
     if not isinstance(ordering, list) or not all(isinstance(name, str) for name in ordering):
         raise Refused("ordering is a list of columns.")
     if not ordering:
-        return "t.id", []
+        return Order()
     first = ordering[0]
     down = " DESC" if first.startswith("-") else ""
     name = _column(first.removeprefix("-"))
+    if name == "id":
+        return Order((f"t.id{down}", []))
+    column, params = by = _sorted_by(name, scope)
+    return Order((f"{column}{down} NULLS LAST, t.id{down}", params), by)
+
+
+def _sorted_by(name: str, scope: Scope | None) -> Clause:
     if (field := _in_json(name)) is not None:
         column, params = _field(*field, "->")
         # JSON's null is no value either.
-        return f"nullif({column}, 'null'){down} NULLS LAST, t.id{down}", params
-    if name == "id":
-        return f"t.id{down}", []
+        return f"nullif({column}, 'null')", params
     known = {**NUMBERS, **MOMENTS, **TEXTS}.get(name)
     if known is not None:
-        return f"{known}{down} NULLS LAST, t.id{down}", []
-    given = registered.numbers(name, project_id)
+        return known, []
+    given = registered.numbers(name, scope)
     if given is None:
         raise Refused(f"Tasks cannot be ordered by {name!r:.100}.")
-    return f"{given[0]}{down} NULLS LAST, t.id{down}", given[1]
+    return given

@@ -13,7 +13,8 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.filters.task_columns import Clause, filter_clause, order_clause
+from predictions.filters.registered import Scope
+from predictions.filters.task_columns import Clause, filter_clause, order_of
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.storable import Refused, whole_within
 
@@ -26,18 +27,20 @@ class TaskFilter:
 
     where: Clause = ("true", [])
     order: Clause = ("t.id", [])
+    # What the order goes by first; None for ids.
+    sorted_by: Clause | None = None
     # Whether `where` lets through what the project has.
     is_everything: bool = field(default=True)
 
 
-def _group_clause(group: Mapping[str, Any], project_id: int | None) -> Clause:
+def _group_clause(group: Mapping[str, Any], scope: Scope | None) -> Clause:
     items = group.get("items")
     conjunction = str(group.get("conjunction", "and")).lower()
     if not isinstance(items, list) or not items or len(items) > MAX_FILTERS:
         raise Refused(f"A filter group has 1 to {MAX_FILTERS} items.")
     if conjunction not in {"and", "or"}:
         raise Refused('The conjunction is "and" or "or".')
-    clauses = [filter_clause(item, project_id) for item in items]
+    clauses = [filter_clause(item, scope) for item in items]
     joined = f" {conjunction.upper()} ".join(f"({sql})" for sql, _ in clauses)
     return f"({joined})", [value for _, params in clauses for value in params]
 
@@ -45,7 +48,7 @@ def _group_clause(group: Mapping[str, Any], project_id: int | None) -> Clause:
 def group_clause(group: Mapping[str, Any], *, name: str, project_id: int | None = None) -> Clause:
     """A filter group as one clause. ValidationError under `name` says what cannot be read."""
     try:
-        return _group_clause(group, project_id)
+        return _group_clause(group, _scope(project_id))
     except Refused as exc:
         raise ValidationError({name: [str(exc)]}) from None
 
@@ -57,7 +60,7 @@ def of_query(text: str | None, *, project_id: int | None = None) -> TaskFilter:
     if text is None:
         return TaskFilter()
     try:
-        return _task_filter(_json_object(text), project_id)
+        return _task_filter(_json_object(text), _scope(project_id))
     except Refused as exc:
         raise ValidationError({"query": [str(exc)]}) from None
 
@@ -67,7 +70,7 @@ def of_document(document: Any, *, project_id: int, name: str = "query") -> TaskF
     try:
         if not isinstance(document, Mapping):
             raise Refused("Enter a JSON object.")
-        return _task_filter(document, project_id)
+        return _task_filter(document, _scope(project_id))
     except Refused as exc:
         raise ValidationError({name: [str(exc)]}) from None
 
@@ -90,9 +93,13 @@ def of_selection(document: Any, *, project_id: int | None = None) -> TaskFilter:
     if not isinstance(selected, Mapping) or "all" not in selected:
         raise ValidationError({"selectedItems": ["An object with all, and included or excluded."]})
     try:
-        return _task_filter(document, project_id)
+        return _task_filter(document, _scope(project_id))
     except Refused as exc:
         raise ValidationError([str(exc)]) from None
+
+
+def _scope(project_id: int | None) -> Scope | None:
+    return None if project_id is None else Scope(project_id)
 
 
 def _json_object(text: str) -> Mapping[str, Any]:
@@ -105,16 +112,16 @@ def _json_object(text: str) -> Mapping[str, Any]:
     return document
 
 
-def _task_filter(document: Mapping[str, Any], project_id: int | None) -> TaskFilter:
+def _task_filter(document: Mapping[str, Any], scope: Scope | None) -> TaskFilter:
     clauses = [_selected(document.get("selectedItems") or {})]
     group = document.get("filters") or {}
     if not isinstance(group, Mapping):
         raise Refused("filters is an object with conjunction and items.")
     if group.get("items"):
-        clauses.append(_group_clause(group, project_id))
+        clauses.append(_group_clause(group, scope))
     given = [clause for clause in clauses if clause is not None]
-    order = order_clause(document.get("ordering") or [], project_id)
-    wanted = TaskFilter(order=order, is_everything=not given)
+    order = order_of(document.get("ordering") or [], scope)
+    wanted = TaskFilter(order=order.clause, sorted_by=order.by, is_everything=not given)
     if given:
         wanted.where = (
             " AND ".join(sql for sql, _ in given),
