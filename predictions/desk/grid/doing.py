@@ -100,7 +100,8 @@ def _query(request: HttpRequest, asked: Asked) -> dict[str, Any]:
 
 
 def _done(request: HttpRequest, wanted: offers.Act, chosen: offers.Chosen) -> HttpResponseBase:
-    values = {one.name: request.POST.get(one.name, "").replace("\0", "") for one in wanted.fields(chosen)}
+    fields = [one.name for one in wanted.fields(chosen)]
+    values = {name: request.POST.get(name, "").replace("\0", "") for name in fields}
     answer = wanted.run(request, chosen, values)
     if wanted.audited:
         audit.by_request(
