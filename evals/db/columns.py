@@ -142,7 +142,10 @@ def _finished(scope: Scope, eval_id: str | None) -> int | None:
         done = ModelEval.objects.filter(
             project_id=scope.project_id, status=ModelEval.Status.DONE
         ).order_by("-pk")
-        if eval_id is not None:
+        if eval_id is None:
+            # Of all tasks, as far as it knows them.
+            done = done.filter(origin=ModelEval.Origin.COMPUTED).exclude(options__has_key="query")
+        else:
             done = done.filter(eval_id=eval_id)
         scope.known[kept] = done.values_list("pk", flat=True).first()
     found: int | None = scope.known[kept]

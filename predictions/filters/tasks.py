@@ -33,6 +33,17 @@ class TaskFilter:
     is_everything: bool = field(default=True)
 
 
+def named(clause: Clause, prefix: str) -> tuple[str, dict[str, Any]]:
+    """A clause with `%(<prefix><n>)s` for each `%s`: one that may stand in a statement more than
+    once, or beside others.
+    """
+    sql, params = clause
+    names = [f"{prefix}{n}" for n in range(len(params))]
+    first, *rest = sql.split("%s")
+    pieces = (f"%({name})s{piece}" for name, piece in zip(names, rest, strict=True))
+    return "".join([first, *pieces]), dict(zip(names, params, strict=True))
+
+
 def _group_clause(group: Mapping[str, Any], scope: Scope | None) -> Clause:
     items = group.get("items")
     conjunction = str(group.get("conjunction", "and")).lower()

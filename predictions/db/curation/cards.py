@@ -10,7 +10,7 @@ import orjson
 
 from predictions.db.curation.tags import NAMES_SQL
 from predictions.db.versions import VERSION_NAMES_SQL, OneVersion
-from predictions.filters.tasks import TaskFilter
+from predictions.filters.tasks import TaskFilter, named
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 #: Tasks that are counted, and reached page by page: filters reach the rest.
@@ -92,17 +92,6 @@ class CardPage:
     total: int
 
 
-def _named(clause: tuple[str, list[Any]], prefix: str) -> tuple[str, dict[str, Any]]:
-    """A clause with `%s` as one with names, which may stand in a statement more than once."""
-    sql, params = clause
-    names = [f"{prefix}{n}" for n in range(len(params))]
-    pieces = sql.split("%s")
-    named = "".join(
-        piece + (f"%({names[n]})s" if n < len(names) else "") for n, piece in enumerate(pieces)
-    )
-    return named, dict(zip(names, params, strict=True))
-
-
 def card_page(
     wanted: TaskFilter, *, project_id: int, limit: int, offset: int, version: OneVersion | None
 ) -> CardPage:
@@ -110,9 +99,9 @@ def card_page(
     prediction, or the newest of `version`. Past the last one no cards, and a total of 0. One
     statement.
     """
-    where, where_params = _named(wanted.where, "where")
-    order, order_params = _named(wanted.order, "order")
-    shown, shown_params = _named(wanted.sorted_by or ("NULL", []), "shown")
+    where, where_params = named(wanted.where, "where")
+    order, order_params = named(wanted.order, "order")
+    shown, shown_params = named(wanted.sorted_by or ("NULL", []), "shown")
     sql = CARDS_SQL.format(
         where=where,
         order=order,

@@ -97,5 +97,5 @@ def columns_of(project_id: int) -> list[Columns]:
 
 
 def acts() -> list[Act]:
-    """What was registered."""
-    return list(_acts.values())
+    """What was registered, what cannot be undone last."""
+    return sorted(_acts.values(), key=lambda act: act.is_danger)

