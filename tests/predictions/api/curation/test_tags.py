@@ -15,7 +15,7 @@ ALL = {"all": True}
 @pytest.fixture
 def tasks(ada: Caller, project: Project, make_task: Callable[..., int]) -> list[int]:
     """Four tasks: both tags, `night`, `blurred, dark`, none."""
-    tags = (["night", "blurred, dark"], ["night"], ["blurred, dark"], [])
+    tags: tuple[list[str], ...] = (["night", "blurred, dark"], ["night"], ["blurred, dark"], [])
     return [make_task(ada, project, tags=names) for names in tags]
 
 
@@ -103,7 +103,7 @@ def test_filters(
 ) -> None:
     item = {"filter": "filter:tasks:tags", "operator": operator, "value": value, "type": "List"}
     query = json.dumps({"filters": {"conjunction": "and", "items": [item]}})
-    page = ada.client.get("/api/tasks/", {"project": project.pk, "query": query}).json()
+    page = ada.client.get("/api/tasks/", {"project": str(project.pk), "query": query}).json()
     assert [tasks.index(task["id"]) for task in page["tasks"]] == expected
 
 
@@ -118,7 +118,7 @@ def test_filters(
 def test_refuses(ada: Caller, project: Project, operator: str, value: Any, message: str) -> None:
     item = {"filter": "tasks:tags", "operator": operator, "value": value}
     query = json.dumps({"filters": {"conjunction": "and", "items": [item]}})
-    answer = ada.client.get("/api/tasks/", {"project": project.pk, "query": query})
+    answer = ada.client.get("/api/tasks/", {"project": str(project.pk), "query": query})
     assert_invalid(answer, {"query": [message]})
 
 
