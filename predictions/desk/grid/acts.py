@@ -138,12 +138,12 @@ def _export(request: HttpRequest, chosen: Chosen, values: Mapping[str, str]) -> 
     if values["type"] not in TYPES or values["source"] not in SOURCES:
         raise ValidationError(["Choose a type and what goes with the tasks."])
     check(chosen.project, values["type"])
-    wanted = Wanted(
-        values["type"],
-        values["source"],
-        task_ids=tuple(task_pages.ids_of(chosen.wanted, project_id=chosen.project.pk)),
-        all_tasks=True,
-    )
+    ids: list[int] = []
+    if not chosen.wanted.is_everything:
+        ids = task_pages.ids_of(chosen.wanted, project_id=chosen.project.pk)
+        if not ids:
+            raise ValidationError(["There are no such tasks any more."])
+    wanted = Wanted(values["type"], values["source"], task_ids=tuple(ids), all_tasks=True)
     response = StreamingHttpResponse(pieces(chosen.project, wanted))
     return as_file(response, wanted, chosen.project.pk)
 

@@ -110,7 +110,7 @@ def _done(request: HttpRequest, wanted: offers.Act, chosen: offers.Chosen) -> Ht
             target=f"project {chosen.project.pk}",
             workspace_id=chosen.project.workspace_id,
             tasks=chosen.held.tasks,
-            **values,
+            values=values,
         )
     if not isinstance(answer, str):
         return answer

@@ -26,7 +26,7 @@ def filtered(name: str, operator: str, value: Any) -> dict[str, Any]:
     return {"filters": {"conjunction": "and", "items": [item]}}
 
 
-def counted(evaluation: ModelEval) -> list[int]:
+def counted(evaluation: ModelEval) -> list[int | None]:
     return list(evaluation.images.order_by("position").values_list("task_id", flat=True))
 
 

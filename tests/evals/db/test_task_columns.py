@@ -24,7 +24,7 @@ def evaluation(ada: Caller, project: Project, ids: list[int]) -> ModelEval:
 
 
 def ask(caller: Caller, project: Project, *, items: Any = (), ordering: Any = ()) -> Any:
-    query = {"ordering": list(ordering)}
+    query: dict[str, Any] = {"ordering": list(ordering)}
     if items:
         query["filters"] = {
             "conjunction": "and",
@@ -33,7 +33,7 @@ def ask(caller: Caller, project: Project, *, items: Any = (), ordering: Any = ()
                 for name, op, value in items
             ],
         }
-    asked = {"project": project.pk, "include": "id", "query": json.dumps(query)}
+    asked = {"project": str(project.pk), "include": "id", "query": json.dumps(query)}
     return caller.client.get("/api/tasks/", asked)
 
 

@@ -56,8 +56,8 @@ def test_it_asks_first(desk: Client, project: Project, tasks: list[int]) -> None
     assert '<option value="v1">v1 (1 prediction)</option>' in page
     assert Annotation.objects.count() == 4
 
-    page = desk.post(address(project, FRONT), {"do": "delete_predictions", "all": 1})
-    text = page.content.decode()
+    answer = desk.post(address(project, FRONT), {"do": "delete_predictions", "all": 1})
+    text = answer.content.decode()
     assert "Delete predictions: 1 task of Cars" in text
     assert "The predictions of one model version go for good, on 1 task." in text
     assert '<input type="hidden" name="all" value="1">' in text

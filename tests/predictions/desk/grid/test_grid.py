@@ -113,7 +113,7 @@ def test_the_query_is_that_of_the_api(
 ) -> None:
     page = desk.get(address(project), query).content.decode()
     assert [tasks.index(one) for one in shown(page)] == expected
-    listed = ada.client.get("/api/tasks/", {"project": project.pk, "include": "id", **query})
+    listed = ada.client.get("/api/tasks/", {"project": str(project.pk), "include": "id", **query})
     assert [tasks.index(one["id"]) for one in listed.json()["tasks"]] == expected
 
 
