@@ -1,13 +1,16 @@
 """The grid of a project's tasks in a real browser: what is drawn, filtered, chosen and tagged."""
 
+import base64
+import io
 import json
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screenshot
-from tests.browser.test_review import CONFIG, EVIL, PIXEL, Api
+from tests.browser.test_review import CONFIG, EVIL, Api
 from tests.browser.test_review import api as api
 
 BOX = {
@@ -21,10 +24,13 @@ ELEMENTS = "document.querySelectorAll('.grid-cards *').length"
 @pytest.fixture(scope="module")
 def grid(api: Api) -> str:
     """The address of a grid of pictures that stand in their tasks, one of them hostile."""
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30), "#2a6").save(picture, "PNG")
+    inline = f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
     project = api.project("Gridded", CONFIG)
     tasks = [
         {
-            "data": {"image": f"data:image/png;base64,{PIXEL}", "place": "Oslo" if n < 3 else EVIL},
+            "data": {"image": inline, "place": "Oslo" if n < 3 else EVIL},
             "predictions": [{"result": [BOX], "model_version": "v1", "score": n / 100}],
             "annotations": [{"result": [BOX], "ground_truth": True}],
         }
