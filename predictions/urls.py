@@ -2,6 +2,8 @@
 
 from django.urls import re_path
 
+from predictions.api.curation.tags import TagViewSet
+from predictions.api.curation.views import ViewViewSet
 from predictions.api.exports import ProjectExportViewSet
 from predictions.api.imports import ImportViewSet, TaskImportViewSet
 from predictions.api.loads import LoadViewSet
@@ -31,8 +33,13 @@ router.register(f"api/tasks/{TASK_ID}/annotations", TaskAnnotationViewSet, basen
 router.register("api/annotations", AnnotationViewSet, basename="annotation")
 router.register("api/projects", ProjectViewSet, basename="project")
 router.register(f"api/projects/{PROJECT_ID}/tasks", ProjectTaskViewSet, basename="project-task")
+router.register(f"api/projects/{PROJECT_ID}/tags", TagViewSet, basename="project-tag")
+router.register("api/dm/views", ViewViewSet, basename="view")
 
 urlpatterns = [
+    # Before the ids of views.
+    both("api/dm/views/reset", ViewViewSet.as_view({"delete": "reset"}), "views-reset"),
+    both("api/dm/views/order", ViewViewSet.as_view({"post": "order"}), "views-order"),
     # No suffix: `export.csv` would name the format twice. Before the ids, where it would be one.
     re_path(
         "^api/predictions/export/?$",

@@ -32,6 +32,7 @@ OBJECT_ROUTES = {
     "prediction-review-list": ("prediction_pk", "prediction"),
     "project-detail": ("pk", "project"),
     "project-task-list": ("project_pk", "project"),
+    "project-tag-list": ("project_pk", "project"),
     "project-model-versions": ("pk", "project"),
     "project-import-predictions": ("pk", "project"),
     "project-import": ("pk", "project"),
@@ -70,6 +71,8 @@ OTHER_ROUTES |= {"project-export-status", "project-export-download"}
 OTHER_ROUTES |= {"audit"}
 # Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
+# Names its project in the query or the body: tests/predictions/api/curation/test_views.py.
+OTHER_ROUTES |= {"view-list", "view-detail", "views-reset", "views-order"}
 # Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.
 OTHER_ROUTES |= {"annotation-marks"}
 # Names a comment beside its prediction: tests/predictions/api/reviews/test_discussion.py.

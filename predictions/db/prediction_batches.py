@@ -95,11 +95,17 @@ def _insert_many(rows: Sequence[dict[str, Any]], access: Access) -> list[Documen
     ]
 
 
-def delete_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
-    """Removes every prediction of tasks of one project; how many went."""
+def delete_of_tasks(
+    task_ids: Sequence[int], *, project_id: int, versions: Sequence[str] | None = None
+) -> int:
+    """Removes predictions of tasks of one project, all or of some versions; how many went."""
     sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND task_id = ANY(%s)"
+    params: list[Any] = [project_id, list(task_ids)]
+    if versions is not None:
+        sql += " AND model_version = ANY(%s)"
+        params.append(list(versions))
     with connection.cursor() as cursor:
-        cursor.execute(sql, [project_id, list(task_ids)])
+        cursor.execute(sql, params)
         return int(cursor.rowcount)
 
 

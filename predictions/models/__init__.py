@@ -1,5 +1,8 @@
-"""The store's tables, and those of what people say about its predictions."""
+"""The store's tables, those of what people say about its predictions, and those of what they sort
+its tasks with.
+"""
 
+from predictions.models.curation import SavedView, TaskTag
 from predictions.models.discussion import PredictionComment, PredictionReview
 from predictions.models.store import (
     Annotation,
@@ -25,6 +28,8 @@ __all__ = [
     "PredictionReview",
     "Project",
     "ProjectExport",
+    "SavedView",
     "Task",
+    "TaskTag",
     "free_slug",
 ]
