@@ -64,6 +64,8 @@ SECRET_KEY = secret_key()
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", default="")
 ALLOW_PRIVATE_URLS = flag("ALLOW_PRIVATE_URLS", default=False)
+# Hosts and networks that may be called although they are private.
+OUTBOUND_ALLOWED_HOSTS = [host.lower() for host in words("OUTBOUND_ALLOWED_HOSTS", default="")]
 MAX_BODY_BYTES = int(os.environ.get("MAX_BODY_BYTES", 250 * 1024 * 1024))
 # Folders that image roots may be in; none given: any.
 LOCAL_FILES_ROOTS = [one for one in os.environ.get("LOCAL_FILES_ROOTS", "").split(":") if one]
@@ -94,6 +96,19 @@ WEB_THREADS = int(os.environ.get("WEB_THREADS") or 8)
 PROVIDER_TRIES = int(os.environ.get("PROVIDER_TRIES", 5))
 # Before the second try; each later one waits twice as long.
 PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))
+
+# Webhooks: seconds for a whole answer, and between the attempts of a delivery.
+WEBHOOK_TIMEOUT_S = float(os.environ.get("WEBHOOK_TIMEOUT", 15))
+WEBHOOK_RETRY_DELAYS_S = [
+    float(seconds)
+    for seconds in words(
+        "WEBHOOK_RETRY_DELAYS", default="5,300,1800,7200,18000,36000,50400,72000,86400"
+    )
+]
+# Seconds without a single success until a webhook is switched off.
+WEBHOOK_DISABLE_AFTER_S = float(os.environ.get("WEBHOOK_DISABLE_AFTER_S", 432_000))
+# Delivered ones are kept so many days.
+WEBHOOK_RETENTION_DAYS = float(os.environ.get("WEBHOOK_RETENTION_DAYS", 7))
 
 # The Label Studio release whose answers these are; clients read it from /api/version.
 LABEL_STUDIO_VERSION = "1.23.2"
