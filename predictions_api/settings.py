@@ -275,7 +275,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     # Several rooms have a status; the generator would number them.
-    "ENUM_NAME_OVERRIDES": {"ModelRunStatusEnum": "prompts.models.ModelRun.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "ModelRunStatusEnum": "prompts.models.ModelRun.Status",
+        "DeliveryStatusEnum": "backends.models.Delivery.Status",
+        "EndedDeliveryEnum": ["Failed", "Delivered"],
+    },
     "SCHEMA_PATH_PREFIX": r"/api/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -299,6 +303,10 @@ SPECTACULAR_SETTINGS = {
             "name": "Evaluations",
             "description": "How good a model version's predictions are. Errors are"
             ' `{"error", "message"}` here.',
+        },
+        {
+            "name": "Webhooks",
+            "description": "Addresses that are told what happens, and how each delivery fared.",
         },
         {"name": "Identity", "description": "The caller and their API keys."},
         {"name": "Service", "description": "The service's version."},

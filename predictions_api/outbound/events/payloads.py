@@ -34,8 +34,6 @@ def register(action: str, payload: Payload) -> None:
 
 def of_event(event: Event, known: dict[Any, Any]) -> Iterator[Document]:
     """The bodies to send, `action` first. KeyError for an action that nobody registered."""
-    told = Told(
-        event.action, event.workspace_id, event.project_id, orjson.loads(event.body), known
-    )
+    told = Told(event.action, event.workspace_id, event.project_id, orjson.loads(event.body), known)
     for body in _payloads[event.action](told):
         yield {"action": event.action, **body}

@@ -9,6 +9,7 @@ later, so a reader takes what is there and removes it, and never remembers how f
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -48,6 +49,13 @@ def register(audience: Audience) -> None:
 def anybody_listens(workspace: str) -> str:
     """An SQL condition: whether anybody listens to anything in the workspace of that column."""
     return _audiences[0].any.format(workspace=workspace) if _audiences else "FALSE"
+
+
+def together(is_heard: bool) -> AbstractContextManager[Any]:
+    """A transaction for a change and its event; nothing where nobody listens, for a change that is
+    one statement is whole by itself.
+    """
+    return transaction.atomic() if is_heard else nullcontext()
 
 
 def record(action: str, *, workspace_id: int, project_id: int | None, body: Any) -> None:
