@@ -39,9 +39,9 @@ class Answer:
 
 def request_headers(custom: dict[str, str], signature: dict[str, str]) -> dict[str, bytes]:
     """Ours, the custom ones in their place where they have the same name, and the signature."""
-    headers = {"content-type": b"application/json", "user-agent": USER_AGENT.encode()}
-    headers |= {name.lower(): value.encode() for name, value in custom.items()}
-    return headers | {name: value.encode() for name, value in signature.items()}
+    ours = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+    named = {name.lower(): (name, value) for name, value in (ours | custom | signature).items()}
+    return {name: value.encode() for name, value in named.values()}
 
 
 async def attempt(
