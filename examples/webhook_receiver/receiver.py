@@ -25,29 +25,30 @@ class Store:
         # A proxy of the environment must not stand in between.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def post(self, path: str, body: Any = None) -> Any:
-        """The answer's document. HTTPError for every other than 2xx."""
+    def send(self, path: str, body: Any = None) -> Any:
+        """The answer's document, of a POST where there is a body. HTTPError for other than 2xx."""
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        content = json.dumps(body or {}).encode()
-        request = urllib.request.Request(f"{self.address}{path}", content, headers, method="POST")
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.address}{path}", content, headers)
         with self.opener.open(request, timeout=60) as answer:
             return json.load(answer)
 
     def evaluate(self, project: str, model_version: str) -> str:
         """Starts an evaluation; its id."""
-        workspace = self.post("/")["workspace"]
+        workspace = self.send("/", {})["workspace"]
         asked = {"project": project, "modelVersion": model_version}
-        return str(self.post(f"/{workspace}/model-evals", asked)["evalId"])
+        return str(self.send(f"/{workspace}/model-evals", asked)["evalId"])
 
-
-def version_of(event: dict[str, Any]) -> str | None:
-    """The model version whose predictions are complete now; None for any other event."""
-    if event["action"] == "RUN_COMPLETED" and event["run"]["status"] == "Completed":
-        return str(event["run"]["model_version"])
-    if event["action"] == "PREDICTION_JOB_COMPLETED":
-        job = event["prediction_job"]
-        return str(job["model_version"]) if job["status"] == "Completed" else None
-    return None
+    def version_of(self, event: dict[str, Any]) -> str | None:
+        """The model version whose predictions are complete now; None for any other event."""
+        ended = event.get("run") or event.get("prediction_job") or {}
+        if ended.get("status") != "Completed":
+            return None
+        if "run" not in event:
+            return str(ended["model_version"])
+        prompt = f"/api/prompts/{ended['parent_model']}"
+        version = self.send(f"{prompt}/versions/{ended['model_version']}")
+        return f"{self.send(prompt)['title']}__{version['title']}"
 
 
 class Receiver(ThreadingHTTPServer):
@@ -61,7 +62,7 @@ class Receiver(ThreadingHTTPServer):
     def handle_event(self, event: dict[str, Any]) -> None:
         """Prints what happened, and evaluates what is complete."""
         print(event["action"], flush=True)
-        version = version_of(event)
+        version = self.store.version_of(event)
         if version is not None:
             made = self.store.evaluate(str(event["project"]["id"]), version)
             print(f"evaluating {version}: {made}", flush=True)

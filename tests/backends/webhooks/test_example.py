@@ -1,4 +1,4 @@
-"""The receiver of the examples: what is signed is believed, and a finished run is evaluated."""
+"""The receiver of the examples: it believes what is signed, and evaluates what jobs predicted."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def running(
     server.server_close()
 
 
-def test_a_finished_run_is_evaluated(
+def test_what_a_finished_job_predicted_is_evaluated(
     running: example.Receiver, ada: Caller, project: Project, create: Create,
     work: Callable[[], None], make_prediction: Any, make_annotation: Any, task: int,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
@@ -40,21 +40,21 @@ def test_a_finished_run_is_evaluated(
     make_prediction(ada, task, model_version="v")
     make_annotation(ada, task, ground_truth=True)
     hook = create(ada, url, signing_secret=SECRET)
-    event = {"action": "RUN_COMPLETED", "run": {"status": "Completed", "model_version": "v"}}
+    job = {"status": "Completed", "model_version": "v"}
     monkeypatch.setitem(
-        example_payloads(), "RUN_COMPLETED",
-        lambda told: iter([{"run": event["run"], "project": {"id": told.project_id}}]),
+        example_payloads(), "PREDICTION_JOB_COMPLETED",
+        lambda told: iter([{"prediction_job": job, "project": {"id": told.project_id}}]),
     )  # fmt: skip
     recording.record(
-        "RUN_COMPLETED", workspace_id=ada.workspace.pk, project_id=project.pk, body={"run": 1}
+        "PREDICTION_JOB_COMPLETED", workspace_id=ada.workspace.pk, project_id=project.pk, body={}
     )
     work()
     made = ModelEval.objects.get()
     assert (made.project_id, made.model_version) == (project.pk, "v")
-    assert capsys.readouterr().out == f"RUN_COMPLETED\nevaluating v: {made.eval_id}\n"
+    assert capsys.readouterr().out == f"PREDICTION_JOB_COMPLETED\nevaluating v: {made.eval_id}\n"
     assert hooks.webhooks(ada.workspace.pk).get(pk=hook["id"]).consecutive_failures == 0
     # Nobody else is believed.
-    assert httpx.post(url, json=event, headers={"webhook-id": "x"}).status_code == 401
+    assert httpx.post(url, json={"action": "TEST"}, headers={"webhook-id": "x"}).status_code == 401
 
 
 def example_payloads() -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_a_worker_killed_in_mid_delivery(crew: Crew, receiver: Receiver) -> None
     crew.run(CREATE.format(url=receiver.url))
     receiver.may_answer.clear()
     worker = crew.start_worker()
-    until(lambda: receiver.got)
+    until(lambda: receiver.got, within_s=180)
     crew.kill(worker)
     receiver.may_answer.set()
     hung = receiver.got[0]
