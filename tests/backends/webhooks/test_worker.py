@@ -49,8 +49,8 @@ def test_a_worker_killed_in_mid_delivery(crew: Crew, receiver: Receiver) -> None
     hung = receiver.got[0]
     assert crew.query("SELECT DISTINCT status FROM backends_delivery") == [("Pending",)]
     crew.start_worker()
-    until(lambda: crew.query("SELECT count(*) FROM backends_delivery WHERE status = 'Delivered'")
-          == [(41,)])  # fmt: skip
+    delivered = "SELECT count(*) FROM backends_delivery WHERE status = 'Delivered'"
+    until(lambda: crew.query(delivered) == [(41,)], within_s=180)
     again = receiver.got[1:]
     assert again[0].headers["webhook-id"] == hung.headers["webhook-id"]
     assert again[0].raw == hung.raw
