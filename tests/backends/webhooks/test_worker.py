@@ -17,8 +17,9 @@ from predictions.imports import tasks
 token, key = tokens.create(
     email="ada@example.com", workspace_slug="lab", create_workspace=True, role="owner"
 )
+hooks.create(dict(url="{url}"), tokens.holder_of_key(key).access, secret=new_secret())
+# Whether anybody listens is known with the key.
 access = tokens.holder_of_key(key).access
-hooks.create(dict(url="{url}"), access, secret=new_secret())
 project = projects.create_project(dict(title="Reviews"), access, parsed=dict())
 for n in range(40):
     tasks.store(project, [dict(text=str(n))], access)
