@@ -14,11 +14,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from evals.desk import data
 from evals.desk import pages as desk_views
+from evals.desk.starting import page as starting
 from evals.jobs import state
 from evals.models import ModelEval
 from predictions.desk.filters import MAX_CHOICES, ProjectFilter
@@ -155,6 +156,18 @@ class EvaluationDesk(WorkspaceAdmin):
     search_help_text = "An evaluation's id"
     ordering = ("-id",)
     sortable_by = ()
+    actions_list = ("to_new",)
+
+    def has_start_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the button shows; the page behind it looks closer."""
+        return self._has_role(request, None, self.writers)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="New evaluation", url_path="start", permissions=["start"]
+    )
+    def to_new(self, request: HttpRequest) -> HttpResponseRedirect:
+        """To the page that starts one."""
+        return HttpResponseRedirect(reverse("admin:evals_modeleval_new"))
 
     def audit_target(self, obj: ModelEval) -> str:
         return f"evaluation {obj.eval_id}"
@@ -183,11 +196,12 @@ class EvaluationDesk(WorkspaceAdmin):
         return EvaluationList
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """Those of one evaluation, by its id in the API."""
-        return {
+        """That of a new evaluation, and those of one that is there, by its id in the API."""
+        pages = {
             name: (f"<slug:eval_id>/{route}", partial(view, self))
             for name, (route, view) in PAGES.items()
         }
+        return {"new": ("new/", partial(starting.new, self)), **pages}
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any

@@ -23,6 +23,7 @@ from evals.db.definition import parameters_of
 from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
+from evals.desk.starting import advice
 from evals.documents.refusals import Refusal
 from evals.documents.slices import NONE
 from evals.engine.kinds.table import KINDS
@@ -30,6 +31,7 @@ from evals.jobs import requests, state
 from evals.models import ModelEval, Split
 from evals.panels.slices import keys_of
 from evals.reports.comparison import model_name
+from predictions_api.wording import left
 
 #: Pages beside the overview, in the order of their tabs.
 TABS = (
@@ -139,6 +141,8 @@ def _page(
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
         **_of_kind(evaluation),
         percent=round(100 * evaluation.progress),
+        left=left(evaluation.planned_at or evaluation.created_at, evaluation.progress),
+        advice=advice.of_failure(evaluation),
         supersedes=supersedes,
         superseded_by=superseded_by,
         **context,

@@ -130,7 +130,7 @@ def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
 
 
 def _facts(shape: Shape, is_crowd: bool) -> Facts:
-    """What is said of a shape beside its box and its outline."""
+    """What documents have of a shape beside its box and its outline."""
     facts: dict[str, Any] = {}
     if shape.is_turned and shape.points_px is not None:
         facts["corners"] = shape.points_px.tolist()
