@@ -116,11 +116,13 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "axes",
     "predictions_api.jobs",
+    "predictions_api.outbound.events",
     "accounts",
     "desk",
     "predictions",
     "prompts",
     "evals",
+    "backends",
 ]
 
 MIDDLEWARE = [
