@@ -122,8 +122,8 @@ class MLBackend(models.Model):
     """A model server that predictions can name as their source."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="ml_backends")
-    url = models.CharField(max_length=512)
-    title = models.CharField(max_length=512, blank=True, default="")
+    url = models.CharField(max_length=2048)
+    title = models.TextField(null=True, blank=True, default="")
     model_version = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -261,7 +261,7 @@ class Prediction(models.Model):
         MLBackend,
         null=True,
         blank=True,
-        on_delete=models.CASCADE,
+        on_delete=models.SET_NULL,
         related_name="predictions",
         db_index=False,
         help_text="An ML Backend instance that created the prediction.",
