@@ -4,3 +4,19 @@ from django.apps import AppConfig
 class BackendsConfig(AppConfig):
     name = "backends"
     verbose_name = "ML backends and webhooks"
+
+    def ready(self) -> None:
+        """Registers what the worker does for this room."""
+        from backends.db import jobs as ended
+        from backends.jobs import automatic, tasks, training
+        from backends.models import PredictionJob
+        from predictions_api.jobs import preloads, sharing, states, sweeps
+
+        sharing.register(tasks.JOB, sharing.Kind(tasks.due, tasks.work))
+        sharing.register(training.TRAINING, sharing.Kind(training.due, training.work))
+        sweeps.register(tasks.requeue_stalled)
+        sweeps.register(training.requeue_stalled)
+        sweeps.register(automatic.start_jobs)
+        sweeps.register(ended.purge)
+        states.register("prediction job", PredictionJob)
+        preloads.register("backends.jobs.executor")

@@ -1,5 +1,20 @@
-"""Routes of webhooks."""
+"""Routes of ML backends and webhooks."""
 
-from django.urls import URLPattern, URLResolver
+from backends.api.backends import BackendViewSet
+from backends.api.jobs import JobViewSet
+from predictions_api.http.routers import ID, Router, both
 
-urlpatterns: list[URLPattern | URLResolver] = []
+router = Router()
+router.register("api/ml", BackendViewSet, basename="ml-backend")
+router.register(
+    r"api/ml/(?P<backend_pk>[^/.]+)/prediction-jobs", JobViewSet, basename="prediction-job"
+)
+
+urlpatterns = [
+    *router.urls,
+    both(
+        f"api/ml/{ID}/predict",
+        JobViewSet.as_view({"post": "predict"}, name="ML Backend Predict"),
+        "ml-backend-predict",
+    ),
+]

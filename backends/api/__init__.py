@@ -1,0 +1,1 @@
+"""The routes of ML backends and of their jobs."""
