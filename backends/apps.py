@@ -7,9 +7,11 @@ class BackendsConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the worker does for this room."""
+        from backends.api import retrieval
         from backends.db import jobs as ended
         from backends.jobs import automatic, tasks, training
         from backends.models import PredictionJob
+        from predictions.api import task_actions
         from predictions_api.jobs import preloads, sharing, states, sweeps
 
         sharing.register(tasks.JOB, sharing.Kind(tasks.due, tasks.work))
@@ -20,3 +22,4 @@ class BackendsConfig(AppConfig):
         sweeps.register(ended.purge)
         states.register("prediction job", PredictionJob)
         preloads.register("backends.jobs.executor")
+        task_actions.register_action(retrieval.NAME, retrieval.ACTION)

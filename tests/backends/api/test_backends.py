@@ -57,7 +57,7 @@ def setup_body(project: Project, **more: Any) -> dict[str, Any]:
 def test_registers_a_backend_that_answers(
     ada: Caller, text_project: Project, scripted: Scripted, url: str
 ) -> None:
-    answer = ada.client.post("/api/ml/", {"project": text_project.pk, "url": url})
+    answer = ada.client.post("/api/ml/", {"project": text_project.pk, "url": url}, format="json")
     assert answer.status_code == 201
     pk = MLBackend.objects.get().pk
     assert list(answer.json().items()) == list(document(pk, url, text_project).items())
@@ -84,7 +84,7 @@ def test_every_field_is_kept(
         "max_concurrency": 3,
     }
     body = {"project": text_project.pk, "url": f"{url}/", **given, **AUTHORIZED, "state": "ER"}
-    answer = ada.client.post("/api/ml/", {**body, "nonsense": 1})
+    answer = ada.client.post("/api/ml/", {**body, "nonsense": 1}, format="json")
     shown = {**AUTHORIZED, "basic_auth_pass_is_set": True}
     del shown["basic_auth_pass"]
     pk = MLBackend.objects.get().pk
@@ -137,12 +137,16 @@ def test_what_create_refuses(
 ) -> None:
     sound = {"project": text_project.pk, "url": url}
     for given, errors in REFUSED:
-        assert_invalid(ada.client.post("/api/ml/", {**sound, **given}), errors)
-    assert_invalid(ada.client.post("/api/ml/", {}), {"url": REQUIRED, "project": REQUIRED})
+        assert_invalid(ada.client.post("/api/ml/", {**sound, **given}, format="json"), errors)
+    assert_invalid(
+        ada.client.post("/api/ml/", {}, format="json"), {"url": REQUIRED, "project": REQUIRED}
+    )
     expected = ["Invalid data. Expected a dictionary, but got list."]
-    assert_invalid(ada.client.post("/api/ml/", [sound]), {"non_field_errors": expected})
+    assert_invalid(
+        ada.client.post("/api/ml/", [sound], format="json"), {"non_field_errors": expected}
+    )
     unknown = [f'Invalid pk "{text_project.pk}" - object does not exist.']
-    assert_invalid(olga.client.post("/api/ml/", sound), {"project": unknown})
+    assert_invalid(olga.client.post("/api/ml/", sound, format="json"), {"project": unknown})
     assert (scripted.sent, MLBackend.objects.count()) == ([], 0)
 
 
@@ -153,7 +157,7 @@ def test_addresses_that_are_not_called(
     ada: Caller, text_project: Project, settings: Any, bad: str
 ) -> None:
     settings.ALLOW_PRIVATE_URLS = False
-    answer = ada.client.post("/api/ml/", {"project": text_project.pk, "url": bad})
+    answer = ada.client.post("/api/ml/", {"project": text_project.pk, "url": bad}, format="json")
     assert_refused(answer, 403, answer.json()["detail"])
     assert not MLBackend.objects.exists()
 
@@ -176,7 +180,9 @@ def test_a_backend_that_does_not_answer_is_not_stored(
     for route, answer, reason in UNFIT:
         scripted.reset()
         scripted.on(route, lambda _, answer=answer: answer)
-        refused = ada.client.post("/api/ml/", {"project": text_project.pk, "url": url})
+        refused = ada.client.post(
+            "/api/ml/", {"project": text_project.pk, "url": url}, format="json"
+        )
         assert refused.status_code == 400
         [told] = refused.json()["validation_errors"]["non_field_errors"]
         assert told.split(" as an ML backend does. ")[1].startswith(reason), (route, told)
@@ -258,24 +264,24 @@ def test_a_change_asks_the_backend_only_where_it_matters(
 ) -> None:
     backend = make_backend(**AUTHORIZED)
     path = f"/api/ml/{backend.pk}"
-    changed = ada.client.patch(path, {"title": "Renamed", "timeout": 3})
+    changed = ada.client.patch(path, {"title": "Renamed", "timeout": 3}, format="json")
     assert (changed.status_code, changed.json()["title"], scripted.sent) == (200, "Renamed", [])
     text_project.refresh_from_db()
     assert text_project.model_version == "Renamed"
     scripted.version = "v9"
-    moved = ada.client.patch(path, {"url": f"{url}/", "basic_auth_pass": ""})
+    moved = ada.client.patch(path, {"url": f"{url}/", "basic_auth_pass": ""}, format="json")
     assert (moved.status_code, moved.json()["model_version"]) == (200, "v9")
     assert moved.json()["basic_auth_pass_is_set"]
     assert scripted.paths == ["/health", "/setup"]
     assert scripted.sent[0].headers["Authorization"] == "Basic dTpzM2NyZXQ="
     scripted.on("/health", lambda _: (500, HTML))
-    refused = ada.client.patch(path, {"url": url, "title": "No"})
+    refused = ada.client.patch(path, {"url": url, "title": "No"}, format="json")
     assert refused.status_code == 400
     backend.refresh_from_db()
     assert (backend.url, backend.title) == (f"{url}/", "Renamed")
-    put = ada.client.put(path, {"title": "x"})
+    put = ada.client.put(path, {"title": "x"}, format="json")
     assert_invalid(put, {"url": REQUIRED, "project": REQUIRED})
-    stays = ada.client.patch(path, {"project": 999999})
+    stays = ada.client.patch(path, {"project": 999999}, format="json")
     assert_invalid(stays, {"project": ["A backend stays in its project; make another one there."]})
 
 
@@ -284,14 +290,14 @@ def test_a_backend_gets_a_key_of_its_own_if_it_is_told_to(
 ) -> None:
     backend = make_backend()
     path = f"/api/ml/{backend.pk}"
-    assert ada.client.patch(path, {"send_access_token": True}).status_code == 200
+    assert ada.client.patch(path, {"send_access_token": True}, format="json").status_code == 200
     token = ApiToken.objects.get(name=f"ml-backend {backend.pk}")
     assert (token.user, token.scopes) == (ada.user, ["predictions:read"])
     ada.client.get(path)
     [body] = scripted.bodies("/setup")
     assert len(body["access_token"]) == 40
     assert body["access_token"] not in Endpoint.objects.get().encrypted_secrets
-    ada.client.patch(path, {"send_access_token": False})
+    ada.client.patch(path, {"send_access_token": False}, format="json")
     ada.client.get(path)
     assert scripted.bodies("/setup")[1]["access_token"] == ""
     token.refresh_from_db()
