@@ -6,14 +6,16 @@ class BackendsConfig(AppConfig):
     verbose_name = "ML backends and webhooks"
 
     def ready(self) -> None:
-        """Registers what the worker does for this room."""
+        """Registers who listens to what is recorded, and what the worker does for this room."""
         from backends.api import retrieval
         from backends.db import jobs as ended
+        from backends.delivery import listening
         from backends.jobs import automatic, tasks, training
         from backends.models import PredictionJob
         from predictions.api import task_actions
         from predictions_api.jobs import preloads, sharing, states, sweeps
 
+        listening.register()
         sharing.register(tasks.JOB, sharing.Kind(tasks.due, tasks.work))
         sharing.register(training.TRAINING, sharing.Kind(training.due, training.work))
         sweeps.register(tasks.requeue_stalled)

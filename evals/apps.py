@@ -13,10 +13,13 @@ class EvalsConfig(AppConfig):
         from evals.desk import card, review_verdicts
         from evals.jobs import tasks
         from evals.models import ModelEval
+        from evals.reports import told
         from predictions.desk import verdicts
         from predictions.imports.datasets import evaluation
         from predictions_api.jobs import states, sweeps
+        from predictions_api.outbound.events import payloads
 
+        payloads.register("EVALUATION_COMPLETED", told.evaluation_completed)
         sweeps.register(tasks.requeue_stalled)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)

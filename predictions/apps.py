@@ -12,11 +12,13 @@ class PredictionsConfig(AppConfig):
         from desk import dashboard
         from predictions.db import idempotency
         from predictions.desk import card
+        from predictions.events import payloads
         from predictions.exports import state, tasks
         from predictions.models import ProjectExport
         from predictions_api.http import errors
         from predictions_api.jobs import preloads, states, sweeps
 
+        payloads.register()
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)

@@ -1,1 +1,1 @@
-"""The routes of ML backends and of their jobs."""
+"""Label Studio's routes of ML backends and webhooks, and ours beside them."""

@@ -1,1 +1,1 @@
-"""All SQL of the room."""
+"""All SQL and all writes of ML backends and webhooks."""

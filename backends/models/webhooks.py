@@ -48,6 +48,9 @@ class Webhook(models.Model):
     failing_since = models.DateTimeField(
         null=True, blank=True, help_text="The first failure since the last success."
     )
+    paused_until = models.DateTimeField(
+        null=True, blank=True, help_text="Taken to be down: not tried before."
+    )
     disabled_reason = models.CharField(max_length=10, choices=DisabledReason, null=True, blank=True)
     lease_owner = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)

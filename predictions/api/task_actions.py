@@ -26,20 +26,20 @@ from predictions.models import Task
 
 def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """The tasks with everything on them. A client reads the whole list again where none is left."""
-    n = tasks.delete_tasks(ids, project_id=project_id)
+    n = tasks.delete_tasks(ids, project_id=project_id, access=access)
     reload = not tasks.count_tasks(project_id, most=1)
     return {"processed_items": n, "reload": reload, "detail": f"Deleted {n} tasks"}
 
 
 def delete_annotations(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every annotation of the tasks."""
-    n = delete_annotations_of_tasks(ids, project_id=project_id)
+    n = delete_annotations_of_tasks(ids, project_id=project_id, access=access)
     return {"processed_items": n, "detail": f"Deleted {n} annotations"}
 
 
 def delete_predictions(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every prediction of the tasks."""
-    n = prediction_batches.delete_of_tasks(ids, project_id=project_id)
+    n = prediction_batches.delete_of_tasks(ids, project_id=project_id, access=access)
     return {"processed_items": n, "detail": f"Deleted {n} predictions"}
 
 

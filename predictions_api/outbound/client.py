@@ -2,7 +2,8 @@
 
 A host name is resolved, every address is checked, and the connection goes to a checked address. A
 name that resolves differently the second time (DNS rebinding) therefore gains nothing. Redirects
-are not followed and proxies of the environment are not used. `ALLOW_PRIVATE_URLS=true` turns the
+are not followed and proxies of the environment are not used. `OUTBOUND_ALLOWED_HOSTS` names single
+hosts and networks that may be called although they are private; `ALLOW_PRIVATE_URLS=true` turns the
 check off, for models on this machine or network.
 
 Answers are asked for uncompressed. One that comes compressed in spite of that is unpacked piece by
@@ -52,8 +53,27 @@ def _is_public(text: str) -> bool:
     return address.is_global and not address.is_multicast
 
 
+def _is_allowed(host: str, addresses: list[str]) -> bool:
+    """Whether the operator lets private addresses of this host be called: the host is named, or a
+    network that all of them are in.
+    """
+    named = settings.OUTBOUND_ALLOWED_HOSTS
+    if host.lower().rstrip(".") in named:
+        return True
+    networks = [network for entry in named if (network := _network(entry)) is not None]
+    found = (ipaddress.ip_address(text.partition("%")[0]) for text in addresses)
+    return all(_is_public(str(one)) or any(one in net for net in networks) for one in found)
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return None
+
+
 def checked_addresses(host: str, port: int) -> list[str]:
-    """The host's addresses, each once. Blocked if any of them is not public.
+    """The host's addresses, each once. Blocked if any of them is neither public nor allowed.
 
     A name with a public and a private address would otherwise pass the check with the one and be
     called at the other. Unresolved for a name without an address.
@@ -63,10 +83,11 @@ def checked_addresses(host: str, port: int) -> list[str]:
     except (socket.gaierror, UnicodeError):
         raise Unresolved(f"The host {host!r} does not resolve.") from None
     addresses = [str(entry[4][0]) for entry in found]
-    if not settings.ALLOW_PRIVATE_URLS and not all(_is_public(text) for text in addresses):
+    if not settings.ALLOW_PRIVATE_URLS and not _is_allowed(host, addresses):
         raise Blocked(
             f"The host {host!r} is on a private network, which this server may not call;"
-            " its operator can allow that with ALLOW_PRIVATE_URLS=true."
+            f" its operator can allow that with OUTBOUND_ALLOWED_HOSTS={host}, or for all hosts"
+            " with ALLOW_PRIVATE_URLS=true."
         )
     return list(dict.fromkeys(addresses))
 
