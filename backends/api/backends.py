@@ -24,10 +24,11 @@ from backends.api.backend_documents import (
 )
 from backends.api.ml_parameters import CheckParameters, ListParameters, TestParameters
 from backends.asking.faults import Fault
-from backends.db import endpoints, task_documents
-from backends.jobs import training
+from backends.db import endpoints
+from backends.delivery import signatures
+from backends.jobs import state, training
 from backends.models import Endpoint
-from backends.reaching import checks, direct
+from backends.reaching import checks, direct, sent_tasks
 from backends.reaching.addresses import address
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.models import MLBackend, Project, Task
@@ -97,8 +98,9 @@ class BackendViewSet(BackendRows):
         values = kept(values, Endpoint())
         version = self._connected(MLBackend(project=project), values)
         values.setdefault("model_version", version)
+        secret = signatures.new_secret()
         with transaction.atomic():
-            backend = endpoints.create(project, values, self.access())
+            backend = endpoints.create(project, values, self.access(), secret=secret)
             audit.by_request(
                 request, "backend.created", target=f"ML backend {backend.pk}", project=project.pk
             )
@@ -153,7 +155,7 @@ class BackendViewSet(BackendRows):
             if values.get("auto_update", endpoint.auto_update):
                 values["model_version"] = version
         with transaction.atomic():
-            endpoints.update(self.backend(), values, self.access())
+            endpoints.update(self.backend(), values, self.access(), secret=signatures.new_secret())
             if is_moved:
                 endpoints.note(backend.pk, Endpoint.State.CONNECTED)
             audit.by_request(
@@ -167,7 +169,9 @@ class BackendViewSet(BackendRows):
     @docs.BACKEND_DELETE
     @audit.recorded("backend.deleted", "ML backend {pk}")
     def destroy(self, request: Request, **kwargs: Any) -> HttpResponse:
-        endpoints.delete(self.backend())
+        backend = self.backend()
+        state.cancel_all(backend.pk)
+        endpoints.delete(backend)
         return HttpResponse(status=status.HTTP_204_NO_CONTENT)
 
     @docs.VERSIONS
@@ -212,7 +216,7 @@ class BackendViewSet(BackendRows):
         if asked["task"] is not None:
             task_id: int | None = self._task(backend, asked["task"])
         else:
-            task_id = task_documents.any_task(backend.project_id)
+            task_id = sent_tasks.any_task(backend.project_id)
         if task_id is None:
             raise ValidationError(["The project has no tasks."])
         try:

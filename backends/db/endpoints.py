@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from accounts import tokens
 from accounts.models import User
 from accounts.tokens import Access
+from backends.db.webhooks import hooks
 from backends.models import Endpoint, JobShare, Training
 from predictions.db import projects
 from predictions.models import MLBackend, Project
@@ -63,8 +64,11 @@ def has_password(endpoint: Endpoint) -> bool:
 
 
 @transaction.atomic
-def create(project: Project, values: Mapping[str, Any], access: Access) -> MLBackend:
-    """Stores a backend that has answered. The project chooses it, if it has chosen nothing yet.
+def create(
+    project: Project, values: Mapping[str, Any], access: Access, *, secret: str
+) -> MLBackend:
+    """Stores a backend that has answered. The project chooses it, if it has chosen nothing yet, and
+    a webhook tells it what happens there, signing with `secret`.
 
     `values` are columns of both rows, and `basic_auth_pass`.
     """
@@ -75,15 +79,16 @@ def create(project: Project, values: Mapping[str, Any], access: Access) -> MLBac
     _fill(endpoint, values)
     _give_token(backend, endpoint, access)
     endpoint.save(force_insert=True)
+    hooks.follow_ml_backend(backend, workspace_id=project.workspace_id, secret=secret)
     if backend.title:
         Project.objects.filter(pk=project.pk, model_version="").update(model_version=backend.title)
     return backend
 
 
 @transaction.atomic
-def update(backend: MLBackend, values: Mapping[str, Any], access: Access) -> None:
+def update(backend: MLBackend, values: Mapping[str, Any], access: Access, *, secret: str) -> None:
     """Writes what `values` name, as in `create`. A project that chose the backend by its title goes
-    on doing so.
+    on doing so, and the webhook follows the URL.
     """
     title = backend.title
     endpoint = endpoint_of(backend)
@@ -94,6 +99,8 @@ def update(backend: MLBackend, values: Mapping[str, Any], access: Access) -> Non
     _fill(endpoint, values)
     _give_token(backend, endpoint, access)
     endpoint.save()
+    if "url" in values:
+        hooks.follow_ml_backend(backend, workspace_id=access.workspace_id, secret=secret)
     if title and backend.title != title:
         chosen = Project.objects.filter(pk=backend.project_id, model_version=title)
         chosen.update(model_version=backend.title or "")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from backends.db.items import version_key
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 
@@ -51,10 +52,12 @@ class LockedJob(NamedTuple):
     workspace_id: int
     backend_id: int
     model_version: str
+    #: Whether somebody in the workspace may listen to what is stored.
+    is_heard: bool
 
 
 LOCK_SQL = """
-SELECT j.status, j.project_id, p.workspace_id, j.backend_id, j.model_version
+SELECT j.status, j.project_id, p.workspace_id, j.backend_id, j.model_version, {is_heard}
 FROM backends_predictionjob j JOIN predictions_project p ON p.id = j.project_id
 WHERE j.id = %s FOR NO KEY UPDATE OF j
 """
@@ -62,7 +65,8 @@ WHERE j.id = %s FOR NO KEY UPDATE OF j
 
 def lock(job_id: int) -> LockedJob | None:
     """The job, which others may not write until the transaction ends; None for a deleted one."""
-    row = fetch_one(LOCK_SQL, [job_id])
+    is_heard = recording.anybody_listens("p.workspace_id")
+    row = fetch_one(LOCK_SQL.format(is_heard=is_heard), [job_id])
     return None if row is None else LockedJob(*row)
 
 

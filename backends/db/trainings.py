@@ -1,5 +1,6 @@
 """The one place that writes which backends are asked to train."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -70,6 +71,9 @@ def end(backend_id: int, mine: Holder) -> bool:
     return False
 
 
-def backends_that_train(project_id: int) -> list[int]:
-    """Ids of the backends of a project."""
-    return list(MLBackend.objects.filter(project_id=project_id).values_list("pk", flat=True))
+def backends_that_follow(project_ids: Iterable[int]) -> list[int]:
+    """Ids of the backends of those of the projects that have them train as people annotate."""
+    wants = Q(project__start_training_on_annotation_update=True)
+    wants |= Q(project__min_annotations_to_start_training__gt=0)
+    rows = MLBackend.objects.filter(wants, project_id__in=list(project_ids))
+    return list(rows.order_by("pk").values_list("pk", flat=True))

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from backends.asking.calls import Address
-from backends.db import endpoints, items, shares, task_documents
+from backends.db import endpoints, items, shares
 from backends.db.outcomes import Outcome
 from backends.jobs import readings, state
 from backends.jobs.batches import Batch
 from backends.models import Endpoint, PredictionJob
+from backends.reaching import sent_tasks
 from backends.reaching.addresses import address, project_key
 from predictions.models import MLBackend, Project
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder
@@ -67,7 +68,7 @@ def take(job_id: int, project_id: int, mine: Holder, n: int, batch_size: int) ->
     ended = [_worker_lost(task_id) for task_id in lost]
     ids = [claim.task_id for claim in claims if claim.attempts <= MOST_ATTEMPTS]
     project = Project.objects.filter(pk=project_id).first() if ids else None
-    found = task_documents.documents(project_id, ids) if project is not None else []
+    found = sent_tasks.documents(project_id, ids) if project is not None else []
     there = {task["id"] for task in found}
     ended += [Outcome(task_id) for task_id in ids if task_id not in there]
     if project is None:

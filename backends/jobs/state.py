@@ -202,6 +202,12 @@ def fail_faulty(job_id: int) -> None:
         fail(job_id, "InternalError", TOO_MANY_FAULTS)
 
 
+def cancel_all(backend_id: int) -> None:
+    """Cancels what is open of a backend that is about to go."""
+    for job_id in unfinished().filter(backend_id=backend_id).values_list("pk", flat=True):
+        cancel(job_id)
+
+
 @transaction.atomic
 def cancel(job_id: int) -> bool:
     """Cancels the job; what is stored stays, nothing more is. False where it has ended otherwise.

@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from django.conf import settings
 from django_tasks import task
 
 from backends.asking.calls import Caller
 from backends.asking.faults import Fault
-from backends.db import endpoints, project_documents, trainings
+from backends.db import endpoints, trainings
 from backends.models import Endpoint, Training
 from backends.reaching.addresses import address
+from predictions.events import objects
 from predictions_api.http.rendering import dumps
 from predictions_api.jobs import sharing, sweeps
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder
 from predictions_api.jobs.queueing import CALLS, enqueue_on_commit
+from predictions_api.outbound.events.models import Event
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,7 @@ TRAINING = "training"
 START = "START_TRAINING"
 #: Seconds before the second and the third request.
 RETRIED_AFTER_S = (5.0, 300.0)
+FOLLOWED = frozenset({"ANNOTATION_CREATED", "ANNOTATION_UPDATED"})
 LOST = f"{MOST_ATTEMPTS} workers ended on its training."
 
 
@@ -31,6 +34,13 @@ def ask(backend_id: int, *, use_ground_truth: bool = False, user_id: int | None 
     """Asks for a training of the backend, in the background."""
     if trainings.ask(backend_id, use_ground_truth=use_ground_truth, user_id=user_id):
         queue(backend_id)
+
+
+def follow(events: Sequence[Event]) -> None:
+    """Asks for trainings of the backends whose projects have them train as people annotate."""
+    projects = {event.project_id for event in events if event.action in FOLLOWED}
+    for backend_id in trainings.backends_that_follow(projects) if projects else ():
+        ask(backend_id)
 
 
 @task(queue_name=CALLS)
@@ -81,7 +91,7 @@ def work(backend_id: Hashable, is_over: Callable[[], bool]) -> None:
 
 def body_of(training: Training) -> bytes:
     """What the backend is told."""
-    project = project_documents.document(training.backend.project)
+    project = objects.project(training.backend.project)
     more = {"use_ground_truth": True} if training.use_ground_truth else {}
     return dumps({"action": START, "project": project, **more})
 

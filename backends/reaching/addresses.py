@@ -21,6 +21,18 @@ def address(backend: MLBackend, endpoint: Endpoint) -> Address:
     return Address(backend.url, endpoint.basic_auth_user or "", password)
 
 
+def credentials(backend_id: int) -> dict[str, str]:
+    """The header that a guarded backend wants to see; none for others. One statement."""
+    backend = endpoints.of_ids([backend_id]).first()
+    if backend is None:
+        return {}
+    try:
+        headers = address(backend, endpoints.endpoint_of(backend)).headers
+    except Ending:
+        return {}
+    return {name: text for name, text in headers.items() if name == "Authorization"}
+
+
 def setup_body(project: Project, endpoint: Endpoint) -> dict[str, Any]:
     """The body of POST /setup. Never a person's key in it: one of the backend's own, or none."""
     return bodies.setup(

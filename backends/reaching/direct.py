@@ -8,7 +8,8 @@ import orjson
 from backends.asking import answers, bodies
 from backends.asking.calls import Caller
 from backends.asking.faults import Fault, Wrong
-from backends.db import endpoints, task_documents
+from backends.db import endpoints
+from backends.reaching import sent_tasks
 from backends.reaching.addresses import address, project_key
 from predictions.models import MLBackend
 from predictions_api.http.rendering import dumps
@@ -22,9 +23,9 @@ def interactive(backend: MLBackend, task_id: int, context: Any) -> Any:
     """What the backend says of one task, a prediction or a list of them. Fault for a backend that
     says nothing that could be used.
     """
-    [task] = task_documents.documents(
-        backend.project_id, [task_id], keys=bodies.INTERACTIVE_KEYS
-    ) or [None]
+    [task] = sent_tasks.documents(backend.project_id, [task_id], keys=bodies.INTERACTIVE_KEYS) or [
+        None
+    ]
     if task is None:
         raise Wrong("The task was deleted meanwhile.")
     body = bodies.predict(
@@ -45,7 +46,7 @@ class Tried(NamedTuple):
 
 def tried(backend: MLBackend, task_id: int) -> Tried:
     """Sends one task as a job would. Fault where no JSON object comes back."""
-    sent = task_documents.documents(backend.project_id, [task_id])
+    sent = sent_tasks.documents(backend.project_id, [task_id])
     body = dumps(
         bodies.predict(
             sent, project=project_key(backend.project), label_config=backend.project.label_config

@@ -7,6 +7,7 @@ import pytest
 
 from backends.db import endpoints
 from backends.db import jobs as job_rows
+from backends.delivery.signatures import new_secret
 from backends.jobs import executor, start
 from backends.models import PredictionJob
 from predictions.imports import tasks as task_import
@@ -65,7 +66,7 @@ def make_backend(ada: Caller, text_project: Project, url: str) -> MakeBackend:
 
     def make(project: Project | None = None, **values: Any) -> MLBackend:
         given = {"url": url, "title": "default", "model_version": "v1", **values}
-        made = endpoints.create(project or text_project, given, ada.access)
+        made = endpoints.create(project or text_project, given, ada.access, secret=new_secret())
         return MLBackend.objects.select_related("project", "endpoint").get(pk=made.pk)
 
     return make

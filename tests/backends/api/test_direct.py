@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from backends.db import project_documents
 from backends.jobs import training
 from backends.models import Endpoint, Training
+from predictions.events import objects
 from predictions.models import Prediction, Project
 from tests.backends.conftest import MakeBackend, MakeTasks
 from tests.backends.scripted import Scripted, item, slowly
@@ -180,7 +180,7 @@ def test_a_backend_is_asked_to_train(
     project = body["project"]
     assert (project["id"], project["label_config"]) == (text_project.pk, text_project.label_config)
     assert project["data_types"] == {"text": "Text"}
-    assert tuple(project) == project_documents.KEYS
+    assert tuple(project) == objects.PROJECT_KEYS
     assert project["token"] is None
     assert ada.key not in json.dumps(body)
     assert (Training.objects.count(), shown()) == (0, ("CO", None))

@@ -1,14 +1,27 @@
 """Jobs against a real server: what it is sent, and what is made of its answers and faults."""
 
 import itertools
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from backends.db import items
-from backends.jobs import executor, state
-from backends.models import Endpoint, JobItem, JobShare, PredictionJob
+from backends.db import jobs as job_rows
+from backends.db.webhooks import hooks
+from backends.delivery import fanning
+from backends.delivery.signatures import new_secret
+from backends.jobs import executor, start, state
+from backends.models import (
+    Delivery,
+    Endpoint,
+    JobItem,
+    JobShare,
+    PredictionJob,
+    Training,
+    Webhook,
+)
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.backends.conftest import Executed, MakeBackend, MakeTasks
 from tests.backends.scripted import Answer, Scripted, in_turn, item, sentiment, slowly, well
@@ -417,9 +430,6 @@ def test_a_handed_over_job_goes_on_where_it_was(
     executed: Executed,
     scripted: Scripted,
 ) -> None:
-    from backends.db import jobs as job_rows
-    from backends.jobs import start
-
     ids = make_tasks(text_project, *["good"] * 30)
     backend = make_backend(batch_size=1)
     job = start.create(backend, job_rows.every_task(text_project.pk))
@@ -433,3 +443,38 @@ def test_a_handed_over_job_goes_on_where_it_was(
     assert counts(job) == ("Completed", 30, 0, 0, 30)
     assert sorted(itertools.chain.from_iterable(scripted.asked())) == ids
     assert scripted.paths.count("/setup") == 1
+
+
+def test_listeners_are_told(
+    ada: Caller,
+    text_project: Project,
+    make_tasks: MakeTasks,
+    make_backend: MakeBackend,
+    executed: Executed,
+    scripted: Scripted,
+) -> None:
+    """A webhook hears of the predictions and of the job's end; that of the backend hears neither,
+    but of annotations, for which the backend trains where its project says so.
+    """
+    [task] = make_tasks(text_project, "good")
+    Project.objects.update(start_training_on_annotation_update=True)
+    backend = make_backend()
+    own = Webhook.objects.get(ml_backend=backend)
+    assert (own.url, own.project_id) == (f"{backend.url}/webhook", text_project.pk)
+    hook = hooks.create({"url": "http://receiver.example"}, ada.access, secret=new_secret())
+    job = executed(backend)
+    ada.client.post(f"/api/tasks/{task}/annotations/", {"result": []}, format="json")
+    fanning.make_deliveries()
+    heard = Delivery.objects.filter(webhook=hook).order_by("id")
+    bodies = [json.loads(body) for body in heard.values_list("payload__body", flat=True)]
+    assert [body["action"] for body in bodies] == [
+        "PREDICTIONS_CREATED",
+        "PREDICTION_JOB_COMPLETED",
+        "ANNOTATION_CREATED",
+    ]
+    assert [row["model"] for row in bodies[0]["predictions"]] == [backend.pk]
+    assert bodies[1]["prediction_job"]["id"] == job.pk
+    assert bodies[1]["prediction_job"]["status"] == "Completed"
+    told = Delivery.objects.filter(webhook=own).values_list("payload__action", flat=True)
+    assert list(told) == ["ANNOTATION_CREATED"]
+    assert list(Training.objects.values_list("pk", flat=True)) == [backend.pk]
