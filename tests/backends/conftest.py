@@ -17,25 +17,25 @@ from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 
 
 @pytest.fixture(scope="session")
-def _scripted_server() -> Iterator[tuple[Scripted, str]]:
+def scripted_server() -> Iterator[tuple[Scripted, str]]:
     scripted = Scripted()
     with running(scripted) as url:
         yield scripted, url
 
 
 @pytest.fixture
-def scripted(_scripted_server: tuple[Scripted, str], settings: Any) -> Scripted:
+def scripted(scripted_server: tuple[Scripted, str], settings: Any) -> Scripted:
     """The model server, as new; it may be called, and nobody waits long for it."""
     settings.ALLOW_PRIVATE_URLS = True
     settings.ML_BACKOFF_S = 0.01
     settings.ML_OUTAGE_S = 0.3
-    _scripted_server[0].reset()
-    return _scripted_server[0]
+    scripted_server[0].reset()
+    return scripted_server[0]
 
 
 @pytest.fixture
-def url(_scripted_server: tuple[Scripted, str], scripted: Scripted) -> str:
-    return _scripted_server[1]
+def url(scripted_server: tuple[Scripted, str], scripted: Scripted) -> str:
+    return scripted_server[1]
 
 
 @pytest.fixture
