@@ -1,6 +1,5 @@
 """What requests about backends may hold, and the document of a backend."""
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -129,16 +128,6 @@ class BackendSerializer(serializers.Serializer[MLBackend]):
 def as_sent(body: Any) -> Any:
     """A form's fields as JSON would bring them: what it leaves out has its default."""
     return dict(body.items()) if isinstance(body, QueryDict) else body
-
-
-def kept(values: Mapping[str, Any], endpoint: Endpoint) -> dict[str, Any]:
-    """What of the checked values is written: a version only where it does not follow, and an empty
-    user not over a stored one.
-    """
-    found = dict(values)
-    if found.get("auto_update", endpoint.auto_update):
-        found.pop("model_version", None)
-    return found
 
 
 def document(backend: MLBackend) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from backends.api.backend_documents import (
     TrainSerializer,
     as_sent,
     document,
-    kept,
 )
 from backends.api.ml_parameters import CheckParameters, ListParameters, TestParameters
 from backends.asking.faults import Fault
@@ -28,8 +27,7 @@ from backends.db import endpoints
 from backends.delivery import signatures
 from backends.jobs import state, training
 from backends.models import Endpoint
-from backends.reaching import checks, direct, sent_tasks
-from backends.reaching.addresses import address
+from backends.reaching import checks, direct, registration, sent_tasks
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.models import MLBackend, Project, Task
 from predictions_api.http.fields import MAX_BIGINT, unknown_pk
@@ -37,8 +35,6 @@ from predictions_api.http.parameters import ID_TEXT
 
 NO_BACKEND = "No MLBackend matches the given query."
 NO_TASK = "No Task matches the given query."
-# What decides how a backend is reached: it is asked again when one of them changes.
-REACHED_BY = ("url", "extra_params", "auth_method", "basic_auth_user", "basic_auth_pass")
 QUEUED = "The training is queued; the state of the backend tells how it went."
 
 
@@ -95,9 +91,10 @@ class BackendViewSet(BackendRows):
         project = self.project_of(project_id)
         if project is None:
             raise ValidationError({"project": [unknown_pk(project_id)]})
-        values = kept(values, Endpoint())
-        version = self._connected(MLBackend(project=project), values)
-        values.setdefault("model_version", version)
+        try:
+            values = registration.for_new(project, values)
+        except checks.Unfit as unfit:
+            raise ValidationError([str(unfit)]) from None
         secret = signatures.new_secret()
         with transaction.atomic():
             backend = endpoints.create(project, values, self.access(), secret=secret)
@@ -105,16 +102,6 @@ class BackendViewSet(BackendRows):
                 request, "backend.created", target=f"ML backend {backend.pk}", project=project.pk
             )
         return self._answer(backend.pk, status.HTTP_201_CREATED)
-
-    def _connected(self, backend: MLBackend, values: dict[str, Any]) -> str:
-        """The version that the backend names at the address that `values` make of it.
-        ValidationError where it does not answer.
-        """
-        where, endpoint = endpoints.changed(backend, values)
-        try:
-            return checks.connect(address(where, endpoint), where.project, endpoint)
-        except (checks.Unfit, Fault) as unfit:
-            raise ValidationError([str(unfit)]) from None
 
     def _answer(self, backend_id: int, code: int = status.HTTP_200_OK) -> HttpResponse:
         row = endpoints.backends(self.access().workspace_id).get(pk=backend_id)
@@ -141,19 +128,10 @@ class BackendViewSet(BackendRows):
         serializer.is_valid(raise_exception=True)
         values = dict(serializer.validated_data)
         values.pop("project", None)
-        endpoint = endpoints.endpoint_of(backend)
-        if not values.get("basic_auth_user"):
-            values.pop("basic_auth_user", None)
-        values = kept(values, endpoint)
-        is_moved = any(
-            values[name] != getattr(backend if name == "url" else endpoint, name, None)
-            for name in REACHED_BY
-            if name in values
-        )
-        if is_moved:
-            version = self._connected(backend, values)
-            if values.get("auto_update", endpoint.auto_update):
-                values["model_version"] = version
+        try:
+            values, is_moved = registration.for_change(backend, values)
+        except checks.Unfit as unfit:
+            raise ValidationError([str(unfit)]) from None
         with transaction.atomic():
             endpoints.update(self.backend(), values, self.access(), secret=signatures.new_secret())
             if is_moved:

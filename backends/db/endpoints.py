@@ -25,15 +25,19 @@ PASSWORD, ACCESS_TOKEN = "password", "access_token"
 
 
 def backends(workspace_id: int) -> QuerySet[MLBackend]:
-    """The workspace's backends with what calling them takes, by id; `is_training` and
-    `is_predicting` say whether somebody trains or asks one now.
+    """The workspace's backends, by id, as `with_activity` has them."""
+    return with_activity().filter(project__workspace_id=workspace_id)
+
+
+def with_activity() -> QuerySet[MLBackend]:
+    """Backends with what calling them takes; `is_training` and `is_predicting` say whether somebody
+    trains or asks one now.
     """
     shares = JobShare.objects.filter(
         backend=OuterRef("pk"), slots__gt=0, lease_until__gt=Now(), job__status="InProgress"
     )
     return (
-        MLBackend.objects.filter(project__workspace_id=workspace_id)
-        .select_related("project", "endpoint")
+        MLBackend.objects.select_related("project", "endpoint")
         .annotate(
             is_training=Exists(Training.objects.filter(backend=OuterRef("pk"))),
             is_predicting=Exists(shares),
