@@ -31,7 +31,7 @@ from backends.jobs import start, state, training
 from backends.models import Endpoint
 from backends.reaching import checks, registration
 from desk.page import Crumb, render_page
-from desk.workspace_admin import PrettyJSONField, View, access_of, became, forbid
+from desk.workspace_admin import DeskForm, PrettyJSONField, View, access_of, became, forbid
 from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
 from predictions.models import MLBackend
 from predictions_api.wording import number, when
@@ -44,7 +44,7 @@ OF_ENDPOINT = (
 )  # fmt: skip
 
 
-class BackendForm(forms.ModelForm):  # type: ignore[type-arg]
+class BackendForm(DeskForm):
     """Where a model server listens, and how it is called."""
 
     basic_auth_pass = forms.CharField(
@@ -83,13 +83,14 @@ WIDGETS: dict[str, Any] = {
     "send_access_token": UnfoldBooleanSwitchWidget,
 }
 # The endpoint's fields as its table describes them.
-BackendForm.declared_fields |= forms.fields_for_model(Endpoint, OF_ENDPOINT, widgets=WIDGETS)
-BackendForm.declared_fields["extra_params"] = PrettyJSONField(
+declared: dict[str, forms.Field] = BackendForm.declared_fields
+declared |= forms.fields_for_model(Endpoint, OF_ENDPOINT, widgets=WIDGETS)
+declared["extra_params"] = PrettyJSONField(
     required=False,
     widget=UnfoldAdminTextareaWidget,
     help_text="JSON, sent with /setup; 2.x backends expect text.",
 )
-BackendForm.base_fields |= BackendForm.declared_fields
+BackendForm.base_fields |= declared
 
 
 @admin.register(MLBackend)

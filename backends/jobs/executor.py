@@ -41,8 +41,10 @@ LOOK_S = 1.0
 # What a stopping worker gives its requests in flight; their supervisors wait 10 s.
 STOP_GRACE_S = 7.0
 MOST_STORED_AT_ONCE = 500
-#: Batches claimed ahead of the requests, and answered ones that wait to be stored.
+#: Batches that are claimed ahead for each request, at first. More where a backend is so quick that
+#: requests wait for them, up to so many tasks: few, so that workers who share a job all have some.
 AHEAD = 3
+MOST_AHEAD = 400
 
 
 def execute(job_id: int, is_over: Callable[[], bool] = stopping.requested.is_set) -> None:
@@ -81,6 +83,7 @@ class Executor:
         self._asking: dict[asyncio.Task[None], Batch] = {}
         self._answered: list[Outcome] = []
         self._storing: list[Outcome] = []
+        self._ahead = AHEAD
         self._wake_claimer = asyncio.Event()
         self._wake_storer = asyncio.Event()
         self._wake_watch = asyncio.Event()
@@ -262,8 +265,9 @@ class Executor:
         """Keeps some batches claimed ahead of the requests."""
         size = self.plan.job.batch_size
         while True:
-            missing = AHEAD * self.slots - len(self._claimed)
-            if self._is_closing or missing <= self.slots:
+            wanted = self._ahead * self.slots
+            missing = wanted - len(self._claimed)
+            if self._is_closing or missing <= wanted // 2:
                 await _awakened(self._wake_claimer, TICK_S)
                 continue
             n = missing * size
@@ -287,18 +291,20 @@ class Executor:
 
     def _begin_requests(self) -> None:
         """Sends as many requests as the share allows, while answers are stored as they come."""
-        most_waiting = AHEAD * max(1, self.slots) * self.plan.job.batch_size
         while (
             self._claimed
             and not self._is_closing
             and not self._is_over
             and len(self._asking) < self.slots
-            and len(self._answered) + len(self._storing) <= most_waiting
+            and len(self._answered) + len(self._storing) <= MOST_STORED_AT_ONCE
         ):
             batch = self._claimed.popleft()
             asking = asyncio.create_task(self._ask(batch))
             self._asking[asking] = batch
-        if len(self._claimed) <= self.slots:
+        size = self.plan.job.batch_size
+        if not self._claimed and 2 * self._ahead * self.slots * size <= MOST_AHEAD:
+            self._ahead *= 2
+        if len(self._claimed) <= self._ahead * self.slots // 2:
             self._wake_claimer.set()
 
     async def _ask(self, batch: Batch) -> None:
