@@ -8,9 +8,9 @@ class EvalsConfig(AppConfig):
         """Registers what the worker does for this room, its card, its verdicts for the store's
         pages, and evaluations of what is loaded.
         """
-        from desk import dashboard
+        from desk import dashboard, search
         from evals.api import loading
-        from evals.desk import card, review_verdicts
+        from evals.desk import card, finding, review_verdicts
         from evals.jobs import tasks
         from evals.models import ModelEval
         from evals.reports import told
@@ -23,5 +23,6 @@ class EvalsConfig(AppConfig):
         sweeps.register(tasks.requeue_stalled)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
+        search.register(finding.evaluations, place=4)
         verdicts.register(review_verdicts.verdicts_of)
         evaluation.register(loading.start)
