@@ -76,9 +76,13 @@ def annotation(document: Document, shown_first: Mapping[int, Document]) -> Docum
     """An annotation, from the document of its routes; `shown_first` are predictions by task."""
     # As it is stored, it may be text that nobody has parsed.
     result: Any = orjson.loads(dumps(document["result"]))
+    shown = shown_first.get(document["task"], {})
     known = {
         **document,
         "result_count": len(result) if isinstance(result, list) else 0,
-        "prediction": shown_first.get(document["task"], {}),
+        # In the order of keys that Label Studio's database gives it.
+        "prediction": {
+            name: shown[name] for name in sorted(shown, key=lambda name: (len(name), name))
+        },
     }
     return {name: known[name] for name in ANNOTATION_KEYS}
