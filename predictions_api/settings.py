@@ -1,4 +1,4 @@
-"""Django's settings, read from the environment; docs/settings.md lists each variable.
+"""Django's settings, read from the environment; docs/reference/settings.md lists each variable.
 
 Nothing here opens a connection or starts a process: the embedded Postgres starts on first use.
 """

@@ -14,8 +14,8 @@ import pytest
 
 from tests.house.serving import ROOT, Server, running
 
-PAGES = ("README.md", "docs/api.md", "docs/bulk.md", "docs/operating.md")
-SETTINGS = ROOT / "docs" / "settings.md"
+PAGES = ("README.md", "docs/reference/api.md", "docs/guides/bulk.md", "docs/operating/running.md")
+SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 FENCE = re.compile(r"^```(\w+)(?: status=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 READS = re.compile(
     r"""(?:os\.environ\.(?:get|setdefault)\(|os\.environ\[|flag\(|words\(|number\()\s*"([A-Z_]+)"
@@ -143,7 +143,7 @@ def documents(text: str) -> list[Any]:
 
 def test_the_filters_of_the_page_filter(server: Server, shell: dict[str, str]) -> None:
     answers = {}
-    for example in examples("docs/api.md"):
+    for example in examples("docs/reference/api.md"):
         answers[example.script.strip().splitlines()[-1]] = run(example, shell).stdout
     (filtered,) = (text for line, text in answers.items() if "score_gte" in line)
     assert [entry["score"] for entry in documents(filtered)[-1]] == [0.9]
@@ -195,14 +195,21 @@ def test_defaults_in_the_table_are_the_defaults(server: Server) -> None:
         assert same_case == rows[name], name
 
 
+def linked(path: Path) -> set[Path]:
+    """The files of the repository that a page leads to."""
+    links = re.findall(r"""\]\((?!https?:)([^)#]+)|src="([^"]+)""", path.read_text())
+    return {(path.parent / "".join(link)).resolve() for link in links}
+
+
 def test_links_lead_somewhere() -> None:
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")]
-    for path in pages:
-        links = re.findall(r"""\]\((?!https?:)([^)#]+)|src="([^"]+)""", path.read_text())
-        for link in map("".join, links):
-            assert (path.parent / link).exists(), (path.name, link)
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+    assert [(path.name, link) for path in pages for link in linked(path) if not link.exists()] == []
 
 
 def test_every_page_of_docs_is_linked() -> None:
-    pages = {path.name for path in ROOT.glob("docs/*.md")}
-    assert set(re.findall(r"\]\(docs/([^)#]+\.md)", (ROOT / "README.md").read_text())) == pages
+    reached: set[Path] = set()
+    ahead = {ROOT / "README.md"}
+    while ahead:
+        reached |= ahead
+        ahead = {link for path in ahead for link in linked(path) if link.suffix == ".md"} - reached
+    assert set(ROOT.glob("docs/**/*.md")) - reached == set()
