@@ -176,7 +176,9 @@ TEMPLATES = [
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": POLICY}
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "predictions_api" / "static"]
 STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "desk.packaged.PackagedFinder",
 ]

@@ -177,6 +177,20 @@ TAGS = {
     "version": "Service",
 }
 
+#: Where the documentation explains the operations of a tag.
+PAGES = {
+    "Predictions": "/docs/reference/api/",
+    "Tasks": "/docs/reference/api/#filters-of-tasks",
+    "Annotations": "/docs/reference/evaluations/#what-is-counted",
+    "Projects": "/docs/guides/bulk/",
+    "Prompts": "/docs/guides/prompts/",
+    "Runs": "/docs/guides/prompts/#statuses",
+    "Providers": "/docs/guides/prompts/#point-a-connection-at-a-model",
+    "Evaluations": "/docs/reference/evaluations/#routes",
+    "Identity": "/docs/reference/api/#keys-and-scopes",
+    "Service": "/docs/operating/running/",
+}
+
 
 class Operation(AutoSchema):
     """One verb of one route. Its views' docstrings are for whoever reads the code."""
@@ -237,10 +251,14 @@ def finish(result: Schema, generator: object, **kwargs: Any) -> Schema:
         if "properties" in schema and not name.endswith("Request"):
             _seal(name, schema, is_written_too=f"{name}Request" in schemas)
     shared: Schema = {}
+    for tag in result["tags"]:
+        tag["externalDocs"] = {"url": PAGES[tag["name"]]}
     result["paths"] = {path.replace("_pk}", "_id}"): on for path, on in result["paths"].items()}
     for operations in result["paths"].values():
         for operation in operations.values():
             _finish_operation(operation, schemas, shared)
+            for tag in operation["tags"]:
+                operation["externalDocs"] = {"url": PAGES[tag]}
     components["headers"] = {"RequestId": REQUEST_ID}
     components["responses"] = dict(sorted(shared.items()))
     return result

@@ -81,7 +81,7 @@ def test_the_sidebar_folds_and_stays_so(open_page: OpenPage) -> None:
     expect(sidebar).to_be_hidden()
 
 
-@pytest.mark.parametrize("path", ["/docs/", "/docs/redoc/"])
+@pytest.mark.parametrize("path", ["/docs/swagger/", "/docs/redoc/"])
 def test_documentation(open_page: OpenPage, path: str, expected: list[str]) -> None:
     # Its maker's logo, which the policy does not let the browser fetch.
     expected.append("cdn.redoc.ly/redoc/logo-mini.svg")

@@ -4,7 +4,6 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from csp.constants import SELF
 from csp.decorators import csp_replace
 from django.conf import settings
 from django.http import HttpResponse
@@ -18,9 +17,8 @@ from drf_spectacular.views import (
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-# Unlike the desk's, these pages show no image of another host; Redoc searches in a worker that it
-# makes from a blob.
-OWN = {"img-src": [SELF, "data:"], "media-src": None}
+from predictions_api.docs.views import OWN
+
 # The views would answer OPTIONS with a description of themselves, for which they have no page.
 READ_ONLY = {"http_method_names": ["get", "head"]}
 
@@ -66,7 +64,7 @@ class SchemaView(SpectacularAPIView):
 #: Read, and send requests from the page.
 swagger = csp_replace(OWN)(SpectacularSwaggerSplitView.as_view(url_name="schema", **READ_ONLY))
 
-#: Read, in three columns.
+#: Read, in three columns. It searches in a worker that it makes from a blob.
 redoc = csp_replace({**OWN, "worker-src": ["blob:"]})(
     SpectacularRedocView.as_view(url_name="schema", template_name="docs/redoc.html", **READ_ONLY)
 )
