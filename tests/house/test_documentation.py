@@ -1,5 +1,7 @@
 """The README and docs/ are true: their examples run, their settings exist, their links lead on."""
 
+import ast
+import configparser
 import json
 import os
 import re
@@ -11,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import yaml
+from django.core.handlers import exception
+from django.http import request
+from django.views import csrf
 
+from tests.house.pages import NOT_RUN, blocks, indented, linked, names
 from tests.house.serving import ROOT, Server, running
 
-PAGES = ("README.md", "docs/reference/api.md", "docs/guides/bulk.md", "docs/operating/running.md")
 SETTINGS = ROOT / "docs" / "reference" / "settings.md"
-FENCE = re.compile(r"^```(\w+)(?: status=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 READS = re.compile(
     r"""(?:os\.environ\.(?:get|setdefault)\(|os\.environ\[|flag\(|words\(|number\()\s*"([A-Z_]+)"
         |"([A-Z_]+)"\ in\ os\.environ""",
@@ -38,15 +44,61 @@ class Example:
 
 
 def examples(page: str) -> list[Example]:
-    """In the order of the page. A JSON block belongs to the shell block before it."""
+    """What is run, in the order of the page. A JSON block belongs to the shell block before it."""
     found: list[Example] = []
-    for language, status, text in FENCE.findall((ROOT / page).read_text()):
-        if language == "sh":
-            found.append(Example(text, status or None, None))
-        elif language == "json":
+    for before, block in zip((None, *blocks(page)), blocks(page), strict=False):
+        if block.language == "sh" and block.is_command and not block.reasons:
+            found.append(Example(block.script, block.status, None))
+        elif block.language == "json" and before and before.language == "sh":
             last = found.pop()
-            found.append(Example(last.script, last.status, json.loads(text)))
+            found.append(Example(last.script, last.status, json.loads(block.text)))
     return found
+
+
+def program(page: str) -> str:
+    """The page's Python, one block behind the other."""
+    return "\n".join(b.script for b in blocks(page) if b.language == "python" and not b.reasons)
+
+
+RUN = [page for page in names() if examples(page) or program(page)]
+
+
+# Pages that start further processes; and the one that reads all of them.
+SLOW = {"docs/operating/backup.md", "docs/guides/notebooks.md"}
+TRUTH = {
+    "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],
+    "categories": [{"id": 1, "name": "car"}],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 50, 50]}],
+}
+DETECTIONS = [{"image_id": 1, "category_id": 1, "bbox": [10, 10, 50, 50], "score": 0.9}]
+DIGITS = {
+    "title": "Handwritten digits (demo)",
+    "label_config": """<View><Image name="image" value="$image"/>
+      <RectangleLabels name="digit" toName="image"><Label value="1"/><Label value="7"/>
+      </RectangleLabels></View>""",
+}
+
+
+def digit(label: str, **more: Any) -> dict[str, Any]:
+    """What an annotation or a prediction holds: one box."""
+    value = {"x": 10, "y": 10, "width": 50, "height": 50, "rectanglelabels": [label]}
+    region = {"from_name": "digit", "to_name": "image", "type": "rectanglelabels", "value": value}
+    return {"result": [region], **more}
+
+
+DIGIT_TASKS = [
+    {
+        "data": {"image": f"https://images.example.com/{true}{said}.png"},
+        "meta": {"camera": "gate"},
+        "annotations": [digit(true, ground_truth=True)],
+        "predictions": [digit(said, model_version="digits-large", score=0.9)],
+    }
+    for true, said in ("11", "71")
+]
+
+
+def marks(page: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.slow] if page in SLOW else []
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +123,16 @@ def shell(server: Server, tmp_path: Path) -> dict[str, str]:
     # thrown away.
     for name in ("manage.py", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "instances_val.json").write_text(json.dumps(TRUTH))
+    (tmp_path / "detections.json").write_text(json.dumps(DETECTIONS))
     (tmp_path / ".venv").symlink_to(sys.prefix)
     return {
         **server.environment,
         "URL": server.url,
         "TOKEN": token,
         "WORKSPACE": workspace,
+        "LABEL_STUDIO_URL": server.url,
+        "LABEL_STUDIO_API_KEY": token,
         "STATE": str(tmp_path / "sh"),
         "HERE": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -87,7 +143,8 @@ def run(example: Example, shell: dict[str, str]) -> "subprocess.CompletedProcess
     """One block, with the variables and functions that earlier blocks left behind."""
     script = (
         f'touch "$STATE"; . "$STATE"; set -eu -o pipefail\n{CURL}{example.script}\n'
-        '{ declare -p AUTH PROJECT FIRST SECOND; declare -f id; } > "$STATE" 2> /dev/null || true\n'
+        "{ declare -p AUTH PROJECT FIRST SECOND EVALUATION; declare -f id; }"
+        ' > "$STATE" 2> /dev/null || true\n'
     )
     return subprocess.run(
         ["bash", "-c", script],
@@ -97,6 +154,24 @@ def run(example: Example, shell: dict[str, str]) -> "subprocess.CompletedProcess
         text=True,
         timeout=60,
     )
+
+
+def evaluated(page: str, shell: dict[str, str]) -> dict[str, str]:
+    """An evaluation of a project like the demo's, as the pages name it."""
+    headers = {"Authorization": f"Token {shell['TOKEN']}"}
+    projects = f"{shell['URL']}/api/projects/"
+    made = requests.post(projects, json=DIGITS, headers=headers, timeout=60).json()
+    stored = requests.post(
+        f"{projects}{made['id']}/import", json=DIGIT_TASKS, headers=headers, timeout=60
+    )
+    assert stored.status_code == 201, stored.text
+    asked = f"manage.py evaluate --project {made['id']} --model-version digits-large"
+    done = run(Example(f"python {asked}", None, None), shell)
+    assert done.returncode == 0, done.stderr
+    facts = {"EVAL_ID": done.stdout.strip(), "KEY": shell["TOKEN"]}
+    if "export URL=" in (ROOT / page).read_text():
+        facts["URL"] = f"{shell['URL']}/{shell['WORKSPACE']}/model-evals"
+    return facts
 
 
 def shape(value: Any) -> Any:
@@ -112,11 +187,11 @@ def shape(value: Any) -> Any:
             return type(value).__name__
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=marks(page)) for page in RUN])
 def test_examples_do_what_they_say(page: str, shell: dict[str, str]) -> None:
-    blocks = examples(page)
-    assert blocks
-    for example in blocks:
+    if "EVAL_ID" in (ROOT / page).read_text():
+        shell |= evaluated(page, shell)
+    for example in examples(page):
         done = run(example, shell)
         assert done.returncode == 0, (example.script, done.stdout, done.stderr)
         statuses = set(re.findall(r"^\d{3}$", done.stderr, re.MULTILINE))
@@ -129,6 +204,16 @@ def test_examples_do_what_they_say(page: str, shell: dict[str, str]) -> None:
             answer = json.loads(done.stdout)
             assert shape(answer) == shape(example.answer)
             assert list(answer) == list(example.answer)
+    if written := program(page):
+        done = subprocess.run(
+            [sys.executable, "-c", written],
+            cwd=shell["HERE"],
+            env=shell,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def documents(text: str) -> list[Any]:
@@ -195,12 +280,6 @@ def test_defaults_in_the_table_are_the_defaults(server: Server) -> None:
         assert same_case == rows[name], name
 
 
-def linked(path: Path) -> set[Path]:
-    """The files of the repository that a page leads to."""
-    links = re.findall(r"""\]\((?!https?:)([^)#]+)|src="([^"]+)""", path.read_text())
-    return {(path.parent / "".join(link)).resolve() for link in links}
-
-
 def test_links_lead_somewhere() -> None:
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
     assert [(path.name, link) for path in pages for link in linked(path) if not link.exists()] == []
@@ -213,3 +292,57 @@ def test_every_page_of_docs_is_linked() -> None:
         reached |= ahead
         ahead = {link for path in ahead for link in linked(path) if link.suffix == ".md"} - reached
     assert set(ROOT.glob("docs/**/*.md")) - reached == set()
+
+
+def test_every_command_is_run_or_says_why_not() -> None:
+    """What is not run can be read: shell and Python are parsed, other languages that we have."""
+    used = set()
+    for page in names():
+        for block in blocks(page):
+            if not block.is_command:
+                continue
+            used |= set(block.reasons)
+            if block.language == "python":
+                ast.parse(block.text)
+            else:
+                done = subprocess.run(
+                    ["bash", "-n"], input=block.text, capture_output=True, text=True
+                )
+                assert done.returncode == 0, (page, block.text, done.stderr)
+    assert set(NOT_RUN) - used == set(), "these are not on the pages"
+    hidden = re.compile(r"^(curl|export|make|docker|git|python|\.venv/) ", re.MULTILINE)
+    found = [(page, text) for page in names() for text in indented(page) if hidden.search(text)]
+    assert found == [], "commands belong into fenced blocks, so that they are run"
+
+
+def test_settings_files_of_other_programs_can_be_read() -> None:
+    units = []
+    for page in names():
+        for block in blocks(page):
+            assert block.language in {"sh", "python", "json", "ini", "yaml", "nginx", ""}, page
+            if block.language == "yaml":
+                assert yaml.safe_load(block.text)
+            elif block.language == "nginx":
+                assert block.text.count("{") == block.text.count("}")
+            elif block.language == "ini":
+                unit = configparser.ConfigParser(strict=False, interpolation=None)
+                unit.optionxform = str  # type: ignore[assignment,method-assign]
+                unit.read_string(block.text)
+                units.append(unit)
+    assert [set(unit) - {"DEFAULT"} for unit in units] == [{"Unit", "Service", "Install"}] * 2
+    started = [unit["Service"]["ExecStart"].split(maxsplit=1)[1] for unit in units]
+    assert started == ["-m gunicorn", "manage.py worker"]
+
+
+def test_troubles_are_called_as_the_service_calls_them() -> None:
+    page = (ROOT / "docs" / "operating" / "troubleshooting.md").read_text()
+    cells = re.findall(r"^\| (.*?) \| .* \|$", page, re.MULTILINE)
+    messages = [one for cell in cells for one in re.findall(r"`([^`]+ [^`]+)`", cell)]
+    rooms = ("predictions_api", "accounts", "desk", "predictions", "evals", "prompts")
+    written = [path.read_text() for room in rooms for path in (ROOT / room).rglob("*.py")]
+    written += [(ROOT / "Makefile").read_text(), Path(exception.__file__).read_text()]
+    written += [Path(csrf.__file__).read_text(), Path(request.__file__).read_text()]
+    # As a reader sees it: without the seams of texts that are written over several lines.
+    source = re.sub(r'"\s*\n\s*f?"', "", "\n".join(written)).replace("`", "")
+    assert len(messages) > 25
+    assert [one for one in messages if not one.endswith("...") and one not in source] == []
