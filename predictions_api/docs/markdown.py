@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NO_PART_OF_A_SLUG = re.compile(r"[^\w\- ]")
 EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 #: Attributes that let a keyboard scroll what is wider than the screen.
-SCROLLS = 'tabindex="0" role="region"'
+SCROLLS = 'tabindex="0" role="group"'
 
 
 class Heading(NamedTuple):

@@ -43,13 +43,13 @@ def test_a_page() -> None:
         '<p>A <a href="/docs/other.md#there">link</a>, another '
         '<a href="https://example.com/x"><code>code</code> link</a>, one '
         '<a href="#data-sets">here</a>.</p>\n'
-        '<div class="wide" tabindex="0" role="region" aria-label="Table"><table>\n'
+        '<div class="wide" tabindex="0" role="group" aria-label="Table"><table>\n'
         "<thead>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n"
         '<td><img src="/docs/images/x.png" alt="alt" /></td>\n'
         "<td>&lt;script&gt;alert(1)&lt;/script&gt;</td>\n</tr>\n</tbody>\n</table></div>\n"
         '<h2 id="data-sets-1">Data sets <a class="here" href="#data-sets-1"'
         ' aria-label="Link to this section">#</a></h2>\n'
-        '<pre tabindex="0" role="region" aria-label="Code">'
+        '<pre tabindex="0" role="group" aria-label="Code">'
         "<code>echo &quot;&lt;b&gt;&quot;\n</code></pre>\n"
     )
 
