@@ -6,7 +6,7 @@ from typing import Any
 
 from csp.constants import SELF
 from csp.decorators import csp_replace
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -18,15 +18,15 @@ OWN = {"img-src": [SELF, "data:"], "media-src": None}
 LONGEST_SEARCH = 200
 
 
-def _page_view(view: Callable[..., HttpResponseBase]) -> Any:
+def _page_view(view: Callable[..., HttpResponse]) -> Any:
     return csrf_exempt(require_safe(csp_replace(OWN)(view)))
 
 
 @_page_view
-def page(request: HttpRequest, path: str = "") -> HttpResponseBase:
+def page(request: HttpRequest, path: str = "") -> HttpResponse:
     """A page by its path below /docs/, or a picture or program that a page leads to."""
     if (file := library.files().get(library.ADDRESS + path)) is not None:
-        return FileResponse(file.open("rb"), content_type=library.MEDIA_TYPES[file.suffix])
+        return HttpResponse(file.read_bytes(), content_type=library.MEDIA_TYPES[file.suffix])
     url = library.ADDRESS + (f"{path}/" if path else "")
     if url not in library.sources():
         return _show(request, "docs/missing.html", title="No such page", status=404)
@@ -46,7 +46,7 @@ def page(request: HttpRequest, path: str = "") -> HttpResponseBase:
 
 
 @_page_view
-def search(request: HttpRequest) -> HttpResponseBase:
+def search(request: HttpRequest) -> HttpResponse:
     """Headings with the words of `q`."""
     text = request.GET.get("q", "")[:LONGEST_SEARCH]
     return _show(request, "docs/search.html", title="Search", text=text, found=library.search(text))
