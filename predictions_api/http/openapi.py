@@ -252,16 +252,21 @@ def finish(result: Schema, generator: object, **kwargs: Any) -> Schema:
             _seal(name, schema, is_written_too=f"{name}Request" in schemas)
     shared: Schema = {}
     for tag in result["tags"]:
-        tag["externalDocs"] = {"url": PAGES[tag["name"]]}
+        tag |= _page_of(tag["name"])
     result["paths"] = {path.replace("_pk}", "_id}"): on for path, on in result["paths"].items()}
     for operations in result["paths"].values():
         for operation in operations.values():
             _finish_operation(operation, schemas, shared)
-            for tag in operation["tags"]:
-                operation["externalDocs"] = {"url": PAGES[tag]}
+            for name in operation["tags"]:
+                operation |= _page_of(name)
     components["headers"] = {"RequestId": REQUEST_ID}
     components["responses"] = dict(sorted(shared.items()))
     return result
+
+
+def _page_of(tag: str) -> Schema:
+    """Where the tag is explained; nothing for one that no page explains yet."""
+    return {"externalDocs": {"url": PAGES[tag]}} if tag in PAGES else {}
 
 
 def _seal(name: str, schema: Schema, *, is_written_too: bool) -> None:

@@ -122,4 +122,5 @@ def test_each_operation_leads_to_a_heading_that_explains_it() -> None:
         assert not fragment or fragment in headings, target
     document = yaml.safe_load((ROOT / "tests/contract/openapi.yaml").read_text())
     operations = [one for path in document["paths"].values() for one in path.values()]
-    assert {one["externalDocs"]["url"] for one in operations} == set(openapi.PAGES.values())
+    unexplained = {tag for one in operations if "externalDocs" not in one for tag in one["tags"]}
+    assert unexplained == set(), "PAGES has no page for these tags"
