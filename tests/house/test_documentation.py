@@ -5,6 +5,7 @@ import configparser
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 import requests
 import yaml
 from django.core.handlers import exception
-from django.http import request
+from django.http import request as http_request
 from django.views import csrf
 
 from tests.house.pages import NOT_RUN, blocks, indented, linked, names
@@ -107,25 +108,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def shell(server: Server, tmp_path: Path) -> dict[str, str]:
-    """A reader's environment: a checkout and the variables, with a workspace of their own."""
-    workspace = f"readme-{tmp_path.name.replace('_', '-').lower()}"
-    token = server.manage(
-        "token",
-        "create",
-        "--email=reader@example.com",
-        f"--workspace={workspace}",
-        "--create-workspace",
-        "--role=owner",
-    )
-    # Where a reader stands: in a checkout, with the service's Python. Files go to a folder that is
-    # thrown away.
-    for name in ("manage.py", "examples"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "instances_val.json").write_text(json.dumps(TRUTH))
-    (tmp_path / "detections.json").write_text(json.dumps(DETECTIONS))
-    (tmp_path / ".venv").symlink_to(sys.prefix)
+@pytest.fixture(scope="module")
+def reader(server: Server) -> dict[str, str]:
+    """Who reads the pages: an owner, in a workspace made for this run."""
+    workspace = f"readme-{secrets.token_hex(4)}"
+    whose = ("--email=reader@example.com", f"--workspace={workspace}", "--create-workspace")
+    token = server.manage("token", "create", *whose, "--role=owner")
     return {
         **server.environment,
         "URL": server.url,
@@ -133,10 +121,41 @@ def shell(server: Server, tmp_path: Path) -> dict[str, str]:
         "WORKSPACE": workspace,
         "LABEL_STUDIO_URL": server.url,
         "LABEL_STUDIO_API_KEY": token,
-        "STATE": str(tmp_path / "sh"),
-        "HERE": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
+
+
+@pytest.fixture
+def shell(reader: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """A reader's environment: a checkout with the service's Python, and files to be thrown away."""
+    for name in ("manage.py", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "instances_val.json").write_text(json.dumps(TRUTH))
+    (tmp_path / "detections.json").write_text(json.dumps(DETECTIONS))
+    return {**reader, "STATE": str(tmp_path / "sh"), "HERE": str(tmp_path)}
+
+
+@pytest.fixture(scope="module")
+def evaluated(reader: dict[str, str]) -> dict[str, str]:
+    """An evaluation of a project like the demo's, as the pages name it."""
+    headers = {"Authorization": f"Token {reader['TOKEN']}"}
+    projects = f"{reader['URL']}/api/projects/"
+    made = requests.post(projects, json=DIGITS, headers=headers, timeout=60).json()
+    stored = requests.post(
+        f"{projects}{made['id']}/import", json=DIGIT_TASKS, headers=headers, timeout=60
+    )
+    assert stored.status_code == 201, stored.text
+    asked = ("evaluate", f"--project={made['id']}", "--model-version=digits-large")
+    printed = subprocess.run(
+        [sys.executable, "manage.py", *asked],
+        cwd=ROOT,
+        env=reader,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    return {"EVAL_ID": printed.strip(), "KEY": reader["TOKEN"], "PROJECT": str(made["id"])}
 
 
 def run(example: Example, shell: dict[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -156,24 +175,6 @@ def run(example: Example, shell: dict[str, str]) -> "subprocess.CompletedProcess
     )
 
 
-def evaluated(page: str, shell: dict[str, str]) -> dict[str, str]:
-    """An evaluation of a project like the demo's, as the pages name it."""
-    headers = {"Authorization": f"Token {shell['TOKEN']}"}
-    projects = f"{shell['URL']}/api/projects/"
-    made = requests.post(projects, json=DIGITS, headers=headers, timeout=60).json()
-    stored = requests.post(
-        f"{projects}{made['id']}/import", json=DIGIT_TASKS, headers=headers, timeout=60
-    )
-    assert stored.status_code == 201, stored.text
-    asked = f"manage.py evaluate --project {made['id']} --model-version digits-large"
-    done = run(Example(f"python {asked}", None, None), shell)
-    assert done.returncode == 0, done.stderr
-    facts = {"EVAL_ID": done.stdout.strip(), "KEY": shell["TOKEN"], "PROJECT": str(made["id"])}
-    if "export URL=" in (ROOT / page).read_text():
-        facts["URL"] = f"{shell['URL']}/{shell['WORKSPACE']}/model-evals"
-    return facts
-
-
 def shape(value: Any) -> Any:
     """The value with every number replaced by its kind: ids depend on what was there before."""
     match value:
@@ -188,10 +189,15 @@ def shape(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=marks(page)) for page in RUN])
-def test_examples_do_what_they_say(page: str, shell: dict[str, str]) -> None:
+def test_examples_do_what_they_say(
+    page: str, shell: dict[str, str], request: pytest.FixtureRequest
+) -> None:
     written = "".join(example.script for example in examples(page))
     if "EVAL_ID" in written or ("$PROJECT" in written and "PROJECT=" not in written):
-        shell |= evaluated(page, shell)
+        shell |= request.getfixturevalue("evaluated")
+    if "export URL=" in (ROOT / page).read_text():
+        shell["URL"] += f"/{shell['WORKSPACE']}/model-evals"
+    printed: dict[str, str] = {}
     for example in examples(page):
         done = run(example, shell)
         assert done.returncode == 0, (example.script, done.stdout, done.stderr)
@@ -205,6 +211,7 @@ def test_examples_do_what_they_say(page: str, shell: dict[str, str]) -> None:
             answer = json.loads(done.stdout)
             assert shape(answer) == shape(example.answer)
             assert list(answer) == list(example.answer)
+        printed[example.script.strip().splitlines()[-1]] = done.stdout
     if python := program(page):
         done = subprocess.run(
             [sys.executable, "-c", python],
@@ -215,6 +222,8 @@ def test_examples_do_what_they_say(page: str, shell: dict[str, str]) -> None:
             timeout=60,
         )
         assert done.returncode == 0, done.stderr
+    if page == "docs/reference/api.md":
+        check_filters(printed)
 
 
 def documents(text: str) -> list[Any]:
@@ -227,13 +236,11 @@ def documents(text: str) -> list[Any]:
     return found
 
 
-def test_the_filters_of_the_page_filter(server: Server, shell: dict[str, str]) -> None:
-    answers = {}
-    for example in examples("docs/reference/api.md"):
-        answers[example.script.strip().splitlines()[-1]] = run(example, shell).stdout
-    (filtered,) = (text for line, text in answers.items() if "score_gte" in line)
+def check_filters(printed: dict[str, str]) -> None:
+    """The page's filters filter, and its upsert replaces: what each last line printed."""
+    (filtered,) = (text for line, text in printed.items() if "score_gte" in line)
     assert [entry["score"] for entry in documents(filtered)[-1]] == [0.9]
-    (replaced,) = (text for line, text in answers.items() if "model_version=latest" in line)
+    (replaced,) = (text for line, text in printed.items() if "model_version=latest" in line)
     assert [entry["score"] for entry in documents(replaced)[-1]] == [0.6]
 
 
@@ -342,7 +349,7 @@ def test_troubles_are_called_as_the_service_calls_them() -> None:
     rooms = ("predictions_api", "accounts", "desk", "predictions", "evals", "prompts")
     written = [path.read_text() for room in rooms for path in (ROOT / room).rglob("*.py")]
     written += [(ROOT / "Makefile").read_text(), Path(exception.__file__).read_text()]
-    written += [Path(csrf.__file__).read_text(), Path(request.__file__).read_text()]
+    written += [Path(csrf.__file__).read_text(), Path(http_request.__file__).read_text()]
     # As a reader sees it: without the seams of texts that are written over several lines.
     source = re.sub(r'"\s*\n\s*f?"', "", "\n".join(written)).replace("`", "")
     assert len(messages) > 25
