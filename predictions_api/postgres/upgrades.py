@@ -88,7 +88,7 @@ def _differences(connection: Any, loader: MigrationLoader, rooms: set[str]) -> l
         if table not in there:
             found.append(f"the table {table} is missing")
             continue
-        columns = {field.column for field in options.local_concrete_fields}
+        columns = {str(field.column) for field in options.local_concrete_fields}
         found += [f"{table}.{name} is missing" for name in sorted(columns - there[table])]
         found += [f"{table}.{name} is not in use" for name in sorted(there[table] - columns)]
     return found

@@ -64,8 +64,14 @@ def program(page: str) -> str:
 RUN = [page for page in names() if examples(page) or program(page)]
 
 
-# Pages that start further processes; and the one that reads all of them.
-SLOW = {"docs/operating/backup.md", "docs/guides/notebooks.md"}
+# Pages whose commands start a process each, all of which other tests run as well.
+SLOW = {
+    "docs/guides/ci-gate.md",
+    "docs/guides/notebooks.md",
+    "docs/operating/backup.md",
+    "docs/operating/install.md",
+    "docs/operating/upgrade.md",
+}
 TRUTH = {
     "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],
     "categories": [{"id": 1, "name": "car"}],
@@ -87,7 +93,7 @@ def digit(label: str, **more: Any) -> dict[str, Any]:
     return {"result": [region], **more}
 
 
-DIGIT_TASKS = [
+DIGIT_TASKS: Any = [
     {
         "data": {"image": f"https://images.example.com/{true}{said}.png"},
         "meta": {"camera": "gate"},

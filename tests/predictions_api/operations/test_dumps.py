@@ -1,12 +1,11 @@
 """What `backup` and `restore` refuse; docs/operating/backup.md runs both in tests/house."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-
-from predictions_api.operations import dumps
 
 
 def test_a_backup_takes_no_others_place(tmp_path: Path) -> None:
@@ -51,7 +50,7 @@ def test_a_password_stands_in_no_list_of_processes(
         raise OSError(2, "No such file or directory")
 
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "secret")
-    monkeypatch.setattr(dumps.subprocess, "run", note)
+    monkeypatch.setattr(subprocess, "run", note)
     with pytest.raises(CommandError):
         call_command("backup", str(tmp_path / "predictions.dump"))
     assert "secret" not in " ".join(started[0])
