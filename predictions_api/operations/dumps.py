@@ -16,7 +16,6 @@ from psycopg2.extensions import make_dsn
 from predictions_api.postgres import embedded
 
 STDIO = "-"
-TABLES = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
 
 
 class DumpError(Exception):
@@ -54,10 +53,7 @@ def restore(source: str) -> None:
     """
     if source != STDIO and not Path(source).is_file():
         raise DumpError(f"There is no file {source}.")
-    with connection.cursor() as cursor:
-        cursor.execute(TABLES)
-        (n_tables,) = cursor.fetchone()
-    if n_tables:
+    if n_tables := len(connection.introspection.table_names()):
         raise DumpError(
             f"This database has {n_tables} tables. A backup is restored into an empty one: name a"
             " new one in DATABASE_URL, or for the embedded one move DATA_DIR aside."
