@@ -109,15 +109,18 @@ def overview_of(project_id: int) -> Overview:
     """The project's overview; zeros for an unknown project. One statement."""
     row = fetch_one(OVERVIEW_SQL, {"project": project_id, "open": list(OPEN)})
     assert row is not None
-    *counts, versions, exports = row
+    tasks, predictions, annotations, truths, versions, exports = row
     return Overview(
-        *counts,
+        tasks,
+        predictions,
+        annotations,
+        truths,
         versions=[
             Version(name, n, datetime.fromisoformat(latest))
             for name, n, latest in orjson.loads(versions)
         ],
         exports=[
-            Export(*columns, datetime.fromisoformat(created))
-            for *columns, created in orjson.loads(exports)
+            Export(pk, export_type, source, progress, datetime.fromisoformat(created))
+            for pk, export_type, source, progress, created in orjson.loads(exports)
         ],
     )

@@ -33,7 +33,7 @@ class Row(NamedTuple):
     url: str
     #: What its count is called in the script's answer; None where it has no predictions.
     key: str | None
-    count: str
+    n_predictions: str
     latest: object
     cells: list[Cell]
     steps: list[Step]

@@ -21,9 +21,9 @@ STATEMENTS = 7
 
 def hub_of(client: Client, project: Project) -> dict[str, Any]:
     """What the page says, as plain texts and addresses."""
-    answer = client.get(f"{PROJECTS}{project.pk}/")
+    answer: Any = client.get(f"{PROJECTS}{project.pk}/")
     assert answer.status_code == 200
-    context = answer.context_data  # type: ignore[attr-defined]
+    context = answer.context_data
     return {
         "steps": [step.title for step in context["steps"]],
         "lacks": [(lack.text, lack.step and lack.step.title) for lack in context["lacks"]],
@@ -31,7 +31,7 @@ def hub_of(client: Client, project: Project) -> dict[str, Any]:
         "counts": {name: text for name, _, text, _ in context["counts"]},
         "headings": context["headings"],
         "versions": [
-            (row.name, row.count, [str(cell.text) for cell in row.cells][:-1])
+            (row.name, row.n_predictions, [str(cell.text) for cell in row.cells][:-1])
             for row in context["rows"]
         ],
         "buttons": [(step.title, step.url) for row in context["rows"] for step in row.steps],
@@ -177,7 +177,7 @@ def test_fifty_of_everything_cost_as_many_statements_as_one(
     desks: dict[str, Client], ada: Caller, project: Project, evaluation: ModelEval
 ) -> None:
     assert cost(desks["member"], project) == STATEMENTS
-    task_id = Prediction.objects.values_list("task_id", flat=True).first()
+    task_id = Prediction.objects.values_list("task_id", flat=True)[0]
     for n in range(50):
         Prediction.objects.create(
             project=project, task_id=task_id, result=[], model_version=f"w{n}"
@@ -209,7 +209,7 @@ def test_deleting_names_what_goes(desks: dict[str, Client], ada: Caller, project
 
 def test_settings_lead_back(desks: dict[str, Client], project: Project) -> None:
     hub = f"{PROJECTS}{project.pk}/"
-    answer = desks["member"].get(f"{hub}change/")
+    answer: Any = desks["member"].get(f"{hub}change/")
     form = {**answer.context["adminform"].form.initial, "title": "Trucks"}
     sent = desks["member"].post(
         f"{hub}change/", {name: value for name, value in form.items() if value is not None}
