@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from predictions.models import ImportCheckpoint, Project, Task
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import (
     Copy,
     boolean,
@@ -66,6 +67,16 @@ PREDICTION_COPY = (
 def prediction_copy() -> Copy:
     """Where batches of `copy_lines` go."""
     return Copy(("predictions_prediction", PREDICTION_COPY))
+
+
+def record_created(prediction_ids: Sequence[int], project: Project) -> None:
+    """Records a batch of new predictions for those who listen."""
+    recording.record(
+        "PREDICTIONS_CREATED",
+        workspace_id=project.workspace_id,
+        project_id=project.pk,
+        body={"ids": list(prediction_ids)},
+    )
 
 
 def task_copy() -> Copy:
@@ -167,8 +178,8 @@ WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id,
 """
 # What the regions of each task say of its image's size, by (task, id).
 SIZES_SQL = """
-SELECT DISTINCT ON (s.task_id) s.task_id, (e.region->>'original_width')::float8::int,
-       (e.region->>'original_height')::float8::int
+SELECT DISTINCT ON (s.task_id) s.task_id, (e.region->>'original_width')::numeric::int,
+       (e.region->>'original_height')::numeric::int
 FROM (
     SELECT task_id, result FROM predictions_annotation WHERE task_id = ANY(%(tasks)s)
     UNION ALL SELECT task_id, result FROM predictions_prediction WHERE task_id = ANY(%(tasks)s)
@@ -178,8 +189,8 @@ CROSS JOIN LATERAL jsonb_array_elements(
 ) e (region)
 WHERE jsonb_typeof(e.region->'original_width') = 'number'
   AND jsonb_typeof(e.region->'original_height') = 'number'
-  AND (e.region->>'original_width')::float8 BETWEEN 1 AND 2147483647
-  AND (e.region->>'original_height')::float8 BETWEEN 1 AND 2147483647
+  AND (e.region->>'original_width')::numeric BETWEEN 1 AND 2147483647
+  AND (e.region->>'original_height')::numeric BETWEEN 1 AND 2147483647
 ORDER BY s.task_id
 """
 REPLACE_TRUTHS_SQL = """

@@ -170,6 +170,7 @@ TAGS = {
     "subsets": "Runs",
     "subset-tasks": "Runs",
     "model-provider-connections": "Providers",
+    "webhooks": "Webhooks",
     "current-user": "Identity",
     "token": "Identity",
     "audit": "Identity",
