@@ -17,9 +17,9 @@ MOST = 1_000
 MOST_VERSIONS = 200
 
 # By the indexes that begin with the project: each version is a probe of the one on (project,
-# version, id), so is its newest prediction, and MOST + 1 entries of it at most are counted. Versions
-# are held against each other with <= and >=, and rows are put in order: with = and without an order
-# Postgres believes that a scan of the whole table meets enough of the project's rows soon.
+# version, id), so is its newest prediction, and MOST + 1 entries of it at most are counted.
+# Versions are held against each other with <= and >=, and rows are put in order: with = and without
+# an order Postgres believes that a scan of the whole table meets enough of the project's rows soon.
 OVERVIEW_SQL = f"""
 WITH RECURSIVE v AS (
     (SELECT left(model_version, 200) AS name FROM predictions_prediction
