@@ -15,8 +15,8 @@ from tests.conftest import Caller
 from tests.evals.conftest import computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
-#: Session, user, roles, project, overview; evaluations; runs.
-STATEMENTS = 7
+#: Session, user, roles, project, overview; evaluations; runs; prediction jobs.
+STATEMENTS = 8
 
 
 def hub_of(client: Client, project: Project) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_an_empty_project(desks: dict[str, Client], project: Project) -> None:
         "headings": [],
         "versions": [],
         "buttons": [],
-        "cards": {"Latest evaluations": 0, "Latest runs": 0},
+        "cards": {"Latest evaluations": 0, "Latest runs": 0, "Latest prediction jobs": 0},
         "trends": [],
     }
 
@@ -84,7 +84,7 @@ def test_versions_side_by_side(
     overview = f"/admin/evals/modeleval/{running.eval_id}/"
 
     assert hub_of(desks["member"], project) == {
-        "steps": ["Load files", "New evaluation", "Run a prompt"],
+        "steps": ["Load files", "New evaluation", "Run a prompt", "Ask an ML backend"],
         "lacks": [],
         "jobs": [("Evaluation of v2", overview, 0.25)],
         "counts": {
@@ -100,7 +100,7 @@ def test_versions_side_by_side(
             ("v1", "4", ["0.502", "0.502", "0.667", "0.667", f1, "16%"]),
         ],
         "buttons": [("Evaluate", new_url(project, "v2")), ("Evaluate", new_url(project, "v1"))],
-        "cards": {"Latest evaluations": 3, "Latest runs": 0},
+        "cards": {"Latest evaluations": 3, "Latest runs": 0, "Latest prediction jobs": 0},
         "trends": [("mAP50-95", "0.502", "1.000", 2)],
     }
 
