@@ -97,7 +97,8 @@ def query_of(*, name: str = "", operator: str = "", value: Any = None, order: st
 
     query: dict[str, Any] = {}
     if name:
-        item = {"filter": name, "operator": operator, "value": value, "type": "Number"}
+        kind = "String" if isinstance(value, str) else "Number"
+        item = {"filter": name, "operator": operator, "value": value, "type": kind}
         query["filters"] = {"conjunction": "and", "items": [item]}
     if order:
         query["ordering"] = [order]

@@ -10,6 +10,7 @@ from predictions.api.loads import LoadViewSet
 from predictions.api.pictures import LocalFileView, ThumbnailView
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
+from predictions.api.reviews.discussion import CommentViewSet, ReviewViewSet
 from predictions.api.task_actions import TaskActionViewSet
 from predictions.api.tasks import (
     AnnotationViewSet,
@@ -17,10 +18,16 @@ from predictions.api.tasks import (
     TaskAnnotationViewSet,
     TaskViewSet,
 )
-from predictions_api.http.routers import ID, PROJECT_ID, TASK_ID, Router, both
+from predictions_api.http.routers import ID, PREDICTION_ID, PROJECT_ID, TASK_ID, Router, both
 
 router = Router()
 router.register("api/predictions", PredictionViewSet, basename="prediction")
+router.register(
+    f"api/predictions/{PREDICTION_ID}/comments", CommentViewSet, basename="prediction-comment"
+)
+router.register(
+    f"api/predictions/{PREDICTION_ID}/reviews", ReviewViewSet, basename="prediction-review"
+)
 router.register("api/tasks", TaskViewSet, basename="task")
 router.register(f"api/tasks/{TASK_ID}/annotations", TaskAnnotationViewSet, basename="annotation")
 router.register("api/annotations", AnnotationViewSet, basename="annotation")

@@ -83,6 +83,14 @@ def _check_annotation(values: Values, access: Access, *, project_id: int) -> Non
         raise ValidationError(errors)
 
 
+def _result_text(values: Values) -> str:
+    """The result as it is stored: as `result_text` has it, where that was made of stored regions,
+    whose numbers may have more digits than a float.
+    """
+    text = values.get("result_text")
+    return json_text(values.get("result", [])) if text is None else str(text)
+
+
 CREATE_ANNOTATION_SQL = """
 WITH a AS (
     INSERT INTO predictions_annotation
@@ -109,7 +117,7 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
             [
                 task_id,
                 task["project"],
-                json_text(values.get("result", [])),
+                _result_text(values),
                 values.get("was_cancelled", False),
                 values.get("ground_truth", False),
                 values.get("lead_time"),
@@ -134,7 +142,7 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
             params.append(values[name])
     if "result" in values:
         assignments.append("result = %s::jsonb")
-        params.append(json_text(values["result"]))
+        params.append(_result_text(values))
     sql = f"""
     WITH a AS (
         UPDATE predictions_annotation SET {", ".join(assignments)} WHERE id = %s RETURNING task_id

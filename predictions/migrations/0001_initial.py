@@ -166,6 +166,10 @@ class Migration(migrations.Migration):
             index=models.Index(models.F('project'), django.db.models.functions.text.Left(django.db.models.fields.json.KeyTextTransform('image_id', 'meta'), 200), condition=models.Q(('meta__has_key', 'image_id')), name='predictions_task_i_idx'),
         ),
         migrations.AddIndex(
+            model_name='task',
+            index=models.Index(models.F('project'), django.db.models.functions.text.Left(django.db.models.fields.json.KeyTextTransform('image_name', 'meta'), 200), condition=models.Q(('meta__has_key', 'image_name')), name='predictions_task_n_idx'),
+        ),
+        migrations.AddIndex(
             model_name='prediction',
             index=models.Index(fields=['project', 'id'], name='predictions_prediction_p_idx'),
         ),
@@ -271,6 +275,32 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['project', 'order', 'id'], name='predictions_savedview_p_idx')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PredictionComment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('text', models.TextField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('author', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('prediction', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='predictions.prediction')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
+                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='PredictionReview',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('prediction', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='predictions.prediction')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
+                ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('prediction', 'reviewer'), name='predictions_review_of_reviewer_uniq')],
             },
         ),
     ]

@@ -1,6 +1,7 @@
-"""The store's tables, and those of what people sort its tasks with."""
+"""The store's tables, and those of what people say about predictions and sort tasks with."""
 
 from predictions.models.curation import SavedView, TaskTag
+from predictions.models.discussion import PredictionComment, PredictionReview
 from predictions.models.store import (
     Annotation,
     IdempotentRequest,
@@ -21,6 +22,8 @@ __all__ = [
     "ImportCheckpoint",
     "MLBackend",
     "Prediction",
+    "PredictionComment",
+    "PredictionReview",
     "Project",
     "ProjectExport",
     "SavedView",

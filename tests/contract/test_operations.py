@@ -29,6 +29,12 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("replace_prediction", "/api/predictions/{prediction}/", PREDICTION),
     ("update_prediction", "/api/predictions/{prediction}/", {"neighbors": [1], "cluster": 1}),
     ("delete_prediction", "/api/predictions/{prediction}/", None),
+    ("list_prediction_comments", "/api/predictions/{prediction}/comments/", None),
+    ("comment_on_prediction", "/api/predictions/{prediction}/comments/", {"text": "Too wide."}),
+    ("delete_prediction_comment", "/api/predictions/{prediction}/comments/{comment}/", None),
+    ("list_prediction_reviews", "/api/predictions/{prediction}/reviews/", None),
+    ("review_prediction", "/api/predictions/{prediction}/reviews/", {}),
+    ("take_back_prediction_review", "/api/predictions/{prediction}/reviews/", None),
     ("delete_predictions", "/api/predictions/?project={project}&model_version=v1", None),
     ("export_predictions", "/api/predictions/export/?format=json", None),
     ("export_predictions", "/api/predictions/export/?format=csv", None),
@@ -143,6 +149,8 @@ def values(ada: Caller, project: Project, task: int) -> dict[str, Any]:
     prediction = post("/api/predictions/", filled(PREDICTION, {"task": task}), format="json")
     annotation = post(f"/api/tasks/{task}/annotations/", {"result": [region()]}, format="json")
     view = post("/api/dm/views/", {"project": project.pk}, format="json")
+    about = f"/api/predictions/{prediction.json()['id']}"
+    comment = post(f"{about}/comments/", {"text": "Good."}, format="json")
     refresh = {}
     if not ada.user.api_tokens.filter(kind="refresh").exists():
         refresh["refresh"] = make_refresh(ada)
@@ -152,6 +160,7 @@ def values(ada: Caller, project: Project, task: int) -> dict[str, Any]:
         "prediction": prediction.json()["id"],
         "annotation": annotation.json()["id"],
         "view": view.json()["id"],
+        "comment": comment.json()["id"],
         **refresh,
     }
 

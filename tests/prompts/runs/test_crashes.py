@@ -324,5 +324,6 @@ def test_two_runs_share_a_connection(queued_crew: Crew, slow_model: Model) -> No
     for run_id in runs:
         assert_one_outcome_each(crew, run_id)
     counts: dict[str, Any] = slow_model.counts()
-    assert counts["requests"] == 2 * N_TASKS
+    # Where a starved machine lets a lease run out, what was in flight is asked again.
+    assert 2 * N_TASKS <= counts["requests"] <= 2 * N_TASKS + SLOTS
     assert counts["most_in_flight"] <= SLOTS
