@@ -48,7 +48,7 @@ class Card:
 
 
 def card(task: TaskCard, project: Project, kept: str) -> Card:
-    """The card of a task; `kept` is the query of its page, which has the grid's for its neighbours."""
+    """The card of a task; `kept` is the query of its page, the grid's own, for its neighbours."""
     config = project.parsed_label_config
     kind, key = _kind(config, task.data)
     predicted = _drawn(task.result, "prediction", task.score)
