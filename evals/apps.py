@@ -16,6 +16,7 @@ class EvalsConfig(AppConfig):
         from evals.desk.hub import part as evaluated
         from evals.jobs import tasks
         from evals.models import ModelEval
+        from evals.reports import told
         from predictions.db.counting import held
         from predictions.desk import verdicts
         from predictions.desk.grid import offers
@@ -23,16 +24,18 @@ class EvalsConfig(AppConfig):
         from predictions.filters import registered
         from predictions.imports.datasets import evaluation
         from predictions_api.jobs import states, sweeps
+        from predictions_api.outbound.events import payloads
 
+        payloads.register("EVALUATION_COMPLETED", told.evaluation_completed)
         sweeps.register(tasks.requeue_stalled)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
-        offers.register_columns(task_grid.columns)
-        offers.register_act(task_grid.EVALUATE)
-        registered.register(columns.task_column)
         parts.register(evaluated.part, place=2)
         held.register(images.held_of)
         search.register(finding.evaluations, place=4)
+        offers.register_columns(task_grid.columns)
+        offers.register_act(task_grid.EVALUATE)
+        registered.register(columns.task_column)
         verdicts.register(review_verdicts.verdicts_of)
         verdicts.register_finder(review_verdicts.newest_evaluations)
         evaluation.register(loading.start)

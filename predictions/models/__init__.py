@@ -1,16 +1,20 @@
-"""The store's tables, and those of what people say about predictions and sort tasks with."""
+"""The store's tables, those of what people say about its predictions, and those of what they sort
+its tasks with.
+"""
 
 from predictions.models.curation import SavedView, TaskTag
 from predictions.models.discussion import PredictionComment, PredictionReview
-from predictions.models.store import (
-    Annotation,
+from predictions.models.files import (
     IdempotentRequest,
     ImageRoot,
     ImportCheckpoint,
+    ProjectExport,
+)
+from predictions.models.store import (
+    Annotation,
     MLBackend,
     Prediction,
     Project,
-    ProjectExport,
     Task,
     free_slug,
 )

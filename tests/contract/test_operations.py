@@ -148,9 +148,9 @@ def values(ada: Caller, project: Project, task: int) -> dict[str, Any]:
     post: Callable[..., Any] = ada.client.post
     prediction = post("/api/predictions/", filled(PREDICTION, {"task": task}), format="json")
     annotation = post(f"/api/tasks/{task}/annotations/", {"result": [region()]}, format="json")
-    view = post("/api/dm/views/", {"project": project.pk}, format="json")
     about = f"/api/predictions/{prediction.json()['id']}"
     comment = post(f"{about}/comments/", {"text": "Good."}, format="json")
+    view = post("/api/dm/views/", {"project": project.pk}, format="json")
     refresh = {}
     if not ada.user.api_tokens.filter(kind="refresh").exists():
         refresh["refresh"] = make_refresh(ada)
@@ -159,8 +159,8 @@ def values(ada: Caller, project: Project, task: int) -> dict[str, Any]:
         "task": task,
         "prediction": prediction.json()["id"],
         "annotation": annotation.json()["id"],
-        "view": view.json()["id"],
         "comment": comment.json()["id"],
+        "view": view.json()["id"],
         **refresh,
     }
 
