@@ -118,6 +118,8 @@ def _rows_of(model: str, project: Project) -> str:
 
 
 def _list(model: str, project: Project) -> str:
+    if model == "task":
+        return reverse("admin:predictions_project_tasks", args=[project.pk])
     return reverse(f"admin:predictions_{model}_changelist") + f"?project={project.pk}"
 
 

@@ -8,6 +8,7 @@ what is corrected (`edit=prediction-7`, `annotation-7` or `new`).
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Case, IntegerField, QuerySet, Subquery, When
 from django.http import Http404, HttpRequest
@@ -86,8 +87,12 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
 
 def _crumbs(request: HttpRequest, task: Task) -> list[Crumb]:
     project = task.project
-    tasks = reverse("admin:predictions_task_changelist")
-    own = _query(request, without=OF_THE_PAGE) or f"?project={project.pk}"
+    if "query" in request.GET:
+        tasks = reverse("admin:predictions_project_tasks", args=[project.pk])
+        own = f"?{urlencode({'query': request.GET['query']})}"
+    else:
+        tasks = reverse("admin:predictions_task_changelist")
+        own = _query(request, without=OF_THE_PAGE) or f"?project={project.pk}"
     return [
         Crumb(str(project), reverse("admin:predictions_project_change", args=[project.pk])),
         Crumb("Tasks", tasks + own),
@@ -115,7 +120,7 @@ def _neighbours(request: HttpRequest, task: Any) -> tuple[int | None, int | None
     if text is None:
         return task.before, task.after, ""
     try:
-        wanted = of_query(text)
+        wanted = of_query(text, project_id=task.project_id)
     except ValidationError as exc:
         return None, None, " ".join(map(str, exc.detail["query"]))  # type: ignore[index, call-overload]
     return *neighbours(wanted, task.pk, project_id=task.project_id), ""
