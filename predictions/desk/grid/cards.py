@@ -56,7 +56,7 @@ def card(task: TaskCard, project: Project) -> Card:
     value = str(task.data.get(key, "")) if key else ""
     return Card(
         task=task,
-        url=reverse("admin:predictions_task_change", args=[task.id]),
+        url=reverse("admin:predictions_task_review", args=[task.id]),
         kind=kind,
         address=_address(project.pk, task.id, key, value) if kind in MEDIA else None,
         text=_cut(value, MOST_TEXT) if kind == "text" else "",

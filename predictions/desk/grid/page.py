@@ -1,6 +1,7 @@
 """The page of the grid, and the pictures that stand in its tasks."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -69,6 +70,8 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
         asked=asked,
         here=asked.address(page=asked.page),
         cards=shown,
+        # The page of a task leads on within this list.
+        list_query=f"?{urlencode({'query': compact(asked.query)})}",
         first=first,
         last=first + len(shown) - 1,
         total=min(page.total, cards.MOST_COUNTED),
