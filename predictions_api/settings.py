@@ -320,6 +320,7 @@ SPECTACULAR_SETTINGS = {
             "description": "How good a model version's predictions are. Errors are"
             ' `{"error", "message"}` here.',
         },
+        {"name": "ML backends", "description": "Model servers that are asked, and jobs that ask."},
         {
             "name": "Webhooks",
             "description": "Addresses that are told what happens, and how each delivery fared.",

@@ -22,12 +22,13 @@ from predictions.db.annotations import (
     create_annotation,
     delete_annotation,
     existing_annotation,
+    mark_all,
+    mark_chosen,
     update_annotation,
 )
 from predictions.db.curation.views import existing_view
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
-from predictions.db.reviews.truths import mark_all, mark_chosen
 from predictions.filters.tasks import TaskFilter, of_query, of_view
 from predictions.models import Annotation, Task
 from predictions_api.http.fields import unknown_pk

@@ -15,6 +15,8 @@ from predictions_api.http.storable import json_text
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
+#: Ids that one refusal names.
+MOST_NAMED = 20
 NO_ANNOTATION = "No Annotation matches the given query."
 ASSIGNED = {
     "was_cancelled": "was_cancelled",
@@ -235,6 +237,55 @@ def _delete_one(sql: str, params: Sequence[Any], annotation_id: int, access: Acc
             return False
         record("ANNOTATIONS_DELETED", project_id=row[0], access=access, ids=[annotation_id])
     return True
+
+
+# By primary key, or by (project, task). Rows that are as they should be are not touched: an
+# evaluation tells by their time whether it is out of date. Locked in one order.
+MARK_SQL = """
+WITH chosen AS (
+    SELECT id FROM predictions_annotation
+    WHERE {which} AND ground_truth <> %(mark)s ORDER BY id FOR NO KEY UPDATE
+), a AS (
+    UPDATE predictions_annotation SET ground_truth = %(mark)s, updated_at = now(),
+        updated_by_id = %(user)s
+    FROM chosen WHERE predictions_annotation.id = chosen.id RETURNING task_id
+), touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
+    WHERE t.id IN (SELECT task_id FROM a)
+)
+SELECT count(*) FROM a
+"""
+MARK_CHOSEN_SQL = MARK_SQL.format(which="id = ANY(%(ids)s)")
+MARK_ALL_SQL = MARK_SQL.format(
+    which="project_id = %(project)s AND NOT (%(mark)s AND was_cancelled)"
+)
+
+
+def mark_chosen(annotation_ids: Sequence[int], *, is_truth: bool, access: Access) -> int:
+    """Marks annotations as ground truth, or takes the mark away; how many it changes.
+
+    All or none: ValidationError under `ids` for ids that the workspace has no annotation of.
+    """
+    rows = fetch_all(
+        "SELECT a.id FROM predictions_annotation a JOIN predictions_project j"
+        " ON j.id = a.project_id WHERE a.id = ANY(%s) AND j.workspace_id = %s",
+        [list(annotation_ids), access.workspace_id],
+    )
+    known = {row[0] for row in rows}
+    if unknown := [one for one in annotation_ids if one not in known]:
+        raise ValidationError({"ids": [unknown_pk(one) for one in unknown[:MOST_NAMED]]})
+    values = {"ids": list(annotation_ids), "mark": is_truth, "user": access.user_id}
+    row = fetch_one(MARK_CHOSEN_SQL, values)
+    return int(row[0]) if row else 0
+
+
+def mark_all(project_id: int, *, is_truth: bool, access: Access) -> int:
+    """Marks the annotations of a project that are not cancelled as ground truth, or takes the mark
+    away from all; how many it changes. The project is the caller's.
+    """
+    values = {"project": project_id, "mark": is_truth, "user": access.user_id}
+    row = fetch_one(MARK_ALL_SQL, values)
+    return int(row[0]) if row else 0
 
 
 DELETE_ANNOTATION_SQL = """

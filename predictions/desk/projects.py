@@ -28,8 +28,7 @@ from desk.workspace_admin import (
     time_ago,
 )
 from predictions.api.serializers import ProjectSerializer
-from predictions.db import projects
-from predictions.db.reviews import truths
+from predictions.db import annotations, projects
 from predictions.desk import loads
 from predictions.desk.grid import doing
 from predictions.desk.grid import page as grid
@@ -200,7 +199,7 @@ class ProjectDesk(WorkspaceAdmin):
         n = 0
         for project in chosen:
             access = access_of(request, project.workspace_id, field="project")
-            marked = truths.mark_all(project.pk, is_truth=True, access=access)
+            marked = annotations.mark_all(project.pk, is_truth=True, access=access)
             text = f"{marked} annotations marked as ground truth."
             self.log_in_history(request, project, text)
             n += marked

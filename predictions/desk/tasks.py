@@ -17,7 +17,6 @@ from accounts import audit
 from desk.workspace_admin import DeskForm, View, access_of, became, forbid, pretty
 from predictions.api.serializers import AnnotationSerializer, TaskSerializer
 from predictions.db import annotations, tasks
-from predictions.db.reviews import truths
 from predictions.desk import review
 from predictions.desk.filters import (
     CreatedFilter,
@@ -176,7 +175,7 @@ class AnnotationDesk(RegionRows):
         n = 0
         for workspace_id, ids in by_workspace.items():
             access = access_of(request, workspace_id, field="task")
-            n += truths.mark_chosen(ids, is_truth=is_truth, access=access)
+            n += annotations.mark_chosen(ids, is_truth=is_truth, access=access)
         audit.by_request(
             request,
             "annotations.marked",

@@ -170,6 +170,7 @@ TAGS = {
     "subsets": "Runs",
     "subset-tasks": "Runs",
     "model-provider-connections": "Providers",
+    "ml": "ML backends",
     "webhooks": "Webhooks",
     "current-user": "Identity",
     "token": "Identity",
@@ -188,6 +189,8 @@ PAGES = {
     "Runs": "/docs/guides/prompts/#statuses",
     "Providers": "/docs/guides/prompts/#point-a-connection-at-a-model",
     "Evaluations": "/docs/reference/evaluations/#routes",
+    "ML backends": "/docs/guides/ml-backends/",
+    "Webhooks": "/docs/guides/webhooks/",
     "Identity": "/docs/reference/api/#keys-and-scopes",
     "Service": "/docs/operating/running/",
 }
