@@ -86,16 +86,18 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
 
 
 def _crumbs(request: HttpRequest, task: Task) -> list[Crumb]:
+    """The way here: through the grid of the project, or the list that the address names."""
     project = task.project
-    if "query" in request.GET:
-        tasks = reverse("admin:predictions_project_tasks", args=[project.pk])
-        own = f"?{urlencode({'query': request.GET['query']})}"
-    else:
-        tasks = reverse("admin:predictions_task_changelist")
-        own = _query(request, without=OF_THE_PAGE) or f"?project={project.pk}"
+    query = request.GET.get("query")
+    own = _query(request, without=OF_THE_PAGE)
+    tasks = reverse("admin:predictions_project_tasks", args=[project.pk])
+    if query is not None:
+        tasks += f"?{urlencode({'query': query})}"
+    elif own:
+        tasks = reverse("admin:predictions_task_changelist") + own
     return [
-        Crumb(str(project), reverse("admin:predictions_project_change", args=[project.pk])),
-        Crumb("Tasks", tasks + own),
+        Crumb(str(project), reverse("admin:predictions_project_hub", args=[project.pk])),
+        Crumb("Tasks", tasks),
         Crumb(f"Task {task.pk}"),
     ]
 
@@ -122,7 +124,8 @@ def _neighbours(request: HttpRequest, task: Any) -> tuple[int | None, int | None
     try:
         wanted = of_query(text, project_id=task.project_id)
     except ValidationError as exc:
-        return None, None, " ".join(map(str, exc.detail["query"]))  # type: ignore[index, call-overload]
+        detail: Any = exc.detail
+        return None, None, " ".join(map(str, detail["query"]))
     return *neighbours(wanted, task.pk, project_id=task.project_id), ""
 
 
