@@ -10,13 +10,17 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin app
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
-COPY manage.py gunicorn.conf.py ./
+COPY manage.py gunicorn.conf.py CHANGELOG.md ./
+# What /docs/ shows.
+COPY docs docs
+COPY examples examples
 COPY predictions_api predictions_api
 COPY accounts accounts
 COPY desk desk
 COPY predictions predictions
 COPY evals evals
 COPY prompts prompts
+COPY backends backends
 # The directory decides that names carry a hash of their content. The key of this one command
 # signs nothing and stays in no layer.
 RUN mkdir staticfiles \

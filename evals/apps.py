@@ -16,6 +16,7 @@ class EvalsConfig(AppConfig):
         from evals.desk.hub import part as evaluated
         from evals.jobs import tasks
         from evals.models import ModelEval
+        from evals.reports import told
         from predictions.db.counting import held
         from predictions.desk import verdicts
         from predictions.desk.grid import offers
@@ -23,7 +24,9 @@ class EvalsConfig(AppConfig):
         from predictions.filters import registered
         from predictions.imports.datasets import evaluation
         from predictions_api.jobs import states, sweeps
+        from predictions_api.outbound.events import payloads
 
+        payloads.register("EVALUATION_COMPLETED", told.evaluation_completed)
         sweeps.register(tasks.requeue_stalled)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)

@@ -17,11 +17,13 @@ class PredictionsConfig(AppConfig):
         from predictions.desk.finding import tasks as task_names
         from predictions.desk.grid import acts
         from predictions.desk.hub import parts, store
+        from predictions.events import payloads
         from predictions.exports import state, tasks
         from predictions.models import ProjectExport
         from predictions_api.http import errors
         from predictions_api.jobs import preloads, states, sweeps
 
+        payloads.register()
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)

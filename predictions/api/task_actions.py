@@ -2,7 +2,8 @@
 
 from __future__ import annotations  # `list` is a method here
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -31,21 +32,23 @@ from predictions.models import Task
 
 def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """The tasks with everything on them. A client reads the whole list again where none is left."""
-    n = tasks.delete_tasks(ids, project_id=project_id)
+    n = tasks.delete_tasks(ids, project_id=project_id, access=access)
     reload = not tasks.count_tasks(project_id, most=1)
     return {"processed_items": n, "reload": reload, "detail": f"Deleted {n} tasks"}
 
 
 def delete_annotations(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every annotation of the tasks."""
-    n = delete_annotations_of_tasks(ids, project_id=project_id)
+    n = delete_annotations_of_tasks(ids, project_id=project_id, access=access)
     return {"processed_items": n, "detail": f"Deleted {n} annotations"}
 
 
 def delete_predictions(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every prediction of the tasks, or those of some model versions."""
     versions = _versions(body.get("model_version"))
-    n = prediction_batches.delete_of_tasks(ids, project_id=project_id, versions=versions)
+    n = prediction_batches.delete_of_tasks(
+        ids, project_id=project_id, versions=versions, access=access
+    )
     return {"processed_items": n, "detail": f"Deleted {n} predictions"}
 
 
@@ -132,9 +135,26 @@ ACTIONS = {
         "Remove the tags from the selected tasks.",
     ),
 }
-NOT_CALLED = (
-    "ML backends are not called from here: let the backend post its predictions, or run a prompt."
-)
+
+
+class RoomAction(NamedTuple):
+    """An action of a room above this one. `answer` gets the request and the id of a project that
+    the caller sees; it holds no transaction and no locks.
+    """
+
+    title: str
+    order: int
+    permission: str
+    text: str
+    answer: Callable[[Request, int], HttpResponse]
+
+
+_of_rooms: dict[str, RoomAction] = {}
+
+
+def register_action(name: str, action: RoomAction) -> None:
+    """From now on listed and called."""
+    _of_rooms[name] = action
 
 
 class TaskActionViewSet(Rows):
@@ -148,6 +168,17 @@ class TaskActionViewSet(Rows):
         self._check(ActionListParameters.read(request.query_params)["project"])
         return json_response(
             [
+                {
+                    "id": name,
+                    "title": action.title,
+                    "order": action.order,
+                    "permission": action.permission,
+                    "experimental": False,
+                    "dialog": {"text": action.text, "type": "confirm"},
+                }
+                for name, action in _of_rooms.items()
+            ]
+            + [
                 {
                     "id": name,
                     "title": title,
@@ -164,13 +195,12 @@ class TaskActionViewSet(Rows):
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         asked = ActionParameters.read(request.query_params)
         name, project_id, body = asked["id"], asked["project"], request.data
-        if name == "retrieve_tasks_predictions":
-            raise ValidationError({"id": [NOT_CALLED]})
-        if name not in ACTIONS:
-            raise ValidationError(
-                {"id": [f"There is none of that name, only {', '.join(ACTIONS)}."]}
-            )
+        if name not in ACTIONS and name not in _of_rooms:
+            known = ", ".join([*_of_rooms, *ACTIONS])
+            raise ValidationError({"id": [f"There is none of that name, only {known}."]})
         self._check(project_id)
+        if name in _of_rooms:
+            return _of_rooms[name].answer(request, project_id)
         wanted = of_selection(body, project_id=project_id)
         act = ACTIONS[name][0]
         with transaction.atomic():

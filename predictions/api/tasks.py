@@ -98,7 +98,8 @@ class ProjectTaskViewSet(TaskPages):
     @docs.PROJECT_TASKS_DELETE
     @audit.recorded("selection.delete_tasks", "project {project_pk}")
     def destroy_many(self, request: Request, **kwargs: Any) -> HttpResponse:
-        tasks.delete_all_tasks(self.known_project(self.row_id("project_pk")))
+        project_id = self.known_project(self.row_id("project_pk"))
+        tasks.delete_all_tasks(project_id, self.access())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
