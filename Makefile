@@ -69,17 +69,20 @@ $(UV):
 		|| { echo 'Python 3.11 or 3.12 is needed: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 		|| { echo 'This Python cannot make virtual environments: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'Making .venv, and installing uv in it.'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # Compiled here and once: every process that starts would do it again where Python may not write
 # beside its modules, and the first start would wait for it anywhere.
-INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r
+INSTALL := $(UV) pip install --compile-bytecode --python $(BIN)/python --require-hashes -r
 
 $(RUNTIME): requirements.lock | $(UV)
+	@echo 'Installing what the service needs: a minute or two.'
 	$(INSTALL) $<
 	@touch $@
 
 $(DEV): requirements-dev.lock | $(UV)
+	@echo 'Installing what tests and checks need.'
 	$(INSTALL) $<
 	@touch $@

@@ -7,9 +7,17 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponsePermanentRedirect,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.shortcuts import render
 from django.templatetags.static import static
+from django.urls import reverse
 
 from desk.middleware import DESK
 from predictions_api.http.errors import ServerError, json_error
@@ -30,16 +38,20 @@ PLAIN = {429, 500}
 
 
 def wants_page(request: HttpRequest) -> bool:
-    """Whether a browser asks for a page of the desk."""
-    is_desk = request.path_info.startswith(DESK)
-    return is_desk and "text/html" in request.headers.get("Accept", "")
+    """Whether a browser asks; programs do not name HTML among what they accept."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def is_at_desk(request: HttpRequest) -> bool:
+    """Whether the address is one of the desk's."""
+    return request.path_info.startswith(DESK)
 
 
 def error_page(request: HttpRequest, status: int) -> HttpResponse:
-    """The HTML page of an error, with the sidebar for people who are logged in."""
+    """The HTML page of an error, at the desk with the sidebar for people who are logged in."""
     title, text = ERRORS[status]
     context: dict[str, Any] = {"title": title, "text": text, "status": status}
-    if status not in PLAIN and hasattr(request, "user"):
+    if status not in PLAIN and is_at_desk(request) and hasattr(request, "user"):
         context = {**admin.site.each_context(request), **context}
         return render(request, "desk/error.html", context, status=status)
     return render(request, "desk/plain_error.html", context, status=status)
@@ -59,13 +71,30 @@ def favicon(request: HttpRequest) -> HttpResponseBase:
     return HttpResponsePermanentRedirect(static("theme/icon.svg"))
 
 
+def home(request: HttpRequest) -> HttpResponseBase:
+    """/ sends a browser to the desk, and tells a program where the documentation is."""
+    if wants_page(request):
+        return HttpResponseRedirect(DESK)
+    at = request.build_absolute_uri
+    return JsonResponse(
+        {
+            "name": "Predictions API",
+            "version": settings.SPECTACULAR_SETTINGS["VERSION"],
+            "desk": at(DESK),
+            "docs": at(reverse("docs")),
+            "schema": at(reverse("schema")),
+            "health": at(reverse("health")),
+        }
+    )
+
+
 def desk(request: HttpRequest) -> HttpResponseBase:
     """Redirects /admin to /admin/."""
     return HttpResponsePermanentRedirect(DESK)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """handler404: a JSON document on every path, a page for a browser at the desk."""
+    """handler404: a page for a browser, a JSON document for a program."""
     if wants_page(request):
         return error_page(request, 404)
     return json_error(404, "Not found.")

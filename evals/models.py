@@ -293,6 +293,9 @@ class EvalPanel(models.Model):
         CLUSTERS = 6  # one a confidence
         RECOMMENDATIONS = 7
         SLICES = 8  # the values of the keys that images are sliced by
+        RECALL_CURVES = 9
+        ERROR_TYPES = 10
+        ERROR_IMAGES = 11  # one a split: evals.engine.error_types.images
 
     ANY: int = -1
 

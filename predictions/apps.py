@@ -8,10 +8,14 @@ class PredictionsConfig(AppConfig):
     verbose_name = "Store"
 
     def ready(self) -> None:
-        """Registers what the worker does for this room, its card, and the way in of large files."""
-        from desk import dashboard
+        """Registers what the worker does for this room, its card, what Ctrl+K finds,
+        and the way in of large files."""
+        from desk import dashboard, search
         from predictions.db import idempotency
         from predictions.desk import card
+        from predictions.desk.finding import projects
+        from predictions.desk.finding import tasks as task_names
+        from predictions.desk.hub import parts, store
         from predictions.exports import state, tasks
         from predictions.models import ProjectExport
         from predictions_api.http import errors
@@ -23,5 +27,9 @@ class PredictionsConfig(AppConfig):
         states.register("export", ProjectExport)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
+        parts.register(store.part, place=1)
+        search.register(projects.projects, place=1)
+        search.register(task_names.tasks, place=2)
+        search.register(projects.versions, place=3)
         for route in (r"/api/(load|projects/\d+/import)/?", "/admin/predictions/project/load-.*"):
             errors.register_larger(route, LARGER_FILES)

@@ -175,6 +175,12 @@ class Task(models.Model):
                 condition=Q(meta__has_key="image_id"),
                 name="predictions_task_i_idx",
             ),
+            models.Index(
+                F("project"),
+                Left(KeyTextTransform("image_name", "meta"), 200),
+                condition=Q(meta__has_key="image_name"),
+                name="predictions_task_n_idx",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from desk import error_pages
+from desk.access.passwords import SetPassword
 from predictions_api.docs import schema, views
 from predictions_api.operations import observability
 from prompts.urls import of_predictions
@@ -27,6 +28,7 @@ urlpatterns = [
     re_path("^health/?$", observability.health, name="health"),
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),
+    path("admin/password/<uidb64>/<token>/", SetPassword.as_view(), name="set-password"),
     path("admin/", admin.site.urls),
     path("admin", error_pages.desk, name="desk"),
     path("favicon.ico", error_pages.favicon, name="favicon"),

@@ -1,9 +1,12 @@
-"""The dashboard's card of the workspaces one is in: nobody is a member without seeing it."""
+"""Cards of who may do what: one's own memberships on the dashboard, where nobody is a member
+without seeing it; a workspace's keys and its audit trail on the page of the workspace.
+"""
 
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.models import Membership
+from accounts import tokens
+from accounts.models import ApiToken, AuditEntry, Membership
 from desk.dashboard import Card, Cell
 from desk.workspace_admin import time_ago
 
@@ -32,4 +35,55 @@ def memberships(request: HttpRequest) -> Card:
             for row in rows[:ROWS]
         ],
         empty="None: an owner adds you to theirs.",
+    )
+
+
+def of_workspace(workspace_id: int) -> list[Card]:
+    """Its keys that are not revoked and what was done in it, the newest first. Two statements."""
+    return [_keys(workspace_id), _audit(workspace_id)]
+
+
+def _keys(workspace_id: int) -> Card:
+    rows = ApiToken.objects.filter(workspace_id=workspace_id, revoked_at__isnull=True)
+    rows = tokens.with_state(rows.select_related("user").order_by("-id"))
+    return Card(
+        title="Keys",
+        url=reverse("admin:accounts_apitoken_changelist"),
+        headings=("Key", "Of", "May", "Last used", "State"),
+        rows=[
+            (
+                Cell(
+                    f"{token.preview}… {token.name}".strip(),
+                    reverse("admin:accounts_apitoken_change", args=[token.pk]),
+                ),
+                Cell(token.user.email),
+                Cell(", ".join(token.scopes or ["everything"])),
+                Cell(time_ago(token.last_used_at)),
+                Cell(tokens.state_of(token)),
+            )
+            for token in rows[:ROWS]
+        ],
+        empty="None yet: Keys, Add key makes one.",
+    )
+
+
+def _audit(workspace_id: int) -> Card:
+    rows = AuditEntry.objects.filter(workspace_id=workspace_id).order_by("-id")
+    return Card(
+        title="Audit trail",
+        url=reverse("admin:accounts_auditentry_changelist"),
+        headings=("When", "Who", "Did", "To"),
+        rows=[
+            (
+                Cell(
+                    time_ago(row.created_at),
+                    reverse("admin:accounts_auditentry_change", args=[row.pk]),
+                ),
+                Cell(row.actor),
+                Cell(row.action),
+                Cell(row.target),
+            )
+            for row in rows[:ROWS]
+        ],
+        empty="Nothing was done yet.",
     )

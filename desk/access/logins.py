@@ -11,10 +11,22 @@ from unfold.sites import UnfoldAdminSite
 from accounts import audit
 from accounts.models import AuditEntry, User
 from accounts.sessions import place_of
+from desk import search
+
+NOT_AT_THE_DESK = (
+    "The password is right, and this account is for the API alone. An owner of your workspace lets"
+    " you in at the desk (People, your name, Password), as does whoever runs this service."
+)
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]  # the theme has no types
     """Takes an address in any case, and records each login and each failure once."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Says what is wrong to people who may not use the desk, once their password is right."""
+        if user.is_active and not user.is_staff:
+            raise ValidationError(NOT_AT_THE_DESK, code="not_at_the_desk")
+        super().confirm_login_allowed(user)
 
     def clean_username(self) -> str:
         """Lower case, as every address is stored."""
@@ -50,6 +62,12 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]  # the theme has no t
 
 class DeskSite(UnfoldAdminSite):  # type: ignore[misc]
     """The theme's site; it records logouts and changes of one's own password, too."""
+
+    def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """What Ctrl+K finds; see `desk.search`. The theme's own keeps answers for five minutes,
+        also for whoever left a workspace meanwhile.
+        """
+        return search.answer(request)
 
     def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Ends the session."""

@@ -1,20 +1,26 @@
 """The desk's pages of people."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import audit, logins
+from accounts import audit, logins, members, sessions
 from accounts.models import Membership, User
+from desk.page import Crumb, render_page
 from desk.workspace_admin import (
     OWNERS,
+    View,
     WorkspaceAdmin,
+    forbid,
     is_superuser,
     owns_a_workspace,
     roles_of,
@@ -73,6 +79,7 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
     for_others = ((None, {"fields": ("email", "first_name", "last_name", "is_service")}),)
     actions = ("unlock",)
+    change_form_after_template = "desk/person.html"
 
     def scope(self, request: HttpRequest) -> Q:
         """Whoever shares a workspace with the caller, and the caller."""
@@ -115,6 +122,51 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
 
     def has_unlock_permission(self, request: HttpRequest) -> bool:
         return owns_a_workspace(request)
+
+    def pages(self) -> Mapping[str, tuple[str, View]]:
+        """The page that makes a link with which a person sets a password."""
+        return {"reset": ("<int:pk>/reset/", self.reset)}
+
+    def reset(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Asks; a POST makes the link and shows it, this once."""
+        person, by = self.found(request, pk=pk), request.user
+        forbid(isinstance(by, User) and members.may_be_reset(person, by=by))
+        link = ""
+        if request.method == "POST":
+            members.let_in(person)
+            link = request.build_absolute_uri(members.password_link(person))
+            audit.by_request(
+                request,
+                "user.password_link_made",
+                target=person.email,
+                workspace_id=sessions.place_of(person, None)[0],
+            )
+        return render_page(
+            self,
+            request,
+            "desk/reset_password.html",
+            title=f"Password of {person.email}",
+            crumbs=[
+                Crumb("People", reverse("admin:accounts_user_changelist")),
+                Crumb(person.email, reverse("admin:accounts_user_change", args=[pk])),
+                Crumb("Password"),
+            ],
+            person=person,
+            link=link,
+            days=settings.PASSWORD_RESET_TIMEOUT // 86_400,
+        )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With the way to a new password, for those who may make the link."""
+        more = dict(extra_context or {})
+        by = request.user
+        if object_id.isdecimal() and isinstance(by, User):
+            person = self.get_queryset(request).filter(pk=object_id).first()
+            more["may_reset"] = person is not None and members.may_be_reset(person, by=by)
+        answer: HttpResponse = super().change_view(request, object_id, form_url, more)
+        return answer
 
     @admin.action(description="Unlock logins", permissions=["unlock"])
     def unlock(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -16,11 +16,13 @@ from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from accounts import audit, members
 from accounts.models import Membership, User, Workspace
+from desk.access import cards
 from desk.page import Crumb, render_page
 from desk.workspace_admin import (
     OWNERS,
     View,
     WorkspaceAdmin,
+    forbid,
     is_superuser,
     roles_of,
     time_ago,
@@ -154,11 +156,14 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Workspace)
 class WorkspaceDesk(WorkspaceAdmin):
-    """Workspaces. Superusers create and delete them, owners manage the members, who may leave."""
+    """Workspaces. Superusers create them, owners manage the members, who may leave, and delete
+    the workspace.
+    """
 
     writers = OWNERS
     audited = frozenset({"created", "changed", "deleted"})
     inlines = (MembershipInline,)
+    change_form_after_template = "desk/workspace_access.html"
     list_display = ("slug", "title", "created")
     search_fields = ("slug", "title")
     ordering = ("slug",)
@@ -173,8 +178,11 @@ class WorkspaceDesk(WorkspaceAdmin):
         return Q(pk__in=list(roles_of(request)))
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """The page on which a member leaves."""
-        return {"leave": ("<int:pk>/leave/", self.leave)}
+        """The pages on which a member leaves, and on which an owner deletes it."""
+        return {
+            "leave": ("<int:pk>/leave/", self.leave),
+            "remove": ("<int:pk>/remove/", self.remove),
+        }
 
     def leave(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Asks whether the caller wants to leave the workspace; a POST does it."""
@@ -199,6 +207,50 @@ class WorkspaceDesk(WorkspaceAdmin):
             crumbs=[Crumb("Workspaces", lists), Crumb("Leave")],
             membership=membership,
         )
+
+    def remove(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Asks an owner for the workspace's name; a POST that has it deletes the workspace."""
+        workspace = self.found(request, pk=pk)
+        forbid(self._has_role(request, workspace, OWNERS))
+        error = ""
+        if request.method == "POST":
+            if request.POST.get("slug", "").strip() == workspace.slug:
+                named = self.audit_target(workspace)
+                members.delete_workspace(workspace)
+                audit.by_request(request, "workspace.deleted", target=named)
+                messages.success(request, f"{workspace.slug} and all in it is deleted.")
+                return HttpResponseRedirect(reverse("admin:index"))
+            error = f"Not deleted: that is not its name, {workspace.slug}."
+        return render_page(
+            self,
+            request,
+            "desk/delete_workspace.html",
+            title=f"Delete {workspace.slug}?",
+            crumbs=[
+                Crumb("Workspaces", reverse("admin:accounts_workspace_changelist")),
+                Crumb(str(workspace), reverse("admin:accounts_workspace_change", args=[pk])),
+                Crumb("Delete"),
+            ],
+            workspace=workspace,
+            n_projects=workspace.projects.count(),
+            n_keys=workspace.api_tokens.filter(revoked_at=None).count(),
+            n_members=workspace.memberships.count(),
+            error=error,
+        )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Members, and below them for owners the workspace's keys and its audit trail."""
+        more = dict(extra_context or {})
+        if object_id.isdecimal() and self._is_owned(request, int(object_id)):
+            more["access_cards"] = cards.of_workspace(int(object_id))
+            more["may_delete_workspace"] = True
+        answer: HttpResponse = super().change_view(request, object_id, form_url, more)
+        return answer
+
+    def _is_owned(self, request: HttpRequest, workspace_id: int) -> bool:
+        return is_superuser(request) or workspace_id in workspaces_of(request, OWNERS)
 
     def record(self, request: HttpRequest, obj: Any, act: str, **details: Any) -> None:
         """Says whether members were changed, or only settings."""

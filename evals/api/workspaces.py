@@ -1,9 +1,12 @@
 """The routes of workspaces: which one a key is for, and the projects of one."""
 
-from django.http import HttpResponse
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.request import Request
 
 from accounts.models import Workspace
+from desk import error_pages
 from evals.api.route import EvaluationRoutes, answer
 from evals.api.schema import WORKSPACE, document, operation
 from evals.db.label_config import task_type_of
@@ -17,6 +20,12 @@ class LoginViewSet(EvaluationRoutes):
     write_scope = None
     # The client sends a POST to learn its workspace; nothing is written.
     readers_may_write = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Its address is the root of the service, which people read."""
+        if request.method in {"GET", "HEAD"}:
+            return error_pages.home(request)
+        return super().dispatch(request, *args, **kwargs)
 
     @operation("evaluation_login", "Which workspace a key is for", {200: document(Login)})
     def create(self, request: Request) -> HttpResponse:

@@ -30,6 +30,7 @@ LONGEST_URL = 4096
 #: Results read at once are no longer than this together, but for the first, which may be 32 MiB: as
 #: objects they take up to twelve times as much.
 READ_BYTES = 32 * 2**20
+MOST_IMAGES = 10_000  # of one task
 # How long a result is once it is unpacked, which nothing else tells without making its text: a row
 # holds its values unpacked. What is not packed tells so by itself.
 SIZE = (
@@ -144,7 +145,7 @@ WHERE q.project_id = %(project)s AND q.model_version = %(version)s
 
 
 def count_own_truths(evaluation: ModelEval) -> int:
-    """How many tasks are measured against what this version itself said of them, unchanged."""
+    """How many tasks have as their ground truth this version's own prediction, unchanged."""
     row = fetch_one(OWN_TRUTHS_SQL, _scope(evaluation))
     return int(row[0]) if row else 0
 
@@ -211,7 +212,9 @@ def _of_task(
     lengths: Sequence[int],
     slices: str,
 ) -> list[PlannedRow]:
-    """The images of one task."""
+    """The images of one task. `CannotEvaluate` for more than MOST_IMAGES."""
+    if sum(lengths) > MOST_IMAGES:
+        raise CannotEvaluate(f"Task {row[0]} has {sum(lengths):,} images, over {MOST_IMAGES:,}.")
     counts = iter(lengths)
     items = reading.items([1 if path is None else next(counts) for path in paths])
     first, *rest = items
@@ -271,8 +274,6 @@ LEFT JOIN predictions_annotation a ON a.id = c.annotation_id AND a.updated_at <=
 LEFT JOIN predictions_prediction p ON p.id = c.prediction_id AND p.updated_at <= %(at)s
 ORDER BY c.n
 """  # noqa: S608
-
-
 # By primary keys.
 SIZES_SQL = f"""
 SELECT COALESCE({SIZE.format("a")}, 0) + COALESCE({SIZE.format("p")}, 0)
@@ -349,7 +350,6 @@ def _read_image(
     if task_id is None or truth is None or (row.prediction_id is not None and said is None):
         return None
     ending = f"#{row.item}" if row.item else ""
-    own_name = _text(name)
     truths = RegionText(truth)
     saids: Regions = [] if said is None else RegionText(said)
     if not reading.has_one_image:
@@ -359,7 +359,7 @@ def _read_image(
     return ReadImage(
         row=row,
         image_id=(_text(image_id) or str(row.task_id)) + ending,
-        name=(own_name and own_name + ending) or _last_part(url) or f"{row.task_id}{ending}",
+        name=((own := _text(name)) and own + ending) or _last_part(url) or f"{row.task_id}{ending}",
         augmentations=_whole(augmentations),
         url=url,
         stored=StoredImage(

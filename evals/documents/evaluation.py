@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from evals.documents.document import Document, Moment, encode
 from evals.engine.kinds.table import KINDS
+from predictions.regions.labels import Reason
 
 
 def _one_of(*words: str) -> Meta:
@@ -100,18 +101,7 @@ class Example(Document):
 class IgnoredRegions(Document):
     """Regions that were passed over, and the first of them."""
 
-    reason: Annotated[
-        str,
-        _one_of(
-            "other_control",
-            "other_class",
-            "no_label",
-            "invalid_label",
-            "invalid_value",
-            "invalid_score",
-            "no_geometry",
-        ),
-    ]
+    reason: Annotated[str, _one_of(*Reason)]
     side: Annotated[str, _one_of("groundTruth", "predictions")]
     regions: int
     example: Example

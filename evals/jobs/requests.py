@@ -7,6 +7,7 @@ from evals.db import evaluations
 from evals.db.label_config import Chosen, choose
 from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.engine.kinds.kind import OF_MATCHING, Kind
+from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
 from evals.jobs import state, tasks
 from evals.models import GroundTruth, ModelEval
@@ -81,6 +82,45 @@ def repeat(found: ModelEval) -> ModelEval:
     chosen = choose(found.project, **found.asked, **_labels(found.options))
     same = {name: getattr(found, name) for name in REPEATED}
     return _queued(chosen, **same, supersedes=found)
+
+
+def request_of(evaluation: ModelEval) -> dict[str, Any]:
+    """The body of a request that asks for the same again, without what it need not say. Empty of an
+    imported one.
+    """
+    if evaluation.origin == ModelEval.Origin.IMPORTED:
+        return {}
+    kind = KINDS[evaluation.task_type]
+    asked = {
+        "taskType": evaluation.asked.get("task_type"),
+        "control": evaluation.asked.get("control"),
+        "versionId": evaluation.version_id,
+        "modelId": evaluation.model_id,
+        "confidence": evaluation.confidence,
+        "groundTruth": evaluation.ground_truth,
+        "medianLatencyMs": evaluation.median_latency_ms,
+        "writeBack": evaluation.writes_back,
+        **evaluation.options,
+    }
+    if kind.parameters >= OF_MATCHING:
+        asked |= {
+            "iouThreshold": evaluation.iou_threshold,
+            "iouInclusive": evaluation.inclusive,
+            "matching": evaluation.matching,
+        }
+    unasked = {
+        "versionId": evaluation.model_version,
+        "iouThreshold": kind.iou_threshold,
+        "iouInclusive": kind.is_inclusive,
+        "matching": Rule.IOU_CLASS_FIRST.value,
+    }
+    given = {
+        name: value
+        for name, value in asked.items()
+        if value is not None and value != unasked.get(name)
+    }
+    of = {"project": str(evaluation.project_id), "modelVersion": evaluation.model_version}
+    return {**of, **given}
 
 
 def _labels(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,8 +105,9 @@ def _write(path: Path, kept: dict[str, str]) -> None:
 
 
 def has_demo(workspace: str) -> bool:
-    """Whether the workspace has the demo project."""
-    return Project.objects.filter(workspace__slug=workspace, title=demo.TITLE).exists()
+    """Whether the workspace has all demo projects."""
+    mine = Project.objects.filter(workspace__slug=workspace, title__in=demo.TITLES)
+    return set(mine.values_list("title", flat=True)) == set(demo.TITLES)
 
 
 def requests_to_copy(address: str, account: Account) -> list[str]:
@@ -125,6 +126,26 @@ def requests_to_copy(address: str, account: Account) -> list[str]:
         f"curl {header} {content} {address}{path}",
         f"{shlex.quote(_python())} -c {shlex.quote(program)}",
     ]
+
+
+def see_first(address: str, account: Account) -> str:
+    """The page of the newest evaluation of the demo's digits; the dashboard without one."""
+    import httpx
+
+    dashboard = f"{address}/admin/"
+    project = Project.objects.filter(workspace__slug=account.workspace, title=demo.TITLE).first()
+    if project is None:
+        return dashboard
+    try:
+        answer = httpx.get(
+            f"{address}/{account.workspace}/model-evals",
+            params={"api_key": account.token, "project": project.pk, "limit": 1},
+            trust_env=False,
+        )
+        found = answer.raise_for_status().json()["evals"]
+        return f"{dashboard}evals/modeleval/{found[0]['evalId']}/"
+    except (httpx.HTTPError, LookupError, ValueError):
+        return dashboard
 
 
 def _python() -> str:

@@ -26,7 +26,7 @@ def projects(request: HttpRequest) -> Card:
         headings=("Project", *(["Workspace"] if several else []), "Open", "", "Created"),
         rows=[
             (
-                Cell(project, reverse("admin:predictions_project_change", args=[project.pk])),
+                Cell(project, reverse("admin:predictions_project_hub", args=[project.pk])),
                 *([Cell(project.workspace.slug)] if several else []),
                 Cell("predictions", f"{predictions}?project={project.pk}"),
                 Cell("tasks", f"{tasks}?project={project.pk}"),

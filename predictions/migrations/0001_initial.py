@@ -166,6 +166,10 @@ class Migration(migrations.Migration):
             index=models.Index(models.F('project'), django.db.models.functions.text.Left(django.db.models.fields.json.KeyTextTransform('image_id', 'meta'), 200), condition=models.Q(('meta__has_key', 'image_id')), name='predictions_task_i_idx'),
         ),
         migrations.AddIndex(
+            model_name='task',
+            index=models.Index(models.F('project'), django.db.models.functions.text.Left(django.db.models.fields.json.KeyTextTransform('image_name', 'meta'), 200), condition=models.Q(('meta__has_key', 'image_name')), name='predictions_task_n_idx'),
+        ),
+        migrations.AddIndex(
             model_name='prediction',
             index=models.Index(fields=['project', 'id'], name='predictions_prediction_p_idx'),
         ),

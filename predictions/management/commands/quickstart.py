@@ -117,10 +117,11 @@ class Command(BaseCommand):
                 self.stderr.write(f"The demo projects could not be loaded: {error}")
 
     def _show(self, bind: Bind, account: quickstart.Account) -> None:
-        password = account.password or "(changed; `manage.py changepassword` sets a new one)"
+        password = account.password or "(changed; `manage.py password` makes a new one)"
         facts = {
             "Address": f"{bind.address}   documentation: {bind.address}/docs/",
             "Admin": f"{bind.address}/admin/   {quickstart.EMAIL}   {password}",
+            "See first": quickstart.see_first(bind.address, account),
             "Token": account.token,
             "Workspace": account.workspace,
             "Logs": f"{settings.DATA_DIR}/web.log, worker.log",
