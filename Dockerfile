@@ -20,6 +20,7 @@ COPY desk desk
 COPY predictions predictions
 COPY evals evals
 COPY prompts prompts
+COPY backends backends
 # The directory decides that names carry a hash of their content. The key of this one command
 # signs nothing and stays in no layer.
 RUN mkdir staticfiles \

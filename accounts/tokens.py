@@ -21,6 +21,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import members
 from accounts.models import SCOPES, ApiToken, Membership, User, Workspace
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import fetch_prepared
 
 ACCESS_LIFETIME = timedelta(seconds=300)
@@ -33,6 +34,8 @@ class Access:
     """Who is calling, for which workspace, and what they may do.
 
     `scopes` is None when everything is allowed; `token_id` is None for a browser session.
+    `is_heard` says whether anybody may listen to what happens in the workspace: without listeners a
+    write records nothing and asks nothing. True where that was not looked up.
     """
 
     user_id: int
@@ -40,6 +43,7 @@ class Access:
     role: str
     scopes: frozenset[str] | None
     token_id: int | None
+    is_heard: bool = True
 
     def allows(self, scope: str) -> bool:
         """Whether the key carries the scope. A key with `admin` carries every one."""
@@ -205,7 +209,7 @@ SELECT t.id, t.user_id, t.workspace_id, t.scopes, m.role, u.email, u.is_active,
        w.legacy_api_tokens_enabled,
        t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
            AND m.role IS NOT NULL,
-       t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute'
+       t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute', {{is_heard}}
 FROM accounts_apitoken t
 JOIN accounts_user u ON u.id = t.user_id
 JOIN accounts_workspace w ON w.id = t.workspace_id
@@ -217,10 +221,11 @@ BY_ID = HOLDER_SQL.format(column="id")
 
 
 def _holder(sql: str, value: str | int, kind: str) -> Holder | None:
+    sql = sql.format(is_heard=recording.anybody_listens("t.workspace_id"))
     row = fetch_prepared(sql, [value, kind])
     if row is None:
         return None
-    token_id, user_id, workspace_id, scopes, role, email, active, legacy, usable, stale = row
+    token_id, user_id, workspace_id, scopes, role, email, active, legacy, usable, stale = row[:10]
     if usable and stale:
         # Minute precision keeps the hot path at one statement.
         with connection.cursor() as cursor:
@@ -235,6 +240,7 @@ def _holder(sql: str, value: str | int, kind: str) -> Holder | None:
         role=role or "",
         scopes=None if scopes is None else frozenset(scopes),
         token_id=token_id,
+        is_heard=row[10],
     )
     return Holder(access, email, usable, active, legacy)
 

@@ -271,6 +271,13 @@ class EvalImage(models.Model):
             # The worst images first, at the canonical confidence.
             models.Index(fields=["evaluation", "-fp", "position"], name="evals_evalimage_fp_idx"),
             models.Index(fields=["evaluation", "-fn", "position"], name="evals_evalimage_fn_idx"),
+            # What it counted on a task: a column of the store's filters.
+            models.Index(
+                fields=["evaluation", "task_id"],
+                include=["tp", "fp", "fn"],
+                condition=Q(task_id__isnull=False),
+                name="evals_evalimage_t_idx",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -15,12 +15,15 @@ class PredictionsConfig(AppConfig):
         from predictions.desk import card
         from predictions.desk.finding import projects
         from predictions.desk.finding import tasks as task_names
+        from predictions.desk.grid import acts
         from predictions.desk.hub import parts, store
+        from predictions.events import payloads
         from predictions.exports import state, tasks
         from predictions.models import ProjectExport
         from predictions_api.http import errors
         from predictions_api.jobs import preloads, states, sweeps
 
+        payloads.register()
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)
@@ -31,5 +34,6 @@ class PredictionsConfig(AppConfig):
         search.register(projects.projects, place=1)
         search.register(task_names.tasks, place=2)
         search.register(projects.versions, place=3)
+        acts.register()
         for route in (r"/api/(load|projects/\d+/import)/?", "/admin/predictions/project/load-.*"):
             errors.register_larger(route, LARGER_FILES)

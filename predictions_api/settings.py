@@ -64,6 +64,8 @@ SECRET_KEY = secret_key()
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", default="")
 ALLOW_PRIVATE_URLS = flag("ALLOW_PRIVATE_URLS", default=False)
+# Hosts and networks that may be called although they are private.
+OUTBOUND_ALLOWED_HOSTS = [host.lower() for host in words("OUTBOUND_ALLOWED_HOSTS", default="")]
 MAX_BODY_BYTES = int(os.environ.get("MAX_BODY_BYTES", 250 * 1024 * 1024))
 # Folders that image roots may be in; none given: any.
 LOCAL_FILES_ROOTS = [one for one in os.environ.get("LOCAL_FILES_ROOTS", "").split(":") if one]
@@ -95,6 +97,33 @@ PROVIDER_TRIES = int(os.environ.get("PROVIDER_TRIES", 5))
 # Before the second try; each later one waits twice as long.
 PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))
 
+# ML backends: what they are told to be our address, seconds for their answers, tasks a request.
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://localhost:8000").rstrip("/")
+ML_TIMEOUT_HEALTH = float(os.environ.get("ML_TIMEOUT_HEALTH", 5))
+ML_TIMEOUT_SETUP = float(os.environ.get("ML_TIMEOUT_SETUP", 30))
+# For the state of all backends that a page or a list shows.
+ML_TIMEOUT_CHECK = float(os.environ.get("ML_TIMEOUT_CHECK", 2))
+ML_BATCH_SIZE = int(os.environ.get("ML_BATCH_SIZE", 20))
+ML_TRIES = int(os.environ.get("ML_TRIES", 5))
+ML_BACKOFF_S = float(os.environ.get("ML_BACKOFF_S", 1))
+# A job waits so long for a backend that is away, from its last good answer.
+ML_OUTAGE_S = float(os.environ.get("ML_OUTAGE_S", 900))
+# The Data Manager's action waits so long for its jobs before it answers that they go on.
+ML_RETRIEVE_WAIT_S = float(os.environ.get("ML_RETRIEVE_WAIT_S", 10))
+
+# Webhooks: seconds for a whole answer, and between the attempts of a delivery.
+WEBHOOK_TIMEOUT_S = float(os.environ.get("WEBHOOK_TIMEOUT", 15))
+WEBHOOK_RETRY_DELAYS_S = [
+    float(seconds)
+    for seconds in words(
+        "WEBHOOK_RETRY_DELAYS", default="5,300,1800,7200,18000,36000,50400,72000,86400"
+    )
+]
+# Seconds without a single success until a webhook is switched off.
+WEBHOOK_DISABLE_AFTER_S = float(os.environ.get("WEBHOOK_DISABLE_AFTER_S", 432_000))
+# Delivered ones are kept so many days.
+WEBHOOK_RETENTION_DAYS = float(os.environ.get("WEBHOOK_RETENTION_DAYS", 7))
+
 # The Label Studio release whose answers these are; clients read it from /api/version.
 LABEL_STUDIO_VERSION = "1.23.2"
 
@@ -116,11 +145,13 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "axes",
     "predictions_api.jobs",
+    "predictions_api.outbound.events",
     "accounts",
     "desk",
     "predictions",
     "prompts",
     "evals",
+    "backends",
 ]
 
 MIDDLEWARE = [
@@ -260,7 +291,11 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     # Several rooms have a status; the generator would number them.
-    "ENUM_NAME_OVERRIDES": {"ModelRunStatusEnum": "prompts.models.ModelRun.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "ModelRunStatusEnum": "prompts.models.ModelRun.Status",
+        "DeliveryStatusEnum": "backends.models.Delivery.Status",
+        "EndedDeliveryEnum": ["Failed", "Delivered"],
+    },
     "SCHEMA_PATH_PREFIX": r"/api/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -284,6 +319,10 @@ SPECTACULAR_SETTINGS = {
             "name": "Evaluations",
             "description": "How good a model version's predictions are. Errors are"
             ' `{"error", "message"}` here.',
+        },
+        {
+            "name": "Webhooks",
+            "description": "Addresses that are told what happens, and how each delivery fared.",
         },
         {"name": "Identity", "description": "The caller and their API keys."},
         {"name": "Service", "description": "The service's version."},

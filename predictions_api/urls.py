@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/predictions/", include(of_predictions)),
     path("", include("predictions.urls")),
     path("", include("prompts.urls")),
+    path("", include("backends.urls")),
     path("", include("accounts.urls")),
     path("api/schema/", schema.SchemaView.as_view(), name="schema"),
     re_path("^docs/?$", views.page, name="docs"),

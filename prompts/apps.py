@@ -11,12 +11,15 @@ class PromptsConfig(AppConfig):
         from predictions.desk import filters
         from predictions.desk.hub import parts
         from predictions_api.jobs import preloads, sharing, states, sweeps
+        from predictions_api.outbound.events import payloads
+        from prompts.api import told
         from prompts.db import queries
         from prompts.desk import card, finding, project_part
         from prompts.models import ModelRun, Refinement
         from prompts.refinement import tasks as refinement
         from prompts.runs import tasks as runs
 
+        payloads.register("RUN_COMPLETED", told.run_completed)
         sharing.register(runs.RUN, sharing.Kind(runs.due, runs.work))
         sharing.register(refinement.REFINEMENT, sharing.Kind(refinement.due, refinement.work))
         sweeps.register(runs.requeue_stalled)

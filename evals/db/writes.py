@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from evals.documents.document import encode
 from evals.models import EvalAnswer, EvalPanel, ModelEval
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import copy, escaped, number
 
 IMAGE_COLUMNS = (
@@ -49,6 +50,18 @@ class NewImage:
     def measure(self) -> float | None:
         """The first of its metrics."""
         return None if self.metrics is None else next(iter(self.metrics.values()), None)
+
+
+def record_end(evaluation_id: int) -> None:
+    """Records the end of an evaluation, in the transaction that ends it, for those who listen."""
+    rows = ModelEval.objects.filter(pk=evaluation_id)
+    workspace_id, project_id = rows.values_list("workspace_id", "project_id").get()
+    recording.record(
+        "EVALUATION_COMPLETED",
+        workspace_id=workspace_id,
+        project_id=project_id,
+        body={"evaluation": evaluation_id},
+    )
 
 
 def write_images(evaluation_id: int, images: Iterable[NewImage]) -> None:

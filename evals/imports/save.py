@@ -141,6 +141,7 @@ def _store(
             writes.write_images(evaluation.pk, block)
         writes.write_panels(evaluation.pk, panels)
         write_source(evaluation, _compressed(file))
+        writes.record_end(evaluation.pk)
     evaluation.refresh_from_db()
 
 

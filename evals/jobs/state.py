@@ -68,6 +68,7 @@ def finish(evaluation_id: int, mine: Holder, **found: Any) -> None:
     ended = {"status": Status.DONE, "progress": 1.0, "finished_at": Now(), **NOBODY}
     if not held.update(**found, **ended):
         raise LeaseLost
+    writes.record_end(evaluation_id)
 
 
 def fail(evaluation_id: int, reason: str, mine: Holder | None = None) -> bool:
@@ -84,6 +85,7 @@ def fail(evaluation_id: int, reason: str, mine: Holder | None = None) -> bool:
         )
         if ended:
             writes.clear(evaluation_id)
+            writes.record_end(evaluation_id)
     return bool(ended)
 
 

@@ -48,15 +48,18 @@ class ImportViewSet(Rows):
         wanted = PredictionImportParameters.read(request.query_params)
         skip_bad, upsert = wanted["on_error"] == "skip", wanted["upsert"]
         body = incoming(request)
+        is_heard = self.access().is_heard
 
         def store() -> HttpResponse:
             # An upsert locks the tasks it names, if they can be known beforehand.
             batches = None if upsert and body.array else body.batches()
             if batches is None:
-                answer = predictions.store(project, body.whole(), skip_bad=skip_bad, upsert=upsert)
+                answer = predictions.store(
+                    project, body.whole(), skip_bad=skip_bad, upsert=upsert, is_heard=is_heard
+                )
             else:
                 answer = predictions.store_batches(
-                    project, batches, skip_bad=skip_bad, upsert=upsert
+                    project, batches, skip_bad=skip_bad, upsert=upsert, is_heard=is_heard
                 )
             return json_response(answer, status.HTTP_201_CREATED)
 

@@ -248,7 +248,7 @@ class PredictionViewSet(Rows):
         if errors:
             raise ValidationError(errors)
         version = None if is_null else asked["model_version"].strip()
-        deleted = versions.delete_version(project_id, version)
+        deleted = versions.delete_version(project_id, version, self.access())
         audit.note(request, target=f"project {project_id}", version=version, predictions=deleted)
         return json_response({"deleted_predictions": deleted})
 

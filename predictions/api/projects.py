@@ -141,7 +141,7 @@ class ProjectViewSet(Rows):
                 raise ValidationError({"model_version": [str(exc)]}) from None
             except ValidationError as exc:
                 raise ValidationError({"model_version": exc.detail}) from None
-        deleted = versions.delete_version(project.pk, version)
+        deleted = versions.delete_version(project.pk, version, self.access())
         audit.note(request, target=f"project {project.pk}", version=version, predictions=deleted)
         return json_response({"deleted_predictions": deleted})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations  # `list` is a method here
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -14,9 +15,15 @@ from accounts import audit
 from accounts.tokens import Access
 from predictions.api.parameters import ActionListParameters, ActionParameters
 from predictions.api.schema import tasks as docs
-from predictions.api.viewset import NO_PROJECT, Rows, json_response
+from predictions.api.serializers import TagsSerializer
+from predictions.api.viewset import NO_PROJECT, Rows, json_response, validated
 from predictions.db import prediction_batches, task_pages, tasks
-from predictions.db.annotations import annotate_as_predicted, delete_annotations_of_tasks
+from predictions.db.annotations import (
+    accept_predictions,
+    annotate_as_predicted,
+    delete_annotations_of_tasks,
+)
+from predictions.db.curation import tags
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import of_selection
@@ -25,20 +32,23 @@ from predictions.models import Task
 
 def delete_tasks(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """The tasks with everything on them. A client reads the whole list again where none is left."""
-    n = tasks.delete_tasks(ids, project_id=project_id)
+    n = tasks.delete_tasks(ids, project_id=project_id, access=access)
     reload = not tasks.count_tasks(project_id, most=1)
     return {"processed_items": n, "reload": reload, "detail": f"Deleted {n} tasks"}
 
 
 def delete_annotations(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """Every annotation of the tasks."""
-    n = delete_annotations_of_tasks(ids, project_id=project_id)
+    n = delete_annotations_of_tasks(ids, project_id=project_id, access=access)
     return {"processed_items": n, "detail": f"Deleted {n} annotations"}
 
 
 def delete_predictions(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
-    """Every prediction of the tasks."""
-    n = prediction_batches.delete_of_tasks(ids, project_id=project_id)
+    """Every prediction of the tasks, or those of some model versions."""
+    versions = _versions(body.get("model_version"))
+    n = prediction_batches.delete_of_tasks(
+        ids, project_id=project_id, versions=versions, access=access
+    )
     return {"processed_items": n, "detail": f"Deleted {n} predictions"}
 
 
@@ -47,6 +57,25 @@ def annotate(ids: list[int], project_id: int, body: Any, access: Access) -> Docu
     versions = _versions(body.get("model_version"))
     n = annotate_as_predicted(ids, versions=versions, access=access)
     return {"detail": f"Created {n} annotations"}
+
+
+def accept(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """The newest prediction of each task as its ground truth."""
+    versions = _versions(body.get("model_version"))
+    n = accept_predictions(ids, project_id=project_id, versions=versions, access=access)
+    return {"processed_items": n, "detail": f"Accepted {n} predictions as ground truth"}
+
+
+def add_tags(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """Tags on each of the tasks."""
+    n = tags.add_tags(ids, validated(TagsSerializer, body)["tags"], project_id=project_id)
+    return {"processed_items": n, "detail": f"Added {n} tags"}
+
+
+def remove_tags(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """Tags off the tasks that have them."""
+    n = tags.remove_tags(ids, validated(TagsSerializer, body)["tags"], project_id=project_id)
+    return {"processed_items": n, "detail": f"Removed {n} tags"}
 
 
 def _versions(named: Any) -> list[str] | None:
@@ -86,10 +115,46 @@ ACTIONS = {
         "Create annotations from the selected tasks' predictions: each prediction that has none"
         " yet becomes one.",
     ),
+    "predictions_to_ground_truth": (
+        accept,
+        "Accept Predictions As Ground Truth",
+        "tasks.change",
+        "Make the newest prediction of each selected task its ground truth. What was ground truth"
+        " before stays, but does not count any more.",
+    ),
+    "add_tags": (
+        add_tags,
+        "Add Tags",
+        "tasks.change",
+        "Add the tags to the selected tasks.",
+    ),
+    "remove_tags": (
+        remove_tags,
+        "Remove Tags",
+        "tasks.change",
+        "Remove the tags from the selected tasks.",
+    ),
 }
-NOT_CALLED = (
-    "ML backends are not called from here: let the backend post its predictions, or run a prompt."
-)
+
+
+class RoomAction(NamedTuple):
+    """An action of a room above this one. `answer` gets the request and the id of a project that
+    the caller sees; it holds no transaction and no locks.
+    """
+
+    title: str
+    order: int
+    permission: str
+    text: str
+    answer: Callable[[Request, int], HttpResponse]
+
+
+_of_rooms: dict[str, RoomAction] = {}
+
+
+def register_action(name: str, action: RoomAction) -> None:
+    """From now on listed and called."""
+    _of_rooms[name] = action
 
 
 class TaskActionViewSet(Rows):
@@ -103,6 +168,17 @@ class TaskActionViewSet(Rows):
         self._check(ActionListParameters.read(request.query_params)["project"])
         return json_response(
             [
+                {
+                    "id": name,
+                    "title": action.title,
+                    "order": action.order,
+                    "permission": action.permission,
+                    "experimental": False,
+                    "dialog": {"text": action.text, "type": "confirm"},
+                }
+                for name, action in _of_rooms.items()
+            ]
+            + [
                 {
                     "id": name,
                     "title": title,
@@ -119,14 +195,13 @@ class TaskActionViewSet(Rows):
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         asked = ActionParameters.read(request.query_params)
         name, project_id, body = asked["id"], asked["project"], request.data
-        if name == "retrieve_tasks_predictions":
-            raise ValidationError({"id": [NOT_CALLED]})
-        if name not in ACTIONS:
-            raise ValidationError(
-                {"id": [f"There is none of that name, only {', '.join(ACTIONS)}."]}
-            )
+        if name not in ACTIONS and name not in _of_rooms:
+            known = ", ".join([*_of_rooms, *ACTIONS])
+            raise ValidationError({"id": [f"There is none of that name, only {known}."]})
         self._check(project_id)
-        wanted = of_selection(body)
+        if name in _of_rooms:
+            return _of_rooms[name].answer(request, project_id)
+        wanted = of_selection(body, project_id=project_id)
         act = ACTIONS[name][0]
         with transaction.atomic():
             ids = task_pages.locked(wanted, project_id=project_id)

@@ -12,6 +12,7 @@ from predictions.db.documents import ANNOTATION_COLUMNS, Document, Values
 from predictions.db.tasks import existing_task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 #: Ids that one refusal names.
@@ -54,12 +55,32 @@ def annotations_of_tasks(task_ids: Sequence[int]) -> list[Document]:
     return [documents.annotation(row, age) for row in rows]
 
 
+WITH_IDS_SQL = f"""
+SELECT {ANNOTATION_COLUMNS} FROM predictions_annotation a
+LEFT JOIN accounts_user u ON u.id = a.completed_by_id
+WHERE a.id = ANY(%s) AND a.project_id = %s ORDER BY a.id
+"""  # noqa: S608
+
+
+def annotations_with_ids(ids: Sequence[int], *, project_id: int) -> list[Document]:
+    """Those of the annotations that the project has, by id."""
+    age = documents.ages()
+    rows = fetch_all(WITH_IDS_SQL, [list(ids), project_id])
+    return [documents.annotation(row, age) for row in rows]
+
+
 def existing_annotation(annotation_id: int, access: Access) -> Document:
     """The annotation. NotFound where the workspace has none of that id."""
     found = annotation(annotation_id, workspace_id=access.workspace_id)
     if found is None:
         raise NotFound(NO_ANNOTATION)
     return found
+
+
+def _record(action: str, *, project_id: int, access: Access, **body: Any) -> None:
+    """Records what happened to annotations, for those who listen."""
+    if access.is_heard:
+        recording.record(action, workspace_id=access.workspace_id, project_id=project_id, body=body)
 
 
 def _check_annotation(values: Values, access: Access, *, project_id: int) -> None:
@@ -81,6 +102,14 @@ def _check_annotation(values: Values, access: Access, *, project_id: int) -> Non
             errors["parent_annotation"] = [unknown_pk(parent_id)]
     if errors:
         raise ValidationError(errors)
+
+
+def _result_text(values: Values) -> str:
+    """The result as it is stored: as `result_text` has it, where that was made of stored regions,
+    whose numbers may have more digits than a float.
+    """
+    text = values.get("result_text")
+    return json_text(values.get("result", [])) if text is None else str(text)
 
 
 CREATE_ANNOTATION_SQL = """
@@ -109,7 +138,7 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
             [
                 task_id,
                 task["project"],
-                json_text(values.get("result", [])),
+                _result_text(values),
                 values.get("was_cancelled", False),
                 values.get("ground_truth", False),
                 values.get("lead_time"),
@@ -119,7 +148,9 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
                 access.user_id,
             ],
         )
-        return existing_annotation(row[0] if row else 0, access)
+        made = existing_annotation(row[0] if row else 0, access)
+        _record("ANNOTATION_CREATED", project_id=made["project"], access=access, annotation=made)
+        return made
 
 
 def update_annotation(annotation_id: int, values: Values, access: Access) -> Document:
@@ -134,7 +165,7 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
             params.append(values[name])
     if "result" in values:
         assignments.append("result = %s::jsonb")
-        params.append(json_text(values["result"]))
+        params.append(_result_text(values))
     sql = f"""
     WITH a AS (
         UPDATE predictions_annotation SET {", ".join(assignments)} WHERE id = %s RETURNING task_id
@@ -144,7 +175,11 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
     """  # noqa: S608
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(sql, [*params, annotation_id, access.user_id])
-        return existing_annotation(annotation_id, access)
+        changed = existing_annotation(annotation_id, access)
+        _record(
+            "ANNOTATION_UPDATED", project_id=changed["project"], access=access, annotation=changed
+        )
+        return changed
 
 
 # By primary key, and by (task, id).
@@ -177,12 +212,12 @@ WITH gone AS (
     DELETE FROM predictions_annotation a USING predictions_project j
     WHERE a.id = %s AND a.parent_prediction_id = %s AND a.ground_truth
         AND a.updated_at = a.created_at AND j.id = a.project_id AND j.workspace_id = %s
-    RETURNING a.task_id
+    RETURNING a.task_id, a.project_id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM gone WHERE t.id = gone.task_id
 )
-SELECT count(*) FROM gone
+SELECT max(project_id) FROM gone
 """
 
 
@@ -191,8 +226,17 @@ def undo_acceptance(annotation_id: int, *, prediction_id: int, access: Access) -
     has changed it since.
     """
     params = [annotation_id, prediction_id, access.workspace_id, access.user_id]
-    row = fetch_one(UNDO_SQL, params)
-    return bool(row and row[0])
+    return _delete_one(UNDO_SQL, params, annotation_id, access)
+
+
+def _delete_one(sql: str, params: Sequence[Any], annotation_id: int, access: Access) -> bool:
+    """Executes a statement that deletes an annotation and answers its project; whether it did."""
+    with recording.together(access.is_heard):
+        row = fetch_one(sql, params)
+        if row is None or row[0] is None:
+            return False
+        _record("ANNOTATIONS_DELETED", project_id=row[0], access=access, ids=[annotation_id])
+    return True
 
 
 # By primary key, or by (project, task). Rows that are as they should be are not touched: an
@@ -263,12 +307,12 @@ WITH a AS (
         AND (%(versions)s::text[] IS NULL OR q.model_version = ANY(%(versions)s))
         AND NOT EXISTS (SELECT 1 FROM predictions_annotation c WHERE c.parent_prediction_id = q.id)
     ORDER BY q.id
-    RETURNING task_id
+    RETURNING id, project_id, task_id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
     WHERE t.id IN (SELECT task_id FROM a)
 )
-SELECT count(*) FROM a
+SELECT id, project_id FROM a ORDER BY id
 """  # noqa: S608
 
 
@@ -284,39 +328,95 @@ def annotate_as_predicted(
         "versions": None if versions is None else list(versions),
         "user": access.user_id,
     }
-    row = fetch_one(ANNOTATE_SQL, values)
+    with recording.together(access.is_heard):
+        made = fetch_all(ANNOTATE_SQL, values)
+        if made:
+            ids = [row[0] for row in made]
+            _record("ANNOTATIONS_CREATED", project_id=made[0][1], access=access, ids=ids)
+    return len(made)
+
+
+# By (task, id) of predictions and of annotations. What is said already is not said again.
+ACCEPT_SQL = f"""
+WITH newest AS (
+    SELECT DISTINCT ON (p.task_id) p.id FROM predictions_prediction p
+    WHERE p.project_id = %(project)s AND p.task_id = ANY(%(tasks)s)
+        AND (%(versions)s::text[] IS NULL OR p.model_version = ANY(%(versions)s))
+    ORDER BY p.task_id, p.id DESC
+), said AS (
+    SELECT q.id, q.task_id, q.project_id, {AS_TRUTH} AS result
+    FROM predictions_prediction q JOIN newest ON newest.id = q.id
+), a AS (
+    INSERT INTO predictions_annotation
+        (task_id, project_id, result, was_cancelled, ground_truth, completed_by_id,
+         parent_prediction_id, unique_id, created_at, updated_at)
+    SELECT said.task_id, said.project_id, said.result, FALSE, TRUE, %(user)s, said.id,
+           gen_random_uuid(), now(), now()
+    FROM said LEFT JOIN LATERAL (
+        SELECT b.id, b.result FROM predictions_annotation b
+        WHERE b.task_id = said.task_id AND b.ground_truth AND NOT b.was_cancelled
+        ORDER BY b.id DESC LIMIT 1
+    ) AS truth ON TRUE
+    WHERE truth.id IS NULL OR truth.result <> said.result
+    ORDER BY said.id
+    RETURNING task_id
+), touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
+    WHERE t.id IN (SELECT task_id FROM a)
+)
+SELECT count(*) FROM a
+"""  # noqa: S608
+
+
+def accept_predictions(
+    task_ids: Sequence[int], *, project_id: int, versions: Sequence[str] | None, access: Access
+) -> int:
+    """Makes the newest prediction of each task, or of these model versions, its newest ground
+    truth, without scores, unless that says the same already; how many were made. What was ground
+    truth before stays, but does not count. The tasks are the caller's, and locked.
+    """
+    values = {
+        "project": project_id,
+        "tasks": list(task_ids),
+        "versions": None if versions is None else list(versions),
+        "user": access.user_id,
+    }
+    row = fetch_one(ACCEPT_SQL, values)
     return int(row[0]) if row else 0
 
 
 DELETE_ANNOTATION_SQL = """
 WITH gone AS (
     DELETE FROM predictions_annotation a USING predictions_project j
-    WHERE a.id = %s AND j.id = a.project_id AND j.workspace_id = %s RETURNING a.task_id
+    WHERE a.id = %s AND j.id = a.project_id AND j.workspace_id = %s
+    RETURNING a.task_id, a.project_id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM gone WHERE t.id = gone.task_id
 )
-SELECT count(*) FROM gone
+SELECT max(project_id) FROM gone
 """
 
 
 def delete_annotation(annotation_id: int, access: Access) -> None:
     """Removes an annotation. NotFound where the workspace has none of that id."""
     params = [annotation_id, access.workspace_id, access.user_id]
-    row = fetch_one(DELETE_ANNOTATION_SQL, params)
-    if row is None or row[0] == 0:
+    if not _delete_one(DELETE_ANNOTATION_SQL, params, annotation_id, access):
         raise NotFound(NO_ANNOTATION)
 
 
-def delete_annotations_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
+def delete_annotations_of_tasks(task_ids: Sequence[int], *, project_id: int, access: Access) -> int:
     """Removes every annotation of tasks of one project; how many went."""
-    with connection.cursor() as cursor:
-        cursor.execute(
+    with recording.together(access.is_heard):
+        gone = fetch_all(
             "WITH a AS (DELETE FROM predictions_annotation"
-            " WHERE project_id = %s AND task_id = ANY(%s) RETURNING task_id), touched AS ("
+            " WHERE project_id = %s AND task_id = ANY(%s) RETURNING id, task_id), touched AS ("
             " UPDATE predictions_task t SET updated_at = now()"
             " WHERE t.id IN (SELECT task_id FROM a))"
-            " SELECT count(*) FROM a",
+            " SELECT id FROM a ORDER BY id",
             [project_id, list(task_ids)],
         )
-        return int(cursor.fetchone()[0])
+        if gone:
+            ids = [row[0] for row in gone]
+            _record("ANNOTATIONS_DELETED", project_id=project_id, access=access, ids=ids)
+    return len(gone)

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from predictions.models import ImportCheckpoint, Project, Task
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import (
     Copy,
     boolean,
@@ -66,6 +67,16 @@ PREDICTION_COPY = (
 def prediction_copy() -> Copy:
     """Where batches of `copy_lines` go."""
     return Copy(("predictions_prediction", PREDICTION_COPY))
+
+
+def record_created(prediction_ids: Sequence[int], project: Project) -> None:
+    """Records a batch of new predictions for those who listen."""
+    recording.record(
+        "PREDICTIONS_CREATED",
+        workspace_id=project.workspace_id,
+        project_id=project.pk,
+        body={"ids": list(prediction_ids)},
+    )
 
 
 def task_copy() -> Copy:

@@ -10,11 +10,14 @@ from accounts.tokens import Access
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document, Values
 from predictions.db.predictions import checked_regions, gone_meanwhile, parameters_of, unknown_ids
-from predictions.db.versions import delete_versions
+from predictions.db.versions import delete_versions, deleted
 from predictions_api.http.fields import unknown_pk
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import fetch_all
 
 NON_FIELD = "non_field_errors"
+#: So many new predictions, of so many bytes of regions, are recorded as they are.
+MOST_WHOLE, MOST_WHOLE_BYTES = 500, 1_000_000
 # The same for many, whose tasks are locked and whose configs have been asked. Ids follow positions.
 CREATE_MANY_SQL = f"""
 WITH given AS (
@@ -71,7 +74,26 @@ def create_many(many: Sequence[Values], access: Access, *, upsert: bool = False)
             raise ValidationError(errors)
         if upsert:
             delete_versions(pairs, workspace_id=workspace_id)
-        return _insert_many(rows, access) if rows else []
+        stored = _insert_many(rows, access) if rows else []
+        if access.is_heard:
+            _record(stored, n_bytes=sum(len(row["result"] or "") for row in rows), access=access)
+        return stored
+
+
+def _record(stored: Sequence[Document], *, n_bytes: int, access: Access) -> None:
+    """Records what was stored, by project: whole where it is little, else by its ids."""
+    is_little = len(stored) <= MOST_WHOLE and n_bytes <= MOST_WHOLE_BYTES
+    by_project: dict[int, list[Document]] = {}
+    for document in stored:
+        by_project.setdefault(document["project"], []).append(document)
+    for project_id, documents_ in by_project.items():
+        ids = [document["id"] for document in documents_]
+        recording.record(
+            "PREDICTIONS_CREATED",
+            workspace_id=access.workspace_id,
+            project_id=project_id,
+            body={"predictions": documents_} if is_little else {"ids": ids},
+        )
 
 
 def _refuse_repeats(pairs: Sequence[tuple[int, str | None]], errors: list[Any]) -> None:
@@ -95,11 +117,24 @@ def _insert_many(rows: Sequence[dict[str, Any]], access: Access) -> list[Documen
     ]
 
 
-def delete_of_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
-    """Removes every prediction of tasks of one project; how many went."""
+def delete_of_tasks(
+    task_ids: Sequence[int],
+    *,
+    project_id: int,
+    access: Access,
+    versions: Sequence[str] | None = None,
+) -> int:
+    """Removes predictions of tasks of one project, all or of some versions; how many went."""
     sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND task_id = ANY(%s)"
+    params: list[Any] = [project_id, list(task_ids)]
+    if versions is not None:
+        sql += " AND model_version = ANY(%s)"
+        params.append(list(versions))
+    if access.is_heard:
+        only = versions[0] if versions is not None and len(versions) == 1 else None
+        return deleted(sql, params, project_id=project_id, version=only, access=access)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [project_id, list(task_ids)])
+        cursor.execute(sql, params)
         return int(cursor.rowcount)
 
 
@@ -118,12 +153,14 @@ def replace_of_runs(
     model_run_id: int,
     model_version: str,
     earlier_runs: tuple[str, Sequence[Any]],
+    heard_in: int | None,
 ) -> dict[int, int]:
     """Stores a run's predictions in place of those of `earlier_runs` on the same tasks.
 
     `earlier_runs` is a statement, with its parameters, that selects the ids of runs. Prediction
-    ids by task id. Locks the tasks in id order; belongs inside the caller's transaction. Three
-    statements for any number of rows.
+    ids by task id. `heard_in` is the workspace where somebody may listen, None where nobody does.
+    Locks the tasks in id order; belongs inside the caller's transaction. Three statements for any
+    number of rows, four where somebody may listen.
     """
     task_ids = sorted(row.task_id for row in rows)
     fetch_all(
@@ -137,7 +174,7 @@ def replace_of_runs(
             f" AND model_run_id IN ({sql})",
             [project_id, task_ids, *params],
         )
-    return dict(
+    made = dict(
         fetch_all(
             """
             INSERT INTO predictions_prediction
@@ -157,3 +194,11 @@ def replace_of_runs(
             ],
         )
     )
+    if heard_in is not None:
+        recording.record(
+            "PREDICTIONS_CREATED",
+            workspace_id=heard_in,
+            project_id=project_id,
+            body={"ids": sorted(made.values())},
+        )
+    return made

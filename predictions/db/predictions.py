@@ -22,6 +22,7 @@ from predictions.regions import labelling
 from predictions.regions.lists import region_list
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused, json_text
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import Row, fetch_one, fetch_prepared
 
 NO_PREDICTION = "No Prediction matches the given query."
@@ -168,7 +169,25 @@ def _as_sent(row: Row, result: str | None) -> Row:
     return row if result is None else (row[0], result, *row[2:])
 
 
+def _told(action: str, document: Document, access: Access) -> Document:
+    """The document, recorded for those who listen."""
+    if access.is_heard:
+        recording.record(
+            action,
+            workspace_id=access.workspace_id,
+            project_id=document["project"],
+            body={"prediction": document},
+        )
+    return document
+
+
 def create(values: Values, access: Access) -> Document:
+    """As `_create`, and recorded with it where anybody listens."""
+    with recording.together(access.is_heard):
+        return _told("PREDICTION_CREATED", _create(values, access), access)
+
+
+def _create(values: Values, access: Access) -> Document:
     """Stores one validated prediction. One statement where the result is a list of regions and the
     project does not validate, three at most otherwise; ids of other objects cost one each.
 
@@ -198,8 +217,18 @@ def replace(values: Values, access: Access) -> Document:
     with transaction.atomic():
         # Two writers of one task wait for each other, so none of them leaves a duplicate.
         places.lock_tasks([task_id], workspace_id=workspace_id)
-        delete_versions([(task_id, values.get("model_version", ""))], workspace_id=workspace_id)
-        return create(values, access)
+        version = values.get("model_version", "")
+        if not delete_versions([(task_id, version)], workspace_id=workspace_id):
+            return create(values, access)
+        document = _create(values, access)
+        if access.is_heard:
+            recording.record(
+                "PREDICTIONS_CREATED",
+                workspace_id=workspace_id,
+                project_id=document["project"],
+                body={"predictions": [document]},
+            )
+        return document
 
 
 # By primary keys.
@@ -257,30 +286,41 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     # Of one change or two there are few statements: a connection can prepare them all.
     fetch = fetch_prepared if is_few else fetch_one
     touched = [target.task_id, place.task_id]
-    try:
-        row = fetch(sql, [*parameters, prediction_id, access.user_id, touched])
-    except IntegrityError as exc:
-        raise gone_meanwhile(exc, values) from None
-    if row is None:
-        raise NotFound(NO_PREDICTION)
-    return documents.prediction(_as_sent(row, result), documents.ages())
+    with recording.together(access.is_heard):
+        try:
+            row = fetch(sql, [*parameters, prediction_id, access.user_id, touched])
+        except IntegrityError as exc:
+            raise gone_meanwhile(exc, values) from None
+        if row is None:
+            raise NotFound(NO_PREDICTION)
+        document = documents.prediction(_as_sent(row, result), documents.ages())
+        return _told("PREDICTION_UPDATED", document, access)
 
 
 # One statement: annotations made from the prediction keep standing, without their parent.
 DELETE_SQL = """
 WITH gone AS (
     DELETE FROM predictions_prediction p USING predictions_project j
-    WHERE p.id = %s AND j.id = p.project_id AND j.workspace_id = %s RETURNING p.task_id
+    WHERE p.id = %s AND j.id = p.project_id AND j.workspace_id = %s
+    RETURNING p.task_id, p.project_id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM gone WHERE t.id = gone.task_id
 )
-SELECT count(*) FROM gone
+SELECT max(project_id) FROM gone
 """
 
 
 def delete(prediction_id: int, access: Access) -> None:
     """Removes one prediction. NotFound where the workspace has none of that id."""
-    row = fetch_prepared(DELETE_SQL, [prediction_id, access.workspace_id, access.user_id])
-    if row is None or row[0] == 0:
-        raise NotFound(NO_PREDICTION)
+    with recording.together(access.is_heard):
+        row = fetch_prepared(DELETE_SQL, [prediction_id, access.workspace_id, access.user_id])
+        if row is None or row[0] is None:
+            raise NotFound(NO_PREDICTION)
+        if access.is_heard:
+            recording.record(
+                "PREDICTIONS_DELETED",
+                workspace_id=access.workspace_id,
+                project_id=row[0],
+                body={"predictions": [{"id": prediction_id}], "count": 1, "model_version": None},
+            )

@@ -11,7 +11,8 @@ from predictions.db.documents import Values
 from predictions.db.versions import has_model_version
 from predictions.models import Project, free_slug
 from predictions.regions import labelling
-from predictions_api.postgres.sql import Row, fetch_all
+from predictions_api.outbound.events import recording
+from predictions_api.postgres.sql import Row, fetch_all, fetch_one
 
 UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
 # Index-only counts of each project: tasks and predictions by (project, id).
@@ -36,6 +37,7 @@ class Author(NamedTuple):
 
     workspace_id: int
     user_id: int | None
+    is_heard: bool = True
 
 
 def totals_of_projects(project_ids: Sequence[int]) -> dict[int, dict[str, int]]:
@@ -77,13 +79,16 @@ def create_project(
         slug = free_slug(access.workspace_id, fields.get("title", ""))
         try:
             with transaction.atomic():
-                return Project.objects.create(
+                project = Project.objects.create(
                     workspace_id=access.workspace_id,
                     created_by_id=access.user_id,
                     slug=slug,
                     parsed_label_config=controls,
                     **fields,
                 )
+                if access.is_heard:
+                    _record("PROJECT_CREATED", project.pk, access.workspace_id)
+                return project
         except IntegrityError:
             continue  # another request took the slug in between
     raise ValidationError({"title": ["Too many projects of this title are being made at once."]})
@@ -103,14 +108,23 @@ def update_project(project: Project, values: Values, *, parsed: dict[str, Any] |
             changed["control_weights"] = labelling.default_weights(parsed)
     for name, value in changed.items():
         setattr(project, name, value)
-    project.save(update_fields=[*changed, "updated_at"])
+    with transaction.atomic():
+        project.save(update_fields=[*changed, "updated_at"])
+        _record("PROJECT_UPDATED", project.pk, project.workspace_id)
     return project
 
 
+@transaction.atomic
 def delete_project(project_id: int) -> None:
     """Removes a project and, by the database's own cascades, all that is in it."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM predictions_project WHERE id = %s", [project_id])
+    sql = "DELETE FROM predictions_project WHERE id = %s RETURNING workspace_id"
+    row = fetch_one(sql, [project_id])
+    if row is not None:
+        _record("PROJECT_DELETED", project_id, row[0])
+
+
+def _record(action: str, project_id: int, workspace_id: int) -> None:
+    recording.record(action, workspace_id=workspace_id, project_id=project_id, body={})
 
 
 def delete_ml_backend(backend_id: int) -> None:

@@ -10,12 +10,15 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
 from predictions.db import places
+from predictions.db.curation.tags import set_tags
 from predictions.db.documents import Document, Values
+from predictions.db.projects import Author
 from predictions.db.versions import OneVersion
 from predictions.models import Task
 from predictions.regions import task_data
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused, json_text
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import Row, fetch_all, fetch_one
 
 NO_TASK = "No Task matches the given query."
@@ -27,7 +30,9 @@ SELECT t.id, t.data::text, t.meta::text, t.inner_id, t.overlap, t.created_at, t.
        (SELECT count(*) FROM predictions_annotation a
         WHERE a.task_id = t.id AND NOT a.was_cancelled),
        (SELECT count(*) FROM predictions_annotation a
-        WHERE a.task_id = t.id AND a.was_cancelled)
+        WHERE a.task_id = t.id AND a.was_cancelled),
+       ARRAY(SELECT g.name FROM predictions_tasktag g
+             WHERE g.project_id = t.project_id AND g.task_id = t.id ORDER BY g.name)
 FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
 WHERE j.workspace_id = %s AND {where} ORDER BY {order}
 """
@@ -75,7 +80,7 @@ EVERY_TASK = ChosenTasks()
 def task_document(row: Row) -> Document:
     """A task as it is created and listed, from a row of TASK_SQL."""
     (id_, data, meta, inner_id, overlap, created, updated, updated_by, project) = row[:9]
-    predicted, annotated, cancelled = row[9:]
+    predicted, annotated, cancelled, tags = row[9:]
     return {
         "id": id_,
         "data": orjson.Fragment(data),
@@ -95,6 +100,7 @@ def task_document(row: Row) -> Document:
         "updated_by": updated_by,
         "file_upload": None,
         "comment_authors": [],
+        "tags": tags,
     }
 
 
@@ -174,7 +180,29 @@ def create_task(values: Values, access: Access) -> Document:
                 values.get("overlap", 1),
             ],
         )
-        return existing_task(row[0] if row else 0, access)
+        task_id = row[0] if row else 0
+        if values.get("tags"):
+            set_tags(task_id, values["tags"], project_id=project_id)
+        task = existing_task(task_id, access)
+        record_created([task["id"]], project_id=project_id, access=access)
+        return task
+
+
+def record_created(task_ids: Sequence[int], *, project_id: int, access: Access | Author) -> None:
+    """Records new tasks for those who listen."""
+    _record("TASKS_CREATED", task_ids, project_id=project_id, access=access)
+
+
+def _record(
+    action: str, task_ids: Sequence[int], *, project_id: int, access: Access | Author
+) -> None:
+    if access.is_heard and task_ids:
+        recording.record(
+            action,
+            workspace_id=access.workspace_id,
+            project_id=project_id,
+            body={"ids": list(task_ids)},
+        )
 
 
 def update_task(task_id: int, values: Values, access: Access) -> Document:
@@ -194,32 +222,42 @@ def update_task(task_id: int, values: Values, access: Access) -> Document:
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         sql = f"UPDATE predictions_task SET {', '.join(assignments)} WHERE id = %s"  # noqa: S608
         cursor.execute(sql, [*params, task_id])
+        if "tags" in values:
+            set_tags(task_id, values["tags"], project_id=task["project"])
         return existing_task(task_id, access)
 
 
 DELETE_TASK_SQL = """
 DELETE FROM predictions_task t USING predictions_project j
-WHERE t.id = %s AND j.id = t.project_id AND j.workspace_id = %s RETURNING t.id
+WHERE t.id = %s AND j.id = t.project_id AND j.workspace_id = %s RETURNING t.project_id
 """
 
 
 def delete_task(task_id: int, access: Access) -> None:
     """Removes a task with its predictions and annotations. NotFound where there is none."""
-    if fetch_one(DELETE_TASK_SQL, [task_id, access.workspace_id]) is None:
-        raise NotFound(NO_TASK)
+    with recording.together(access.is_heard):
+        row = fetch_one(DELETE_TASK_SQL, [task_id, access.workspace_id])
+        if row is None:
+            raise NotFound(NO_TASK)
+        _record("TASKS_DELETED", [task_id], project_id=row[0], access=access)
 
 
-def delete_all_tasks(project_id: int) -> None:
+def delete_all_tasks(project_id: int, access: Access) -> None:
     """Removes every task of a project with its predictions and annotations."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM predictions_task WHERE project_id = %s", [project_id])
+    _delete("DELETE FROM predictions_task WHERE project_id = %s", [project_id], project_id, access)
 
 
-def delete_tasks(task_ids: Sequence[int], *, project_id: int) -> int:
+def delete_tasks(task_ids: Sequence[int], *, project_id: int, access: Access) -> int:
     """Removes tasks of one project with their predictions and annotations; how many went."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM predictions_task WHERE project_id = %s AND id = ANY(%s)",
-            [project_id, list(task_ids)],
-        )
+    sql = "DELETE FROM predictions_task WHERE project_id = %s AND id = ANY(%s)"
+    return _delete(sql, [project_id, list(task_ids)], project_id, access)
+
+
+def _delete(sql: str, params: Sequence[Any], project_id: int, access: Access) -> int:
+    """Executes a statement that deletes tasks of one project, and records which; how many."""
+    with recording.together(access.is_heard), connection.cursor() as cursor:
+        cursor.execute(f"{sql} RETURNING id" if access.is_heard else sql, params)
+        if access.is_heard:
+            ids = sorted(row[0] for row in cursor.fetchall())
+            _record("TASKS_DELETED", ids, project_id=project_id, access=access)
         return int(cursor.rowcount)

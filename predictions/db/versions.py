@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Left
 
-from predictions.models import Prediction
-from predictions_api.postgres.sql import fetch_all
+from accounts.tokens import Access
+from predictions.models import MLBackend, Prediction
+from predictions_api.outbound.events import recording
+from predictions_api.postgres.sql import fetch_all, fetch_one
 
+#: Predictions that one event names when they are deleted.
+MOST_TOLD = 5000
 # Versions of one project, newest first; served by the (project, ...) indexes.
 MODEL_VERSIONS_SQL = """
 SELECT model_version, count(*), max(created_at) FROM predictions_prediction
@@ -46,6 +50,16 @@ def has_model_version(project_id: int, version: str) -> bool:
     """Whether the project has a prediction of that version."""
     rows = Prediction.objects.alias(start=Left("model_version", 200))
     return rows.filter(project_id=project_id, start=version[:200], model_version=version).exists()
+
+
+def shown_version(project_id: int, named: str) -> str:
+    """The version that a project's `model_version` means: where it is the title of an ML backend,
+    that backend's current version, else itself.
+    """
+    if not named:
+        return named
+    rows = MLBackend.objects.filter(project_id=project_id, title=named).order_by("id")
+    return rows.values_list("model_version", flat=True).first() or named
 
 
 # One index probe a version on predictions_prediction_v_idx: 100 versions among a million
@@ -90,11 +104,14 @@ WHERE p.task_id = k.task_id AND p.model_version IS NOT DISTINCT FROM k.model_ver
 """
 
 
-def delete_versions(pairs: Sequence[tuple[int, str | None]], *, workspace_id: int) -> None:
-    """Removes what the workspace's tasks have of a model version, for each (task id, version)."""
+def delete_versions(pairs: Sequence[tuple[int, str | None]], *, workspace_id: int) -> int:
+    """Removes what the workspace's tasks have of a model version, for each (task id, version); how
+    many went.
+    """
     task_ids, versions = [task for task, _ in pairs], [version for _, version in pairs]
     with connection.cursor() as cursor:
         cursor.execute(DELETE_VERSIONS_SQL, [task_ids, versions, workspace_id])
+        return int(cursor.rowcount)
 
 
 def version_delete(project_id: int, version: str | None) -> tuple[str, list[Any]]:
@@ -108,8 +125,38 @@ def version_delete(project_id: int, version: str | None) -> tuple[str, list[Any]
     return sql, [project_id, version, version]
 
 
-def delete_version(project_id: int, version: str | None) -> int:
+def delete_version(project_id: int, version: str | None, access: Access) -> int:
     """Removes a model version of a project (null and `""` are two of them); how many went."""
-    with connection.cursor() as cursor:
-        cursor.execute(*version_delete(project_id, version))
-        return int(cursor.rowcount)
+    sql, params = version_delete(project_id, version)
+    if not access.is_heard:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            return int(cursor.rowcount)
+    return deleted(sql, params, project_id=project_id, version=version, access=access)
+
+
+# The ids in the statement's answer: no more than can be told.
+DELETED_SQL = """
+WITH gone AS ({delete} RETURNING id)
+SELECT count(*), coalesce((array_agg(id ORDER BY id))[1:%s], '{{}}') FROM gone
+"""
+
+
+@transaction.atomic
+def deleted(
+    sql: str, params: Sequence[Any], *, project_id: int, version: str | None, access: Access
+) -> int:
+    """Executes a statement that deletes predictions of one project, and records what went; how
+    many. Of more than MOST_TOLD only their number is recorded.
+    """
+    row = fetch_one(DELETED_SQL.format(delete=sql), [*params, MOST_TOLD])
+    n, ids = row if row else (0, [])
+    if n:
+        told = [{"id": id_} for id_ in ids] if n <= MOST_TOLD else []
+        recording.record(
+            "PREDICTIONS_DELETED",
+            workspace_id=access.workspace_id,
+            project_id=project_id,
+            body={"predictions": told, "count": n, "model_version": version},
+        )
+    return int(n)

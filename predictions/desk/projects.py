@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError as FormError
-from django.core.validators import URLValidator
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -33,9 +30,11 @@ from desk.workspace_admin import (
 from predictions.api.serializers import ProjectSerializer
 from predictions.db import annotations, projects
 from predictions.desk import loads
+from predictions.desk.grid import doing
+from predictions.desk.grid import page as grid
 from predictions.desk.hub import page as hub
-from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
-from predictions.models import Annotation, MLBackend, Project
+from predictions.desk.project_rows import checked
+from predictions.models import Annotation, Project
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
 
@@ -108,12 +107,18 @@ class ProjectDesk(WorkspaceAdmin):
         return obj.workspace_id
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """A project's own page and what it asks for; where the page "Load files" sends them: the
-        REST layer checks its token there.
+        """A project's own page and what it asks for, and the grid of its tasks; where the page
+        "Load files" sends them: the REST layer checks its token there.
         """
         send = csrf_exempt(require_POST(partial(loads.send, self)))
         return {
             "send_files": ("load-files/<str:workspace>/", send),
+            "tasks": ("<int:pk>/tasks/", require_GET(partial(grid.grid, self))),
+            "act": ("<int:pk>/tasks/act/", require_POST(partial(doing.act, self))),
+            "picture": (
+                "<int:pk>/tasks/<int:task>/picture",
+                require_GET(partial(grid.picture, self)),
+            ),
             "hub": ("<int:pk>/", partial(hub.page, self)),
             "held": ("<int:pk>/held", partial(hub.counted, self)),
             "export": ("<int:pk>/export/<str:workspace>", partial(hub.export, self)),
@@ -250,55 +255,3 @@ class ProjectDesk(WorkspaceAdmin):
     @admin.display(description="created")
     def created(self, project: Project) -> SafeString | str:
         return time_ago(project.created_at)
-
-
-class MLBackendForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Where a model server listens."""
-
-    class Meta:
-        model = MLBackend
-        fields = ("project", "url", "title", "model_version")
-        widgets = {"model_version": UnfoldAdminTextInputWidget}
-
-    def clean_url(self) -> str:
-        """Refuses what no HTTP client can call."""
-        url: str = self.cleaned_data["url"]
-        try:
-            URLValidator(schemes=["http", "https"])(url)
-        except FormError:
-            # One-word names of a private network are addresses, too.
-            if not url.startswith(("http://", "https://")) or " " in url:
-                raise
-        return url
-
-
-@admin.register(MLBackend)
-class MLBackendDesk(ProjectRows):
-    """Model servers that predictions can name as their source."""
-
-    form = MLBackendForm
-    list_display = ("__str__", "project", "url", "model_version", "created")
-    autocomplete_fields = ("project",)
-    fields = ("project", "url", "title", "model_version", "created", "updated")
-    belongs_to = "project"
-    audited = frozenset({"created", "changed", "deleted"})
-    readonly_fields = ("created", "updated")
-
-    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.defer(*LONG_COLUMNS)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """By title or address: there are few."""
-        text = search_term.replace("\0", "").strip()
-        return queryset.filter(Q(title__icontains=text) | Q(url__icontains=text)), False
-
-    def save_model(self, request: HttpRequest, obj: MLBackend, form: Any, change: bool) -> None:
-        """No rule depends on it but who may write."""
-        access_of(request, obj.project.workspace_id, field="project")
-        obj.save()
-
-    def delete_model(self, request: HttpRequest, obj: MLBackend) -> None:
-        """With the predictions it made."""
-        projects.delete_ml_backend(obj.pk)

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
-from predictions.db.imports import PredictionRow, copy_lines, prediction_copy
+from predictions.db.imports import PredictionRow, copy_lines, prediction_copy, record_created
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.versions import delete_versions
 from predictions.imports.bodies import Batches, ended, in_batches
@@ -150,15 +150,23 @@ class _Versions:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What an import was asked for; `first_index` is what its first item is called in messages."""
+    """What an import was asked for; `first_index` is what its first item is called in messages,
+    `is_heard` whether anybody may listen.
+    """
 
     skip_bad: bool
     upsert: bool
     first_index: int
+    is_heard: bool
 
 
 def store(
-    project: Project, items: Any, *, skip_bad: bool = False, upsert: bool = False
+    project: Project,
+    items: Any,
+    *,
+    skip_bad: bool = False,
+    upsert: bool = False,
+    is_heard: bool = True,
 ) -> dict[str, Any]:
     """Stores a list of predictions of one project, as `store_batches`."""
     if not isinstance(items, list):
@@ -166,7 +174,14 @@ def store(
     named = [item.get("task") for item in items if isinstance(item, dict)] if upsert else []
     by_id = [id_ for task in named if (id_ := whole_within(task, 1, MAX_BIGINT)) is not None]
     tasks = by_id if len(by_id) == len(items) else None
-    return store_batches(project, in_batches(items), skip_bad=skip_bad, upsert=upsert, tasks=tasks)
+    return store_batches(
+        project,
+        in_batches(items),
+        skip_bad=skip_bad,
+        upsert=upsert,
+        tasks=tasks,
+        is_heard=is_heard,
+    )
 
 
 def store_batches(
@@ -177,6 +192,7 @@ def store_batches(
     upsert: bool = False,
     tasks: Sequence[int] | None = None,
     first_index: int = 0,
+    is_heard: bool = True,
 ) -> dict[str, Any]:
     """Stores predictions of one project in one transaction: all, or with `skip_bad` the good ones.
 
@@ -186,7 +202,7 @@ def store_batches(
     of the project's tasks if those to come are not known. `first_index` names the first item.
     """
     report = Report("Prediction", keep_all=skip_bad)
-    wanted = Options(skip_bad, upsert, first_index)
+    wanted = Options(skip_bad, upsert, first_index, is_heard)
     try:
         with ended(batches), transaction.atomic():
             if upsert:
@@ -220,6 +236,8 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
                 pairs = [(row.task, row.model_version) for row in rows]
                 delete_versions(pairs, workspace_id=project.workspace_id)
             new = reserve_ids("predictions_prediction", len(rows))
+            if wanted.is_heard:
+                record_created(new, project)
             copy.send(copy_lines(project.pk, rows, new))
             ids += new
     return ids

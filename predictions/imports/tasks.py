@@ -21,7 +21,8 @@ from predictions.db.imports import (
     store_annotations,
     store_tasks,
 )
-from predictions.db.tasks import reserve_inner_ids
+from predictions.db.imports import record_created as record_predictions
+from predictions.db.tasks import record_created, reserve_inner_ids
 from predictions.imports.bodies import Batches, ended, in_batches
 from predictions.imports.predictions import prediction_row
 from predictions.imports.problems import Report
@@ -184,6 +185,7 @@ def _store_batch(
 ) -> None:
     first = reserve_inner_ids(project.pk, len(rows))
     task_ids = store_tasks(project.pk, rows, first)
+    record_created(task_ids, project_id=project.pk, access=access)
     stored.task_ids += task_ids
     pairs = list(zip(task_ids, rows, strict=True))
     annotations = [(id_, annotation) for id_, row in pairs for annotation in row.annotations]
@@ -193,6 +195,8 @@ def _store_batch(
     predictions = [_placed(row, id_) for id_, task in pairs for row in task.predictions]
     if predictions:
         ids = reserve_ids("predictions_prediction", len(predictions))
+        if access.is_heard:
+            record_predictions(ids, project)
         copier.send(copy_lines(project.pk, predictions, ids))
         stored.n_predictions += len(predictions)
         versions = (p.model_version for p in reversed(predictions) if p.model_version)

@@ -170,6 +170,7 @@ TAGS = {
     "subsets": "Runs",
     "subset-tasks": "Runs",
     "model-provider-connections": "Providers",
+    "webhooks": "Webhooks",
     "current-user": "Identity",
     "token": "Identity",
     "audit": "Identity",
@@ -257,7 +258,7 @@ def finish(result: Schema, generator: object, **kwargs: Any) -> Schema:
     for operations in result["paths"].values():
         for operation in operations.values():
             _finish_operation(operation, schemas, shared)
-            for name in operation["tags"]:
+            for name in operation.get("tags", ()):
                 operation |= _page_of(name)
     components["headers"] = {"RequestId": REQUEST_ID}
     components["responses"] = dict(sorted(shared.items()))

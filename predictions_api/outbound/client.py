@@ -2,7 +2,8 @@
 
 A host name is resolved, every address is checked, and the connection goes to a checked address. A
 name that resolves differently the second time (DNS rebinding) therefore gains nothing. Redirects
-are not followed and proxies of the environment are not used. `ALLOW_PRIVATE_URLS=true` turns the
+are not followed and proxies of the environment are not used. `OUTBOUND_ALLOWED_HOSTS` names single
+hosts and networks that may be called although they are private; `ALLOW_PRIVATE_URLS=true` turns the
 check off, for models on this machine or network.
 
 Answers are asked for uncompressed. One that comes compressed in spite of that is unpacked piece by
@@ -52,8 +53,27 @@ def _is_public(text: str) -> bool:
     return address.is_global and not address.is_multicast
 
 
+def _is_allowed(host: str, addresses: list[str]) -> bool:
+    """Whether the operator lets private addresses of this host be called: the host is named, or a
+    network that all of them are in.
+    """
+    named = settings.OUTBOUND_ALLOWED_HOSTS
+    if host.lower().rstrip(".") in named:
+        return True
+    networks = [network for entry in named if (network := _network(entry)) is not None]
+    found = (ipaddress.ip_address(text.partition("%")[0]) for text in addresses)
+    return all(_is_public(str(one)) or any(one in net for net in networks) for one in found)
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return None
+
+
 def checked_addresses(host: str, port: int) -> list[str]:
-    """The host's addresses, each once. Blocked if any of them is not public.
+    """The host's addresses, each once. Blocked if any of them is neither public nor allowed.
 
     A name with a public and a private address would otherwise pass the check with the one and be
     called at the other. Unresolved for a name without an address.
@@ -63,10 +83,11 @@ def checked_addresses(host: str, port: int) -> list[str]:
     except (socket.gaierror, UnicodeError):
         raise Unresolved(f"The host {host!r} does not resolve.") from None
     addresses = [str(entry[4][0]) for entry in found]
-    if not settings.ALLOW_PRIVATE_URLS and not all(_is_public(text) for text in addresses):
+    if not settings.ALLOW_PRIVATE_URLS and not _is_allowed(host, addresses):
         raise Blocked(
             f"The host {host!r} is on a private network, which this server may not call;"
-            " its operator can allow that with ALLOW_PRIVATE_URLS=true."
+            f" its operator can allow that with OUTBOUND_ALLOWED_HOSTS={host}, or for all hosts"
+            " with ALLOW_PRIVATE_URLS=true."
         )
     return list(dict.fromkeys(addresses))
 
@@ -97,12 +118,15 @@ def _tls() -> ssl.SSLContext:
 
 
 class Unpacked(httpx2.AsyncByteStream):
-    """The bytes that a gzip or deflate stream holds, sockets.MAX_ANSWER_BYTES at most."""
+    """The bytes that a gzip or deflate stream holds, `most_bytes` at most."""
 
     PIECE_BYTES = 2**16
 
-    def __init__(self, packed: httpx2.AsyncByteStream) -> None:
+    def __init__(
+        self, packed: httpx2.AsyncByteStream, most_bytes: int = sockets.MAX_ANSWER_BYTES
+    ) -> None:
         self._packed = packed
+        self._most_bytes = most_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Piece by piece. ReadError for one that is too long, DecodingError for one that is broken.
@@ -118,8 +142,8 @@ class Unpacked(httpx2.AsyncByteStream):
                     found = unpacker.decompress(piece, self.PIECE_BYTES)
                     piece = unpacker.unconsumed_tail
                     length += len(found)
-                    if length > sockets.MAX_ANSWER_BYTES:
-                        raise httpx2.ReadError(sockets.TOO_LONG)
+                    if length > self._most_bytes:
+                        raise httpx2.ReadError(sockets.TOO_LONG.format(self._most_bytes))
                     yield found
         except zlib.error as error:
             raise httpx2.DecodingError(str(error)) from None
@@ -134,18 +158,19 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     Raises Blocked instead of connecting. A client of it talks to one host.
     """
 
-    def __init__(self, *, max_connections: int) -> None:
+    def __init__(self, *, max_connections: int, most_bytes: int = sockets.MAX_ANSWER_BYTES) -> None:
         super().__init__(verify=_tls(), trust_env=False)
+        self._most_bytes = most_bytes
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=_tls(),
             max_connections=max_connections,
             max_keepalive_connections=max_connections,
             keepalive_expiry=KEPT_FOR_S,
-            network_backend=sockets.Backend(checked_addresses),
+            network_backend=sockets.Backend(checked_addresses, most_bytes=most_bytes),
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """One exchange; the body is never longer than sockets.MAX_ANSWER_BYTES."""
+        """One exchange; the body is never longer than `most_bytes`."""
         request.headers["Accept-Encoding"] = "identity"
         response = await super().handle_async_request(request)
         coding = response.headers.get("Content-Encoding", "identity").strip().lower()
@@ -160,15 +185,19 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
         return httpx2.Response(
             status_code=response.status_code,
             headers=response.headers,
-            stream=Unpacked(response.stream),
+            stream=Unpacked(response.stream, self._most_bytes),
             extensions=response.extensions,
         )
 
 
-def client(*, timeout_s: float, max_connections: int) -> httpx2.AsyncClient:
-    """An HTTP client with the check; follows no redirect and uses no proxy."""
+def client(
+    *, timeout_s: float, max_connections: int, most_bytes: int = sockets.MAX_ANSWER_BYTES
+) -> httpx2.AsyncClient:
+    """An HTTP client with the check; follows no redirect, uses no proxy, and reads no answer of
+    more than `most_bytes`.
+    """
     return httpx2.AsyncClient(
-        transport=CheckedTransport(max_connections=max_connections),
+        transport=CheckedTransport(max_connections=max_connections, most_bytes=most_bytes),
         timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
         follow_redirects=False,
         trust_env=False,

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from accounts import audit
 from predictions.api.viewset import json_response
 from predictions_api.http.pagination import page_url
-from prompts.api import filters
+from prompts.api import filters, told
 from prompts.api import schema as docs
 from prompts.api.parameters import (
     MAX_BULK_RUNS,
@@ -31,13 +31,12 @@ from prompts.api.serializers.runs import (
     FailedBatchSerializer,
     ModelRunSerializer,
     ReEvaluateSerializer,
-    RunDetailSerializer,
     SubsetSerializer,
 )
 from prompts.asking import messages
 from prompts.db import measures, queries, subset_tasks
 from prompts.models import ModelRun
-from prompts.runs import batches, progress, start, state
+from prompts.runs import batches, start, state
 
 NO_RUN = "No ModelRun matches the given query."
 NO_INDICATOR = "No indicator matches the given query."
@@ -88,13 +87,7 @@ class RunViewSet(RunRows):
 
     @docs.RUN_GET
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
-        run = self.run_of_version()
-        document = {
-            **ModelRunSerializer(run).data,
-            "progress": progress.fraction(run),
-            "failures": queries.failure_counts(run.pk),
-        }
-        return Response({name: document[name] for name in RunDetailSerializer.Meta.fields})
+        return Response(told.run_document(self.run_of_version()))
 
     @docs.RUN_CANCEL
     @action(detail=True, methods=["post"])

@@ -12,6 +12,7 @@ import orjson
 from django.db import connection
 
 from predictions.db.prediction_batches import RunPrediction, replace_of_runs
+from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts.asking import agreement
 from prompts.asking.outcome import Outcome
@@ -28,11 +29,13 @@ class LockedRun(NamedTuple):
     total_failed: int
     #: What stands in `model_version` of its predictions.
     model_version: str
+    #: Its workspace where somebody there may listen to what is stored.
+    heard_in: int | None
 
 
 LOCK_SQL = """
 SELECT r.status, r.project_id, r.model_version_id, v.model_provider_connection_id,
-       r.total_failed, m.title || '__' || v.title
+       r.total_failed, m.title || '__' || v.title, CASE WHEN {is_heard} THEN m.workspace_id END
 FROM prompts_modelrun r
 JOIN prompts_promptversion v ON v.id = r.model_version_id
 JOIN prompts_prompt m ON m.id = v.parent_model_id
@@ -42,7 +45,8 @@ WHERE r.id = %s FOR NO KEY UPDATE OF r
 
 def lock(run_id: int) -> LockedRun | None:
     """The run, which others may not write until the transaction ends; None for a deleted one."""
-    row = fetch_one(LOCK_SQL, [run_id])
+    sql = LOCK_SQL.format(is_heard=recording.anybody_listens("m.workspace_id"))
+    row = fetch_one(sql, [run_id])
     return None if row is None else LockedRun(*row)
 
 
@@ -122,6 +126,7 @@ def _predict(run_id: int, run: LockedRun, predictions: Sequence[Outcome]) -> dic
         model_run_id=run_id,
         model_version=run.model_version,
         earlier_runs=(EARLIER_RUNS, [run.version_id]),
+        heard_in=run.heard_in,
     )
 
 

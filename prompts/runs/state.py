@@ -10,11 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from predictions_api.jobs.leases import MOST_ATTEMPTS, lasting
+from predictions_api.outbound.events import recording
 from prompts.db import items
 from prompts.db.measures import MEASURED
 from prompts.models import ConnectionShare, ModelRun
@@ -92,6 +94,18 @@ def set_tasks(run: ModelRun, n: int) -> None:
     elif run.is_ours:
         values |= {"lease_until": _lease()}
     ModelRun.objects.filter(pk=run.pk).update(**values)
+    if n == 0:
+        _record_end(run.pk)
+
+
+def _record_end(run_id: int) -> None:
+    """Records that the run has ended, in the transaction that ends it, for those who listen."""
+    rows = ModelRun.objects.filter(pk=run_id)
+    place = rows.values_list("project__workspace_id", "project_id").first()
+    if place is not None:
+        recording.record(
+            "RUN_COMPLETED", workspace_id=place[0], project_id=place[1], body={"run": run_id}
+        )
 
 
 def _lease() -> Any:
@@ -150,17 +164,19 @@ def status_of(run_id: int) -> str:
     return str(statuses.first() or Status.CANCELED)
 
 
+@transaction.atomic
 def fail(run_id: int, reason: str) -> bool:
     """Ends the run at once for a fault of the whole of it; what is stored stays. False if ended."""
-    return bool(
-        _taking("fail", run_id).update(
-            status=Status.FAILED,
-            status_reason=reason[:2000],
-            completed_at=Now(),
-            lease_until=None,
-            measures=MEASURED,
-        )
+    ended = _taking("fail", run_id).update(
+        status=Status.FAILED,
+        status_reason=reason[:2000],
+        completed_at=Now(),
+        lease_until=None,
+        measures=MEASURED,
     )
+    if ended:
+        _record_end(run_id)
+    return bool(ended)
 
 
 def count_fault(run_id: int) -> None:
@@ -175,20 +191,23 @@ def fail_faulty(run_id: int) -> None:
         fail(run_id, TOO_MANY_FAULTS)
 
 
+@transaction.atomic
 def cancel(run_id: int) -> bool:
     """Cancels the run; what is stored stays, nothing more is. False where it has ended otherwise.
 
     Takes effect at once for every write: answers of requests in flight are dropped.
     """
-    return bool(
-        _taking("cancel", run_id).update(
-            status=Status.CANCELED,
-            status_reason="Canceled by a user.",
-            completed_at=_first("completed_at"),
-            lease_until=None,
-            measures=Coalesce("measures", MEASURED),
-        )
-    )
+    columns = {
+        "status": Status.CANCELED,
+        "status_reason": "Canceled by a user.",
+        "completed_at": _first("completed_at"),
+        "lease_until": None,
+        "measures": Coalesce("measures", MEASURED),
+    }
+    if _taking("cancel", run_id).filter(status__in=OPEN).update(**columns):
+        _record_end(run_id)
+        return True
+    return bool(_taking("cancel", run_id).update(**columns))
 
 
 def finish_if_done(run_id: int) -> str | None:
@@ -207,11 +226,14 @@ def finish_if_done(run_id: int) -> str | None:
         status, reason = Status.FAILED, "No task has a prediction; the failures say why."
     elif failed:
         reason = f"{failed} of {predicted + failed} tasks failed."
-    ended = _taking("finish", run_id).update(
-        status=status,
-        status_reason=reason,
-        completed_at=Now(),
-        lease_until=None,
-        measures=MEASURED,
-    )
+    with transaction.atomic():
+        ended = _taking("finish", run_id).update(
+            status=status,
+            status_reason=reason,
+            completed_at=Now(),
+            lease_until=None,
+            measures=MEASURED,
+        )
+        if ended:
+            _record_end(run_id)
     return str(status) if ended else None

@@ -126,4 +126,4 @@ def test_a_word_is_no_id() -> None:
     assert is_served(route("GET", "/api/projects/{id}/"))
     assert not is_served(route("GET", "/api/projects/counts/"))
     assert not is_served(route("PUT", "/api/version/"))
-    assert not is_served(route("GET", "/api/ml/"))
+    assert not is_served(route("GET", "/api/storages/"))

@@ -34,6 +34,7 @@ NAMED_BY_DJANGO = {"predictions_api/postgres/base.py"}
 SQL_PLACES = (
     "predictions_api/postgres/",
     "predictions_api/jobs/",
+    "predictions_api/outbound/events/",
     "accounts/audit.py",
     "accounts/members.py",
     "accounts/sessions.py",

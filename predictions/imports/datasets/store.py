@@ -25,9 +25,10 @@ from predictions.db.imports import (
     task_lines,
     truths_of_tasks,
 )
+from predictions.db.imports import record_created as record_predictions
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.projects import Author
-from predictions.db.tasks import reserve_inner_ids
+from predictions.db.tasks import record_created, reserve_inner_ids
 from predictions.db.versions import delete_versions
 from predictions.formats import label_config
 from predictions.formats.content import FileTask, Size
@@ -246,6 +247,9 @@ class Writer:
             replace_truths(replaced, user_id=self.author.user_id)
         prediction_ids = reserve_ids("predictions_prediction", len(rows)) if rows else []
         place = self.project.pk
+        record_created(ids, project_id=place, access=self.author)
+        if prediction_ids:
+            record_predictions(prediction_ids, self.project)
         copy.send(
             task_lines(place, tasks, ids, self.next_inner),
             annotation_lines(place, self.author.user_id, truths_new),

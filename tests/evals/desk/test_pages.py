@@ -258,7 +258,7 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     load(ada, project, [task("fine", truth=[], said={"v3": [box("Car", 1, 1, 5, 5, 0.7)]})])
     odd = desks["reader"].get(page(computed(ada, project, "v3"))).content.decode()
     assert "1 region of the predictions passed over: no_label." in odd
-    assert f"/admin/predictions/task/{task_id}/change/" in odd
+    assert f"/admin/predictions/task/{task_id}/review/" in odd
 
 
 def test_pages_offer_the_slices_there_are(

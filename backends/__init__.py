@@ -1,0 +1,1 @@
+"""ML backends that the store asks, and webhooks that it tells."""

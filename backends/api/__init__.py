@@ -1,0 +1,1 @@
+"""Label Studio's routes of ML backends and webhooks, and ours beside them."""

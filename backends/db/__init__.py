@@ -1,0 +1,1 @@
+"""All SQL and all writes of ML backends and webhooks."""

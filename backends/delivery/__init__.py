@@ -1,0 +1,1 @@
+"""Makes deliveries of what was recorded, and sends them, in the worker."""

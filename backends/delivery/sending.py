@@ -1,0 +1,185 @@
+"""Sends a webhook's deliveries, one after the other, as long as it holds the webhook's lease."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import random
+
+import httpx2
+import orjson
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from backends.db.webhooks import hooks, outgoing
+from backends.db.webhooks.deliveries import bare
+from backends.db.webhooks.outgoing import Attempted, Due
+from backends.delivery import attempts, state
+from backends.delivery.attempts import Answer
+from backends.models import Webhook
+from backends.reaching import addresses
+from predictions_api.jobs import stopping
+from predictions_api.jobs.heartbeats import Heartbeat
+from predictions_api.jobs.leases import Holder, LeaseLost
+from predictions_api.outbound import client, vault
+
+#: What was sent well is noted together: so many, or those of so many seconds. A worker that is
+#: killed sends them again.
+NOTED_AT_ONCE = 50
+NOTED_AFTER_S = 0.5
+#: How long a sender stays for what comes next, and how often it looks.
+STAYS_S = 2.0
+LOOK_S = 0.05
+#: Up to this part of itself a wait is made longer by chance.
+JITTER = 0.2
+
+
+@dataclass(slots=True)
+class Lane:
+    """One webhook in this sender's hand."""
+
+    webhook: Webhook
+    mine: Holder
+    runner: asyncio.Runner
+    caller: httpx2.AsyncClient
+    loaded_at: float = field(default_factory=time.monotonic)
+    done: list[Attempted] = field(default_factory=list)
+    noted_at: float = field(default_factory=time.monotonic)
+
+    def send(self) -> int:
+        """Attempts what is due, as far as it goes within a second, for the webhook may be changed;
+        how many.
+        """
+        is_down = self.webhook.consecutive_failures >= state.DOWN_AFTER
+        n = 0
+        for delivery in outgoing.due(self.webhook.pk, limit=1 if is_down else outgoing.AT_ONCE):
+            if stopping.requested.is_set() or time.monotonic() - self.loaded_at > 1.0:
+                break
+            n += 1
+            answer = self._attempt(delivery)
+            self._learn(delivery, answer)
+            if not answer.is_delivered or is_down or not self._may_wait():
+                self.note(answer)
+                if not self.webhook.is_active or self.webhook.paused_until is not None:
+                    break
+        if self.done:
+            self.note(None)
+        return n
+
+    def _may_wait(self) -> bool:
+        """Whether what was sent well may be noted later."""
+        return len(self.done) < NOTED_AT_ONCE and time.monotonic() - self.noted_at < NOTED_AFTER_S
+
+    def _attempt(self, delivery: Due) -> Answer:
+        webhook = self.webhook
+        body = delivery.body
+        if not webhook.send_payload:
+            body = bare(delivery.action)
+        try:
+            secrets = hooks.secrets_of(webhook)
+            headers = vault.unseal(webhook.encrypted_headers)
+            if webhook.ml_backend_id is not None:
+                headers = {**addresses.credentials(webhook.ml_backend_id), **headers}
+        except vault.Unreadable as error:
+            return Answer(None, str(error), 0)
+        return self.runner.run(
+            attempts.attempt(
+                self.caller,
+                webhook.url,
+                body.encode(),
+                message_id=delivery.message_id,
+                secrets=secrets,
+                headers=headers,
+                timeout_s=settings.WEBHOOK_TIMEOUT_S,
+            )
+        )
+
+    def _learn(self, delivery: Due, answer: Answer) -> None:
+        """Keeps what came of it until it is noted."""
+        entry = {
+            "at": timezone.now(),
+            "status_code": answer.status_code,
+            "error": answer.error or None,
+            "duration_ms": answer.duration_ms,
+            "response_body": answer.body,
+        }
+        self.done.append(
+            Attempted(
+                delivery.id,
+                answer.is_delivered,
+                answer.status_code,
+                answer.error,
+                orjson.dumps(entry, option=orjson.OPT_UTC_Z).decode(),
+                None if answer.is_delivered else wait_s(delivery.attempts, answer),
+            )
+        )
+
+    @transaction.atomic
+    def note(self, last: Answer | None) -> None:
+        """Writes what came of the attempts, unless the lease was lost."""
+        now: datetime = timezone.now()
+        state.keep(self.webhook.pk, self.mine)
+        outgoing.note(self.done, now=now)
+        if any(one.is_delivered for one in self.done):
+            state.reached(self.webhook)
+        if last is not None and not last.is_delivered:
+            state.missed(self.webhook, now=now)
+            if last.status_code == attempts.GONE:
+                state.switch_off(self.webhook, state.Reason.GONE)
+        self.done.clear()
+        self.noted_at = time.monotonic()
+
+
+def wait_s(n_before: int, answer: Answer) -> float | None:
+    """Seconds until the next attempt after one that failed, with `n_before` before it; None where
+    it was the last.
+    """
+    delays = settings.WEBHOOK_RETRY_DELAYS_S
+    if answer.status_code == attempts.GONE or n_before >= len(delays):
+        return None
+    return max(float(delays[n_before]) * (1 + JITTER * random()), answer.retry_after_s)  # noqa: S311
+
+
+def send(webhook_id: int, is_over: Callable[[], bool]) -> None:
+    """Sends what is due to a webhook, and what comes while it is at it; nothing to one that is in
+    another's hand.
+    """
+    mine = state.sender()
+    if not state.claim(webhook_id, mine):
+        return
+    try:
+        with (
+            Heartbeat(lambda: state.keep(webhook_id, mine), every_s=mine.lease_s / 3),
+            asyncio.Runner() as runner,
+        ):
+            caller = client.client(timeout_s=settings.WEBHOOK_TIMEOUT_S, max_connections=1)
+            try:
+                _send_all(webhook_id, mine, runner, caller, is_over)
+            finally:
+                runner.run(caller.aclose())
+    except LeaseLost:
+        return
+    finally:
+        state.release(webhook_id, mine)
+
+
+def _send_all(
+    webhook_id: int,
+    mine: Holder,
+    runner: asyncio.Runner,
+    caller: httpx2.AsyncClient,
+    is_over: Callable[[], bool],
+) -> None:
+    quiet_since = time.monotonic()
+    while not (stopping.requested.is_set() or is_over()):
+        webhook = Webhook.objects.filter(pk=webhook_id).first()
+        if webhook is None or (webhook.paused_until or timezone.now()) > timezone.now():
+            return
+        if Lane(webhook, mine, runner, caller).send():
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since > STAYS_S:
+            return
+        else:
+            stopping.requested.wait(LOOK_S)

@@ -1,0 +1,1 @@
+"""The pages of ML backends, their jobs, and webhooks."""

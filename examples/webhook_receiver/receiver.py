@@ -1,0 +1,120 @@
+"""Receives webhooks, verifies their signatures, and starts an evaluation when a run or a job ends.
+
+Reads LABEL_STUDIO_URL, LABEL_STUDIO_API_KEY and WEBHOOK_SECRET. Needs `standardwebhooks`.
+"""
+
+import argparse
+import json
+import os
+import sys
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+#: Ids of deliveries that were handled: one may come twice.
+MOST_REMEMBERED = 10_000
+
+
+class Store:
+    """The server whose webhooks these are."""
+
+    def __init__(self, address: str, key: str) -> None:
+        self.address, self.key = address.rstrip("/"), key
+        # A proxy of the environment must not stand in between.
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def send(self, path: str, body: Any = None) -> Any:
+        """The answer's document, of a POST where there is a body. HTTPError for other than 2xx."""
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.address}{path}", content, headers)
+        with self.opener.open(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def evaluate(self, project: str, model_version: str) -> str:
+        """Starts an evaluation; its id."""
+        workspace = self.send("/", {})["workspace"]
+        asked = {"project": project, "modelVersion": model_version}
+        return str(self.send(f"/{workspace}/model-evals", asked)["evalId"])
+
+    def version_of(self, event: dict[str, Any]) -> str | None:
+        """The model version whose predictions are complete now; None for any other event."""
+        ended = event.get("run") or event.get("prediction_job") or {}
+        if ended.get("status") != "Completed":
+            return None
+        if "run" not in event:
+            return str(ended["model_version"])
+        prompt = f"/api/prompts/{ended['parent_model']}"
+        version = self.send(f"{prompt}/versions/{ended['model_version']}")
+        return f"{self.send(prompt)['title']}__{version['title']}"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Listens for deliveries on this machine."""
+
+    def __init__(self, port: int, store: Store, secret: str) -> None:
+        super().__init__(("", port), Handler)
+        self.store, self.verifier = store, Webhook(secret)
+        self.handled: dict[str, None] = {}
+
+    def handle_event(self, event: dict[str, Any]) -> None:
+        """Prints what happened, and evaluates what is complete."""
+        print(event["action"], flush=True)
+        version = self.store.version_of(event)
+        if version is not None:
+            made = self.store.evaluate(str(event["project"]["id"]), version)
+            print(f"evaluating {version}: {made}", flush=True)
+        if event["action"] == "EVALUATION_COMPLETED":
+            done = event["evaluation"]
+            print(done["evalId"], done["status"], done.get("summary", {}).get("mAP"), flush=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers 204 to what is signed, 401 to anything else, 500 where it could not be handled."""
+
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            event = self.server.verifier.verify(body, headers)
+        except WebhookVerificationError:
+            self.answer(401)
+            return
+        message_id = headers["webhook-id"]
+        if message_id not in self.server.handled:
+            try:
+                self.server.handle_event(event)
+            except Exception as error:
+                # It comes again, after a while.
+                print(error, file=sys.stderr, flush=True)
+                self.answer(500)
+                return
+            self.server.handled[message_id] = None
+            while len(self.server.handled) > MOST_REMEMBERED:
+                self.server.handled.pop(next(iter(self.server.handled)))
+        self.answer(204)
+
+    def answer(self, status: int) -> None:
+        """An answer without a body."""
+        self.send_response(status)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """Silent: what matters is printed."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=9000)
+    port = parser.parse_args().port
+    address = os.environ.get("LABEL_STUDIO_URL", "http://127.0.0.1:8000")
+    store = Store(address, os.environ["LABEL_STUDIO_API_KEY"])
+    Receiver(port, store, os.environ["WEBHOOK_SECRET"]).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The outbox: what has happened, stored together with the change, for whoever listens."""

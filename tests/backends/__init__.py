@@ -1,0 +1,1 @@
+"""ML backends and webhooks."""
