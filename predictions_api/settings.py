@@ -320,7 +320,11 @@ SPECTACULAR_SETTINGS = {
             "description": "How good a model version's predictions are. Errors are"
             ' `{"error", "message"}` here.',
         },
-        {"name": "ML backends", "description": "Model servers that are asked, and jobs that ask."},
+        {"name": "Views", "description": "Filters and orders of a project's tasks, kept by title."},
+        {
+            "name": "ML backends",
+            "description": "Model servers that are asked for predictions, and the jobs that ask.",
+        },
         {
             "name": "Webhooks",
             "description": "Addresses that are told what happens, and how each delivery fared.",
