@@ -19,6 +19,7 @@ from unfold.decorators import action, display
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from evals.desk import data
 from evals.desk import pages as desk_views
+from evals.desk.numbers import worded
 from evals.desk.starting import page as starting
 from evals.jobs import state
 from evals.models import ModelEval
@@ -33,6 +34,7 @@ PAGES: dict[str, tuple[str, View]] = {
     "metrics": ("metrics/", desk_views.metrics),
     "matrix": ("matrix/", desk_views.matrix),
     "images": ("images/", desk_views.images),
+    "class": ("class/", desk_views.one_class),
     "vectors": ("vectors/", desk_views.vectors),
     "recommendations": ("recommendations/", desk_views.recommendations),
     "diff": ("diff/", desk_views.diff),
@@ -129,10 +131,12 @@ class CreatedFilter(admin.SimpleListFilter):
 
 
 class EvaluationList(BoundedChangeList):
-    """Each row leads to the evaluation's overview."""
+    """Each row leads to the evaluation's overview, at the confidence that the row's figures are."""
 
     def url_for_result(self, result: Any) -> str:
-        return reverse("admin:evals_modeleval_overview", args=[result.eval_id])
+        overview = reverse("admin:evals_modeleval_overview", args=[result.eval_id])
+        at = _confidence(result)
+        return overview if at is None else f"{overview}?confidence={at}"
 
 
 @admin.register(ModelEval)
@@ -142,7 +146,7 @@ class EvaluationDesk(WorkspaceAdmin):
     audited = frozenset({"deleted"})
     audited_as = "evaluation"
     list_display = (
-        "evaluation", "project_name", "version", "status_label", "accepted", "mean_precision",
+        "evaluation", "project_name", "version", "status_label", "accepted", "score",
         "precision", "recall", "image_count", "created",
     )  # fmt: skip
     list_filter = (
@@ -182,7 +186,8 @@ class EvaluationDesk(WorkspaceAdmin):
         """Without class names and warnings, which may be long."""
         return rows.select_related("project").only(
             "eval_id", "workspace_id", "version_id", "model_version", "model_id", "status",
-            "progress", "summary", "image_counts", "created_at", "is_accepted", "project__title",
+            "progress", "summary", "confidences", "image_counts", "created_at", "is_accepted",
+            "project__title",
         )  # fmt: skip
 
     def get_search_results(
@@ -252,9 +257,9 @@ class EvaluationDesk(WorkspaceAdmin):
     def accepted(self, row: ModelEval) -> str:
         return "yes" if row.is_accepted else "-"
 
-    @admin.display(description="mAP")
-    def mean_precision(self, row: ModelEval) -> str:
-        return _headline(row, "mAP")
+    @admin.display(description="score")
+    def score(self, row: ModelEval) -> str:
+        return _score(row)
 
     @admin.display(description="precision")
     def precision(self, row: ModelEval) -> str:
@@ -279,8 +284,26 @@ def _headline(row: ModelEval, name: str) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _headline_at(row: ModelEval, name: str) -> str:
-    """As `_headline`, with the confidence it is at: the best one, not the one of the pages."""
+def _score(row: ModelEval) -> str:
+    """What its kind is known by, named; of an imported one mAP50."""
+    primary = ((row.summary or {}).get("headline") or {}).get("primary")
+    if primary is None:
+        value = _headline(row, "mAP")
+        return value if value == "-" else f"{value} mAP50"
+    value = primary["value"]
+    return "-" if value is None else f"{value:.3f} {worded(primary['name'])}"
+
+
+def _confidence(row: ModelEval) -> int | None:
+    """Percent that precision and recall of the headline are at, where the two are best together;
+    None where nobody said.
+    """
     at = (row.summary or {}).get("confidence")
+    return None if at is None or row.confidences is not None else round(100 * at)
+
+
+def _headline_at(row: ModelEval, name: str) -> str:
+    """As `_headline`, with the confidence it is at."""
+    at = _confidence(row)
     value = _headline(row, name)
-    return value if at is None or value == "-" else f"{value} at {at:.0%}"
+    return value if at is None or value == "-" else f"{value} at {at} %"

@@ -15,6 +15,7 @@ class PredictionsConfig(AppConfig):
         from predictions.desk import card
         from predictions.desk.finding import projects
         from predictions.desk.finding import tasks as task_names
+        from predictions.desk.grid import acts
         from predictions.desk.hub import parts, store
         from predictions.events import payloads
         from predictions.exports import state, tasks
@@ -33,5 +34,6 @@ class PredictionsConfig(AppConfig):
         search.register(projects.projects, place=1)
         search.register(task_names.tasks, place=2)
         search.register(projects.versions, place=3)
+        acts.register()
         for route in (r"/api/(load|projects/\d+/import)/?", "/admin/predictions/project/load-.*"):
             errors.register_larger(route, LARGER_FILES)

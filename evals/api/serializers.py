@@ -10,7 +10,7 @@ from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
 from evals.engine.measures.texts import NORMALIZATIONS
 from evals.models import GroundTruth
-from predictions_api.http.fields import FiniteField
+from predictions_api.http.fields import FiniteField, JSONObjectField
 
 NAME = re.compile(r"[^\0\ud800-\udfff]{1,500}")
 #: Names that one request may tell something of.
@@ -147,6 +147,11 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="Keys of the tasks that images are sliced by, `meta.camera` or `data.source`: "
         "texts, numbers and truth values, at most 200 different ones each. Top-level keys of "
         "`meta` are slices without being asked for.",
+    )
+    query = JSONObjectField(
+        required=False,
+        help_text="Only these tasks: `filters` and `selectedItems` of the Data Manager's query, as"
+        " `GET /api/tasks/?query=` takes them.",
     )
     medianLatencyMs = FiniteNumber(
         required=False,

@@ -14,12 +14,13 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
+from evals.db.definition import chosen_tasks
 from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
-from predictions.db.annotations import AS_TRUTH
+from predictions.db.reviews.accepting import AS_TRUTH
 from predictions.pictures.addresses import name_in
 from predictions_api.http.storable import whole_within
 from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
@@ -63,8 +64,7 @@ class PlannedRow:
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
-# One row a task by grouping: joining the two sides was a nested loop over all of their pairs for as
-# long as the database had not counted a table's rows, just after an import.
+# One row a task by grouping: joining the sides was a nested loop until tables had been analysed.
 PLAN_SQL = f"""
 WITH found AS (
     (SELECT DISTINCT ON (task_id) task_id, id AS truth, NULL::bigint AS said,
@@ -85,7 +85,7 @@ WITH found AS (
 SELECT t.id, pair.truth, pair.said, t.meta -> 'split', pair.size,
     {{own}}{{asked}}{{lengths}}
 FROM pair JOIN predictions_task t ON t.id = pair.task_id AND t.project_id = %(project)s
-ORDER BY t.id
+WHERE {{chosen}} ORDER BY t.id
 """  # noqa: S608
 # How many images an object has in a task; what is no list is one.
 LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
@@ -154,22 +154,23 @@ def planned_rows(
     evaluation: ModelEval, *, chunk: int, slices: SliceTable
 ) -> Iterator[list[PlannedRow]]:
     """The images that count, in task order, those of `chunk` tasks at a time, or of fewer whose
-    results together are longer than READ_BYTES; `slices` learns what they are sliced by.
-
-    In a transaction: the cursor is the server's.
+    results together are longer than READ_BYTES; `slices` learns what they are sliced by. In a
+    transaction: the cursor is the server's.
     """
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
     asked = dict(enumerate(key.partition(".") for key in evaluation.options.get("slices", ())))
+    chosen, facts = chosen_tasks(evaluation)
     sql = PLAN_SQL.format(
         own=OWN_SQL,
+        chosen=chosen,
         asked="".join(
             ASKED_SQL.format(column=column, name=f"key{n}") for n, (column, _, _) in asked.items()
         ),
         lengths="".join(LENGTH_SQL.format(name=name) for name in counted),
     )
-    facts = {"reserved": list(RESERVED), "longest": LONGEST}
+    facts |= {"reserved": list(RESERVED), "longest": LONGEST}
     facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
     with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk

@@ -1,6 +1,6 @@
 """Documents of whole evaluations, of their list, and of the workspace they are in."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -154,6 +154,10 @@ class Evaluation(Identity, kw_only=True):
     ] = UNSET
     slices: Annotated[
         list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
+    ] = UNSET
+    query: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="The Data Manager's query of the tasks it is of, if not of all."),
     ] = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")

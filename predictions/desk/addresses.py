@@ -18,6 +18,6 @@ def way_to(task: Task, rest: list[Crumb], *, list_query: str = "") -> list[Crumb
     return [
         Crumb(str(project), reverse("admin:predictions_project_hub", args=[project.pk])),
         Crumb("Predictions", predictions + (list_query or f"?project={project.pk}")),
-        Crumb(f"Task {task.pk}", reverse("admin:predictions_task_change", args=[task.pk])),
+        Crumb(f"Task {task.pk}", reverse("admin:predictions_task_review", args=[task.pk])),
         *rest,
     ]

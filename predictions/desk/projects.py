@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -33,6 +33,8 @@ from desk.workspace_admin import (
 from predictions.api.serializers import ProjectSerializer
 from predictions.db import annotations, projects
 from predictions.desk import loads
+from predictions.desk.grid import doing
+from predictions.desk.grid import page as grid
 from predictions.desk.hub import page as hub
 from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
 from predictions.models import Annotation, MLBackend, Project
@@ -108,12 +110,18 @@ class ProjectDesk(WorkspaceAdmin):
         return obj.workspace_id
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """A project's own page and what it asks for; where the page "Load files" sends them: the
-        REST layer checks its token there.
+        """A project's own page and what it asks for, and the grid of its tasks; where the page
+        "Load files" sends them: the REST layer checks its token there.
         """
         send = csrf_exempt(require_POST(partial(loads.send, self)))
         return {
             "send_files": ("load-files/<str:workspace>/", send),
+            "tasks": ("<int:pk>/tasks/", require_GET(partial(grid.grid, self))),
+            "act": ("<int:pk>/tasks/act/", require_POST(partial(doing.act, self))),
+            "picture": (
+                "<int:pk>/tasks/<int:task>/picture",
+                require_GET(partial(grid.picture, self)),
+            ),
             "hub": ("<int:pk>/", partial(hub.page, self)),
             "held": ("<int:pk>/held", partial(hub.counted, self)),
             "export": ("<int:pk>/export/<str:workspace>", partial(hub.export, self)),

@@ -56,7 +56,7 @@ def state(run: ModelRun) -> dict[str, Any]:
 
 
 def _example(run: ModelRun, shown: dict[str, Any]) -> dict[str, Any]:
-    return {**shown, "url": reverse("admin:predictions_task_change", args=[shown["task"]])}
+    return {**shown, "url": reverse("admin:predictions_task_review", args=[shown["task"]])}
 
 
 def _measures(run: ModelRun, *, is_open: bool) -> list[tuple[str, str]]:

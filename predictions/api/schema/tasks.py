@@ -173,7 +173,9 @@ ACTION_CREATE = extend_schema(
     tags=["Tasks"],
     summary="Do something with a selection of tasks",
     description="All of it or nothing. `selectedItems` is needed, `filters` narrow it;"
-    " `model_version`, one or a list, is read by `predictions_to_annotations`.",
+    " `model_version`, one or a list, is read by `predictions_to_annotations`,"
+    " `predictions_to_ground_truth` and `delete_tasks_predictions`; `tags` by `add_tags` and"
+    " `remove_tags`.",
     parameters=[ActionParameters],
     request={
         "application/json": {
@@ -191,6 +193,7 @@ ACTION_CREATE = extend_schema(
                 "filters": {"type": ["object", "null"], "additionalProperties": True},
                 "ordering": {"type": ["array", "null"], "items": {"type": "string"}},
                 "model_version": {"type": ["string", "array", "null"], "items": {"type": "string"}},
+                "tags": {"type": "array", "items": {"type": "string", "maxLength": 100}},
             },
             "required": ["selectedItems"],
         }

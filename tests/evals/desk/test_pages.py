@@ -248,7 +248,9 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     desks: dict[str, Client], evaluation: ModelEval, ada: Caller, project: Project
 ) -> None:
     listed = desks["reader"].get(LIST).content.decode()
-    assert "0.667 at 16%" in listed
+    assert "0.667 at 16 %" in listed
+    assert f"{page(evaluation)}?confidence=16" in listed
+    assert "mAP50-95" in listed
     assert "What was passed over" not in desks["reader"].get(page(evaluation)).content.decode()
 
     bare = {**box("Car", 40, 40, 5, 5, 0.7), "value": {"x": 1}}
@@ -256,7 +258,7 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     load(ada, project, [task("fine", truth=[], said={"v3": [box("Car", 1, 1, 5, 5, 0.7)]})])
     odd = desks["reader"].get(page(computed(ada, project, "v3"))).content.decode()
     assert "1 region of the predictions passed over: no_label." in odd
-    assert f"/admin/predictions/task/{task_id}/change/" in odd
+    assert f"/admin/predictions/task/{task_id}/review/" in odd
 
 
 def test_pages_offer_the_slices_there_are(

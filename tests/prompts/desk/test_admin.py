@@ -142,7 +142,7 @@ def test_the_state_is_what_the_page_draws(ada: Caller, run: ModelRun) -> None:
                     {
                         "task": failed.task_id,
                         "message": "<script>alert(1)</script>",
-                        "url": f"/admin/predictions/task/{failed.task_id}/change/",
+                        "url": f"/admin/predictions/task/{failed.task_id}/review/",
                     }
                 ],
             }
