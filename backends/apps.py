@@ -7,6 +7,25 @@ class BackendsConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers who listens to what is recorded, and what the worker does for this room."""
-        from backends.delivery import listening
+        from backends.api import retrieval
+        from backends.db import jobs as ended
+        from backends.db import told
+        from backends.delivery import fanning, listening
+        from backends.jobs import automatic, tasks, training
+        from backends.models import PredictionJob
+        from predictions.api import task_actions
+        from predictions_api.jobs import preloads, sharing, states, sweeps
+        from predictions_api.outbound.events import payloads
 
         listening.register()
+        fanning.register_follower(training.follow)
+        payloads.register(told.ENDED, told.job_ended)
+        sharing.register(tasks.JOB, sharing.Kind(tasks.due, tasks.work))
+        sharing.register(training.TRAINING, sharing.Kind(training.due, training.work))
+        sweeps.register(tasks.requeue_stalled)
+        sweeps.register(training.requeue_stalled)
+        sweeps.register(automatic.start_jobs)
+        sweeps.register(ended.purge)
+        states.register("prediction job", PredictionJob)
+        preloads.register("backends.jobs.executor")
+        task_actions.register_action(retrieval.NAME, retrieval.ACTION)

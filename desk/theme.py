@@ -63,6 +63,7 @@ UNFOLD = {
                 _page("Failures", "report", "prompts_failedprediction"),
                 _page("Provider connections", "hub", "prompts_providerconnection"),
                 _page("ML backends", "dns", "predictions_mlbackend"),
+                _page("Prediction jobs", "batch_prediction", "backends_predictionjob"),
                 _page("Webhooks", "webhook", "backends_webhook"),
             ),
             _group(

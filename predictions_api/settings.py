@@ -1,4 +1,4 @@
-"""Django's settings, read from the environment; docs/settings.md lists each variable.
+"""Django's settings, read from the environment; docs/reference/settings.md lists each variable.
 
 Nothing here opens a connection or starts a process: the embedded Postgres starts on first use.
 """
@@ -97,6 +97,20 @@ PROVIDER_TRIES = int(os.environ.get("PROVIDER_TRIES", 5))
 # Before the second try; each later one waits twice as long.
 PROVIDER_BACKOFF_S = float(os.environ.get("PROVIDER_BACKOFF_S", 1))
 
+# ML backends: what they are told to be our address, seconds for their answers, tasks a request.
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://localhost:8000").rstrip("/")
+ML_TIMEOUT_HEALTH = float(os.environ.get("ML_TIMEOUT_HEALTH", 5))
+ML_TIMEOUT_SETUP = float(os.environ.get("ML_TIMEOUT_SETUP", 30))
+# For the state of all backends that a page or a list shows.
+ML_TIMEOUT_CHECK = float(os.environ.get("ML_TIMEOUT_CHECK", 2))
+ML_BATCH_SIZE = int(os.environ.get("ML_BATCH_SIZE", 20))
+ML_TRIES = int(os.environ.get("ML_TRIES", 5))
+ML_BACKOFF_S = float(os.environ.get("ML_BACKOFF_S", 1))
+# A job waits so long for a backend that is away, from its last good answer.
+ML_OUTAGE_S = float(os.environ.get("ML_OUTAGE_S", 900))
+# The Data Manager's action waits so long for its jobs before it answers that they go on.
+ML_RETRIEVE_WAIT_S = float(os.environ.get("ML_RETRIEVE_WAIT_S", 10))
+
 # Webhooks: seconds for a whole answer, and between the attempts of a delivery.
 WEBHOOK_TIMEOUT_S = float(os.environ.get("WEBHOOK_TIMEOUT", 15))
 WEBHOOK_RETRY_DELAYS_S = [
@@ -193,7 +207,9 @@ TEMPLATES = [
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": POLICY}
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "predictions_api" / "static"]
 STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "desk.packaged.PackagedFinder",
 ]

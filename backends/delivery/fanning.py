@@ -1,7 +1,7 @@
 """Makes deliveries of recorded events: what is told of each, once, to whom it was recorded for."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +20,18 @@ log = logging.getLogger(__name__)
 #: Events that one transaction takes, and characters of their bodies that are stored at a time.
 EVENTS_AT_ONCE = 200
 CHARACTERS_AT_ONCE = 4_000_000
+
+
+#: What else is done in the transaction that tells of events.
+Follower = Callable[[Sequence[Event]], None]
+
+_followers: list[Follower] = []
+
+
+def register_follower(follower: Follower) -> None:
+    """From now on shown the events that are told."""
+    if follower not in _followers:
+        _followers.append(follower)
 
 
 @transaction.atomic
@@ -44,6 +56,8 @@ def make_deliveries() -> int | None:
                 outgoing.store(batch)
                 batch, n_characters = [], 0
     outgoing.store(batch)
+    for follower in _followers:
+        follower(events)
     outgoing.forget(events)
     return len(events)
 

@@ -19,6 +19,7 @@ from backends.db.webhooks.outgoing import Attempted, Due
 from backends.delivery import attempts, state
 from backends.delivery.attempts import Answer
 from backends.models import Webhook
+from backends.reaching import addresses
 from predictions_api.jobs import stopping
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import Holder, LeaseLost
@@ -79,6 +80,8 @@ class Lane:
         try:
             secrets = hooks.secrets_of(webhook)
             headers = vault.unseal(webhook.encrypted_headers)
+            if webhook.ml_backend_id is not None:
+                headers = {**addresses.credentials(webhook.ml_backend_id), **headers}
         except vault.Unreadable as error:
             return Answer(None, str(error), 0)
         return self.runner.run(

@@ -1,1 +1,1 @@
-"""The pages of ML backends and webhooks."""
+"""The pages of ML backends, their jobs, and webhooks."""

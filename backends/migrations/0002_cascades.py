@@ -9,6 +9,19 @@ KEYS = [
     ("backends_webhook", "ml_backend_id", "predictions_mlbackend", "CASCADE"),
     ("backends_delivery", "webhook_id", "backends_webhook", "CASCADE"),
     ("backends_delivery", "payload_id", "backends_payload", "CASCADE"),
+    ("backends_endpoint", "backend_id", "predictions_mlbackend", "CASCADE"),
+    ("backends_endpoint", "access_key_id", "accounts_apitoken", "SET NULL"),
+    ("backends_training", "backend_id", "predictions_mlbackend", "CASCADE"),
+    ("backends_training", "created_by_id", "accounts_user", "SET NULL"),
+    ("backends_predictionjob", "project_id", "predictions_project", "CASCADE"),
+    ("backends_predictionjob", "backend_id", "predictions_mlbackend", "CASCADE"),
+    ("backends_predictionjob", "retry_of_id", "backends_predictionjob", "SET NULL"),
+    ("backends_predictionjob", "created_by_id", "accounts_user", "SET NULL"),
+    ("backends_jobitem", "job_id", "backends_predictionjob", "CASCADE"),
+    ("backends_jobshare", "backend_id", "predictions_mlbackend", "CASCADE"),
+    ("backends_jobshare", "job_id", "backends_predictionjob", "CASCADE"),
+    ("backends_answeredtask", "backend_id", "predictions_mlbackend", "CASCADE"),
+    ("backends_answeredtask", "task_id", "predictions_task", "CASCADE"),
 ]
 
 DROP = """

@@ -1,8 +1,20 @@
-"""The tables of webhooks, of what is sent to them, and how that went.
+"""The tables of ML backends, of prediction jobs, and of webhooks and what is sent to them.
 
 Columns, constraints and indexes only; deletes cascade in the database itself (second migration).
 """
 
+from backends.models.jobs import AnsweredTask, JobItem, JobShare, PredictionJob
+from backends.models.ml_backends import Endpoint, Training
 from backends.models.webhooks import Delivery, Payload, Webhook
 
-__all__ = ["Delivery", "Payload", "Webhook"]
+__all__ = [
+    "AnsweredTask",
+    "Delivery",
+    "Endpoint",
+    "JobItem",
+    "JobShare",
+    "Payload",
+    "PredictionJob",
+    "Training",
+    "Webhook",
+]

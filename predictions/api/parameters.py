@@ -17,6 +17,7 @@ from predictions_api.http.parameters import (
     IdParameter,
     IdsParameter,
     LimitParameter,
+    NumberParameter,
     PageParameter,
     Parameters,
     TextParameter,
@@ -214,8 +215,12 @@ class ActionParameters(ActionListParameters):
             "predictions_to_ground_truth",
             "add_tags",
             "remove_tags",
+            "retrieve_tasks_predictions",
         ],
         lenient=True,
         required=True,
         help_text="The action.",
+    )
+    wait = NumberParameter(
+        help_text="Of `retrieve_tasks_predictions`: seconds, from 0 to 30, to wait for its jobs."
     )

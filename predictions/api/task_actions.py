@@ -2,7 +2,8 @@
 
 from __future__ import annotations  # `list` is a method here
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -131,9 +132,26 @@ ACTIONS = {
         "Remove the tags from the selected tasks.",
     ),
 }
-NOT_CALLED = (
-    "ML backends are not called from here: let the backend post its predictions, or run a prompt."
-)
+
+
+class RoomAction(NamedTuple):
+    """An action of a room above this one. `answer` gets the request and the id of a project that
+    the caller sees; it holds no transaction and no locks.
+    """
+
+    title: str
+    order: int
+    permission: str
+    text: str
+    answer: Callable[[Request, int], HttpResponse]
+
+
+_of_rooms: dict[str, RoomAction] = {}
+
+
+def register_action(name: str, action: RoomAction) -> None:
+    """From now on listed and called."""
+    _of_rooms[name] = action
 
 
 class TaskActionViewSet(Rows):
@@ -147,6 +165,17 @@ class TaskActionViewSet(Rows):
         self._check(ActionListParameters.read(request.query_params)["project"])
         return json_response(
             [
+                {
+                    "id": name,
+                    "title": action.title,
+                    "order": action.order,
+                    "permission": action.permission,
+                    "experimental": False,
+                    "dialog": {"text": action.text, "type": "confirm"},
+                }
+                for name, action in _of_rooms.items()
+            ]
+            + [
                 {
                     "id": name,
                     "title": title,
@@ -163,13 +192,12 @@ class TaskActionViewSet(Rows):
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
         asked = ActionParameters.read(request.query_params)
         name, project_id, body = asked["id"], asked["project"], request.data
-        if name == "retrieve_tasks_predictions":
-            raise ValidationError({"id": [NOT_CALLED]})
-        if name not in ACTIONS:
-            raise ValidationError(
-                {"id": [f"There is none of that name, only {', '.join(ACTIONS)}."]}
-            )
+        if name not in ACTIONS and name not in _of_rooms:
+            known = ", ".join([*_of_rooms, *ACTIONS])
+            raise ValidationError({"id": [f"There is none of that name, only {known}."]})
         self._check(project_id)
+        if name in _of_rooms:
+            return _of_rooms[name].answer(request, project_id)
         wanted = of_selection(body, project_id=project_id)
         act = ACTIONS[name][0]
         with transaction.atomic():

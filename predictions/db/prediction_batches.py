@@ -131,8 +131,8 @@ def delete_of_tasks(
         sql += " AND model_version = ANY(%s)"
         params.append(list(versions))
     if access.is_heard:
-        one = versions[0] if versions is not None and len(versions) == 1 else None
-        return deleted(sql, params, project_id=project_id, version=one, access=access)
+        only = versions[0] if versions is not None and len(versions) == 1 else None
+        return deleted(sql, params, project_id=project_id, version=only, access=access)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)
@@ -174,7 +174,7 @@ def replace_of_runs(
             f" AND model_run_id IN ({sql})",
             [project_id, task_ids, *params],
         )
-    made = dict(
+    made: dict[int, int] = dict(
         fetch_all(
             """
             INSERT INTO predictions_prediction

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Left
 
 from accounts.tokens import Access
-from predictions.models import Prediction
+from predictions.models import MLBackend, Prediction
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -50,6 +50,16 @@ def has_model_version(project_id: int, version: str) -> bool:
     """Whether the project has a prediction of that version."""
     rows = Prediction.objects.alias(start=Left("model_version", 200))
     return rows.filter(project_id=project_id, start=version[:200], model_version=version).exists()
+
+
+def shown_version(project_id: int, named: str) -> str:
+    """The version that a project's `model_version` means: where it is the title of an ML backend,
+    that backend's current version, else itself.
+    """
+    if not named:
+        return named
+    rows = MLBackend.objects.filter(project_id=project_id, title=named).order_by("id")
+    return rows.values_list("model_version", flat=True).first() or named
 
 
 # One index probe a version on predictions_prediction_v_idx: 100 versions among a million

@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError as FormError
-from django.core.validators import URLValidator
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -36,8 +33,8 @@ from predictions.desk import loads
 from predictions.desk.grid import doing
 from predictions.desk.grid import page as grid
 from predictions.desk.hub import page as hub
-from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
-from predictions.models import Annotation, MLBackend, Project
+from predictions.desk.project_rows import checked
+from predictions.models import Annotation, Project
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
 
@@ -258,55 +255,3 @@ class ProjectDesk(WorkspaceAdmin):
     @admin.display(description="created")
     def created(self, project: Project) -> SafeString | str:
         return time_ago(project.created_at)
-
-
-class MLBackendForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Where a model server listens."""
-
-    class Meta:
-        model = MLBackend
-        fields = ("project", "url", "title", "model_version")
-        widgets = {"model_version": UnfoldAdminTextInputWidget}
-
-    def clean_url(self) -> str:
-        """Refuses what no HTTP client can call."""
-        url: str = self.cleaned_data["url"]
-        try:
-            URLValidator(schemes=["http", "https"])(url)
-        except FormError:
-            # One-word names of a private network are addresses, too.
-            if not url.startswith(("http://", "https://")) or " " in url:
-                raise
-        return url
-
-
-@admin.register(MLBackend)
-class MLBackendDesk(ProjectRows):
-    """Model servers that predictions can name as their source."""
-
-    form = MLBackendForm
-    list_display = ("__str__", "project", "url", "model_version", "created")
-    autocomplete_fields = ("project",)
-    fields = ("project", "url", "title", "model_version", "created", "updated")
-    belongs_to = "project"
-    audited = frozenset({"created", "changed", "deleted"})
-    readonly_fields = ("created", "updated")
-
-    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.defer(*LONG_COLUMNS)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """By title or address: there are few."""
-        text = search_term.replace("\0", "").strip()
-        return queryset.filter(Q(title__icontains=text) | Q(url__icontains=text)), False
-
-    def save_model(self, request: HttpRequest, obj: MLBackend, form: Any, change: bool) -> None:
-        """No rule depends on it but who may write."""
-        access_of(request, obj.project.workspace_id, field="project")
-        obj.save()
-
-    def delete_model(self, request: HttpRequest, obj: MLBackend) -> None:
-        """With the predictions it made."""
-        projects.delete_ml_backend(obj.pk)

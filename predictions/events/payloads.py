@@ -5,6 +5,7 @@ from typing import Any
 
 from predictions.db.documents import Document
 from predictions.db.told import rows
+from predictions.db.versions import shown_version
 from predictions.events import objects
 from predictions.models import Project
 from predictions_api.http.rendering import dumps
@@ -43,7 +44,8 @@ def _tasks(ids: Sequence[int], told: Told) -> list[Document]:
 
 def _first_predictions(task_ids: Sequence[int], told: Told) -> dict[int, Document]:
     """What the project shows first on the tasks."""
-    version = project_of(told).get("model_version") or ""
+    named = project_of(told).get("model_version") or ""
+    version = shown_version(told.project_id, named)
     return rows.shown_first(task_ids, version, project_id=told.project_id)
 
 

@@ -22,7 +22,7 @@ KEYS = [
     ("predictions_annotation", "parent_annotation_id", "predictions_annotation", "SET NULL"),
     ("predictions_prediction", "project_id", "predictions_project", "CASCADE"),
     ("predictions_prediction", "task_id", "predictions_task", "CASCADE"),
-    ("predictions_prediction", "model_id", "predictions_mlbackend", "CASCADE"),
+    ("predictions_prediction", "model_id", "predictions_mlbackend", "SET NULL"),
     ("predictions_tasktag", "project_id", "predictions_project", "CASCADE"),
     ("predictions_tasktag", "task_id", "predictions_task", "CASCADE"),
     ("predictions_savedview", "project_id", "predictions_project", "CASCADE"),

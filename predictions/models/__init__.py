@@ -4,15 +4,17 @@ its tasks with.
 
 from predictions.models.curation import SavedView, TaskTag
 from predictions.models.discussion import PredictionComment, PredictionReview
-from predictions.models.store import (
-    Annotation,
+from predictions.models.files import (
     IdempotentRequest,
     ImageRoot,
     ImportCheckpoint,
+    ProjectExport,
+)
+from predictions.models.store import (
+    Annotation,
     MLBackend,
     Prediction,
     Project,
-    ProjectExport,
     Task,
     free_slug,
 )

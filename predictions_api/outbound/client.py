@@ -118,12 +118,15 @@ def _tls() -> ssl.SSLContext:
 
 
 class Unpacked(httpx2.AsyncByteStream):
-    """The bytes that a gzip or deflate stream holds, sockets.MAX_ANSWER_BYTES at most."""
+    """The bytes that a gzip or deflate stream holds, `most_bytes` at most."""
 
     PIECE_BYTES = 2**16
 
-    def __init__(self, packed: httpx2.AsyncByteStream) -> None:
+    def __init__(
+        self, packed: httpx2.AsyncByteStream, most_bytes: int = sockets.MAX_ANSWER_BYTES
+    ) -> None:
         self._packed = packed
+        self._most_bytes = most_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Piece by piece. ReadError for one that is too long, DecodingError for one that is broken.
@@ -139,8 +142,8 @@ class Unpacked(httpx2.AsyncByteStream):
                     found = unpacker.decompress(piece, self.PIECE_BYTES)
                     piece = unpacker.unconsumed_tail
                     length += len(found)
-                    if length > sockets.MAX_ANSWER_BYTES:
-                        raise httpx2.ReadError(sockets.TOO_LONG)
+                    if length > self._most_bytes:
+                        raise httpx2.ReadError(sockets.TOO_LONG.format(self._most_bytes))
                     yield found
         except zlib.error as error:
             raise httpx2.DecodingError(str(error)) from None
@@ -155,18 +158,19 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     Raises Blocked instead of connecting. A client of it talks to one host.
     """
 
-    def __init__(self, *, max_connections: int) -> None:
+    def __init__(self, *, max_connections: int, most_bytes: int = sockets.MAX_ANSWER_BYTES) -> None:
         super().__init__(verify=_tls(), trust_env=False)
+        self._most_bytes = most_bytes
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=_tls(),
             max_connections=max_connections,
             max_keepalive_connections=max_connections,
             keepalive_expiry=KEPT_FOR_S,
-            network_backend=sockets.Backend(checked_addresses),
+            network_backend=sockets.Backend(checked_addresses, most_bytes=most_bytes),
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """One exchange; the body is never longer than sockets.MAX_ANSWER_BYTES."""
+        """One exchange; the body is never longer than `most_bytes`."""
         request.headers["Accept-Encoding"] = "identity"
         response = await super().handle_async_request(request)
         coding = response.headers.get("Content-Encoding", "identity").strip().lower()
@@ -181,15 +185,19 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
         return httpx2.Response(
             status_code=response.status_code,
             headers=response.headers,
-            stream=Unpacked(response.stream),
+            stream=Unpacked(response.stream, self._most_bytes),
             extensions=response.extensions,
         )
 
 
-def client(*, timeout_s: float, max_connections: int) -> httpx2.AsyncClient:
-    """An HTTP client with the check; follows no redirect and uses no proxy."""
+def client(
+    *, timeout_s: float, max_connections: int, most_bytes: int = sockets.MAX_ANSWER_BYTES
+) -> httpx2.AsyncClient:
+    """An HTTP client with the check; follows no redirect, uses no proxy, and reads no answer of
+    more than `most_bytes`.
+    """
     return httpx2.AsyncClient(
-        transport=CheckedTransport(max_connections=max_connections),
+        transport=CheckedTransport(max_connections=max_connections, most_bytes=most_bytes),
         timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
         follow_redirects=False,
         trust_env=False,

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import httpcore2
@@ -19,16 +20,20 @@ RESOLVED_FOR_S = 30.0
 # Answers of models are thousands of times smaller, those with the probability of each of 100,000
 # tokens about as large; more would only fill the worker's memory.
 MAX_ANSWER_BYTES = 8_000_000
-TOO_LONG = f"The answer is longer than {MAX_ANSWER_BYTES:,} bytes."
+TOO_LONG = "The answer is longer than {:,} bytes."
 EXTRA = {"socket": "socket", "client_addr": "sockname", "server_addr": "peername"}
 
 Resolve = Callable[[str, int], list[str]]
 
 
 class Stream(httpcore2.AsyncNetworkStream, asyncio.Protocol):
-    """One connection. Written bytes are kept until the next read, which sends them at once."""
+    """One connection. Written bytes are kept until the next read, which sends them at once.
 
-    def __init__(self) -> None:
+    An answer of more than `most_bytes` ends it.
+    """
+
+    def __init__(self, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._transport: asyncio.Transport | None = None
         self._unsent: list[bytes] = []
         self._received = bytearray()
@@ -45,8 +50,8 @@ class Stream(httpcore2.AsyncNetworkStream, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         self._n_received += len(data)
-        if self._n_received > MAX_ANSWER_BYTES and self._transport is not None:
-            self._fault = httpcore2.ReadError(TOO_LONG)
+        if self._n_received > self._most_bytes and self._transport is not None:
+            self._fault = httpcore2.ReadError(TOO_LONG.format(self._most_bytes))
             self._received.clear()
             self._transport.abort()
         self._wake()
@@ -139,8 +144,9 @@ class Backend(httpcore2.AsyncNetworkBackend):
     `resolve` are passed on.
     """
 
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, *, most_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._resolve = resolve
+        self._stream = partial(Stream, most_bytes)
         self._known: dict[tuple[str, int], tuple[float, list[str]]] = {}
         self._asking = asyncio.Lock()
 
@@ -173,10 +179,10 @@ class Backend(httpcore2.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
         for address in addresses[:-1]:
             try:
-                return (await loop.create_connection(Stream, address, port))[1]
+                return (await loop.create_connection(self._stream, address, port))[1]
             except OSError:
                 continue
-        return (await loop.create_connection(Stream, addresses[-1], port))[1]
+        return (await loop.create_connection(self._stream, addresses[-1], port))[1]
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

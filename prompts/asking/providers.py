@@ -10,8 +10,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,6 +17,7 @@ from django.conf import settings
 
 from predictions_api.http.storable import number_within, whole_within
 from predictions_api.outbound import client, vault
+from predictions_api.outbound.waits import retry_after
 from prompts.models import MAX_INT32, MAX_USD, Provider, ProviderConnection
 
 if TYPE_CHECKING:
@@ -57,7 +56,6 @@ PARAMETERS: dict[str, Any] = {
 }
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})
 # A provider that asks for more patience than this is treated as failing.
-MAX_RETRY_AFTER_S = 300.0
 # Twice what the longest of today's models write; parsed it takes thirty times as much memory.
 MAX_TEXT_BYTES = 1_000_000
 STRUCK_OUT = "[key]"
@@ -277,26 +275,6 @@ def a_cost(value: Any) -> float | None:
     """A cost in USD, as some gateways report it, else None."""
     cost = number_within(value, 0, MAX_USD)
     return None if cost is None else float(cost)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds a provider asks to wait, at most five minutes; None where it does not say."""
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = headers.get(name, "")
-        try:
-            seconds = float(text) * unit_s
-        except ValueError:
-            try:
-                moment = parsedate_to_datetime(text)
-            except ValueError:
-                continue
-            # HTTP's dates are in GMT, also those in the form that names no zone.
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
-            seconds = (moment - datetime.now(UTC)).total_seconds()
-        if seconds >= 0:
-            return min(seconds, MAX_RETRY_AFTER_S)
-    return None
 
 
 def base_url(row: ProviderConnection) -> str:

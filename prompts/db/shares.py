@@ -1,11 +1,10 @@
 """The one place that shares out a connection's requests among the executors that use it."""
 
-from uuid import UUID
-
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from predictions_api.jobs.leases import Holder, lasting
+from predictions_api.jobs.shares import fair_share
 from prompts.models import ConnectionShare, ProviderConnection
 
 
@@ -51,23 +50,3 @@ def _add(run_id: int, mine: Holder, connection_id: int) -> bool:
 def delete(mine: Holder) -> None:
     """Gives the holder's share back to the others."""
     ConnectionShare.objects.filter(owner=mine.id).delete()
-
-
-def fair_share(owner: UUID, shares: list[tuple[UUID, int]], *, limit: int) -> int:
-    """The owner's even part of `limit`, at most what the others leave. Pure.
-
-    >>> one, two = UUID(int=1), UUID(int=2)
-    >>> fair_share(one, [(one, 32)], limit=32)
-    32
-    >>> fair_share(two, [(one, 32), (two, 0)], limit=32)
-    0
-    >>> fair_share(one, [(one, 32), (two, 0)], limit=32)
-    16
-    """
-    owners = [who for who, _ in shares]
-    if owner not in owners:
-        return 0
-    even, rest = divmod(limit, len(owners))
-    mine = even + (owners.index(owner) < rest)
-    taken = sum(slots for who, slots in shares if who != owner)
-    return max(0, min(mine, limit - taken))

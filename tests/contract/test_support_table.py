@@ -1,4 +1,4 @@
-"""docs/support.md, the installed clients and the table of routes say the same."""
+"""docs/reference/support.md, the installed clients and the table of routes say the same."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tests.contract.client_routes import (
     sdk_routes,
 )
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "support.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "support.md"
 ENTRY = re.compile(r"`(?:([A-Z]+) )?(/[^`]*)`")
 BELOW = "…"
 # What stands for a placeholder: an id, the key of a measure, or a workspace.
@@ -126,4 +126,4 @@ def test_a_word_is_no_id() -> None:
     assert is_served(route("GET", "/api/projects/{id}/"))
     assert not is_served(route("GET", "/api/projects/counts/"))
     assert not is_served(route("PUT", "/api/version/"))
-    assert not is_served(route("GET", "/api/ml/"))
+    assert not is_served(route("GET", "/api/storages/"))

@@ -168,6 +168,15 @@ ACTION_LIST = extend_schema(
         **error_responses(404),
     },
 )
+ACTION_DONE = inline_serializer(
+    "ActionDone",
+    {
+        "processed_items": serializers.IntegerField(required=False),
+        "reload": serializers.BooleanField(required=False),
+        "detail": serializers.CharField(),
+        "jobs": serializers.ListField(child=serializers.DictField(), required=False),
+    },
+)
 ACTION_CREATE = extend_schema(
     operation_id="run_action",
     tags=["Tasks"],
@@ -175,7 +184,8 @@ ACTION_CREATE = extend_schema(
     description="All of it or nothing. `selectedItems` is needed, `filters` narrow it;"
     " `model_version`, one or a list, is read by `predictions_to_annotations`,"
     " `predictions_to_ground_truth` and `delete_tasks_predictions`; `tags` by `add_tags` and"
-    " `remove_tags`.",
+    " `remove_tags`. `retrieve_tasks_predictions` takes all tasks unless some are selected, asks"
+    " the backend `ml_backend` or those of the project, and answers 202 where their jobs go on.",
     parameters=[ActionParameters],
     request={
         "application/json": {
@@ -194,19 +204,13 @@ ACTION_CREATE = extend_schema(
                 "ordering": {"type": ["array", "null"], "items": {"type": "string"}},
                 "model_version": {"type": ["string", "array", "null"], "items": {"type": "string"}},
                 "tags": {"type": "array", "items": {"type": "string", "maxLength": 100}},
+                "ml_backend": {"type": ["integer", "null"]},
             },
-            "required": ["selectedItems"],
         }
     },
     responses={
-        200: inline_serializer(
-            "ActionDone",
-            {
-                "processed_items": serializers.IntegerField(required=False),
-                "reload": serializers.BooleanField(required=False),
-                "detail": serializers.CharField(),
-            },
-        ),
+        200: ACTION_DONE,
+        202: ACTION_DONE,
         **error_responses(404, 415),
     },
 )

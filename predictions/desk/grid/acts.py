@@ -118,12 +118,14 @@ def _one_version(chosen: Chosen) -> Sequence[Field]:
 
 @transaction.atomic
 def _delete(request: HttpRequest, chosen: Chosen, values: Mapping[str, str]) -> Answer:
-    access = access_of(request, chosen.project.workspace_id, field="project")
     version = values[VERSION]
     if not version:
         raise ValidationError(["Choose whose predictions go."])
     n = prediction_batches.delete_of_tasks(
-        _ids(chosen), project_id=chosen.project.pk, versions=[version], access=access
+        _ids(chosen),
+        project_id=chosen.project.pk,
+        access=access_of(request, chosen.project.workspace_id, field="project"),
+        versions=[version],
     )
     return f"{counted(n, 'prediction')} of {version} deleted."
 

@@ -32,6 +32,19 @@ def run(caller: Caller, project: Project | int, action: str, body: Any) -> Any:
 def test_lists_what_there_is(ada: Caller, project: Project) -> None:
     assert ada.client.get(ACTIONS, {"project": project.pk}).json() == [
         {
+            "id": "retrieve_tasks_predictions",
+            "title": "Retrieve Predictions",
+            "order": 90,
+            "permission": "predictions.any",
+            "experimental": False,
+            "dialog": {
+                "text": "Ask the project's ML backends about the selected tasks. It goes on in the"
+                " background where it takes longer; tasks that have predictions of the backend's"
+                " version are passed over.",
+                "type": "confirm",
+            },
+        },
+        {
             "id": "delete_tasks",
             "title": "Delete Tasks",
             "order": 100,
@@ -255,19 +268,10 @@ ALL = {"selectedItems": {"all": True}}
             ALL,
             {
                 "id": [
-                    "There is none of that name, only delete_tasks, delete_tasks_annotations,"
-                    " delete_tasks_predictions, predictions_to_annotations,"
-                    " predictions_to_ground_truth, add_tags, remove_tags."
-                ]
-            },
-        ),
-        (
-            "retrieve_tasks_predictions",
-            ALL,
-            {
-                "id": [
-                    "ML backends are not called from here: let the backend post its predictions,"
-                    " or run a prompt."
+                    "There is none of that name, only retrieve_tasks_predictions, delete_tasks,"
+                    " delete_tasks_annotations, delete_tasks_predictions,"
+                    " predictions_to_annotations, predictions_to_ground_truth, add_tags,"
+                    " remove_tags."
                 ]
             },
         ),

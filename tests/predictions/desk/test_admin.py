@@ -381,19 +381,6 @@ def test_create_and_change_an_annotation(
         assert errors_of(response)["completed_by"]
 
 
-def test_create_and_change_an_ml_backend(desks: dict[str, Client], project: Project) -> None:
-    form = {"project": project.pk, "url": "http://models:9090", "title": "M", "model_version": ""}
-    response = desks["member"].post(path_of("mlbackend", "add"), form)
-    assert response.status_code == 302, errors_of(response)
-    backend = MLBackend.objects.get()
-    change = path_of("mlbackend", backend.pk, "change")
-    assert desks["member"].post(change, {**form, "title": "N"}).status_code == 302
-    backend.refresh_from_db()
-    assert (backend.title, backend.url) == ("N", "http://models:9090")
-    response = desks["member"].post(change, {**form, "url": "javascript:alert(1)"})
-    assert errors_of(response)["url"]
-
-
 def test_autocomplete_shows_what_the_caller_sees(
     desks: dict[str, Client], rows: dict[str, int]
 ) -> None:

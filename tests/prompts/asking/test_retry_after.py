@@ -3,7 +3,7 @@
 import pytest
 import time_machine
 
-from prompts.asking.providers import MAX_RETRY_AFTER_S, retry_after
+from predictions_api.outbound.waits import MAX_RETRY_AFTER_S, retry_after
 
 NOW = "2026-11-28T12:00:00Z"
 

@@ -1,0 +1,141 @@
+"""The endpoints of prediction jobs: parse, call, respond."""
+
+from __future__ import annotations  # `list` is a method here
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+
+from accounts import audit
+from backends.api import ml_schema as docs
+from backends.api.backend_documents import as_sent
+from backends.api.backends import BackendRows
+from backends.api.job_documents import JobSerializer, NewJobSerializer
+from backends.api.ml_parameters import (
+    FailureListParameters,
+    JobListParameters,
+    PredictParameters,
+)
+from backends.db import items, jobs
+from backends.db.items import Clause
+from backends.jobs import start, state
+from backends.models import PredictionJob
+from predictions.api.idempotency import once
+from predictions.api.viewset import json_response
+from predictions.filters.tasks import of_selection
+from predictions.models import MLBackend
+from predictions_api.http.fields import unknown_pk
+
+NO_JOB = "No PredictionJob matches the given query."
+
+
+class JobViewSet(BackendRows):
+    """Jobs of a backend."""
+
+    queryset = PredictionJob.objects.none()
+    serializer_class = JobSerializer
+
+    def job(self, backend: MLBackend) -> PredictionJob:
+        """The job in the path. NotFound where the backend has none of that id."""
+        found = jobs.of_backend(backend.pk).filter(pk=self.row_id()).first()
+        if found is None:
+            raise NotFound(NO_JOB)
+        return found
+
+    @docs.JOB_LIST
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        rows = jobs.of_backend(self.backend("backend_pk").pk)
+        asked = JobListParameters.read(request.query_params)
+        if asked["status"]:
+            rows = rows.filter(status=asked["status"])
+        if asked["after"]:
+            rows = rows.filter(pk__lt=asked["after"])
+        return json_response([jobs.document(job) for job in rows[: asked["limit"]]])
+
+    @docs.JOB_CREATE
+    @audit.recorded("prediction_job.created")
+    def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        backend = self.backend("backend_pk")
+        serializer = NewJobSerializer(data=as_sent(request.data or {}))
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
+
+        def made() -> HttpResponse:
+            retried = self._retried(backend, values)
+            job = start.create(
+                backend,
+                self._tasks(backend, values, retried),
+                force=values["force"],
+                batch_size=values["batch_size"],
+                user_id=self.access().user_id,
+                retry_of=retried,
+            )
+            audit.note(request, target=f"prediction job {job.pk}", backend=backend.pk)
+            return json_response(jobs.document(job), status.HTTP_202_ACCEPTED)
+
+        return once(request, made)
+
+    def _retried(self, backend: MLBackend, values: dict[str, Any]) -> PredictionJob | None:
+        if "retry_of" not in values:
+            return None
+        found = jobs.of_backend(backend.pk).filter(pk=values["retry_of"]).first()
+        if found is None:
+            raise ValidationError({"retry_of": [unknown_pk(values["retry_of"])]})
+        return found
+
+    def _tasks(
+        self, backend: MLBackend, values: dict[str, Any], retried: PredictionJob | None
+    ) -> Clause:
+        if retried is not None:
+            return jobs.failed_in(retried)
+        if "tasks" in values:
+            return start.named_tasks(backend, values["tasks"])
+        if "selectedItems" in values or "filters" in values:
+            body = {"selectedItems": {"all": True}, **self.request.data}
+            return jobs.filtered(backend.project_id, of_selection(body))
+        return jobs.every_task(backend.project_id)
+
+    @docs.JOB_GET
+    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return json_response(jobs.document(self.job(self.backend("backend_pk"))))
+
+    @docs.JOB_CANCEL
+    @action(detail=True, methods=["post"])
+    @audit.recorded("prediction_job.cancelled", "prediction job {pk}")
+    def cancel(self, request: Request, **kwargs: Any) -> HttpResponse:
+        job = self.job(self.backend("backend_pk"))
+        is_canceled = state.cancel(job.pk)
+        job.refresh_from_db()
+        if not is_canceled:
+            raise ValidationError([f"The job has ended already: {job.status}."])
+        return json_response(jobs.document(job))
+
+    @docs.JOB_FAILURES
+    @action(detail=True)
+    def failures(self, request: Request, **kwargs: Any) -> HttpResponse:
+        job = self.job(self.backend("backend_pk"))
+        asked = FailureListParameters.read(request.query_params)
+        found = items.failures(job.pk, after=asked["after"] or 0, limit=asked["limit"])
+        return json_response(found)
+
+    @docs.PREDICT_ALL
+    @audit.recorded("prediction_job.created")
+    def predict(self, request: Request, **kwargs: Any) -> HttpResponse:
+        backend = self.backend()
+        asked = PredictParameters.read(request.query_params)
+
+        def made() -> HttpResponse:
+            job = start.create(
+                backend,
+                jobs.every_task(backend.project_id),
+                batch_size=asked["batch_size"],
+                user_id=self.access().user_id,
+            )
+            audit.note(request, target=f"prediction job {job.pk}", backend=backend.pk)
+            return json_response(jobs.document(job), status.HTTP_202_ACCEPTED)
+
+        return once(request, made)

@@ -1,0 +1,170 @@
+"""What a backend's answer says of each task; pure.
+
+An answer is `{"results": [item, ...]}`, an item for each task in their order. An item is one
+prediction (an object with `result`), several (a list of them), or none (an empty list).
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from backends.asking.faults import Uneven, Wrong
+
+MAX_INT32 = 2**31 - 1
+INVALID = "InvalidAnswer"
+
+
+class Unfit(ValueError):
+    """An item that is no prediction; the text says why."""
+
+
+class Said(NamedTuple):
+    """One prediction of a backend, as it came: `result` may be regions or a shorthand of them."""
+
+    result: Any
+    score: float | None
+    model_version: str
+    cluster: int | None = None
+    neighbors: list[Any] | None = None
+    mislabeling: float = 0.0
+
+
+class Answer(NamedTuple):
+    """The items of an answer, and the version it names for all of them; None for none."""
+
+    items: list[Any]
+    model_version: str | None
+
+
+def document(content: bytes) -> Any:
+    """The JSON in an answer, NaN and infinities among it. Wrong for what is no JSON, or nested too
+    deeply to be read.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        text = content[:200].decode("utf-8", "replace")
+        raise Wrong(f"The answer is no JSON: {text!r}", kind=INVALID) from None
+
+
+def object_in(content: bytes) -> dict[str, Any]:
+    """The JSON object of an answer. Wrong for anything else."""
+    found = document(content)
+    if not isinstance(found, dict):
+        raise Wrong(f"The answer is no object, but {_kind(found)}.", kind=INVALID)
+    return found
+
+
+def read(content: bytes, n_tasks: int) -> Answer:
+    """The answer to a question about `n_tasks` tasks. Wrong without a list of results, Uneven for
+    one of another length.
+    """
+    found = object_in(content)
+    items = found.get("results")
+    if not isinstance(items, list):
+        raise Wrong(f"The answer has no list of results, but {_kind(items)}.", kind=INVALID)
+    if len(items) != n_tasks:
+        raise Uneven(f"{len(items)} results for {n_tasks} tasks.")
+    return Answer(items, version_of(found))
+
+
+def first_item(content: bytes) -> Any:
+    """The first of the results. Wrong where there is none that is an object or a list."""
+    items = object_in(content).get("results")
+    if not isinstance(items, list) or not items:
+        raise Wrong("The answer has no results.", kind=INVALID)
+    if not isinstance(items[0], dict | list):
+        raise Wrong(f"The first result is {_kind(items[0])}.", kind=INVALID)
+    return items[0]
+
+
+def version_of(holder: Mapping[str, Any]) -> str | None:
+    """The model version that an object names; a number becomes text, and None is none."""
+    version = holder.get("model_version")
+    if isinstance(version, str):
+        return version
+    if isinstance(version, int | float) and not isinstance(version, bool):
+        return str(version)
+    return None
+
+
+def versions_in(content: bytes) -> list[str]:
+    """The versions that a backend lists, empty where it lists none. Wrong for what is no list of
+    texts.
+    """
+    versions = object_in(content).get("versions", [])
+    if not isinstance(versions, list) or not all(isinstance(name, str) for name in versions):
+        raise Wrong("`versions` is no list of texts.", kind=INVALID)
+    return versions
+
+
+def said(item: Any, *, model_version: str) -> list[Said]:
+    """The predictions of an item, `model_version` for those that name none; [] for an item that
+    says nothing. Unfit with the reason where one of them is no prediction.
+    """
+    if isinstance(item, list):
+        return [_one(entry, model_version) for entry in item]
+    return [_one(item, model_version)]
+
+
+def _one(item: Any, model_version: str) -> Said:
+    if not isinstance(item, dict):
+        raise Unfit(f"An object with `result` is expected, not {_kind(item)}.")
+    if item.get("result") is None:
+        raise Unfit("`result` is null." if "result" in item else "There is no `result`.")
+    named = version_of(item)
+    return Said(
+        result=item["result"],
+        score=_score(item.get("score")),
+        model_version=model_version if named is None else named,
+        cluster=_cluster(item.get("cluster")),
+        neighbors=item["neighbors"] if isinstance(item.get("neighbors"), list) else None,
+        mislabeling=_finite(item.get("mislabeling")) or 0.0,
+    )
+
+
+def _score(value: Any) -> float | None:
+    if value is None:
+        return None
+    score = _finite(value)
+    if score is None:
+        raise Unfit(f"`score` is no finite number, but {_kind(value)}.")
+    return score
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _cluster(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) <= MAX_INT32 else None
+
+
+def _kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"[:50]
+        case str():
+            return f"the text {value[:50]!r}"
+        case list():
+            return f"a list of {len(value)}"
+        case _:
+            return "an object"

@@ -1,0 +1,161 @@
+"""Calls to a backend: one request each, bounded in time and size as a whole.
+
+The address is checked at each connection, no redirect is followed and no proxy used (see
+`predictions_api.outbound`). Neither credentials nor answers are logged.
+"""
+
+import asyncio
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import orjson
+
+from backends.asking import answers
+from backends.asking.faults import MOST_MESSAGE, Away, Ending, TooLarge, Wrong
+from predictions_api.outbound import client, waits
+
+MAX_PREDICTED_BYTES = 64 * 2**20
+MAX_OTHER_BYTES = 2**20
+BUSY = frozenset({408, 425, 429, 502, 503, 504})
+REFUSED = frozenset({401, 403})
+VERSIONS_LIMIT_S = 3.0
+TRAINING_LIMIT_S = 100.0
+USER_AGENT = "predictions-api"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a backend is, and with which name and password; these are never shown."""
+
+    url: str
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    def route(self, name: str) -> str:
+        """The URL of one of its routes.
+
+        >>> Address("http://h/base").route("predict")
+        'http://h/base/predict'
+        """
+        return f"{self.url if self.url.endswith('/') else self.url + '/'}{name}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries; credentials whenever there are both."""
+        found = {"Accept": "*/*", "User-Agent": USER_AGENT}
+        if self.user and self.password:
+            pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+            found["Authorization"] = f"Basic {pair}"
+        return found
+
+
+class Caller:
+    """Asks one backend; to be closed. Every method raises the faults of `asking.faults`."""
+
+    def __init__(self, address: Address, *, max_connections: int = 1) -> None:
+        self._address = address
+        self._client = client.client(
+            timeout_s=3600.0, max_connections=max_connections, most_bytes=MAX_PREDICTED_BYTES
+        )
+
+    async def __aenter__(self) -> "Caller":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends its connections."""
+        await self._client.aclose()
+
+    async def health(self, limit_s: float) -> dict[str, Any]:
+        """GET /health: an object."""
+        return answers.object_in(await self._exchange("GET", "health", None, limit_s))
+
+    async def setup(self, body: dict[str, Any], limit_s: float) -> str:
+        """POST /setup: the version that the backend names, "" for none."""
+        content = await self._exchange("POST", "setup", orjson.dumps(body), limit_s)
+        return answers.version_of(answers.object_in(content)) or ""
+
+    async def predict(self, body: bytes, limit_s: float) -> bytes:
+        """POST /predict: the answer as it came."""
+        return await self._exchange("POST", "predict", body, limit_s, MAX_PREDICTED_BYTES)
+
+    async def versions(self) -> list[str]:
+        """GET /versions."""
+        return answers.versions_in(await self._exchange("GET", "versions", None, VERSIONS_LIMIT_S))
+
+    async def tell(self, body: bytes, limit_s: float = TRAINING_LIMIT_S) -> None:
+        """POST /webhook; whatever it answers."""
+        await self._exchange("POST", "webhook", body, limit_s)
+
+    async def _exchange(
+        self,
+        method: str,
+        route: str,
+        body: bytes | None,
+        limit_s: float,
+        most_bytes: int = MAX_OTHER_BYTES,
+    ) -> bytes:
+        """The body of an answer that is well."""
+        headers = self._address.headers
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            async with asyncio.timeout(limit_s):
+                request = self._client.build_request(
+                    method, self._address.route(route), content=body, headers=headers
+                )
+                answer = await self._client.send(request, stream=True)
+                try:
+                    content = await _content(answer, most_bytes)
+                finally:
+                    await answer.aclose()
+        except TimeoutError:
+            raise Away(f"No answer within {limit_s:g} s.", kind="Timeout") from None
+        except client.Unresolved as error:
+            raise Away(str(error)) from None
+        except client.Blocked as error:
+            raise Ending(str(error), kind="Blocked") from None
+        except httpx2.TimeoutException:
+            raise Away("It does not accept connections in time.", kind="Timeout") from None
+        except httpx2.DecodingError as error:
+            raise Wrong(str(error), kind=answers.INVALID) from None
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            if "longer than" in str(error):
+                raise TooLarge(str(error)) from None
+            raise Away(f"The connection failed: {_cause(error)}") from None
+        return _well(answer, content)
+
+
+async def _content(answer: httpx2.Response, most_bytes: int) -> bytes:
+    pieces: list[bytes] = []
+    n = 0
+    async for piece in answer.aiter_bytes():
+        n += len(piece)
+        if n > most_bytes:
+            raise TooLarge(f"The answer is longer than {most_bytes:,} bytes.")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _well(answer: httpx2.Response, content: bytes) -> bytes:
+    """The content of an answer with a status of success; the fault that any other is."""
+    status = answer.status_code
+    if 200 <= status < 300:
+        return content
+    text = content[: 4 * MOST_MESSAGE].decode("utf-8", "replace").replace("\0", "")
+    message = f"{status}: {text[:MOST_MESSAGE]}".rstrip(": ")
+    if status in BUSY:
+        raise Away(message, retry_after_s=waits.retry_after(answer.headers))
+    if status in REFUSED:
+        raise Ending(f"The credentials are missing or wrong: {message}", kind="Unauthorized")
+    if 300 <= status < 400:
+        raise Ending(f"{status}: it redirects, which is not followed.", kind="Blocked")
+    raise Wrong(message, status=status)
+
+
+def _cause(error: Exception) -> str:
+    return (str(error) or type(error).__name__)[:200]

@@ -1,0 +1,1 @@
+"""Executes prediction jobs and trainings in the worker."""

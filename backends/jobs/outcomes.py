@@ -1,0 +1,86 @@
+"""What came of a job's tasks, stored batch by batch.
+
+A batch is one transaction under the job's row lock: two batches, or a batch and a cancel, never
+cross, each item ends once, and the counts and the job's end are right at every commit.
+"""
+
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from backends.db import items, told
+from backends.db import outcomes as rows
+from backends.db.outcomes import Outcome
+from backends.jobs import readings, state
+from backends.models import JobItem, PredictionJob
+from predictions_api.postgres.outages import is_outage
+
+log = logging.getLogger(__name__)
+
+Status = JobItem.Status
+NOT_STORED = "The answer could not be stored; the server's log says why."
+
+
+@transaction.atomic
+def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
+    """Stores outcomes of tasks that are in the owner's hand, and ends the job if they were the
+    last; its status after it. About ten statements for any number.
+
+    A task that was deleted meanwhile counts as skipped. Nothing changes once the job has ended.
+    """
+    job = rows.lock(job_id)
+    if job is None or job.status not in state.OPEN:
+        return job.status if job else str(PredictionJob.Status.CANCELED)
+    now = timezone.now()
+    there = rows.lock_tasks(job.project_id, [outcome.task_id for outcome in outcomes])
+    ended = {outcome.task_id: _ended(outcome, outcome.task_id in there) for outcome in outcomes}
+    accepted = items.accept(job_id, ended, owner, now)
+    kept = [one for one in outcomes if one.task_id in accepted and one.task_id in there]
+    done = [outcome for outcome in kept if not outcome.is_failure]
+    if done:
+        new = rows.write(job, done, now)
+        rows.mark(job, [outcome.task_id for outcome in done])
+        told.tell_stored(job, new)
+    rows.count(
+        job_id,
+        now,
+        done=len(done),
+        skipped=len(accepted) - len(kept),
+        failed=len(kept) - len(done),
+        predictions=sum(len(outcome.rows) for outcome in done),
+    )
+    return state.finish_if_done(job_id) or str(PredictionJob.Status.IN_PROGRESS)
+
+
+def _ended(outcome: Outcome, is_there: bool) -> items.Ended:
+    if not is_there:
+        return items.Ended(Status.SKIPPED, outcome.tries)
+    if outcome.is_failure:
+        return items.Ended(Status.FAILED, outcome.tries, outcome.error_type, outcome.message)
+    return items.Ended(Status.DONE, outcome.tries)
+
+
+def store_or_fail(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
+    """As `store`; an outcome that the database refuses becomes a failure of its task, told once in
+    the log, and keeps none of the others from being stored.
+
+    Raises where the database is away, and where not even the failure can be stored.
+    """
+    try:
+        return store(job_id, outcomes, owner=owner)
+    except Exception as error:
+        if not outcomes or is_outage(error):
+            raise
+        if len(outcomes) == 1:
+            [one] = outcomes
+            if one.is_failure:
+                raise
+            log.exception("job %s, task %s: not stored", job_id, one.task_id)
+            failure = readings.failed(one.task_id, "InvalidAnswer", NOT_STORED, tries=one.tries)
+            return store(job_id, [failure], owner=owner)
+    middle = len(outcomes) // 2
+    store_or_fail(job_id, outcomes[:middle], owner=owner)
+    return store_or_fail(job_id, outcomes[middle:], owner=owner)

@@ -1,0 +1,67 @@
+"""What an item of an answer is to the store: predictions that it takes, or a failure."""
+
+from dataclasses import replace
+from typing import Any
+
+from rest_framework.exceptions import ValidationError
+
+from backends.asking import answers
+from backends.asking.answers import Said, Unfit
+from backends.asking.faults import MOST_MESSAGE, Fault
+from backends.db.outcomes import Outcome, Row
+from predictions.db.places import Target
+from predictions.db.predictions import checked_regions
+from predictions_api.http.storable import Refused, json_text
+
+
+def outcome(target: Target, item: Any, *, model_version: str, tries: int = 1) -> Outcome:
+    """What came of the target's task. `model_version` is for predictions that name none."""
+    try:
+        said = answers.said(item, model_version=model_version)
+        return Outcome(target.task_id, tuple(_row(target, one) for one in said), tries=tries)
+    except Unfit as unfit:
+        reason = str(unfit)
+    except Refused as refused:
+        reason = str(refused)
+    except ValidationError as error:
+        reason = _in_words(error.detail)
+    return failed(target.task_id, answers.INVALID, reason, tries=tries)
+
+
+def _row(target: Target, said: Said) -> Row:
+    """Unfit, Refused or ValidationError where the store does not take it."""
+    # The version is checked with the neighbours: both are text that jsonb need not hold.
+    json_text(said.model_version)
+    regions = checked_regions(target, {"result": said.result, "score": said.score})
+    return Row(
+        result=json_text(regions),
+        model_version=said.model_version,
+        score=said.score,
+        cluster=said.cluster,
+        neighbors=None if said.neighbors is None else json_text(said.neighbors),
+        mislabeling=said.mislabeling,
+    )
+
+
+def _in_words(detail: Any) -> str:
+    if isinstance(detail, dict):
+        return "; ".join(f"{name}: {_in_words(inner)}" for name, inner in detail.items())
+    if isinstance(detail, list):
+        return " ".join(map(_in_words, detail))
+    return str(detail)
+
+
+def failed(task_id: int, kind: str, message: str, *, tries: int = 1) -> Outcome:
+    """A failure, its message as long as it may be and without what the database cannot hold."""
+    text = message.replace("\0", "").encode(errors="replace").decode()
+    return Outcome(task_id, error_type=kind, message=text[: MOST_MESSAGE + 100], tries=tries)
+
+
+def failed_by(task_id: int, fault: Fault, *, tries: int) -> Outcome:
+    """The failure that a fault is to a task that was asked about alone."""
+    return failed(task_id, fault.kind, str(fault), tries=tries)
+
+
+def with_tries(outcomes: list[Outcome], more: int) -> list[Outcome]:
+    """The outcomes with so many requests more that asked about their tasks."""
+    return [replace(one, tries=one.tries + more) for one in outcomes]

@@ -1,0 +1,33 @@
+"""Tasks as a backend gets them, with all that is on them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from backends.asking import bodies
+from predictions.db import task_pages, tasks
+from predictions.models import Task
+
+
+def documents(
+    project_id: int, task_ids: Sequence[int], *, keys: Sequence[str] = bodies.TASK_KEYS
+) -> list[dict[str, Any]]:
+    """The tasks among these that the project has, by id. Three statements for any number."""
+    if not task_ids:
+        return []
+    chosen = tasks.ChosenTasks(ids=tuple(task_ids))
+    listed = tasks.tasks_after(project_id, 0, limit=len(task_ids), chosen=chosen)
+    return [
+        bodies.task(
+            document,
+            annotations=detail["annotations"],
+            predictions=detail["predictions"],
+            keys=keys,
+        )
+        for document, detail in zip(listed, task_pages.with_children(listed), strict=True)
+    ]
+
+
+def any_task(project_id: int) -> int | None:
+    """The id of some task of the project, not always the same; None without tasks."""
+    rows = Task.objects.filter(project_id=project_id).order_by("?")
+    return rows.values_list("pk", flat=True).first()

@@ -1,0 +1,172 @@
+"""A prediction job beside a bare client and an import: `python -m benchmarks backends`.
+
+A model server that answers at once, 10,000 tasks in batches of 20, one request at a time: how fast
+a job has asked about them all and stored what was answered, as a share of what plain `httpx` takes
+for the same requests in a loop, and beside the import of the same predictions. Everything runs on
+a database of its own that is removed afterwards.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+TASKS, BATCH = 10_000, 20
+# The machine has other things to do: of each figure the best round counts.
+ROUNDS = 3
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+TEXT_CONFIG = (
+    '<View><Text name="text" value="$text"/><Choices name="sentiment" toName="text">'
+    '<Choice value="pos"/><Choice value="neg"/></Choices></View>'
+)
+REGION = {"from_name": "sentiment", "to_name": "text", "type": "choices"}
+ITEM = {"result": [{**REGION, "value": {"choices": ["pos"]}}], "score": 0.5}
+
+
+async def serve() -> None:
+    """A model server that answers at once; prints its port."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            found = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+            body = await reader.readexactly(int(found or 0))
+            content = b'{"model_version":"instant"}'
+            if head.startswith(b"POST /predict"):
+                content = orjson.dumps({"results": [ITEM] * body.count(b'"inner_id":')})
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+
+    async def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(quietly, "127.0.0.1", 0, limit=2**24)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def prepare(url: str) -> Any:
+    """A backend of a project with its tasks."""
+    from accounts import tokens
+    from backends.db import endpoints
+    from backends.delivery.signatures import new_secret
+    from predictions.db import projects
+    from predictions.imports import tasks as task_import
+    from predictions.models import MLBackend
+    from predictions.regions import labelling
+
+    _, key = tokens.create(
+        email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
+    )
+    holder = tokens.holder_of_key(key)
+    assert holder is not None
+    access = holder.access
+    values = {"title": "Reviews", "label_config": TEXT_CONFIG}
+    project = projects.create_project(values, access, parsed=labelling.parse(TEXT_CONFIG))
+    task_import.store(project, [{"text": f"good {n}"} for n in range(TASKS)], access)
+    made = endpoints.create(project, {"url": url, "title": "m"}, access, secret=new_secret())
+    rows = MLBackend.objects.select_related("project", "endpoint")
+    return rows.get(pk=made.pk)
+
+
+def job_s(backend: Any) -> float:
+    """Seconds for a job over all tasks, from its begin to its end."""
+    from backends.db import jobs
+    from backends.jobs import executor, start
+
+    every = jobs.every_task(backend.project_id)
+    job = start.create(backend, every, batch_size=BATCH, force=True)
+    started = time.perf_counter()
+    executor.execute(job.pk)
+    took_s = time.perf_counter() - started
+    job.refresh_from_db()
+    assert job.done_tasks == TASKS, job.status_reason
+    return took_s
+
+
+def bare_s(backend: Any) -> float:
+    """Seconds for the same requests with plain httpx, whose answers are parsed and dropped."""
+    import httpx
+
+    from backends.asking import bodies
+    from backends.reaching import sent_tasks
+    from predictions.models import Task
+    from predictions_api.http.rendering import dumps
+
+    ids = list(Task.objects.order_by("id").values_list("pk", flat=True))
+    asked = []
+    for first in range(0, TASKS, BATCH):
+        tasks = sent_tasks.documents(backend.project_id, ids[first : first + BATCH])
+        asked.append(
+            orjson.loads(dumps(bodies.predict(tasks, project="1.1", label_config=TEXT_CONFIG)))
+        )
+    started = time.perf_counter()
+    with httpx.Client() as client:
+        for body in asked:
+            assert len(client.post(f"{backend.url}/predict", json=body).json()["results"]) == BATCH
+    return time.perf_counter() - started
+
+
+def import_s(backend: Any) -> float:
+    """Seconds for the bulk import of as many predictions."""
+    from predictions.imports import predictions as prediction_import
+    from predictions.models import Prediction, Task
+
+    Prediction.objects.all().delete()
+    ids = list(Task.objects.order_by("id").values_list("pk", flat=True))
+    items = [{"task": pk, **ITEM, "model_version": "imported"} for pk in ids]
+    started = time.perf_counter()
+    prediction_import.store(backend.project, items, is_heard=False)
+    return time.perf_counter() - started
+
+
+def measure(url: str) -> None:
+    backend = prepare(url)
+    job_s(backend)
+    rounds = [(bare_s(backend), job_s(backend)) for _ in range(ROUNDS)]
+    bare, job = min(one for one, _ in rounds), min(one for _, one in rounds)
+    print(f"{TASKS:,} tasks asked and stored in {job:.2f} s: {TASKS / job:,.0f} a second")
+    print(f"{bare / job:.2f} of plain httpx, which stores nothing ({bare:.2f} s; aim 0.85)")
+    imported = min(import_s(backend) for _ in range(ROUNDS))
+    print(f"the import of as many takes {imported:.2f} s: {TASKS / imported:,.0f} a second")
+
+
+def main() -> None:
+    if sys.argv[1:] == ["serve"]:
+        asyncio.run(serve())
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data_dir:
+        Path(data_dir).chmod(0o755)
+        os.environ.update(
+            DATA_DIR=data_dir,
+            DJANGO_SETTINGS_MODULE="predictions_api.settings",
+            ALLOW_PRIVATE_URLS="true",
+            DEBUG="true",
+            LOG_LEVEL="WARNING",
+        )
+        os.environ.pop("DATABASE_URL", None)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        command = [sys.executable, __file__, "serve"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            try:
+                measure(f"http://127.0.0.1:{int(server.stdout.readline())}")
+            finally:
+                server.terminate()
+
+
+if __name__ == "__main__":
+    main()
