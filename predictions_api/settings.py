@@ -319,6 +319,10 @@ SPECTACULAR_SETTINGS = {
             ' `{"error", "message"}` here.',
         },
         {
+            "name": "ML backends",
+            "description": "Model servers that are asked for predictions, and the jobs that ask.",
+        },
+        {
             "name": "Webhooks",
             "description": "Addresses that are told what happens, and how each delivery fared.",
         },

@@ -5,8 +5,7 @@ from django.db.models.functions import Now
 
 from backends.models import Endpoint, JobShare
 from predictions.models import MLBackend
-from predictions_api.jobs.leases import Holder, lasting
-from predictions_api.jobs.shares import fair_share
+from predictions_api.jobs.leases import Holder, fair_share, lasting
 
 
 @transaction.atomic

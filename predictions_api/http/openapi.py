@@ -170,6 +170,7 @@ TAGS = {
     "subsets": "Runs",
     "subset-tasks": "Runs",
     "model-provider-connections": "Providers",
+    "ml": "ML backends",
     "webhooks": "Webhooks",
     "current-user": "Identity",
     "token": "Identity",

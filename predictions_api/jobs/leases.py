@@ -123,3 +123,23 @@ class Holder:
 
     def _held(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.filter(lease_owner=self.id)
+
+
+def fair_share(owner: UUID, shares: list[tuple[UUID, int]], *, limit: int) -> int:
+    """The owner's even part of `limit`, at most what the others leave. Pure.
+
+    >>> one, two = UUID(int=1), UUID(int=2)
+    >>> fair_share(one, [(one, 32)], limit=32)
+    32
+    >>> fair_share(two, [(one, 32), (two, 0)], limit=32)
+    0
+    >>> fair_share(one, [(one, 32), (two, 0)], limit=32)
+    16
+    """
+    owners = [who for who, _ in shares]
+    if owner not in owners:
+        return 0
+    even, rest = divmod(limit, len(owners))
+    mine = even + (owners.index(owner) < rest)
+    taken = sum(slots for who, slots in shares if who != owner)
+    return max(0, min(mine, limit - taken))

@@ -3,8 +3,7 @@
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from predictions_api.jobs.leases import Holder, lasting
-from predictions_api.jobs.shares import fair_share
+from predictions_api.jobs.leases import Holder, fair_share, lasting
 from prompts.models import ConnectionShare, ProviderConnection
 
 
