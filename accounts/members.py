@@ -1,15 +1,22 @@
-"""Creates people and service accounts, creates and deletes workspaces."""
+"""Creates people, their passwords and service accounts, creates and deletes workspaces."""
 
 import re
+import secrets
 from difflib import get_close_matches
 
+from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from accounts.models import ApiToken, Membership, User, Workspace
 
 # A top-level domain that nobody can register: no person has such an address.
 SERVICE_DOMAIN = "service.invalid"
+#: Of a password that a command makes.
+RANDOM_BYTES = 15
 SERVICE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 
 
@@ -106,3 +113,48 @@ def delete_workspace(workspace: Workspace) -> None:
         Membership.objects.filter(workspace=workspace).delete()
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM accounts_workspace WHERE id = %s", [workspace.pk])
+
+
+def may_be_reset(whom: User, *, by: User) -> bool:
+    """Whether `by` may give this person a link. Superusers may to everybody.
+
+    Owners may to a member all of whose workspaces are theirs: with the link they could log in as
+    that person, and see no more than they see already. Nobody else does for a superuser, and a
+    service account has keys alone.
+    """
+    if whom.is_service or not whom.is_active:
+        return False
+    if by.is_superuser:
+        return True
+    owned = Membership.objects.filter(user=by, role=Membership.Role.OWNER).values("workspace_id")
+    places = Membership.objects.filter(user=whom)
+    return (
+        not whom.is_superuser
+        and whom.pk != by.pk
+        and places.exists()
+        and not places.exclude(workspace_id__in=owned).exists()
+    )
+
+
+def password_link(whom: User) -> str:
+    """The path of the page on which the person sets a password; nobody is sent mail.
+
+    It is of the account, its present password and its last login, so that it ends when it was used,
+    when the person logs in, and after PASSWORD_RESET_TIMEOUT (three days).
+    """
+    uid = urlsafe_base64_encode(force_bytes(whom.pk))
+    return reverse("set-password", args=[uid, default_token_generator.make_token(whom)])
+
+
+def let_in(whom: User) -> None:
+    """The person may log in at the desk, once there is a password."""
+    User.objects.filter(pk=whom.pk, is_staff=False).update(is_staff=True)
+
+
+@transaction.atomic
+def new_password(whom: User) -> str:
+    """A new random password, which is returned; sessions of the old one end."""
+    password = secrets.token_urlsafe(RANDOM_BYTES)
+    whom.set_password(password)
+    User.objects.filter(pk=whom.pk).update(password=whom.password, is_staff=True)
+    return password

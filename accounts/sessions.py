@@ -50,11 +50,22 @@ class SessionStore(db.SessionStore):
 
 
 class DeskBackend(ModelBackend):
-    """Django's check of passwords; reads the user with one prepared statement."""
+    """Django's check of passwords; reads the user with one prepared statement.
+
+    Roles decide who may do what, and Django's own permissions nothing: none is looked for.
+    """
 
     def user_can_authenticate(self, user: Any) -> bool:
         """Active people: a service account has keys alone."""
         return super().user_can_authenticate(user) and not user.is_service
+
+    def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """None."""
+        return set()
+
+    def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """None."""
+        return set()
 
     def get_user(self, user_id: int) -> User | None:
         """The user of a session; None if they were deleted or deactivated."""

@@ -107,7 +107,7 @@ def regression(r: np.random.Generator, n: int) -> tuple[Any, Any]:
 
     def engine() -> object:
         right = both.absolute_errors() <= 0.1
-        events = value_events(both.has_truth, both.has_said, right, both.score)
+        events = value_events(both.has_truth, both.has_prediction, right, both.score)
         return pack_events(events, n), numbers.number_metrics(numbers.pairs_of(both))
 
     def oracle() -> object:

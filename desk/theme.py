@@ -64,6 +64,7 @@ UNFOLD = {
                 _page("Provider connections", "hub", "prompts_providerconnection"),
                 _page("ML backends", "dns", "predictions_mlbackend"),
                 _page("Prediction jobs", "batch_prediction", "backends_predictionjob"),
+                _page("Webhooks", "webhook", "backends_webhook"),
             ),
             _group(
                 "Access",

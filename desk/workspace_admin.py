@@ -58,6 +58,11 @@ def workspaces_of(request: HttpRequest, roles: Iterable[str]) -> list[int]:
     return [workspace for workspace, role in roles_of(request).items() if role in wanted]
 
 
+def is_owner(request: HttpRequest, workspace_id: int) -> bool:
+    """Whether the caller owns the workspace."""
+    return is_superuser(request) or roles_of(request).get(workspace_id) in OWNERS
+
+
 def owns_a_workspace(request: HttpRequest) -> bool:
     """Whether the sidebar shows the pages for owners."""
     return is_superuser(request) or bool(workspaces_of(request, OWNERS))

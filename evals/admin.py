@@ -14,11 +14,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from evals.desk import data
 from evals.desk import pages as desk_views
+from evals.desk.numbers import worded
+from evals.desk.starting import page as starting
 from evals.jobs import state
 from evals.models import ModelEval
 from predictions.desk.filters import MAX_CHOICES, ProjectFilter
@@ -32,6 +34,7 @@ PAGES: dict[str, tuple[str, View]] = {
     "metrics": ("metrics/", desk_views.metrics),
     "matrix": ("matrix/", desk_views.matrix),
     "images": ("images/", desk_views.images),
+    "class": ("class/", desk_views.one_class),
     "vectors": ("vectors/", desk_views.vectors),
     "recommendations": ("recommendations/", desk_views.recommendations),
     "diff": ("diff/", desk_views.diff),
@@ -128,10 +131,12 @@ class CreatedFilter(admin.SimpleListFilter):
 
 
 class EvaluationList(BoundedChangeList):
-    """Each row leads to the evaluation's overview."""
+    """Each row leads to the evaluation's overview, at the confidence that the row's figures are."""
 
     def url_for_result(self, result: Any) -> str:
-        return reverse("admin:evals_modeleval_overview", args=[result.eval_id])
+        overview = reverse("admin:evals_modeleval_overview", args=[result.eval_id])
+        at = _confidence(result)
+        return overview if at is None else f"{overview}?confidence={at}"
 
 
 @admin.register(ModelEval)
@@ -141,7 +146,7 @@ class EvaluationDesk(WorkspaceAdmin):
     audited = frozenset({"deleted"})
     audited_as = "evaluation"
     list_display = (
-        "evaluation", "project_name", "version", "status_label", "accepted", "mean_precision",
+        "evaluation", "project_name", "version", "status_label", "accepted", "score",
         "precision", "recall", "image_count", "created",
     )  # fmt: skip
     list_filter = (
@@ -155,6 +160,18 @@ class EvaluationDesk(WorkspaceAdmin):
     search_help_text = "An evaluation's id"
     ordering = ("-id",)
     sortable_by = ()
+    actions_list = ("to_new",)
+
+    def has_start_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the button shows; the page behind it looks closer."""
+        return self._has_role(request, None, self.writers)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="New evaluation", url_path="start", permissions=["start"]
+    )
+    def to_new(self, request: HttpRequest) -> HttpResponseRedirect:
+        """To the page that starts one."""
+        return HttpResponseRedirect(reverse("admin:evals_modeleval_new"))
 
     def audit_target(self, obj: ModelEval) -> str:
         return f"evaluation {obj.eval_id}"
@@ -169,7 +186,8 @@ class EvaluationDesk(WorkspaceAdmin):
         """Without class names and warnings, which may be long."""
         return rows.select_related("project").only(
             "eval_id", "workspace_id", "version_id", "model_version", "model_id", "status",
-            "progress", "summary", "image_counts", "created_at", "is_accepted", "project__title",
+            "progress", "summary", "confidences", "image_counts", "created_at", "is_accepted",
+            "project__title",
         )  # fmt: skip
 
     def get_search_results(
@@ -183,11 +201,12 @@ class EvaluationDesk(WorkspaceAdmin):
         return EvaluationList
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """Those of one evaluation, by its id in the API."""
-        return {
+        """That of a new evaluation, and those of one that is there, by its id in the API."""
+        pages = {
             name: (f"<slug:eval_id>/{route}", partial(view, self))
             for name, (route, view) in PAGES.items()
         }
+        return {"new": ("new/", partial(starting.new, self)), **pages}
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
@@ -238,9 +257,9 @@ class EvaluationDesk(WorkspaceAdmin):
     def accepted(self, row: ModelEval) -> str:
         return "yes" if row.is_accepted else "-"
 
-    @admin.display(description="mAP")
-    def mean_precision(self, row: ModelEval) -> str:
-        return _headline(row, "mAP")
+    @admin.display(description="score")
+    def score(self, row: ModelEval) -> str:
+        return _score(row)
 
     @admin.display(description="precision")
     def precision(self, row: ModelEval) -> str:
@@ -265,8 +284,26 @@ def _headline(row: ModelEval, name: str) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _headline_at(row: ModelEval, name: str) -> str:
-    """As `_headline`, with the confidence it is at: the best one, not the one of the pages."""
+def _score(row: ModelEval) -> str:
+    """What its kind is known by, named; of an imported one mAP50."""
+    primary = ((row.summary or {}).get("headline") or {}).get("primary")
+    if primary is None:
+        value = _headline(row, "mAP")
+        return value if value == "-" else f"{value} mAP50"
+    value = primary["value"]
+    return "-" if value is None else f"{value:.3f} {worded(primary['name'])}"
+
+
+def _confidence(row: ModelEval) -> int | None:
+    """Percent that precision and recall of the headline are at, where the two are best together;
+    None where nobody said.
+    """
     at = (row.summary or {}).get("confidence")
+    return None if at is None or row.confidences is not None else round(100 * at)
+
+
+def _headline_at(row: ModelEval, name: str) -> str:
+    """As `_headline`, with the confidence it is at."""
+    at = _confidence(row)
     value = _headline(row, name)
-    return value if at is None or value == "-" else f"{value} at {at:.0%}"
+    return value if at is None or value == "-" else f"{value} at {at} %"

@@ -6,15 +6,22 @@ class EvalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the worker does for this room, its card, its verdicts for the store's
-        pages, and evaluations of what is loaded.
+        pages, its columns of tasks, what they add to the grid, and evaluations of what is loaded.
         """
         from desk import dashboard, search
         from evals.api import loading
-        from evals.desk import card, finding, review_verdicts
+        from evals.db import columns
+        from evals.desk import card, finding, review_verdicts, task_grid
+        from evals.desk.hub import images
+        from evals.desk.hub import part as evaluated
         from evals.jobs import tasks
         from evals.models import ModelEval
         from evals.reports import told
+        from predictions.db.counting import held
         from predictions.desk import verdicts
+        from predictions.desk.grid import offers
+        from predictions.desk.hub import parts
+        from predictions.filters import registered
         from predictions.imports.datasets import evaluation
         from predictions_api.jobs import states, sweeps
         from predictions_api.outbound.events import payloads
@@ -23,6 +30,12 @@ class EvalsConfig(AppConfig):
         sweeps.register(tasks.requeue_stalled)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
+        parts.register(evaluated.part, place=2)
+        held.register(images.held_of)
         search.register(finding.evaluations, place=4)
+        offers.register_columns(task_grid.columns)
+        offers.register_act(task_grid.EVALUATE)
+        registered.register(columns.task_column)
         verdicts.register(review_verdicts.verdicts_of)
+        verdicts.register_finder(review_verdicts.newest_evaluations)
         evaluation.register(loading.start)

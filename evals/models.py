@@ -271,6 +271,13 @@ class EvalImage(models.Model):
             # The worst images first, at the canonical confidence.
             models.Index(fields=["evaluation", "-fp", "position"], name="evals_evalimage_fp_idx"),
             models.Index(fields=["evaluation", "-fn", "position"], name="evals_evalimage_fn_idx"),
+            # What it counted on a task: a column of the store's filters.
+            models.Index(
+                fields=["evaluation", "task_id"],
+                include=["tp", "fp", "fn"],
+                condition=Q(task_id__isnull=False),
+                name="evals_evalimage_t_idx",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -293,6 +300,9 @@ class EvalPanel(models.Model):
         CLUSTERS = 6  # one a confidence
         RECOMMENDATIONS = 7
         SLICES = 8  # the values of the keys that images are sliced by
+        RECALL_CURVES = 9
+        ERROR_TYPES = 10
+        ERROR_IMAGES = 11  # one a split: evals.engine.error_types.images
 
     ANY: int = -1
 

@@ -15,6 +15,8 @@ class PredictionsConfig(AppConfig):
         from predictions.desk import card
         from predictions.desk.finding import projects
         from predictions.desk.finding import tasks as task_names
+        from predictions.desk.grid import acts
+        from predictions.desk.hub import parts, store
         from predictions.events import payloads
         from predictions.exports import state, tasks
         from predictions.models import ProjectExport
@@ -28,8 +30,10 @@ class PredictionsConfig(AppConfig):
         states.register("export", ProjectExport)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
+        parts.register(store.part, place=1)
         search.register(projects.projects, place=1)
         search.register(task_names.tasks, place=2)
         search.register(projects.versions, place=3)
+        acts.register()
         for route in (r"/api/(load|projects/\d+/import)/?", "/admin/predictions/project/load-.*"):
             errors.register_larger(route, LARGER_FILES)

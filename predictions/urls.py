@@ -2,12 +2,15 @@
 
 from django.urls import re_path
 
+from predictions.api.curation.tags import TagViewSet
+from predictions.api.curation.views import ViewViewSet
 from predictions.api.exports import ProjectExportViewSet
 from predictions.api.imports import ImportViewSet, TaskImportViewSet
 from predictions.api.loads import LoadViewSet
 from predictions.api.pictures import LocalFileView, ThumbnailView
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
+from predictions.api.reviews.discussion import CommentViewSet, ReviewViewSet
 from predictions.api.task_actions import TaskActionViewSet
 from predictions.api.tasks import (
     AnnotationViewSet,
@@ -15,17 +18,28 @@ from predictions.api.tasks import (
     TaskAnnotationViewSet,
     TaskViewSet,
 )
-from predictions_api.http.routers import ID, PROJECT_ID, TASK_ID, Router, both
+from predictions_api.http.routers import ID, PREDICTION_ID, PROJECT_ID, TASK_ID, Router, both
 
 router = Router()
 router.register("api/predictions", PredictionViewSet, basename="prediction")
+router.register(
+    f"api/predictions/{PREDICTION_ID}/comments", CommentViewSet, basename="prediction-comment"
+)
+router.register(
+    f"api/predictions/{PREDICTION_ID}/reviews", ReviewViewSet, basename="prediction-review"
+)
 router.register("api/tasks", TaskViewSet, basename="task")
 router.register(f"api/tasks/{TASK_ID}/annotations", TaskAnnotationViewSet, basename="annotation")
 router.register("api/annotations", AnnotationViewSet, basename="annotation")
 router.register("api/projects", ProjectViewSet, basename="project")
 router.register(f"api/projects/{PROJECT_ID}/tasks", ProjectTaskViewSet, basename="project-task")
+router.register(f"api/projects/{PROJECT_ID}/tags", TagViewSet, basename="project-tag")
+router.register("api/dm/views", ViewViewSet, basename="view")
 
 urlpatterns = [
+    # Before the ids of views.
+    both("api/dm/views/reset", ViewViewSet.as_view({"delete": "reset"}), "views-reset"),
+    both("api/dm/views/order", ViewViewSet.as_view({"post": "order"}), "views-order"),
     # No suffix: `export.csv` would name the format twice. Before the ids, where it would be one.
     re_path(
         "^api/predictions/export/?$",

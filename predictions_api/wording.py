@@ -10,6 +10,20 @@ def when(moment: datetime | None) -> str:
     return "never" if moment is None else humanize.naturaltime(datetime.now(UTC) - moment)
 
 
+def left(begun: datetime | None, fraction: float, now: datetime | None = None) -> str:
+    """`about 3 minutes left` of work begun then and done to this fraction, 0 to 1; empty where
+    there is too little to tell by.
+
+    >>> begun = datetime(2025, 1, 1, tzinfo=UTC)
+    >>> left(begun, 0.25, begun + timedelta(minutes=1)), left(begun, 0.0), left(None, 0.5)
+    ('about 3 minutes left', '', '')
+    """
+    if begun is None or not 0.01 <= fraction < 1:
+        return ""
+    passed = (now or datetime.now(UTC)) - begun
+    return f"about {humanize.naturaldelta(passed * (1 - fraction) / fraction)} left"
+
+
 def number(value: float | None) -> str:
     """`1,234,567`, with up to four digits after the point; a dash for None."""
     if value is None:

@@ -9,11 +9,12 @@ class PromptsConfig(AppConfig):
         from desk import dashboard, search
         from predictions.db import places
         from predictions.desk import filters
+        from predictions.desk.hub import parts
         from predictions_api.jobs import preloads, sharing, states, sweeps
         from predictions_api.outbound.events import payloads
         from prompts.api import told
         from prompts.db import queries
-        from prompts.desk import card, finding
+        from prompts.desk import card, finding, project_part
         from prompts.models import ModelRun, Refinement
         from prompts.refinement import tasks as refinement
         from prompts.runs import tasks as runs
@@ -27,6 +28,7 @@ class PromptsConfig(AppConfig):
         states.register("refinement", Refinement)
         preloads.register("openai", "prompts.runs.executor")
         dashboard.register(card.runs, place=3)
+        parts.register(project_part.part, place=3)
         search.register(finding.prompts, place=5)
         places.register_model_runs(queries.known_model_runs)
         filters.register_problem(

@@ -28,8 +28,11 @@ OBJECT_ROUTES = {
     "task-detail": ("pk", "task"),
     "annotation-list": ("task_pk", "task"),
     "annotation-detail": ("pk", "annotation"),
+    "prediction-comment-list": ("prediction_pk", "prediction"),
+    "prediction-review-list": ("prediction_pk", "prediction"),
     "project-detail": ("pk", "project"),
     "project-task-list": ("project_pk", "project"),
+    "project-tag-list": ("project_pk", "project"),
     "project-model-versions": ("pk", "project"),
     "project-import-predictions": ("pk", "project"),
     "project-import": ("pk", "project"),
@@ -70,8 +73,12 @@ OTHER_ROUTES |= {"project-export-status", "project-export-download"}
 OTHER_ROUTES |= {"audit"}
 # Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
+# Names its project in the query or the body: tests/predictions/api/curation/test_views.py.
+OTHER_ROUTES |= {"view-list", "view-detail", "views-reset", "views-order"}
 # Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.
 OTHER_ROUTES |= {"annotation-marks"}
+# Names a comment beside its prediction: tests/predictions/api/reviews/test_discussion.py.
+OTHER_ROUTES |= {"prediction-comment-detail"}
 # Makes or fills a project of the caller's own workspace: tests/predictions/api/test_load.py.
 OTHER_ROUTES |= {"load"}
 # Name an image root in the query: tests/predictions/api/test_local_files.py.
@@ -87,6 +94,7 @@ GOOD_BODIES: dict[tuple[str, str], Any] = {
     ("annotation-list", "post"): {"result": []},
     ("annotation-detail", "put"): {"result": []},
     ("annotation-detail", "patch"): {"ground_truth": True},
+    ("prediction-comment-list", "post"): {"text": "Stolen"},
     ("project-detail", "put"): {"title": "Stolen"},
     ("project-detail", "patch"): {"title": "Stolen"},
     ("project-model-versions", "delete"): {"model_version": ""},

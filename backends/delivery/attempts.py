@@ -37,11 +37,11 @@ class Answer:
         return self.status_code is not None and 200 <= self.status_code < 300
 
 
-def request_headers(custom: dict[str, str], signature: dict[str, str]) -> dict[str, bytes]:
+def request_headers(custom: dict[str, str], signature: dict[str, str]) -> list[tuple[bytes, bytes]]:
     """Ours, the custom ones in their place where they have the same name, and the signature."""
     ours = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
     named = {name.lower(): (name, value) for name, value in (ours | custom | signature).items()}
-    return {name: value.encode() for name, value in named.values()}
+    return [(name.encode(), value.encode()) for name, value in named.values()]
 
 
 async def attempt(
@@ -78,11 +78,11 @@ async def attempt(
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         return failed(f"{type(error).__name__}: {error}".rstrip(": "))
     code = response.status_code
-    error = "" if 200 <= code < 300 else f"Answered {code}."
+    reason = "" if 200 <= code < 300 else f"Answered {code}."
     if 300 <= code < 400:
-        error = f"Answered {code}: redirects are not followed."
+        reason = f"Answered {code}: redirects are not followed."
     asked = _seconds(response.headers.get("Retry-After", "")) if code in BUSY else 0.0
-    return Answer(code, error, _since(began), text, asked)
+    return Answer(code, reason, _since(began), text, asked)
 
 
 def _since(began: float) -> int:

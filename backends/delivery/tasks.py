@@ -90,7 +90,7 @@ def send(webhook_id: Hashable, is_over: Callable[[], bool]) -> None:
 
 def requeue_left_behind() -> None:
     """Queues the task where something waits that nobody has in hand."""
-    if outgoing.is_anything_recorded(LEFT_BEHIND_S) or outgoing.busy().exists():
+    if outgoing.is_anything_recorded(LEFT_BEHIND_S) or outgoing.busy(LEFT_BEHIND_S).exists():
         deliver.enqueue()
 
 

@@ -1,1 +1,1 @@
-"""The pages of ML backends and their jobs."""
+"""The pages of ML backends, their jobs, and webhooks."""

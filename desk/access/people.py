@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import audit, logins, passwords, sessions
+from accounts import audit, logins, members, sessions
 from accounts.models import Membership, User
 from desk.page import Crumb, render_page
 from desk.workspace_admin import (
@@ -130,11 +130,11 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
     def reset(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Asks; a POST makes the link and shows it, this once."""
         person, by = self.found(request, pk=pk), request.user
-        forbid(isinstance(by, User) and passwords.may_be_reset(person, by=by))
+        forbid(isinstance(by, User) and members.may_be_reset(person, by=by))
         link = ""
         if request.method == "POST":
-            passwords.let_in(person)
-            link = request.build_absolute_uri(passwords.link(person))
+            members.let_in(person)
+            link = request.build_absolute_uri(members.password_link(person))
             audit.by_request(
                 request,
                 "user.password_link_made",
@@ -164,7 +164,7 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
         by = request.user
         if object_id.isdecimal() and isinstance(by, User):
             person = self.get_queryset(request).filter(pk=object_id).first()
-            more["may_reset"] = person is not None and passwords.may_be_reset(person, by=by)
+            more["may_reset"] = person is not None and members.may_be_reset(person, by=by)
         answer: HttpResponse = super().change_view(request, object_id, form_url, more)
         return answer
 

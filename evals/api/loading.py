@@ -1,6 +1,5 @@
 """Starts evaluations of versions that were just loaded, for the room that loads them."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +8,10 @@ from rest_framework.exceptions import ValidationError
 
 from evals.api.serializers import ComputeSerializer
 from evals.documents.refusals import Refusal
-from evals.jobs import requests, run
+from evals.jobs import requests
+from evals.jobs.following import follow
 from evals.models import ModelEval
 from predictions.models import Project
-
-POLL_S = 0.2
 
 
 def start(
@@ -27,24 +25,10 @@ def start(
     except Refusal as exc:
         raise ValidationError([str(exc.detail)]) from None
     if watch is not None:
-        _follow(made, watch)
+        follow(made, watch)
+        if made.status == ModelEval.Status.FAILED:
+            raise ValidationError([f"{made.eval_id} failed: {made.failure_reason}"])
     return {
         "evalId": made.eval_id,
         "url": reverse("admin:evals_modeleval_overview", args=[made.eval_id]),
     }
-
-
-def _follow(made: ModelEval, watch: Callable[[float], object]) -> None:
-    """Computes it here, unless a worker was quicker; either way until it has ended.
-
-    ValidationError where it failed.
-    """
-    run.run(made.pk, watcher=watch)
-    made.refresh_from_db()
-    while made.status == ModelEval.Status.RUNNING:
-        watch(made.progress)
-        time.sleep(POLL_S)
-        made.refresh_from_db()
-    if made.status == ModelEval.Status.FAILED:
-        raise ValidationError([f"{made.eval_id} failed: {made.failure_reason}"])
-    watch(1.0)

@@ -19,7 +19,11 @@ from evals.documents.refusals import (
     InvalidStatus,
     Refusal,
 )
+from evals.engine.error_types.assignment import ErrorType
+from evals.engine.kinds.table import KINDS
 from evals.models import ModelEval
+from evals.panels.precision.error_types import MISSING as NO_ERROR_TYPES
+from evals.panels.precision.error_types import WORDS
 from evals.panels.query import (
     LIST_MOST,
     SLICE_HELP,
@@ -165,7 +169,8 @@ class ImagesQuery(Query):
     offset = NumberField("Images before the page.", default=0, least=0, most=None)
     sort = ChosenField(
         [sign + name for name in SORTS for sign in ("", "-")],
-        "Order of images; `measure` is the first of the metrics of single images.",
+        "Order of images; `errors` are false positives and false negatives together, of `class` if "
+        "given; `measure` is the first of the metrics of single images.",
         refusal=partial(
             InvalidFilter,
             f"sort must be one of {', '.join(SORTS)}, with - in front for falling.",
@@ -182,6 +187,11 @@ class ImagesQuery(Query):
         help_text="Only images with so many or more, of `class` if given.",
     )
     cell = TextField("`actual,predicted`: only images behind this matrix cell.")
+    errorType = ChosenField(
+        WORDS,
+        "Only images with an error of this kind, by the panel of error types; of `class` if given.",
+        refusal=partial(InvalidFilter, f"errorType must be one of {', '.join(WORDS)}."),
+    )
     cluster = ClusterField(required=False, help_text="Only images of this cluster; -1 is noise.")
     slice = TextField(SLICE_HELP)
     format = ChosenField(
@@ -203,6 +213,12 @@ def selection(evaluation: ModelEval, asked: Asked) -> Selection:
     UnknownSlice for a slice. One statement for a slice, else none.
     """
     sort, classes = asked["sort"], evaluation.classes
+    kind = KINDS.get(evaluation.task_type)
+    if sort in {"measure", "-measure"} and (kind is None or kind.measure is None):
+        raise InvalidFilter(
+            f"sort=measure orders images by a metric of their own, which {evaluation.task_type} "
+            "does not have: f1 is the nearest."
+        )
     return Selection(
         sort=None if sort is None else sort.removeprefix("-"),
         is_falling=sort is not None and sort.startswith("-"),
@@ -212,7 +228,18 @@ def selection(evaluation: ModelEval, asked: Asked) -> Selection:
         label=_label(asked["class"], classes),
         cluster=asked["cluster"],
         slice=slice_of(evaluation, asked["slice"]),
+        error_type=_error_type(evaluation, asked["errorType"]),
     )
+
+
+def _error_type(evaluation: ModelEval, word: str | None) -> ErrorType | None:
+    """InvalidFilter where kinds of errors are not told of the evaluation."""
+    if word is None:
+        return None
+    kind = KINDS.get(evaluation.task_type)
+    if kind is None or not kind.has_error_types or evaluation.origin != ModelEval.Origin.COMPUTED:
+        raise InvalidFilter(f"errorType: {NO_ERROR_TYPES}")
+    return ErrorType(WORDS.index(word))
 
 
 def _label(name: str | None, classes: Sequence[str]) -> int | None:

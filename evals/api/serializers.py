@@ -10,9 +10,11 @@ from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
 from evals.engine.measures.texts import NORMALIZATIONS
 from evals.models import GroundTruth
-from predictions_api.http.fields import FiniteField
+from predictions_api.http.fields import FiniteField, JSONObjectField
 
-NAME = re.compile(r"[^\0]{1,500}")
+NAME = re.compile(r"[^\0\ud800-\udfff]{1,500}")
+#: Names that one request may tell something of.
+MOST_NAMES = 10_000
 SLICE_KEY = re.compile(r"^(meta|data)\..+$")
 
 
@@ -32,6 +34,19 @@ class FiniteNumber(FiniteField):
         if isinstance(data, bool):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class ByName(serializers.DictField):
+    """An object whose keys are names of labels or key points."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        found: dict[str, Any] = super().to_internal_value(data)
+        if len(found) > MOST_NAMES:
+            raise serializers.ValidationError(f"Up to {MOST_NAMES:,} names.")
+        for name in found:
+            if not NAME.fullmatch(name):
+                raise serializers.ValidationError(f"{name!r:.100} is no name: 1 to 500 characters.")
+        return found
 
 
 class ComputeSerializer(serializers.Serializer[Any]):
@@ -97,13 +112,13 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="What of two texts does not matter: `none` unless given, `spaces`, `case` and "
         "spaces, or `words`, which leaves letters, digits and single spaces. Of transcription.",
     )
-    keypointSigmas = serializers.DictField(
+    keypointSigmas = ByName(
         child=FiniteNumber(min_value=1e-6, max_value=1e6),
         required=False,
         help_text="How far each keypoint may be off, by its name; COCO's for its 17, else 0.05. "
         "Of keypoint-detection.",
     )
-    labelMap = serializers.DictField(
+    labelMap = ByName(
         child=serializers.CharField(max_length=500, allow_null=True, trim_whitespace=False),
         required=False,
         help_text="What labels of either side are called instead, e.g. of a model that says "
@@ -132,6 +147,11 @@ class ComputeSerializer(serializers.Serializer[Any]):
         help_text="Keys of the tasks that images are sliced by, `meta.camera` or `data.source`: "
         "texts, numbers and truth values, at most 200 different ones each. Top-level keys of "
         "`meta` are slices without being asked for.",
+    )
+    query = JSONObjectField(
+        required=False,
+        help_text="Only these tasks: `filters` and `selectedItems` of the Data Manager's query, as"
+        " `GET /api/tasks/?query=` takes them.",
     )
     medianLatencyMs = FiniteNumber(
         required=False,

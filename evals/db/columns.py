@@ -1,6 +1,9 @@
-"""Single columns over all images of an evaluation, and the pictures behind images: for the desk."""
+"""Single columns over all images of an evaluation, the pictures behind images, and what was counted
+on tasks: for the desk, and for filters of tasks.
+"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +11,8 @@ from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
+from predictions.filters.registered import Scope
+from predictions_api.http.storable import Refused
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 # Postgres' texts are no longer.
@@ -83,3 +88,65 @@ def image_address(evaluation: ModelEval, position: int) -> str | None:
     """The whole address of an image; None where there is none. Two statements."""
     row = fetch_one(ITEM_SQL, [evaluation.pk, position])
     return None if row is None else image_addresses(evaluation, [(row[0], row[1])], LONGEST_TEXT)[0]
+
+
+#: Of a task in an evaluation, over its images: what was counted at the canonical confidence. By the
+#: index on (evaluation, task).
+OF_TASK = "(SELECT {} FROM evals_evalimage i WHERE i.evaluation_id = %s AND i.task_id = t.id)"
+# As the scores of images: 0 without a denominator, 1 of nothing to find and nothing said.
+RATIO = (
+    "CASE WHEN sum(i.tp + i.fp + i.fn) > 0 THEN coalesce({}::float8 / nullif({}, 0), 0)"
+    " WHEN count(*) > 0 THEN 1 END"
+)
+#: The columns of tasks that each finished evaluation has.
+TASK_COLUMNS = {
+    "truePositives": "sum(i.tp)",
+    "falsePositives": "sum(i.fp)",
+    "falseNegatives": "sum(i.fn)",
+    "errors": "sum(i.fp + i.fn)",
+    "precision": RATIO.format("sum(i.tp)", "sum(i.tp + i.fp)"),
+    "recall": RATIO.format("sum(i.tp)", "sum(i.tp + i.fn)"),
+    "f1": RATIO.format("sum(2 * i.tp)", "sum(2 * i.tp + i.fp + i.fn)"),
+    "measure": "avg(i.measure)",
+}
+AGREEMENT = "agreement"
+PREFIX = "evaluation."
+
+
+def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
+    """A column of a project's tasks, SQL over `predictions_task t`: `evaluation.<evalId>.<one of
+    TASK_COLUMNS>`, or `agreement`, the F1 of each task in the project's newest finished evaluation.
+    Null for tasks that it did not see. None for other names. At most one statement.
+
+    Refused where the project has no finished evaluation of that id.
+    """
+    if name == AGREEMENT:
+        return OF_TASK.format(TASK_COLUMNS["f1"]), [_finished(scope, None)]
+    if not name.startswith(PREFIX):
+        return None
+    eval_id, _, column = name.removeprefix(PREFIX).rpartition(".")
+    if column not in TASK_COLUMNS:
+        raise Refused(f"Of an evaluation there is {', '.join(TASK_COLUMNS)}; not {column!r:.50}.")
+    found = _finished(scope, eval_id)
+    if found is None:
+        raise Refused(f"The project has no finished evaluation {eval_id!r:.50}.")
+    return OF_TASK.format(TASK_COLUMNS[column]), [found]
+
+
+def _finished(scope: Scope, eval_id: str | None) -> int | None:
+    """The key of the finished evaluation of that id, or of the newest one; None without. Asked once
+    a query.
+    """
+    kept = f"evaluation {eval_id}"
+    if kept not in scope.known:
+        done = ModelEval.objects.filter(
+            project_id=scope.project_id, status=ModelEval.Status.DONE
+        ).order_by("-pk")
+        if eval_id is None:
+            # Of all tasks, as far as it knows them.
+            done = done.filter(origin=ModelEval.Origin.COMPUTED).exclude(options__has_key="query")
+        else:
+            done = done.filter(eval_id=eval_id)
+        scope.known[kept] = done.values_list("pk", flat=True).first()
+    found: int | None = scope.known[kept]
+    return found

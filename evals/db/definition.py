@@ -1,15 +1,18 @@
-"""Builds the engine's `Job` from a `ModelEval` row."""
+"""What a `ModelEval` row asks for: the engine's `Job`, and which tasks."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from rest_framework.exceptions import ValidationError
 
+from evals.engine.errors import EvaluationError
 from evals.engine.kinds.kind import Job, Kind
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Definition
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
+from predictions.filters.tasks import named, of_document
 
 
 def job_of(evaluation: ModelEval) -> Job:
@@ -46,3 +49,17 @@ def parameters_of(evaluation: ModelEval) -> dict[str, Any]:
 def kind_of(evaluation: ModelEval) -> Kind:
     """The kind of evaluation it is."""
     return KINDS[evaluation.task_type]
+
+
+def chosen_tasks(evaluation: ModelEval) -> tuple[str, dict[str, Any]]:
+    """The condition on tasks `t` that an evaluation of some tasks was asked with, and its named
+    parameters; `true` of others. EvaluationError where it means nothing any more.
+    """
+    query = evaluation.options.get("query")
+    if query is None:
+        return "true", {}
+    try:
+        wanted = of_document(query, project_id=evaluation.project_id or 0)
+    except ValidationError as refused:
+        raise EvaluationError(f"Its query cannot be read any more: {refused.detail}") from None
+    return named(wanted.where, "chosen")

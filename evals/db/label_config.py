@@ -17,6 +17,9 @@ NO_TASK_TYPE = (
     + "; or name a taskType."
 )
 
+#: Each shape has a place for each of them.
+MOST_KEYPOINTS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -172,7 +175,10 @@ def _reading(
 
 
 def _keypoints(config: Config, controls: Sequence[Control]) -> tuple[tuple[str, str], ...]:
-    """Names of the key points beside these controls: by `model_index`, else as they stand."""
+    """Names of the key points beside these controls: by `model_index`, else as they stand.
+
+    A Refusal for more than MOST_KEYPOINTS.
+    """
     wanted = {name for one in controls for name in one.to_names}
     beside = [
         one
@@ -184,6 +190,12 @@ def _keypoints(config: Config, controls: Sequence[Control]) -> tuple[tuple[str, 
         for source in label_sources(config, one):
             for stored, shown in source.indexed_labels:
                 names.setdefault(stored, shown)
+    if len(names) > MOST_KEYPOINTS:
+        raise Refusal(
+            f"The labelling config has {len(names):,} key points; up to {MOST_KEYPOINTS} can be "
+            "evaluated.",
+            "unsupported_task_type",
+        )
     return tuple(names.items())
 
 

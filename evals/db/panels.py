@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from evals.documents.refusals import ReportNotFound
+from evals.engine.error_types.images import ErrorImages, read_error_images
 from evals.engine.events import unpack_events
 from evals.engine.metrics import Matrix, matrix_of
 from evals.models import EvalPanel, ModelEval, Split
@@ -40,6 +41,20 @@ def required_panel(
     if body is None:
         raise ReportNotFound(missing)
     return body
+
+
+# By primary key.
+ERRORS_SQL = """
+SELECT body FROM evals_evalpanel
+WHERE evaluation_id = %s AND kind = %s AND confidence = -1 AND split = ANY(%s)
+"""
+
+
+def error_images(evaluation: ModelEval, split: int | None) -> list[ErrorImages]:
+    """Which images of a split, or of all, have which kinds of errors. One statement."""
+    splits: Sequence[int] = [split] if split is not None else [s.value for s in Split]
+    rows = fetch_all(ERRORS_SQL, [evaluation.pk, Kind.ERROR_IMAGES, splits])
+    return [read_error_images(bytes(row[0])) for row in rows]
 
 
 # By primary key.

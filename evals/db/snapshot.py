@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
+from evals.db.definition import chosen_tasks
 from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
@@ -30,6 +31,7 @@ LONGEST_URL = 4096
 #: Results read at once are no longer than this together, but for the first, which may be 32 MiB: as
 #: objects they take up to twelve times as much.
 READ_BYTES = 32 * 2**20
+MOST_IMAGES = 10_000  # of one task
 # How long a result is once it is unpacked, which nothing else tells without making its text: a row
 # holds its values unpacked. What is not packed tells so by itself.
 SIZE = (
@@ -62,8 +64,7 @@ class PlannedRow:
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
-# One row a task by grouping: joining the two sides was a nested loop over all of their pairs for as
-# long as the database had not counted a table's rows, just after an import.
+# One row a task by grouping: joining the sides was a nested loop until tables had been analysed.
 PLAN_SQL = f"""
 WITH found AS (
     (SELECT DISTINCT ON (task_id) task_id, id AS truth, NULL::bigint AS said,
@@ -84,7 +85,7 @@ WITH found AS (
 SELECT t.id, pair.truth, pair.said, t.meta -> 'split', pair.size,
     {{own}}{{asked}}{{lengths}}
 FROM pair JOIN predictions_task t ON t.id = pair.task_id AND t.project_id = %(project)s
-ORDER BY t.id
+WHERE {{chosen}} ORDER BY t.id
 """  # noqa: S608
 # How many images an object has in a task; what is no list is one.
 LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
@@ -144,7 +145,7 @@ WHERE q.project_id = %(project)s AND q.model_version = %(version)s
 
 
 def count_own_truths(evaluation: ModelEval) -> int:
-    """How many tasks are measured against what this version itself said of them, unchanged."""
+    """How many tasks have as their ground truth this version's own prediction, unchanged."""
     row = fetch_one(OWN_TRUTHS_SQL, _scope(evaluation))
     return int(row[0]) if row else 0
 
@@ -153,22 +154,23 @@ def planned_rows(
     evaluation: ModelEval, *, chunk: int, slices: SliceTable
 ) -> Iterator[list[PlannedRow]]:
     """The images that count, in task order, those of `chunk` tasks at a time, or of fewer whose
-    results together are longer than READ_BYTES; `slices` learns what they are sliced by.
-
-    In a transaction: the cursor is the server's.
+    results together are longer than READ_BYTES; `slices` learns what they are sliced by. In a
+    transaction: the cursor is the server's.
     """
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
     counted = {f"path{n}": list(path) for n, path in enumerate(paths) if path is not None}
     asked = dict(enumerate(key.partition(".") for key in evaluation.options.get("slices", ())))
+    chosen, facts = chosen_tasks(evaluation)
     sql = PLAN_SQL.format(
         own=OWN_SQL,
+        chosen=chosen,
         asked="".join(
             ASKED_SQL.format(column=column, name=f"key{n}") for n, (column, _, _) in asked.items()
         ),
         lengths="".join(LENGTH_SQL.format(name=name) for name in counted),
     )
-    facts = {"reserved": list(RESERVED), "longest": LONGEST}
+    facts |= {"reserved": list(RESERVED), "longest": LONGEST}
     facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
     with server_cursor(f"plan_{evaluation.pk}") as cursor:
         cursor.itersize = chunk
@@ -211,7 +213,9 @@ def _of_task(
     lengths: Sequence[int],
     slices: str,
 ) -> list[PlannedRow]:
-    """The images of one task."""
+    """The images of one task. `CannotEvaluate` for more than MOST_IMAGES."""
+    if sum(lengths) > MOST_IMAGES:
+        raise CannotEvaluate(f"Task {row[0]} has {sum(lengths):,} images, over {MOST_IMAGES:,}.")
     counts = iter(lengths)
     items = reading.items([1 if path is None else next(counts) for path in paths])
     first, *rest = items
@@ -271,8 +275,6 @@ LEFT JOIN predictions_annotation a ON a.id = c.annotation_id AND a.updated_at <=
 LEFT JOIN predictions_prediction p ON p.id = c.prediction_id AND p.updated_at <= %(at)s
 ORDER BY c.n
 """  # noqa: S608
-
-
 # By primary keys.
 SIZES_SQL = f"""
 SELECT COALESCE({SIZE.format("a")}, 0) + COALESCE({SIZE.format("p")}, 0)
@@ -349,7 +351,6 @@ def _read_image(
     if task_id is None or truth is None or (row.prediction_id is not None and said is None):
         return None
     ending = f"#{row.item}" if row.item else ""
-    own_name = _text(name)
     truths = RegionText(truth)
     saids: Regions = [] if said is None else RegionText(said)
     if not reading.has_one_image:
@@ -359,7 +360,7 @@ def _read_image(
     return ReadImage(
         row=row,
         image_id=(_text(image_id) or str(row.task_id)) + ending,
-        name=(own_name and own_name + ending) or _last_part(url) or f"{row.task_id}{ending}",
+        name=((own := _text(name)) and own + ending) or _last_part(url) or f"{row.task_id}{ending}",
         augmentations=_whole(augmentations),
         url=url,
         stored=StoredImage(

@@ -59,7 +59,7 @@ def place_images(
         )
 
 
-# updated_at stays: what the model said is unchanged, and evaluations go by it.
+# updated_at stays: the model's result is unchanged, and evaluations go by it.
 WRITE_BACK_SQL = """
 UPDATE predictions_prediction p
 SET cluster = v.cluster, neighbors = v.neighbors::jsonb, mislabeling = v.mislabeling

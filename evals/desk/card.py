@@ -27,29 +27,32 @@ def evaluations(request: HttpRequest) -> Card:
         rows=[
             (
                 Cell(
-                    _name(evaluation),
-                    _overview(evaluation),
+                    name_of(evaluation),
+                    overview_of(evaluation),
                 ),
                 Cell(evaluation.project or "-"),
-                Cell(_status(evaluation)),
+                Cell(status_of(evaluation)),
                 Cell(time_ago(evaluation.created_at)),
             )
             for evaluation in rows.only(*COLUMNS)[:ROWS]
         ],
-        empty="No evaluation yet: ask for one through the API, or with manage.py evaluate.",
+        empty="No evaluation yet: start one on the page of a project.",
     )
 
 
-def _overview(evaluation: ModelEval) -> str:
+def overview_of(evaluation: ModelEval) -> str:
+    """The address of its overview."""
     return reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id])
 
 
-def _name(evaluation: ModelEval) -> str:
+def name_of(evaluation: ModelEval) -> str:
+    """Whose predictions were evaluated, as far as somebody has said."""
     names = (evaluation.model_version, evaluation.model_id, evaluation.version_id)
     return next((name for name in names if name), evaluation.eval_id)
 
 
-def _status(evaluation: ModelEval) -> str:
+def status_of(evaluation: ModelEval) -> str:
+    """Its status, with how far it is."""
     if evaluation.status == ModelEval.Status.RUNNING:
         return f"running, {number(round(100 * evaluation.progress))} %"
     return evaluation.status

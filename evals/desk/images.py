@@ -1,6 +1,5 @@
 """Images as the desk shows them: counts, the rows they come from, and what is drawn on them."""
 
-import base64
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -22,10 +21,9 @@ from evals.engine.kinds.kind import Job
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
 from predictions.pictures.addresses import is_local
+from predictions.pictures.inline import DATA_IMAGE, decoded
 from predictions.regions.errors import GeometryError
 
-# Pixels only: an SVG is a document with scripts.
-DATA_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp|bmp|avif));base64,", re.IGNORECASE)
 WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 Document = dict[str, Any]
@@ -118,11 +116,4 @@ def _address(evaluation: ModelEval, position: int, given: str | None) -> str | N
 
 def picture(evaluation: ModelEval, position: int) -> tuple[str, bytes] | None:
     """Type and bytes of an image that stands in its task; None where it is no such image."""
-    address = image_address(evaluation, position) or ""
-    head = DATA_IMAGE.match(address)
-    if head is None:
-        return None
-    try:
-        return head[1].lower(), base64.b64decode(address[head.end() :], validate=True)
-    except ValueError:
-        return None
+    return decoded(image_address(evaluation, position) or "")

@@ -50,7 +50,14 @@ class SplitCurves(ClassCurve, rename="camel"):
 Parsed = TypeVar("Parsed", bound=Struct)
 
 #: Metrics that are called by no words of a sentence.
-NAMES = {"f1": "F1", "r2": "R²", "bleu": "BLEU", "chrf": "chrF", "mIoU": "mIoU"}
+NAMES = {
+    "f1": "F1",
+    "r2": "R²",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "mIoU": "mIoU",
+    "mAP50_95": "mAP50-95",
+}
 CURVES = ("precision", "recall", "f1")
 NO_MAP = (
     "There is no map of the images: the evaluated tasks carry no embeddings. Send them as "
@@ -61,8 +68,9 @@ NO_MAP = (
 def numbers(evaluation: ModelEval, *, split: int | None, confidence: int) -> Document:
     """Headline and classes of a split, or of all together, at one percent. Two statements.
 
-    Counts are those of the confusion matrix; `averagePrecision`, `primary` and `measures` have what
-    map-results says of the split; nothing of all splits together, of which it says nothing.
+    Counts are those of the confusion matrix; `averagePrecision`, `bySize` (mAP50-95 of small,
+    medium and large objects), `primary` and `measures` have what map-results says of the split;
+    nothing of all splits together, of which it says nothing.
     """
     found = matrix(evaluation, split=split, confidence=confidence)
     stored = panel(evaluation, Kind.MAP_RESULTS)
@@ -77,6 +85,10 @@ def numbers(evaluation: ModelEval, *, split: int | None, confidence: int) -> Doc
         "images": count_images(evaluation, split),
         **_scored(total)[0],
         "averagePrecision": _metrics(of_split),
+        "bySize": {
+            size: _in(of_size).get("map50_95")
+            for size, of_size in _in(of_split, "byObjectSize").items()
+        },
         "primary": _primary(evaluation, name, of_split),
         "measures": list(_measures(_in(of_split, "metrics"))),
         "classes": [
@@ -100,17 +112,29 @@ def _metrics(document: Document) -> Document:
 
 
 def _primary(evaluation: ModelEval, split: str, of_split: Document) -> Document | None:
-    """The metric that the kind is known by, of all predictions whatever their score; None where
-    that is average precision.
+    """The metric that the kind is known by, of all predictions whatever their score; None of a kind
+    that this service does not compute.
     """
+    named = primary_of(evaluation)
     kind = KINDS.get(evaluation.task_type)
-    if kind is None or kind.has_precision:
+    if named is None or kind is None:
         return None
     name = kind.primary.name
-    value = _in(of_split, "metrics").get(name)
+    value = of_split.get("map50_95") if kind.has_precision else _in(of_split, "metrics").get(name)
     if _in(evaluation.summary or {}, "headline").get("split", Split.TEST.label) == split:
         value = _in(evaluation.summary or {}, "headline", "primary").get("value", value)
-    return {"label": worded(name), "value": value if is_number(value) else None}
+    return {**named, "value": value if is_number(value) else None}
+
+
+def primary_of(evaluation: ModelEval) -> Document | None:
+    """What its kind is known by, and which way is better; None of a kind that this service does not
+    compute.
+    """
+    kind = KINDS.get(evaluation.task_type)
+    if kind is None:
+        return None
+    name, is_higher_better = kind.primary.name, kind.primary.is_higher_better
+    return {"name": name, "label": worded(name), "higherIsBetter": is_higher_better}
 
 
 def _measures(metrics: Document, above: str = "") -> Iterator[Document]:
@@ -227,23 +251,3 @@ def image_f1(evaluation: ModelEval, confidence: int) -> bytes:
 
 def _thousandths(counts: Counts) -> bytes:
     return np.round(1000 * image_scores(counts).f1).astype("<u2").tobytes()
-
-
-def others(evaluation: ModelEval, *, most: int) -> list[tuple[str, str]]:
-    """Ids and names of finished evaluations of the same project to compare with, newest first."""
-    if evaluation.project_id is None:
-        return []
-    rows = (
-        ModelEval.objects.filter(
-            workspace_id=evaluation.workspace_id,
-            project_id=evaluation.project_id,
-            status=ModelEval.Status.DONE,
-        )
-        .exclude(pk=evaluation.pk)
-        .order_by("-id")
-        .values_list("eval_id", "model_id", "model_version", "created_at")[:most]
-    )
-    return [
-        (eval_id, f"{model_id or version or eval_id}, {created:%Y-%m-%d %H:%M}")
-        for eval_id, model_id, version, created in rows
-    ]

@@ -23,6 +23,8 @@ from evals.db.definition import parameters_of
 from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
+from evals.desk.starting import advice
+from evals.documents.document import moment
 from evals.documents.refusals import Refusal
 from evals.documents.slices import NONE
 from evals.engine.kinds.table import KINDS
@@ -30,6 +32,8 @@ from evals.jobs import requests, state
 from evals.models import ModelEval, Split
 from evals.panels.slices import keys_of
 from evals.reports.comparison import model_name
+from evals.reports.versions import baseline_of, versions
+from predictions_api.wording import left
 
 #: Pages beside the overview, in the order of their tabs.
 TABS = (
@@ -41,7 +45,7 @@ TABS = (
     ("evals_modeleval_recommendations", "Recommendations"),
     ("evals_modeleval_diff", "Compare"),
 )
-MOST_OTHERS = 50
+MOST_VERSIONS = 50
 #: Pages of the images of one slice, and how many values they offer.
 SLICED = ("images", "matrix", "diff")
 MOST_CHOICES = 1000
@@ -88,8 +92,15 @@ def recommendations(desk: Any, request: HttpRequest, eval_id: str) -> HttpRespon
 
 
 def diff(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
-    """This evaluation beside another one of the project."""
+    """This evaluation against a baseline, and all versions of the project side by side."""
     return _page(desk, request, eval_id, "diff")
+
+
+def one_class(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
+    """The class that `class` names: its counts, curves, confusions, errors and images."""
+    if not request.GET.get("class"):
+        return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[eval_id]))
+    return _page(desk, request, eval_id, "class")
 
 
 def image(desk: Any, request: HttpRequest, eval_id: str, image_id: str) -> HttpResponse:
@@ -139,6 +150,8 @@ def _page(
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
         **_of_kind(evaluation),
         percent=round(100 * evaluation.progress),
+        left=left(evaluation.planned_at or evaluation.created_at, evaluation.progress),
+        advice=advice.of_failure(evaluation),
         supersedes=supersedes,
         superseded_by=superseded_by,
         **context,
@@ -161,6 +174,7 @@ def _state(request: HttpRequest, evaluation: ModelEval) -> dict[str, Any]:
         "splits": [(label, count) for label, count in evaluation.image_counts.items() if count],
         "numbers": numbers.numbers(evaluation, split=split.number, confidence=confidence),
         "slice_keys": [key for key in evaluation.slices if key is not None],
+        "class_name": request.GET.get("class"),
     }
 
 
@@ -187,13 +201,14 @@ def _first_split(evaluation: ModelEval) -> str:
 
 def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[str, Any]:
     """What the page's script has to know of the evaluation."""
+    of_kind = _of_kind(evaluation)
     return {
         "api": api,
         "page": reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id]),
         "evalId": evaluation.eval_id,
         "status": evaluation.status,
-        "drawing": _of_kind(evaluation)["drawing"],
-        "measure": _of_kind(evaluation)["measure"],
+        **{name: of_kind[name] for name in ("drawing", "measure")},
+        "hasPrecision": of_kind["has_precision"],
         "classes": evaluation.classes,
         "canonical": evaluation.confidence,
         "imageId": image_id,
@@ -206,12 +221,30 @@ def _of_kind(evaluation: ModelEval) -> dict[str, Any]:
     """
     kind = KINDS.get(evaluation.task_type)
     if kind is None:
-        return {"drawing": "none", "measure": None, "is_matched": True, "parameters": {}}
+        return {
+            "drawing": "none",
+            "measure": None,
+            "is_matched": True,
+            "has_precision": False,
+            "has_curves": False,
+            "has_errors": False,
+            "parameters": {},
+        }
+    is_computed = evaluation.origin == ModelEval.Origin.COMPUTED
     name = kind.measure
     return {
         "drawing": kind.drawing,
-        "measure": name and {"name": name, "label": numbers.worded(name)},
+        "measure": name
+        and {
+            "name": name,
+            "label": numbers.worded(name),
+            # As what the kind is known by is made of it.
+            "higherIsBetter": kind.primary.is_higher_better,
+        },
         "is_matched": "iouThreshold" in kind.parameters,
+        "has_precision": kind.has_precision,
+        "has_curves": kind.has_precision and is_computed,
+        "has_errors": kind.has_error_types and is_computed,
         "parameters": parameters_of(evaluation),
     }
 
@@ -220,11 +253,32 @@ def _for_script(evaluation: ModelEval, context: dict[str, Any], name: str) -> di
     """What it has to know of what is asked for."""
     if not context["state"]:
         return {"state": None}
-    others = numbers.others(evaluation, most=MOST_OTHERS) if name == "diff" else []
     return {
         "state": context["state"],
         "defaultSplit": context["default_split"],
-        "others": others,
+        **(_versions(evaluation) if name == "diff" else {}),
+    }
+
+
+def _versions(evaluation: ModelEval) -> dict[str, Any]:
+    """What it can be compared with, and with which it is unless asked otherwise. One statement."""
+    found = versions(evaluation, MOST_VERSIONS)
+    baseline = baseline_of(evaluation, found)
+    return {
+        "baseline": baseline and baseline.eval_id,
+        "primary": numbers.primary_of(evaluation),
+        "versions": [
+            {
+                "evalId": one.eval_id,
+                "name": one.name,
+                "createdAt": moment(one.created_at),
+                "isAccepted": one.is_accepted,
+                "value": one.value,
+                "metrics": one.metrics,
+                "differing": list(one.differing),
+            }
+            for one in found
+        ],
     }
 
 

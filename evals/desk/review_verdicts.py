@@ -18,6 +18,9 @@ from evals.models import ModelEval
 from evals.panels.query import ConfidenceQuery
 from evals.reports.image_objects import stored_images
 
+#: Evaluations that the page of a task offers.
+MOST_EVALUATIONS = 10
+
 
 def verdicts_of(
     eval_id: str,
@@ -61,6 +64,16 @@ def verdicts_of(
         truths |= _by_region(one.regions[0], one.truths)
         said |= _by_region(one.regions[1], one.found)
     return {**document, "truths": truths, "found": said}
+
+
+def newest_evaluations(project_id: int) -> list[tuple[str, str]]:
+    """The newest finished evaluations of a project, (id, title), the newest first; one statement.
+
+    Empty for a project without.
+    """
+    done = ModelEval.objects.filter(project_id=project_id, status=ModelEval.Status.DONE)
+    rows = done.order_by("-pk").only("eval_id", "model_version")[:MOST_EVALUATIONS]
+    return [(one.eval_id, one.model_version or one.eval_id) for one in rows]
 
 
 def _rows(evaluation: ModelEval, image_id: str, task_id: int) -> list[PlannedRow]:

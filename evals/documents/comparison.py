@@ -9,7 +9,11 @@ from msgspec import Meta
 from evals.documents.document import Document
 from evals.engine.kinds.table import KINDS
 
-FRONTIER_METRICS = ("mAP", "mAP5095", "mAP75", "mIoU", "precision", "recall", "f1")
+#: What each kind without average precision is known by, and whether less of it is better.
+PRIMARY = {kind.primary.name: kind.primary for kind in KINDS.values() if not kind.has_precision}
+FRONTIER_METRICS = tuple(
+    dict.fromkeys(("mAP", "mAP5095", "mAP75", "mIoU", "precision", "recall", "f1", *PRIMARY))
+)
 
 
 class ComparedModel(Document):
@@ -24,7 +28,7 @@ class ComparedModel(Document):
 
 
 class Comparison(Document):
-    """The models of one version, best first by the metric."""
+    """The models of one version, best first by the metric: of errors, the lowest first."""
 
     frontier_metric: str
     available_metrics: list[str]
@@ -99,8 +103,14 @@ class Difference(Document):
 
 def default_frontier_metric(task_types: Iterable[str]) -> str:
     """The metric models are compared by unless asked otherwise."""
-    asked = {KINDS[one].frontier_metric for one in task_types}
+    asked = {KINDS[one].compared_by for one in task_types if one in KINDS}
     return next((name for name in FRONTIER_METRICS if name in asked), "mAP5095")
+
+
+def better_by(metric: str, value: float) -> float:
+    """The value turned so that more is better."""
+    is_higher_better = metric not in PRIMARY or PRIMARY[metric].is_higher_better
+    return value if is_higher_better else -value
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +156,7 @@ def _compared(contender: Contender, metric: str, able: Sequence[Contender]) -> C
 
 
 def _dominates(other: Contender, contender: Contender, metric: str) -> bool:
-    better, worse = other.metrics[metric] or 0.0, contender.metrics[metric] or 0.0
+    better, worse = (better_by(metric, one.metrics[metric] or 0.0) for one in (other, contender))
     if other.latency_ms is None or contender.latency_ms is None:
         return better > worse
     quick, slow = other.latency_ms, contender.latency_ms

@@ -1,11 +1,12 @@
 """Documents of whole evaluations, of their list, and of the workspace they are in."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field
 
 from evals.documents.document import Document, Moment, encode
 from evals.engine.kinds.table import KINDS
+from predictions.regions.labels import Reason
 
 
 def _one_of(*words: str) -> Meta:
@@ -100,18 +101,7 @@ class Example(Document):
 class IgnoredRegions(Document):
     """Regions that were passed over, and the first of them."""
 
-    reason: Annotated[
-        str,
-        _one_of(
-            "other_control",
-            "other_class",
-            "no_label",
-            "invalid_label",
-            "invalid_value",
-            "invalid_score",
-            "no_geometry",
-        ),
-    ]
+    reason: Annotated[str, _one_of(*Reason)]
     side: Annotated[str, _one_of("groundTruth", "predictions")]
     regions: int
     example: Example
@@ -164,6 +154,10 @@ class Evaluation(Identity, kw_only=True):
     ] = UNSET
     slices: Annotated[
         list[str] | UnsetType, Meta(description="Keys that were asked for as slices, if any.")
+    ] = UNSET
+    query: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="The Data Manager's query of the tasks it is of, if not of all."),
     ] = UNSET
     accepted: Annotated[
         bool, Meta(description="Whether later versions are measured by it: one of a control.")

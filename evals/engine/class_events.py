@@ -51,7 +51,7 @@ def assignment_events(
 
 def value_events(
     has_truth: npt.ArrayLike,
-    has_said: npt.ArrayLike,
+    has_prediction: npt.ArrayLike,
     is_right: npt.ArrayLike,
     scores: npt.ArrayLike,
 ) -> Events:
@@ -61,12 +61,14 @@ def value_events(
     false positive, so TP + FP are the answers kept and TP + FN the tasks with a truth. Below its
     score an answer counts as none.
     """
-    truth, said, right = (np.asarray(c, dtype=np.bool_) for c in (has_truth, has_said, is_right))
+    truth, predicted, right = (
+        np.asarray(c, dtype=np.bool_) for c in (has_truth, has_prediction, is_right)
+    )
     bins = confidence_bins(scores)
-    if not truth.shape == said.shape == right.shape == bins.shape:
+    if not truth.shape == predicted.shape == right.shape == bins.shape:
         raise MisshapenArrays(f"{len(truth)} tasks, {len(bins)} scores")
-    hit = truth & said & right
-    true, false = np.flatnonzero(truth), np.flatnonzero(said & ~hit)
+    hit = truth & predicted & right
+    true, false = np.flatnonzero(truth), np.flatnonzero(predicted & ~hit)
     return assignment_events(
         np.concatenate([true, false]),
         np.concatenate([bins[true], bins[false]]),
@@ -78,17 +80,17 @@ def value_events(
 
 
 def set_events(
-    truth: tuple[Ints, Ints], said: tuple[Ints, Ints, Floats], *, n_classes: int
+    truth: tuple[Ints, Ints], predicted: tuple[Ints, Ints, Floats], *, n_classes: int
 ) -> Events:
     """Events of tasks with a set of classes each: (task, class) that are true, and with their
-    score (task, class, score) those said; arrays of one length.
+    score (task, class, score) that are predicted; arrays of one length.
 
     Each class of a task is decided alone: a hit, a false positive on background, or a miss. One
-    that is said twice counts once, with its highest score.
+    that is predicted twice counts once, with its highest score.
     """
     width = n_classes + 1
     true = np.unique(truth[0] * width + truth[1])
-    key, score = said[0] * width + said[1], said[2]
+    key, score = predicted[0] * width + predicted[1], predicted[2]
     order = np.lexsort([score, key])
     last = np.flatnonzero(np.diff(key[order], append=-1))
     called, bins = key[order][last], confidence_bins(score[order][last])

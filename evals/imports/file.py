@@ -13,7 +13,8 @@ from typing import IO, Any
 import ijson
 
 from evals.documents.names import SPLITS
-from evals.engine.errors import EvaluationError
+from evals.imports.errors import UnreadableFile as UnreadableFile
+from evals.imports.escapes import refuse_half_characters
 from predictions_api.http.storable import is_number, number_within, whole_within
 
 IMAGES = "reports.item.image_results"
@@ -31,14 +32,6 @@ MAX_IMAGES, MAX_CELLS, IMAGE_BYTES = 1_000_000, 20_000_000, 600
 MAX_INT = 2**31 - 1
 #: Disagreements kept; the rest are counted.
 MOST_NAMED = 100
-
-
-class UnreadableFile(EvaluationError):
-    """The file is no evaluation."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        self.detail = f"{path}: {reason}" if path else reason
-        ValueError.__init__(self, self.detail)
 
 
 @dataclass(slots=True)
@@ -89,6 +82,7 @@ class Outline:
 
 def outline(file: IO[bytes]) -> Outline:
     """Everything but the images. `UnreadableFile` names what is missing or of the wrong kind."""
+    refuse_half_characters(file)
     file.seek(0)
     builder, n_images = ijson.ObjectBuilder(), list[int]()
     bounds = Bounds()

@@ -49,8 +49,11 @@ def settle(evaluation: ModelEval, chunks: Iterator[Sequence[ReadImage]]) -> None
         (side, pair): Tally() for side in (0, 1) for pair in combinations(reading.controls, 2)
     }
     for images in chunks:
+        sides = _read_alone(images, job, reading)
         for (side, pair), tally in tallies.items():
-            _add(tally, images, job, reading, pair, side)
+            one, other = (sides[name][side] for name in pair)
+            regions = len(one.image), len(other.image)
+            tally.add(regions, same_objects(one, other) if all(regions) else (0, 0))
     left_out: tuple[set[str], set[str]] = (set(), set())
     for (side, pair), tally in tallies.items():
         if tally.are_the_same:
@@ -62,26 +65,21 @@ def settle(evaluation: ModelEval, chunks: Iterator[Sequence[ReadImage]]) -> None
     evaluation.save(update_fields=["reading"])
 
 
-def _add(
-    tally: Tally,
-    images: Sequence[ReadImage],
-    job: Job,
-    reading: Reading,
-    pair: tuple[str, str],
-    side: int,
-) -> None:
+def _read_alone(
+    images: Sequence[ReadImage], job: Job, reading: Reading
+) -> dict[str, tuple[Side, Side]]:
+    """Both sides of some images as each of the controls has them."""
     stored = [image.stored for image in images]
-    classes, sides = list(job.classes), list[Side]()
-    while len(sides) < 2:
-        alone = replace(reading, controls=(pair[len(sides)],), is_strict=True)
+    # Those that are met come last, so what was read before stays as it is.
+    classes, sides = list(job.classes), {}
+    for name in reading.controls:
+        alone = replace(reading, controls=(name,), is_strict=True)
         try:
-            read = read_shapes(stored, classes, reading=alone, with_masks=True)
+            sides[name] = read_shapes(stored, classes, reading=alone, with_masks=True)
         except UnknownLabels as error:
             classes += sorted(error.labels)
-            sides.clear()
-            continue
-        sides.append(read[side])
-    tally.add((len(sides[0].image), len(sides[1].image)), same_objects(*sides))
+            sides[name] = read_shapes(stored, classes, reading=alone, with_masks=True)
+    return sides
 
 
 def _other_than_preferred(reading: Reading, pair: tuple[str, str]) -> str:

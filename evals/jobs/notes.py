@@ -24,8 +24,8 @@ MESSAGES = {
         "that of its first region. They are compared in per cent all the same."
     ),
     OWN_TRUTHS: (
-        "{tasks} tasks are measured against annotations that were made of this version's own "
-        "predictions and hold what it said: there it cannot be wrong."
+        "The ground truth of {tasks} tasks was made of this version's own predictions and is "
+        "unchanged: there it cannot be wrong."
     ),
     TOO_VARIED: "{key} has more than {most} different values: images are not sliced by it.",
     "more_labels": "{regions} regions have more than one label; the first counts.",
@@ -50,7 +50,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
 
 
 def own_truths(n_tasks: int) -> list[dict[str, Any]]:
-    """The warning about tasks whose ground truth this version has said itself; none for none."""
+    """The warning about tasks whose ground truth is this version's own prediction, if any."""
     message = MESSAGES[OWN_TRUTHS].format(tasks=n_tasks)
     return [{"reason": OWN_TRUTHS, "tasks": n_tasks, "message": message}] if n_tasks else []
 

@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rest_framework.exceptions import ValidationError
+
 from evals.db import evaluations
 from evals.db.label_config import Chosen, choose
 from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.engine.kinds.kind import OF_MATCHING, Kind
+from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
 from evals.jobs import state, tasks
 from evals.models import GroundTruth, ModelEval
 from predictions.db.versions import has_model_version
+from predictions.filters.tasks import of_document
 from predictions.models import Annotation, Project
 
 NO_GROUND_TRUTH = {
@@ -23,7 +27,9 @@ NO_GROUND_TRUTH = {
 }
 #: Parameters that not every kind reads, and those that are kept as they came.
 OF_KINDS = (*sorted(OF_MATCHING), "tolerance", "normalization", "keypointSigmas")
-OPTIONS = ("tolerance", "normalization", "keypointSigmas", "labelMap", "classes", "slices")
+OPTIONS = (
+    "tolerance", "normalization", "keypointSigmas", "labelMap", "classes", "slices", "query",
+)  # fmt: skip
 #: What the same request again takes over as it was.
 REPEATED = (
     "workspace_id", "project", "version_id", "model_id", "model_version", "asked", "ground_truth",
@@ -45,6 +51,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     options = {name: values[name] for name in OPTIONS if values.get(name) is not None}
     if "classes" in options:
         options["classes"] = list(dict.fromkeys(options["classes"]))
+    _refuse_unreadable(options.get("query"), project.pk)
     chosen = choose(project, **asked, **_labels(options))
     _refuse_unread(chosen.kind, values)
     _refuse_impossible(project, values["modelVersion"], ground_truth)
@@ -83,9 +90,57 @@ def repeat(found: ModelEval) -> ModelEval:
     return _queued(chosen, **same, supersedes=found)
 
 
+def request_of(evaluation: ModelEval) -> dict[str, Any]:
+    """The body of a request that asks for the same again, without what it need not say. Empty of an
+    imported one.
+    """
+    if evaluation.origin == ModelEval.Origin.IMPORTED:
+        return {}
+    kind = KINDS[evaluation.task_type]
+    asked = {
+        "taskType": evaluation.asked.get("task_type"),
+        "control": evaluation.asked.get("control"),
+        "versionId": evaluation.version_id,
+        "modelId": evaluation.model_id,
+        "confidence": evaluation.confidence,
+        "groundTruth": evaluation.ground_truth,
+        "medianLatencyMs": evaluation.median_latency_ms,
+        "writeBack": evaluation.writes_back,
+        **evaluation.options,
+    }
+    if kind.parameters >= OF_MATCHING:
+        asked |= {
+            "iouThreshold": evaluation.iou_threshold,
+            "iouInclusive": evaluation.inclusive,
+            "matching": evaluation.matching,
+        }
+    unasked = {
+        "versionId": evaluation.model_version,
+        "iouThreshold": kind.iou_threshold,
+        "iouInclusive": kind.is_inclusive,
+        "matching": Rule.IOU_CLASS_FIRST.value,
+    }
+    given = {
+        name: value
+        for name, value in asked.items()
+        if value is not None and value != unasked.get(name)
+    }
+    of = {"project": str(evaluation.project_id), "modelVersion": evaluation.model_version}
+    return {**of, **given}
+
+
 def _labels(options: Mapping[str, Any]) -> dict[str, Any]:
     """What the options say about labels, as `choose` takes it."""
     return {"label_map": options.get("labelMap"), "is_closed": "classes" in options}
+
+
+def _refuse_unreadable(query: Any, project_id: int) -> None:
+    """A Refusal for a query of tasks that means nothing."""
+    try:
+        of_document({} if query is None else query, project_id=project_id)
+    except ValidationError as refused:
+        detail: Any = refused.detail
+        raise Refusal(f"query: {detail['query'][0]}") from None
 
 
 def _refuse_unread(kind: Kind, values: Mapping[str, Any]) -> None:

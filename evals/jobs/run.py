@@ -200,6 +200,8 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
 
 
 def _refuse_empty(evaluation: ModelEval) -> None:
+    if not evaluation.n_ground_truths and "query" in evaluation.options:
+        raise CannotEvaluate("No task that its query lets through has ground truth.")
     if not evaluation.n_ground_truths:
         raise CannotEvaluate(NO_GROUND_TRUTH[GroundTruth(evaluation.ground_truth)])
     if not evaluation.n_predictions:

@@ -187,4 +187,8 @@ class Migration(migrations.Migration):
             model_name='evalimage',
             index=models.Index(fields=['evaluation', '-fn', 'position'], name='evals_evalimage_fn_idx'),
         ),
+        migrations.AddIndex(
+            model_name='evalimage',
+            index=models.Index(condition=models.Q(('task_id__isnull', False)), fields=['evaluation', 'task_id'], include=('tp', 'fp', 'fn'), name='evals_evalimage_t_idx'),
+        ),
     ]

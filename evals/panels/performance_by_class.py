@@ -146,7 +146,7 @@ def _curve(sweep: Any, split: Split, name: str) -> dict[str, Any] | None:
 def _imported(
     metrics: dict[str, Any], curve: dict[str, Any] | None, name: str, label: int
 ) -> ClassPerformance:
-    # Nobody said anything is not the same as nothing was found.
+    # Not in the file is not the same as 0.
     unknown = None if curve is None else 0
     best = (curve or {}).get("optimalMetrics") or {}
     is_semantic = "iou" in metrics

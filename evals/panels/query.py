@@ -22,7 +22,7 @@ from evals.documents.refusals import (
     Refusal,
 )
 
-#: What a list without a bound of its own is said to take at most.
+#: The most that errors name for a list without a bound of its own.
 LIST_MOST = 200
 #: Cells of a confusion matrix on a page.
 CELLS_LIMIT, CELLS_MOST = 10_000, 100_000

@@ -10,6 +10,7 @@ from evals.panels import (
     slices,
     vector_analysis,
 )
+from evals.panels.precision import curves, error_types
 
 PANELS = (
     map_results.PANEL,
@@ -20,4 +21,6 @@ PANELS = (
     recommendations.PANEL,
     slices.PANEL,
     intervals.PANEL,
+    curves.PANEL,
+    error_types.PANEL,
 )

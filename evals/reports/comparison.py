@@ -1,5 +1,8 @@
 """Models of one project and version side by side: the latest finished evaluation of each."""
 
+import math
+from typing import Any
+
 from evals.documents import comparison as documents
 from evals.documents.comparison import Comparison, Contender
 from evals.models import ModelEval
@@ -32,8 +35,14 @@ def comparison(project: Project, version: str, metric: str | None) -> Comparison
     wanted = metric or documents.default_frontier_metric(e.task_type for e in latest.values())
     newest = max(filter(_is_done, latest.values()), key=lambda one: one.pk, default=None)
     contenders = [_contender(name, one, newest, wanted) for name, one in latest.items()]
-    contenders.sort(key=lambda c: -(c.metrics.get(wanted) or 0.0))
+    contenders.sort(key=lambda c: _place(c, wanted))
     return documents.comparison(wanted, contenders)
+
+
+def _place(contender: Contender, metric: str) -> float:
+    """Best first; those without the metric last."""
+    value = contender.metrics.get(metric)
+    return math.inf if value is None else -documents.better_by(metric, value)
 
 
 def model_name(evaluation: ModelEval) -> str:
@@ -48,7 +57,7 @@ def _is_done(evaluation: ModelEval) -> bool:
 def _contender(
     name: str, evaluation: ModelEval, newest: ModelEval | None, metric: str
 ) -> Contender:
-    metrics = evaluation.summary["metrics"] if _is_done(evaluation) and evaluation.summary else {}
+    metrics = _metrics(evaluation.summary) if _is_done(evaluation) and evaluation.summary else {}
     exclusion = None if _is_done(evaluation) else EXCLUSIONS[ModelEval.Status(evaluation.status)]
     if exclusion is None and newest is not None:
         exclusion = _difference(evaluation, newest, metric)
@@ -59,6 +68,15 @@ def _contender(
         latency_ms=evaluation.median_latency_ms,
         exclusion=exclusion,
     )
+
+
+def _metrics(summary: dict[str, Any]) -> dict[str, float | None]:
+    """Those of the summary, and what the kind is known by where that is none of them."""
+    metrics = dict(summary["metrics"])
+    primary = summary["headline"].get("primary")
+    if primary is not None and primary["name"] in documents.PRIMARY:
+        metrics.setdefault(primary["name"], primary["value"])
+    return metrics
 
 
 def _difference(evaluation: ModelEval, newest: ModelEval, metric: str) -> str | None:

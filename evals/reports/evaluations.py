@@ -78,6 +78,7 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         keypoint_sigmas=evaluation.options.get("keypointSigmas", UNSET),
         label_map=evaluation.options.get("labelMap", UNSET),
         slices=evaluation.options.get("slices") or UNSET,
+        query=evaluation.options.get("query", UNSET),
         accepted=evaluation.is_accepted,
         supersedes=supersedes,
         superseded_by=superseded_by,

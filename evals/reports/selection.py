@@ -11,16 +11,20 @@ import numpy as np
 
 from evals.db.evaluations import count_images
 from evals.db.images import Scanned, scan, worst
+from evals.db.panels import error_images
 from evals.documents.slices import Slice
+from evals.engine.error_types.assignment import ErrorType
 from evals.engine.events import Ints, image_cells, image_counts
 from evals.engine.metrics import image_scores
 from evals.models import ModelEval
 from predictions.regions.geometry import Bools, Floats
 
-#: Orders of images; each may be reversed with a minus. The measure is the first of the metrics that
+#: Orders of images; errors are false positives and false negatives together, of a class if one is
+#: asked for; each may be reversed with a minus. The measure is the first of the metrics that
 #: a kind has of single images; those without stand last.
 SORTS = (
-    "truePositives", "falsePositives", "falseNegatives", "precision", "recall", "f1", "measure",
+    "truePositives", "falsePositives", "falseNegatives", "errors", "precision", "recall", "f1",
+    "measure",
 )  # fmt: skip
 
 
@@ -36,6 +40,8 @@ class Selection:
     label: int | None = None
     cluster: int | None = None
     slice: Slice | None = None
+    #: Of this kind, and of `label` if that is given.
+    error_type: ErrorType | None = None
 
     @property
     def is_everything(self) -> bool:
@@ -67,8 +73,9 @@ def select(
     if _is_indexed(evaluation, wanted, split, confidence):
         return _worst(evaluation, wanted, limit, offset)
     positions, keys = [], []
+    erring = _erring(evaluation, wanted, split)
     for block in scan(evaluation, count_images(evaluation, None)):
-        some, key = _matching(evaluation, block, wanted, split, confidence)
+        some, key = _matching(evaluation, block, wanted, split, confidence, erring)
         positions.append(some)
         keys.append(key)
     everywhere = np.concatenate([np.zeros(0, np.int64), *positions])
@@ -77,6 +84,16 @@ def select(
         everywhere = everywhere[np.lexsort((everywhere, order))]
     end = None if limit is None else offset + limit
     return Selected(len(everywhere), everywhere[offset:end].tolist())
+
+
+def _erring(evaluation: ModelEval, wanted: Selection, split: int | None) -> Ints | None:
+    """Positions of the images with the wanted kind of error, rising; None where none is wanted."""
+    if wanted.error_type is None:
+        return None
+    stored = error_images(evaluation, split)
+    found = [one.images_with(wanted.error_type, wanted.label) for one in stored]
+    positions: Ints = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+    return positions
 
 
 def _is_indexed(
@@ -97,7 +114,12 @@ def _worst(evaluation: ModelEval, wanted: Selection, limit: int | None, offset: 
 
 
 def _matching(
-    evaluation: ModelEval, block: Scanned, wanted: Selection, split: int | None, confidence: int
+    evaluation: ModelEval,
+    block: Scanned,
+    wanted: Selection,
+    split: int | None,
+    confidence: int,
+    erring: Ints | None,
 ) -> tuple[Ints, Floats]:
     """Positions of those in a block that fit, and what they are ordered by."""
     n_images = len(block.positions)
@@ -125,13 +147,16 @@ def _matching(
         fits &= np.array([one == wanted.cluster for one in block.clusters], dtype=np.bool_)
     if wanted.slice is not None:
         fits &= wanted.slice.has(block.slices)
-    if wanted.cell is not None or wanted.label is not None:
+    if erring is not None:
+        fits &= np.isin(block.positions, erring)
+    elif wanted.cell is not None or wanted.label is not None:
         fits &= _has_cell(cells.image, cells.actual, cells.predicted, wanted, n_images)
     keys = {
         None: np.zeros(n_images),
         "truePositives": counts.tp,
         "falsePositives": counts.fp,
         "falseNegatives": counts.fn,
+        "errors": fp + fn,
         "measure": block.measures,
     }
     if wanted.sort in keys:

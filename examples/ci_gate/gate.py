@@ -129,13 +129,20 @@ def _agree(one: Report, other: Report, name: str) -> bool:
     return (is_imported and name != "taskType") or one.get(name) == other.get(name)
 
 
-def quality(server: Server, eval_id: str, split: str) -> tuple[str, float]:
-    """mAP at an IoU of 0.50, or what stands for it: mIoU of pixels, accuracy of labels."""
-    metrics = server.evals("GET", f"/{eval_id}/map-results")["splits"].get(split) or {}
-    for name, shown in (("map50", "mAP"), ("mIoU", "mIoU"), ("accuracy", "accuracy")):
-        if metrics.get(name) is not None:
-            return shown, float(metrics[name])
-    raise Refused(f"{eval_id} has no mAP on the {split} split: it has no objects there.")
+def quality(server: Server, header: Report, split: str) -> Report:
+    """The score of a split: mAP at an IoU of 0.50, or what the kind is known by, with its name and
+    whether more of it is better.
+    """
+    metrics = server.evals("GET", f"/{header['evalId']}/map-results")["splits"].get(split) or {}
+    primary = header["summary"].get("primary") or {}
+    name = primary.get("name", "mIoU")
+    value, shown, is_high = metrics.get("map50"), "mAP", True
+    if value is None and not name.startswith("mAP"):
+        value = metrics.get(name, (metrics.get("metrics") or {}).get(name))
+        shown, is_high = name, primary.get("higherIsBetter", True)
+    if value is None:
+        raise Refused(f"{header['evalId']} has no {shown} on the {split} split: nothing is there.")
+    return {"name": shown, "value": float(value), "higherIsBetter": is_high}
 
 
 def recalls(
@@ -194,18 +201,20 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         "confidence": confidence,
     }
     old = baseline_of(server, new, options.baseline)
-    metric, now = quality(server, new["evalId"], split)
-    was = None
+    score = quality(server, new, split)
+    is_high, was = score["higherIsBetter"], None
     before: dict[str, tuple[int, float]] = {}
     if old is not None:
         version = old["modelVersion"] or old["versionId"]
         report["baseline"] = {"evaluation": old["evalId"], "modelVersion": version}
-        was = quality(server, old["evalId"], split)[1]
+        was = quality(server, old, split)["value"]
         before = recalls(server, old, split, confidence)
     found = recalls(server, new, split, confidence)
-    report["metric"] = {"name": metric, "least": options.min_map} | _compared(
-        now, was, options.max_drop_map
-    )
+    report["metric"] = {
+        "name": score["name"],
+        "higherIsBetter": is_high,
+        "limit": options.limit,
+    } | _compared(score["value"], was, options.max_worse, is_high=is_high)
     report["classes"] = [
         {"class": name, "objects": found.get(name, (0, 0))[0]}
         | _compared(
@@ -228,9 +237,11 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     return report
 
 
-def _compared(now: float | None, was: float | None, allowed: float) -> Report:
-    """The two numbers and whether the drop is larger than allowed, which needs both."""
-    drop = None if now is None or was is None else was - now
+def _compared(
+    now: float | None, was: float | None, allowed: float, *, is_high: bool = True
+) -> Report:
+    """The two numbers and whether the new one is worse by more than allowed, which needs both."""
+    drop = None if now is None or was is None else (was - now if is_high else now - was)
     is_worse = drop is not None and drop > allowed + LEAST_DROP
     return {"now": now, "baseline": was, "allowedDrop": allowed, "isWorse": is_worse}
 
@@ -239,12 +250,14 @@ def _reasons(report: Report) -> list[str]:
     """Why the version is worse, in words; none if it is not."""
     metric = report["metric"]
     reasons = []
-    if metric["least"] is not None and metric["now"] < metric["least"] - LEAST_DROP:
-        reasons.append(f"{metric['name']} {metric['now']:.3f} is below {metric['least']:.3f}")
+    if _is_beyond(metric):
+        side = "below" if metric["higherIsBetter"] else "above"
+        reasons.append(f"{metric['name']} {metric['now']:.3f} is {side} {metric['limit']:.3f}")
     named = [(metric["name"], metric)]
     named += [(f"recall of {one['class']}", one) for one in report["classes"]]
     reasons += [
-        f"{name} fell from {one['baseline']:.3f} to {one['now']:.3f}, "
+        f"{name} {'fell' if one['now'] < one['baseline'] else 'rose'} "
+        f"from {one['baseline']:.3f} to {one['now']:.3f}, "
         f"by more than {one['allowedDrop']:g}"
         for name, one in named
         if one["isWorse"]
@@ -279,9 +292,15 @@ def _number(value: float | None) -> str:
 
 
 def _verdict(one: Report) -> str:
-    least = one.get("least")
-    is_below = least is not None and one["now"] < least - LEAST_DROP
-    return "WORSE" if one["isWorse"] or is_below else ""
+    return "WORSE" if one["isWorse"] or _is_beyond(one) else ""
+
+
+def _is_beyond(one: Report) -> bool:
+    """Whether a score is worse than its limit, whatever the baseline."""
+    if one.get("limit") is None:
+        return False
+    beyond = one["limit"] - one["now"] if one["higherIsBetter"] else one["now"] - one["limit"]
+    return bool(beyond > LEAST_DROP)
 
 
 def headline(report: Report) -> str:
@@ -336,6 +355,14 @@ def share(text: str) -> float:
     return value
 
 
+def amount(text: str) -> float:
+    """A finite number, not below 0."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
 def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--project", required=True, help="Slug or id.")
@@ -352,8 +379,23 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--confidence", type=int, help="Percent that recall is taken at; the evaluation's own."
     )
-    parser.add_argument("--min-map", type=share, help="Least mAP, whatever the baseline.")
-    parser.add_argument("--max-drop-map", type=share, default=0.01)
+    parser.add_argument(
+        "--min-map", dest="limit", type=share, help="Least mAP, whatever the baseline."
+    )
+    parser.add_argument("--max-drop-map", dest="max_worse", type=share, default=0.01)
+    parser.add_argument(
+        "--score-limit",
+        dest="limit",
+        type=amount,
+        help="Of kinds without mAP: the least score, of errors the most, whatever the baseline.",
+    )
+    parser.add_argument(
+        "--max-worse",
+        dest="max_worse",
+        type=amount,
+        default=argparse.SUPPRESS,
+        help="Of kinds without mAP: by how much the score may be worse.",
+    )
     parser.add_argument("--max-drop-recall", type=share, default=0.01, help="Of each class.")
     parser.add_argument(
         "--max-drop-recall-few", type=share, default=0.1, help="Of classes with few objects."

@@ -40,6 +40,8 @@ MOST_BYTES = 1 << 29
 TOO_LARGE = f"Unpacked, the files have over {MOST_BYTES:,} bytes: `manage.py load` takes them."
 #: What a load needs of memory, at most, for each byte of its files.
 MEMORY_A_BYTE = 3
+#: What painting masks may take, in steps: half a minute for a hundred thousand of COCO's size.
+MOST_WORK = 2**32
 
 
 class LoadViewSet(Rows):
@@ -140,32 +142,9 @@ def _load(
         raise ValidationError([str(one) for one in exc.errors]) from None
     if note:
         warnings.append(note)
-    other = values.get("predictions_format")
-    root = values.get("image_root")
-    files = Files(
-        format=FORMATS[name],
-        truth=truth,
-        predictions=predictions,
-        predictions_format=FORMATS[other] if other else None,
-        ask=Ask(
-            shapes=values.get("shapes"),
-            category_offset=values.get("category_offset"),
-            image_column=values.get("image_column"),
-            truth_field=values["truth_field"],
-            predictions_field=values["predictions_field"],
-            label_map=targets.label_map(values.get("label_map", {})),
-        ),
-    )
-    wishes = Wishes(
-        model_version=values.get("model_version"),
-        split=values.get("split"),
-        pictures=pictures.pictures_at(root, workspace_id=access.workspace_id),
-        missing_pictures_ok=values["missing_images_ok"],
-        replaces_truth=values["replace_ground_truth"],
-        adds_labels=values["add_labels"],
-    )
+    files = _files(values, name, truth, predictions)
     author = projects.Author(access.workspace_id, access.user_id)
-    loaded = store(files, to, author, wishes)
+    loaded = store(files, to, author, _wishes(values, access))
     suffixes = (PurePosixPath(str(one.name)).suffix.lower() for one in form.named.values())
     return loaded, {
         "task_count": loaded.n_new_tasks,
@@ -179,6 +158,39 @@ def _load(
         "found": loaded.found,
         "warnings": warnings + loaded.warnings,
     }
+
+
+def _files(
+    values: dict[str, Any], name: str, truth: Source | None, predictions: Source | None
+) -> Files:
+    other = values.get("predictions_format")
+    return Files(
+        format=FORMATS[name],
+        truth=truth,
+        predictions=predictions,
+        predictions_format=FORMATS[other] if other else None,
+        ask=Ask(
+            shapes=values.get("shapes"),
+            category_offset=values.get("category_offset"),
+            image_column=values.get("image_column"),
+            truth_field=values["truth_field"],
+            predictions_field=values["predictions_field"],
+            label_map=targets.label_map(values.get("label_map", {})),
+        ),
+    )
+
+
+def _wishes(values: dict[str, Any], access: Access) -> Wishes:
+    root = values.get("image_root")
+    return Wishes(
+        model_version=values.get("model_version"),
+        split=values.get("split"),
+        pictures=pictures.pictures_at(root, workspace_id=access.workspace_id),
+        missing_pictures_ok=values["missing_images_ok"],
+        replaces_truth=values["replace_ground_truth"],
+        adds_labels=values["add_labels"],
+        most_work=MOST_WORK,
+    )
 
 
 def _counts(loaded: Loaded) -> dict[str, Any]:

@@ -96,10 +96,17 @@ class TaskPageParameters(Parameters):
 class TaskListParameters(TaskPageParameters):
     """Whose tasks, and which of them."""
 
-    project = IdParameter(help_text="The project; 404 without.")
+    project = IdParameter(help_text="The project; 404 without it and without a view.")
+    view = IdParameter(help_text="A saved view: its project, filters and order, unless given.")
     query = TextParameter(
         help_text="JSON of the Data Manager: `filters`, `ordering` and `selectedItems`."
     )
+
+
+class ViewListParameters(Parameters):
+    """Whose views."""
+
+    project = IdParameter(help_text="Only this project's; those of all projects without.")
 
 
 class ProjectListParameters(Parameters):
@@ -205,6 +212,9 @@ class ActionParameters(ActionListParameters):
             "delete_tasks_annotations",
             "delete_tasks_predictions",
             "predictions_to_annotations",
+            "predictions_to_ground_truth",
+            "add_tags",
+            "remove_tags",
             "retrieve_tasks_predictions",
         ],
         lenient=True,

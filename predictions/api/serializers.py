@@ -30,6 +30,24 @@ class ModelVersionField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+class TagsField(serializers.ListField):
+    """Names of tags, each once."""
+
+    child = serializers.CharField(max_length=100)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=100, **kwargs)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        return list(dict.fromkeys(super().to_internal_value(data)))
+
+
+class TagsSerializer(serializers.Serializer[Any]):
+    """Tags that an action adds or removes."""
+
+    tags = TagsField(allow_empty=False)
+
+
 class PredictionSerializer(serializers.Serializer[Any]):
     """What one version of a model says about one task."""
 
@@ -166,6 +184,7 @@ class TaskSerializer(serializers.Serializer[Any]):
     updated_by = serializers.IntegerField(read_only=True, allow_null=True)
     file_upload = serializers.IntegerField(read_only=True, allow_null=True)
     comment_authors = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+    tags = TagsField(required=False, help_text="What it is sorted by; as they are unless given.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("meta", {}) is None:
@@ -219,6 +238,7 @@ class TaskDetailSerializer(serializers.Serializer[Any]):
     last_comment_updated_at = serializers.DateTimeField(allow_null=True)
     project = serializers.IntegerField()
     comment_authors = serializers.ListField(child=serializers.IntegerField())
+    tags = TagsField()
 
 
 class PersonSerializer(serializers.Serializer[Any]):

@@ -15,9 +15,15 @@ from accounts import audit
 from accounts.tokens import Access
 from predictions.api.parameters import ActionListParameters, ActionParameters
 from predictions.api.schema import tasks as docs
-from predictions.api.viewset import NO_PROJECT, Rows, json_response
+from predictions.api.serializers import TagsSerializer
+from predictions.api.viewset import NO_PROJECT, Rows, json_response, validated
 from predictions.db import prediction_batches, task_pages, tasks
-from predictions.db.annotations import annotate_as_predicted, delete_annotations_of_tasks
+from predictions.db.annotations import (
+    accept_predictions,
+    annotate_as_predicted,
+    delete_annotations_of_tasks,
+)
+from predictions.db.curation import tags
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
 from predictions.filters.tasks import of_selection
@@ -38,8 +44,11 @@ def delete_annotations(ids: list[int], project_id: int, body: Any, access: Acces
 
 
 def delete_predictions(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
-    """Every prediction of the tasks."""
-    n = prediction_batches.delete_of_tasks(ids, project_id=project_id, access=access)
+    """Every prediction of the tasks, or those of some model versions."""
+    versions = _versions(body.get("model_version"))
+    n = prediction_batches.delete_of_tasks(
+        ids, project_id=project_id, versions=versions, access=access
+    )
     return {"processed_items": n, "detail": f"Deleted {n} predictions"}
 
 
@@ -48,6 +57,25 @@ def annotate(ids: list[int], project_id: int, body: Any, access: Access) -> Docu
     versions = _versions(body.get("model_version"))
     n = annotate_as_predicted(ids, versions=versions, access=access)
     return {"detail": f"Created {n} annotations"}
+
+
+def accept(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """The newest prediction of each task as its ground truth."""
+    versions = _versions(body.get("model_version"))
+    n = accept_predictions(ids, project_id=project_id, versions=versions, access=access)
+    return {"processed_items": n, "detail": f"Accepted {n} predictions as ground truth"}
+
+
+def add_tags(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """Tags on each of the tasks."""
+    n = tags.add_tags(ids, validated(TagsSerializer, body)["tags"], project_id=project_id)
+    return {"processed_items": n, "detail": f"Added {n} tags"}
+
+
+def remove_tags(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
+    """Tags off the tasks that have them."""
+    n = tags.remove_tags(ids, validated(TagsSerializer, body)["tags"], project_id=project_id)
+    return {"processed_items": n, "detail": f"Removed {n} tags"}
 
 
 def _versions(named: Any) -> list[str] | None:
@@ -86,6 +114,25 @@ ACTIONS = {
         "tasks.change",
         "Create annotations from the selected tasks' predictions: each prediction that has none"
         " yet becomes one.",
+    ),
+    "predictions_to_ground_truth": (
+        accept,
+        "Accept Predictions As Ground Truth",
+        "tasks.change",
+        "Make the newest prediction of each selected task its ground truth. What was ground truth"
+        " before stays, but does not count any more.",
+    ),
+    "add_tags": (
+        add_tags,
+        "Add Tags",
+        "tasks.change",
+        "Add the tags to the selected tasks.",
+    ),
+    "remove_tags": (
+        remove_tags,
+        "Remove Tags",
+        "tasks.change",
+        "Remove the tags from the selected tasks.",
     ),
 }
 
@@ -154,7 +201,7 @@ class TaskActionViewSet(Rows):
         self._check(project_id)
         if name in _of_rooms:
             return _of_rooms[name].answer(request, project_id)
-        wanted = of_selection(body)
+        wanted = of_selection(body, project_id=project_id)
         act = ACTIONS[name][0]
         with transaction.atomic():
             ids = task_pages.locked(wanted, project_id=project_id)

@@ -26,9 +26,10 @@ from predictions.db.annotations import (
     mark_chosen,
     update_annotation,
 )
+from predictions.db.curation.views import existing_view
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
-from predictions.filters.tasks import TaskFilter, of_query
+from predictions.filters.tasks import TaskFilter, of_query, of_view
 from predictions.models import Annotation, Task
 from predictions_api.http.fields import unknown_pk
 
@@ -47,9 +48,12 @@ class TaskPages(Rows):
             raise NotFound(NO_PROJECT)
         return project_id
 
-    def page(self, project_id: int, wanted: TaskFilter, *, bare: bool = False) -> HttpResponse:
+    def page(
+        self, project_id: int, query: TaskFilter | str | None = None, *, bare: bool = False
+    ) -> HttpResponse:
         workspace_id = self.access().workspace_id
         self.known_project(project_id)
+        wanted = query if isinstance(query, TaskFilter) else of_query(query, project_id=project_id)
         asked = TaskPageParameters.read(self.request.query_params)
         size, page = asked["page_size"], asked["page"]
         rows = task_pages.page(
@@ -89,7 +93,7 @@ class ProjectTaskViewSet(TaskPages):
 
     @docs.PROJECT_TASK_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return self.page(self.row_id("project_pk"), TaskFilter(), bare=True)
+        return self.page(self.row_id("project_pk"), bare=True)
 
     @docs.PROJECT_TASKS_DELETE
     @audit.recorded("selection.delete_tasks", "project {project_pk}")
@@ -111,9 +115,15 @@ class TaskViewSet(TaskPages):
     @docs.TASK_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
         asked = TaskListParameters.read(request.query_params)
-        if asked["project"] is None:
+        project_id, view = asked["project"], None
+        if asked["view"] is not None:
+            view = existing_view(asked["view"], workspace_id=self.access().workspace_id)
+            project_id = project_id or view.project_id
+        if project_id is None:
             return json_response(NO_PROJECT_NAMED, status.HTTP_404_NOT_FOUND)
-        return self.page(asked["project"], of_query(asked["query"]))
+        if view is None or asked["query"] is not None:
+            return self.page(project_id, asked["query"])
+        return self.page(project_id, of_view(view.data, project_id=view.project_id))
 
     @docs.TASK_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:

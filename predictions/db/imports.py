@@ -178,8 +178,8 @@ WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id,
 """
 # What the regions of each task say of its image's size, by (task, id).
 SIZES_SQL = """
-SELECT DISTINCT ON (s.task_id) s.task_id, (e.region->>'original_width')::float8::int,
-       (e.region->>'original_height')::float8::int
+SELECT DISTINCT ON (s.task_id) s.task_id, (e.region->>'original_width')::numeric::int,
+       (e.region->>'original_height')::numeric::int
 FROM (
     SELECT task_id, result FROM predictions_annotation WHERE task_id = ANY(%(tasks)s)
     UNION ALL SELECT task_id, result FROM predictions_prediction WHERE task_id = ANY(%(tasks)s)
@@ -189,8 +189,8 @@ CROSS JOIN LATERAL jsonb_array_elements(
 ) e (region)
 WHERE jsonb_typeof(e.region->'original_width') = 'number'
   AND jsonb_typeof(e.region->'original_height') = 'number'
-  AND (e.region->>'original_width')::float8 BETWEEN 1 AND 2147483647
-  AND (e.region->>'original_height')::float8 BETWEEN 1 AND 2147483647
+  AND (e.region->>'original_width')::numeric BETWEEN 1 AND 2147483647
+  AND (e.region->>'original_height')::numeric BETWEEN 1 AND 2147483647
 ORDER BY s.task_id
 """
 REPLACE_TRUTHS_SQL = """

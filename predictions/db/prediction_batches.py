@@ -117,14 +117,24 @@ def _insert_many(rows: Sequence[dict[str, Any]], access: Access) -> list[Documen
     ]
 
 
-def delete_of_tasks(task_ids: Sequence[int], *, project_id: int, access: Access) -> int:
-    """Removes every prediction of tasks of one project; how many went."""
+def delete_of_tasks(
+    task_ids: Sequence[int],
+    *,
+    project_id: int,
+    access: Access,
+    versions: Sequence[str] | None = None,
+) -> int:
+    """Removes predictions of tasks of one project, all or of some versions; how many went."""
     sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND task_id = ANY(%s)"
+    params: list[Any] = [project_id, list(task_ids)]
+    if versions is not None:
+        sql += " AND model_version = ANY(%s)"
+        params.append(list(versions))
     if access.is_heard:
-        params = [project_id, list(task_ids)]
-        return deleted(sql, params, project_id=project_id, version=None, access=access)
+        only = versions[0] if versions is not None and len(versions) == 1 else None
+        return deleted(sql, params, project_id=project_id, version=only, access=access)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [project_id, list(task_ids)])
+        cursor.execute(sql, params)
         return int(cursor.rowcount)
 
 

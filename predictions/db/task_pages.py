@@ -41,6 +41,16 @@ def locked(wanted: TaskFilter, *, project_id: int) -> list[int]:
     return [row[0] for row in fetch_all(sql, [project_id, *params])]
 
 
+def ids_of(wanted: TaskFilter, *, project_id: int) -> list[int]:
+    """Ids of a project's tasks that a filter lets through, ascending."""
+    where, params = wanted.where
+    sql = (
+        "SELECT t.id FROM predictions_task t"  # noqa: S608
+        f" WHERE t.project_id = %s AND {where} ORDER BY t.id"
+    )
+    return [row[0] for row in fetch_all(sql, [project_id, *params])]
+
+
 def totals(wanted: TaskFilter, *, project_id: int) -> dict[str, int]:
     """How many tasks of a project a filter lets through, and what is on them."""
     if wanted.is_everything:
@@ -167,4 +177,5 @@ def _detail(task: Document, predictions: list[Document], annotations: list[Docum
         "last_comment_updated_at": None,
         "project": task["project"],
         "comment_authors": [],
+        "tags": task["tags"],
     }

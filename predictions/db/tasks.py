@@ -10,6 +10,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
 from predictions.db import places
+from predictions.db.curation.tags import set_tags
 from predictions.db.documents import Document, Values
 from predictions.db.projects import Author
 from predictions.db.versions import OneVersion
@@ -29,7 +30,9 @@ SELECT t.id, t.data::text, t.meta::text, t.inner_id, t.overlap, t.created_at, t.
        (SELECT count(*) FROM predictions_annotation a
         WHERE a.task_id = t.id AND NOT a.was_cancelled),
        (SELECT count(*) FROM predictions_annotation a
-        WHERE a.task_id = t.id AND a.was_cancelled)
+        WHERE a.task_id = t.id AND a.was_cancelled),
+       ARRAY(SELECT g.name FROM predictions_tasktag g
+             WHERE g.project_id = t.project_id AND g.task_id = t.id ORDER BY g.name)
 FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
 WHERE j.workspace_id = %s AND {where} ORDER BY {order}
 """
@@ -77,7 +80,7 @@ EVERY_TASK = ChosenTasks()
 def task_document(row: Row) -> Document:
     """A task as it is created and listed, from a row of TASK_SQL."""
     (id_, data, meta, inner_id, overlap, created, updated, updated_by, project) = row[:9]
-    predicted, annotated, cancelled = row[9:]
+    predicted, annotated, cancelled, tags = row[9:]
     return {
         "id": id_,
         "data": orjson.Fragment(data),
@@ -97,6 +100,7 @@ def task_document(row: Row) -> Document:
         "updated_by": updated_by,
         "file_upload": None,
         "comment_authors": [],
+        "tags": tags,
     }
 
 
@@ -176,7 +180,10 @@ def create_task(values: Values, access: Access) -> Document:
                 values.get("overlap", 1),
             ],
         )
-        task = existing_task(row[0] if row else 0, access)
+        task_id = row[0] if row else 0
+        if values.get("tags"):
+            set_tags(task_id, values["tags"], project_id=project_id)
+        task = existing_task(task_id, access)
         record_created([task["id"]], project_id=project_id, access=access)
         return task
 
@@ -215,6 +222,8 @@ def update_task(task_id: int, values: Values, access: Access) -> Document:
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         sql = f"UPDATE predictions_task SET {', '.join(assignments)} WHERE id = %s"  # noqa: S608
         cursor.execute(sql, [*params, task_id])
+        if "tags" in values:
+            set_tags(task_id, values["tags"], project_id=task["project"])
         return existing_task(task_id, access)
 
 

@@ -10,5 +10,7 @@ models that read them do read, and so make mistakes of their own.
 to the server. Nothing here needs a network or a database, and nothing in the service imports it.
 """
 
-# What the project of digits is called, and known by when it is there already.
+# What the projects are called, and known by when they are there already.
 TITLE = "Handwritten digits (demo)"
+NEWS_TITLE, REVIEWS_TITLE = "Names in news (demo)", "Stars of reviews (demo)"
+TITLES = (TITLE, NEWS_TITLE, REVIEWS_TITLE)

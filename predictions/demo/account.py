@@ -105,8 +105,9 @@ def _write(path: Path, kept: dict[str, str]) -> None:
 
 
 def has_demo(workspace: str) -> bool:
-    """Whether the workspace has the demo project."""
-    return Project.objects.filter(workspace__slug=workspace, title=demo.TITLE).exists()
+    """Whether the workspace has all demo projects."""
+    mine = Project.objects.filter(workspace__slug=workspace, title__in=demo.TITLES)
+    return set(mine.values_list("title", flat=True)) == set(demo.TITLES)
 
 
 def requests_to_copy(address: str, account: Account) -> list[str]:

@@ -34,8 +34,8 @@ def load(
     n_texts: int = N_TEXTS,
     progress: bool = True,
 ) -> list[int] | None:
-    """Create the demo projects and return their ids, the digits' first; None when the key's
-    workspace has the digits already.
+    """Create the demo projects that the key's workspace has not, and return their ids, the digits'
+    first; None when it has them all.
 
     A few seconds. Ground truth arrives as annotations, predictions of two model versions each: of
     digits one request each, of texts with their tasks. Then all versions are to be evaluated.
@@ -50,18 +50,23 @@ def load(
     with httpx.Client(trust_env=False, timeout=60) as connection:
         client = LabelStudio(base_url=base_url, api_key=api_key, httpx_client=connection)
         projects: Any = client.projects.list()
-        if any(project.title == TITLE for project in projects):
+        known = {project.title for project in projects}
+        texts = [one for one in texts if one.title not in known]
+        has_digits = TITLE in known
+        if has_digits and not texts:
             return None
-        total = n_scenes * (1 + len(VERSIONS)) + n_texts * len(texts)
+        total = (not has_digits) * n_scenes * (1 + len(VERSIONS)) + n_texts * len(texts)
+        models = [(one.name, one.versions) for one in texts]
         try:
             with tqdm(total=total, desc="demo", disable=not progress, leave=False) as bar:
-                made.append(_create(client, TITLE, LABEL_CONFIG))
-                _fill(client, made[0], n_scenes, bar)
+                if not has_digits:
+                    made.append(_create(client, TITLE, LABEL_CONFIG))
+                    _fill(client, made[0], n_scenes, bar)
+                    models.insert(0, ("digits", tuple(VERSIONS)))
                 for one in texts:
                     made.append(_create(client, one.title, one.label_config))
                     client.projects.import_tasks(made[-1], request=one.tasks)
                     bar.update(n_texts)
-            models = [("digits", tuple(VERSIONS)), *((one.name, one.versions) for one in texts)]
             for project, (name, versions) in zip(made, models, strict=True):
                 _evaluate(connection, base_url, api_key, project, name, versions)
         except BaseException:

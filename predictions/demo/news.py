@@ -8,9 +8,9 @@ import random
 import re
 from typing import Any
 
+from predictions.demo import NEWS_TITLE
 from predictions.demo.texts import TextProject, task
 
-TITLE = "Names in news (demo)"
 LABEL_CONFIG = """<View>
   <Text name="text" value="$text"/>
   <Labels name="entity" toName="text">
@@ -72,7 +72,7 @@ def project(n_texts: int, *, seed: int = 0) -> TextProject:
                 said={"news-list": by_list(text), "news-context": by_context(text)},
             )
         )
-    return TextProject(TITLE, LABEL_CONFIG, "news", VERSIONS, tasks)
+    return TextProject(NEWS_TITLE, LABEL_CONFIG, "news", VERSIONS, tasks)
 
 
 def write(chance: random.Random) -> tuple[str, list[Span]]:

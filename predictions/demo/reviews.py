@@ -8,9 +8,9 @@ import random
 import re
 from typing import Any
 
+from predictions.demo import REVIEWS_TITLE
 from predictions.demo.texts import TextProject, task
 
-TITLE = "Stars of reviews (demo)"
 LABEL_CONFIG = """<View>
   <Text name="review" value="$review"/>
   <Rating name="stars" toName="review" maxRating="5"/>
@@ -57,7 +57,7 @@ def project(n_texts: int, *, seed: int = 0) -> TextProject:
                 },
             )
         )
-    return TextProject(TITLE, LABEL_CONFIG, "reviews", VERSIONS, tasks)
+    return TextProject(REVIEWS_TITLE, LABEL_CONFIG, "reviews", VERSIONS, tasks)
 
 
 def rated(text: str, *, sees_negation: bool) -> dict[str, Any]:

@@ -16,8 +16,8 @@ def way_to(task: Task, rest: list[Crumb], *, list_query: str = "") -> list[Crumb
     project = task.project
     predictions = reverse("admin:predictions_prediction_changelist")
     return [
-        Crumb(str(project), reverse("admin:predictions_project_change", args=[project.pk])),
+        Crumb(str(project), reverse("admin:predictions_project_hub", args=[project.pk])),
         Crumb("Predictions", predictions + (list_query or f"?project={project.pk}")),
-        Crumb(f"Task {task.pk}", reverse("admin:predictions_task_change", args=[task.pk])),
+        Crumb(f"Task {task.pk}", reverse("admin:predictions_task_review", args=[task.pk])),
         *rest,
     ]

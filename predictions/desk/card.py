@@ -19,17 +19,16 @@ def projects(request: HttpRequest) -> Card:
     # Its name says nothing where it is the only one.
     several = len({project.workspace_id for project in shown}) > 1
     predictions = reverse("admin:predictions_prediction_changelist")
-    tasks = reverse("admin:predictions_task_changelist")
     return Card(
         title="Projects",
         url=reverse("admin:predictions_project_changelist"),
         headings=("Project", *(["Workspace"] if several else []), "Open", "", "Created"),
         rows=[
             (
-                Cell(project, reverse("admin:predictions_project_change", args=[project.pk])),
+                Cell(project, reverse("admin:predictions_project_hub", args=[project.pk])),
                 *([Cell(project.workspace.slug)] if several else []),
                 Cell("predictions", f"{predictions}?project={project.pk}"),
-                Cell("tasks", f"{tasks}?project={project.pk}"),
+                Cell("tasks", reverse("admin:predictions_project_tasks", args=[project.pk])),
                 Cell(time_ago(project.created_at)),
             )
             for project in shown

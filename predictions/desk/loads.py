@@ -93,7 +93,7 @@ def page(desk: Any, request: HttpRequest, into: Project | None = None) -> Templa
         offered.insert(0, into)
     crumbs = [Crumb("Projects", reverse(PROJECTS))]
     if into is not None:
-        url = reverse("admin:predictions_project_change", args=[into.pk])
+        url = reverse("admin:predictions_project_hub", args=[into.pk])
         crumbs.append(Crumb(str(into), url))
     return render_page(
         desk,

@@ -14,19 +14,16 @@ from rest_framework.exceptions import ValidationError
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from desk.workspace_admin import (
-    BoundedChangeList,
     DeskForm,
     View,
     access_of,
     became,
-    is_superuser,
     pretty,
 )
 from predictions.api.serializers import PredictionSerializer
 from predictions.db import predictions
 from predictions.db.places import target_of_prediction
 from predictions.desk import acceptance, review
-from predictions.desk.addresses import address
 from predictions.desk.filters import (
     CreatedFilter,
     PredictionProblemFilter,
@@ -44,6 +41,7 @@ from predictions.desk.project_rows import (
     picture_of_task,
     shortened,
 )
+from predictions.desk.reviewing import discussion
 from predictions.models import Prediction
 from predictions_api.http.fields import unknown_pk
 from predictions_api.wording import number
@@ -62,27 +60,6 @@ class PredictionForm(DeskForm):
             "model_version": UnfoldAdminTextInputWidget,
             "neighbors": UnfoldAdminExpandableTextareaWidget,
         }
-
-
-#: What an address says about the list alone: page, order, search, error, everything.
-OF_THE_LIST = ("p", "o", "q", "e", "all")
-
-
-class ReviewList(BoundedChangeList):
-    """A list that leads to predictions over their images, and stays known there by its filters."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """One page, whose links need not name the filters a second time."""
-        super().get_results(request)
-        self.preserved_filters = ""
-        kept = request.GET.copy()
-        for name in OF_THE_LIST:
-            kept.pop(name, None)
-        self.kept = f"?{kept.urlencode()}" if kept else ""
-
-    def url_for_result(self, result: Any) -> str:
-        """The page of a row, with the list's filters."""
-        return address(result.pk) + self.kept
 
 
 @admin.register(Prediction)
@@ -116,25 +93,11 @@ class PredictionDesk(RegionRows):
             "accept": ("<int:pk>/accept/", require_POST(partial(acceptance.accept, self))),
             "ask": ("<int:pk>/accept/ask/", require_GET(partial(acceptance.ask, self))),
             "undo": ("<int:pk>/accept/undo/", require_POST(partial(acceptance.undo, self))),
+            "comment": ("<int:pk>/comment/", require_POST(partial(discussion.comment, self))),
+            "uncomment": ("<int:pk>/uncomment/", require_POST(partial(discussion.uncomment, self))),
+            "reviewed": ("<int:pk>/reviewed/", require_POST(partial(discussion.reviewed, self))),
             "remove": ("<int:pk>/remove/", require_POST(partial(review.delete, self))),
         }
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ReviewList]:
-        """A list whose rows lead to those pages."""
-        return ReviewList
-
-    def filtered(self, request: HttpRequest) -> QuerySet[Any]:
-        """The rows of the list with the filters that the address names."""
-        rows = Prediction.objects.all()
-        if not is_superuser(request):
-            rows = rows.filter(self.scope(request))
-        for kind in self.list_filter:
-            given = request.GET.getlist(kind.parameter_name)
-            if given:
-                chosen = kind(request, {kind.parameter_name: given}, Prediction, self)
-                # As in the list, which does not apply what it does not offer.
-                rows = chosen.queryset(request, rows) if chosen.has_output() else rows
-        return rows
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Without results, which may be long; how many regions they have is counted there."""

@@ -29,7 +29,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.serializers import BaseSerializer
 
-from desk.workspace_admin import WorkspaceAdmin, pretty, time_ago
+from desk.workspace_admin import BoundedChangeList, WorkspaceAdmin, is_superuser, pretty, time_ago
 from predictions.desk.filters import ProjectFilter, projects_of
 from predictions.models import Task
 from predictions.pictures.addresses import thumbnail_address
@@ -59,6 +59,30 @@ def checked(serializer: BaseSerializer[Any]) -> dict[str, Any]:
     return values
 
 
+#: What an address says about the list alone: page, order, search, error, everything.
+OF_THE_LIST = ("p", "o", "q", "e", "all")
+
+
+class ReviewList(BoundedChangeList):
+    """A list that leads to its rows' own pages, and stays known there by its filters."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """One page, whose links need not name the filters a second time."""
+        super().get_results(request)
+        self.preserved_filters = ""
+        kept = request.GET.copy()
+        for name in OF_THE_LIST:
+            kept.pop(name, None)
+        self.kept = f"?{kept.urlencode()}" if kept else ""
+
+    def url_for_result(self, result: Any) -> str:
+        """The page of a row, with the list's filters."""
+        return (
+            reverse(f"admin:predictions_{self.opts.model_name}_review", args=[result.pk])
+            + self.kept
+        )
+
+
 class ProjectRows(WorkspaceAdmin):
     """Pages of what belongs to a project."""
 
@@ -80,6 +104,23 @@ class ProjectRows(WorkspaceAdmin):
         """With the project, which decides what the caller may do."""
         rows: QuerySet[Any] = super().get_queryset(request).select_related("project")
         return rows
+
+    def filtered(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of the list with the filters that the address names."""
+        rows: QuerySet[Any] = self.model._default_manager.all()
+        if not is_superuser(request):
+            rows = rows.filter(self.scope(request))
+        for kind in self.list_filter:
+            given = request.GET.getlist(kind.parameter_name)
+            if given:
+                chosen = kind(request, {kind.parameter_name: given}, self.model, self)
+                # As in the list, which does not apply what it does not offer.
+                rows = chosen.queryset(request, rows) if chosen.has_output() else rows
+        return rows
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
+        """A list whose rows lead to their own pages, of rows that have one."""
+        return ReviewList if "review" in self.pages() else BoundedChangeList
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """For whoever only reads, JSON as it was written: Django's and the theme's escape it."""
@@ -116,7 +157,7 @@ class RegionRows(ProjectRows):
 
     @admin.display(description="task")
     def task_number(self, row: Any) -> SafeString:
-        url = reverse("admin:predictions_task_change", args=[row.task_id])
+        url = reverse("admin:predictions_task_review", args=[row.task_id])
         shown = small_picture(row.local_picture, row.task_id)
         return format_html('<a class="underline" href="{}">{}{}</a>', url, shown, row.task_id)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -19,6 +19,7 @@ from accounts import audit
 from desk.page import Crumb, render_page
 from desk.workspace_admin import (
     CODE,
+    BoundedChangeList,
     DeskForm,
     View,
     WorkspaceAdmin,
@@ -29,6 +30,9 @@ from desk.workspace_admin import (
 from predictions.api.serializers import ProjectSerializer
 from predictions.db import annotations, projects
 from predictions.desk import loads
+from predictions.desk.grid import doing
+from predictions.desk.grid import page as grid
+from predictions.desk.hub import page as hub
 from predictions.desk.project_rows import checked
 from predictions.models import Annotation, Project
 from predictions_api.http.fields import MAX_BIGINT
@@ -53,6 +57,13 @@ class ProjectForm(DeskForm):
         }
 
 
+class ProjectList(BoundedChangeList):
+    """Each row leads to the project's page."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse("admin:predictions_project_hub", args=[result.pk])
+
+
 @admin.register(Project)
 class ProjectDesk(WorkspaceAdmin):
     """Projects. The slug is made of the title; the config is parsed when it is saved."""
@@ -65,7 +76,7 @@ class ProjectDesk(WorkspaceAdmin):
     sortable_by = ()
     actions = ("mark_annotations",)
     actions_list = ("load_files",)
-    actions_detail = ("load_into",)
+    actions_detail = ("to_hub", "load_into")
     belongs_to = "workspace"
     audited = frozenset({"changed", "deleted"})
     readonly_fields = ("slug", "created", "created_by")
@@ -96,9 +107,36 @@ class ProjectDesk(WorkspaceAdmin):
         return obj.workspace_id
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """Where the page "Load files" sends them; the REST layer checks its token there."""
+        """A project's own page and what it asks for, and the grid of its tasks; where the page
+        "Load files" sends them: the REST layer checks its token there.
+        """
         send = csrf_exempt(require_POST(partial(loads.send, self)))
-        return {"send_files": ("load-files/<str:workspace>/", send)}
+        return {
+            "send_files": ("load-files/<str:workspace>/", send),
+            "tasks": ("<int:pk>/tasks/", require_GET(partial(grid.grid, self))),
+            "act": ("<int:pk>/tasks/act/", require_POST(partial(doing.act, self))),
+            "picture": (
+                "<int:pk>/tasks/<int:task>/picture",
+                require_GET(partial(grid.picture, self)),
+            ),
+            "hub": ("<int:pk>/", partial(hub.page, self)),
+            "held": ("<int:pk>/held", partial(hub.counted, self)),
+            "export": ("<int:pk>/export/<str:workspace>", partial(hub.export, self)),
+        }
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
+        return ProjectList
+
+    def has_page_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the way to the project's page shows."""
+        return self.has_view_permission(request)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="The project's page", url_path="hub", permissions=["page"]
+    )
+    def to_hub(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        """From the settings to the page of the project."""
+        return HttpResponseRedirect(reverse("admin:predictions_project_hub", args=[object_id]))
 
     def has_load_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the buttons show; the pages behind them look closer."""
@@ -141,6 +179,12 @@ class ProjectDesk(WorkspaceAdmin):
         assert workspace is not None
         made = projects.create_project(accepted, access, parsed=serializer.parsed)
         obj.__dict__.update(made.__dict__)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Project) -> HttpResponse:
+        """Back to the project's page."""
+        return HttpResponseRedirect(reverse("admin:predictions_project_hub", args=[obj.pk]))
+
+    response_post_save_add = response_post_save_change
 
     @admin.action(description="Mark all annotations as ground truth", permissions=["change"])
     def mark_annotations(
@@ -193,6 +237,12 @@ class ProjectDesk(WorkspaceAdmin):
             ],
             projects=[(project, counted.get(project.pk, none)) for project in chosen],
         )
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """With what goes along. A statement a project."""
+        rows = list(objs)
+        _, count, lacking, kept = super().get_deleted_objects(rows, request)
+        return [hub.named(row) for row in rows], count, lacking, kept
 
     def delete_model(self, request: HttpRequest, obj: Project) -> None:
         """In one statement."""

@@ -15,13 +15,15 @@ from django.urls import reverse
 from rest_framework.exceptions import NotFound
 
 from desk.page import Crumb, render_page
-from desk.workspace_admin import access_of, forbid, is_superuser, pretty, roles_of
+from desk.workspace_admin import access_of, forbid, is_owner, pretty
 from predictions.db.predictions import delete as delete_prediction
+from predictions.db.reviews.discussion import said_of_prediction
 from predictions.desk.acceptance import ground_truth, may_be_undone, truths
 from predictions.desk.addresses import address, way_to
 from predictions.desk.drawing import Drawn, drawn, shown_data
-from predictions.desk.verdicts import verdicts_of
-from predictions.models import Annotation, Prediction, Task
+from predictions.desk.reviewing import discussion
+from predictions.desk.verdicts import verdicts_on
+from predictions.models import Annotation, Prediction
 
 #: Model versions of a task that the page offers to compare.
 MOST_VERSIONS = 20
@@ -32,7 +34,7 @@ MOST_COMPARED = 4
 def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     """The page. Http404 for what the caller does not see."""
     prediction = desk.found(request, pk=pk)
-    verdicts = _verdicts(request, prediction.task)
+    verdicts = verdicts_on(request, prediction.task)
     truth, newest = truths(prediction.task_id, verdicts["annotation"] if verdicts else None)
     rows = desk.filtered(request)
     before = rows.filter(pk__gt=pk).order_by("pk").values_list("pk", flat=True).first()
@@ -40,6 +42,11 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     image, texts = shown_data(prediction.task.data, prediction.project.parsed_label_config)
     others = _of_task(prediction.task_id).exclude(pk=pk)[:MOST_VERSIONS]
     query = f"?{request.GET.urlencode()}" if request.GET else ""
+    talk = discussion.shown(
+        request,
+        said_of_prediction(pk),
+        is_owner=is_owner(request, prediction.project.workspace_id),
+    )
     said = verdicts if verdicts and verdicts["prediction"] == pk else None
     return render_page(
         desk,
@@ -64,6 +71,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         query=query,
         others=list(others),
         json=pretty(prediction.result),
+        talk=talk.get(pk),
         may_undo=may_be_undone(newest, prediction),
         may_change=desk.has_change_permission(request, prediction),
     )
@@ -124,21 +132,6 @@ def _of_task(task_id: int) -> QuerySet[Prediction]:
     """The task's predictions, the newest first. By (task, id)."""
     rows = Prediction.objects.filter(task_id=task_id).order_by("-pk")
     return rows.only("pk", "model_version", "score", "result")
-
-
-def _verdicts(request: HttpRequest, task: Task) -> dict[str, Any] | None:
-    """What the evaluation named in the address says of the task; None without one."""
-    eval_id = request.GET.get("evaluation", "")
-    if not eval_id or "\0" in eval_id:
-        return None
-    own = task.meta.get("image_id") if isinstance(task.meta, dict) else None
-    return verdicts_of(
-        eval_id,
-        workspaces=None if is_superuser(request) else list(roles_of(request)),
-        image_id=own if isinstance(own, str) else str(own or task.pk),
-        task_id=task.pk,
-        confidence=request.GET.get("confidence", ""),
-    )
 
 
 def _of_prediction(prediction: Prediction, verdicts: dict[str, Any] | None) -> list[Drawn]:

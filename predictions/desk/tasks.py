@@ -11,7 +11,7 @@ from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts import audit
 from desk.workspace_admin import DeskForm, View, access_of, became, forbid, pretty
@@ -37,6 +37,8 @@ from predictions.desk.project_rows import (
     shortened,
     small_picture,
 )
+from predictions.desk.reviewing import annotations as corrections
+from predictions.desk.reviewing import task
 from predictions.models import Annotation, Task
 
 
@@ -61,8 +63,12 @@ class TaskDesk(ProjectRows):
     readonly_fields = ("inner_id", "created", "updated")
 
     def pages(self) -> Mapping[str, tuple[str, View]]:
-        """Model versions side by side."""
-        return {"compare": ("<int:pk>/compare/", require_GET(partial(review.compare, self)))}
+        """The task itself; where it is corrected; model versions side by side."""
+        return {
+            "review": ("<int:pk>/review/", require_GET(partial(task.review, self))),
+            "correct": ("<int:pk>/correct/", require_POST(partial(corrections.correct, self))),
+            "compare": ("<int:pk>/compare/", require_GET(partial(review.compare, self))),
+        }
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The beginning of the data stands for all of it."""

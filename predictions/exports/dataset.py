@@ -1,4 +1,4 @@
-"""The ground truth of a project, or what one model version said, as another tool's data set.
+"""A project's ground truth, or the predictions of one model version, as another tool's data set.
 
 Each format is refused before anything is answered or left on disk where something has no place in
 it. Memory holds a page of tasks and the names of the files.
@@ -215,7 +215,7 @@ def _unsuited(wanted: DataSet) -> NotHeld:
 
 
 def _tasks(wanted: DataSet, advance: Advance) -> Iterator[dict[str, Any]]:
-    # The tokens of a text depend on all that is said of it, an image's size may, too.
+    # The tokens of a text depend on all its regions, of whatever version; an image's size may, too.
     only = None if wanted.format == "conll" else wanted.version
     for document in documents_of(wanted.project, wanted.chosen, only):
         task: dict[str, Any] = orjson.loads(dumps(document))

@@ -5,9 +5,12 @@ No client text stands in any clause. Refused says what is not understood.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from predictions.filters import registered
+from predictions.filters.registered import Scope
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.parameters import moment_of
 from predictions_api.http.storable import Refused, encodes, finite_number
@@ -33,6 +36,8 @@ NUMBERS = {
 COUNTERS = frozenset({"total_annotations", "cancelled_annotations", "total_predictions"})
 # Tasks are not kept with the file they came in.
 TEXTS = {"file_upload": "NULL::text"}
+#: Columns whose fields are columns, too: `data.city`, `meta.camera`.
+JSON_COLUMNS = frozenset({"data", "meta"})
 # What is looked for in the text of results, and in which of them.
 RESULTS = {
     "annotations_results": "predictions_annotation",
@@ -217,19 +222,46 @@ def _annotators_clause(operator: str, value: Any) -> Clause:
     return f"EXISTS {one.format('a.completed_by_id = ANY(%s::numeric[])')}", [people]
 
 
-def _field(path: str, operator: str) -> Clause:
-    """A field of the data, as text with `->>` and as JSON with `->`: the key of that name or, where
-    the data has none, what the path leads to.
+def _tags_clause(operator: str, value: Any) -> Clause:
+    """The column is a list: `contains` and `equal` name a tag, or several: any of them."""
+    if operator in OPPOSITES:
+        sql, params = _tags_clause(OPPOSITES[operator], value)
+        return f"NOT {sql}", params
+    # By the primary key, or by (project, name, task).
+    tagged = (
+        "EXISTS (SELECT 1 FROM predictions_tasktag g WHERE g.project_id = t.project_id"
+        " AND g.task_id = t.id"
+    )
+    if operator == "empty":
+        return f"{'NOT ' * _flag(value)}{tagged})", []
+    if operator not in {"equal", "contains", "in_list"}:
+        raise Refused(f"The operator {operator!r:.50} does not go with tags.")
+    named = value if isinstance(value, list) else [value]
+    if operator == "in_list":
+        named = _list(value)
+    return f"{tagged} AND g.name = ANY(%s))", [[_text(one) for one in named]]
+
+
+def _field(column: str, path: str, operator: str) -> Clause:
+    """A field of `data` or `meta`, as text with `->>` and as JSON with `->`: the key of that name
+    or, where there is none, what the path leads to.
     """
     if "." not in path:
-        return f"(t.data {operator} %s)", [path]
+        return f"(t.{column} {operator} %s)", [path]
     by_path = operator.replace("-", "#")
-    sql = f"(CASE WHEN t.data ? %s THEN t.data {operator} %s ELSE t.data {by_path} %s END)"
+    by_name, deeper = f"t.{column} {operator} %s", f"t.{column} {by_path} %s"
+    sql = f"(CASE WHEN t.{column} ? %s THEN {by_name} ELSE {deeper} END)"
     return sql, [path, path, path.split(".")]
 
 
-def _data_clause(path: str, operator: str, value: Any, kind: str) -> Clause:
-    column, given = _field(path, "->>")
+def _in_json(name: str) -> tuple[str, str] | None:
+    """Of `data.<path>` and `meta.<path>` the column and the path; None of other names."""
+    column, dot, path = name.partition(".")
+    return (column, path) if column in JSON_COLUMNS and dot and path else None
+
+
+def _field_clause(field: tuple[str, str], operator: str, value: Any, kind: str) -> Clause:
+    column, given = _field(*field, "->>")
     if kind == "Number" and operator not in {"empty", "contains", "not_contains", "regex"}:
         number = f"(CASE WHEN {column} ~ %s THEN {column}::numeric END)"
         sql, params = _number_clause(number, operator, value)
@@ -251,15 +283,16 @@ def _column(name: str) -> str:
     return name
 
 
-def filter_clause(item: Any) -> Clause:
+def filter_clause(item: Any, scope: Scope | None = None) -> Clause:
+    """One filter. Without a project, columns that need to know it are refused."""
     if not isinstance(item, Mapping):
         raise Refused("A filter is an object with filter, operator, type and value.")
     if item.get("child_filter"):
         raise Refused("A filter inside a filter is not understood.")
     name = _column(str(item.get("filter", "")))
     operator, value = str(item.get("operator", "")), item.get("value")
-    if name.startswith("data.") and len(name) > len("data."):
-        return _data_clause(name[len("data.") :], operator, value, str(item.get("type", "")))
+    if (field := _in_json(name)) is not None:
+        return _field_clause(field, operator, value, str(item.get("type", "")))
     if name in COUNTERS and operator == "empty":
         return f"{NUMBERS[name]} {'=' if _flag(value) else '>'} 0", []
     if name in NUMBERS:
@@ -275,27 +308,52 @@ def filter_clause(item: Any) -> Clause:
             return _version_clause(operator, value)
         case "annotators":
             return _annotators_clause(operator, value)
+        case "tags":
+            return _tags_clause(operator, value)
         case "score":
             return _of_predictions(_number_clause("q.score", operator, value))
         case "ground_truth" if operator == "equal":
             return (HAS_GT if _flag(value) else f"NOT {HAS_GT}"), []
+    if (known := registered.numbers(name, scope)) is not None:
+        sql, params = _number_clause(known[0], operator, value)
+        return sql, [*known[1], *params]
     raise Refused(f"Unknown filter {name!r:.100} with the operator {operator!r:.50}.")
 
 
-def order_clause(ordering: Any) -> Clause:
-    """By the first column named, as Label Studio; tasks without a value come last."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of tasks, and what decides it first; None for the order of ids."""
+
+    clause: Clause = ("t.id", [])
+    by: Clause | None = None
+
+
+def order_of(ordering: Any, scope: Scope | None = None) -> Order:
+    """By the first column named, as Label Studio; tasks without a value come last. Without a
+    project, columns that need to know it are refused.
+    """
     if not isinstance(ordering, list) or not all(isinstance(name, str) for name in ordering):
         raise Refused("ordering is a list of columns.")
     if not ordering:
-        return "t.id", []
+        return Order()
     first = ordering[0]
     down = " DESC" if first.startswith("-") else ""
     name = _column(first.removeprefix("-"))
-    if name.startswith("data.") and len(name) > len("data."):
-        column, params = _field(name[len("data.") :], "->")
+    if name == "id":
+        return Order((f"t.id{down}", []))
+    column, params = by = _sorted_by(name, scope)
+    return Order((f"{column}{down} NULLS LAST, t.id{down}", params), by)
+
+
+def _sorted_by(name: str, scope: Scope | None) -> Clause:
+    if (field := _in_json(name)) is not None:
+        column, params = _field(*field, "->")
         # JSON's null is no value either.
-        return f"nullif({column}, 'null'){down} NULLS LAST, t.id{down}", params
+        return f"nullif({column}, 'null')", params
     known = {**NUMBERS, **MOMENTS, **TEXTS}.get(name)
-    if known is None:
+    if known is not None:
+        return known, []
+    given = registered.numbers(name, scope)
+    if given is None:
         raise Refused(f"Tasks cannot be ordered by {name!r:.100}.")
-    return f"{known}{down} NULLS LAST, t.id{down}", []
+    return given

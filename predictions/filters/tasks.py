@@ -1,8 +1,9 @@
 """Which tasks a filter of Label Studio's Data Manager means, as SQL over `predictions_task t`.
 
 `{"conjunction": "and", "items": [{"filter": "filter:tasks:data.text", "operator": "contains",
-"value": "refund", "type": "String"}]}` over the columns of `task_columns` and `data.<field>`. What
-is not understood is refused, never ignored; no client text stands in any clause.
+"value": "refund", "type": "String"}]}` over the columns of `task_columns`, `data.<field>`,
+`meta.<field>` and those that other rooms registered. What is not understood is refused, never
+ignored; no client text stands in any clause.
 """
 
 import json
@@ -12,7 +13,8 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.filters.task_columns import Clause, filter_clause, order_clause
+from predictions.filters.registered import Scope
+from predictions.filters.task_columns import Clause, filter_clause, order_of
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.storable import Refused, whole_within
 
@@ -25,43 +27,74 @@ class TaskFilter:
 
     where: Clause = ("true", [])
     order: Clause = ("t.id", [])
+    # What the order goes by first; None for ids.
+    sorted_by: Clause | None = None
     # Whether `where` lets through what the project has.
     is_everything: bool = field(default=True)
 
 
-def _group_clause(group: Mapping[str, Any]) -> Clause:
+def named(clause: Clause, prefix: str) -> tuple[str, dict[str, Any]]:
+    """A clause with `%(<prefix><n>)s` for each `%s`: one that may stand in a statement more than
+    once, or beside others.
+    """
+    sql, params = clause
+    names = [f"{prefix}{n}" for n in range(len(params))]
+    first, *rest = sql.split("%s")
+    pieces = (f"%({name})s{piece}" for name, piece in zip(names, rest, strict=True))
+    return "".join([first, *pieces]), dict(zip(names, params, strict=True))
+
+
+def _group_clause(group: Mapping[str, Any], scope: Scope | None) -> Clause:
     items = group.get("items")
     conjunction = str(group.get("conjunction", "and")).lower()
     if not isinstance(items, list) or not items or len(items) > MAX_FILTERS:
         raise Refused(f"A filter group has 1 to {MAX_FILTERS} items.")
     if conjunction not in {"and", "or"}:
         raise Refused('The conjunction is "and" or "or".')
-    clauses = [filter_clause(item) for item in items]
+    clauses = [filter_clause(item, scope) for item in items]
     joined = f" {conjunction.upper()} ".join(f"({sql})" for sql, _ in clauses)
     return f"({joined})", [value for _, params in clauses for value in params]
 
 
-def group_clause(group: Mapping[str, Any], *, name: str) -> Clause:
+def group_clause(group: Mapping[str, Any], *, name: str, project_id: int | None = None) -> Clause:
     """A filter group as one clause. ValidationError under `name` says what cannot be read."""
     try:
-        return _group_clause(group)
+        return _group_clause(group, _scope(project_id))
     except Refused as exc:
         raise ValidationError({name: [str(exc)]}) from None
 
 
-def of_query(text: str | None) -> TaskFilter:
+def of_query(text: str | None, *, project_id: int | None = None) -> TaskFilter:
     """The filter in the parameter `query`: JSON with `filters`, `selectedItems` and `ordering`, any
     of which may be missing; everything for None. ValidationError for what cannot be read.
     """
     if text is None:
         return TaskFilter()
     try:
-        return _task_filter(_json_object(text))
+        return _task_filter(_json_object(text), _scope(project_id))
     except Refused as exc:
         raise ValidationError({"query": [str(exc)]}) from None
 
 
-def of_selection(document: Any) -> TaskFilter:
+def of_document(document: Any, *, project_id: int, name: str = "query") -> TaskFilter:
+    """The same of the JSON itself. ValidationError under `name` for what cannot be read."""
+    try:
+        if not isinstance(document, Mapping):
+            raise Refused("Enter a JSON object.")
+        return _task_filter(document, _scope(project_id))
+    except Refused as exc:
+        raise ValidationError({name: [str(exc)]}) from None
+
+
+def of_view(data: Mapping[str, Any], *, project_id: int) -> TaskFilter:
+    """The filters and the order that the `data` of a saved view holds. ValidationError under `data`
+    for what cannot be read.
+    """
+    known = {name: data[name] for name in ("filters", "ordering") if data.get(name) is not None}
+    return of_document(known, project_id=project_id, name="data")
+
+
+def of_selection(document: Any, *, project_id: int | None = None) -> TaskFilter:
     """The filter in a body with `selectedItems`, and if given `filters`. ValidationError for what
     cannot be read, and without a selection: nobody means all tasks by saying nothing.
     """
@@ -71,9 +104,13 @@ def of_selection(document: Any) -> TaskFilter:
     if not isinstance(selected, Mapping) or "all" not in selected:
         raise ValidationError({"selectedItems": ["An object with all, and included or excluded."]})
     try:
-        return _task_filter(document)
+        return _task_filter(document, _scope(project_id))
     except Refused as exc:
         raise ValidationError([str(exc)]) from None
+
+
+def _scope(project_id: int | None) -> Scope | None:
+    return None if project_id is None else Scope(project_id)
 
 
 def _json_object(text: str) -> Mapping[str, Any]:
@@ -86,15 +123,16 @@ def _json_object(text: str) -> Mapping[str, Any]:
     return document
 
 
-def _task_filter(document: Mapping[str, Any]) -> TaskFilter:
+def _task_filter(document: Mapping[str, Any], scope: Scope | None) -> TaskFilter:
     clauses = [_selected(document.get("selectedItems") or {})]
     group = document.get("filters") or {}
     if not isinstance(group, Mapping):
         raise Refused("filters is an object with conjunction and items.")
     if group.get("items"):
-        clauses.append(_group_clause(group))
+        clauses.append(_group_clause(group, scope))
     given = [clause for clause in clauses if clause is not None]
-    wanted = TaskFilter(order=order_clause(document.get("ordering") or []), is_everything=not given)
+    order = order_of(document.get("ordering") or [], scope)
+    wanted = TaskFilter(order=order.clause, sorted_by=order.by, is_everything=not given)
     if given:
         wanted.where = (
             " AND ".join(sql for sql, _ in given),

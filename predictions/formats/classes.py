@@ -1,5 +1,6 @@
 """Names of classes: what a file may call them."""
 
+import re
 from collections.abc import Iterable
 
 from predictions.formats.errors import Errors
@@ -7,6 +8,14 @@ from predictions.formats.errors import Errors
 #: Of one file.
 MOST_CLASSES = 10_000
 LONGEST_NAME = 500
+NO_NAME = f"{{name!r:.100}} is no name: 1 to {LONGEST_NAME} characters, no control characters."
+#: Characters that no XML can hold, and so no labelling config.
+UNUSABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def is_name(name: str) -> bool:
+    """Whether it may be a class, or a key point: not empty, and a labelling config can hold it."""
+    return bool(name.strip()) and len(name) <= LONGEST_NAME and not UNUSABLE.search(name)
 
 
 def folded(name: str) -> str:
@@ -15,13 +24,13 @@ def folded(name: str) -> str:
 
 
 def check_names(named: Iterable[tuple[str, str]], errors: Errors) -> list[str]:
-    """The names, once each and in order, of (place, name). An error for one that is empty, longer
-    than LONGEST_NAME, or equal to an earlier one but for case or spaces.
+    """The names, once each and in order, of (place, name). An error for one that is none
+    (`is_name`), or equal to an earlier one but for case or spaces.
     """
     seen: dict[str, str] = {}
     for place, name in named:
-        if not name.strip() or len(name) > LONGEST_NAME or "\0" in name:
-            errors.add(place, f"{name!r:.100} is no name: 1 to {LONGEST_NAME} characters.")
+        if not is_name(name):
+            errors.add(place, NO_NAME.format(name=name))
             continue
         earlier = seen.setdefault(folded(name), name)
         if earlier != name:

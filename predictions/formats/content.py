@@ -18,6 +18,13 @@ Shapes = Literal["boxes", "masks", "keypoints"]
 Size = tuple[int, int]
 
 
+def size_of(width: float | None, height: float | None) -> Size | None:
+    """A file's width and height as whole pixels; None unless both are from 1 to 2**31 - 1."""
+    if width is None or height is None or not (1 <= width < 2**31 and 1 <= height < 2**31):
+        return None
+    return int(width), int(height)
+
+
 class Kind(StrEnum):
     """What the regions of a content are; each needs a control of its own in the config."""
 
@@ -93,7 +100,7 @@ Shape = Box | Corners | Polygon | Mask | Ellipse | Pose | Span
 
 
 class Region(Struct):
-    """What is said of a place, or with `shape` None of the whole task (a choice).
+    """One object of a task, or with `shape` None a choice about the whole task.
 
     `labels` is one class, or several of a choice. `score` is the file's, of detections: 0 to 1, or
     per cent where the file's highest is above 1 (`scores.py` divides them). `meta` is kept on the

@@ -10,19 +10,22 @@ from predictions.formats import masks
 from predictions.formats.content import Mask, Size
 from predictions.formats.masks import BadMask
 from predictions.regions.brush import MAX_MASK_PIXELS
+from predictions.regions.geometry import Allowance
 
 #: Of a header of numpy's format; masks have a byte a pixel.
 MOST_HEADER = 1 << 16
 
 
-def placed(crop: Any, left: int, top: int, size: Size) -> Mask:
+def placed(crop: Any, left: int, top: int, size: Size, work: Allowance) -> Mask:
     """Booleans (height, width) whose first pixel is (left, top) of the image; what lies outside of
-    the image is cut off. BadMask for an image that is too large.
+    the image is cut off. BadMask for an image that is too large. `work` is what painting it is
+    taken from.
     """
     from pycocotools import mask as coco_mask
 
     masks.check_size(size)
     width, height = size
+    work.take(width * height + 4 * crop.size)
     painted = np.zeros((height, width), dtype=np.uint8, order="F")
     across, down = (
         slice(max(left, 0), left + crop.shape[1]),

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from predictions.regions.geometry import Allowance
+
 #: After so many errors the rest of a file is not read.
 MOST_ERRORS = 1000
 #: So many an exception's own text spells out.
 MOST_TOLD = 20
+#: Steps of an Allowance that nobody gets to the end of.
+UNBOUNDED = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,15 @@ class BadFile(Exception):
 
 @dataclass(slots=True)
 class Errors:
-    """Errors of the files that are read together, MOST_ERRORS at most.
+    """Errors of the files that are read together, MOST_ERRORS at most, and how much work they may
+    still make.
 
     A reader adds and goes on where it can; what reads the content calls `raise_if_any`.
     """
 
     found: list[FileError] = field(default_factory=list)
+    #: What painting masks is taken from; without a bound unless given.
+    work: Allowance = field(default_factory=lambda: Allowance(left=UNBOUNDED))
 
     def add(self, place: str, message: str) -> None:
         """One more error. BadFile for the last one that is kept."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from predictions.formats import masks
 from predictions.formats.content import (
     Box,
     Corners,
@@ -22,9 +23,8 @@ from predictions.formats.content import (
     Span,
 )
 from predictions.formats.errors import Errors
-from predictions.regions.brush import encode_brush
 from predictions.regions.errors import GeometryError
-from predictions.regions.geometry import FARTHEST_PCT, rle_mask, rotated_corners
+from predictions.regions.geometry import FARTHEST_PCT, Allowance, rotated_corners
 
 #: How far four points may be from a rectangle, in pixels, to be one.
 NEARLY_PX = 0.5
@@ -84,13 +84,15 @@ class Drawing:
             return
         if isinstance(shape, Corners):
             shape = self._of_corners(shape, size, is_relative=task.is_relative)
-        to_percent = Percent(size, is_relative=task.is_relative)
+        to_percent = Percent(size, self.errors.work, is_relative=task.is_relative)
         try:
             kind, value = to_percent.value(shape)
         except GeometryError as exc:
             self.errors.add(region.place or task.place, f"{exc}.")
             return
-        if not _is_near(value):
+        poses = shape.points.items() if isinstance(shape, Pose) else ()
+        points = [(name, to_percent.keypoint(point)) for name, point in poses]
+        if not all(map(_is_near, [value, *(point for _, point in points)])):
             self.errors.add(
                 region.place or task.place,
                 f"lies over {FARTHEST_PCT / 100:g} times its image's size outside of it.",
@@ -99,14 +101,12 @@ class Drawing:
         parent = self._shaped(kind, region.labels, value, size, len(drawn))
         _add_facts(parent, region)
         drawn.append(parent)
-        if isinstance(shape, Pose):
-            for name, point in shape.points.items():
-                value = to_percent.keypoint(point)
-                entry = self._shaped(Kind.KEYPOINTS, (name,), value, size, len(drawn))
-                entry["parentID"] = parent["id"]
-                if name in shape.hidden:
-                    entry["meta"] = {"hidden": 1}
-                drawn.append(entry)
+        for name, point in points:
+            entry = self._shaped(Kind.KEYPOINTS, (name,), point, size, len(drawn))
+            entry["parentID"] = parent["id"]
+            if isinstance(shape, Pose) and name in shape.hidden:
+                entry["meta"] = {"hidden": 1}
+            drawn.append(entry)
 
     def _shaped(
         self, kind: Kind, labels: tuple[str, ...], value: Drawn, size: Size, n: int
@@ -213,9 +213,12 @@ def _add_facts(drawn: Drawn, region: Region) -> None:
 
 
 class Percent:
-    """Values of shapes on an image of this size; shares where `is_relative`, else pixels."""
+    """Values of shapes on an image of this size; shares where `is_relative`, else pixels. `work` is
+    what painting masks is taken from.
+    """
 
-    def __init__(self, size: Size, *, is_relative: bool) -> None:
+    def __init__(self, size: Size, work: Allowance, *, is_relative: bool) -> None:
+        self.work = work
         self.width, self.height = (1.0, 1.0) if is_relative else map(float, size)
 
     def value(self, shape: Shape) -> tuple[Kind, Drawn]:
@@ -250,8 +253,7 @@ class Percent:
         }  # fmt: skip
 
     def _mask(self, mask: Mask) -> tuple[Kind, Drawn]:
-        painted = rle_mask({"size": [mask.height, mask.width], "counts": mask.counts})
-        return Kind.MASK, {"format": "rle", "rle": encode_brush(painted)}
+        return Kind.MASK, {"format": "rle", "rle": masks.stream_of(mask, self.work)}
 
     def keypoint(self, point: tuple[float, float]) -> Drawn:
         """The value of a key point."""

@@ -6,9 +6,23 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from predictions.formats.content import Mask, Size
-from predictions.regions.brush import MAX_MASK_PIXELS
+from predictions.formats.errors import BadFile, FileError
+from predictions.regions.brush import MAX_MASK_PIXELS, encode_brush
 from predictions.regions.errors import GeometryError
-from predictions.regions.geometry import polygon_rle, run_lengths
+from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, polygon_rle, run_lengths
+from predictions_api import memory
+
+TOO_MUCH = "The masks take more work than a request may make: `manage.py load` takes them."
+
+
+class Work(Allowance):
+    """What painting the masks of a request's files may take, in the steps of an Allowance."""
+
+    def take(self, steps: float) -> None:
+        """BadFile where less is left."""
+        if steps > self.left:
+            raise BadFile([FileError("", TOO_MUCH)])
+        super().take(steps)
 
 
 class BadMask(ValueError):
@@ -16,19 +30,23 @@ class BadMask(ValueError):
 
 
 def check_size(size: Size) -> None:
-    """BadMask for an image of more pixels than a mask may have."""
+    """BadMask for an image that has no pixels, or more than a mask may have."""
     width, height = size
     if width * height > MAX_MASK_PIXELS:
         raise BadMask(f"a mask of {width} x {height} has over {MAX_MASK_PIXELS:,} pixels.")
+    if min(size) < 1 or max(size) > LONGEST_SIDE_PX:
+        raise BadMask(f"a mask of {width} x {height}: its sides are 1 to {LONGEST_SIDE_PX:,}.")
 
 
-def of_parts(parts: Sequence[Sequence[float]], size: Size) -> Mask:
-    """Outlines `[x1, y1, x2, y2, ...]` as one mask, merged as COCO merges them."""
+def of_parts(parts: Sequence[Sequence[float]], size: Size, work: Allowance) -> Mask:
+    """Outlines `[x1, y1, x2, y2, ...]` as one mask, merged as COCO merges them. `work` is what
+    painting it is taken from.
+    """
     check_size(size)
     width, height = size
     try:
         rles = [
-            polygon_rle(np.reshape(part, (-1, 2)), width_px=width, height_px=height)
+            polygon_rle(np.reshape(part, (-1, 2)), width_px=width, height_px=height, allowance=work)
             for part in parts
         ]
     except GeometryError as exc:
@@ -60,3 +78,30 @@ def of_compressed(counts: str, mask_size: Size) -> Mask:
     if runs.min() < 0 or int(runs.sum()) != width * height:
         raise BadMask(f"its runs make {int(runs.sum()):,} pixels of {width} x {height}.")
     return Mask(packed, height, width)
+
+
+def stream_of(mask: Mask, work: Allowance) -> list[int]:
+    """The mask as Label Studio's brush stream. `work` is what painting it is taken from."""
+    ends = run_lengths(mask.counts).cumsum()
+    starts, stops = ends[: len(ends) // 2 * 2 : 2], ends[1::2]
+    painted = np.flatnonzero(stops > starts)
+    first, last = 0, 0
+    if len(painted):
+        # The columns that have paint.
+        first = int(starts[painted[0]]) // mask.height
+        last = -(-int(stops[painted[-1]]) // mask.height)
+    n_pixels = (last - first) * mask.height
+    work.take(n_pixels / 2)
+    with memory.held(4 * n_pixels):
+        turns = np.clip(ends, first * mask.height, last * mask.height)
+        runs = np.diff(turns, prepend=first * mask.height)
+        strip = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(last - first, mask.height)
+        rows = np.flatnonzero(strip.any(axis=0))
+        top, bottom = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+        return encode_brush(
+            strip[:, top:bottom].T,
+            left=first,
+            top=top,
+            width_px=mask.width,
+            height_px=mask.height,
+        )

@@ -57,7 +57,7 @@ class Names:
             return self._same_text(text)
         found = self._by_stem_alone(task.image_id or "") if by_stem else self._candidates(task)
         if len(found) > 1:
-            told = " and ".join(one.told for one in found[:2])
+            told = " or ".join(one.told for one in found[:2])
             errors.add(task.place, f"{_called(task)} may be {told}.")
             return None
         if not found:

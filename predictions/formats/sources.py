@@ -168,7 +168,7 @@ class Archive(Source):
         found = {}
         for entry in entries:
             path = PurePosixPath(entry.filename.replace("\\", "/"))
-            if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1]:
+            if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
                 raise refuse(self.name, f"holds an entry outside of it: {entry.filename!r:.200}.")
             if stat.S_ISLNK(entry.external_attr >> 16):
                 raise refuse(self.name, f"holds a link: {entry.filename!r:.200}.")

@@ -249,4 +249,58 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('project', 'source'), name='predictions_checkpoint_project_source_uniq')],
             },
         ),
+        migrations.CreateModel(
+            name='PredictionComment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('text', models.TextField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('author', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('prediction', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='predictions.prediction')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
+                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='PredictionReview',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('prediction', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='predictions.prediction')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
+                ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('prediction', 'reviewer'), name='predictions_review_of_reviewer_uniq')],
+            },
+        ),
+        migrations.CreateModel(
+            name='TaskTag',
+            fields=[
+                ('pk', models.CompositePrimaryKey('task_id', 'name', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=100, validators=[django.core.validators.MinLengthValidator(1)])),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
+                ('task', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='predictions.task')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['project', 'name', 'task'], name='predictions_tasktag_p_idx')],
+            },
+        ),
+        migrations.CreateModel(
+            name='SavedView',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('data', models.JSONField(default=dict, help_text='`title`, `filters`, `ordering` and the like.')),
+                ('order', models.IntegerField(default=0, help_text="Its place among the project's views.")),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='views', to='predictions.project')),
+                ('user', models.ForeignKey(blank=True, db_index=False, help_text='Who made it.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['project', 'order', 'id'], name='predictions_savedview_p_idx')],
+            },
+        ),
     ]

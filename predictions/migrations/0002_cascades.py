@@ -23,10 +23,22 @@ KEYS = [
     ("predictions_prediction", "project_id", "predictions_project", "CASCADE"),
     ("predictions_prediction", "task_id", "predictions_task", "CASCADE"),
     ("predictions_prediction", "model_id", "predictions_mlbackend", "SET NULL"),
+    ("predictions_tasktag", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_tasktag", "task_id", "predictions_task", "CASCADE"),
+    ("predictions_savedview", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_savedview", "user_id", "accounts_user", "SET NULL"),
     ("predictions_imageroot", "workspace_id", "accounts_workspace", "CASCADE"),
     ("predictions_idempotentrequest", "workspace_id", "accounts_workspace", "CASCADE"),
     ("predictions_importcheckpoint", "project_id", "predictions_project", "CASCADE"),
     ("predictions_projectexport", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_predictioncomment", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_predictioncomment", "task_id", "predictions_task", "CASCADE"),
+    ("predictions_predictioncomment", "prediction_id", "predictions_prediction", "CASCADE"),
+    ("predictions_predictioncomment", "author_id", "accounts_user", "SET NULL"),
+    ("predictions_predictionreview", "project_id", "predictions_project", "CASCADE"),
+    ("predictions_predictionreview", "task_id", "predictions_task", "CASCADE"),
+    ("predictions_predictionreview", "prediction_id", "predictions_prediction", "CASCADE"),
+    ("predictions_predictionreview", "reviewer_id", "accounts_user", "CASCADE"),
 ]
 
 DROP = """

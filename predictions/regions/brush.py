@@ -134,25 +134,29 @@ LONGEST_RUN = 1 << RUN_BITS[-1]
 RUNS_AT_ONCE = 1 << 16
 
 
-def encode_brush(mask: npt.NDArray[np.bool_]) -> list[int]:
-    """The stream of a bool (height, width) mask, bytes 0..255: white where it is painted.
+def encode_brush(
+    patch: npt.NDArray[np.bool_], *, left: int, top: int, width_px: int, height_px: int
+) -> list[int]:
+    """The stream of an image's mask, bytes 0..255: white where it is painted.
 
+    Nothing is painted outside of the bool patch, whose first pixel is (left, top) of the image.
     Each run is one repeated value; `decode_brush` gives back the mask. `MaskTooLarge` for more
     than MAX_RUNS runs.
     """
-    flat = np.asarray(mask).ravel()
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    starts = np.concatenate([[0], edges]).astype(np.int64)
+    n_pixels = width_px * height_px
+    turns = np.concatenate([[0], _turns(patch, left, top, width_px), [n_pixels]])
+    runs = np.diff(turns)
+    is_painted = (np.arange(len(runs)) % 2 == 1)[runs > 0]
     # Four values a pixel, all of them equal.
-    lengths = 4 * np.diff(np.append(starts, flat.size))
+    lengths = 4 * runs[runs > 0]
     pieces = -(-lengths // LONGEST_RUN)
     n_runs = int(pieces.sum())
     if n_runs > MAX_RUNS:
         raise MaskTooLarge(f"{n_runs:,} runs")
-    values = np.repeat(np.where(flat[starts], 255, 0), pieces).astype(np.int64)
+    values = np.repeat(np.where(is_painted, 255, 0), pieces).astype(np.int64)
     sizes = np.full(n_runs, LONGEST_RUN, dtype=np.int64)
     sizes[np.cumsum(pieces) - 1] = lengths - (pieces - 1) * LONGEST_RUN
-    header = (4 * flat.size) << 21 | 7 << 16
+    header = (4 * n_pixels) << 21 | 7 << 16
     for n, bits in enumerate(RUN_BITS):
         header |= (bits - 1) << (12 - 4 * n)
     stream = [np.array([header >> n & 1 for n in range(HEADER_BITS - 1, -1, -1)], dtype=np.uint8)]
@@ -161,6 +165,22 @@ def encode_brush(mask: npt.NDArray[np.bool_]) -> list[int]:
         stream.append(_bits(sizes[chosen] - 1, values[chosen]))
     packed: list[int] = np.packbits(np.concatenate(stream)).tolist()
     return packed
+
+
+def _turns(
+    patch: npt.NDArray[np.bool_], left: int, top: int, width_px: int
+) -> npt.NDArray[np.int64]:
+    """The pixels, counted row by row, at which paint begins and ends by turns, int64 (n,)."""
+    height, width = patch.shape
+    # An empty pixel before and behind each row: what begins in a row ends in it.
+    framed = np.zeros((height, width + 2), dtype=np.bool_)
+    framed[:, 1:-1] = patch
+    flat = framed.ravel()
+    row, column = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), width + 2)
+    turns = (row + top) * width_px + column + left
+    # A run that fills a row to its end goes on in the next one.
+    meets = np.flatnonzero(turns[1:] == turns[:-1])
+    return np.asarray(np.delete(turns, np.concatenate([meets, meets + 1])), dtype=np.int64)
 
 
 def _bits(less_one: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:

@@ -175,9 +175,10 @@ def _labels(
 
 def _indexed(element: Any, labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     places = {
-        child.get("alias") or child.get("value"): int(child.get("model_index"))
+        child.get("alias") or child.get("value"): int(index)
         for child in element.iter("Label")
-        if (child.get("model_index") or "").isdecimal()
+        # Python refuses to read numbers of thousands of digits.
+        if (index := child.get("model_index") or "").isdecimal() and len(index) < 10
     }
     return tuple(sorted(labels, key=lambda one: places.get(one[0], math.inf)))
 

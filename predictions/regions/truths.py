@@ -1,4 +1,4 @@
-"""What a model said as ground truth, and how it differs from the ground truth there is. Pure."""
+"""A model's prediction as ground truth, and how it differs from the ground truth there is. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence

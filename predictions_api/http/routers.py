@@ -17,6 +17,7 @@ ENDING = r"(?:\.(?P<format>[a-z0-9]+))?/?"
 ID = r"(?P<pk>[^/.]+)"
 TASK_ID = r"(?P<task_pk>[^/.]+)"
 PROJECT_ID = r"(?P<project_pk>[^/.]+)"
+PREDICTION_ID = r"(?P<prediction_pk>[^/.]+)"
 
 
 class Router(SimpleRouter):

@@ -14,7 +14,6 @@ from rest_framework.response import Response
 
 from accounts import audit
 from predictions.api.viewset import json_response
-from predictions_api.http.fields import unknown_pk
 from predictions_api.http.pagination import page_url
 from prompts.api import filters, told
 from prompts.api import schema as docs
@@ -35,7 +34,7 @@ from prompts.api.serializers.runs import (
     SubsetSerializer,
 )
 from prompts.asking import messages
-from prompts.db import measures, prompts, queries, subset_tasks
+from prompts.db import measures, queries, subset_tasks
 from prompts.models import ModelRun
 from prompts.runs import batches, start, state
 
@@ -78,14 +77,8 @@ class RunViewSet(RunRows):
     def create(self, request: Request, **kwargs: Any) -> Response:
         version = self.version()
         values = self.checked(ModelRunSerializer)
-        project_id = values["project_id"]
-        project = queries.project(project_id, workspace_id=self.workspace_id)
-        if project is None:
-            raise ValidationError({"project": [unknown_pk(project_id)]})
-        prompts.check_config(project)
-        prompts.check_prompt(version.prompt, prompts.fields_of(project), key="project")
-        run = start.create(values, version, self.access())
-        audit.note(request, target=f"run {run.pk}", project=project.pk)
+        run = start.requested(values, version, self.access())
+        audit.note(request, target=f"run {run.pk}", project=run.project_id)
         return self.shown(run.pk, status.HTTP_201_CREATED)
 
     def shown(self, run_id: int, code: int = 200) -> Response:

@@ -54,18 +54,18 @@ def tasks_sql(values: Mapping[str, Any], *, project_id: int, sample_size: int) -
         case ModelRun.Subset.SAMPLE:
             return f"{sql} ORDER BY t.id LIMIT %s", [*params, sample_size]
         case ModelRun.Subset.CUSTOM:
-            clause, more = _custom_clause(values)
+            clause, more = _custom_clause(values, project_id)
             return f"{sql} AND {clause}", [*params, *more]
     return sql, params
 
 
-def _custom_clause(values: Mapping[str, Any]) -> Clause:
+def _custom_clause(values: Mapping[str, Any], project_id: int) -> Clause:
     if (task_ids := custom_task_ids(values)) is not None:
         return "t.id = ANY(%s)", [task_ids]
     filters = values.get("filters_json")
     if not isinstance(filters, Mapping):
         raise refused("A Custom run needs task_ids or a filter group.")
-    return group_clause(filters, name="filters_json")
+    return group_clause(filters, name="filters_json", project_id=project_id)
 
 
 def missing_only(clause: Clause, *, version_id: int) -> Clause:

@@ -33,7 +33,7 @@ def runs(request: HttpRequest) -> Card:
                     reverse("admin:prompts_modelrun_page", args=[run.pk]),
                 ),
                 Cell(run.project),
-                Cell(_done(run)),
+                Cell(done_of(run)),
                 Cell(time_ago(run.created_at)),
             )
             for run in rows[:ROWS]
@@ -42,7 +42,8 @@ def runs(request: HttpRequest) -> Card:
     )
 
 
-def _done(run: ModelRun) -> str:
+def done_of(run: ModelRun) -> str:
+    """How many of its tasks have an outcome, and how many of them failed."""
     done = run.total_predictions + run.total_failed
     failed = f", {number(run.total_failed)} failed" if run.total_failed else ""
     return f"{number(done)} of {number(run.total_tasks)}{failed}"

@@ -4,10 +4,14 @@ Forms only collect values: the serializers of the API check them and `prompts.db
 """
 
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.decorators import action
 
 from desk.workspace_admin import CODE, DeskForm, access_of, became, roles_of
 from predictions.desk.project_rows import checked
@@ -90,10 +94,22 @@ class VersionDesk(EditedRows):
     belongs_to = "parent_model"
     audited_as = "version"
     audited = frozenset({"deleted"})
+    actions_detail = ("to_run",)
     readonly_fields: ClassVar[tuple[str, ...]] = ("created", "created_by")
 
     def workspace_id_of(self, obj: PromptVersion) -> int:
         return obj.parent_model.workspace_id
+
+    def has_start_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the button shows; the page behind it looks closer."""
+        return self._has_role(request, None, self.writers)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Run", url_path="run", permissions=["start"]
+    )
+    def to_run(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """To the page that begins a run of the version."""
+        return redirect(f"{reverse('admin:prompts_modelrun_new')}?version={quote(object_id)}")
 
     def scope(self, request: HttpRequest) -> Q:
         return Q(parent_model__workspace_id__in=list(roles_of(request)))

@@ -10,11 +10,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from rest_framework.exceptions import ValidationError
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
-from predictions_api.wording import number, when
+from predictions_api.wording import left, number, when
 from prompts.db import measures, queries
+from prompts.desk import advice
 from prompts.models import ModelRun
 from prompts.runs import progress, start
 from prompts.runs import state as runs
@@ -22,6 +24,7 @@ from prompts.runs import state as runs
 LABELS = {ModelRun.Status.PENDING: "waiting", ModelRun.Status.IN_PROGRESS: "running"}
 # Up to so many outcomes tokens and seconds are added up at each look at an open run.
 ADDED_UP = 10_000
+HUB = "admin:predictions_project_hub"
 LATER = "once it has ended"
 Fact = tuple[str, str, str]
 
@@ -38,17 +41,22 @@ def state(run: ModelRun) -> dict[str, Any]:
         "total": run.total_tasks,
         "predicted": run.total_predictions,
         "failed": run.total_failed,
+        "left": left(run.triggered_at, progress.fraction(run)) if is_open else "",
         "unpredicted": max(0, run.total_tasks - run.total_predictions),
         "measures": _measures(run, is_open=is_open),
         "failures": [
-            {**group, "examples": [_example(run, shown) for shown in group["examples"]]}
+            {
+                **group,
+                "advice": advice.of(group["type"]),
+                "examples": [_example(run, shown) for shown in group["examples"]],
+            }
             for group in queries.failure_groups(run.pk)
         ],
     }
 
 
 def _example(run: ModelRun, shown: dict[str, Any]) -> dict[str, Any]:
-    return {**shown, "url": reverse("admin:predictions_task_change", args=[shown["task"]])}
+    return {**shown, "url": reverse("admin:predictions_task_review", args=[shown["task"]])}
 
 
 def _measures(run: ModelRun, *, is_open: bool) -> list[tuple[str, str]]:
@@ -122,7 +130,7 @@ def facts(run: ModelRun) -> list[Fact]:
     shown: list[Fact] = [
         ("Prompt", prompt.title, _change("prompts_prompt", prompt.pk)),
         ("Version", version.title, _change("prompts_promptversion", version.pk)),
-        ("Project", str(run.project), _change("predictions_project", run.project_id)),
+        ("Project", str(run.project), reverse(HUB, args=[run.project_id])),
         ("Tasks", subset, ""),
         ("Model", version.provider_model_id, ""),
         (
@@ -153,6 +161,7 @@ def page(desk: WorkspaceAdmin, request: HttpRequest, run: ModelRun, *, may_edit:
         may_edit=may_edit,
         cancel_url=_url("cancel", run),
         retry_url=_url("retry", run),
+        repeat_url=_url("repeat", run),
         failures_url=f"{reverse('admin:prompts_failedprediction_changelist')}?run={run.pk}",
     )
 
@@ -197,3 +206,25 @@ def retry(
     desk.record(request, again, "created", project=run.project_id, of=run.pk)
     messages.success(request, f"This run retries {number(len(task_ids))} tasks of run {run.pk}.")
     return redirect("admin:prompts_modelrun_page", again.pk)
+
+
+def repeat(
+    desk: WorkspaceAdmin, request: HttpRequest, run: ModelRun, *, may_edit: bool
+) -> HttpResponse:
+    """A new run by the same request, of what it finds now, by POST; this one stays as it is."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    forbid(may_edit)
+    if run.status in runs.OPEN:
+        messages.warning(request, "It runs still: cancel it first to start anew.")
+        return redirect("admin:prompts_modelrun_page", run.pk)
+    access = access_of(request, run.project.workspace_id, field="project")
+    try:
+        made = start.repeat(run, access)
+    except ValidationError as refusal:
+        texts = [str(text) for inner in refusal.detail.values() for text in inner]  # type: ignore[union-attr]
+        messages.error(request, " ".join(texts))
+        return redirect("admin:prompts_modelrun_page", run.pk)
+    desk.record(request, made, "created", project=run.project_id, of=run.pk)
+    messages.success(request, f"This run repeats run {run.pk}, which stays as it is.")
+    return redirect("admin:prompts_modelrun_page", made.pk)

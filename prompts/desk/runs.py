@@ -1,6 +1,7 @@
 """Pages of runs and of what failed in them: shown only, but for what a run's own page offers."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -10,13 +11,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.decorators import action
 
 from desk.workspace_admin import BoundedChangeList, View
 from predictions.desk.filters import ProjectFilter, projects_of
 from predictions.desk.project_rows import ProjectRows
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
-from prompts.desk import run_page
+from prompts.desk import new_run, run_page
 from prompts.desk.filters import CreatedFilter, RunFilter, StatusFilter
 from prompts.desk.rows import ReadOnlyRows
 from prompts.models import FailedPrediction, ModelRun
@@ -36,6 +38,7 @@ class RunDesk(ReadOnlyRows, ProjectRows):
     list_display = ("run", "shown_status", "version", "project", "done", "cost", "created")
     list_filter = (ProjectFilter, StatusFilter, CreatedFilter)
     audited_as = "run"
+    actions_list = ("to_new",)
 
     def scope(self, request: HttpRequest) -> Q:
         return Q(project_id__in=projects_of(request))
@@ -59,6 +62,8 @@ class RunDesk(ReadOnlyRows, ProjectRows):
             "progress": ("<int:pk>/progress/", self.progress),
             "cancel": ("<int:pk>/cancel/", self.cancel),
             "retry": ("<int:pk>/retry/", self.retry),
+            "repeat": ("<int:pk>/repeat/", self.repeat),
+            "new": ("new/", partial(new_run.new, self)),
         }
 
     def may_edit(self, request: HttpRequest, run: ModelRun) -> bool:
@@ -86,6 +91,22 @@ class RunDesk(ReadOnlyRows, ProjectRows):
         """Begins another over what it left."""
         run = self.found(request, pk=pk)
         return run_page.retry(self, request, run, may_edit=self.may_edit(request, run))
+
+    def repeat(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Begins another by the same request."""
+        run = self.found(request, pk=pk)
+        return run_page.repeat(self, request, run, may_edit=self.may_edit(request, run))
+
+    def has_start_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the button shows; the page behind it looks closer."""
+        return self._has_role(request, None, self.writers)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="New run", url_path="start", permissions=["start"]
+    )
+    def to_new(self, request: HttpRequest) -> HttpResponseBase:
+        """To the page that begins one."""
+        return redirect("admin:prompts_modelrun_new")
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """Its own page instead of a form."""

@@ -9,12 +9,18 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
-from prompts.db import items, subsets
+from predictions_api.http.fields import unknown_pk
+from prompts.db import items, prompts, queries, subsets
 from prompts.models import ModelRun, PromptVersion
 from prompts.runs import state
 from prompts.runs import tasks as worker_tasks
 
 TASKS_PER_EXECUTOR = 500
+#: What a request for a run says.
+REQUEST = (
+    "project_id", "project_subset", "sample_subset_size", "filters_json", "task_ids",
+    "only_missing_predictions", "job_id", "budget_usd",
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -69,6 +75,27 @@ def create(
             worker_tasks.queue(run.pk)
     run.refresh_from_db()
     return run
+
+
+def requested(values: Mapping[str, Any], version: PromptVersion, access: Access) -> ModelRun:
+    """As `create`, for whoever asks. ValidationError, too, for a project of others, one whose
+    labelling config no prompt can fill, and one whose tasks lack a field that the prompt names.
+    """
+    project_id = values["project_id"]
+    project = queries.project(project_id, workspace_id=access.workspace_id)
+    if project is None:
+        raise ValidationError({"project": [unknown_pk(project_id)]})
+    prompts.check_config(project)
+    prompts.check_prompt(version.prompt, prompts.fields_of(project), key="project")
+    return create(values, version, access)
+
+
+def repeat(run: ModelRun, access: Access) -> ModelRun:
+    """A new run of what the same request finds now, which knows what it repeats; the version's
+    wording is that of today.
+    """
+    values = {name: getattr(run, name) for name in REQUEST}
+    return create(values, run.model_version, access, source=run)
 
 
 def again(run: ModelRun, task_ids: Sequence[int], access: Access) -> ModelRun:

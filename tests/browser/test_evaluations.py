@@ -3,6 +3,7 @@
 What a page shows is compared with what the API answers to a key, read here and not by the page.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,10 @@ A_POINT = """() => {
   ];
 }"""
 N_IMAGES = 40
-PAGES = ["", "metrics/?curve=1", "matrix/", "images/?sort=f1", "recommendations/", "diff/"]
+PAGES = [
+    *("", "metrics/?curve=1", "matrix/", "images/?sort=f1", "class/?class=1"),
+    *("recommendations/", "diff/"),
+]
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ def test_from_the_list_to_the_overview(open_page: OpenPage, digits: dict[str, st
     check_accessibility(page)
     screenshot(page, "evaluations")
     page.get_by_role("link", name="digits/digits-small").click()
-    expect(page).to_have_url(f"{page.url.partition('/admin')[0]}{LIST}{digits['digits-small']}/")
+    # At the confidence that the figures of the list are at.
+    expect(page).to_have_url(re.compile(rf"{LIST}{digits['digits-small']}/\?confidence=\d+$"))
 
 
 def test_the_slider_moves_all_panels(open_page: OpenPage, api: Api, digits: dict[str, str]) -> None:
@@ -169,10 +174,10 @@ def test_the_slider_moves_all_panels(open_page: OpenPage, api: Api, digits: dict
     expect(page.locator("[data-number='averagePrecision.map50']")).to_have_text(
         number(measured["map50"])
     )
-    assert [row[:5] for row in rows(page, "[data-panel=classes]")] == [
+    assert [row[:6] for row in rows(page, "[data-panel=classes]")] == [
         [
             name,
-            number(measured["perClass"][name]["map50"]),
+            *(number(measured["perClass"][name][of]) for of in ("map50_95", "map50")),
             *(number(curve["perThreshold"]["0.55"][n]) for n in ("precision", "recall", "f1")),
         ]
         for name, curve in swept["perClass"].items()
@@ -181,7 +186,7 @@ def test_the_slider_moves_all_panels(open_page: OpenPage, api: Api, digits: dict
     assert [row[1:] for row in rows(page, ".ev-matrix")] == [
         [str(n) for n in row] for row in matrix["matrix"]
     ]
-    worst = api.of(small, "image-predictions", split="test", confidence=55, sort="f1", limit=6)
+    worst = api.of(small, "image-predictions", split="test", confidence=55, sort="-errors", limit=6)
     assert page.locator("[data-panel=worst] strong").all_inner_texts() == [
         image["imageName"] for image in worst["images"]
     ]
@@ -372,10 +377,24 @@ def test_two_evaluations_side_by_side(
     open_page: OpenPage, api: Api, digits: dict[str, str]
 ) -> None:
     small, large = digits["digits-small"], digits["digits-large"]
-    page = open_page(f"{LIST}{small}/diff/?split=all")
-    page.locator("select[name=other]").select_option(large)
+    page = open_page(f"{LIST}{large}/diff/")
     settled(page)
-    found = api.of(small, f"diff/{large}", split="all", limit=12)
+    # Nothing is accepted: the version before is the baseline.
+    expect(page.locator("select[name=baseline]")).to_have_value(small)
+    scores = [api.header(one)["summary"]["primary"]["value"] for one in (small, large)]
+    word = "better" if scores[1] > scores[0] else "worse"
+    expect(page.locator(".ev-said")).to_contain_text(
+        f"digits/digits-large against digits/digits-small: mAP50-95 {word} by "
+        f"{abs(scores[1] - scores[0]):.3f} ({scores[0]:.3f} to {scores[1]:.3f})."
+    )
+    table = page.get_by_role("table", name="All versions")
+    shown = table.locator("tbody tr").all_inner_texts()
+    assert all(number(score) in text for score, text in zip(scores[::-1], shown, strict=False))
+    expect(page.locator("[data-panel=versions] .js-plotly-plot")).to_be_visible()
+    page.locator("[data-swap]").click()
+    page.wait_for_url(f"**/{small}/diff/?*")
+    settled(page)
+    found = api.of(large, f"diff/{small}", split="test", limit=12)
     names = ("images", "fixedImages", "brokenImages", "unchangedImages", "fixed", "broken")
     tiles = page.locator("[data-panel=diff] dd").all_inner_texts()
     assert tiles[:6] == [str(found["totals"][name]) for name in names]
@@ -383,9 +402,55 @@ def test_two_evaluations_side_by_side(
         f"{one['imageName']}: {one['fixed']} errors fixed, {one['broken']} new"
         for one in found["images"]
     ]
-    expect(page.locator(".ev-pair svg.desk-overlay")).to_have_count(24)
+    expect(page.locator(".ev-pair svg.desk-overlay")).to_have_count(2 * len(found["images"]))
     screenshot(page, "compared")
-    assert f"other={large}" in page.url
+    assert f"baseline={large}" in page.url
+
+
+def test_errors_by_kind_and_a_class(open_page: OpenPage, api: Api, digits: dict[str, str]) -> None:
+    """A kind of error leads to its images, a class to its page."""
+    small = digits["digits-small"]
+    page = open_page(f"{LIST}{small}/?split=test")
+    settled(page)
+    found = api.of(small, "error-types")["splits"]["test"]["errors"]
+    assert [row[1:] for row in rows(page, "[data-panel=error-types]")] == [
+        [str(one["count"]), str(one["images"]), number(one["cost"])] for one in found.values()
+    ]
+    by_size = api.of(small, "map-results")["splits"]["test"]["byObjectSize"]
+    expect(page.locator("[data-number='bySize.large']")).to_have_text(
+        number((by_size["large"] or {}).get("map50_95"))
+    )
+    kind = max(found, key=lambda word: found[word]["count"])
+    page.locator(f"[data-error={kind}]").click()
+    settled(page)
+    expect(page.locator("[data-total]").first).to_have_attribute(
+        "data-total", str(found[kind]["images"])
+    )
+    expect(page.locator("select[name=errorType]")).to_have_value(kind)
+
+    page = open_page(f"{LIST}{small}/?split=test&confidence=30")
+    settled(page)
+    page.locator("[data-panel=classes] tbody a").first.click()
+    settled(page)
+    name = api.header(small)["classes"][0]
+    expect(page.locator("#class-title")).to_have_text(f"Class {name}")
+    of_class = api.of(small, "error-types")["splits"]["test"]["perClass"].get(name, {})
+    shown = {row[0].split()[0]: row[1] for row in rows(page, "[data-panel=error-types]")}
+    assert shown == {word: str(of_class.get(word, 0)) for word in shown}
+    worst = api.of(
+        small,
+        "image-predictions",
+        split="test",
+        confidence=30,
+        sort="-errors",
+        limit=6,
+        **{"class": name},
+    )
+    assert page.locator("[data-panel=worst] strong").all_inner_texts() == [
+        one["imageName"] for one in worst["images"]
+    ]
+    check_accessibility(page)
+    screenshot(page, "class")
 
 
 def test_intervals_and_slices(open_page: OpenPage, api: Api, street: str) -> None:
@@ -440,7 +505,7 @@ def test_whether_a_difference_is_chance(
     header = api.header(street)
     asked = {"project": header["project"], "modelVersion": "v2"}
     other = evaluated(api.post("/default/model-evals", asked)["evalId"])
-    page = open_page(f"{LIST}{street}/diff/?split=all&confidence=30&other={other}")
+    page = open_page(f"{LIST}{other}/diff/?split=all&confidence=30&baseline={street}")
     settled(page)
     for query in ({}, {"slice": "meta.camera:gate"}):
         if query:
@@ -464,7 +529,7 @@ def test_whether_a_difference_is_chance(
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_for_everybody(open_page: OpenPage, digits: dict[str, str], path: str) -> None:
     """Light and wide, dark and narrow: readable, and no wider than the window."""
-    query = f"other={digits['digits-large']}" if path == "diff/" else ""
+    query = f"baseline={digits['digits-large']}" if path == "diff/" else ""
     name = path.partition("/")[0] or "overview"
     for dark, size in ((False, WIDE), (True, NARROW)):
         address = f"{LIST}{digits['digits-small']}/{path}"

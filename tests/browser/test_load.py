@@ -98,6 +98,9 @@ def test_warnings_are_read_before_one_goes_on(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Load", exact=True).click()
     done = page.locator("#done")
     expect(done).to_contain_text("Loaded: 2 new tasks, 2 ground truths, 2 predictions")
+    # The format was looked for: beside a warning stands which one was recognised.
+    expect(done.get_by_role("listitem")).to_have_count(2)
+    expect(done).to_contain_text("is taken for COCO")
     check_accessibility(page)
     done.get_by_role("link", name="To the evaluation").click()
     page.wait_for_url("**/admin/evals/modeleval/*/")

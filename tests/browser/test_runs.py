@@ -131,6 +131,7 @@ def test_a_run_is_canceled(open_page: OpenPage, begin: Callable[[], int], model:
     model.control(reset=True, latency_s=2.0)
     page = open_page(RUN.format(begin()))
     expect(status(page)).to_have_text("running")
+    page.get_by_text("Cancel…").click()
     page.get_by_role("button", name="Cancel the run").click()
     expect(status(page)).to_have_text("canceled")
     expect(page.get_by_role("button", name="Cancel the run")).to_be_hidden()

@@ -29,6 +29,12 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("replace_prediction", "/api/predictions/{prediction}/", PREDICTION),
     ("update_prediction", "/api/predictions/{prediction}/", {"neighbors": [1], "cluster": 1}),
     ("delete_prediction", "/api/predictions/{prediction}/", None),
+    ("list_prediction_comments", "/api/predictions/{prediction}/comments/", None),
+    ("comment_on_prediction", "/api/predictions/{prediction}/comments/", {"text": "Too wide."}),
+    ("delete_prediction_comment", "/api/predictions/{prediction}/comments/{comment}/", None),
+    ("list_prediction_reviews", "/api/predictions/{prediction}/reviews/", None),
+    ("review_prediction", "/api/predictions/{prediction}/reviews/", {}),
+    ("take_back_prediction_review", "/api/predictions/{prediction}/reviews/", None),
     ("delete_predictions", "/api/predictions/?project={project}&model_version=v1", None),
     ("export_predictions", "/api/predictions/export/?format=json", None),
     ("export_predictions", "/api/predictions/export/?format=csv", None),
@@ -44,6 +50,21 @@ REQUESTS: list[tuple[str, str, Any]] = [
         "/api/dm/actions/?id=predictions_to_annotations&project={project}",
         {"selectedItems": {"all": False, "included": ["{task}"]}, "model_version": "v1"},
     ),
+    (
+        "run_action",
+        "/api/dm/actions/?id=add_tags&project={project}",
+        {"selectedItems": {"all": True}, "tags": ["night"]},
+    ),
+    ("list_tags", "/api/projects/{project}/tags/", None),
+    ("list_views", "/api/dm/views/?project={project}", None),
+    ("create_view", "/api/dm/views/", {"project": "{project}", "data": {"title": "All"}}),
+    ("get_view", "/api/dm/views/{view}/", None),
+    ("update_view", "/api/dm/views/{view}/", {"data": {}}),
+    ("replace_view", "/api/dm/views/{view}/", {"project": "{project}", "data": {}}),
+    ("delete_view", "/api/dm/views/{view}/", None),
+    ("delete_views", "/api/dm/views/reset/?project={project}", None),
+    ("order_views", "/api/dm/views/order/", {"project": "{project}", "ids": ["{view}"]}),
+    ("list_tasks", "/api/tasks/?view={view}", None),
     ("list_tasks", "/api/tasks/?project={project}", None),
     ("list_tasks", "/api/tasks/?project={project}&fields=all", None),
     ("list_tasks", "/api/tasks/?project={project}&include=id,predictions", None),
@@ -127,6 +148,9 @@ def values(ada: Caller, project: Project, task: int) -> dict[str, Any]:
     post: Callable[..., Any] = ada.client.post
     prediction = post("/api/predictions/", filled(PREDICTION, {"task": task}), format="json")
     annotation = post(f"/api/tasks/{task}/annotations/", {"result": [region()]}, format="json")
+    about = f"/api/predictions/{prediction.json()['id']}"
+    comment = post(f"{about}/comments/", {"text": "Good."}, format="json")
+    view = post("/api/dm/views/", {"project": project.pk}, format="json")
     refresh = {}
     if not ada.user.api_tokens.filter(kind="refresh").exists():
         refresh["refresh"] = make_refresh(ada)
@@ -135,6 +159,8 @@ def values(ada: Caller, project: Project, task: int) -> dict[str, Any]:
         "task": task,
         "prediction": prediction.json()["id"],
         "annotation": annotation.json()["id"],
+        "comment": comment.json()["id"],
+        "view": view.json()["id"],
         **refresh,
     }
 

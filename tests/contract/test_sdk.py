@@ -394,6 +394,9 @@ def test_actions_on_selected_tasks(client: LabelStudio, project: Project, task: 
         "delete_tasks_annotations",
         "delete_tasks_predictions",
         "predictions_to_annotations",
+        "predictions_to_ground_truth",
+        "add_tags",
+        "remove_tags",
     ]
     selected: Any = {"all": False, "included": [task]}
     where: Any = {"project": project.pk, "selected_items": selected}
@@ -402,6 +405,34 @@ def test_actions_on_selected_tasks(client: LabelStudio, project: Project, task: 
     assert [annotation.result for annotation in annotations] == [[region()]] * 2
     client.actions.create(id="delete_tasks_predictions", **where)
     assert client.predictions.list(task=task) == []
+
+
+def test_views(client: LabelStudio, project: Project, task: int) -> None:
+    item = {
+        "filter": "filter:tasks:tags",
+        "operator": "contains",
+        "type": "List",
+        "value": "night",
+    }
+    data: Any = {
+        "title": "Night",
+        "filters": {"conjunction": "and", "items": [item]},
+        "ordering": ["-tasks:id"],
+    }
+    made = client.views.create(project=project.pk, data=data)
+    assert (made.project, made.data) == (project.pk, data)
+    assert client.views.list(project=project.pk) == [made]
+    assert client.views.get(id=str(made.id)) == made
+    assert [one.id for one in client.tasks.list(view=made.id)] == []
+    changed = client.views.update(id=str(made.id), data={"title": "All"}, project=project.pk)
+    assert changed.data == {"title": "All"}
+    assert [one.id for one in client.tasks.list(view=made.id)] == [task]
+    second = client.views.create(project=project.pk)
+    client.views.update_order(project=project.pk, ids=[second.id or 0, made.id or 0])
+    assert [one.id for one in client.views.list(project=project.pk)] == [second.id, made.id]
+    client.views.delete(id=str(made.id))
+    client.views.delete_all(project=project.pk)
+    assert client.views.list(project=project.pk) == []
 
 
 def test_deleting_a_task_deletes_its_predictions(client: LabelStudio, task: int) -> None:

@@ -47,8 +47,8 @@ def test_everything_by_its_name(ada: Caller, project: Project, task: int) -> Non
         workspace=ada.workspace, project=project, model_version="V2", status="done"
     )
     desk = desk_of(ada)
-    at, of = f"/admin/predictions/task/{task}/change/", f"task {task} of Cars at night"
-    page = f"/admin/predictions/project/{project.pk}/change/"
+    at, of = f"/admin/predictions/task/{task}/review/", f"task {task} of Cars at night"
+    page = f"/admin/predictions/project/{project.pk}/"
     expected = {
         "Cars": [(page, "Cars at night", f"project {project.pk}")],
         "night/Car 7.jpg": [(at, "night/Car 7.jpg", of)],

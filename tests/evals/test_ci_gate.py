@@ -30,6 +30,7 @@ __all__ = ["address", "unbuffered_sockets"]
 
 GATE = Path(__file__).resolve().parents[2] / "examples" / "ci_gate" / "gate.py"
 WITHIN_S = 60
+NUMBERS = '<View><Text name="text" value="$text"/><Number name="answer" toName="text"/></View>'
 MAP = pytest.approx((51 / 101 + 0.5) / 2)
 
 
@@ -123,8 +124,9 @@ def test_a_failed_build_is_not_the_measure_of_its_retry(
             "split": "test",
             "confidence": 20,
             "metric": {
+                "higherIsBetter": True,
                 "name": "mAP",
-                "least": None,
+                "limit": None,
                 "now": MAP,
                 "baseline": 1.0,
                 "allowedDrop": 0.01,
@@ -196,6 +198,31 @@ def test_tolerances(build: Build, ada: Caller, project: Project) -> None:
         "mAP fell from 1.000 to 0.000, by more than 0.01",
         "recall of Car fell from 1.000 to 0.000, by more than 0.1",
     ]
+
+
+def test_a_kind_without_map_goes_by_its_own_error(
+    build: Build, ada: Caller, make_project: MakeProject
+) -> None:
+    made = make_project(ada, NUMBERS, title="Answers")
+    number = {"from_name": "answer", "to_name": "text", "type": "number"}
+    item = {
+        "data": {"text": "ten"},
+        "annotations": [{"result": [{**number, "value": {"number": 10}}], "ground_truth": True}],
+        "predictions": [
+            {"result": [{**number, "value": {"number": said}}], "model_version": version}
+            for version, said in (("v1", 14), ("v2", 11))
+        ],
+    }
+    load(ada, made, [item])
+    accept(ada, computed(ada, made, "v2"))
+    options = ("--project", made.slug, "--max-drop-recall-few", "1")
+
+    worse = build("v1", *options)
+    reason = "meanAbsoluteError rose from 1.000 to 4.000, by more than 0.01"
+    assert (worse.code, worse.report["reasons"]) == (1, [reason])
+    assert build("v1", *options, "--max-worse", "3").code == 0
+    limited = build("v2", *options, "--score-limit", "0.5")
+    assert limited.report["reasons"] == ["meanAbsoluteError 1.000 is above 0.500"]
 
 
 def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:

@@ -80,6 +80,12 @@ def test_demo_loads_once_and_backend_predicts_what_is_left(
     assert len(embedding) == 5
     assert task.annotations.get().ground_truth
     assert loading.load(server.url, key, n_scenes=N_SCENES, progress=False) is None
+    # An installation of an earlier release has fewer of them.
+    Project.objects.filter(pk=made[2]).delete()
+    again = loading.load(server.url, key, n_texts=2, progress=False)
+    assert again is not None
+    titles = [one.title for one in Project.objects.filter(pk__in=again)]
+    assert titles == ["Stars of reviews (demo)"]
 
     monkeypatch.setattr(sys, "argv", ["backend", "push", "--project", str(project)])
     backend.main()

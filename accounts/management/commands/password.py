@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import audit, logins, passwords
+from accounts import audit, logins, members
 from accounts.models import User
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
             raise CommandError("A service account has keys and no password: manage.py token.")
         if not user.is_active:
             raise CommandError(f"{user.email} is deactivated.")
-        password = passwords.replace(user)
+        password = members.new_password(user)
         logins.unlock(email=user.email)
         audit.by_command("user.password_reset", target=user.email)
         self.stdout.write(password)

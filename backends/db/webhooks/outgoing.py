@@ -5,7 +5,7 @@ ids of deliveries follow the order in which events became visible, and that of t
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection
@@ -113,18 +113,22 @@ def store(made: Sequence[Made]) -> None:
 # Sending.
 
 
-def _sendable() -> QuerySet[Delivery]:
-    """Deliveries that are due, of the webhook of an outer query."""
+def _sendable(seconds: float) -> QuerySet[Delivery]:
+    """Deliveries that have been due for so long, of the webhook of an outer query."""
     rows = Delivery.objects.filter(
-        webhook_id=OuterRef("pk"), status=Delivery.Status.PENDING, next_attempt_at__lte=Now()
+        webhook_id=OuterRef("pk"),
+        status=Delivery.Status.PENDING,
+        next_attempt_at__lte=Now() - timedelta(seconds=seconds),
     )
     return rows.filter(Q(webhook__is_active=True) | Q(payload__action=TEST))
 
 
-def busy() -> QuerySet[Webhook]:
-    """Webhooks that have something due, are not taken to be down, and are in nobody's hand."""
+def busy(seconds: float = 0.0) -> QuerySet[Webhook]:
+    """Webhooks that have had something due for so long, are not taken to be down, and are in
+    nobody's hand.
+    """
     is_up = Q(paused_until__isnull=True) | Q(paused_until__lte=Now())
-    return Webhook.objects.filter(FREE, is_up).filter(Exists(_sendable())).order_by("id")
+    return Webhook.objects.filter(FREE, is_up).filter(Exists(_sendable(seconds))).order_by("id")
 
 
 class Due(NamedTuple):

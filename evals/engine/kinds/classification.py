@@ -29,6 +29,7 @@ from evals.engine.matching import (
     Detections,
     Objects,
     ObjectVerdict,
+    Pairs,
     matrix_pairs,
     object_verdicts,
 )
@@ -102,15 +103,15 @@ def read_choices(
     reading: Reading | None = None,
     notes: Notes | None = None,
 ) -> tuple[list[list[int]], list[list[tuple[int, float]]]]:
-    """Labels of each image, and (label, score) pairs said of it, in stored order.
+    """True labels of each image, and its predicted (label, score) pairs, in stored order.
 
     What is not read goes to `notes`; `UnknownLabels` as `read_shapes`.
     """
     reading, notes = reading or Reading(), notes or Notes()
-    truths, saids = read_answers(images, classes, _choices, reading=reading, notes=notes)
+    truths, predictions = read_answers(images, classes, _choices, reading=reading, notes=notes)
     return (
         [[answer.label for answer in image] for image in truths],
-        [[(answer.label, answer.score) for answer in image] for image in saids],
+        [[(answer.label, answer.score) for answer in image] for image in predictions],
     )
 
 
@@ -131,11 +132,11 @@ def _choices(region: Region, image: StoredImage) -> list[tuple[str, None]]:
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
-    truths, saids = read_choices(chunk.images, job.classes, reading=job.reading, notes=notes)
+    truths, predictions = read_choices(chunk.images, job.classes, reading=job.reading, notes=notes)
     if job.is_multi_label:
-        events = multi_label_events(truths, saids, n_classes=len(job.classes))
+        events = multi_label_events(truths, predictions, n_classes=len(job.classes))
     else:
-        best = [max(said, key=_score, default=(-1, 1.0)) for said in saids]
+        best = [max(predicted, key=_score, default=(-1, 1.0)) for predicted in predictions]
         events = single_label_events(
             [labels[0] if labels else -1 for labels in truths],
             [label for label, _ in best],
@@ -144,10 +145,10 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
         )
     right = np.array(
         [
-            set(labels) == {label for label, _ in said}
-            for labels, said in (
+            set(labels) == {label for label, _ in predicted}
+            for labels, predicted in (
                 _counted(*both, is_multi_label=job.is_multi_label)
-                for both in zip(truths, saids, strict=True)
+                for both in zip(truths, predictions, strict=True)
             )
         ],
         dtype=np.int64,
@@ -160,12 +161,12 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
 
 
 def _counted(
-    labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
+    labels: Sequence[int], predicted: Sequence[tuple[int, float]], *, is_multi_label: bool
 ) -> tuple[list[int], list[tuple[int, float]]]:
     """The labels that count: each once with its highest score, or the first and the surest one."""
     if is_multi_label:
-        return list(dict.fromkeys(labels)), list(dict(sorted(said, key=_score)).items())
-    return list(labels[:1]), [max(said, key=_score)] if said else []
+        return list(dict.fromkeys(labels)), list(dict(sorted(predicted, key=_score)).items())
+    return list(labels[:1]), [max(predicted, key=_score)] if predicted else []
 
 
 def _total(gathered: Gathered, job: Job) -> Total:
@@ -180,33 +181,37 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
 
 
 def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
-    truths, saids = read_choices([image], job.classes, reading=job.reading)
-    labels, said = _counted(truths[0], saids[0], is_multi_label=job.is_multi_label)
-    overlap = label_overlap(labels, said, is_multi_label=job.is_multi_label)
-    return examine_labels(labels, said, overlap, confidence)
+    truths, predictions = read_choices([image], job.classes, reading=job.reading)
+    labels, predicted = _counted(truths[0], predictions[0], is_multi_label=job.is_multi_label)
+    overlap = label_pairs(labels, predicted, is_multi_label=job.is_multi_label)
+    return examine_labels(labels, predicted, overlap, confidence)
 
 
 def examine_labels(
     labels: Sequence[int],
-    said: Sequence[tuple[int, float]],
-    overlap: Floats,
+    predicted: Sequence[tuple[int, float]],
+    overlap: Floats | Pairs,
     confidence: int,
     facts: tuple[Sequence[Facts], Sequence[Facts]] = ((), ()),
 ) -> Examined:
-    """An image's labels and the (label, score) pairs said of it, each once, at one percent.
+    """An image's true labels and predicted (label, score) pairs, each once, at one percent.
 
-    `overlap` is float64 (n_said, n_labels), above 0.5 where the one may stand for the other.
+    `overlap` is as that of `image_verdicts`, above 0.5 where the one may stand for the other.
     """
     verdicts, found = image_verdicts(
-        labels, [label for label, _ in said], [score for _, score in said], overlap, confidence
+        labels,
+        [label for label, _ in predicted],
+        [score for _, score in predicted],
+        overlap,
+        confidence,
     )
     return Examined(
         labels,
         [None] * len(labels),
         verdicts,
-        [label for label, _ in said],
-        [None] * len(said),
-        [score for _, score in said],
+        [label for label, _ in predicted],
+        [None] * len(predicted),
+        [score for _, score in predicted],
         found,
         facts=facts,
     )
@@ -216,15 +221,35 @@ def _score(pair: tuple[int, float]) -> float:
     return pair[1]
 
 
-def label_overlap(
-    labels: Sequence[int], said: Sequence[tuple[int, float]], *, is_multi_label: bool
-) -> Floats:
-    """1 where a said label may stand for a true one: with several labels only for the same."""
+def label_pairs(
+    labels: Sequence[int], predicted: Sequence[tuple[int, float]], *, is_multi_label: bool
+) -> Pairs:
+    """Which predicted label may stand for which true one: with several labels only for the same.
+
+    Labels of a side are different ones.
+    """
     if not is_multi_label:
-        return np.ones((len(said), len(labels)))
-    return np.array(
-        [[float(label == name) for label in labels] for name, _ in said], dtype=np.float64
-    ).reshape(len(said), len(labels))
+        return matrix_pairs(np.ones((len(predicted), len(labels))))
+    places = {label: at for at, label in enumerate(labels)}
+    found = [(at, places[name]) for at, (name, _) in enumerate(predicted) if name in places]
+    detection, truth = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    return Pairs(detection, truth, np.ones(len(found)))
+
+
+def examine_values(
+    truth: Answer[Value] | None,
+    predicted: Answer[Value] | None,
+    confidence: int,
+    *,
+    is_right: bool,
+    fact: str,
+) -> Examined:
+    """A task whose two answers are one value each, right or wrong; `fact` is what it is called."""
+    labels = [] if truth is None else [truth.label]
+    scored = [] if predicted is None else [(predicted.label, predicted.score)]
+    overlap = np.full((len(scored), len(labels)), float(is_right))
+    mine, theirs = ([] if one is None else [{fact: one.value}] for one in (truth, predicted))
+    return examine_labels(labels, scored, overlap, confidence, (mine, theirs))
 
 
 def surest(answers: Sequence[Answer[Value]]) -> Answer[Value] | None:
@@ -259,20 +284,19 @@ def image_verdicts(
     labels: npt.ArrayLike,
     detected_labels: npt.ArrayLike,
     scores: npt.ArrayLike,
-    iou: Floats,
+    iou: Floats | Pairs,
     confidence: int,
     *,
     definition: Definition | None = None,
 ) -> tuple[list[ObjectVerdict | None], list[ObjectVerdict | None]]:
-    """`object_verdicts` of one image; `iou` is float64 (detections, objects)."""
+    """`object_verdicts` of one image; `iou` is float64 (detections, objects), or its pairs."""
     objects = _one_image(labels)
     alike = _one_image(detected_labels)
     score = np.asarray(scores, dtype=np.float64)
     detections = Detections(image=alike.image, label=alike.label, score=score)
-    overlaps = np.asarray(iou, dtype=np.float64).reshape(len(detections), len(objects))
-    return object_verdicts(
-        objects, detections, matrix_pairs(overlaps), confidence, definition=definition
-    )
+    if not isinstance(iou, Pairs):
+        iou = matrix_pairs(np.asarray(iou, np.float64).reshape(len(detections), len(objects)))
+    return object_verdicts(objects, detections, iou, confidence, definition=definition)
 
 
 def _one_image(labels: npt.ArrayLike) -> Objects:

@@ -246,7 +246,6 @@ KEYPOINTS = Kind(
     examine=_examine,
     examine_shapes=_examine_shapes,
     primary=Primary("mAP50_95"),
-    frontier_metric="mAP5095",
     parameters=OF_MATCHING | {"keypointSigmas"},
     drawing="shapes",
 )

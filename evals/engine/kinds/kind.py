@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from evals.engine.boxes import StoredImage
+from evals.engine.error_types.costs import ErrorTable
 from evals.engine.events import Events, Ints
 from evals.engine.matching import Definition, ObjectVerdict
 from evals.engine.notes import Notes
@@ -95,6 +96,8 @@ class Total:
     table: PrecisionTable | None = None
     #: IoU of each class at the canonical confidence, for kinds that compare pixels.
     iou: Sequence[float | None] | None = None
+    #: Kinds of errors, for boxes and masks.
+    errors: ErrorTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,8 @@ class Kind:
     has_items: bool = True
     #: Whether it has average precision, which panels show.
     has_precision: bool = False
+    #: Whether errors are told apart in TIDE's sense.
+    has_error_types: bool = False
     #: Whether whole values of the task's data are needed: `StoredImage.value`.
     needs_data: bool = False
 
@@ -214,8 +219,6 @@ class Kind:
     primary: Primary
     #: The first metric of single images, which they are ordered by; None for kinds without any.
     measure: str | None = None
-    #: What models are compared by unless asked otherwise.
-    frontier_metric: str = "f1"
     #: Unless the request has others.
     iou_threshold: float = 0.5
     is_inclusive: bool = False
@@ -225,6 +228,11 @@ class Kind:
     has_labels: bool = True
     #: What draws its items at the desk: a word for the page's script.
     drawing: str = "none"
+
+    @property
+    def compared_by(self) -> str:
+        """The metric models are compared by unless asked otherwise."""
+        return "mAP5095" if self.has_precision else self.primary.name
 
     @property
     def panel_task_type(self) -> str:

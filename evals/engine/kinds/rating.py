@@ -33,17 +33,17 @@ def read_ratings(
     reading: Reading | None = None,
     notes: Notes | None = None,
 ) -> Ratings:
-    """The rating of each task and side: the first true one, the said one with the highest score.
+    """The rating of each task and side: the first true one, the surest predicted one.
 
     What is no whole number from 1 to the highest class is passed over.
     """
     answers = _answers(images, classes, reading or Reading(), notes or Notes())
     none = Answer(-1, 1.0, None, 0)
-    pairs = [(truth or none, said or none) for truth, said in answers]
+    pairs = [(truth or none, predicted or none) for truth, predicted in answers]
     return Ratings(
         np.array([truth.label for truth, _ in pairs], dtype=np.int64),
-        np.array([said.label for _, said in pairs], dtype=np.int64),
-        np.array([said.score for _, said in pairs], dtype=np.float64),
+        np.array([predicted.label for _, predicted in pairs], dtype=np.int64),
+        np.array([predicted.score for _, predicted in pairs], dtype=np.float64),
     )
 
 
@@ -60,14 +60,14 @@ def _answers(
 
     sides = read_answers(images, classes, read, reading=reading, notes=notes)
     pairs = zip(*sides, strict=True)
-    return [(truth[0] if truth else None, surest(said)) for truth, said in pairs]
+    return [(truth[0] if truth else None, surest(predicted)) for truth, predicted in pairs]
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     ratings = read_ratings(chunk.images, job.classes, reading=job.reading, notes=notes)
     stars = len(job.classes)
     return Tally(
-        single_label_events(ratings.truth, ratings.said, ratings.score, n_classes=stars),
+        single_label_events(ratings.truth, ratings.predicted, ratings.score, n_classes=stars),
         state=lambda is_mine: table_of(ratings, stars=stars, chosen=is_mine).to_bytes(),
     )
 
@@ -81,9 +81,9 @@ def _total(gathered: Gathered, job: Job) -> Total:
 
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
     examined = []
-    for truth, said in _answers(images, job.classes, job.reading, Notes()):
+    for truth, predicted in _answers(images, job.classes, job.reading, Notes()):
         labels = [] if truth is None else [truth.label]
-        scored = [] if said is None else [(said.label, said.score)]
+        scored = [] if predicted is None else [(predicted.label, predicted.score)]
         overlap = np.ones((len(scored), len(labels)))
         examined.append(examine_labels(labels, scored, overlap, confidence))
     return examined

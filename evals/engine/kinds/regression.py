@@ -10,11 +10,10 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
-from evals.engine.kinds.classification import examine_labels, surest
+from evals.engine.kinds.classification import examine_values, surest
 from evals.engine.kinds.kind import (
     Chunk,
     Examined,
-    Facts,
     Gathered,
     Job,
     Kind,
@@ -45,14 +44,14 @@ def read_numbers(
     reading: Reading | None = None,
     notes: Notes | None = None,
 ) -> Numbers:
-    """The number of each task and side: the first true one, the said one with the highest score."""
+    """The number of each task and side: the first true one, the surest predicted one."""
     rows = []
-    for truth, said in _answers(images, classes, reading or Reading(), notes or Notes()):
+    for truth, predicted in _answers(images, classes, reading or Reading(), notes or Notes()):
         rows.append(
             (
                 math.nan if truth is None else truth.value,
-                math.nan if said is None else said.value,
-                1.0 if said is None else said.score,
+                math.nan if predicted is None else predicted.value,
+                1.0 if predicted is None else predicted.score,
             )
         )
     return Numbers(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
@@ -70,7 +69,10 @@ def _answers(
         return [(classes[0], number)]
 
     sides = read_answers(images, classes, read, reading=reading, notes=notes)
-    return [(truth[0] if truth else None, surest(said)) for truth, said in zip(*sides, strict=True)]
+    return [
+        (truth[0] if truth else None, surest(predicted))
+        for truth, predicted in zip(*sides, strict=True)
+    ]
 
 
 def _tolerance(job: Job) -> float:
@@ -82,7 +84,7 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     errors = numbers.absolute_errors()
     is_right = errors <= _tolerance(job)
     return Tally(
-        value_events(numbers.has_truth, numbers.has_said, is_right, numbers.score),
+        value_events(numbers.has_truth, numbers.has_prediction, is_right, numbers.score),
         state=lambda is_mine: pairs_of(numbers, is_mine).to_bytes(),
         metrics=[
             {"absoluteError": None if math.isnan(error) else error} for error in errors.tolist()
@@ -99,18 +101,12 @@ def _total(gathered: Gathered, job: Job) -> Total:
 
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
     examined = []
-    for truth, said in _answers(images, job.classes, job.reading, Notes()):
-        is_right = truth and said and abs(said.value - truth.value) <= _tolerance(job)
-        labels = [] if truth is None else [truth.label]
-        scored = [] if said is None else [(said.label, said.score)]
-        overlap = np.full((len(scored), len(labels)), float(bool(is_right)))
-        facts = _facts(truth), _facts(said)
-        examined.append(examine_labels(labels, scored, overlap, confidence, facts))
+    for truth, predicted in _answers(images, job.classes, job.reading, Notes()):
+        is_right = truth and predicted and abs(predicted.value - truth.value) <= _tolerance(job)
+        examined.append(
+            examine_values(truth, predicted, confidence, is_right=bool(is_right), fact="number")
+        )
     return examined
-
-
-def _facts(answer: Answer[float] | None) -> list[Facts]:
-    return [] if answer is None else [{"number": answer.value}]
 
 
 def reads_numbers(control: Control, objects: frozenset[str]) -> bool:

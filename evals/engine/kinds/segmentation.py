@@ -282,6 +282,5 @@ SEMANTIC = Kind(
     examine=_examine,
     examine_shapes=_examine_shapes,
     primary=Primary("mIoU"),
-    frontier_metric="mIoU",
     drawing="shapes",
 )

@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from evals.engine.average_precision import merge_states, new_state, read_state
 from evals.engine.boxes import StoredImage
+from evals.engine.error_types.assignment import MATCHED, assign, read_assignments
+from evals.engine.error_types.costs import error_table
+from evals.engine.error_types.states import join_states, split_state
 from evals.engine.errors import UnreadableState
 from evals.engine.kinds.kind import (
     OF_MATCHING,
@@ -21,6 +25,7 @@ from evals.engine.kinds.kind import (
     Tally,
     Total,
 )
+from evals.engine.matched.crowds import within_crowds
 from evals.engine.matched.shapes import matched_shapes, refuse_narrow, shape_batch
 from evals.engine.matching import (
     Detections,
@@ -61,7 +66,25 @@ def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
         objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
     )
     batch = shape_batch(chunk.positions, truth, said, boxes, job.iou_type)
-    return Tally(events, precision_states(batch, measure_of(job.iou_type), job))
+    precision_of = precision_states(batch, measure_of(job.iou_type), job)
+    in_crowd = within_crowds(truth, said, boxes, MATCHED)
+    errors = assign(
+        objects, said.detections(in_crowd), pairs, chunk.positions, n_classes=len(job.classes)
+    )
+
+    def state_of(is_mine: Bools) -> bytes:
+        mine = errors.of_images(is_mine, chunk.positions, objects).to_bytes()
+        return join_states(precision_of(is_mine), mine)
+
+    return Tally(events, state_of)
+
+
+def _total(gathered: Gathered, job: Job) -> Total:
+    """Average precision and recall of a split, and its errors by kind."""
+    both = [split_state(state) for state in gathered.states]
+    total = total_precision(replace(gathered, states=[one for one, _ in both]), job)
+    errors = read_assignments([other for _, other in both], len(job.classes))
+    return replace(total, errors=error_table(errors))
 
 
 def precision_states(batch: Batch, measure: Measure, job: Job) -> Callable[[Bools], bytes]:
@@ -130,7 +153,7 @@ def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
 
 
 def _facts(shape: Shape, is_crowd: bool) -> Facts:
-    """What is said of a shape beside its box and its outline."""
+    """What documents have of a shape beside its box and its outline."""
     facts: dict[str, Any] = {}
     if shape.is_turned and shape.points_px is not None:
         facts["corners"] = shape.points_px.tolist()
@@ -177,12 +200,12 @@ DETECTION = Kind(
     shapes=MATCHED_SHAPES,
     prefers_boxes=True,
     has_precision=True,
+    has_error_types=True,
     count=partial(_count, all_shapes=False),
-    total=total_precision,
+    total=_total,
     examine=examine,
     examine_shapes=examine_shapes,
     primary=Primary("mAP50_95"),
-    frontier_metric="mAP5095",
     parameters=OF_MATCHING,
     drawing="shapes",
 )
@@ -194,12 +217,12 @@ INSTANCES = Kind(
     starts_with=IouType.MASKS,
     prefers_boxes=False,
     has_precision=True,
+    has_error_types=True,
     count=partial(_count, all_shapes=True),
-    total=total_precision,
+    total=_total,
     examine=examine,
     examine_shapes=examine_shapes,
     primary=Primary("mAP50_95"),
-    frontier_metric="mAP5095",
     parameters=OF_MATCHING,
     drawing="shapes",
 )

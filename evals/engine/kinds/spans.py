@@ -1,7 +1,8 @@
 """Spans of texts, as named entities are: matched by the characters they have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from evals.engine.kinds.kind import (
     Tally,
     Total,
 )
+from evals.engine.matched.equal import equal_pairs
 from evals.engine.matching import (
     Detections,
     Objects,
@@ -68,6 +70,7 @@ def _reads(control: Control, objects: frozenset[str]) -> bool:
 
 def read_region(reading: Reading) -> ReadRegion[Extent]:
     """What one region says: each of its labels, at its place."""
+    starts = _Starts()
 
     def read(region: Region, image: StoredImage) -> list[tuple[str, Extent]]:
         # Whatever was stored: a list has no hash.
@@ -80,7 +83,7 @@ def read_region(reading: Reading) -> ReadRegion[Extent]:
             raise PassedOver(Reason.NO_LABEL)
         text_key = reading.text_key(image.place)
         if text_key:
-            extent = _in_paragraphs(value, image.data, text_key)
+            extent = _in_paragraphs(value, starts.of(image.data, text_key))
         elif isinstance(value.get("globalOffsets"), dict):
             extent = _plain(value["globalOffsets"])
         elif "startOffset" not in value and "endOffset" not in value:
@@ -108,16 +111,32 @@ def _character(stored: Any) -> int:
     return whole
 
 
-def _in_paragraphs(value: Any, paragraphs: Any, text_key: str) -> Extent:
-    """`start` and `end` are places of paragraphs, the offsets are within them."""
-    texts = paragraph_texts(paragraphs, text_key)
+def _in_paragraphs(value: Any, starts: Sequence[int]) -> Extent:
+    """`start` and `end` are places of paragraphs, the offsets are within them. `starts` has the
+    first character of each paragraph.
+    """
     found = []
     for side in ("start", "end"):
         place, offset = _character(value.get(side)), _character(value.get(f"{side}Offset"))
-        if place >= len(texts):
+        if place >= len(starts):
             raise PassedOver(Reason.NO_GEOMETRY)
-        found.append(sum(map(len, texts[:place])) + offset)
+        found.append(starts[place] + offset)
     return found[0], found[1]
+
+
+class _Starts:
+    """Where the paragraphs of a task begin; those of the last task asked for are kept."""
+
+    def __init__(self) -> None:
+        self._paragraphs: Any = None
+        self._starts: list[int] = []
+
+    def of(self, paragraphs: Any, text_key: str) -> list[int]:
+        """The first character of each paragraph."""
+        if paragraphs is not self._paragraphs:
+            lengths = map(len, paragraph_texts(paragraphs, text_key))
+            self._paragraphs, self._starts = paragraphs, list(accumulate(lengths, initial=0))[:-1]
+        return self._starts
 
 
 def paragraph_texts(paragraphs: Any, text_key: str) -> list[str]:
@@ -136,11 +155,11 @@ def _named_place(value: Any) -> Extent:
     return place
 
 
-def _spans(truths: Answers, saids: Answers) -> tuple[Spans, Spans]:
+def _spans(truths: Answers, predictions: Answers) -> tuple[Spans, Spans]:
     """Both sides; places that are no characters become empty spans, each its own."""
     names: dict[Extent, int] = {}
     sides = []
-    for answers in (truths, saids):
+    for answers in (truths, predictions):
         rows = [
             (text, answer.label, *_characters(answer.value, names))
             for text, of_text in enumerate(answers)
@@ -158,24 +177,26 @@ def _characters(extent: Extent, names: dict[Extent, int]) -> tuple[int, int]:
     return place, place
 
 
-def matched_spans(truth: Spans, said: Spans, scores: Floats) -> tuple[Objects, Detections, Pairs]:
+def matched_spans(
+    truth: Spans, predicted: Spans, scores: Floats
+) -> tuple[Objects, Detections, Pairs]:
     """Both sides, and the pairs that have a character in common or are equal.
 
-    `scores` are float64 (n_said,). `UnusableRegion` for a text with too many to be compared.
+    `scores` are float64 (n_predicted,). `UnusableRegion` for a text with too many to be compared.
     """
     objects = Objects(image=truth.text, label=truth.label)
-    detections = Detections(image=said.text, label=said.label, score=scores)
+    detections = Detections(image=predicted.text, label=predicted.label, score=scores)
     try:
-        overlapping = box_pairs(objects, _boxes(truth), detections, _boxes(said))
-        pairs = join_pairs([overlapping, _empty_pairs(truth, said)])
+        overlapping = box_pairs(objects, _boxes(truth), detections, _boxes(predicted))
+        pairs = join_pairs(chain([overlapping], _empty_pairs(truth, predicted)))
     except TooManyPairs as error:
-        text = int(said.text[error.detection])
+        text = int(predicted.text[error.detection])
         raise UnusableRegion(text, is_truth=False, region="all", reason=str(error)) from None
     return objects, detections, pairs
 
 
-def _scores(saids: Answers) -> Floats:
-    return np.array([one.score for answers in saids for one in answers], dtype=np.float64)
+def _scores(predictions: Answers) -> Floats:
+    return np.array([one.score for answers in predictions for one in answers], dtype=np.float64)
 
 
 def _boxes(spans: Spans) -> Floats:
@@ -185,22 +206,14 @@ def _boxes(spans: Spans) -> Floats:
     return np.column_stack(columns).astype(np.float64)
 
 
-def _empty_pairs(truth: Spans, said: Spans) -> Pairs:
+def _empty_pairs(truth: Spans, predicted: Spans) -> Iterator[Pairs]:
     """Spans that do not end after their start, and are equal."""
-    places: dict[tuple[int, ...], list[int]] = {}
-    for at in np.flatnonzero(truth.end <= truth.start).tolist():
-        places.setdefault(_place(truth, at), []).append(at)
-    found = [
-        (at, other)
-        for at in np.flatnonzero(said.end <= said.start).tolist()
-        for other in places.get(_place(said, at), ())
+    mine, theirs = (np.flatnonzero(side.end <= side.start) for side in (truth, predicted))
+    places = [
+        list(zip(*(c[at].tolist() for c in (side.text, side.start, side.end)), strict=True))
+        for side, at in ((predicted, theirs), (truth, mine))
     ]
-    detection, truths = np.array(found, dtype=np.int64).reshape(-1, 2).T
-    return Pairs(detection, truths, np.ones(len(found)))
-
-
-def _place(spans: Spans, at: int) -> tuple[int, ...]:
-    return int(spans.text[at]), int(spans.start[at]), int(spans.end[at])
+    return equal_pairs(theirs, places[0], mine, places[1])
 
 
 def _read(images: Sequence[StoredImage], job: Job, notes: Notes) -> tuple[Answers, Answers]:
@@ -210,9 +223,9 @@ def _read(images: Sequence[StoredImage], job: Job, notes: Notes) -> tuple[Answer
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
-    truths, saids = _read(chunk.images, job, notes)
-    spans = _spans(truths, saids)
-    objects, detections, pairs = matched_spans(*spans, _scores(saids))
+    truths, predictions = _read(chunk.images, job, notes)
+    spans = _spans(truths, predictions)
+    objects, detections, pairs = matched_spans(*spans, _scores(predictions))
     events = match_events(
         objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
     )
@@ -230,26 +243,26 @@ def _total(gathered: Gathered, job: Job) -> Total:
 
 
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
-    truths, saids = _read(images, job, Notes())
-    objects, detections, pairs = matched_spans(*_spans(truths, saids), _scores(saids))
+    truths, predictions = _read(images, job, Notes())
+    objects, detections, pairs = matched_spans(*_spans(truths, predictions), _scores(predictions))
     verdicts, found = object_verdicts(
         objects, detections, pairs, confidence, definition=job.definition
     )
     examined = []
-    for truth, said in zip(truths, saids, strict=True):
-        mine, theirs = verdicts[: len(truth)], found[: len(said)]
-        del verdicts[: len(truth)], found[: len(said)]
+    for truth, predicted in zip(truths, predictions, strict=True):
+        mine, theirs = verdicts[: len(truth)], found[: len(predicted)]
+        del verdicts[: len(truth)], found[: len(predicted)]
         examined.append(
             Examined(
                 [one.label for one in truth],
                 [None] * len(truth),
                 mine,
-                [one.label for one in said],
-                [None] * len(said),
-                [one.score for one in said],
+                [one.label for one in predicted],
+                [None] * len(predicted),
+                [one.score for one in predicted],
                 theirs,
-                ([one.region for one in truth], [one.region for one in said]),
-                ([_facts(one) for one in truth], [_facts(one) for one in said]),
+                ([one.region for one in truth], [one.region for one in predicted]),
+                ([_facts(one) for one in truth], [_facts(one) for one in predicted]),
             )
         )
     return examined

@@ -10,7 +10,7 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import set_events
-from evals.engine.kinds.classification import examine_labels, label_overlap
+from evals.engine.kinds.classification import examine_labels, label_pairs
 from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
 from evals.engine.measures.trees import Nodes, overlaps_of, read_sums, sums_of, tree_metrics
 from evals.engine.notes import Notes
@@ -30,8 +30,8 @@ def read_paths(
     notes: Notes | None = None,
 ) -> tuple[Nodes, Nodes]:
     """The nodes of both sides, truth first; `UnknownLabels` names those not in `classes`."""
-    truths, saids = _answers(images, classes, reading or Reading(), notes or Notes())
-    return _nodes(truths), _nodes(saids)
+    truths, predictions = _answers(images, classes, reading or Reading(), notes or Notes())
+    return _nodes(truths), _nodes(predictions)
 
 
 def _answers(
@@ -82,10 +82,10 @@ def _nodes(tasks: Iterable[Sequence[Answer[bool]]]) -> Nodes:
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
-    truth, said = read_paths(chunk.images, job.classes, reading=job.reading, notes=notes)
+    truth, predicted = read_paths(chunk.images, job.classes, reading=job.reading, notes=notes)
     n_classes = len(job.classes)
-    overlaps = overlaps_of(truth, said, n_tasks=len(chunk.images), n_classes=n_classes)
-    sides = (truth.task, truth.label), (said.task, said.label, said.score)
+    overlaps = overlaps_of(truth, predicted, n_tasks=len(chunk.images), n_classes=n_classes)
+    sides = (truth.task, truth.label), (predicted.task, predicted.label, predicted.score)
     return Tally(
         set_events(*sides, n_classes=n_classes),
         state=lambda is_mine: sums_of(overlaps, is_mine).to_bytes(),
@@ -103,10 +103,10 @@ def _total(gathered: Gathered, job: Job) -> Total:
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
     sides = _answers(images, job.classes, job.reading, Notes())
     examined = []
-    for truth, said in zip(*sides, strict=True):
+    for truth, predicted in zip(*sides, strict=True):
         labels = list(dict.fromkeys(one.label for one in truth))
-        scored = list(_scores(said).items())
-        overlap = label_overlap(labels, scored, is_multi_label=True)
+        scored = list(_scores(predicted).items())
+        overlap = label_pairs(labels, scored, is_multi_label=True)
         examined.append(examine_labels(labels, scored, overlap, confidence))
     return examined
 

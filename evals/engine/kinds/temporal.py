@@ -182,7 +182,6 @@ TEMPORAL = Kind(
     total=_total,
     examine=_examine,
     primary=Primary("mAP50_95"),
-    frontier_metric="mAP5095",
     parameters=OF_MATCHING,
     drawing="intervals",
 )

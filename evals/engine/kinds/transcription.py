@@ -11,11 +11,10 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
-from evals.engine.kinds.classification import examine_labels, surest
+from evals.engine.kinds.classification import examine_values, surest
 from evals.engine.kinds.kind import (
     Chunk,
     Examined,
-    Facts,
     Gathered,
     Job,
     Kind,
@@ -52,14 +51,14 @@ def read_texts(
 ) -> Texts:
     """The text of each task and side: all regions in stored order, joined by line breaks.
 
-    The said text is as sure as the surest of its regions.
+    The predicted text is as sure as the surest of its regions.
     """
     answers = _answers(images, classes, reading or Reading(), notes or Notes())
-    truths, saids = (
+    truths, predictions = (
         [None if one is None else normalize(one.value) for one in side] for side in answers
     )
     scores = [1.0 if one is None else one.score for one in answers[1]]
-    return Texts(truths, saids, np.array(scores, dtype=np.float64))
+    return Texts(truths, predictions, np.array(scores, dtype=np.float64))
 
 
 def _answers(
@@ -105,11 +104,11 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     except TextsTooLong as error:
         reason = str(error)
         raise UnusableRegion(error.task, is_truth=False, region="all", reason=reason) from None
-    has_truth, has_said = texts.are_there
+    has_truth, has_prediction = texts.are_there
     rates = zip(*(rate.tolist() for rate in edits.rates()), strict=True)
     names = ("characterErrorRate", "wordErrorRate")
     return Tally(
-        value_events(has_truth, has_said, texts.is_right(), texts.score),
+        value_events(has_truth, has_prediction, texts.is_right(), texts.score),
         state=lambda is_mine: sums_of(texts, edits, is_mine).to_bytes(),
         metrics=[
             {
@@ -131,18 +130,12 @@ def _total(gathered: Gathered, job: Job) -> Total:
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
     normalize = normalizer(job)
     examined = []
-    for truth, said in zip(*_answers(images, job.classes, job.reading, Notes()), strict=True):
-        is_right = truth and said and normalize(truth.value) == normalize(said.value)
-        labels = [] if truth is None else [truth.label]
-        scored = [] if said is None else [(said.label, said.score)]
-        overlap = np.full((len(scored), len(labels)), float(bool(is_right)))
-        facts = _facts(truth), _facts(said)
-        examined.append(examine_labels(labels, scored, overlap, confidence, facts))
+    for truth, predicted in zip(*_answers(images, job.classes, job.reading, Notes()), strict=True):
+        is_right = truth and predicted and normalize(truth.value) == normalize(predicted.value)
+        examined.append(
+            examine_values(truth, predicted, confidence, is_right=bool(is_right), fact="text")
+        )
     return examined
-
-
-def _facts(answer: Answer[str] | None) -> list[Facts]:
-    return [] if answer is None else [{"text": answer.value}]
 
 
 def reads_texts(control: Control, objects: frozenset[str]) -> bool:

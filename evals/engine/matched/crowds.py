@@ -14,7 +14,7 @@ from predictions.regions.geometry import Allowance, Bools, Floats, Shape, shape_
 
 
 def within_crowds(
-    truth: Side, said: Side, boxes_px: tuple[Floats, Floats], definition: Definition
+    truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], definition: Definition
 ) -> Bools | None:
     """Which detections a crowd of their class holds, bool (n,); None where there are no crowds.
 
@@ -22,17 +22,17 @@ def within_crowds(
     """
     if not truth.crowds:
         return None
-    found = np.zeros(len(said.image), dtype=np.bool_)
+    found = np.zeros(len(predicted.image), dtype=np.bool_)
     groups: dict[tuple[int, int], list[int]] = {}
     for at in sorted(truth.crowds):
         groups.setdefault((int(truth.image[at]), int(truth.label[at])), []).append(at)
     for (image, label), crowds in groups.items():
-        first, end = np.searchsorted(said.image, [image, image + 1]).tolist()
-        mine = first + np.flatnonzero(said.label[first:end] == label)
+        first, end = np.searchsorted(predicted.image, [image, image + 1]).tolist()
+        mine = first + np.flatnonzero(predicted.label[first:end] == label)
         if not len(mine):
             continue
         shares = _shares(
-            [said.shape(at, boxes_px[1]) for at in mine.tolist()],
+            [predicted.shape(at, boxes_px[1]) for at in mine.tolist()],
             [truth.shape(at, boxes_px[0]) for at in crowds],
         )
         # Whatever the limit, what a crowd does not touch is not within it.

@@ -3,14 +3,17 @@
 An instant, which ends where it starts, overlaps what is equal to it and nothing else.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from evals.engine.events import Ints
+from evals.engine.matched.equal import equal_pairs
 from evals.engine.matching import Detections, Objects, Pairs, box_pairs, join_pairs
 from predictions.regions.errors import MissingCoordinate
 from predictions.regions.geometry import Floats
@@ -55,9 +58,10 @@ def _seconds(text: str, name: str, time_format: str) -> float:
             moment = datetime.strptime(text, time_format.replace(THOUSANDTHS, PARTS))
         else:
             moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    # A format that has a part twice is no ValueError.
+    except (ValueError, OverflowError, re.error):
         raise MissingCoordinate(f"{name} is {text!r:.100}") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,41 +83,39 @@ class Track:
         return np.stack([self.start, np.broadcast_to(rows, n), length, np.ones(n)], axis=1)
 
 
-def interval_pairs(objects: Objects, truth: Track, detections: Detections, said: Track) -> Pairs:
+def interval_pairs(
+    objects: Objects, truth: Track, detections: Detections, predicted: Track
+) -> Pairs:
     """The pairs that overlap; of two that tell their channel only those of the same one."""
-    pairs = box_pairs(objects, truth.boxes(), detections, said.boxes())
-    pairs = join_pairs([pairs, _equal_instants(truth, said)])
-    ours, theirs = said.channel[pairs.detection], truth.channel[pairs.object]
+    pairs = box_pairs(objects, truth.boxes(), detections, predicted.boxes())
+    pairs = join_pairs(chain([pairs], _equal_instants(truth, predicted)))
+    ours, theirs = predicted.channel[pairs.detection], truth.channel[pairs.object]
     may = (ours == theirs) | (ours < 0) | (theirs < 0)
     return Pairs(pairs.detection[may], pairs.object[may], pairs.iou[may])
 
 
-def _equal_instants(truth: Track, said: Track) -> Pairs:
-    by_moment: dict[tuple[int, float], list[int]] = {}
-    for at in np.flatnonzero(truth.start == truth.end).tolist():
-        by_moment.setdefault((int(truth.image[at]), float(truth.start[at])), []).append(at)
-    found = [
-        (at, other)
-        for at in np.flatnonzero(said.start == said.end).tolist()
-        for other in by_moment.get((int(said.image[at]), float(said.start[at])), ())
+def _equal_instants(truth: Track, predicted: Track) -> Iterator[Pairs]:
+    mine, theirs = (np.flatnonzero(side.start == side.end) for side in (truth, predicted))
+    moments = [
+        list(zip(side.image[at].tolist(), side.start[at].tolist(), strict=True))
+        for side, at in ((predicted, theirs), (truth, mine))
     ]
-    detection, truths = np.array(found, dtype=np.int64).reshape(-1, 2).T
-    return Pairs(detection, truths, np.ones(len(found)))
+    return equal_pairs(theirs, moments[0], mine, moments[1])
 
 
-def coco_boxes(truth: Track, said: Track) -> tuple[Floats, Floats]:
+def coco_boxes(truth: Track, predicted: Track) -> tuple[Floats, Floats]:
     """Boxes of both sides whose IoU is the overlap in time.
 
     Row 0 is of all stretches; where all of an image tell their channel, each channel has a row of
     its own. An instant is a box of length 1 in a row that it shares with those equal to it.
     """
-    sides = (truth, said)
+    sides = (truth, predicted)
     silent = np.concatenate([side.image[side.channel < 0] for side in sides])
     rows = [
         np.where(np.isin(side.image, silent), 0, side.channel).astype(np.float64) * 2
         for side in sides
     ]
-    boxes = truth.boxes(rows[0]), said.boxes(rows[1])
+    boxes = truth.boxes(rows[0]), predicted.boxes(rows[1])
     moments: dict[float, int] = {}
     for side, row, mine in zip(sides, rows, boxes, strict=True):
         for at in np.flatnonzero(side.start == side.end).tolist():

@@ -3,7 +3,7 @@
 Points are float64 (n, keypoints, 3): x and y in pixels, and 1 where the point is there, else 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -33,6 +33,8 @@ COCO_SIGMAS: Mapping[str, float] = {
 }
 #: Of every other point.
 SIGMA = 0.05
+#: Points that are compared together, a hundred bytes each: those of 50,000 pairs of people.
+POINTS_AT_ONCE = 2**20
 #: Where COCO's evaluators are told that a missing point of a detection is: similar to none.
 NOWHERE_PX = 1e150
 
@@ -42,18 +44,20 @@ def sigmas_of(names: Sequence[str], given: Mapping[str, float]) -> tuple[float, 
     return tuple(given.get(name, COCO_SIGMAS.get(name, SIGMA)) for name in names)
 
 
-def similarities(truth: Floats, said: Floats, areas_px: Floats, sigmas: Sequence[float]) -> Floats:
+def similarities(
+    truth: Floats, predicted: Floats, areas_px: Floats, sigmas: Sequence[float]
+) -> Floats:
     """OKS of pairs, row by row of points (n, keypoints, 3): float64 (n,), in [0, 1].
 
     The mean over the points of the truth; one that the other lacks gives 0, and points that only
     the other has do not count. 0 for a truth without points.
     """
-    away = said[..., :2] - truth[..., :2]
+    away = predicted[..., :2] - truth[..., :2]
     squares = away[..., 0] ** 2 + away[..., 1] ** 2
     variances: Floats = (np.asarray(sigmas, dtype=np.float64) * 2) ** 2
     exponents = squares / variances / (areas_px[:, None] + np.spacing(1)) / 2
     are_there = truth[..., 2] > 0
-    alike = np.where(are_there & (said[..., 2] > 0), np.exp(-exponents), 0)
+    alike = np.where(are_there & (predicted[..., 2] > 0), np.exp(-exponents), 0)
     n_points = are_there.sum(axis=1)
     total: Floats = alike.sum(axis=1)
     means: Floats = np.divide(total, n_points, out=np.zeros_like(total), where=n_points > 0)
@@ -65,7 +69,7 @@ def keypoint_pairs(
     truth: Floats,
     areas_px: Floats,
     detections: Detections,
-    said: Floats,
+    predicted: Floats,
     sigmas: Sequence[float],
 ) -> Pairs:
     """The pairs of a chunk that are similar at all, by detection, then object.
@@ -73,12 +77,17 @@ def keypoint_pairs(
     `areas_px` are those of the objects, float64 (n,). `TooManyPairs` as `box_pairs`.
     """
 
-    def similar(detection: Ints, thing: Ints) -> Pairs:
-        oks = similarities(truth[thing], said[detection], areas_px[thing], sigmas)
-        met = oks > 0
-        return Pairs(detection[met], thing[met], oks[met])
+    at_once = max(1, POINTS_AT_ONCE // max(1, truth.shape[1]))
 
-    return join_pairs(similar(*grid) for grid in image_grids(objects, detections))
+    def similar(detection: Ints, thing: Ints) -> Iterator[Pairs]:
+        for first in range(0, len(detection), at_once):
+            d, t = detection[first : first + at_once], thing[first : first + at_once]
+            oks = similarities(truth[t], predicted[d], areas_px[t], sigmas)
+            met = oks > 0
+            yield Pairs(d[met], t[met], oks[met])
+
+    grids = image_grids(objects, detections)
+    return join_pairs(pairs for grid in grids for pairs in similar(*grid))
 
 
 def coco_points(points: Floats, *, is_truth: bool) -> Floats:

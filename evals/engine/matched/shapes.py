@@ -47,37 +47,37 @@ class NeedsWider(EvaluationError):
         self.iou_type = iou_type
 
 
-def refuse_narrow(truth: Side, said: Side, iou_type: str) -> None:
+def refuse_narrow(truth: Side, predicted: Side, iou_type: str) -> None:
     """`NeedsWider` for shapes that average precision of this type cannot compare; `UnusableRegion`
     for an image that is too long or too high for a mask.
     """
     needed = IouType.BOXES
-    if truth.has_turned() or said.has_turned():
+    if truth.has_turned() or predicted.has_turned():
         needed = IouType.TURNED
-    if truth.masked_images() or said.masked_images():
+    if truth.masked_images() or predicted.masked_images():
         needed = IouType.MASKS
     if WIDENING.index(needed) > WIDENING.index(IouType(iou_type)):
         raise NeedsWider(needed)
     if iou_type == IouType.MASKS:
-        _refuse_long_sides(truth, said)
+        _refuse_long_sides(truth, predicted)
 
 
 def matched_shapes(
-    truth: Side, said: Side, boxes_px: tuple[Floats, Floats], definition: Definition
+    truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], definition: Definition
 ) -> tuple[Objects, Detections, Pairs]:
     """Objects, detections and the pairs of them that overlap; crowds and what is within them are
     ignored. `boxes_px` are the bounding boxes of the two sides.
     """
-    pairs = shape_pairs(truth, said, boxes_px)
-    ignored = within_crowds(truth, said, boxes_px, definition)
-    return truth.objects(), said.detections(ignored), pairs
+    pairs = shape_pairs(truth, predicted, boxes_px)
+    ignored = within_crowds(truth, predicted, boxes_px, definition)
+    return truth.objects(), predicted.detections(ignored), pairs
 
 
 def shape_batch(
-    ids: Ints, truth: Side, said: Side, boxes_px: tuple[Floats, Floats], iou_type: str
+    ids: Ints, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], iou_type: str
 ) -> Batch:
     """What average precision needs of a chunk."""
-    sides = (truth, boxes_px[0]), (said, boxes_px[1])
+    sides = (truth, boxes_px[0]), (predicted, boxes_px[1])
     rles: list[list[Rle] | None] = [None, None]
     extents: list[Floats | None] = [None, None]
     if iou_type == IouType.MASKS:
@@ -88,7 +88,7 @@ def shape_batch(
         image_ids=ids,
         objects=truth.objects(),
         object_boxes_xywh_px=boxes_px[0],
-        detections=said.detections(),
+        detections=predicted.detections(),
         detection_boxes_xywh_px=boxes_px[1],
         object_rles=rles[0],
         detection_rles=rles[1],
@@ -99,45 +99,45 @@ def shape_batch(
     return batch.with_areas(truth.areas)
 
 
-def shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+def shape_pairs(truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
     """The overlapping pairs of a chunk; images with masks are compared pixel by pixel.
 
     `boxes_px` are the bounding boxes of the two sides. `UnusableRegion` for an image with more than
     can be compared.
     """
     try:
-        return _shape_pairs(truth, said, boxes_px)
+        return _shape_pairs(truth, predicted, boxes_px)
     except TooManyPairs as error:
-        image = int(said.image[error.detection])
+        image = int(predicted.image[error.detection])
         raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
 
 
-def _shape_pairs(truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
-    pairs = box_pairs(truth.objects(), boxes_px[0], said.detections(), boxes_px[1])
-    if truth.has_turned() or said.has_turned():
-        pairs = _exactly(pairs, truth, said, boxes_px)
-    masked = truth.masked_images() | said.masked_images()
+def _shape_pairs(truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+    pairs = box_pairs(truth.objects(), boxes_px[0], predicted.detections(), boxes_px[1])
+    if truth.has_turned() or predicted.has_turned():
+        pairs = _exactly(pairs, truth, predicted, boxes_px)
+    masked = truth.masked_images() | predicted.masked_images()
     if not masked:
         return pairs
     n_images = max(masked) + 1
-    image_of = said.image[pairs.detection]
+    image_of = predicted.image[pairs.detection]
     is_plain = ~np.isin(image_of, sorted(masked))
     plain = Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])
-    spans = zip(truth.spans(n_images), said.spans(n_images), strict=True)
+    spans = zip(truth.spans(n_images), predicted.spans(n_images), strict=True)
     by_pixels = (
         part
         for image, (mine, theirs) in enumerate(spans)
         if image in masked
-        for part in _mask_pairs((truth, mine), (said, theirs), boxes_px)
+        for part in _mask_pairs((truth, mine), (predicted, theirs), boxes_px)
     )
     return join_pairs(chain([plain], by_pixels))
 
 
-def _exactly(pairs: Pairs, truth: Side, said: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+def _exactly(pairs: Pairs, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
     """Pairs by their bounding boxes, those with a turned box by their corners instead."""
-    is_turned = said.is_turned()[pairs.detection] | truth.is_turned()[pairs.object]
+    is_turned = predicted.is_turned()[pairs.detection] | truth.is_turned()[pairs.object]
     d, t = pairs.detection[is_turned], pairs.object[is_turned]
-    corners, others = _corners(said, boxes_px[1])[d], _corners(truth, boxes_px[0])[t]
+    corners, others = _corners(predicted, boxes_px[1])[d], _corners(truth, boxes_px[0])[t]
     parts = range(0, len(d), PAIRS_AT_ONCE)
     shared = np.concatenate(
         [np.zeros(0)]
@@ -162,10 +162,10 @@ def _corners(side: Side, boxes_px: Floats) -> Floats:
 
 
 def _mask_pairs(
-    truth: tuple[Side, range], said: tuple[Side, range], boxes_px: tuple[Floats, Floats]
+    truth: tuple[Side, range], predicted: tuple[Side, range], boxes_px: tuple[Floats, Floats]
 ) -> Iterator[Pairs]:
     """The pairs of one image with masks, so many detections at a time that memory stays small."""
-    (side, span), (their_side, their_span) = truth, said
+    (side, span), (their_side, their_span) = truth, predicted
     check_compared(their_span, len(span))
     mine = [side.shape(at, boxes_px[0]) for at in span]
     allowance = Allowance()

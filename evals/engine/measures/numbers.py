@@ -1,4 +1,4 @@
-"""How far said numbers are from the true ones."""
+"""How far predicted numbers are from the true ones."""
 
 import math
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Numbers:
     """The numbers of tasks, float64 (n_tasks,) each; NaN where there is none."""
 
     truth: Floats
-    said: Floats
-    #: Of the said number; 1 where there is none.
+    predicted: Floats
+    #: Of the predicted number; 1 where there is none.
     score: Floats
 
     @property
@@ -26,17 +26,17 @@ class Numbers:
         return ~np.isnan(self.truth)
 
     @property
-    def has_said(self) -> Bools:
-        return ~np.isnan(self.said)
+    def has_prediction(self) -> Bools:
+        return ~np.isnan(self.predicted)
 
     def absolute_errors(self) -> Floats:
-        """|said - true| of each task, NaN where one is not there."""
-        return np.abs(self.said - self.truth)
+        """|predicted - true| of each task, NaN where one is not there."""
+        return np.abs(self.predicted - self.truth)
 
 
 @dataclass(frozen=True, slots=True)
 class NumberPairs:
-    """What adds up over tasks: every (true, said) pair, as the median needs them all."""
+    """What adds up over tasks: every (true, predicted) pair, as the median needs them all."""
 
     #: Tasks with a truth alone, with an answer alone.
     missing: int
@@ -67,13 +67,13 @@ def read_pairs(packed: bytes) -> NumberPairs:
 
 def pairs_of(numbers: Numbers, chosen: Bools | None = None) -> NumberPairs:
     """The additive state of the chosen tasks of a chunk, bool (n_tasks,); of all without."""
-    truth, said = numbers.has_truth, numbers.has_said
+    truth, predicted = numbers.has_truth, numbers.has_prediction
     mine = np.ones_like(truth) if chosen is None else chosen
-    both = truth & said & mine
+    both = truth & predicted & mine
     return NumberPairs(
-        missing=int((truth & ~said & mine).sum()),
-        unexpected=int((said & ~truth & mine).sum()),
-        pairs=np.stack([numbers.truth[both], numbers.said[both]], axis=1),
+        missing=int((truth & ~predicted & mine).sum()),
+        unexpected=int((predicted & ~truth & mine).sum()),
+        pairs=np.stack([numbers.truth[both], numbers.predicted[both]], axis=1),
     )
 
 
@@ -99,8 +99,8 @@ def number_metrics(state: NumberPairs, *, tolerance: float = 0.0) -> dict[str, f
     )
     if not n:
         return {**counts, **dict.fromkeys(names)}
-    truth, said = state.pairs.T
-    error = said - truth
+    truth, predicted = state.pairs.T
+    error = predicted - truth
     size = np.abs(error)
     squares = math.fsum((error * error).tolist())
     values = (

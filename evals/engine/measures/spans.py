@@ -16,9 +16,9 @@ from evals.engine.events import Ints
 from predictions.regions.geometry import Bools
 
 SCHEMES = ("strict", "exact", "partial", "type")
-#: What becomes of the said spans in a scheme, and of the true ones that none has taken.
+#: What becomes of the predicted spans in a scheme, and of the true ones that none is matched to.
 CORRECT, INCORRECT, PARTIAL, MISSED, SPURIOUS = range(5)
-#: Whole numbers of a state: those of the schemes, then equal, true and said spans.
+#: Whole numbers of a state: those of the schemes, then equal, true and predicted spans.
 N_COUNTS = 5 * len(SCHEMES) + 3
 
 
@@ -44,19 +44,19 @@ class Spans:
         return ranks
 
 
-def span_counts(truth: Spans, said: Spans, pairs: tuple[Ints, Ints], n_texts: int) -> Ints:
+def span_counts(truth: Spans, predicted: Spans, pairs: tuple[Ints, Ints], n_texts: int) -> Ints:
     """What adds up over texts, int64 (n_texts, N_COUNTS).
 
-    `pairs` are said and true spans of one text that share a character, or are equal.
+    `pairs` are predicted and true spans of one text that share a character, or are equal.
     """
-    order = np.lexsort((truth.ranks()[pairs[1]], said.ranks()[pairs[0]]))
+    order = np.lexsort((truth.ranks()[pairs[1]], predicted.ranks()[pairs[0]]))
     theirs, mine = pairs[0][order], pairs[1][order]
-    is_same_place = (said.start[theirs] == truth.start[mine]) & (
-        said.end[theirs] == truth.end[mine]
+    is_same_place = (predicted.start[theirs] == truth.start[mine]) & (
+        predicted.end[theirs] == truth.end[mine]
     )
-    is_same_class = said.label[theirs] == truth.label[mine]
-    distance = np.abs(said.start[theirs] - truth.start[mine])
-    distance += np.abs(said.end[theirs] - truth.end[mine])
+    is_same_class = predicted.label[theirs] == truth.label[mine]
+    distance = np.abs(predicted.start[theirs] - truth.start[mine])
+    distance += np.abs(predicted.end[theirs] - truth.end[mine])
     is_equal = is_same_place & is_same_class
     candidates = theirs.tolist(), mine.tolist()
     columns = []
@@ -65,19 +65,19 @@ def span_counts(truth: Spans, said: Spans, pairs: tuple[Ints, Ints], n_texts: in
     ):
         distances = distance.tolist() if name == "type" else None
         taken = _taken(candidates, is_good.tolist(), distances)
-        columns += _outcomes(truth, said, taken, n_texts, is_partial=name == "partial")
-    equal = _equal(truth, said, n_texts)
-    of_side = [np.bincount(side.text, minlength=n_texts) for side in (truth, said)]
+        columns += _outcomes(truth, predicted, taken, n_texts, is_partial=name == "partial")
+    equal = _equal(truth, predicted, n_texts)
+    of_side = [np.bincount(side.text, minlength=n_texts) for side in (truth, predicted)]
     return np.column_stack([*columns, equal, *of_side]).astype(np.int64)
 
 
 def _taken(
     candidates: tuple[list[int], list[int]], is_good: list[bool], distances: list[int] | None
 ) -> tuple[list[int], list[int], list[bool]]:
-    """Said spans, the true ones they take, and whether these are good ones.
+    """Predicted spans, the true ones they are matched to, and whether these are good matches.
 
-    Each said span in turn takes the first free true one that is good, with `distances` the nearest,
-    else the first free one at all.
+    Each predicted span in turn is matched to the first free true one that is good, with `distances`
+    the nearest, else to the first free one at all.
     """
     theirs, mine = candidates
     used: set[int] = set()
@@ -104,7 +104,7 @@ def _taken(
 
 def _outcomes(
     truth: Spans,
-    said: Spans,
+    predicted: Spans,
     taken: tuple[list[int], list[int], list[bool]],
     n_texts: int,
     *,
@@ -113,17 +113,19 @@ def _outcomes(
     """The five counts of a scheme, each int64 (n_texts,)."""
     spans = np.array(taken[0], dtype=np.int64)
     good: Bools = np.array(taken[2], dtype=np.bool_)
-    correct = np.bincount(said.text[spans[good]], minlength=n_texts)
-    other = np.bincount(said.text[spans[~good]], minlength=n_texts)
+    correct = np.bincount(predicted.text[spans[good]], minlength=n_texts)
+    other = np.bincount(predicted.text[spans[~good]], minlength=n_texts)
     none = np.zeros(n_texts, dtype=np.int64)
     missed = np.bincount(truth.text, minlength=n_texts) - correct - other
-    spurious = np.bincount(said.text, minlength=n_texts) - correct - other
+    spurious = np.bincount(predicted.text, minlength=n_texts) - correct - other
     return [correct, none if is_partial else other, other if is_partial else none, missed, spurious]
 
 
-def _equal(truth: Spans, said: Spans, n_texts: int) -> Ints:
+def _equal(truth: Spans, predicted: Spans, n_texts: int) -> Ints:
     """Spans of the same place and class on both sides, each paired once, int64 (n_texts,)."""
-    sides = [np.column_stack([one.text, one.label, one.start, one.end]) for one in (truth, said)]
+    sides = [
+        np.column_stack([one.text, one.label, one.start, one.end]) for one in (truth, predicted)
+    ]
     spans, place = np.unique(np.concatenate(sides), axis=0, return_inverse=True)
     of_side = np.split(place.ravel(), [len(truth)])
     both = np.minimum(*(np.bincount(one, minlength=len(spans)) for one in of_side))
@@ -157,14 +159,14 @@ def _scheme(counts: Sequence[int]) -> Mapping[str, float | None]:
 
 def equal_f1(sums: Ints) -> float | None:
     """F1 of spans in the same place and of the same class; None without any span."""
-    equal, true, said = sums[-3:].tolist()
-    return _scores(equal, said, true)["f1"]
+    equal, true, predicted = sums[-3:].tolist()
+    return _scores(equal, predicted, true)["f1"]
 
 
-def _scores(good: float, n_said: int, n_true: int) -> Mapping[str, float | None]:
-    if not n_said and not n_true:
+def _scores(good: float, n_predicted: int, n_true: int) -> Mapping[str, float | None]:
+    if not n_predicted and not n_true:
         return {"precision": None, "recall": None, "f1": None}
-    precision = good / n_said if n_said else 0.0
+    precision = good / n_predicted if n_predicted else 0.0
     recall = good / n_true if n_true else 0.0
     both = precision + recall
     f1 = 2 * precision * recall / both if both else 0.0

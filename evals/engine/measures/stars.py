@@ -14,8 +14,8 @@ class Ratings:
     """The ratings of tasks, (n_tasks,) each: stars less one, -1 where there is none."""
 
     truth: Ints
-    said: Ints
-    #: Of the said rating; 1 where there is none.
+    predicted: Ints
+    #: Of the predicted rating; 1 where there is none.
     score: Floats
 
 
@@ -46,9 +46,9 @@ def read_table(packed: bytes) -> StarTable:
 
 def table_of(ratings: Ratings, *, stars: int, chosen: Bools | None = None) -> StarTable:
     """The additive state of the chosen tasks of a chunk, bool (n_tasks,); of all without."""
-    both = (ratings.truth >= 0) & (ratings.said >= 0)
+    both = (ratings.truth >= 0) & (ratings.predicted >= 0)
     both = both if chosen is None else both & chosen
-    cells = ratings.truth[both] * stars + ratings.said[both]
+    cells = ratings.truth[both] * stars + ratings.predicted[both]
     return StarTable(np.bincount(cells, minlength=stars * stars).reshape(stars, stars))
 
 
@@ -73,12 +73,12 @@ def _kappa(table: StarTable, weights: Ints) -> float | None:
     One division of whole numbers. scikit-learn's, which takes a second to import, is the oracle.
     """
     counts = table.counts
-    truths, saids = counts.sum(axis=1).tolist(), counts.sum(axis=0).tolist()
+    truths, predictions = counts.sum(axis=1).tolist(), counts.sum(axis=0).tolist()
     weighed = weights.tolist()
     by_chance = sum(
-        weight * truth * said
+        weight * truth * predicted
         for row, truth in zip(weighed, truths, strict=True)
-        for weight, said in zip(row, saids, strict=True)
+        for weight, predicted in zip(row, predictions, strict=True)
     )
     seen = int((weights * counts).sum())
     return 1 - sum(truths) * seen / by_chance if by_chance else None

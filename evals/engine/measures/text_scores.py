@@ -15,7 +15,7 @@ from evals.engine.events import Ints
 N_BLEU = 2 + 2 * 4
 
 
-def statistics(truths: Sequence[str], saids: Sequence[str]) -> Ints:
+def statistics(truths: Sequence[str], predictions: Sequence[str]) -> Ints:
     """What the scores of texts are made of, int64; empty where sacrebleu is not installed.
 
     It adds up. No texts give zeros.
@@ -26,7 +26,9 @@ def statistics(truths: Sequence[str], saids: Sequence[str]) -> Ints:
     if not truths:
         return np.zeros(N_BLEU + 3 * metrics[1].order, dtype=np.int64)
     sums = [
-        np.array(metric._extract_corpus_statistics(saids, [truths]), dtype=np.int64).sum(axis=0)
+        np.array(metric._extract_corpus_statistics(predictions, [truths]), dtype=np.int64).sum(
+            axis=0
+        )
         for metric in metrics
     ]
     return np.concatenate(sums)

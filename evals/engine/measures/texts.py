@@ -1,4 +1,4 @@
-"""How many edits make said texts the true ones, by character and by word.
+"""How many edits make predicted texts the true ones, by character and by word.
 
 Characters are code points, words what white space separates. Rates are of all tasks with a truth,
 whatever the score; no answer is the empty text.
@@ -62,18 +62,18 @@ class Texts:
     """The normalised texts of tasks; None where there is none."""
 
     truth: Sequence[str | None]
-    said: Sequence[str | None]
-    #: Of the said text, float64 (n_tasks,); 1 where there is none.
+    predicted: Sequence[str | None]
+    #: Of the predicted text, float64 (n_tasks,); 1 where there is none.
     score: Floats
 
     @property
     def are_there(self) -> tuple[Bools, Bools]:
-        """Whether there is a true text, and a said one, (n_tasks,) each."""
-        return _are_there(self.truth), _are_there(self.said)
+        """Whether there is a true text, and whether a predicted one: bool (n_tasks,) each."""
+        return _are_there(self.truth), _are_there(self.predicted)
 
     def is_right(self) -> Bools:
         """Whether both are there and equal, (n_tasks,)."""
-        pairs = zip(self.truth, self.said, strict=True)
+        pairs = zip(self.truth, self.predicted, strict=True)
         return np.array([a is not None and a == b for a, b in pairs], dtype=np.bool_)
 
 
@@ -92,7 +92,7 @@ class Edits:
     def rates(self) -> tuple[Floats, Floats]:
         """The character and the word error rate of each task, NaN without a truth.
 
-        Of an empty truth it is 0 if nothing was said, else 1.
+        Of an empty truth it is 0 if nothing is predicted, else 1.
         """
         return (
             self._rate(self.character_edits, self.characters),
@@ -140,18 +140,18 @@ def edits_of(texts: Texts) -> Edits:
     from rapidfuzz.distance.Levenshtein import distance
 
     rows = np.zeros((len(texts.truth), 5), dtype=np.int64)
-    for number, (truth, answer) in enumerate(zip(texts.truth, texts.said, strict=True)):
+    for number, (truth, answer) in enumerate(zip(texts.truth, texts.predicted, strict=True)):
         if truth is None:
             continue
-        said = answer or ""
+        predicted = answer or ""
         words = truth.split()
-        if truth == said:
+        if truth == predicted:
             rows[number] = 1, 0, len(truth), 0, len(words)
             continue
-        if len(truth) * len(said) > MOST_COMPARED:
-            raise TextsTooLong(number, f"texts of {len(truth):,} and {len(said):,} characters")
-        word_edits = distance(words, said.split())
-        rows[number] = 0, distance(truth, said), len(truth), word_edits, len(words)
+        if len(truth) * len(predicted) > MOST_COMPARED:
+            raise TextsTooLong(number, f"texts of {len(truth):,} and {len(predicted):,} characters")
+        word_edits = distance(words, predicted.split())
+        rows[number] = 0, distance(truth, predicted), len(truth), word_edits, len(words)
     columns = rows.T
     return Edits(_are_there(texts.truth), columns[0] > 0, *columns[1:])
 
@@ -173,7 +173,7 @@ def sums_of(texts: Texts, edits: Edits, chosen: Bools | None = None) -> TextSums
     counts = [int(mine.sum()), *(int(column[mine].sum()) for column in columns)]
     places = np.flatnonzero(mine).tolist()
     scores = text_scores.statistics(
-        [texts.truth[at] or "" for at in places], [texts.said[at] or "" for at in places]
+        [texts.truth[at] or "" for at in places], [texts.predicted[at] or "" for at in places]
     )
     return TextSums(np.array(counts, dtype=np.int64), scores)
 
@@ -198,19 +198,19 @@ class Edit(NamedTuple):
     #: `equal`, `replace`, `delete` (of the truth) or `insert`.
     operation: str
     truth: str
-    said: str
+    predicted: str
 
 
-def alignment(truth: str, said: str) -> list[Edit]:
-    """The edits by character that make the true text the said one, from left to right.
+def alignment(truth: str, predicted: str) -> list[Edit]:
+    """The edits by character that make the true text the predicted one, from left to right.
 
     Both empty give none; texts that are too long to compare are one edit.
     """
     from rapidfuzz.distance.Levenshtein import opcodes
 
-    if len(truth) * len(said) > MOST_ALIGNED:
-        return [Edit("replace", truth, said)]
+    if len(truth) * len(predicted) > MOST_ALIGNED:
+        return [Edit("replace", truth, predicted)]
     return [
-        Edit(one.tag, truth[one.src_start : one.src_end], said[one.dest_start : one.dest_end])
-        for one in opcodes(truth, said)
+        Edit(one.tag, truth[one.src_start : one.src_end], predicted[one.dest_start : one.dest_end])
+        for one in opcodes(truth, predicted)
     ]

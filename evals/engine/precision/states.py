@@ -159,13 +159,13 @@ def _pycocotools_evaluation(sides: list[Any], measure: Measure) -> Any:
         """COCO's rules over the overlaps of turned boxes, which pycocotools does not know."""
 
         def computeIoU(self, imgId: int, catId: int) -> Any:
-            truths, said = self._gts[imgId, catId], self._dts[imgId, catId]
-            if not truths or not said:
+            truths, predicted = self._gts[imgId, catId], self._dts[imgId, catId]
+            if not truths or not predicted:
                 return []
-            order = np.argsort([-one["score"] for one in said], kind="mergesort")
-            said = [said[at] for at in order[: self.params.maxDets[-1]]]
+            order = np.argsort([-one["score"] for one in predicted], kind="mergesort")
+            predicted = [predicted[at] for at in order[: self.params.maxDets[-1]]]
             return turned_overlaps(
-                np.array([one["obb"] for one in said]),
+                np.array([one["obb"] for one in predicted]),
                 np.array([one["obb"] for one in truths]),
                 np.array([bool(one["iscrowd"]) for one in truths]),
             )

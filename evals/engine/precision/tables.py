@@ -1,7 +1,7 @@
 """Average precision and recall as they are read: of a split, of its classes, by object size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ from predictions.regions.geometry import Floats
 
 #: Places of IoU 0.50 and 0.75 in COCO's ten thresholds.
 AT_50, AT_75 = 0, 5
+#: Whose curves of precision over recall are kept: of these IoUs, and the mean of all ten.
+CURVES = ("0.50", "0.75", "0.50:0.95")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class PrecisionTable:
     #: Average recall by the number of detections of an image and class that count; None where
     #: there is nothing to find.
     recalls: dict[int, float | None]
+    #: Precision at 101 recalls by CURVES: (3, 101, classes), NaN for a class without objects.
+    curves: Floats = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,14 @@ def table_of(accumulated: Accumulated, measure: Measure) -> PrecisionTable:
         overall=_class_precision(precision, measure),
         per_class=[_class_precision(precision[:, :, [c]], measure) for c in range(n_classes)],
         recalls=recalls_of(accumulated.recall, measure),
+        curves=_curves(precision[..., 0]),
     )
+
+
+def _curves(precision: Floats) -> Floats:
+    """CURVES of a (10, 101, classes) array."""
+    known = np.where(precision > -1, precision, np.nan)
+    return np.stack([known[AT_50], known[AT_75], known.mean(axis=0)])
 
 
 def recalls_of(recall: Floats, measure: Measure) -> dict[int, float | None]:
@@ -79,6 +90,7 @@ def joined(blocks: Sequence[PrecisionTable], recall: Floats, measure: Measure) -
         ClassPrecision(overall.map50, overall.map50_95, overall.map75, by_size),
         per_class,
         recalls_of(recall, measure),
+        np.concatenate([block.curves for block in blocks], axis=2),
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,10 @@ from evals.api.serializers import ComputeSerializer
 from evals.documents.refusals import Refusal
 from evals.engine.kinds.table import KINDS
 from evals.engine.measures.texts import NORMALIZATIONS
-from evals.jobs import requests, run
+from evals.jobs import requests
+from evals.jobs.following import follow
 from evals.models import GroundTruth, ModelEval
 from predictions.models import Project
-
-POLL_S = 0.2
 
 
 class Command(BaseCommand):
@@ -89,13 +87,7 @@ class Command(BaseCommand):
             def show(progress: float) -> None:
                 bar.update(round(100 * progress) - bar.n)
 
-            run.run(evaluation.pk, watcher=show)
-            evaluation.refresh_from_db()
-            while evaluation.status == ModelEval.Status.RUNNING:
-                show(evaluation.progress)
-                time.sleep(POLL_S)
-                evaluation.refresh_from_db()
-            show(evaluation.progress)
+            follow(evaluation, show)
         if evaluation.status == ModelEval.Status.FAILED:
             raise CommandError(f"{evaluation.eval_id} failed: {evaluation.failure_reason}")
 

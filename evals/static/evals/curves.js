@@ -61,9 +61,7 @@ function tracesOf(body, { split, classes }) {
   }
   const found = body.splits[split];
   if (!found) return [];
-  const overall = Object.entries(NAMES).map(([of, name]) =>
-    line(name, found.overall, { of, line: { color: COLOURS[of] } }),
-  );
+  const overall = measuresOf(found.overall);
   const shown = classes
     .filter((name) => found.perClass[name])
     .flatMap((name, n) => {
@@ -77,8 +75,21 @@ function tracesOf(body, { split, classes }) {
   return [...overall, diamond(found.overall, COLOURS.f1), ...shown].filter(Boolean);
 }
 
-// Plotly reads a little markup in names.
-const escaped = (text) =>
+const measuresOf = (values) =>
+  Object.entries(NAMES).map(([of, name]) => line(name, values, { of, line: { color: COLOURS[of] } }));
+
+// Nothing of all splits together, and of very many classes.
+function tracesOfClass(values) {
+  if (!values?.confidence.length) return [];
+  return [...measuresOf(values), diamond(values, COLOURS.f1)].filter(Boolean);
+}
+
+/**
+ * A name for Plotly, which reads a little markup in names.
+ * @param {string} text
+ * @returns {string}
+ */
+export const escaped = (text) =>
   text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 function layoutAt(confidence) {
@@ -115,13 +126,15 @@ function summary(body, split) {
  */
 export function curve(panel) {
   const show = async () => {
-    const { split, confidence, all } = read();
-    const classes = panel.dataset.panel === "curves" ? all("curve") : [];
+    const { split, confidence, get, all } = read();
+    const isOfClass = panel.dataset.panel === "class-curve";
+    const classes = isOfClass ? [get("class")] : panel.dataset.panel === "curves" ? all("curve") : [];
     await fill(
       panel,
       sweep(classes).then(async (body) => {
-        const traces = tracesOf(body, { split, classes });
-        await draw(panel, summary(body, split), traces, layoutAt(confidence));
+        const traces = isOfClass ? tracesOfClass(body.splits[split]?.perClass[classes[0]]) : tracesOf(body, { split, classes });
+        const says = isOfClass ? `Precision, recall and F1 of ${classes[0]} over confidence` : summary(body, split);
+        await draw(panel, says, traces, layoutAt(confidence));
       }),
     );
   };

@@ -1,13 +1,14 @@
-// Two evaluations: how the numbers moved, and the images that were fixed or broken, side by side.
+// This evaluation against a baseline: how the numbers moved, and the images that were fixed or
+// broken, the baseline left and this one right.
 
+import { change, errorChange, plain, signed, verdict } from "./changes.js";
 import { fetchCards, figure } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
-import { api, desk } from "./server.js";
-import { config, read, watch, write } from "./state.js";
+import { api, desk, pageOf } from "./server.js";
+import { config, page, read, watch, write } from "./state.js";
+import { baselineId, nameOf, versionOf } from "./versions.js";
 
 const STEP = 12;
-// The probability below which a change is taken for more than chance.
-const SIGNIFICANT = 0.05;
 const MEASURES = [
   ["Precision", "precision"],
   ["Recall", "recall"],
@@ -15,48 +16,67 @@ const MEASURES = [
 ];
 
 /**
- * Another evaluation beside this one.
+ * This evaluation against the baseline.
  * @param {HTMLElement} panel the element that shows it
  * @returns {void}
  */
 export function diff(panel) {
   /** @type {HTMLSelectElement} */
-  const select = document.querySelector("[data-other] select");
-  select.append(...(config.others ?? []).map(([id, name]) => el("option", { value: id }, name)));
-  const other = () => read().get("other") ?? "";
-  select.value = other();
-  select.addEventListener("change", () => write({ other: select.value, offset: null }));
+  const select = document.querySelector("[data-baseline] select");
+  /** @type {HTMLAnchorElement} */
+  const swap = document.querySelector("[data-swap]");
+  const others = config.versions.filter(({ evalId }) => evalId !== config.evalId);
+  select.append(...others.map((one) => el("option", { value: one.evalId }, nameOf(one))));
+  const asked = baselineId();
+  // One of another kind, or older than those that are listed.
+  if (asked && !versionOf(asked)) select.append(el("option", { value: asked }, asked));
+  select.addEventListener("change", () => write({ baseline: select.value, offset: null }));
   const show = () => {
-    if (!other()) {
-      const none = "There is no other finished evaluation of this project.";
-      const text = config.others?.length ? "Choose the evaluation to compare with." : none;
-      fill(panel, Promise.resolve(el("p", {}, text)));
+    const baseline = baselineId();
+    select.value = baseline ?? "";
+    select.disabled = !baseline;
+    swap.hidden = !baseline;
+    if (!baseline) {
+      const none =
+        "There is no other finished evaluation of this project, kind and control: evaluate " +
+        "another version, or this one again, and both are compared here.";
+      fill(panel, Promise.resolve(el("p", {}, none)));
       return;
     }
-    fill(panel, compared(other()));
+    fill(panel, compared(baseline).then((shown) => {
+      swap.href = swapped(baseline);
+      return shown;
+    }));
   };
-  watch(["split", "confidence", "other", "offset", "slice"], show);
+  watch(["split", "confidence", "baseline", "offset", "slice"], show);
   show();
 }
 
-async function compared(other) {
+// The same page of the baseline, against this one.
+function swapped(baseline) {
+  const url = new URL(page("diff/", { baseline: config.evalId }), window.location.href);
+  return url.href.replace(new URL(config.page, url).href, new URL(pageOf(baseline), url).href);
+}
+
+async function compared(baseline) {
   const { split, confidence, get } = read();
   const offset = Number(get("offset") ?? 0);
   const asked = { split, confidence };
   const slice = get("slice");
   const [before, after, body] = await Promise.all([
+    desk("numbers", asked, baseline),
     desk("numbers", asked),
-    desk("numbers", asked, other),
-    api(`diff/${encodeURIComponent(other)}`, { ...asked, slice, limit: STEP, offset }),
+    api(`diff/${config.evalId}`, { ...asked, slice, limit: STEP, offset }, baseline),
   ]);
   const ids = body.images.map((image) => image.imageId);
-  const [ours, theirs] = ids.length
+  const [theirs, ours] = ids.length
     ? await Promise.all([
+        fetchCards({ image: ids, confidence }, baseline),
         fetchCards({ image: ids, confidence }),
-        fetchCards({ image: ids, confidence }, other),
       ])
     : [new Map(), new Map()];
   return [
+    ...sentences(before, after, body, slice, baseline),
     totals(body.totals),
     el("h3", {}, "More than chance?"),
     changes(body.significance),
@@ -71,25 +91,55 @@ async function compared(other) {
     el(
       "div",
       { class: "ev-pairs" },
-      body.images.map((image) => pair(image, ours, theirs, other)),
+      body.images.map((image) => pair(image, theirs, ours, baseline)),
     ),
     body.images.length ? pager(body) : el("p", {}, "No image changed."),
   ];
 }
 
+// What came of it, in words.
+function sentences(before, after, body, slice, baseline) {
+  const self = versionOf(config.evalId).name;
+  const other = versionOf(baseline)?.name ?? baseline;
+  const names = self === other ? ["This evaluation", "the baseline"] : [self, other];
+  const said = [];
+  const { label, higherIsBetter, value } = after.primary ?? {};
+  const was = before.primary?.value;
+  if (!slice && typeof value === "number" && typeof was === "number" && before.primary.label === label) {
+    const moved = Number((value - was).toFixed(6));
+    const word = moved === 0 ? "the same" : moved > 0 === higherIsBetter ? "better" : "worse";
+    const by = moved === 0 ? "" : ` by ${Math.abs(moved).toFixed(3)}`;
+    said.push(el("span", { class: `ev-${word}` }, `${label} ${word}${by}`), ` (${share(was)} to ${share(value)}). `);
+  }
+  const f1 = body.significance?.f1;
+  if (f1) {
+    const word = f1.difference > 0 ? "better" : f1.difference < 0 ? "worse" : "the same";
+    const chance = verdict(f1) === "may be chance" ? "which may be chance" : "more than chance";
+    const by = f1.difference === 0 ? "" : ` by ${Math.abs(f1.difference).toFixed(3)}, ${chance} (p ${f1.pValue.toFixed(4)})`;
+    said.push(el("span", { class: `ev-${word}` }, `F1 ${word}${by}`), ".");
+  }
+  if (!said.length) said.push("nothing to measure in both.");
+  const differing = body.differingTerms.join(", ");
+  return [
+    el("p", { class: "ev-said" }, el("strong", {}, `${names[0]} against ${names[1]}: `), said),
+    differing && el("p", { class: "ev-problem" }, `The two measured otherwise: ${differing}. What changed may be of that.`),
+  ];
+}
+
 function totals(found) {
-  const tile = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, count(value)));
+  const tile = (name, value, kind = "") =>
+    el("div", {}, el("dt", {}, name), el("dd", { class: value ? kind : "" }, count(value)));
   return el(
     "dl",
     { class: "ev-tiles" },
     tile("Images in both", found.images),
-    tile("Better images", found.fixedImages),
-    tile("Worse images", found.brokenImages),
+    tile("Better images", found.fixedImages, "ev-better"),
+    tile("Worse images", found.brokenImages, "ev-worse"),
     tile("Unchanged images", found.unchangedImages),
-    tile("Errors fixed", found.fixed),
-    tile("Errors new", found.broken),
-    tile("Only in this one", found.onlyInBase),
-    tile("Only in the other", found.onlyInOther),
+    tile("Errors fixed", found.fixed, "ev-better"),
+    tile("Errors new", found.broken, "ev-worse"),
+    tile("Only in this one", found.onlyInOther),
+    tile("Only in the baseline", found.onlyInBase),
   );
 }
 
@@ -100,10 +150,11 @@ function changes(found) {
   }
   const rows = MEASURES.map(([name, of]) => {
     const { difference, low, high, pValue } = found[of];
-    const verdict = pValue >= SIGNIFICANT ? "may be chance" : difference > 0 ? "better" : "worse";
-    const kind = { better: "ev-better", worse: "ev-worse" }[verdict];
-    const cells = [signed(difference), `${plain(low)} to ${plain(high)}`, pValue.toFixed(4)];
-    return [name, ...cells, el("span", { class: kind ?? "" }, verdict)];
+    const word = verdict(found[of]);
+    const kind = { better: "ev-better", worse: "ev-worse" }[word] ?? "";
+    const moved = el("span", { class: kind }, signed(difference));
+    const cells = [moved, `${plain(low)} to ${plain(high)}`, pValue.toFixed(4)];
+    return [name, ...cells, el("span", { class: kind }, word)];
   });
   const heads = ["", "Change", "95 % interval", "p", "Verdict"];
   const note =
@@ -113,61 +164,63 @@ function changes(found) {
   return el("div", {}, shown, el("p", { class: "ev-note" }, note));
 }
 
-const plain = (moved) => moved.toFixed(3).replace("-", "−");
-
-function change(before, after) {
-  if (typeof before !== "number" || typeof after !== "number") return "–";
-  return signed(after - before);
-}
-
-function signed(moved) {
-  const sign = moved > 0 ? "+" : moved < 0 ? "−" : "±";
-  const kind = moved > 0 ? "ev-better" : moved < 0 ? "ev-worse" : "";
-  return el("span", { class: kind }, `${sign}${Math.abs(moved).toFixed(3)}`);
-}
-
 function headline(before, after) {
+  const { label, value, higherIsBetter } = after.primary ?? {};
+  const precise = config.hasPrecision
+    ? [["mAP50", "map50"], ["mAP75", "map75"]].map(([name, of]) => [name, before.averagePrecision[of], after.averagePrecision[of]])
+    : [];
   const rows = [
-    ["mAP", before.averagePrecision.map50, after.averagePrecision.map50],
+    ...(label ? [[label, before.primary?.value, value, higherIsBetter]] : []),
+    ...precise,
     ...MEASURES.map(([name, of]) => [name, before[of], after[of]]),
-  ].map(([name, one, other]) => [name, share(one), share(other), change(one, other)]);
-  const counted = ["falsePositives", "falseNegatives"].map((of) => [
-    of === "falsePositives" ? "False positives" : "Missed",
+  ].map(([name, one, other, isHigh]) => [name, share(one), share(other), change(one, other, isHigh)]);
+  const counted = [["False positives", "falsePositives"], ["Missed", "falseNegatives"]].map(([name, of]) => [
+    name,
     count(before[of]),
     count(after[of]),
-    count(after[of] - before[of]),
+    errorChange(before[of], after[of]),
   ]);
-  const heads = ["", "This", "Other", "Change"];
+  const heads = ["", "Baseline", "This", "Change"];
   return table("Headline of both", named(heads), [...rows, ...counted]);
 }
 
 const named = (heads) => heads.map((head) => head || el("th", { scope: "col" }, "Measure"));
 
 function classes(before, after) {
-  const others = new Map(after.classes.map((one) => [one.className, one]));
-  const rows = before.classes.map((one) => {
-    const other = others.get(one.className);
+  const olds = new Map(before.classes.map((one) => [one.className, one]));
+  const ap = (one) => one?.averagePrecision.map50_95 ?? one?.averagePrecision.iou;
+  const rows = after.classes.map((one) => {
+    const old = olds.get(one.className);
     return [
-      one.className,
+      el("a", { href: page("class/", { class: one.className }) }, one.className),
+      share(old?.f1),
       share(one.f1),
-      share(other?.f1),
-      change(one.f1, other?.f1),
-      change(one.precision, other?.precision),
-      change(one.recall, other?.recall),
+      change(old?.f1, one.f1),
+      ...(config.hasPrecision ? [change(ap(old), ap(one))] : []),
+      change(old?.precision, one.precision),
+      change(old?.recall, one.recall),
     ];
   });
-  const heads = ["Class", "F1, this", "F1, other", "F1", "Precision", "Recall"];
+  const heads = [
+    "Class",
+    "F1, baseline",
+    "F1, this",
+    "F1",
+    ...(config.hasPrecision ? ["AP50-95"] : []),
+    "Precision",
+    "Recall",
+  ];
   const region = { class: "ev-scroll", tabindex: "0", role: "region", "aria-label": "Classes" };
   return el("div", region, table("Classes of both", heads, rows));
 }
 
-function pair(image, ours, theirs, other) {
+function pair(image, theirs, ours, baseline) {
   const kind = image.fixed > image.broken ? "better" : image.broken > image.fixed ? "worse" : "other";
   const text =
     `${image.imageName}: ${count(image.fixed)} errors fixed, ${count(image.broken)} new`;
   const sides = [
+    [theirs.get(image.imageId), baseline, "Baseline"],
     [ours.get(image.imageId), null, "This"],
-    [theirs.get(image.imageId), other, "Other"],
   ];
   return el(
     "article",

@@ -4,7 +4,7 @@ import { answer } from "./answers.js";
 import { MOST, fetchCards, gallery, imagePage, picture, predictionPage } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
-import { config, read, settled, watch, write } from "./state.js";
+import { config, page, read, settled, watch, write } from "./state.js";
 
 const FILTERS = [
   "sort",
@@ -12,6 +12,7 @@ const FILTERS = [
   "minFalseNegatives",
   "class",
   "cell",
+  "errorType",
   "cluster",
   "slice",
 ];
@@ -163,22 +164,30 @@ function filters(form) {
   );
 }
 
+// Those that are furthest off where that is measured, else those with most errors.
+const worstFirst = config.measure ? (config.measure.higherIsBetter ? "measure" : "-measure") : "-errors";
+
 /**
- * The images with most errors, for the overview.
+ * The worst images, for the overview and the page of a class.
  * @param {HTMLElement} panel the element that shows it
  * @returns {void}
  */
 export function worst(panel) {
   const show = () => {
-    const { split, confidence } = read();
-    const wanted = { split, confidence, sort: "f1", limit: 6, offset: 0 };
+    const { split, confidence, get } = read();
+    const name = config.panel === "class" ? get("class") : null;
+    const wanted = { split, confidence, class: name, sort: worstFirst, limit: 6, offset: 0 };
     fill(
       panel,
       api("image-predictions", wanted).then(async (body) => {
         const ids = body.images.map((image) => image.imageId);
-        if (!ids.length) return el("p", {}, "There are no images in this split.");
+        if (!ids.length) return el("p", {}, "There are no such images in this split.");
         const cards = await fetchCards({ image: ids, confidence });
-        return gallery(ids.map((id) => cards.get(id)).filter(Boolean));
+        const all = page("images/", { class: name, sort: worstFirst });
+        return [
+          gallery(ids.map((id) => cards.get(id)).filter(Boolean)),
+          el("p", {}, el("a", { href: all }, `All ${count(body.totalImages)}, the worst first`)),
+        ];
       }),
     );
   };

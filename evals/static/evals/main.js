@@ -13,6 +13,12 @@ const PANELS = {
   optima: async () => (await import("./curves.js")).optima,
   classes: async () => (await import("./numbers.js")).classes,
   measures: async () => (await import("./numbers.js")).measures,
+  recall: async () => (await import("./recall.js")).recall,
+  "error-types": async () => (await import("./error_types.js")).errorTypes,
+  "class-numbers": async () => (await import("./class.js")).classNumbers,
+  "class-recall": async () => (await import("./recall.js")).recall,
+  "class-curve": async () => (await import("./curves.js")).curve,
+  confusions: async () => (await import("./class.js")).confusions,
   scatter: async () => (await import("./scatter.js")).scatter,
   matrix: async () => (await import("./matrix.js")).matrix,
   slices: async () => (await import("./slices.js")).slices,
@@ -23,6 +29,7 @@ const PANELS = {
   clusters: async () => (await import("./vectors.js")).clusters,
   selected: async () => (await import("./vectors.js")).selected,
   recommendations: async () => (await import("./advice.js")).recommendations,
+  versions: async () => (await import("./versions.js")).versions,
   diff: async () => (await import("./diff.js")).diff,
 };
 

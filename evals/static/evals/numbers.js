@@ -6,7 +6,11 @@ import { config, page, read, watch } from "./state.js";
 
 let asked = null;
 
-function numbers() {
+/**
+ * The numbers at the chosen split and confidence.
+ * @returns {Promise<any>} as the desk's route `numbers` answers
+ */
+export function numbers() {
   const { split, confidence } = read();
   const key = `${split} ${confidence}`;
   if (asked?.key !== key) asked = { key, body: desk("numbers", { split, confidence }) };
@@ -14,7 +18,7 @@ function numbers() {
 }
 
 const at = (document, path) => path.split(".").reduce((found, name) => found?.[name], document);
-const SHARES = /^(precision|recall|f1|averagePrecision\..*|primary\..*)$/;
+const SHARES = /^(precision|recall|f1|averagePrecision\..*|bySize\..*|primary\..*)$/;
 
 /**
  * The headline numbers.
@@ -59,14 +63,21 @@ export function measures(panel) {
   show();
 }
 
-// A class as a link to its images; in a tree its own name, below the nodes it is under.
+// A class as a link to its page; in a tree its own name, below the nodes it is under.
 function named(name) {
-  const href = page("images/", { class: name });
+  const href = page("class/", { class: name });
   if (config.drawing !== "tree") return el("a", { href }, name);
   const steps = name.split(" / ");
   const link = el("a", { href, title: name }, steps.at(-1));
   link.style.setProperty("margin-left", `${steps.length - 1}rem`);
   return link;
+}
+
+const PRECISIONS = config.hasPrecision ? ["AP50-95", "AP50"] : ["AP"];
+
+function precisions(found) {
+  if (!config.hasPrecision) return [share(found.map50 ?? found.iou)];
+  return [share(found.map50_95), share(found.map50)];
 }
 
 /**
@@ -81,7 +92,7 @@ export function classes(panel) {
       numbers().then((body) => {
         const cells = (one) => [
           named(one.className),
-          share(one.averagePrecision.map50 ?? one.averagePrecision.iou),
+          ...precisions(one.averagePrecision),
           share(one.precision),
           share(one.recall),
           share(one.f1),
@@ -89,7 +100,7 @@ export function classes(panel) {
           count(one.falsePositives),
           count(one.falseNegatives),
         ];
-        const heads = ["Class", "AP", "Precision", "Recall", "F1", "Objects", "FP", "Missed"];
+        const heads = ["Class", ...PRECISIONS, "Precision", "Recall", "F1", "Objects", "FP", "Missed"];
         return longTable("Classes", heads, body.classes, cells, (one) => one.className);
       }),
     );

@@ -38,7 +38,13 @@ export async function api(route, parameters = {}, evaluation = config.evalId) {
   return (await answer(route ? `${root}/${route}` : root, parameters)).json();
 }
 
-const pageOf = (evaluation) => config.page.replace(/[^/]+\/$/, `${checked(evaluation)}/`);
+/**
+ * The overview of an evaluation.
+ * @param {string} evaluation its id
+ * @returns {string} its path, with a slash at the end
+ * @throws {Error} where it is no id
+ */
+export const pageOf = (evaluation) => config.page.replace(/[^/]+\/$/, `${checked(evaluation)}/`);
 
 /**
  * A JSON answer of one of the desk's own routes of an evaluation.

@@ -182,9 +182,10 @@ ACTION_CREATE = extend_schema(
     tags=["Tasks"],
     summary="Do something with a selection of tasks",
     description="All of it or nothing. `selectedItems` is needed, `filters` narrow it;"
-    " `model_version`, one or a list, is read by `predictions_to_annotations`."
-    " `retrieve_tasks_predictions` takes all tasks unless some are selected, asks the backend"
-    " `ml_backend` or those of the project, and answers 202 where their jobs go on.",
+    " `model_version`, one or a list, is read by `predictions_to_annotations`,"
+    " `predictions_to_ground_truth` and `delete_tasks_predictions`; `tags` by `add_tags` and"
+    " `remove_tags`. `retrieve_tasks_predictions` takes all tasks unless some are selected, asks"
+    " the backend `ml_backend` or those of the project, and answers 202 where their jobs go on.",
     parameters=[ActionParameters],
     request={
         "application/json": {
@@ -202,6 +203,7 @@ ACTION_CREATE = extend_schema(
                 "filters": {"type": ["object", "null"], "additionalProperties": True},
                 "ordering": {"type": ["array", "null"], "items": {"type": "string"}},
                 "model_version": {"type": ["string", "array", "null"], "items": {"type": "string"}},
+                "tags": {"type": "array", "items": {"type": "string", "maxLength": 100}},
                 "ml_backend": {"type": ["integer", "null"]},
             },
         }

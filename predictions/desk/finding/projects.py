@@ -23,7 +23,7 @@ def projects(request: HttpRequest, text: str) -> Iterator[Found]:
     """Whose title holds the text, or whose id it is; the newest first."""
     rows = visible(request).filter(Q(title__icontains=text) | Q(pk=number_in(text) or 0))
     for project in rows.only("title").order_by("-pk")[:MOST_FOUND]:
-        url = reverse("admin:predictions_project_change", args=[project.pk])
+        url = reverse("admin:predictions_project_hub", args=[project.pk])
         yield Found(str(project), f"project {project.pk}", url, "folder_open")
 
 

@@ -26,6 +26,6 @@ def tasks(request: HttpRequest, text: str) -> Iterator[Found]:
     rows = rows.filter(of_name | Q(pk=number_in(text) or 0), project__in=visible(request))
     rows = rows.annotate(of=F("project__title")).only("pk").order_by("-pk")
     for task in rows[:MOST_FOUND]:
-        url = reverse("admin:predictions_task_change", args=[task.pk])
+        url = reverse("admin:predictions_task_review", args=[task.pk])
         title = f"Task {task.pk}" if text.removeprefix("#") == str(task.pk) else text
         yield Found(title, f"task {task.pk} of {task.of}", url, "image")

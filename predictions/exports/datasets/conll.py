@@ -8,6 +8,7 @@ Format: https://www.clips.uantwerpen.be/conll2003/ner/
 
 import re
 import tempfile
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -91,7 +92,6 @@ def _lines(item: Item, spans: Sequence[Span], scheme: TextScheme) -> Iterator[tu
     if not tokens:
         raise NotHeld(f"Task {item.task['id']} has no text.")
     starts, ends = {start for start, _ in tokens}, {end for _, end in tokens}
-    waiting = list(spans)
     for one, following in pairwise(spans):
         if following.start < one.end:
             raise NotHeld(
@@ -103,12 +103,13 @@ def _lines(item: Item, spans: Sequence[Span], scheme: TextScheme) -> Iterator[tu
                 f"{item.place_of(one.region)}: {one.start} to {one.end} is not from the beginning"
                 " of a word to the end of one."
             )
+    at = 0
     for start, end in tokens:
-        while waiting and waiting[0].end <= start:
-            waiting.pop(0)
+        while at < len(spans) and spans[at].end <= start:
+            at += 1
         score, tag = NO_SCORE, OUTSIDE
-        if waiting and waiting[0].start <= start:
-            one = waiting[0]
+        if at < len(spans) and spans[at].start <= start:
+            one = spans[at]
             tag = f"{'B' if one.start == start else 'I'}-{one.label}"
             score = NO_SCORE if one.score is None else text_of(one.score)
         yield text[start:end], score, tag
@@ -118,7 +119,7 @@ def _tokens(text: str, cuts: Sequence[int]) -> list[tuple[int, int]]:
     """From where to where, end exclusive; `cuts` are in order."""
     tokens = []
     for word in WORD.finditer(text):
-        inside = [cut for cut in cuts if word.start() < cut < word.end()]
+        inside = cuts[bisect_right(cuts, word.start()) : bisect_left(cuts, word.end())]
         edges = [word.start(), *inside, word.end()]
         tokens += list(pairwise(edges))
     return tokens
@@ -160,6 +161,10 @@ def _spans(item: Item, scheme: TextScheme) -> list[Span]:
             continue
         if names:
             label = scheme.aliases.get(names[0], names[0])
+            if label not in scheme.names:
+                raise NotHeld(
+                    f"{item.place_of(region)}: the labelling config has no label {label!r:.100}."
+                )
             found.append(Span(*edges, label, score, region))
     return sorted(found, key=lambda one: (one.start, one.end))
 

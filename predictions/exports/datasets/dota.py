@@ -43,17 +43,17 @@ def results(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[Entry]:
     """A file a class, also of one that nothing was found of. Lines wait on disk."""
     _refuse_names(scheme)
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder, str(number)) for number in range(len(scheme.names))]
-        for path in paths:
+        paths = {name: Path(folder, str(number)) for number, name in enumerate(scheme.names)}
+        for path in paths.values():
             path.touch()
         for item in found:
             if any(letter.isspace() for letter in item.stem):
                 raise NotHeld(f"Task {item.task['id']}: the name {item.stem!r:.100} has a space.")
             for one in objects_in(item, scheme, HOLDS):
                 line = " ".join([item.stem, text_of(score_of(one)), *_corners(one, item)])
-                with paths[scheme.names.index(one.label)].open("ab") as file:
+                with paths[one.label].open("ab") as file:
                     file.write(f"{line}\n".encode())
-        for path, name in zip(paths, scheme.names, strict=True):
+        for name, path in paths.items():
             with path.open("rb") as file:
                 yield f"Task1_{name}.txt", file
 

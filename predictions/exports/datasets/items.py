@@ -159,7 +159,7 @@ def objects_in(
                 f"{item.place_of(one.region)}: {kind} has no place in this format, only"
                 f" {_listed(held)}."
             )
-        if one.label not in scheme.names:
+        if one.label not in scheme.classes:
             raise NotHeld(
                 f"{item.place_of(one.region)}: the labelling config has no label"
                 f" {one.label!r:.100}."

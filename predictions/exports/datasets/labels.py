@@ -5,7 +5,7 @@ the score. What else a task's data has stands in columns of its own.
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ class ChoiceScheme:
 
     control: Control
     about: ObjectTag
+    #: Labels by the name that is shown, where another one is stored.
+    aliases: Mapping[str, str]
 
     @property
     def column(self) -> str:
@@ -44,7 +46,8 @@ def scheme_of(label_config: str) -> ChoiceScheme | None:
     about = next((one for one in config.objects if one.name in asked[0].to_names), None)
     if about is None or about.tag not in COLUMNS or about.is_list or about.flag:
         return None
-    return ChoiceScheme(asked[0], about)
+    aliases = {shown: stored for stored, shown in asked[0].labels if shown != stored}
+    return ChoiceScheme(asked[0], about, aliases)
 
 
 def pieces(
@@ -122,8 +125,7 @@ def _answer(item: Item, scheme: ChoiceScheme) -> tuple[list[str], float | None]:
 def _labels(region: Region, scheme: ChoiceScheme) -> list[str]:
     value = region.get("value")
     names = label_names(value.get("choices")) if isinstance(value, dict) else None
-    stored = {shown: alias for alias, shown in scheme.control.labels}
-    return [stored.get(name, name) for name in names or ()]
+    return [scheme.aliases.get(name, name) for name in names or ()]
 
 
 def _score(region: Region, item: Item) -> float | None:

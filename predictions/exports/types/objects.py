@@ -7,6 +7,7 @@ image that no region tells the size of is taken as 100 x 100, so that pixels are
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -110,16 +111,16 @@ def _attribute(parsed: Mapping[str, Any], control: Control, label: str, name: st
 def _classes(sources: Any, unlabelled: list[str], parsed: Mapping[str, Any]) -> dict[str, int]:
     """As Label Studio numbers them: a label's `category`, the others by name from 0 on."""
     classes: dict[str, int] = {}
+    taken: set[int] = set()
     names = set(unlabelled)
     for control in sources:
         for label, _ in control.labels:
             number = _attribute(parsed, control, label, "category")
-            if number is not None and number not in classes.values():
-                classes.setdefault(label, number)
+            if number is not None and number not in taken:
+                taken.add(classes.setdefault(label, number))
             names.add(label)
-    for name in sorted(names - classes.keys()):
-        classes[name] = free_number(classes)
-    return classes
+    free = (number for number in count() if number not in taken)
+    return classes | dict(zip(sorted(names - classes.keys()), free, strict=False))
 
 
 def free_number(classes: Mapping[str, int]) -> int:

@@ -13,6 +13,9 @@ from predictions.pictures.folders import FolderError
 from predictions.pictures.opening import NoFile, has_file, open_below
 from predictions.pictures.sizes import size_of
 
+#: Steps of a name, from its end, that are looked for below an image root.
+MOST_FOLDERS = 100
+
 
 class Pictures(Protocol):
     """What `--images` names."""
@@ -76,7 +79,7 @@ class Root(Named):
 
     def _below(self, name: str) -> str | None:
         """The name of the file below the folder; None where there is none."""
-        parts = [one for one in name.split("/") if one not in {"", "."}]
+        parts = [one for one in name.split("/") if one not in {"", "."}][-MOST_FOLDERS:]
         rests = ("/".join(parts[n:]) for n in range(len(parts)))
         return next((rest for rest in rests if has_file(self.folder, rest)), None)
 
@@ -111,7 +114,10 @@ def is_address(text: str) -> bool:
 
 def web(prefix: str) -> Web:
     """Pictures below an address. ValidationError for what is none."""
-    parts = urlsplit(prefix)
+    try:
+        parts = urlsplit(prefix)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.netloc or "\0" in prefix:
         raise ValidationError([f"{prefix!r:.200} is no address of pictures, as https://... is."])
     return Web(prefix)
@@ -121,7 +127,10 @@ def name_of(value: str | None) -> str | None:
     """The file's name in what a task shows: an address, or a path."""
     if not value:
         return None
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
     path = parse_qs(parts.query).get("d", [parts.path])[0] if parts.scheme or parts.query else value
     return unquote(path).rstrip("/").rpartition("/")[2] or None
 

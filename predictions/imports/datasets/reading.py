@@ -1,13 +1,14 @@
-"""The two files of a load, read and put side by side: what each task is, and what is said of it."""
+"""The two files of a load, read and joined: each task, its ground truth and its detections."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from predictions.db.imports import called_tasks
-from predictions.formats.classes import check_names
+from predictions.formats.classes import NO_NAME, check_names, is_name
 from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region, Size
 from predictions.formats.errors import Errors
+from predictions.formats.label_config import keypoint_names
 from predictions.formats.names import Called, Names
 from predictions.formats.sources import Source
 from predictions.formats.table import Format
@@ -20,6 +21,8 @@ DEFAULT_SPLIT = "test"
 NOTHING = "Give a file of ground truth, of predictions, or both."
 NO_TASKS = "There are no images in the file."
 OTHER_KEY = "The ground truth is of {0}s and the predictions are of {1}s."
+#: Of all classes together.
+MOST_KEYPOINTS = 500
 #: How many of a sort an error names.
 MOST_NAMED = 5
 
@@ -51,8 +54,8 @@ class Read:
 
 @dataclass(slots=True)
 class Planned:
-    """A task to be stored: `task_id` is None for a new one, `truth` and `said` for a file that says
-    nothing of it.
+    """A task to be stored: `task_id` is None for a new one, `truth` and `said`, its detections,
+    where the file has none of it.
     """
 
     truth: FileTask | None
@@ -97,6 +100,12 @@ def _check_together(truth: Content | None, said: Content | None, errors: Errors)
     contents = [one for one in (truth, said) if one is not None]
     names = dict.fromkeys(name for one in contents for name in one.classes)
     check_names((("classes", name) for name in names), errors)
+    points = keypoint_names(contents)
+    if len(points) > MOST_KEYPOINTS:
+        errors.add("", f"{len(points):,} key points are more than {MOST_KEYPOINTS:,}.")
+    for name in points:
+        if not is_name(name):
+            errors.add("keypoints", NO_NAME.format(name=name))
     if truth is not None and said is not None and truth.key != said.key:
         errors.add("", OTHER_KEY.format(truth.key, said.key))
     if not any(one.n_tasks for one in contents):

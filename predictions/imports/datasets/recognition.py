@@ -1,4 +1,4 @@
-"""Which format files are of, where nobody says so."""
+"""Which format files are of, where none is named."""
 
 from typing import Any
 

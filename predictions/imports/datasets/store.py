@@ -34,6 +34,7 @@ from predictions.formats import label_config
 from predictions.formats.content import FileTask, Size
 from predictions.formats.errors import BadFile, Errors
 from predictions.formats.label_regions import Drawing, Drawn
+from predictions.formats.masks import Work
 from predictions.imports.datasets import reading
 from predictions.imports.datasets.pictures import Named, Pictures
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
@@ -77,6 +78,8 @@ class Wishes:
     missing_pictures_ok: bool = False
     replaces_truth: bool = False
     adds_labels: bool = False
+    #: What painting masks may take; None for as much as it takes.
+    most_work: int | None = None
     advance: Callable[[int], object] = lambda n: None
 
 
@@ -111,7 +114,7 @@ def store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> Lo
 
 
 def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> Loaded:
-    errors = Errors()
+    errors = Errors() if wishes.most_work is None else Errors(work=Work(wishes.most_work))
     version = (wishes.model_version or "").strip()
     if files.predictions is not None and not version:
         raise errors.stop("", NO_VERSION)
@@ -283,7 +286,8 @@ class Writer:
 
     def _data(self, task: FileTask) -> dict[str, Any]:
         if self.found.contents[0].key != "image":
-            return {self.shown if name == "text" else name: v for name, v in task.data.items()}
+            others = {name: value for name, value in task.data.items() if name != "text"}
+            return _placed(self.shown, task.data["text"]) | others
         name = task.picture or task.image_name or task.image_id or ""
         if not self.wishes.missing_pictures_ok and self.wishes.pictures.is_missing(name):
             self.errors.add(task.place, NO_PICTURE.format(name=name))
@@ -366,7 +370,7 @@ class Writer:
         return loaded
 
 
-def _placed(key: str, value: str) -> dict[str, Any]:
+def _placed(key: str, value: Any) -> dict[str, Any]:
     """The value under a key that a config shows, `a.b`."""
     *above, last = key.split(".")
     placed: dict[str, Any] = {last: value}

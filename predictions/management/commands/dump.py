@@ -1,4 +1,4 @@
-"""Writes a project's ground truth, or what one model version said, as another tool's data set."""
+"""Writes ground truth, or one model version's predictions, as another tool's data set."""
 
 import shutil
 import tempfile
@@ -22,7 +22,7 @@ from predictions.models import Project
 class Command(BaseCommand):
     """`dump FORMAT DIR|FILE --project P [--model-version V | --ground-truth]`."""
 
-    help = "Write ground truth, or what a model version said, as another tool's data set."
+    help = "Write ground truth, or a model version's predictions, as another tool's data set."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The format, where it goes, and what of which project."""

@@ -77,7 +77,7 @@ class Command(BaseCommand):
         parser.add_argument("--evaluate", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """CommandError with every error by place; nothing is stored then."""
+        """CommandError with every error by place, or why what is stored cannot be evaluated."""
         workspace = Workspace.objects.filter(slug=options["workspace"]).first()
         if workspace is None:
             raise CommandError(f"There is no workspace {options['workspace']!r}.")
@@ -86,14 +86,18 @@ class Command(BaseCommand):
         try:
             to = targets.project_or_title(options["project"], workspace_id=workspace.pk)
             loaded = self._load(options, to, Author(workspace.pk, None))
-            self._tell(loaded)
-            started = self._evaluate(loaded, options) if options["evaluate"] else None
         except ValidationError as exc:
-            raise CommandError(_told(exc)) from None
+            raise CommandError("\n".join([*_reasons(exc), "Nothing is stored."])) from None
         except BadFile as exc:
             raise CommandError("\n".join(map(str, exc.errors))) from None
         except APIException as exc:
             raise CommandError(str(exc.detail)) from None
+        self._tell(loaded)
+        try:
+            started = self._evaluate(loaded, options) if options["evaluate"] else None
+        except ValidationError as exc:
+            told = [*_reasons(exc), "The files are stored; the evaluation is not."]
+            raise CommandError("\n".join(told)) from None
         self.stdout.write(str(started["evalId"] if started else loaded.project.pk))
 
     def _load(self, options: dict[str, Any], to: Any, author: Author) -> Loaded:
@@ -203,7 +207,7 @@ def _label_map(path: Path | None) -> dict[str, str | None]:
     return targets.label_map(found)
 
 
-def _told(exc: ValidationError) -> str:
+def _reasons(exc: ValidationError) -> list[str]:
     detail = exc.detail
     reasons = detail if isinstance(detail, list) else [f"{k}: {v}" for k, v in detail.items()]
-    return "\n".join([*map(str, reasons), "Nothing is stored."])
+    return list(map(str, reasons))

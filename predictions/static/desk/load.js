@@ -14,6 +14,7 @@ const find = (id) => document.getElementById(id);
 const form = find("load");
 const button = form.querySelector("button[type=submit]");
 let isSending = false;
+let wasLookedFor = false;
 
 find("project").addEventListener("change", showTitle);
 form.addEventListener("submit", (event) => {
@@ -63,7 +64,8 @@ function filledIn() {
 
 function send() {
   const address = new URL(find("project").selectedOptions[0].dataset.address, location.href);
-  if (find("format").value) address.searchParams.set("format", find("format").value);
+  wasLookedFor = find("format").value === "";
+  if (!wasLookedFor) address.searchParams.set("format", find("format").value);
   const request = new XMLHttpRequest();
   request.open("POST", address);
   request.setRequestHeader("Accept", "application/json");
@@ -136,9 +138,9 @@ function showLoaded(said) {
   const project = `/admin/predictions/prediction/?project=${Number(said.project.id)}`;
   const page = said.evaluation ? safeAddress(said.evaluation.url) : project;
   const told = said.import;
-  // Where the format was looked for, the first one only says which was found.
-  const warnings = told.warnings.slice(find("format").value === "" ? 1 : 0);
-  if (warnings.length === 0) {
+  const { warnings } = told;
+  // Where the format was looked for, the first one says which was recognised: alone it is none.
+  if (warnings.length === (wasLookedFor ? 1 : 0)) {
     say("Loaded.");
     location.assign(page);
     return;

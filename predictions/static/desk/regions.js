@@ -11,6 +11,8 @@ import { colorOf, css, draw, isDrawn } from "./shapes.js";
  *   drawn
  * @property {string} label its color without a verdict
  * @property {string} side "prediction" (solid line) or "ground_truth" (dashed line)
+ * @property {string} [look] drawn as this side, where `side` is another name
+ * @property {number[]} [color] red, green, blue: its color without a verdict
  * @property {string | null} verdict "tp", "fp", "fn" or "wrong_class": its color
  * @property {number | null} score 0 to 1
  * @property {any} geometry in per cent of the image, as Label Studio writes it:
@@ -47,7 +49,7 @@ export function overlay(regions, labels, [wide, high]) {
     const color = colorOf(region, labels);
     const drawn = draw(region, wide, high, color);
     if (drawn === null) continue;
-    const group = shape("g", { class: `desk-region desk-${region.side}` });
+    const group = shape("g", { class: `desk-region desk-${region.look ?? region.side}` });
     group.style.setProperty("--color", css(color));
     if (!["brush", "bitmask"].includes(region.kind)) {
       const halo = /** @type {SVGElement} */ (drawn.cloneNode(true));

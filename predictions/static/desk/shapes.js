@@ -13,13 +13,22 @@ const LABELS = [
 ];
 
 /**
- * The color of a region: of its verdict where there is one, else of its label.
- * @param {{verdict?: string | null, label?: string}} region
+ * The color of a place in a list: they come in turn.
+ * @param {number} place from 0
+ * @returns {number[]} red, green, blue
+ */
+export function colorAt(place) {
+  return LABELS[place % LABELS.length];
+}
+
+/**
+ * The color of a region: of its verdict where there is one, its own, else of its label.
+ * @param {{verdict?: string | null, label?: string, color?: number[]}} region
  * @param {string[]} labels in the order of their colors
  * @returns {number[]} red, green, blue
  */
 export function colorOf(region, labels) {
-  return VERDICTS[region.verdict] ?? LABELS[Math.max(0, labels.indexOf(region.label)) % LABELS.length];
+  return VERDICTS[region.verdict] ?? region.color ?? colorAt(Math.max(0, labels.indexOf(region.label)));
 }
 
 /**

@@ -30,9 +30,12 @@ export class Viewer {
    * @param {HTMLElement} host
    * @param {{image: string | null, alt: string, regions: import("./regions.js").Region[],
    *   hidden?: {sides?: string[], labels?: string[]}, score?: number, texts?: unknown,
+   *   sources?: Array<{key: string, name: string, color: number[]}> | null,
    *   changed?: (choice: {hidden: {sides: string[], labels: string[]}, score: number}) => void}} shown
    */
-  constructor(host, { image, alt, regions, hidden = {}, score = 0, changed = () => {} }) {
+  constructor(host, { image, alt, regions, hidden = {}, score = 0, sources = null, changed = () => {} }) {
+    // Whose regions they are where there are more than two sides; the page has their toggles.
+    this.sources = sources;
     this.regions = regions.filter(isDrawn);
     this.labels = labelsOf(regions);
     this.hidden = {
@@ -97,14 +100,24 @@ export class Viewer {
     );
   }
 
+  /**
+   * Hides these sides and no others.
+   * @param {string[]} sides
+   */
+  hide(sides) {
+    this.hidden.sides = new Set(sides);
+    this.draw();
+  }
+
   draw() {
     const shown = this.shown;
     this.stage.querySelector(".desk-overlay")?.remove();
     this.stage.querySelector(".desk-tags")?.remove();
     this.stage.append(overlay(shown, this.labels, this.size), this.#tags(shown));
     const count = (side) => shown.filter((region) => region.side === side).length;
-    this.summary.textContent =
-      `Shown: ${count("prediction")} predicted, ${count("ground_truth")} ground truth, ` +
+    this.summary.textContent = this.sources
+      ? `Shown: ${shown.length} of ${this.regions.length} regions.`
+      : `Shown: ${count("prediction")} predicted, ${count("ground_truth")} ground truth, ` +
       `of ${this.regions.length} regions.`;
   }
 
@@ -113,7 +126,7 @@ export class Viewer {
     for (const region of regions) {
       const [x, y] = anchor(region);
       const score = region.score === null ? "" : ` ${region.score.toFixed(2)}`;
-      const tag = element("span", { class: `desk-tag desk-${region.side}` }, region.label + score);
+      const tag = element("span", { class: `desk-tag desk-${region.look ?? region.side}` }, region.label + score);
       // Above the region there is no room for it.
       tag.classList.toggle("desk-inside", y < 6);
       tag.style.left = `${Math.min(Math.max(x, 0), 100)}%`;
@@ -134,7 +147,7 @@ export class Viewer {
         this.#group("Labels", "labels", this.labels.map((label) => [label, label || "(none)"])),
       );
     }
-    if (this.regions.some(({ side, score }) => side === "prediction" && score !== null)) {
+    if (this.regions.some(({ side, score }) => side !== "ground_truth" && score !== null)) {
       bar.append(this.#slider());
     }
     bar.append(this.#zoomButtons());
@@ -244,6 +257,10 @@ export class Viewer {
     for (const [verdict, name] of verdicts) {
       entry(name, "desk-filled", colorOf({ verdict }, this.labels));
     }
+    for (const { key, name, color } of this.sources ?? []) {
+      if (this.regions.some(({ side }) => side === key)) entry(name, "desk-filled", color);
+    }
+    if (this.sources) return list;
     const plain = this.regions.filter((region) => !region.verdict);
     for (const label of labelsOf(plain)) {
       entry(label || "(none)", "desk-filled", colorOf({ label }, this.labels));

@@ -27,7 +27,8 @@ function draw(state) {
   part("bar").textContent = `${Math.floor(100 * state.progress)} %`;
   part("counts").textContent =
     `${numbers.format(done)} of ${numbers.format(state.total)} tasks: ` +
-    `${numbers.format(state.predicted)} predicted, ${numbers.format(state.failed)} failed`;
+    `${numbers.format(state.predicted)} predicted, ${numbers.format(state.failed)} failed` +
+    (state.left ? `; ${state.left}` : "");
   part("reason").textContent = state.reason;
   if (state.status !== drawnStatus) part("spoken").textContent = `The run is ${state.status_label}.`;
   drawnStatus = state.status;
@@ -41,6 +42,7 @@ function draw(state) {
 function drawActions(state) {
   if (part("cancel") === null) return;
   part("cancel").hidden = !state.is_open;
+  part("repeat").hidden = state.is_open;
   part("retry").hidden = state.is_open || state.unpredicted === 0;
   const tasks = state.unpredicted === 1 ? "1 task" : `${numbers.format(state.unpredicted)} tasks`;
   part("retry-label").textContent = `Retry ${tasks} without a prediction`;
@@ -70,7 +72,9 @@ function drawnGroup(group, open) {
   );
   const many = element("span", { class: "run-many" }, numbers.format(group.count));
   const summary = element("summary", {}, group.type || "No type", many);
-  const details = element("details", { open: open.has(group.type) }, summary, element("ul", {}, ...examples));
+  const advice = group.advice ? element("p", { class: "run-advice" }, group.advice) : null;
+  const list = element("ul", {}, ...examples);
+  const details = element("details", { open: open.has(group.type) }, summary, advice, list);
   details.dataset.type = group.type;
   return details;
 }

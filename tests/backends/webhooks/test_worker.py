@@ -17,8 +17,9 @@ from predictions.imports import tasks
 token, key = tokens.create(
     email="ada@example.com", workspace_slug="lab", create_workspace=True, role="owner"
 )
+hooks.create(dict(url="{url}"), tokens.holder_of_key(key).access, secret=new_secret())
+# Whether anybody listens is known with the key.
 access = tokens.holder_of_key(key).access
-hooks.create(dict(url="{url}"), access, secret=new_secret())
 project = projects.create_project(dict(title="Reviews"), access, parsed=dict())
 for n in range(40):
     tasks.store(project, [dict(text=str(n))], access)
@@ -49,8 +50,8 @@ def test_a_worker_killed_in_mid_delivery(crew: Crew, receiver: Receiver) -> None
     hung = receiver.got[0]
     assert crew.query("SELECT DISTINCT status FROM backends_delivery") == [("Pending",)]
     crew.start_worker()
-    until(lambda: crew.query("SELECT count(*) FROM backends_delivery WHERE status = 'Delivered'")
-          == [(41,)])  # fmt: skip
+    delivered = "SELECT count(*) FROM backends_delivery WHERE status = 'Delivered'"
+    until(lambda: crew.query(delivered) == [(41,)], within_s=180)
     again = receiver.got[1:]
     assert again[0].headers["webhook-id"] == hung.headers["webhook-id"]
     assert again[0].raw == hung.raw

@@ -22,6 +22,8 @@ PANELS = [
     "/recommendations",
     "/slices",
     "/intervals",
+    "/recall-curves",
+    "/error-types",
     "/coco",
 ]
 WRITES = [

@@ -242,3 +242,93 @@ def test_recommendations(get: Get, ada: Caller, identity: dict[str, Any]) -> Non
     }
     assert by_type["missed_detection"]["imageIds"] == [two]
     assert by_type["dataset_health"]["imageIds"] == []
+
+
+def test_error_types(get: Get, identity: dict[str, Any]) -> None:
+    def errors(**of: tuple[int, int, float]) -> dict[str, Any]:
+        words = ("classification", "localization", "both", "duplicate", "background", "missed")
+        return {
+            word: dict(zip(("count", "images", "cost"), of.get(word, (0, 0, 0.0)), strict=True))
+            for word in words
+        }
+
+    document = get("error-types").json()
+    cost = document["splits"]["test"]["errors"]["classification"]["cost"]
+    assert document == {
+        **identity,
+        "positiveIou": 0.5,
+        "backgroundIou": 0.1,
+        "splits": {
+            # One of two Cars is called Person, before the Person that is one: that costs half the
+            # Cars and half the precision of Person. The stray Car is behind all that is right.
+            "test": {
+                "averagePrecision": pytest.approx((51 / 101 + 0.5) / 2),
+                "errors": errors(classification=(1, 1, cost), background=(1, 1, 0.0)),
+                "perClass": {"Car": {"background": 1}, "Person": {"classification": 1}},
+            },
+            "valid": {
+                "averagePrecision": None,
+                "errors": {
+                    word: {**one, "cost": None}
+                    for word, one in errors(background=(1, 1, 0)).items()
+                },
+                "perClass": {"Person": {"background": 1}},
+            },
+            "train": {
+                "averagePrecision": 0.0,
+                "errors": errors(missed=(1, 1, 0.0)),
+                "perClass": {"Car": {"missed": 1}},
+            },
+        },
+    }
+    assert cost == pytest.approx(1 - (51 / 101 + 0.5) / 2)
+
+
+def test_recall_curves(get: Get, identity: dict[str, Any]) -> None:
+    document = get("recall-curves").json()
+    ious = ("0.50", "0.75", "0.50:0.95")
+    # Half of the Cars, all right; all Persons, behind a wrong one.
+    car, person = [1.0] * 51 + [0.0] * 50, [0.5] * 101
+    test = document["splits"].pop("test")
+    assert test["perClass"] == {
+        "Car": {"precision": dict.fromkeys(ious, car)},
+        "Person": {"precision": dict.fromkeys(ious, person)},
+    }
+    assert test["precision"] == dict.fromkeys(ious, [0.75] * 51 + [0.25] * 50)
+    nothing = {"precision": dict.fromkeys(ious)}
+    unfound = {"precision": dict.fromkeys(ious, [0.0] * 101)}
+    assert document == {
+        **identity,
+        "recall": [round(0.01 * n, 2) for n in range(101)],
+        "splits": {
+            "valid": {**nothing, "perClass": {"Car": nothing, "Person": nothing}},
+            "train": {**unfound, "perClass": {"Car": unfound, "Person": nothing}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"errorType": "classification"}, ["two"]),
+        ({"errorType": "classification", "class": "Person"}, ["two"]),
+        ({"errorType": "classification", "class": "Car"}, []),
+        ({"errorType": "background"}, ["two", "three"]),
+        ({"errorType": "background", "split": "valid"}, ["three"]),
+        ({"errorType": "missed"}, ["four"]),
+        ({"errorType": "duplicate"}, []),
+    ],
+)
+def test_images_by_their_errors(get: Get, query: dict[str, str], names: list[str]) -> None:
+    body = get("image-predictions", **query).json()
+    assert [image["imageName"].split(".")[0] for image in body["images"]] == names
+    assert body["totalImages"] == len(names)
+
+
+def test_what_is_not_told_of_a_kind_is_refused(get: Get) -> None:
+    answer = get("image-predictions", sort="-measure")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_filter")
+    assert "object-detection does not have" in answer.json()["message"]
+    ModelEval.objects.update(origin="imported")
+    answer = get("image-predictions", errorType="missed")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_filter")

@@ -14,6 +14,7 @@ from tests.evals.conftest import box, computed, load, task
 from tests.evals.desk.conftest import LIST, page
 
 ACCEPT, BACK = "Accept as baseline", "Take acceptance back"
+CANCEL = "Cancel this evaluation"
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
 DATA = ("numbers", "curves", "f1", "cards?position=0")
 
@@ -111,7 +112,7 @@ def test_a_page_offers_what_its_reader_may_do(
 ) -> None:
     def offered(who: str) -> set[str]:
         text = desks[who].get(page(evaluation)).content.decode()
-        words = ("Re-evaluate", "Cancel", "Export", ACCEPT, BACK, "Delete this evaluation")
+        words = ("Re-evaluate", CANCEL, "Export", ACCEPT, BACK, "Delete this evaluation")
         return {word for word in words if f">{word}<" in text}
 
     assert offered("member") == {"Re-evaluate", "Export", ACCEPT, "Delete this evaluation"}
@@ -119,7 +120,7 @@ def test_a_page_offers_what_its_reader_may_do(
     ModelEval.objects.update(is_accepted=True)
     assert offered("member") == {"Re-evaluate", "Export", BACK, "Delete this evaluation"}
     ModelEval.objects.update(status="running")
-    assert offered("member") == {"Cancel", "Delete this evaluation"}
+    assert offered("member") == {CANCEL, "Delete this evaluation"}
     assert offered("reader") == set()
 
 
@@ -222,7 +223,7 @@ def test_the_list_costs_the_same_however_long(
         copy = ModelEval.objects.get(pk=evaluation.pk)
         copy.pk, copy.eval_id = None, ModelEval().eval_id
         copy.save(force_insert=True)
-    assert statements(desks["reader"], LIST) == one == 9
+    assert statements(desks["reader"], LIST) == one == 7
 
 
 def test_pages_cost_the_same_however_many_images(
@@ -238,7 +239,7 @@ def test_pages_cost_the_same_however_many_images(
         )
         for path in PAGES
     }
-    assert costs == {path: (9, 9) if path != "diff/" else (10, 10) for path in PAGES}
+    assert costs == {path: (7, 7) if path != "diff/" else (8, 8) for path in PAGES}
     cards = "data/cards?" + "&".join(f"image={n}" for n in ids)
     assert statements(desks["reader"], page(large, cards)) == 7
 
@@ -247,7 +248,9 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     desks: dict[str, Client], evaluation: ModelEval, ada: Caller, project: Project
 ) -> None:
     listed = desks["reader"].get(LIST).content.decode()
-    assert "0.667 at 16%" in listed
+    assert "0.667 at 16 %" in listed
+    assert f"{page(evaluation)}?confidence=16" in listed
+    assert "mAP50-95" in listed
     assert "What was passed over" not in desks["reader"].get(page(evaluation)).content.decode()
 
     bare = {**box("Car", 40, 40, 5, 5, 0.7), "value": {"x": 1}}
@@ -255,7 +258,7 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     load(ada, project, [task("fine", truth=[], said={"v3": [box("Car", 1, 1, 5, 5, 0.7)]})])
     odd = desks["reader"].get(page(computed(ada, project, "v3"))).content.decode()
     assert "1 region of the predictions passed over: no_label." in odd
-    assert f"/admin/predictions/task/{task_id}/change/" in odd
+    assert f"/admin/predictions/task/{task_id}/review/" in odd
 
 
 def test_pages_offer_the_slices_there_are(
@@ -277,8 +280,8 @@ def test_pages_offer_the_slices_there_are(
     assert "<option>meta.camera</option>" in pages[""]
     assert hostile not in "".join(pages.values())
     # One more than without: the values.
-    assert statements(desks["reader"], page(found, "images/")) == 10
-    assert statements(desks["reader"], page(found)) == 9
+    assert statements(desks["reader"], page(found, "images/")) == 8
+    assert statements(desks["reader"], page(found)) == 7
     refused = desks["reader"].get(page(found, "images/?slice=meta.site:x"))
     assert refused.status_code == 400
     assert "The keys are meta.camera." in refused.content.decode()

@@ -9,13 +9,23 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from evals.db.label_config import choose
+from evals.db.snapshot import CannotEvaluate, _of_task
+from evals.documents.refusals import Refusal
 from evals.engine.boxes import StoredImage
 from evals.engine.counting import count_images
 from evals.engine.errors import TooManyPairs
+from evals.engine.kinds.classification import examine_labels, label_pairs
 from evals.engine.kinds.kind import Job
-from evals.engine.matching import Definition, Detections, Objects, box_pairs
+from evals.engine.kinds.spans import matched_spans
+from evals.engine.matched.intervals import Track, interval_pairs
+from evals.engine.matched.keypoints import keypoint_pairs
+from evals.engine.matching import Definition, Detections, Objects, Verdict, box_pairs
+from evals.engine.measures.spans import Spans
 from evals.engine.notes import Notes
+from evals.engine.reading import Reading
 from evals.engine.regions import UnusableRegion, read_shapes
+from predictions.models import Project
 from predictions.regions.brush import decode_brush
 from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
 from predictions.regions.geometry import STEPS_OF_IMAGE, Allowance
@@ -215,3 +225,55 @@ def test_pixels_of_a_large_image_are_compared_in_little_memory():
     assert counted.canonical.tp.tolist() == [half]
     assert (counted.canonical.fp.tolist(), counted.canonical.fn.tolist()) == ([half], [0])
     assert peak < 200_000_000
+
+
+def test_items_without_extent_have_only_so_many_pairs():
+    """All of 3,000 instants, or empty spans, are equal to as many others."""
+    n = 3000
+    place, score = np.zeros(n, dtype=np.int64), np.ones(n)
+    spans = Spans(place, place, place, place)
+    with pytest.raises(UnusableRegion, match="pairs overlap"):
+        matched_spans(spans, spans, score)
+    track = Track(place, np.zeros(n), np.zeros(n), place)
+    sides = Objects(image=place, label=place), Detections(image=place, label=place, score=score)
+    with pytest.raises(TooManyPairs):
+        interval_pairs(sides[0], track, sides[1], track)
+
+
+def test_thousands_of_labels_of_an_image_are_compared_in_little_memory():
+    labels = list(range(5000))
+    said = [(label, 0.5) for label in reversed(labels)]
+    tracemalloc.start()
+    pairs = label_pairs(labels, said, is_multi_label=True)
+    examined = examine_labels(labels, said, pairs, 0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {one.verdict for one in examined.truths} == {Verdict.TRUE_POSITIVE}
+    assert peak < 20 * 2**20
+
+
+def test_many_key_points_are_compared_in_little_memory():
+    n, n_points = 150, 500
+    image = np.zeros(n, dtype=np.int64)
+    objects = Objects(image=image, label=image)
+    detections = Detections(image=image, label=image, score=np.ones(n))
+    points = np.ones((n, n_points, 3))
+    tracemalloc.start()
+    pairs = keypoint_pairs(objects, points, np.ones(n), detections, points, [0.05] * n_points)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(pairs.iou) == n * n
+    assert peak < 150 * 2**20
+
+
+def test_only_so_many_key_points_and_images_of_a_task():
+    labels = "".join(f'<Label value="{n}"/>' for n in range(501))
+    config = (
+        '<View><Image name="i" value="$i"/><RectangleLabels name="b" toName="i">'
+        f'<Label value="a"/></RectangleLabels><KeyPointLabels name="k" toName="i">{labels}'
+        "</KeyPointLabels></View>"
+    )
+    with pytest.raises(Refusal, match="has 501 key points; up to 500 can be evaluated"):
+        choose(Project(label_config=config), task_type="keypoint-detection")
+    with pytest.raises(CannotEvaluate, match="Task 7 has 10,001 images, over 10,000"):
+        _of_task(Reading(), [("pages",)], (7, 1, None, 0), [10_001], "")

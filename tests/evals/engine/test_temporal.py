@@ -113,6 +113,13 @@ def test_dates_are_seconds(time_format: str, start: Any, end: Any, seconds: Any)
     assert examined[0].facts[0] == [{"interval": list(seconds)}]
 
 
+@pytest.mark.parametrize("time_format", ["%Y %Y", "%", "%Q"])
+def test_a_format_that_nobody_can_read(time_format: str) -> None:
+    reading = Reading(time_formats={"ts": time_format})
+    image = stored([series("2020 2020", "2020 2020")], [])
+    assert KIND.examine([image], temporal(reading=reading), 0)[0].labels == []
+
+
 @pytest.mark.parametrize(
     ("region", "reason"),
     [

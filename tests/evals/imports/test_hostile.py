@@ -58,6 +58,10 @@ HOSTILE = {
         DEEP,
     ),
     "deep image": (raw(b'{"confusion":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), DEEP),
+    "half a character": (
+        document(classes=("\ud800",)),
+        "Byte 32: \\ud800 is half a character.",
+    ),
     "class name": (
         document(classes=("a" * 501,)),
         "classes[0]: has more than 500 characters",

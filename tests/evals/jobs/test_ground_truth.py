@@ -220,8 +220,8 @@ def test_says_where_a_version_is_measured_against_itself(ada: Caller, project: P
         {
             "reason": "own_predictions",
             "tasks": 2,
-            "message": "2 tasks are measured against annotations that were made of this version's "
-            "own predictions and hold what it said: there it cannot be wrong.",
+            "message": "The ground truth of 2 tasks was made of this version's own predictions and "
+            "is unchanged: there it cannot be wrong.",
         }
     ]
     assert header(ada, computed(ada, project, "v2", groundTruth="all"))["warnings"] == []

@@ -200,3 +200,21 @@ def test_a_scatter_of_many_tasks_is_spread_over_them(
         },
         {"images": 2, "points": [[str(ids["ten"]), 10.0, 12.0]]},
     ]
+
+
+def test_models_are_compared_by_the_error_the_lowest_first(
+    ada: Caller, evaluation: ModelEval
+) -> None:
+    better = ModelEval.objects.get(pk=evaluation.pk)
+    better.pk, better.eval_id, better.model_id = None, "b" * 20, "better"
+    assert better.summary is not None
+    better.summary["headline"]["primary"]["value"] = 1.5
+    better.save(force_insert=True)
+    query = {"project": "answers", "version": evaluation.version_id}
+    document = ada.client.get("/lab/model-evals/compare", query).json()
+    assert document["frontierMetric"] == "meanAbsoluteError"
+    assert "meanAbsoluteError" in document["availableMetrics"]
+    assert [
+        (one["modelId"], one["metrics"]["meanAbsoluteError"], one["onFrontier"])
+        for one in document["models"]
+    ] == [("better", 1.5, True), ("v1", 4.5, False)]

@@ -90,6 +90,34 @@ def test_lists_what_there_is(ada: Caller, project: Project) -> None:
                 "type": "confirm",
             },
         },
+        {
+            "id": "predictions_to_ground_truth",
+            "title": "Accept Predictions As Ground Truth",
+            "order": 104,
+            "permission": "tasks.change",
+            "experimental": False,
+            "dialog": {
+                "text": "Make the newest prediction of each selected task its ground truth. What"
+                " was ground truth before stays, but does not count any more.",
+                "type": "confirm",
+            },
+        },
+        {
+            "id": "add_tags",
+            "title": "Add Tags",
+            "order": 105,
+            "permission": "tasks.change",
+            "experimental": False,
+            "dialog": {"text": "Add the tags to the selected tasks.", "type": "confirm"},
+        },
+        {
+            "id": "remove_tags",
+            "title": "Remove Tags",
+            "order": 106,
+            "permission": "tasks.change",
+            "experimental": False,
+            "dialog": {"text": "Remove the tags from the selected tasks.", "type": "confirm"},
+        },
     ]
 
 
@@ -131,6 +159,35 @@ def test_deletes_predictions(
     assert list(remaining) == [tasks[n] for n in left]
     counted = ada.client.get(f"/api/tasks/{tasks[0]}/").json()["total_predictions"]
     assert counted == left.count(0)
+
+
+def test_deletes_predictions_of_a_version(ada: Caller, project: Project, tasks: list[int]) -> None:
+    body = {"selectedItems": {"all": True}, "model_version": "v1"}
+    answer = run(ada, project, "delete_tasks_predictions", body)
+    assert answer.json() == {"processed_items": 3, "detail": "Deleted 3 predictions"}
+    left = Prediction.objects.order_by("task_id", "id").values_list("task_id", "model_version")
+    assert list(left) == [(tasks[0], "v2"), (tasks[0], ""), (tasks[1], "v2")]
+
+
+def test_accepts_predictions(ada: Caller, project: Project, tasks: list[int]) -> None:
+    def accept(**more: Any) -> Any:
+        body = {"selectedItems": {"all": False, "included": tasks[1:]}, **more}
+        return run(ada, project, "predictions_to_ground_truth", body).json()
+
+    done = {"processed_items": 2, "detail": "Accepted 2 predictions as ground truth"}
+    assert accept() == done
+    made = Annotation.objects.order_by("task_id")
+    assert [(a.task_id, a.ground_truth, a.result) for a in made] == [
+        (task, True, as_truth([region()])) for task in tasks[1:]
+    ]
+    versions = [a.parent_prediction and a.parent_prediction.model_version for a in made]
+    assert versions == ["v2", "v1"]
+    # What is said already is not said again.
+    assert accept(model_version="v1")["processed_items"] == 0
+    Annotation.objects.update(result=[])
+    assert accept(model_version=["v1"])["processed_items"] == 2
+    assert Annotation.objects.filter(ground_truth=True).count() == 4
+    assert accept(model_version="unheard of")["processed_items"] == 0
 
 
 def test_deletes_tasks(ada: Caller, project: Project, tasks: list[int]) -> None:
@@ -213,7 +270,8 @@ ALL = {"selectedItems": {"all": True}}
                 "id": [
                     "There is none of that name, only retrieve_tasks_predictions, delete_tasks,"
                     " delete_tasks_annotations, delete_tasks_predictions,"
-                    " predictions_to_annotations."
+                    " predictions_to_annotations, predictions_to_ground_truth, add_tags,"
+                    " remove_tags."
                 ]
             },
         ),

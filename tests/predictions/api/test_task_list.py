@@ -58,6 +58,7 @@ def test_lists_tasks(ada: Caller, project: Project, tasks: list[int]) -> None:
         "updated_by": None,
         "file_upload": None,
         "comment_authors": [],
+        "tags": [],
         "drafts": [],
     }
 

@@ -56,6 +56,7 @@ def test_creates_a_task(ada: Caller, project: Project) -> None:
         "updated_by": None,
         "file_upload": None,
         "comment_authors": [],
+        "tags": [],
     }
     assert list(response.json()) == list(expected)
     assert response.json() == expected
@@ -105,6 +106,7 @@ def test_gets_a_task_with_what_is_in_it(
         "last_comment_updated_at": None,
         "project": project.pk,
         "comment_authors": [],
+        "tags": [],
     }
     assert list(response.json()) == list(expected)
     assert response.json() == expected

@@ -434,6 +434,7 @@ def test_what_has_no_place(
     [
         ([span("PER", 0, 3), span("LOC", 2, 5)], "region 1 lies over another one; a token has one"),
         ([span("PER", 0, 4)], "region 0: 0 to 4 is not from the beginning of a word to the end"),
+        ([span("a\nb", 0, 3)], "region 0: the labelling config has no label 'a\\nb'."),
     ],
 )
 def test_what_has_no_place_in_conll(

@@ -71,7 +71,7 @@ def wanted(source: Source) -> Shapes | None:
             results = decoded(content, Whole, "", errors).annotations
         first = msgspec.json.decode(results[0], type=Result)
     except (BadFile, msgspec.MsgspecError, IndexError, RecursionError):
-        return None  # said by who reads it
+        return None  # whoever reads the file names what is wrong
     if bytes(first.keypoints) not in coco_entries.EMPTY:
         return "keypoints"
     return "boxes" if bytes(first.segmentation) in coco_entries.EMPTY else "masks"
@@ -122,13 +122,16 @@ def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: 
     reader = Reader(
         whole.annotations, class_ids, points, ask, errors, f"{prefix}annotations", is_result
     )
+    known_ids: set[str] = set()
     for n, image in each(whole.images, Image, f"{prefix}images", errors):
         place = f"{prefix}images[{n}]"
-        if image.id in reader.images:
+        # What is stored is its text: `1` and `"1"` are one id.
+        if str(image.id) in known_ids:
             errors.add(f"{place}.id", f"{image.id} stands twice.")
         for side, length in (("width", image.width), ("height", image.height)):
             if length is not None and not 0 < length < 2**31:
                 errors.add(f"{place}.{side}", f"{length} is no length in pixels.")
+        known_ids.add(str(image.id))
         reader.images[image.id] = image
         reader.image_places[image.id] = place
     for image_id, numbers in reader.places.items():
@@ -291,7 +294,7 @@ class Reader:
         if self.shapes == "boxes":
             return coco_entries.box_of(entry)
         if self.shapes == "masks":
-            return coco_entries.segment_of(entry, size)
+            return coco_entries.segment_of(entry, size, self.errors.work)
         names = coco_entries.names_of(self.keypoints, label)
         return coco_entries.pose_of(entry, names, is_result=self.is_result)
 

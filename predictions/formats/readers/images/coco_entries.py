@@ -11,6 +11,7 @@ from predictions.formats import masks
 from predictions.formats.content import Box, Mask, Polygon, Pose, Region, Shape, Size
 from predictions.formats.masks import BadMask
 from predictions.formats.readers.documents import where
+from predictions.regions.geometry import Allowance
 
 Id = int | str
 Four = tuple[float, float, float, float]
@@ -107,7 +108,7 @@ def pose_of(entry: Entry, names: Sequence[str], *, is_result: bool) -> Pose:
     return Pose(box_of(entry), points, frozenset(hidden))
 
 
-def segment_of(entry: Entry, size: Size | None) -> Polygon | Mask:
+def segment_of(entry: Entry, size: Size | None, work: Allowance) -> Polygon | Mask:
     """One outline as a polygon; several, or runs, as a mask of the image's size."""
     if not has_segmentation(entry):
         raise BadEntry("", "has no segmentation; to read boxes alone: --shapes boxes.")
@@ -131,7 +132,7 @@ def segment_of(entry: Entry, size: Size | None) -> Polygon | Mask:
     if size is None:
         raise BadEntry("", NO_SIZE)
     try:
-        return masks.of_parts(parts, size)
+        return masks.of_parts(parts, size, work)
     except BadMask as exc:
         raise BadEntry(".segmentation", str(exc)) from None
 

@@ -24,6 +24,7 @@ from predictions.formats.content import (
     Region,
     Shape,
     Size,
+    size_of,
 )
 from predictions.formats.errors import Errors
 from predictions.formats.masks import BadMask
@@ -31,6 +32,7 @@ from predictions.formats.readers import collected, xml
 from predictions.formats.readers.rows import number_of
 from predictions.formats.readers.xml import BadElement, number
 from predictions.formats.sources import Source
+from predictions.regions.geometry import Allowance
 
 SPLITS = {"train": "train", "validation": "valid", "val": "valid", "valid": "valid", "test": "test"}
 PASSED_OVER = frozenset({"points", "polyline", "cuboid"})
@@ -47,7 +49,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
         raise errors.stop(name, f"is none of CVAT's: its root is {root.tag!r:.100}.")
     if root.find("track") is not None:
         raise errors.stop(name, VIDEO)
-    keypoints: dict[str, list[str]] = {}
+    keypoints: dict[str, dict[str, None]] = {}
     passed: Counter[str] = Counter()
     tasks = [
         _task(element, f"{name}, image {n}", keypoints, passed, errors)
@@ -58,7 +60,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
         errors,
         is_prediction=False,
         kind=Kind.BOX,
-        keypoints=keypoints,
+        keypoints={label: list(names) for label, names in keypoints.items()},
         classes=_classes(root),
         warnings=[PASSED.format(n=n, tag=tag) for tag, n in sorted(passed.items())],
     )
@@ -83,14 +85,14 @@ def _classes(root: Any) -> list[str]:
 def _task(
     element: Any,
     place: str,
-    keypoints: dict[str, list[str]],
+    keypoints: dict[str, dict[str, None]],
     passed: Counter[str],
     errors: Errors,
 ) -> FileTask:
     name = (element.get("name") or "").strip().replace("\\", "/")
     if not name:
         errors.add(place, "has no name.")
-    size = _size(element)
+    size = size_of(number_of(element.get("width")), number_of(element.get("height")))
     regions = []
     for n, one in enumerate(element, 1):
         where = f"{place}, shape {n}"
@@ -99,7 +101,10 @@ def _task(
             continue
         label = (one.get("label") or "").strip()
         try:
-            shape = _shape(one, label, size, keypoints)
+            if one.tag == "mask":
+                shape: Shape | None = _mask(one, size, errors.work)
+            else:
+                shape = _shape(one, label, keypoints)
         except (BadElement, BadMask) as exc:
             errors.add(where, str(exc))
             continue
@@ -115,21 +120,12 @@ def _task(
     )
 
 
-def _size(element: Any) -> Size | None:
-    sides = [number_of(element.get(side)) for side in ("width", "height")]
-    if any(side is None or not 1 <= side < 2**31 for side in sides):
-        return None
-    return int(sides[0] or 0), int(sides[1] or 0)
-
-
 def _meta(element: Any) -> dict[str, Any] | None:
     told = {str(one.get("name")): (one.text or "").strip() for one in element.iterfind("attribute")}
     return {"attributes": told} if told else None
 
 
-def _shape(
-    element: Any, label: str, size: Size | None, keypoints: dict[str, list[str]]
-) -> Shape | None:
+def _shape(element: Any, label: str, keypoints: dict[str, dict[str, None]]) -> Shape | None:
     if element.tag == "tag":
         return None
     if element.tag == "box":
@@ -140,17 +136,9 @@ def _shape(
             raise BadElement(f"an outline has three points or more, this one {len(points)}.")
         return Polygon(points)
     if element.tag == "ellipse":
-        return Ellipse(
-            number(element, "cx"),
-            number(element, "cy"),
-            number(element, "rx"),
-            number(element, "ry"),
-            number(element, "rotation", 0.0),
-        )
-    if element.tag == "mask":
-        return _mask(element, size)
+        return _ellipse(element)
     if element.tag == "skeleton":
-        return _pose(element, keypoints.setdefault(label, []))
+        return _pose(element, keypoints.setdefault(label, {}))
     raise BadElement(f"is a {element.tag!r:.100}, which CVAT has not.")
 
 
@@ -174,6 +162,14 @@ def _box(element: Any) -> Box:
     )
 
 
+def _ellipse(element: Any) -> Ellipse:
+    across, down = number(element, "rx"), number(element, "ry")
+    if min(across, down) < 0:
+        raise BadElement("its radii may not be negative.")
+    rotation = number(element, "rotation", 0.0)
+    return Ellipse(number(element, "cx"), number(element, "cy"), across, down, rotation)
+
+
 def _points(element: Any) -> list[Point]:
     found = []
     for pair in (element.get("points") or "").split(";"):
@@ -185,7 +181,7 @@ def _points(element: Any) -> list[Point]:
     return found
 
 
-def _mask(element: Any, size: Size | None) -> Shape:
+def _mask(element: Any, size: Size | None, work: Allowance) -> Shape:
     if size is None:
         raise BadElement("its image has no width and height.")
     left, top, width, height = (
@@ -197,16 +193,15 @@ def _mask(element: Any, size: Size | None) -> Shape:
         raise BadElement("its rle is no run lengths.") from None
     if width < 1 or height < 1:
         raise BadElement("it has no width or height.")
-    return crops.placed(crops.of_runs(runs, width, height), left, top, size)
+    return crops.placed(crops.of_runs(runs, width, height), left, top, size, work)
 
 
-def _pose(element: Any, names: list[str]) -> Pose:
+def _pose(element: Any, names: dict[str, None]) -> Pose:
     points: dict[str, Point] = {}
     hidden = set()
     for one in element.iterfind("points"):
         name = (one.get("label") or "").strip()
-        if name not in names:
-            names.append(name)
+        names[name] = None
         if one.get("outside") == "1":
             continue
         points[name] = _points(one)[0]

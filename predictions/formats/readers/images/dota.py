@@ -87,7 +87,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
-    """The files of all classes; images of which nothing is said are not in them."""
+    """The files of all classes; images without detections are not in them."""
     tasks: dict[str, FileTask] = {}
     classes = []
     for name in source.names():

@@ -26,6 +26,7 @@ from predictions.formats.content import (
     Region,
     Shape,
     Size,
+    size_of,
 )
 from predictions.formats.errors import Errors
 from predictions.formats.masks import BadMask
@@ -35,6 +36,8 @@ from predictions.formats.sources import Source
 
 SPLITS = {"train": "train", "validation": "valid", "val": "valid", "test": "test"}
 SAMPLES = "samples.json"
+#: Shares of an image beyond which no mask begins.
+FARTHEST = 10.0
 NO_FIELD = (
     "no sample has the field {field!r} with labels; there are {others}. Name it with"
     " --truth-field or --predictions-field (`truth_field`, `predictions_field`)."
@@ -167,17 +170,17 @@ class _Sample:
         head = self._converted(sample, Sample, self.place)
         if head is None:
             return None
-        size: Size | None = None
-        side = head.metadata
-        if side is not None and side.width and side.height and min(side.width, side.height) > 0:
-            size = side.width, side.height
+        side = head.metadata or Metadata()
         path = head.filepath.replace("\\", "/")
         inside = self._inside(path)
+        size = size_of(side.width, side.height)
+        if size is None and inside is not None:
+            size = self.source.picture_size(inside)
         split = next((SPLITS[tag] for tag in head.tags if tag in SPLITS), None)
         return FileTask(
             image_name=PurePosixPath(path).name,
             picture=inside,
-            size=size or (self.source.picture_size(inside) if inside else None),
+            size=size,
             split=split,
             is_relative=True,
             regions=self._regions(sample.get(self.field), size),
@@ -251,8 +254,11 @@ class _Sample:
             return Box(x, y, width, height)
         if size is None:
             raise BadMask("has a mask, and its sample no metadata with width and height.")
+        if max(abs(x), abs(y)) > FARTHEST:
+            raise BadMask("its box is no share of the image: are these pixels?")
         crop = self._crop(one)
-        return crops.placed(crop, round(x * size[0]), round(y * size[1]), size)
+        left, top = round(x * size[0]), round(y * size[1])
+        return crops.placed(crop, left, top, size, self.errors.work)
 
     def _crop(self, one: Detection) -> Any:
         if one.mask is not None:

@@ -23,10 +23,11 @@ from predictions.formats.content import (
     Pose,
     Region,
     Shape,
-    Size,
+    size_of,
 )
 from predictions.formats.errors import Errors
 from predictions.formats.readers import collected, documents
+from predictions.formats.readers.rows import number_of
 from predictions.formats.sources import PICTURES, Source
 
 IMAGE_NAMES = ("image_name", "file_name", "file", "source")
@@ -60,7 +61,7 @@ class Sides(Struct):
 
 
 class Document(Struct):
-    """What is said of one image."""
+    """The detections of one image."""
 
     predictions: list[Found]
     image: Sides | None = None
@@ -69,13 +70,17 @@ class Document(Struct):
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
     """An image with an empty list counts, too."""
     tasks = []
-    keypoints: dict[str, list[str]] = {}
+    keypoints: dict[str, dict[str, None]] = {}
     for place, name, content in _documents(source, ask, errors):
         document = documents.decoded(content, Document, place, errors)
         if document is not None:
             tasks.append(_task(document, name, place, keypoints, errors))
     return collected.content(
-        tasks, errors, is_prediction=True, kind=Kind.BOX, keypoints=keypoints or {}
+        tasks,
+        errors,
+        is_prediction=True,
+        kind=Kind.BOX,
+        keypoints={label: list(names) for label, names in keypoints.items()},
     )
 
 
@@ -120,7 +125,7 @@ def _task(
     document: Document,
     name: str,
     place: str,
-    keypoints: dict[str, list[str]],
+    keypoints: dict[str, dict[str, None]],
     errors: Errors,
 ) -> FileTask:
     regions = []
@@ -132,39 +137,34 @@ def _task(
         shape = _shape(one, keypoints, where, errors)
         if shape is not None:
             regions.append(Region((one.label,), shape, one.confidence, None, where))
+    sides = document.image or Sides()
     told = name.replace("\\", "/")
     is_named = PurePosixPath(told).suffix.lower() in PICTURES
     return FileTask(
         # A name without a picture's suffix is what is before it.
         image_name=told if is_named else None,
         image_id=None if is_named else told.rpartition("/")[2],
-        size=_size(document.image),
+        size=size_of(sides.width, sides.height),
         regions=regions,
         place=place,
     )
 
 
-def _size(image: Sides | None) -> Size | None:
-    if image is None or not image.width or not image.height:
-        return None
-    return (image.width, image.height) if min(image.width, image.height) > 0 else None
-
-
-def _shape(one: Found, keypoints: dict[str, list[str]], place: str, errors: Errors) -> Shape | None:
+def _shape(
+    one: Found, keypoints: dict[str, dict[str, None]], place: str, errors: Errors
+) -> Shape | None:
     box = Box(one.x - one.width / 2, one.y - one.height / 2, one.width, one.height)
     if one.keypoints:
-        names = keypoints.setdefault(one.label, [])
+        names = keypoints.setdefault(one.label, {})
         points = {}
         for n, given in enumerate(one.keypoints):
             name: Any = given.get("class")
-            x: Any = given.get("x")
-            y: Any = given.get("y")
-            if not isinstance(name, str) or not _is_number(x) or not _is_number(y):
+            x, y = number_of(given.get("x")), number_of(given.get("y"))
+            if not isinstance(name, str) or x is None or y is None:
                 errors.add(f"{place}.keypoints[{n}]", "must have x, y and class.")
                 return None
-            if name not in names:
-                names.append(name)
-            points[name] = (float(x), float(y))
+            names[name] = None
+            points[name] = (x, y)
         return Pose(box, points)
     if not one.points:
         return box
@@ -172,7 +172,3 @@ def _shape(one: Found, keypoints: dict[str, list[str]], place: str, errors: Erro
         errors.add(f"{place}.points", "an outline has three points or more.")
         return None
     return Polygon([(point.x, point.y) for point in one.points])
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -25,11 +25,13 @@ from predictions.formats.content import (
     Region,
     Shape,
     Size,
+    size_of,
 )
 from predictions.formats.errors import Errors
 from predictions.formats.masks import BadMask
 from predictions.formats.readers import collected, documents
 from predictions.formats.sources import Source
+from predictions.regions.geometry import Allowance
 
 PASSED_OVER = frozenset({"point", "points", "line", "linestrip"})
 PASSED = "{n:,} of the kind {kind} are passed over: there is no place for them."
@@ -77,9 +79,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
 
 
 def _task(file: File, name: str, passed: Counter[str], errors: Errors) -> FileTask:
-    size: Size | None = None
-    if file.image_width and file.image_height and min(file.image_width, file.image_height) > 0:
-        size = file.image_width, file.image_height
+    size = size_of(file.image_width, file.image_height)
     regions = []
     for n, one in enumerate(file.shapes):
         place = f"{name}, shapes[{n}]"
@@ -87,7 +87,7 @@ def _task(file: File, name: str, passed: Counter[str], errors: Errors) -> FileTa
             passed[str(one.shape_type)] += 1
             continue
         try:
-            regions.append(Region((one.label,), _shape(one, size), None, None, place))
+            regions.append(Region((one.label,), _shape(one, size, errors.work), None, None, place))
         except BadMask as exc:
             errors.add(place, str(exc))
     told = (file.image_path or "").replace("\\", "/")
@@ -96,7 +96,7 @@ def _task(file: File, name: str, passed: Counter[str], errors: Errors) -> FileTa
     return FileTask(image_name=path, size=size, regions=regions, place=name)
 
 
-def _shape(one: Drawn, size: Size | None) -> Shape:
+def _shape(one: Drawn, size: Size | None, work: Allowance) -> Shape:
     """BadMask says what is wrong with it."""
     kind = one.shape_type or "polygon"
     least = LEAST_POINTS.get(kind)
@@ -116,14 +116,14 @@ def _shape(one: Drawn, size: Size | None) -> Shape:
     left, top = min(x, other_x), min(y, other_y)
     if kind == "rectangle":
         return Box(left, top, abs(other_x - x), abs(other_y - y))
-    return _mask(one, round(left), round(top), size)
+    return _mask(one, round(left), round(top), size, work)
 
 
-def _mask(one: Drawn, left: int, top: int, size: Size | None) -> Shape:
+def _mask(one: Drawn, left: int, top: int, size: Size | None, work: Allowance) -> Shape:
     if size is None:
         raise BadMask("its image has no imageWidth and imageHeight.")
     try:
         content = b64decode(one.mask or "", validate=True)
     except ValueError:
         raise BadMask("its mask is no base64.") from None
-    return crops.placed(crops.of_picture(content), left, top, size)
+    return crops.placed(crops.of_picture(content), left, top, size, work)

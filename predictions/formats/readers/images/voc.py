@@ -5,15 +5,24 @@ has its `score` beside its name, as `manage.py dump voc` writes it.
 Format: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html
 """
 
-import math
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from predictions.formats.classes import check_names
-from predictions.formats.content import Ask, Box, Content, FileTask, Kind, Known, Region, Size
+from predictions.formats.content import (
+    Ask,
+    Box,
+    Content,
+    FileTask,
+    Kind,
+    Known,
+    Region,
+    size_of,
+)
 from predictions.formats.errors import Errors
 from predictions.formats.readers import xml
+from predictions.formats.readers.rows import number_of
 from predictions.formats.scores import Scores
 from predictions.formats.sources import Source
 
@@ -72,7 +81,7 @@ def _splits(source: Source) -> Iterator[tuple[str, str]]:
         if path.parent.name == "Main" and path.suffix == ".txt" and path.stem in SPLITS:
             for line in source.text(name).splitlines():
                 if line.strip():
-                    yield line.split()[0], SPLITS[path.stem]
+                    yield line.strip(), SPLITS[path.stem]
 
 
 def _task(
@@ -93,27 +102,11 @@ def _task(
             regions.append(region)
     return FileTask(
         image_name=given or f"{stem}.jpg",
-        size=_size(root),
+        size=size_of(*(number_of(root.findtext(f"size/{side}")) for side in ("width", "height"))),
         split=splits.get(stem) or splits.get(PurePosixPath(given).stem),
         regions=regions,
         place=name,
     )
-
-
-def _size(root: Any) -> Size | None:
-    sides = [_number(root.findtext(f"size/{side}")) for side in ("width", "height")]
-    if any(side is None or not 1 <= side < 2**31 for side in sides):
-        return None
-    return int(sides[0] or 0), int(sides[1] or 0)
-
-
-def _number(text: str | None) -> float | None:
-    """The finite number that a text is; None for anything else."""
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _region(element: Any, place: str, errors: Errors, scores: Scores | None) -> Region | None:
@@ -121,7 +114,7 @@ def _region(element: Any, place: str, errors: Errors, scores: Scores | None) -> 
     if not label:
         errors.add(place, "has no name.")
         return None
-    corners = [_number(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
+    corners = [number_of(element.findtext(f"bndbox/{corner}")) for corner in CORNERS]
     if None in corners:
         lacking = CORNERS[corners.index(None)]
         errors.add(place, f"has no number for bndbox/{lacking}.")
@@ -132,7 +125,7 @@ def _region(element: Any, place: str, errors: Errors, scores: Scores | None) -> 
         return None
     score = None
     if scores is not None:
-        score = _number(element.findtext("score"))
+        score = number_of(element.findtext("score"))
         scores.see(score, place, errors)
     is_difficult = (element.findtext("difficult") or "").strip() == "1"
     box = Box(left - 1, top - 1, right - left + 1, bottom - top + 1)

@@ -6,7 +6,7 @@ Formats: https://docs.ultralytics.com/datasets
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,18 +15,12 @@ from predictions.formats.classes import check_names
 from predictions.formats.content import Ask, Content, FileTask, Known, Region
 from predictions.formats.errors import Errors
 from predictions.formats.readers.images import yolo_lines
-from predictions.formats.readers.images.yolo_lines import KINDS, TASKS, Layout, Task
+from predictions.formats.readers.images.yolo_dataset import Dataset, of_yaml
+from predictions.formats.readers.images.yolo_lines import KINDS, Layout, Task
 from predictions.formats.scores import Scores
 from predictions.formats.sources import PICTURES, Source
 
-SPLITS = {"train": "train", "val": "valid", "test": "test"}
 SPLIT_FOLDERS = frozenset({"train", "val", "valid", "test"})
-MOST_YAML_BYTES = 1 << 20
-COCO_POINTS = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
-    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
-    "right_knee", "left_ankle", "right_ankle",
-)  # fmt: skip
 NO_NAMES = (
     "there is no data.yaml or classes.txt with the names of the classes: add one, or give the"
     " ground truth, too."
@@ -34,19 +28,6 @@ NO_NAMES = (
 SUFFIX_GUESSED = "The images' suffixes are not in the files: .jpg is taken."
 #: What is no label file beside label files.
 NOT_LABELS = frozenset({"classes.txt", "readme.txt", "readme.dataset.txt", "readme.roboflow.txt"})
-
-
-@dataclass(slots=True)
-class Dataset:
-    """What `data.yaml` says, or what stands in for it."""
-
-    classes: list[str]
-    task: Task | None = None
-    points: list[str] = field(default_factory=list)
-    point_numbers: int = 3
-    #: Folders or lists of images, and the split of each.
-    places: list[tuple[str, str]] = field(default_factory=list)
-    root: str = ""
 
 
 @dataclass(slots=True)
@@ -101,7 +82,7 @@ def _dataset(source: Source, errors: Errors) -> Dataset | None:
     found = [n for n in (*wanted, *names) if n.endswith((".yaml", ".yml")) and n in names]
     found.sort(key=lambda n: (n != source.entry, n.count("/"), PurePosixPath(n).stem != "data"))
     if found:
-        return _of_yaml(found[0], source, errors)
+        return of_yaml(found[0], source, errors)
     listed = [n for n in names if PurePosixPath(n).name == "classes.txt"]
     if not listed:
         return None
@@ -111,77 +92,6 @@ def _dataset(source: Source, errors: Errors) -> Dataset | None:
     return Dataset(classes)
 
 
-def _of_yaml(name: str, source: Source, errors: Errors) -> Dataset:
-    import yaml
-
-    text = source.text(name)
-    if len(text) > MOST_YAML_BYTES:
-        raise errors.stop(name, f"has over {MOST_YAML_BYTES:,} bytes.")
-    try:
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as exc:
-        raise errors.stop(name, f"is no YAML: {exc}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("names"), list | dict):
-        raise errors.stop(name, "has no `names`: the classes, in order or by their number.")
-    given = found["names"]
-    if isinstance(given, dict):
-        if sorted(map(str, given)) != sorted(map(str, range(len(given)))):
-            raise errors.stop(f"{name}: names", "must be numbered from 0, without a gap.")
-        given = [given[n] if n in given else given[str(n)] for n in range(len(given))]
-    # Lists would repeat each other by aliases without an end.
-    if not all(isinstance(one, str | int | float) for one in given):
-        raise errors.stop(f"{name}: names", "must be texts.")
-    classes = [str(one) for one in given]
-    check_names(((f"{name}: names[{n}]", one) for n, one in enumerate(classes)), errors)
-    task = found.get("task")
-    dataset = Dataset(
-        classes,
-        task=task if task in TASKS else None,
-        places=_places(found),
-        root=PurePosixPath(name).parent.as_posix(),
-    )
-    _add_points(dataset, found, name, errors)
-    return dataset
-
-
-def _places(found: dict[str, Any]) -> list[tuple[str, str]]:
-    places = []
-    for key, split in SPLITS.items():
-        given = found.get(key) or (found.get("valid") if key == "val" else None) or []
-        several = [given] if isinstance(given, str) else given
-        places += [(one, split) for one in several if isinstance(one, str) and one]
-    root = found.get("path")
-    if not isinstance(root, str):
-        return places
-    # Both ways: the folder may have moved since.
-    return [*((f"{root}/{one}", split) for one, split in places), *places]
-
-
-def _add_points(dataset: Dataset, found: dict[str, Any], name: str, errors: Errors) -> None:
-    shape = found.get("kpt_shape")
-    if shape is None:
-        return
-    if (
-        not isinstance(shape, list)
-        or len(shape) != 2
-        or not all(type(n) is int for n in shape)
-        or not 0 < shape[0] <= 1000
-        or shape[1] not in {2, 3}
-    ):
-        raise errors.stop(f"{name}: kpt_shape", "must be a number of points, and 2 or 3.")
-    n_points, dataset.point_numbers = shape
-    names = found.get("kpt_names") or found.get("keypoints")
-    if isinstance(names, dict):
-        names = next(iter(names.values()), None)
-    given = [one for one in names if isinstance(one, str)] if isinstance(names, list) else []
-    if len(given) == n_points and len(set(given)) == n_points:
-        dataset.points = given
-    elif n_points == len(COCO_POINTS):
-        dataset.points = list(COCO_POINTS)
-    else:
-        dataset.points = [f"point {n + 1}" for n in range(n_points)]
-
-
 class Files:
     """The files of a folder or an archive: pictures, label files, and which belongs to which."""
 
@@ -189,6 +99,10 @@ class Files:
         self.source = source
         self.names = source.names()
         self.known = set(self.names)
+        #: All folders that a file lies in, at any depth.
+        self.folders = {
+            folder.as_posix() for name in self.names for folder in PurePosixPath(name).parents
+        }
         self.has_guessed = False
 
     def listed(self, dataset: Dataset) -> list[Labelled]:
@@ -215,9 +129,7 @@ class Files:
         return "/".join(one for one in tried if one != "..")
 
     def _is_there(self, name: str) -> bool:
-        return name in self.known or any(
-            one.startswith((f"{name}/", f"{_labels_folder(name)}/")) for one in self.names
-        )
+        return name in self.known or bool({name, _labels_folder(name)} & self.folders)
 
     def _images_of(self, place: str) -> Iterator[str]:
         if place.endswith(".txt"):
@@ -369,7 +281,10 @@ def _guessed(texts: Any, dataset: Dataset, ask: Ask, *, has_score: bool) -> Task
     if dataset.points:
         return "pose"
     counts = {
-        len(line.split()) - 1 - has_score for text in texts for line in text.splitlines() if line
+        len(line.split()) - 1 - has_score
+        for text in texts
+        for line in text.splitlines()
+        if line.strip()
     }
     if counts == {8} and ask.shapes != "masks":
         return "obb"

@@ -43,7 +43,7 @@ def numbers_of(line: str) -> tuple[int, list[float]] | None:
         values = [float(one) for one in rest]
     except ValueError:
         return None
-    if number != int(number) or number < 0 or not all(map(math.isfinite, values)):
+    if not all(map(math.isfinite, [number, *values])) or number != int(number) or number < 0:
         return None
     return int(number), values
 

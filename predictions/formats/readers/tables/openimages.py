@@ -30,7 +30,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
-    """Of a PredictionString also images on which nothing was found."""
+    """Of a PredictionString also images without detections."""
     return _read(source, errors, is_prediction=True)
 
 

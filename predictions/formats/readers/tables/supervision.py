@@ -24,7 +24,7 @@ Entry = Mapping[str, Any]
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
-    """Images on which nothing was found are not in the file."""
+    """Images without detections are not in the file."""
     tasks: dict[str, FileTask] = {}
     column = None
     for place, entry in _entries(source, errors):
@@ -80,7 +80,7 @@ def _region(entry: Entry, known: Known, place: str, errors: Errors) -> Region | 
         return None
     told = entry.get("confidence")
     score = number_of(told)
-    if score is None and told not in {None, ""}:
+    if score is None and told is not None and told != "":
         errors.add(f"{place}, confidence", f"{told!r:.100} is no number.")
         return None
     return Region((label,), Box(left, top, right - left, bottom - top), score, None, place)

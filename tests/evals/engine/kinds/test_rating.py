@@ -85,7 +85,7 @@ def test_what_is_no_star_is_passed_over() -> None:
     notes = Notes()
     said = [(one, None) for one in (0, 6, 2.5, "many", None, True, float("nan"), 4.0)]
     ratings = read_ratings([task("rating", ["3"], said)], CLASSES, notes=notes)
-    assert (ratings.truth.tolist(), ratings.said.tolist()) == ([2], [3])
+    assert (ratings.truth.tolist(), ratings.predicted.tolist()) == ([2], [3])
     assert {key: one.regions for key, one in notes.ignored.items()} == {
         (Reason.INVALID_VALUE, False): 7
     }

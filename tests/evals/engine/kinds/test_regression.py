@@ -111,7 +111,7 @@ def test_nothing_to_measure_is_none() -> None:
 def test_the_surest_number_counts_and_below_the_confidence_there_is_none() -> None:
     tasks = [task("number", [1, 9], [(7, 0.4), (1.5, 0.6), (3, 0.6)], score=0.9)]
     numbers = read_numbers(tasks, CLASSES)
-    assert (numbers.truth[0], numbers.said[0], numbers.score[0]) == (1, 1.5, 0.6)
+    assert (numbers.truth[0], numbers.predicted[0], numbers.score[0]) == (1, 1.5, 0.6)
     events = tally_of(REGRESSION, tasks, job_for(REGRESSION, tolerance=0.5)).events
     assert cells_of(events, 1, confidence=60) == [[[0, 0, 1]]]
     assert cells_of(events, 1, confidence=61) == [[[0, 1, 1]]]
@@ -123,7 +123,7 @@ def test_what_is_no_number_is_passed_over() -> None:
     numbers = read_numbers(
         [task("number", [], [(one, None) for one in values])], CLASSES, notes=notes
     )
-    assert numbers.said[0] == 4.5
+    assert numbers.predicted[0] == 4.5
     assert {key: one.regions for key, one in notes.ignored.items()} == {
         (Reason.INVALID_VALUE, False): 7
     }

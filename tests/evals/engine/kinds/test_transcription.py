@@ -107,7 +107,7 @@ def test_equals_jiwer_and_sacrebleu_whatever_the_chunks(seed: int) -> None:
     found = measured(texts)
     there = [at for at, one in enumerate(texts.truth) if one is not None]
     truth = [texts.truth[at] or "" for at in there]
-    said = [texts.said[at] or "" for at in there]
+    said = [texts.predicted[at] or "" for at in there]
     by_character = jiwer.process_characters(truth, said, CHARACTERS, CHARACTERS)
     by_word = jiwer.process_words(truth, said, WORDS, WORDS)
     assert found == {
@@ -130,7 +130,7 @@ def test_equals_jiwer_and_sacrebleu_whatever_the_chunks(seed: int) -> None:
 def test_the_rates_of_a_task_are_jiwers(seed: int) -> None:
     texts = random_texts(seed, 150)
     found = zip(*edits_of(texts).rates(), strict=True)
-    for truth, said, pair in zip(texts.truth, texts.said, found, strict=True):
+    for truth, said, pair in zip(texts.truth, texts.predicted, found, strict=True):
         expected: tuple[Any, Any] = (np.nan, np.nan)
         if truth is not None:
             mine, theirs = [truth], [said or ""]
@@ -167,7 +167,7 @@ def test_regions_and_lines_are_joined_and_the_surest_speaks() -> None:
     said = [(["one", "two"], 0.3), ("three", 0.6)]
     tasks = [task("textarea", [["one", "two", "three"]], said)]
     texts = read_texts(tasks, CLASSES)
-    assert texts.truth == texts.said == ["one\ntwo\nthree"]
+    assert texts.truth == texts.predicted == ["one\ntwo\nthree"]
     assert cells(tasks, 60) == [[[0, 0, 1]]]
     assert cells(tasks, 61) == [[[0, 1, 1]]]
 
@@ -191,7 +191,7 @@ def test_what_is_no_text_is_passed_over() -> None:
     notes = Notes()
     said = [(one, None) for one in (None, 7, ["a", 3], {"a": "b"}, ["kept"])]
     texts = read_texts([task("textarea", [], said)], CLASSES, notes=notes)
-    assert texts.said == ["kept"]
+    assert texts.predicted == ["kept"]
     assert {key: one.regions for key, one in notes.ignored.items()} == {
         (Reason.INVALID_VALUE, False): 4
     }

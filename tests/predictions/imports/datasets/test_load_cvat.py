@@ -112,7 +112,8 @@ ENTITY = '<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>'
          "{}, image 1, shape 1: a mask of 1000000000 x 1000000000 has over 67,108,864 pixels."),
         (cvat('<skeleton label="cat"/>'),
          "{}, image 1, shape 1: none of its points is in the image."),
-        (cvat('<tag label=" "/>'), "{}, image 1, shape 1: '' is no name: 1 to 500 characters."),
+        (cvat('<tag label=" "/>'),
+         "{}, image 1, shape 1: '' is no name: 1 to 500 characters, no control characters."),
         (cvat("<cube/>"), "{}, image 1, shape 1: is a 'cube', which CVAT has not."),
     ],
 )  # fmt: skip

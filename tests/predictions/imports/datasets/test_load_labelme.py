@@ -86,7 +86,7 @@ def test_all_other_shapes(ada: Caller, tmp_path: Path) -> None:
         (shape("mask", [1, 2], [3, 4], mask="AAAA"), {"imageWidth": None},
          "a.json, shapes[0]: its image has no imageWidth and imageHeight."),
         (shape("rectangle", [1, 2], [3, 4], label=""), {},
-         "a.json, shapes[0]: '' is no name: 1 to 500 characters."),
+         "a.json, shapes[0]: '' is no name: 1 to 500 characters, no control characters."),
         (shape("rectangle", [1, 2], [3, 4]), {"imageWidth": None},
          "a.json, shapes[0]: the size of its image is not known: give --images, or a file with"
          " sizes."),

@@ -34,8 +34,9 @@ def write(folder: Path, text: str, name: str = "Annotations/a.xml") -> Path:
 
 def test_a_folder(ada: Caller, tmp_path: Path) -> None:
     write(tmp_path, voc(thing("dog"), thing(more="<difficult>1</difficult>")))
-    write(tmp_path, voc().replace("a.png", "b.png"), "Annotations/b.xml")
+    write(tmp_path, voc().replace("a.png", "b c.png"), "Annotations/b c.xml")
     write(tmp_path, "a\n", "ImageSets/Main/val.txt")
+    write(tmp_path, "b c\n", "ImageSets/Main/train.txt")
     lines, warned = load("--ground-truth", tmp_path, "-P", "Pets")
     assert lines[0].endswith(
         "made: 2 images, 2 classes, 2 new tasks, 2 ground truths, 0 predictions."
@@ -43,7 +44,7 @@ def test_a_folder(ada: Caller, tmp_path: Path) -> None:
     assert warned == [f"{tmp_path} is taken for Pascal VOC (voc)."]
     assert [(one.data, one.meta) for one in Task.objects.order_by("id")] == [
         ({"image": "a.png"}, {"image_name": "a.png", "split": "valid"}),
-        ({"image": "b.png"}, {"image_name": "b.png", "split": "test"}),
+        ({"image": "b c.png"}, {"image_name": "b c.png", "split": "train"}),
     ]
     box = {"x": 0.0, "y": 10.0, "width": 50.0, "height": 50.0, "rotation": 0.0}
     truths = [row.result for row in Annotation.objects.order_by("task_id")]

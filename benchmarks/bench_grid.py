@@ -1,0 +1,154 @@
+"""The grid of a project's tasks: of a large project beside one of 1,000 tasks.
+
+    python -m benchmarks grid [--tasks 100000]
+
+The large project's tasks are copies of those of the small one, so pages weigh the same. Both are
+asked in turns, by a client of a person who is logged in, and the best of several rounds of medians
+counts. What passes over all tasks, as an order by a number that no index has, is told apart.
+"""
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import evaluated
+from benchmarks.bench_desk import in_turns, reviewer
+
+COPIES_SQL = """
+WITH source AS (SELECT * FROM predictions_task WHERE project_id = %(small)s),
+copied AS (
+    INSERT INTO predictions_task
+        (project_id, data, meta, inner_id, overlap, created_at, updated_at)
+    SELECT %(big)s, s.data, s.meta, n.n * 1000 + s.inner_id, 1, now(), now()
+    FROM source s, generate_series(0, %(copies)s - 1) AS n(n) ORDER BY 4
+    RETURNING id, inner_id
+), original AS (SELECT c.id, s.id AS source FROM copied c
+    JOIN source s ON s.inner_id = (c.inner_id - 1) %% 1000 + 1
+), predicted AS (
+    INSERT INTO predictions_prediction
+        (project_id, task_id, result, model_version, score, mislabeling, created_at, updated_at)
+    SELECT %(big)s, o.id, p.result, p.model_version, random(), 0, now(), now()
+    FROM original o JOIN predictions_prediction p ON p.task_id = o.source
+), annotated AS (
+    INSERT INTO predictions_annotation
+        (project_id, task_id, result, ground_truth, was_cancelled, created_at, updated_at)
+    SELECT %(big)s, o.id, a.result, TRUE, FALSE, now(), now()
+    FROM original o JOIN predictions_annotation a ON a.task_id = o.source
+)
+SELECT count(*) FROM copied
+"""
+TAG_SQL = """
+INSERT INTO predictions_tasktag (project_id, task_id, name, created_at)
+SELECT project_id, id, CASE WHEN inner_id %% 3 = 0 THEN 'night' ELSE 'day' END, now()
+FROM predictions_task WHERE project_id = ANY(%s)
+"""
+COUNTED_SQL = """
+UPDATE evals_evalimage i SET task_id = t.id FROM predictions_task t
+WHERE i.evaluation_id = %s AND t.project_id = %s AND t.inner_id = i.position + 1
+"""
+
+
+def copied(small: Any, n: int) -> Any:
+    """A project of n tasks like those of the small one, with its predictions and ground truth."""
+    from django.db import connection
+
+    from predictions.models import Project
+
+    big = Project.objects.get(pk=small.pk)
+    big.pk, big.slug = None, f"{small.slug}-big"
+    big.save()
+    with connection.cursor() as cursor:
+        copies = {"small": small.pk, "big": big.pk, "copies": n // evaluated.SMALL}
+        cursor.execute(COPIES_SQL, copies)
+        cursor.execute(TAG_SQL, [[small.pk, big.pk]])
+    return big
+
+
+def counted(small: Any, big: Any, n: int) -> tuple[Any, Any]:
+    """An evaluation of either."""
+    from django.db import connection
+
+    one = evaluated.evaluation_of(small)
+    evaluated.evaluate(one)
+    many = evaluated.enlarged(one, n)
+    many.project = big
+    many.save(update_fields=["project"])
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTED_SQL, [many.pk, big.pk])
+    evaluated.vacuum()
+    return one, many
+
+
+def query_of(*, name: str = "", operator: str = "", value: Any = None, order: str = "") -> str:
+    """The part of an address that filters and orders."""
+    from urllib.parse import urlencode
+
+    query: dict[str, Any] = {}
+    if name:
+        item = {"filter": name, "operator": operator, "value": value, "type": "Number"}
+        query["filters"] = {"conjunction": "and", "items": [item]}
+    if order:
+        query["ordering"] = [order]
+    return f"?{urlencode({'query': json.dumps(query)})}"
+
+
+def pages(eval_id: str, last: int) -> dict[str, str]:
+    """What is asked of a grid, by what it is called here."""
+    errors = f"evaluation.{eval_id}.errors"
+    return {
+        "first page": "",
+        "last page that is reached": f"?page={last}",
+        "newest first": query_of(order="-id"),
+        "of a tag": query_of(name="tags", operator="contains", value="night"),
+        "of a split": query_of(name="meta.split", operator="equal", value="valid"),
+        "of a score": query_of(name="score", operator="greater", value=0.5),
+        "with errors": query_of(name=errors, operator="greater", value=20),
+    }
+
+
+def passes(eval_id: str) -> dict[str, str]:
+    """What looks at every task of a project."""
+    errors = f"evaluation.{eval_id}.errors"
+    return {
+        "most errors first": query_of(order=f"-{errors}"),
+        "lowest agreement first": query_of(order="agreement"),
+        "lowest mean score first": query_of(order="predictions_score"),
+        "what no task has": query_of(name="data.image", operator="contains", value="nothing"),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tasks", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    evaluated.start()
+    from django.conf import settings
+
+    settings.ALLOWED_HOSTS = ["testserver"]
+    small, _ = evaluated.project_of(evaluated.SMALL)
+    big = copied(small, options.tasks)
+    one, many = counted(small, big, options.tasks)
+    client = reviewer()
+
+    def ask(project: Any, query: str) -> None:
+        answer = client.get(f"/admin/predictions/project/{project.pk}/tasks/{query}")
+        assert answer.status_code == 200, answer.content[-2000:]
+
+    print(f"{'grid':28}{'1,000':>9}{f'{options.tasks:,}':>11}{'ratio':>8}")
+    for kind in (lambda eval_id, last: pages(eval_id, last), lambda eval_id, _: passes(eval_id)):
+        of_small, of_big = kind(one.eval_id, 41), kind(many.eval_id, 416)
+        for name in of_small:
+            works = partial(ask, small, of_small[name]), partial(ask, big, of_big[name])
+            little, large = in_turns(options.rounds, 3, *works)
+            print(f"{name:28}{little:>7.1f}ms{large:>9.1f}ms{large / little:>8.2f}")
+        print()
+
+
+if __name__ == "__main__":
+    main()

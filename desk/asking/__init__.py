@@ -1,0 +1,1 @@
+"""Pages that ask for what a request of the API asks for."""

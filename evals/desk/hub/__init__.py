@@ -1,0 +1,1 @@
+"""What evaluations add to a project's page."""

@@ -1,0 +1,131 @@
+"""What evaluations add to a project's page: how its versions score, now and over time, the latest
+evaluations, those that are computed, and versions that nobody has evaluated.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from django.db.models import FloatField, IntegerField, OuterRef, Subquery, TextField, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Concat, Round
+from django.http import HttpRequest
+from django.urls import reverse
+
+from desk.dashboard import Card, Cell
+from desk.workspace_admin import time_ago
+from evals.desk.card import name_of, overview_of, status_of
+from evals.desk.hub.scores import scores_of, version_of
+from evals.jobs import state
+from evals.models import EvalAnswer, ModelEval
+from predictions.desk.hub.parts import Hub, Job, Lack, Part, Step
+from predictions.desk.project_rows import shortened
+from predictions_api.wording import left
+
+#: Evaluations of the project that are looked at, the newest; of them some are listed.
+MOST = 200
+LISTED = 8
+#: Versions that are named one by one where no evaluation has them.
+MOST_NAMED = 5
+#: What the pages of an evaluation ask for.
+LEVEL = 95
+LONG_COLUMNS = ("classes", "warnings", "ignored", "reading", "engines")
+Status = ModelEval.Status
+
+
+def part(request: HttpRequest, hub: Hub) -> Part:
+    """The part of the page. One statement."""
+    rows = _evaluations(hub.project.pk)
+    done = [one for one in rows if one.status == Status.DONE and one.summary]
+    running = [one for one in rows if one.status == Status.RUNNING]
+    new = _new(hub)
+    named = {version_of(one) for one in rows if one.status != Status.FAILED}
+    missing = [one.start for one in hub.overview.versions if one.name and one.start not in named]
+    can_evaluate = hub.may_write and bool(hub.overview.ground_truths or hub.overview.annotations)
+    return Part(
+        steps=[Step("New evaluation", new)] if hub.may_write and hub.overview.predictions else [],
+        lacks=list(_lacks(hub, rows, missing, can_evaluate=can_evaluate)),
+        jobs=[
+            Job(
+                f"Evaluation of {name_of(one)}",
+                overview_of(one),
+                one.progress,
+                left(one.planned_at or one.created_at, one.progress),
+            )
+            for one in running
+        ],
+        cards=[_card(hub, rows[:LISTED])],
+        scores=scores_of(done),
+        of_versions={
+            one.start: [Step("Evaluate", _new(hub, one.name))]
+            for one in hub.overview.versions
+            if one.name and can_evaluate
+        },
+    )
+
+
+def _evaluations(project_id: int) -> list[Any]:
+    """The newest evaluations of a project, each with the intervals that its page has kept: at its
+    best confidence, else at its canonical one.
+    """
+    text = TextField()
+    split = Coalesce(KT("summary__headline__split"), Value("test"), output_field=text)
+    best = Cast(Round(Cast(KT("summary__confidence"), FloatField()) * 100), IntegerField())
+    rows = ModelEval.objects.filter(project_id=project_id).order_by("-pk").defer(*LONG_COLUMNS)
+    own = Cast("confidence", text)
+    rows = rows.alias(of_best=_question(split, Cast(best, text)), of_own=_question(split, own))
+    rows = rows.annotate(at_best=_kept("of_best"), at_own=_kept("of_own"))
+    return list(rows[:MOST])
+
+
+def _question(split: Any, percent: Any) -> Any:
+    """What `evals.panels.intervals` keeps the intervals under."""
+    parts = (Value("intervals?split="), split, Value("&confidence="), percent)
+    return Concat(*parts, Value(f"&level={LEVEL}"), output_field=TextField())
+
+
+def _kept(question: str) -> Subquery:
+    """By primary key."""
+    answers = EvalAnswer.objects.filter(evaluation_id=OuterRef("pk"), asked=OuterRef(question))
+    return Subquery(answers.values("body")[:1])
+
+
+def _new(hub: Hub, version: str | None = None) -> str:
+    query = f"?project={hub.project.pk}"
+    return reverse("admin:evals_modeleval_new") + (
+        query if version is None else f"{query}&version={quote(version, safe='')}"
+    )
+
+
+def _lacks(
+    hub: Hub, rows: Sequence[ModelEval], missing: Sequence[str], *, can_evaluate: bool
+) -> Iterator[Lack]:
+    """Versions without an evaluation, and the latest failure if nothing came after it."""
+    named = [f"No evaluation of version {name} yet." for name in missing[:MOST_NAMED]]
+    if len(missing) > MOST_NAMED:
+        named.append(f"{len(missing) - MOST_NAMED} more versions have no evaluation.")
+    for text, name in zip(named, missing, strict=False):
+        is_one = len(named) <= MOST_NAMED or text is not named[-1]
+        step = Step("Evaluate", _new(hub, name if is_one else None))
+        yield Lack(text, step if can_evaluate else None)
+    if rows and rows[0].status == Status.FAILED and rows[0].failure_reason != state.CANCELLED:
+        text = f"The evaluation of {name_of(rows[0])} failed: {shortened(rows[0].failure_reason)}"
+        yield Lack(text, Step("What to do", overview_of(rows[0])))
+
+
+def _card(hub: Hub, rows: Sequence[ModelEval]) -> Card:
+    listed = reverse("admin:evals_modeleval_changelist")
+    return Card(
+        title="Latest evaluations",
+        url=f"{listed}?project={hub.project.pk}",
+        headings=("Model", "Status", "Asked for"),
+        rows=[
+            (
+                Cell(shortened(name_of(one)), overview_of(one)),
+                Cell(status_of(one) + (", accepted" if one.is_accepted else "")),
+                Cell(time_ago(one.created_at)),
+            )
+            for one in rows
+        ],
+        empty="No evaluation yet: it says how good a version's predictions are.",
+    )

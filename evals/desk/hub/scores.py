@@ -1,0 +1,121 @@
+"""How a project's versions score, side by side and over time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from django.utils.html import format_html
+
+from desk.dashboard import Cell
+from desk.workspace_admin import time_ago
+from evals.desk.card import name_of, overview_of
+from evals.desk.numbers import worded
+from evals.engine.kinds.table import KINDS
+from evals.models import ModelEval
+from evals.reports.terms import differing_terms
+from predictions.desk.hub.parts import Point, Scores
+from predictions.desk.project_rows import shortened
+
+#: Points of the drawing over time.
+MOST_POINTS = 60
+
+
+def version_of(evaluation: ModelEval) -> str:
+    """What the table of versions knows it by."""
+    return name_of(evaluation)[:200]
+
+
+def scores_of(done: Sequence[Any]) -> Scores:
+    """The latest finished evaluation of each version that measures what the newest of all does, the
+    best first; `done` has the newest first.
+    """
+    if not done:
+        return Scores((), {})
+    newest = done[0]
+    alike = [one for one in done if _is_alike(one, newest)]
+    latest: dict[str, Any] = {}
+    for one in alike:
+        latest.setdefault(version_of(one), one)
+    kind = KINDS.get(newest.task_type)
+    rising = kind is None or kind.has_precision or kind.primary.is_higher_better
+    order = sorted(latest.items(), key=lambda row: _order(row[1], rising=rising))
+    measure = _primary(newest)[0]
+    has_map = newest.summary.get("metrics", {}).get("mAP") is not None
+    points = [_point(one) for one in reversed(alike[:MOST_POINTS])]
+    return Scores(
+        [
+            measure,
+            *(["mAP50"] if has_map else []),
+            "Precision",
+            "Recall",
+            "F1",
+            "Confidence",
+            "Evaluated",
+        ],
+        {name: _cells(one, newest, has_map=has_map) for name, one in order},
+        "Scores of the latest finished evaluation of each version. Precision, recall and F1 are at "
+        "the confidence where F1 is best; behind F1 stands its 95 % interval, once somebody has "
+        "looked at the evaluation at that confidence.",
+        [point for point in points if point is not None],
+        measure,
+    )
+
+
+def _is_alike(one: ModelEval, newest: ModelEval) -> bool:
+    return (one.task_type, one.control) == (newest.task_type, newest.control)
+
+
+def _primary(evaluation: ModelEval) -> tuple[str, float | None]:
+    """What the evaluation is known by: mAP50-95, or the metric of its kind."""
+    metrics = evaluation.summary.get("metrics") or {}
+    if metrics.get("mAP5095") is not None:
+        return "mAP50-95", metrics["mAP5095"]
+    kind = KINDS.get(evaluation.task_type)
+    primary = (evaluation.summary.get("headline") or {}).get("primary") or {}
+    if kind is not None and not kind.has_precision and primary.get("name"):
+        return worded(primary["name"]), primary.get("value")
+    return "mAP50", metrics.get("mAP")
+
+
+def _order(evaluation: ModelEval, *, rising: bool) -> tuple[bool, float]:
+    """The best first, those without a number last."""
+    value = _primary(evaluation)[1]
+    return value is None, 0.0 if value is None else (-value if rising else value)
+
+
+def _point(evaluation: ModelEval) -> Point | None:
+    value = _primary(evaluation)[1]
+    if value is None:
+        return None
+    day = evaluation.created_at.date().isoformat()
+    return Point(f"{shortened(name_of(evaluation))}, {day}", value, overview_of(evaluation))
+
+
+def _cells(evaluation: Any, newest: ModelEval, *, has_map: bool) -> list[Cell]:
+    metrics: Mapping[str, Any] = evaluation.summary.get("metrics") or {}
+    best = evaluation.summary.get("confidence")
+    differs = differing_terms(evaluation, newest)
+    other = f", other {' and '.join(differs)}" if differs else ""
+    return [
+        Cell(_number(_primary(evaluation)[1]), overview_of(evaluation)),
+        *([Cell(_number(metrics.get("mAP")))] if has_map else []),
+        Cell(_number(metrics.get("precision"))),
+        Cell(_number(metrics.get("recall"))),
+        Cell(_number(metrics.get("f1")) + _interval(evaluation)),
+        Cell("-" if best is None else f"{best:.0%}"),
+        Cell(format_html("{}{}", time_ago(evaluation.finished_at), other)),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(evaluation: Any) -> str:
+    """F1's: at the best confidence or, then named, at the canonical one; empty where none is."""
+    own = f" at {evaluation.confidence}%"
+    for kept, at in ((evaluation.at_best, ""), (evaluation.at_own, own)):
+        bounds = orjson.loads(bytes(kept)).get("f1") if kept is not None else None
+        if bounds is not None:
+            return f" ({bounds['low']:.3f} to {bounds['high']:.3f}{at})"
+    return ""

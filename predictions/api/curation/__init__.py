@@ -1,0 +1,1 @@
+"""Routes of what people sort tasks with: tags and saved views."""

@@ -1,0 +1,1 @@
+"""Counts what a project holds, for the pages that show it."""

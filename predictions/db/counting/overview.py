@@ -1,0 +1,123 @@
+"""What a project has, at a glance: counts that stop at MOST, so that they cost the same however
+much there is, its model versions, and the exports at work.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+
+from predictions.models import ProjectExport
+from predictions_api.postgres.sql import fetch_one
+
+#: Rows of a kind that are counted; MOST + 1 stands for more than that.
+MOST = 1_000
+#: Versions that are looked for, and told apart by their first 200 characters.
+MOST_VERSIONS = 200
+
+# Index-only, all but the marks of the newest annotations: each version is one probe of the index on
+# (project, version, id), and so is its newest prediction.
+OVERVIEW_SQL = f"""
+WITH RECURSIVE v AS (
+    (SELECT left(model_version, 200) AS name FROM predictions_prediction
+     WHERE project_id = %(project)s AND left(model_version, 200) IS NOT NULL ORDER BY 1 LIMIT 1)
+    UNION ALL
+    SELECT (SELECT left(model_version, 200) FROM predictions_prediction
+            WHERE project_id = %(project)s AND left(model_version, 200) > v.name
+            ORDER BY 1 LIMIT 1)
+    FROM v WHERE v.name IS NOT NULL
+), counted AS (
+    SELECT l.model_version AS name, c.n, l.id, l.created_at FROM v
+    CROSS JOIN LATERAL (SELECT p.id, p.model_version, p.created_at
+        FROM predictions_prediction p
+        WHERE p.project_id = %(project)s AND left(p.model_version, 200) = v.name
+        ORDER BY left(p.model_version, 200) DESC, p.id DESC LIMIT 1) l
+    CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT 1 FROM predictions_prediction p
+        WHERE p.project_id = %(project)s AND left(p.model_version, 200) = v.name
+        LIMIT {MOST + 1}) m) c
+    LIMIT {MOST_VERSIONS}
+), unnamed AS (
+    SELECT p.id, p.created_at FROM predictions_prediction p
+    WHERE p.project_id = %(project)s AND left(p.model_version, 200) IS NULL
+    ORDER BY p.id DESC LIMIT {MOST + 1}
+), newest AS (
+    SELECT a.ground_truth, a.was_cancelled FROM predictions_annotation a
+    WHERE a.project_id = %(project)s ORDER BY a.task_id DESC LIMIT {MOST + 1}
+)
+SELECT
+    (SELECT count(*) FROM (SELECT 1 FROM predictions_task
+        WHERE project_id = %(project)s LIMIT {MOST + 1}) t),
+    (SELECT count(*) FROM (SELECT 1 FROM predictions_prediction
+        WHERE project_id = %(project)s LIMIT {MOST + 1}) p),
+    (SELECT count(*) FROM newest),
+    (SELECT count(*) FROM newest WHERE ground_truth AND NOT was_cancelled),
+    (SELECT coalesce(jsonb_agg(jsonb_build_array(name, n, created_at) ORDER BY id DESC), '[]')
+     FROM (SELECT name, n, id, created_at FROM counted
+           UNION ALL SELECT NULL, count(*), max(id), max(created_at) FROM unnamed
+           HAVING count(*) > 0) g),
+    (SELECT coalesce(jsonb_agg(jsonb_build_array(e.id, e.export_type, e.source, e.progress,
+        e.created_at) ORDER BY e.id DESC), '[]')
+     FROM predictions_projectexport e WHERE e.project_id = %(project)s AND e.status = ANY(%(open)s))
+"""  # noqa: S608
+OPEN = (ProjectExport.Status.QUEUED, ProjectExport.Status.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A model version's predictions: their number, at most MOST + 1, and when the last came.
+
+    Versions of the same first 200 characters are one, called as the newest; None is the null one.
+    """
+
+    name: str | None
+    n: int
+    latest: datetime
+
+    @property
+    def start(self) -> str:
+        """What it is known by: its first 200 characters; empty for the null version."""
+        return (self.name or "")[:200]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export that is not over; progress from 0 to 1."""
+
+    pk: int
+    export_type: str
+    source: str
+    progress: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Each count is at most MOST + 1."""
+
+    tasks: int = 0
+    predictions: int = 0
+    annotations: int = 0
+    #: Marked as ground truth and not cancelled, of the last MOST + 1 annotations by task.
+    ground_truths: int = 0
+    #: That of the newest prediction first.
+    versions: Sequence[Version] = field(default_factory=tuple)
+    exports: Sequence[Export] = field(default_factory=tuple)
+
+
+def overview_of(project_id: int) -> Overview:
+    """The project's overview; zeros for an unknown project. One statement."""
+    row = fetch_one(OVERVIEW_SQL, {"project": project_id, "open": list(OPEN)})
+    assert row is not None
+    *counts, versions, exports = row
+    return Overview(
+        *counts,
+        versions=[
+            Version(name, n, datetime.fromisoformat(latest))
+            for name, n, latest in orjson.loads(versions)
+        ],
+        exports=[
+            Export(*columns, datetime.fromisoformat(created))
+            for *columns, created in orjson.loads(exports)
+        ],
+    )

@@ -1,0 +1,79 @@
+"""Reads and writes of tags on tasks."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import connection
+
+from predictions_api.postgres.sql import fetch_all
+
+# What is there stays.
+ADD_SQL = """
+INSERT INTO predictions_tasktag (task_id, name, project_id, created_at)
+SELECT c.task_id, n.name, %s, now()
+FROM unnest(%s::bigint[]) AS c(task_id), unnest(%s::text[]) AS n(name)
+ORDER BY c.task_id, n.name
+ON CONFLICT (task_id, name) DO NOTHING
+"""
+REMOVE_SQL = """
+DELETE FROM predictions_tasktag WHERE project_id = %s AND task_id = ANY(%s) AND name = ANY(%s)
+"""
+OTHERS_SQL = """
+DELETE FROM predictions_tasktag WHERE project_id = %s AND task_id = %s AND NOT name = ANY(%s)
+"""
+# By (project, name, task), without the table.
+COUNTS_SQL = """
+SELECT name, count(*) FROM predictions_tasktag WHERE project_id = %s GROUP BY name ORDER BY name
+"""
+# One probe of the same index a tag.
+NAMES_SQL = """
+WITH RECURSIVE g AS (
+    (SELECT name FROM predictions_tasktag WHERE project_id = %(project)s ORDER BY name LIMIT 1)
+    UNION ALL
+    SELECT (SELECT name FROM predictions_tasktag WHERE project_id = %(project)s AND name > g.name
+            ORDER BY name LIMIT 1)
+    FROM g WHERE g.name IS NOT NULL
+)
+SELECT name FROM g WHERE name IS NOT NULL LIMIT %(limit)s
+"""
+
+
+class TagCount(NamedTuple):
+    """A tag of a project, and how many tasks have it."""
+
+    name: str
+    tasks: int
+
+
+def add_tags(task_ids: Sequence[int], names: Sequence[str], *, project_id: int) -> int:
+    """Tags tasks of the project, which are locked or made in this transaction; how many tags are
+    new on a task.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_SQL, [project_id, list(task_ids), sorted(set(names))])
+        return int(cursor.rowcount)
+
+
+def remove_tags(task_ids: Sequence[int], names: Sequence[str], *, project_id: int) -> int:
+    """Takes tags off tasks of the project; how many went."""
+    with connection.cursor() as cursor:
+        cursor.execute(REMOVE_SQL, [project_id, list(task_ids), list(names)])
+        return int(cursor.rowcount)
+
+
+def set_tags(task_id: int, names: Sequence[str], *, project_id: int) -> None:
+    """Makes these the tags of a task that is locked, or was made in this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(OTHERS_SQL, [project_id, task_id, list(names)])
+    if names:
+        add_tags([task_id], names, project_id=project_id)
+
+
+def tag_counts(project_id: int) -> list[TagCount]:
+    """The tags of a project's tasks, by name. Reads an index entry a tag and task."""
+    return [TagCount(*row) for row in fetch_all(COUNTS_SQL, [project_id])]
+
+
+def tag_names(project_id: int, *, limit: int) -> list[str]:
+    """The first names of the same."""
+    return [row[0] for row in fetch_all(NAMES_SQL, {"project": project_id, "limit": limit})]

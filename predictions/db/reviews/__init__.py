@@ -1,0 +1,1 @@
+"""What people make of predictions: corrections, which are annotations, comments and reviews."""

@@ -1,0 +1,1 @@
+"""A project's page: what it has, how its versions fare, what runs, and what is missing."""

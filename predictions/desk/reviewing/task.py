@@ -1,0 +1,252 @@
+"""A task's page: the thing itself, with every prediction and annotation on it, and the tools to
+correct one of them.
+
+Everything the page shows is decided by its address: the task, the list's filters, what is hidden,
+whether results lie over each other or side by side, the evaluation whose verdicts are shown, and
+what is corrected (`edit=prediction-7`, `annotation-7` or `new`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Case, IntegerField, QuerySet, Subquery, When
+from django.http import Http404, HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from rest_framework.exceptions import ValidationError
+
+from desk.page import Crumb, render_page
+from desk.workspace_admin import is_owner
+from predictions.db.reviews.discussion import said_of_task
+from predictions.db.reviews.neighbours import neighbours
+from predictions.desk.addresses import address
+from predictions.desk.drawing import Drawn, drawn
+from predictions.desk.reviewing import discussion
+from predictions.desk.reviewing.things import things_of
+from predictions.desk.reviewing.tools import tools_of
+from predictions.desk.verdicts import evaluations_of, verdicts_on
+from predictions.filters.tasks import of_query
+from predictions.models import Annotation, Prediction, Task
+from predictions.regions.config import read_config
+
+#: Predictions, and annotations, of the task that the page shows: the newest.
+MOST_SHOWN = 20
+#: What the links to neighbours do not keep of the address: it is about this task alone.
+OF_THE_TASK = ("edit",)
+#: What the link back to the list does not keep, either.
+OF_THE_PAGE = (*OF_THE_TASK, "layout", "hide", "hide_label", "min", "evaluation", "confidence")
+
+
+def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
+    """The page. Http404 for what the caller does not see."""
+    task = _found(desk, request, pk)
+    before, after, problem = _neighbours(request, task)
+    config = read_config(task.project.label_config)
+    verdicts = verdicts_on(request, task)
+    sources, has_more = _sources(task, verdicts, request.GET.get("edit", ""))
+    may_change = desk.has_change_permission(request, task)
+    edited = _edited(request, sources) if may_change else None
+    truth = next((s["id"] for s in sources if s["isTruth"]), None)
+    said = discussion.shown(
+        request, said_of_task(pk), is_owner=is_owner(request, task.project.workspace_id)
+    )
+    for source in sources:
+        source["said"] = said.get(source["id"]) if source["kind"] == "prediction" else None
+    return render_page(
+        desk,
+        request,
+        "desk/task.html",
+        title=f"Task {task.pk}",
+        crumbs=_crumbs(request, task),
+        data={
+            "task": pk,
+            "things": things_of(task.data, config),
+            "sources": [_for_script(source) for source in sources],
+            "edit": edited,
+            "tools": tools_of(config) if edited else [],
+            "truth": truth,
+        },
+        task=task,
+        sources=sources,
+        has_more=has_more,
+        edited=edited,
+        truth=truth,
+        verdicts=verdicts,
+        evaluations=evaluations_of(task.project_id),
+        before=_neighbour(request, before),
+        after=_neighbour(request, after),
+        problem=problem,
+        query=_query(request),
+        plain=_query(request, without=OF_THE_TASK),
+        layouts=_layouts(request),
+        kept=[pair for pair in request.GET.items() if pair[0] not in ("edit", "evaluation")],
+        may_change=may_change,
+    )
+
+
+def _crumbs(request: HttpRequest, task: Task) -> list[Crumb]:
+    project = task.project
+    tasks = reverse("admin:predictions_task_changelist")
+    own = _query(request, without=OF_THE_PAGE) or f"?project={project.pk}"
+    return [
+        Crumb(str(project), reverse("admin:predictions_project_change", args=[project.pk])),
+        Crumb("Tasks", tasks + own),
+        Crumb(f"Task {task.pk}"),
+    ]
+
+
+def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
+    """The task with the ids of its neighbours in the list; one statement."""
+    rows = desk.filtered(request)
+    before = rows.filter(pk__gt=pk).order_by("pk").values("pk")[:1]
+    after = rows.filter(pk__lt=pk).order_by("-pk").values("pk")[:1]
+    found = desk.get_queryset(request).filter(pk=pk)
+    task = found.annotate(before=Subquery(before), after=Subquery(after)).first()
+    if task is None or not desk.has_view_permission(request, task):
+        raise Http404
+    return task
+
+
+def _neighbours(request: HttpRequest, task: Any) -> tuple[int | None, int | None, str]:
+    """The tasks before and after in the list that the address names, and what of it could not be
+    understood: a query of the Data Manager, or else the filters of the desk's list.
+    """
+    text = request.GET.get("query")
+    if text is None:
+        return task.before, task.after, ""
+    try:
+        wanted = of_query(text)
+    except ValidationError as exc:
+        return None, None, " ".join(map(str, exc.detail["query"]))  # type: ignore[index, call-overload]
+    return *neighbours(wanted, task.pk, project_id=task.project_id), ""
+
+
+def _sources(
+    task: Task, verdicts: dict[str, Any] | None, wanted: str
+) -> tuple[list[dict[str, Any]], bool]:
+    """The newest predictions, then the newest annotations, with the wanted one among them, and
+    whether there are more; two statements.
+    """
+    said = Prediction.objects.filter(task_id=task.pk)
+    drew = Annotation.objects.filter(task_id=task.pk).select_related("completed_by")
+    predictions, more_said = _newest(said, wanted, "prediction-")
+    annotations, more_drawn = _newest(drew, wanted, "annotation-")
+    sources = [_of_prediction(one, verdicts) for one in predictions]
+    marked = [a.pk for a in annotations if a.ground_truth and not a.was_cancelled]
+    truth = max(marked, default=None)
+    sources += [_of_annotation(one, verdicts, truth) for one in annotations]
+    names = list(dict.fromkeys(source["name"] for source in sources))
+    for source in sources:
+        source["color"] = names.index(source["name"])
+    return sources, more_said or more_drawn
+
+
+def _newest(rows: QuerySet[Any], wanted: str, stem: str) -> tuple[list[Any], bool]:
+    """The newest rows, the newest first, and whether there are more. The wanted row is among them,
+    if it is there.
+    """
+    order: list[Any] = ["-pk"]
+    named = wanted.removeprefix(stem)
+    if wanted.startswith(stem) and named.isascii() and named.isdecimal() and len(named) < 19:
+        order.insert(0, Case(When(pk=int(named), then=0), default=1, output_field=IntegerField()))
+    found = list(rows.order_by(*order)[: MOST_SHOWN + 1])
+    shown = sorted(found[:MOST_SHOWN], key=lambda row: -row.pk)
+    return shown, len(found) > MOST_SHOWN
+
+
+def _of_prediction(one: Prediction, verdicts: dict[str, Any] | None) -> dict[str, Any]:
+    found = verdicts.get("found") if verdicts and verdicts["prediction"] == one.pk else None
+    key = f"prediction-{one.pk}"
+    return {
+        "key": key,
+        "kind": "prediction",
+        "id": one.pk,
+        "name": one.model_version or "(no version)",
+        "isTruth": False,
+        "score": one.score,
+        "row": one,
+        "url": address(one.pk),
+        "regions": _drawn(one.result, key, one.score, found),
+    }
+
+
+def _of_annotation(
+    one: Annotation, verdicts: dict[str, Any] | None, truth: int | None
+) -> dict[str, Any]:
+    is_judged = verdicts is not None and verdicts["annotation"] == one.pk
+    found = verdicts.get("truths") if verdicts and is_judged else None
+    key = f"annotation-{one.pk}"
+    regions = _drawn(one.result, key, None, found)
+    return {
+        "key": key,
+        "kind": "annotation",
+        "id": one.pk,
+        "name": str(one.completed_by or "somebody"),
+        "isTruth": one.pk == truth,
+        "score": None,
+        "row": one,
+        "url": reverse("admin:predictions_annotation_change", args=[one.pk]),
+        # Who drew it is not unsure, whatever a score came along with what it was made of.
+        "regions": [{**region, "score": None} for region in regions],
+    }
+
+
+def _drawn(result: Any, key: str, score: float | None, verdicts: Any) -> list[Drawn]:
+    """The regions with the source as their side, and what they are of."""
+    regions = [r for r in result if isinstance(r, dict)] if isinstance(result, list) else []
+    shown = drawn(regions, side=key, score=score, verdicts=verdicts)
+    for one, region in zip(shown, regions, strict=True):
+        page = region.get("item_index")
+        one["to"] = str(region.get("to_name") or "")
+        one["page"] = page if type(page) is int else 0
+    return shown
+
+
+def _for_script(source: dict[str, Any]) -> dict[str, Any]:
+    wanted = ("key", "kind", "id", "name", "isTruth", "score", "color", "regions")
+    return {name: source[name] for name in wanted}
+
+
+def _edited(request: HttpRequest, sources: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """What the address names to be corrected, as it is stored; None without."""
+    named = request.GET.get("edit", "")
+    if named == "new":
+        return {"kind": None, "id": None, "updatedAt": None, "result": [], "isTruth": False}
+    source = next((source for source in sources if source["key"] == named), None)
+    if source is None:
+        return None
+    row = source["row"]
+    return {
+        "kind": source["kind"],
+        "id": row.pk,
+        "updatedAt": row.updated_at.isoformat(),
+        "result": row.result if isinstance(row.result, list) else [],
+        "isTruth": bool(getattr(row, "ground_truth", False)),
+    }
+
+
+def _layouts(request: HttpRequest) -> list[tuple[str, str, bool]]:
+    """The two ways of looking: title, query, whether it is this one."""
+    is_side = request.GET.get("layout") == "side"
+    given = request.GET.copy()
+    given.pop("layout", None)
+    over = f"?{given.urlencode()}"
+    given["layout"] = "side"
+    return [
+        ("Over each other", over, not is_side),
+        ("Side by side", f"?{given.urlencode()}", is_side),
+    ]
+
+
+def _query(request: HttpRequest, without: Sequence[str] = ()) -> str:
+    given = request.GET.copy()
+    for name in without:
+        given.pop(name, None)
+    return f"?{given.urlencode()}" if given else ""
+
+
+def _neighbour(request: HttpRequest, pk: int | None) -> str | None:
+    if pk is None:
+        return None
+    page = reverse("admin:predictions_task_review", args=[pk])
+    return page + _query(request, without=OF_THE_TASK)

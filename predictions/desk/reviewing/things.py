@@ -1,0 +1,79 @@
+"""What a task is made of, as a page shows it: pictures, texts, recordings, and data. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from predictions.regions.config import Config, ObjectTag
+
+Thing = dict[str, Any]
+
+KINDS = {
+    "Image": "image",
+    "Audio": "audio",
+    "AudioPlus": "audio",
+    "Video": "video",
+    "Text": "text",
+    "HyperText": "text",
+}
+#: Pages of one object that are shown.
+MOST_PAGES = 50
+
+
+def things_of(data: Any, config: Config) -> list[Thing]:
+    """The objects of the config with their values, and then whatever else the data holds.
+
+    Each is {name, kind, value}: `kind` is image, audio or video with an address, `images` with a
+    list of them, text with a text, or data with any JSON. Data without a config are what they look
+    like.
+    """
+    values = data if isinstance(data, Mapping) else {}
+    found, used = [], set()
+    for tag in config.objects:
+        value = _value_at(values, tag.path)
+        if value is None:
+            continue
+        used.add(tag.path[0])
+        found.append({"name": tag.name, "kind": _kind(tag, value), "value": _shortened(value)})
+    for key, value in values.items():
+        if key not in used:
+            kind = "data" if config.objects else _look(value)
+            found.append({"name": str(key), "kind": kind, "value": _shortened(value)})
+    return found
+
+
+def _value_at(data: Any, path: tuple[str, ...]) -> Any:
+    """None where nothing is there."""
+    if not path:
+        return None
+    value = data
+    for step in path:
+        if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        elif isinstance(value, Mapping):
+            value = value.get(step)
+        else:
+            return None
+    return value
+
+
+def _kind(tag: ObjectTag, value: Any) -> str:
+    kind = KINDS.get(tag.tag, "data")
+    if kind == "image" and isinstance(value, list):
+        return "images" if all(isinstance(page, str) for page in value) else "data"
+    return kind if isinstance(value, str) else "data"
+
+
+def _look(value: Any) -> str:
+    """Of data that no config explains."""
+    if not isinstance(value, str):
+        return "data"
+    path = value.lower().partition("?")[0]
+    if value.startswith("data:image/") or path.endswith(
+        (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
+    ):
+        return "image"
+    return "text"
+
+
+def _shortened(value: Any) -> Any:
+    return value[:MOST_PAGES] if isinstance(value, list) else value

@@ -1,0 +1,126 @@
+"""What a YOLO data set's `data.yaml` says: its classes, where its images are, its key points."""
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from predictions.formats.classes import check_names
+from predictions.formats.errors import Errors
+from predictions.formats.readers.images.yolo_lines import TASKS, Task
+from predictions.formats.sources import Source
+
+SPLITS = {"train": "train", "val": "valid", "test": "test"}
+#: Of `data.yaml`: ten thousand names take two thirds of it, and reading it some seconds.
+MOST_YAML_BYTES = 1 << 18
+#: Folders and lists of images that it names, and characters of each.
+MOST_PLACES, LONGEST_PLACE = 100, 1000
+COCO_POINTS = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
+    "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Dataset:
+    """What `data.yaml` says, or what stands in for it."""
+
+    classes: list[str]
+    task: Task | None = None
+    points: list[str] = field(default_factory=list)
+    point_numbers: int = 3
+    #: Folders or lists of images, and the split of each.
+    places: list[tuple[str, str]] = field(default_factory=list)
+    root: str = ""
+
+
+def of_yaml(name: str, source: Source, errors: Errors) -> Dataset:
+    """What the file says. BadFile for one that cannot be read."""
+    text = source.text(name)
+    if len(text) > MOST_YAML_BYTES:
+        raise errors.stop(name, f"has over {MOST_YAML_BYTES:,} bytes.")
+    found = _yaml(text, name, errors)
+    if not isinstance(found, dict) or not isinstance(found.get("names"), list | dict):
+        raise errors.stop(name, "has no `names`: the classes, in order or by their number.")
+    given = found["names"]
+    if isinstance(given, dict):
+        if sorted(map(str, given)) != sorted(map(str, range(len(given)))):
+            raise errors.stop(f"{name}: names", "must be numbered from 0, without a gap.")
+        given = [given[n] if n in given else given[str(n)] for n in range(len(given))]
+    if not all(isinstance(one, str | int | float) for one in given):
+        raise errors.stop(f"{name}: names", "must be texts.")
+    classes = [str(one) for one in given]
+    check_names(((f"{name}: names[{n}]", one) for n, one in enumerate(classes)), errors)
+    task = found.get("task")
+    dataset = Dataset(
+        classes,
+        task=task if task in TASKS else None,
+        places=_places(found, name, errors),
+        root=PurePosixPath(name).parent.as_posix(),
+    )
+    _add_points(dataset, found, name, errors)
+    return dataset
+
+
+def _yaml(text: str, name: str, errors: Errors) -> Any:
+    """The document. Aliases are refused: a few lines of them become as long as one likes."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases (*name) are not read.")
+            return super().compose_node(parent, index)
+
+    try:
+        loader = Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, RecursionError, ValueError) as exc:
+        raise errors.stop(name, f"is no YAML: {exc}") from None
+
+
+def _places(found: dict[str, Any], name: str, errors: Errors) -> list[tuple[str, str]]:
+    places = []
+    for key, split in SPLITS.items():
+        given = found.get(key) or (found.get("valid") if key == "val" else None) or []
+        several = [given] if isinstance(given, str) else given
+        places += [(one, split) for one in several if isinstance(one, str) and one]
+    root = found.get("path")
+    given = [*(one for one, _ in places), *([root] if isinstance(root, str) else [])]
+    if len(given) > MOST_PLACES or any(len(one) > LONGEST_PLACE for one in given):
+        raise errors.stop(
+            name,
+            f"may name {MOST_PLACES} folders of images, of {LONGEST_PLACE:,} characters each.",
+        )
+    if not isinstance(root, str):
+        return places
+    # Both ways: the folder may have moved since.
+    return [*((f"{root}/{one}", split) for one, split in places), *places]
+
+
+def _add_points(dataset: Dataset, found: dict[str, Any], name: str, errors: Errors) -> None:
+    shape = found.get("kpt_shape")
+    if shape is None:
+        return
+    if (
+        not isinstance(shape, list)
+        or len(shape) != 2
+        or not all(type(n) is int for n in shape)
+        or not 0 < shape[0] <= 1000
+        or shape[1] not in {2, 3}
+    ):
+        raise errors.stop(f"{name}: kpt_shape", "must be a number of points, and 2 or 3.")
+    n_points, dataset.point_numbers = shape
+    names = found.get("kpt_names") or found.get("keypoints")
+    if isinstance(names, dict):
+        names = next(iter(names.values()), None)
+    given = [one for one in names if isinstance(one, str)] if isinstance(names, list) else []
+    if len(given) == n_points and len(set(given)) == n_points:
+        dataset.points = given
+    elif n_points == len(COCO_POINTS):
+        dataset.points = list(COCO_POINTS)
+    else:
+        dataset.points = [f"point {n + 1}" for n in range(n_points)]

@@ -1,0 +1,37 @@
+"""The store's tables, those of what people say about its predictions, and those of what they sort
+its tasks with.
+"""
+
+from predictions.models.curation import SavedView, TaskTag
+from predictions.models.discussion import PredictionComment, PredictionReview
+from predictions.models.files import (
+    IdempotentRequest,
+    ImageRoot,
+    ImportCheckpoint,
+    ProjectExport,
+)
+from predictions.models.store import (
+    Annotation,
+    MLBackend,
+    Prediction,
+    Project,
+    Task,
+    free_slug,
+)
+
+__all__ = [
+    "Annotation",
+    "IdempotentRequest",
+    "ImageRoot",
+    "ImportCheckpoint",
+    "MLBackend",
+    "Prediction",
+    "PredictionComment",
+    "PredictionReview",
+    "Project",
+    "ProjectExport",
+    "SavedView",
+    "Task",
+    "TaskTag",
+    "free_slug",
+]

@@ -1,0 +1,55 @@
+// A project's page: exact counts where the page has bounded ones, and what is in progress again and
+// again until nothing is.
+
+import { element, pageData } from "./safe.js";
+
+const POLL_MS = 3000;
+
+async function showExact() {
+  const answer = await fetch(pageData().held, { headers: { Accept: "application/json" } });
+  if (!answer.ok || answer.redirected) return;
+  const { counts, versions, held, bytes } = await answer.json();
+  for (const [attribute, texts] of Object.entries({ count: counts, version: versions })) {
+    for (const shown of /** @type {NodeListOf<HTMLElement>} */ (
+      document.querySelectorAll(`[data-${attribute}]`)
+    )) {
+      shown.textContent = texts[shown.dataset[attribute]] ?? shown.textContent;
+    }
+  }
+  const card = document.querySelector("[data-held]");
+  const rows = [...held, { name: "all together", rows: "", bytes }];
+  card.querySelector("tbody").replaceChildren(
+    ...rows.map((row) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, row.name),
+        element("td", { class: "desk-number" }, row.rows),
+        element("td", { class: "desk-number" }, row.bytes),
+      ),
+    ),
+  );
+  card.removeAttribute("hidden");
+}
+
+// What ends changes the whole page.
+async function follow() {
+  const jobs = document.querySelector("[data-jobs]");
+  if (jobs === null) return;
+  if (!document.hidden) {
+    const answer = await fetch(location.href).catch(() => null);
+    if (answer?.ok && !answer.redirected) {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector("[data-jobs]");
+      if (fresh?.querySelectorAll("li").length !== jobs.querySelectorAll("li").length) {
+        location.reload();
+        return;
+      }
+      if (!jobs.contains(document.activeElement)) jobs.replaceWith(fresh);
+    }
+  }
+  setTimeout(follow, POLL_MS);
+}
+
+showExact().catch(() => {});
+setTimeout(follow, POLL_MS);
