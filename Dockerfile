@@ -10,7 +10,10 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin app
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
-COPY manage.py gunicorn.conf.py ./
+COPY manage.py gunicorn.conf.py CHANGELOG.md ./
+# What /docs/ shows.
+COPY docs docs
+COPY examples examples
 COPY predictions_api predictions_api
 COPY accounts accounts
 COPY desk desk

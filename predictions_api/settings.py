@@ -1,4 +1,4 @@
-"""Django's settings, read from the environment; docs/settings.md lists each variable.
+"""Django's settings, read from the environment; docs/reference/settings.md lists each variable.
 
 Nothing here opens a connection or starts a process: the embedded Postgres starts on first use.
 """
@@ -207,7 +207,9 @@ TEMPLATES = [
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": POLICY}
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "predictions_api" / "static"]
 STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "desk.packaged.PackagedFinder",
 ]

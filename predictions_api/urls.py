@@ -5,7 +5,7 @@ from django.urls import include, path, re_path
 
 from desk import error_pages
 from desk.access.passwords import SetPassword
-from predictions_api import docs
+from predictions_api.docs import schema, views
 from predictions_api.operations import observability
 from prompts.urls import of_predictions
 
@@ -20,9 +20,12 @@ urlpatterns = [
     path("", include("prompts.urls")),
     path("", include("backends.urls")),
     path("", include("accounts.urls")),
-    path("api/schema/", docs.SchemaView.as_view(), name="schema"),
-    re_path("^docs/?$", docs.swagger, name="docs"),
-    re_path("^docs/redoc/?$", docs.redoc, name="redoc"),
+    path("api/schema/", schema.SchemaView.as_view(), name="schema"),
+    re_path("^docs/?$", views.page, name="docs"),
+    re_path("^docs/swagger/?$", schema.swagger, name="swagger"),
+    re_path("^docs/redoc/?$", schema.redoc, name="redoc"),
+    re_path("^docs/search/?$", views.search, name="docs-search"),
+    re_path("^docs/(?P<path>.+?)/?$", views.page, name="docs-page"),
     re_path("^health/?$", observability.health, name="health"),
     re_path("^ready/?$", observability.ready, name="ready"),
     path("metrics", observability.metrics, name="metrics"),

@@ -46,55 +46,55 @@ def _document(
 
 
 BACKEND_LIST = _document(
-    "ml_list",
+    "list_ml_backends",
     "The backends of a project, each asked how it is",
     BackendSerializer(many=True),
     parameters=[ListParameters],
 )
 BACKEND_CREATE = _document(
-    "ml_create",
+    "create_ml_backend",
     "Register a backend that answers",
     BackendSerializer,
     status=201,
     request=BackendSerializer,
 )
 BACKEND_GET = _document(
-    "ml_retrieve",
+    "get_ml_backend",
     "A backend, asked how it is",
     BackendSerializer,
     parameters=[CheckParameters],
 )
 BACKEND_PUT = _document(
-    "ml_update", "Change a backend", BackendSerializer, request=BackendSerializer
+    "replace_ml_backend", "Change a backend", BackendSerializer, request=BackendSerializer
 )
 BACKEND_PATCH = _document(
-    "ml_partial_update",
+    "update_ml_backend",
     "Change parts of a backend",
     BackendSerializer,
     request=BackendSerializer(partial=True),
 )
 BACKEND_DELETE = extend_schema(
-    operation_id="ml_destroy",
+    operation_id="delete_ml_backend",
     summary="Delete a backend; its predictions stay",
     responses={204: None, **READ},
 )
-VERSIONS = _document("ml_versions", "The versions of a backend", VersionsSerializer)
+VERSIONS = _document("list_ml_backend_versions", "The versions of a backend", VersionsSerializer)
 INTERACTIVE = _document(
-    "ml_interactive_annotating",
+    "ask_ml_backend_interactively",
     "Ask about one task; nothing is stored",
     OpenApiTypes.OBJECT,
     request=InteractiveSerializer,
 )
 PREDICT_TEST = _document(
-    "ml_predict_test",
+    "try_ml_backend",
     "Send one task and show what comes back; nothing is stored",
     TriedSerializer,
     request=None,
     parameters=[TestParameters],
 )
-TRAIN = _document("ml_train", "Have a backend train", DETAIL, request=TrainSerializer)
+TRAIN = _document("train_ml_backend", "Have a backend train", DETAIL, request=TrainSerializer)
 PREDICT_ALL = _document(
-    "ml_predict",
+    "predict_all_tasks",
     "Ask a backend about all tasks of its project",
     JobSerializer,
     status=202,
@@ -102,23 +102,23 @@ PREDICT_ALL = _document(
     parameters=[PredictParameters, IDEMPOTENCY_KEY],
 )
 JOB_LIST = _document(
-    "ml_prediction_jobs_list",
+    "list_prediction_jobs",
     "The jobs of a backend, newest first",
     JobSerializer(many=True),
     parameters=[JobListParameters],
 )
 JOB_CREATE = _document(
-    "ml_prediction_jobs_create",
+    "create_prediction_job",
     "Ask a backend about tasks",
     JobSerializer,
     status=202,
     request=NewJobSerializer,
     parameters=[IDEMPOTENCY_KEY],
 )
-JOB_GET = _document("ml_prediction_jobs_retrieve", "How a job is doing", JobSerializer)
-JOB_CANCEL = _document("ml_prediction_jobs_cancel", "Cancel a job", JobSerializer, request=None)
+JOB_GET = _document("get_prediction_job", "How a job is doing", JobSerializer)
+JOB_CANCEL = _document("cancel_prediction_job", "Cancel a job", JobSerializer, request=None)
 JOB_FAILURES = _document(
-    "ml_prediction_jobs_failures_list",
+    "list_prediction_job_failures",
     "Why tasks of a job have no predictions",
     FailureSerializer(many=True),
     parameters=[FailureListParameters],

@@ -11,5 +11,5 @@ To add a format:
    `errors.add(place, message)`, where the place is a line or a path into the document; what is
    only odd goes to `content.warnings`. Heavy libraries are imported inside the functions.
 2. `table.py`: one line, with what the format is recognised by.
-3. `docs/files.md`: one line of the table.
+3. `docs/guides/files.md`: one line of the table.
 """

@@ -179,6 +179,20 @@ TAGS = {
     "version": "Service",
 }
 
+#: Where the documentation explains the operations of a tag.
+PAGES = {
+    "Predictions": "/docs/reference/api/",
+    "Tasks": "/docs/reference/api/#filters-of-tasks",
+    "Annotations": "/docs/reference/evaluations/#what-is-counted",
+    "Projects": "/docs/guides/bulk/",
+    "Prompts": "/docs/guides/prompts/",
+    "Runs": "/docs/guides/prompts/#statuses",
+    "Providers": "/docs/guides/prompts/#point-a-connection-at-a-model",
+    "Evaluations": "/docs/reference/evaluations/#routes",
+    "Identity": "/docs/reference/api/#keys-and-scopes",
+    "Service": "/docs/operating/running/",
+}
+
 
 class Operation(AutoSchema):
     """One verb of one route. Its views' docstrings are for whoever reads the code."""
@@ -239,13 +253,22 @@ def finish(result: Schema, generator: object, **kwargs: Any) -> Schema:
         if "properties" in schema and not name.endswith("Request"):
             _seal(name, schema, is_written_too=f"{name}Request" in schemas)
     shared: Schema = {}
+    for tag in result["tags"]:
+        tag |= _page_of(tag["name"])
     result["paths"] = {path.replace("_pk}", "_id}"): on for path, on in result["paths"].items()}
     for operations in result["paths"].values():
         for operation in operations.values():
             _finish_operation(operation, schemas, shared)
+            for name in operation.get("tags", ()):
+                operation |= _page_of(name)
     components["headers"] = {"RequestId": REQUEST_ID}
     components["responses"] = dict(sorted(shared.items()))
     return result
+
+
+def _page_of(tag: str) -> Schema:
+    """Where the tag is explained; nothing for one that no page explains yet."""
+    return {"externalDocs": {"url": PAGES[tag]}} if tag in PAGES else {}
 
 
 def _seal(name: str, schema: Schema, *, is_written_too: bool) -> None:

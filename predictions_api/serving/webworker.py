@@ -11,7 +11,7 @@ threads are kept from bodies, and whoever is slow is given up when others need t
 (`connections.py` says after how long).
 
 Giving a request to a thread and the connection back costs more than reading and answering it, so a
-thread waits a moment for the connection's next request (measured: see docs/scaling.md).
+thread waits a moment for the connection's next request (measured: see docs/operating/scaling.md).
 
 The kernel gives a new connection to any worker, and clients keep their connections. With six of
 eight clients at one of two workers, 800 reads a second were answered; with four at each, 1,500.

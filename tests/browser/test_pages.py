@@ -5,7 +5,7 @@ breaks no rule of its policy, and can be read with a screen reader, in light and
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage, check_accessibility, screenshot
+from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screenshot
 
 LISTS = [
     "predictions/project",
@@ -81,10 +81,33 @@ def test_the_sidebar_folds_and_stays_so(open_page: OpenPage) -> None:
     expect(sidebar).to_be_hidden()
 
 
-@pytest.mark.parametrize("path", ["/docs/", "/docs/redoc/"])
+@pytest.mark.parametrize("path", ["/docs/swagger/", "/docs/redoc/"])
 def test_documentation(open_page: OpenPage, path: str, expected: list[str]) -> None:
     # Its maker's logo, which the policy does not let the browser fetch.
     expected.append("cdn.redoc.ly/redoc/logo-mini.svg")
     page = open_page(path, as_admin=False)
     # Both bundles take seconds to draw so many operations.
     expect(page.get_by_text("/api/predictions/").first).to_be_visible()
+
+
+def test_the_pages_of_the_documentation(open_page: OpenPage) -> None:
+    """From the first page by search and links, in light and dark, wide and narrow."""
+    page = open_page("/docs/", as_admin=False)
+    check_accessibility(page)
+    page.get_by_role("searchbox").fill("backup")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Back up and restore").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Back up and restore")
+    page.get_by_role("navigation").get_by_role("link", name="Concepts").click()
+    picture = page.get_by_role("img")
+    assert picture.evaluate("image => image.complete && image.naturalWidth") > 700
+    screenshot(page, "docs")
+    page.goto("/docs/reference/api/#filters-of-tasks")
+    expect(page.get_by_role("heading", name="Filters of tasks")).to_be_in_viewport()
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size(NARROW)
+    check_accessibility(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    page.get_by_role("link", name="All pages").click()
+    expect(page.get_by_role("navigation")).to_be_in_viewport()
+    screenshot(page, "docs-narrow-dark")

@@ -1,4 +1,4 @@
-"""docs/support.md, the installed clients and the table of routes say the same."""
+"""docs/reference/support.md, the installed clients and the table of routes say the same."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tests.contract.client_routes import (
     sdk_routes,
 )
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "support.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "support.md"
 ENTRY = re.compile(r"`(?:([A-Z]+) )?(/[^`]*)`")
 BELOW = "…"
 # What stands for a placeholder: an id, the key of a measure, or a workspace.

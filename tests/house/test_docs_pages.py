@@ -1,4 +1,4 @@
-"""The documentation pages need no internet: everything they load comes from this server."""
+"""The pages of the OpenAPI document need no internet: all they load comes from this server."""
 
 import re
 from html.parser import HTMLParser
@@ -9,7 +9,7 @@ import yaml
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-PAGES = ["/docs/", "/docs/redoc/"]
+PAGES = ["/docs/swagger/", "/docs/redoc/"]
 # Attributes that make a browser fetch something.
 FETCHED = {"src", "href", "data", "poster", "srcset"}
 # Hosts in style sheets and scripts of the page itself, also without a scheme.

@@ -35,6 +35,7 @@ def reader(rita: Caller) -> Client:
         ("/admin/predictions/project/", "'self' 'unsafe-eval'"),
         ("/admin/nowhere/", "'self' 'unsafe-eval'"),
         ("/docs/", "'self'"),
+        ("/docs/swagger/", "'self'"),
         ("/docs/redoc/", "'self'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The ceiling of a web process and of a worker (docs/operating.md#memory), on running ones."""
+"""The ceiling of a web process and of a worker (docs/operating/running.md), on running ones."""
 
 import json
 import subprocess

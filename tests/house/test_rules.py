@@ -1,4 +1,4 @@
-"""The rules of docs/map.md, but for those about imports, which pyproject.toml holds.
+"""The rules of docs/reference/map.md, but for those about imports, which pyproject.toml holds.
 
 Each test collects every place that breaks its rule, so that one run shows the whole list.
 """
@@ -149,7 +149,7 @@ def test_every_folder_says_what_is_done_there() -> None:
 
 
 def test_the_map_shows_every_folder() -> None:
-    page = (ROOT / "docs" / "map.md").read_text()
+    page = (ROOT / "docs" / "reference" / "map.md").read_text()
     folders = {path.parent for path in sources() if "management" not in path.parts}
     missing = {
         folder.as_posix()

@@ -1,0 +1,20 @@
+"""`manage.py migrate`: Django's, but it refuses a database that no migration leads on from."""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import connections
+
+from predictions_api.operations.command_line import database_name
+from predictions_api.postgres import upgrades
+
+
+class Command(migrate.Command):
+    def handle(self, *args: Any, **options: Any) -> None:
+        # `--check` is asked every minute, of a database that was migrated once.
+        if not options["check_unapplied"]:
+            connection = connections[options["database"]]
+            if reason := upgrades.refusal(connection, database=database_name()):
+                raise CommandError(reason)
+        super().handle(*args, **options)
