@@ -326,6 +326,10 @@ SPECTACULAR_SETTINGS = {
             "description": "Model servers that are asked for predictions, and the jobs that ask.",
         },
         {
+            "name": "ML backends",
+            "description": "Model servers that are asked for predictions, and the jobs that ask.",
+        },
+        {
             "name": "Webhooks",
             "description": "Addresses that are told what happens, and how each delivery fared.",
         },

@@ -68,6 +68,8 @@ OTHER_ROUTES = {
 OTHER_ROUTES |= {"evaluation-login"}
 # Tried in tests/prompts/api/test_isolation.py and test_batches.py.
 PROMPT_ROOMS = ("prompt-", "run-", "provider-", "project-subset", "batch-", "failed-predictions")
+# Tried in tests/backends/api and tests/backends/webhooks.
+BACKEND_ROOMS = ("ml-backend", "prediction-job", "webhook")
 # An export is found through its project only: tests/bulk has the rest.
 OTHER_ROUTES |= {"project-export-status", "project-export-download"}
 # Of the caller's workspace alone: tests/accounts/test_audit.py.
@@ -117,7 +119,7 @@ ROUTES = {
     pattern.name or str(pattern.pattern): pattern
     for pattern in walk(urlpatterns)
     if "workspace" not in pattern.pattern.regex.groupindex
-    and not str(pattern.name).startswith(PROMPT_ROOMS)
+    and not str(pattern.name).startswith(PROMPT_ROOMS + BACKEND_ROOMS)
 }
 
 

@@ -168,7 +168,7 @@ class InteractiveSerializer(serializers.Serializer[Any]):
     """A task to be asked about while a person labels it."""
 
     task = serializers.IntegerField(help_text="Of the backend's project.")
-    context = StorableJSONField(
+    context = StorableJSONField(  # type: ignore[assignment]  # a field, as its siblings
         default=None, allow_null=True, help_text="What the person did; passed on."
     )
 

@@ -129,6 +129,12 @@ class BackendDesk(ProjectRows):
             "train": ("<int:pk>/train/", self.train),
         }
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """For whoever only reads, without what is no column of the row."""
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fields
+        return [*BackendForm.Meta.fields, *self.readonly_fields]
+
     def save_model(self, request: HttpRequest, obj: MLBackend, form: Any, change: bool) -> None:
         """Asks the backend, and stores what the API would; ValidationError for what it refuses."""
         access = access_of(request, obj.project.workspace_id, field="project")
@@ -214,7 +220,9 @@ class BackendDesk(ProjectRows):
         return redirect("admin:predictions_mlbackend_page", pk)
 
     @admin.display(description="state")
-    def state(self, row: MLBackend) -> SafeString:
+    def state(self, row: MLBackend) -> SafeString | str:
+        if row.pk is None:
+            return "-"
         found = Endpoint.State(endpoints.endpoint_of(row).state)
         return format_html(
             '<a class="desk-link" href="{}"><span class="{}">{}</span></a>',

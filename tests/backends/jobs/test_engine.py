@@ -10,7 +10,7 @@ import pytest
 from backends.db import items
 from backends.db import jobs as job_rows
 from backends.db.webhooks import hooks
-from backends.delivery import fanning
+from backends.delivery import fanning, sending
 from backends.delivery.signatures import new_secret
 from backends.jobs import executor, start, state
 from backends.models import (
@@ -478,3 +478,23 @@ def test_listeners_are_told(
     told = Delivery.objects.filter(webhook=own).values_list("payload__action", flat=True)
     assert list(told) == ["ANNOTATION_CREATED"]
     assert list(Training.objects.values_list("pk", flat=True)) == [backend.pk]
+
+
+def test_a_guarded_backend_gets_events_with_its_credentials(
+    ada: Caller,
+    text_project: Project,
+    make_tasks: MakeTasks,
+    make_backend: MakeBackend,
+    scripted: Scripted,
+) -> None:
+    [task] = make_tasks(text_project, "good")
+    guarded = {"auth_method": "BASIC_AUTH", "basic_auth_user": "u", "basic_auth_pass": "s3cret"}
+    backend = make_backend(**guarded)
+    ada.client.post(f"/api/tasks/{task}/annotations/", {"result": []}, format="json")
+    fanning.make_deliveries()
+    own = Webhook.objects.get(ml_backend=backend)
+    sending.send(own.pk, lambda: bool(scripted.bodies("/webhook")))
+    [sent] = [one for one in scripted.sent if one.path == "/webhook"]
+    assert sent.body["action"] == "ANNOTATION_CREATED"
+    assert sent.headers["Authorization"] == "Basic dTpzM2NyZXQ="
+    assert "webhook-signature" in sent.headers
