@@ -71,8 +71,6 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
         asked=asked,
         here=asked.address(page=asked.page),
         cards=shown,
-        # The page of a task leads on within this list.
-        list_query=f"?{urlencode({'query': compact(asked.query)})}",
         first=first,
         last=first + len(shown) - 1,
         total=min(page.total, cards.MOST_COUNTED),
