@@ -6,14 +6,18 @@ class BackendsConfig(AppConfig):
     verbose_name = "ML backends and webhooks"
 
     def ready(self) -> None:
-        """Registers who listens to what is recorded, and what the worker does for this room."""
+        """Registers who listens to what is recorded, what the worker does for this room, and its
+        part of a project's page.
+        """
         from backends.api import retrieval
         from backends.db import jobs as ended
         from backends.db import told
         from backends.delivery import fanning, listening
+        from backends.desk import project_part
         from backends.jobs import automatic, tasks, training
         from backends.models import PredictionJob
         from predictions.api import task_actions
+        from predictions.desk.hub import parts
         from predictions_api.jobs import preloads, sharing, states, sweeps
         from predictions_api.outbound.events import payloads
 
@@ -27,5 +31,6 @@ class BackendsConfig(AppConfig):
         sweeps.register(automatic.start_jobs)
         sweeps.register(ended.purge)
         states.register("prediction job", PredictionJob)
+        parts.register(project_part.part, place=4)
         preloads.register("backends.jobs.executor")
         task_actions.register_action(retrieval.NAME, retrieval.ACTION)

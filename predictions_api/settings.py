@@ -320,6 +320,11 @@ SPECTACULAR_SETTINGS = {
             "description": "How good a model version's predictions are. Errors are"
             ' `{"error", "message"}` here.',
         },
+        {"name": "Views", "description": "Filters and orders of a project's tasks, kept by title."},
+        {
+            "name": "ML backends",
+            "description": "Model servers that are asked for predictions, and the jobs that ask.",
+        },
         {
             "name": "ML backends",
             "description": "Model servers that are asked for predictions, and the jobs that ask.",

@@ -47,55 +47,55 @@ def _document(
 
 
 BACKEND_LIST = _document(
-    "list_ml_backends",
+    "list_backends",
     "The backends of a project, each asked how it is",
     BackendSerializer(many=True),
     parameters=[ListParameters],
 )
 BACKEND_CREATE = _document(
-    "create_ml_backend",
+    "create_backend",
     "Register a backend that answers",
     BackendSerializer,
     status=201,
     request=BackendSerializer,
 )
 BACKEND_GET = _document(
-    "get_ml_backend",
+    "get_backend",
     "A backend, asked how it is",
     BackendSerializer,
     parameters=[CheckParameters],
 )
 BACKEND_PUT = _document(
-    "replace_ml_backend", "Change a backend", BackendSerializer, request=BackendSerializer
+    "replace_backend", "Change a backend", BackendSerializer, request=BackendSerializer
 )
 BACKEND_PATCH = _document(
-    "update_ml_backend",
+    "update_backend",
     "Change parts of a backend",
     BackendSerializer,
     request=BackendSerializer(partial=True),
 )
 BACKEND_DELETE = extend_schema(
-    operation_id="delete_ml_backend",
+    operation_id="delete_backend",
     summary="Delete a backend; its predictions stay",
     responses={204: None, **READ},
 )
-VERSIONS = _document("list_ml_backend_versions", "The versions of a backend", VersionsSerializer)
+VERSIONS = _document("list_backend_versions", "The versions of a backend", VersionsSerializer)
 INTERACTIVE = _document(
-    "ask_ml_backend_interactively",
+    "annotate_with_backend",
     "Ask about one task; nothing is stored",
     OpenApiTypes.OBJECT,
     request=InteractiveSerializer,
 )
 PREDICT_TEST = _document(
-    "try_ml_backend",
+    "test_backend",
     "Send one task and show what comes back; nothing is stored",
     TriedSerializer,
     request=None,
     parameters=[TestParameters],
 )
-TRAIN = _document("train_ml_backend", "Have a backend train", DETAIL, request=TrainSerializer)
+TRAIN = _document("train_backend", "Have a backend train", DETAIL, request=TrainSerializer)
 PREDICT_ALL = _document(
-    "predict_all_tasks",
+    "predict_with_backend",
     "Ask a backend about all tasks of its project",
     JobSerializer,
     status=202,

@@ -130,19 +130,17 @@ def _agree(one: Report, other: Report, name: str) -> bool:
 
 
 def quality(server: Server, header: Report, split: str) -> Report:
-    """The score of a split: mAP at an IoU of 0.50, or what the kind is known by, with its name and
-    whether more of it is better.
-    """
+    """The score of a split, named: mAP at an IoU of 0.50, or what the kind is known by."""
     metrics = server.evals("GET", f"/{header['evalId']}/map-results")["splits"].get(split) or {}
-    primary = header["summary"].get("primary") or {}
-    name = primary.get("name", "mIoU")
-    value, shown, is_high = metrics.get("map50"), "mAP", True
-    if value is None and not name.startswith("mAP"):
-        value = metrics.get(name, (metrics.get("metrics") or {}).get(name))
-        shown, is_high = name, primary.get("higherIsBetter", True)
-    if value is None:
-        raise Refused(f"{header['evalId']} has no {shown} on the {split} split: nothing is there.")
-    return {"name": shown, "value": float(value), "higherIsBetter": is_high}
+    primary = header["summary"].get("primary") or {"name": "mAP"}
+    scores = {**metrics, "mAP": metrics.get("map50"), **(metrics.get("metrics") or {})}
+    is_map = primary["name"].startswith("mAP")
+    is_high = is_map or primary["higherIsBetter"]
+    for name in ("mAP", "mIoU", "accuracy") if is_map else (primary["name"],):
+        if scores.get(name) is not None:
+            return {"name": name, "value": float(scores[name]), "higherIsBetter": is_high}
+    name = "mAP" if is_map else primary["name"]
+    raise Refused(f"{header['evalId']} has no {name} on the {split} split: nothing is there.")
 
 
 def recalls(
@@ -201,8 +199,7 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         "confidence": confidence,
     }
     old = baseline_of(server, new, options.baseline)
-    score = quality(server, new, split)
-    is_high, was = score["higherIsBetter"], None
+    score, was = quality(server, new, split), None
     before: dict[str, tuple[int, float]] = {}
     if old is not None:
         version = old["modelVersion"] or old["versionId"]
@@ -210,11 +207,8 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         was = quality(server, old, split)["value"]
         before = recalls(server, old, split, confidence)
     found = recalls(server, new, split, confidence)
-    report["metric"] = {
-        "name": score["name"],
-        "higherIsBetter": is_high,
-        "limit": options.limit,
-    } | _compared(score["value"], was, options.max_worse, is_high=is_high)
+    compared = _compared(score.pop("value"), was, options.worse, is_high=score["higherIsBetter"])
+    report["metric"] = {**score, "limit": options.limit, **compared}
     report["classes"] = [
         {"class": name, "objects": found.get(name, (0, 0))[0]}
         | _compared(
@@ -297,10 +291,8 @@ def _verdict(one: Report) -> str:
 
 def _is_beyond(one: Report) -> bool:
     """Whether a score is worse than its limit, whatever the baseline."""
-    if one.get("limit") is None:
-        return False
-    beyond = one["limit"] - one["now"] if one["higherIsBetter"] else one["now"] - one["limit"]
-    return bool(beyond > LEAST_DROP)
+    beyond = one["now"] - one["limit"] if one.get("limit") is not None else 0.0
+    return bool((-beyond if one.get("higherIsBetter") else beyond) > LEAST_DROP)
 
 
 def headline(report: Report) -> str:
@@ -347,20 +339,11 @@ def escaped(text: str) -> str:
     return re.sub(r"(www)\.", r"\1&#46;", safe, flags=re.IGNORECASE)
 
 
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("must be from 0 to 1")
-    return value
-
-
 def amount(text: str) -> float:
     """A finite number, not below 0."""
-    value = float(text)
-    if not 0 <= value < float("inf"):
+    if not 0 <= float(text) < float("inf"):
         raise argparse.ArgumentTypeError("must be 0 or more")
-    return value
+    return float(text)
 
 
 def options_of(arguments: list[str] | None) -> argparse.Namespace:
@@ -370,48 +353,24 @@ def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--control", help="Of several controls the one that is evaluated.")
     parser.add_argument("--ground-truth", choices=["marked", "all"])
     parser.add_argument(
-        "--baseline",
-        metavar="EVAL_ID|VERSION",
-        help="Compare with this evaluation, or the newest finished one of this version; the "
-        "accepted one unless given.",
-    )
+        "--baseline", metavar="EVAL_ID|VERSION",
+        help="Compare with this evaluation, or the newest of this version; else the accepted one.",
+    )  # fmt: skip
     parser.add_argument("--split", choices=["train", "valid", "test"], default="test")
+    parser.add_argument("--confidence", type=int, help="Percent of recall; the evaluation's own.")
     parser.add_argument(
-        "--confidence", type=int, help="Percent that recall is taken at; the evaluation's own."
-    )
-    parser.add_argument(
-        "--min-map", dest="limit", type=share, help="Least mAP, whatever the baseline."
-    )
-    parser.add_argument("--max-drop-map", dest="max_worse", type=share, default=0.01)
-    parser.add_argument(
-        "--score-limit",
-        dest="limit",
-        type=amount,
-        help="Of kinds without mAP: the least score, of errors the most, whatever the baseline.",
-    )
-    parser.add_argument(
-        "--max-worse",
-        dest="max_worse",
-        type=amount,
-        default=argparse.SUPPRESS,
-        help="Of kinds without mAP: by how much the score may be worse.",
-    )
-    parser.add_argument("--max-drop-recall", type=share, default=0.01, help="Of each class.")
-    parser.add_argument(
-        "--max-drop-recall-few", type=share, default=0.1, help="Of classes with few objects."
-    )
+        "--min-map", "--score-limit", dest="limit", type=amount,
+        help="Least mAP or what stands for it, of errors the most, whatever the baseline.",
+    )  # fmt: skip
+    parser.add_argument("--max-drop-map", "--max-worse", dest="worse", type=amount, default=0.01)
+    parser.add_argument("--max-drop-recall", type=amount, default=0.01, help="Of each class.")
+    parser.add_argument("--max-drop-recall-few", type=amount, default=0.1, help="Of small classes.")
     parser.add_argument("--few-objects", type=int, default=20, help="Fewer than so many are few.")
     parser.add_argument(
-        "--fail-if-significantly-worse",
-        nargs="*",
-        choices=list(SCORES),
-        metavar="SCORE",
-        help="Worse, too, if one of these (precision, recall, f1; f1 unless given) fell by more "
-        "than chance explains.",
-    )
-    parser.add_argument(
-        "--accept", action="store_true", help="Mark the new evaluation as accepted if it is good."
-    )
+        "--fail-if-significantly-worse", nargs="*", choices=list(SCORES), metavar="SCORE",
+        help="Worse, too, if one of these (f1 unless given) fell by more than chance explains.",
+    )  # fmt: skip
+    parser.add_argument("--accept", action="store_true", help="Mark it as accepted if it is good.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="Write the report there, too.")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="Write a comment there, too.")
     parser.add_argument("--within", type=float, default=600.0, help="Seconds to wait.")

@@ -18,14 +18,11 @@ from predictions.api.schema import tasks as docs
 from predictions.api.serializers import TagsSerializer
 from predictions.api.viewset import NO_PROJECT, Rows, json_response, validated
 from predictions.db import prediction_batches, task_pages, tasks
-from predictions.db.annotations import (
-    accept_predictions,
-    annotate_as_predicted,
-    delete_annotations_of_tasks,
-)
+from predictions.db.annotations import delete_annotations_of_tasks
 from predictions.db.curation import tags
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
+from predictions.db.reviews.acceptance import accept_predictions, annotate_as_predicted
 from predictions.filters.tasks import of_selection
 from predictions.models import Task
 

@@ -77,7 +77,7 @@ def existing_annotation(annotation_id: int, access: Access) -> Document:
     return found
 
 
-def _record(action: str, *, project_id: int, access: Access, **body: Any) -> None:
+def record(action: str, *, project_id: int, access: Access, **body: Any) -> None:
     """Records what happened to annotations, for those who listen."""
     if access.is_heard:
         recording.record(action, workspace_id=access.workspace_id, project_id=project_id, body=body)
@@ -149,7 +149,7 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
             ],
         )
         made = existing_annotation(row[0] if row else 0, access)
-        _record("ANNOTATION_CREATED", project_id=made["project"], access=access, annotation=made)
+        record("ANNOTATION_CREATED", project_id=made["project"], access=access, annotation=made)
         return made
 
 
@@ -176,7 +176,7 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(sql, [*params, annotation_id, access.user_id])
         changed = existing_annotation(annotation_id, access)
-        _record(
+        record(
             "ANNOTATION_UPDATED", project_id=changed["project"], access=access, annotation=changed
         )
         return changed
@@ -235,7 +235,7 @@ def _delete_one(sql: str, params: Sequence[Any], annotation_id: int, access: Acc
         row = fetch_one(sql, params)
         if row is None or row[0] is None:
             return False
-        _record("ANNOTATIONS_DELETED", project_id=row[0], access=access, ids=[annotation_id])
+        record("ANNOTATIONS_DELETED", project_id=row[0], access=access, ids=[annotation_id])
     return True
 
 
@@ -288,103 +288,6 @@ def mark_all(project_id: int, *, is_truth: bool, access: Access) -> int:
     return int(row[0]) if row else 0
 
 
-# What a truth is made of, `predictions.regions.truths.as_truth` in SQL: no scores.
-AS_TRUTH = """CASE jsonb_typeof(q.result) WHEN 'array' THEN coalesce((
-        SELECT jsonb_agg(CASE jsonb_typeof(e.region) WHEN 'object' THEN e.region - 'score'
-                         ELSE e.region END ORDER BY e.n)
-        FROM jsonb_array_elements(q.result) WITH ORDINALITY AS e(region, n)), '[]'::jsonb)
-    ELSE q.result END"""
-# By (task, id) of predictions, and the index on the annotations' parents.
-ANNOTATE_SQL = f"""
-WITH a AS (
-    INSERT INTO predictions_annotation
-        (task_id, project_id, result, was_cancelled, ground_truth, completed_by_id,
-         parent_prediction_id, unique_id, created_at, updated_at)
-    SELECT q.task_id, q.project_id, {AS_TRUTH}, FALSE, FALSE, %(user)s, q.id, gen_random_uuid(),
-           now(), now()
-    FROM predictions_prediction q
-    WHERE q.task_id = ANY(%(tasks)s)
-        AND (%(versions)s::text[] IS NULL OR q.model_version = ANY(%(versions)s))
-        AND NOT EXISTS (SELECT 1 FROM predictions_annotation c WHERE c.parent_prediction_id = q.id)
-    ORDER BY q.id
-    RETURNING id, project_id, task_id
-), touched AS (
-    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
-    WHERE t.id IN (SELECT task_id FROM a)
-)
-SELECT id, project_id FROM a ORDER BY id
-"""  # noqa: S608
-
-
-def annotate_as_predicted(
-    task_ids: Sequence[int], *, versions: Sequence[str] | None, access: Access
-) -> int:
-    """Makes an annotation, without scores, of every prediction of the tasks, or of these model
-    versions, that has none made of it yet; how many were made. The tasks are the caller's, and
-    locked.
-    """
-    values = {
-        "tasks": list(task_ids),
-        "versions": None if versions is None else list(versions),
-        "user": access.user_id,
-    }
-    with recording.together(access.is_heard):
-        made = fetch_all(ANNOTATE_SQL, values)
-        if made:
-            ids = [row[0] for row in made]
-            _record("ANNOTATIONS_CREATED", project_id=made[0][1], access=access, ids=ids)
-    return len(made)
-
-
-# By (task, id) of predictions and of annotations. What is said already is not said again.
-ACCEPT_SQL = f"""
-WITH newest AS (
-    SELECT DISTINCT ON (p.task_id) p.id FROM predictions_prediction p
-    WHERE p.project_id = %(project)s AND p.task_id = ANY(%(tasks)s)
-        AND (%(versions)s::text[] IS NULL OR p.model_version = ANY(%(versions)s))
-    ORDER BY p.task_id, p.id DESC
-), said AS (
-    SELECT q.id, q.task_id, q.project_id, {AS_TRUTH} AS result
-    FROM predictions_prediction q JOIN newest ON newest.id = q.id
-), a AS (
-    INSERT INTO predictions_annotation
-        (task_id, project_id, result, was_cancelled, ground_truth, completed_by_id,
-         parent_prediction_id, unique_id, created_at, updated_at)
-    SELECT said.task_id, said.project_id, said.result, FALSE, TRUE, %(user)s, said.id,
-           gen_random_uuid(), now(), now()
-    FROM said LEFT JOIN LATERAL (
-        SELECT b.id, b.result FROM predictions_annotation b
-        WHERE b.task_id = said.task_id AND b.ground_truth AND NOT b.was_cancelled
-        ORDER BY b.id DESC LIMIT 1
-    ) AS truth ON TRUE
-    WHERE truth.id IS NULL OR truth.result <> said.result
-    ORDER BY said.id
-    RETURNING task_id
-), touched AS (
-    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
-    WHERE t.id IN (SELECT task_id FROM a)
-)
-SELECT count(*) FROM a
-"""  # noqa: S608
-
-
-def accept_predictions(
-    task_ids: Sequence[int], *, project_id: int, versions: Sequence[str] | None, access: Access
-) -> int:
-    """Makes the newest prediction of each task, or of these model versions, its newest ground
-    truth, without scores, unless that says the same already; how many were made. What was ground
-    truth before stays, but does not count. The tasks are the caller's, and locked.
-    """
-    values = {
-        "project": project_id,
-        "tasks": list(task_ids),
-        "versions": None if versions is None else list(versions),
-        "user": access.user_id,
-    }
-    row = fetch_one(ACCEPT_SQL, values)
-    return int(row[0]) if row else 0
-
-
 DELETE_ANNOTATION_SQL = """
 WITH gone AS (
     DELETE FROM predictions_annotation a USING predictions_project j
@@ -418,5 +321,5 @@ def delete_annotations_of_tasks(task_ids: Sequence[int], *, project_id: int, acc
         )
         if gone:
             ids = [row[0] for row in gone]
-            _record("ANNOTATIONS_DELETED", project_id=project_id, access=access, ids=ids)
+            record("ANNOTATIONS_DELETED", project_id=project_id, access=access, ids=ids)
     return len(gone)

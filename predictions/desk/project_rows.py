@@ -111,9 +111,9 @@ class ProjectRows(WorkspaceAdmin):
         if not is_superuser(request):
             rows = rows.filter(self.scope(request))
         for kind in self.list_filter:
-            given = request.GET.getlist(kind.parameter_name)
-            if given:
-                chosen = kind(request, {kind.parameter_name: given}, self.model, self)
+            name = str(kind.parameter_name)
+            if given := request.GET.getlist(name):
+                chosen: Any = kind(request, {name: given}, self.model, self)
                 # As in the list, which does not apply what it does not offer.
                 rows = chosen.queryset(request, rows) if chosen.has_output() else rows
         return rows

@@ -6,7 +6,7 @@ from typing import Any
 
 from csp.constants import SELF
 from csp.decorators import csp_replace
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -24,11 +24,16 @@ def _page_view(view: Callable[..., HttpResponse]) -> Any:
 
 @_page_view
 def page(request: HttpRequest, path: str = "") -> HttpResponse:
-    """A page by its path below /docs/, or a picture or program that a page leads to."""
+    """A page by its path below /docs/, or a picture or program that a page leads to.
+
+    404 for others: a page with the navigation for a browser, the error document for a program.
+    """
     if (file := library.files().get(library.ADDRESS + path)) is not None:
         return HttpResponse(file.read_bytes(), content_type=library.MEDIA_TYPES[file.suffix])
     url = library.ADDRESS + (f"{path}/" if path else "")
     if url not in library.sources():
+        if "text/html" not in request.headers.get("Accept", ""):
+            raise Http404
         return _show(request, "docs/missing.html", title="No such page", status=404)
     entries = library.navigation()
     at = next((n for n, entry in enumerate(entries) if entry.url == url), None)

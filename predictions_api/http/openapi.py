@@ -189,6 +189,9 @@ PAGES = {
     "Runs": "/docs/guides/prompts/#statuses",
     "Providers": "/docs/guides/prompts/#point-a-connection-at-a-model",
     "Evaluations": "/docs/reference/evaluations/#routes",
+    "Views": "/docs/reference/api/#tags-and-saved-views",
+    "ML backends": "/docs/guides/ml-backends/",
+    "Webhooks": "/docs/guides/webhooks/",
     "Identity": "/docs/reference/api/#keys-and-scopes",
     "Service": "/docs/operating/running/",
 }
@@ -259,7 +262,7 @@ def finish(result: Schema, generator: object, **kwargs: Any) -> Schema:
     for operations in result["paths"].values():
         for operation in operations.values():
             _finish_operation(operation, schemas, shared)
-            for name in operation.get("tags", ()):
+            for name in operation["tags"]:
                 operation |= _page_of(name)
     components["headers"] = {"RequestId": REQUEST_ID}
     components["responses"] = dict(sorted(shared.items()))

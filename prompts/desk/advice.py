@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-#: As `docs/prompts.md` lists them.
+#: As `docs/guides/prompts.md` lists them.
 BY_TYPE: Mapping[str, str] = {
     "APITimeoutError": "The provider was too slow. Retry; if it stays so, lower the requests at "
     "once of the provider connection, or choose a faster model.",

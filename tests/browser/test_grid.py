@@ -77,7 +77,6 @@ def test_filters_chooses_and_tags(open_page: OpenPage, grid: str) -> None:
     expect(page.locator(".grid-tags li").first).to_have_text(EVIL[:100])
     expect(page.locator(".grid-card")).to_have_count(3)
 
-    page.get_by_text("Filter and order").click()
     page.get_by_label("Save as a view").fill("Oslo first")
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url(re.compile(r"\?view=\d+$"))

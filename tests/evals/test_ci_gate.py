@@ -352,7 +352,7 @@ def test_cannot_tell(build: Build, address: str) -> None:
         {**build.environment, "EVALUATION_URL": "http://127.0.0.1:9"},
     ):
         assert Build(environment, build.folder)("v1").report["verdict"] == "unknown"
-    for option in (("--min-map", "1.5"), ("--max-drop-map", "nan"), ("--split", "all")):
+    for option in (("--min-map", "-1"), ("--max-drop-map", "nan"), ("--split", "all")):
         wrong = build("v1", *option)
         assert (wrong.code, wrong.report) == (2, None)
 

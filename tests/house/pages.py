@@ -22,7 +22,8 @@ NOT_RUN = {
     " first-evaluation.md loads smaller files",
     ("docs/guides/label-studio.md", "curl "): "needs an export of another server;"
     " tests/predictions/imports has such files",
-    ("docs/guides/ml-backends.md", ""): "test_examples.py runs the program",
+    ("docs/guides/ml-backends.md", ""): "needs a model server; tests/backends has one",
+    ("docs/guides/webhooks.md", ""): "needs a receiver; tests/backends/webhooks has one",
     ("docs/guides/prompts.md", ""): "needs a model; tests/prompts runs prompts with a stand-in",
     ("docs/guides/pictures.md", ""): "names a folder of the reader's",
     ("docs/guides/ci-gate.md", "python examples/ci_gate"): "test_ci_gate.py runs the program",

@@ -18,6 +18,7 @@ from predictions.desk.project_rows import shortened
 
 #: Points of the drawing over time.
 MOST_POINTS = 60
+MAP, MAP50 = "mAP50-95", "mAP50"
 
 
 def version_of(evaluation: ModelEval) -> str:
@@ -38,21 +39,22 @@ def scores_of(done: Sequence[Any]) -> Scores:
         latest.setdefault(version_of(one), one)
     kind = KINDS.get(newest.task_type)
     rising = kind is None or kind.has_precision or kind.primary.is_higher_better
-    order = sorted(latest.items(), key=lambda row: _order(row[1], rising=rising))
-    measure = _primary(newest)[0]
-    has_map = newest.summary.get("metrics", {}).get("mAP") is not None
-    points = [_point(one) for one in reversed(alike[:MOST_POINTS])]
+    measure = _measure(newest)
+    values = {name: _numbers(one).get(measure) for name, one in latest.items()}
+    order = sorted(latest, key=lambda name: _order(values[name], rising=rising))
+    has_map = measure != MAP50 and _numbers(newest)[MAP50] is not None
+    points = [_point(one, measure) for one in reversed(alike[:MOST_POINTS])]
     return Scores(
         [
             measure,
-            *(["mAP50"] if has_map else []),
+            *([MAP50] if has_map else []),
             "Precision",
             "Recall",
             "F1",
             "Confidence",
             "Evaluated",
         ],
-        {name: _cells(one, newest, has_map=has_map) for name, one in order},
+        {name: _cells(latest[name], newest, values[name], has_map=has_map) for name in order},
         "Scores of the latest finished evaluation of each version. Precision, recall and F1 are at "
         "the confidence where F1 is best; behind F1 stands its 95 % interval, once somebody has "
         "looked at the evaluation at that confidence.",
@@ -65,39 +67,46 @@ def _is_alike(one: ModelEval, newest: ModelEval) -> bool:
     return (one.task_type, one.control) == (newest.task_type, newest.control)
 
 
-def _primary(evaluation: ModelEval) -> tuple[str, float | None]:
-    """What the evaluation is known by: mAP50-95, or the metric of its kind."""
-    metrics = evaluation.summary.get("metrics") or {}
-    if metrics.get("mAP5095") is not None:
-        return "mAP50-95", metrics["mAP5095"]
-    kind = KINDS.get(evaluation.task_type)
-    primary = (evaluation.summary.get("headline") or {}).get("primary") or {}
-    if kind is not None and not kind.has_precision and primary.get("name"):
-        return worded(primary["name"]), primary.get("value")
-    return "mAP50", metrics.get("mAP")
+def _numbers(evaluation: ModelEval) -> dict[str, Any]:
+    """What its versions may be compared by, as people read it: the metrics of all evaluations, and
+    the one of its kind.
+    """
+    summary = evaluation.summary or {}
+    metrics = summary.get("metrics") or {}
+    primary = (summary.get("headline") or {}).get("primary") or {}
+    kinds_own = {worded(primary["name"]): primary.get("value")} if primary.get("name") else {}
+    return {MAP: metrics.get("mAP5095"), MAP50: metrics.get("mAP"), **kinds_own}
 
 
-def _order(evaluation: ModelEval, *, rising: bool) -> tuple[bool, float]:
+def _measure(newest: ModelEval) -> str:
+    """The name of what it is known by: mAP50-95 where it has one, else the metric of its kind."""
+    numbers = _numbers(newest)
+    kind = KINDS.get(newest.task_type)
+    if numbers[MAP] is not None or kind is None or kind.has_precision:
+        return MAP if numbers[MAP] is not None else MAP50
+    return worded(kind.primary.name)
+
+
+def _order(value: float | None, *, rising: bool) -> tuple[bool, float]:
     """The best first, those without a number last."""
-    value = _primary(evaluation)[1]
     return value is None, 0.0 if value is None else (-value if rising else value)
 
 
-def _point(evaluation: ModelEval) -> Point | None:
-    value = _primary(evaluation)[1]
+def _point(evaluation: ModelEval, measure: str) -> Point | None:
+    value = _numbers(evaluation).get(measure)
     if value is None:
         return None
     day = evaluation.created_at.date().isoformat()
     return Point(f"{shortened(name_of(evaluation))}, {day}", value, overview_of(evaluation))
 
 
-def _cells(evaluation: Any, newest: ModelEval, *, has_map: bool) -> list[Cell]:
+def _cells(evaluation: Any, newest: ModelEval, value: float | None, *, has_map: bool) -> list[Cell]:
     metrics: Mapping[str, Any] = evaluation.summary.get("metrics") or {}
     best = evaluation.summary.get("confidence")
     differs = differing_terms(evaluation, newest)
     other = f", other {' and '.join(differs)}" if differs else ""
     return [
-        Cell(_number(_primary(evaluation)[1]), overview_of(evaluation)),
+        Cell(_number(value), overview_of(evaluation)),
         *([Cell(_number(metrics.get("mAP")))] if has_map else []),
         Cell(_number(metrics.get("precision"))),
         Cell(_number(metrics.get("recall"))),

@@ -18,7 +18,7 @@ class Advice(NamedTuple):
     url: str = ""
 
 
-#: By the code of a refusal; what `docs/evaluations.md` says of it, too.
+#: By the code of a refusal; what `docs/reference/evaluations.md` says of it, too.
 REFUSED: Mapping[str, str] = {
     "no_ground_truth": "Mark annotations as ground truth on the project's page, or choose "
     "groundTruth: all.",

@@ -16,8 +16,10 @@ MOST = 1_000
 #: Versions that are looked for, and told apart by their first 200 characters.
 MOST_VERSIONS = 200
 
-# Index-only, all but the marks of the newest annotations: each version is one probe of the index on
-# (project, version, id), and so is its newest prediction.
+# By the indexes that begin with the project: each version is a probe of the one on (project,
+# version, id), so is its newest prediction, and MOST + 1 entries of it at most are counted.
+# Versions are held against each other with <= and >=, and rows are put in order: with = and without
+# an order Postgres believes that a scan of the whole table meets enough of the project's rows soon.
 OVERVIEW_SQL = f"""
 WITH RECURSIVE v AS (
     (SELECT left(model_version, 200) AS name FROM predictions_prediction
@@ -31,25 +33,27 @@ WITH RECURSIVE v AS (
     SELECT l.model_version AS name, c.n, l.id, l.created_at FROM v
     CROSS JOIN LATERAL (SELECT p.id, p.model_version, p.created_at
         FROM predictions_prediction p
-        WHERE p.project_id = %(project)s AND left(p.model_version, 200) = v.name
+        WHERE p.project_id = %(project)s AND left(p.model_version, 200) <= v.name
         ORDER BY left(p.model_version, 200) DESC, p.id DESC LIMIT 1) l
-    CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT 1 FROM predictions_prediction p
-        WHERE p.project_id = %(project)s AND left(p.model_version, 200) = v.name
-        LIMIT {MOST + 1}) m) c
+    CROSS JOIN LATERAL (SELECT count(*) AS n FROM (
+            SELECT left(p.model_version, 200) AS name FROM predictions_prediction p
+            WHERE p.project_id = %(project)s AND left(p.model_version, 200) >= v.name
+            ORDER BY left(p.model_version, 200), p.id LIMIT {MOST + 1}) m
+        WHERE m.name = v.name) c
     LIMIT {MOST_VERSIONS}
 ), unnamed AS (
     SELECT p.id, p.created_at FROM predictions_prediction p
     WHERE p.project_id = %(project)s AND left(p.model_version, 200) IS NULL
-    ORDER BY p.id DESC LIMIT {MOST + 1}
+    ORDER BY left(p.model_version, 200) DESC, p.id DESC LIMIT {MOST + 1}
 ), newest AS (
     SELECT a.ground_truth, a.was_cancelled FROM predictions_annotation a
     WHERE a.project_id = %(project)s ORDER BY a.task_id DESC LIMIT {MOST + 1}
 )
 SELECT
     (SELECT count(*) FROM (SELECT 1 FROM predictions_task
-        WHERE project_id = %(project)s LIMIT {MOST + 1}) t),
+        WHERE project_id = %(project)s ORDER BY id LIMIT {MOST + 1}) t),
     (SELECT count(*) FROM (SELECT 1 FROM predictions_prediction
-        WHERE project_id = %(project)s LIMIT {MOST + 1}) p),
+        WHERE project_id = %(project)s ORDER BY id LIMIT {MOST + 1}) p),
     (SELECT count(*) FROM newest),
     (SELECT count(*) FROM newest WHERE ground_truth AND NOT was_cancelled),
     (SELECT coalesce(jsonb_agg(jsonb_build_array(name, n, created_at) ORDER BY id DESC), '[]')
@@ -109,15 +113,18 @@ def overview_of(project_id: int) -> Overview:
     """The project's overview; zeros for an unknown project. One statement."""
     row = fetch_one(OVERVIEW_SQL, {"project": project_id, "open": list(OPEN)})
     assert row is not None
-    *counts, versions, exports = row
+    tasks, predictions, annotations, truths, versions, exports = row
     return Overview(
-        *counts,
+        tasks,
+        predictions,
+        annotations,
+        truths,
         versions=[
             Version(name, n, datetime.fromisoformat(latest))
             for name, n, latest in orjson.loads(versions)
         ],
         exports=[
-            Export(*columns, datetime.fromisoformat(created))
-            for *columns, created in orjson.loads(exports)
+            Export(pk, export_type, source, progress, datetime.fromisoformat(created))
+            for pk, export_type, source, progress, created in orjson.loads(exports)
         ],
     )

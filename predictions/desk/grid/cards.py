@@ -47,8 +47,8 @@ class Card:
         return {"image": self.address, "alt": self.alt, "regions": self.regions}
 
 
-def card(task: TaskCard, project: Project) -> Card:
-    """The card of a task."""
+def card(task: TaskCard, project: Project, kept: str) -> Card:
+    """The card of a task; `kept` is the query of its page, the grid's own, for its neighbours."""
     config = project.parsed_label_config
     kind, key = _kind(config, task.data)
     predicted = _drawn(task.result, "prediction", task.score)
@@ -56,7 +56,7 @@ def card(task: TaskCard, project: Project) -> Card:
     value = str(task.data.get(key, "")) if key else ""
     return Card(
         task=task,
-        url=reverse("admin:predictions_task_change", args=[task.id]),
+        url=reverse("admin:predictions_task_review", args=[task.id]) + kept,
         kind=kind,
         address=_address(project.pk, task.id, key, value) if kind in MEDIA else None,
         text=_cut(value, MOST_TEXT) if kind == "text" else "",

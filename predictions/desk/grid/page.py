@@ -1,6 +1,7 @@
 """The page of the grid, and the pictures that stand in its tasks."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -29,7 +30,7 @@ def crumbs_to(project: Project, *rest: Crumb) -> list[Crumb]:
     """Breadcrumbs from the projects to a page about a project's tasks."""
     return [
         Crumb("Projects", reverse("admin:predictions_project_changelist")),
-        Crumb(str(project), reverse("admin:predictions_project_change", args=[project.pk])),
+        Crumb(str(project), reverse("admin:predictions_project_hub", args=[project.pk])),
         *rest,
     ]
 
@@ -53,7 +54,8 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
             offset=(asked.page - 1) * SIDE_BY_SIDE,
             version=None if asked.version is None else OneVersion(asked.version),
         )
-    shown = [card(task, project) for task in page.cards]
+    kept = f"?{urlencode({'query': compact(asked.query)})}"
+    shown = [card(task, project, kept) for task in page.cards]
     first = (asked.page - 1) * SIDE_BY_SIDE + 1
     has_more = first + len(shown) <= min(page.total, cards.MOST_COUNTED)
     sort, falls = asked.sort
@@ -69,6 +71,8 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
         asked=asked,
         here=asked.address(page=asked.page),
         cards=shown,
+        # The page of a task leads on within this list.
+        list_query=f"?{urlencode({'query': compact(asked.query)})}",
         first=first,
         last=first + len(shown) - 1,
         total=min(page.total, cards.MOST_COUNTED),

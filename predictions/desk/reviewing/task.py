@@ -8,6 +8,7 @@ what is corrected (`edit=prediction-7`, `annotation-7` or `new`).
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Case, IntegerField, QuerySet, Subquery, When
 from django.http import Http404, HttpRequest
@@ -85,12 +86,18 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
 
 
 def _crumbs(request: HttpRequest, task: Task) -> list[Crumb]:
+    """The way here: through the grid of the project, or the list that the address names."""
     project = task.project
-    tasks = reverse("admin:predictions_task_changelist")
-    own = _query(request, without=OF_THE_PAGE) or f"?project={project.pk}"
+    query = request.GET.get("query")
+    own = _query(request, without=OF_THE_PAGE)
+    tasks = reverse("admin:predictions_project_tasks", args=[project.pk])
+    if query is not None:
+        tasks += f"?{urlencode({'query': query})}"
+    elif own:
+        tasks = reverse("admin:predictions_task_changelist") + own
     return [
-        Crumb(str(project), reverse("admin:predictions_project_change", args=[project.pk])),
-        Crumb("Tasks", tasks + own),
+        Crumb(str(project), reverse("admin:predictions_project_hub", args=[project.pk])),
+        Crumb("Tasks", tasks),
         Crumb(f"Task {task.pk}"),
     ]
 
@@ -115,9 +122,10 @@ def _neighbours(request: HttpRequest, task: Any) -> tuple[int | None, int | None
     if text is None:
         return task.before, task.after, ""
     try:
-        wanted = of_query(text)
+        wanted = of_query(text, project_id=task.project_id)
     except ValidationError as exc:
-        return None, None, " ".join(map(str, exc.detail["query"]))  # type: ignore[index, call-overload]
+        detail: Any = exc.detail
+        return None, None, " ".join(map(str, detail["query"]))
     return *neighbours(wanted, task.pk, project_id=task.project_id), ""
 
 

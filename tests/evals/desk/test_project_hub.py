@@ -15,15 +15,15 @@ from tests.conftest import Caller
 from tests.evals.conftest import computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
-#: Session, user, roles, project, overview; evaluations; runs.
-STATEMENTS = 7
+#: Session, user, roles, project, overview; evaluations; runs; prediction jobs.
+STATEMENTS = 8
 
 
 def hub_of(client: Client, project: Project) -> dict[str, Any]:
     """What the page says, as plain texts and addresses."""
-    answer = client.get(f"{PROJECTS}{project.pk}/")
+    answer: Any = client.get(f"{PROJECTS}{project.pk}/")
     assert answer.status_code == 200
-    context = answer.context_data  # type: ignore[attr-defined]
+    context = answer.context_data
     return {
         "steps": [step.title for step in context["steps"]],
         "lacks": [(lack.text, lack.step and lack.step.title) for lack in context["lacks"]],
@@ -31,7 +31,7 @@ def hub_of(client: Client, project: Project) -> dict[str, Any]:
         "counts": {name: text for name, _, text, _ in context["counts"]},
         "headings": context["headings"],
         "versions": [
-            (row.name, row.count, [str(cell.text) for cell in row.cells][:-1])
+            (row.name, row.n_predictions, [str(cell.text) for cell in row.cells][:-1])
             for row in context["rows"]
         ],
         "buttons": [(step.title, step.url) for row in context["rows"] for step in row.steps],
@@ -67,7 +67,7 @@ def test_an_empty_project(desks: dict[str, Client], project: Project) -> None:
         "headings": [],
         "versions": [],
         "buttons": [],
-        "cards": {"Latest evaluations": 0, "Latest runs": 0},
+        "cards": {"Latest evaluations": 0, "Latest runs": 0, "Latest prediction jobs": 0},
         "trends": [],
     }
 
@@ -84,7 +84,7 @@ def test_versions_side_by_side(
     overview = f"/admin/evals/modeleval/{running.eval_id}/"
 
     assert hub_of(desks["member"], project) == {
-        "steps": ["Load files", "New evaluation", "Run a prompt"],
+        "steps": ["Load files", "New evaluation", "Run a prompt", "Ask an ML backend"],
         "lacks": [],
         "jobs": [("Evaluation of v2", overview, 0.25)],
         "counts": {
@@ -100,7 +100,7 @@ def test_versions_side_by_side(
             ("v1", "4", ["0.502", "0.502", "0.667", "0.667", f1, "16%"]),
         ],
         "buttons": [("Evaluate", new_url(project, "v2")), ("Evaluate", new_url(project, "v1"))],
-        "cards": {"Latest evaluations": 3, "Latest runs": 0},
+        "cards": {"Latest evaluations": 3, "Latest runs": 0, "Latest prediction jobs": 0},
         "trends": [("mAP50-95", "0.502", "1.000", 2)],
     }
 
@@ -177,7 +177,7 @@ def test_fifty_of_everything_cost_as_many_statements_as_one(
     desks: dict[str, Client], ada: Caller, project: Project, evaluation: ModelEval
 ) -> None:
     assert cost(desks["member"], project) == STATEMENTS
-    task_id = Prediction.objects.values_list("task_id", flat=True).first()
+    task_id = Prediction.objects.values_list("task_id", flat=True)[0]
     for n in range(50):
         Prediction.objects.create(
             project=project, task_id=task_id, result=[], model_version=f"w{n}"
@@ -209,7 +209,7 @@ def test_deleting_names_what_goes(desks: dict[str, Client], ada: Caller, project
 
 def test_settings_lead_back(desks: dict[str, Client], project: Project) -> None:
     hub = f"{PROJECTS}{project.pk}/"
-    answer = desks["member"].get(f"{hub}change/")
+    answer: Any = desks["member"].get(f"{hub}change/")
     form = {**answer.context["adminform"].form.initial, "title": "Trucks"}
     sent = desks["member"].post(
         f"{hub}change/", {name: value for name, value in form.items() if value is not None}

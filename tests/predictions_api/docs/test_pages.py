@@ -75,9 +75,14 @@ def test_a_page_says_where_one_is(client: Client) -> None:
     ],
 )
 def test_what_is_served(client: Client, path: str, status: int, kind: str, begins: bytes) -> None:
-    response = client.get(path)
+    response = client.get(path, headers={"accept": "text/html"})
     assert (response.status_code, response["Content-Type"]) == (status, kind)
     assert response.content.startswith(begins)
+
+
+def test_a_program_gets_a_document_where_no_page_is(client: Client) -> None:
+    response = client.get("/docs/nothing/")
+    assert (response.status_code, response["Content-Type"]) == (404, "application/json")
 
 
 @pytest.mark.parametrize("path", ["/docs/", "/docs/reference/api/", "/docs/search/?q=a"])

@@ -148,7 +148,12 @@ def test_untouched_regions_go_out_as_they_came(desks: dict[str, Client], shown: 
         )
         before, second = cursor.fetchone()
     entries = [{"from": 0}, {"from": 1, "value": {"x": 56.25, "y": 21}}]
-    new = {"id": "n1", "from_name": "label", "to_name": "image", "type": "rectanglelabels"}
+    new: dict[str, Any] = {
+        "id": "n1",
+        "from_name": "label",
+        "to_name": "image",
+        "type": "rectanglelabels",
+    }
     new["value"] = {"x": 1, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["Car"]}
     answer = send(desks["member"], shown.pk, **from_prediction(regions=[*entries, {"region": new}]))
     assert answer.status_code == 200, answer.content
@@ -304,6 +309,9 @@ def test_neighbours_and_statements(
     assert beside(last, few_tasks) == [shown.pk]
     assert beside(last - 1, few_tasks) == []
     assert beside(last, "{") == []
+    # As the grid links it.
+    grid = desks["reader"].get(f"/admin/predictions/project/{project.pk}/tasks/").content.decode()
+    assert f'href="{page_of(last)}?query=%7B%7D"' in grid
 
     def ask() -> int:
         with CaptureQueriesContext(connection) as asked:
@@ -312,7 +320,8 @@ def test_neighbours_and_statements(
         return len(asked)
 
     few = ask()
-    for model in (Prediction, Annotation):
+    models: list[Any] = [Prediction, Annotation]
+    for model in models:
         model.objects.bulk_create(
             model(task=shown, project=project, result=[region()]) for _ in range(30)
         )
