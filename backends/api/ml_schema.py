@@ -47,55 +47,55 @@ def _document(
 
 
 BACKEND_LIST = _document(
-    "list_backends",
+    "list_ml_backends",
     "The backends of a project, each asked how it is",
     BackendSerializer(many=True),
     parameters=[ListParameters],
 )
 BACKEND_CREATE = _document(
-    "create_backend",
+    "create_ml_backend",
     "Register a backend that answers",
     BackendSerializer,
     status=201,
     request=BackendSerializer,
 )
 BACKEND_GET = _document(
-    "get_backend",
+    "get_ml_backend",
     "A backend, asked how it is",
     BackendSerializer,
     parameters=[CheckParameters],
 )
 BACKEND_PUT = _document(
-    "replace_backend", "Change a backend", BackendSerializer, request=BackendSerializer
+    "replace_ml_backend", "Change a backend", BackendSerializer, request=BackendSerializer
 )
 BACKEND_PATCH = _document(
-    "update_backend",
+    "update_ml_backend",
     "Change parts of a backend",
     BackendSerializer,
     request=BackendSerializer(partial=True),
 )
 BACKEND_DELETE = extend_schema(
-    operation_id="delete_backend",
+    operation_id="delete_ml_backend",
     summary="Delete a backend; its predictions stay",
     responses={204: None, **READ},
 )
-VERSIONS = _document("list_backend_versions", "The versions of a backend", VersionsSerializer)
+VERSIONS = _document("list_ml_backend_versions", "The versions of a backend", VersionsSerializer)
 INTERACTIVE = _document(
-    "annotate_with_backend",
+    "ask_ml_backend_interactively",
     "Ask about one task; nothing is stored",
     OpenApiTypes.OBJECT,
     request=InteractiveSerializer,
 )
 PREDICT_TEST = _document(
-    "test_backend",
+    "try_ml_backend",
     "Send one task and show what comes back; nothing is stored",
     TriedSerializer,
     request=None,
     parameters=[TestParameters],
 )
-TRAIN = _document("train_backend", "Have a backend train", DETAIL, request=TrainSerializer)
+TRAIN = _document("train_ml_backend", "Have a backend train", DETAIL, request=TrainSerializer)
 PREDICT_ALL = _document(
-    "predict_with_backend",
+    "predict_all_tasks",
     "Ask a backend about all tasks of its project",
     JobSerializer,
     status=202,

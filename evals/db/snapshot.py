@@ -20,7 +20,7 @@ from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
-from predictions.db.reviews.acceptance import AS_TRUTH
+from predictions.db.reviews.accepting import AS_TRUTH
 from predictions.pictures.addresses import name_in
 from predictions_api.http.storable import whole_within
 from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor

@@ -22,7 +22,7 @@ from predictions.db.annotations import delete_annotations_of_tasks
 from predictions.db.curation import tags
 from predictions.db.documents import Document
 from predictions.db.places import project_exists
-from predictions.db.reviews.acceptance import accept_predictions, annotate_as_predicted
+from predictions.db.reviews.accepting import accept_predictions, annotate_as_predicted
 from predictions.filters.tasks import of_selection
 from predictions.models import Task
 

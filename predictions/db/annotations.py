@@ -77,7 +77,7 @@ def existing_annotation(annotation_id: int, access: Access) -> Document:
     return found
 
 
-def record(action: str, *, project_id: int, access: Access, **body: Any) -> None:
+def record_change(action: str, *, project_id: int, access: Access, **body: Any) -> None:
     """Records what happened to annotations, for those who listen."""
     if access.is_heard:
         recording.record(action, workspace_id=access.workspace_id, project_id=project_id, body=body)
@@ -149,7 +149,9 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
             ],
         )
         made = existing_annotation(row[0] if row else 0, access)
-        record("ANNOTATION_CREATED", project_id=made["project"], access=access, annotation=made)
+        record_change(
+            "ANNOTATION_CREATED", project_id=made["project"], access=access, annotation=made
+        )
         return made
 
 
@@ -176,7 +178,7 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(sql, [*params, annotation_id, access.user_id])
         changed = existing_annotation(annotation_id, access)
-        record(
+        record_change(
             "ANNOTATION_UPDATED", project_id=changed["project"], access=access, annotation=changed
         )
         return changed
@@ -235,7 +237,7 @@ def _delete_one(sql: str, params: Sequence[Any], annotation_id: int, access: Acc
         row = fetch_one(sql, params)
         if row is None or row[0] is None:
             return False
-        record("ANNOTATIONS_DELETED", project_id=row[0], access=access, ids=[annotation_id])
+        record_change("ANNOTATIONS_DELETED", project_id=row[0], access=access, ids=[annotation_id])
     return True
 
 
@@ -321,5 +323,5 @@ def delete_annotations_of_tasks(task_ids: Sequence[int], *, project_id: int, acc
         )
         if gone:
             ids = [row[0] for row in gone]
-            record("ANNOTATIONS_DELETED", project_id=project_id, access=access, ids=ids)
+            record_change("ANNOTATIONS_DELETED", project_id=project_id, access=access, ids=ids)
     return len(gone)

@@ -174,7 +174,7 @@ def replace_of_runs(
             f" AND model_run_id IN ({sql})",
             [project_id, task_ids, *params],
         )
-    made = dict(
+    made: dict[int, int] = dict(
         fetch_all(
             """
             INSERT INTO predictions_prediction

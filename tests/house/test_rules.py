@@ -120,8 +120,7 @@ def test_a_folder_has_twelve_files() -> None:
 def test_a_file_has_four_hundred_lines() -> None:
     counts = {
         path.as_posix(): (ROOT / path).read_text().count("\n")
-        # Examples are copied as they are: each is one file.
-        for path in sources(*ROOMS, "benchmarks", suffixes=(".py", ".js", ".css"))
+        for path in sources(*ROOMS, "benchmarks", "examples", suffixes=(".py", ".js", ".css"))
     }
     assert len(counts) > 250
     found = [f"{path} {n}" for path, n in counts.items() if n > LINES_A_FILE]

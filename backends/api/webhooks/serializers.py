@@ -171,7 +171,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 class MadeWebhookSerializer(WebhookSerializer):
     """A webhook that was just made, with its secret."""
 
-    signing_secret = serializers.CharField(read_only=True)
+    signing_secret = serializers.CharField(read_only=True)  # type: ignore[assignment]
 
 
 class RotatedSerializer(serializers.Serializer[Any]):

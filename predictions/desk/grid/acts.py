@@ -11,7 +11,7 @@ from desk.workspace_admin import access_of
 from predictions.api.exports import as_file
 from predictions.db import prediction_batches, task_pages
 from predictions.db.curation import tags
-from predictions.db.reviews.acceptance import accept_predictions
+from predictions.db.reviews.accepting import accept_predictions
 from predictions.desk.grid import offers
 from predictions.desk.grid.offers import Act, Answer, Chosen, Field
 from predictions.exports.project import SOURCES, TYPES, Wanted, check, pieces

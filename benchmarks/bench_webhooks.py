@@ -1,0 +1,146 @@
+"""Creates with and without a webhook that listens, and deliveries to a receiver on this machine.
+
+Prints the ratio of creates a second with one listening webhook to those without, in alternating
+rounds in this process, and how many deliveries a second go out in order, with the memory they take.
+"""
+
+import os
+import resource
+import socket
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+CREATES, ROUNDS = 300, 9
+DELIVERIES = 10_000
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Receiver:
+    """Answers 200 to every request on one connection at a time, and remembers the task of each."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}/"
+        self.bodies: list[bytes] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self.server.accept()
+            threading.Thread(target=self._answer, args=[connection], daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        kept = b""
+        while piece := connection.recv(1 << 20):
+            kept += piece
+            while b"\r\n\r\n" in kept:
+                head, _, rest = kept.partition(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                if len(rest) < length:
+                    break
+                self.bodies.append(rest[:60])
+                kept = rest[length:]
+                connection.sendall(ANSWER)
+
+
+def memory_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def creates(client: Any, task: int, access: Any, receiver: Receiver) -> None:
+    from backends.db.webhooks import hooks
+    from backends.delivery.signatures import new_secret
+    from backends.models import Webhook
+
+    body = {"task": task, "result": [], "model_version": "v"}
+    webhook = hooks.create({"url": receiver.url}, access, secret=new_secret())
+
+    def took_s(*, is_heard: bool) -> float:
+        Webhook.objects.filter(pk=webhook.pk).update(is_active=is_heard)
+        began = time.perf_counter()
+        for _ in range(CREATES):
+            assert client.post("/api/predictions/", body, format="json").status_code == 201
+        return time.perf_counter() - began
+
+    took_s(is_heard=True)
+    ratios = [took_s(is_heard=False) / took_s(is_heard=True) for _ in range(ROUNDS)]
+    print(f"creates with one listening webhook: {median(ratios):.2f} of those without (aim 0.8)")
+    hooks.delete(webhook.pk)
+
+
+def deliveries(project: Any, access: Any, receiver: Receiver) -> None:
+    from backends.db.webhooks import hooks
+    from backends.delivery import fanning, sending
+    from backends.delivery.signatures import new_secret
+    from predictions_api.outbound.events import recording
+    from predictions_api.outbound.events.models import Event
+
+    Event.objects.all().delete()
+    webhook = hooks.create({"url": receiver.url}, access, secret=new_secret())
+    for n in range(DELIVERIES):
+        recording.record(
+            "TASKS_DELETED",
+            workspace_id=access.workspace_id,
+            project_id=project.pk,
+            body={"ids": [n]},
+        )
+    before_mb, began = memory_mb(), time.perf_counter()
+    while fanning.make_deliveries():
+        pass
+    made_s = time.perf_counter() - began
+    sending.STAYS_S = -1.0
+    sending.send(webhook.pk, lambda: False)
+    took_s = time.perf_counter() - began
+    told = [b'"tasks":[{"id":%d}]' % n for n in range(DELIVERIES)]
+    assert len(receiver.bodies) == DELIVERIES
+    assert all(one in body for one, body in zip(told, receiver.bodies, strict=True)), "out of order"
+    print(
+        f"{DELIVERIES:,} deliveries in order: {DELIVERIES / took_s:.0f} a second (aim 500), made of"
+        f" their events in {made_s:.1f} s, {memory_mb() - before_mb:.0f} MB more memory"
+    )
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data_dir:
+        Path(data_dir).chmod(0o755)
+        os.environ |= {
+            "DATA_DIR": data_dir,
+            "DJANGO_SETTINGS_MODULE": "predictions_api.settings",
+            "ALLOW_PRIVATE_URLS": "true",
+            "LOG_LEVEL": "ERROR",
+        }
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from rest_framework.test import APIClient
+
+        from accounts import tokens
+        from predictions.db import projects, tasks
+
+        call_command("migrate", verbosity=0)
+        _, key = tokens.create(
+            email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
+        )
+        holder = tokens.holder_of_key(key)
+        assert holder is not None
+        access = holder.access
+        project = projects.create_project({"title": "Bench"}, access, parsed=None)
+        task = tasks.create_task({"project": project.pk, "data": {"text": "x"}}, access)["id"]
+        client = APIClient(HTTP_AUTHORIZATION=f"Token {key}", HTTP_HOST="localhost")
+        receiver = Receiver()
+        creates(client, task, access, receiver)
+        deliveries(project, access, receiver)
+
+
+if __name__ == "__main__":
+    main()
