@@ -1,7 +1,7 @@
 """What Ctrl+K finds at the desk: each room registers a finder in `AppConfig.ready()`."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -54,7 +54,8 @@ def number_in(text: str) -> int | None:
 
 def lists(request: HttpRequest, text: str) -> Iterator[Found]:
     """The sidebar's pages whose name holds the text."""
-    for group in UNFOLD["SIDEBAR"]["navigation"]:
+    sidebar: Any = UNFOLD["SIDEBAR"]
+    for group in sidebar["navigation"]:
         for item in group["items"]:
             may = import_string(item["permission"]) if "permission" in item else None
             if text.lower() in item["title"].lower() and (may is None or may(request)):

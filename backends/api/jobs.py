@@ -36,7 +36,7 @@ NO_JOB = "No PredictionJob matches the given query."
 class JobViewSet(BackendRows):
     """Jobs of a backend."""
 
-    queryset = PredictionJob.objects.none()
+    queryset: Any = PredictionJob.objects.none()
     serializer_class = JobSerializer
 
     def job(self, backend: MLBackend) -> PredictionJob:
@@ -95,7 +95,8 @@ class JobViewSet(BackendRows):
         if "tasks" in values:
             return start.named_tasks(backend, values["tasks"])
         if "selectedItems" in values or "filters" in values:
-            body = {"selectedItems": {"all": True}, **self.request.data}
+            given: Any = self.request.data
+            body = {"selectedItems": {"all": True}, **given}
             return jobs.filtered(backend.project_id, of_selection(body))
         return jobs.every_task(backend.project_id)
 

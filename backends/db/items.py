@@ -67,7 +67,7 @@ WHERE i.job_id = %(job)s AND i.project_id = %(project)s AND i.status = 'Pending'
 
 def skip_done(job: PredictionJob, version: str) -> int:
     """Skips the tasks that are done for the job's backend at this version; how many."""
-    params = {
+    params: dict[str, Any] = {
         "job": job.pk,
         "project": job.project_id,
         "backend": job.backend_id,

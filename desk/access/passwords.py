@@ -16,17 +16,19 @@ class SetPassword(PasswordResetConfirmView):
 
     template_name = "desk/set_password.html"
     success_url = reverse_lazy("admin:login")
-    title = "Set your password"  # type: ignore[assignment]
+    title = "Set your password"
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Stores the password, and forgets the failed logins before it."""
         answer: HttpResponseRedirect = super().form_valid(form)  # type: ignore[assignment]
-        logins.unlock(email=self.user.email)
+        person = self.user
+        assert person is not None  # the form is shown for a valid link alone
+        logins.unlock(email=person.email)
         audit.by_request(
             self.request,
             "user.password_changed",
-            workspace_id=place_of(self.user, None)[0],
-            actor=self.user,
+            workspace_id=place_of(person, None)[0],
+            actor=person,
             via=AuditEntry.Via.NOBODY,
         )
         return answer

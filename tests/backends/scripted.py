@@ -14,6 +14,11 @@ Answer = tuple[int, Any]
 Script = Callable[[Any], Answer]
 
 
+def always(answer: Answer) -> Script:
+    """The same answer to each request."""
+    return lambda body: answer
+
+
 @dataclass
 class Sent:
     """One request that came."""

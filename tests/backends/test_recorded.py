@@ -18,7 +18,7 @@ from predictions.events import objects
 from predictions.models import Prediction, Project
 from tests.backends.api.test_backends import document
 from tests.backends.conftest import Executed, MakeBackend, MakeTasks
-from tests.backends.scripted import Answer, Scripted
+from tests.backends.scripted import Answer, Scripted, always
 from tests.checking import CheckingClient
 from tests.conftest import Caller
 
@@ -98,7 +98,7 @@ def scripts(scripted: Scripted, exchange: dict[str, Any]) -> None:
     for one in exchange["sent"]:
         answered = one["answered"]
         found: Answer = (answered["status"], as_content(answered["body"]))
-        scripted.on(one["path"], lambda _, found=found: found)
+        scripted.on(one["path"], always(found))
 
 
 def as_content(body: Any) -> Any:

@@ -192,7 +192,7 @@ def differences(exchange: dict[str, Any], response: Any, receiver: Receiver) -> 
     if response.status_code != status:
         yield f": {response.status_code} instead of {status}: {response.content[:300]!r}"
         return
-    body = response.json() if response.content else ""
+    body: Any = response.json() if response.content else ""
     if recorded["allow"] and name.startswith("wh-"):
         yield from faults(recorded["allow"], response["Allow"], ".Allow")
     if errors is not None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-BROWSER = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
-PROGRAM = {"HTTP_ACCEPT": "*/*"}
+BROWSER: Any = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
+PROGRAM: Any = {"HTTP_ACCEPT": "*/*"}
 
 
 def test_the_root() -> None:

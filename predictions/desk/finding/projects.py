@@ -36,5 +36,6 @@ def versions(request: HttpRequest, text: str) -> Iterator[Found]:
     rows = visible(request).filter(Exists(named)).only("title").order_by("-pk")
     predictions = reverse("admin:predictions_prediction_changelist")
     for project in rows[:MOST_FOUND]:
-        url = f"{predictions}?{urlencode({'project': project.pk, 'model_version': text})}"
+        query = urlencode({"project": str(project.pk), "model_version": text})
+        url = f"{predictions}?{query}"
         yield Found(text, f"model version in {project}", url, "history")

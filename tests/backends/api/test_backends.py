@@ -8,7 +8,7 @@ from accounts.models import ApiToken, AuditEntry
 from backends.models import Endpoint
 from predictions.models import MLBackend, Prediction, Project
 from tests.backends.conftest import MakeBackend, MakeTasks
-from tests.backends.scripted import Scripted
+from tests.backends.scripted import Scripted, always
 from tests.conftest import A_MOMENT, Caller, assert_invalid, assert_refused
 
 AUTHORIZED = {"auth_method": "BASIC_AUTH", "basic_auth_user": "u", "basic_auth_pass": "s3cret"}
@@ -135,7 +135,7 @@ REFUSED = [
 def test_what_create_refuses(
     ada: Caller, olga: Caller, text_project: Project, scripted: Scripted, url: str
 ) -> None:
-    sound = {"project": text_project.pk, "url": url}
+    sound: dict[str, Any] = {"project": text_project.pk, "url": url}
     for given, errors in REFUSED:
         assert_invalid(ada.client.post("/api/ml/", {**sound, **given}, format="json"), errors)
     assert_invalid(
@@ -179,7 +179,7 @@ def test_a_backend_that_does_not_answer_is_not_stored(
 ) -> None:
     for route, answer, reason in UNFIT:
         scripted.reset()
-        scripted.on(route, lambda _, answer=answer: answer)
+        scripted.on(route, always(answer))
         refused = ada.client.post(
             "/api/ml/", {"project": text_project.pk, "url": url}, format="json"
         )

@@ -10,7 +10,7 @@ from backends.models import Endpoint, Training
 from predictions.events import objects
 from predictions.models import Prediction, Project
 from tests.backends.conftest import MakeBackend, MakeTasks
-from tests.backends.scripted import Scripted, item, slowly
+from tests.backends.scripted import Scripted, always, item, slowly
 from tests.conftest import A_MOMENT, Caller, MakeProject, assert_invalid, assert_refused
 
 
@@ -75,7 +75,7 @@ def test_what_a_backend_gets_wrong_is_told(
     backend = make_backend(is_interactive=True, timeout=1)
     path = f"/api/ml/{backend.pk}/interactive-annotating"
     for found, told in ERRORS:
-        scripted.on("/predict", lambda _, found=found: found)
+        scripted.on("/predict", always(found))
         answer = ada.client.post(path, {"task": task}, format="json")
         assert (answer.status_code, answer.json()) == (200, {"errors": [told]})
     scripted.on("/predict", slowly(1.5))
@@ -122,7 +122,7 @@ VERSIONS: list[tuple[tuple[int, Any], Any]] = [
 def test_versions(ada: Caller, make_backend: MakeBackend, scripted: Scripted) -> None:
     path = f"/api/ml/{make_backend().pk}/versions"
     for found, expected in VERSIONS:
-        scripted.on("/versions", lambda _, found=found: found)
+        scripted.on("/versions", always(found))
         for slash in ("", "/"):
             answer = ada.client.get(f"{path}{slash}")
             assert (answer.status_code, answer.json()) == (200, expected)

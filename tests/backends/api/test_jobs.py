@@ -169,7 +169,12 @@ def test_the_same_request_makes_one_job(
 ) -> None:
     make_tasks(text_project, "good")
     path = f"/api/ml/{make_backend().pk}/prediction-jobs/"
-    sent = {"path": path, "data": {}, "format": "json", "HTTP_IDEMPOTENCY_KEY": "once"}
+    sent: dict[str, Any] = {
+        "path": path,
+        "data": {},
+        "format": "json",
+        "HTTP_IDEMPOTENCY_KEY": "once",
+    }
     first, second = ada.client.post(**sent), ada.client.post(**sent)
     assert first.json()["id"] == second.json()["id"]
     assert PredictionJob.objects.count() == 1

@@ -5,6 +5,7 @@ Real workers and a real Postgres; only the model is a stand-in.
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ def state_of(crew: Crew, job: int) -> tuple[Any, ...]:
     return row
 
 
+def moved_on(crew: Crew, scripted: Scripted, job: int, n: int) -> bool:
+    """Whether more than n tasks were asked about, or the job is over."""
+    return len(scripted.asked()) > n or state_of(crew, job)[0] == "Completed"
+
+
 def test_killed_workers_cost_their_lease(crew: Crew) -> None:
     scripted = Scripted()
     scripted.on("/predict", slowly(0.05))
@@ -86,7 +92,7 @@ def test_killed_workers_cost_their_lease(crew: Crew) -> None:
         crew.start_worker()
         for _ in range(3):
             n = len(scripted.asked())
-            until(lambda n=n: len(scripted.asked()) > n or state_of(crew, job)[0] == "Completed")
+            until(partial(moved_on, crew, scripted, job, n))
             until(pause)
             crew.kill(crew.workers[0])
             crew.start_worker()
