@@ -98,7 +98,7 @@ def test_every_field_is_kept(
 
 REQUIRED = ["This field is required."]
 NEEDED = ["Authentication username and password is required for Basic Authentication."]
-REFUSED = [
+REFUSED: list[tuple[dict[str, Any], dict[str, list[str]]]] = [
     ({"url": None}, {"url": ["This field may not be null."]}),
     ({"url": ""}, {"url": ["This field may not be blank."]}),
     ({"timeout": "soon"}, {"timeout": ["A valid number is required."]}),

@@ -92,7 +92,7 @@ def test_the_life_of_a_job(
     assert (second.retry_of_id, second.total_tasks, second.batch_size) == (first.pk, 1, 1)
     listed = [job["id"] for job in ada.client.get(f"{path}/").json()]
     assert listed == [second.pk, first.pk]
-    pending = ada.client.get(f"{path}/", {"status": "Pending", "limit": 1}).json()
+    pending = ada.client.get(f"{path}/?status=Pending&limit=1").json()
     assert [job["id"] for job in pending] == [second.pk]
     assert ada.client.get(f"{path}/", {"after": first.pk}).json() == []
     for _ in range(2):
