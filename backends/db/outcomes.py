@@ -4,7 +4,7 @@ Statements are written out, for every batch of every job takes them. All belong 
 transaction, which holds the job's row (`lock`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -119,24 +119,35 @@ DELETE_SQL = (
 )
 
 
+MARK_SQL = """
+INSERT INTO backends_answeredtask (backend_id, project_id, task_id, version)
+SELECT %(backend)s, %(project)s, k.task_id, %(key)s
+FROM unnest(%(answered)s::bigint[]) AS k(task_id) ON CONFLICT DO NOTHING
+"""
+
+
 def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[int]:
     """Stores the predictions of these outcomes in the place of those of the same (task, backend,
-    version); the new ids in order.
+    version), and that the backend has answered for the tasks at the job's version; the new ids in
+    order. Two statements, a third where something is replaced.
     """
     flat = [(outcome.task_id, row) for outcome in outcomes for row in outcome.rows]
     params: dict[str, Any] = {"project": job.project_id, "backend": job.backend_id, "now": now}
-    new: list[int] = []
-    if flat:
-        columns = {
-            "tasks": [task_id for task_id, _ in flat],
-            "results": [row.result for _, row in flat],
-            "versions": [row.model_version for _, row in flat],
-            "scores": [row.score for _, row in flat],
-            "clusters": [row.cluster for _, row in flat],
-            "neighbors": [row.neighbors for _, row in flat],
-            "mislabelings": [row.mislabeling for _, row in flat],
-        }
-        new = [row[0] for row in fetch_all(INSERT_SQL, {**params, **columns})]
+    marks = {
+        "key": version_key(job.model_version),
+        "answered": sorted({outcome.task_id for outcome in outcomes}),
+    }
+    columns = {
+        "tasks": [task_id for task_id, _ in flat],
+        "results": [row.result for _, row in flat],
+        "versions": [row.model_version for _, row in flat],
+        "scores": [row.score for _, row in flat],
+        "clusters": [row.cluster for _, row in flat],
+        "neighbors": [row.neighbors for _, row in flat],
+        "mislabelings": [row.mislabeling for _, row in flat],
+    }
+    rows = fetch_all(f"{MARK_SQL}; {INSERT_SQL}", {**params, **marks, **columns})
+    new = [row[0] for row in rows]
     pairs = {(task_id, row.model_version) for task_id, row in flat}
     # An answer that says nothing replaces what the version named at the set-up said.
     pairs |= {(outcome.task_id, job.model_version) for outcome in outcomes if not outcome.rows}
@@ -152,19 +163,6 @@ def _replace(params: dict[str, Any], pairs: Sequence[tuple[int, str]], new: list
     if old:
         with connection.cursor() as cursor:
             cursor.execute(f"{ADOPT_SQL}; {DELETE_SQL}", {**given, "old": old})
-
-
-MARK_SQL = """
-INSERT INTO backends_answeredtask (backend_id, project_id, task_id, version)
-SELECT %s, %s, k.task_id, %s FROM unnest(%s::bigint[]) AS k(task_id) ON CONFLICT DO NOTHING
-"""
-
-
-def mark(job: LockedJob, task_ids: Collection[int]) -> None:
-    """Notes that the backend has answered for these tasks at the job's version."""
-    with connection.cursor() as cursor:
-        key = version_key(job.model_version)
-        cursor.execute(MARK_SQL, [job.backend_id, job.project_id, key, sorted(task_ids)])
 
 
 COUNT_SQL = """

@@ -42,7 +42,6 @@ def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
     done = [outcome for outcome in kept if not outcome.is_failure]
     if done:
         new = rows.write(job, done, now)
-        rows.mark(job, [outcome.task_id for outcome in done])
         told.tell_stored(job, new)
     counts = rows.count(
         job_id,
