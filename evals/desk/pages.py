@@ -16,6 +16,7 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.urls import reverse
+from django.utils import timezone
 
 from desk.page import Crumb, render_page
 from evals.api.query import ImagesQuery, selection
@@ -130,6 +131,7 @@ def _page(
             context["problem"], status = str(refusal.detail), refusal.status_code
     template = name if context["state"] else "unfinished"
     supersedes, superseded_by = lineage(evaluation)
+    begun = evaluation.planned_at or evaluation.created_at
     api = f"/{evaluation.workspace.slug}/model-evals/{evaluation.eval_id}"
     response = render_page(
         desk,
@@ -150,7 +152,8 @@ def _page(
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
         **_of_kind(evaluation),
         percent=round(100 * evaluation.progress),
-        left=left(evaluation.planned_at or evaluation.created_at, evaluation.progress),
+        passed=(timezone.now() - begun).total_seconds(),
+        left=left(begun, evaluation.progress),
         advice=advice.of_failure(evaluation),
         supersedes=supersedes,
         superseded_by=superseded_by,
