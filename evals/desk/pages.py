@@ -138,7 +138,7 @@ def _page(
         request,
         f"evals/desk/{template}.html",
         title=model_name(evaluation),
-        crumbs=[Crumb("Evaluations", reverse(LIST)), Crumb(model_name(evaluation))],
+        crumbs=_crumbs(evaluation),
         data={
             **_data(evaluation, api, **more),
             "panel": name,
@@ -162,6 +162,17 @@ def _page(
     )
     response.status_code = status
     return response
+
+
+def _crumbs(evaluation: ModelEval) -> list[Crumb]:
+    """The way here, by the project where there is one."""
+    project, name = evaluation.project, model_name(evaluation)
+    of_project = [] if project is None else [Crumb(str(project), _hub(project.pk))]
+    return [Crumb("Evaluations", reverse(LIST)), *of_project, Crumb(name)]
+
+
+def _hub(project_id: int) -> str:
+    return reverse("admin:predictions_project_hub", args=[project_id])
 
 
 def _state(request: HttpRequest, evaluation: ModelEval) -> dict[str, Any]:
