@@ -163,7 +163,8 @@ function changes(found) {
     "Over the images that both have. p is how often as much comes of swapping the two " +
     "evaluations' counts of images at random; below 0.05 is taken for more than chance.";
   const shown = table("Significance", named(heads), rows);
-  return el("div", {}, shown, el("p", { class: "ev-note" }, note));
+  const region = { class: "ev-scroll ev-all", tabindex: "0", role: "region", "aria-label": "More than chance?" };
+  return el("div", {}, el("div", region, shown), el("p", { class: "ev-note" }, note));
 }
 
 function headline(before, after) {

@@ -134,6 +134,6 @@ def test_a_projects_page_asks_its_only_backend(
     assert ask("owner") == (f"{BACKENDS}/{only.pk}/predict/", {})
     assert ask("reader") is None
     made = desks["owner"].post(f"{BACKENDS}/{only.pk}/predict/")
-    assert made["Location"] == f"{JOBS}/{PredictionJob.objects.get().pk}/page/"
+    assert made["Location"] == f"{JOBS}/{PredictionJob.objects.get().pk}/"
     make_backend(title="second")
     assert ask("owner") == listed
