@@ -131,7 +131,7 @@ class FileTask(Struct, kw_only=True):
     data: dict[str, Any] = {}
     meta: dict[str, Any] = {}
     size: Size | None = None
-    #: The file's own split: `train`, `valid`, `test` or another word.
+    #: The name of the file's own split, as it stands there: `splits.py` reads it.
     split: str | None = None
     is_relative: bool = False
     regions: list[Region] | Callable[[], list[Region]] = []

@@ -277,7 +277,7 @@ _TABLE = (
     Format(
         "lvis",
         "LVIS",
-        "images.coco",
+        "images.lvis",
         has_truth=True,
         has_predictions=True,
         # It is COCO with a few words more.

@@ -35,7 +35,8 @@ from predictions.formats.content import FileTask, Size
 from predictions.formats.errors import BadFile, Errors
 from predictions.formats.label_regions import Drawing, Drawn
 from predictions.formats.masks import Work
-from predictions.imports.datasets import reading
+from predictions.formats.splits import UNKNOWN_SPLIT, split_named
+from predictions.imports.datasets import reading, targets
 from predictions.imports.datasets.pictures import Named, Pictures
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
 from predictions.imports.predictions import DELETED_MEANWHILE
@@ -73,6 +74,7 @@ class Wishes:
     """How files are stored."""
 
     model_version: str | None = None
+    #: Of all tasks; None for the files' own.
     split: str | None = None
     pictures: Pictures = field(default_factory=Named)
     missing_pictures_ok: bool = False
@@ -118,10 +120,17 @@ def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> L
     version = (wishes.model_version or "").strip()
     if files.predictions is not None and not version:
         raise errors.stop("", NO_VERSION)
+    if wishes.split and split_named(wishes.split) is None:
+        raise errors.stop("split", UNKNOWN_SPLIT.format(name=wishes.split))
     known = to if isinstance(to, Project) else None
     found = reading.read(files, known, errors)
     if found.truth is None and known is None:
         raise errors.stop("", NO_PROJECT)
+    if isinstance(to, str):
+        # Another load of this title may have made the project meanwhile.
+        projects.lock_title(to, workspace_id=author.workspace_id)
+        titled = targets.by_title(to, workspace_id=author.workspace_id)
+        known = titled if isinstance(titled, Project) else None
     project = known or _new_project(found, str(to), author)
     writer = Writer(project, found, files, author, wishes, errors, version)
     writer.is_new = known is None
@@ -299,8 +308,15 @@ class Writer:
             meta["image_name"] = task.image_name
         if task.image_id is not None:
             meta["image_id"] = task.image_id
-        meta["split"] = self.wishes.split or task.split or DEFAULT_SPLIT
+        meta["split"] = self._split(task)
         return meta | task.meta
+
+    def _split(self, task: FileTask) -> str:
+        name = self.wishes.split or task.split
+        split = split_named(name) if name else DEFAULT_SPLIT
+        if split is None:
+            self.errors.add(task.place, UNKNOWN_SPLIT.format(name=name))
+        return split or DEFAULT_SPLIT
 
     def _truth(
         self,

@@ -45,6 +45,10 @@ LVIS = (
     "LVIS's neg_category_ids and not_exhaustive_category_ids are kept in each task's meta and not"
     " applied: its average precision has other rules."
 )
+BEST = (
+    "{n:,} detections are left out: LVIS counts the {most} best of an image. The format coco reads"
+    " all."
+)
 SKELETON = "Label Studio has no place for the skeleton: it is not kept."
 SOME = (
     "Only {n:,} of {all:,} objects have a segmentation: boxes are read."
@@ -82,11 +86,15 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     return _whole(source.content(), ask, errors, "", is_result=False)
 
 
-def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
-    """Detections: a list of results, or a whole COCO file with scores."""
+def predictions(
+    source: Source, ask: Ask, errors: Errors, known: Known, *, most: int | None = None
+) -> Content:
+    """Detections: a list of results, or a whole COCO file with scores; with `most` the best so many
+    of each image.
+    """
     content = source.content()
     if not is_list(content):
-        return _whole(content, ask, errors, "predictions.", is_result=True)
+        return _whole(content, ask, errors, "predictions.", is_result=True, most=most)
     entries: list[Raw] = decoded(content, list[Raw], "predictions", errors)
     if not known.class_ids:
         raise errors.stop("predictions", NO_NAMES)
@@ -95,6 +103,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
         raise errors.stop("predictions", f"are of more than {MOST_IMAGES:,} images.")
     for image_id in reader.places:
         reader.images[image_id] = _named(image_id, known)
+    reader.keep_best(most)
     return reader.content()
 
 
@@ -103,7 +112,15 @@ def _named(image_id: Id, known: Known) -> Image:
     return Image(image_id, width=size and size[0], height=size and size[1])
 
 
-def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
+def _whole(
+    content: Bytes,
+    ask: Ask,
+    errors: Errors,
+    prefix: str,
+    *,
+    is_result: bool,
+    most: int | None = None,
+) -> Content:
     whole: Whole = decoded(content, Whole, prefix.rstrip("."), errors)
     if len(whole.images) > MOST_IMAGES:
         raise errors.stop(f"{prefix}images", f"are more than {MOST_IMAGES:,}.")
@@ -138,6 +155,7 @@ def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: 
         if image_id not in reader.images:
             place = f"{prefix}annotations[{numbers[0]}].image_id"
             errors.add(place, f"{image_id} is not among the images.")
+    reader.keep_best(most)
     found = reader.content()
     if Kind.KEYPOINTS in found.kinds and any(one.skeleton for one in categories):
         found.warnings.append(SKELETON)
@@ -232,6 +250,20 @@ class Reader:
         if self.n_segments:
             self.warnings.append(SOME.format(n=self.n_segments, all=len(self.entries)))
         return "boxes"
+
+    def keep_best(self, most: int | None) -> None:
+        """Of each image the detections with the highest scores, the first of equal ones; all of
+        them for None.
+        """
+        n_left_out = 0
+        for image_id, numbers in self.places.items():
+            if most is not None and len(numbers) > most:
+                scores = {n: self._decode(self.entries[n]).score or 0.0 for n in numbers}
+                best = sorted(numbers, key=lambda n: -scores[n])[:most]
+                self.places[image_id] = sorted(best)
+                n_left_out += len(numbers) - most
+        if n_left_out:
+            self.warnings.append(BEST.format(n=n_left_out, most=most))
 
     def content(self) -> Content:
         """What there is, once the images are known."""
