@@ -27,7 +27,8 @@ from evals.engine.matched.intervals import (
     Interval,
     Track,
     coco_boxes,
-    interval_pairs,
+    of_one_channel,
+    overlapping_pairs,
     read_interval,
 )
 from evals.engine.matching import Detections, Objects, Pairs, match_events, object_verdicts
@@ -38,6 +39,7 @@ from evals.engine.precision.tables import ClassPrecision
 from evals.engine.regions import UnusableRegion
 from predictions.regions.config import Control
 from predictions.regions.errors import GeometryError
+from predictions.regions.geometry import Floats
 from predictions.regions.labels import PassedOver, Reason, read_names
 
 #: Objects on which `Labels` mark stretches of time.
@@ -88,13 +90,21 @@ class _Sides:
         self.said, label, score = _columns(self.saids)
         self.detections = Detections(image=self.said.image, label=label, score=score)
 
-    def pairs(self) -> Pairs:
-        """What overlaps. `UnusableRegion` for an image with more than can be compared."""
+    def overlapping(self) -> Pairs:
+        """What overlaps in time. `UnusableRegion` for an image with more than can be compared."""
         try:
-            return interval_pairs(self.objects, self.truth, self.detections, self.said)
+            return overlapping_pairs(self.objects, self.truth, self.detections, self.said)
         except TooManyPairs as error:
             image = int(self.said.image[error.detection])
             raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
+
+    def matched(self, overlapping: Pairs) -> Pairs:
+        """Of them what may match: those of one channel."""
+        return of_one_channel(overlapping, self.truth, self.said)
+
+    def boxes(self, overlapping: Pairs) -> tuple[Floats, Floats]:
+        """Both sides as average precision compares them."""
+        return coco_boxes(self.objects, self.truth, self.detections, self.said, overlapping)
 
 
 def _columns(answers: Answers) -> tuple[Track, Any, Any]:
@@ -113,14 +123,15 @@ def _columns(answers: Answers) -> tuple[Track, Any, Any]:
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     sides = _Sides(chunk.images, job, notes)
+    overlapping = sides.overlapping()
     events = match_events(
         sides.objects,
         sides.detections,
-        sides.pairs(),
+        sides.matched(overlapping),
         n_classes=len(job.classes),
         definition=job.definition,
     )
-    boxes = coco_boxes(sides.truth, sides.said)
+    boxes = sides.boxes(overlapping)
     batch = Batch(
         image_ids=chunk.positions,
         objects=sides.objects,
@@ -146,8 +157,9 @@ def _sizeless(precision: ClassPrecision) -> ClassPrecision:
 
 def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
     sides = _Sides(images, job, Notes())
+    pairs = sides.matched(sides.overlapping())
     truths, found = object_verdicts(
-        sides.objects, sides.detections, sides.pairs(), confidence, definition=job.definition
+        sides.objects, sides.detections, pairs, confidence, definition=job.definition
     )
     examined, first, their_first = [], 0, 0
     for truth, said in zip(sides.truths, sides.saids, strict=True):

@@ -18,7 +18,7 @@ from evals.engine.errors import TooManyPairs
 from evals.engine.kinds.classification import examine_labels, label_pairs
 from evals.engine.kinds.kind import Job
 from evals.engine.kinds.spans import matched_spans
-from evals.engine.matched.intervals import Track, interval_pairs
+from evals.engine.matched.intervals import Track, overlapping_pairs
 from evals.engine.matched.keypoints import keypoint_pairs
 from evals.engine.matching import Definition, Detections, Objects, Verdict, box_pairs
 from evals.engine.measures.spans import Spans
@@ -237,7 +237,7 @@ def test_items_without_extent_have_only_so_many_pairs():
     track = Track(place, np.zeros(n), np.zeros(n), place)
     sides = Objects(image=place, label=place), Detections(image=place, label=place, score=score)
     with pytest.raises(TooManyPairs):
-        interval_pairs(sides[0], track, sides[1], track)
+        overlapping_pairs(sides[0], track, sides[1], track)
 
 
 def test_thousands_of_labels_of_an_image_are_compared_in_little_memory():

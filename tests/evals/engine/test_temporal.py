@@ -80,6 +80,51 @@ def test_channels_are_apart_in_average_precision_where_all_tell_theirs() -> None
     assert total.metrics["averageRecall100"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize(
+    ("truth", "said", "recall"),
+    [
+        # Elsewhere in the recording one without a channel: those of two channels stay apart.
+        (
+            [audio(0, 4, channel=0), audio(0, 4, channel=1), audio(6, 8)],
+            [audio(0, 4, channel=1, score=0.9), audio(0, 4, channel=1, score=0.8)],
+            1 / 3,
+        ),
+        # It overlaps one channel, or two that do not overlap each other.
+        ([audio(0, 4, channel=0)], [audio(0, 4, score=0.9), audio(6, 8, channel=1)], 1),
+        (
+            [audio(0, 4, channel=0), audio(4, 8, channel=1)],
+            [audio(0, 4, score=0.9), audio(4, 8, score=0.8)],
+            1,
+        ),
+        # It overlaps two that overlap each other: what its own channel leaves is its.
+        (
+            [audio(0, 4, channel=0), audio(0, 4, channel=1)],
+            [audio(0, 4, score=0.9), audio(0, 4, channel=1, score=0.8)],
+            1,
+        ),
+        # The same of instants.
+        (
+            [audio(3, 3, channel=0), audio(3, 3, channel=1), audio(6, 8)],
+            [audio(3, 3, channel=1, score=0.9), audio(3, 3, channel=1, score=0.8)],
+            1 / 3,
+        ),
+        # The other classes do not decide it.
+        (
+            [audio(0, 4, channel=0), audio(0, 4, channel=1, label="music")],
+            [audio(0, 4, score=0.9), audio(0, 4, score=0.9, label="music")],
+            1,
+        ),
+    ],
+)
+def test_channels_are_apart_in_average_precision_where_some_tell_theirs(
+    truth: list[Json], said: list[Json], recall: float
+) -> None:
+    tally, total = counted([stored(truth, said)], temporal())
+    assert total.metrics["averageRecall100"] == pytest.approx(recall)
+    hits = sum(n for actual, called, n in cells(tally) if actual == called)
+    assert hits == pytest.approx(recall * len(truth))
+
+
 def timeline(*ranges: Any, label: str = "speech", **more: Any) -> Json:
     value = {"ranges": [{"start": start, "end": end} for start, end in ranges]}
     return {"type": "timelinelabels", "to_name": "video",
