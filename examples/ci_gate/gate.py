@@ -209,7 +209,25 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     found = recalls(server, new, split, confidence)
     compared = _compared(score.pop("value"), was, options.worse, is_high=score["higherIsBetter"])
     report["metric"] = {**score, "limit": options.limit, **compared}
-    report["classes"] = [
+    report["classes"] = _classes(found, before, options)
+    decisive = options.fail_if_significantly_worse
+    if old is not None and decisive is not None:
+        report["changes"] = changes(server, report, decisive or ["f1"])
+    report["reasons"] = list(_reasons(report))
+    report["code"] = WORSE if report["reasons"] else GOOD
+    if options.accept and report["code"] == GOOD:
+        server.evals("PATCH", f"/{new['evalId']}", {"accepted": True})
+        report["accepted"] = True
+    return report
+
+
+def _classes(
+    found: dict[str, tuple[int, float]],
+    before: dict[str, tuple[int, float]],
+    options: argparse.Namespace,
+) -> list[Report]:
+    """The recall of each class beside the baseline's, and the drop that it may have."""
+    return [
         {"class": name, "objects": found.get(name, (0, 0))[0]}
         | _compared(
             found[name][1] if name in found else None,
@@ -220,15 +238,6 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         )
         for name in dict.fromkeys([*found, *before])
     ]
-    decisive = options.fail_if_significantly_worse
-    if old is not None and decisive is not None:
-        report["changes"] = changes(server, report, decisive or ["f1"])
-    report["reasons"] = list(_reasons(report))
-    report["code"] = WORSE if report["reasons"] else GOOD
-    if options.accept and report["code"] == GOOD:
-        server.evals("PATCH", f"/{new['evalId']}", {"accepted": True})
-        report["accepted"] = True
-    return report
 
 
 def _compared(
