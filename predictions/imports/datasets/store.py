@@ -173,7 +173,7 @@ class Writer:
         self.version = version
         self.is_new = False
         self.loaded = Loaded(project)
-        self.n_truth_regions = self.n_said_regions = 0
+        self.n_truth_regions = self.n_predicted_regions = 0
 
     def write(self) -> Loaded:
         """Everything, or BadFile."""
@@ -244,7 +244,7 @@ class Writer:
             self.loaded.task_ids.append(task_id)
             if one.truth is not None:
                 self._truth(one, task_id, size, there.get(task_id), truths_new, replaced)
-            if self.found.said is not None:
+            if self.found.predicted is not None:
                 rows.append(self._prediction(one, task_id, size))
         if self.errors.found:
             return
@@ -269,16 +269,16 @@ class Writer:
         self.loaded.n_predictions += len(rows)
 
     def _size_in_file(self, one: Planned) -> Size | None:
-        return next((t.size for t in (one.truth, one.said) if t is not None and t.size), None)
+        return next((t.size for t in (one.truth, one.predicted) if t is not None and t.size), None)
 
     def _picture_size(self, one: Planned) -> Size | None:
-        tasks = [task for task in (one.truth, one.said) if task is not None]
+        tasks = [task for task in (one.truth, one.predicted) if task is not None]
         name = next((t.picture or t.image_name for t in tasks if t.picture or t.image_name), None)
         return None if name is None else self.wishes.pictures.size(name)
 
     def _task_row(self, one: Planned) -> TaskRow | None:
         """The row of a new task; None, and an error, for one that cannot be stored."""
-        task = one.truth or one.said
+        task = one.truth or one.predicted
         if task is None:
             return None
         try:
@@ -349,12 +349,12 @@ class Writer:
     def _prediction(self, one: Planned, task_id: int, size: Size | None) -> PredictionRow:
         drawn: list[Drawn] = []
         score = None
-        if one.said is not None:
-            regions = reading.renamed(one.said.read(), self.label_map)
+        if one.predicted is not None:
+            regions = reading.renamed(one.predicted.read(), self.label_map)
             scores = [region.score for region in regions if region.score is not None]
             score = math.fsum(scores) / len(scores) if scores else None
-            drawn = self.drawing.regions(one.said, regions, size)
-            self.n_said_regions += len(drawn)
+            drawn = self.drawing.regions(one.predicted, regions, size)
+            self.n_predicted_regions += len(drawn)
         result = self._json(drawn, one.place)
         if self.project.validate_predictions:
             for problem in labelling.problems(self.project.label_config, drawn, score):
@@ -379,7 +379,7 @@ class Writer:
             "images": len(planned),
             "categories": len(dict.fromkeys(name for one in contents for name in one.classes)),
             "ground_truth_regions": self.n_truth_regions,
-            "prediction_regions": self.n_said_regions,
+            "prediction_regions": self.n_predicted_regions,
         }
         every = [warning for one in contents for warning in one.warnings]
         loaded.warnings = list(dict.fromkeys([*every, *self.drawing.warnings()]))
