@@ -11,6 +11,8 @@ from tests.browser.test_evaluations import api as api
 from tests.browser.test_evaluations import evaluated as evaluated
 from tests.evals.kinds.answered import region, task
 
+pytestmark = pytest.mark.slow
+
 CONFIG = '<View><Text name="text" value="$text"/>{}</View>'
 TREE = (
     '<Taxonomy name="answer" toName="text"><Choice value="Animal"><Choice value="Dog"/>'
