@@ -86,15 +86,11 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     return _whole(source.content(), ask, errors, "", is_result=False)
 
 
-def predictions(
-    source: Source, ask: Ask, errors: Errors, known: Known, *, most: int | None = None
-) -> Content:
-    """Detections: a list of results, or a whole COCO file with scores; with `most` the best so many
-    of each image.
-    """
+def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
+    """Detections: a list of results, or a whole COCO file with scores."""
     content = source.content()
     if not is_list(content):
-        return _whole(content, ask, errors, "predictions.", is_result=True, most=most)
+        return _whole(content, ask, errors, "predictions.", is_result=True)
     entries: list[Raw] = decoded(content, list[Raw], "predictions", errors)
     if not known.class_ids:
         raise errors.stop("predictions", NO_NAMES)
@@ -103,7 +99,6 @@ def predictions(
         raise errors.stop("predictions", f"are of more than {MOST_IMAGES:,} images.")
     for image_id in reader.places:
         reader.images[image_id] = _named(image_id, known)
-    reader.keep_best(most)
     return reader.content()
 
 
@@ -112,15 +107,7 @@ def _named(image_id: Id, known: Known) -> Image:
     return Image(image_id, width=size and size[0], height=size and size[1])
 
 
-def _whole(
-    content: Bytes,
-    ask: Ask,
-    errors: Errors,
-    prefix: str,
-    *,
-    is_result: bool,
-    most: int | None = None,
-) -> Content:
+def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
     whole: Whole = decoded(content, Whole, prefix.rstrip("."), errors)
     if len(whole.images) > MOST_IMAGES:
         raise errors.stop(f"{prefix}images", f"are more than {MOST_IMAGES:,}.")
@@ -155,7 +142,6 @@ def _whole(
         if image_id not in reader.images:
             place = f"{prefix}annotations[{numbers[0]}].image_id"
             errors.add(place, f"{image_id} is not among the images.")
-    reader.keep_best(most)
     found = reader.content()
     if Kind.KEYPOINTS in found.kinds and any(one.skeleton for one in categories):
         found.warnings.append(SKELETON)
@@ -187,6 +173,7 @@ class Reader:
         self.place = place
         self.is_result = is_result
         self.offset = ask.category_offset or 0
+        self.most = ask.most_detections
         self.scores = Scores()
         self.warnings: list[str] = []
         self.images: dict[Id, Image] = {}
@@ -251,13 +238,11 @@ class Reader:
             self.warnings.append(SOME.format(n=self.n_segments, all=len(self.entries)))
         return "boxes"
 
-    def keep_best(self, most: int | None) -> None:
-        """Of each image the detections with the highest scores, the first of equal ones; all of
-        them for None.
-        """
+    def _keep_best(self, most: int) -> None:
+        """Of each image the detections with the highest scores, the first of equal ones."""
         n_left_out = 0
         for image_id, numbers in self.places.items():
-            if most is not None and len(numbers) > most:
+            if len(numbers) > most:
                 scores = {n: self._decode(self.entries[n]).score or 0.0 for n in numbers}
                 best = sorted(numbers, key=lambda n: -scores[n])[:most]
                 self.places[image_id] = sorted(best)
@@ -267,6 +252,8 @@ class Reader:
 
     def content(self) -> Content:
         """What there is, once the images are known."""
+        if self.is_result and self.most is not None:
+            self._keep_best(self.most)
         self.divisor = self.scores.divisor(self.warnings) if self.is_result else 1.0
         return Content(
             tasks=Tasks(self),
