@@ -160,15 +160,15 @@ def _matching(
 def _errors_of_class(cells: Cells, label: int, n_images: int) -> tuple[Floats, Floats]:
     """False positives and false negatives of one class in each image, (n_images,) each."""
     is_wrong = cells.actual != cells.predicted
-    fp, fn = (
+    counts: list[Floats] = [
         np.bincount(
             cells.image[is_wrong & (side == label)],
             weights=cells.count[is_wrong & (side == label)],
             minlength=n_images,
-        )
+        ).astype(np.float64)
         for side in (cells.predicted, cells.actual)
-    )
-    return fp, fn
+    ]
+    return counts[0], counts[1]
 
 
 def _has_cell(
