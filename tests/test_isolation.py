@@ -84,6 +84,8 @@ OTHER_ROUTES |= {"view-list", "view-detail", "views-reset", "views-order"}
 OTHER_ROUTES |= {"annotation-marks"}
 # Names a comment beside its prediction: tests/predictions/api/reviews/test_discussion.py.
 OTHER_ROUTES |= {"prediction-comment-detail"}
+# A link that works once for one person: tests/accounts/test_passwords.py.
+OTHER_ROUTES |= {"set-password"}
 # Makes or fills a project of the caller's own workspace: tests/predictions/api/test_load.py.
 OTHER_ROUTES |= {"load"}
 # Name an image root in the query: tests/predictions/api/test_local_files.py.
@@ -100,6 +102,7 @@ GOOD_BODIES: dict[tuple[str, str], Any] = {
     ("annotation-detail", "put"): {"result": []},
     ("annotation-detail", "patch"): {"ground_truth": True},
     ("prediction-comment-list", "post"): {"text": "Stolen"},
+    ("prediction-review-list", "post"): {},
     ("project-detail", "put"): {"title": "Stolen"},
     ("project-detail", "patch"): {"title": "Stolen"},
     ("project-model-versions", "delete"): {"model_version": ""},

@@ -6,8 +6,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 
-from predictions.api.parameters import SOURCES, ExportTypeParameters, ProjectExportParameters
-from predictions.exports.project import TYPES
+from predictions.api.parameters import ExportTypeParameters, ProjectExportParameters
+from predictions.exports.project import SOURCES, TYPES
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
 
@@ -107,7 +107,9 @@ class SnapshotSerializer(serializers.Serializer[Any]):
         required=False, allow_blank=True, allow_null=True, max_length=2048
     )
     exportType = serializers.ChoiceField(required=False, choices=list(TYPES), default="JSON")
-    source = serializers.ChoiceField(required=False, choices=SOURCES, default="annotations")
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field of that name
+        required=False, choices=SOURCES, default="annotations"
+    )
     task_filter_options = TaskChoiceSerializer(required=False, allow_null=True)
     annotation_filter_options = AnnotationChoiceSerializer(required=False, allow_null=True)
 
