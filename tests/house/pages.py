@@ -23,6 +23,8 @@ NOT_RUN = {
     ("docs/guides/label-studio.md", "curl "): "needs an export of another server;"
     " tests/predictions/imports has such files",
     ("docs/guides/ml-backends.md", ""): "needs a model server; tests/backends has one",
+    ("docs/guides/loop.md", ""): "needs a model server and a receiver;"
+    " tests/backends/webhooks/test_example.py has both",
     ("docs/guides/webhooks.md", ""): "needs a receiver; tests/backends/webhooks has one",
     ("docs/guides/prompts.md", ""): "needs a model; tests/prompts runs prompts with a stand-in",
     ("docs/guides/pictures.md", ""): "names a folder of the reader's",
