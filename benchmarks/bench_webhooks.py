@@ -7,49 +7,78 @@ rounds in this process, and how many deliveries a second go out in order, with t
 import os
 import resource
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
+from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 CREATES, ROUNDS = 300, 9
 DELIVERIES = 10_000
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+
+
+def serve() -> None:
+    """Prints its port; answers 200 to every POST, and to a GET with the beginnings of their bodies,
+    a line each.
+    """
+    server = socket.create_server(("127.0.0.1", 0))
+    print(server.getsockname()[1], flush=True)
+    bodies: list[bytes] = []
+    while True:
+        connection, _ = server.accept()
+        threading.Thread(target=answer, args=[connection, bodies], daemon=True).start()
+
+
+def answer(connection: socket.socket, bodies: list[bytes]) -> None:
+    """One connection of the receiver's, to its end."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    kept = b""
+    while piece := connection.recv(1 << 20):
+        kept += piece
+        while b"\r\n\r\n" in kept:
+            head, _, rest = kept.partition(b"\r\n\r\n")
+            if head.startswith(b"GET"):
+                lines = b"\n".join(bodies)
+                connection.sendall(ANSWER % len(lines) + lines)
+                kept = rest
+                continue
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            if len(rest) < length:
+                break
+            bodies.append(rest[:60])
+            kept = rest[length:]
+            connection.sendall(ANSWER % 0)
 
 
 class Receiver:
-    """Answers 200 to every request on one connection at a time, and remembers the task of each."""
+    """One in a process of its own, for it shares the machine with us, but no interpreter."""
 
     def __init__(self) -> None:
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}/"
-        self.bodies: list[bytes] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        command = [sys.executable, __file__, "serve"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/"
 
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self.server.accept()
-            threading.Thread(target=self._answer, args=[connection], daemon=True).start()
+    def __enter__(self) -> Self:
+        return self
 
-    def _answer(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        kept = b""
-        while piece := connection.recv(1 << 20):
-            kept += piece
-            while b"\r\n\r\n" in kept:
-                head, _, rest = kept.partition(b"\r\n\r\n")
-                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-                if len(rest) < length:
-                    break
-                self.bodies.append(rest[:60])
-                kept = rest[length:]
-                connection.sendall(ANSWER)
+    def __exit__(self, *error: object) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def bodies(self) -> list[bytes]:
+        """The beginnings of the bodies that came, in their order."""
+        with urlopen(self.url) as answer:
+            found: bytes = answer.read()
+        return found.split(b"\n")
 
 
 def memory_mb() -> float:
@@ -101,8 +130,9 @@ def deliveries(project: Any, access: Any, receiver: Receiver) -> None:
     sending.send(webhook.pk, lambda: False)
     took_s = time.perf_counter() - began
     told = [b'"tasks":[{"id":%d}]' % n for n in range(DELIVERIES)]
-    assert len(receiver.bodies) == DELIVERIES
-    assert all(one in body for one, body in zip(told, receiver.bodies, strict=True)), "out of order"
+    bodies = receiver.bodies()
+    assert len(bodies) == DELIVERIES
+    assert all(one in body for one, body in zip(told, bodies, strict=True)), "out of order"
     print(
         f"{DELIVERIES:,} deliveries in order: {DELIVERIES / took_s:.0f} a second (aim 500), made of"
         f" their events in {made_s:.1f} s, {memory_mb() - before_mb:.0f} MB more memory"
@@ -110,6 +140,9 @@ def deliveries(project: Any, access: Any, receiver: Receiver) -> None:
 
 
 def main() -> None:
+    if sys.argv[1:] == ["serve"]:
+        serve()
+        return
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data_dir:
         Path(data_dir).chmod(0o755)
         os.environ |= {
@@ -137,9 +170,9 @@ def main() -> None:
         project = projects.create_project({"title": "Bench"}, access, parsed=None)
         task = tasks.create_task({"project": project.pk, "data": {"text": "x"}}, access)["id"]
         client = APIClient(HTTP_AUTHORIZATION=f"Token {key}", HTTP_HOST="localhost")
-        receiver = Receiver()
-        creates(client, task, access, receiver)
-        deliveries(project, access, receiver)
+        with Receiver() as receiver:
+            creates(client, task, access, receiver)
+            deliveries(project, access, receiver)
 
 
 if __name__ == "__main__":

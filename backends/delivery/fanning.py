@@ -18,7 +18,7 @@ from predictions_api.postgres.outages import is_outage
 log = logging.getLogger(__name__)
 
 #: Events that one transaction takes, and characters of their bodies that are stored at a time.
-EVENTS_AT_ONCE = 200
+EVENTS_AT_ONCE = 500
 CHARACTERS_AT_ONCE = 4_000_000
 
 

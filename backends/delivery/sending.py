@@ -27,7 +27,7 @@ from predictions_api.outbound import client, vault
 
 #: What was sent well is noted together: so many, or those of so many seconds. A worker that is
 #: killed sends them again.
-NOTED_AT_ONCE = 50
+NOTED_AT_ONCE = 100
 NOTED_AFTER_S = 0.5
 #: How long a sender stays for what comes next, and how often it looks.
 STAYS_S = 2.0
