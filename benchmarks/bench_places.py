@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.bench_answers import best_ms
 from evals.engine.average_precision import new_state
-from evals.engine.matched.intervals import Track, coco_boxes, interval_pairs
+from evals.engine.matched.intervals import Track, coco_boxes, of_one_channel, overlapping_pairs
 from evals.engine.matched.keypoints import coco_points, keypoint_pairs
 from evals.engine.matching import Detections, Objects, Pairs, box_pairs, match_events
 from evals.engine.overlaps.turned import clipped_areas, corners_of, polygon_areas
@@ -99,10 +99,12 @@ def time(scene: Scene) -> tuple[Work, Work]:
     )
 
     def engine() -> object:
-        pairs = interval_pairs(scene.objects, truth, scene.detections, said)
-        return scene.events(pairs), table(scene.batch(*coco_boxes(truth, said)), BOXES)
+        pairs = overlapping_pairs(*sides)
+        events = scene.events(of_one_channel(pairs, truth, said))
+        return events, table(scene.batch(*coco_boxes(*sides, pairs)), BOXES)
 
-    batch = scene.batch(*coco_boxes(truth, said))
+    sides = (scene.objects, truth, scene.detections, said)
+    batch = scene.batch(*coco_boxes(*sides, overlapping_pairs(*sides)))
     return engine, lambda: table(batch, BOXES, "pycocotools")
 
 

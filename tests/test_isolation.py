@@ -37,6 +37,8 @@ OBJECT_ROUTES = {
     "project-import-predictions": ("pk", "project"),
     "project-import": ("pk", "project"),
     "project-export": ("project_pk", "project"),
+    "project-export-list": ("project_pk", "project"),
+    "project-export-formats": ("project_pk", "project"),
 }
 # Lists of what the caller's own workspace has.
 LIST_ROUTES = {"prediction-list", "prediction-export", "task-list", "project-list", "token-list"}
@@ -72,8 +74,8 @@ PROMPT_ROOMS = ("prompt-", "run-", "provider-", "project-subset", "batch-", "fai
 BACKEND_ROOMS = ("ml-backend", "prediction-job", "webhook")
 # An export is found through its project only: tests/bulk has the rest.
 OTHER_ROUTES |= {"project-export-status", "project-export-download"}
-# Of the caller's workspace alone: tests/accounts/test_audit.py.
-OTHER_ROUTES |= {"audit"}
+# Of the caller's workspace alone: tests/accounts/test_audit.py, test_users.py.
+OTHER_ROUTES |= {"audit", "users", "user"}
 # Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
 # Names its project in the query or the body: tests/predictions/api/curation/test_views.py.
@@ -82,6 +84,8 @@ OTHER_ROUTES |= {"view-list", "view-detail", "views-reset", "views-order"}
 OTHER_ROUTES |= {"annotation-marks"}
 # Names a comment beside its prediction: tests/predictions/api/reviews/test_discussion.py.
 OTHER_ROUTES |= {"prediction-comment-detail"}
+# A link that works once for one person: tests/accounts/test_passwords.py.
+OTHER_ROUTES |= {"set-password"}
 # Makes or fills a project of the caller's own workspace: tests/predictions/api/test_load.py.
 OTHER_ROUTES |= {"load"}
 # Name an image root in the query: tests/predictions/api/test_local_files.py.
@@ -98,11 +102,13 @@ GOOD_BODIES: dict[tuple[str, str], Any] = {
     ("annotation-detail", "put"): {"result": []},
     ("annotation-detail", "patch"): {"ground_truth": True},
     ("prediction-comment-list", "post"): {"text": "Stolen"},
+    ("prediction-review-list", "post"): {},
     ("project-detail", "put"): {"title": "Stolen"},
     ("project-detail", "patch"): {"title": "Stolen"},
     ("project-model-versions", "delete"): {"model_version": ""},
     ("project-import-predictions", "post"): [{"task": "foreign task", "result": []}],
     ("project-import", "post"): [{"image": "a"}],
+    ("project-export-list", "post"): {"title": "Stolen"},
 }
 
 

@@ -21,7 +21,7 @@ class Unfit(ValueError):
     """An item that is no prediction; the text says why."""
 
 
-class Said(NamedTuple):
+class Answered(NamedTuple):
     """One prediction of a backend, as it came: `result` may be regions or a shorthand of them."""
 
     result: Any
@@ -105,7 +105,7 @@ def versions_in(content: bytes) -> list[str]:
     return versions
 
 
-def said(item: Any, *, model_version: str) -> list[Said]:
+def predictions_of(item: Any, *, model_version: str) -> list[Answered]:
     """The predictions of an item, `model_version` for those that name none; [] for an item that
     says nothing. Unfit with the reason where one of them is no prediction.
     """
@@ -114,13 +114,13 @@ def said(item: Any, *, model_version: str) -> list[Said]:
     return [_one(item, model_version)]
 
 
-def _one(item: Any, model_version: str) -> Said:
+def _one(item: Any, model_version: str) -> Answered:
     if not isinstance(item, dict):
         raise Unfit(f"An object with `result` is expected, not {_kind(item)}.")
     if item.get("result") is None:
         raise Unfit("`result` is null." if "result" in item else "There is no `result`.")
     named = version_of(item)
-    return Said(
+    return Answered(
         result=item["result"],
         score=_score(item.get("score")),
         model_version=model_version if named is None else named,

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework.exceptions import ValidationError
 
 from backends.asking import answers
-from backends.asking.answers import Said, Unfit
+from backends.asking.answers import Answered, Unfit
 from backends.asking.faults import MOST_MESSAGE, Fault
 from backends.db.outcomes import Outcome, Row
 from predictions.db.places import Target
@@ -17,8 +17,8 @@ from predictions_api.http.storable import Refused, json_text
 def outcome(target: Target, item: Any, *, model_version: str, tries: int = 1) -> Outcome:
     """What came of the target's task. `model_version` is for predictions that name none."""
     try:
-        said = answers.said(item, model_version=model_version)
-        return Outcome(target.task_id, tuple(_row(target, one) for one in said), tries=tries)
+        answered = answers.predictions_of(item, model_version=model_version)
+        return Outcome(target.task_id, tuple(_row(target, one) for one in answered), tries=tries)
     except Unfit as unfit:
         reason = str(unfit)
     except Refused as refused:
@@ -28,18 +28,18 @@ def outcome(target: Target, item: Any, *, model_version: str, tries: int = 1) ->
     return failed(target.task_id, answers.INVALID, reason, tries=tries)
 
 
-def _row(target: Target, said: Said) -> Row:
+def _row(target: Target, answered: Answered) -> Row:
     """Unfit, Refused or ValidationError where the store does not take it."""
     # The version is checked with the neighbours: both are text that jsonb need not hold.
-    json_text(said.model_version)
-    regions = checked_regions(target, {"result": said.result, "score": said.score})
+    json_text(answered.model_version)
+    regions = checked_regions(target, {"result": answered.result, "score": answered.score})
     return Row(
         result=json_text(regions),
-        model_version=said.model_version,
-        score=said.score,
-        cluster=said.cluster,
-        neighbors=None if said.neighbors is None else json_text(said.neighbors),
-        mislabeling=said.mislabeling,
+        model_version=answered.model_version,
+        score=answered.score,
+        cluster=answered.cluster,
+        neighbors=None if answered.neighbors is None else json_text(answered.neighbors),
+        mislabeling=answered.mislabeling,
     )
 
 

@@ -3,15 +3,11 @@
 from collections.abc import Callable, Hashable, Iterator
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
-from django.db.models import Window
-from django.db.models.functions import RowNumber
 from django_tasks import task
 
 from backends.jobs import state
 from predictions_api.jobs import sharing, stopping, sweeps
 from predictions_api.jobs.queueing import CALLS, enqueue_on_commit
-from predictions_api.postgres.outages import is_outage
 
 JOB = "prediction job"
 
@@ -32,19 +28,12 @@ def work(job_id: Hashable, is_over: Callable[[], bool]) -> None:
     executor.execute(job_id, is_over)
     if stopping.requested.is_set() or is_over():
         # What this worker has handed over goes on at once, not with the next sweep.
-        try:
-            requeue_stalled()
-        except (DatabaseError, InterfaceError) as error:
-            if not is_outage(error):
-                raise
+        sweeps.unless_away(requeue_stalled)
 
 
 def due(seconds: float) -> Iterator[sharing.Due]:
     """Jobs that have waited so long for a worker, a few of each workspace."""
-    place = Window(RowNumber(), partition_by="project__workspace_id", order_by="id")
-    rows = state.waiting(seconds).annotate(place=place).filter(place__lte=sharing.PLACES)
-    for job_id, workspace_id in rows.values_list("pk", "project__workspace_id"):
-        yield sharing.Due(workspace_id, job_id)
+    return sharing.first_of_each(state.waiting(seconds))
 
 
 def queue(job_id: int) -> None:

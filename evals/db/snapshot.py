@@ -67,7 +67,7 @@ class PlannedRow:
 # One row a task by grouping: joining the sides was a nested loop until tables had been analysed.
 PLAN_SQL = f"""
 WITH found AS (
-    (SELECT DISTINCT ON (task_id) task_id, id AS truth, NULL::bigint AS said,
+    (SELECT DISTINCT ON (task_id) task_id, id AS truth, NULL::bigint AS predicted,
             {SIZE.format("a")} AS size
      FROM predictions_annotation a
      WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled
@@ -79,10 +79,10 @@ WITH found AS (
        AND model_version = %(version)s
      ORDER BY task_id, id DESC)
 ), pair AS (
-    SELECT task_id, max(truth) AS truth, max(said) AS said, sum(size) AS size
+    SELECT task_id, max(truth) AS truth, max(predicted) AS predicted, sum(size) AS size
     FROM found GROUP BY task_id HAVING max(truth) IS NOT NULL
 )
-SELECT t.id, pair.truth, pair.said, t.meta -> 'split', pair.size,
+SELECT t.id, pair.truth, pair.predicted, t.meta -> 'split', pair.size,
     {{own}}{{asked}}{{lengths}}
 FROM pair JOIN predictions_task t ON t.id = pair.task_id AND t.project_id = %(project)s
 WHERE {{chosen}} ORDER BY t.id
@@ -347,16 +347,16 @@ def read_all(
 def _read_image(
     row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, RegionText]
 ) -> ReadImage | None:
-    task_id, name, image_id, augmentations, url, truth, said, score, data = values
-    if task_id is None or truth is None or (row.prediction_id is not None and said is None):
+    task_id, name, image_id, augmentations, url, truth, predicted, score, data = values
+    if task_id is None or truth is None or (row.prediction_id is not None and predicted is None):
         return None
     ending = f"#{row.item}" if row.item else ""
     truths = RegionText(truth)
-    saids: Regions = [] if said is None else RegionText(said)
+    predictions: Regions = [] if predicted is None else RegionText(predicted)
     if not reading.has_one_image:
         truths = texts.setdefault(f"a{row.annotation_id}", truths)
-        if isinstance(saids, RegionText):
-            saids = texts.setdefault(f"p{row.prediction_id}", saids)
+        if isinstance(predictions, RegionText):
+            predictions = texts.setdefault(f"p{row.prediction_id}", predictions)
     return ReadImage(
         row=row,
         image_id=(_text(image_id) or str(row.task_id)) + ending,
@@ -365,7 +365,7 @@ def _read_image(
         url=url,
         stored=StoredImage(
             truths,
-            saids,
+            predictions,
             score,
             reading.place(row.item),
             row.n_of_task,

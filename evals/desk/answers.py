@@ -8,7 +8,7 @@ from evals.db.images import images_named, spread
 from evals.desk.marks import marked_spans
 from evals.documents.refusals import ReportNotFound
 from evals.engine.boxes import StoredImage
-from evals.engine.kinds.kind import Examined, Job
+from evals.engine.kinds.kind import ImageVerdicts, Job
 from evals.engine.kinds.table import KINDS
 from evals.engine.kinds.transcription import normalizer
 from evals.engine.measures.texts import alignment
@@ -32,48 +32,48 @@ def answers(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterato
     if show is None:
         yield from (None for _ in images)
         return
-    for image, one in zip(images, kind.examine(images, job, confidence), strict=True):
+    for image, one in zip(images, kind.verdicts(images, job, confidence), strict=True):
         yield show(one, image, job)
 
 
-def _sides(examined: Examined, fact: str) -> Document:
+def _sides(verdicts: ImageVerdicts, fact: str) -> Document:
     """`truth` and `said`, None where nobody answered; `score`, and whether that is kept."""
-    truth, said = ([facts[fact] for facts in side] for side in examined.facts)
+    truth, predicted = ([facts[fact] for facts in side] for side in verdicts.facts)
     return {
         "truth": truth[0] if truth else None,
-        "said": said[0] if said else None,
-        "score": examined.scores[0] if said else None,
-        "isKept": bool(said) and examined.found[0] is not None,
+        "said": predicted[0] if predicted else None,
+        "score": verdicts.scores[0] if predicted else None,
+        "isKept": bool(predicted) and verdicts.found[0] is not None,
     }
 
 
-def _numbers(examined: Examined, image: StoredImage, job: Job) -> Document:
-    return _sides(examined, "number")
+def _numbers(verdicts: ImageVerdicts, image: StoredImage, job: Job) -> Document:
+    return _sides(verdicts, "number")
 
 
-def _texts(examined: Examined, image: StoredImage, job: Job) -> Document:
+def _texts(verdicts: ImageVerdicts, image: StoredImage, job: Job) -> Document:
     """With `edits`, [operation, true text, said text], of the texts as they were compared."""
-    sides = _sides(examined, "text")
+    sides = _sides(verdicts, "text")
     normalize = normalizer(job)
-    truth, said = (normalize(sides[name] or "") for name in ("truth", "said"))
-    cut = truth[:MOST_CHARACTERS], said[:MOST_CHARACTERS]
+    truth, predicted = (normalize(sides[name] or "") for name in ("truth", "said"))
+    cut = truth[:MOST_CHARACTERS], predicted[:MOST_CHARACTERS]
     return {
         **sides,
         "truth": None if sides["truth"] is None else cut[0],
         "said": None if sides["said"] is None else cut[1],
         "edits": [list(edit) for edit in alignment(*cut)],
-        "isCut": cut != (truth, said),
+        "isCut": cut != (truth, predicted),
     }
 
 
-def _stretches(examined: Examined, image: StoredImage, job: Job) -> Document:
+def _stretches(verdicts: ImageVerdicts, image: StoredImage, job: Job) -> Document:
     """`stretches` of time, [side, class, start, end, verdict, score], those of the truth first.
 
     Of detections those that are kept.
     """
-    truths = zip(examined.labels, examined.facts[0], examined.truths, strict=True)
-    said = zip(
-        examined.detected_labels, examined.facts[1], examined.found, examined.scores, strict=True
+    truths = zip(verdicts.labels, verdicts.facts[0], verdicts.truths, strict=True)
+    predicted = zip(
+        verdicts.detected_labels, verdicts.facts[1], verdicts.found, verdicts.scores, strict=True
     )
     rows = [
         ["ground_truth", job.classes[label], *facts["interval"], verdict and verdict.verdict, None]
@@ -81,14 +81,14 @@ def _stretches(examined: Examined, image: StoredImage, job: Job) -> Document:
     ]
     rows += [
         ["prediction", job.classes[label], *facts["interval"], verdict.verdict, score]
-        for label, facts, verdict, score in said
+        for label, facts, verdict, score in predicted
         if verdict is not None
     ]
     return {"stretches": rows[:MOST_STRETCHES], "isCut": len(rows) > MOST_STRETCHES}
 
 
 #: By the word for what draws a kind's items.
-SHOWN: Mapping[str, Callable[[Examined, StoredImage, Job], Document]] = {
+SHOWN: Mapping[str, Callable[[ImageVerdicts, StoredImage, Job], Document]] = {
     "edits": _texts,
     "numbers": _numbers,
     "intervals": _stretches,
@@ -108,8 +108,8 @@ def scatter(evaluation: ModelEval, split: int | None) -> Document:
     images, rows = images_named(evaluation, ids=[], positions=positions)
     stored = stored_images(evaluation, rows) if rows else []
     named = [(row.image_id, one) for row, one in zip(images.rows, stored, strict=True) if one]
-    examined = kind.examine([one.stored for _, one in named], job_of(evaluation), 0)
-    sides = [_sides(one, "number") for one in examined]
+    verdicts = kind.verdicts([one.stored for _, one in named], job_of(evaluation), 0)
+    sides = [_sides(one, "number") for one in verdicts]
     return {
         "images": len(named),
         "points": [

@@ -12,7 +12,7 @@ import numpy as np
 
 from evals.engine.boxes import Region, Regions, StoredImage
 from evals.engine.events import Ints
-from evals.engine.kinds.kind import ExaminedShapes, Job
+from evals.engine.kinds.kind import Job, ShapeVerdicts
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.sides import Side
@@ -40,8 +40,8 @@ def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterat
     are labelled all are empty. Numbers are rounded to a thousandth: they are for the eye.
     `EvaluationError` where drawing all of them together takes too long.
     """
-    chunk = KINDS[job.task_type].examine_shapes(images, job, confidence, STEPS_OF_PAGE)
-    kept = np.flatnonzero(chunk.said.score >= confidence / 100)
+    chunk = KINDS[job.task_type].shape_verdicts(images, job, confidence, STEPS_OF_PAGE)
+    kept = np.flatnonzero(chunk.predicted.score >= confidence / 100)
     truths = _columns(
         chunk.truth,
         np.arange(len(chunk.truth.image)),
@@ -54,23 +54,23 @@ def drawings(images: Sequence[StoredImage], job: Job, confidence: int) -> Iterat
         keypoints=_keypoints(chunk, 0, job),
     )
     detections = _columns(
-        chunk.said,
+        chunk.predicted,
         kept,
         boxes_px=chunk.boxes_px[1],
         classes=job.classes,
         verdicts=chunk.found,
         words=SAID_WORDS,
         is_crowd=chunk.in_crowds[1],
-        stored=[image.said for image in images],
+        stored=[image.predicted for image in images],
         keypoints=_keypoints(chunk, 1, job),
     )
-    for truth, said in zip(truths, detections, strict=True):
+    for truth, predicted in zip(truths, detections, strict=True):
         # Objects have no score.
         del truth["scores"]
-        yield {"groundTruth": truth, "predictions": said}
+        yield {"groundTruth": truth, "predictions": predicted}
 
 
-def _keypoints(chunk: ExaminedShapes, side: int, job: Job) -> tuple[Floats, Sequence[str]] | None:
+def _keypoints(chunk: ShapeVerdicts, side: int, job: Job) -> tuple[Floats, Sequence[str]] | None:
     """The key points of a side and their names; None for kinds without any."""
     if chunk.points is None:
         return None
@@ -93,10 +93,10 @@ def _columns(
     places = kept.tolist()
     labels = [classes[label] for label in side.label[kept].tolist()]
     became = [verdicts[at] for at in places]
-    said = [None if verdict is None else words[verdict.verdict] for verdict in became]
+    names = [None if verdict is None else words[verdict.verdict] for verdict in became]
     if is_crowd is not None:
         for n in np.flatnonzero(is_crowd[kept]).tolist():
-            said[n] = CROWD
+            names[n] = CROWD
     scores = side.score[kept].tolist()
     boxes = (100 * boxes_px / np.tile(side.sizes_px, 2))[kept].round(3).ravel().tolist()
     outlines = _outlines(side, stored)
@@ -106,7 +106,7 @@ def _columns(
     for first, end in pairwise(ends):
         yield {
             "labels": labels[first:end],
-            "verdicts": said[first:end],
+            "verdicts": names[first:end],
             "scores": scores[first:end],
             "boxes": boxes[4 * first : 4 * end],
             "shapes": {

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from evals.engine.boxes import StoredImage
-from evals.engine.kinds.kind import Examined, Facts, Job
+from evals.engine.kinds.kind import Facts, ImageVerdicts, Job
 from evals.engine.kinds.spans import paragraph_texts
 from evals.engine.matching import ObjectVerdict
 from evals.engine.reading import ObjectOf
@@ -18,24 +18,24 @@ MOST_CHARACTERS = 5000
 MOST_SPANS = 300
 
 
-def marked_spans(examined: Examined, image: StoredImage, job: Job) -> Document:
+def marked_spans(verdicts: ImageVerdicts, image: StoredImage, job: Job) -> Document:
     """`marked` with both sides: `spans`, [class, verdict, score or null], of those that are kept,
     and `pieces`, [text, places among `spans` of those that cover it]. `isCut` where not all is
     shown. Where the text is not at hand there are no pieces.
     """
     text = _text(image.data, job.reading.object_at(image.place))
-    truth = _side(text, job.classes, examined.labels, examined.truths, None, examined.facts[0])
-    said = _side(
+    truth = _side(text, job.classes, verdicts.labels, verdicts.truths, None, verdicts.facts[0])
+    predicted = _side(
         text,
         job.classes,
-        examined.detected_labels,
-        examined.found,
-        examined.scores,
-        examined.facts[1],
+        verdicts.detected_labels,
+        verdicts.found,
+        verdicts.scores,
+        verdicts.facts[1],
     )
-    most = max(len(examined.labels), len(examined.detected_labels))
+    most = max(len(verdicts.labels), len(verdicts.detected_labels))
     is_cut = most > MOST_SPANS or len(text) > MOST_CHARACTERS
-    return {"marked": {"truth": truth, "said": said}, "isCut": is_cut}
+    return {"marked": {"truth": truth, "said": predicted}, "isCut": is_cut}
 
 
 def _side(

@@ -63,11 +63,11 @@ def verdicts_of(
     if any(image is None for image in seen):
         return document
     stored = [image.stored for image in seen if image is not None]
-    truths, said = dict[int, str](), dict[int, str]()
-    for one in kind_of(evaluation).examine(stored, job_of(evaluation), percent):
+    truths, predicted = dict[int, str](), dict[int, str]()
+    for one in kind_of(evaluation).verdicts(stored, job_of(evaluation), percent):
         truths |= _by_region(one.regions[0], one.truths)
-        said |= _by_region(one.regions[1], one.found)
-    return {**document, "truths": truths, "found": said}
+        predicted |= _by_region(one.regions[1], one.found)
+    return {**document, "truths": truths, "found": predicted}
 
 
 def newest_evaluations(project_id: int) -> list[tuple[str, str]]:

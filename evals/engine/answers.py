@@ -53,7 +53,7 @@ def read_answers(
     sides: tuple[list[list[Answer[Value]]], list[list[Answer[Value]]]] = ([], [])
     for number, image in enumerate(images):
         default = 1.0 if image.score is None else image.score
-        for is_truth, regions in ((True, image.truth), (False, image.said)):
+        for is_truth, regions in ((True, image.truth), (False, image.predicted)):
             answers: list[Answer[Value]] = []
             for at, region in enumerate(regions):
                 if image.place is not None and not image.place.holds(region):

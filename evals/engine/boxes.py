@@ -125,7 +125,7 @@ class StoredImage:
     """One image as the store has it: its task's regions, and which of them are its own."""
 
     truth: Regions
-    said: Regions
+    predicted: Regions
     #: Of the prediction as a whole, for regions without a score of their own.
     score: float | None
     #: None where all are.

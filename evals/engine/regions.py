@@ -100,7 +100,7 @@ class _Reader:
         self.notes = notes
         self.asks_names = reading.asks_names
         self.unknown: set[str] = set()
-        self.truth, self.said = GatheredSide(), GatheredSide()
+        self.truth, self.predicted = GatheredSide(), GatheredSide()
         #: What rasterising took so far, and what it may take of the image at hand.
         self.steps, self.allowance = 0, Allowance()
         #: Sizes of images that were not read the quick way.
@@ -110,17 +110,17 @@ class _Reader:
         """One image; the quick way where both sides are plain boxes."""
         default = 1.0 if image.score is None else image.score
         truth = self._plain(number, image, image.truth, 1.0)
-        said = self._plain(number, image, image.said, default)
-        if truth is not None and said is not None:
+        predicted = self._plain(number, image, image.predicted, default)
+        if truth is not None and predicted is not None:
             self.truth.rows += truth
-            self.said.rows += said
+            self.predicted.rows += predicted
             return
         size = (truth[0][7], truth[0][8]) if truth else image_size(image)
         if size is None:
             size = self._unsized(number, image)
         self.sizes[number] = size
         self.allowance = Allowance()
-        for side, rows, score in ((self.truth, truth, 1.0), (self.said, said, default)):
+        for side, rows, score in ((self.truth, truth, 1.0), (self.predicted, predicted, default)):
             if rows is None:
                 self._take_regions(number, image, side, size, score)
             else:
@@ -131,10 +131,10 @@ class _Reader:
         """What was read, every shape on its image's one size."""
         if self.unknown:
             raise UnknownLabels(self.unknown)
-        tables = self.truth.table(), self.said.table()
+        tables = self.truth.table(), self.predicted.table()
         self._settle_sizes(tables, n_images)
         self.notes.read = [len(table) for table in tables]
-        return self.truth.side(tables[0]), self.said.side(tables[1])
+        return self.truth.side(tables[0]), self.predicted.side(tables[1])
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:
         sizes = np.ones((n_images, 2))
@@ -154,7 +154,7 @@ class _Reader:
         """The size that is taken for an image whose regions tell none."""
         is_masked = self.with_masks
         n_regions = 0
-        for region in (*image.truth, *image.said):
+        for region in (*image.truth, *image.predicted):
             if image.place is not None and not image.place.holds(region):
                 continue
             shape = shape_of(region.get("type"))
@@ -224,7 +224,7 @@ class _Reader:
             return None
         if any(box.value.rectanglelabels[0] not in self.index for box in mine):
             return None
-        side = self.truth if is_truth else self.said
+        side = self.truth if is_truth else self.predicted
         places = {id(box): at for at, box in enumerate(boxes)}
         rows: list[Row] = []
         for box in mine:
@@ -242,7 +242,7 @@ class _Reader:
     ) -> None:
         """The regions of one side, each for itself."""
         is_truth = side is self.truth
-        regions = image.truth if is_truth else image.said
+        regions = image.truth if is_truth else image.predicted
         partners: Partners | None = None
         for at, region in enumerate(regions):
             if image.place is not None and not image.place.holds(region):
@@ -363,7 +363,7 @@ class _Reader:
 
 def image_size(image: StoredImage) -> Size | None:
     """Width and height in pixels as the image's first sized region tells; None without one."""
-    for regions in (image.truth, image.said):
+    for regions in (image.truth, image.predicted):
         for region in regions:
             is_mine = image.place is None or image.place.holds(region)
             if is_mine and (size := own_size(region)) is not None:

@@ -142,32 +142,13 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
     assert evaluation.project is not None
     with transaction.atomic():
         state.keep(evaluation.pk, mine)
-        chunks.delete(evaluation.pk)
-        position, by_split, n_truths, n_said = 0, dict.fromkeys(range(len(Split)), 0), 0, 0
         slices = SliceTable(evaluation.options.get("slices", []))
-        planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
-        for number, chunk in enumerate(planned):
-            chunks.add(
-                evaluation.pk,
-                number,
-                chunk,
-                first_position=position,
-                first_split_positions=by_split,
-            )
-            position += len(chunk)
-            for row in chunk:
-                by_split[row.split] += 1
-                # Images of one task share its annotation and prediction.
-                is_first = bool(row.n_of_task or not row.item)
-                n_truths += is_first
-                n_said += is_first and row.prediction_id is not None
+        _add_chunks(evaluation, slices)
         # After the plan: what the plan could see is not younger than this.
         seen = snapshot.facts(evaluation)
         evaluation.planned_at = seen.planned_at
         evaluation.newest_ground_truth_at = seen.newest_ground_truth_at
         evaluation.newest_prediction_at = seen.newest_prediction_at
-        evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_said
-        evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
         _refuse_empty(evaluation)
         evaluation.warnings = [
             *own_truths(snapshot.count_own_truths(evaluation)),
@@ -197,6 +178,27 @@ def _plan(evaluation: ModelEval, mine: Holder) -> None:
                 "slices",
             ]
         )
+
+
+def _add_chunks(evaluation: ModelEval, slices: SliceTable) -> None:
+    """Writes the rows in chunks, gathers their values by slice, and counts what they hold."""
+    chunks.delete(evaluation.pk)
+    position, by_split = 0, dict.fromkeys(range(len(Split)), 0)
+    n_truths = n_predictions = 0
+    planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
+    for number, chunk in enumerate(planned):
+        chunks.add(
+            evaluation.pk, number, chunk, first_position=position, first_split_positions=by_split
+        )
+        position += len(chunk)
+        for row in chunk:
+            by_split[row.split] += 1
+            # Images of one task share its annotation and prediction.
+            is_first = bool(row.n_of_task or not row.item)
+            n_truths += is_first
+            n_predictions += is_first and row.prediction_id is not None
+    evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_predictions
+    evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
 
 
 def _refuse_empty(evaluation: ModelEval) -> None:

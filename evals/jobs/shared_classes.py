@@ -29,11 +29,11 @@ def no_shared_class(evaluation: ModelEval, counted: Counted) -> Iterator[dict[st
     )
     counts = matrix_of(merged, 0, n_classes=len(classes)).counts()
     true = [name for name, n in zip(classes, counts.objects.tolist(), strict=True) if n]
-    said = [name for name, n in zip(classes, counts.kept.tolist(), strict=True) if n]
-    if not true or not said or set(true) & set(said):
+    predicted = [name for name, n in zip(classes, counts.kept.tolist(), strict=True) if n]
+    if not true or not predicted or set(true) & set(predicted):
         return
     known = {name.casefold(): name for name in true}
-    pairs = {name: known[name.casefold()] for name in said if name.casefold() in known}
+    pairs = {name: known[name.casefold()] for name in predicted if name.casefold() in known}
     advice = (
         " Some are equal but for case: ask again with the labelMap of this warning."
         if pairs
@@ -44,7 +44,7 @@ def no_shared_class(evaluation: ModelEval, counted: Counted) -> Iterator[dict[st
         "labelMap": pairs,
         "message": (
             f"Ground truth and predictions share no class. The ground truth has {_named(true)}; "
-            f"the predictions have {_named(said)}.{advice}"
+            f"the predictions have {_named(predicted)}.{advice}"
         ),
     }
 

@@ -135,14 +135,12 @@ def _claims(evaluation: ModelEval) -> Iterator[list[Claim]]:
         places = iter(positions)
         for some in snapshot.portions(rows):
             images = snapshot.read_all(some, reading=job.reading, planned_at=evaluation.planned_at)
-            examined_images = kind.examine(
-                [image.stored for image in images], job, evaluation.confidence
-            )
+            verdicts = kind.verdicts([image.stored for image in images], job, evaluation.confidence)
             yield [
                 Claim(position, label, score, found.verdict == Verdict.TRUE_POSITIVE)
-                for examined, position in zip(examined_images, places, strict=False)
+                for image, position in zip(verdicts, places, strict=False)
                 for label, score, found in zip(
-                    examined.detected_labels, examined.scores, examined.found, strict=True
+                    image.detected_labels, image.scores, image.found, strict=True
                 )
                 if found is not None
             ]

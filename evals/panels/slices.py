@@ -22,15 +22,23 @@ from evals.documents.slices import (
 )
 from evals.engine.events import Counts, Ints, image_counts
 from evals.engine.metrics import scores_of
-from evals.engine.resampling.scores import MOST_IMAGES, bootstrap, total_of
+from evals.engine.resampling.scores import (
+    MOST_IMAGES,
+    Interval,
+    bootstrap,
+    bootstrap_together,
+    images_by_counts,
+    total_of,
+)
 from evals.models import ModelEval
 from evals.panels.panel import Panel
 from evals.panels.query import Asked, BySliceQuery
 from predictions.regions.geometry import Bools
 
 LEVEL = 0.95
-#: Images of a split above which no slice of it has an interval: a second for each 100,000.
-MOST_DRAWN = 1_000_000
+#: Different counts of images, of all slices together, above which none has an interval where
+#: images are drawn together: about a second.
+MOST_COUNTS = 10_000
 
 
 def keys_of(evaluation: ModelEval) -> list[SliceKey]:
@@ -143,20 +151,30 @@ def _rows(codes: Ints, counts: Counts, values: list[str]) -> list[SliceRow]:
     order = np.argsort(codes, kind="stable")
     found, firsts = np.unique(codes[order], return_index=True)
     parts = zip(found.tolist(), np.split(order, firsts[1:]), strict=False)
-    has_intervals = len(codes) <= MOST_DRAWN
-    rows = [_row(values[code], _chosen(counts, which), has_intervals) for code, which in parts]
+    named = [(values[code], _chosen(counts, which)) for code, which in parts]
+    intervals = _intervals([mine for _, mine in named])
+    rows = [_row(*one, interval) for one, interval in zip(named, intervals, strict=True)]
     return sorted(rows, key=lambda row: (-row.images, row.value))
 
 
-def _row(value: str, counts: Counts, has_interval: bool) -> SliceRow:
+def _intervals(slices: list[Counts]) -> list[Interval | None]:
+    """F1's of each slice, which has images. Of more than MOST_IMAGES together those with equal
+    counts are drawn at once, and there are none where that would take long, too.
+    """
+    if sum(len(one.tp) for one in slices) <= MOST_IMAGES:
+        return [bootstrap(one, LEVEL).f1 for one in slices]
+    together = [images_by_counts(one) for one in slices]
+    if sum(len(one.n_images) for one in together) > MOST_COUNTS:
+        return [None] * len(slices)
+    return [bootstrap_together(one, LEVEL) for one in together]
+
+
+def _row(value: str, counts: Counts, interval: Interval | None) -> SliceRow:
     total = total_of(counts)
     score = scores_of(total)
-    n_images = len(counts.tp)
-    is_drawn = has_interval and n_images <= MOST_IMAGES
-    interval = bootstrap(counts, LEVEL).f1 if is_drawn else None
     return SliceRow(
         value=value,
-        images=n_images,
+        images=len(counts.tp),
         true_positives=int(total.tp),
         false_positives=int(total.fp),
         false_negatives=int(total.fn),

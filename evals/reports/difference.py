@@ -75,20 +75,13 @@ def difference(
     wanted = slice_of(base, by_slice)
     before = dict(_judged(base, split, confidence))
     after = dict(_judged(other, split, confidence))
-    only_before, only_after = before.keys() - after.keys(), after.keys() - before.keys()
+    only_after = {key: after[key] for key in after.keys() - before.keys()}
     if wanted is not None:
-        after_alone = {key: after[key] for key in only_after}
-        only_after = set(_within(_same_slice(other, by_slice), after_alone))
+        only_after = _within(_same_slice(other, by_slice), only_after)
         before = _within(wanted, before)
-        only_before &= before.keys()
-    changes = [
-        Change(before[key].position, before[key].tally, after[key].tally)
-        for key in before.keys() & after.keys()
-    ]
-    differing = sorted(
-        (c for c in changes if c.fixed or c.broken),
-        key=lambda c: (-(c.fixed + c.broken), c.position),
-    )
+    both = before.keys() & after.keys()
+    changes = [Change(before[k].position, before[k].tally, after[k].tally) for k in both]
+    differing = _most_changed_first(changes)
     return Difference(
         base=base.eval_id,
         other=other.eval_id,
@@ -96,7 +89,7 @@ def difference(
         confidence_threshold=confidence / 100,
         totals={
             **_totals(changes),
-            "onlyInBase": len(only_before),
+            "onlyInBase": len(before.keys() - after.keys()),
             "onlyInOther": len(only_after),
         },
         significance=significance_of(
@@ -111,6 +104,14 @@ def difference(
         offset=offset,
         limit=limit,
         images=_page(base, differing[offset : offset + limit]),
+    )
+
+
+def _most_changed_first(changes: Sequence[Change]) -> list[Change]:
+    """Those that differ; of equal changes the first of the base."""
+    return sorted(
+        (c for c in changes if c.fixed or c.broken),
+        key=lambda c: (-(c.fixed + c.broken), c.position),
     )
 
 

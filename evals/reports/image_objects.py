@@ -15,7 +15,7 @@ from evals.db.images import image_keys, images_at
 from evals.db.snapshot import PlannedRow, ReadImage, read
 from evals.documents.images import ImageDetection, ImageObject, ImageWithObjects
 from evals.documents.refusals import ImageNotFound, ReportNotFound
-from evals.engine.kinds.kind import Examined
+from evals.engine.kinds.kind import ImageVerdicts
 from evals.engine.matching import ObjectVerdict
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
@@ -47,7 +47,7 @@ def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) ->
         raise ReportNotFound(CHANGED)
     classes = evaluation.classes
     record = images_at(evaluation, [position]).records(confidence, len(classes))[0]
-    examined = kind_of(evaluation).examine([image.stored], job_of(evaluation), confidence)[0]
+    verdicts = kind_of(evaluation).verdicts([image.stored], job_of(evaluation), confidence)[0]
     return ImageWithObjects(
         **asdict(record),
         confidence_threshold=confidence / 100,
@@ -55,8 +55,8 @@ def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) ->
         task_id=row.task_id,
         annotation_id=row.annotation_id,
         prediction_id=row.prediction_id,
-        ground_truth=_objects(examined, classes),
-        predictions=_detections(examined, classes),
+        ground_truth=_objects(verdicts, classes),
+        predictions=_detections(verdicts, classes),
     )
 
 
@@ -70,9 +70,9 @@ def stored_images(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[Rea
     return read(rows, reading=reading, planned_at=evaluation.planned_at)
 
 
-def _objects(examined: Examined, classes: Sequence[str]) -> list[ImageObject]:
-    facts = examined.facts[0] or [{}] * len(examined.labels)
-    columns = zip(examined.labels, examined.shapes, examined.truths, facts, strict=True)
+def _objects(verdicts: ImageVerdicts, classes: Sequence[str]) -> list[ImageObject]:
+    facts = verdicts.facts[0] or [{}] * len(verdicts.labels)
+    columns = zip(verdicts.labels, verdicts.shapes, verdicts.truths, facts, strict=True)
     return [
         ImageObject(
             index=n, class_name=classes[label], **_geometry(shape), **_verdict(verdict), **more
@@ -81,13 +81,13 @@ def _objects(examined: Examined, classes: Sequence[str]) -> list[ImageObject]:
     ]
 
 
-def _detections(examined: Examined, classes: Sequence[str]) -> list[ImageDetection]:
+def _detections(verdicts: ImageVerdicts, classes: Sequence[str]) -> list[ImageDetection]:
     columns = zip(
-        examined.detected_labels,
-        examined.detected_shapes,
-        examined.scores,
-        examined.found,
-        examined.facts[1] or [{}] * len(examined.scores),
+        verdicts.detected_labels,
+        verdicts.detected_shapes,
+        verdicts.scores,
+        verdicts.found,
+        verdicts.facts[1] or [{}] * len(verdicts.scores),
         strict=True,
     )
     # A detection below the confidence is not kept: it has no verdict.

@@ -14,7 +14,7 @@ from evals.db.images import Scanned, scan, worst
 from evals.db.panels import error_images
 from evals.documents.slices import Slice
 from evals.engine.error_types.assignment import ErrorType
-from evals.engine.events import Ints, image_cells, image_counts
+from evals.engine.events import Cells, Ints, image_cells, image_counts
 from evals.engine.metrics import image_scores
 from evals.models import ModelEval
 from predictions.regions.geometry import Bools, Floats
@@ -130,16 +130,7 @@ def _matching(
     fp: Any = counts.fp
     fn: Any = counts.fn
     if wanted.label is not None:
-        # Asked for a class, what is wrong is told of that class.
-        is_wrong = cells.actual != cells.predicted
-        fp, fn = (
-            np.bincount(
-                cells.image[is_wrong & (side == wanted.label)],
-                weights=cells.count[is_wrong & (side == wanted.label)],
-                minlength=n_images,
-            )
-            for side in (cells.predicted, cells.actual)
-        )
+        fp, fn = _errors_of_class(cells, wanted.label, n_images)
     fits = (fp >= wanted.least_fp) & (fn >= wanted.least_fn)
     if split is not None:
         fits &= block.splits == split
@@ -164,6 +155,20 @@ def _matching(
     else:
         key = getattr(image_scores(counts), wanted.sort or "f1")
     return block.positions[fits], (-key if wanted.is_falling else key)[fits]
+
+
+def _errors_of_class(cells: Cells, label: int, n_images: int) -> tuple[Floats, Floats]:
+    """False positives and false negatives of one class in each image, (n_images,) each."""
+    is_wrong = cells.actual != cells.predicted
+    fp, fn = (
+        np.bincount(
+            cells.image[is_wrong & (side == label)],
+            weights=cells.count[is_wrong & (side == label)],
+            minlength=n_images,
+        )
+        for side in (cells.predicted, cells.actual)
+    )
+    return fp, fn
 
 
 def _has_cell(

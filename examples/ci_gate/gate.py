@@ -33,6 +33,7 @@ COMMON = (
 )  # fmt: skip
 
 Report = dict[str, Any]
+Recalls = dict[str, tuple[int, float]]
 
 
 class Refused(Exception):
@@ -143,9 +144,7 @@ def quality(server: Server, header: Report, split: str) -> Report:
     raise Refused(f"{header['evalId']} has no {name} on the {split} split: nothing is there.")
 
 
-def recalls(
-    server: Server, header: Report, split: str, confidence: int
-) -> dict[str, tuple[int, float]]:
+def recalls(server: Server, header: Report, split: str, confidence: int) -> Recalls:
     """Objects and recall by class; classes without objects are absent."""
     path = f"/{header['evalId']}/confusion-matrix"
     matrix = server.evals("GET", path, split=split, confidence=str(confidence))["matrix"]
@@ -200,7 +199,7 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     }
     old = baseline_of(server, new, options.baseline)
     score, was = quality(server, new, split), None
-    before: dict[str, tuple[int, float]] = {}
+    before: Recalls = {}
     if old is not None:
         version = old["modelVersion"] or old["versionId"]
         report["baseline"] = {"evaluation": old["evalId"], "modelVersion": version}
@@ -209,17 +208,7 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     found = recalls(server, new, split, confidence)
     compared = _compared(score.pop("value"), was, options.worse, is_high=score["higherIsBetter"])
     report["metric"] = {**score, "limit": options.limit, **compared}
-    report["classes"] = [
-        {"class": name, "objects": found.get(name, (0, 0))[0]}
-        | _compared(
-            found[name][1] if name in found else None,
-            before[name][1] if name in before else None,
-            options.max_drop_recall_few
-            if found.get(name, before.get(name, (0, 0)))[0] < options.few_objects
-            else options.max_drop_recall,
-        )
-        for name in dict.fromkeys([*found, *before])
-    ]
+    report["classes"] = _classes(found, before, options)
     decisive = options.fail_if_significantly_worse
     if old is not None and decisive is not None:
         report["changes"] = changes(server, report, decisive or ["f1"])
@@ -229,6 +218,17 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
         server.evals("PATCH", f"/{new['evalId']}", {"accepted": True})
         report["accepted"] = True
     return report
+
+
+def _classes(found: Recalls, before: Recalls, options: argparse.Namespace) -> list[Report]:
+    classes = []
+    for name in dict.fromkeys([*found, *before]):
+        n_objects, recall = found.get(name, (0, None))
+        n_before, was = before.get(name, (0, None))
+        is_few = (n_objects if name in found else n_before) < options.few_objects
+        allowed = options.max_drop_recall_few if is_few else options.max_drop_recall
+        classes.append({"class": name, "objects": n_objects} | _compared(recall, was, allowed))
+    return classes
 
 
 def _compared(

@@ -146,6 +146,16 @@ class RunPrediction(NamedTuple):
     score: float | None
 
 
+INSERT_OF_RUN_SQL = """
+INSERT INTO predictions_prediction
+    (task_id, project_id, result, model_version, score, mislabeling, model_run_id,
+     created_at, updated_at)
+SELECT k.task_id, %s, k.result::jsonb, %s, k.score, 0, %s, now(), now()
+FROM unnest(%s::bigint[], %s::text[], %s::float8[]) AS k(task_id, result, score)
+RETURNING task_id, id
+"""
+
+
 def replace_of_runs(
     rows: Sequence[RunPrediction],
     *,
@@ -174,26 +184,9 @@ def replace_of_runs(
             f" AND model_run_id IN ({sql})",
             [project_id, task_ids, *params],
         )
-    made: dict[int, int] = dict(
-        fetch_all(
-            """
-            INSERT INTO predictions_prediction
-                (task_id, project_id, result, model_version, score, mislabeling, model_run_id,
-                 created_at, updated_at)
-            SELECT k.task_id, %s, k.result::jsonb, %s, k.score, 0, %s, now(), now()
-            FROM unnest(%s::bigint[], %s::text[], %s::float8[]) AS k(task_id, result, score)
-            RETURNING task_id, id
-            """,
-            [
-                project_id,
-                model_version,
-                model_run_id,
-                [row.task_id for row in rows],
-                [row.result for row in rows],
-                [row.score for row in rows],
-            ],
-        )
-    )
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
+    values = [project_id, model_version, model_run_id, *columns]
+    made: dict[int, int] = dict(fetch_all(INSERT_OF_RUN_SQL, values))
     if heard_in is not None:
         recording.record(
             "PREDICTIONS_CREATED",

@@ -250,16 +250,7 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     `target` is where the prediction stands now; a new task moves it, and its project with it.
     ValidationError as for `create`; NotFound if the prediction went away meanwhile.
     """
-    errors = unknown_ids([values], access)[0]
-    place = target
-    if "task" in values and values["task"] != target.task_id:
-        moved = places.target_of_task(values["task"], workspace_id=access.workspace_id)
-        if moved is None:
-            errors["task"] = [unknown_pk(values["task"])]
-        else:
-            place = moved
-    if errors:
-        raise ValidationError(errors)
+    place = _new_place(values, access, target)
     parameters: list[Any] = []
     assignments = ["updated_at = now()"]
     for name, column in COLUMNS.items():
@@ -295,6 +286,19 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
             raise NotFound(NO_PREDICTION)
         document = documents.prediction(_as_sent(row, result), documents.ages())
         return _told("PREDICTION_UPDATED", document, access)
+
+
+def _new_place(values: Values, access: Access, target: Target) -> Target:
+    """Where an updated prediction will stand. ValidationError for what there is not."""
+    errors = unknown_ids([values], access)[0]
+    place: Target | None = target
+    if "task" in values and values["task"] != target.task_id:
+        place = places.target_of_task(values["task"], workspace_id=access.workspace_id)
+        if place is None:
+            errors["task"] = [unknown_pk(values["task"])]
+    if errors or place is None:
+        raise ValidationError(errors)
+    return place
 
 
 # One statement: annotations made from the prediction keep standing, without their parent.

@@ -67,6 +67,11 @@ def _totals(row: Row) -> dict[str, int]:
     }
 
 
+def lock_title(title: str, *, workspace_id: int) -> None:
+    """Whoever locks the same title of the workspace now waits until this transaction ends."""
+    fetch_one("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [title, workspace_id])
+
+
 def create_project(
     values: Values, access: Access | Author, *, parsed: dict[str, Any] | None
 ) -> Project:

@@ -63,9 +63,8 @@ def shown_version(project_id: int, named: str) -> str:
 
 
 # One index probe a version on predictions_prediction_v_idx: 100 versions among a million
-# predictions take a millisecond or two, where DISTINCT reads them all.
-VERSION_NAMES_SQL = """
-WITH RECURSIVE v AS (
+# predictions take a millisecond or two, where DISTINCT reads them all. The last name is null.
+VERSIONS_OF_PROJECT = """WITH RECURSIVE v AS (
     (SELECT left(model_version, 200) AS name FROM predictions_prediction
      WHERE project_id = %(project)s AND left(model_version, 200) IS NOT NULL ORDER BY 1 LIMIT 1)
     UNION ALL
@@ -73,9 +72,11 @@ WITH RECURSIVE v AS (
             WHERE project_id = %(project)s AND left(model_version, 200) > v.name
             ORDER BY 1 LIMIT 1)
     FROM v WHERE v.name IS NOT NULL
-)
+)"""
+VERSION_NAMES_SQL = f"""
+{VERSIONS_OF_PROJECT}
 SELECT name FROM v WHERE name IS NOT NULL LIMIT %(limit)s
-"""
+"""  # noqa: S608
 
 
 def version_names(project_id: int, *, limit: int) -> list[str]:

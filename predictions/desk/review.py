@@ -17,7 +17,7 @@ from rest_framework.exceptions import NotFound
 from desk.page import Crumb, render_page
 from desk.workspace_admin import access_of, forbid, is_owner, pretty
 from predictions.db.predictions import delete as delete_prediction
-from predictions.db.reviews.discussion import said_of_prediction
+from predictions.db.reviews.discussion import remarks_of_prediction
 from predictions.desk.acceptance import ground_truth, may_be_undone, truths
 from predictions.desk.addresses import address, way_to
 from predictions.desk.drawing import Drawn, drawn, shown_data
@@ -42,10 +42,10 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     query = f"?{request.GET.urlencode()}" if request.GET else ""
     talk = discussion.shown(
         request,
-        said_of_prediction(pk),
+        remarks_of_prediction(pk),
         is_owner=is_owner(request, prediction.project.workspace_id),
     )
-    said = verdicts if verdicts and verdicts["prediction"] == pk else None
+    shown = verdicts if verdicts and verdicts["prediction"] == pk else None
     return render_page(
         desk,
         request,
@@ -56,14 +56,14 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
             "image": image,
             "texts": texts,
             "alt": f"The image of task {prediction.task_id}",
-            "regions": [*_of_prediction(prediction, said), *_of_annotation(truth, verdicts)],
+            "regions": [*_of_prediction(prediction, shown), *_of_annotation(truth, verdicts)],
         },
         prediction=prediction,
         truth=truth,
         has_truth=newest is not None,
         texts=texts,
         verdicts=verdicts,
-        is_judged=bool(said and said["found"] is not None),
+        is_judged=bool(shown and shown["found"] is not None),
         before=before and address(before) + query,
         after=after and address(after) + query,
         query=query,

@@ -131,7 +131,7 @@ class FileTask(Struct, kw_only=True):
     data: dict[str, Any] = {}
     meta: dict[str, Any] = {}
     size: Size | None = None
-    #: The file's own split: `train`, `valid`, `test` or another word.
+    #: The name of the file's own split, as it stands there: `splits.py` reads it.
     split: str | None = None
     is_relative: bool = False
     regions: list[Region] | Callable[[], list[Region]] = []
@@ -167,7 +167,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What whoever loads the files asked for."""
+    """What whoever loads the files asked for, and what the format asks for."""
 
     #: What to read where a file holds an object in several forms; None for the richest.
     shapes: Shapes | None = None
@@ -177,6 +177,8 @@ class Ask:
     image_column: str | None = None
     truth_field: str = "ground_truth"
     predictions_field: str = "predictions"
+    #: Of an image: the best so many are read; None for all.
+    most_detections: int | None = None
     #: Other names for classes of the detections; None for a class that is not read.
     label_map: Mapping[str, str | None] = field(default_factory=dict)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -41,6 +41,8 @@ class Format:
     is_never_tasks: bool = False
     #: Whether the module's `wanted(source, errors)` tells which shapes detections have.
     tells_shapes: bool = False
+    #: Of an image, the best ones, as the format's own evaluation counts them; None for all.
+    most_detections: int | None = None
 
     @property
     def _module(self) -> Any:
@@ -53,6 +55,7 @@ class Format:
 
     def predictions(self, source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
         """The detections of a file. BadFile where nothing can be read."""
+        ask = replace(ask, most_detections=self.most_detections)
         content: Content = self._module.predictions(source, ask, errors, known)
         return content
 
@@ -283,6 +286,7 @@ _TABLE = (
         # It is COCO with a few words more.
         fits=lambda start: False,
         tells_shapes=True,
+        most_detections=300,
     ),
     Format(
         "conll",

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Greatest, Now
@@ -143,3 +143,27 @@ def fair_share(owner: UUID, shares: list[tuple[UUID, int]], *, limit: int) -> in
     mine = even + (owners.index(owner) < rest)
     taken = sum(slots for who, slots in shares if who != owner)
     return max(0, min(mine, limit - taken))
+
+
+def renew_share(shares: QuerySet[Any], mine: Holder, new: Any, *, limit: int, n_asking: int) -> int:
+    """The holder's share of what `shares` are of, renewed; its row, `new`, is added where it has
+    none. 0 where that cannot be, since a row it names is gone.
+
+    Shares are even, and never add up to more than `limit`: a newcomer gets what is free now, and
+    the rest once the others have learnt of it at their next heartbeat and their `n_asking` requests
+    in flight, which count until they end, are fewer. Belongs inside a transaction that has locked
+    what is shared.
+    """
+    shares.filter(lease_until__lt=Now()).delete()
+    own = type(new).objects.filter(owner=mine.id)
+    if not own.update(lease_until=lasting(mine.lease_s)):
+        new.owner, new.lease_until = mine.id, lasting(mine.lease_s)
+        try:
+            with transaction.atomic():
+                new.save(force_insert=True)
+        except IntegrityError:
+            return 0
+    held = list(shares.order_by("id").values_list("owner", "slots"))
+    slots = fair_share(mine.id, held, limit=limit)
+    own.update(slots=max(slots, n_asking))
+    return slots

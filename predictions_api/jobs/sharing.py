@@ -13,11 +13,13 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connections
+from django.db.models import QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from predictions_api.jobs import stopping
 
@@ -65,6 +67,14 @@ class Place:
 
 
 _kinds: dict[str, Kind] = {}
+
+
+def first_of_each(waiting: QuerySet[Any]) -> Iterator[Due]:
+    """PLACES of each workspace among the rows of projects that wait, the oldest first."""
+    place = Window(RowNumber(), partition_by="project__workspace_id", order_by="id")
+    rows = waiting.annotate(place=place).filter(place__lte=PLACES)
+    for key, workspace_id in rows.values_list("pk", "project__workspace_id"):
+        yield Due(workspace_id, key)
 
 
 def register(name: str, kind: Kind) -> None:

@@ -40,6 +40,15 @@ WHERE r.id = ANY(%s) AND j.workspace_id = %s
 """  # noqa: S608
 
 
+TITLES = {
+    "tasks": "Tasks",
+    "agreement": "Agreement with ground truth",
+    "tokens": "Tokens",
+    "cost": "Cost (USD)",
+    "latency": "Latency (s)",
+}
+
+
 def indicators(run_ids: Sequence[int], *, workspace_id: int) -> dict[int, dict[str, Document]]:
     """The measures of runs by run and key. One statement for any number of runs."""
     rows = fetch_all(INDICATORS_SQL, [list(run_ids), workspace_id])
@@ -60,43 +69,25 @@ def _indicators(
     done = predicted + failed
     # The run's own sum is 0 also where no cost is known.
     is_known = bool(cost) or taken.get("total_cost") is not None
-    return {
+    values: dict[str, Document] = {
         "tasks": {
-            "title": "Tasks",
-            "values": {
-                "total": tasks,
-                "predicted": predicted,
-                "failed": failed,
-                "open": max(0, tasks - done),
-            },
+            "total": tasks,
+            "predicted": predicted,
+            "failed": failed,
+            "open": max(0, tasks - done),
         },
         "agreement": {
-            "title": "Agreement with ground truth",
-            "values": {
-                "mean": agreed / compared if compared else None,
-                "correct": correct,
-                "compared": compared,
-            },
+            "mean": agreed / compared if compared else None,
+            "correct": correct,
+            "compared": compared,
         },
-        "tokens": {
-            "title": "Tokens",
-            "values": {
-                "prompt": taken["prompt_tokens"],
-                "completion": taken["completion_tokens"],
-                "total": taken["total_tokens"],
-            },
-        },
+        "tokens": {name: taken[f"{name}_tokens"] for name in ("prompt", "completion", "total")},
         "cost": {
-            "title": "Cost (USD)",
-            "values": {
-                "prompt": taken["prompt_cost"],
-                "completion": taken["completion_cost"],
-                "total": cost if is_known else None,
-                "per_task": cost / done if done and is_known else None,
-            },
+            "prompt": taken["prompt_cost"],
+            "completion": taken["completion_cost"],
+            "total": cost if is_known else None,
+            "per_task": cost / done if done and is_known else None,
         },
-        "latency": {
-            "title": "Latency (s)",
-            "values": {name: taken[f"{name}_s"] for name in ("mean", "min", "p50", "p95", "max")},
-        },
+        "latency": {name: taken[f"{name}_s"] for name in ("mean", "min", "p50", "p95", "max")},
     }
+    return {key: {"title": TITLES[key], "values": values[key]} for key in values}

@@ -37,25 +37,16 @@ def create(
     A run without tasks has ended when it is made. ValidationError for a Custom subset that cannot
     be read, or that names tasks the project does not have.
     """
-    project_id = values["project_id"]
-    size = values.get("sample_subset_size")
-    tasks = subsets.tasks_sql(
-        values,
-        project_id=project_id,
-        sample_size=settings.PROMPTER_SAMPLE_SUBSET_SIZE if size is None else size,
-    )
-    task_ids = None
-    if values.get("project_subset") == ModelRun.Subset.CUSTOM:
-        task_ids = subsets.custom_task_ids(values)
-    if values.get("only_missing_predictions"):
-        tasks = subsets.missing_only(tasks, version_id=version.pk)
+    tasks = _tasks(values, version)
+    is_custom = values.get("project_subset") == ModelRun.Subset.CUSTOM
+    task_ids = subsets.custom_task_ids(values) if is_custom else None
     is_ours = not values.get("job_id") and version.model_provider_connection_id is not None
     run = state.create(
-        project_id=project_id,
+        project_id=values["project_id"],
         model_version=version,
         is_ours=is_ours,
         project_subset=values.get("project_subset", ModelRun.Subset.HAS_GT),
-        sample_subset_size=size,
+        sample_subset_size=values.get("sample_subset_size"),
         filters_json=values.get("filters_json"),
         task_ids=task_ids,
         only_missing_predictions=values.get("only_missing_predictions", False),
@@ -70,11 +61,28 @@ def create(
         _refuse_unknown(run, task_ids)
     state.set_tasks(run, n)
     if is_ours:
-        # A second executor is worth its start when there is work for seconds.
-        for _ in range(min(settings.RUN_EXECUTORS, math.ceil(n / TASKS_PER_EXECUTOR))):
-            worker_tasks.queue(run.pk)
+        _queue(run, n)
     run.refresh_from_db()
     return run
+
+
+def _tasks(values: Mapping[str, Any], version: PromptVersion) -> subsets.Clause:
+    """The statement that selects the tasks of the run."""
+    size = values.get("sample_subset_size")
+    tasks = subsets.tasks_sql(
+        values,
+        project_id=values["project_id"],
+        sample_size=settings.PROMPTER_SAMPLE_SUBSET_SIZE if size is None else size,
+    )
+    if values.get("only_missing_predictions"):
+        return subsets.missing_only(tasks, version_id=version.pk)
+    return tasks
+
+
+def _queue(run: ModelRun, n_tasks: int) -> None:
+    # A second executor is worth its start when there is work for seconds.
+    for _ in range(min(settings.RUN_EXECUTORS, math.ceil(n_tasks / TASKS_PER_EXECUTOR))):
+        worker_tasks.queue(run.pk)
 
 
 def requested(values: Mapping[str, Any], version: PromptVersion, access: Access) -> ModelRun:

@@ -14,6 +14,8 @@ from tests.house.quickstarting import OWN_VARIABLES, PROJECT_DIR, Quickstart
 PASSWORD = "a long good one"
 MEMBER = """
 from accounts.models import Membership, User, Workspace
+
+pytestmark = pytest.mark.slow
 user = User.objects.create_user("{email}", "{password}", is_staff=True)
 Membership.objects.create(
     user=user, workspace=Workspace.objects.get(slug="default"), role="member",

@@ -13,6 +13,8 @@ from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screen
 from tests.conftest import TEXT_CONFIG
 from tests.house.quickstarting import Quickstart
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[tuple[Scripted, str]]:

@@ -16,6 +16,8 @@ from tests.browser.conftest import NARROW, WIDE, OpenPage, check_accessibility, 
 from tests.evals.conftest import box, task
 from tests.house.quickstarting import Quickstart
 
+pytestmark = pytest.mark.slow
+
 LIST = "/admin/evals/modeleval/"
 HOSTILE = "<img src=x onerror=alert(1)>"
 CONFIG = (

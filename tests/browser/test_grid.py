@@ -13,6 +13,8 @@ from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screen
 from tests.browser.test_review import CONFIG, EVIL, Api
 from tests.browser.test_review import api as api
 
+pytestmark = pytest.mark.slow
+
 BOX = {
     "from_name": "box", "to_name": "image", "type": "rectanglelabels",
     "value": {"x": 25, "y": 25, "width": 50, "height": 50, "rectanglelabels": ["a"]},

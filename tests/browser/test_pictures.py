@@ -20,6 +20,8 @@ from tests.browser.test_review import CONFIG, Api, review
 from tests.browser.test_review import api as api
 from tests.house.quickstarting import OWN_VARIABLES, PROJECT_DIR, Quickstart
 
+pytestmark = pytest.mark.slow
+
 BOX = {
     "from_name": "box", "to_name": "image", "type": "rectanglelabels",
     "value": {"x": 25, "y": 25, "width": 50, "height": 50, "rectanglelabels": ["a"]},

@@ -12,6 +12,8 @@ from tests.browser.test_evaluations import evaluated as evaluated
 from tests.evals.engine.test_outlined import HEIGHT, WIDTH, bitmask, blob, png
 from tests.evals.kinds.test_pose_and_time import POSE, SOUND, bird, sound, task
 
+pytestmark = pytest.mark.slow
+
 MASKS = (
     '<View><Image name="image" value="$image"/><BitmaskLabels name="mask" toName="image">'
     '<Label value="cat"/></BitmaskLabels></View>'

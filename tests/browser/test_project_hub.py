@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screenshot
 
+pytestmark = pytest.mark.slow
+
 IS_WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 

@@ -15,6 +15,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screenshot
 from tests.house.quickstarting import Quickstart
 
+pytestmark = pytest.mark.slow
+
 PIXEL = base64.b64encode(
     bytes.fromhex(
         "89504e470d0a1a0a0000000d49484452000000040000000308020000003b96395b"

@@ -14,6 +14,8 @@ from tests.conftest import TEXT_CONFIG
 from tests.house.quickstarting import Quickstart
 from tests.prompts.conftest import Model, start_model
 
+pytestmark = pytest.mark.slow
+
 FAULTY = ["garbage <script>alert(1)</script>", "wrong-label", "refuse", "garbage <b>again</b>"]
 RUN = "/admin/prompts/modelrun/{}/"
 Post = Callable[..., Any]

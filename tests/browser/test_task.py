@@ -10,6 +10,8 @@ from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screen
 from tests.browser.test_review import PIXEL, Api
 from tests.house.quickstarting import Quickstart
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """<View><Image name="image" value="$image"/>
 <RectangleLabels name="box" toName="image"><Label value="Car"/><Label value="Person"/>
 </RectangleLabels><PolygonLabels name="outline" toName="image"><Label value="Road"/>

@@ -145,24 +145,7 @@ def assign(
     n = len(detections)
     own, own_iou = _best(d[same], t[same], iou[same], n)
     other, other_iou = _best(d[~same], t[~same], iou[~same], n)
-    # As TIDE's: the first that fits.
-    kind = np.select(
-        [
-            right,
-            (own_iou >= BACKGROUND_IOU) & (own_iou <= POSITIVE_IOU),
-            other_iou >= POSITIVE_IOU,
-            own_iou > POSITIVE_IOU,
-            other_iou <= BACKGROUND_IOU,
-        ],
-        [
-            RIGHT,
-            ErrorType.LOCALIZATION,
-            ErrorType.CLASSIFICATION,
-            ErrorType.DUPLICATE,
-            ErrorType.BACKGROUND,
-        ],
-        ErrorType.BOTH,
-    )
+    kind = _kinds(right, own_iou, other_iou)
     target = np.select(
         [kind == ErrorType.LOCALIZATION, kind == ErrorType.CLASSIFICATION], [own, other], -1
     )
@@ -178,6 +161,29 @@ def assign(
         positions[objects.image[is_missed]],
         objects.label[is_missed],
         np.bincount(objects.label[real], minlength=n_classes),
+    )
+
+
+def _kinds(right: Bools, own_iou: Floats, other_iou: Floats) -> Ints:
+    """The kind of error of each detection as TIDE tells it, the first that fits, or RIGHT; from how
+    far it overlaps an object of its own class and of another one.
+    """
+    return np.select(
+        [
+            right,
+            (own_iou >= BACKGROUND_IOU) & (own_iou <= POSITIVE_IOU),
+            other_iou >= POSITIVE_IOU,
+            own_iou > POSITIVE_IOU,
+            other_iou <= BACKGROUND_IOU,
+        ],
+        [
+            RIGHT,
+            ErrorType.LOCALIZATION,
+            ErrorType.CLASSIFICATION,
+            ErrorType.DUPLICATE,
+            ErrorType.BACKGROUND,
+        ],
+        ErrorType.BOTH,
     )
 
 

@@ -15,9 +15,9 @@ from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Events, Ints, confidence_bins
 from evals.engine.kinds.kind import (
     Chunk,
-    Examined,
     Facts,
     Gathered,
+    ImageVerdicts,
     Job,
     Kind,
     Primary,
@@ -176,24 +176,24 @@ def _total(gathered: Gathered, job: Job) -> Total:
     return Total(metrics={"accuracy": accuracy}, primary=accuracy)
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
-    return [_examine_labels(image, job, confidence) for image in images]
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
+    return [_label_verdicts(image, job, confidence) for image in images]
 
 
-def _examine_labels(image: StoredImage, job: Job, confidence: int) -> Examined:
+def _label_verdicts(image: StoredImage, job: Job, confidence: int) -> ImageVerdicts:
     truths, predictions = read_choices([image], job.classes, reading=job.reading)
     labels, predicted = _counted(truths[0], predictions[0], is_multi_label=job.is_multi_label)
     overlap = label_pairs(labels, predicted, is_multi_label=job.is_multi_label)
-    return examine_labels(labels, predicted, overlap, confidence)
+    return label_verdicts(labels, predicted, overlap, confidence)
 
 
-def examine_labels(
+def label_verdicts(
     labels: Sequence[int],
     predicted: Sequence[tuple[int, float]],
     overlap: Floats | Pairs,
     confidence: int,
     facts: tuple[Sequence[Facts], Sequence[Facts]] = ((), ()),
-) -> Examined:
+) -> ImageVerdicts:
     """An image's true labels and predicted (label, score) pairs, each once, at one percent.
 
     `overlap` is as that of `image_verdicts`, above 0.5 where the one may stand for the other.
@@ -205,7 +205,7 @@ def examine_labels(
         overlap,
         confidence,
     )
-    return Examined(
+    return ImageVerdicts(
         labels,
         [None] * len(labels),
         verdicts,
@@ -236,20 +236,20 @@ def label_pairs(
     return Pairs(detection, truth, np.ones(len(found)))
 
 
-def examine_values(
+def value_verdicts(
     truth: Answer[Value] | None,
     predicted: Answer[Value] | None,
     confidence: int,
     *,
     is_right: bool,
     fact: str,
-) -> Examined:
+) -> ImageVerdicts:
     """A task whose two answers are one value each, right or wrong; `fact` is what it is called."""
     labels = [] if truth is None else [truth.label]
     scored = [] if predicted is None else [(predicted.label, predicted.score)]
     overlap = np.full((len(scored), len(labels)), float(is_right))
     mine, theirs = ([] if one is None else [{fact: one.value}] for one in (truth, predicted))
-    return examine_labels(labels, scored, overlap, confidence, (mine, theirs))
+    return label_verdicts(labels, scored, overlap, confidence, (mine, theirs))
 
 
 def surest(answers: Sequence[Answer[Value]]) -> Answer[Value] | None:
@@ -313,7 +313,7 @@ CLASSIFICATION = Kind(
     is_multi_label=_has_several,
     count=_count,
     total=_total,
-    examine=_examine,
+    verdicts=_verdicts,
     primary=Primary("accuracy"),
     drawing="classes",
 )

@@ -10,14 +10,19 @@ from evals.engine.errors import TooManyPairs
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
-    Examined,
-    ExaminedShapes,
+    ImageVerdicts,
     Job,
     Kind,
     Primary,
+    ShapeVerdicts,
     Tally,
 )
-from evals.engine.kinds.shapes import examined, in_crowds, precision_states, total_precision
+from evals.engine.kinds.shapes import (
+    in_crowds,
+    precision_states,
+    total_precision,
+    verdicts_by_image,
+)
 from evals.engine.matched.crowds import within_crowds
 from evals.engine.matched.keypoints import coco_points, keypoint_pairs, sigmas_of
 from evals.engine.matching import Detections, Objects, Pairs, match_events, object_verdicts
@@ -46,16 +51,16 @@ class _Poses:
     def __init__(
         self, images: Sequence[StoredImage], job: Job, notes: Notes, most_steps: float = np.inf
     ) -> None:
-        self.truth, self.said = read_shapes(
+        self.truth, self.predicted = read_shapes(
             images, job.classes, reading=job.reading, notes=notes, most_steps=most_steps
         )
-        self.boxes_px = self.truth.boxes_px(), self.said.boxes_px()
+        self.boxes_px = self.truth.boxes_px(), self.predicted.boxes_px()
         names = [stored for stored, _ in job.reading.keypoints]
         # COCO's evaluators want one point at least.
         self.sigmas = sigmas_of(names, job.options.get("keypointSigmas", {})) or (1.0,)
         self.points = (
             _points(self.truth, [one.truth for one in images], images, job.reading, notes),
-            _points(self.said, [one.said for one in images], images, job.reading, notes),
+            _points(self.predicted, [one.predicted for one in images], images, job.reading, notes),
         )
         self.areas_px = _areas(self.truth, self.boxes_px[0])
         #: Boxes of ground truth without any point are no objects.
@@ -63,15 +68,17 @@ class _Poses:
 
     def matched(self, job: Job) -> tuple[Objects, Detections, Pairs]:
         """Objects, detections and the pairs of them that are similar."""
-        ignored = within_crowds(self.truth, self.said, self.boxes_px, job.definition)
+        ignored = within_crowds(self.truth, self.predicted, self.boxes_px, job.definition)
         no_objects = self.is_bare | self.truth.is_crowd()
         objects = replace(self.truth.objects(), is_ignored=no_objects)
-        detections = self.said.detections(ignored)
-        points, said = self.points
+        detections = self.predicted.detections(ignored)
+        points, predicted = self.points
         try:
-            pairs = keypoint_pairs(objects, points, self.areas_px, detections, said, self.sigmas)
+            pairs = keypoint_pairs(
+                objects, points, self.areas_px, detections, predicted, self.sigmas
+            )
         except TooManyPairs as error:
-            image = int(self.said.image[error.detection])
+            image = int(self.predicted.image[error.detection])
             raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
         return objects, detections, pairs
 
@@ -186,32 +193,32 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     return Tally(events, precision_states(batch, measure, job))
 
 
-def _examine_shapes(
+def _shape_verdicts(
     images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
-) -> ExaminedShapes:
+) -> ShapeVerdicts:
     return _with_poses(images, job, confidence, most_steps)[0]
 
 
 def _with_poses(
     images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
-) -> tuple[ExaminedShapes, _Poses]:
+) -> tuple[ShapeVerdicts, _Poses]:
     poses = _Poses(images, job, Notes(), most_steps)
     matched = poses.matched(job)
     truths, found = object_verdicts(*matched, confidence, definition=job.definition)
     _, within = in_crowds(matched[:2], found)
     crowds = poses.truth.is_crowd() if poses.truth.crowds else None
-    shapes = ExaminedShapes(
-        poses.truth, truths, poses.said, found, poses.boxes_px, (crowds, within), poses.points
+    shapes = ShapeVerdicts(
+        poses.truth, truths, poses.predicted, found, poses.boxes_px, (crowds, within), poses.points
     )
     return shapes, poses
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
     chunk, poses = _with_poses(images, job, confidence, np.inf)
     names = [stored for stored, _ in job.reading.keypoints]
-    found = examined(chunk, len(images))
+    found = verdicts_by_image(chunk, len(images))
     sides = []
-    for at, side in enumerate((poses.truth, poses.said)):
+    for at, side in enumerate((poses.truth, poses.predicted)):
         points = poses.points[at].tolist()
         sides.append(
             [
@@ -243,8 +250,8 @@ KEYPOINTS = Kind(
     has_keypoints=True,
     count=_count,
     total=total_precision,
-    examine=_examine,
-    examine_shapes=_examine_shapes,
+    verdicts=_verdicts,
+    shape_verdicts=_shape_verdicts,
     primary=Primary("mAP50_95"),
     parameters=OF_MATCHING | {"keypointSigmas"},
     drawing="shapes",

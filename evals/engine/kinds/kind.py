@@ -109,7 +109,7 @@ class Primary:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ImageVerdicts:
     """Objects and detections of an image in stored order; shapes are None where there are none."""
 
     labels: Sequence[int]
@@ -128,14 +128,14 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True)
-class ExaminedShapes:
+class ShapeVerdicts:
     """The shapes of a chunk of images."""
 
     truth: Side
-    #: As `Examined.truths`.
+    #: As `ImageVerdicts.truths`.
     truths: Sequence[ObjectVerdict | None]
-    said: Side
-    #: As `Examined.found`.
+    predicted: Side
+    #: As `ImageVerdicts.found`.
     found: Sequence[ObjectVerdict | None]
     #: Bounding boxes of the two sides, in pixels.
     boxes_px: tuple[Floats, Floats]
@@ -147,10 +147,10 @@ class ExaminedShapes:
 
 def no_shapes(
     images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
-) -> ExaminedShapes:
+) -> ShapeVerdicts:
     """Of kinds that compare no shapes."""
     none = GatheredSide().side()
-    return ExaminedShapes(none, [], none, [], (none.boxes_px(), none.boxes_px()))
+    return ShapeVerdicts(none, [], none, [], (none.boxes_px(), none.boxes_px()))
 
 
 def label_classes(config: Config, controls: Sequence[Control]) -> list[str]:
@@ -212,9 +212,9 @@ class Kind:
     count: Callable[[Chunk, Job, Notes], Tally]
     total: Callable[[Gathered, Job], Total]
     #: Each image at one percent; the verdicts add up to its counts there.
-    examine: Callable[[Sequence[StoredImage], Job, int], list[Examined]]
+    verdicts: Callable[[Sequence[StoredImage], Job, int], list[ImageVerdicts]]
     #: The same of shapes, all images together: `TooMuchToDraw` where it takes more steps.
-    examine_shapes: Callable[[Sequence[StoredImage], Job, int, float], ExaminedShapes] = no_shapes
+    shape_verdicts: Callable[[Sequence[StoredImage], Job, int, float], ShapeVerdicts] = no_shapes
 
     primary: Primary
     #: The first metric of single images, which they are ordered by; None for kinds without any.

@@ -8,8 +8,8 @@ import numpy as np
 
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
-from evals.engine.kinds.classification import examine_labels, single_label_events, surest
-from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
+from evals.engine.kinds.classification import label_verdicts, single_label_events, surest
+from evals.engine.kinds.kind import Chunk, Gathered, ImageVerdicts, Job, Kind, Primary, Tally, Total
 from evals.engine.measures.stars import Ratings, rating_metrics, read_table, table_of
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
@@ -79,14 +79,14 @@ def _total(gathered: Gathered, job: Job) -> Total:
     return Total(metrics=metrics, primary=metrics[RATING.primary.name])
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
-    examined = []
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
+    by_image = []
     for truth, predicted in _answers(images, job.classes, job.reading, Notes()):
         labels = [] if truth is None else [truth.label]
         scored = [] if predicted is None else [(predicted.label, predicted.score)]
         overlap = np.ones((len(scored), len(labels)))
-        examined.append(examine_labels(labels, scored, overlap, confidence))
-    return examined
+        by_image.append(label_verdicts(labels, scored, overlap, confidence))
+    return by_image
 
 
 def reads_stars(control: Control, objects: frozenset[str]) -> bool:
@@ -104,7 +104,7 @@ RATING = Kind(
     classes=star_names,
     count=_count,
     total=_total,
-    examine=_examine,
+    verdicts=_verdicts,
     primary=Primary("quadraticKappa"),
     drawing="classes",
 )

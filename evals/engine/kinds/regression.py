@@ -10,11 +10,11 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
-from evals.engine.kinds.classification import examine_values, surest
+from evals.engine.kinds.classification import surest, value_verdicts
 from evals.engine.kinds.kind import (
     Chunk,
-    Examined,
     Gathered,
+    ImageVerdicts,
     Job,
     Kind,
     Primary,
@@ -99,14 +99,14 @@ def _total(gathered: Gathered, job: Job) -> Total:
     return Total(metrics=metrics, primary=metrics[REGRESSION.primary.name])
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
-    examined = []
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
+    by_image = []
     for truth, predicted in _answers(images, job.classes, job.reading, Notes()):
         is_right = truth and predicted and abs(predicted.value - truth.value) <= _tolerance(job)
-        examined.append(
-            examine_values(truth, predicted, confidence, is_right=bool(is_right), fact="number")
+        by_image.append(
+            value_verdicts(truth, predicted, confidence, is_right=bool(is_right), fact="number")
         )
-    return examined
+    return by_image
 
 
 def reads_numbers(control: Control, objects: frozenset[str]) -> bool:
@@ -123,7 +123,7 @@ REGRESSION = Kind(
     classes=control_classes,
     count=_count,
     total=_total,
-    examine=_examine,
+    verdicts=_verdicts,
     primary=Primary("meanAbsoluteError", is_higher_better=False),
     measure="absoluteError",
     parameters=frozenset({TOLERANCE}),

@@ -16,16 +16,16 @@ from evals.engine.errors import MisshapenArrays
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins, join_events
 from evals.engine.kinds.kind import (
     Chunk,
-    Examined,
-    ExaminedShapes,
     Gathered,
+    ImageVerdicts,
     Job,
     Kind,
     Primary,
+    ShapeVerdicts,
     Tally,
     Total,
 )
-from evals.engine.kinds.shapes import examined, reads_shapes
+from evals.engine.kinds.shapes import reads_shapes, verdicts_by_image
 from evals.engine.matching import MOST_OVERLAPPING
 from evals.engine.metrics import Matrix, matrix_of
 from evals.engine.notes import Notes
@@ -182,19 +182,19 @@ def _histogram(columns: tuple[Ints, ...], shape: tuple[int, ...]) -> tuple[Ints,
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     images = chunk.images
-    truth, said = read_shapes(
+    truth, predicted = read_shapes(
         images, job.classes, reading=job.reading, all_shapes=True, notes=notes
     )
-    every_span = zip(truth.spans(len(images)), said.spans(len(images)), strict=True)
+    every_span = zip(truth.spans(len(images)), predicted.spans(len(images)), strict=True)
     parts = []
     for number, (image, spans) in enumerate(zip(images, every_span, strict=True)):
-        size = _size(image, (truth, said), spans)
+        size = _size(image, (truth, predicted), spans)
         if size is None:
             continue
         if size[0] * size[1] > MAX_MASK_PIXELS or max(size) > LONGEST_SIDE_PX:
             error = MaskTooLarge(f"{size[0]} x {size[1]}")
             raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
-        parts.append(_image_pixels(number, size, (truth, said), spans, len(job.classes)))
+        parts.append(_image_pixels(number, size, (truth, predicted), spans, len(job.classes)))
     return Tally(join_events(parts))
 
 
@@ -255,19 +255,19 @@ def _total(gathered: Gathered, job: Job) -> Total:
     return Total(metrics={"mIoU": of_all}, primary=of_all, iou=iou(job.confidence))
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
-    return examined(_examine_shapes(images, job, confidence, math.inf), len(images))
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
+    return verdicts_by_image(_shape_verdicts(images, job, confidence, math.inf), len(images))
 
 
-def _examine_shapes(
+def _shape_verdicts(
     images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
-) -> ExaminedShapes:
-    truth, said = read_shapes(
+) -> ShapeVerdicts:
+    truth, predicted = read_shapes(
         images, job.classes, reading=job.reading, all_shapes=True, most_steps=most_steps
     )
-    unmatched = [None] * len(truth.image), [None] * len(said.image)
-    boxes = truth.boxes_px(), said.boxes_px()
-    return ExaminedShapes(truth, unmatched[0], said, unmatched[1], boxes)
+    unmatched = [None] * len(truth.image), [None] * len(predicted.image)
+    boxes = truth.boxes_px(), predicted.boxes_px()
+    return ShapeVerdicts(truth, unmatched[0], predicted, unmatched[1], boxes)
 
 
 SEMANTIC = Kind(
@@ -279,8 +279,8 @@ SEMANTIC = Kind(
     has_items=False,
     count=_count,
     total=_total,
-    examine=_examine,
-    examine_shapes=_examine_shapes,
+    verdicts=_verdicts,
+    shape_verdicts=_shape_verdicts,
     primary=Primary("mIoU"),
     drawing="shapes",
 )

@@ -15,13 +15,13 @@ from evals.engine.errors import UnreadableState
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
-    Examined,
-    ExaminedShapes,
     Facts,
     Gathered,
+    ImageVerdicts,
     Job,
     Kind,
     Primary,
+    ShapeVerdicts,
     Tally,
     Total,
 )
@@ -51,7 +51,7 @@ def reads_shapes(control: Control, objects: frozenset[str]) -> bool:
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
-    truth, said = read_shapes(
+    truth, predicted = read_shapes(
         chunk.images,
         job.classes,
         reading=job.reading,
@@ -59,17 +59,17 @@ def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
         with_masks=job.iou_type == IouType.MASKS,
         notes=notes,
     )
-    refuse_narrow(truth, said, job.iou_type)
-    boxes = truth.boxes_px(), said.boxes_px()
-    objects, detections, pairs = matched_shapes(truth, said, boxes, job.definition)
+    refuse_narrow(truth, predicted, job.iou_type)
+    boxes = truth.boxes_px(), predicted.boxes_px()
+    objects, detections, pairs = matched_shapes(truth, predicted, boxes, job.definition)
     events = match_events(
         objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
     )
-    batch = shape_batch(chunk.positions, truth, said, boxes, job.iou_type)
+    batch = shape_batch(chunk.positions, truth, predicted, boxes, job.iou_type)
     precision_of = precision_states(batch, measure_of(job.iou_type), job)
-    in_crowd = within_crowds(truth, said, boxes, MATCHED)
+    in_crowd = within_crowds(truth, predicted, boxes, MATCHED)
     errors = assign(
-        objects, said.detections(in_crowd), pairs, chunk.positions, n_classes=len(job.classes)
+        objects, predicted.detections(in_crowd), pairs, chunk.positions, n_classes=len(job.classes)
     )
 
     def state_of(is_mine: Bools) -> bytes:
@@ -115,15 +115,15 @@ def _table(states: Sequence[bytes], job: Job) -> PrecisionTable:
     return merged.table()
 
 
-def examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+def verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
     """The images at one percent; the verdicts add up to their counts there."""
-    return examined(examine_shapes(images, job, confidence, math.inf), len(images))
+    return verdicts_by_image(shape_verdicts(images, job, confidence, math.inf), len(images))
 
 
-def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
+def verdicts_by_image(chunk: ShapeVerdicts, n_images: int) -> list[ImageVerdicts]:
     """The shapes of a chunk, image by image."""
     shapes = chunk.truth.all_shapes(chunk.boxes_px[0])
-    detected = chunk.said.all_shapes(chunk.boxes_px[1])
+    detected = chunk.predicted.all_shapes(chunk.boxes_px[1])
     facts = [
         [
             _facts(shape, is_crowd is not None and bool(is_crowd[at]))
@@ -132,22 +132,22 @@ def examined(chunk: ExaminedShapes, n_images: int) -> list[Examined]:
         for side, is_crowd in zip((shapes, detected), chunk.in_crowds, strict=True)
     ]
     return [
-        Examined(
+        ImageVerdicts(
             chunk.truth.label[mine].tolist(),
             shapes[mine],
             chunk.truths[mine],
-            chunk.said.label[its].tolist(),
+            chunk.predicted.label[its].tolist(),
             detected[its],
-            chunk.said.score[its].tolist(),
+            chunk.predicted.score[its].tolist(),
             chunk.found[its],
             (
                 [chunk.truth.region(at) for at in range(mine.start, mine.stop)],
-                [chunk.said.region(at) for at in range(its.start, its.stop)],
+                [chunk.predicted.region(at) for at in range(its.start, its.stop)],
             ),
             (facts[0][mine], facts[1][its]),
         )
         for mine, its in zip(
-            _slices(chunk.truth, n_images), _slices(chunk.said, n_images), strict=True
+            _slices(chunk.truth, n_images), _slices(chunk.predicted, n_images), strict=True
         )
     ]
 
@@ -166,21 +166,21 @@ def _slices(side: Side, n_images: int) -> list[slice]:
     return [slice(span.start, span.stop) for span in side.spans(n_images)]
 
 
-def examine_shapes(
+def shape_verdicts(
     images: Sequence[StoredImage], job: Job, confidence: int, most_steps: float
-) -> ExaminedShapes:
-    """As `examine`, all images together. `TooMuchToDraw` where rasterising takes more steps."""
-    truth, said = read_shapes(
+) -> ShapeVerdicts:
+    """As `verdicts`, all images together. `TooMuchToDraw` where rasterising takes more steps."""
+    truth, predicted = read_shapes(
         images,
         job.classes,
         reading=job.reading,
         all_shapes=job.iou_type == IouType.MASKS,
         most_steps=most_steps,
     )
-    boxes = truth.boxes_px(), said.boxes_px()
-    matched = matched_shapes(truth, said, boxes, job.definition)
+    boxes = truth.boxes_px(), predicted.boxes_px()
+    matched = matched_shapes(truth, predicted, boxes, job.definition)
     truths, found = object_verdicts(*matched, confidence, definition=job.definition)
-    return ExaminedShapes(truth, truths, said, found, boxes, in_crowds(matched[:2], found))
+    return ShapeVerdicts(truth, truths, predicted, found, boxes, in_crowds(matched[:2], found))
 
 
 def in_crowds(
@@ -203,8 +203,8 @@ DETECTION = Kind(
     has_error_types=True,
     count=partial(_count, all_shapes=False),
     total=_total,
-    examine=examine,
-    examine_shapes=examine_shapes,
+    verdicts=verdicts,
+    shape_verdicts=shape_verdicts,
     primary=Primary("mAP50_95"),
     parameters=OF_MATCHING,
     drawing="shapes",
@@ -220,8 +220,8 @@ INSTANCES = Kind(
     has_error_types=True,
     count=partial(_count, all_shapes=True),
     total=_total,
-    examine=examine,
-    examine_shapes=examine_shapes,
+    verdicts=verdicts,
+    shape_verdicts=shape_verdicts,
     primary=Primary("mAP50_95"),
     parameters=OF_MATCHING,
     drawing="shapes",

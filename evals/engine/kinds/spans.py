@@ -13,8 +13,8 @@ from evals.engine.errors import TooManyPairs
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
-    Examined,
     Gathered,
+    ImageVerdicts,
     Job,
     Kind,
     Primary,
@@ -242,18 +242,18 @@ def _total(gathered: Gathered, job: Job) -> Total:
     return Total(metrics=span_metrics(sums), primary=equal_f1(sums))
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
     truths, predictions = _read(images, job, Notes())
     objects, detections, pairs = matched_spans(*_spans(truths, predictions), _scores(predictions))
     verdicts, found = object_verdicts(
         objects, detections, pairs, confidence, definition=job.definition
     )
-    examined = []
+    by_image = []
     for truth, predicted in zip(truths, predictions, strict=True):
         mine, theirs = verdicts[: len(truth)], found[: len(predicted)]
         del verdicts[: len(truth)], found[: len(predicted)]
-        examined.append(
-            Examined(
+        by_image.append(
+            ImageVerdicts(
                 [one.label for one in truth],
                 [None] * len(truth),
                 mine,
@@ -265,7 +265,7 @@ def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[E
                 ([_facts(one) for one in truth], [_facts(one) for one in predicted]),
             )
         )
-    return examined
+    return by_image
 
 
 def _facts(answer: Answer[Extent]) -> dict[str, Any]:
@@ -279,7 +279,7 @@ ENTITIES = Kind(
     needs_data=True,
     count=_count,
     total=_total,
-    examine=_examine,
+    verdicts=_verdicts,
     primary=Primary("f1"),
     iou_threshold=1.0,
     is_inclusive=True,

@@ -10,8 +10,8 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import set_events
-from evals.engine.kinds.classification import examine_labels, label_pairs
-from evals.engine.kinds.kind import Chunk, Examined, Gathered, Job, Kind, Primary, Tally, Total
+from evals.engine.kinds.classification import label_pairs, label_verdicts
+from evals.engine.kinds.kind import Chunk, Gathered, ImageVerdicts, Job, Kind, Primary, Tally, Total
 from evals.engine.measures.trees import Nodes, overlaps_of, read_sums, sums_of, tree_metrics
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
@@ -100,15 +100,15 @@ def _total(gathered: Gathered, job: Job) -> Total:
     return Total(metrics=metrics, primary=metrics[TAXONOMY.primary.name])
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
     sides = _answers(images, job.classes, job.reading, Notes())
-    examined = []
+    by_image = []
     for truth, predicted in zip(*sides, strict=True):
         labels = list(dict.fromkeys(one.label for one in truth))
         scored = list(_scores(predicted).items())
         overlap = label_pairs(labels, scored, is_multi_label=True)
-        examined.append(examine_labels(labels, scored, overlap, confidence))
-    return examined
+        by_image.append(label_verdicts(labels, scored, overlap, confidence))
+    return by_image
 
 
 def _scores(answers: Iterable[Answer[bool]]) -> dict[int, float]:
@@ -131,7 +131,7 @@ TAXONOMY = Kind(
     is_of_one_control=True,
     count=_count,
     total=_total,
-    examine=_examine,
+    verdicts=_verdicts,
     primary=Primary("hierarchicalF1"),
     measure="jaccard",
     drawing="tree",

@@ -13,9 +13,9 @@ from evals.engine.errors import TooManyPairs
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
-    Examined,
     Facts,
     Gathered,
+    ImageVerdicts,
     Job,
     Kind,
     Primary,
@@ -27,7 +27,8 @@ from evals.engine.matched.intervals import (
     Interval,
     Track,
     coco_boxes,
-    interval_pairs,
+    of_one_channel,
+    overlapping_pairs,
     read_interval,
 )
 from evals.engine.matching import Detections, Objects, Pairs, match_events, object_verdicts
@@ -38,6 +39,7 @@ from evals.engine.precision.tables import ClassPrecision
 from evals.engine.regions import UnusableRegion
 from predictions.regions.config import Control
 from predictions.regions.errors import GeometryError
+from predictions.regions.geometry import Floats
 from predictions.regions.labels import PassedOver, Reason, read_names
 
 #: Objects on which `Labels` mark stretches of time.
@@ -80,21 +82,29 @@ class _Sides:
 
     def __init__(self, images: Sequence[StoredImage], job: Job, notes: Notes) -> None:
         read = partial(_read, time_formats=job.reading.time_formats)
-        self.truths, self.saids = read_answers(
+        self.truths, self.predictions = read_answers(
             images, job.classes, read, reading=job.reading, notes=notes
         )
         self.truth, label, _ = _columns(self.truths)
         self.objects = Objects(image=self.truth.image, label=label)
-        self.said, label, score = _columns(self.saids)
-        self.detections = Detections(image=self.said.image, label=label, score=score)
+        self.predicted, label, score = _columns(self.predictions)
+        self.detections = Detections(image=self.predicted.image, label=label, score=score)
 
-    def pairs(self) -> Pairs:
-        """What overlaps. `UnusableRegion` for an image with more than can be compared."""
+    def overlapping(self) -> Pairs:
+        """What overlaps in time. `UnusableRegion` for an image with more than can be compared."""
         try:
-            return interval_pairs(self.objects, self.truth, self.detections, self.said)
+            return overlapping_pairs(self.objects, self.truth, self.detections, self.predicted)
         except TooManyPairs as error:
-            image = int(self.said.image[error.detection])
+            image = int(self.predicted.image[error.detection])
             raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
+
+    def matched(self, overlapping: Pairs) -> Pairs:
+        """Of them what may match: those of one channel."""
+        return of_one_channel(overlapping, self.truth, self.predicted)
+
+    def boxes(self, overlapping: Pairs) -> tuple[Floats, Floats]:
+        """Both sides as average precision compares them."""
+        return coco_boxes(self.objects, self.truth, self.detections, self.predicted, overlapping)
 
 
 def _columns(answers: Answers) -> tuple[Track, Any, Any]:
@@ -113,14 +123,15 @@ def _columns(answers: Answers) -> tuple[Track, Any, Any]:
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     sides = _Sides(chunk.images, job, notes)
+    overlapping = sides.overlapping()
     events = match_events(
         sides.objects,
         sides.detections,
-        sides.pairs(),
+        sides.matched(overlapping),
         n_classes=len(job.classes),
         definition=job.definition,
     )
-    boxes = coco_boxes(sides.truth, sides.said)
+    boxes = sides.boxes(overlapping)
     batch = Batch(
         image_ids=chunk.positions,
         objects=sides.objects,
@@ -144,29 +155,30 @@ def _sizeless(precision: ClassPrecision) -> ClassPrecision:
     return replace(precision, by_size={})
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
     sides = _Sides(images, job, Notes())
+    pairs = sides.matched(sides.overlapping())
     truths, found = object_verdicts(
-        sides.objects, sides.detections, sides.pairs(), confidence, definition=job.definition
+        sides.objects, sides.detections, pairs, confidence, definition=job.definition
     )
-    examined, first, their_first = [], 0, 0
-    for truth, said in zip(sides.truths, sides.saids, strict=True):
-        mine, its = first + len(truth), their_first + len(said)
-        examined.append(
-            Examined(
+    by_image, first, their_first = [], 0, 0
+    for truth, predicted in zip(sides.truths, sides.predictions, strict=True):
+        mine, its = first + len(truth), their_first + len(predicted)
+        by_image.append(
+            ImageVerdicts(
                 [one.label for one in truth],
                 [None] * len(truth),
                 truths[first:mine],
-                [one.label for one in said],
-                [None] * len(said),
-                [one.score for one in said],
+                [one.label for one in predicted],
+                [None] * len(predicted),
+                [one.score for one in predicted],
                 found[their_first:its],
-                ([one.region for one in truth], [one.region for one in said]),
-                ([_facts(one.value) for one in truth], [_facts(one.value) for one in said]),
+                ([one.region for one in truth], [one.region for one in predicted]),
+                ([_facts(one.value) for one in truth], [_facts(one.value) for one in predicted]),
             )
         )
         first, their_first = mine, its
-    return examined
+    return by_image
 
 
 def _facts(interval: Interval) -> Facts:
@@ -180,7 +192,7 @@ TEMPORAL = Kind(
     has_precision=True,
     count=_count,
     total=_total,
-    examine=_examine,
+    verdicts=_verdicts,
     primary=Primary("mAP50_95"),
     parameters=OF_MATCHING,
     drawing="intervals",

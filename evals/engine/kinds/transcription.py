@@ -11,11 +11,11 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
-from evals.engine.kinds.classification import examine_values, surest
+from evals.engine.kinds.classification import surest, value_verdicts
 from evals.engine.kinds.kind import (
     Chunk,
-    Examined,
     Gathered,
+    ImageVerdicts,
     Job,
     Kind,
     Primary,
@@ -127,15 +127,15 @@ def _total(gathered: Gathered, job: Job) -> Total:
     return Total(metrics=metrics, primary=metrics[TRANSCRIPTION.primary.name])
 
 
-def _examine(images: Sequence[StoredImage], job: Job, confidence: int) -> list[Examined]:
+def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
     normalize = normalizer(job)
-    examined = []
+    by_image = []
     for truth, predicted in zip(*_answers(images, job.classes, job.reading, Notes()), strict=True):
         is_right = truth and predicted and normalize(truth.value) == normalize(predicted.value)
-        examined.append(
-            examine_values(truth, predicted, confidence, is_right=bool(is_right), fact="text")
+        by_image.append(
+            value_verdicts(truth, predicted, confidence, is_right=bool(is_right), fact="text")
         )
-    return examined
+    return by_image
 
 
 def reads_texts(control: Control, objects: frozenset[str]) -> bool:
@@ -152,7 +152,7 @@ TRANSCRIPTION = Kind(
     classes=control_classes,
     count=_count,
     total=_total,
-    examine=_examine,
+    verdicts=_verdicts,
     primary=Primary("characterErrorRate", is_higher_better=False),
     measure="characterErrorRate",
     parameters=frozenset({NORMALIZATION}),

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from evals.engine.events import Ints
+from evals.engine.matched.channels import apart, rows_of
 from evals.engine.matched.equal import equal_pairs
 from evals.engine.matching import Detections, Objects, Pairs, box_pairs, join_pairs
 from predictions.regions.errors import MissingCoordinate
-from predictions.regions.geometry import Floats
+from predictions.regions.geometry import Bools, Floats
 from predictions_api.http.storable import is_number, number_within
 
 #: Seconds or frames beyond which nothing lies: sums of them are numbers still.
@@ -32,7 +33,7 @@ class Interval:
 
     start: float
     end: float
-    #: Of audio; None where it is not told.
+    #: Of audio; None where there is none.
     channel: int | None = None
 
 
@@ -73,7 +74,7 @@ class Track:
     #: float64 (n,).
     start: Floats
     end: Floats
-    #: int64 (n,), -1 where it is not told.
+    #: int64 (n,), -1 where there is none.
     channel: Ints
 
     def boxes(self, rows: Floats | float = 0.0) -> Floats:
@@ -83,15 +84,21 @@ class Track:
         return np.stack([self.start, np.broadcast_to(rows, n), length, np.ones(n)], axis=1)
 
 
-def interval_pairs(
+def overlapping_pairs(
     objects: Objects, truth: Track, detections: Detections, predicted: Track
 ) -> Pairs:
-    """The pairs that overlap; of two that tell their channel only those of the same one."""
+    """The pairs that overlap in time, of any channels."""
     pairs = box_pairs(objects, truth.boxes(), detections, predicted.boxes())
-    pairs = join_pairs(chain([pairs], _equal_instants(truth, predicted)))
-    ours, theirs = predicted.channel[pairs.detection], truth.channel[pairs.object]
-    may = (ours == theirs) | (ours < 0) | (theirs < 0)
-    return Pairs(pairs.detection[may], pairs.object[may], pairs.iou[may])
+    return join_pairs(chain([pairs], _equal_instants(truth, predicted)))
+
+
+def of_one_channel(pairs: Pairs, truth: Track, predicted: Track) -> Pairs:
+    """Without those of two channels; a stretch that has none is of every channel."""
+    return _chosen(pairs, ~apart(pairs, truth.channel, predicted.channel))
+
+
+def _chosen(pairs: Pairs, which: Bools) -> Pairs:
+    return Pairs(pairs.detection[which], pairs.object[which], pairs.iou[which])
 
 
 def _equal_instants(truth: Track, predicted: Track) -> Iterator[Pairs]:
@@ -103,18 +110,18 @@ def _equal_instants(truth: Track, predicted: Track) -> Iterator[Pairs]:
     return equal_pairs(theirs, moments[0], mine, moments[1])
 
 
-def coco_boxes(truth: Track, predicted: Track) -> tuple[Floats, Floats]:
-    """Boxes of both sides whose IoU is the overlap in time.
+def coco_boxes(
+    objects: Objects, truth: Track, detections: Detections, predicted: Track, pairs: Pairs
+) -> tuple[Floats, Floats]:
+    """Boxes of both sides whose IoU is the overlap in time, 0 of two channels (`rows_of`).
 
-    Row 0 is of all stretches; where all of an image tell their channel, each channel has a row of
-    its own. An instant is a box of length 1 in a row that it shares with those equal to it.
+    `pairs` are those that overlap in time. An instant is a box of length 1 in a row that it shares
+    with those equal to it.
     """
     sides = (truth, predicted)
-    silent = np.concatenate([side.image[side.channel < 0] for side in sides])
-    rows = [
-        np.where(np.isin(side.image, silent), 0, side.channel).astype(np.float64) * 2
-        for side in sides
-    ]
+    alike = _chosen(pairs, objects.label[pairs.object] == detections.label[pairs.detection])
+    found = rows_of(alike, (truth.image, predicted.image), (truth.channel, predicted.channel))
+    rows = [row.astype(np.float64) * 2 for row in found]
     boxes = truth.boxes(rows[0]), predicted.boxes(rows[1])
     moments: dict[float, int] = {}
     for side, row, mine in zip(sides, rows, boxes, strict=True):

@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from evals.engine.events import Counts
+from evals.engine.events import Counts, Ints
 from evals.engine.metrics import Scores, scores_of
 from predictions.regions.geometry import Floats
 
@@ -24,6 +24,8 @@ SEED, SWAP_SEED = 0, 1
 MOST_IMAGES = 100_000
 #: Numbers that are drawn at a time: a megabyte stays in the processor's cache.
 AT_ONCE = 2**17
+#: Replicates that are drawn at a time where images are drawn together.
+AT_A_TIME = 100
 #: Of sums of fractions: less is no difference.
 LEAST = 1e-12
 
@@ -73,6 +75,35 @@ def bootstrap(images: Counts, level: float) -> ScoreIntervals:
     """
     found = scores_of(_drawn(images)[0])
     return ScoreIntervals(*(_interval(getattr(found, name), level) for name in NAMES))
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesByCounts:
+    """Images with equal counts together: the counts, and how many images have them."""
+
+    #: int64 (n, 2): matches, and detections and objects together; nothing else is in F1.
+    counts: Ints
+    #: int64 (n,), 1 at least.
+    n_images: Ints
+
+
+def images_by_counts(images: Counts) -> ImagesByCounts:
+    """The images of arrays of (n_images,), whose counts are below 2**31 each."""
+    keys, n_images = np.unique(images.tp << 32 | images.kept + images.objects, return_counts=True)
+    return ImagesByCounts(np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1), n_images)
+
+
+def bootstrap_together(images: ImagesByCounts, level: float) -> Interval:
+    """The interval of F1 for any number of images, one at least: how many of those with equal
+    counts are drawn is one random number. As likely as `bootstrap`'s, by other random numbers.
+    """
+    n = int(images.n_images.sum())
+    random = np.random.default_rng(SEED)
+    hits, both = np.zeros(REPLICATES, dtype=np.int64), np.zeros(REPLICATES, dtype=np.int64)
+    for first in range(0, REPLICATES, AT_A_TIME):
+        draws = random.multinomial(n, images.n_images / n, size=AT_A_TIME)
+        hits[first : first + AT_A_TIME], both[first : first + AT_A_TIME] = (draws @ images.counts).T
+    return _interval(np.where(both > 0, 2 * hits / np.maximum(both, 1), 0.0), level)
 
 
 def wilson(total: Counts, level: float) -> ScoreIntervals:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from predictions.api.viewset import Rows, json_response
 from predictions.db.places import target_of_prediction
 from predictions.db.reviews import discussion
-from predictions.db.reviews.discussion import NO_PREDICTION, Said
+from predictions.db.reviews.discussion import NO_PREDICTION, Remark
 from predictions.models import PredictionComment, PredictionReview
 from predictions_api.http.openapi import error_responses
 
@@ -60,22 +60,22 @@ class SaidRows(Rows):
             raise NotFound(NO_PREDICTION)
         return pk
 
-    def said(self, *, is_review: bool) -> list[dict[str, Any]]:
+    def remarks(self, *, is_review: bool) -> list[dict[str, Any]]:
         """Their documents, the oldest first."""
-        found = discussion.said_of_prediction(self.prediction())
+        found = discussion.remarks_of_prediction(self.prediction())
         return [document(one) for one in found if one.is_review == is_review]
 
 
-def document(said: Said) -> dict[str, Any]:
+def document(remark: Remark) -> dict[str, Any]:
     """A comment, or a review, which has no text."""
     shared = {
-        "id": said.id,
-        "prediction": said.prediction,
-        "user": said.user,
-        "email": said.who,
-        "created_at": said.when,
+        "id": remark.id,
+        "prediction": remark.prediction,
+        "user": remark.user,
+        "email": remark.who,
+        "created_at": remark.when,
     }
-    return shared if said.is_review else {**shared, "text": said.text}
+    return shared if remark.is_review else {**shared, "text": remark.text}
 
 
 class CommentViewSet(SaidRows):
@@ -94,7 +94,7 @@ class CommentViewSet(SaidRows):
         responses={200: CommentSerializer(many=True), **error_responses()},
     )
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return json_response(self.said(is_review=False))
+        return json_response(self.remarks(is_review=False))
 
     @extend_schema(
         operation_id="comment_on_prediction",
@@ -136,7 +136,7 @@ class ReviewViewSet(SaidRows):
         responses={200: ReviewSerializer(many=True), **error_responses()},
     )
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return json_response(self.said(is_review=True))
+        return json_response(self.remarks(is_review=True))
 
     @extend_schema(
         operation_id="review_prediction",

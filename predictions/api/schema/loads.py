@@ -24,7 +24,9 @@ class FilesSerializer(serializers.Serializer[Any]):
         choices=list(FORMATS), required=False, help_text="Where it is not the ground truth's."
     )
     split = serializers.CharField(
-        required=False, max_length=100, help_text="Instead of the format's own, else `test`."
+        required=False,
+        max_length=100,
+        help_text="`train`, `valid` or `test`, instead of the file's own.",
     )
     image_root = serializers.CharField(
         required=False,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import orjson
 
+from predictions.db.versions import VERSIONS_OF_PROJECT
 from predictions.models import ProjectExport
 from predictions_api.postgres.sql import fetch_one
 
@@ -23,15 +24,7 @@ MOST_BACKENDS = 2
 # Versions are held against each other with <= and >=, and rows are put in order: with = and without
 # an order Postgres believes that a scan of the whole table meets enough of the project's rows soon.
 OVERVIEW_SQL = f"""
-WITH RECURSIVE v AS (
-    (SELECT left(model_version, 200) AS name FROM predictions_prediction
-     WHERE project_id = %(project)s AND left(model_version, 200) IS NOT NULL ORDER BY 1 LIMIT 1)
-    UNION ALL
-    SELECT (SELECT left(model_version, 200) FROM predictions_prediction
-            WHERE project_id = %(project)s AND left(model_version, 200) > v.name
-            ORDER BY 1 LIMIT 1)
-    FROM v WHERE v.name IS NOT NULL
-), counted AS (
+{VERSIONS_OF_PROJECT}, counted AS (
     SELECT l.model_version AS name, c.n, l.id, l.created_at FROM v
     CROSS JOIN LATERAL (SELECT p.id, p.model_version, p.created_at
         FROM predictions_prediction p

@@ -63,29 +63,29 @@ def annotate_as_predicted(
     return _made(ANNOTATE_SQL, values, access)
 
 
-# By (task, id) of predictions and of annotations. What is said already is not said again.
+# By (task, id) of predictions and of annotations. A ground truth that is equal is not made again.
 ACCEPT_SQL = f"""
 WITH newest AS (
     SELECT DISTINCT ON (p.task_id) p.id FROM predictions_prediction p
     WHERE p.project_id = %(project)s AND p.task_id = ANY(%(tasks)s)
         AND (%(versions)s::text[] IS NULL OR p.model_version = ANY(%(versions)s))
     ORDER BY p.task_id, p.id DESC
-), said AS (
+), predicted AS (
     SELECT q.id, q.task_id, q.project_id, {AS_TRUTH} AS result
     FROM predictions_prediction q JOIN newest ON newest.id = q.id
 ), a AS (
     INSERT INTO predictions_annotation
         (task_id, project_id, result, was_cancelled, ground_truth, completed_by_id,
          parent_prediction_id, unique_id, created_at, updated_at)
-    SELECT said.task_id, said.project_id, said.result, FALSE, TRUE, %(user)s, said.id,
-           gen_random_uuid(), now(), now()
-    FROM said LEFT JOIN LATERAL (
+    SELECT predicted.task_id, predicted.project_id, predicted.result, FALSE, TRUE, %(user)s,
+           predicted.id, gen_random_uuid(), now(), now()
+    FROM predicted LEFT JOIN LATERAL (
         SELECT b.id, b.result FROM predictions_annotation b
-        WHERE b.task_id = said.task_id AND b.ground_truth AND NOT b.was_cancelled
+        WHERE b.task_id = predicted.task_id AND b.ground_truth AND NOT b.was_cancelled
         ORDER BY b.id DESC LIMIT 1
     ) AS truth ON TRUE
-    WHERE truth.id IS NULL OR truth.result <> said.result
-    ORDER BY said.id
+    WHERE truth.id IS NULL OR truth.result <> predicted.result
+    ORDER BY predicted.id
     RETURNING id, project_id, task_id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s

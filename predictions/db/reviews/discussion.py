@@ -18,7 +18,7 @@ MOST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Remark:
     """A comment, or a review, which has no text."""
 
     id: int
@@ -36,7 +36,7 @@ class Said:
 
 
 # By the indexes on the task.
-SAID_SQL = """
+REMARKS_SQL = """
 SELECT s.id, s.prediction_id, s.user_id, coalesce(u.email, ''), s.created_at, s.text FROM (
     (SELECT id, prediction_id, author_id AS user_id, created_at, text
      FROM predictions_predictioncomment WHERE {which} ORDER BY id DESC LIMIT %(most)s)
@@ -45,24 +45,24 @@ SELECT s.id, s.prediction_id, s.user_id, coalesce(u.email, ''), s.created_at, s.
      FROM predictions_predictionreview WHERE {which} ORDER BY id DESC LIMIT %(most)s)
 ) s LEFT JOIN accounts_user u ON u.id = s.user_id ORDER BY s.created_at, s.id
 """
-OF_TASK_SQL = SAID_SQL.format(which="task_id = %(id)s")
-OF_PREDICTION_SQL = SAID_SQL.format(which="prediction_id = %(id)s")
+OF_TASK_SQL = REMARKS_SQL.format(which="task_id = %(id)s")
+OF_PREDICTION_SQL = REMARKS_SQL.format(which="prediction_id = %(id)s")
 
 
-def said_of_task(task_id: int) -> list[Said]:
+def remarks_of_task(task_id: int) -> list[Remark]:
     """Comments on the task's predictions and reviews of them, the oldest first. The task is one
     that the caller sees.
     """
-    return [Said(*row) for row in fetch_all(OF_TASK_SQL, {"id": task_id, "most": MOST_SHOWN})]
+    return [Remark(*row) for row in fetch_all(OF_TASK_SQL, {"id": task_id, "most": MOST_SHOWN})]
 
 
-def said_of_prediction(prediction_id: int) -> list[Said]:
+def remarks_of_prediction(prediction_id: int) -> list[Remark]:
     """The same of one prediction that the caller sees."""
     values = {"id": prediction_id, "most": MOST_SHOWN}
-    return [Said(*row) for row in fetch_all(OF_PREDICTION_SQL, values)]
+    return [Remark(*row) for row in fetch_all(OF_PREDICTION_SQL, values)]
 
 
-def comment(prediction_id: int, text: str, access: Access) -> Said:
+def comment(prediction_id: int, text: str, access: Access) -> Remark:
     """Stores a comment by the caller. NotFound where the workspace has no such prediction.
 
     The text has been checked: it is not empty.
@@ -70,7 +70,7 @@ def comment(prediction_id: int, text: str, access: Access) -> Said:
     made = PredictionComment.objects.create(
         **_place(prediction_id, access), author_id=access.user_id, text=text
     )
-    return Said(made.pk, prediction_id, access.user_id, _email(access), made.created_at, text)
+    return Remark(made.pk, prediction_id, access.user_id, _email(access), made.created_at, text)
 
 
 def _place(prediction_id: int, access: Access) -> dict[str, int]:
@@ -103,7 +103,7 @@ def remove_comment(comment_id: int, access: Access, *, prediction_id: int) -> No
         raise NotFound(NO_COMMENT)
 
 
-def review(prediction_id: int, access: Access) -> Said:
+def review(prediction_id: int, access: Access) -> Remark:
     """Notes that the caller has reviewed the prediction, once: the first time counts.
 
     NotFound where the workspace has no such prediction.
@@ -112,7 +112,7 @@ def review(prediction_id: int, access: Access) -> Said:
     made, _ = PredictionReview.objects.get_or_create(
         prediction_id=place.pop("prediction_id"), reviewer_id=access.user_id, defaults=place
     )
-    return Said(made.pk, prediction_id, access.user_id, _email(access), made.created_at, None)
+    return Remark(made.pk, prediction_id, access.user_id, _email(access), made.created_at, None)
 
 
 def take_back(prediction_id: int, access: Access) -> None:

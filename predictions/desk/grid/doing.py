@@ -62,14 +62,13 @@ def act(desk: Any, request: HttpRequest, pk: int) -> HttpResponseBase:
             return _done(request, wanted, chosen)
         except ValidationError as refused:
             problem = _text(refused.detail)
+    tasks = Crumb("Tasks", address(pk) + asked.address())
     return render_page(
         desk,
         request,
         "desk/grid/ask.html",
         title=wanted.title,
-        crumbs=crumbs_to(
-            project, Crumb("Tasks", address(pk) + asked.address()), Crumb(wanted.title)
-        ),
+        crumbs=crumbs_to(project, tasks, Crumb(wanted.title)),
         project=project,
         act=wanted,
         says=wanted.says(chosen),

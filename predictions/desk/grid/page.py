@@ -10,7 +10,7 @@ from desk.page import Crumb, render_page
 from predictions.db.curation import cards
 from predictions.db.versions import OneVersion
 from predictions.desk.grid import offers
-from predictions.desk.grid.asked import OPERATORS, Row, compact, is_form, of_form, read
+from predictions.desk.grid.asked import OPERATORS, Asked, Row, compact, is_form, of_form, read
 from predictions.desk.grid.cards import card
 from predictions.desk.grid.columns import offered_columns, ordered_columns
 from predictions.models import Project
@@ -45,17 +45,8 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
     may_write = desk.has_change_permission(request, project)
     offered = cards.offered(pk)
     asked = read(request.GET, project_id=pk, views=offered.views)
-    page = cards.CardPage([], 0)
-    if not asked.problem:
-        page = cards.card_page(
-            asked.wanted,
-            project_id=pk,
-            limit=SIDE_BY_SIDE,
-            offset=(asked.page - 1) * SIDE_BY_SIDE,
-            version=None if asked.version is None else OneVersion(asked.version),
-        )
-    kept = f"?{urlencode({'query': compact(asked.query)})}"
-    shown = [card(task, project, kept) for task in page.cards]
+    page = _tasks(asked, pk)
+    shown = [card(task, project, _kept(asked)) for task in page.cards]
     first = (asked.page - 1) * SIDE_BY_SIDE + 1
     has_more = first + len(shown) <= min(page.total, cards.MOST_COUNTED)
     sort, falls = asked.sort
@@ -86,7 +77,7 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
         sorted_by=_title(columns, sort) if asked.wanted.sorted_by else "",
         operators=_operators(asked.rows),
         offered=offered,
-        views=[(view, str(data.get("title") or f"View {view}")) for view, data in offered.views],
+        views=_titles(offered),
         selected=asked.query.get("selectedItems"),
         selected_text=compact(asked.query.get("selectedItems") or {}),
         acts=[act for act in offers.acts() if act.reads or may_write],
@@ -94,6 +85,29 @@ def grid(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
     )
     response.status_code = 400 if asked.problem else 200
     return response
+
+
+def _tasks(asked: Asked, pk: int) -> cards.CardPage:
+    """The tasks of the page; none where what is asked for cannot be understood."""
+    if asked.problem:
+        return cards.CardPage([], 0)
+    return cards.card_page(
+        asked.wanted,
+        project_id=pk,
+        limit=SIDE_BY_SIDE,
+        offset=(asked.page - 1) * SIDE_BY_SIDE,
+        version=None if asked.version is None else OneVersion(asked.version),
+    )
+
+
+def _kept(asked: Asked) -> str:
+    """What leads back to the grid as it is."""
+    return f"?{urlencode({'query': compact(asked.query)})}"
+
+
+def _titles(offered: cards.Offered) -> list[tuple[int, str]]:
+    """The views that are kept, by id."""
+    return [(view, str(data.get("title") or f"View {view}")) for view, data in offered.views]
 
 
 def _operators(rows: list[Row]) -> list[tuple[str, str]]:

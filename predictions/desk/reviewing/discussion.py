@@ -11,15 +11,17 @@ from accounts.tokens import Access
 from desk.workspace_admin import access_of, forbid
 from predictions.api.reviews.discussion import LONGEST
 from predictions.db.reviews import discussion
-from predictions.db.reviews.discussion import Said
+from predictions.db.reviews.discussion import Remark
 from predictions.desk.addresses import address
 from predictions.models import Prediction
 
 
-def shown(request: HttpRequest, said: list[Said], *, is_owner: bool) -> dict[int, dict[str, Any]]:
-    """By prediction: {comments, reviews, is_mine}; `comments` are (said, may be removed)."""
+def shown(
+    request: HttpRequest, remarks: list[Remark], *, is_owner: bool
+) -> dict[int, dict[str, Any]]:
+    """By prediction: {comments, reviews, is_mine}; `comments` are (remark, may be removed)."""
     by_prediction: dict[int, dict[str, Any]] = {}
-    for one in said:
+    for one in remarks:
         found = by_prediction.setdefault(
             one.prediction, {"comments": [], "reviews": [], "is_mine": False}
         )

@@ -18,7 +18,7 @@ from rest_framework.exceptions import ValidationError
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import is_owner
-from predictions.db.reviews.discussion import said_of_task
+from predictions.db.reviews.discussion import remarks_of_task
 from predictions.db.reviews.neighbours import neighbours
 from predictions.desk.addresses import address
 from predictions.desk.drawing import Drawn, drawn
@@ -48,11 +48,11 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     may_change = desk.has_change_permission(request, task)
     edited = _edited(request, sources) if may_change else None
     truth = next((s["id"] for s in sources if s["isTruth"]), None)
-    said = discussion.shown(
-        request, said_of_task(pk), is_owner=is_owner(request, task.project.workspace_id)
+    remarks = discussion.shown(
+        request, remarks_of_task(pk), is_owner=is_owner(request, task.project.workspace_id)
     )
     for source in sources:
-        source["said"] = said.get(source["id"]) if source["kind"] == "prediction" else None
+        source["said"] = remarks.get(source["id"]) if source["kind"] == "prediction" else None
     return render_page(
         desk,
         request,
@@ -135,9 +135,9 @@ def _sources(
     """The newest predictions, then the newest annotations, with the wanted one among them, and
     whether there are more; two statements.
     """
-    said = Prediction.objects.filter(task_id=task.pk)
+    stored = Prediction.objects.filter(task_id=task.pk)
     drew = Annotation.objects.filter(task_id=task.pk).select_related("completed_by")
-    predictions, more_said = _newest(said, wanted, "prediction-")
+    predictions, more_said = _newest(stored, wanted, "prediction-")
     annotations, more_drawn = _newest(drew, wanted, "annotation-")
     sources = [_of_prediction(one, verdicts) for one in predictions]
     marked = [a.pk for a in annotations if a.ground_truth and not a.was_cancelled]

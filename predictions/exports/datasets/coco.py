@@ -21,9 +21,9 @@ from predictions.exports.datasets.items import (
     POLYGON,
     ImageItem,
     is_crowd,
+    known_area,
     objects_in,
     score_of,
-    told_area,
     whole,
 )
 from predictions.exports.types.coco import array_of, keypoints_of, segmentation_of
@@ -108,7 +108,7 @@ def _placed(
 
 def _measured(one: Object) -> dict[str, Any]:
     """What ground truth alone has. A mask's area are its pixels, as evaluations count them."""
-    area = told_area(one)
+    area = known_area(one)
     if area is None:
         area = one.shape.area_px
     return {"area": whole(area), "iscrowd": int(is_crowd(one))}

@@ -193,8 +193,8 @@ def is_crowd(one: Object) -> bool:
     return bool(_meta(one).get("iscrowd"))
 
 
-def told_area(one: Object) -> float | None:
-    """The area in pixels that the region's `meta` tells."""
+def known_area(one: Object) -> float | None:
+    """The area in pixels in the region's `meta`; None without one."""
     area = _meta(one).get("area")
     if not isinstance(area, int | float) or isinstance(area, bool):
         return None

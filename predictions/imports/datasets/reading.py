@@ -44,28 +44,28 @@ class Read:
     """The contents of both files; at least one is there."""
 
     truth: Content | None
-    said: Content | None
+    predicted: Content | None
 
     @property
     def contents(self) -> list[Content]:
         """Those that are there, the ground truth first."""
-        return [one for one in (self.truth, self.said) if one is not None]
+        return [one for one in (self.truth, self.predicted) if one is not None]
 
 
 @dataclass(slots=True)
 class Planned:
-    """A task to be stored: `task_id` is None for a new one, `truth` and `said`, its detections,
-    where the file has none of it.
+    """A task to be stored: `task_id` is None for a new one, `truth` and `predicted`, its
+    detections, where the file has none of it.
     """
 
     truth: FileTask | None
-    said: FileTask | None
+    predicted: FileTask | None
     task_id: int | None
 
     @property
     def place(self) -> str:
         """Where in a file it stands."""
-        return next((one.place for one in (self.truth, self.said) if one is not None), "")
+        return next((one.place for one in (self.truth, self.predicted) if one is not None), "")
 
 
 def read(files: Files, project: Project | None, errors: Errors) -> Read:
@@ -77,7 +77,7 @@ def read(files: Files, project: Project | None, errors: Errors) -> Read:
     if ask.shapes is None and files.predictions is not None:
         shapes = other.wanted(files.predictions)
         ask = replace(ask, shapes=shapes) if shapes else ask
-    truth = said = None
+    truth = predicted = None
     if files.truth is not None:
         if not files.format.has_truth:
             raise errors.stop("", f"{files.format.name} holds no ground truth.")
@@ -89,15 +89,15 @@ def read(files: Files, project: Project | None, errors: Errors) -> Read:
                 "", f"{other.name} holds no predictions: say which format they have"
                 " (--predictions-format, or `predictions_format`).",
             )  # fmt: skip
-        said = other.predictions(files.predictions, ask, errors, _known(truth, project))
+        predicted = other.predictions(files.predictions, ask, errors, _known(truth, project))
         errors.raise_if_any()
-        said = _mapped(said, ask.label_map)
-    _check_together(truth, said, errors)
-    return Read(truth, said)
+        predicted = _mapped(predicted, ask.label_map)
+    _check_together(truth, predicted, errors)
+    return Read(truth, predicted)
 
 
-def _check_together(truth: Content | None, said: Content | None, errors: Errors) -> None:
-    contents = [one for one in (truth, said) if one is not None]
+def _check_together(truth: Content | None, predicted: Content | None, errors: Errors) -> None:
+    contents = [one for one in (truth, predicted) if one is not None]
     names = dict.fromkeys(name for one in contents for name in one.classes)
     check_names((("classes", name) for name in names), errors)
     points = keypoint_names(contents)
@@ -106,8 +106,8 @@ def _check_together(truth: Content | None, said: Content | None, errors: Errors)
     for name in points:
         if not is_name(name):
             errors.add("keypoints", NO_NAME.format(name=name))
-    if truth is not None and said is not None and truth.key != said.key:
-        errors.add("", OTHER_KEY.format(truth.key, said.key))
+    if truth is not None and predicted is not None and truth.key != predicted.key:
+        errors.add("", OTHER_KEY.format(truth.key, predicted.key))
     if not any(one.n_tasks for one in contents):
         errors.add("", NO_TASKS)
     n_tasks = max(one.n_tasks for one in contents)
@@ -166,16 +166,20 @@ def _numbers(project: Project, classes: Sequence[str]) -> dict[int, str]:
     return found if set(found.values()) == set(classes) else {}
 
 
-def _mapped(said: Content, label_map: Mapping[str, str | None]) -> Content:
+def _mapped(predicted: Content, label_map: Mapping[str, str | None]) -> Content:
     """The detections under the classes' other names, without those that are not read."""
     if not label_map:
-        return said
-    classes = [label_map.get(name, name) for name in said.classes]
+        return predicted
+    classes = [label_map.get(name, name) for name in predicted.classes]
     return replace(
-        said,
+        predicted,
         classes=list(dict.fromkeys(name for name in classes if name is not None)),
-        class_ids={n: new for n, old in said.class_ids.items() if (new := label_map.get(old, old))},
-        keypoints={new: p for old, p in said.keypoints.items() if (new := label_map.get(old, old))},
+        class_ids={
+            n: new for n, old in predicted.class_ids.items() if (new := label_map.get(old, old))
+        },
+        keypoints={
+            new: p for old, p in predicted.keypoints.items() if (new := label_map.get(old, old))
+        },
     )
 
 
@@ -199,7 +203,7 @@ def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> It
     """
     names = _names_of(project, shown) if project is not None else Names([])
     if found.truth is None:
-        tasks = list(found.said.tasks) if found.said is not None else []
+        tasks = list(found.predicted.tasks) if found.predicted is not None else []
         keys = _found(tasks, names, "the project", errors)
         planned = [Planned(None, task, key) for task, key in zip(tasks, keys, strict=True)]
     else:
@@ -207,14 +211,14 @@ def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> It
         truths = list(found.truth.tasks)
         for task in truths:
             planned.append(Planned(task, None, names.find(task, errors)))
-        if found.said is not None:
-            _place_said(list(found.said.tasks), planned, errors)
+        if found.predicted is not None:
+            _place_predicted(list(found.predicted.tasks), planned, errors)
     _refuse_twice(planned, errors)
     errors.raise_if_any()
     return iter(planned)
 
 
-def _place_said(tasks: list[FileTask], planned: list[Planned], errors: Errors) -> None:
+def _place_predicted(tasks: list[FileTask], planned: list[Planned], errors: Errors) -> None:
     """Puts the detections of each image beside its ground truth."""
     names = Names(
         Called(
@@ -230,9 +234,9 @@ def _place_said(tasks: list[FileTask], planned: list[Planned], errors: Errors) -
     for task, key in zip(tasks, _found(tasks, names, "the ground truth", errors), strict=True):
         if key is None:
             continue
-        if (earlier := planned[key].said) is not None:
+        if (earlier := planned[key].predicted) is not None:
             errors.add(task.place, f"is the same task as {earlier.place}.")
-        planned[key].said = task
+        planned[key].predicted = task
 
 
 def _found(tasks: list[FileTask], names: Names, where: str, errors: Errors) -> list[int | None]:

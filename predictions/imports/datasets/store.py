@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from predictions.db import projects
+from predictions.db.annotations import record_updated
 from predictions.db.imports import (
     PredictionRow,
     TaskRow,
@@ -35,7 +36,8 @@ from predictions.formats.content import FileTask, Size
 from predictions.formats.errors import BadFile, Errors
 from predictions.formats.label_regions import Drawing, Drawn
 from predictions.formats.masks import Work
-from predictions.imports.datasets import reading
+from predictions.formats.splits import UNKNOWN_SPLIT, split_named
+from predictions.imports.datasets import reading, targets
 from predictions.imports.datasets.pictures import Named, Pictures
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
 from predictions.imports.predictions import DELETED_MEANWHILE
@@ -73,6 +75,7 @@ class Wishes:
     """How files are stored."""
 
     model_version: str | None = None
+    #: Of all tasks; None for the files' own.
     split: str | None = None
     pictures: Pictures = field(default_factory=Named)
     missing_pictures_ok: bool = False
@@ -118,10 +121,17 @@ def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> L
     version = (wishes.model_version or "").strip()
     if files.predictions is not None and not version:
         raise errors.stop("", NO_VERSION)
+    if wishes.split and split_named(wishes.split) is None:
+        raise errors.stop("split", UNKNOWN_SPLIT.format(name=wishes.split))
     known = to if isinstance(to, Project) else None
     found = reading.read(files, known, errors)
     if found.truth is None and known is None:
         raise errors.stop("", NO_PROJECT)
+    if isinstance(to, str):
+        # Another load of this title may have made the project meanwhile.
+        projects.lock_title(to, workspace_id=author.workspace_id)
+        titled = targets.by_title(to, workspace_id=author.workspace_id)
+        known = titled if isinstance(titled, Project) else None
     project = known or _new_project(found, str(to), author)
     writer = Writer(project, found, files, author, wishes, errors, version)
     writer.is_new = known is None
@@ -164,7 +174,7 @@ class Writer:
         self.version = version
         self.is_new = False
         self.loaded = Loaded(project)
-        self.n_truth_regions = self.n_said_regions = 0
+        self.n_truth_regions = self.n_predicted_regions = 0
 
     def write(self) -> Loaded:
         """Everything, or BadFile."""
@@ -235,7 +245,7 @@ class Writer:
             self.loaded.task_ids.append(task_id)
             if one.truth is not None:
                 self._truth(one, task_id, size, there.get(task_id), truths_new, replaced)
-            if self.found.said is not None:
+            if self.found.predicted is not None:
                 rows.append(self._prediction(one, task_id, size))
         if self.errors.found:
             return
@@ -245,6 +255,9 @@ class Writer:
             delete_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
             replace_truths(replaced, user_id=self.author.user_id)
+            tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
+            task_ids = [tasks_of[truth_id] for truth_id in replaced]
+            record_updated(list(replaced), task_ids, project_id=self.project.pk, access=self.author)
         prediction_ids = reserve_ids("predictions_prediction", len(rows)) if rows else []
         place = self.project.pk
         record_created(ids, project_id=place, access=self.author)
@@ -260,16 +273,16 @@ class Writer:
         self.loaded.n_predictions += len(rows)
 
     def _size_in_file(self, one: Planned) -> Size | None:
-        return next((t.size for t in (one.truth, one.said) if t is not None and t.size), None)
+        return next((t.size for t in (one.truth, one.predicted) if t is not None and t.size), None)
 
     def _picture_size(self, one: Planned) -> Size | None:
-        tasks = [task for task in (one.truth, one.said) if task is not None]
+        tasks = [task for task in (one.truth, one.predicted) if task is not None]
         name = next((t.picture or t.image_name for t in tasks if t.picture or t.image_name), None)
         return None if name is None else self.wishes.pictures.size(name)
 
     def _task_row(self, one: Planned) -> TaskRow | None:
         """The row of a new task; None, and an error, for one that cannot be stored."""
-        task = one.truth or one.said
+        task = one.truth or one.predicted
         if task is None:
             return None
         try:
@@ -299,8 +312,15 @@ class Writer:
             meta["image_name"] = task.image_name
         if task.image_id is not None:
             meta["image_id"] = task.image_id
-        meta["split"] = self.wishes.split or task.split or DEFAULT_SPLIT
+        meta["split"] = self._split(task)
         return meta | task.meta
+
+    def _split(self, task: FileTask) -> str:
+        name = self.wishes.split or task.split
+        split = split_named(name) if name else DEFAULT_SPLIT
+        if split is None:
+            self.errors.add(task.place, UNKNOWN_SPLIT.format(name=name))
+        return split or DEFAULT_SPLIT
 
     def _truth(
         self,
@@ -333,12 +353,12 @@ class Writer:
     def _prediction(self, one: Planned, task_id: int, size: Size | None) -> PredictionRow:
         drawn: list[Drawn] = []
         score = None
-        if one.said is not None:
-            regions = reading.renamed(one.said.read(), self.label_map)
+        if one.predicted is not None:
+            regions = reading.renamed(one.predicted.read(), self.label_map)
             scores = [region.score for region in regions if region.score is not None]
             score = math.fsum(scores) / len(scores) if scores else None
-            drawn = self.drawing.regions(one.said, regions, size)
-            self.n_said_regions += len(drawn)
+            drawn = self.drawing.regions(one.predicted, regions, size)
+            self.n_predicted_regions += len(drawn)
         result = self._json(drawn, one.place)
         if self.project.validate_predictions:
             for problem in labelling.problems(self.project.label_config, drawn, score):
@@ -363,7 +383,7 @@ class Writer:
             "images": len(planned),
             "categories": len(dict.fromkeys(name for one in contents for name in one.classes)),
             "ground_truth_regions": self.n_truth_regions,
-            "prediction_regions": self.n_said_regions,
+            "prediction_regions": self.n_predicted_regions,
         }
         every = [warning for one in contents for warning in one.warnings]
         loaded.warnings = list(dict.fromkeys([*every, *self.drawing.warnings()]))

@@ -58,7 +58,7 @@ class Command(BaseCommand):
             " that is put before each name",
         )
         parser.add_argument("--missing-images", choices=["error", "ok"], default="error")
-        parser.add_argument("--split", help="instead of the format's own, else `test`")
+        parser.add_argument("--split", help="train, valid or test, instead of the file's own")
         parser.add_argument("--shapes", choices=["boxes", "masks", "keypoints"])
         parser.add_argument(
             "--category-offset", type=int, metavar="N", help="added to class numbers of predictions"

@@ -404,7 +404,6 @@ def test_very_many_images_have_wilsons(
     ask: Ask, sliced: ModelEval, query: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evals.panels.intervals.MOST_IMAGES", 2)
-    monkeypatch.setattr(slices_panel, "MOST_IMAGES", 2)
     hits, kept, n = (3, 4, 3) if query else (4, 5, 5)
     found = scores.wilson(Counts(*(np.array(c) for c in (hits, kept, n))), 0.9)
     answer = ask(sliced, "intervals", split="all", level=90, **query).json()
@@ -418,20 +417,18 @@ def test_very_many_images_have_wilsons(
         "recall": {"low": found.recall.low, "high": found.recall.high},
         "f1": None,
     }
-    rows = ask(sliced, "slices", by="meta.camera", split="all").json()["slices"]
-    assert [(row["value"], row["f1Low"]) for row in rows] == [
-        ("gate", None),
-        ("(none)", 1.0),
-        ("yard", 0.0),
-    ]
 
 
-def test_very_many_images_in_all_have_no_intervals(
-    ask: Ask, sliced: ModelEval, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("most", [4, 3])
+def test_many_images_are_drawn_together_unless_their_counts_are_many(
+    ask: Ask, sliced: ModelEval, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(slices_panel, "MOST_DRAWN", 4)
+    monkeypatch.setattr(slices_panel, "MOST_IMAGES", 4)
+    monkeypatch.setattr(slices_panel, "MOST_COUNTS", most)
     rows = ask(sliced, "slices", by="meta.camera", split="all").json()["slices"]
-    assert [(row["f1Low"], row["f1High"]) for row in rows] == [(None, None)] * 3
+    ends = [(2 / 3, 1), (1, 1), (0, 0)] if most > 3 else [(None, None)] * 3
+    assert [row["value"] for row in rows] == ["gate", "(none)", "yard"]
+    assert [(row["f1Low"], row["f1High"]) for row in rows] == ends
 
 
 # The key, the evaluation, what is kept; then its images and keys, and four statements to keep it.

@@ -15,10 +15,10 @@ from evals.documents.refusals import Refusal
 from evals.engine.boxes import StoredImage
 from evals.engine.counting import count_images
 from evals.engine.errors import TooManyPairs
-from evals.engine.kinds.classification import examine_labels, label_pairs
+from evals.engine.kinds.classification import label_pairs, label_verdicts
 from evals.engine.kinds.kind import Job
 from evals.engine.kinds.spans import matched_spans
-from evals.engine.matched.intervals import Track, interval_pairs
+from evals.engine.matched.intervals import Track, overlapping_pairs
 from evals.engine.matched.keypoints import keypoint_pairs
 from evals.engine.matching import Definition, Detections, Objects, Verdict, box_pairs
 from evals.engine.measures.spans import Spans
@@ -237,7 +237,7 @@ def test_items_without_extent_have_only_so_many_pairs():
     track = Track(place, np.zeros(n), np.zeros(n), place)
     sides = Objects(image=place, label=place), Detections(image=place, label=place, score=score)
     with pytest.raises(TooManyPairs):
-        interval_pairs(sides[0], track, sides[1], track)
+        overlapping_pairs(sides[0], track, sides[1], track)
 
 
 def test_thousands_of_labels_of_an_image_are_compared_in_little_memory():
@@ -245,10 +245,10 @@ def test_thousands_of_labels_of_an_image_are_compared_in_little_memory():
     said = [(label, 0.5) for label in reversed(labels)]
     tracemalloc.start()
     pairs = label_pairs(labels, said, is_multi_label=True)
-    examined = examine_labels(labels, said, pairs, 0)
+    verdicts = label_verdicts(labels, said, pairs, 0)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert {one.verdict for one in examined.truths} == {Verdict.TRUE_POSITIVE}
+    assert {one.verdict for one in verdicts.truths} == {Verdict.TRUE_POSITIVE}
     assert peak < 20 * 2**20
 
 

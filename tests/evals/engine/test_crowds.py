@@ -35,10 +35,10 @@ def test_the_worked_example(crowd: Json, as_text: bool) -> None:
         "averageRecall10": 1.0,
         "averageRecall100": 1.0,
     }
-    examined = KINDS["object-detection"].examine([stored(truth, said)], job(), 0)[0]
-    assert [one and one.verdict.value for one in examined.truths] == ["tp", None]
-    assert [one and one.verdict.value for one in examined.found] == ["tp", None, "fp"]
-    assert [list(side) for side in examined.facts] == [
+    verdicts = KINDS["object-detection"].verdicts([stored(truth, said)], job(), 0)[0]
+    assert [one and one.verdict.value for one in verdicts.truths] == ["tp", None]
+    assert [one and one.verdict.value for one in verdicts.found] == ["tp", None, "fp"]
+    assert [list(side) for side in verdicts.facts] == [
         [{}, {"crowd": True}],
         [{}, {"crowd": True}, {}],
     ]

@@ -9,7 +9,14 @@ from scipy import stats
 
 from evals.engine.events import Counts
 from evals.engine.resampling import scores
-from evals.engine.resampling.scores import bootstrap, significance, total_of, wilson
+from evals.engine.resampling.scores import (
+    bootstrap,
+    bootstrap_together,
+    images_by_counts,
+    significance,
+    total_of,
+    wilson,
+)
 from tests.evals.draws import NAMES, plain_bootstrap, plain_significance
 
 
@@ -30,6 +37,24 @@ def test_intervals_are_of_the_draws_that_are_named(n_images: int, level: float) 
     for name, (low, high) in plain_bootstrap(counts, level).items():
         interval = getattr(found, name)
         assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-12)
+
+
+@pytest.mark.parametrize("quality", [0.3, 0.8])
+def test_images_drawn_together_are_as_likely(quality: float) -> None:
+    counts = counts_of(3, 40_000, quality)
+    images = images_by_counts(counts)
+    assert (int(images.n_images.sum()), len(images.counts) < 150) == (40_000, True)
+    found, alone = bootstrap_together(images, 0.95), bootstrap(counts, 0.95).f1
+    assert alone is not None
+    width = alone.high - alone.low
+    assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=0.1 * width)
+    assert found == bootstrap_together(images, 0.95)
+
+
+def test_images_drawn_together_of_nothing_are_zero() -> None:
+    nothing = np.zeros(5, dtype=np.int64)
+    found = bootstrap_together(images_by_counts(Counts(nothing, nothing, nothing)), 0.95)
+    assert (found.low, found.high) == (0.0, 0.0)
 
 
 def test_nothing_to_find_and_nothing_found_is_zero() -> None:

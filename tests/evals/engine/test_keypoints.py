@@ -52,10 +52,10 @@ TRUTH = posed("a", [0, 0, 50, 100], {"nose": (10, 10), "left_eye": (20, 10)})
 def test_the_worked_example() -> None:
     said = posed("b", [0, 0, 50, 100], {"nose": (13, 14)}, 0.9)
     of = poses(iou_threshold=0.1)
-    examined = KIND.examine([stored(TRUTH, said)], of, 0)[0]
-    assert examined.found[0].iou == pytest.approx(0.198354, abs=1e-6)
-    assert examined.truths[0].matched == 0
-    assert examined.facts == (
+    verdicts = KIND.verdicts([stored(TRUTH, said)], of, 0)[0]
+    assert verdicts.found[0].iou == pytest.approx(0.198354, abs=1e-6)
+    assert verdicts.truths[0].matched == 0
+    assert verdicts.facts == (
         [{"keypoints": {"nose": [10.0, 10.0], "left_eye": [20.0, 10.0]}}],
         [{"keypoints": {"nose": [13.0, 14.0]}}],
     )
@@ -89,7 +89,7 @@ def test_the_area_that_the_data_tells_is_taken() -> None:
     (told, *rest) = TRUTH
     for area in (50, 5000, 1):
         image = stored([{**told, "meta": {"area": area}}, *rest], said)
-        found = KIND.examine([image], poses(iou_threshold=0.4), 0)[0].found[0]
+        found = KIND.verdicts([image], poses(iou_threshold=0.4), 0)[0].found[0]
         expected = (np.exp(-25 / (0.052**2) / area / 2) + 1) / 2
         assert found.iou == pytest.approx(expected, abs=1e-12)
 
@@ -129,7 +129,7 @@ def test_what_is_passed_over(region: Json, reason: Reason | None) -> None:
     image = StoredImage([*TRUTH, region], [], None)
     KIND.count(Chunk([image], np.array([1])), poses(), notes)
     assert list(notes.ignored) == ([(reason, True)] if reason else [])
-    facts = KIND.examine([image], poses(), 0)[0].facts[0]
+    facts = KIND.verdicts([image], poses(), 0)[0].facts[0]
     assert list(facts[0]["keypoints"]) == ["nose", "left_eye"]
 
 
@@ -265,9 +265,9 @@ def test_counts_add_up_at_every_confidence() -> None:
     tally, _ = counted(images, of)
     for percent in range(0, 101, 10):
         counts = image_counts(tally.events, percent, n_images=len(tasks), n_classes=2)
-        examined = KIND.examine(images, of, percent)
+        verdicts = KIND.verdicts(images, of, percent)
         verdicts = [
-            [one.verdict.value for one in (*each.truths, *each.found) if one] for each in examined
+            [one.verdict.value for one in (*each.truths, *each.found) if one] for each in verdicts
         ]
         for image, words in enumerate(verdicts):
             wrong = words.count("wrong_class") // 2

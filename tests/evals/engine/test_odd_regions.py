@@ -67,6 +67,7 @@ REGIONS = st.lists(
     ["object-detection", "instance-segmentation", "keypoint-detection", "temporal-detection"],
 )
 @given(truth=REGIONS, said=REGIONS)
+@pytest.mark.slow
 def test_no_region_ends_the_counting(task_type: str, truth: list[Json], said: list[Json]) -> None:
     kind = KINDS[task_type]
     reading = Reading(
@@ -82,4 +83,4 @@ def test_no_region_ends_the_counting(task_type: str, truth: list[Json], said: li
         return
     assert tally.state is not None
     assert tally.state(np.ones(1, dtype=np.bool_))
-    kind.examine(chunk.images, of, 0)
+    kind.verdicts(chunk.images, of, 0)

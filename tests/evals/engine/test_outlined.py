@@ -142,10 +142,10 @@ def test_instances_of_all_outlines_are_compared_as_coco_compares_their_rasters()
     of = job("instance-segmentation")
     rles, theirs = ([region_shape(one).rle for one in side] for side in (truth, said))
     iou = coco_mask.iou(theirs, rles, [0] * len(rles))
-    examined = KINDS["instance-segmentation"].examine(images, of, 0)[0]
-    matched = [(one.matched, one.iou) for one in examined.found if one and one.iou]
+    verdicts = KINDS["instance-segmentation"].verdicts(images, of, 0)[0]
+    matched = [(one.matched, one.iou) for one in verdicts.found if one and one.iou]
     assert len(matched) == 3
-    for d, one in enumerate(examined.found):
+    for d, one in enumerate(verdicts.found):
         if one and one.iou is not None:
             assert one.iou == iou[d, one.matched]
     _, total = counted(images, of)

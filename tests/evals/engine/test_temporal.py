@@ -43,10 +43,10 @@ def test_the_worked_example(inclusive: bool, expected: list[list[int]]) -> None:
     assert total.table.overall.map50 == pytest.approx(1)
     assert total.table.overall.map50_95 == total.primary == pytest.approx(0.1)
     assert total.table.overall.by_size == {}
-    examined = KIND.examine([image], temporal(inclusive=True), 0)[0]
-    assert examined.found[0].iou == 0.5
-    assert examined.facts == ([{"interval": [2.0, 6.0]}], [{"interval": [3.0, 8.0]}])
-    assert examined.regions == ([0], [0])
+    verdicts = KIND.verdicts([image], temporal(inclusive=True), 0)[0]
+    assert verdicts.found[0].iou == 0.5
+    assert verdicts.facts == ([{"interval": [2.0, 6.0]}], [{"interval": [3.0, 8.0]}])
+    assert verdicts.regions == ([0], [0])
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,51 @@ def test_channels_are_apart_in_average_precision_where_all_tell_theirs() -> None
     assert total.metrics["averageRecall100"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize(
+    ("truth", "said", "recall"),
+    [
+        # Elsewhere in the recording one without a channel: those of two channels stay apart.
+        (
+            [audio(0, 4, channel=0), audio(0, 4, channel=1), audio(6, 8)],
+            [audio(0, 4, channel=1, score=0.9), audio(0, 4, channel=1, score=0.8)],
+            1 / 3,
+        ),
+        # It overlaps one channel, or two that do not overlap each other.
+        ([audio(0, 4, channel=0)], [audio(0, 4, score=0.9), audio(6, 8, channel=1)], 1),
+        (
+            [audio(0, 4, channel=0), audio(4, 8, channel=1)],
+            [audio(0, 4, score=0.9), audio(4, 8, score=0.8)],
+            1,
+        ),
+        # It overlaps two that overlap each other: what its own channel leaves is its.
+        (
+            [audio(0, 4, channel=0), audio(0, 4, channel=1)],
+            [audio(0, 4, score=0.9), audio(0, 4, channel=1, score=0.8)],
+            1,
+        ),
+        # The same of instants.
+        (
+            [audio(3, 3, channel=0), audio(3, 3, channel=1), audio(6, 8)],
+            [audio(3, 3, channel=1, score=0.9), audio(3, 3, channel=1, score=0.8)],
+            1 / 3,
+        ),
+        # The other classes do not decide it.
+        (
+            [audio(0, 4, channel=0), audio(0, 4, channel=1, label="music")],
+            [audio(0, 4, score=0.9), audio(0, 4, score=0.9, label="music")],
+            1,
+        ),
+    ],
+)
+def test_channels_are_apart_in_average_precision_where_some_tell_theirs(
+    truth: list[Json], said: list[Json], recall: float
+) -> None:
+    tally, total = counted([stored(truth, said)], temporal())
+    assert total.metrics["averageRecall100"] == pytest.approx(recall)
+    hits = sum(n for actual, called, n in cells(tally) if actual == called)
+    assert hits == pytest.approx(recall * len(truth))
+
+
 def timeline(*ranges: Any, label: str = "speech", **more: Any) -> Json:
     value = {"ranges": [{"start": start, "end": end} for start, end in ranges]}
     return {"type": "timelinelabels", "to_name": "video",
@@ -109,15 +154,15 @@ def series(start: Any, end: Any, **more: Any) -> Json:
 )  # fmt: skip
 def test_dates_are_seconds(time_format: str, start: Any, end: Any, seconds: Any) -> None:
     reading = Reading(time_formats={"ts": time_format} if time_format else {})
-    examined = KIND.examine([stored([series(start, end)], [])], temporal(reading=reading), 0)
-    assert examined[0].facts[0] == [{"interval": list(seconds)}]
+    verdicts = KIND.verdicts([stored([series(start, end)], [])], temporal(reading=reading), 0)
+    assert verdicts[0].facts[0] == [{"interval": list(seconds)}]
 
 
 @pytest.mark.parametrize("time_format", ["%Y %Y", "%", "%Q"])
 def test_a_format_that_nobody_can_read(time_format: str) -> None:
     reading = Reading(time_formats={"ts": time_format})
     image = stored([series("2020 2020", "2020 2020")], [])
-    assert KIND.examine([image], temporal(reading=reading), 0)[0].labels == []
+    assert KIND.verdicts([image], temporal(reading=reading), 0)[0].labels == []
 
 
 @pytest.mark.parametrize(
@@ -202,7 +247,7 @@ def test_counts_are_those_of_each_confidence_alone() -> None:
         counts = image_counts(tally.events, percent, n_images=20, n_classes=2)
         for image, (truth, said) in enumerate(tasks):
             kept = [one for one in said if one["score"] >= percent / 100]
-            found = KIND.examine([stored(truth, kept)], temporal(), 0)[0].found
+            found = KIND.verdicts([stored(truth, kept)], temporal(), 0)[0].found
             hits = sum(one is not None and one.verdict.value == "tp" for one in found)
             assert (counts.tp[image], counts.kept[image]) == (hits, len(kept))
             assert counts.objects[image] == len(truth)

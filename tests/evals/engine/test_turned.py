@@ -33,12 +33,12 @@ def turned(r: np.random.Generator, n: int, most: float = 60) -> np.ndarray:
 def test_the_worked_example() -> None:
     diamond = {**DIAMOND, "score": 0.9}
     of = job(iou_type="obb")
-    examined = KINDS["object-detection"].examine([stored([SQUARE], [diamond])], of, 0)[0]
-    assert examined.found[0] is not None
-    assert examined.found[0].iou == pytest.approx(0.707107, abs=1e-6)
-    assert examined.facts[0] == [{}]
+    verdicts = KINDS["object-detection"].verdicts([stored([SQUARE], [diamond])], of, 0)[0]
+    assert verdicts.found[0] is not None
+    assert verdicts.found[0].iou == pytest.approx(0.707107, abs=1e-6)
+    assert verdicts.facts[0] == [{}]
     assert np.allclose(
-        examined.facts[1][0]["corners"],
+        verdicts.facts[1][0]["corners"],
         [[50, 42.928932], [57.071068, 50], [50, 57.071068], [42.928932, 50]],
     )
     _, total = counted([stored([SQUARE], [diamond])], of)

@@ -45,6 +45,10 @@ LVIS = (
     "LVIS's neg_category_ids and not_exhaustive_category_ids are kept in each task's meta and not"
     " applied: its average precision has other rules."
 )
+BEST = (
+    "{n:,} detections are left out: LVIS counts the {most} best of an image. The format coco reads"
+    " all."
+)
 SKELETON = "Label Studio has no place for the skeleton: it is not kept."
 SOME = (
     "Only {n:,} of {all:,} objects have a segmentation: boxes are read."
@@ -169,6 +173,7 @@ class Reader:
         self.place = place
         self.is_result = is_result
         self.offset = ask.category_offset or 0
+        self.most = ask.most_detections
         self.scores = Scores()
         self.warnings: list[str] = []
         self.images: dict[Id, Image] = {}
@@ -233,8 +238,22 @@ class Reader:
             self.warnings.append(SOME.format(n=self.n_segments, all=len(self.entries)))
         return "boxes"
 
+    def _keep_best(self, most: int) -> None:
+        """Of each image the detections with the highest scores, the first of equal ones."""
+        n_left_out = 0
+        for image_id, numbers in self.places.items():
+            if len(numbers) > most:
+                scores = {n: self._decode(self.entries[n]).score or 0.0 for n in numbers}
+                best = sorted(numbers, key=lambda n: -scores[n])[:most]
+                self.places[image_id] = sorted(best)
+                n_left_out += len(numbers) - most
+        if n_left_out:
+            self.warnings.append(BEST.format(n=n_left_out, most=most))
+
     def content(self) -> Content:
         """What there is, once the images are known."""
+        if self.is_result and self.most is not None:
+            self._keep_best(self.most)
         self.divisor = self.scores.divisor(self.warnings) if self.is_result else 1.0
         return Content(
             tasks=Tasks(self),

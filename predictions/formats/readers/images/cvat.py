@@ -34,7 +34,8 @@ from predictions.formats.readers.xml import BadElement, number
 from predictions.formats.sources import Source
 from predictions.regions.geometry import Allowance
 
-SPLITS = {"train": "train", "validation": "valid", "val": "valid", "valid": "valid", "test": "test"}
+#: The subset of images for which none was chosen.
+NO_SUBSET = "default"
 PASSED_OVER = frozenset({"points", "polyline", "cuboid"})
 PASSED = "{n:,} of the kind {tag} are passed over: there is no place for them."
 VIDEO = "is of a video: export it from CVAT as `CVAT for images`."
@@ -114,7 +115,7 @@ def _task(
         image_id=(element.get("id") or "").strip() or None,
         image_name=name or None,
         size=size,
-        split=SPLITS.get(subset.lower(), subset) or None,
+        split=None if subset.lower() == NO_SUBSET else subset or None,
         regions=regions,
         place=place,
     )

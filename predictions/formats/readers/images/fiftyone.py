@@ -33,8 +33,8 @@ from predictions.formats.masks import BadMask
 from predictions.formats.readers import collected, documents
 from predictions.formats.readers.documents import where
 from predictions.formats.sources import Source
+from predictions.formats.splits import split_named
 
-SPLITS = {"train": "train", "validation": "valid", "val": "valid", "test": "test"}
 SAMPLES = "samples.json"
 #: Shares of an image beyond which no mask begins.
 FARTHEST = 10.0
@@ -176,7 +176,7 @@ class _Sample:
         size = size_of(side.width, side.height)
         if size is None and inside is not None:
             size = self.source.picture_size(inside)
-        split = next((SPLITS[tag] for tag in head.tags if tag in SPLITS), None)
+        split = next(filter(None, map(split_named, head.tags)), None)
         return FileTask(
             image_name=PurePosixPath(path).name,
             picture=inside,

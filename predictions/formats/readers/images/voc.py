@@ -25,8 +25,8 @@ from predictions.formats.readers import xml
 from predictions.formats.readers.rows import number_of
 from predictions.formats.scores import Scores
 from predictions.formats.sources import Source
+from predictions.formats.splits import split_named
 
-SPLITS = {"train": "train", "val": "valid", "test": "test"}
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -78,10 +78,11 @@ def _splits(source: Source) -> Iterator[tuple[str, str]]:
     """The split of each image by its stem, from the lists below `ImageSets/Main/`."""
     for name in source.names():
         path = PurePosixPath(name)
-        if path.parent.name == "Main" and path.suffix == ".txt" and path.stem in SPLITS:
+        is_list = path.parent.name == "Main" and path.suffix == ".txt"
+        if is_list and (split := split_named(path.stem)) is not None:
             for line in source.text(name).splitlines():
                 if line.strip():
-                    yield line.strip(), SPLITS[path.stem]
+                    yield line.strip(), split
 
 
 def _task(

@@ -32,7 +32,7 @@ def task(kind: str, truth: list[Any], said: list[Any], score: float | None = Non
         [answer(kind, *(one if isinstance(one, tuple) else (one,))) for one in side]
         for side in (truth, said)
     ]
-    return StoredImage(truth=sides[0], said=sides[1], score=score)
+    return StoredImage(truth=sides[0], predicted=sides[1], score=score)
 
 
 def job_for(kind: Kind, classes: Sequence[str] = ("answer",), **options: Any) -> Job:

@@ -96,7 +96,7 @@ def test_worked_example() -> None:
 
 
 def test_examined_spans_say_where_they_are_and_what_they_became() -> None:
-    (one,) = ENTITIES.examine([EXAMPLE], job(), 20)
+    (one,) = ENTITIES.verdicts([EXAMPLE], job(), 20)
 
     assert [fact["span"] for fact in one.facts[0]] == [[0, 12], [17, 24], [28, 34]]
     assert [fact["span"] for fact in one.facts[1]] == [[0, 3], [13, 16], [17, 24], [28, 34]]
@@ -164,7 +164,7 @@ def test_schemes_equal_nervaluate(seed: int) -> None:
             ]
             for side in some
         ]
-        for some in ([one.truth for one in texts], [one.said for one in texts])
+        for some in ([one.truth for one in texts], [one.predicted for one in texts])
     ]
     # It takes spans in the order they come in.
     ordered = [
@@ -203,7 +203,7 @@ def test_counts_equal_seqeval(seed: int) -> None:
             tagged[start] = f"B-{label}"
         return tagged
 
-    sides = [[tags(one.truth) for one in texts], [tags(one.said) for one in texts]]
+    sides = [[tags(one.truth) for one in texts], [tags(one.predicted) for one in texts]]
     tally = ENTITIES.count(Chunk(texts, np.arange(len(texts))), job(), Notes())
 
     p, r, f, _ = precision_recall_fscore_support(*sides, scheme=IOB2, average="micro")
@@ -278,7 +278,7 @@ def test_each_label_of_a_span_is_an_item() -> None:
 
     # The same class first; what is left is taken for each other.
     assert counted(one) == (1, 1, 1)
-    assert len(ENTITIES.examine([one], job(), 0)[0].truths) == 2
+    assert len(ENTITIES.verdicts([one], job(), 0)[0].truths) == 2
 
 
 def hypertext(value: Json) -> Json:
@@ -330,8 +330,8 @@ def test_paragraphs_stand_one_after_the_other() -> None:
     notes = Notes()
     ENTITIES.count(Chunk([one], np.arange(1)), job(reading=reading), notes)
 
-    (examined,) = ENTITIES.examine([one], job(reading=reading), 0)
-    assert examined.facts == ([{"span": [6, 15]}], [{"span": [6, 15]}])
+    (verdicts,) = ENTITIES.verdicts([one], job(reading=reading), 0)
+    assert verdicts.facts == ([{"span": [6, 15]}], [{"span": [6, 15]}])
     assert [(reason.value, side) for reason, side in notes.ignored] == [("no_geometry", False)]
 
 

@@ -5,7 +5,16 @@ from pathlib import Path
 
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import COCO, tasks, through_coco, truths, values
+from tests.predictions.imports.datasets.scenes import (
+    COCO,
+    both,
+    coco_truth,
+    said,
+    tasks,
+    through_coco,
+    truths,
+    values,
+)
 
 
 def test_its_words_are_kept_and_not_applied(ada: Caller, tmp_path: Path) -> None:
@@ -29,3 +38,26 @@ def test_its_words_are_kept_and_not_applied(ada: Caller, tmp_path: Path) -> None
         {"image_name": "b.jpg", "image_id": "2", "split": "test", **words},
     ]
     assert values(truths()) == expected
+
+
+def test_detections_beyond_the_best_300_of_an_image_are_left_out(
+    ada: Caller, tmp_path: Path
+) -> None:
+    # Two of 0.5 are one too many: the later one goes, with those below.
+    scores = [0.25, *([0.75] * 299), 0.5, 0.5, 0.125]
+    results = [
+        {"image_id": 1, "category_id": 0, "bbox": [n / 8, 20, 30, 40], "score": score}
+        for n, score in enumerate(scores)
+    ]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps([*results, {**results[0], "image_id": 2}]))
+    _, warned = both("lvis", coco_truth(tmp_path), path)
+    assert warned == [
+        "Warning: 3 detections are left out: LVIS counts the 300 best of an image. The format coco"
+        " reads all."
+    ]
+    first, second = values(said())
+    assert [(round(16 * one["x"]), one["score"]) for one in first] == [
+        (n, scores[n]) for n in range(1, 301)
+    ]
+    assert len(second) == 1
