@@ -18,7 +18,7 @@ from label_studio_sdk.client import LabelStudio
 from label_studio_sdk.label_interface import LabelInterface
 from PIL import Image
 
-from predictions.demo.detector import Detector
+from predictions.demo.detector import Detector, Training
 from predictions.demo.scenes import Box
 
 MODEL_VERSION = "digits-backend"
@@ -30,7 +30,7 @@ class Model:
     """Your model goes here: something that turns tasks into predictions."""
 
     def __init__(self) -> None:
-        self.detector = Detector(500)
+        self.detector = Detector(Training(500))
 
     def predict(self, tasks: Sequence[dict[str, Any]], label_config: str) -> list[dict[str, Any]]:
         """One prediction a task, in their order; the config has the names of its controls."""
