@@ -10,7 +10,8 @@ from predictions.regions.geometry import Bools
 def apart(pairs: Pairs, truth: Ints, predicted: Ints) -> Bools:
     """Which pairs are of two channels, from the channels of both sides, -1 where there is none."""
     ours, theirs = predicted[pairs.detection], truth[pairs.object]
-    return (ours != theirs) & (ours >= 0) & (theirs >= 0)
+    is_apart: Bools = (ours != theirs) & (ours >= 0) & (theirs >= 0)
+    return is_apart
 
 
 def rows_of(
