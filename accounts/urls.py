@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from accounts import audit_api, views
-from predictions_api.http.routers import Router, both
+from predictions_api.http.routers import ID, Router, both
 
 router = Router()
 router.register("api/token", views.TokenViewSet, basename="token")
@@ -13,6 +13,8 @@ urlpatterns = [
     path("api/current-user/token", views.CurrentTokenView.as_view(), name="current-token"),
     both("api/current-user/reset-token", views.ResetTokenView.as_view(), "reset-token"),
     *router.urls,
+    both("api/users", views.MembersView.as_view(), "users"),
+    both(f"api/users/{ID}", views.MemberView.as_view(), "user"),
     path("api/jwt/settings", views.JwtSettingsView.as_view(), name="jwt-settings"),
     both("api/audit", audit_api.AuditView.as_view(), "audit"),
     both("api/version", views.VersionView.as_view(), "version"),

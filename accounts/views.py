@@ -18,8 +18,10 @@ from rest_framework.viewsets import ViewSet
 from accounts import audit, logins, tokens
 from accounts.authentication import access_of
 from accounts.models import ApiToken, AuditEntry, User, Workspace
+from predictions_api.http.fields import MAX_BIGINT, PK_TEXT
 from predictions_api.http.openapi import error_responses, public_errors
 
+NO_USER = "No User matches the given query."
 TEXT = serializers.CharField
 TOKEN = inline_serializer("PlainToken", {"token": TEXT()})
 REFRESH = inline_serializer("RefreshToken", {"refresh": TEXT()})
@@ -77,6 +79,47 @@ def person(user: User, workspace: Workspace) -> dict[str, Any]:
         "allow_newsletters": None,
         "date_joined": user.date_joined,
     }
+
+
+def person_documents(workspace: Workspace, **chosen: Any) -> list[dict[str, Any]]:
+    """The workspace's members as `person` has them, by id; only those that `chosen` names."""
+    members = User.objects.filter(memberships__workspace=workspace, **chosen).order_by("pk")
+    return [person(user, workspace) for user in members]
+
+
+class MembersView(APIView):
+    """The members of the caller's workspace, its service accounts among them."""
+
+    read_scope = None
+
+    @extend_schema(
+        operation_id="list_users",
+        summary="List the workspace's members",
+        responses={200: WhoamiSerializer(many=True), **error_responses()},
+    )
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        workspace = Workspace.objects.get(pk=access_of(request).workspace_id)
+        return Response(person_documents(workspace))
+
+
+class MemberView(APIView):
+    """One member of the caller's workspace."""
+
+    queryset = User.objects.none()
+    read_scope = None
+
+    @extend_schema(
+        operation_id="get_user",
+        summary="Get a member of the workspace",
+        responses={200: WhoamiSerializer, **error_responses()},
+    )
+    def get(self, request: Request, pk: str, **kwargs: Any) -> Response:
+        workspace = Workspace.objects.get(pk=access_of(request).workspace_id)
+        user_id = int(pk) if PK_TEXT.fullmatch(pk) else 0
+        found = person_documents(workspace, pk=user_id) if 0 < user_id <= MAX_BIGINT else []
+        if not found:
+            raise NotFound(NO_USER)
+        return Response(found[0])
 
 
 class WhoamiView(APIView):

@@ -24,6 +24,8 @@ class Card:
     headings: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     empty: str
+    #: Buttons below it: each a text and where it leads.
+    steps: Sequence[Cell] = ()
 
 
 MakeCard = Callable[[HttpRequest], Card]

@@ -58,9 +58,9 @@ UNFOLD = {
             _group(
                 "Models",
                 _page("Prompts", "chat", "prompts_prompt"),
-                _page("Versions", "history", "prompts_promptversion"),
+                _page("Prompt versions", "history", "prompts_promptversion"),
                 _page("Runs", "play_circle", "prompts_modelrun"),
-                _page("Failures", "report", "prompts_failedprediction"),
+                _page("Failed predictions", "report", "prompts_failedprediction"),
                 _page("Provider connections", "hub", "prompts_providerconnection"),
                 _page("ML backends", "dns", "predictions_mlbackend"),
                 _page("Prediction jobs", "batch_prediction", "backends_predictionjob"),
@@ -78,6 +78,7 @@ UNFOLD = {
                     permission="desk.workspace_admin.owns_a_workspace",
                 ),
             ),
+            _group("Help", _named("Documentation", "menu_book", "docs")),
         ],
     },
 }

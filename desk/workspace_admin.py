@@ -177,6 +177,8 @@ class WorkspaceAdmin(RecordedAdmin):
     formfield_overrides = {models.JSONField: {"form_class": PrettyJSONField, "widget": CODE}}
     #: The field that says where a row belongs. It is chosen once; a row never moves.
     belongs_to: ClassVar[str] = ""
+    #: What an empty list says: what its rows are for, and what makes the first one.
+    when_empty: ClassVar[str] = ""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """With the field that says where an existing row belongs."""

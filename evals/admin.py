@@ -145,6 +145,10 @@ class EvaluationDesk(WorkspaceAdmin):
 
     audited = frozenset({"deleted"})
     audited_as = "evaluation"
+    when_empty = (
+        "An evaluation says how good a model version's predictions are, measured by ground "
+        "truth. Load both as files, or choose New evaluation."
+    )
     list_display = (
         "evaluation", "project_name", "version", "status_label", "accepted", "score",
         "precision", "recall", "image_count", "created",

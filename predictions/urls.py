@@ -60,14 +60,24 @@ urlpatterns = [
     both("api/load", LoadViewSet.as_view({"post": "create"}, name="Load Api"), "load"),
     both(
         f"api/projects/{PROJECT_ID}/exports/{ID}",
-        ProjectExportViewSet.as_view({"get": "retrieve"}),
+        ProjectExportViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         "project-export-status",
+    ),
+    both(
+        f"api/projects/{PROJECT_ID}/exports",
+        ProjectExportViewSet.as_view({"get": "list", "post": "create"}),
+        "project-export-list",
     ),
     # Label Studio's routes without a slash.
     re_path(
         f"^api/projects/{PROJECT_ID}/export$",
         ProjectExportViewSet.as_view({"get": "export"}),
         name="project-export",
+    ),
+    re_path(
+        f"^api/projects/{PROJECT_ID}/export/formats$",
+        ProjectExportViewSet.as_view({"get": "formats"}),
+        name="project-export-formats",
     ),
     re_path(
         f"^api/projects/{PROJECT_ID}/exports/{ID}/download$",

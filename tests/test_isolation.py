@@ -37,6 +37,8 @@ OBJECT_ROUTES = {
     "project-import-predictions": ("pk", "project"),
     "project-import": ("pk", "project"),
     "project-export": ("project_pk", "project"),
+    "project-export-list": ("project_pk", "project"),
+    "project-export-formats": ("project_pk", "project"),
 }
 # Lists of what the caller's own workspace has.
 LIST_ROUTES = {"prediction-list", "prediction-export", "task-list", "project-list", "token-list"}
@@ -72,8 +74,8 @@ PROMPT_ROOMS = ("prompt-", "run-", "provider-", "project-subset", "batch-", "fai
 BACKEND_ROOMS = ("ml-backend", "prediction-job", "webhook")
 # An export is found through its project only: tests/bulk has the rest.
 OTHER_ROUTES |= {"project-export-status", "project-export-download"}
-# Of the caller's workspace alone: tests/accounts/test_audit.py.
-OTHER_ROUTES |= {"audit"}
+# Of the caller's workspace alone: tests/accounts/test_audit.py, test_users.py.
+OTHER_ROUTES |= {"audit", "users", "user"}
 # Names its project in the query: tests/predictions/api/test_actions.py.
 OTHER_ROUTES |= {"task-actions"}
 # Names its project in the query or the body: tests/predictions/api/curation/test_views.py.
@@ -106,6 +108,7 @@ GOOD_BODIES: dict[tuple[str, str], Any] = {
     ("project-model-versions", "delete"): {"model_version": ""},
     ("project-import-predictions", "post"): [{"task": "foreign task", "result": []}],
     ("project-import", "post"): [{"image": "a"}],
+    ("project-export-list", "post"): {"title": "Stolen"},
 }
 
 

@@ -4,7 +4,7 @@ Statements are written out, for every batch of every job takes them. All belong 
 transaction, which holds the job's row (`lock`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -90,12 +90,19 @@ FROM unnest(%(tasks)s::bigint[], %(results)s::text[], %(versions)s::text[], %(sc
     WITH ORDINALITY AS k(task_id, result, version, score, cluster, neighbors, mislabeling, place)
 ORDER BY k.place RETURNING id
 """
-# Those of the same task, backend and version that were there before.
+# Those of the same task, backend and version that were there before. By the index on tasks, and
+# that before anything is known of the table: the ids' range keeps a planner without statistics
+# from reading all predictions of the project, the fence from joining them one by one.
 EARLIER_SQL = """
-SELECT p.id FROM predictions_prediction p
+WITH there AS MATERIALIZED (
+    SELECT p.id, p.task_id, p.model_version, p.model_id FROM predictions_prediction p
+    WHERE p.project_id = %(project)s AND p.task_id = ANY(%(tasks)s)
+      AND p.task_id BETWEEN %(first)s AND %(last)s
+)
+SELECT there.id FROM there
 JOIN unnest(%(tasks)s::bigint[], %(versions)s::text[]) AS k(task_id, version)
-  ON k.task_id = p.task_id AND p.model_version = k.version
-WHERE p.project_id = %(project)s AND p.model_id = %(backend)s AND p.id <> ALL(%(new)s)
+  ON k.task_id = there.task_id AND there.model_version = k.version
+WHERE there.model_id = %(backend)s AND there.id <> ALL(%(new)s)
 """
 # An annotation made from a prediction that is replaced belongs to the one that says the same.
 ADOPT_SQL = """
@@ -112,24 +119,35 @@ DELETE_SQL = (
 )
 
 
+MARK_SQL = """
+INSERT INTO backends_answeredtask (backend_id, project_id, task_id, version)
+SELECT %(backend)s, %(project)s, k.task_id, %(key)s
+FROM unnest(%(answered)s::bigint[]) AS k(task_id) ON CONFLICT DO NOTHING
+"""
+
+
 def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[int]:
     """Stores the predictions of these outcomes in the place of those of the same (task, backend,
-    version); the new ids in order.
+    version), and that the backend has answered for the tasks at the job's version; the new ids in
+    order. Two statements, a third where something is replaced.
     """
     flat = [(outcome.task_id, row) for outcome in outcomes for row in outcome.rows]
     params: dict[str, Any] = {"project": job.project_id, "backend": job.backend_id, "now": now}
-    new: list[int] = []
-    if flat:
-        columns = {
-            "tasks": [task_id for task_id, _ in flat],
-            "results": [row.result for _, row in flat],
-            "versions": [row.model_version for _, row in flat],
-            "scores": [row.score for _, row in flat],
-            "clusters": [row.cluster for _, row in flat],
-            "neighbors": [row.neighbors for _, row in flat],
-            "mislabelings": [row.mislabeling for _, row in flat],
-        }
-        new = [row[0] for row in fetch_all(INSERT_SQL, {**params, **columns})]
+    marks = {
+        "key": version_key(job.model_version),
+        "answered": sorted({outcome.task_id for outcome in outcomes}),
+    }
+    columns = {
+        "tasks": [task_id for task_id, _ in flat],
+        "results": [row.result for _, row in flat],
+        "versions": [row.model_version for _, row in flat],
+        "scores": [row.score for _, row in flat],
+        "clusters": [row.cluster for _, row in flat],
+        "neighbors": [row.neighbors for _, row in flat],
+        "mislabelings": [row.mislabeling for _, row in flat],
+    }
+    rows = fetch_all(f"{MARK_SQL}; {INSERT_SQL}", {**params, **marks, **columns})
+    new = [row[0] for row in rows]
     pairs = {(task_id, row.model_version) for task_id, row in flat}
     # An answer that says nothing replaces what the version named at the set-up said.
     pairs |= {(outcome.task_id, job.model_version) for outcome in outcomes if not outcome.rows}
@@ -140,24 +158,11 @@ def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[in
 def _replace(params: dict[str, Any], pairs: Sequence[tuple[int, str]], new: list[int]) -> None:
     tasks, versions = [task_id for task_id, _ in pairs], [version for _, version in pairs]
     given = {**params, "tasks": tasks, "versions": versions, "new": new}
+    given |= {"first": min(tasks), "last": max(tasks)}
     old = [row[0] for row in fetch_all(EARLIER_SQL, given)]
     if old:
         with connection.cursor() as cursor:
-            cursor.execute(ADOPT_SQL, {**given, "old": old})
-            cursor.execute(DELETE_SQL, {**given, "old": old})
-
-
-MARK_SQL = """
-INSERT INTO backends_answeredtask (backend_id, project_id, task_id, version)
-SELECT %s, %s, k.task_id, %s FROM unnest(%s::bigint[]) AS k(task_id) ON CONFLICT DO NOTHING
-"""
-
-
-def mark(job: LockedJob, task_ids: Collection[int]) -> None:
-    """Notes that the backend has answered for these tasks at the job's version."""
-    with connection.cursor() as cursor:
-        key = version_key(job.model_version)
-        cursor.execute(MARK_SQL, [job.backend_id, job.project_id, key, sorted(task_ids)])
+            cursor.execute(f"{ADOPT_SQL}; {DELETE_SQL}", {**given, "old": old})
 
 
 COUNT_SQL = """
@@ -167,7 +172,18 @@ SET done_tasks = done_tasks + %(done)s, skipped_tasks = skipped_tasks + %(skippe
     total_predictions = total_predictions + %(predictions)s,
     answered_at = CASE WHEN %(done)s > 0 THEN %(now)s::timestamptz ELSE answered_at END
 WHERE id = %(job)s
+RETURNING status, total_tasks, done_tasks, skipped_tasks, failed_tasks
 """
+
+
+class Counts(NamedTuple):
+    """Where a job stands: its tasks, and those of them that came to an end."""
+
+    status: str
+    total: int
+    done: int
+    skipped: int
+    failed: int
 
 
 def count(
@@ -178,8 +194,8 @@ def count(
     skipped: int = 0,
     failed: int = 0,
     predictions: int = 0,
-) -> None:
-    """Adds to the job's counts."""
+) -> Counts | None:
+    """Adds to the job's counts; what they are then, None for a job that is gone."""
     params = {"done": done, "skipped": skipped, "failed": failed, "predictions": predictions}
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_SQL, {"job": job_id, "now": now, **params})
+    row = fetch_one(COUNT_SQL, {"job": job_id, "now": now, **params})
+    return None if row is None else Counts(*row)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import random
@@ -36,6 +36,14 @@ LOOK_S = 0.05
 JITTER = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all requests to a webhook carry: who signs them, and headers of its own."""
+
+    secrets: list[str]
+    headers: dict[str, str]
+
+
 @dataclass(slots=True)
 class Lane:
     """One webhook in this sender's hand."""
@@ -46,37 +54,34 @@ class Lane:
     caller: httpx2.AsyncClient
     loaded_at: float = field(default_factory=time.monotonic)
     done: list[Attempted] = field(default_factory=list)
-    noted_at: float = field(default_factory=time.monotonic)
 
     def send(self) -> int:
         """Attempts what is due, as far as it goes within a second, for the webhook may be changed;
         how many.
         """
         is_down = self.webhook.consecutive_failures >= state.DOWN_AFTER
+        due = outgoing.due(self.webhook.pk, limit=1 if is_down else outgoing.AT_ONCE)
+        if not due:
+            return 0
+        envelope = self._envelope()
         n = 0
-        for delivery in outgoing.due(self.webhook.pk, limit=1 if is_down else outgoing.AT_ONCE):
-            if stopping.requested.is_set() or time.monotonic() - self.loaded_at > 1.0:
+        while n < len(due) and not self._is_over():
+            last = self.runner.run(self._attempt_some(due[n : n + NOTED_AT_ONCE], envelope))
+            n += len(self.done)
+            self.note(last)
+            if not self.webhook.is_active or self.webhook.paused_until is not None:
                 break
-            n += 1
-            answer = self._attempt(delivery)
-            self._learn(delivery, answer)
-            if not answer.is_delivered or is_down or not self._may_wait():
-                self.note(answer)
-                if not self.webhook.is_active or self.webhook.paused_until is not None:
-                    break
-        if self.done:
-            self.note(None)
         return n
 
-    def _may_wait(self) -> bool:
-        """Whether what was sent well may be noted later."""
-        return len(self.done) < NOTED_AT_ONCE and time.monotonic() - self.noted_at < NOTED_AFTER_S
+    def _is_over(self) -> bool:
+        """Whether nothing more is begun with the webhook as it was read."""
+        return stopping.requested.is_set() or time.monotonic() - self.loaded_at > 1.0
 
-    def _attempt(self, delivery: Due) -> Answer:
+    def _envelope(self) -> Envelope | Answer:
+        """What goes along, unsealed once for all; the answer to every attempt where it cannot be
+        read with this server's key.
+        """
         webhook = self.webhook
-        body = delivery.body
-        if not webhook.send_payload:
-            body = bare(delivery.action)
         try:
             secrets = hooks.secrets_of(webhook)
             headers = vault.unseal(webhook.encrypted_headers)
@@ -84,16 +89,37 @@ class Lane:
                 headers = {**addresses.credentials(webhook.ml_backend_id), **headers}
         except vault.Unreadable as error:
             return Answer(None, str(error), 0)
-        return self.runner.run(
-            attempts.attempt(
-                self.caller,
-                webhook.url,
-                body.encode(),
-                message_id=delivery.message_id,
-                secrets=secrets,
-                headers=headers,
-                timeout_s=settings.WEBHOOK_TIMEOUT_S,
-            )
+        return Envelope(secrets, headers)
+
+    async def _attempt_some(
+        self, deliveries: Sequence[Due], envelope: Envelope | Answer
+    ) -> Answer | None:
+        """Attempts one after the other, until one fails or what was sent well has to be noted; the
+        last answer. Without the database, so on one connection without a pause.
+        """
+        began = time.monotonic()
+        last: Answer | None = None
+        for delivery in deliveries:
+            if last is not None and (self._is_over() or time.monotonic() - began > NOTED_AFTER_S):
+                break
+            last = await self._attempt(delivery, envelope)
+            self._learn(delivery, last)
+            if not last.is_delivered:
+                break
+        return last
+
+    async def _attempt(self, delivery: Due, envelope: Envelope | Answer) -> Answer:
+        if isinstance(envelope, Answer):
+            return envelope
+        body = delivery.body if self.webhook.send_payload else bare(delivery.action)
+        return await attempts.attempt(
+            self.caller,
+            self.webhook.url,
+            body.encode(),
+            message_id=delivery.message_id,
+            secrets=envelope.secrets,
+            headers=envelope.headers,
+            timeout_s=settings.WEBHOOK_TIMEOUT_S,
         )
 
     def _learn(self, delivery: Due, answer: Answer) -> None:
@@ -129,7 +155,6 @@ class Lane:
             if last.status_code == attempts.GONE:
                 state.switch_off(self.webhook, state.Reason.GONE)
         self.done.clear()
-        self.noted_at = time.monotonic()
 
 
 def wait_s(n_before: int, answer: Answer) -> float | None:

@@ -98,6 +98,10 @@ class BackendDesk(ProjectRows):
     """Model servers that are asked for predictions."""
 
     form = BackendForm
+    when_empty = (
+        "An ML backend is a running model server, as Label Studio's are. Add its address to a"
+        " project, and it is asked for predictions."
+    )
     list_display = ("__str__", "project", "state", "url", "model_version", "created")
     autocomplete_fields = ("project",)
     fields = (

@@ -67,6 +67,10 @@ class JobChangeList(BoundedChangeList):
 class JobDesk(ProjectRows):
     """Prediction jobs."""
 
+    when_empty = (
+        "A prediction job asks an ML backend about many tasks. Open a project and choose Ask "
+        "an ML backend."
+    )
     list_display = ("job", "shown_status", "asked", "project", "done", "created")
     list_filter = (ProjectFilter, BackendFilter, StatusFilter)
     audited_as = "prediction_job"

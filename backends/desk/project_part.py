@@ -21,9 +21,8 @@ def part(request: HttpRequest, hub: Hub) -> Part:
     """The part of the page. One statement."""
     rows = PredictionJob.objects.filter(project_id=hub.project.pk).order_by("-pk")
     found = list(rows.select_related("backend")[:MOST])
-    backends = reverse("admin:predictions_mlbackend_changelist") + f"?project={hub.project.pk}"
     return Part(
-        steps=[Step("Ask an ML backend", backends)] if hub.may_write and hub.overview.tasks else [],
+        steps=[_ask(hub)] if hub.may_write and hub.overview.tasks else [],
         jobs=[
             Job(
                 f"Prediction job {job.pk} of {job.backend}",
@@ -36,6 +35,15 @@ def part(request: HttpRequest, hub: Hub) -> Part:
         ],
         cards=[_card(hub, found[:LISTED])],
     )
+
+
+def _ask(hub: Hub) -> Step:
+    """A job over all tasks where the project has one backend; else the way to its backends."""
+    title, backends = "Ask an ML backend", hub.overview.backends
+    if len(backends) == 1:
+        return Step(title, reverse("admin:predictions_mlbackend_predict", args=backends), {})
+    listed = reverse("admin:predictions_mlbackend_changelist")
+    return Step(title, f"{listed}?project={hub.project.pk}")
 
 
 def _ended(job: PredictionJob) -> int:

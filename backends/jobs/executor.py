@@ -1,9 +1,9 @@
 """Executes one job: claims its tasks, asks the backend, stores what it answers.
 
-An event loop sends the requests, as many at once as the share of the backend allows; one thread of
-its own talks to the database: it claims ahead of the requests and stores answers while the next
-request is out. Nothing is kept here that a killed worker would take along but the requests in
-flight and the answers of the last few milliseconds.
+An event loop sends the requests, as many at once as the share of the backend allows. Two threads
+of its own talk to the database while requests are out: one claims ahead of them and reads what is
+sent, one stores what was answered and does all else. Nothing is kept here that a killed worker
+would take along but the requests in flight and the answers of the last few milliseconds.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ MOST_STORED_AT_ONCE = 500
 #: Batches that are claimed ahead for each request, at first. More where a backend is so quick that
 #: requests wait for them, up to so many tasks: few, so that workers who share a job all have some.
 AHEAD = 3
-MOST_AHEAD = 400
+MOST_AHEAD = 1000
 
 
 def execute(job_id: int, is_over: Callable[[], bool] = stopping.requested.is_set) -> None:
@@ -93,8 +93,9 @@ class Executor:
         # The job has ended: nothing that is still on its way counts.
         self._is_over = False
         self._is_told_uneven = False
-        # One thread, so one connection and one order of statements.
+        # One thread each, so one connection and one order of statements. A claim waits for nobody.
         self._database = ThreadPoolExecutor(1, thread_name_prefix="job-database")
+        self._claiming = ThreadPoolExecutor(1, thread_name_prefix="job-claims")
         self.job_id: int = plan.job.pk
         self.patience = self._patience()
 
@@ -132,7 +133,8 @@ class Executor:
             await _ended([*self._asking, *loops])
             await self.patience.caller.close()
             await self._hand_over()
-            self._database.shutdown(wait=False)
+            for thread in (self._claiming, self._database):
+                thread.shutdown(wait=False)
 
     async def _is_prepared(self) -> bool:
         """Sets the backend up, unless another worker of the job has. False where the job ends."""
@@ -218,18 +220,23 @@ class Executor:
 
     async def _hand_over(self) -> None:
         """Gives back the leases: an open job is due for the next worker."""
+        loop = asyncio.get_running_loop()
+        # A claim on its way comes first, or nobody would give back what it takes.
+        await loop.run_in_executor(self._claiming, _disconnect)
         try:
             await self._in_database(plans.release, self.job_id, self.holder)
         except (DatabaseError, InterfaceError):
             log.warning("job %s: the leases lapse by themselves", self.job_id, exc_info=True)
         finally:
-            await asyncio.get_running_loop().run_in_executor(self._database, _disconnect)
+            await loop.run_in_executor(self._database, _disconnect)
 
     async def _in_database(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._database, partial(retries.while_database_is_away, partial(call, *args, **more))
-        )
+        return await _in_thread(self._database, partial(call, *args, **more))
+
+    async def _take(self, n: int) -> plans.Taken:
+        job = self.plan.job
+        take = partial(plans.take, job.pk, job.project_id, self.holder, n, job.batch_size)
+        return await _in_thread(self._claiming, take)
 
     def _close(self, verdict: Fault | None = None) -> None:
         """Begins no more requests; a verdict gives up those in flight, too."""
@@ -271,9 +278,7 @@ class Executor:
                 await _awakened(self._wake_claimer, TICK_S)
                 continue
             n = missing * size
-            taken = await self._in_database(
-                plans.take, self.job_id, self.plan.job.project_id, self.holder, n, size
-            )
+            taken = await self._take(n)
             self._claimed.extend(taken.batches)
             if taken.ended:
                 self._answered += taken.ended
@@ -296,7 +301,7 @@ class Executor:
             and not self._is_closing
             and not self._is_over
             and len(self._asking) < self.slots
-            and len(self._answered) + len(self._storing) <= MOST_STORED_AT_ONCE
+            and len(self._answered) <= MOST_STORED_AT_ONCE
         ):
             batch = self._claimed.popleft()
             asking = asyncio.create_task(self._ask(batch))
@@ -346,6 +351,12 @@ class Executor:
                 outcomes.store_or_fail, self.job_id, batch, owner=self.holder.id
             )
         )
+
+
+async def _in_thread(thread: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    """The call's result, however long the database is away."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(thread, partial(retries.while_database_is_away, call))
 
 
 async def _awakened(event: asyncio.Event, timeout_s: float | None) -> None:

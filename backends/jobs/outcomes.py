@@ -42,9 +42,8 @@ def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
     done = [outcome for outcome in kept if not outcome.is_failure]
     if done:
         new = rows.write(job, done, now)
-        rows.mark(job, [outcome.task_id for outcome in done])
         told.tell_stored(job, new)
-    rows.count(
+    counts = rows.count(
         job_id,
         now,
         done=len(done),
@@ -52,7 +51,7 @@ def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
         failed=len(kept) - len(done),
         predictions=sum(len(outcome.rows) for outcome in done),
     )
-    return state.finish_if_done(job_id) or str(PredictionJob.Status.IN_PROGRESS)
+    return state.finish_if_done(job_id, counts) or str(PredictionJob.Status.IN_PROGRESS)
 
 
 def _ended(outcome: Outcome, is_there: bool) -> items.Ended:

@@ -113,8 +113,7 @@ def prepare(job_id: int, version: str) -> None:
     PredictionJob.objects.filter(pk=job_id).update(
         is_prepared=True, model_version=version, answered_at=now
     )
-    outcomes.count(job_id, now, skipped=n)
-    finish_if_done(job_id)
+    finish_if_done(job_id, outcomes.count(job_id, now, skipped=n))
 
 
 def prepared(job_id: int) -> Prepared:
@@ -147,15 +146,14 @@ def status_of(job_id: int) -> str:
     return str(rows.first() or Status.CANCELED)
 
 
-def finish_if_done(job_id: int) -> str | None:
+def finish_if_done(job_id: int, counts: outcomes.Counts | None) -> str | None:
     """The final status, if this ended the job; None while something is left or it had ended.
 
     In the transaction that counted: the counts tell, and the job's row is locked.
     """
-    counts = PredictionJob.objects.filter(pk=job_id, status=Status.IN_PROGRESS).values_list(
-        "total_tasks", "done_tasks", "skipped_tasks", "failed_tasks"
-    )
-    total, done, skipped, failed = counts.first() or (1, 0, 0, 0)
+    if counts is None or counts.status != Status.IN_PROGRESS:
+        return None
+    _, total, done, skipped, failed = counts
     if done + skipped + failed < total:
         return None
     status, reason = Status.COMPLETED, ""

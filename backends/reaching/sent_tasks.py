@@ -16,15 +16,14 @@ def documents(
         return []
     chosen = tasks.ChosenTasks(ids=tuple(task_ids))
     listed = tasks.tasks_after(project_id, 0, limit=len(task_ids), chosen=chosen)
-    return [
-        bodies.task(
-            document,
-            annotations=detail["annotations"],
-            predictions=detail["predictions"],
-            keys=keys,
+    found = task_pages.children([document["id"] for document in listed])
+    shown = []
+    for document in listed:
+        predictions, annotations = found.of(document["id"])
+        shown.append(
+            bodies.task(document, annotations=annotations, predictions=predictions, keys=keys)
         )
-        for document, detail in zip(listed, task_pages.with_children(listed), strict=True)
-    ]
+    return shown
 
 
 def any_task(project_id: int) -> int | None:

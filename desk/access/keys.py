@@ -75,6 +75,9 @@ class ApiTokenDesk(WorkspaceAdmin):
     audited = frozenset({"created", "deleted"})
     audited_as = "key"
     form = TokenForm
+    when_empty = (
+        "Programs send a key with each request. Add one for each program: it is shown once."
+    )
     list_display = (
         "key", "user", "workspace", "name", "shown_scopes", "created", "used", "expires", "state",
     )  # fmt: skip

@@ -53,6 +53,9 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # The heads of the table's columns are no labels.
+        for field in self.fields.values():
+            field.widget.attrs.setdefault("aria-label", field.label)
         if self.instance.pk:
             self.fields["email"].initial = self.instance.user.email
             self.fields["is_service"].initial = self.instance.user.is_service

@@ -16,6 +16,7 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.urls import reverse
+from django.utils import timezone
 
 from desk.page import Crumb, render_page
 from evals.api.query import ImagesQuery, selection
@@ -130,13 +131,14 @@ def _page(
             context["problem"], status = str(refusal.detail), refusal.status_code
     template = name if context["state"] else "unfinished"
     supersedes, superseded_by = lineage(evaluation)
+    begun = evaluation.planned_at or evaluation.created_at
     api = f"/{evaluation.workspace.slug}/model-evals/{evaluation.eval_id}"
     response = render_page(
         desk,
         request,
         f"evals/desk/{template}.html",
         title=model_name(evaluation),
-        crumbs=[Crumb("Evaluations", reverse(LIST)), Crumb(model_name(evaluation))],
+        crumbs=_crumbs(evaluation),
         data={
             **_data(evaluation, api, **more),
             "panel": name,
@@ -150,7 +152,8 @@ def _page(
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
         **_of_kind(evaluation),
         percent=round(100 * evaluation.progress),
-        left=left(evaluation.planned_at or evaluation.created_at, evaluation.progress),
+        passed=(timezone.now() - begun).total_seconds(),
+        left=left(begun, evaluation.progress),
         advice=advice.of_failure(evaluation),
         supersedes=supersedes,
         superseded_by=superseded_by,
@@ -159,6 +162,17 @@ def _page(
     )
     response.status_code = status
     return response
+
+
+def _crumbs(evaluation: ModelEval) -> list[Crumb]:
+    """The way here, by the project where there is one."""
+    project, name = evaluation.project, model_name(evaluation)
+    of_project = [] if project is None else [Crumb(str(project), _hub(project.pk))]
+    return [Crumb("Evaluations", reverse(LIST)), *of_project, Crumb(name)]
+
+
+def _hub(project_id: int) -> str:
+    return reverse("admin:predictions_project_hub", args=[project_id])
 
 
 def _state(request: HttpRequest, evaluation: ModelEval) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Q
+from django.urls import reverse
 
 from evals.db.definition import job_of, kind_of
 from evals.db.evaluations import confidence_of
@@ -34,7 +35,8 @@ def verdicts_of(
 
     `tp`, `fp`, `fn` or `wrong_class`; what was not counted has none. None where the workspaces
     (None for all) have no finished evaluation of that id, or it did not see the task. `truths` and
-    `found` are None where the rows have changed since. `confidence` is per cent as text, empty for
+    `found` are None where the rows have changed since; `url` is where its images are, the worst
+    first. `confidence` is per cent as text, empty for
     the evaluation's own. At most three statements.
     """
     mine = Q() if workspaces is None else Q(workspace_id__in=list(workspaces))
@@ -47,18 +49,20 @@ def verdicts_of(
     if evaluation is None or not rows:
         return None
     percent = _percent(evaluation, confidence)
-    images = stored_images(evaluation, rows)
+    seen = stored_images(evaluation, rows)
+    images = reverse("admin:evals_modeleval_images", args=[evaluation.eval_id])
     document: dict[str, Any] = {
         "evaluation": evaluation.eval_id,
+        "url": f"{images}?sort=-errors&split=all&confidence={percent}",
         "confidence": percent,
         "annotation": rows[0].annotation_id,
         "prediction": rows[0].prediction_id,
         "truths": None,
         "found": None,
     }
-    if any(image is None for image in images):
+    if any(image is None for image in seen):
         return document
-    stored = [image.stored for image in images if image is not None]
+    stored = [image.stored for image in seen if image is not None]
     truths, predicted = dict[int, str](), dict[int, str]()
     for one in kind_of(evaluation).verdicts(stored, job_of(evaluation), percent):
         truths |= _by_region(one.regions[0], one.truths)

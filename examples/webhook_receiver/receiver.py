@@ -1,4 +1,5 @@
-"""Receives webhooks, verifies their signatures, and starts an evaluation when a run or a job ends.
+"""Receives webhooks, verifies their signatures, and starts an evaluation when a run or a job ends;
+or with --gate a program that evaluates and judges.
 
 Reads LABEL_STUDIO_URL, LABEL_STUDIO_API_KEY and WEBHOOK_SECRET. Needs `standardwebhooks`.
 """
@@ -6,8 +7,11 @@ Reads LABEL_STUDIO_URL, LABEL_STUDIO_API_KEY and WEBHOOK_SECRET. Needs `standard
 import argparse
 import json
 import os
+import shlex
+import subprocess
 import sys
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,6 +19,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 #: Ids of deliveries that were handled: one may come twice.
 MOST_REMEMBERED = 10_000
+#: By the exit code of `examples/ci_gate/gate.py`.
+VERDICTS = {0: "good", 1: "worse"}
 
 
 class Store:
@@ -52,23 +58,41 @@ class Store:
 
 
 class Receiver(ThreadingHTTPServer):
-    """Listens for deliveries on this machine."""
+    """Listens for deliveries on this machine. `gate` is a command that judges a version; empty for
+    an evaluation alone.
+    """
 
-    def __init__(self, port: int, store: Store, secret: str) -> None:
+    def __init__(self, port: int, store: Store, secret: str, gate: str = "") -> None:
         super().__init__(("", port), Handler)
-        self.store, self.verifier = store, Webhook(secret)
+        self.store, self.verifier, self.gate = store, Webhook(secret), shlex.split(gate)
         self.handled: dict[str, None] = {}
+        # A delivery is to be answered within seconds, and a gate waits for its evaluation.
+        self.gates = ThreadPoolExecutor(max_workers=1)
 
     def handle_event(self, event: dict[str, Any]) -> None:
         """Prints what happened, and evaluates what is complete."""
         print(event["action"], flush=True)
         version = self.store.version_of(event)
         if version is not None:
-            made = self.store.evaluate(str(event["project"]["id"]), version)
-            print(f"evaluating {version}: {made}", flush=True)
+            project = str(event["project"]["id"])
+            if self.gate:
+                self.gates.submit(self.judge, project, version)
+            else:
+                made = self.store.evaluate(project, version)
+                print(f"evaluating {version}: {made}", flush=True)
         if event["action"] == "EVALUATION_COMPLETED":
             done = event["evaluation"]
             print(done["evalId"], done["status"], done.get("summary", {}).get("mAP"), flush=True)
+
+    def judge(self, project: str, version: str) -> None:
+        """Runs the gate, and prints what it says and its verdict."""
+        command = [*self.gate, "--project", project, "--model-version", version]
+        access = {"EVALUATION_URL": self.store.address, "EVALUATION_API_KEY": self.store.key}
+        ended = subprocess.run(
+            command, env={**os.environ, **access}, capture_output=True, text=True, check=False
+        )
+        print(ended.stdout + ended.stderr, end="", flush=True)
+        print(f"gate of {version}: {VERDICTS.get(ended.returncode, 'unknown')}", flush=True)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -110,10 +134,11 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=9000)
-    port = parser.parse_args().port
+    parser.add_argument("--gate", default="", help="A command like examples/ci_gate/gate.py.")
+    options = parser.parse_args()
     address = os.environ.get("LABEL_STUDIO_URL", "http://127.0.0.1:8000")
     store = Store(address, os.environ["LABEL_STUDIO_API_KEY"])
-    Receiver(port, store, os.environ["WEBHOOK_SECRET"]).serve_forever()
+    Receiver(options.port, store, os.environ["WEBHOOK_SECRET"], options.gate).serve_forever()
 
 
 if __name__ == "__main__":

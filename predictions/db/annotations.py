@@ -9,6 +9,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from accounts.tokens import Access
 from predictions.db import documents, places
 from predictions.db.documents import ANNOTATION_COLUMNS, Document, Values
+from predictions.db.projects import Author
 from predictions.db.tasks import existing_task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
@@ -17,6 +18,8 @@ from predictions_api.postgres.sql import fetch_all, fetch_one
 
 #: Ids that one refusal names.
 MOST_NAMED = 20
+#: Annotations that one event names, of many that were changed at once.
+RECORDED_AT_ONCE = 500
 NO_ANNOTATION = "No Annotation matches the given query."
 ASSIGNED = {
     "was_cancelled": "was_cancelled",
@@ -77,10 +80,22 @@ def existing_annotation(annotation_id: int, access: Access) -> Document:
     return found
 
 
-def record_change(action: str, *, project_id: int, access: Access, **body: Any) -> None:
+def record_change(action: str, *, project_id: int, access: Access | Author, **body: Any) -> None:
     """Records what happened to annotations, for those who listen."""
     if access.is_heard:
         recording.record(action, workspace_id=access.workspace_id, project_id=project_id, body=body)
+
+
+def record_updated(
+    ids: Sequence[int], task_ids: Sequence[int], *, project_id: int, access: Access | Author
+) -> None:
+    """Records, for those who listen, that many annotations were changed at once; their tasks in the
+    same order.
+    """
+    for begin in range(0, len(ids), RECORDED_AT_ONCE):
+        piece = slice(begin, begin + RECORDED_AT_ONCE)
+        body = {"ids": ids[piece], "tasks": task_ids[piece]}
+        record_change("ANNOTATION_UPDATED", project_id=project_id, access=access, **body)
 
 
 def _check_annotation(values: Values, access: Access, *, project_id: int) -> None:
@@ -250,12 +265,15 @@ WITH chosen AS (
 ), a AS (
     UPDATE predictions_annotation SET ground_truth = %(mark)s, updated_at = now(),
         updated_by_id = %(user)s
-    FROM chosen WHERE predictions_annotation.id = chosen.id RETURNING task_id
+    FROM chosen WHERE predictions_annotation.id = chosen.id
+    RETURNING predictions_annotation.id, task_id, project_id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
     WHERE t.id IN (SELECT task_id FROM a)
 )
-SELECT count(*) FROM a
+SELECT project_id, count(*), array_agg(id ORDER BY id) FILTER (WHERE %(heard)s),
+    array_agg(task_id ORDER BY id) FILTER (WHERE %(heard)s)
+FROM a GROUP BY project_id ORDER BY project_id
 """
 MARK_CHOSEN_SQL = MARK_SQL.format(which="id = ANY(%(ids)s)")
 MARK_ALL_SQL = MARK_SQL.format(
@@ -276,18 +294,23 @@ def mark_chosen(annotation_ids: Sequence[int], *, is_truth: bool, access: Access
     known = {row[0] for row in rows}
     if unknown := [one for one in annotation_ids if one not in known]:
         raise ValidationError({"ids": [unknown_pk(one) for one in unknown[:MOST_NAMED]]})
-    values = {"ids": list(annotation_ids), "mark": is_truth, "user": access.user_id}
-    row = fetch_one(MARK_CHOSEN_SQL, values)
-    return int(row[0]) if row else 0
+    return _mark(MARK_CHOSEN_SQL, {"ids": list(annotation_ids), "mark": is_truth}, access)
 
 
 def mark_all(project_id: int, *, is_truth: bool, access: Access) -> int:
     """Marks the annotations of a project that are not cancelled as ground truth, or takes the mark
     away from all; how many it changes. The project is the caller's.
     """
-    values = {"project": project_id, "mark": is_truth, "user": access.user_id}
-    row = fetch_one(MARK_ALL_SQL, values)
-    return int(row[0]) if row else 0
+    return _mark(MARK_ALL_SQL, {"project": project_id, "mark": is_truth}, access)
+
+
+def _mark(sql: str, values: dict[str, Any], access: Access) -> int:
+    """Executes a statement that marks annotations, and records them; how many it changes."""
+    with recording.together(access.is_heard):
+        changed = fetch_all(sql, {**values, "user": access.user_id, "heard": access.is_heard})
+        for project_id, _, ids, task_ids in changed:
+            record_updated(ids or (), task_ids or (), project_id=project_id, access=access)
+    return sum(n for _, n, _, _ in changed)
 
 
 DELETE_ANNOTATION_SQL = """

@@ -4,6 +4,7 @@ is on them.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.utils.functional import partition
 
@@ -85,15 +86,34 @@ def with_children(tasks: Sequence[Document], only: OneVersion | None = None) -> 
 
     With `only` no predictions but that version's.
     """
-    ids = [task["id"] for task in tasks]
-    if not ids:
-        return []
+    found = children([task["id"] for task in tasks], only)
+    return [_detail(task, *found.of(task["id"])) for task in tasks]
+
+
+class Children(NamedTuple):
+    """What is on tasks, by the task's id, each in the order of ids."""
+
+    predictions: dict[int, list[Document]]
+    annotations: dict[int, list[Document]]
+
+    def of(self, task_id: int) -> tuple[list[Document], list[Document]]:
+        """The predictions and the annotations of one task, [] where it has none."""
+        return self.predictions.get(task_id, []), self.annotations.get(task_id, [])
+
+
+def children(task_ids: Sequence[int], only: OneVersion | None = None) -> Children:
+    """What is on tasks that are known to be the caller's: two statements, none for no task.
+
+    With `only` no predictions but that version's.
+    """
+    if not task_ids:
+        return Children({}, {})
+    ids = list(task_ids)
     age = documents.ages()
     sql = PREDICTIONS_OF_TASKS_SQL.format(of_version=OF_VERSION if only else "")
     rows = fetch_all(sql, [ids, only.name] if only else [ids])
     predicted = _by_task(documents.prediction(row, age) for row in rows)
-    annotated = _by_task(annotations_of_tasks(ids))
-    return [_detail(t, predicted.get(t["id"], []), annotated.get(t["id"], [])) for t in tasks]
+    return Children(predicted, _by_task(annotations_of_tasks(ids)))
 
 
 # What is before the last dot of the name that a task's data or meta has for its image.

@@ -87,8 +87,8 @@ def _fill(client: "LabelStudio", project: int, n_scenes: int, bar: "tqdm[Any]") 
         project, request=[task(scene) for scene in drawn], return_task_ids=True
     )
     bar.update(n_scenes)
-    for version, n_digits in VERSIONS.items():
-        detector = Detector(n_digits)
+    for version, training in VERSIONS.items():
+        detector = Detector(training)
         for task_id, scene in zip(imported.task_ids, drawn, strict=True):
             found = detector.detect(scene.image)
             client.predictions.create(task=task_id, model_version=version, **prediction(found))

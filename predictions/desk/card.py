@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from desk.dashboard import Card, Cell
-from desk.workspace_admin import is_superuser, roles_of, time_ago
+from desk.workspace_admin import WRITERS, is_superuser, roles_of, time_ago, workspaces_of
 from predictions.models import Project
 
 ROWS = 8
@@ -33,5 +33,16 @@ def projects(request: HttpRequest) -> Card:
             )
             for project in shown
         ],
-        empty="No project yet: create one here or through the API.",
+        empty="No project yet: load files of ground truth and predictions, which make one.",
+        steps=_steps(request),
     )
+
+
+def _steps(request: HttpRequest) -> list[Cell]:
+    """For whoever may write somewhere."""
+    if not is_superuser(request) and not workspaces_of(request, WRITERS):
+        return []
+    return [
+        Cell("Load files", reverse("admin:predictions_project_load_files")),
+        Cell("New project", reverse("admin:predictions_project_add")),
+    ]

@@ -25,8 +25,16 @@ MOST_OFFERED = 200
 PROJECTS = "admin:predictions_project_changelist"
 SEND = "admin:predictions_project_send_files"
 SIDES = (
-    ("ground_truth", "Ground truth", "What is true."),
-    ("predictions", "Predictions", "What the model said, with its scores."),
+    (
+        "ground_truth",
+        "Ground truth",
+        "What is really there: a file of COCO, YOLO (as ZIP), CSV, JSON Lines, CoNLL and others.",
+    ),
+    (
+        "predictions",
+        "Predictions",
+        "What a model says is there, with its scores: a file of the same format, or another.",
+    ),
 )
 NO_PROJECT = "There is no such project in this workspace."
 NO_TITLE = "A new project needs a title."

@@ -67,6 +67,10 @@ class PredictionDesk(RegionRows):
     """Predictions. Their project always is the task's."""
 
     form = PredictionForm
+    when_empty = (
+        "A prediction is what a model version said about a task. Load files of them into a "
+        "project, run a prompt, or ask an ML backend."
+    )
     list_display = (
         "__str__",
         "task_number",

@@ -69,7 +69,11 @@ class ProjectDesk(WorkspaceAdmin):
     """Projects. The slug is made of the title; the config is parsed when it is saved."""
 
     form = ProjectForm
-    list_display = ("name", "workspace", "slug", "model_version", "validate_predictions", "created")
+    when_empty = (
+        "A project holds tasks, their ground truth, and what models predicted. Load files "
+        "makes one of a file of ground truth and a file of predictions."
+    )
+    list_display = ("name", "workspace", "slug", "model_version", "created")
     list_select_related = ("workspace",)
     search_fields = ("title", "slug")
     ordering = ("-id",)

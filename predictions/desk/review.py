@@ -8,8 +8,8 @@ evaluation whose verdicts color the regions, and what the viewer hides.
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
+from django.db.models import QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from rest_framework.exceptions import NotFound
@@ -33,12 +33,10 @@ MOST_COMPARED = 4
 
 def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     """The page. Http404 for what the caller does not see."""
-    prediction = desk.found(request, pk=pk)
+    prediction = _found(desk, request, pk)
+    before, after = prediction.before, prediction.after
     verdicts = verdicts_on(request, prediction.task)
     truth, newest = truths(prediction.task_id, verdicts["annotation"] if verdicts else None)
-    rows = desk.filtered(request)
-    before = rows.filter(pk__gt=pk).order_by("pk").values_list("pk", flat=True).first()
-    after = rows.filter(pk__lt=pk).order_by("-pk").values_list("pk", flat=True).first()
     image, texts = shown_data(prediction.task.data, prediction.project.parsed_label_config)
     others = _of_task(prediction.task_id).exclude(pk=pk)[:MOST_VERSIONS]
     query = f"?{request.GET.urlencode()}" if request.GET else ""
@@ -75,6 +73,19 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         may_undo=may_be_undone(newest, prediction),
         may_change=desk.has_change_permission(request, prediction),
     )
+
+
+def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
+    """The prediction with its task, and the ids of its neighbours in the list; one statement."""
+    rows = desk.filtered(request)
+    before = rows.filter(pk__gt=pk).order_by("pk").values("pk")[:1]
+    after = rows.filter(pk__lt=pk).order_by("-pk").values("pk")[:1]
+    found = desk.get_queryset(request).filter(pk=pk).select_related("task")
+    prediction = found.annotate(before=Subquery(before), after=Subquery(after)).first()
+    if prediction is None or not desk.has_view_permission(request, prediction):
+        raise Http404
+    prediction.task.project = prediction.project
+    return prediction
 
 
 def delete(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:

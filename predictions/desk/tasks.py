@@ -56,6 +56,10 @@ class TaskDesk(ProjectRows):
 
     form = TaskForm
     list_filter = (ProjectFilter, CreatedFilter, TaskProblemFilter)
+    when_empty = (
+        "A task is one thing that is labelled: an image, a text, a recording. Load files into"
+        " a project, or import tasks by API."
+    )
     list_display = ("__str__", "inner_id", "project", "summary", "created", "updated")
     autocomplete_fields = ("project",)
     fields = ("project", "inner_id", "data", "meta", "overlap", "created", "updated")
@@ -123,6 +127,10 @@ class AnnotationDesk(RegionRows):
 
     form = AnnotationForm
     list_filter = (ProjectFilter, CreatedFilter, GroundTruthFilter)
+    when_empty = (
+        "An annotation is what a person drew or chose on a task. Open a task and choose New "
+        "annotation, or load files of ground truth."
+    )
     list_display = (
         "__str__", "task_number", "project", "completed_by", "ground_truth", "was_cancelled",
         "regions", "created",

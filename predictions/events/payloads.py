@@ -76,7 +76,12 @@ def deleted(key: str) -> payloads.Payload:
 
 
 def annotation(told: Told) -> Iterator[Document]:
-    """One annotation was made or changed; as it was then."""
+    """One annotation was made or changed, as it was then; or many were changed at once, each in a
+    delivery of its own, as it is now.
+    """
+    if "ids" in told.body:
+        yield from _each_annotation(told)
+        return
     document = told.body["annotation"]
     task_id = document["task"]
     yield {
@@ -84,6 +89,21 @@ def annotation(told: Told) -> Iterator[Document]:
         "project": project_of(told),
         "task": _tasks([task_id], told)[0],
     }
+
+
+def _each_annotation(told: Told) -> Iterator[Document]:
+    ids, task_ids = told.body["ids"], told.body["tasks"]
+    found = rows.annotations(ids, project_id=told.project_id)
+    different = list(dict.fromkeys(task_ids))
+    first = _first_predictions(different, told)
+    tasks = dict(zip(different, _tasks(different, told), strict=True))
+    for id_, task_id in zip(ids, task_ids, strict=True):
+        is_there = id_ in found
+        yield {
+            "annotation": objects.annotation(found[id_], first) if is_there else {"id": id_},
+            "project": project_of(told),
+            "task": tasks[task_id],
+        }
 
 
 def annotations_created(told: Told) -> Iterator[Document]:

@@ -82,12 +82,23 @@ class Wanted:
 
 def check(project: Project, export_type: str) -> None:
     """ValidationError where the labelling config has nothing that the type could hold."""
-    if TYPES[export_type] != "zip":
-        return
-    scheme = _scheme(project)
-    if scheme is None or (export_type in OF_MASKS and "brush" not in scheme.shapes):
+    if not _suits(export_type, _scheme(project)):
         message = f"{export_type} does not suit the project's labelling config."
         raise ValidationError({"exportType": [message]})
+
+
+def suiting(project: Project) -> list[str]:
+    """The types that the project can be exported as, those that suit any config first."""
+    scheme = _scheme(project)
+    return [name for name in TYPES if _suits(name, scheme)]
+
+
+def _suits(export_type: str, scheme: Scheme | None) -> bool:
+    if TYPES[export_type] != "zip":
+        return True
+    if scheme is None:
+        return False
+    return export_type not in OF_MASKS or "brush" in scheme.shapes
 
 
 def _scheme(project: Project) -> Scheme | None:

@@ -8,9 +8,11 @@ from predictions.models import Project, ProjectExport
 
 
 @transaction.atomic
-def start(project: Project, wanted: Wanted) -> ProjectExport:
-    """The job of this project that makes such a file: one under way, or a new one, queued."""
-    job, is_new = state.job_for(project, wanted)
+def start(project: Project, wanted: Wanted, *, title: str = "") -> ProjectExport:
+    """The job of this project and title that makes such a file: one under way, or a new one,
+    queued.
+    """
+    job, is_new = state.job_for(project, wanted, title)
     if is_new:
         tasks.queue(job.pk)
     return job

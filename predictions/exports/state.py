@@ -38,13 +38,14 @@ def unfinished() -> QuerySet[ProjectExport]:
 
 
 @transaction.atomic
-def job_for(project: Project, wanted: Wanted) -> tuple[ProjectExport, bool]:
-    """The project's job that makes such a file, and whether it is new. Callers for the same project
-    wait for each other.
+def job_for(project: Project, wanted: Wanted, title: str) -> tuple[ProjectExport, bool]:
+    """The project's job of this title that makes such a file, and whether it is new. Callers for
+    the same project wait for each other.
     """
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     named = {
         "project": project,
+        "title": title,
         "export_type": wanted.export_type,
         "source": wanted.source,
         "task_ids": list(wanted.task_ids),
@@ -66,6 +67,13 @@ def wanted_by(job: ProjectExport) -> Wanted:
     version = None if job.model_version is None else OneVersion(job.model_version)
     ids = tuple(job.task_ids)
     return Wanted(job.export_type, job.source, ids, job.all_tasks, version, job.escape)
+
+
+def delete(job: ProjectExport) -> None:
+    """Forgets a job, with its file; whoever writes it gives up."""
+    ProjectExport.objects.filter(pk=job.pk).delete()
+    if job.file_name:
+        storage().delete(job.file_name)
 
 
 def claim(job_id: int, worker: Holder) -> ProjectExport | None:

@@ -217,6 +217,7 @@ class Migration(migrations.Migration):
             name='ProjectExport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('title', models.CharField(blank=True, default='', max_length=2048)),
                 ('export_type', models.CharField(max_length=16)),
                 ('source', models.CharField(max_length=16)),
                 ('task_ids', models.JSONField(default=list, help_text='Only these tasks; empty for all.')),

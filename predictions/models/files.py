@@ -68,6 +68,7 @@ class ProjectExport(models.Model):
         FAILED = "failed"  # `error` says why
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
+    title = models.CharField(max_length=2048, blank=True, default="")
     export_type = models.CharField(max_length=16)
     source = models.CharField(max_length=16)
     task_ids = models.JSONField(default=list, help_text="Only these tasks; empty for all.")

@@ -173,6 +173,7 @@ TAGS = {
     "ml": "ML backends",
     "webhooks": "Webhooks",
     "current-user": "Identity",
+    "users": "Identity",
     "token": "Identity",
     "audit": "Identity",
     "jwt": "Identity",

@@ -48,6 +48,10 @@ class ConnectionDesk(EditedRows):
     """Connections to providers."""
 
     form = ConnectionForm
+    when_empty = (
+        "A provider connection is the address and key of a service that runs language models,"
+        " such as OpenAI, Ollama or vLLM. Prompts are run by one."
+    )
     list_display = ("name", "workspace", "spent", "max_concurrency", "created", "updated")
     list_filter = (ProviderFilter, CreatedFilter)
     list_select_related = ("workspace",)

@@ -38,6 +38,10 @@ class PromptDesk(EditedRows):
     """Prompts."""
 
     form = PromptForm
+    when_empty = (
+        "A prompt says what a language model is asked about the tasks of a project. Add one, "
+        "then a version of it, and run that."
+    )
     list_display = ("title", "workspace", "skill_name", "created", "updated")
     list_filter = (PromptProjectFilter, CreatedFilter)
     list_select_related = ("workspace",)
@@ -85,6 +89,10 @@ class VersionDesk(EditedRows):
     """Versions of prompts."""
 
     form = VersionForm
+    when_empty = (
+        "A version is a prompt's text and the model that answers it; running it stores "
+        "predictions. A prompt has to be there first."
+    )
     list_display = ("title", "of_prompt", "provider_model_id", "created", "updated")
     list_filter = (VersionProjectFilter, CreatedFilter)
     list_select_related = ("parent_model",)

@@ -35,6 +35,9 @@ class RunChangeList(BoundedChangeList):
 class RunDesk(ReadOnlyRows, ProjectRows):
     """Runs."""
 
+    when_empty = (
+        "A run asks one version of a prompt about each task, and stores the answers as predictions."
+    )
     list_display = ("run", "shown_status", "version", "project", "done", "cost", "created")
     list_filter = (ProjectFilter, StatusFilter, CreatedFilter)
     audited_as = "run"
@@ -141,6 +144,7 @@ class RunDesk(ReadOnlyRows, ProjectRows):
 class FailedPredictionDesk(ReadOnlyRows, ProjectRows):
     """Why tasks of runs have no prediction."""
 
+    when_empty = "Tasks that a run could not predict are listed here, each with the reason."
     list_display = ("kind", "summary", "task", "of_run", "project", "created")
     list_filter = (ProjectFilter, RunFilter, CreatedFilter)
     fields = ("error_type", "message", "task", "model_run", "project", "created")

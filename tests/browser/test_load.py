@@ -40,7 +40,7 @@ def test_two_files_are_dropped_and_an_evaluation_comes_out(
     open_page: OpenPage, expected: list[str]
 ) -> None:
     expected.append("400 (Bad Request)")
-    page = open_page("/admin/predictions/project/")
+    page = open_page("/admin/")
     page.get_by_role("link", name="Load files").click()
     page.wait_for_url(f"**{PAGE}")
     check_accessibility(page)
@@ -104,3 +104,46 @@ def test_warnings_are_read_before_one_goes_on(open_page: OpenPage) -> None:
     check_accessibility(page)
     done.get_by_role("link", name="To the evaluation").click()
     page.wait_for_url("**/admin/evals/modeleval/*/")
+
+
+def test_from_two_files_to_a_baseline_by_buttons_alone(open_page: OpenPage) -> None:
+    """As somebody who has read nothing: worst images, a correction, a second version."""
+    page = open_page("/admin/")
+    page.get_by_role("link", name="Load files").click()
+    page.wait_for_url(f"**{PAGE}")
+    drop(page, "ground_truth", TRUTH)
+    drop(page, "predictions", RESULTS)
+    # Both are named after their files, and what a person types stays.
+    expect(page.get_by_label("Title", exact=True)).to_have_value("ground_truth")
+    expect(page.get_by_label("Model version", exact=True)).to_have_value("predictions")
+    page.get_by_label("Title", exact=True).fill("Walked cars")
+    page.get_by_label("Model version", exact=True).fill("v1")
+    drop(page, "predictions", RESULTS)
+    expect(page.get_by_label("Model version", exact=True)).to_have_value("v1")
+    page.get_by_role("button", name="Load", exact=True).click()
+    page.wait_for_url("**/admin/evals/modeleval/*/")
+
+    worst = page.locator("[data-panel=worst] a").first
+    expect(worst).to_be_visible()
+    worst.click()
+    page.get_by_role("link", name="Correct it on the task's page").click()
+    page.get_by_role("link", name="Correct annotation").click()
+    page.locator("#regions button").first.click()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved as annotation")).to_be_visible()
+    page.get_by_role("link", name="Its images, the worst first").click()
+    page.wait_for_url("**/images/?sort=-errors*")
+
+    crumbs = page.get_by_role("navigation", name="Breadcrumb")
+    crumbs.get_by_role("link", name="Walked cars").click()
+    page.get_by_role("link", name="Load files").first.click()
+    page.wait_for_url("**/load-files/")
+    drop(page, "predictions", [{**one, "score": 0.7} for one in RESULTS])
+    page.get_by_label("Model version", exact=True).fill("v2")
+    page.get_by_role("button", name="Load", exact=True).click()
+    page.wait_for_url("**/admin/evals/modeleval/*/")
+    page.get_by_role("link", name="Compare").click()
+    expect(page.locator("[data-panel=diff]")).to_contain_text("v2 against v1")
+    page.get_by_role("button", name="Accept as baseline").click()
+    expect(page.get_by_text("Accepted: later versions are measured by it.")).to_be_visible()

@@ -82,6 +82,7 @@ def test_the_sidebar_folds_and_stays_so(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs/swagger/", "/docs/redoc/"])
+@pytest.mark.slow
 def test_documentation(open_page: OpenPage, path: str, expected: list[str]) -> None:
     # Its maker's logo, which the policy does not let the browser fetch.
     expected.append("cdn.redoc.ly/redoc/logo-mini.svg")

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from predictions.models import Project
+from tests.conftest import Caller, region
 
 Seed = Callable[..., list[int]]
 
@@ -47,3 +48,18 @@ def seed_predictions(db: None) -> Seed:
             return [row[0] for row in cursor.fetchall()]
 
     return seed
+
+
+@pytest.fixture
+def filled(ada: Caller, project: Project) -> Project:
+    """Two tasks, one with a prediction and an annotation."""
+    body = [
+        {
+            "data": {"image": "http://x.y/a/1.jpg?s=2"},
+            "predictions": [{"result": [region()], "score": 0.5, "model_version": "v1"}],
+            "annotations": [{"result": [region("Person")]}],
+        },
+        {"data": {"image": "http://x.y/2.jpg"}},
+    ]
+    ada.client.post(f"/api/projects/{project.pk}/import", body, format="json")
+    return project

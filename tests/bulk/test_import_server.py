@@ -153,6 +153,7 @@ def test_a_body_shorter_than_declared_is_refused(
     assert Prediction.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_a_killed_server_has_stored_nothing_and_a_repeat_succeeds(
     server: Server, start: Callable[[], Any], ada: Caller, project: Project, tasks: list[int]
 ) -> None:

@@ -175,5 +175,5 @@ def test_these_are_all_the_indexes(db: None) -> None:
         found = {row[0]: set(row[1]) for row in cursor.fetchall()}
     assert found == {
         "predictions_prediction": {"_pkey", "_p_idx", "_t_idx", "_v_idx", "_m_idx", "_r_idx"},
-        "predictions_task": {"_pkey", "_p_idx", "_e_idx", "_i_idx"},
+        "predictions_task": {"_pkey", "_p_idx", "_e_idx", "_i_idx", "_n_idx"},
     }

@@ -26,21 +26,6 @@ from tests.conftest import A_MOMENT, IMAGE_CONFIG, TEXT_CONFIG, Caller, MakeProj
 BRUSH_CONFIG = IMAGE_CONFIG.replace("RectangleLabels", "BrushLabels")
 
 
-@pytest.fixture
-def filled(ada: Caller, project: Project) -> Project:
-    """Two tasks, one with a prediction and an annotation."""
-    body = [
-        {
-            "data": {"image": "http://x.y/a/1.jpg?s=2"},
-            "predictions": [{"result": [region()], "score": 0.5, "model_version": "v1"}],
-            "annotations": [{"result": [region("Person")]}],
-        },
-        {"data": {"image": "http://x.y/2.jpg"}},
-    ]
-    ada.client.post(f"/api/projects/{project.pk}/import", body, format="json")
-    return project
-
-
 def get(caller: Caller, project: Project, query: str = "") -> Any:
     return caller.client.get(f"/api/projects/{project.pk}/export?{query}")
 
@@ -310,15 +295,18 @@ def test_a_job_in_the_background(
     assert list(moments.values()) == [A_MOMENT, A_MOMENT]
     assert job == {
         "id": job["id"],
+        "title": "",
         "project": filled.pk,
         "exportType": "COCO",
         "source": "predictions",
         "ids": [first],
         "download_all_tasks": False,
         "model_version": None,
-        "status": "queued",
+        "status": "in_progress",
         "progress": 0.0,
         "error": "",
+        "finished_at": None,
+        "converted_formats": [],
         "url": f"{place}/",
         "download": None,
     }
@@ -385,7 +373,7 @@ def lost_job(ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_
     job = get(ada, filled, "background=true&download_all_tasks=1").json()
     DBTaskResult.objects.all().delete()
     call_command("worker", once=True, verbosity=0)
-    assert ada.client.get(job["url"]).json()["status"] == "queued", "its lease is not over"
+    assert ada.client.get(job["url"]).json()["status"] == "in_progress", "its lease is not over"
     return job
 
 
@@ -427,5 +415,5 @@ def test_a_worker_that_lost_its_job_writes_nothing(
 
     monkeypatch.setattr(project_export, "write", overtaken)
     run.run(lost_job["id"])
-    assert ada.client.get(lost_job["url"]).json()["status"] == "running"
+    assert ada.client.get(lost_job["url"]).json()["status"] == "in_progress"
     assert list((tmp_path / "exports").iterdir()) == []

@@ -157,6 +157,7 @@ def test_sdk_exceptions(client: Client, ada: Caller, project: Project, olga: Cal
     assert "model-eval:read" in answers[7]["message"]
 
 
+@pytest.mark.slow
 def test_every_command(client: Client, ada: Caller, found: ModelEval) -> None:
     eval_id = found.eval_id
     commands = [
@@ -192,6 +193,7 @@ def test_every_command(client: Client, ada: Caller, found: ModelEval) -> None:
     assert "Status:  done" in answers[11]["out"]
 
 
+@pytest.mark.slow
 def test_exit_codes(client: Client, ada: Caller, project: Project) -> None:
     done = computed(ada, project).eval_id
     running = ModelEval.objects.create(

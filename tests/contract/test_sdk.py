@@ -390,6 +390,7 @@ def test_actions_on_selected_tasks(client: LabelStudio, project: Project, task: 
     for version in ("v1", "v2"):
         client.predictions.create(task=task, model_version=version, result=[region()])
     assert [action.id for action in client.actions.list(project=project.pk)] == [
+        "retrieve_tasks_predictions",
         "delete_tasks",
         "delete_tasks_annotations",
         "delete_tasks_predictions",

@@ -25,7 +25,7 @@ def test_the_root() -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["/nothing/at/all/here", "/api/nothing", "/docs/nothing/here"])
+@pytest.mark.parametrize("path", ["/nothing/at/all/here", "/api/nothing"])
 @pytest.mark.parametrize(
     ("asks", "kind"), [(BROWSER, "text/html; charset=utf-8"), (PROGRAM, "application/json")]
 )

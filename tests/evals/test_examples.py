@@ -21,6 +21,7 @@ def compute_what_is_queued() -> None:
         run.run(pk)
 
 
+@pytest.mark.slow
 def test_each_demo_project_has_two_versions_the_second_better(address: str, ada: Caller) -> None:
     loading.load(address, ada.key, n_scenes=12, progress=False)
     compute_what_is_queued()

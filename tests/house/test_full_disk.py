@@ -67,6 +67,7 @@ def test_writes_are_507_and_ready_says_why(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 def test_an_evaluation_waits_and_says_why(ada: Caller, project: Project) -> None:
     car = ("Car", 10, 10, 20, 20)
     said = {"v1": [evals.box(*car, score=0.9)]}

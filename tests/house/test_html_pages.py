@@ -83,10 +83,6 @@ def test_an_unforeseen_error_is_a_page_that_needs_no_database(
     assert "secret" not in page.content.decode()
 
 
-def test_errors_elsewhere_stay_documents() -> None:
-    assert Client().get("/api/nowhere", headers=HTML)["Content-Type"] == "application/json"
-
-
 @pytest.mark.django_db
 def test_the_icon_and_the_forgotten_slash() -> None:
     icon = Client().get("/favicon.ico", follow=True)

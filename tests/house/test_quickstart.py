@@ -39,6 +39,7 @@ def data_dir() -> Iterator[Path]:
 
 
 @needs_curl
+@pytest.mark.slow
 def test_shows_three_commands_that_work_and_leaves_nothing_when_killed(data_dir: Path) -> None:
     with Quickstart(data_dir) as started:
         listing, creating, sdk = started.commands()
@@ -73,6 +74,7 @@ def test_second_start_finds_everything_again(data_dir: Path) -> None:
         assert again.end(signal.SIGINT) == 0
 
 
+@pytest.mark.slow
 def test_ends_when_a_process_of_its_own_does(data_dir: Path) -> None:
     with Quickstart(data_dir, "--no-demo") as started:
         # The worker has a child of its own, which shows the same command line.

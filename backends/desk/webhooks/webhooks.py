@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.exceptions import ValidationError
-from unfold.widgets import UnfoldAdminSelectMultipleWidget
+from unfold.widgets import UnfoldAdminSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from backends.api.webhooks.serializers import WebhookSerializer
 from backends.db.webhooks import deliveries, hooks
@@ -44,10 +44,13 @@ class WebhookForm(DeskForm):
         choices=[(name, action.name) for name, action in ACTIONS.items()],
         required=False,
         widget=UnfoldAdminSelectMultipleWidget,
-        help_text="Which, unless it is told everything.",
+        help_text="What is sent, unless everything is.",
     )
     headers = PrettyJSONField(
-        required=False, initial=dict, help_text="Up to ten, sent with each delivery."
+        required=False,
+        initial=dict,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text='Up to ten, sent with each delivery: {"Authorization": "Bearer ..."}.',
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -60,6 +63,11 @@ class WebhookForm(DeskForm):
         fields = (
             "workspace", "project", "url", "is_active", "send_payload", "send_for_all_actions",
         )  # fmt: skip
+        labels = {"url": "URL", "send_for_all_actions": "Send everything"}
+        help_texts = {
+            "project": "Left empty: what happens in all projects of the workspace.",
+            "send_payload": "With what was changed; else only that it was.",
+        }
 
 
 @admin.register(Webhook)
@@ -67,6 +75,10 @@ class WebhookDesk(WorkspaceAdmin):
     """Webhooks, and how what was sent to them fared."""
 
     form = WebhookForm
+    when_empty = (
+        "A webhook tells another program, by HTTP, what changes here: new annotations, "
+        "finished evaluations and others."
+    )
     list_display = ("address", "place", "state", "waiting", "failed", "changed")
     list_filter = ()
     search_fields = ("url",)

@@ -18,7 +18,7 @@ from evals.desk.card import name_of, overview_of, status_of
 from evals.desk.hub.scores import scores_of, version_of
 from evals.jobs import state
 from evals.models import EvalAnswer, ModelEval
-from predictions.desk.hub.parts import Hub, Job, Lack, Part, Step
+from predictions.desk.hub.parts import Hub, Job, Lack, Part, Scores, Step
 from predictions.desk.project_rows import shortened
 from predictions_api.wording import left
 
@@ -38,12 +38,12 @@ def part(request: HttpRequest, hub: Hub) -> Part:
     rows = _evaluations(hub.project.pk)
     done = [one for one in rows if one.status == Status.DONE and one.summary]
     running = [one for one in rows if one.status == Status.RUNNING]
-    new = _new(hub)
+    scores = scores_of(done)
     named = {version_of(one) for one in rows if one.status != Status.FAILED}
     missing = [one.start for one in hub.overview.versions if one.name and one.start not in named]
     can_evaluate = hub.may_write and bool(hub.overview.ground_truths or hub.overview.annotations)
     return Part(
-        steps=[Step("New evaluation", new)] if hub.may_write and hub.overview.predictions else [],
+        steps=[*_start(hub), *_compare(done, scores)],
         lacks=list(_lacks(hub, rows, missing, can_evaluate=can_evaluate)),
         jobs=[
             Job(
@@ -55,7 +55,7 @@ def part(request: HttpRequest, hub: Hub) -> Part:
             for one in running
         ],
         cards=[_card(hub, rows[:LISTED])],
-        scores=scores_of(done),
+        scores=scores,
         of_versions={
             one.start: [Step("Evaluate", _new(hub, one.name))]
             for one in hub.overview.versions
@@ -88,6 +88,19 @@ def _kept(question: str) -> Subquery:
     """By primary key."""
     answers = EvalAnswer.objects.filter(evaluation_id=OuterRef("pk"), asked=OuterRef(question))
     return Subquery(answers.values("body")[:1])
+
+
+def _start(hub: Hub) -> Iterator[Step]:
+    if hub.may_write and hub.overview.predictions:
+        yield Step("New evaluation", _new(hub))
+
+
+def _compare(done: Sequence[ModelEval], scores: Scores) -> Iterator[Step]:
+    """The newest evaluation beside the others, where two versions have one."""
+    if len(scores.rows) > 1:
+        yield Step(
+            "Compare versions", reverse("admin:evals_modeleval_diff", args=[done[0].eval_id])
+        )
 
 
 def _new(hub: Hub, version: str | None = None) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from desk.dashboard import Cell
 from desk.workspace_admin import time_ago
@@ -56,7 +57,7 @@ def scores_of(done: Sequence[Any]) -> Scores:
         ],
         {name: _cells(latest[name], newest, values[name], has_map=has_map) for name in order},
         "Scores of the latest finished evaluation of each version. Precision, recall and F1 are at "
-        "the confidence where F1 is best; behind F1 stands its 95 % interval, once somebody has "
+        "the confidence where F1 is best; below F1 stands its 95 % interval, once somebody has "
         "looked at the evaluation at that confidence.",
         [point for point in points if point is not None],
         measure,
@@ -110,7 +111,7 @@ def _cells(evaluation: Any, newest: ModelEval, value: float | None, *, has_map: 
         *([Cell(_number(metrics.get("mAP")))] if has_map else []),
         Cell(_number(metrics.get("precision"))),
         Cell(_number(metrics.get("recall"))),
-        Cell(_number(metrics.get("f1")) + _interval(evaluation)),
+        Cell(format_html("{}{}", _number(metrics.get("f1")), _interval(evaluation))),
         Cell("-" if best is None else f"{best:.0%}"),
         Cell(format_html("{}{}", time_ago(evaluation.finished_at), other)),
     ]
@@ -120,11 +121,12 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _interval(evaluation: Any) -> str:
+def _interval(evaluation: Any) -> SafeString | str:
     """F1's: at the best confidence or, then named, at the canonical one; empty where none is."""
     own = f" at {evaluation.confidence}%"
     for kept, at in ((evaluation.at_best, ""), (evaluation.at_own, own)):
         bounds = orjson.loads(bytes(kept)).get("f1") if kept is not None else None
         if bounds is not None:
-            return f" ({bounds['low']:.3f} to {bounds['high']:.3f}{at})"
+            shown = f"({bounds['low']:.3f} to {bounds['high']:.3f}{at})"
+            return format_html(" <small>{}</small>", shown)
     return ""

@@ -55,9 +55,22 @@ export function imagePage(imageId, evaluation = null) {
  */
 export function predictionPage(card, evaluation = config.evalId) {
   if (card?.predictionId === null || card?.predictionId === undefined) return null;
-  const query = new URLSearchParams({ evaluation, confidence: String(read().confidence) });
-  return `/admin/predictions/prediction/${card.predictionId}/change/?${query}`;
+  return `/admin/predictions/prediction/${card.predictionId}/review/?${shown(evaluation)}`;
 }
+
+/**
+ * The address of the task behind a card, where its annotations are corrected.
+ * @param {{taskId: number | null} | undefined} card
+ * @param {string} evaluation its id, this page's unless given
+ * @returns {string | null} null if there is none
+ */
+export function taskPage(card, evaluation = config.evalId) {
+  if (card?.taskId === null || card?.taskId === undefined) return null;
+  return `/admin/predictions/task/${card.taskId}/review/?${shown(evaluation)}`;
+}
+
+const shown = (evaluation) =>
+  new URLSearchParams({ evaluation, confidence: String(read().confidence) });
 
 /**
  * The picture with its regions. Labels have the order of the classes, so that their colours stay.

@@ -34,12 +34,14 @@ export function diff(panel) {
   const show = () => {
     const baseline = baselineId();
     select.value = baseline ?? "";
-    select.disabled = !baseline;
+    select.closest("form").hidden = !baseline;
+    const ways = /** @type {HTMLElement | null} */ (document.querySelector("[data-alone]"));
+    if (ways) ways.hidden = baseline !== null;
     swap.hidden = !baseline;
     if (!baseline) {
       const none =
-        "There is no other finished evaluation of this project, kind and control: evaluate " +
-        "another version, or this one again, and both are compared here.";
+        "There is nothing to compare with yet: no other evaluation of this project, kind and " +
+        "control is finished. Load the predictions of another version, or evaluate one.";
       fill(panel, Promise.resolve(el("p", {}, none)));
       return;
     }
@@ -161,7 +163,8 @@ function changes(found) {
     "Over the images that both have. p is how often as much comes of swapping the two " +
     "evaluations' counts of images at random; below 0.05 is taken for more than chance.";
   const shown = table("Significance", named(heads), rows);
-  return el("div", {}, shown, el("p", { class: "ev-note" }, note));
+  const region = { class: "ev-scroll ev-all", tabindex: "0", role: "region", "aria-label": "More than chance?" };
+  return el("div", {}, el("div", region, shown), el("p", { class: "ev-note" }, note));
 }
 
 function headline(before, after) {

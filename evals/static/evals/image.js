@@ -2,7 +2,7 @@
 
 import { Viewer } from "../desk/viewer.js";
 import { answer } from "./answers.js";
-import { fetchCards, predictionPage, withIds } from "./cards.js";
+import { fetchCards, predictionPage, taskPage, withIds } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, watch } from "./state.js";
@@ -42,7 +42,7 @@ export function image(panel) {
 
 function facts(card) {
   const { stats } = card;
-  const prediction = predictionPage(card);
+  const [prediction, task] = [predictionPage(card), taskPage(card)];
   return el(
     "p",
     { class: "ev-facts" },
@@ -53,8 +53,7 @@ function facts(card) {
     el("span", {}, `${count(stats.falseNegatives)} missed`),
     el("span", {}, `F1 ${share(stats.f1)}`),
     prediction && el("a", { href: prediction }, "To the prediction"),
-    card.taskId !== null &&
-      el("a", { href: `/admin/predictions/task/${card.taskId}/change/` }, "To the task"),
+    task && el("a", { href: task }, "Correct it on the task's page"),
   );
 }
 

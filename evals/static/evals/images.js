@@ -176,7 +176,7 @@ export function worst(panel) {
   const show = () => {
     const { split, confidence, get } = read();
     const name = config.panel === "class" ? get("class") : null;
-    const wanted = { split, confidence, class: name, sort: worstFirst, limit: 6, offset: 0 };
+    const wanted = { split, confidence, class: name, sort: worstFirst, limit: 10, offset: 0 };
     fill(
       panel,
       api("image-predictions", wanted).then(async (body) => {
@@ -186,7 +186,7 @@ export function worst(panel) {
         const all = page("images/", { class: name, sort: worstFirst });
         return [
           gallery(ids.map((id) => cards.get(id)).filter(Boolean)),
-          el("p", {}, el("a", { href: all }, `All ${count(body.totalImages)}, the worst first`)),
+          el("p", { class: "ev-more" }, el("a", { href: all }, `All ${count(body.totalImages)}, the worst first`)),
         ];
       }),
     );

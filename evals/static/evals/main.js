@@ -59,7 +59,17 @@ function slices(select, chosen) {
   select.addEventListener("change", () => write({ slice: select.value, offset: null }));
 }
 
-// While it runs: how far it is, and the page again when it is done.
+// As the server says it when the page is made: `, about 3 minutes left`.
+function timeLeft(passed, done) {
+  if (!(done >= 0.01 && done < 1)) return "";
+  const seconds = (passed * (1 - done)) / done;
+  const units = /** @type {[string, number][]} */ ([["hour", 3600], ["minute", 60], ["second", 1]]);
+  const [unit, size] = units.find(([, long]) => seconds >= long) ?? units[2];
+  const n = Math.max(1, Math.round(seconds / size));
+  return `, about ${n} ${unit}${n === 1 ? "" : "s"} left`;
+}
+
+// While it runs: how far it is, how long it takes, and the page again when it is done.
 async function follow(panel) {
   const bar = panel.querySelector("progress");
   const text = panel.querySelector("[data-progress]");
@@ -71,6 +81,10 @@ async function follow(panel) {
   if (header) {
     bar.value = Math.round(100 * header.progress);
     text.textContent = `${bar.value} %`;
+    panel.querySelector("[data-left]").textContent = timeLeft(
+      Number(panel.dataset.running) + performance.now() / 1000,
+      header.progress,
+    );
   }
   window.setTimeout(() => follow(panel), 2000);
 }

@@ -1,11 +1,13 @@
 """Exports of projects."""
 
+from typing import Any
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 
-from predictions.api.parameters import ExportTypeParameters, ProjectExportParameters
-from predictions.models import ProjectExport
+from predictions.api.parameters import SOURCES, ExportTypeParameters, ProjectExportParameters
+from predictions.exports.project import TYPES
 from predictions_api.http.fields import JSONObjectField
 from predictions_api.http.openapi import answer_header, error_responses
 
@@ -13,6 +15,7 @@ JOB = inline_serializer(
     "ProjectExportJob",
     {
         "id": serializers.IntegerField(),
+        "title": serializers.CharField(),
         "project": serializers.IntegerField(),
         "exportType": serializers.CharField(),
         "source": serializers.CharField(),
@@ -21,11 +24,15 @@ JOB = inline_serializer(
         ),
         "download_all_tasks": serializers.BooleanField(),
         "model_version": serializers.CharField(allow_null=True, help_text="Null for all."),
-        "status": serializers.CharField(help_text=", ".join(ProjectExport.Status.values)),
+        "status": serializers.CharField(help_text="in_progress, completed, failed"),
         "progress": serializers.FloatField(help_text="From 0 to 1."),
         "error": serializers.CharField(help_text="Why it failed."),
         "created_at": serializers.DateTimeField(),
         "updated_at": serializers.DateTimeField(),
+        "finished_at": serializers.DateTimeField(allow_null=True),
+        "converted_formats": serializers.ListField(
+            child=JSONObjectField(), help_text="Empty: an export has one type."
+        ),
         "url": serializers.CharField(help_text="Where its status is."),
         "download": serializers.CharField(allow_null=True, help_text="Where its file is."),
     },
@@ -49,6 +56,86 @@ PROJECT_EXPORT = extend_schema(
         answer_header("Content-Disposition", 200, "The file's name.", required=True),
     ],
     responses={**FILE, 202: JOB, **error_responses()},
+)
+ALL_ANNOTATIONS = (
+    "An export has the annotations of all kinds: leave these options out, or all of them true."
+)
+NOT_FILTERED = "Tasks are not chosen by this: save a view, and name it as `view`."
+
+
+class TaskChoiceSerializer(serializers.Serializer[Any]):
+    """Which tasks are exported."""
+
+    view = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**63 - 1,
+        help_text="Those that a saved view of the project shows when the export is made.",
+    )  # fmt: skip
+    only_with_annotations = serializers.BooleanField(required=False, allow_null=True)
+    skipped = serializers.CharField(required=False, allow_null=True, help_text="Null alone.")
+    finished = serializers.CharField(required=False, allow_null=True, help_text="Null alone.")
+    annotated = serializers.CharField(required=False, allow_null=True, help_text="Null alone.")
+    reviewed = serializers.CharField(required=False, allow_null=True, help_text="Null alone.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        given = ("skipped", "finished", "annotated", "reviewed")
+        if errors := {name: [NOT_FILTERED] for name in given if attrs.get(name) is not None}:
+            raise serializers.ValidationError(errors)
+        return attrs
+
+
+class AnnotationChoiceSerializer(serializers.Serializer[Any]):
+    """Which annotations are exported: all."""
+
+    usual = serializers.BooleanField(required=False, allow_null=True)
+    ground_truth = serializers.BooleanField(required=False, allow_null=True)
+    skipped = serializers.BooleanField(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        given = [one for one in attrs.values() if one is not None]
+        # Where one is asked for, those that are not named are left out.
+        if given and given != [True, True, True]:
+            raise serializers.ValidationError(ALL_ANNOTATIONS)
+        return attrs
+
+
+class SnapshotSerializer(serializers.Serializer[Any]):
+    """What Label Studio's clients ask for; `exportType` and `source` are ours. Everything else of
+    theirs is taken without effect: objects are exported whole.
+    """
+
+    title = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, max_length=2048
+    )
+    exportType = serializers.ChoiceField(required=False, choices=list(TYPES), default="JSON")
+    source = serializers.ChoiceField(required=False, choices=SOURCES, default="annotations")
+    task_filter_options = TaskChoiceSerializer(required=False, allow_null=True)
+    annotation_filter_options = AnnotationChoiceSerializer(required=False, allow_null=True)
+
+
+EXPORT_FORMATS = extend_schema(
+    operation_id="list_project_export_formats",
+    summary="List the types a project can be exported as",
+    responses={200: serializers.ListSerializer(child=serializers.CharField()), **error_responses()},
+)
+EXPORT_LIST = extend_schema(
+    operation_id="list_project_exports",
+    summary="List a project's exports",
+    description="Those made in the background, the newest first; each is kept for a week.",
+    responses={200: serializers.ListSerializer(child=JOB), **error_responses()},
+)
+EXPORT_CREATE = extend_schema(
+    operation_id="create_project_export",
+    summary="Export a project in the background",
+    description="A file of the tasks as they are when it is made, those without annotations"
+    " among them unless `only_with_annotations` is true. While the same is made already, that"
+    " export is answered.",
+    request=SnapshotSerializer,
+    responses={201: JOB, **error_responses()},
+)
+EXPORT_DELETE = extend_schema(
+    operation_id="delete_project_export",
+    summary="Delete an export and its file",
+    responses={204: None, **error_responses()},
 )
 EXPORT_STATUS = extend_schema(
     operation_id="get_project_export",

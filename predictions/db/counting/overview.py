@@ -16,6 +16,8 @@ from predictions_api.postgres.sql import fetch_one
 MOST = 1_000
 #: Versions that are looked for, and told apart by their first 200 characters.
 MOST_VERSIONS = 200
+#: Backends that are looked for: whether there is one, or more.
+MOST_BACKENDS = 2
 
 # By the indexes that begin with the project: each version is a probe of the one on (project,
 # version, id), so is its newest prediction, and MOST + 1 entries of it at most are counted.
@@ -55,7 +57,10 @@ SELECT
            HAVING count(*) > 0) g),
     (SELECT coalesce(jsonb_agg(jsonb_build_array(e.id, e.export_type, e.source, e.progress,
         e.created_at) ORDER BY e.id DESC), '[]')
-     FROM predictions_projectexport e WHERE e.project_id = %(project)s AND e.status = ANY(%(open)s))
+     FROM predictions_projectexport e
+     WHERE e.project_id = %(project)s AND e.status = ANY(%(open)s)),
+    ARRAY(SELECT b.id FROM predictions_mlbackend b
+        WHERE b.project_id = %(project)s ORDER BY b.id LIMIT {MOST_BACKENDS})
 """  # noqa: S608
 OPEN = (ProjectExport.Status.QUEUED, ProjectExport.Status.RUNNING)
 
@@ -100,13 +105,15 @@ class Overview:
     #: That of the newest prediction first.
     versions: Sequence[Version] = field(default_factory=tuple)
     exports: Sequence[Export] = field(default_factory=tuple)
+    #: Ids of its ML backends, MOST_BACKENDS at most.
+    backends: Sequence[int] = ()
 
 
 def overview_of(project_id: int) -> Overview:
     """The project's overview; zeros for an unknown project. One statement."""
     row = fetch_one(OVERVIEW_SQL, {"project": project_id, "open": list(OPEN)})
     assert row is not None
-    tasks, predictions, annotations, truths, versions, exports = row
+    tasks, predictions, annotations, truths, versions, exports, backends = row
     return Overview(
         tasks,
         predictions,
@@ -120,4 +127,5 @@ def overview_of(project_id: int) -> Overview:
             Export(pk, export_type, source, progress, datetime.fromisoformat(created))
             for pk, export_type, source, progress, created in orjson.loads(exports)
         ],
+        backends=backends,
     )

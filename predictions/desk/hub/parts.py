@@ -25,7 +25,7 @@ class Hub:
 
 
 class Step(NamedTuple):
-    """A button: where it leads. With `form`, it posts these values there."""
+    """A button: where it leads. With `form`, also an empty one, it posts these values there."""
 
     title: str
     url: str

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from predictions.db import projects
+from predictions.db.annotations import record_updated
 from predictions.db.imports import (
     PredictionRow,
     TaskRow,
@@ -254,6 +255,9 @@ class Writer:
             delete_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
             replace_truths(replaced, user_id=self.author.user_id)
+            tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
+            task_ids = [tasks_of[truth_id] for truth_id in replaced]
+            record_updated(list(replaced), task_ids, project_id=self.project.pk, access=self.author)
         prediction_ids = reserve_ids("predictions_prediction", len(rows)) if rows else []
         place = self.project.pk
         record_created(ids, project_id=place, access=self.author)

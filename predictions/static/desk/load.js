@@ -13,6 +13,9 @@ const UNREACHABLE = "The server cannot be reached. Nothing is known to be loaded
 const find = (id) => document.getElementById(id);
 const form = find("load");
 const button = form.querySelector("button[type=submit]");
+// The fields that are named after a file until a person types there.
+const NAMED = { ground_truth: "title", predictions: "model_version" };
+const suggested = new Map();
 let isSending = false;
 let wasLookedFor = false;
 
@@ -22,6 +25,16 @@ form.addEventListener("submit", (event) => {
   if (!isSending) send();
 });
 for (const area of form.querySelectorAll("[data-drop]")) takeDrops(area);
+// Before the theme, which writes a file's name into the first text field it finds.
+form.addEventListener(
+  "change",
+  (event) => {
+    if (event.target.type !== "file") return;
+    event.stopPropagation();
+    nameAfter(event.target);
+  },
+  true,
+);
 // What is dropped beside an area would otherwise replace the page, and with it what was typed.
 for (const kind of ["dragover", "drop"]) {
   document.addEventListener(kind, (event) => event.preventDefault());
@@ -30,6 +43,14 @@ showTitle();
 
 function showTitle() {
   find("of-title").hidden = find("project").value !== "";
+}
+
+// `detections-v2.json` is the version `detections-v2`, unless somebody has named it.
+function nameAfter(input) {
+  const field = find(NAMED[input.id]);
+  if (field.value !== "" && field.value !== suggested.get(field)) return;
+  field.value = (input.files[0]?.name ?? "").replace(/(\.[a-z0-9]{1,8}){1,2}$/i, "").slice(0, field.maxLength);
+  suggested.set(field, field.value);
 }
 
 function takeDrops(area) {

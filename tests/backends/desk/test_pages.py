@@ -113,3 +113,27 @@ def test_jobs_are_made_shown_canceled_and_retried(
     again.refresh_from_db()
     assert again.status == "Canceled"
     assert f"Job {again.pk}" in desk.get(page).content.decode()
+
+
+def test_a_projects_page_asks_its_only_backend(
+    desks: dict[str, Client],
+    text_project: Project,
+    make_backend: MakeBackend,
+    make_tasks: MakeTasks,
+) -> None:
+    make_tasks(text_project, "good", "bad")
+
+    def ask(name: str) -> tuple[str, Any] | None:
+        page: Any = desks[name].get(f"/admin/predictions/project/{text_project.pk}/")
+        steps = [one for one in page.context_data["steps"] if one.title == "Ask an ML backend"]
+        return (steps[0].url, steps[0].form) if steps else None
+
+    listed = (f"{BACKENDS}/?project={text_project.pk}", None)
+    assert ask("owner") == listed
+    only = make_backend()
+    assert ask("owner") == (f"{BACKENDS}/{only.pk}/predict/", {})
+    assert ask("reader") is None
+    made = desks["owner"].post(f"{BACKENDS}/{only.pk}/predict/")
+    assert made["Location"] == f"{JOBS}/{PredictionJob.objects.get().pk}/"
+    make_backend(title="second")
+    assert ask("owner") == listed

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -433,8 +434,19 @@ def test_a_handed_over_job_goes_on_where_it_was(
     ids = make_tasks(text_project, *["good"] * 30)
     backend = make_backend(batch_size=1)
     job = start.create(backend, job_rows.every_task(text_project.pk))
-    looks = itertools.count()
-    executor.execute(job.pk, lambda: bool(scripted.asked()) and next(looks) >= 0)
+    noticed = threading.Event()
+
+    def is_over() -> bool:
+        if scripted.asked():
+            noticed.set()
+        return noticed.is_set()
+
+    def patiently(body: Any) -> Answer:
+        assert noticed.wait(10)
+        return well(body)
+
+    scripted.on("/predict", patiently)
+    executor.execute(job.pk, is_over)
     job.refresh_from_db()
     assert job.status == "InProgress"
     assert not JobItem.objects.filter(status="Claimed").exists()

@@ -1,9 +1,11 @@
 """What is delivered of each change, key by key; who gets it; and that nothing else is stored."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -220,6 +222,87 @@ def test_selections_are_told(
     assert (undone["action"], undone["annotations"]) == ("ANNOTATIONS_DELETED", ids)
     # What goes with a task is not told by itself.
     assert (deleted["action"], deleted["tasks"]) == ("TASKS_DELETED", [{"id": task}])
+
+
+def test_ground_truth_marked_together_is_told_one_by_one(
+    ada: Caller, project: Project, hook: dict[str, Any], receiver: Receiver,
+    work: Callable[[], None], make_project: MakeProject, make_task: Callable[..., int],
+    make_annotation: Make,
+) -> None:  # fmt: skip
+    elsewhere = make_project(ada)
+    places = [(project.pk, make_task(ada, project)), (elsewhere.pk, make_task(ada, elsewhere))]
+    made = [make_annotation(ada, task)["id"] for _, task in places for _ in range(2)]
+    work()
+    got(receiver)
+    body = {"ids": made[1:], "ground_truth": True}
+    assert ada.client.patch("/api/annotations/", body, format="json").json() == {"updated": 3}
+    ada.client.delete(f"/api/annotations/{made[3]}/")
+    work()
+    *updated, gone = got(receiver)
+    assert (gone["action"], gone["annotations"]) == ("ANNOTATIONS_DELETED", [{"id": made[3]}])
+    assert {one["action"] for one in updated} == {"ANNOTATION_UPDATED"}
+    assert [list(one) for one in updated] == [["action", "annotation", "project", "task"]] * 3
+    assert [
+        (one["annotation"]["id"], one["project"]["id"], one["task"]["id"]) for one in updated
+    ] == [(id_, *places[n]) for id_, n in zip(made[1:], (0, 1, 1), strict=True)]
+    assert tuple(updated[0]["annotation"]) == ANNOTATION_KEYS
+    assert updated[0]["annotation"]["ground_truth"] is True
+    # One that is gone by then is told by its id.
+    assert updated[2]["annotation"] == {"id": made[3]}
+
+    body = {"project": project.pk, "ground_truth": True}
+    for n_changed in (1, 0):
+        answer = ada.client.patch("/api/annotations/", body, format="json")
+        assert answer.json() == {"updated": n_changed}
+    work()
+    (last,) = got(receiver)
+    assert (last["action"], last["annotation"]["id"]) == ("ANNOTATION_UPDATED", made[0])
+
+
+def test_ground_truth_replaced_by_a_file_is_told(
+    ada: Caller, hook: dict[str, Any], receiver: Receiver, work: Callable[[], None],
+    make_project: MakeProject,
+) -> None:  # fmt: skip
+    path = f"/api/projects/{make_project(ada).pk}/import?format=coco"
+
+    def load(x: int, **more: Any) -> list[dict[str, Any]]:
+        """Loads a box at x into the project; what was told of it."""
+        box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [x, 1, 2, 2], "area": 4}
+        image = {"id": 1, "file_name": "a.jpg", "width": 10, "height": 10}
+        found = {
+            "images": [image],
+            "categories": [{"id": 1, "name": "Car"}],
+            "annotations": [box],
+        }
+        file = SimpleUploadedFile("truth.json", json.dumps(found).encode())
+        response = ada.client.post(path, {"ground_truth": file, **more})
+        assert response.status_code == 201, response.content
+        work()
+        return got(receiver)
+
+    load(1)
+    (told,) = load(3, replace_ground_truth="true")
+    assert list(told) == ["action", "annotation", "project", "task"]
+    assert told["action"] == "ANNOTATION_UPDATED"
+    assert told["annotation"]["result"][0]["value"]["x"] == 30
+    assert told["annotation"]["updated_by"] == ada.user.pk
+    assert told["task"]["id"] == told["annotation"]["task"]
+    assert not load(3, replace_ground_truth="true")
+
+
+def test_marks_ask_nothing_more_where_nobody_listens(
+    ada: Caller, project: Project, make_task: Callable[..., int], make_annotation: Make
+) -> None:
+    make_annotation(ada, make_task(ada, project))
+
+    def mark(*, is_truth: bool) -> int:
+        body = {"project": project.pk, "ground_truth": is_truth}
+        with CaptureQueriesContext(connection) as queries:
+            assert ada.client.patch("/api/annotations/", body, format="json").status_code == 200
+        return sum("predictions_annotation" in one["sql"] for one in queries.captured_queries)
+
+    assert [mark(is_truth=True), mark(is_truth=False)] == [1, 1]
+    assert not Event.objects.exists()
 
 
 def test_who_gets_what(

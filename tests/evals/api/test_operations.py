@@ -54,6 +54,8 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "cancel_evaluation": (f"{ONE}/cancel", {}),
     "rerun_evaluation": (f"{ONE}/rerun", {}),
     "get_map_results": (f"{ONE}/map-results", None),
+    "get_error_types": (f"{ONE}/error-types?split=all", None),
+    "get_recall_curves": (f"{ONE}/recall-curves?split=all", None),
     "get_confidence_sweep": (f"{ONE}/confidence-sweep", None),
     "get_performance_by_class": (f"{ONE}/performance-by-class", None),
     "get_confusion_matrix": (f"{ONE}/confusion-matrix?split=all", None),

@@ -20,7 +20,7 @@ def test_no_task_is_looked_for_among_all_others_while_rows_are_uncounted() -> No
         # As just after an import: the tables count as empty.
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'predictions_annotation'")
         assert cursor.fetchone()[0] <= 0
-        sql = PLAN_SQL.format(own="NULL", asked="", lengths="")
+        sql = PLAN_SQL.format(own="NULL", asked="", lengths="", chosen="t.project_id = %(project)s")
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
         nodes = nodes_of(cursor.fetchone()[0][0]["Plan"])
     loops = [node["Plans"][1] for node in nodes if node["Node Type"] == "Nested Loop"]

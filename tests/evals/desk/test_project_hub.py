@@ -78,13 +78,19 @@ def test_versions_side_by_side(
     computed(ada, project, "v2")
     path = f"/lab/model-evals/{evaluation.eval_id}/intervals?confidence=16"
     bounds = desks["member"].get(path).json()["f1"]
-    f1 = f"0.667 ({bounds['low']:.3f} to {bounds['high']:.3f})"
+    f1 = f"0.667 <small>({bounds['low']:.3f} to {bounds['high']:.3f})</small>"
     running = requests.create(values(project, "v2"), workspace_id=project.workspace_id)
     ModelEval.objects.filter(pk=running.pk).update(progress=0.25)
     overview = f"/admin/evals/modeleval/{running.eval_id}/"
 
     assert hub_of(desks["member"], project) == {
-        "steps": ["Load files", "New evaluation", "Run a prompt", "Ask an ML backend"],
+        "steps": [
+            "Load files",
+            "New evaluation",
+            "Compare versions",
+            "Run a prompt",
+            "Ask an ML backend",
+        ],
         "lacks": [],
         "jobs": [("Evaluation of v2", overview, 0.25)],
         "counts": {

@@ -67,6 +67,7 @@ REGIONS = st.lists(
     ["object-detection", "instance-segmentation", "keypoint-detection", "temporal-detection"],
 )
 @given(truth=REGIONS, said=REGIONS)
+@pytest.mark.slow
 def test_no_region_ends_the_counting(task_type: str, truth: list[Json], said: list[Json]) -> None:
     kind = KINDS[task_type]
     reading = Reading(

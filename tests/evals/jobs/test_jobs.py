@@ -373,6 +373,7 @@ def wait_until(found: ModelEval, is_so: Any, log: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 def test_a_killed_worker_is_taken_over(ada: Caller, project: Project, tmp_path: Path) -> None:
     load(ada, project, [one for _ in range(30) for one in tasks()])
     whole = results(computed(ada, project))

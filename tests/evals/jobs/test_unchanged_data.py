@@ -61,6 +61,7 @@ def computed_elsewhere(evaluation: ModelEval, seed: int) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 def test_is_answered_the_same(ada: Caller, project: Project, settings: Any) -> None:
     load(ada, project, items())
     evaluations = [queued(ada, project) for _ in range(4)]

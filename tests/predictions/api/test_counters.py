@@ -322,6 +322,7 @@ class Store:
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.slow
 def test_counts_and_lists_are_right_after_anything(
     ada: Caller, project: Project, make_project: MakeProject, seed: int
 ) -> None:

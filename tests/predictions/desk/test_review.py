@@ -216,7 +216,7 @@ def test_asks_the_same_number_of_questions_for_1_and_50_rows(
         Annotation(task_id=task, project=project, result=[region()], ground_truth=True)
         for _ in range(50)
     )
-    assert ask() == few <= 24
+    assert ask() == few <= 19
 
 
 def test_hostile_data_cannot_leave_the_json(

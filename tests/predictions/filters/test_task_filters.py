@@ -295,8 +295,8 @@ def test_orders(
         (group(item("id", "equal", 1), conjunction="xor"), 'The conjunction is "and" or "or".'),
         (group(7), "A filter is an object with filter, operator, type and value."),
         (
-            group(item("agreement", "equal", 1)),
-            "Unknown filter 'agreement' with the operator 'equal'.",
+            group(item("nonsense", "equal", 1)),
+            "Unknown filter 'nonsense' with the operator 'equal'.",
         ),
         (group(item("id", "regex", ".*")), "The operator 'regex' does not go with numbers."),
         (group(item("data.city", "regex", "(")), "'(' is not a regular expression."),
@@ -337,7 +337,7 @@ def test_orders(
         ({"selectedItems": {"all": False, "included": [2**63]}}, "Expected a list of task ids."),
         ({"ordering": 7}, "ordering is a list of columns."),
         ({"ordering": "id"}, "ordering is a list of columns."),
-        ({"ordering": ["-tasks:agreement"]}, "Tasks cannot be ordered by 'agreement'."),
+        ({"ordering": ["-tasks:nonsense"]}, "Tasks cannot be ordered by 'nonsense'."),
     ],
     ids=lambda value: str(value)[:70],
 )

@@ -128,6 +128,7 @@ def errors_of(config: str, result: Any, score: Any) -> list[str]:
 
 @settings(max_examples=3000, deadline=None)
 @given(predictions())
+@pytest.mark.slow
 def test_a_quick_yes_is_that_of_the_whole_check(prediction: tuple[str, Any, Any]) -> None:
     config, result, score = prediction
     errors = errors_of(config, result, score)

@@ -25,6 +25,12 @@ def test_what_the_rooms_register() -> None:
         "prompts.runs.tasks.requeue_stalled",
         "prompts.refinement.tasks.requeue_stalled",
         "evals.jobs.tasks.requeue_stalled",
+        "backends.delivery.tasks.purge",
+        "backends.delivery.tasks.requeue_left_behind",
+        "backends.db.jobs.purge",
+        "backends.jobs.automatic.start_jobs",
+        "backends.jobs.tasks.requeue_stalled",
+        "backends.jobs.training.requeue_stalled",
     }
 
 

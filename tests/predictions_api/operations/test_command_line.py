@@ -41,6 +41,7 @@ def empty_database(transactional_db: None) -> Iterator[str]:
     ],
     ids=lambda arguments: arguments[0],
 )
+@pytest.mark.slow
 def test_a_database_without_migrations(empty_database: str, arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],

@@ -102,6 +102,7 @@ def test_metrics_count_by_route_not_by_path(ada: Caller, client: Client, project
     assert after[("http_requests_in_flight",)] == before[("http_requests_in_flight",)] >= 1
 
 
+@pytest.mark.slow
 def test_metrics_add_up_all_processes(tmp_path: Path) -> None:
     shared = tmp_path / "metrics"
     shared.mkdir()

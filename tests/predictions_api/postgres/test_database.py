@@ -215,6 +215,7 @@ class TestEmbeddedServer:
         assert log.count("database system was shut down at") == 2
         assert "interrupted" not in log
 
+    @pytest.mark.slow
     def test_goes_down_with_its_keeper_and_comes_back(self, data_dir: Path) -> None:
         client = Client(data_dir)
         client.connected()
@@ -233,6 +234,7 @@ class TestEmbeddedServer:
                 assert client.connected().startswith("predictions on ")
                 client.end(how)
 
+    @pytest.mark.slow
     def test_serves_a_directory_whose_path_is_too_long_for_a_socket(self, data_dir: Path) -> None:
         deep = data_dir / ("deep" * 30) / "a, b"
         client = Client(deep)
@@ -243,6 +245,7 @@ class TestEmbeddedServer:
         await_that(lambda: not servers(deep))
         assert not sockets.exists()
 
+    @pytest.mark.slow
     def test_ignores_the_pid_file_of_an_earlier_life(self, data_dir: Path) -> None:
         client = Client(data_dir)
         client.connected()
@@ -264,6 +267,7 @@ class TestEmbeddedServer:
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
     @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+    @pytest.mark.slow
     def test_runs_as_an_ordinary_user_and_for_root_after_it(self, data_dir: Path) -> None:
         shutil.rmtree(data_dir / "postgres")
         shutil.chown(data_dir, "nobody")

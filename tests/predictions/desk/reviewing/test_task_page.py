@@ -343,3 +343,5 @@ def test_verdicts_of_an_evaluation(desks: dict[str, Client], ada: Caller, projec
     assert set(found[f"prediction-{other.pk}"]) == {None}
     assert found[f"annotation-{drawn.pk}"] == ["wrong_class", "tp"]
     assert f'value="{evaluation.eval_id}" selected' in page.content.decode()
+    images = f"/admin/evals/modeleval/{evaluation.eval_id}/images/"
+    assert f'href="{images}?sort=-errors&amp;split=all&amp;confidence=' in page.content.decode()
