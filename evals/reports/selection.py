@@ -157,7 +157,7 @@ def _matching(
     return block.positions[fits], (-key if wanted.is_falling else key)[fits]
 
 
-def _errors_of_class(cells: Cells, label: int, n_images: int) -> tuple[Floats, Floats]:
+def _errors_of_class(cells: Cells, label: int, n_images: int) -> tuple[Any, Any]:
     """False positives and false negatives of one class in each image, (n_images,) each."""
     is_wrong = cells.actual != cells.predicted
     counts: list[Floats] = [

@@ -235,13 +235,10 @@ class Writer:
         rows: list[PredictionRow] = []
         for one in batch:
             size = self._size_in_file(one) or sizes.get(one.task_id or 0) or self._picture_size(one)
-            if one.task_id is None:
-                task_id = next(self.new_ids)
-                if (row := self._task_row(one)) is not None:
-                    tasks.append(row)
-                    ids.append(task_id)
-            else:
-                task_id = one.task_id
+            task_id = next(self.new_ids) if one.task_id is None else one.task_id
+            if one.task_id is None and (row := self._task_row(one)) is not None:
+                tasks.append(row)
+                ids.append(task_id)
             self.loaded.task_ids.append(task_id)
             if one.truth is not None:
                 self._truth(one, task_id, size, there.get(task_id), truths_new, replaced)
