@@ -1,8 +1,8 @@
 """A backend made with the `label-studio-ml` package, as its users make one, asked and stored.
 
 The package pins a web framework of 2020, so it has an environment of its own, of what
-tests/contract/label-studio-ml-1.0.9.txt pins, as `.ci/run` prepares one; where there is none the test
-says so and is skipped.
+tests/contract/label-studio-ml-1.0.9.txt pins, as `.ci/run` prepares one; where there is none the
+test says so and is skipped.
 """
 
 import os
