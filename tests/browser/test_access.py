@@ -11,11 +11,11 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import OpenPage, check_accessibility, log_in, screenshot
 from tests.house.quickstarting import OWN_VARIABLES, PROJECT_DIR, Quickstart
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "a long good one"
 MEMBER = """
 from accounts.models import Membership, User, Workspace
-
-pytestmark = pytest.mark.slow
 user = User.objects.create_user("{email}", "{password}", is_staff=True)
 Membership.objects.create(
     user=user, workspace=Workspace.objects.get(slug="default"), role="member",

@@ -188,7 +188,9 @@ def test_the_slider_moves_all_panels(open_page: OpenPage, api: Api, digits: dict
     assert [row[1:] for row in rows(page, ".ev-matrix")] == [
         [str(n) for n in row] for row in matrix["matrix"]
     ]
-    worst = api.of(small, "image-predictions", split="test", confidence=55, sort="-errors", limit=10)
+    worst = api.of(
+        small, "image-predictions", split="test", confidence=55, sort="-errors", limit=10
+    )
     assert page.locator("[data-panel=worst] strong").all_inner_texts() == [
         image["imageName"] for image in worst["images"]
     ]
