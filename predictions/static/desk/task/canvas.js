@@ -48,7 +48,10 @@ export class Canvas {
     this.draw();
   }
 
-  // Per cent of the image under the pointer.
+  /**
+   * @param {PointerEvent | MouseEvent} event
+   * @returns {import("./geometry.js").Point} the place under the pointer, in per cent of the image
+   */
   #at(event) {
     const box = this.svg.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * 100, ((event.clientY - box.top) / box.height) * 100];

@@ -71,8 +71,8 @@ function remember(changes) {
 function listSources() {
   for (const { key, color } of data.sources) {
     const row = document.querySelector(`[data-source="${key}"]`);
-    row.querySelector(".desk-swatch").style.setProperty("--color", css(colorAt(color)));
-    const box = row.querySelector("input[data-toggle]");
+    /** @type {HTMLElement} */ (row.querySelector(".desk-swatch")).style.setProperty("--color", css(colorAt(color)));
+    const box = /** @type {HTMLInputElement} */ (row.querySelector("input[data-toggle]"));
     box.checked = !hidden.has(key);
     box.addEventListener("change", () => {
       if (box.checked) hidden.delete(key);
@@ -128,9 +128,12 @@ function wire() {
 const ACTS = {
   before: () => find("before")?.click(),
   after: () => find("after")?.click(),
-  correct: () => document.querySelector("[data-correct]")?.click(),
+  correct: () => /** @type {HTMLElement | null} */ (document.querySelector("[data-correct]"))?.click(),
   draw: () => find("draw")?.click(),
-  view: () => document.querySelector(".desk-actions a.desk-button:not(.desk-lit, [id], [rel])")?.click(),
+  view: () =>
+    /** @type {HTMLElement | null} */ (
+      document.querySelector(".desk-actions a.desk-button:not(.desk-lit, [id], [rel])")
+    )?.click(),
   help: () => find("help").showModal(),
   next: (step) => editor.chooseNext(step),
   tool: () => {

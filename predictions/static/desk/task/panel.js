@@ -103,7 +103,7 @@ export function listItems(host, editor) {
       return element("li", {}, button);
     });
     host.replaceChildren(element("ul", { class: "task-regions" }, ...rows));
-    if (hadFocus) host.querySelector("[aria-pressed='true']")?.focus();
+    if (hadFocus) /** @type {HTMLElement | null} */ (host.querySelector("[aria-pressed='true']"))?.focus();
   };
   editor.watch(show);
   show();

@@ -20,7 +20,12 @@ export class Saving {
    * @param {number | null} known the newest ground truth that the page knows
    */
   constructor(editor, { form, truth, status, conflict }, known) {
-    Object.assign(this, { editor, form, truth, status, conflict, known });
+    this.editor = editor;
+    this.form = form;
+    this.truth = truth;
+    this.status = status;
+    this.conflict = conflict;
+    this.known = known;
     this.isSending = false;
     this.isSaved = false;
   }

@@ -70,7 +70,7 @@ export function editText(host, text, editor, name) {
     setTimeout(() => {
       const places = selected(host);
       const span = editor.tools.find((tool) => tool.kind === "span" && tool.to === name);
-      const found = places && trimmed(text, ...places);
+      const found = places && trimmed(text, places[0], places[1]);
       if (!found || !span) return;
       getSelection().removeAllRanges();
       if (editor.tool !== span) editor.take(span);

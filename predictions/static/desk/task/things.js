@@ -84,7 +84,7 @@ export class Things {
   }
 
   #image(host, { name }, address, page) {
-    const mine = ({ regions, ...source }) => ({ ...source, regions: regions.filter((region) => this.isOf(region, name, page)) });
+    const mine = ({ regions, ...source }) => /** @type {any} */ ({ ...source, regions: regions.filter((region) => this.isOf(region, name, page)) });
     const sources = this.sources.map(mine);
     const shared = { image: address, hidden: { sides: [...this.hidden], labels: this.how.labels }, score: this.how.score, changed: this.how.changed };
     const alt = `${name} of task ${this.task}`;
