@@ -8,7 +8,7 @@ every page, list of choices and action starts from `get_queryset`.
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib.admin import ShowFacets
@@ -32,6 +32,7 @@ from desk.recorded import RecordedAdmin
 from predictions_api.wording import when
 
 View = Callable[..., HttpResponseBase]
+T = TypeVar("T", bound=models.Model)
 
 OWNERS = frozenset({Membership.Role.OWNER.value})
 WRITERS = OWNERS | {Membership.Role.MEMBER.value}
@@ -56,6 +57,13 @@ def workspaces_of(request: HttpRequest, roles: Iterable[str]) -> list[int]:
     """Ids of the workspaces where the caller has one of the roles."""
     wanted = set(roles)
     return [workspace for workspace, role in roles_of(request).items() if role in wanted]
+
+
+def visible(request: HttpRequest, rows: QuerySet[T], path: str = "workspace_id") -> QuerySet[T]:
+    """Those of the rows that are of the caller's workspaces; `path` leads to a row's workspace."""
+    return (
+        rows if is_superuser(request) else rows.filter(**{f"{path}__in": list(roles_of(request))})
+    )
 
 
 def is_owner(request: HttpRequest, workspace_id: int) -> bool:

@@ -47,11 +47,7 @@ class BackendRows(Rows):
 
     def backend(self, name: str = "pk") -> MLBackend:
         """The backend in the path. NotFound where the workspace has none of that id."""
-        rows = endpoints.backends(self.access().workspace_id)
-        found = rows.filter(pk=self.row_id(name)).first()
-        if found is None:
-            raise NotFound(NO_BACKEND)
-        return found
+        return self.row_of(endpoints.backends(self.access().workspace_id), NO_BACKEND, name)
 
     def project_of(self, project_id: Any) -> Project | None:
         """A project of the workspace."""

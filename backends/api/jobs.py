@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from accounts import audit
@@ -41,10 +41,7 @@ class JobViewSet(BackendRows):
 
     def job(self, backend: MLBackend) -> PredictionJob:
         """The job in the path. NotFound where the backend has none of that id."""
-        found = jobs.of_backend(backend.pk).filter(pk=self.row_id()).first()
-        if found is None:
-            raise NotFound(NO_JOB)
-        return found
+        return self.row_of(jobs.of_backend(backend.pk), NO_JOB)
 
     @docs.JOB_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -66,18 +63,17 @@ class JobViewSet(BackendRows):
 
         def made() -> HttpResponse:
             retried = self._retried(backend, values)
-            job = start.create(
-                backend,
-                self._tasks(backend, values, retried),
-                force=values["force"],
-                batch_size=values["batch_size"],
-                user_id=self.access().user_id,
-                retry_of=retried,
-            )
-            audit.note(request, target=f"prediction job {job.pk}", backend=backend.pk)
-            return json_response(jobs.document(job), status.HTTP_202_ACCEPTED)
+            tasks = self._tasks(backend, values, retried)
+            chosen = {name: values[name] for name in ("force", "batch_size")}
+            return self._started(backend, tasks, **chosen, retry_of=retried)
 
         return once(request, made)
+
+    def _started(self, backend: MLBackend, tasks: Clause, **how: Any) -> HttpResponse:
+        """The answer that a new job about the tasks is."""
+        job = start.create(backend, tasks, user_id=self.access().user_id, **how)
+        audit.note(self.request, target=f"prediction job {job.pk}", backend=backend.pk)
+        return json_response(jobs.document(job), status.HTTP_202_ACCEPTED)
 
     def _retried(self, backend: MLBackend, values: dict[str, Any]) -> PredictionJob | None:
         if "retry_of" not in values:
@@ -130,13 +126,7 @@ class JobViewSet(BackendRows):
         asked = PredictParameters.read(request.query_params)
 
         def made() -> HttpResponse:
-            job = start.create(
-                backend,
-                jobs.every_task(backend.project_id),
-                batch_size=asked["batch_size"],
-                user_id=self.access().user_id,
-            )
-            audit.note(request, target=f"prediction job {job.pk}", backend=backend.pk)
-            return json_response(jobs.document(job), status.HTTP_202_ACCEPTED)
+            tasks = jobs.every_task(backend.project_id)
+            return self._started(backend, tasks, batch_size=asked["batch_size"])
 
         return once(request, made)

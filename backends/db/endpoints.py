@@ -170,7 +170,7 @@ def note(backend_id: int, state: str, *, message: str | None = None, version: st
     """
     rows = Endpoint.objects.filter(pk=backend_id)
     is_well = state == State.CONNECTED
-    if not Endpoint.objects.filter(pk=backend_id).exists():
+    if not rows.exists():
         Endpoint.objects.bulk_create([Endpoint(backend_id=backend_id)], ignore_conflicts=True)
     marks: dict[str, Any] = {"state": state, "checked_at": Now()}
     if is_well:

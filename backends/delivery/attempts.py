@@ -3,14 +3,12 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 import httpx2
 
 from backends.delivery import signatures
-from predictions_api.outbound import client
+from predictions_api.outbound import client, waits
 
 USER_AGENT = "predictions-api-webhooks/1.0"
 #: Of an answer so much is read, and so much of it is kept.
@@ -114,9 +112,4 @@ def _seconds(text: str) -> float:
     text = text.strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), MOST_WAIT_S)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return 0.0
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), MOST_WAIT_S)
+    return min(max(waits.until(text) or 0.0, 0.0), MOST_WAIT_S)

@@ -155,9 +155,7 @@ class Patience:
     async def _is_well(self) -> bool:
         try:
             await self.caller.health(settings.ML_TIMEOUT_HEALTH)
-        except Away:
-            return False
-        except Wrong:
+        except (Away, Wrong):
             return False
         return True
 

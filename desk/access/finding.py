@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.models import Membership, User, Workspace
 from desk.search import MOST_FOUND, Found
-from desk.workspace_admin import is_superuser, roles_of
+from desk.workspace_admin import is_superuser, roles_of, visible
 
 
 def people(request: HttpRequest, text: str) -> Iterator[Found]:
@@ -28,8 +28,7 @@ def people(request: HttpRequest, text: str) -> Iterator[Found]:
 def workspaces(request: HttpRequest, text: str) -> Iterator[Found]:
     """Whose name or title holds the text."""
     rows = Workspace.objects.filter(Q(slug__icontains=text) | Q(title__icontains=text))
-    if not is_superuser(request):
-        rows = rows.filter(pk__in=list(roles_of(request)))
+    rows = visible(request, rows, "pk")
     for workspace in rows.order_by("slug")[:MOST_FOUND]:
         url = reverse("admin:accounts_workspace_change", args=[workspace.pk])
         yield Found(str(workspace), "workspace", url, "groups")

@@ -23,10 +23,10 @@ from desk.workspace_admin import (
     View,
     WorkspaceAdmin,
     forbid,
+    is_owner,
     is_superuser,
     roles_of,
     time_ago,
-    workspaces_of,
 )
 
 
@@ -147,8 +147,7 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
         return True  # whoever sees the workspace sees its members
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        owned = workspaces_of(request, OWNERS)
-        return is_superuser(request) or (obj is not None and obj.pk in owned)
+        return is_superuser(request) or (obj is not None and is_owner(request, obj.pk))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_change_permission(request, obj)
@@ -246,14 +245,11 @@ class WorkspaceDesk(WorkspaceAdmin):
     ) -> HttpResponse:
         """Members, and below them for owners the workspace's keys and its audit trail."""
         more = dict(extra_context or {})
-        if object_id.isdecimal() and self._is_owned(request, int(object_id)):
+        if object_id.isdecimal() and is_owner(request, int(object_id)):
             more["access_cards"] = cards.of_workspace(int(object_id))
             more["may_delete_workspace"] = True
         answer: HttpResponse = super().change_view(request, object_id, form_url, more)
         return answer
-
-    def _is_owned(self, request: HttpRequest, workspace_id: int) -> bool:
-        return is_superuser(request) or workspace_id in workspaces_of(request, OWNERS)
 
     def record(self, request: HttpRequest, obj: Any, act: str, **details: Any) -> None:
         """Says whether members were changed, or only settings."""

@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from desk.dashboard import Card, Cell
-from desk.workspace_admin import is_superuser, roles_of, time_ago
+from desk.workspace_admin import time_ago, visible
 from evals.models import ModelEval
 from predictions_api.wording import number
 
@@ -17,9 +17,7 @@ COLUMNS = (
 
 def evaluations(request: HttpRequest) -> Card:
     """Of the caller's workspaces, the newest first."""
-    rows = ModelEval.objects.select_related("project").order_by("-pk")
-    if not is_superuser(request):
-        rows = rows.filter(workspace_id__in=list(roles_of(request)))
+    rows = visible(request, ModelEval.objects.select_related("project").order_by("-pk"))
     return Card(
         title="Latest evaluations",
         url=reverse("admin:evals_modeleval_changelist"),

@@ -7,16 +7,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from desk.search import MOST_FOUND, Found
-from desk.workspace_admin import is_superuser, roles_of
+from desk.workspace_admin import visible
 from evals.models import ModelEval
 
 
 def evaluations(request: HttpRequest, text: str) -> Iterator[Found]:
     """The newest first."""
-    rows = ModelEval.objects.select_related("project")
-    if not is_superuser(request):
-        rows = rows.filter(workspace_id__in=list(roles_of(request)))
-    rows = rows.filter(
+    rows = visible(request, ModelEval.objects.select_related("project")).filter(
         Q(eval_id=text) | Q(model_version=text) | Q(version_id=text) | Q(model_id__icontains=text)
     )
     columns = ("eval_id", "model_id", "model_version", "version_id", "project__title")

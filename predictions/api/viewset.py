@@ -1,9 +1,10 @@
 """What the endpoints share: the caller's access, ids in paths, validated bodies, JSON out."""
 
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
@@ -15,6 +16,8 @@ from accounts.authentication import access_of
 from accounts.tokens import Access
 from predictions_api.http.fields import MAX_BIGINT, PK_TEXT
 from predictions_api.http.rendering import dumps
+
+M = TypeVar("M", bound=Model)
 
 NO_PROJECT = "No Project matches the given query."
 REQUIRED = "This field is required."
@@ -88,6 +91,13 @@ class Rows(GenericViewSet[Any]):
 
     def access(self) -> Access:
         return access_of(self.request)
+
+    def row_of(self, rows: QuerySet[M], missing: str, name: str = "pk") -> M:
+        """The one of the rows that the path names. NotFound in these words where none is."""
+        found = rows.filter(pk=self.row_id(name)).first()
+        if found is None:
+            raise NotFound(missing)
+        return found
 
     def row_id(self, name: str = "pk") -> int:
         """The id in the path; 0, which no row has, where it is beyond any id.

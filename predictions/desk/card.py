@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from desk.dashboard import Card, Cell
-from desk.workspace_admin import WRITERS, is_superuser, roles_of, time_ago, workspaces_of
+from desk.workspace_admin import WRITERS, is_superuser, time_ago, visible, workspaces_of
 from predictions.models import Project
 
 ROWS = 8
@@ -12,9 +12,7 @@ ROWS = 8
 
 def projects(request: HttpRequest) -> Card:
     """Of the caller's workspaces, each with its predictions and tasks."""
-    rows = Project.objects.select_related("workspace").order_by("-pk")
-    if not is_superuser(request):
-        rows = rows.filter(workspace_id__in=list(roles_of(request)))
+    rows = visible(request, Project.objects.select_related("workspace").order_by("-pk"))
     shown = list(rows.only("title", "created_at", "workspace__slug")[:ROWS])
     # Its name says nothing where it is the only one.
     several = len({project.workspace_id for project in shown}) > 1

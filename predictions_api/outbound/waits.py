@@ -12,16 +12,21 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "")
         try:
-            seconds = float(text) * unit_s
+            seconds: float | None = float(text) * unit_s
         except ValueError:
-            try:
-                moment = parsedate_to_datetime(text)
-            except ValueError:
-                continue
-            # HTTP's dates are in GMT, also those in the form that names no zone.
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
-            seconds = (moment - datetime.now(UTC)).total_seconds()
-        if seconds >= 0:
+            seconds = until(text)
+        if seconds is not None and seconds >= 0:
             return min(seconds, MAX_RETRY_AFTER_S)
     return None
+
+
+def until(text: str) -> float | None:
+    """Seconds from now to one of HTTP's dates, below 0 for the past; None for what is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    # HTTP's dates are in GMT, also those in the form that names no zone.
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - datetime.now(UTC)).total_seconds()

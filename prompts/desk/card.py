@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from desk.dashboard import Card, Cell
-from desk.workspace_admin import is_superuser, roles_of, time_ago
+from desk.workspace_admin import time_ago, visible
 from predictions_api.wording import number
 from prompts.models import ModelRun
 
@@ -19,8 +19,7 @@ COLUMNS = (
 def runs(request: HttpRequest) -> Card:
     """Of the caller's workspaces, those that are not over, the newest first."""
     rows = ModelRun.objects.filter(status__in=AT_WORK).order_by("-pk")
-    if not is_superuser(request):
-        rows = rows.filter(project__workspace_id__in=list(roles_of(request)))
+    rows = visible(request, rows, "project__workspace_id")
     rows = rows.select_related("project", "model_version").only(*COLUMNS)
     return Card(
         title="Runs in progress",

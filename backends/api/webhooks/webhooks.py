@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 from rest_framework import status
-from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -85,11 +85,7 @@ class WebhookRows(Rows):
 
     def webhook(self, name: str = "pk") -> Webhook:
         """The webhook of the path. NotFound where the workspace has none of that id."""
-        rows = hooks.webhooks(self.access().workspace_id)
-        found = rows.filter(pk=self.row_id(name)).first()
-        if found is None:
-            raise NotFound(NO_WEBHOOK)
-        return found
+        return self.row_of(hooks.webhooks(self.access().workspace_id), NO_WEBHOOK, name)
 
 
 class WebhookViewSet(WebhookRows):
@@ -207,11 +203,7 @@ class DeliveryViewSet(WebhookRows):
     pagination_class = None
 
     def delivery(self) -> Delivery:
-        rows = deliveries.of_webhook(self.webhook("webhook_pk").pk)
-        found = rows.filter(pk=self.row_id()).first()
-        if found is None:
-            raise NotFound(NO_DELIVERY)
-        return found
+        return self.row_of(deliveries.of_webhook(self.webhook("webhook_pk").pk), NO_DELIVERY)
 
     @docs.DELIVERIES
     def list(self, request: Request, **kwargs: Any) -> Response:

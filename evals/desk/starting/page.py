@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from desk.asking.form import values_of
 from desk.page import Crumb, render_page
-from desk.workspace_admin import WRITERS, forbid, is_superuser, roles_of, workspaces_of
+from desk.workspace_admin import WRITERS, forbid, is_superuser, visible, workspaces_of
 from evals.api.serializers import ComputeSerializer
 from evals.db.label_config import Chosen
 from evals.desk.starting import advice, form
@@ -61,9 +61,7 @@ def _project(request: HttpRequest, text: str) -> Project:
     if not text.isdecimal() or int(text) > MAX_BIGINT:
         raise Http404
     rows = Project.objects.select_related("workspace").filter(pk=int(text))
-    if not is_superuser(request):
-        rows = rows.filter(workspace_id__in=list(roles_of(request)))
-    project = rows.first()
+    project = visible(request, rows).first()
     if project is None:
         raise Http404
     forbid(is_superuser(request) or project.workspace_id in workspaces_of(request, WRITERS))

@@ -2,26 +2,22 @@
 
 from collections.abc import Iterator
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Left
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from desk.search import MOST_FOUND, Found, number_in
-from desk.workspace_admin import is_superuser, roles_of
+from desk.workspace_admin import visible
 from predictions.models import Prediction, Project
-
-
-def visible(request: HttpRequest) -> QuerySet[Project]:
-    """The projects that the caller sees."""
-    rows = Project.objects.all()
-    return rows if is_superuser(request) else rows.filter(workspace_id__in=list(roles_of(request)))
 
 
 def projects(request: HttpRequest, text: str) -> Iterator[Found]:
     """Whose title holds the text, or whose id it is; the newest first."""
-    rows = visible(request).filter(Q(title__icontains=text) | Q(pk=number_in(text) or 0))
+    rows = visible(request, Project.objects.all()).filter(
+        Q(title__icontains=text) | Q(pk=number_in(text) or 0)
+    )
     for project in rows.only("title").order_by("-pk")[:MOST_FOUND]:
         url = reverse("admin:predictions_project_hub", args=[project.pk])
         yield Found(str(project), f"project {project.pk}", url, "folder_open")
@@ -33,7 +29,7 @@ def versions(request: HttpRequest, text: str) -> Iterator[Found]:
     named = Prediction.objects.annotate(start=Left("model_version", 200)).filter(
         project=OuterRef("pk"), start=text, model_version=text
     )
-    rows = visible(request).filter(Exists(named)).only("title").order_by("-pk")
+    rows = visible(request, Project.objects.filter(Exists(named))).only("title").order_by("-pk")
     predictions = reverse("admin:predictions_prediction_changelist")
     for project in rows[:MOST_FOUND]:
         query = urlencode({"project": str(project.pk), "model_version": text})

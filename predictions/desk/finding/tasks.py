@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from desk.search import MOST_FOUND, Found, number_in
-from predictions.desk.finding.projects import visible
-from predictions.models import Task
+from desk.workspace_admin import visible
+from predictions.models import Project, Task
 
 
 def tasks(request: HttpRequest, text: str) -> Iterator[Found]:
@@ -23,7 +23,9 @@ def tasks(request: HttpRequest, text: str) -> Iterator[Found]:
     for name in names:
         of_name |= Q(**{"meta__has_key": name, f"called_{name}": text})
     rows = Task.objects.annotate(**{f"called_{name}": column for name, column in names.items()})
-    rows = rows.filter(of_name | Q(pk=number_in(text) or 0), project__in=visible(request))
+    rows = rows.filter(
+        of_name | Q(pk=number_in(text) or 0), project__in=visible(request, Project.objects.all())
+    )
     rows = rows.annotate(of=F("project__title")).only("pk").order_by("-pk")
     for task in rows[:MOST_FOUND]:
         url = reverse("admin:predictions_task_review", args=[task.pk])

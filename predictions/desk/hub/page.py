@@ -101,7 +101,7 @@ def _counts(project: Project, found: Overview) -> list[tuple[str, str, str, str]
     """What is counted: its name, the script's key, the text, and its list's address."""
     rows = (found.tasks, found.annotations, found.predictions)
     counts = [
-        (f"{model}s".capitalize(), f"{model}s", bounded(n), _rows_of(model, project))
+        (f"{model}s".capitalize(), f"{model}s", bounded(n), _list(model, project))
         for model, n in zip(MODELS, rows, strict=True)
     ]
     truths = f"{_list('annotation', project)}&ground_truth=yes"
@@ -110,14 +110,8 @@ def _counts(project: Project, found: Overview) -> list[tuple[str, str, str, str]
     return [*counts[:2], truth, counts[2], versions]
 
 
-def _rows_of(model: str, project: Project) -> str:
-    """The list of the rows; of tasks the grid."""
-    if model == "task":
-        return reverse("admin:predictions_project_tasks", args=[project.pk])
-    return _list(model, project)
-
-
 def _list(model: str, project: Project) -> str:
+    """The list of the rows; of tasks the grid."""
     if model == "task":
         return reverse("admin:predictions_project_tasks", args=[project.pk])
     return reverse(f"admin:predictions_{model}_changelist") + f"?project={project.pk}"
