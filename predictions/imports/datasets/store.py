@@ -6,6 +6,7 @@ Rows are written with COPY, batch by batch, while the next batch is made.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -34,7 +35,7 @@ from predictions.db.versions import delete_versions
 from predictions.formats import label_config
 from predictions.formats.content import FileTask, Size
 from predictions.formats.errors import BadFile, Errors
-from predictions.formats.label_regions import Drawing, Drawn
+from predictions.formats.label_regions import NO_REGIONS, Drawing
 from predictions.formats.masks import Work
 from predictions.formats.splits import UNKNOWN_SPLIT, split_named
 from predictions.imports.datasets import reading, targets
@@ -167,7 +168,8 @@ class Writer:
     ) -> None:
         self.project = project
         self.found = found
-        self.label_map = files.ask.label_map
+        label_map = files.ask.label_map
+        self.rename = partial(reading.renamed, label_map=label_map) if label_map else None
         self.author = author
         self.wishes = wishes
         self.errors = errors
@@ -295,6 +297,8 @@ class Writer:
             return None
 
     def _data(self, task: FileTask) -> dict[str, Any]:
+        if task.drawn is not None:
+            return task.data
         if self.found.contents[0].key != "image":
             others = {name: value for name, value in task.data.items() if name != "text"}
             return _placed(self.shown, task.data["text"]) | others
@@ -329,11 +333,11 @@ class Writer:
         replaced: dict[int, bytes],
     ) -> None:
         task = one.truth
-        if task is None:
+        if task is None or not task.is_answered:
             return
-        drawn = self.drawing.regions(task, task.read(), size)
-        self.n_truth_regions += len(drawn)
-        result = self._json(drawn, task.place)
+        drawn = self.drawing.as_text(task, size)
+        self.n_truth_regions += drawn.n_regions
+        result = self._checked(drawn.text, task.place)
         if there is None:
             row = {
                 "result": result,
@@ -342,30 +346,27 @@ class Writer:
                 "lead_time": None,
             }
             new.append((task_id, row))
-        elif not truths.is_same(orjson.loads(there[1]), drawn):
+        elif not truths.is_same(orjson.loads(there[1]), orjson.loads(result)):
             if not self.wishes.replaces_truth:
                 self.errors.add(task.place, DIFFERS.format(task=task_id))
             replaced[there[0]] = result
 
     def _prediction(self, one: Planned, task_id: int, size: Size | None) -> PredictionRow:
-        drawn: list[Drawn] = []
-        score = None
+        drawn = NO_REGIONS
         if one.predicted is not None:
-            regions = reading.renamed(one.predicted.read(), self.label_map)
-            scores = [region.score for region in regions if region.score is not None]
-            score = math.fsum(scores) / len(scores) if scores else None
-            drawn = self.drawing.regions(one.predicted, regions, size)
-            self.n_predicted_regions += len(drawn)
-        result = self._json(drawn, one.place)
+            drawn = self.drawing.as_text(one.predicted, size, self.rename)
+            self.n_predicted_regions += drawn.n_regions
+        score = math.fsum(drawn.scores) / len(drawn.scores) if drawn.scores else None
+        result = self._checked(drawn.text, one.place)
         if self.project.validate_predictions:
-            for problem in labelling.problems(self.project.label_config, drawn, score):
+            regions = orjson.loads(result)
+            for problem in labelling.problems(self.project.label_config, regions, score):
                 self.errors.add(one.place, problem)
         return PredictionRow(
             index=0, task=task_id, result=result, score=score, model_version=self.version
         )
 
-    def _json(self, drawn: list[Drawn], place: str) -> bytes:
-        result = orjson.dumps(drawn)
+    def _checked(self, result: bytes, place: str) -> bytes:
         if len(result) > MAX_TEXT_BYTES:
             self.errors.add(place, TOO_LONG)
         elif b"\\u0000" in result:
