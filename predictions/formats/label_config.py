@@ -1,6 +1,7 @@
 """The labelling config that holds what files hold, and the controls of one that is there."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from xml.sax.saxutils import quoteattr
 
 from predictions.formats.content import Content, Kind
@@ -25,7 +26,8 @@ OBJECTS = {"image": "Image", "text": "Text"}
 def made(contents: Sequence[Content]) -> str:
     """The smallest config that holds all of the contents, classes in the order of the files."""
     if contents[0].label_config is not None:
-        return _with_all_labels(contents[0].label_config, contents[1:])
+        configs = (content.label_config or "<View/>" for content in contents)
+        return reduce(_joined, configs)
     key = contents[0].key
     kinds = {kind for content in contents for kind in content.kinds}
     classes = list(dict.fromkeys(name for content in contents for name in content.classes))
@@ -61,12 +63,24 @@ def _labels(
     ]
 
 
-def _with_all_labels(label_config: str, others: Iterable[Content]) -> str:
-    """A config of drawn regions with the labels that others have besides in its controls."""
-    for one in others:
-        lacking, _ = _lacked(read_config(label_config), one)
-        label_config = with_labels(label_config, lacking) if lacking else label_config
-    return label_config
+def _joined(label_config: str, other: str) -> str:
+    """A config of drawn regions with the controls, objects and labels that another has besides."""
+    from xml.etree.ElementTree import indent, tostring
+
+    from defusedxml.ElementTree import fromstring
+
+    root = fromstring(label_config)
+    known = {element.get("name"): element for element in root}
+    for element in fromstring(other):
+        mine = known.get(element.get("name"))
+        if mine is None:
+            root.append(element)
+            continue
+        values = {label.get("value") for label in mine}
+        mine.extend([label for label in element if label.get("value") not in values])
+        mine.attrib |= {"choice": more} if (more := element.get("choice")) else {}
+    indent(root)
+    return str(tostring(root, encoding="unicode"))
 
 
 def _lacked(config: Config, content: Content) -> tuple[dict[str, list[str]], list[str]]:

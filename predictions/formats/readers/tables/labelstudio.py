@@ -5,7 +5,7 @@ shows.
 Format: https://labelstud.io/guide/task_format
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -57,7 +57,9 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
         entries = [one for one in task.annotations or () if not one.was_cancelled]
         marked = [one for one in entries if one.ground_truth]
         n_open += not entries
-        reader.add(place, task, (marked or entries or [None])[-1], is_answered=bool(entries))
+        chosen = (marked or entries or [None])[-1]
+        reader.see(place, task, task.annotations or ())
+        reader.add(place, task, chosen, is_answered=bool(entries))
     warnings = [NO_ANNOTATIONS.format(n=n_open)] if n_open else []
     return reader.content(warnings)
 
@@ -74,6 +76,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
             names = ", ".join(map(repr, sorted(versions)))
             errors.add(f"{place}.predictions", SEVERAL.format(names=names))
             continue
+        reader.see(place, task, entries)
         reader.add(place, task, entries[-1] if entries else None)
     return reader.content([])
 
@@ -115,6 +118,12 @@ class Reader:
         self.tasks: list[FileTask] = []
         self.controls = Controls()
 
+    def see(self, place: str, task: Stored, entries: Sequence[Entry]) -> None:
+        """The controls of all regions of a task."""
+        for entry in entries:
+            for region in self._regions(bytes(entry.result), place):
+                self.controls.see(region, task.data)
+
     def add(
         self, place: str, task: Stored, entry: Entry | None, *, is_answered: bool = True
     ) -> None:
@@ -122,8 +131,6 @@ class Reader:
         meta = dict(task.meta or {})
         image_id, name, split = (meta.get(key) for key in ("image_id", "image_name", "split"))
         text = b"[]" if entry is None else bytes(entry.result)
-        for region in self._regions(text, place):
-            self.controls.see(region, task.data)
         score = None if entry is None else _number(entry.score)
         self.tasks.append(
             FileTask(

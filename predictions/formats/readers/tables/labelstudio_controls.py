@@ -87,8 +87,7 @@ class Controls:
         ]
 
     def _kind(self, name: str) -> str:
-        shown = self._first.get(self._keys[name])
-        is_picture = isinstance(shown, str) and shown.partition("?")[0].lower().endswith(PICTURES)
+        is_picture = _is_picture(self._first.get(self._keys[name]))
         return self._kinds.get(name) or ("Image" if is_picture else "Text")
 
     def _controls(self) -> list[str]:
@@ -115,7 +114,14 @@ def _object(tag: ControlTag, value: Mapping[str, Any]) -> str | None:
 
 
 def _key(to_name: str, data: Mapping[str, Any]) -> str:
-    """Under which key of a task's data its value may be."""
+    """Under which key of a task's data its value may be: its own name, an address, a long text."""
     if to_name in data:
         return to_name
-    return next((key for key, value in data.items() if isinstance(value, str)), to_name)
+    texts = {key: value for key, value in data.items() if isinstance(value, str)}
+    addresses = (key for key, value in texts.items() if "/" in value or _is_picture(value))
+    longest = max(texts, key=lambda key: len(texts[key]), default=to_name)
+    return next(addresses, longest)
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, str) and value.partition("?")[0].lower().endswith(PICTURES)

@@ -41,8 +41,8 @@ def results(folder: Path, image_id: Any) -> Path:
     [
         (("left/a.jpg", "right/a.png"), "a",
          "predictions[0].image_id: 'a' may be images[0] or images[1]."),
-        (("1.jpg", "01.jpg"), "001",
-         "predictions[0].image_id: '001' may be images[0] or images[1]."),
+        (("07.jpg", "007.jpg"), 7,
+         "predictions[0].image_id: '7' may be images[0] or images[1]."),
         (("a.jpg", "b.jpg"), "c",
          "predictions[0].image_id: 'c' is not among the images of the ground truth."),
     ],
