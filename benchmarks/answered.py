@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks import evaluated, oracles
+from benchmarks.oracles import LABELS, Json, Sides
 
 WIDTH, HEIGHT = evaluated.WIDTH, evaluated.HEIGHT
-Json, Sides, LABELS = oracles.Json, oracles.Sides, oracles.LABELS
 POINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
     "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",

@@ -24,6 +24,7 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import answered, evaluated
+from benchmarks.oracles import Sides
 
 BATCH = 500
 SHORT_S = 0.05
@@ -99,7 +100,7 @@ def _users_of(table: Any) -> list[Any]:
     ]  # fmt: skip
 
 
-def project_of(name: str, scene: answered.Scene, sides: answered.Sides) -> Any:
+def project_of(name: str, scene: answered.Scene, sides: Sides) -> Any:
     """A project of those tasks."""
     from accounts import tokens
     from predictions.db import projects

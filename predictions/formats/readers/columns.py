@@ -54,7 +54,7 @@ class Columns:
     def regions(self, numbers: Sequence[int], divisor: float, place: str) -> list[Region]:
         """The same as regions, whose places are entries of the list at `place`."""
         found = self.of(numbers, divisor)
-        scores = found.scores or [None] * len(numbers)
+        scores: Sequence[float | None] = found.scores or [None] * len(numbers)
         shapes = [Box(*box) for box in found.xywh_px.tolist()]
         rows = zip(numbers, found.labels, shapes, scores, found.metas, strict=True)
         return [

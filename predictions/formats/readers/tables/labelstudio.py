@@ -57,7 +57,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
         entries = [one for one in task.annotations or () if not one.was_cancelled]
         marked = [one for one in entries if one.ground_truth]
         n_open += not entries
-        chosen = (marked or entries or [None])[-1]
+        chosen = (marked or entries)[-1] if entries else None
         reader.see(place, task, task.annotations or ())
         reader.add(place, task, chosen, is_answered=bool(entries))
     warnings = [NO_ANNOTATIONS.format(n=n_open)] if n_open else []

@@ -175,4 +175,5 @@ def test_average_precision_and_recall(
         )
     ours = found(ada, format_, *files)
     assert ours == pytest.approx(expected[:9], abs=within)
+    assert expected[0] is not None
     assert 0 < expected[0] < 1

@@ -41,7 +41,7 @@ def weather(*names: str) -> Json:
     }  # fmt: skip
 
 
-def annotation(*result: Json, **more: Any) -> Json:
+def annotation(*result: Any, **more: Any) -> Json:
     return {"id": 5, "completed_by": 1, "result": list(result), "lead_time": 3.5, **more}
 
 
