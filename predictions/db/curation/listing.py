@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from predictions.filters.tasks import Clause, TaskFilter
+from predictions.filters.task_columns import Clause
+from predictions.filters.tasks import TaskFilter
 
 # By project; without an order but that of the ids, its index ends it at the limit.
 IDS_SQL = """
