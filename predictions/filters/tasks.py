@@ -13,7 +13,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.filters.registered import Scope
+from predictions.filters.registered import Rows, Scope
 from predictions.filters.task_columns import Clause, filter_clause, order_of
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.storable import Refused, whole_within
@@ -29,6 +29,9 @@ class TaskFilter:
     order: Clause = ("t.id", [])
     # What the order goes by first; None for ids.
     sorted_by: Clause | None = None
+    # Where the numbers stand that it goes by, and whether the highest come first.
+    rows: Rows | None = None
+    is_falling: bool = False
     # Whether `where` lets through what the project has.
     is_everything: bool = field(default=True)
 
@@ -132,7 +135,13 @@ def _task_filter(document: Mapping[str, Any], scope: Scope | None) -> TaskFilter
         clauses.append(_group_clause(group, scope))
     given = [clause for clause in clauses if clause is not None]
     order = order_of(document.get("ordering") or [], scope)
-    wanted = TaskFilter(order=order.clause, sorted_by=order.by, is_everything=not given)
+    wanted = TaskFilter(
+        order=order.clause,
+        sorted_by=order.by,
+        rows=order.rows,
+        is_falling=order.is_falling,
+        is_everything=not given,
+    )
     if given:
         wanted.where = (
             " AND ".join(sql for sql, _ in given),

@@ -184,7 +184,7 @@ TAGS = {
 PAGES = {
     "Predictions": "/docs/reference/api/",
     "Tasks": "/docs/reference/api/#filters-of-tasks",
-    "Annotations": "/docs/reference/evaluations/#what-is-counted",
+    "Annotations": "/docs/reference/numbers/#what-is-counted",
     "Projects": "/docs/guides/bulk/",
     "Prompts": "/docs/guides/prompts/",
     "Runs": "/docs/guides/prompts/#statuses",
