@@ -34,9 +34,7 @@ def register(provider: Provider) -> None:
         _providers.append(provider)
 
 
-def numbers(name: str, scope: Scope | None) -> Numbers | None:
-    """The column of that name; None where nobody knows it, or without a project."""
-    if scope is None:
-        return None
+def numbers(name: str, scope: Scope) -> Numbers | None:
+    """The column of that name; None where nobody knows it."""
     found = (provider(name, scope) for provider in _providers)
     return next((column for column in found if column is not None), None)
