@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from predictions.db import projects
-from predictions.db.annotations import record_updated
+from predictions.db.annotations import record_added, record_updated
 from predictions.db.imports import (
     PredictionRow,
     TaskRow,
@@ -231,6 +231,7 @@ class Writer:
         tasks: list[TaskRow] = []
         ids: list[int] = []
         truths_new: list[tuple[int, dict[str, Any]]] = []
+        truths_added: list[tuple[int, dict[str, Any]]] = []
         replaced: dict[int, bytes] = {}
         rows: list[PredictionRow] = []
         for one in batch:
@@ -241,7 +242,8 @@ class Writer:
                 ids.append(task_id)
             self.loaded.task_ids.append(task_id)
             if one.truth is not None:
-                self._truth(one, task_id, size, there.get(task_id), truths_new, replaced)
+                new = truths_new if one.task_id is None else truths_added
+                self._truth(one.truth, task_id, size, there.get(task_id), new, replaced)
             if self.found.predicted is not None:
                 rows.append(self._prediction(one, task_id, size))
         if self.errors.found:
@@ -258,15 +260,19 @@ class Writer:
         prediction_ids = reserve_ids("predictions_prediction", len(rows)) if rows else []
         place = self.project.pk
         record_created(ids, project_id=place, access=self.author)
+        added_ids = reserve_ids("predictions_annotation", len(truths_added)) if truths_added else []
+        # Those of new tasks are told with their tasks.
+        record_added(added_ids, project_id=place, access=self.author)
         if prediction_ids:
             record_predictions(prediction_ids, self.project)
         copy.send(
             task_lines(place, tasks, ids, self.next_inner),
             annotation_lines(place, self.author.user_id, truths_new),
+            annotation_lines(place, self.author.user_id, truths_added, added_ids),
             copy_lines(place, rows, prediction_ids),
         )
         self.next_inner += len(tasks)
-        self.loaded.n_truths += len(truths_new) + len(replaced)
+        self.loaded.n_truths += len(truths_new) + len(truths_added) + len(replaced)
         self.loaded.n_predictions += len(rows)
 
     def _size_in_file(self, one: Planned) -> Size | None:
@@ -321,16 +327,13 @@ class Writer:
 
     def _truth(
         self,
-        one: Planned,
+        task: FileTask,
         task_id: int,
         size: Size | None,
         there: tuple[int, str] | None,
         new: list[tuple[int, dict[str, Any]]],
         replaced: dict[int, bytes],
     ) -> None:
-        task = one.truth
-        if task is None:
-            return
         drawn = self.drawing.regions(task, task.read(), size)
         self.n_truth_regions += len(drawn)
         result = self._json(drawn, task.place)
