@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from predictions.db import projects
-from predictions.db.annotations import record_updated
+from predictions.db.annotations import record_added, record_updated
 from predictions.db.imports import (
     PredictionRow,
     TaskRow,
@@ -236,6 +236,7 @@ class Writer:
         tasks: list[TaskRow] = []
         ids: list[int] = []
         truths_new: list[tuple[int, dict[str, Any]]] = []
+        truths_added: list[tuple[int, dict[str, Any]]] = []
         replaced: dict[int, bytes] = {}
         rows: list[PredictionRow] = []
         for one in batch:
@@ -245,20 +246,24 @@ class Writer:
                 tasks.append(row)
                 ids.append(task_id)
             self.loaded.task_ids.append(task_id)
-            if one.truth is not None:
-                self._truth(one, task_id, size, there.get(task_id), truths_new, replaced)
+            if one.truth is not None and one.truth.is_answered:
+                new = truths_new if one.task_id is None else truths_added
+                self._truth(one.truth, task_id, size, there.get(task_id), new, replaced)
             if self.found.predicted is not None:
                 rows.append(self._prediction(one, task_id, size))
         if self.errors.found:
             return
         place = self.project.pk
         prediction_ids = list(islice(self.prediction_ids, len(rows)))
+        # Of tasks that were there, for which nothing is being written yet.
+        added_ids = reserve_ids("predictions_annotation", len(truths_added)) if truths_added else []
         # Written out before the wait: the database is busy meanwhile.
         lines = [
             [b"".join(of_table)]
             for of_table in (
                 task_lines(place, tasks, ids, self.next_inner),
                 annotation_lines(place, self.author.user_id, truths_new),
+                annotation_lines(place, self.author.user_id, truths_added, added_ids),
                 copy_lines(place, rows, prediction_ids),
             )
         ]
@@ -272,11 +277,13 @@ class Writer:
             task_ids = [tasks_of[truth_id] for truth_id in replaced]
             record_updated(list(replaced), task_ids, project_id=place, access=self.author)
         record_created(ids, project_id=place, access=self.author)
+        # Those of new tasks are told with their tasks.
+        record_added(added_ids, project_id=place, access=self.author)
         if prediction_ids:
             record_predictions(prediction_ids, self.project)
         copy.send(*lines)
         self.next_inner += len(tasks)
-        self.loaded.n_truths += len(truths_new) + len(replaced)
+        self.loaded.n_truths += len(truths_new) + len(truths_added) + len(replaced)
         self.loaded.n_predictions += len(rows)
 
     def _size_in_file(self, one: Planned) -> Size | None:
@@ -333,16 +340,13 @@ class Writer:
 
     def _truth(
         self,
-        one: Planned,
+        task: FileTask,
         task_id: int,
         size: Size | None,
         there: tuple[int, str] | None,
         new: list[tuple[int, dict[str, Any]]],
         replaced: dict[int, bytes],
     ) -> None:
-        task = one.truth
-        if task is None or not task.is_answered:
-            return
         drawn = self.drawing.as_text(task, size)
         self.n_truth_regions += drawn.n_regions
         result = self._checked(drawn.text, task.place)
