@@ -59,7 +59,7 @@ def standby(django_db_setup: None, django_db_blocker: Any) -> Iterator[Path]:
         )
         try:
             deadline = time.monotonic() + WITHIN_S
-            asks = [programs / "pg_isready", "--quiet", f"--host={folder}", f"--port={PORT}"]
+            asks = [str(programs / "pg_isready"), "--quiet", f"--host={folder}", f"--port={PORT}"]
             while subprocess.run(asks, check=False).returncode:
                 assert time.monotonic() < deadline, (folder / "log").read_text()
                 time.sleep(0.05)
