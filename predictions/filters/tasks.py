@@ -67,14 +67,18 @@ def group_clause(group: Mapping[str, Any], *, name: str, project_id: int | None 
         raise ValidationError({name: [str(exc)]}) from None
 
 
-def of_query(text: str | None, *, project_id: int | None = None) -> TaskFilter:
+def of_query(
+    text: str | None, *, project_id: int | None = None, known: Mapping[str, Any] | None = None
+) -> TaskFilter:
     """The filter in the parameter `query`: JSON with `filters`, `selectedItems` and `ordering`, any
-    of which may be missing; everything for None. ValidationError for what cannot be read.
+    of which may be missing; everything for None. ValidationError for what cannot be read. `known`
+    is what a provider of columns has looked up already (see `Scope`).
     """
     if text is None:
         return TaskFilter()
     try:
-        return _task_filter(_json_object(text), _scope(project_id))
+        scope = None if project_id is None else Scope(project_id, dict(known or {}))
+        return _task_filter(_json_object(text), scope)
     except Refused as exc:
         raise ValidationError({"query": [str(exc)]}) from None
 
