@@ -11,6 +11,7 @@ from backends.db import endpoints
 from backends.db.items import Clause
 from backends.models import Endpoint, PredictionJob
 from predictions.models import MLBackend
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_one
 
 # How long a transaction that stores tasks may take: so old are tasks below a mark at least.
@@ -61,10 +62,10 @@ def new_tasks(backend: MLBackend) -> Clause:
     )
 
 
-def has_any(tasks: Clause) -> bool:
-    """Whether the clause has a task."""
+def has_any(tasks: Clause, *, project_id: int) -> bool:
+    """Whether the clause has a task of the project."""
     sql, params = tasks
-    return fetch_one(f"{sql} LIMIT 1", params) is not None
+    return fetch_one(f"{sql} LIMIT 1", params, slot=slots.of_project(project_id)) is not None
 
 
 def waiting_job(backend_id: int) -> PredictionJob | None:
@@ -84,6 +85,7 @@ WHERE project_id = %s AND id > %s AND created_at < statement_timestamp() - inter
 def move_mark(backend: MLBackend) -> None:
     """Marks what has settled as old."""
     mark = endpoints.endpoint_of(backend).last_task_id or 0
-    row = fetch_one(SETTLED_SQL, [backend.project_id, mark])
+    slot = slots.of_project(backend.project_id)
+    row = fetch_one(SETTLED_SQL, [backend.project_id, mark], slot=slot)
     if row is not None and row[0] is not None:
         endpoints.set_last_task(backend.pk, row[0])

@@ -15,6 +15,7 @@ from predictions.models.store import (
     MLBackend,
     Prediction,
     Project,
+    ProjectCounter,
     Task,
     free_slug,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "PredictionComment",
     "PredictionReview",
     "Project",
+    "ProjectCounter",
     "ProjectExport",
     "SavedView",
     "Task",

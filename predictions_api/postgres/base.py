@@ -1,10 +1,11 @@
-"""Django's PostgreSQL backend with four additions.
+"""Django's PostgreSQL backend with five additions.
 
 - Without a DATABASE_URL the first connection starts the embedded server. Commands that open no
   connection (`--help`, the schema, mypy) start nothing.
 - The health check at the start of each request reads the socket's state and sends no query.
 - The first connection of a process refuses a Postgres that is too old.
 - Each connection keeps its prepared statements (`prepared.py`).
+- Each connection knows whether the database is spread over a cluster (`spread/`).
 """
 
 import select
@@ -16,9 +17,14 @@ from django.db.backends.postgresql import base
 from predictions_api.postgres import embedded
 from predictions_api.postgres.client import DatabaseClient
 from predictions_api.postgres.prepared import Statements
+from predictions_api.postgres.spread.slots import SLOTS
 
 #: Oldest major version that works: a part of the suite passed on 16, all of it on 18.
 OLDEST = 16
+# Ids carry slots from the moment that the sequence leaves them room.
+IS_SPREAD_SQL = """
+SELECT 1 FROM pg_sequence WHERE seqincrement = %s LIMIT 1
+"""
 
 
 class UnsupportedPostgres(NotSupportedError):
@@ -28,6 +34,7 @@ class UnsupportedPostgres(NotSupportedError):
 class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
     statements: Statements
+    _is_spread: bool | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
         """Connection parameters. Without a DATABASE_URL: starts the embedded server if needed.
@@ -44,7 +51,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """A new connection, without prepared statements."""
         raw = super().get_new_connection(conn_params)
         self.statements = Statements(raw)
+        self._is_spread = None
         return raw
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the database is spread over a cluster. Asked once of each connection."""
+        if self._is_spread is None:
+            self.ensure_connection()
+            # On the driver's cursor, so that Django's count of queries does not include it.
+            with self.wrap_database_errors, self.connection.cursor() as cursor:
+                cursor.execute(IS_SPREAD_SQL, [SLOTS])
+                self._is_spread = cursor.fetchone() is not None
+        return self._is_spread
 
     def check_database_version_supported(self) -> None:
         """Raises UnsupportedPostgres, which names the versions that work."""

@@ -7,7 +7,7 @@ from rest_framework.exceptions import NotFound
 
 from accounts.models import Membership, User
 from accounts.tokens import Access
-from predictions.db.places import target_of_prediction
+from predictions.db.places import slot_of_prediction, slot_of_task, target_of_prediction
 from predictions.models import PredictionComment, PredictionReview
 from predictions_api.postgres.sql import fetch_all
 
@@ -53,13 +53,15 @@ def remarks_of_task(task_id: int) -> list[Remark]:
     """Comments on the task's predictions and reviews of them, the oldest first. The task is one
     that the caller sees.
     """
-    return [Remark(*row) for row in fetch_all(OF_TASK_SQL, {"id": task_id, "most": MOST_SHOWN})]
+    values = {"id": task_id, "most": MOST_SHOWN}
+    return [Remark(*row) for row in fetch_all(OF_TASK_SQL, values, slot=slot_of_task(task_id))]
 
 
 def remarks_of_prediction(prediction_id: int) -> list[Remark]:
     """The same of one prediction that the caller sees."""
     values = {"id": prediction_id, "most": MOST_SHOWN}
-    return [Remark(*row) for row in fetch_all(OF_PREDICTION_SQL, values)]
+    slot = slot_of_prediction(prediction_id)
+    return [Remark(*row) for row in fetch_all(OF_PREDICTION_SQL, values, slot=slot)]
 
 
 def comment(prediction_id: int, text: str, access: Access) -> Remark:

@@ -1,6 +1,7 @@
 """The tasks before and after one in a list that a query of the Data Manager orders."""
 
 from predictions.filters.tasks import TaskFilter
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_one
 
 #: Tasks at the beginning of the list that are looked through.
@@ -28,5 +29,6 @@ def neighbours(
     where, where_params = wanted.where
     order, order_params = wanted.order
     sql = NEIGHBOURS_SQL.format(where=where, order=order)
-    row = fetch_one(sql, [project_id, *where_params, *order_params, MOST_RANKED, task_id])
+    params = [project_id, *where_params, *order_params, MOST_RANKED, task_id]
+    row = fetch_one(sql, params, slot=slots.of_project(project_id))
     return (None, None) if row is None else (row[0], row[1])

@@ -52,7 +52,9 @@ from predictions_api.http.storable import (
     json_text,
 )
 from predictions_api.operations import collector
-from predictions_api.postgres.copying import Copy, reserve_ids
+from predictions_api.postgres.copying import Copy
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import reserve_ids
 
 BATCH_TASKS = 200
 #: How many errors an answer names.
@@ -215,7 +217,8 @@ class Writer:
     def _reserve(self, planned: Sequence[Planned]) -> None:
         """Ids of new tasks and numbers within the project, in order."""
         new = [one for one in planned if one.task_id is None]
-        self.new_ids = iter(reserve_ids("predictions_task", len(new)) if new else [])
+        slot = slots.of_project(self.project.pk)
+        self.new_ids = iter(reserve_ids("predictions_task", len(new), slot=slot))
         self.next_inner = reserve_inner_ids(self.project.pk, len(new)) if new else 0
         self.loaded.n_new_tasks = len(new)
 
@@ -251,18 +254,20 @@ class Writer:
             pairs = [(task_id, self.version) for task_id in known]
             delete_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
-            replace_truths(replaced, user_id=self.author.user_id)
+            replace_truths(replaced, project_id=self.project.pk, user_id=self.author.user_id)
             tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
             task_ids = [tasks_of[truth_id] for truth_id in replaced]
             record_updated(list(replaced), task_ids, project_id=self.project.pk, access=self.author)
-        prediction_ids = reserve_ids("predictions_prediction", len(rows)) if rows else []
         place = self.project.pk
+        slot = slots.of_project(place)
+        prediction_ids = reserve_ids("predictions_prediction", len(rows), slot=slot)
+        truth_ids = reserve_ids("predictions_annotation", len(truths_new), slot=slot)
         record_created(ids, project_id=place, access=self.author)
         if prediction_ids:
             record_predictions(prediction_ids, self.project)
         copy.send(
             task_lines(place, tasks, ids, self.next_inner),
-            annotation_lines(place, self.author.user_id, truths_new),
+            annotation_lines(place, self.author.user_id, truths_new, truth_ids),
             copy_lines(place, rows, prediction_ids),
         )
         self.next_inner += len(tasks)
