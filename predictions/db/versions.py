@@ -15,7 +15,7 @@ from predictions.db.places import slots_of_tasks
 from predictions.models import MLBackend, Prediction
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one
 
 #: Predictions that one event names when they are deleted.
 MOST_TOLD = 5000
@@ -116,6 +116,17 @@ def with_orphans(delete: str, params: Sequence[Any], *, most: int = 0) -> tuple[
     its parameters. It answers with their number, and the first `most` ids.
     """
     return ORPHANS_SQL.format(delete=delete), [*params, most]
+
+
+ORPHANS_OF_RUNS_SQL = """
+UPDATE predictions_annotation a SET parent_prediction_id = NULL FROM predictions_prediction p
+WHERE a.parent_prediction_id = p.id AND p.model_run_id = ANY(%s)
+"""
+
+
+def orphan_of_runs(run_ids: Sequence[int], *, project_id: int) -> None:
+    """The same for runs over a project, whose predictions are about to be deleted with them."""
+    execute(ORPHANS_OF_RUNS_SQL, [list(run_ids)], slot=slots.of_project(project_id))
 
 
 # Replaced by (task, model_version), together with every duplicate of an earlier time. Served by
