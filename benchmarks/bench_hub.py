@@ -24,8 +24,8 @@ MOST_RATIO = 1.5
 TASKS_SQL = """
 INSERT INTO predictions_task
     (project_id, slot, data, meta, inner_id, overlap, created_at, updated_at)
-SELECT j.id, j.id %% 4096, jsonb_build_object('image', 'http://images.test/' || n || '.jpg'), '{}', n, 1, now(),
-    now() FROM predictions_project j, generate_series(1, %s) n WHERE j.id = %s
+SELECT j.id, j.id %% 4096, jsonb_build_object('image', 'http://images.test/' || n || '.jpg'), '{}',
+    n, 1, now(), now() FROM predictions_project j, generate_series(1, %s) n WHERE j.id = %s
 """
 ANNOTATIONS_SQL = """
 INSERT INTO predictions_annotation

@@ -110,7 +110,7 @@ def _is_optional(tokens: Sequence[Token], n: int) -> bool:
 
 def _where_of(tokens: Sequence[Token], n: int) -> Token | None:
     """The WHERE of the query that token n stands in; None where there is none, or it has an OR."""
-    depth, where = tokens[n].depth, None
+    depth, where, cases = tokens[n].depth, None, 0
     for token in tokens[n + 1 :]:
         word = token.text.upper()
         if token.depth < depth or (token.depth == depth and (word in ENDS or word == ";")):
@@ -119,9 +119,11 @@ def _where_of(tokens: Sequence[Token], n: int) -> Token | None:
             continue
         if where is None:
             where = token if word == "WHERE" else None
+        elif word in {"CASE", "END"}:
+            cases += 1 if word == "CASE" else -1
         elif word in AFTER_WHERE:
             break
-        elif word == "OR":
+        elif word == "OR" and not cases:
             return None
     return where
 
@@ -129,8 +131,10 @@ def _where_of(tokens: Sequence[Token], n: int) -> Token | None:
 @lru_cache(maxsize=256)
 def with_id(sql: str, table: str) -> str:
     """An `INSERT INTO table (...) SELECT|VALUES (...)` with `%(new_id)s` as the id of its row."""
-    columns = re.compile(rf"(INSERT INTO {table}(?: AS \w+)?\s*\()([^)]*\)\s*(?:SELECT|VALUES \())")
-    text, n = columns.subn(r"\1id, \2 %(new_id)s,", sql)
+    columns = re.compile(
+        rf"(INSERT INTO {table}(?: AS \w+)?\s*\()([^)]*\)\s*(?:SELECT |VALUES \())"
+    )
+    text, n = columns.subn(r"\1id, \2%(new_id)s, ", sql)
     if n != 1:
         raise CannotName(f"No INSERT of one row of {table} in: {sql}")
     return text
