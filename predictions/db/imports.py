@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from predictions.db.places import slots_of_tasks
+from predictions.db.places import in_project, slots_of_tasks
 from predictions.models import ImportCheckpoint, Project, Task
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import (
@@ -36,7 +36,7 @@ LOOKUPS = {
 
 def known_task_ids(project_id: int, ids: Sequence[int]) -> set[int]:
     """Which of the ids are of tasks that the project has."""
-    rows = Task.objects.filter(project_id=project_id, pk__in=ids)
+    rows = in_project(Task.objects.filter(pk__in=ids), project_id)
     return set(rows.values_list("pk", flat=True))
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
 
 from accounts.models import Membership
 from predictions.models import MLBackend, Project
@@ -48,6 +51,15 @@ def target_of_prediction(prediction_id: int, *, workspace_id: int) -> Target | N
     """The prediction's place, or None where the workspace has no such prediction."""
     row = fetch_by_id(PREDICTION_TARGET_SQL, [prediction_id, workspace_id], row_id=prediction_id)
     return None if row is None else Target(*row)
+
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+def in_project(rows: Rows, project_id: int) -> Rows:
+    """Those of a table that is spread which belong to a project; asks one node."""
+    found = rows.filter(project_id=project_id)
+    return found.filter(slot=slots.of_project(project_id)) if is_spread() else found
 
 
 # Where an id does not tell it: of rows that are older than the cluster, or were moved.

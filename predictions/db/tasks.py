@@ -131,7 +131,7 @@ def count_chosen(project_id: int, chosen: ChosenTasks) -> int:
 
 def count_tasks(project_id: int, *, most: int) -> int:
     """How many tasks a project has; `most` where it has more. Index-only."""
-    return Task.objects.filter(project_id=project_id)[:most].count()
+    return places.in_project(Task.objects.all(), project_id)[:most].count()
 
 
 def existing_task(task_id: int, access: Access) -> Document:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models.functions import Left
 
 from accounts.tokens import Access
-from predictions.db.places import slots_of_tasks
+from predictions.db.places import in_project, slots_of_tasks
 from predictions.models import MLBackend, Prediction
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
@@ -52,7 +52,8 @@ def model_versions(project_id: int, *, limit: int | None = None) -> list[Version
 def has_model_version(project_id: int, version: str) -> bool:
     """Whether the project has a prediction of that version."""
     rows = Prediction.objects.alias(start=Left("model_version", 200))
-    return rows.filter(project_id=project_id, start=version[:200], model_version=version).exists()
+    mine = in_project(rows, project_id)
+    return mine.filter(start=version[:200], model_version=version).exists()
 
 
 def shown_version(project_id: int, named: str) -> str:
@@ -98,7 +99,7 @@ def has_several_versions(project_id: int) -> bool:
     if len(names) != 1:
         return len(names) > 1
     unnamed = Prediction.objects.alias(start=Left("model_version", 200))
-    return unnamed.filter(project_id=project_id, start__isnull=True).exists()
+    return in_project(unnamed, project_id).filter(start__isnull=True).exists()
 
 
 # Annotations that were made of what is deleted keep standing, without their parent.

@@ -23,6 +23,7 @@ from django.db.models.functions import Cast, Coalesce
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
+from predictions.db.places import in_project
 from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.spread import slots
@@ -205,7 +206,7 @@ def task_data(task_id: int, *, workspace_id: int) -> tuple[int, dict[str, Any]] 
 
 def first_task_id(project_id: int) -> int | None:
     """The project's first task, or None."""
-    ids = Task.objects.filter(project_id=project_id).order_by("id")
+    ids = in_project(Task.objects.order_by("id"), project_id)
     return ids.values_list("pk", flat=True).first()
 
 
@@ -217,7 +218,7 @@ def known_model_runs(run_ids: Collection[int], workspace_id: int) -> set[int]:
 
 def tasks_that_failed(project_id: int) -> Q:
     """The tasks of a project on which a model failed, as a condition on tasks."""
-    failed = FailedPrediction.objects.filter(project_id=project_id)
+    failed = in_project(FailedPrediction.objects.all(), project_id)
     return Q(pk__in=failed.values("task_id"))
 
 
