@@ -17,6 +17,7 @@ from accounts.models import ApiToken, Membership, User, Workspace
 from predictions.db import projects, tasks
 from predictions.models import Project
 from predictions.regions.config import read_config
+from tests import clustered
 from tests.checking import CheckingClient
 
 # The suite tries the same examples every time; `make fuzz` looks for new ones.
@@ -164,11 +165,14 @@ def make_refresh(caller: Caller) -> str:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The test database, and at the end nobody else in it.
+    """The test database, on a cluster spread over it, and at the end nobody else in it.
 
     A live server's thread keeps its connection as long as its client does, and a database that
     somebody is connected to cannot be dropped.
     """
+    if clustered.NODES:
+        with django_db_blocker.unblock():
+            clustered.spread()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
