@@ -44,7 +44,7 @@ def follow_projects_that_do_not_ask() -> None:
     idle = Endpoint.objects.filter(backend__project__evaluate_predictions_automatically=False)
     project_of = dict(idle.values_list("pk", "backend__project_id"))
     projects = sorted(set(project_of.values()))
-    newest = dict(fetch_all(NEWEST_SQL, [projects]))
+    newest: dict[int, int] = dict(fetch_all(NEWEST_SQL, [projects]))
     marks = [newest.get(project_id, 0) for project_id in project_of.values()]
     execute(MARK_SQL, [list(project_of), marks])
 

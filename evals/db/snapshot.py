@@ -294,7 +294,7 @@ ORDER BY c.n
 
 def portions(rows: Sequence[PlannedRow]) -> Iterator[list[PlannedRow]]:
     """The rows in their order, as many at a time as may be read at once. One statement."""
-    ids = {"annotations": [r.annotation_id for r in rows]}
+    ids: dict[str, Any] = {"annotations": [r.annotation_id for r in rows]}
     ids |= {"predictions": [r.prediction_id for r in rows]}
     found = fetch_all(SIZES_SQL, ids, slot=slot_of_task(rows[0].task_id) if rows else None)
     sized = ((size, row) for (size,), row in zip(found, rows, strict=True))

@@ -303,10 +303,10 @@ def mark_chosen(annotation_ids: Sequence[int], *, is_truth: bool, access: Access
         " ON j.id = a.project_id WHERE a.id = ANY(%s) AND j.workspace_id = %s",
         [list(annotation_ids), access.workspace_id],
     )
-    known = dict(rows)
+    known: dict[int, int] = dict(rows)
     if unknown := [one for one in annotation_ids if one not in known]:
         raise ValidationError({"ids": [unknown_pk(one) for one in unknown[:MOST_NAMED]]})
-    values = {"mark": is_truth}
+    values: dict[str, Any] = {"mark": is_truth}
     if not is_spread():
         return _mark(MARK_CHOSEN_SQL, {**values, "ids": list(annotation_ids)}, access)
     with transaction.atomic():

@@ -32,7 +32,7 @@ class Found:
 
 def check() -> Found:
     """Looks at every copied table whole, on every node. Outside a transaction."""
-    there = dict(fetch_all(LIE_SQL, [tables.EVERYWHERE]))
+    there: dict[str, str | None] = dict(fetch_all(LIE_SQL, [tables.EVERYWHERE]))
     wanted = {table: way for table, way in tables.every().items() if way != tables.HERE}
     lying = {table: there.get(table) or tables.HERE for table in wanted}
     away = [answer.address for answer in nodes.ask_all("SELECT 1") if not answer.is_well]

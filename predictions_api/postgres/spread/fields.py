@@ -9,7 +9,7 @@ from django.db import models
 from predictions_api.postgres.spread import slots
 
 
-class SlotField(models.SmallIntegerField):
+class SlotField(models.SmallIntegerField):  # type: ignore[type-arg]
     """The slot of the row's project. Filled in where the object mapper stores the row."""
 
     def __init__(self, **options: Any) -> None:

@@ -58,7 +58,7 @@ def test_every_statement_of_a_request_says_where_its_rows_are(
         assert get(one).status_code == 200
         assert client.patch(one, {"score": 0.7}, format="json").status_code == 200
         for query in (f"task={task}", f"project={project.pk}&limit=10", f"project={project.pk}"):
-            assert b"".join(get(f"/api/predictions/?{query}"))  # type: ignore[arg-type]
+            assert b"".join(get(f"/api/predictions/?{query}"))
         assert get(of_task).status_code == 200
         assert get(f"/api/tasks/?project={project.pk}").status_code == 200
         assert get(f"/api/projects/{project.pk}/").status_code == 200
