@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from predictions_api.postgres.spread import tables
+from predictions_api.cluster import tables
 
 #: How the room's tables lie on a cluster.
 TABLES = {

@@ -25,10 +25,10 @@ from prometheus_client import (
     multiprocess,
 )
 
+from predictions_api.cluster import nodes
 from predictions_api.operations import logs
 from predictions_api.operations.gauges import DatabaseCollector
 from predictions_api.postgres.outages import disk_is_full
-from predictions_api.postgres.spread import nodes
 
 log = structlog.stdlib.get_logger("request")
 

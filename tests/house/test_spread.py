@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.apps import apps
 
-from predictions_api.postgres.spread import tables
+from predictions_api.cluster import tables
 from predictions_api.postgres.spread.fields import SlotField, spread_tables
 from predictions_api.postgres.spread.naming import CannotName, by_name, keyed
 from tests.house.test_rules import ROOMS, docstrings, sources, tree

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from predictions_api.postgres.spread import checking, distributing, nodes, tables
+from predictions_api.cluster import checking, distributing, nodes, tables
 
 ONE_NODE = "This Postgres is one node, without the Citus extension: there is nothing to do."
 

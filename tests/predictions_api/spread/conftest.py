@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from predictions_api.postgres.spread import tables
+from predictions_api.cluster import tables
 from predictions_api.postgres.spread.fields import spread_tables
 from predictions_api.postgres.spread.slots import FIRST, SLOTS
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from predictions_api.postgres.spread import nodes, tables
+from predictions_api.cluster import nodes, tables
 from predictions_api.postgres.spread.slots import FIRST, SLOTS
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one
 

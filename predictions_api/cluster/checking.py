@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from predictions_api.postgres.spread import nodes, tables
+from predictions_api.cluster import nodes, tables
 from predictions_api.postgres.sql import fetch_all
 
 LIE_SQL = """
