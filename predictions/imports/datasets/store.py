@@ -167,7 +167,7 @@ class Writer:
         errors: Errors,
         version: str,
     ) -> None:
-        self.project = project
+        self.project, self.slot = project, slots.of_project(project.pk)
         self.found = found
         self.label_map = files.ask.label_map
         self.author = author
@@ -217,8 +217,7 @@ class Writer:
     def _reserve(self, planned: Sequence[Planned]) -> None:
         """Ids of new tasks and numbers within the project, in order."""
         new = [one for one in planned if one.task_id is None]
-        slot = slots.of_project(self.project.pk)
-        self.new_ids = iter(reserve_ids("predictions_task", len(new), slot=slot))
+        self.new_ids = iter(reserve_ids("predictions_task", len(new), slot=self.slot))
         self.next_inner = reserve_inner_ids(self.project.pk, len(new)) if new else 0
         self.loaded.n_new_tasks = len(new)
 
@@ -259,9 +258,8 @@ class Writer:
             task_ids = [tasks_of[truth_id] for truth_id in replaced]
             record_updated(list(replaced), task_ids, project_id=self.project.pk, access=self.author)
         place = self.project.pk
-        slot = slots.of_project(place)
-        prediction_ids = reserve_ids("predictions_prediction", len(rows), slot=slot)
-        truth_ids = reserve_ids("predictions_annotation", len(truths_new), slot=slot)
+        prediction_ids = reserve_ids("predictions_prediction", len(rows), slot=self.slot)
+        truth_ids = reserve_ids("predictions_annotation", len(truths_new), slot=self.slot)
         record_created(ids, project_id=place, access=self.author)
         if prediction_ids:
             record_predictions(prediction_ids, self.project)
