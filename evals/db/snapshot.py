@@ -6,7 +6,7 @@ there is any. What is planned is what is counted: a row that changes or vanishes
 ends the evaluation instead of being counted half old, half new.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,7 +128,7 @@ class Facts:
 
 
 def facts(evaluation: ModelEval) -> Facts:
-    """Asked after `planned_rows`, in its transaction."""
+    """Asked once `planned_rows` has begun: what it can see is not younger than this."""
     scope = _scope(evaluation)
     row = fetch_one(FACTS_SQL, scope, slot=slots.of_project(scope["project"] or 0))
     assert row is not None
@@ -157,10 +157,10 @@ def count_own_truths(evaluation: ModelEval) -> int:
 
 def planned_rows(
     evaluation: ModelEval, *, chunk: int, slices: SliceTable
-) -> Iterator[list[PlannedRow]]:
+) -> Generator[list[PlannedRow], None, None]:
     """The images that count, in task order, those of `chunk` tasks at a time, or of fewer whose
-    results together are longer than READ_BYTES; `slices` learns what they are sliced by. In a
-    transaction: the cursor is the server's.
+    results together are longer than READ_BYTES; `slices` learns what they are sliced by. All are
+    of one moment, which has passed when the first ones are there.
     """
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
@@ -177,7 +177,7 @@ def planned_rows(
     )
     facts |= {"reserved": list(RESERVED), "longest": LONGEST}
     facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
-    with server_cursor(f"plan_{evaluation.pk}") as cursor:
+    with server_cursor(f"plan_{evaluation.pk}", apart=True) as cursor:
         cursor.itersize = chunk
         facts |= {**_scope(evaluation), **counted}
         cursor.execute(*of_slot(sql, facts, slots.of_project(evaluation.project_id or 0)))

@@ -8,6 +8,8 @@ from predictions.models.files import (
     IdempotentRequest,
     ImageRoot,
     ImportCheckpoint,
+    ImportedFile,
+    ImportStorage,
     ProjectExport,
 )
 from predictions.models.store import (
@@ -25,6 +27,8 @@ __all__ = [
     "IdempotentRequest",
     "ImageRoot",
     "ImportCheckpoint",
+    "ImportStorage",
+    "ImportedFile",
     "MLBackend",
     "Prediction",
     "PredictionComment",

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend with five additions.
+"""Django's PostgreSQL backend with six additions.
 
 - Without a DATABASE_URL the first connection starts the embedded server. Commands that open no
   connection (`--help`, the schema, mypy) start nothing.
@@ -6,6 +6,7 @@
 - The first connection of a process refuses a Postgres that is too old.
 - Each connection keeps its prepared statements (`prepared.py`).
 - Each connection knows whether the database is spread over a cluster (`spread/`).
+- A connection by way of a pooler knows that it is one: nothing outlasts a transaction there.
 """
 
 import select
@@ -48,10 +49,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_connection_params()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A new connection, without prepared statements."""
+        """A new connection, without prepared statements. One statement."""
         raw = super().get_new_connection(conn_params)
-        self.statements = Statements(raw)
+        is_pooled = self._is_pooled(raw)
+        self.statements = Statements(raw, is_pooled=is_pooled)
         self._is_spread = None
+        # Of rows that are read outside a transaction.
+        self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = is_pooled
         return raw
 
     @property
@@ -64,6 +68,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 cursor.execute(IS_SPREAD_SQL, [SLOTS])
                 self._is_spread = cursor.fetchone() is not None
         return self._is_spread
+
+    def _is_pooled(self, raw: Any) -> bool:
+        """Whether something stands between us and the server: poolers tell their clients a process
+        number of their own, which is needed to cancel a statement.
+        """
+        if self.settings_dict.get("DATA_DIR"):
+            return False
+        raw.autocommit = True
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            [pid] = cursor.fetchone()
+        return bool(pid != raw.info.backend_pid)
 
     def check_database_version_supported(self) -> None:
         """Raises UnsupportedPostgres, which names the versions that work."""

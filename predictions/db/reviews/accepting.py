@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from accounts.tokens import Access
-from predictions.db.annotations import record_change
+from predictions.db.annotations import record_added
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, reserve_ids
@@ -48,8 +48,7 @@ def _make(prediction_ids: Sequence[int], *, is_truth: bool, project_id: int, acc
     }
     with recording.together(access.is_heard):
         ids = [row[0] for row in fetch_all(INSERT_SQL, values, slot=slot)]
-        if ids:
-            record_change("ANNOTATIONS_CREATED", project_id=project_id, access=access, ids=ids)
+        record_added(ids, project_id=project_id, access=access)
     return len(ids)
 
 
