@@ -2,10 +2,12 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -530,8 +532,8 @@ def test_pages_load_nothing_from_elsewhere(desks: dict[str, Client], rows: dict[
 
 
 def test_numbers_and_times_are_for_people(desks: dict[str, Client], rows: dict[str, int]) -> None:
+    Prediction.objects.update(created_at=Now() - timedelta(days=3, hours=1, minutes=30))
     page = desks["reader"].get(path_of("prediction")).content.decode()
     assert "0.5" in page
-    assert re.search(
-        r'<time class="whitespace-nowrap" datetime="[^"]+" title="[^"]+">now</time>', page
-    )
+    shown = r'<time class="whitespace-nowrap" datetime="[^"]+" title="[^"]+">3 days ago</time>'
+    assert re.search(shown, page)
