@@ -28,6 +28,7 @@ class EvalsConfig(AppConfig):
 
         payloads.register("EVALUATION_COMPLETED", told.evaluation_completed)
         sweeps.register(tasks.requeue_stalled)
+        sweeps.register(tasks.call_idle)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
         parts.register(evaluated.part, place=2)
@@ -36,6 +37,7 @@ class EvalsConfig(AppConfig):
         offers.register_columns(task_grid.columns)
         offers.register_act(task_grid.EVALUATE)
         registered.register(columns.task_column)
+        registered.register_rows(columns.task_rows)
         verdicts.register(review_verdicts.verdicts_of)
         verdicts.register_finder(review_verdicts.newest_evaluations)
         evaluation.register(loading.start)
