@@ -29,10 +29,12 @@ setup: $(RUNTIME) ## install what the service needs
 run: setup ## start everything: database, demo, web server, worker
 	@exec $(BIN)/python manage.py quickstart $(ARGS)
 
+# Plugins of packages that `make fuzz` and others bring: a second each at every start.
+UNUSED := -p no:schemathesis -p no:faker
 # Compiled files are kept, also where the environment says otherwise: tests start many processes.
 test fuzz: export PYTHONDONTWRITEBYTECODE :=
 test: $(DEV) ## the suite, on the embedded Postgres (ARGS=-mslow for browsers and crashes)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/fuzz $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/fuzz $(UNUSED) $(ARGS)
 
 lint: $(DEV) ## style, types, import directions, JavaScript, missing migrations, a stale schema
 	$(BIN)/ruff check .

@@ -349,22 +349,21 @@ def make_tokens(caller: Caller, n: int) -> None:
         )
 
 
-@pytest.mark.parametrize("path", ["apitoken/", "user/", "workspace/"])
 @pytest.mark.parametrize("name", ["owner", "root"])
 def test_lists_ask_the_same_number_of_questions_for_any_number_of_rows(
-    desks: dict[str, Client], ada: Caller, path: str, name: str
+    desks: dict[str, Client], ada: Caller, name: str
 ) -> None:
-    def count() -> int:
+    def count(path: str) -> int:
         with CaptureQueriesContext(connection) as queries:
             assert desks[name].get(f"/admin/accounts/{path}").status_code == 200
         return len(queries)
 
-    few = count()
+    few = {path: count(path) for path in ("apitoken/", "user/", "workspace/")}
     make_tokens(ada, 40)
     for i in range(40):
         workspace = Workspace.objects.create(slug=f"w{i}")
         Membership.objects.create(user=ada.user, workspace=workspace, role="owner")
-    assert count() == few
+    assert {path: count(path) for path in few} == few
 
 
 def test_members_on_the_page_cost_the_same_for_any_number(

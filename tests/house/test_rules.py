@@ -71,21 +71,27 @@ def tree(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text())
 
 
-def docstrings(module: ast.Module) -> set[int]:
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All of a file's."""
+    return list(ast.walk(tree(path)))
+
+
+def docstrings(path: Path) -> set[int]:
     """Ids of the nodes that are docstrings."""
     return {
         id(node.body[0].value)
-        for node in ast.walk(module)
+        for node in nodes(path)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
 
 
-def texts(module: ast.Module) -> Iterator[tuple[int, str]]:
+def texts(path: Path) -> Iterator[tuple[int, str]]:
     """Line and text of each string that is no docstring; an f-string as one, `{}` for its parts."""
-    skipped = docstrings(module)
-    for node in ast.walk(module):
+    skipped = docstrings(path)
+    for node in nodes(path):
         if isinstance(node, ast.JoinedStr):
             skipped |= {id(part) for part in node.values}
             parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
@@ -168,15 +174,14 @@ def test_sql_stands_in_db() -> None:
     for path in sources():
         if may_hold_sql(path):
             continue
-        module = tree(path)
         found += [
             f"{path}:{line}"
-            for line, text in texts(module)
+            for line, text in texts(path)
             if STATEMENT.match(text) and not is_condition(path, text)
         ]
         found += [
             f"{path}:{node.lineno} {name}"
-            for node in ast.walk(module)
+            for node in nodes(path)
             if isinstance(node, ast.Call)
             for name in [getattr(node.func, "attr", getattr(node.func, "id", ""))]
             if name in RUNS_SQL
@@ -184,9 +189,9 @@ def test_sql_stands_in_db() -> None:
     assert not found, "\n".join(["", *found])
 
 
-def writes(module: ast.Module) -> Iterator[ast.Call]:
+def writes(path: Path) -> Iterator[ast.Call]:
     """Calls as `is_write` finds them."""
-    return (node for node in ast.walk(module) if isinstance(node, ast.Call) and is_write(node))
+    return (node for node in nodes(path) if isinstance(node, ast.Call) and is_write(node))
 
 
 def is_write(node: ast.Call) -> bool:
@@ -208,7 +213,7 @@ def test_db_alone_writes() -> None:
         f"{path}:{node.lineno}"
         for path in sources()
         if path.parts[0] not in flat and not may_write(path)
-        for node in writes(tree(path))
+        for node in writes(path)
     ]
     assert not found, "\n".join(["", *found])
 
@@ -227,7 +232,7 @@ def test_no_room_names_a_table_above_it() -> None:
     found = []
     for path in sources():
         own = path.parts[0]
-        for line, text in texts(tree(path)):
+        for line, text in texts(path):
             for table in name.findall(text):
                 other = tables[table]
                 if other != own and floor_of[other] >= floor_of[own]:
@@ -261,7 +266,7 @@ def test_settings_name_what_django_asks_for() -> None:
     dotted = re.compile(rf"(?:{rooms})(?:\.\w+)+")
     found = [
         f"{line}: {text}"
-        for line, text in texts(tree(Path("predictions_api/settings.py")))
+        for line, text in texts(Path("predictions_api/settings.py"))
         if dotted.fullmatch(text) and text not in known
     ]
     assert not found, "\n".join(["", *found])
@@ -289,7 +294,7 @@ def test_no_signals(module: str) -> None:
     found = [
         path.as_posix()
         for path in sources()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom)
         and f"{node.module}.".startswith(f"{module}.")
         | any(f"{node.module}.{alias.name}" == module for alias in node.names)

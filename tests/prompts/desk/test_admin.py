@@ -230,9 +230,7 @@ STATEMENTS = {
 
 
 @pytest.mark.parametrize("n", [1, 50])
-@pytest.mark.parametrize("page", PAGES)
 def test_statements_do_not_grow_with_the_rows(
-    page: str,
     n: int,
     ada: Caller,
     run: ModelRun,
@@ -247,9 +245,10 @@ def test_statements_do_not_grow_with_the_rows(
         made = make_run(version)
         first = made.items.order_by("task_id")[0].task_id
         outcomes.store(made.pk, [Outcome(first, error_type="x", message="y")])
-    client = desk_of(ada)
-    with django_assert_num_queries(STATEMENTS[page]):
-        client.get(f"/admin/prompts/{page}/")
+    for page in PAGES:
+        client = desk_of(ada)
+        with django_assert_num_queries(STATEMENTS[page]):
+            client.get(f"/admin/prompts/{page}/")
 
 
 @pytest.mark.parametrize("n", [1, 50])
