@@ -28,6 +28,7 @@ class EvalsConfig(AppConfig):
 
         payloads.register("EVALUATION_COMPLETED", told.evaluation_completed)
         sweeps.register(tasks.requeue_stalled)
+        sweeps.register(tasks.call_idle)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
         parts.register(evaluated.part, place=2)

@@ -362,7 +362,7 @@ class EvalSource(models.Model):
 class EvalChunk(models.Model):
     """Some images of a running evaluation: which rows they are, and whether they are counted.
 
-    Gone when the evaluation is done.
+    Each is counted by whichever worker claims it. Gone when the evaluation is done.
     """
 
     pk = models.CompositePrimaryKey("evaluation_id", "number")
@@ -375,7 +375,14 @@ class EvalChunk(models.Model):
     first_split_positions: Any = models.JSONField()
     # [task, annotation, prediction or null, split, item, images of the task] of each image.
     rows: Any = models.JSONField()
+    seen_at = models.DateTimeField(
+        null=True, help_text="Rows that changed later end the evaluation. Null: not to count yet."
+    )
     is_done = models.BooleanField(default=False)
+    # Who counts it (predictions_api.jobs.leases).
+    lease_owner = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
     # What was passed over or read with a guess: evals.jobs.notes.
     notes: Any = models.JSONField(default=dict)
 

@@ -6,7 +6,7 @@ there is any. What is planned is what is counted: a row that changes or vanishes
 ends the evaluation instead of being counted half old, half new.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -125,7 +125,7 @@ class Facts:
 
 
 def facts(evaluation: ModelEval) -> Facts:
-    """Asked after `planned_rows`, in its transaction."""
+    """Asked once `planned_rows` has begun: what it can see is not younger than this."""
     row = fetch_one(FACTS_SQL, _scope(evaluation))
     assert row is not None
     return Facts(*row)
@@ -152,10 +152,10 @@ def count_own_truths(evaluation: ModelEval) -> int:
 
 def planned_rows(
     evaluation: ModelEval, *, chunk: int, slices: SliceTable
-) -> Iterator[list[PlannedRow]]:
+) -> Generator[list[PlannedRow], None, None]:
     """The images that count, in task order, those of `chunk` tasks at a time, or of fewer whose
-    results together are longer than READ_BYTES; `slices` learns what they are sliced by. In a
-    transaction: the cursor is the server's.
+    results together are longer than READ_BYTES; `slices` learns what they are sliced by. All are
+    of one moment, which has passed when the first ones are there.
     """
     reading = reading_of(evaluation.reading)
     paths = [] if reading.has_one_image else [one.counted() for one in reading.objects]
@@ -172,7 +172,7 @@ def planned_rows(
     )
     facts |= {"reserved": list(RESERVED), "longest": LONGEST}
     facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
-    with server_cursor(f"plan_{evaluation.pk}") as cursor:
+    with server_cursor(f"plan_{evaluation.pk}", apart=True) as cursor:
         cursor.itersize = chunk
         cursor.execute(sql, {**_scope(evaluation), **counted, **facts})
         rows = ((row[4], row) for row in cursor)

@@ -65,17 +65,13 @@ def register_rows(provider: RowsProvider) -> None:
         _rows.append(provider)
 
 
-def rows(name: str, scope: Scope | None) -> Rows | None:
-    """Where the numbers of that column stand; None where nobody knows, or without a project."""
-    if scope is None:
-        return None
+def rows(name: str, scope: Scope) -> Rows | None:
+    """Where the numbers of that column stand; None where nobody knows."""
     found = (provider(name, scope) for provider in _rows)
     return next((one for one in found if one is not None), None)
 
 
-def numbers(name: str, scope: Scope | None) -> Numbers | None:
-    """The column of that name; None where nobody knows it, or without a project."""
-    if scope is None:
-        return None
+def numbers(name: str, scope: Scope) -> Numbers | None:
+    """The column of that name; None where nobody knows it."""
     found = (provider(name, scope) for provider in _providers)
     return next((column for column in found if column is not None), None)

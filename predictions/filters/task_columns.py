@@ -283,7 +283,7 @@ def _column(name: str) -> str:
     return name
 
 
-def filter_clause(item: Any, scope: Scope | None = None) -> Clause:
+def filter_clause(item: Any, scope: Scope) -> Clause:
     """One filter. Without a project, columns that need to know it are refused."""
     if not isinstance(item, Mapping):
         raise Refused("A filter is an object with filter, operator, type and value.")
@@ -334,7 +334,7 @@ class Order:
     is_falling: bool = False
 
 
-def order_of(ordering: Any, scope: Scope | None = None) -> Order:
+def order_of(ordering: Any, scope: Scope) -> Order:
     """By the first column named, as Label Studio; tasks without a value come last. Without a
     project, columns that need to know it are refused.
     """
@@ -352,7 +352,7 @@ def order_of(ordering: Any, scope: Scope | None = None) -> Order:
     return Order(clause, by, registered.rows(name, scope), is_falling=bool(down))
 
 
-def _sorted_by(name: str, scope: Scope | None) -> Clause:
+def _sorted_by(name: str, scope: Scope) -> Clause:
     if (field := _in_json(name)) is not None:
         column, params = _field(*field, "->")
         # JSON's null is no value either.

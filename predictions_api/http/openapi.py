@@ -193,6 +193,7 @@ PAGES = {
     "Views": "/docs/reference/api/#tags-and-saved-views",
     "ML backends": "/docs/guides/ml-backends/",
     "Webhooks": "/docs/guides/webhooks/",
+    "Import storages": "/docs/guides/pictures/#folders-that-are-synchronised",
     "Identity": "/docs/reference/api/#keys-and-scopes",
     "Service": "/docs/operating/running/",
 }

@@ -1,10 +1,11 @@
-"""Django's PostgreSQL backend with four additions.
+"""Django's PostgreSQL backend with five additions.
 
 - Without a DATABASE_URL the first connection starts the embedded server. Commands that open no
   connection (`--help`, the schema, mypy) start nothing.
 - The health check at the start of each request reads the socket's state and sends no query.
 - The first connection of a process refuses a Postgres that is too old.
 - Each connection keeps its prepared statements (`prepared.py`).
+- A connection by way of a pooler knows that it is one: nothing outlasts a transaction there.
 """
 
 import select
@@ -41,10 +42,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_connection_params()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A new connection, without prepared statements."""
+        """A new connection, without prepared statements. One statement."""
         raw = super().get_new_connection(conn_params)
-        self.statements = Statements(raw)
+        is_pooled = self._is_pooled(raw)
+        self.statements = Statements(raw, is_pooled=is_pooled)
+        # Of rows that are read outside a transaction.
+        self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = is_pooled
         return raw
+
+    def _is_pooled(self, raw: Any) -> bool:
+        """Whether something stands between us and the server: poolers tell their clients a process
+        number of their own, which is needed to cancel a statement.
+        """
+        if self.settings_dict.get("DATA_DIR"):
+            return False
+        raw.autocommit = True
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            [pid] = cursor.fetchone()
+        return bool(pid != raw.info.backend_pid)
 
     def check_database_version_supported(self) -> None:
         """Raises UnsupportedPostgres, which names the versions that work."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from predictions_api.postgres.prepared import prepared
@@ -67,20 +66,34 @@ def _fetched(sql: str, params: Params, take: Callable[[Any], Any]) -> Any:
     wrapper.ensure_connection()
     wrapper.validate_no_broken_transaction()
     with wrapper.wrap_database_errors, wrapper.create_cursor() as cursor:
-        text = wrapper.statements.call(sql) if settings.PREPARED_STATEMENTS else sql
-        cursor.execute(text, params)
+        cursor.execute(wrapper.statements.call(sql), params)
         return take(cursor)
 
 
 @contextmanager
-def server_cursor(name: str) -> Iterator[Any]:
+def server_cursor(name: str, *, apart: bool = False) -> Iterator[Any]:
     """A cursor of the driver's that the server keeps: memory does not grow with its rows.
 
-    Inside a transaction. Errors are Django's, also those of reading the rows.
+    Inside a transaction. With `apart` that is one of its own, on a connection of its own, so that
+    what the caller writes while it reads is stored at once; in a caller's transaction it is the
+    caller's, whose rows others do not see. Errors are Django's, also those of reading the rows.
     """
-    connection.ensure_connection()
-    with (
-        connection.wrap_database_errors,
-        closing(connection.connection.cursor(name=name)) as cursor,
-    ):
+    if apart and not connection.in_atomic_block:
+        own = connections.create_connection(DEFAULT_DB_ALIAS)
+        try:
+            own.ensure_connection()
+            own.set_autocommit(False)
+            with _server_cursor(own, name) as cursor:
+                yield cursor
+        finally:
+            own.close()
+    else:
+        connection.ensure_connection()
+        with _server_cursor(connection, name) as cursor:
+            yield cursor
+
+
+@contextmanager
+def _server_cursor(wrapper: Any, name: str) -> Iterator[Any]:
+    with wrapper.wrap_database_errors, closing(wrapper.connection.cursor(name=name)) as cursor:
         yield cursor

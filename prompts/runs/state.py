@@ -118,10 +118,12 @@ def begin(run_id: int) -> bool:
     """
     shares = ConnectionShare.objects.filter(run=OuterRef("pk"), lease_until__gt=Now())
     n_shares = shares.order_by().values("run").annotate(n=Count("pk")).values("n")
-    rows = _taking("begin", run_id).filter(is_ours=True)
-    rows = rows.alias(n_executors=Coalesce(Subquery(n_shares), 0))
+    rows = _taking("begin", run_id).filter(is_ours=True, n_faults__lt=MOST_ATTEMPTS)
+    if settings.RUN_EXECUTORS:
+        rows = rows.alias(n_executors=Coalesce(Subquery(n_shares), 0))
+        rows = rows.filter(n_executors__lt=settings.RUN_EXECUTORS)
     return bool(
-        rows.filter(n_executors__lt=settings.RUN_EXECUTORS, n_faults__lt=MOST_ATTEMPTS).update(
+        rows.update(
             status=Status.IN_PROGRESS,
             status_reason="",
             n_queued=0,
