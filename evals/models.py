@@ -1,8 +1,7 @@
 """Evaluations: how good one model version's predictions are, computed here or brought as a file.
 
-Columns, constraints and indexes only. An evaluation is a snapshot: what was read is counted once
-and kept, so that later edits of predictions or annotations change nothing. Its images carry its id
-as their distribution key. Deletes cascade in the database (see the migration).
+Columns, constraints and indexes only. An evaluation is a snapshot: later edits of predictions or
+annotations change nothing. Its images carry its id as their distribution key. Deletes cascade.
 """
 
 import secrets
@@ -50,9 +49,7 @@ class TaskType(models.TextChoices):
 
 
 class GroundTruth(models.TextChoices):
-    """Which annotation of a task predictions are measured against: of those that are not cancelled,
-    the newest.
-    """
+    """Which annotation of a task predictions are measured against: the newest, none cancelled."""
 
     MARKED = "marked"  # of those marked as ground truth; tasks without any do not count
     ALL = "all"  # of all, for projects that mark none
@@ -129,8 +126,7 @@ class ModelEval(models.Model):
         default=dict, help_text="Which regions are read: evals.engine.reading.Reading."
     )
     options = models.JSONField(
-        default=dict,
-        help_text="Parameters of some evaluations alone, as requests name them.",
+        default=dict, help_text="Parameters of some evaluations alone, as requests name them."
     )
     confidence = models.PositiveSmallIntegerField(
         default=20, help_text="Canonical confidence threshold, percent."
@@ -161,8 +157,7 @@ class ModelEval(models.Model):
     )
     summary = models.JSONField(null=True, blank=True, help_text="Headline and compared metrics.")
     warnings = models.JSONField(
-        default=list,
-        help_text="Disagreements an import accepted, or what was read with a guess.",
+        default=list, help_text="Disagreements an import accepted, or what was read with a guess."
     )
     ignored = models.JSONField(
         default=list, help_text="Regions that were passed over, by reason and side."
@@ -379,7 +374,6 @@ class EvalChunk(models.Model):
         null=True, help_text="Rows that changed later end the evaluation. Null: not to count yet."
     )
     is_done = models.BooleanField(default=False)
-    # Who counts it (predictions_api.jobs.leases).
     lease_owner = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
