@@ -112,6 +112,8 @@ TASK_COLUMNS = {
     "f1": RATIO.format("sum(2 * i.tp)", "sum(2 * i.tp + i.fp + i.fn)"),
     "measure": "avg(i.measure)",
 }
+#: Under what a query keeps an evaluation that it has looked up.
+KNOWN = "evaluation {}"
 AGREEMENT = "agreement"
 PREFIX = "evaluation."
 #: As the index on it.
@@ -172,11 +174,16 @@ def task_rows(name: str, scope: Scope) -> Rows | None:
     )
 
 
+def known_to_columns(evaluation: ModelEval) -> dict[str, Any]:
+    """What a filter's `Scope` may know of a finished evaluation, so that nobody asks again."""
+    return {KNOWN.format(evaluation.eval_id): (evaluation.pk, evaluation.reading)}
+
+
 def _finished(scope: Scope, eval_id: str | None) -> tuple[int, Any] | None:
     """Key and reading of the finished evaluation of that id, or of the newest one; None without.
     Asked once a query.
     """
-    kept = f"evaluation {eval_id}"
+    kept = KNOWN.format(eval_id)
     if kept not in scope.known:
         done = ModelEval.objects.filter(
             project_id=scope.project_id, status=ModelEval.Status.DONE

@@ -177,7 +177,7 @@ class Writer:
         self.found, self.wishes, self.errors = found, wishes, errors
         label_map = files.ask.label_map
         self.rename = partial(reading.renamed, label_map=label_map) if label_map else None
-        self.author = author
+        self.author, self.wishes, self.errors = author, wishes, errors
         self.version, self.is_new = version, False
         self.loaded = Loaded(project)
         self.n_truth_regions = self.n_predicted_regions = 0
