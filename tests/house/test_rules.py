@@ -34,6 +34,7 @@ NAMED_BY_DJANGO = {"predictions_api/postgres/base.py"}
 # no folders.
 SQL_PLACES = (
     "predictions_api/postgres/",
+    "predictions_api/cluster/",
     "predictions_api/jobs/",
     "predictions_api/outbound/events/",
     "accounts/audit.py",
