@@ -45,8 +45,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_finish() -> None:
-    """The tests found stay as long as the process: the garbage collector need not look at them."""
+    """Spares the garbage collector the tests found, which stay as long as the process, and seven
+    of eight looks at the rest: they took an eighth of the time.
+    """
     gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
 
 
 IMAGE_CONFIG = (
