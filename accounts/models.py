@@ -57,6 +57,8 @@ class User(AbstractUser):
     objects: ClassVar[People] = People()  # type: ignore[assignment]
 
     class Meta(AbstractUser.Meta):
+        verbose_name = "person"
+        verbose_name_plural = "people"
         constraints = [
             models.UniqueConstraint(Lower("email"), name="accounts_user_email_lower_uniq")
         ]

@@ -116,15 +116,14 @@ def pages(eval_id: str, last: int) -> dict[str, str]:
         "of a split": query_of(name="meta.split", operator="equal", value="valid"),
         "of a score": query_of(name="score", operator="greater", value=0.5),
         "with errors": query_of(name=errors, operator="greater", value=20),
+        "most errors first": query_of(order=f"-{errors}"),
+        "lowest agreement first": query_of(order="agreement"),
     }
 
 
-def passes(eval_id: str) -> dict[str, str]:
+def passes() -> dict[str, str]:
     """What looks at every task of a project."""
-    errors = f"evaluation.{eval_id}.errors"
     return {
-        "most errors first": query_of(order=f"-{errors}"),
-        "lowest agreement first": query_of(order="agreement"),
         "lowest mean score first": query_of(order="predictions_score"),
         "what no task has": query_of(name="data.image", operator="contains", value="nothing"),
     }
@@ -151,7 +150,7 @@ def main() -> None:
         assert answer.status_code == 200, answer.content[-2000:]
 
     print(f"{'grid':28}{'1,000':>9}{f'{options.tasks:,}':>11}{'ratio':>8}")
-    for kind in (lambda eval_id, last: pages(eval_id, last), lambda eval_id, _: passes(eval_id)):
+    for kind in (pages, lambda eval_id, last: passes()):
         of_small, of_big = kind(one.eval_id, 41), kind(many.eval_id, 416)
         for name in of_small:
             works = partial(ask, small, of_small[name]), partial(ask, big, of_big[name])

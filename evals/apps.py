@@ -37,6 +37,7 @@ class EvalsConfig(AppConfig):
         offers.register_columns(task_grid.columns)
         offers.register_act(task_grid.EVALUATE)
         registered.register(columns.task_column)
+        registered.register_rows(columns.task_rows)
         verdicts.register(review_verdicts.verdicts_of)
         verdicts.register_finder(review_verdicts.newest_evaluations)
         evaluation.register(loading.start)

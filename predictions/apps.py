@@ -19,15 +19,18 @@ class PredictionsConfig(AppConfig):
         from predictions.desk.hub import parts, store
         from predictions.events import payloads
         from predictions.exports import state, tasks
-        from predictions.models import ProjectExport
+        from predictions.imports.folders import tasks as folders
+        from predictions.models import ImportStorage, ProjectExport
         from predictions_api.http import errors
         from predictions_api.jobs import preloads, states, sweeps
 
         payloads.register()
         sweeps.register(tasks.requeue_stalled)
+        sweeps.register(folders.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)
         states.register("export", ProjectExport)
+        states.register("folder", ImportStorage)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
         parts.register(store.part, place=1)

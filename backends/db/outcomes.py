@@ -39,6 +39,11 @@ class Outcome:
     tries: int = 1
 
     @property
+    def task_ids(self) -> tuple[int]:
+        """The task's alone."""
+        return (self.task_id,)
+
+    @property
     def is_failure(self) -> bool:
         """Whether nothing could be made of it."""
         return bool(self.error_type)

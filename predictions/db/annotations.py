@@ -86,6 +86,12 @@ def record_change(action: str, *, project_id: int, access: Access | Author, **bo
         recording.record(action, workspace_id=access.workspace_id, project_id=project_id, body=body)
 
 
+def record_added(ids: Sequence[int], *, project_id: int, access: Access | Author) -> None:
+    """Records, for those who listen, that many annotations were made at once, if any."""
+    if ids:
+        record_change("ANNOTATIONS_CREATED", project_id=project_id, access=access, ids=list(ids))
+
+
 def record_updated(
     ids: Sequence[int], task_ids: Sequence[int], *, project_id: int, access: Access | Author
 ) -> None:

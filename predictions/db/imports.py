@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from django.db import connection
@@ -80,10 +81,13 @@ def record_created(prediction_ids: Sequence[int], project: Project) -> None:
 
 
 def task_copy() -> Copy:
-    """Where batches of `task_lines`, `annotation_lines` and `copy_lines` go, in this order."""
+    """Where batches of `task_lines`, `annotation_lines` without and with ids, and `copy_lines` go,
+    in this order.
+    """
     return Copy(
         ("predictions_task", TASK_COPY),
         ("predictions_annotation", ANNOTATION_COPY),
+        ("predictions_annotation", f"id, {ANNOTATION_COPY}"),
         ("predictions_prediction", PREDICTION_COPY),
     )
 
@@ -138,12 +142,17 @@ def task_lines(
 
 
 def annotation_lines(
-    project_id: int, user_id: int | None, pairs: Iterable[tuple[int, dict[str, Any]]]
+    project_id: int,
+    user_id: int | None,
+    pairs: Iterable[tuple[int, dict[str, Any]]],
+    ids: Iterable[int] | None = None,
 ) -> Iterator[bytes]:
-    """Annotations by task id in COPY's text format."""
+    """Annotations by task id in COPY's text format; with `ids` theirs come first."""
     place, author = str(project_id).encode(), number(user_id)
-    for task_id, annotation in pairs:
-        yield b"%d\t%b\t%b\t%b\t%b\t%b\t%b\t\\N\tnow\tnow\n" % (
+    heads = repeat(b"") if ids is None else (b"%d\t" % id_ for id_ in ids)
+    for head, (task_id, annotation) in zip(heads, pairs, strict=ids is not None):
+        yield b"%b%d\t%b\t%b\t%b\t%b\t%b\t%b\t\\N\tnow\tnow\n" % (
+            head,
             task_id,
             place,
             escaped_json(annotation["result"]),

@@ -114,11 +114,24 @@ class Region(Struct):
     place: str = ""
 
 
+class Boxes(Struct):
+    """The upright boxes of one image as columns, each in the order of its regions."""
+
+    labels: Sequence[str]
+    #: Corner, width and height in pixels, float64 (n, 4).
+    xywh_px: Any
+    #: Of detections; None for ground truth.
+    scores: Sequence[float] | None
+    #: What is kept on each region, None for nothing.
+    metas: Sequence[dict[str, Any] | None]
+
+
 class FileTask(Struct, kw_only=True):
     """One image, text or row of a file, with what this file says of it.
 
     `regions` is a list or, where a file is large, a function that makes it; [] is an image on
-    which nothing is: it counts.
+    which nothing is: it counts. `boxes` says the same of upright boxes in pixels, many at a time,
+    where the reader has them so.
     """
 
     #: The file's id of the image, as text.
@@ -135,6 +148,13 @@ class FileTask(Struct, kw_only=True):
     split: str | None = None
     is_relative: bool = False
     regions: list[Region] | Callable[[], list[Region]] = []
+    boxes: Callable[[], Boxes] | None = None
+    #: Regions that are Label Studio's own already, instead of `regions`; they are stored as they
+    #: are, with the score of them together.
+    drawn: Callable[[], list[dict[str, Any]]] | None = None
+    score: float | None = None
+    #: Whether anybody said what is true; where nobody did, the task is stored without.
+    is_answered: bool = True
     #: Where in the file the task stands.
     place: str = ""
 
@@ -161,6 +181,8 @@ class Content:
     is_multiple: bool = False
     #: The file's numbers of its classes: detections may name classes by number.
     class_ids: Mapping[int, str] = field(default_factory=dict)
+    #: Of regions that are drawn: a labelling config that has their controls.
+    label_config: str | None = None
     #: Odd things, a sentence each.
     warnings: list[str] = field(default_factory=list)
 

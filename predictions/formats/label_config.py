@@ -1,12 +1,13 @@
 """The labelling config that holds what files hold, and the controls of one that is there."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from xml.sax.saxutils import quoteattr
 
 from predictions.formats.content import Content, Kind
 from predictions.formats.errors import Errors
 from predictions.formats.label_regions import Tool
-from predictions.regions.config import Config, Control
+from predictions.regions.config import Config, Control, read_config
 
 #: Which tag holds regions of a kind; the order is that of the controls in a config.
 TAGS: Mapping[Kind, str] = {
@@ -18,11 +19,15 @@ TAGS: Mapping[Kind, str] = {
     Kind.SPAN: "Labels",
     Kind.CHOICE: "Choices",
 }
+NO_CONTROL = "The project's labelling config has no {tag} of the name {name!r}."
 OBJECTS = {"image": "Image", "text": "Text"}
 
 
 def made(contents: Sequence[Content]) -> str:
     """The smallest config that holds all of the contents, classes in the order of the files."""
+    if contents[0].label_config is not None:
+        configs = (content.label_config or "<View/>" for content in contents)
+        return reduce(_joined, configs)
     key = contents[0].key
     kinds = {kind for content in contents for kind in content.kinds}
     classes = list(dict.fromkeys(name for content in contents for name in content.classes))
@@ -58,6 +63,42 @@ def _labels(
     ]
 
 
+def _joined(label_config: str, other: str) -> str:
+    """A config of drawn regions with the controls, objects and labels that another has besides."""
+    from xml.etree.ElementTree import indent, tostring
+
+    from defusedxml.ElementTree import fromstring
+
+    root = fromstring(label_config)
+    known = {element.get("name"): element for element in root}
+    for element in fromstring(other):
+        mine = known.get(element.get("name"))
+        if mine is None:
+            root.append(element)
+            continue
+        values = {label.get("value") for label in mine}
+        mine.extend([label for label in element if label.get("value") not in values])
+        mine.attrib |= {"choice": more} if (more := element.get("choice")) else {}
+    indent(root)
+    return str(tostring(root, encoding="unicode"))
+
+
+def _lacked(config: Config, content: Content) -> tuple[dict[str, list[str]], list[str]]:
+    """By control the labels of drawn regions that it lacks; what to say of controls that are not
+    there at all.
+    """
+    lacking, missing = {}, []
+    for one in read_config(content.label_config or "").controls:
+        known = config.control(one.name)
+        if known is None or known.tag != one.tag:
+            missing.append(NO_CONTROL.format(tag=one.tag.tag, name=one.name))
+            continue
+        names = _missing(known, [stored for stored, _ in one.labels])
+        if names and not known.is_dynamic:
+            lacking[one.name] = names
+    return lacking, missing
+
+
 def keypoint_names(contents: Iterable[Content]) -> list[str]:
     """Key points of all classes, once each."""
     every = (name for one in contents for names in one.keypoints.values() for name in names)
@@ -80,6 +121,8 @@ def tools_of(
 
     A kind without a control is an error. Of several controls the one that lacks fewest is taken.
     """
+    if contents[0].label_config is not None:
+        return _tools_of_drawn(config, contents, errors)
     key = contents[0].key
     objects = {one.name: one for one in config.objects if one.tag == OBJECTS[key]}
     if not objects:
@@ -104,6 +147,19 @@ def tools_of(
         if (missing := _missing(control, wanted)) and not control.is_dynamic:
             lacking[control.name] = missing
     return tools, lacking, shown
+
+
+def _tools_of_drawn(
+    config: Config, contents: Sequence[Content], errors: Errors
+) -> tuple[dict[Kind, Tool], dict[str, list[str]], str]:
+    lacking: dict[str, list[str]] = {}
+    for content in contents:
+        found, missing = _lacked(config, content)
+        for name, labels in found.items():
+            lacking[name] = list(dict.fromkeys([*lacking.get(name, ()), *labels]))
+        for told in missing:
+            errors.add("", told)
+    return {}, lacking, ".".join(config.objects[0].path) if config.objects else ""
 
 
 def _missing(control: Control, wanted: Iterable[str]) -> list[str]:

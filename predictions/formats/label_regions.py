@@ -1,15 +1,17 @@
 """Regions of files as Label Studio's, in percent of their image."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 
 from predictions.formats import masks
 from predictions.formats.content import (
     Box,
+    Boxes,
     Corners,
     Ellipse,
     FileTask,
@@ -25,6 +27,7 @@ from predictions.formats.content import (
 from predictions.formats.errors import Errors
 from predictions.regions.errors import GeometryError
 from predictions.regions.geometry import FARTHEST_PCT, Allowance, rotated_corners
+from predictions_api.http.storable import Refused, bulk_json_text
 
 #: How far four points may be from a rectangle, in pixels, to be one.
 NEARLY_PX = 0.5
@@ -44,6 +47,18 @@ class Tool:
     to_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class AsText:
+    """The regions of a task as JSON text, how many they are, and the scores given to them."""
+
+    text: bytes
+    n_regions: int
+    scores: Sequence[float]
+
+
+NO_REGIONS = AsText(b"[]", 0, ())
+
+
 @dataclass(slots=True)
 class Drawing:
     """Makes regions for the controls of a config. One for each load: it counts odd shapes."""
@@ -51,8 +66,8 @@ class Drawing:
     tools: Mapping[Kind, Tool]
     errors: Errors
     n_no_rectangles: int = 0
-    #: Labels by control that regions were drawn with.
-    used: dict[Kind, set[str]] = field(default_factory=dict)
+    _heads: dict[Size, bytes] = field(default_factory=dict)
+    _labels: dict[str, bytes] = field(default_factory=dict)
 
     def regions(self, task: FileTask, regions: list[Region], size: Size | None) -> list[Drawn]:
         """The regions of a task in order, a pose as a box and its points; choices first together.
@@ -63,6 +78,68 @@ class Drawing:
         for region in regions:
             self._draw(region, task, size, drawn)
         return drawn
+
+    def as_text(
+        self,
+        task: FileTask,
+        size: Size | None,
+        rename: Callable[[list[Region]], list[Region]] | None = None,
+    ) -> AsText:
+        """The regions of a task, of those that `rename` gives where it is given."""
+        if task.drawn is not None:
+            return self._as_they_are(task, task.drawn())
+        if task.boxes is not None and size is not None and rename is None:
+            boxes = task.boxes()
+            text = self._of_boxes(boxes, size)
+            if text is not None:
+                return AsText(text, len(boxes.labels), boxes.scores or ())
+        regions = task.read() if rename is None else rename(task.read())
+        drawn = self.regions(task, regions, size)
+        scores = [region.score for region in regions if region.score is not None]
+        return AsText(orjson.dumps(drawn), len(drawn), scores)
+
+    def _as_they_are(self, task: FileTask, drawn: list[Drawn]) -> AsText:
+        try:
+            text = bulk_json_text(drawn)
+        except Refused as exc:
+            self.errors.add(task.place, str(exc))
+            return NO_REGIONS
+        return AsText(text, len(drawn), () if task.score is None else (task.score,))
+
+    def _of_boxes(self, boxes: Boxes, size: Size) -> bytes | None:
+        """The same of upright boxes, as JSON text and ten times as fast; None where `regions` would
+        refuse one of them.
+        """
+        if not boxes.labels:
+            return b"[]"
+        percent = boxes.xywh_px / (*size, *size) * 100
+        if not (np.abs(percent) <= FARTHEST_PCT).all():
+            return None
+        head = self._head(size)
+        numbers = iter(_texts(percent.ravel()))
+        rows = zip(boxes.labels, _facts(boxes), *[numbers] * 4, strict=True)
+        drawn = [
+            b'{"id":"r%d",%b%b,"y":%b,"width":%b,"height":%b,%b%b}'
+            % (n, head, x, y, width, height, self._labelled(label), facts)
+            for n, (label, facts, x, y, width, height) in enumerate(rows, start=1)
+        ]
+        return b"[" + b",".join(drawn) + b"]"
+
+    def _head(self, size: Size) -> bytes:
+        """What stands between a box's id and its numbers, on images of this size."""
+        if (known := self._heads.get(size)) is None:
+            start, number, _ = orjson.dumps(
+                self._shaped(Kind.BOX, (), {"x": 0}, size, 0)
+            ).rpartition(b'"x":')
+            known = self._heads[size] = start.removeprefix(b'{"id":"r1",') + number
+        return known
+
+    def _labelled(self, label: str) -> bytes:
+        """What stands behind the numbers of a box of this class."""
+        if (known := self._labels.get(label)) is None:
+            value = {"rotation": 0.0, self.tools[Kind.BOX].type: [label]}
+            known = self._labels[label] = orjson.dumps(value)[1:]
+        return known
 
     def warnings(self) -> list[str]:
         """What was odd."""
@@ -157,6 +234,20 @@ class Drawing:
             return _shares_of_turned(box, size)
         width, height = size
         return Box(box.x / width, box.y / height, box.width / width, box.height / height)
+
+
+def _texts(numbers: Any) -> list[bytes]:
+    """Each number of a float64 array as JSON."""
+    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+
+
+def _facts(boxes: Boxes) -> list[bytes]:
+    """What stands on each region behind its value, as `_add_facts` puts it there."""
+    metas = [b"" if meta is None else b',"meta":%b' % orjson.dumps(meta) for meta in boxes.metas]
+    if boxes.scores is None:
+        return metas
+    scores = _texts(np.array(boxes.scores))
+    return [b',"score":%b%b' % both for both in zip(scores, metas, strict=True)]
 
 
 def _shares_of_turned(box: Box, size: Size) -> Box:

@@ -3,10 +3,11 @@ themselves.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
+from typing import Any
 
 from predictions.formats.content import FileTask
 from predictions.formats.errors import Errors
@@ -28,10 +29,21 @@ def stem(name: str) -> str:
     return PurePosixPath(name.replace("\\", "/")).stem
 
 
-class Names:
-    """Some tasks, to be found by what others call them."""
+def text_of(task: FileTask, path: Sequence[str]) -> str | None:
+    """What a task shows that is known again by it: a text, or an address."""
+    value: Any = task.data
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
 
-    def __init__(self, tasks: Iterable[Called]) -> None:
+
+class Names:
+    """Some tasks, to be found by what others call them; `text_at` is the way to a task's text in
+    its data.
+    """
+
+    def __init__(self, tasks: Iterable[Called], text_at: Sequence[str] = ("text",)) -> None:
+        self.text_at = text_at
         self.by_id: dict[str, list[Called]] = defaultdict(list)
         self.by_name: dict[str, list[Called]] = defaultdict(list)
         self.by_stem: dict[str, list[Called]] = defaultdict(list)
@@ -52,7 +64,7 @@ class Names:
         """The key of the task that this one is; None for none. An error, and None, where it might
         be either of two, or where id and name disagree.
         """
-        text = task.data.get("text")
+        text = text_of(task, self.text_at)
         if task.image_id is None and task.image_name is None and text is not None:
             return self._same_text(text)
         found = self._by_stem_alone(task.image_id or "") if by_stem else self._candidates(task)

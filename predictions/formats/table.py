@@ -162,6 +162,12 @@ def _is_labelme(start: Start) -> bool:
     return start.text.lstrip()[:1] == b"{" and all(word in start.text for word in words)
 
 
+def _is_labelstudio(start: Start) -> bool:
+    head = start.text.lstrip(b"\xef\xbb\xbf \r\n\t")
+    lists = b'"annotations"' in head or b'"predictions"' in head
+    return head[:1] in {b"{", b"["} and lists and b'"data"' in head and b'"result"' in head
+
+
 def _is_fiftyone(start: Start) -> bool:
     if not start.text:
         return any(name.rpartition("/")[2] == "samples.json" for name in start.names)
@@ -287,6 +293,14 @@ _TABLE = (
         fits=lambda start: False,
         tells_shapes=True,
         most_detections=300,
+    ),
+    Format(
+        "labelstudio",
+        "Label Studio's tasks",
+        "tables.labelstudio",
+        has_truth=True,
+        has_predictions=True,
+        fits=_is_labelstudio,
     ),
     Format(
         "conll",

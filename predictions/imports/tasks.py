@@ -22,6 +22,7 @@ from predictions.db.imports import (
     store_tasks,
 )
 from predictions.db.imports import record_created as record_predictions
+from predictions.db.projects import Author
 from predictions.db.tasks import record_created, reserve_inner_ids
 from predictions.imports.bodies import Batches, ended, in_batches
 from predictions.imports.predictions import prediction_row
@@ -138,13 +139,13 @@ def _refuse_many(n_tasks: int) -> None:
         raise ValidationError([TOO_MANY.format(most=MOST_TASKS, n=n_tasks)])
 
 
-def store(project: Project, items: Any, access: Access) -> dict[str, Any]:
+def store(project: Project, items: Any, access: Access | Author) -> dict[str, Any]:
     """Stores a list of tasks, or one, as `store_batches`."""
     return store_batches(project, in_batches(task_list(items)), access)
 
 
 def store_batches(
-    project: Project, batches: Batches, access: Access, *, commits: bool = True
+    project: Project, batches: Batches, access: Access | Author, *, commits: bool = True
 ) -> dict[str, Any]:
     """Stores tasks with the predictions and annotations inside them: all or nothing.
 
@@ -181,7 +182,7 @@ def store_batches(
 
 
 def _store_batch(
-    project: Project, rows: Sequence[TaskRow], access: Access, stored: Stored, copier: Copy
+    project: Project, rows: Sequence[TaskRow], access: Access | Author, stored: Stored, copier: Copy
 ) -> None:
     first = reserve_inner_ids(project.pk, len(rows))
     task_ids = store_tasks(project.pk, rows, first)

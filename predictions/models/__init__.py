@@ -8,6 +8,8 @@ from predictions.models.files import (
     IdempotentRequest,
     ImageRoot,
     ImportCheckpoint,
+    ImportedFile,
+    ImportStorage,
     ProjectExport,
 )
 from predictions.models.store import (
@@ -24,6 +26,8 @@ __all__ = [
     "IdempotentRequest",
     "ImageRoot",
     "ImportCheckpoint",
+    "ImportStorage",
+    "ImportedFile",
     "MLBackend",
     "Prediction",
     "PredictionComment",

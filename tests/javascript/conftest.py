@@ -17,6 +17,7 @@ from tests.browser.conftest import browser as browser
 ADDRESS = "http://modules.test"
 EVALUATION = {
     "evalId": "abc1",
+    "unit": "image",
     "page": "/admin/evals/modeleval/abc1/",
     "api": "/lab/model-evals/abc1",
     "canonical": 40,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from predictions.db.curation.listing import ids
 from predictions.db.curation.tags import NAMES_SQL
 from predictions.db.versions import VERSION_NAMES_SQL, OneVersion
 from predictions.filters.tasks import TaskFilter, named
@@ -32,16 +33,13 @@ BEGINNING = """(SELECT jsonb_object_agg(f.key, CASE jsonb_typeof(f.value)
         ELSE f.value END)
     FROM jsonb_each(CASE jsonb_typeof(t.data) WHEN 'object' THEN t.data END) AS f)::text"""
 DRAWN = "CASE WHEN pg_column_size({0}.result) <= %(bytes)s THEN {0}.result::text END"
-# The page's ids by the project's index, in the filter's order; what is on each by (task, id).
+# The page's ids in the filter's order; what is on each by (task, id).
 CARDS_SQL = f"""
 SELECT t.id, t.inner_id, {BEGINNING}, {{shown}},
        ARRAY(SELECT g.name FROM predictions_tasktag g
              WHERE g.project_id = t.project_id AND g.task_id = t.id ORDER BY g.name),
        p.id, p.model_version, p.score, p.result, a.id, a.result, {{total}}
-FROM unnest(ARRAY(
-    SELECT t.id FROM predictions_task t WHERE t.project_id = %(project)s AND {{where}}
-    ORDER BY {{order}} LIMIT %(limit)s OFFSET %(offset)s
-)) WITH ORDINALITY AS c(task_id, n)
+FROM unnest(ARRAY({{listed}})) WITH ORDINALITY AS c(task_id, n)
 JOIN predictions_task t ON t.id = c.task_id
 LEFT JOIN LATERAL (
     SELECT q.id, left(q.model_version, 200) AS model_version, q.score,
@@ -100,11 +98,11 @@ def card_page(
     statement.
     """
     where, where_params = named(wanted.where, "where")
-    order, order_params = named(wanted.order, "order")
+    page = ids(wanted, project_id=project_id, limit=limit, offset=offset)
+    listed, listed_params = named(page, "listed")
     shown, shown_params = named(wanted.sorted_by or ("NULL", []), "shown")
     sql = CARDS_SQL.format(
-        where=where,
-        order=order,
+        listed=listed,
         shown=f"({shown})::text",
         total=TOTAL.format(where=where),
         of_version="" if version is None else OF_VERSION,
@@ -113,14 +111,12 @@ def card_page(
         sql,
         {
             "project": project_id,
-            "limit": limit,
-            "offset": offset,
             "characters": MOST_CHARACTERS,
             "bytes": MOST_RESULT_BYTES,
             "most": MOST_COUNTED + 1,
             "version": None if version is None else version.name,
             **where_params,
-            **order_params,
+            **listed_params,
             **shown_params,
         },
     )

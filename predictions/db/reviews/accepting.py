@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from accounts.tokens import Access
-from predictions.db.annotations import record_change
+from predictions.db.annotations import record_added
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.sql import fetch_all
 
@@ -21,8 +21,7 @@ def _made(sql: str, values: dict[str, Any], access: Access) -> int:
     with recording.together(access.is_heard):
         made = fetch_all(sql, values)
         if made:
-            ids = [row[0] for row in made]
-            record_change("ANNOTATIONS_CREATED", project_id=made[0][1], access=access, ids=ids)
+            record_added([row[0] for row in made], project_id=made[0][1], access=access)
     return len(made)
 
 

@@ -24,7 +24,7 @@ from predictions.desk.addresses import address
 from predictions.desk.drawing import Drawn, drawn
 from predictions.desk.reviewing import discussion
 from predictions.desk.reviewing.things import things_of
-from predictions.desk.reviewing.tools import tools_of
+from predictions.desk.reviewing.tools import tools_of, without_tool
 from predictions.desk.verdicts import evaluations_of, verdicts_on
 from predictions.filters.tasks import of_query
 from predictions.models import Annotation, Prediction, Task
@@ -64,7 +64,8 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
             "things": things_of(task.data, config),
             "sources": [_for_script(source) for source in sources],
             "edit": edited,
-            "tools": tools_of(config) if edited else [],
+            "tools": tools_of(config, task.data) if edited else [],
+            "lookedAt": without_tool(config) if edited else [],
             "truth": truth,
         },
         task=task,
@@ -73,7 +74,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         edited=edited,
         truth=truth,
         verdicts=verdicts,
-        evaluations=evaluations_of(task.project_id),
+        evaluations=verdicts["evaluations"] if verdicts else evaluations_of(task.project_id),
         before=_neighbour(request, before),
         after=_neighbour(request, after),
         problem=problem,

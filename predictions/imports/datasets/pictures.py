@@ -1,7 +1,7 @@
 """Where the pictures of a file's images are."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from rest_framework.exceptions import ValidationError
@@ -138,3 +138,12 @@ def name_of(value: str | None) -> str | None:
 def path_of(key: str) -> Sequence[str]:
     """The way to a key that the config shows, `a.b`, in a task's data."""
     return key.split(".")
+
+
+def placed(key: str, value: Any) -> dict[str, Any]:
+    """The value under a key that a config shows, `a.b`."""
+    *above, last = key.split(".")
+    placed: dict[str, Any] = {last: value}
+    for step in reversed(above):
+        placed = {step: placed}
+    return placed

@@ -9,7 +9,7 @@ from predictions.formats.classes import NO_NAME, check_names, is_name
 from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region, Size
 from predictions.formats.errors import Errors
 from predictions.formats.label_config import keypoint_names
-from predictions.formats.names import Called, Names
+from predictions.formats.names import Called, Names, text_of
 from predictions.formats.sources import Source
 from predictions.formats.table import Format
 from predictions.imports.datasets import pictures
@@ -21,6 +21,7 @@ DEFAULT_SPLIT = "test"
 NOTHING = "Give a file of ground truth, of predictions, or both."
 NO_TASKS = "There are no images in the file."
 OTHER_KEY = "The ground truth is of {0}s and the predictions are of {1}s."
+TWO_SORTS = "Label Studio's tasks go with no other format: load the two files one after the other."
 #: Of all classes together.
 MOST_KEYPOINTS = 500
 #: How many of a sort an error names.
@@ -106,8 +107,11 @@ def _check_together(truth: Content | None, predicted: Content | None, errors: Er
     for name in points:
         if not is_name(name):
             errors.add("keypoints", NO_NAME.format(name=name))
-    if truth is not None and predicted is not None and truth.key != predicted.key:
-        errors.add("", OTHER_KEY.format(truth.key, predicted.key))
+    if truth is not None and predicted is not None:
+        if truth.key != predicted.key:
+            errors.add("", OTHER_KEY.format(truth.key, predicted.key))
+        if (truth.label_config is None) != (predicted.label_config is None):
+            errors.add("", TWO_SORTS)
     if not any(one.n_tasks for one in contents):
         errors.add("", NO_TASKS)
     n_tasks = max(one.n_tasks for one in contents)
@@ -201,7 +205,10 @@ def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> It
 
     BadFile for names that fit two tasks or none.
     """
-    names = _names_of(project, shown) if project is not None else Names([])
+    is_drawn = found.contents[0].label_config is not None
+    text_at = pictures.path_of(shown) if is_drawn else ("text",)
+    called = _called(project, shown) if project is not None else ()
+    names = Names(called, text_at)
     if found.truth is None:
         tasks = list(found.predicted.tasks) if found.predicted is not None else []
         keys = _found(tasks, names, "the project", errors)
@@ -212,25 +219,28 @@ def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> It
         for task in truths:
             planned.append(Planned(task, None, names.find(task, errors)))
         if found.predicted is not None:
-            _place_predicted(list(found.predicted.tasks), planned, errors)
+            _place_predicted(list(found.predicted.tasks), planned, text_at, errors)
     _refuse_twice(planned, errors)
     errors.raise_if_any()
     return iter(planned)
 
 
-def _place_predicted(tasks: list[FileTask], planned: list[Planned], errors: Errors) -> None:
+def _place_predicted(
+    tasks: list[FileTask], planned: list[Planned], text_at: Sequence[str], errors: Errors
+) -> None:
     """Puts the detections of each image beside its ground truth."""
-    names = Names(
+    called = (
         Called(
             key=n,
             image_id=one.truth.image_id,
             image_name=one.truth.image_name,
-            text=one.truth.data.get("text"),
+            text=text_of(one.truth, text_at),
             told=one.truth.place,
         )
         for n, one in enumerate(planned)
         if one.truth is not None
     )
+    names = Names(called, text_at)
     for task, key in zip(tasks, _found(tasks, names, "the ground truth", errors), strict=True):
         if key is None:
             continue
@@ -264,10 +274,10 @@ def _refuse_twice(planned: Sequence[Planned], errors: Errors) -> None:
             errors.add(one.place, f"is the same task of the project as {other}.")
 
 
-def _names_of(project: Project, shown: str) -> Names:
+def _called(project: Project, shown: str) -> Iterator[Called]:
     """What the project's tasks are called; those without `meta.image_name` by what they show."""
     rows = called_tasks(project.pk, pictures.path_of(shown))
-    return Names(
+    return (
         Called(
             key=id_,
             image_id=image_id,

@@ -6,6 +6,8 @@ Rows are written with COPY, batch by batch, while the next batch is made.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -13,7 +15,7 @@ from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from predictions.db import projects
-from predictions.db.annotations import record_updated
+from predictions.db.annotations import record_added, record_updated
 from predictions.db.imports import (
     PredictionRow,
     TaskRow,
@@ -34,10 +36,10 @@ from predictions.db.versions import delete_versions
 from predictions.formats import label_config
 from predictions.formats.content import FileTask, Size
 from predictions.formats.errors import BadFile, Errors
-from predictions.formats.label_regions import Drawing, Drawn
+from predictions.formats.label_regions import NO_REGIONS, Drawing
 from predictions.formats.masks import Work
 from predictions.formats.splits import UNKNOWN_SPLIT, split_named
-from predictions.imports.datasets import reading, targets
+from predictions.imports.datasets import pictures, reading, targets
 from predictions.imports.datasets.pictures import Named, Pictures
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
 from predictions.imports.predictions import DELETED_MEANWHILE
@@ -167,7 +169,8 @@ class Writer:
     ) -> None:
         self.project = project
         self.found = found
-        self.label_map = files.ask.label_map
+        label_map = files.ask.label_map
+        self.rename = partial(reading.renamed, label_map=label_map) if label_map else None
         self.author = author
         self.wishes = wishes
         self.errors = errors
@@ -213,10 +216,12 @@ class Writer:
         projects.update_project(self.project, {"label_config": config}, parsed=_parsed(config))
 
     def _reserve(self, planned: Sequence[Planned]) -> None:
-        """Ids of new tasks and numbers within the project, in order."""
+        """Ids of new tasks, numbers within the project, and ids of predictions, in order."""
         new = [one for one in planned if one.task_id is None]
         self.new_ids = iter(reserve_ids("predictions_task", len(new)) if new else [])
         self.next_inner = reserve_inner_ids(self.project.pk, len(new)) if new else 0
+        n_rows = len(planned) if self.found.predicted is not None else 0
+        self.prediction_ids = iter(reserve_ids("predictions_prediction", n_rows) if n_rows else [])
         self.loaded.n_new_tasks = len(new)
 
     def _write_batch(self, batch: list[Planned], copy: Copy) -> None:
@@ -231,6 +236,7 @@ class Writer:
         tasks: list[TaskRow] = []
         ids: list[int] = []
         truths_new: list[tuple[int, dict[str, Any]]] = []
+        truths_added: list[tuple[int, dict[str, Any]]] = []
         replaced: dict[int, bytes] = {}
         rows: list[PredictionRow] = []
         for one in batch:
@@ -240,12 +246,27 @@ class Writer:
                 tasks.append(row)
                 ids.append(task_id)
             self.loaded.task_ids.append(task_id)
-            if one.truth is not None:
-                self._truth(one, task_id, size, there.get(task_id), truths_new, replaced)
+            if one.truth is not None and one.truth.is_answered:
+                new = truths_new if one.task_id is None else truths_added
+                self._truth(one.truth, task_id, size, there.get(task_id), new, replaced)
             if self.found.predicted is not None:
                 rows.append(self._prediction(one, task_id, size))
         if self.errors.found:
             return
+        place = self.project.pk
+        prediction_ids = list(islice(self.prediction_ids, len(rows)))
+        # Of tasks that were there, for which nothing is being written yet.
+        added_ids = reserve_ids("predictions_annotation", len(truths_added)) if truths_added else []
+        # Written out before the wait: the database is busy meanwhile.
+        lines = [
+            [b"".join(of_table)]
+            for of_table in (
+                task_lines(place, tasks, ids, self.next_inner),
+                annotation_lines(place, self.author.user_id, truths_new),
+                annotation_lines(place, self.author.user_id, truths_added, added_ids),
+                copy_lines(place, rows, prediction_ids),
+            )
+        ]
         copy.wait()
         if known and rows:
             pairs = [(task_id, self.version) for task_id in known]
@@ -254,19 +275,15 @@ class Writer:
             replace_truths(replaced, user_id=self.author.user_id)
             tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
             task_ids = [tasks_of[truth_id] for truth_id in replaced]
-            record_updated(list(replaced), task_ids, project_id=self.project.pk, access=self.author)
-        prediction_ids = reserve_ids("predictions_prediction", len(rows)) if rows else []
-        place = self.project.pk
+            record_updated(list(replaced), task_ids, project_id=place, access=self.author)
         record_created(ids, project_id=place, access=self.author)
+        # Those of new tasks are told with their tasks.
+        record_added(added_ids, project_id=place, access=self.author)
         if prediction_ids:
             record_predictions(prediction_ids, self.project)
-        copy.send(
-            task_lines(place, tasks, ids, self.next_inner),
-            annotation_lines(place, self.author.user_id, truths_new),
-            copy_lines(place, rows, prediction_ids),
-        )
+        copy.send(*lines)
         self.next_inner += len(tasks)
-        self.loaded.n_truths += len(truths_new) + len(replaced)
+        self.loaded.n_truths += len(truths_new) + len(truths_added) + len(replaced)
         self.loaded.n_predictions += len(rows)
 
     def _size_in_file(self, one: Planned) -> Size | None:
@@ -295,13 +312,15 @@ class Writer:
             return None
 
     def _data(self, task: FileTask) -> dict[str, Any]:
+        if task.drawn is not None:
+            return task.data
         if self.found.contents[0].key != "image":
             others = {name: value for name, value in task.data.items() if name != "text"}
-            return _placed(self.shown, task.data["text"]) | others
+            return pictures.placed(self.shown, task.data["text"]) | others
         name = task.picture or task.image_name or task.image_id or ""
         if not self.wishes.missing_pictures_ok and self.wishes.pictures.is_missing(name):
             self.errors.add(task.place, NO_PICTURE.format(name=name))
-        return _placed(self.shown, self.wishes.pictures.address(name)) | task.data
+        return pictures.placed(self.shown, self.wishes.pictures.address(name)) | task.data
 
     def _meta(self, task: FileTask) -> dict[str, Any]:
         meta: dict[str, Any] = {}
@@ -321,19 +340,16 @@ class Writer:
 
     def _truth(
         self,
-        one: Planned,
+        task: FileTask,
         task_id: int,
         size: Size | None,
         there: tuple[int, str] | None,
         new: list[tuple[int, dict[str, Any]]],
         replaced: dict[int, bytes],
     ) -> None:
-        task = one.truth
-        if task is None:
-            return
-        drawn = self.drawing.regions(task, task.read(), size)
-        self.n_truth_regions += len(drawn)
-        result = self._json(drawn, task.place)
+        drawn = self.drawing.as_text(task, size)
+        self.n_truth_regions += drawn.n_regions
+        result = self._checked(drawn.text, task.place)
         if there is None:
             row = {
                 "result": result,
@@ -342,30 +358,27 @@ class Writer:
                 "lead_time": None,
             }
             new.append((task_id, row))
-        elif not truths.is_same(orjson.loads(there[1]), drawn):
+        elif not truths.is_same(orjson.loads(there[1]), orjson.loads(result)):
             if not self.wishes.replaces_truth:
                 self.errors.add(task.place, DIFFERS.format(task=task_id))
             replaced[there[0]] = result
 
     def _prediction(self, one: Planned, task_id: int, size: Size | None) -> PredictionRow:
-        drawn: list[Drawn] = []
-        score = None
+        drawn = NO_REGIONS
         if one.predicted is not None:
-            regions = reading.renamed(one.predicted.read(), self.label_map)
-            scores = [region.score for region in regions if region.score is not None]
-            score = math.fsum(scores) / len(scores) if scores else None
-            drawn = self.drawing.regions(one.predicted, regions, size)
-            self.n_predicted_regions += len(drawn)
-        result = self._json(drawn, one.place)
+            drawn = self.drawing.as_text(one.predicted, size, self.rename)
+            self.n_predicted_regions += drawn.n_regions
+        score = math.fsum(drawn.scores) / len(drawn.scores) if drawn.scores else None
+        result = self._checked(drawn.text, one.place)
         if self.project.validate_predictions:
-            for problem in labelling.problems(self.project.label_config, drawn, score):
+            regions = orjson.loads(result)
+            for problem in labelling.problems(self.project.label_config, regions, score):
                 self.errors.add(one.place, problem)
         return PredictionRow(
             index=0, task=task_id, result=result, score=score, model_version=self.version
         )
 
-    def _json(self, drawn: list[Drawn], place: str) -> bytes:
-        result = orjson.dumps(drawn)
+    def _checked(self, result: bytes, place: str) -> bytes:
         if len(result) > MAX_TEXT_BYTES:
             self.errors.add(place, TOO_LONG)
         elif b"\\u0000" in result:
@@ -385,12 +398,3 @@ class Writer:
         every = [warning for one in contents for warning in one.warnings]
         loaded.warnings = list(dict.fromkeys([*every, *self.drawing.warnings()]))
         return loaded
-
-
-def _placed(key: str, value: Any) -> dict[str, Any]:
-    """The value under a key that a config shows, `a.b`."""
-    *above, last = key.split(".")
-    placed: dict[str, Any] = {last: value}
-    for step in reversed(above):
-        placed = {step: placed}
-    return placed

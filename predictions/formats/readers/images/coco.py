@@ -1,7 +1,7 @@
 """COCO: instances, key points, and lists of results.
 
 A file is held as its own bytes; of each entry an address into them is kept, and each is parsed when
-its image is asked for.
+its image is asked for. Of boxes alone their numbers are kept instead.
 Format: https://cocodataset.org/#format-data and #format-results
 """
 
@@ -15,6 +15,7 @@ from msgspec import Raw
 from predictions.formats.classes import MOST_CLASSES, check_names
 from predictions.formats.content import (
     Ask,
+    Boxes,
     Content,
     FileTask,
     Kind,
@@ -25,6 +26,7 @@ from predictions.formats.content import (
     Size,
 )
 from predictions.formats.errors import BadFile, Errors
+from predictions.formats.readers.columns import NO_AREA, Columns
 from predictions.formats.readers.images import coco_entries
 from predictions.formats.readers.images.coco_document import (
     Category,
@@ -33,6 +35,7 @@ from predictions.formats.readers.images.coco_document import (
     Whole,
     decoded,
     each,
+    first_of,
     is_list,
 )
 from predictions.formats.readers.images.coco_entries import BadEntry, Entry, Id
@@ -70,10 +73,10 @@ def wanted(source: Source) -> Shapes | None:
     errors = Errors()
     try:
         if is_list(content):
-            results = decoded(content, list[Raw], "", errors)
+            start = first_of(content) or decoded(content, list[Raw], "", errors)[0]
         else:
-            results = decoded(content, Whole, "", errors).annotations
-        first = msgspec.json.decode(results[0], type=Result)
+            start = decoded(content, Whole, "", errors).annotations[0]
+        first = msgspec.json.decode(start, type=Result)
     except (BadFile, msgspec.MsgspecError, IndexError, RecursionError):
         return None  # whoever reads the file names what is wrong
     if bytes(first.keypoints) not in coco_entries.EMPTY:
@@ -185,22 +188,37 @@ class Reader:
         self.used: set[int] = set()
         self.n_segments = self.n_masks = self.n_poses = 0
         self._decode = msgspec.json.Decoder(Entry).decode
-        unknown = self._look()
+        columns = Columns(list(class_ids.values()), is_result=is_result)
+        unknown = self._look(columns)
         self._name_unknown(unknown)
         self.shapes = ask.shapes or self._richest()
+        #: All boxes of the file, where there is nothing else to read.
+        self.columns: Columns | None = None
+        if self.shapes == "boxes" and columns.has(len(entries)):
+            self.columns, self.entries = columns, ()
 
-    def _look(self) -> list[tuple[str, int]]:
-        """Counts and checks the entries; places and numbers of the classes that there are not."""
+    def _look(self, columns: Columns) -> list[tuple[str, int]]:
+        """Counts, checks and keeps the entries; places and numbers of the classes that there are
+        not.
+        """
         unknown = []
         places, used, is_result = self.places, self.used, self.is_result
+        offset, none = self.offset, coco_entries.NONE
+        known = {class_id: n for n, class_id in enumerate(self.class_ids)}
         for n, entry in each(self.entries, Entry, self.place, self.errors):
-            places.setdefault(entry.image_id, []).append(n)
-            used.add(entry.category_id)
-            if entry.category_id + self.offset not in self.class_ids:
-                unknown.append((f"{self.place}[{n}].category_id", entry.category_id))
+            class_id, score, box = entry.category_id, entry.score, entry.bbox
+            numbers = places.get(entry.image_id)
+            if numbers is None:
+                places[entry.image_id] = [n]
+            else:
+                numbers.append(n)
+            used.add(class_id)
+            name = known.get(class_id + offset)
+            if name is None:
+                unknown.append((f"{self.place}[{n}].category_id", class_id))
             if is_result:
                 self._see_result(entry, n)
-            if coco_entries.has_segmentation(entry):
+            if entry.segmentation is not none and coco_entries.has_segmentation(entry):
                 self.n_segments += 1
                 self.n_masks += coco_entries.is_mask(entry)
             self.n_poses += entry.keypoints is not None
@@ -208,6 +226,11 @@ class Reader:
                 coco_entries.check(entry)
             except BadEntry as exc:
                 self.errors.add(f"{self.place}[{n}]{exc.inside}", exc.message)
+                continue
+            if box is not None and name is not None and (score is not None) == is_result:
+                fact = entry.area if score is None else score
+                fact = NO_AREA if fact is None else fact
+                columns.keep(name, box, fact, bool(entry.iscrowd))
         return unknown
 
     def _see_result(self, entry: Entry, n: int) -> None:
@@ -243,12 +266,17 @@ class Reader:
         n_left_out = 0
         for image_id, numbers in self.places.items():
             if len(numbers) > most:
-                scores = {n: self._decode(self.entries[n]).score or 0.0 for n in numbers}
+                scores = {n: self._score(n) for n in numbers}
                 best = sorted(numbers, key=lambda n: -scores[n])[:most]
                 self.places[image_id] = sorted(best)
                 n_left_out += len(numbers) - most
         if n_left_out:
             self.warnings.append(BEST.format(n=n_left_out, most=most))
+
+    def _score(self, n: int) -> float:
+        if self.columns is not None:
+            return self.columns.facts[n]
+        return self._decode(self.entries[n]).score or 0.0
 
     def content(self) -> Content:
         """What there is, once the images are known."""
@@ -289,13 +317,17 @@ class Reader:
             meta=meta,
             size=image.size,
             regions=partial(self.regions, image),
+            boxes=partial(self.boxes, self.columns, image) if self.columns else None,
             place=place or (f"{self.place}[{numbers[0]}].image_id" if numbers else ""),
         )
 
     def regions(self, image: Image) -> list[Region]:
         """The regions of an image; what is wrong with them is among the errors."""
+        numbers = self.places.get(image.id, ())
+        if self.columns is not None:
+            return self.columns.regions(numbers, self.divisor, self.place)
         found = []
-        for n in self.places.get(image.id, ()):
+        for n in numbers:
             entry = self._decode(self.entries[n])
             place = f"{self.place}[{n}]"
             label = self.class_ids[entry.category_id + self.offset]
@@ -308,6 +340,10 @@ class Reader:
                 coco_entries.region(entry, label, shape, divisor=self.divisor, place=place)
             )
         return found
+
+    def boxes(self, columns: Columns, image: Image) -> Boxes:
+        """The same of an image whose regions are boxes."""
+        return columns.of(self.places.get(image.id, ()), self.divisor)
 
     def _shape(self, entry: Entry, label: str, size: Size | None) -> Shape:
         if self.shapes == "boxes":

@@ -1,5 +1,6 @@
 """COCO's files as documents: what is read of them, entry by entry, and how much may be."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from predictions.formats.readers.images.coco_entries import Id
 from predictions.formats.sources import Bytes
 
 OneOf = TypeVar("OneOf", bound=Struct)
-FIRST_BYTES = 1 << 12
+FIRST_BYTES, START_BYTES = 1 << 12, 1 << 16
 #: Files up to it are not looked at twice; entries beyond it are not read.
 SMALL_BYTES, MOST_ENTRY_BYTES = 1 << 22, 1 << 23
 
@@ -98,6 +99,16 @@ class Result(Struct):
 
 def is_list(content: Bytes) -> bool:
     return content[:FIRST_BYTES].lstrip()[:1] == b"["
+
+
+def first_of(content: Bytes) -> bytes | None:
+    """The first entry of a list, of which no more is read; None where it is a long one, or none."""
+    head = content[:START_BYTES].lstrip()[1:].lstrip().decode("utf-8", "replace")
+    try:
+        _, end = json.JSONDecoder().raw_decode(head)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return head[:end].encode()
 
 
 def decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:

@@ -15,6 +15,8 @@ from predictions.regions.geometry import Allowance
 
 Id = int | str
 Four = tuple[float, float, float, float]
+#: What an entry has that has no segmentation.
+NONE = Raw()
 EMPTY = frozenset({b"", b"null", b"[]", b"{}", b"[[]]"})
 LONGEST_EMPTY = max(map(len, EMPTY))
 NO_SIZE = "its image has no width and height in the file: give --images, or add them."
@@ -26,7 +28,7 @@ class Entry(Struct):
     image_id: Id
     category_id: int
     bbox: Four | None = None
-    segmentation: Raw = Raw()
+    segmentation: Raw = NONE
     keypoints: list[float] | None = None
     score: float | None = None
     area: float | None = None
@@ -65,7 +67,8 @@ def is_mask(entry: Entry) -> bool:
 def check(entry: Entry) -> None:
     """BadEntry for numbers that no box, area or key point has."""
     if entry.bbox is not None:
-        if not all(map(math.isfinite, entry.bbox)):
+        # Four finite numbers may have an infinite sum.
+        if not math.isfinite(sum(entry.bbox)) and not all(map(math.isfinite, entry.bbox)):
             raise BadEntry(".bbox", "a number is not finite.")
         if entry.bbox[2] < 0 or entry.bbox[3] < 0:
             raise BadEntry(".bbox", "width and height may not be negative.")

@@ -1,0 +1,192 @@
+"""Every kind of evaluation beside boxes and beside its oracle, 5,000 tasks each.
+
+    python -m benchmarks.bench_kinds [--tasks 5000] [--rounds 3] [KIND ...]
+
+whole       an evaluation, from its rows in Postgres to its panels there, against one of as many
+            tasks of boxes: 7 objects and 30 detections each (aim: at most 1.5)
+engine      what remains of counting and measuring when tasks are read for nothing, against the
+            kind's oracle on the same tasks (aim: at most 2) or, where that needs under 50 ms,
+            against reading the tasks (aim: at most 0.1)
+
+Processor seconds, the least of alternating rounds.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import answered, evaluated
+from benchmarks.oracles import Sides
+
+BATCH = 500
+SHORT_S = 0.05
+
+
+class Clock:
+    """Processor seconds spent in some functions, those of others inside them not counted twice."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self._open: list[list[float]] = []
+
+    def timing(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            started = time.process_time()
+            self._open.append([0.0])
+            try:
+                return work(*args, **kwargs)
+            finally:
+                passed = time.process_time() - started
+                inside = self._open.pop()[0]
+                self.spent[name] = self.spent.get(name, 0.0) + passed - inside
+                if self._open:
+                    self._open[-1][0] += passed
+
+        return timed
+
+
+@contextmanager
+def watched(clock: Clock, task_type: str) -> Any:
+    """Tells reading from counting, in the evaluations that are computed inside."""
+    from evals.engine import counting
+    from evals.engine.kinds import (
+        classification,
+        keypoints,
+        rating,
+        regression,
+        shapes,
+        spans,
+        taxonomy,
+        temporal,
+        transcription,
+    )
+    from evals.engine.kinds.table import KINDS
+    from evals.jobs import run
+
+    kind = KINDS[task_type]
+    count, total = clock.timing("engine", kind.count), clock.timing("engine", kind.total)
+    found = {**KINDS, task_type: replace(kind, count=count, total=total)}
+    answers = (classification, rating, regression, spans, taxonomy, temporal, transcription)
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        for module in (counting, *_users_of(KINDS)):
+            enter(patch.object(module, "KINDS", found))
+        enter(patch.object(run, "_images_of", clock.timing("reading", run._images_of)))
+        for module, name in [
+            *((one, "read_answers") for one in answers),
+            (shapes, "read_shapes"),
+            (keypoints, "read_shapes"),
+            (keypoints, "_points"),
+        ]:
+            enter(patch.object(module, name, clock.timing("reading", getattr(module, name))))
+        yield
+
+
+def _users_of(table: Any) -> list[Any]:
+    """Modules of the room that hold the table of kinds under its name."""
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("evals.") and getattr(module, "KINDS", None) is table
+        and name not in {"evals.engine.counting", "evals.engine.kinds.table"}
+    ]  # fmt: skip
+
+
+def project_of(name: str, scene: answered.Scene, sides: Sides) -> Any:
+    """A project of those tasks."""
+    from accounts import tokens
+    from predictions.db import projects
+    from predictions.imports import tasks as task_import
+    from predictions.regions import labelling
+
+    _, key = tokens.create(
+        email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
+    )
+    holder = tokens.holder_of_key(key)
+    assert holder
+    values = {"title": f"Bench of {name}", "label_config": scene.config}
+    project = projects.create_project(values, holder.access, parsed=labelling.parse(scene.config))
+    for first in range(0, len(sides), BATCH):
+        some = answered.tasks(sides[first : first + BATCH], first)
+        task_import.store(project, some, holder.access)
+    evaluated.vacuum()
+    return project
+
+
+def evaluate(project: Any, scene: answered.Scene) -> dict[str, float]:
+    """Processor seconds of an evaluation: `whole`, and of it `reading` and `engine`."""
+    from evals.jobs import requests, run
+
+    values = {
+        "project": str(project.pk),
+        "modelVersion": "v1",
+        "confidence": 20,
+        "writeBack": False,
+        "taskType": scene.task_type,
+    }
+    found = requests.create(values, workspace_id=project.workspace_id)
+    clock = Clock()
+    with watched(clock, scene.task_type):
+        started = time.process_time()
+        run.run(found.pk)
+        whole = time.process_time() - started
+    found.refresh_from_db()
+    assert found.status == "done", found.failure_reason
+    found.delete()
+    return {"whole": whole, **clock.spent}
+
+
+def verdict(ratio: float, aim: float) -> str:
+    return f"{ratio:.2f} (aim: at most {aim:g}, {'holds' if ratio <= aim else 'MISSED'})"
+
+
+def told(name: str, ours: dict[str, float], theirs: float | None, boxes: float) -> str:
+    whole = f"{name:14} whole {ours['whole']:5.2f} s, {verdict(ours['whole'] / boxes, 1.5)}"
+    if theirs is None:
+        return whole
+    engine = f"engine {ours['engine'] * 1000:6.0f} ms, oracle {theirs * 1000:6.0f} ms"
+    if theirs < SHORT_S:
+        ratio = verdict(ours["engine"] / ours["reading"], 0.1)
+        return f"{whole}; {engine}, to reading {ours['reading'] * 1000:.0f} ms {ratio}"
+    return f"{whole}; {engine}, {verdict(ours['engine'] / theirs, 2)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("kinds", nargs="*", help=", ".join(answered.SCENES))
+    parser.add_argument("--tasks", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    evaluated.start()
+    names = ["boxes", *(options.kinds or list(answered.SCENES))]
+    boxes = 0.0
+    for name in dict.fromkeys(names):
+        scene = answered.SCENES[name]
+        sides = scene.sides(options.tasks)
+        project = project_of(name, scene, sides)
+        measure = scene.oracle(sides) if scene.oracle else None
+        ours: dict[str, float] = {}
+        theirs: float | None = None
+        for _ in range(options.rounds):
+            passed = evaluate(project, scene)
+            ours = {key: min(ours.get(key, passed[key]), passed[key]) for key in passed}
+            if measure is not None:
+                started = time.process_time()
+                measure()
+                spent = time.process_time() - started
+                theirs = spent if theirs is None else min(theirs, spent)
+        boxes = boxes or ours["whole"]
+        print(told(name, ours, theirs, boxes), flush=True)
+        project.delete()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Upright boxes of a large file as columns of numbers, 50 bytes each."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from predictions.formats.content import Box, Boxes, Region
+
+#: The area of an object that tells none.
+NO_AREA = -1.0
+
+
+class Columns:
+    """The boxes of a file in its order, detections where `is_result`.
+
+    Whole only where each entry of the file was kept: one that has no box, or a score where there
+    should be none, is left out, and who reads the columns asks `has`.
+    """
+
+    def __init__(self, names: Sequence[str], *, is_result: bool) -> None:
+        self.names = names
+        self.is_result = is_result
+        self._boxes = array("d")
+        #: Scores of detections, areas of objects.
+        self.facts = array("d")
+        self._classes, self._crowds = array("l"), bytearray()
+
+    def keep(self, name: int, box: Sequence[float], fact: float, is_crowd: bool) -> None:
+        """One more, of the class whose place among the names is `name`; `fact` is the score of a
+        detection, the area of an object.
+        """
+        self._classes.append(name)
+        self._boxes.extend(box)
+        self.facts.append(fact)
+        self._crowds.append(is_crowd)
+
+    def has(self, n: int) -> bool:
+        """Whether the columns hold n boxes."""
+        return len(self._classes) == n
+
+    def of(self, numbers: Sequence[int], divisor: float) -> Boxes:
+        """Those of one image; scores are divided by `divisor`."""
+        names, classes, facts, crowds = self.names, self._classes, self.facts, self._crowds
+        boxes = np.frombuffer(self._boxes, dtype=np.float64).reshape(-1, 4)[list(numbers)]
+        return Boxes(
+            labels=[names[classes[n]] for n in numbers],
+            xywh_px=boxes,
+            scores=[facts[n] / divisor for n in numbers] if self.is_result else None,
+            metas=[self._meta(crowds[n], facts[n]) for n in numbers],
+        )
+
+    def regions(self, numbers: Sequence[int], divisor: float, place: str) -> list[Region]:
+        """The same as regions, whose places are entries of the list at `place`."""
+        found = self.of(numbers, divisor)
+        scores: Sequence[float | None] = found.scores or [None] * len(numbers)
+        shapes = [Box(*box) for box in found.xywh_px.tolist()]
+        rows = zip(numbers, found.labels, shapes, scores, found.metas, strict=True)
+        return [
+            Region((label,), shape, score, meta, f"{place}[{n}]")
+            for n, label, shape, score, meta in rows
+        ]
+
+    def _meta(self, is_crowd: int, fact: float) -> dict[str, Any] | None:
+        meta: dict[str, Any] = {}
+        if is_crowd:
+            meta["iscrowd"] = 1
+        if not self.is_result and fact != NO_AREA:
+            meta["area"] = fact
+        return meta or None

@@ -1,0 +1,195 @@
+"""`manage.py load labelstudio`: tasks as Label Studio exports and imports them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+
+from predictions.models import Annotation, Prediction, Project, Task
+from tests.conftest import Caller
+from tests.predictions.imports.datasets.loading import load
+from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths
+
+Json = dict[str, Any]
+CONFIG = """<View>
+  <Image name="photo" value="$image"/>
+  <RectangleLabels name="box" toName="photo">
+    <Label value="Car"/>
+    <Label value="Bus"/>
+  </RectangleLabels>
+  <Choices name="weather" toName="photo" choice="multiple">
+    <Choice value="sun"/>
+    <Choice value="rain"/>
+  </Choices>
+</View>"""
+
+
+def box(label: str, x: float = 10, **more: Any) -> Json:
+    value = {"x": x, "y": 20, "width": 30.5, "height": 40, "rectanglelabels": [label]}
+    return {
+        "id": "Zq1", "from_name": "box", "to_name": "photo", "type": "rectanglelabels",
+        "original_width": 640, "original_height": 480, "value": value, **more,
+    }  # fmt: skip
+
+
+def weather(*names: str) -> Json:
+    return {
+        "from_name": "weather", "to_name": "photo", "type": "choices",
+        "value": {"choices": list(names)},
+    }  # fmt: skip
+
+
+def annotation(*result: Any, **more: Any) -> Json:
+    return {"id": 5, "completed_by": 1, "result": list(result), "lead_time": 3.5, **more}
+
+
+def prediction(*result: Json, **more: Any) -> Json:
+    return {"model_version": "theirs", "score": 0.25, "result": list(result), **more}
+
+
+def task(name: str, **more: Any) -> Json:
+    return {"id": 900, "data": {"image": f"s3://photos/{name}", "by": "Ada"}, **more}
+
+
+TRUTH = [
+    task("a.jpg", meta={"image_id": "7", "split": "valid"}, predictions=[31, 32], annotations=[
+        annotation(box("Car")),
+        annotation(box("Bus"), weather("sun", "rain"), ground_truth=True),
+        annotation(box("Car", 99), was_cancelled=True),
+    ]),
+    task("b.jpg", annotations=[annotation()]),
+    task("c.jpg", annotations=[annotation(box("Car"), was_cancelled=True)]),
+]  # fmt: skip
+SAID = [
+    task("b.jpg", predictions=[prediction(box("Car"), score="0.5"), prediction(box("Bus", 1))]),
+    task("other.jpg", meta={"image_id": 7}, predictions=[prediction(box("Bus", score=0.9))]),
+]
+
+
+def write(path: Path, document: Any) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_two_exports(ada: Caller, tmp_path: Path) -> None:
+    _, warned = both("labelstudio", write(tmp_path / "t", TRUTH), write(tmp_path / "p", SAID))
+    assert warned == [
+        "Warning: 1 tasks have no annotation that is not cancelled: they have no ground truth."
+    ]
+    assert Project.objects.get().label_config.replace(" />", "/>") == CONFIG
+    assert tasks() == [
+        ({"image": "s3://photos/a.jpg", "by": "Ada"}, {"image_id": "7", "split": "valid"}),
+        ({"image": "s3://photos/b.jpg", "by": "Ada"}, {"split": "test"}),
+        ({"image": "s3://photos/c.jpg", "by": "Ada"}, {"split": "test"}),
+    ]
+    assert truths() == [[box("Bus"), weather("sun", "rain")], []]
+    assert said() == [[box("Bus", score=0.9)], [box("Bus", 1)], []]
+    scores = Prediction.objects.order_by("task_id").values_list("model_version", "score")
+    assert list(scores) == [("v1", 0.25), ("v1", 0.25), ("v1", None)]
+
+
+def test_the_same_again_changes_nothing(ada: Caller, tmp_path: Path) -> None:
+    files = write(tmp_path / "t", TRUTH), write(tmp_path / "p", SAID)
+    both("labelstudio", *files)
+    before = truths(), said(), tasks()
+    lines, _ = both("labelstudio", *files)
+    assert "3 images, 4 classes, 0 new tasks, 0 ground truths, 3 predictions." in lines[0]
+    assert (truths(), said(), tasks()) == before
+
+
+def test_a_task_a_line_and_one_alone(ada: Caller, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(map(json.dumps, TRUTH)))
+    load("labelstudio", "--ground-truth", path, "-P", "Lines")
+    path.write_text(json.dumps(TRUTH[1], indent=1))
+    load("labelstudio", "--ground-truth", path, "-P", "Alone")
+    found = {one.title: one.tasks.count() for one in Project.objects.all()}
+    assert found == {"Lines": 3, "Alone": 1}
+
+
+def test_an_export_is_recognised_and_comes_back(ada: Caller, tmp_path: Path) -> None:
+    both("labelstudio", write(tmp_path / "t", TRUTH), write(tmp_path / "p", SAID))
+    project = Project.objects.get()
+    paths = []
+    for source in ("annotations", "predictions"):
+        query = {"exportType": "JSON", "source": source, "download_all_tasks": 1}
+        answer = ada.client.get(f"/api/projects/{project.pk}/export", query)
+        paths.append(tmp_path / f"{source}.json")
+        paths[-1].write_bytes(answer.getvalue())
+    before = truths(), said()
+    project.delete()
+    _, warned = load(
+        "--ground-truth", paths[0], "--predictions", paths[1], "-P", "Back",
+        "--model-version", "v1",
+    )  # fmt: skip
+    assert warned[0] == f"{paths[0]} is taken for Label Studio's tasks (labelstudio)."
+    assert (truths(), said()) == before
+
+
+def test_texts_are_known_by_themselves(ada: Caller, tmp_path: Path) -> None:
+    span = {
+        "from_name": "ner", "to_name": "text", "type": "labels",
+        "value": {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]},
+    }  # fmt: skip
+    truth = [{"data": {"body": text}, "annotations": [annotation(span)]} for text in ("Ada", "Bob")]
+    found = [{"data": {"body": "Bob"}, "predictions": [prediction(span)]}]
+    both("labelstudio", write(tmp_path / "t", truth), write(tmp_path / "p", found))
+    config = Project.objects.get().label_config
+    assert '<Text name="text" value="$body" />' in config
+    assert said() == [[], [span]]
+    assert Task.objects.get(pk=Prediction.objects.get(result=[span]).task_id).data["body"] == "Bob"
+
+
+def test_labels_that_the_project_lacks(ada: Caller, tmp_path: Path) -> None:
+    path = write(tmp_path / "t", TRUTH[1:2])
+    both("labelstudio", path, write(tmp_path / "p", SAID[:1]))
+    more = write(tmp_path / "m", [task("b.jpg", predictions=[prediction(box("Tram"))])])
+    arguments = ("labelstudio", "--predictions", more, "-P", "Files", "--model-version", "v2")
+    with pytest.raises(CommandError, match="config lacks 'Tram' in box"):
+        load(*arguments)
+    load(*arguments, "--add-labels")
+    assert '<Label value="Tram" />' in Project.objects.get().label_config
+    assert Annotation.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        ([{"image": "a.jpg"}], "[0]: Object missing required field `data`."),
+        ([task("a", annotations=[{}])],
+         "[0], annotations[0]: Object missing required field `result`."),
+        ([task("a", annotations=[annotation(3)])],
+         "[0]: Each item in prediction result should be dict"),
+        ([task("a", annotations=[{"result": "Car"}])], "[0]: result must be a list of regions."),
+        ([task("a", annotations=[annotation(box("a\0b"))])],
+         "classes: 'a\\x00b' is no name: 1 to 500 characters, no control characters."),
+        ([task("a", annotations=[annotation({**box("a"), "type": "lasso"})])],
+         "'lasso' is no type of regions."),
+        ([task("a", annotations=[annotation({**box("a"), "meta": {"text": "\0"}})])],
+         "[0]: Null characters are not allowed."),
+        ([task("a", meta={"split": "holdout"}, annotations=[annotation(box("a"))])],
+         "[0]: 'holdout' is no split: train, training, valid, validation, val, dev, test, testing,"
+         " eval are."),
+        ([], "There are no images in the file."),
+    ],
+)  # fmt: skip
+def test_bad_files_leave_nothing_behind(
+    ada: Caller, tmp_path: Path, document: Any, error: str
+) -> None:
+    path = write(tmp_path / "t", document)
+    assert refused("labelstudio", "--ground-truth", path, "-P", "Files") == [error]
+
+
+def test_bad_predictions(ada: Caller, tmp_path: Path) -> None:
+    path = write(tmp_path / "t", TRUTH)
+    two = task("b.jpg", predictions=[prediction(), prediction(model_version="w")])
+    arguments = ("--ground-truth", path, "-P", "Files", "--model-version", "v1", "--predictions")
+    assert refused("labelstudio", *arguments, write(tmp_path / "p", [two])) == [
+        "[0].predictions: has predictions of several versions, 'theirs', 'w': export one of them."
+    ]
+    gone = [task("nowhere.jpg", predictions=[prediction(box("Car"))])]
+    assert refused("labelstudio", *arguments, write(tmp_path / "p", gone)) == [
+        "[0]: this text is not among the images of the ground truth."
+    ]

@@ -1,0 +1,137 @@
+"""What goes wrong with files of any format: names that fit two tasks, errors without end, broken
+archives. Nothing is left behind.
+"""
+
+import io
+import json
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+from PIL import Image
+
+from predictions.models import Annotation, Project, Task
+from tests.conftest import Caller
+from tests.predictions.imports.datasets.loading import load
+from tests.predictions.imports.datasets.scenes import COCO, refused, said
+
+SAID = ("-P", "Files", "--model-version", "v1", "--predictions")
+
+
+def write(path: Path, document: Any) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def truth(folder: Path, *names: str) -> Path:
+    images = [{**COCO["images"][0], "id": n, "file_name": name} for n, name in enumerate(names)]
+    return write(folder / "truth.json", {**COCO, "images": images, "annotations": []})
+
+
+def results(folder: Path, image_id: Any) -> Path:
+    result = {"image_id": image_id, "category_id": 0, "bbox": [1, 2, 3, 4], "score": 0.5}
+    return write(folder / "results.json", [result])
+
+
+@pytest.mark.parametrize(
+    ("names", "image_id", "error"),
+    [
+        (("left/a.jpg", "right/a.png"), "a",
+         "predictions[0].image_id: 'a' may be images[0] or images[1]."),
+        (("07.jpg", "007.jpg"), 7,
+         "predictions[0].image_id: '7' may be images[0] or images[1]."),
+        (("a.jpg", "b.jpg"), "c",
+         "predictions[0].image_id: 'c' is not among the images of the ground truth."),
+    ],
+)  # fmt: skip
+def test_a_name_that_fits_two_images(
+    ada: Caller, tmp_path: Path, names: tuple[str, ...], image_id: Any, error: str
+) -> None:
+    arguments = ("coco", "--ground-truth", truth(tmp_path, *names), *SAID)
+    assert refused(*arguments, results(tmp_path, image_id)) == [error]
+
+
+def test_a_name_that_fits_two_tasks(ada: Caller, tmp_path: Path) -> None:
+    load("coco", "--ground-truth", truth(tmp_path, "left/a.jpg", "right/a.jpg"), "-P", "Files")
+    first, second = Task.objects.order_by("id").values_list("pk", flat=True)
+    other = {**COCO["images"][0], "id": 77, "file_name": "elsewhere/a.jpg"}
+    document = {**COCO, "images": [other], "annotations": []}
+    path = write(tmp_path / "other.json", document)
+    with pytest.raises(CommandError) as caught:
+        load("coco", "--ground-truth", path, "-P", "Files")
+    assert str(caught.value).splitlines() == [
+        f"images[0]: 'elsewhere/a.jpg' may be task {first} of the project or task {second} of the"
+        " project.",
+        "Nothing is stored.",
+    ]
+    assert Task.objects.count() == 2
+
+
+def test_a_thousand_errors_are_enough(ada: Caller, tmp_path: Path) -> None:
+    bad = {"image_id": 1, "category_id": 0, "bbox": [1, 2, -3, 4]}
+    path = write(tmp_path / "a.json", {**COCO, "annotations": [bad] * 1200})
+    errors = refused("coco", "--ground-truth", path, "-P", "Files")
+    assert len(errors) == 1001
+    assert errors[999] == "annotations[999].bbox: width and height may not be negative."
+    assert errors[1000] == "Stopped after 1,000 errors."
+
+
+def packed(**files: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("__", "/"), text)
+    return content.getvalue()
+
+
+def encrypted() -> bytes:
+    """An archive whose only entry says that it is encrypted."""
+    content = bytearray(packed(a="text"))
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.index(signature) + at
+        content[place : place + 2] = struct.pack("<H", 1)
+    return bytes(content)
+
+
+def crowded() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for n in range(100_001):
+            archive.writestr(zipfile.ZipInfo(str(n)), b"")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (lambda: packed(**{"data.yaml": "names: [a]", "labels__a.txt": "0 1 1 1 1"})[:-40],
+         "{}: cannot be read as ZIP: File is not a zip file"),
+        (encrypted, "{}: is encrypted: 'a'."),
+        (crowded, "{}: holds over 100,000 entries."),
+    ],
+    ids=["truncated", "encrypted", "crowded"],
+)  # fmt: skip
+def test_archives(ada: Caller, tmp_path: Path, content: Any, error: str) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(content())
+    with pytest.raises(CommandError) as caught:
+        load("yolo", "--ground-truth", path, "-P", "Files")
+    assert str(caught.value).splitlines()[0] == error.format(path)
+    assert not Project.objects.exists()
+
+
+def test_outlines_and_boxes_in_one_folder_of_labels_without_yaml(
+    ada: Caller, tmp_path: Path
+) -> None:
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n1 0.1 0.2 0.3 0.2 0.3 0.4\n")
+    (tmp_path / "b.txt").write_text("")
+    for name in "ab":
+        Image.new("L", (100, 50)).save(tmp_path / f"{name}.png")
+    load("yolo", "--ground-truth", tmp_path, "-P", "Files")
+    found = [[one["type"] for one in row.result] for row in Annotation.objects.order_by("task_id")]
+    assert found == [["rectanglelabels", "polygonlabels"], []]
+    assert said() == []
