@@ -21,9 +21,11 @@ COPY predictions predictions
 COPY evals evals
 COPY prompts prompts
 COPY backends backends
-# The directory decides that names carry a hash of their content. The key of this one command
+# The directory decides that names carry a hash of their content. Files that containers share lie in
+# a volume at /files, which takes its owner over. The key of this one command
 # signs nothing and stays in no layer.
 RUN mkdir staticfiles \
+    && install --directory --owner=app /files \
     && SECRET_KEY=unused DATABASE_URL=postgres://unused/unused \
     python manage.py collectstatic --no-input
 USER 10001

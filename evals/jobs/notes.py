@@ -34,7 +34,9 @@ MESSAGES = {
 
 def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
     """The notes of a chunk, to be stored with it."""
-    unsized = [(rows[image].split, n) for image, n in notes.unsized.items()]
+    unsized: dict[int, list[int]] = {}
+    for image, n in notes.unsized.items():
+        unsized.setdefault(rows[image].split, []).append(n)
     return {
         "ignored": [
             [reason.value, SIDES[not is_truth], found.regions, rows[found.image].task_id,
@@ -43,7 +45,10 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         ],
         "read": notes.read,
         "unusable": notes.unusable,
-        "unsized": [[split, n] for split, n in unsized],
+        # Of each split how many images, and how many regions of theirs.
+        "unsized": [
+            [split, len(of_split), sum(of_split)] for split, of_split in sorted(unsized.items())
+        ],
         "moreLabels": notes.more_labels,
         "otherRatio": notes.other_ratio,
     }  # fmt: skip
@@ -91,11 +96,11 @@ def _ignored(notes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    unsized = [pair for one in notes for pair in one["unsized"]]
+    unsized = [of_split for one in notes for of_split in one["unsized"]]
     if unsized:
-        regions = sum(n for _, n in unsized)
-        splits = sorted({Split(split).label for split, _ in unsized})
-        facts: dict[str, Any] = {"images": len(unsized), "splits": splits}
+        regions = sum(n for _, _, n in unsized)
+        splits = sorted({Split(split).label for split, _, _ in unsized})
+        facts: dict[str, Any] = {"images": sum(n for _, n, _ in unsized), "splits": splits}
         yield _warning("no_image_size", regions, **facts)
     for reason, name in (("aspect_ratio_differs", "otherRatio"), ("more_labels", "moreLabels")):
         regions = sum(one[name] for one in notes)

@@ -14,11 +14,14 @@ def compute(evaluation_id: int) -> None:
     """Computes an evaluation for a turn, helps whoever is at it, or takes it over from a worker
     that died.
 
-    It may be another than the one named, which then comes when that one is.
+    It may be another than the one named, which then comes when that one is; at once, if that one
+    has a leader and so no place in the queue.
     """
     from evals.jobs import run, turns
 
     chosen, turn = turns.next_up(evaluation_id), turns.Turn()
+    if chosen != evaluation_id and turns.is_led(chosen) and not turns.is_led(evaluation_id):
+        queue(evaluation_id)
     helpers = Helpers(chosen)
     is_done = run.run(
         chosen, is_over=turn.is_over, is_help_over=turn.is_help_over, call=helpers.call

@@ -32,19 +32,30 @@ def _waiting() -> QuerySet[ModelEval]:
 
 def next_up(evaluation_id: int) -> int:
     """The evaluation to compute when the queue names this one: of the workspace that has waited
-    longest for a turn, the one that has. Nobody leads it, or it has chunks that nobody counts. One
-    statement, and one for each that is only to be helped.
+    longest for a turn, the one that has. Nobody leads it, or else it has chunks that nobody counts.
+    Two statements, and one for each that is only to be helped.
     """
     free = set(_waiting().values_list("pk", flat=True))
     rows = list(state.unfinished().order_by("id").values_list("pk", "workspace_id"))
     for pk in _evaluations.keys() - {pk for pk, _ in rows}:
         del _evaluations[pk]
-    rows.sort(key=lambda row: (_workspaces.get(row[1], 0.0), _evaluations.get(row[0], 0.0)))
+    rows.sort(
+        key=lambda row: (
+            _workspaces.get(row[1], 0.0),
+            row[0] not in free,
+            _evaluations.get(row[0], 0.0),
+        )
+    )
     for pk, workspace_id in rows:
         if pk in free or chunks.n_free(pk, most=1):
             _workspaces[workspace_id] = _evaluations[pk] = time.monotonic()
             return int(pk)
     return evaluation_id
+
+
+def is_led(evaluation_id: int) -> bool:
+    """Whether a worker leads it, or it has ended."""
+    return not _waiting().filter(pk=evaluation_id).exists()
 
 
 def is_any_job_waiting() -> bool:

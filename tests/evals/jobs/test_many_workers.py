@@ -356,6 +356,34 @@ def test_a_worker_helps_the_workspace_that_had_no_turn(
     assert turns.next_up(hers.pk) == mine.pk
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_helps_another_leaves_the_one_named_in_the_queue(
+    ada: Caller,
+    olga: Caller,
+    project: Project,
+    make_project: MakeProject,
+    single: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "HELP_S", 1000.0)
+    other = make_project(olga)
+    load(ada, project, tasks_of_scene())
+    load(olga, other, tasks_of_scene())
+    mine, hers = request(ada, project), request(olga, other)
+    leader = state.worker()
+    state.claim(hers.pk, leader)
+    planning.plan(ModelEval.objects.get(pk=hers.pk), leader, planning.alone)
+    DBTaskResult.objects.all().delete()
+    # His workspace has just had its turn.
+    assert turns.next_up(mine.pk) == mine.pk
+    tasks.compute.func(mine.pk)
+    assert EvalChunk.objects.filter(evaluation=hers, is_done=True).count() == 4
+    assert queued() == [[mine.pk]]
+    tasks.compute.func(mine.pk)
+    mine.refresh_from_db()
+    assert mine.status == "done"
+
+
 def test_progress_is_what_all_have_counted(
     ada: Caller, project: Project, task_ids: list[int], single: None
 ) -> None:
