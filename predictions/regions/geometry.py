@@ -99,7 +99,8 @@ def pixel_boxes(boxes_xywh_pct: npt.ArrayLike, sizes_wh_px: npt.ArrayLike) -> Fl
     """
     boxes = np.asarray(boxes_xywh_pct, dtype=np.float64).reshape(-1, 4)
     sizes = np.asarray(sizes_wh_px, dtype=np.float64).reshape(-1, 2)
-    return np.round(boxes / 100 * np.concatenate([sizes, sizes], axis=1), PIXEL_DECIMALS)
+    found: Floats = np.round(boxes / 100 * np.concatenate([sizes, sizes], axis=1), PIXEL_DECIMALS)
+    return found
 
 
 def rotated_corners(box_xywh_px: npt.ArrayLike, rotation_deg: float) -> Floats:

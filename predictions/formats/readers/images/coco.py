@@ -212,8 +212,9 @@ class Reader:
             for n, entry in block:
                 self.places[entry.image_id].append(n)
             plain = coco_entries.plain(entries, is_result=self.is_result)
-            if plain is not None and None not in names:
-                columns.keep_all(names, *plain)
+            classes = [name for name in names if name is not None]
+            if plain is not None and len(classes) == len(names):
+                columns.keep_all(classes, *plain)
                 if self.is_result:
                     self.scores.highest = max(self.scores.highest, float(plain[1].max()))
                 continue
