@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from accounts.models import AuditEntry, User
 from accounts.tokens import Access
 from predictions_api.operations.addresses import address_of
+from predictions_api.replicas import reading
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -63,18 +64,19 @@ def by_request(
     if via is None:
         by_person = AuditEntry.Via.NOBODY if actor is None else AuditEntry.Via.SESSION
         via = by_person if token_id is None else AuditEntry.Via.KEY
-    AuditEntry.objects.create(
-        workspace_id=workspace_id,
-        actor_id=None if actor is None else actor.pk,
-        actor=(named if actor is None else actor.email)[:MAX_ACTOR],
-        via=via,
-        token_id=token_id,
-        action=action,
-        target=target[:MAX_TARGET],
-        details=details,
-        address=address_of(plain),
-        request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
-    )
+    with reading.writing():
+        AuditEntry.objects.create(
+            workspace_id=workspace_id,
+            actor_id=None if actor is None else actor.pk,
+            actor=(named if actor is None else actor.email)[:MAX_ACTOR],
+            via=via,
+            token_id=token_id,
+            action=action,
+            target=target[:MAX_TARGET],
+            details=details,
+            address=address_of(plain),
+            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+        )
 
 
 def by_command(

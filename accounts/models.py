@@ -52,11 +52,16 @@ class User(AbstractUser):
         "service account", default=False, help_text="No person: has keys and cannot log in."
     )
 
+    #: The role in each workspace by its id, where a session has read them along; no column.
+    roles: "dict[int, str] | None" = None
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[People] = People()  # type: ignore[assignment]
 
     class Meta(AbstractUser.Meta):
+        verbose_name = "person"
+        verbose_name_plural = "people"
         constraints = [
             models.UniqueConstraint(Lower("email"), name="accounts_user_email_lower_uniq")
         ]

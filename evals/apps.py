@@ -1,5 +1,18 @@
 from django.apps import AppConfig
 
+from predictions_api.cluster import tables
+
+#: How the room's tables lie on a cluster.
+TABLES = {
+    "evals_modeleval": tables.EVERYWHERE,
+    "evals_evalimage": tables.EVALUATION,
+    "evals_evalpanel": tables.EVALUATION,
+    "evals_evalanswer": tables.EVALUATION,
+    "evals_evalsource": tables.EVALUATION,
+    "evals_evalchunk": tables.EVALUATION,
+    "evals_evalpart": tables.EVALUATION,
+}
+
 
 class EvalsConfig(AppConfig):
     name = "evals"
@@ -26,8 +39,10 @@ class EvalsConfig(AppConfig):
         from predictions_api.jobs import states, sweeps
         from predictions_api.outbound.events import payloads
 
+        tables.register(TABLES)
         payloads.register("EVALUATION_COMPLETED", told.evaluation_completed)
         sweeps.register(tasks.requeue_stalled)
+        sweeps.register(tasks.call_idle)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
         parts.register(evaluated.part, place=2)
@@ -36,6 +51,7 @@ class EvalsConfig(AppConfig):
         offers.register_columns(task_grid.columns)
         offers.register_act(task_grid.EVALUATE)
         registered.register(columns.task_column)
+        registered.register_rows(columns.task_rows)
         verdicts.register(review_verdicts.verdicts_of)
         verdicts.register_finder(review_verdicts.newest_evaluations)
         evaluation.register(loading.start)

@@ -10,8 +10,8 @@ import string
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Left
+from django.db.models import Case, F, FloatField, Q, Value, When
+from django.db.models.functions import Cast, Left
 
 from accounts.models import Workspace
 from predictions.models import Project
@@ -216,6 +216,14 @@ class ModelEval(models.Model):
         return self.eval_id
 
 
+# Of one image, 1 where nothing was to be found or said: as `evals.db.columns.F1_OF_ONE` asks it.
+F1 = Case(
+    When(Q(tp=0) & Q(fp=0) & Q(fn=0), then=Value(1.0, FloatField())),
+    default=Cast(F("tp") * 2, FloatField()) / (F("tp") * 2 + F("fp") + F("fn")),
+    output_field=FloatField(),
+)
+
+
 class EvalImage(models.Model):
     """One image of an evaluation: its counts at every confidence as packed events.
 
@@ -278,6 +286,9 @@ class EvalImage(models.Model):
                 condition=Q(task_id__isnull=False),
                 name="evals_evalimage_t_idx",
             ),
+            # Tasks by their errors, and by their agreement with ground truth.
+            models.Index("evaluation", F("fp") + F("fn"), "task_id", name="evals_evalimage_e_idx"),
+            models.Index("evaluation", F1, "task_id", name="evals_evalimage_a_idx"),
         ]
 
     def __str__(self) -> str:
@@ -351,7 +362,7 @@ class EvalSource(models.Model):
 class EvalChunk(models.Model):
     """Some images of a running evaluation: which rows they are, and whether they are counted.
 
-    Gone when the evaluation is done.
+    Each is counted by whichever worker claims it. Gone when the evaluation is done.
     """
 
     pk = models.CompositePrimaryKey("evaluation_id", "number")
@@ -364,7 +375,14 @@ class EvalChunk(models.Model):
     first_split_positions: Any = models.JSONField()
     # [task, annotation, prediction or null, split, item, images of the task] of each image.
     rows: Any = models.JSONField()
+    seen_at = models.DateTimeField(
+        null=True, help_text="Rows that changed later end the evaluation. Null: not to count yet."
+    )
     is_done = models.BooleanField(default=False)
+    # Who counts it (predictions_api.jobs.leases).
+    lease_owner = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
     # What was passed over or read with a guess: evals.jobs.notes.
     notes: Any = models.JSONField(default=dict)
 

@@ -1,5 +1,25 @@
 from django.apps import AppConfig
 
+from predictions_api.cluster import tables
+
+#: How the room's tables lie on a cluster.
+TABLES = {
+    "predictions_project": tables.EVERYWHERE,
+    "predictions_mlbackend": tables.EVERYWHERE,
+    "predictions_task": tables.SLOT,
+    "predictions_projectcounter": tables.SLOT,
+    "predictions_annotation": tables.SLOT,
+    "predictions_prediction": tables.SLOT,
+    "predictions_tasktag": tables.SLOT,
+    "predictions_predictioncomment": tables.SLOT,
+    "predictions_predictionreview": tables.SLOT,
+    "predictions_savedview": tables.HERE,
+    "predictions_imageroot": tables.HERE,
+    "predictions_idempotentrequest": tables.HERE,
+    "predictions_importcheckpoint": tables.HERE,
+    "predictions_projectexport": tables.HERE,
+}
+
 LARGER_FILES = "On the server, `manage.py load` takes files of any size."
 
 
@@ -19,15 +39,19 @@ class PredictionsConfig(AppConfig):
         from predictions.desk.hub import parts, store
         from predictions.events import payloads
         from predictions.exports import state, tasks
-        from predictions.models import ProjectExport
+        from predictions.imports.folders import tasks as folders
+        from predictions.models import ImportStorage, ProjectExport
         from predictions_api.http import errors
         from predictions_api.jobs import preloads, states, sweeps
 
+        tables.register(TABLES)
         payloads.register()
         sweeps.register(tasks.requeue_stalled)
+        sweeps.register(folders.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)
         states.register("export", ProjectExport)
+        states.register("folder", ImportStorage)
         preloads.register("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
         parts.register(store.part, place=1)

@@ -11,6 +11,7 @@ from predictions.api.pictures import LocalFileView, ThumbnailView
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
 from predictions.api.reviews.discussion import CommentViewSet, ReviewViewSet
+from predictions.api.storages.local import ImportStorageTypesViewSet, ImportStorageViewSet
 from predictions.api.task_actions import TaskActionViewSet
 from predictions.api.tasks import (
     AnnotationViewSet,
@@ -35,6 +36,7 @@ router.register("api/projects", ProjectViewSet, basename="project")
 router.register(f"api/projects/{PROJECT_ID}/tasks", ProjectTaskViewSet, basename="project-task")
 router.register(f"api/projects/{PROJECT_ID}/tags", TagViewSet, basename="project-tag")
 router.register("api/dm/views", ViewViewSet, basename="view")
+router.register("api/storages/localfiles", ImportStorageViewSet, basename="import-storage")
 
 urlpatterns = [
     # Before the ids of views.
@@ -56,6 +58,11 @@ urlpatterns = [
         "api/dm/actions",
         TaskActionViewSet.as_view({"get": "list", "post": "create"}, name="Project Actions Api"),
         "task-actions",
+    ),
+    both(
+        "api/storages/types",
+        ImportStorageTypesViewSet.as_view({"get": "list"}, name="Import Storage Types Api"),
+        "import-storage-types",
     ),
     both("api/load", LoadViewSet.as_view({"post": "create"}, name="Load Api"), "load"),
     both(

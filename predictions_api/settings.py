@@ -13,6 +13,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from desk.theme import UNFOLD as UNFOLD
+from predictions_api.files import storage
 from predictions_api.operations.logs import logging_config
 from predictions_api.policy import POLICY
 from predictions_api.postgres.settings import databases
@@ -33,8 +34,11 @@ def words(name: str, *, default: str) -> list[str]:
 DEBUG = flag("DEBUG", default=False)
 DATA_DIR = (BASE_DIR / (os.environ.get("DATA_DIR") or ".data")).resolve()
 DATABASES = databases(data_dir=DATA_DIR)
-# A pooler that gives each transaction another connection (PgBouncer's mode) cannot keep them.
-PREPARED_STATEMENTS = flag("PREPARED_STATEMENTS", default=True)
+# None: as each connection allows. A pooler that gives each transaction another connection
+# (PgBouncer's mode) cannot keep them.
+PREPARED_STATEMENTS = (
+    flag("PREPARED_STATEMENTS", default=True) if os.environ.get("PREPARED_STATEMENTS") else None
+)
 
 
 def secret_key() -> str:
@@ -85,8 +89,8 @@ ENCRYPTION_KEYS = words("ENCRYPTION_KEY", default="")
 
 # Runs of prompts: seconds after a worker's last heartbeat until others take over its tasks.
 RUN_LEASE_S = float(os.environ.get("RUN_LEASE_S", 60))
-# Worker processes that may share one run.
-RUN_EXECUTORS = int(os.environ.get("RUN_EXECUTORS", 1))
+# Worker processes that may share one run; 0 for all that come.
+RUN_EXECUTORS = int(os.environ.get("RUN_EXECUTORS", 0))
 PROMPTER_SAMPLE_SUBSET_SIZE = int(os.environ.get("PROMPTER_SAMPLE_SUBSET_SIZE", 20))
 PROVIDER_TIMEOUT_S = float(os.environ.get("PROVIDER_TIMEOUT_S", 120))
 # The same for one that a web request waits for, and how many of a workspace may wait at once.
@@ -217,11 +221,20 @@ STATICFILES_FINDERS = [
 # they come straight from the packages.
 STATIC_ROOT = os.environ.get("STATIC_ROOT")
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
-if STATIC_ROOT is not None:
-    STORAGES = {
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "desk.packaged.HashedFiles"},
-    }
+# Files that a worker writes and web processes read, on whatever host: a folder, or s3://.
+FILES_STORAGE = os.environ.get("FILES_STORAGE", "")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "desk.packaged.HashedFiles"
+        if STATIC_ROOT is not None
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+    "exports": storage(FILES_STORAGE, "exports", data_dir=DATA_DIR),
+}
+# In a folder each host keeps its own, which are bounded.
+if FILES_STORAGE.startswith("s3://"):
+    STORAGES["thumbnails"] = storage(FILES_STORAGE, "thumbnails", data_dir=DATA_DIR)
 
 # As in Label Studio any origin may call, unless a list is given; keys authorise, not cookies.
 CORS_ALLOWED_ORIGINS = words("CORS_ALLOWED_ORIGINS", default="")
@@ -342,6 +355,8 @@ SPECTACULAR_SETTINGS = {
 EVALUATION_LEASE_S = int(os.environ.get("EVALUATION_LEASE_S", 60))
 # Images counted at a time: what a killed worker loses, and what memory grows with.
 EVALUATION_CHUNK = int(os.environ.get("EVALUATION_CHUNK", 500))
+# Worker processes that may count one evaluation; 0 for all that come.
+EVALUATION_EXECUTORS = int(os.environ.get("EVALUATION_EXECUTORS", 0))
 # Who computes average precision: hotcoco, or pycocotools, which gives the same numbers slower.
 EVALUATION_ENGINE = os.environ.get("EVALUATION_ENGINE", "hotcoco")
 

@@ -80,6 +80,10 @@ OTHER_ROUTES |= {"audit", "users", "user"}
 OTHER_ROUTES |= {"task-actions"}
 # Names its project in the query or the body: tests/predictions/api/curation/test_views.py.
 OTHER_ROUTES |= {"view-list", "view-detail", "views-reset", "views-order"}
+# Names its project in the query or the body: tests/predictions/api/test_import_storages.py.
+OTHER_ROUTES |= {
+    f"import-storage-{name}" for name in ("list", "detail", "sync", "types", "validate")
+}
 # Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.
 OTHER_ROUTES |= {"annotation-marks"}
 # Names a comment beside its prediction: tests/predictions/api/reviews/test_discussion.py.

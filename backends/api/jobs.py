@@ -93,7 +93,9 @@ class JobViewSet(BackendRows):
         if "selectedItems" in values or "filters" in values:
             given: Any = self.request.data
             body = {"selectedItems": {"all": True}, **given}
-            return jobs.filtered(backend.project_id, of_selection(body))
+            return jobs.filtered(
+                backend.project_id, of_selection(body, project_id=backend.project_id)
+            )
         return jobs.every_task(backend.project_id)
 
     @docs.JOB_GET

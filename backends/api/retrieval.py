@@ -42,7 +42,7 @@ def retrieve(request: Request, project_id: int) -> HttpResponse:
     if not isinstance(body, Mapping):
         raise ValidationError([f"Expected an object, got {type(body).__name__}."])
     selected = {"selectedItems": {"all": True}, **body}
-    tasks = jobs.filtered(project_id, of_selection(selected))
+    tasks = jobs.filtered(project_id, of_selection(selected, project_id=project_id))
     with transaction.atomic():
         made = [
             start.create(backend, tasks, user_id=access.user_id)

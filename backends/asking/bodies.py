@@ -47,12 +47,25 @@ def predict(
     tasks: Sequence[Mapping[str, Any]], *, project: str, label_config: str, context: Any = None
 ) -> dict[str, Any]:
     """The body of POST /predict."""
+    return {"tasks": list(tasks), **beside_tasks(project, label_config, context)}
+
+
+def beside_tasks(project: str, label_config: str, context: Any = None) -> dict[str, Any]:
+    """What the body of POST /predict holds beside the tasks."""
     return {
-        "tasks": list(tasks),
         "project": project,
         "label_config": label_config,
         "params": {"login": None, "password": None, "context": context},
     }
+
+
+def spliced(tasks: Sequence[bytes], beside: bytes) -> bytes:
+    """The body of POST /predict of parts that are JSON already; `beside` is an object.
+
+    >>> spliced([b'{"id":1}', b'{"id":2}'], b'{"project":"7.1"}')
+    b'{"tasks":[{"id":1},{"id":2}],"project":"7.1"}'
+    """
+    return b'{"tasks":[%b],%b' % (b",".join(tasks), beside[1:])
 
 
 def task(

@@ -22,7 +22,10 @@ BUSY = frozenset({408, 425, 429, 502, 503, 504})
 REFUSED = frozenset({401, 403})
 VERSIONS_LIMIT_S = 3.0
 TRAINING_LIMIT_S = 100.0
-USER_AGENT = "predictions-api"
+#: Of one read or write; what limits a call is the caller's.
+LONGEST_S = 3600.0
+USER_AGENT = b"predictions-api"
+JSON = (b"Content-Type", b"application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +45,25 @@ class Address:
         return f"{self.url if self.url.endswith('/') else self.url + '/'}{name}"
 
     @property
-    def headers(self) -> dict[str, str]:
-        """What every request carries; credentials whenever there are both."""
-        found = {"Accept": "*/*", "User-Agent": USER_AGENT}
-        if self.user and self.password:
-            pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-            found["Authorization"] = f"Basic {pair}"
-        return found
+    def authorization(self) -> str:
+        """The header of that name, "" without credentials: they are sent if there are both."""
+        if not self.user or not self.password:
+            return ""
+        pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return f"Basic {pair}"
 
 
 class Caller:
     """Asks one backend; to be closed. Every method raises the faults of `asking.faults`."""
 
     def __init__(self, address: Address, *, max_connections: int = 1) -> None:
+        self._routes: dict[str, httpx2.URL] = {}
         self._address = address
-        self._client = client.client(
-            timeout_s=3600.0, max_connections=max_connections, most_bytes=MAX_PREDICTED_BYTES
+        self._headers = [(b"Accept", b"*/*"), (b"User-Agent", USER_AGENT)]
+        if address.authorization:
+            self._headers.append((b"Authorization", address.authorization.encode()))
+        self._transport = client.CheckedTransport(
+            max_connections=max_connections, most_bytes=MAX_PREDICTED_BYTES
         )
 
     async def __aenter__(self) -> "Caller":
@@ -68,7 +74,7 @@ class Caller:
 
     async def close(self) -> None:
         """Ends its connections."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def health(self, limit_s: float) -> dict[str, Any]:
         """GET /health: an object."""
@@ -100,15 +106,13 @@ class Caller:
         most_bytes: int = MAX_OTHER_BYTES,
     ) -> bytes:
         """The body of an answer that is well."""
-        headers = self._address.headers
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        headers = self._headers if body is None else [*self._headers, JSON]
         try:
             async with asyncio.timeout(limit_s):
-                request = self._client.build_request(
-                    method, self._address.route(route), content=body, headers=headers
+                request = client.request(
+                    method, self._url(route), headers, body, timeout_s=LONGEST_S
                 )
-                answer = await self._client.send(request, stream=True)
+                answer = await self._transport.handle_async_request(request)
                 try:
                     content = await _content(answer, most_bytes)
                 finally:
@@ -128,6 +132,12 @@ class Caller:
                 raise TooLarge(str(error)) from None
             raise Away(f"The connection failed: {_cause(error)}") from None
         return _well(answer, content)
+
+    def _url(self, route: str) -> httpx2.URL:
+        """Read once. InvalidURL for what is none."""
+        if route not in self._routes:
+            self._routes[route] = httpx2.URL(self._address.route(route))
+        return self._routes[route]
 
 
 async def _content(answer: httpx2.Response, most_bytes: int) -> bytes:

@@ -21,7 +21,7 @@ class Fault(Exception):
 class Away(Fault):
     """Nobody answers, not in time, or the answer is that it has no time now.
 
-    `retry_after_s` is what the backend asked for, if it did. `is_connected`: somebody was there.
+    `retry_after_s` is what the backend asked for, if it did.
     """
 
     kind = "Unreachable"

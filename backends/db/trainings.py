@@ -54,6 +54,11 @@ def keep(backend_id: int, mine: Holder) -> None:
     mine.keep(Training.objects.filter(pk=backend_id))
 
 
+def release(backend_id: int, mine: Holder) -> None:
+    """Gives it back as if it had not been claimed: the next worker sends the request."""
+    mine.release(Training.objects.filter(pk=backend_id))
+
+
 def retry(backend_id: int, mine: Holder, wait_s: float) -> None:
     """Gives it back for another try after so many seconds."""
     rows = Training.objects.filter(pk=backend_id, lease_owner=mine.id)

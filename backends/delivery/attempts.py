@@ -50,7 +50,7 @@ def _parsed(url: str) -> httpx2.URL:
 
 
 async def attempt(
-    caller: httpx2.AsyncClient,
+    caller: client.CheckedTransport,
     url: str,
     body: bytes,
     *,
@@ -70,10 +70,18 @@ async def attempt(
 
     try:
         async with asyncio.timeout(timeout_s):
-            async with caller.stream(
-                "POST", _parsed(url), content=body, headers=request_headers(headers, signature)
-            ) as response:
+            asked = client.request(
+                "POST",
+                _parsed(url),
+                request_headers(headers, signature),
+                body,
+                timeout_s=timeout_s,
+            )
+            response = await caller.handle_async_request(asked)
+            try:
                 text = await _beginning(response)
+            finally:
+                await response.aclose()
     except client.Unresolved:
         return failed("Unresolved")
     except client.Blocked:
@@ -86,8 +94,8 @@ async def attempt(
     reason = "" if 200 <= code < 300 else f"Answered {code}."
     if 300 <= code < 400:
         reason = f"Answered {code}: redirects are not followed."
-    asked = _seconds(response.headers.get("Retry-After", "")) if code in BUSY else 0.0
-    return Answer(code, reason, _since(began), text, asked)
+    wait_s = _seconds(response.headers.get("Retry-After", "")) if code in BUSY else 0.0
+    return Answer(code, reason, _since(began), text, wait_s)
 
 
 def _since(began: float) -> int:

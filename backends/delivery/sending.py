@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import random
 
-import httpx2
 import orjson
 from django.conf import settings
 from django.db import transaction
@@ -51,7 +50,7 @@ class Lane:
     webhook: Webhook
     mine: Holder
     runner: asyncio.Runner
-    caller: httpx2.AsyncClient
+    caller: client.CheckedTransport
     loaded_at: float = field(default_factory=time.monotonic)
     done: list[Attempted] = field(default_factory=list)
 
@@ -66,7 +65,12 @@ class Lane:
         envelope = self._envelope()
         n = 0
         while n < len(due) and not self._is_over():
-            last = self.runner.run(self._attempt_some(due[n : n + NOTED_AT_ONCE], envelope))
+            some = self._attempt_some(due[n : n + NOTED_AT_ONCE], envelope)
+            try:
+                last = self.runner.run(stopping.in_time(some))
+            except stopping.Stopped:
+                # Nothing is known of the one that is out: it is sent again.
+                last = None
             n += len(self.done)
             self.note(last)
             if not self.webhook.is_active or self.webhook.paused_until is not None:
@@ -179,7 +183,7 @@ def send(webhook_id: int, is_over: Callable[[], bool]) -> None:
             Heartbeat(lambda: state.keep(webhook_id, mine), every_s=mine.lease_s / 3),
             asyncio.Runner() as runner,
         ):
-            caller = client.client(timeout_s=settings.WEBHOOK_TIMEOUT_S, max_connections=1)
+            caller = client.CheckedTransport(max_connections=1)
             try:
                 _send_all(webhook_id, mine, runner, caller, is_over)
             finally:
@@ -194,7 +198,7 @@ def _send_all(
     webhook_id: int,
     mine: Holder,
     runner: asyncio.Runner,
-    caller: httpx2.AsyncClient,
+    caller: client.CheckedTransport,
     is_over: Callable[[], bool],
 ) -> None:
     quiet_since = time.monotonic()

@@ -155,8 +155,10 @@ class BackendDesk(ProjectRows):
                 secret = signatures.new_secret()
                 became(obj, endpoints.create(obj.project, found, access, secret=secret).pk)
             else:
-                found, _ = registration.for_change(stored, accepted)
+                found, is_moved = registration.for_change(stored, accepted)
                 endpoints.update(stored, found, access, secret=signatures.new_secret())
+                if is_moved:
+                    endpoints.note(stored.pk, Endpoint.State.CONNECTED)
         except (checks.Unfit, PermissionDenied) as refused:
             raise ValidationError({"url": [str(refused)]}) from None
 

@@ -4,17 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 
 from backends.asking import answers, bodies
 from backends.asking.calls import Caller
-from backends.asking.faults import Away, Ending, Fault, TooLarge, Uneven, Wrong
-from backends.db.outcomes import Outcome
+from backends.asking.faults import Away, Fault, TooLarge, Uneven, Wrong
 from backends.jobs import readings
-from predictions.db.places import Target
-from predictions_api.http.rendering import dumps
+from backends.jobs.readings import Config, Found, Unread
 from predictions_api.jobs import retries
 
 TICK_S = 0.2
@@ -23,21 +21,21 @@ JITTER = 0.25
 
 
 class Batch(NamedTuple):
-    """Tasks as they are sent, with what their project asked for when they were claimed."""
+    """Tasks by their ids and as they are sent, JSON, with how their project is configured."""
 
-    project: str
-    label_config: str
-    validate_predictions: bool
-    tasks: Sequence[dict[str, Any]]
+    config: Config
+    ids: Sequence[int]
+    texts: Sequence[bytes]
 
     @property
-    def ids(self) -> list[int]:
-        """The tasks' ids, in order."""
-        return [task["id"] for task in self.tasks]
+    def body(self) -> bytes:
+        """What is sent."""
+        return bodies.spliced(self.texts, self.config.beside_tasks)
 
     def singles(self) -> "list[Batch]":
         """Each task by itself."""
-        return [self._replace(tasks=[task]) for task in self.tasks]
+        pairs = zip(self.ids, self.texts, strict=True)
+        return [self._replace(ids=[id_], texts=[text]) for id_, text in pairs]
 
 
 class Abandoned(Exception):
@@ -81,11 +79,11 @@ class Patience:
         self._paused_until = 0.0
         self._outage = asyncio.Lock()
 
-    async def outcomes(self, batch: Batch) -> list[Outcome]:
+    async def found(self, batch: Batch) -> list[Found]:
         """What the backend says of each task. Ending or Gone where the job is to end, Abandoned
         where the worker is.
         """
-        if self.asks_singly and len(batch.tasks) > 1:
+        if self.asks_singly and len(batch.ids) > 1:
             return await self._singly(batch)
         n_tries, n_away, n_wrong = 0, 0, 0
         while True:
@@ -93,10 +91,8 @@ class Patience:
             n_tries += 1
             try:
                 answer = await self._answer(batch)
-            except Ending:
-                raise
             except (Uneven, TooLarge) as fault:
-                if isinstance(fault, Uneven) and len(batch.tasks) > 1:
+                if isinstance(fault, Uneven) and len(batch.ids) > 1:
                     self.asks_singly = True
                     self._on_uneven()
                 return await self._split(batch, fault, n_tries)
@@ -107,7 +103,7 @@ class Patience:
             except Away as fault:
                 n_away += 1
                 is_slow = fault.kind == "Timeout" and (
-                    len(batch.tasks) > 1 or n_away >= settings.ML_TRIES
+                    len(batch.ids) > 1 or n_away >= settings.ML_TRIES
                 )
                 if is_slow and await self._is_well():
                     return await self._split(batch, fault, n_tries)
@@ -117,20 +113,12 @@ class Patience:
                     await self.wait_out(fault)
                     n_away = 0
             else:
-                return [
-                    readings.outcome(
-                        Target(task["id"], 0, batch.validate_predictions, batch.label_config),
-                        item,
-                        model_version=self._version(answer),
-                        tries=n_tries,
-                    )
-                    for task, item in zip(batch.tasks, answer.items, strict=True)
-                ]
+                version = self._version(answer)
+                return [Unread(batch.config, batch.ids, answer.items, version, n_tries)]
 
     async def _answer(self, batch: Batch) -> answers.Answer:
-        body = bodies.predict(batch.tasks, project=batch.project, label_config=batch.label_config)
-        content = await self.caller.predict(dumps(body), self._timeout_s)
-        answer = answers.read(content, len(batch.tasks))
+        content = await self.caller.predict(batch.body, self._timeout_s)
+        answer = answers.read(content, len(batch.ids))
         self._answered = time.monotonic()
         self.note = ""
         return answer
@@ -138,18 +126,18 @@ class Patience:
     def _version(self, answer: answers.Answer) -> str:
         return self.model_version if answer.model_version is None else answer.model_version
 
-    async def _split(self, batch: Batch, fault: Fault, n_tries: int) -> list[Outcome]:
+    async def _split(self, batch: Batch, fault: Fault, n_tries: int) -> list[Found]:
         """The tasks one by one; of a single one, the failure."""
-        if len(batch.tasks) == 1:
+        if len(batch.ids) == 1:
             return [readings.failed_by(batch.ids[0], fault, tries=n_tries)]
         return readings.with_tries(await self._singly(batch), n_tries)
 
-    async def _singly(self, batch: Batch) -> list[Outcome]:
-        found: list[Outcome] = []
+    async def _singly(self, batch: Batch) -> list[Found]:
+        found: list[Found] = []
         for single in batch.singles():
             if self._is_closing():
                 raise Abandoned
-            found += await self.outcomes(single)
+            found += await self.found(single)
         return found
 
     async def _is_well(self) -> bool:

@@ -22,9 +22,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from backends.asking.calls import Caller
 from backends.asking.faults import Away, Ending, Fault, Wrong
 from backends.db import endpoints
-from backends.db.outcomes import Outcome
 from backends.jobs import outcomes, plans, readings, state
 from backends.jobs.batches import Abandoned, Batch, Gone, Patience
+from backends.jobs.readings import Found
 from backends.models import Endpoint, PredictionJob
 from backends.reaching.addresses import setup_body
 from predictions_api.jobs import retries, stopping
@@ -38,8 +38,6 @@ T = TypeVar("T")
 
 TICK_S = 0.2
 LOOK_S = 1.0
-# What a stopping worker gives its requests in flight; their supervisors wait 10 s.
-STOP_GRACE_S = 7.0
 MOST_STORED_AT_ONCE = 500
 #: Batches that are claimed ahead for each request, at first. More where a backend is so quick that
 #: requests wait for them, up to so many tasks: few, so that workers who share a job all have some.
@@ -81,8 +79,8 @@ class Executor:
         self.slots = 0
         self._claimed: deque[Batch] = deque()
         self._asking: dict[asyncio.Task[None], Batch] = {}
-        self._answered: list[Outcome] = []
-        self._storing: list[Outcome] = []
+        self._answered: list[Found] = []
+        self._storing: list[Found] = []
         self._ahead = AHEAD
         self._wake_claimer = asyncio.Event()
         self._wake_storer = asyncio.Event()
@@ -198,7 +196,7 @@ class Executor:
             await _awakened(self._wake_watch, TICK_S)
             now = time.monotonic()
             if deadline == float("inf") and (stopping.requested.is_set() or self._is_turn_over()):
-                deadline = now + STOP_GRACE_S
+                deadline = now + stopping.GRACE_S
                 self._close()
             if now >= deadline:
                 return
@@ -249,17 +247,20 @@ class Executor:
     async def _beat(self) -> None:
         batches = [*self._claimed, *self._asking.values()]
         in_hand = [task_id for batch in batches for task_id in batch.ids]
-        in_hand += [outcome.task_id for outcome in (*self._answered, *self._storing)]
-        status, self.slots = await self._in_database(
+        in_hand += [id_ for one in (*self._answered, *self._storing) for id_ in one.task_ids]
+        found = await self._in_database(
             plans.beat,
-            self.job_id,
-            self.plan.backend.pk,
+            self.plan.job,
             self.holder,
             in_hand=in_hand,
             n_asking=len(self._asking),
             note=self.patience.note,
         )
-        self._learn(status)
+        self.slots = found.slots
+        if (config := found.config) is not None:
+            # What is claimed is sent with how the project is configured now.
+            self._claimed = deque(batch._replace(config=config) for batch in self._claimed)
+        self._learn(found.status)
         self._begin_requests()
 
     def _learn(self, status: str) -> None:
@@ -301,7 +302,7 @@ class Executor:
             and not self._is_closing
             and not self._is_over
             and len(self._asking) < self.slots
-            and len(self._answered) <= MOST_STORED_AT_ONCE
+            and _n_tasks(self._answered) <= MOST_STORED_AT_ONCE
         ):
             batch = self._claimed.popleft()
             asking = asyncio.create_task(self._ask(batch))
@@ -314,7 +315,7 @@ class Executor:
 
     async def _ask(self, batch: Batch) -> None:
         try:
-            self._answered += await self.patience.outcomes(batch)
+            self._answered += await self.patience.found(batch)
         except Abandoned:
             pass
         except Ending as fault:
@@ -324,7 +325,7 @@ class Executor:
         except Exception:
             log.exception("job %s, tasks %s", self.job_id, batch.ids)
             self._answered += [
-                readings.failed(task_id, "InternalError", "Something went wrong here.")
+                readings.failed(task_id, "InternalError", readings.WRONG_HERE)
                 for task_id in batch.ids
             ]
         finally:
@@ -339,18 +340,21 @@ class Executor:
         while True:
             await _awakened(self._wake_storer, None)
             while self._answered and not self._is_over:
-                self._storing = self._answered[:MOST_STORED_AT_ONCE]
-                del self._answered[: len(self._storing)]
+                while self._answered and _n_tasks(self._storing) < MOST_STORED_AT_ONCE:
+                    self._storing.append(self._answered.pop(0))
                 await self._store(self._storing)
                 self._storing = []
                 self._begin_requests()
 
-    async def _store(self, batch: list[Outcome]) -> None:
-        self._learn(
-            await self._in_database(
-                outcomes.store_or_fail, self.job_id, batch, owner=self.holder.id
-            )
-        )
+    async def _store(self, found: list[Found]) -> None:
+        self._learn(await self._in_database(self._read_and_store, found))
+
+    def _read_and_store(self, found: list[Found]) -> str:
+        return outcomes.store_or_fail(self.job_id, readings.read(found), owner=self.holder.id)
+
+
+def _n_tasks(found: Iterable[Found]) -> int:
+    return sum(len(one.task_ids) for one in found)
 
 
 async def _in_thread(thread: ThreadPoolExecutor, call: Callable[[], T]) -> T:

@@ -1,18 +1,23 @@
 """What a worker needs to know of a job before and while it asks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.utils import timezone
 
+from backends.asking import bodies
 from backends.asking.calls import Address
 from backends.db import endpoints, items, shares
 from backends.db.outcomes import Outcome
 from backends.jobs import readings, state
 from backends.jobs.batches import Batch
+from backends.jobs.readings import Config
 from backends.models import Endpoint, PredictionJob
 from backends.reaching import sent_tasks
 from backends.reaching.addresses import address, project_key
 from predictions.models import MLBackend, Project
+from predictions_api.http.rendering import dumps
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder
 
 
@@ -68,15 +73,19 @@ def take(job_id: int, project_id: int, mine: Holder, n: int, batch_size: int) ->
     ended = [_worker_lost(task_id) for task_id in lost]
     ids = [claim.task_id for claim in claims if claim.attempts <= MOST_ATTEMPTS]
     project = Project.objects.filter(pk=project_id).first() if ids else None
-    found = sent_tasks.documents(project_id, ids) if project is not None else []
-    there = {task["id"] for task in found}
-    ended += [Outcome(task_id) for task_id in ids if task_id not in there]
+    found = sent_tasks.texts(project_id, ids) if project is not None else {}
+    ended += [Outcome(task_id) for task_id in ids if task_id not in found]
     if project is None:
         return Taken(len(claims), [], ended)
-    whole = Batch(project_key(project), project.label_config, project.validate_predictions, found)
-    starts = range(0, len(found), batch_size)
-    cut = [whole._replace(tasks=found[start : start + batch_size]) for start in starts]
-    return Taken(len(claims), cut, ended)
+    there, texts = list(found), list(found.values())
+    config = _config(project)
+    cuts = [slice(start, start + batch_size) for start in range(0, len(there), batch_size)]
+    return Taken(len(claims), [Batch(config, there[cut], texts[cut]) for cut in cuts], ended)
+
+
+def _config(project: Project) -> Config:
+    beside = bodies.beside_tasks(project_key(project), project.label_config)
+    return Config(project.label_config, project.validate_predictions, dumps(beside))
 
 
 def _worker_lost(task_id: int) -> Outcome:
@@ -84,16 +93,26 @@ def _worker_lost(task_id: int) -> Outcome:
     return readings.failed(task_id, "WorkerLost", message, tries=0)
 
 
-def beat(
-    job_id: int, backend_id: int, mine: Holder, *, in_hand: list[int], n_asking: int, note: str
-) -> tuple[str, int]:
-    """Renews the holder's leases on the job and what it has in hand; the job's status, and how many
-    requests may be out.
+class Beat(NamedTuple):
+    """How a job is, how many requests of the holder may be out, and how the project is configured
+    now; None for one that is gone.
     """
-    items.extend(job_id, mine, in_hand)
-    state.keep(job_id, note)
-    slots = shares.renew(job_id, mine, backend_id, n_asking=n_asking)
-    return state.status_of(job_id), slots
+
+    status: str
+    slots: int
+    config: Config | None
+
+
+def beat(
+    job: PredictionJob, mine: Holder, *, in_hand: Sequence[int], n_asking: int, note: str
+) -> Beat:
+    """Renews the holder's leases on the job and what it has in hand."""
+    items.extend(job.pk, mine, in_hand)
+    state.keep(job.pk, note)
+    slots = shares.renew(job.pk, mine, job.backend_id, n_asking=n_asking)
+    project = Project.objects.filter(pk=job.project_id).first()
+    config = None if project is None else _config(project)
+    return Beat(state.status_of(job.pk), slots, config)
 
 
 def release(job_id: int, mine: Holder) -> None:

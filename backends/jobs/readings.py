@@ -1,7 +1,9 @@
 """What an item of an answer is to the store: predictions that it takes, or a failure."""
 
-from dataclasses import replace
-from typing import Any
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from rest_framework.exceptions import ValidationError
 
@@ -12,6 +14,54 @@ from backends.db.outcomes import Outcome, Row
 from predictions.db.places import Target
 from predictions.db.predictions import checked_regions
 from predictions_api.http.storable import Refused, json_text
+
+log = logging.getLogger(__name__)
+
+WRONG_HERE = "Something went wrong here; the server's log says what."
+
+
+class Config(NamedTuple):
+    """How a project is configured: what its tasks are sent with, and what it takes."""
+
+    label_config: str
+    validate_predictions: bool
+    #: JSON, what the body of POST /predict holds beside the tasks.
+    beside_tasks: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The items of an answer, one for each of the tasks, before anybody has read them."""
+
+    config: Config
+    task_ids: Sequence[int]
+    items: Sequence[Any]
+    #: Of predictions that name none.
+    model_version: str
+    #: Requests that asked about them.
+    tries: int = 1
+
+
+Found = Outcome | Unread
+
+
+def read(found: Sequence[Found]) -> list[Outcome]:
+    """What came of each task, in order."""
+    outcomes: list[Outcome] = []
+    for one in found:
+        outcomes += [one] if isinstance(one, Outcome) else _each(one)
+    return outcomes
+
+
+def _each(unread: Unread) -> Iterator[Outcome]:
+    config = unread.config
+    for task_id, item in zip(unread.task_ids, unread.items, strict=True):
+        target = Target(task_id, 0, config.validate_predictions, config.label_config)
+        try:
+            yield outcome(target, item, model_version=unread.model_version, tries=unread.tries)
+        except Exception:
+            log.exception("task %s: the answer cannot be read", task_id)
+            yield failed(task_id, "InternalError", WRONG_HERE, tries=unread.tries)
 
 
 def outcome(target: Target, item: Any, *, model_version: str, tries: int = 1) -> Outcome:
@@ -62,6 +112,6 @@ def failed_by(task_id: int, fault: Fault, *, tries: int) -> Outcome:
     return failed(task_id, fault.kind, str(fault), tries=tries)
 
 
-def with_tries(outcomes: list[Outcome], more: int) -> list[Outcome]:
-    """The outcomes with so many requests more that asked about their tasks."""
-    return [replace(one, tries=one.tries + more) for one in outcomes]
+def with_tries(found: list[Found], more: int) -> list[Found]:
+    """The same with so many requests more that asked about their tasks."""
+    return [replace(one, tries=one.tries + more) for one in found]

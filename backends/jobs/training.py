@@ -14,7 +14,7 @@ from backends.models import Endpoint, Training
 from backends.reaching.addresses import address
 from predictions.events import objects
 from predictions_api.http.rendering import dumps
-from predictions_api.jobs import sharing, sweeps
+from predictions_api.jobs import sharing, stopping, sweeps
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder
 from predictions_api.jobs.queueing import CALLS, enqueue_on_commit
@@ -78,7 +78,9 @@ def work(backend_id: Hashable, is_over: Callable[[], bool]) -> None:
         return
     try:
         with Heartbeat(lambda: trainings.keep(backend_id, mine), every_s=mine.lease_s / 4):
-            asyncio.run(_send(training, body_of(training)))
+            asyncio.run(stopping.in_time(_send(training, body_of(training))))
+    except stopping.Stopped:
+        trainings.release(backend_id, mine)
     except Fault as fault:
         if training.tries < len(RETRIED_AFTER_S):
             endpoints.note(backend_id, Endpoint.State.ERROR, message=str(fault))

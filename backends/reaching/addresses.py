@@ -27,10 +27,10 @@ def credentials(backend_id: int) -> dict[str, str]:
     if backend is None:
         return {}
     try:
-        headers = address(backend, endpoints.endpoint_of(backend)).headers
+        sent = address(backend, endpoints.endpoint_of(backend)).authorization
     except Ending:
         return {}
-    return {name: text for name, text in headers.items() if name == "Authorization"}
+    return {"Authorization": sent} if sent else {}
 
 
 def setup_body(project: Project, endpoint: Endpoint) -> dict[str, Any]:

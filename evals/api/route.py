@@ -25,6 +25,7 @@ from evals.documents.evaluation import headed
 from evals.documents.refusals import WorkspaceNotFound
 from evals.models import ModelEval
 from evals.reports.evaluations import identity_of
+from predictions_api.replicas.views import FromReplica
 
 
 class AnyType(BaseContentNegotiation):
@@ -49,7 +50,7 @@ def answer_about(evaluation: ModelEval, document: Document | bytes) -> HttpRespo
     return answer(headed(identity_of(evaluation), body))
 
 
-class EvaluationRoutes(ViewSet):
+class EvaluationRoutes(FromReplica, ViewSet):
     """What every route here shares."""
 
     authentication_classes = [EvaluationKeyAuthentication, WorkspaceSessionAuthentication]
@@ -58,6 +59,10 @@ class EvaluationRoutes(ViewSet):
     lookup_value_converter = "slug"
     read_scope: ClassVar[str | None] = "model-eval:read"
     write_scope: ClassVar[str | None] = "model-eval:write"
+
+    def may_be_behind(self, request: Request) -> bool:
+        """Whatever is read of an evaluation: one that is done does not change."""
+        return True
 
     def get_exception_handler(self) -> Any:
         return exception_handler

@@ -1,37 +1,128 @@
-"""The one place that writes chunks of a running evaluation, and what each of them has counted."""
+"""The one place that writes chunks of a running evaluation, who counts each, and what they counted.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+A chunk is its worker's by a lease. Who writes here locks the evaluation's row first and chunks
+second, so that nobody waits for the other.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 
 from evals.db.snapshot import PlannedRow
 from evals.engine.counting import SplitPart
 from evals.models import EvalChunk, EvalPart, Split
+from predictions_api.jobs.leases import FREE, NOBODY, Holder, LeaseLost
+from predictions_api.postgres.sql import fetch_one
 
 
-def add(
-    evaluation_id: int,
-    number: int,
-    rows: Sequence[PlannedRow],
-    *,
-    first_position: int,
-    first_split_positions: Mapping[int, int],
-) -> None:
-    """Appends a chunk; the positions are of its first image, and of its first of each split."""
-    EvalChunk.objects.create(
-        evaluation_id=evaluation_id,
-        number=number,
-        first_position=first_position,
-        first_split_positions=[first_split_positions[split] for split in range(len(Split))],
-        rows=[astuple(row) for row in rows],
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """Images to count together; the positions are of the first, and of the first of each split."""
+
+    number: int
+    rows: Sequence[PlannedRow]
+    first_position: int
+    first_split_positions: Mapping[int, int]
+
+
+def add(evaluation_id: int, new: Sequence[NewChunk], *, seen_at: datetime | None) -> None:
+    """Appends chunks, for any worker to count unless `seen_at` is None. One statement."""
+    EvalChunk.objects.bulk_create(
+        EvalChunk(
+            evaluation_id=evaluation_id,
+            number=one.number,
+            first_position=one.first_position,
+            first_split_positions=[one.first_split_positions[split] for split in range(len(Split))],
+            rows=[astuple(row) for row in one.rows],
+            seen_at=seen_at,
+        )
+        for one in new
     )
+
+
+def allow(evaluation_id: int, seen_at: datetime) -> None:
+    """From now on all chunks may be counted. One statement."""
+    EvalChunk.objects.filter(evaluation_id=evaluation_id).update(seen_at=seen_at)
+
+
+def wait(evaluation_id: int) -> bool:
+    """Whether there are chunks that may not be counted yet. One statement."""
+    return EvalChunk.objects.filter(evaluation_id=evaluation_id, seen_at__isnull=True).exists()
 
 
 def rows_of(chunk: EvalChunk) -> list[PlannedRow]:
     """The rows of a chunk."""
     return [PlannedRow(*row) for row in chunk.rows]
+
+
+def one_by_one(evaluation_id: int) -> Iterator[EvalChunk]:
+    """All chunks in their order, none kept. A statement for each, and one."""
+    rows = EvalChunk.objects.filter(evaluation_id=evaluation_id).order_by("number")
+    for number in list(rows.values_list("number", flat=True)):
+        yield rows.get(number=number)
+
+
+def uncounted(evaluation_id: int) -> QuerySet[EvalChunk]:
+    """The chunks that are not counted and may be, whoever has them in hand."""
+    return EvalChunk.objects.filter(
+        evaluation_id=evaluation_id, is_done=False, seen_at__isnull=False
+    )
+
+
+def claim(evaluation_id: int, mine: Holder) -> EvalChunk | None:
+    """The first chunk that nobody counts, now this worker's; None where there is none. `attempts`
+    says how many workers had it and did not store it, this one included. Two statements.
+    """
+    rows = uncounted(evaluation_id).order_by("number")
+    claimed = mine.claim(rows, 1, columns=("number",))
+    if not claimed:
+        return None
+    return EvalChunk.objects.filter(evaluation_id=evaluation_id, number=claimed[0][0]).first()
+
+
+def extend(evaluation_id: int, mine: Holder) -> None:
+    """Renews the leases on the chunks that this worker has in hand. One statement."""
+    mine.extend(uncounted(evaluation_id))
+
+
+def release(evaluation_id: int, mine: Holder) -> None:
+    """Frees the chunks that this worker has in hand, as if it had not had them. One statement."""
+    mine.release(uncounted(evaluation_id))
+
+
+def n_free(evaluation_id: int, *, most: int) -> int:
+    """How many chunks wait for a worker, at most `most`. One statement."""
+    return uncounted(evaluation_id).filter(FREE)[:most].count()
+
+
+def counting(evaluation_id: int) -> set[UUID | None]:
+    """The workers that have chunks in hand. One statement."""
+    busy = uncounted(evaluation_id).filter(lease_until__gt=Now())
+    return set(busy.values_list("lease_owner", flat=True))
+
+
+def share_done(evaluation_id: int) -> float:
+    """The share of the chunks that are counted, 0 to 1; 1 of none. One statement."""
+    found = EvalChunk.objects.filter(evaluation_id=evaluation_id).aggregate(
+        done=Count("number", filter=Q(is_done=True)), n=Count("number")
+    )
+    return found["done"] / found["n"] if found["n"] else 1.0
+
+
+def keep(evaluation_id: int, number: int, mine: Holder) -> None:
+    """A fresh lease on a chunk, which keeps others from it until the commit; or LeaseLost. Two
+    statements, in a transaction.
+    """
+    sql = "SELECT id FROM evals_modeleval WHERE id = %s FOR KEY SHARE"
+    if fetch_one(sql, [evaluation_id]) is None:
+        raise LeaseLost
+    mine.keep(uncounted(evaluation_id).filter(number=number))
 
 
 def add_parts(
@@ -49,22 +140,35 @@ def add_parts(
         for split, part in parts.items()
     )
     EvalChunk.objects.filter(evaluation_id=evaluation_id, number=number).update(
-        is_done=True, notes=notes
+        is_done=True, notes=notes, **NOBODY
     )
 
 
 def forget_counted(evaluation_id: int) -> None:
-    """Removes what was counted of every chunk; the chunks stay, to be counted again."""
+    """Removes what was counted of every chunk; the chunks stay, to be counted again by anybody."""
+    # Whoever stores a chunk is waited for; who had one in hand has lost it.
+    EvalChunk.objects.filter(evaluation_id=evaluation_id).update(
+        is_done=False, attempts=0, **NOBODY
+    )
+    _delete_counted(evaluation_id)
+
+
+def delete(evaluation_id: int) -> None:
+    """Removes the chunks, for an evaluation that is done; what they counted of each image stays."""
+    EvalChunk.objects.filter(evaluation_id=evaluation_id).delete()
+    EvalPart.objects.filter(evaluation_id=evaluation_id).delete()
+
+
+def delete_counted(evaluation_id: int) -> None:
+    """Removes the chunks and all they counted, for an evaluation that is planned anew."""
+    delete(evaluation_id)
+    _delete_counted(evaluation_id)
+
+
+def _delete_counted(evaluation_id: int) -> None:
     with connection.cursor() as cursor:
         for table in ("evals_evalimage", "evals_evalpart"):
             cursor.execute(
                 f"DELETE FROM {table} WHERE evaluation_id = %s",  # noqa: S608 - names of ours
                 [evaluation_id],
             )
-    EvalChunk.objects.filter(evaluation_id=evaluation_id).update(is_done=False)
-
-
-def delete(evaluation_id: int) -> None:
-    """Removes the chunks and their counts, for an evaluation that is planned anew or done."""
-    EvalChunk.objects.filter(evaluation_id=evaluation_id).delete()
-    EvalPart.objects.filter(evaluation_id=evaluation_id).delete()

@@ -11,7 +11,8 @@ from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
-from predictions.filters.registered import Scope
+from predictions.db.places import slot_of_task
+from predictions.filters.registered import Rows, Scope
 from predictions_api.http.storable import Refused
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -80,7 +81,9 @@ def image_addresses(
         return []
     reading = reading_of(evaluation.reading)
     paths = [image_path(reading, item) for _, item in images]
-    rows = fetch_all(ADDRESSES_SQL, [longest, [task for task, _ in images], paths])
+    tasks = [task for task, _ in images]
+    slot = next((slot_of_task(task) for task in tasks if task is not None), None)
+    rows = fetch_all(ADDRESSES_SQL, [longest, tasks, paths], slot=slot)
     return [address for (address,) in rows]
 
 
@@ -109,8 +112,23 @@ TASK_COLUMNS = {
     "f1": RATIO.format("sum(2 * i.tp)", "sum(2 * i.tp + i.fp + i.fn)"),
     "measure": "avg(i.measure)",
 }
+#: Under what a query keeps an evaluation that it has looked up.
+KNOWN = "evaluation {}"
 AGREEMENT = "agreement"
 PREFIX = "evaluation."
+#: As the index on it.
+F1_OF_ONE = (
+    "CASE WHEN i.tp = 0 AND i.fp = 0 AND i.fn = 0 THEN 1.0::float8"
+    " ELSE (i.tp * 2)::float8 / (i.tp * 2 + i.fp + i.fn) END"
+)
+#: Those of TASK_COLUMNS that every image has, of a task with one.
+OF_ONE = {
+    "truePositives": "i.tp",
+    "falsePositives": "i.fp",
+    "falseNegatives": "i.fn",
+    "errors": "(i.fp + i.fn)",
+    "f1": F1_OF_ONE,
+}
 
 
 def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
@@ -121,7 +139,8 @@ def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
     Refused where the project has no finished evaluation of that id.
     """
     if name == AGREEMENT:
-        return OF_TASK.format(TASK_COLUMNS["f1"]), [_finished(scope, None)]
+        found = _finished(scope, None)
+        return OF_TASK.format(TASK_COLUMNS["f1"]), [found and found[0]]
     if not name.startswith(PREFIX):
         return None
     eval_id, _, column = name.removeprefix(PREFIX).rpartition(".")
@@ -130,14 +149,41 @@ def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
     found = _finished(scope, eval_id)
     if found is None:
         raise Refused(f"The project has no finished evaluation {eval_id!r:.50}.")
-    return OF_TASK.format(TASK_COLUMNS[column]), [found]
+    return OF_TASK.format(TASK_COLUMNS[column]), [found[0]]
 
 
-def _finished(scope: Scope, eval_id: str | None) -> int | None:
-    """The key of the finished evaluation of that id, or of the newest one; None without. Asked once
-    a query.
+def task_rows(name: str, scope: Scope) -> Rows | None:
+    """The rows of the same columns where each task of the evaluation has one image, and so one row;
+    None otherwise, and for other names. At most one statement.
     """
-    kept = f"evaluation {eval_id}"
+    eval_id, _, column = name.removeprefix(PREFIX).rpartition(".")
+    if name == AGREEMENT:
+        found, column = _finished(scope, None), "f1"
+    elif name.startswith(PREFIX) and column in OF_ONE:
+        found = _finished(scope, eval_id)
+    else:
+        return None
+    if found is None or not reading_of(found[1]).has_one_image:
+        return None
+    return Rows(
+        table="evals_evalimage i",
+        where="i.evaluation_id = %s AND i.task_id IS NOT NULL",
+        params=[found[0]],
+        task="i.task_id",
+        number=OF_ONE[column],
+    )
+
+
+def known_to_columns(evaluation: ModelEval) -> dict[str, Any]:
+    """What a filter's `Scope` may know of a finished evaluation, so that nobody asks again."""
+    return {KNOWN.format(evaluation.eval_id): (evaluation.pk, evaluation.reading)}
+
+
+def _finished(scope: Scope, eval_id: str | None) -> tuple[int, Any] | None:
+    """Key and reading of the finished evaluation of that id, or of the newest one; None without.
+    Asked once a query.
+    """
+    kept = KNOWN.format(eval_id)
     if kept not in scope.known:
         done = ModelEval.objects.filter(
             project_id=scope.project_id, status=ModelEval.Status.DONE
@@ -147,6 +193,6 @@ def _finished(scope: Scope, eval_id: str | None) -> int | None:
             done = done.filter(origin=ModelEval.Origin.COMPUTED).exclude(options__has_key="query")
         else:
             done = done.filter(eval_id=eval_id)
-        scope.known[kept] = done.values_list("pk", flat=True).first()
-    found: int | None = scope.known[kept]
+        scope.known[kept] = done.values_list("pk", "reading").first()
+    found: tuple[int, Any] | None = scope.known[kept]
     return found

@@ -1,6 +1,6 @@
 """What vector analysis reads and writes, and the search for nearest tasks, by pgvector."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +8,17 @@ import orjson
 from django.db import connection, transaction
 
 from evals.models import ModelEval
+from predictions.db.places import slot_of_task
 from predictions.regions.geometry import Floats
 from predictions_api.postgres.copying import copy
-from predictions_api.postgres.sql import server_cursor
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, of_slot, server_cursor
 
 NEIGHBORS = 10
 #: Above so many tasks the nearest are found by an index, nearly always the same ones.
 EXACT_UP_TO = 2000
+#: Rows written by one statement, or read by one.
+AT_ONCE = 50_000
 #: pgvector's index takes no longer vectors.
 LONGEST_INDEXED = 2000
 
@@ -30,9 +34,25 @@ ORDER BY c.n
 def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
     """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
     with transaction.atomic(), server_cursor("embeddings") as cursor:
-        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
+        slot = slot_of_task(task_ids[0]) if task_ids else None
+        cursor.execute(*of_slot(EMBEDDINGS_SQL, {"tasks": list(task_ids)}, slot))
         for place, stored in cursor:
             yield place, orjson.loads(stored) if isinstance(stored, str) else stored
+
+
+# A range of the primary key.
+IMAGES_SQL = """
+SELECT position, task_id, prediction_id, split, name FROM evals_evalimage
+WHERE evaluation_id = %s AND position >= %s AND position < %s ORDER BY position
+"""
+
+
+def images(evaluation: ModelEval) -> Iterator[list[tuple[Any, ...]]]:
+    """(position, task, prediction, split, name) of all images in their order, AT_ONCE at a time. A
+    statement for each.
+    """
+    for first in range(0, sum(evaluation.image_counts.values()), AT_ONCE):
+        yield fetch_all(IMAGES_SQL, [evaluation.pk, first, first + AT_ONCE])
 
 
 PLACE_SQL = """
@@ -43,20 +63,24 @@ WHERE i.evaluation_id = %s AND i.position = v.position
 
 
 def place_images(
-    evaluation: ModelEval, positions: Sequence[int], clusters: Sequence[int], points: Floats
+    evaluation: ModelEval, positions: Sequence[int], clusters: Any, points: Floats
 ) -> None:
-    """Writes cluster and point (n, 2) to the images at these positions. One statement."""
+    """Writes cluster (n,) and point (n, 2) to the images at these positions, AT_ONCE at a time. A
+    statement for each.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            PLACE_SQL,
-            [
-                list(positions),
-                list(clusters),
-                points[:, 0].tolist(),
-                points[:, 1].tolist(),
-                evaluation.pk,
-            ],
-        )
+        for first in range(0, len(positions), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            cursor.execute(
+                PLACE_SQL,
+                [
+                    list(positions[some]),
+                    clusters[some].tolist(),
+                    points[some, 0].tolist(),
+                    points[some, 1].tolist(),
+                    evaluation.pk,
+                ],
+            )
 
 
 # updated_at stays: the model's result is unchanged, and evaluations go by it.
@@ -71,7 +95,7 @@ WHERE p.id = v.id AND p.project_id = %s AND p.updated_at <= %s
 
 @dataclass(frozen=True, slots=True)
 class WrittenBack:
-    """What the evaluated predictions are given, an entry a prediction."""
+    """What some evaluated predictions are given, an entry a prediction."""
 
     prediction_ids: list[int]
     clusters: list[int | None]
@@ -80,19 +104,20 @@ class WrittenBack:
     mislabeling: list[float]
 
 
-def write_back(evaluation: ModelEval, findings: WrittenBack) -> None:
-    """Stores the findings on predictions that have not changed since. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
+def write_back(evaluation: ModelEval, findings: Iterable[WrittenBack]) -> None:
+    """Stores the findings on predictions that have not changed since. A statement for each."""
+    for some in findings:
+        execute(
             WRITE_BACK_SQL,
             [
-                findings.prediction_ids,
-                findings.clusters,
-                findings.neighbors,
-                findings.mislabeling,
+                some.prediction_ids,
+                some.clusters,
+                some.neighbors,
+                some.mislabeling,
                 evaluation.project_id,
                 evaluation.planned_at,
             ],
+            slot=slots.of_project(evaluation.project_id or 0),
         )
 
 

@@ -12,6 +12,7 @@ from evals.documents.document import encode
 from evals.models import EvalAnswer, EvalPanel, ModelEval
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import copy, escaped, number
+from predictions_api.replicas import reading
 
 IMAGE_COLUMNS = (
     "evaluation_id, position, split_position, split, task_id, annotation_id, prediction_id, item,"
@@ -141,7 +142,7 @@ def keep_answer(evaluation_id: int, asked: str, body: bytes) -> None:
     Two or three statements.
     """
     kept = EvalAnswer.objects.filter(evaluation_id=evaluation_id)
-    with suppress(DatabaseError), transaction.atomic():
+    with reading.writing(), suppress(DatabaseError), transaction.atomic():
         if kept.count() >= MOST_ANSWERS:
             kept.delete()
         answer = EvalAnswer(evaluation_id=evaluation_id, asked=asked, body=body)
@@ -155,9 +156,12 @@ def add_finished(evaluation: ModelEval) -> None:
 
 
 def clear(evaluation_id: int) -> None:
-    """Removes images, panels, chunks and parts of an evaluation; its own row stays."""
+    """Removes images, panels, chunks and parts of an evaluation; its own row stays.
+
+    The chunks first: whoever stores one is waited for, and what it stored goes, too.
+    """
     with connection.cursor() as cursor:
-        for table in ("evals_evalimage", "evals_evalpanel", "evals_evalpart", "evals_evalchunk"):
+        for table in ("evals_evalchunk", "evals_evalimage", "evals_evalpanel", "evals_evalpart"):
             cursor.execute(
                 f"DELETE FROM {table} WHERE evaluation_id = %s",  # noqa: S608 - names of ours
                 [evaluation_id],

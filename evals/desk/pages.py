@@ -29,11 +29,13 @@ from evals.documents.document import moment
 from evals.documents.refusals import Refusal
 from evals.documents.slices import NONE
 from evals.engine.kinds.table import KINDS
+from evals.engine.reading import reading_of
 from evals.jobs import requests, state
 from evals.models import ModelEval, Split
 from evals.panels.slices import keys_of
 from evals.reports.comparison import model_name
 from evals.reports.versions import baseline_of, versions
+from predictions.regions.config import read_config
 from predictions_api.wording import left
 
 #: Pages beside the overview, in the order of their tabs.
@@ -41,7 +43,7 @@ TABS = (
     ("evals_modeleval_overview", "Overview"),
     ("evals_modeleval_metrics", "Metrics"),
     ("evals_modeleval_matrix", "Confusion matrix"),
-    ("evals_modeleval_images", "Images"),
+    ("evals_modeleval_images", "{unit}s"),
     ("evals_modeleval_vectors", "Vectors"),
     ("evals_modeleval_recommendations", "Recommendations"),
     ("evals_modeleval_diff", "Compare"),
@@ -133,6 +135,7 @@ def _page(
     supersedes, superseded_by = lineage(evaluation)
     begun = evaluation.planned_at or evaluation.created_at
     api = f"/{evaluation.workspace.slug}/model-evals/{evaluation.eval_id}"
+    unit = _unit(evaluation)
     response = render_page(
         desk,
         request,
@@ -146,7 +149,11 @@ def _page(
         },
         evaluation=evaluation,
         api=api,
-        tabs=[(reverse(f"admin:{tab}", args=[eval_id]), label) for tab, label in TABS],
+        unit=unit,
+        tabs=[
+            (reverse(f"admin:{tab}", args=[eval_id]), label.format(unit=unit.capitalize()))
+            for tab, label in TABS
+        ],
         may_write=desk.may_write(request, evaluation),
         n_images=sum(evaluation.image_counts.values()),
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
@@ -220,6 +227,7 @@ def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[
         "api": api,
         "page": reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id]),
         "evalId": evaluation.eval_id,
+        "unit": _unit(evaluation),
         "status": evaluation.status,
         **{name: of_kind[name] for name in ("drawing", "measure")},
         "hasPrecision": of_kind["has_precision"],
@@ -227,6 +235,17 @@ def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[
         "canonical": evaluation.confidence,
         "imageId": image_id,
     }
+
+
+def _unit(evaluation: ModelEval) -> str:
+    """What is counted one by one, in a word: `image`, or `task` where there are no images."""
+    project = evaluation.project
+    if project is None or evaluation.origin == ModelEval.Origin.IMPORTED:
+        return "image"
+    wanted = {one.name for one in reading_of(evaluation.reading).objects}
+    objects = read_config(project.label_config).objects
+    tags = {one.tag for one in objects if not wanted or one.name in wanted}
+    return "task" if tags and "Image" not in tags else "image"
 
 
 def _of_kind(evaluation: ModelEval) -> dict[str, Any]:

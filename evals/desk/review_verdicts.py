@@ -2,12 +2,15 @@
 room, which registers `verdicts_of` with `predictions.desk.verdicts`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 
+from evals.db.columns import known_to_columns
 from evals.db.definition import job_of, kind_of
 from evals.db.evaluations import confidence_of
 from evals.db.images import image_keys, rows_of_task
@@ -36,13 +39,15 @@ def verdicts_of(
     `tp`, `fp`, `fn` or `wrong_class`; what was not counted has none. None where the workspaces
     (None for all) have no finished evaluation of that id, or it did not see the task. `truths` and
     `found` are None where the rows have changed since; `url` is where its images are, the worst
-    first. `confidence` is per cent as text, empty for
-    the evaluation's own. At most three statements.
+    first; `evaluations` are the `newest_evaluations` of its project, `known` is for filters by its
+    columns. `confidence` is per cent as text, empty for the evaluation's own. At most three
+    statements.
     """
     mine = Q() if workspaces is None else Q(workspace_id__in=list(workspaces))
     evaluation = (
         ModelEval.objects.filter(mine, eval_id=eval_id, status=ModelEval.Status.DONE)
         .select_related("project")
+        .annotate(newest=ArraySubquery(_newest(OuterRef("project_id"))))
         .first()
     )
     rows = [] if evaluation is None else _rows(evaluation, image_id, task_id)
@@ -55,6 +60,8 @@ def verdicts_of(
         "evaluation": evaluation.eval_id,
         "url": f"{images}?sort=-errors&split=all&confidence={percent}",
         "confidence": percent,
+        "evaluations": _titled(evaluation.newest),
+        "known": known_to_columns(evaluation),
         "annotation": rows[0].annotation_id,
         "prediction": rows[0].prediction_id,
         "truths": None,
@@ -75,9 +82,18 @@ def newest_evaluations(project_id: int) -> list[tuple[str, str]]:
 
     Empty for a project without.
     """
+    return _titled(_newest(project_id))
+
+
+def _newest(project_id: Any) -> "QuerySet[ModelEval, dict[str, Any]]":
+    """Its newest finished evaluations, each an id and the version that it measured."""
     done = ModelEval.objects.filter(project_id=project_id, status=ModelEval.Status.DONE)
-    rows = done.order_by("-pk").only("eval_id", "model_version")[:MOST_EVALUATIONS]
-    return [(one.eval_id, one.model_version or one.eval_id) for one in rows]
+    named = JSONObject(id="eval_id", version="model_version")
+    return done.order_by("-pk").values_list(named, flat=True)[:MOST_EVALUATIONS]
+
+
+def _titled(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return [(one["id"], one["version"] or one["id"]) for one in rows]
 
 
 def _rows(evaluation: ModelEval, image_id: str, task_id: int) -> list[PlannedRow]:

@@ -37,13 +37,17 @@ class Tally:
         return any(n and 2 * twins >= n for n, twins in columns)
 
 
+def have_to_be_chosen(evaluation: ModelEval) -> bool:
+    """Whether `settle` has something to find out."""
+    is_one = len(reading_of(evaluation.reading).controls) < 2
+    return not is_one and kind_of(evaluation).prefers_boxes is not None
+
+
 def settle(evaluation: ModelEval, chunks: Iterator[Sequence[ReadImage]]) -> None:
     """Stores which controls of each side are read. `CannotEvaluate` where one must be chosen."""
     reading = replace(
         reading_of(evaluation.reading), not_in_truth=frozenset(), not_in_said=frozenset()
     )
-    if len(reading.controls) < 2 or kind_of(evaluation).prefers_boxes is None:
-        return
     job = job_of(evaluation)
     tallies = {
         (side, pair): Tally() for side in (0, 1) for pair in combinations(reading.controls, 2)

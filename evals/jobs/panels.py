@@ -42,12 +42,12 @@ def finish(evaluation: ModelEval, mine: Holder) -> None:
             stored_vectors.place_images(
                 evaluation,
                 embedded.positions,
-                embedded.analysis.cluster_ids.tolist(),
+                embedded.analysis.cluster_ids,
                 embedded.analysis.points,
             )
         writes.write_panels(evaluation.pk, panels)
         if findings is not None:
-            stored_vectors.write_back(evaluation, findings)
+            stored_vectors.write_back(evaluation, vectors.of_predictions(evaluation, findings))
         chunks.delete(evaluation.pk)
         summary = _summary(evaluation, counted.head)
         warnings = [*evaluation.warnings, *no_shared_class(evaluation, counted)]

@@ -1,11 +1,15 @@
-"""The work of an evaluation: plans it, counts it chunk by chunk, and has its panels made.
+"""The work of an evaluation: it is planned, counted chunk by chunk, and its panels are made.
 
-Each chunk is stored in one transaction with the progress it means, so a killed worker loses the
-chunk at hand and the next one goes on from there, to the same result. What cannot be evaluated ends
-`failed` with a reason, and nothing of it is shown.
+Whoever holds the lease on the evaluation leads: it plans, counts, and makes the panels once all is
+counted. Whoever comes meanwhile helps: it claims chunks and counts them, and writes nothing else.
+Each chunk is stored in one transaction, so a killed worker loses the chunk at hand and the others
+go on, to the same result. What cannot be evaluated ends `failed` with a reason, and nothing of it
+is shown.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -13,22 +17,20 @@ from django.conf import settings
 from django.db import transaction
 
 from evals.db import chunks, snapshot, writes
-from evals.db.definition import job_of, kind_of
-from evals.db.label_config import classes_of
+from evals.db.definition import job_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
-from evals.db.writes import NewImage, NewPanel
-from evals.documents.document import encode
-from evals.documents.slices import SliceTable
+from evals.db.writes import NewImage
 from evals.engine.counting import Counted, count_images
 from evals.engine.errors import EvaluationError
 from evals.engine.kinds.kind import Job
 from evals.engine.matched.shapes import NeedsWider
 from evals.engine.reading import reading_of
 from evals.engine.regions import UnknownLabels, UnusableRegion
-from evals.jobs import controls, panels, state
-from evals.jobs.notes import chunk_notes, own_truths, summarise, too_varied
-from evals.models import EvalChunk, EvalPanel, GroundTruth, ModelEval, Split
+from evals.jobs import controls, panels, planning, state
+from evals.jobs.notes import chunk_notes, summarise
+from evals.models import EvalChunk, ModelEval
 from predictions.regions.errors import GeometryError
+from predictions_api.jobs import stopping
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder, LeaseLost
 from predictions_api.operations import collector
@@ -36,60 +38,68 @@ from predictions_api.postgres.outages import is_disk_full, is_outage
 
 log = structlog.stdlib.get_logger("evals")
 
-#: Told the progress, 0 to 1, after each chunk: how a command shows what it is doing.
+#: Told the progress, 0 to 1, at most once in TELL_S: how a command shows what it is doing.
 Watcher = Callable[[float], object]
+TELL_S = 1.0
+# How often the leader looks whether others have counted the chunks they have in hand.
+LOOK_S = 0.05
 WORKERS_LOST = (
     f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
     "Set EVALUATION_CHUNK lower, then run it again."
 )
-NO_GROUND_TRUTH = {
-    GroundTruth.MARKED: (
-        'The project has no ground truth. Mark annotations as ground truth ("ground_truth": true), '
-        "then run the evaluation again."
-    ),
-    GroundTruth.ALL: "The project has no annotations, or only cancelled ones.",
-}
-
 NO_ROOM = "Waits for room: the disk of the database is full."
-
-
-def _unwatched(progress: float) -> None:
-    """Nobody watches."""
 
 
 class TurnOver(Exception):
     """Others wait: the evaluation goes on later."""
 
 
+def _unwatched(progress: float) -> None:
+    """Nobody watches."""
+
+
 def _never() -> bool:
     return False
 
 
-def run(
-    evaluation_id: int, *, watcher: Watcher = _unwatched, is_over: Callable[[], bool] = _never
-) -> bool:
-    """Computes a running evaluation, or does nothing while somebody else is alive at it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a worker computes an evaluation."""
 
-    After each chunk `is_over` says whether it is to be left to the next worker; False then.
+    watcher: Watcher = _unwatched
+    #: After each chunk: whether who leads is to leave it to the next worker, and who helps.
+    is_over: Callable[[], bool] = _never
+    is_help_over: Callable[[], bool] = _never
+    call: planning.Call = planning.alone
+
+
+def run(evaluation_id: int, **terms: Any) -> bool:
+    """Computes a running evaluation on these Terms, or helps whoever is at it while there are
+    chunks to count. False where it was left to the next worker.
 
     Idempotent: call it as often as you like. Where the database is away, that is raised and the
     next worker goes on; every other error ends the evaluation with a reason.
     """
-    mine = state.worker()
-    attempts = state.claim(evaluation_id, mine)
-    if attempts is None:
-        return True
-    if attempts > MOST_ATTEMPTS:
-        state.fail(evaluation_id, WORKERS_LOST, mine)
-        return True
-    with Heartbeat(lambda: state.keep(evaluation_id, mine), every_s=mine.lease_s / 3):
-        return _work(evaluation_id, mine, watcher, is_over)
+    mine, on = state.worker(), Terms(**terms)
+
+    def beat() -> None:
+        state.extend(evaluation_id, mine)
+        chunks.extend(evaluation_id, mine)
+
+    with Heartbeat(beat, every_s=mine.lease_s / 3):
+        while (attempts := state.claim(evaluation_id, mine)) is None:
+            if (helped := _help(evaluation_id, mine, on)) is not None:
+                return helped
+        if attempts > MOST_ATTEMPTS:
+            state.fail(evaluation_id, WORKERS_LOST, mine)
+            return True
+        return _lead(evaluation_id, mine, on)
 
 
-def _work(evaluation_id: int, mine: Holder, watcher: Watcher, is_over: Callable[[], bool]) -> bool:
+def _lead(evaluation_id: int, mine: Holder, on: Terms) -> bool:
     try:
         evaluation = ModelEval.objects.select_related("project").get(pk=evaluation_id)
-        _compute(evaluation, mine, watcher, is_over)
+        _compute(evaluation, mine, on)
     except TurnOver:
         state.release(evaluation_id, mine)
         return False
@@ -108,21 +118,72 @@ def _work(evaluation_id: int, mine: Holder, watcher: Watcher, is_over: Callable[
         # The worker was asked to stop: another may go on at once.
         state.release(evaluation_id, mine)
         raise
+    finally:
+        chunks.release(evaluation_id, mine)
     return True
 
 
-def _compute(
-    evaluation: ModelEval, mine: Holder, watcher: Watcher, is_over: Callable[[], bool]
-) -> None:
+def _help(evaluation_id: int, mine: Holder, on: Terms) -> bool | None:
+    """Counts chunks of an evaluation that another worker leads. None when it has counted some and
+    there are no more; then perhaps nobody leads it. Else as `run`.
+
+    What keeps a chunk from being counted is left to the leader, who meets it, too.
+    """
+    n = 0
+    try:
+        while chunk := _claimed(evaluation_id, mine, helps=True):
+            evaluation = ModelEval.objects.get(pk=evaluation_id)
+            _count(evaluation, chunk, mine)
+            n += 1
+            if on.is_help_over():
+                return False
+    except (LeaseLost, ModelEval.DoesNotExist, EvaluationError, GeometryError) as error:
+        log.info("help given up", evaluation=evaluation_id, reason=str(error))
+        return True
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.warning("help failed", evaluation=evaluation_id, exc_info=True)
+        return True
+    finally:
+        chunks.release(evaluation_id, mine)
+    return None if n else True
+
+
+def _claimed(evaluation_id: int, mine: Holder, *, helps: bool = False) -> EvalChunk | None:
+    """A chunk to count, if any is free; LeaseLost where too many workers died at it. For a helper
+    None, too, where EVALUATION_EXECUTORS others count, the leader among them.
+    """
+    with transaction.atomic():
+        if helps and _is_full(evaluation_id, mine):
+            return None
+        chunk = chunks.claim(evaluation_id, mine)
+    if chunk is not None and chunk.attempts > MOST_ATTEMPTS:
+        state.fail(evaluation_id, WORKERS_LOST)
+        raise LeaseLost
+    return chunk
+
+
+def _is_full(evaluation_id: int, mine: Holder) -> bool:
+    if not settings.EVALUATION_EXECUTORS:
+        return False
+    others = {state.lock(evaluation_id), *chunks.counting(evaluation_id)} - {None, mine.id}
+    return len(others) >= settings.EVALUATION_EXECUTORS
+
+
+def _compute(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
     if evaluation.project is None:
         raise CannotEvaluate("The project was deleted.")
     if evaluation.planned_at is None:
-        _plan(evaluation, mine)
-    if not EvalChunk.objects.filter(evaluation=evaluation, is_done=True).exists():
-        controls.settle(evaluation, _all_images(evaluation))
+        planning.plan(evaluation, mine, on.call)
+    if chunks.wait(evaluation.pk):
+        _settle(evaluation, mine)
+    is_again = False
     while True:
+        on.call(chunks.uncounted(evaluation.pk).count(), is_again=is_again)
+        is_again = True
         try:
-            _count_all(evaluation, mine, watcher, is_over)
+            _count_all(evaluation, mine, on)
             break
         except NeedsWider as error:
             _start_over(evaluation, mine, iou_type=error.iou_type)
@@ -132,110 +193,66 @@ def _compute(
     panels.finish(evaluation, mine)
 
 
+def _settle(evaluation: ModelEval, mine: Holder) -> None:
+    assert evaluation.planned_at is not None
+    controls.settle(evaluation, _all_images(evaluation))
+    with transaction.atomic():
+        state.keep(evaluation.pk, mine)
+        chunks.allow(evaluation.pk, evaluation.planned_at)
+
+
 def _all_images(evaluation: ModelEval) -> Iterator[list[ReadImage]]:
-    for chunk in EvalChunk.objects.filter(evaluation=evaluation).order_by("number").iterator(1):
+    for chunk in chunks.one_by_one(evaluation.pk):
         yield _images_of(evaluation, chunk)
 
 
-def _plan(evaluation: ModelEval, mine: Holder) -> None:
-    """Fixes which rows are counted, as of now."""
-    assert evaluation.project is not None
-    with transaction.atomic():
-        state.keep(evaluation.pk, mine)
-        slices = SliceTable(evaluation.options.get("slices", []))
-        _add_chunks(evaluation, slices)
-        # After the plan: what the plan could see is not younger than this.
-        seen = snapshot.facts(evaluation)
-        evaluation.planned_at = seen.planned_at
-        evaluation.newest_ground_truth_at = seen.newest_ground_truth_at
-        evaluation.newest_prediction_at = seen.newest_prediction_at
-        _refuse_empty(evaluation)
-        evaluation.warnings = [
-            *own_truths(snapshot.count_own_truths(evaluation)),
-            *too_varied(slices.too_varied),
-        ]
-        evaluation.slices = slices.names
-        if evaluation.slices:
-            stored = NewPanel(EvalPanel.Kind.SLICES, encode(slices.document()))
-            writes.write_panels(evaluation.pk, [stored])
-        kind, reading = kind_of(evaluation), reading_of(evaluation.reading)
-        only = evaluation.options.get("classes")
-        found = classes_of(evaluation.project, kind, reading, only=only)
-        evaluation.classes, evaluation.is_multi_label = found
-        evaluation.iou_type = kind.starts_with
-        evaluation.save(
-            update_fields=[
-                "planned_at",
-                "newest_ground_truth_at",
-                "newest_prediction_at",
-                "n_ground_truths",
-                "n_predictions",
-                "image_counts",
-                "classes",
-                "is_multi_label",
-                "iou_type",
-                "warnings",
-                "slices",
-            ]
-        )
-
-
-def _add_chunks(evaluation: ModelEval, slices: SliceTable) -> None:
-    """Writes the rows in chunks, gathers their values by slice, and counts what they hold."""
-    chunks.delete(evaluation.pk)
-    position, by_split = 0, dict.fromkeys(range(len(Split)), 0)
-    n_truths = n_predictions = 0
-    planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
-    for number, chunk in enumerate(planned):
-        chunks.add(
-            evaluation.pk, number, chunk, first_position=position, first_split_positions=by_split
-        )
-        position += len(chunk)
-        for row in chunk:
-            by_split[row.split] += 1
-            # Images of one task share its annotation and prediction.
-            is_first = bool(row.n_of_task or not row.item)
-            n_truths += is_first
-            n_predictions += is_first and row.prediction_id is not None
-    evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_predictions
-    evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
-
-
-def _refuse_empty(evaluation: ModelEval) -> None:
-    if not evaluation.n_ground_truths and "query" in evaluation.options:
-        raise CannotEvaluate("No task that its query lets through has ground truth.")
-    if not evaluation.n_ground_truths:
-        raise CannotEvaluate(NO_GROUND_TRUTH[GroundTruth(evaluation.ground_truth)])
-    if not evaluation.n_predictions:
-        raise CannotEvaluate(
-            f"No task with ground truth has a prediction of version {evaluation.model_version!r}."
-        )
-
-
-def _count_all(
-    evaluation: ModelEval, mine: Holder, watcher: Watcher, is_over: Callable[[], bool]
-) -> None:
-    """Counts the chunks that are not counted yet."""
-    job = job_of(evaluation)
-    pending = EvalChunk.objects.filter(evaluation=evaluation, is_done=False).order_by("number")
-    for number in list(pending.values_list("number", flat=True)):
-        chunk = EvalChunk.objects.get(evaluation=evaluation, number=number)
-        with collector.paused():
-            images = _images_of(evaluation, chunk)
-            counted = _counted(images, chunk, job)
-            watcher(_store(evaluation, mine, chunk, images, counted))
-            # The next chunk is not read beside this one.
-            del images, counted
-        if is_over():
+def _count_all(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
+    """Counts the chunks that nobody else counts, until all are counted."""
+    told_at = -TELL_S
+    while True:
+        chunk = _claimed(evaluation.pk, mine)
+        if chunk is not None:
+            _count(evaluation, chunk, mine)
+        elif not chunks.uncounted(evaluation.pk).exists():
+            break
+        else:
+            # In the hands of others, or of one that was killed.
+            stopping.requested.wait(LOOK_S)
+        if time.monotonic() - told_at >= TELL_S:
+            on.watcher(_tell(evaluation, mine))
+            told_at = time.monotonic()
+        if on.is_over():
             raise TurnOver
+    on.watcher(_tell(evaluation, mine))
+
+
+def _tell(evaluation: ModelEval, mine: Holder) -> float:
+    """Writes how far it has come; or LeaseLost."""
+    progress = 0.95 * chunks.share_done(evaluation.pk)
+    state.keep(evaluation.pk, mine, progress=progress, attempts=0)
+    return progress
+
+
+def _count(evaluation: ModelEval, chunk: EvalChunk, mine: Holder) -> None:
+    """Counts a chunk and stores it, at once and once; or LeaseLost."""
+    with collector.paused():
+        images = _images_of(evaluation, chunk)
+        counted = _counted(images, chunk, job_of(evaluation))
+        with transaction.atomic():
+            chunks.keep(evaluation.pk, chunk.number, mine)
+            writes.write_images(evaluation.pk, _new_images(chunk, images, counted))
+            notes = chunk_notes(counted.notes, [image.row for image in images])
+            chunks.add_parts(evaluation.pk, chunk.number, counted.parts, notes)
+        # The next chunk is not read beside this one.
+        del images, counted
 
 
 def _images_of(evaluation: ModelEval, chunk: EvalChunk) -> list[ReadImage]:
-    assert evaluation.planned_at is not None
+    # Before all is planned the chunk knows the moment, before controls are chosen the evaluation.
+    planned_at = chunk.seen_at or evaluation.planned_at
+    assert planned_at is not None
     return snapshot.read_all(
-        chunks.rows_of(chunk),
-        reading=reading_of(evaluation.reading),
-        planned_at=evaluation.planned_at,
+        chunks.rows_of(chunk), reading=reading_of(evaluation.reading), planned_at=planned_at
     )
 
 
@@ -257,24 +274,6 @@ def _where(error: UnusableRegion, row: PlannedRow) -> str:
         f"annotation {row.annotation_id}" if error.is_truth else f"prediction {row.prediction_id}"
     )
     return f"Task {row.task_id}, {source}, region {error.region}: {error.reason}"
-
-
-def _store(
-    evaluation: ModelEval,
-    mine: Holder,
-    chunk: EvalChunk,
-    images: Sequence[ReadImage],
-    counted: Counted,
-) -> float:
-    """Stores a counted chunk and the progress it means, at once and once; the progress."""
-    last = chunk.first_position + len(images)
-    progress: float = 0.95 * last / max(sum(evaluation.image_counts.values()), 1)
-    with transaction.atomic():
-        state.keep(evaluation.pk, mine, progress=progress, attempts=0)
-        writes.write_images(evaluation.pk, _new_images(chunk, images, counted))
-        notes = chunk_notes(counted.notes, [image.row for image in images])
-        chunks.add_parts(evaluation.pk, chunk.number, counted.parts, notes)
-    return progress
 
 
 def _new_images(
@@ -325,7 +324,7 @@ def _start_over(evaluation: ModelEval, mine: Holder, **changed: Any) -> None:
 def _all_classes(evaluation: ModelEval) -> list[str]:
     """The classes with, after them and sorted, all labels that stand only in the data."""
     job, found = job_of(evaluation), set[str]()
-    for chunk in EvalChunk.objects.filter(evaluation=evaluation).order_by("number").iterator(1):
+    for chunk in chunks.one_by_one(evaluation.pk):
         try:
             _counted(_images_of(evaluation, chunk), chunk, job)
         except UnknownLabels as error:

@@ -1,11 +1,12 @@
 """The states of an evaluation: the one place that begins, claims, ends, accepts and deletes them.
 
-running -> done or failed, and so it stays: asking again makes another evaluation. Whoever computes
-an evaluation holds its lease, one worker at a time; what the lease was lost on is somebody else's,
-and so nothing of it is written here.
+running -> done or failed, and so it stays: asking again makes another evaluation. Whoever leads an
+evaluation holds its lease, one worker at a time; what the lease was lost on is somebody else's,
+and so nothing of it is written here. Those who help hold chunks of it (evals.db.chunks).
 """
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -52,6 +53,18 @@ def keep(evaluation_id: int, mine: Holder, **columns: Any) -> None:
     `columns` are written with it.
     """
     mine.keep(unfinished().filter(pk=evaluation_id), **columns)
+
+
+def extend(evaluation_id: int, mine: Holder) -> None:
+    """A fresh lease if this worker leads the evaluation."""
+    mine.extend(unfinished().filter(pk=evaluation_id))
+
+
+def lock(evaluation_id: int) -> UUID | None:
+    """Keeps others from an unfinished evaluation until the commit; who leads it, if anybody."""
+    rows = unfinished().select_for_update(no_key=True).filter(pk=evaluation_id)
+    found: UUID | None = rows.values_list("lease_owner", flat=True).first()
+    return found
 
 
 def release(evaluation_id: int, mine: Holder, *, waits_for: str = "") -> None:

@@ -4,7 +4,10 @@
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,7 @@ from evals.db import snapshot
 from evals.db.definition import job_of, kind_of
 from evals.db.images import source_rows
 from evals.db.snapshot import CannotEvaluate
-from evals.db.vectors import WrittenBack, embeddings, nearest_tasks
+from evals.db.vectors import AT_ONCE, WrittenBack, embeddings, images, nearest_tasks
 from evals.engine.clusters import analyse as analyse_embeddings
 from evals.engine.errors import EmbeddingError
 from evals.engine.matching import Verdict
@@ -30,16 +33,26 @@ def analyse(evaluation: ModelEval) -> Embedded | None:
     `CannotEvaluate` names the first task whose embedding is not like the others.
     """
     started = time.perf_counter()
-    columns = ("position", "task_id", "split", "name")
-    images = list(evaluation.images.order_by("position").values_list(*columns))
-    places, matrix = _embeddings([task_id or 0 for _, task_id, _, _ in images])
-    if not places:
+    of_images: list[tuple[int, int, int, str]] = []
+    embedded: list[Any] = []
+    for some in images(evaluation):
+        for place, vector in _embeddings([row[1] or 0 for row in some]):
+            position, task_id, _, split, name = some[place]
+            if embedded and len(vector) != len(embedded[0]):
+                raise CannotEvaluate(
+                    f"Task {task_id}: meta.embedding has {len(vector)} numbers, that of task "
+                    f"{of_images[0][1]} has {len(embedded[0])}. All must come from one model."
+                )
+            of_images.append((position, task_id, split, name))
+            embedded.append(vector)
+    if not embedded:
         return None
+    matrix: Any = np.array(embedded, dtype=np.float32)
     try:
         analysis = analyse_embeddings(matrix)
     except EmbeddingError as error:
         raise CannotEvaluate(str(error)) from error
-    positions, task_ids, splits, names = zip(*(images[place] for place in places), strict=True)
+    positions, task_ids, splits, names = zip(*of_images, strict=True)
     return Embedded(
         analysis=analysis,
         positions=list(positions),
@@ -51,10 +64,8 @@ def analyse(evaluation: ModelEval) -> Embedded | None:
     )
 
 
-def _embeddings(task_ids: Sequence[int]) -> tuple[list[int], Any]:
-    """Places of the tasks with an embedding, and float32 (n, d)."""
-    places: list[int] = []
-    vectors: list[Any] = []
+def _embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    """Places of the tasks with an embedding, and it, float32 (d,)."""
     for place, stored in embeddings(task_ids):
         task_id = task_ids[place]
         try:
@@ -63,51 +74,54 @@ def _embeddings(task_ids: Sequence[int]) -> tuple[list[int], Any]:
             vector = np.zeros((0, 0))
         if not isinstance(stored, list) or vector.ndim != 1 or not len(vector):
             raise CannotEvaluate(f"Task {task_id}: meta.embedding must be a list of numbers.")
-        if vectors and len(vector) != len(vectors[0]):
-            raise CannotEvaluate(
-                f"Task {task_id}: meta.embedding has {len(vector)} numbers, that of task "
-                f"{task_ids[places[0]]} has {len(vectors[0])}. All must come from one model."
-            )
         with np.errstate(over="ignore"):
             single = vector.astype(np.float32)
         if not np.isfinite(single).all():
             raise CannotEvaluate(f"Task {task_id}: meta.embedding holds a value that is no number.")
-        places.append(place)
-        vectors.append(single)
-    return places, np.array(vectors, dtype=np.float32)
+        yield place, single
 
 
-def findings(evaluation: ModelEval, embedded: Embedded | None) -> WrittenBack:
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is known of images by their position, and of tasks."""
+
+    suspicion: Floats
+    clusters: Mapping[int, int]
+    nearest: Mapping[int, list[int]]
+
+
+def findings(evaluation: ModelEval, embedded: Embedded | None) -> Findings:
     """Cluster and ten nearest tasks where there are embeddings; a mislabeling score for all."""
-    images = list(
-        evaluation.images.order_by("position").values_list("position", "prediction_id", "task_id")
-    )
     clusters: dict[int, int] = {}
     nearest: dict[int, list[int]] = {}
     if embedded is not None:
         ids = embedded.analysis.cluster_ids.tolist()
         clusters = dict(zip(embedded.positions, ids, strict=True))
         nearest = nearest_tasks(embedded.task_ids, embedded.matrix)
-    suspicion = _mislabeling(evaluation)
-    # The images of one task have one prediction: the first has its place, any may be mislabeled.
-    worst: dict[int, float] = {}
-    for position, prediction, _ in images:
-        if prediction is not None:
-            worst[prediction] = max(worst.get(prediction, 0.0), float(suspicion[position]))
-    of_prediction = {
-        prediction: (position, prediction, task)
-        for position, prediction, task in reversed(images)
-        if prediction is not None
-    }
-    predicted = sorted(of_prediction.values())
-    return WrittenBack(
-        prediction_ids=[prediction for _, prediction, _ in predicted],
-        clusters=[clusters.get(position) for position, _, _ in predicted],
-        neighbors=[
-            orjson.dumps(nearest[task]).decode() if task in nearest else None
-            for _, _, task in predicted
-        ],
-        mislabeling=[worst[prediction] for _, prediction, _ in predicted],
+    return Findings(_mislabeling(evaluation), clusters, nearest)
+
+
+def of_predictions(evaluation: ModelEval, found: Findings) -> Iterator[WrittenBack]:
+    """What is written back, of some tens of thousands of predictions at a time."""
+    # The images of one task are neighbours and have one prediction: the first of them has its
+    # place, any may be mislabeled.
+    rows = (row for some in images(evaluation) for row in some if row[2] is not None)
+    neighbours = groupby(rows, key=itemgetter(2))
+    told = (_told(list(of_one), found) for _, of_one in neighbours)
+    while some := list(islice(told, AT_ONCE)):
+        ids, clusters, nearest, worst = zip(*some, strict=True)
+        yield WrittenBack(list(ids), list(clusters), list(nearest), list(worst))
+
+
+def _told(rows: Sequence[Any], found: Findings) -> tuple[int, int | None, str | None, float]:
+    """Of one prediction its id, cluster, neighbors and mislabeling score, from its images."""
+    position, task_id, prediction_id, *_ = rows[0]
+    nearest = found.nearest.get(task_id)
+    return (
+        prediction_id,
+        found.clusters.get(position),
+        None if nearest is None else orjson.dumps(nearest).decode(),
+        max(float(found.suspicion[row[0]]) for row in rows),
     )
 
 
@@ -120,7 +134,7 @@ def _mislabeling(evaluation: ModelEval) -> Floats:
     n_images = sum(evaluation.image_counts.values())
     if not kind_of(evaluation).has_items:
         return np.zeros(n_images)
-    claims = [claim for chunk in _claims(evaluation) for claim in chunk]
+    claims = (claim for chunk in _claims(evaluation) for claim in chunk)
     return mislabeling_scores(claims, n_images=n_images, n_classes=len(evaluation.classes))
 
 

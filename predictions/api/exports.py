@@ -24,6 +24,7 @@ from predictions.db.documents import Document
 from predictions.db.versions import OneVersion
 from predictions.exports import project as project_export
 from predictions.exports import start, state
+from predictions.exports.offered import offered
 from predictions.exports.project import CONTENT_TYPES, Wanted
 from predictions.filters.tasks import of_view
 from predictions.models import Project, ProjectExport
@@ -77,8 +78,8 @@ class ProjectExportViewSet(Rows):
 
     @docs.EXPORT_FORMATS
     def formats(self, request: Request, **kwargs: Any) -> HttpResponseBase:
-        """The types that suit the project's labelling config."""
-        return json_response(project_export.suiting(self._project()))
+        """The types; those that do not suit the project's labelling config are disabled."""
+        return json_response(offered(self._project()))
 
     @docs.EXPORT_LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:

@@ -5,10 +5,13 @@ does not read, a key that does not work, no file, a file that is no picture or r
 """
 
 import hashlib
+import logging
 import threading
 from urllib.parse import quote
 
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.http import (
     HttpResponse,
     HttpResponseBase,
@@ -36,6 +39,8 @@ from predictions.pictures.kinds import HEAD_BYTES, is_picture, kind_of
 from predictions.pictures.opening import NoFile, Opened, Pieces, open_below
 from predictions.pictures.ranges import Unsatisfiable, part_of
 from predictions_api.http.rendering import OrjsonRenderer
+
+log = logging.getLogger(__name__)
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -178,8 +183,7 @@ class ThumbnailView(LocalFileView):
         """The thumbnail; empty for a picture that has none, which is kept, too; None where too many
         are being made.
         """
-        folder = settings.THUMBNAILS_DIR
-        made = kept.get(folder, key)
+        made = _kept(key)
         if made is not None or not _makers.acquire(blocking=False):
             return made
         try:
@@ -188,5 +192,31 @@ class ThumbnailView(LocalFileView):
             made = b""
         finally:
             _makers.release()
-        kept.put(folder, key, made, most_bytes=settings.THUMBNAILS_MB * 2**20)
+        _keep(key, made)
         return made
+
+
+def _kept(key: str) -> bytes | None:
+    """A thumbnail that was made before; None for others, and where the bucket is away."""
+    if "thumbnails" not in settings.STORAGES:
+        return kept.get(settings.THUMBNAILS_DIR, key)
+    try:
+        with storages["thumbnails"].open(key) as file:
+            found: bytes = file.read()
+            return found
+    except FileNotFoundError:
+        return None
+    except Exception:  # of whichever library: it can be made again
+        log.warning("a kept thumbnail cannot be read", exc_info=True)
+        return None
+
+
+def _keep(key: str, made: bytes) -> None:
+    """Keeps a thumbnail; where that cannot be, the log says so."""
+    if "thumbnails" not in settings.STORAGES:
+        kept.put(settings.THUMBNAILS_DIR, key, made, most_bytes=settings.THUMBNAILS_MB * 2**20)
+        return
+    try:
+        storages["thumbnails"].save(key, ContentFile(made))
+    except Exception:
+        log.warning("a thumbnail cannot be kept", exc_info=True)

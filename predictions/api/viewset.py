@@ -16,6 +16,7 @@ from accounts.authentication import access_of
 from accounts.tokens import Access
 from predictions_api.http.fields import MAX_BIGINT, PK_TEXT
 from predictions_api.http.rendering import dumps
+from predictions_api.replicas.views import FromReplica
 
 M = TypeVar("M", bound=Model)
 
@@ -41,7 +42,7 @@ def _response_headers(view: type["Rows"], actions: tuple[tuple[str, str], ...]) 
     return headers
 
 
-class Rows(GenericViewSet[Any]):
+class Rows(FromReplica, GenericViewSet[Any]):
     """What every view here shares: the caller's access and ids that cannot overflow a bigint.
 
     Parsers, authenticators and the negotiator keep nothing between requests, so they are made

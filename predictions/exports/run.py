@@ -14,6 +14,7 @@ from predictions.models import ProjectExport
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import Holder, LeaseLost
 from predictions_api.postgres.outages import is_disk_full, is_outage
+from predictions_api.replicas import reading
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +77,11 @@ def _write(job: ProjectExport, worker: Holder) -> str:
         if done % EVERY_TASKS == 0:
             state.advance(job.pk, worker, done / total)
 
-    name = f"{job.pk}.{wanted.suffix}"
+    # Of its own: a worker that lost the job meanwhile removes its file, not the other one's.
+    name = f"{job.pk}-{worker.id}.{wanted.suffix}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
-        project_export.write(job.project, wanted, path, advance)
+        with reading.reading():
+            project_export.write(job.project, wanted, path, advance)
         with path.open("rb") as file:
             return state.storage().save(name, File(file))

@@ -8,8 +8,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import Storage, storages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -18,6 +17,7 @@ from predictions.db.versions import OneVersion
 from predictions.exports.project import Wanted
 from predictions.models import Project, ProjectExport
 from predictions_api.jobs.leases import MOST_ATTEMPTS, NOBODY, Holder, LeaseLost, lasting
+from predictions_api.replicas import reading
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +27,9 @@ WORKERS_LOST = f"{MOST_ATTEMPTS} workers ended while they wrote the file."
 Status = ProjectExport.Status
 
 
-def storage() -> FileSystemStorage:
-    """Where the files are kept."""
-    return FileSystemStorage(location=settings.DATA_DIR / "exports")
+def storage() -> Storage:
+    """Where the files are kept: every host that has workers or answers requests must reach it."""
+    return storages["exports"]
 
 
 def unfinished() -> QuerySet[ProjectExport]:
@@ -84,7 +84,8 @@ def claim(job_id: int, worker: Holder) -> ProjectExport | None:
     mine = unfinished().filter(pk=job_id)
     columns = ("attempts",)
     now = timezone.now()
-    marks = {"status": Status.RUNNING, "progress": 0.0, "n_queued": 0, "updated_at": now}
+    marks: dict[str, Any] = {"status": Status.RUNNING, "progress": 0.0, "n_queued": 0}
+    marks["updated_at"] = now
     rows = worker.claim(mine, 1, columns=columns, error="", **marks)
     if not rows:
         return None
@@ -97,7 +98,8 @@ def claim(job_id: int, worker: Holder) -> ProjectExport | None:
 def advance(job_id: int, worker: Holder, progress: float) -> None:
     """Stores how far the job is, 0 to 1. LeaseLost where it is no longer the worker's."""
     mine = unfinished().filter(pk=job_id)
-    worker.keep(mine, progress=min(1.0, progress), updated_at=timezone.now())
+    with reading.writing():
+        worker.keep(mine, progress=min(1.0, progress), updated_at=timezone.now())
 
 
 def end(job_id: int, worker: Holder, **outcome: Any) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from predictions.filters import registered
-from predictions.filters.registered import Scope
+from predictions.filters.registered import Rows, Scope
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.parameters import moment_of
 from predictions_api.http.storable import Refused, encodes, finite_number
@@ -283,7 +283,7 @@ def _column(name: str) -> str:
     return name
 
 
-def filter_clause(item: Any, scope: Scope | None = None) -> Clause:
+def filter_clause(item: Any, scope: Scope) -> Clause:
     """One filter. Without a project, columns that need to know it are refused."""
     if not isinstance(item, Mapping):
         raise Refused("A filter is an object with filter, operator, type and value.")
@@ -314,6 +314,9 @@ def filter_clause(item: Any, scope: Scope | None = None) -> Clause:
             return _of_predictions(_number_clause("q.score", operator, value))
         case "ground_truth" if operator == "equal":
             return (HAS_GT if _flag(value) else f"NOT {HAS_GT}"), []
+    if operator != "empty" and (rows := registered.rows(name, scope)) is not None:
+        condition, params = _number_clause(rows.number, operator, value)
+        return f"t.id IN ({rows.tasks(condition)})", [*rows.params, *params]
     if (known := registered.numbers(name, scope)) is not None:
         sql, params = _number_clause(known[0], operator, value)
         return sql, [*known[1], *params]
@@ -326,9 +329,12 @@ class Order:
 
     clause: Clause = ("t.id", [])
     by: Clause | None = None
+    #: Where the numbers stand that decide it; None where they have to be computed.
+    rows: Rows | None = None
+    is_falling: bool = False
 
 
-def order_of(ordering: Any, scope: Scope | None = None) -> Order:
+def order_of(ordering: Any, scope: Scope) -> Order:
     """By the first column named, as Label Studio; tasks without a value come last. Without a
     project, columns that need to know it are refused.
     """
@@ -342,10 +348,11 @@ def order_of(ordering: Any, scope: Scope | None = None) -> Order:
     if name == "id":
         return Order((f"t.id{down}", []))
     column, params = by = _sorted_by(name, scope)
-    return Order((f"{column}{down} NULLS LAST, t.id{down}", params), by)
+    clause = f"{column}{down} NULLS LAST, t.id{down}", params
+    return Order(clause, by, registered.rows(name, scope), is_falling=bool(down))
 
 
-def _sorted_by(name: str, scope: Scope | None) -> Clause:
+def _sorted_by(name: str, scope: Scope) -> Clause:
     if (field := _in_json(name)) is not None:
         column, params = _field(*field, "->")
         # JSON's null is no value either.

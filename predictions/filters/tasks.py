@@ -13,7 +13,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.filters.registered import Scope
+from predictions.filters.registered import Rows, Scope
 from predictions.filters.task_columns import Clause, filter_clause, order_of
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.storable import Refused, whole_within
@@ -29,6 +29,9 @@ class TaskFilter:
     order: Clause = ("t.id", [])
     # What the order goes by first; None for ids.
     sorted_by: Clause | None = None
+    # Where the numbers stand that it goes by, and whether the highest come first.
+    rows: Rows | None = None
+    is_falling: bool = False
     # Whether `where` lets through what the project has.
     is_everything: bool = field(default=True)
 
@@ -44,7 +47,7 @@ def named(clause: Clause, prefix: str) -> tuple[str, dict[str, Any]]:
     return "".join([first, *pieces]), dict(zip(names, params, strict=True))
 
 
-def _group_clause(group: Mapping[str, Any], scope: Scope | None) -> Clause:
+def _group_clause(group: Mapping[str, Any], scope: Scope) -> Clause:
     items = group.get("items")
     conjunction = str(group.get("conjunction", "and")).lower()
     if not isinstance(items, list) or not items or len(items) > MAX_FILTERS:
@@ -56,22 +59,25 @@ def _group_clause(group: Mapping[str, Any], scope: Scope | None) -> Clause:
     return f"({joined})", [value for _, params in clauses for value in params]
 
 
-def group_clause(group: Mapping[str, Any], *, name: str, project_id: int | None = None) -> Clause:
+def group_clause(group: Mapping[str, Any], *, name: str, project_id: int) -> Clause:
     """A filter group as one clause. ValidationError under `name` says what cannot be read."""
     try:
-        return _group_clause(group, _scope(project_id))
+        return _group_clause(group, Scope(project_id))
     except Refused as exc:
         raise ValidationError({name: [str(exc)]}) from None
 
 
-def of_query(text: str | None, *, project_id: int | None = None) -> TaskFilter:
+def of_query(
+    text: str | None, *, project_id: int, known: Mapping[str, Any] | None = None
+) -> TaskFilter:
     """The filter in the parameter `query`: JSON with `filters`, `selectedItems` and `ordering`, any
-    of which may be missing; everything for None. ValidationError for what cannot be read.
+    of which may be missing; everything for None. ValidationError for what cannot be read. `known`
+    is what a provider of columns has looked up already (see `Scope`).
     """
     if text is None:
         return TaskFilter()
     try:
-        return _task_filter(_json_object(text), _scope(project_id))
+        return _task_filter(_json_object(text), Scope(project_id, dict(known or {})))
     except Refused as exc:
         raise ValidationError({"query": [str(exc)]}) from None
 
@@ -81,7 +87,7 @@ def of_document(document: Any, *, project_id: int, name: str = "query") -> TaskF
     try:
         if not isinstance(document, Mapping):
             raise Refused("Enter a JSON object.")
-        return _task_filter(document, _scope(project_id))
+        return _task_filter(document, Scope(project_id))
     except Refused as exc:
         raise ValidationError({name: [str(exc)]}) from None
 
@@ -94,7 +100,7 @@ def of_view(data: Mapping[str, Any], *, project_id: int) -> TaskFilter:
     return of_document(known, project_id=project_id, name="data")
 
 
-def of_selection(document: Any, *, project_id: int | None = None) -> TaskFilter:
+def of_selection(document: Any, *, project_id: int) -> TaskFilter:
     """The filter in a body with `selectedItems`, and if given `filters`. ValidationError for what
     cannot be read, and without a selection: nobody means all tasks by saying nothing.
     """
@@ -104,13 +110,9 @@ def of_selection(document: Any, *, project_id: int | None = None) -> TaskFilter:
     if not isinstance(selected, Mapping) or "all" not in selected:
         raise ValidationError({"selectedItems": ["An object with all, and included or excluded."]})
     try:
-        return _task_filter(document, _scope(project_id))
+        return _task_filter(document, Scope(project_id))
     except Refused as exc:
         raise ValidationError([str(exc)]) from None
-
-
-def _scope(project_id: int | None) -> Scope | None:
-    return None if project_id is None else Scope(project_id)
 
 
 def _json_object(text: str) -> Mapping[str, Any]:
@@ -123,7 +125,7 @@ def _json_object(text: str) -> Mapping[str, Any]:
     return document
 
 
-def _task_filter(document: Mapping[str, Any], scope: Scope | None) -> TaskFilter:
+def _task_filter(document: Mapping[str, Any], scope: Scope) -> TaskFilter:
     clauses = [_selected(document.get("selectedItems") or {})]
     group = document.get("filters") or {}
     if not isinstance(group, Mapping):
@@ -132,7 +134,13 @@ def _task_filter(document: Mapping[str, Any], scope: Scope | None) -> TaskFilter
         clauses.append(_group_clause(group, scope))
     given = [clause for clause in clauses if clause is not None]
     order = order_of(document.get("ordering") or [], scope)
-    wanted = TaskFilter(order=order.clause, sorted_by=order.by, is_everything=not given)
+    wanted = TaskFilter(
+        order=order.clause,
+        sorted_by=order.by,
+        rows=order.rows,
+        is_falling=order.is_falling,
+        is_everything=not given,
+    )
     if given:
         wanted.where = (
             " AND ".join(sql for sql, _ in given),

@@ -22,6 +22,7 @@ from predictions.db.imports import (
     store_tasks,
 )
 from predictions.db.imports import record_created as record_predictions
+from predictions.db.projects import Author
 from predictions.db.tasks import record_created, reserve_inner_ids
 from predictions.imports.bodies import Batches, ended, in_batches
 from predictions.imports.predictions import prediction_row
@@ -31,7 +32,9 @@ from predictions.models import Project
 from predictions.regions import task_data
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
-from predictions_api.postgres.copying import Copy, reserve_ids
+from predictions_api.postgres.copying import Copy
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import reserve_ids
 
 # Of one import: a quarter of Label Studio's limit, in its words; stored in ten seconds or so.
 MOST_TASKS = 250_000
@@ -138,13 +141,13 @@ def _refuse_many(n_tasks: int) -> None:
         raise ValidationError([TOO_MANY.format(most=MOST_TASKS, n=n_tasks)])
 
 
-def store(project: Project, items: Any, access: Access) -> dict[str, Any]:
+def store(project: Project, items: Any, access: Access | Author) -> dict[str, Any]:
     """Stores a list of tasks, or one, as `store_batches`."""
     return store_batches(project, in_batches(task_list(items)), access)
 
 
 def store_batches(
-    project: Project, batches: Batches, access: Access, *, commits: bool = True
+    project: Project, batches: Batches, access: Access | Author, *, commits: bool = True
 ) -> dict[str, Any]:
     """Stores tasks with the predictions and annotations inside them: all or nothing.
 
@@ -181,7 +184,7 @@ def store_batches(
 
 
 def _store_batch(
-    project: Project, rows: Sequence[TaskRow], access: Access, stored: Stored, copier: Copy
+    project: Project, rows: Sequence[TaskRow], access: Access | Author, stored: Stored, copier: Copy
 ) -> None:
     first = reserve_inner_ids(project.pk, len(rows))
     task_ids = store_tasks(project.pk, rows, first)
@@ -194,7 +197,8 @@ def _store_batch(
         stored.n_annotations += len(annotations)
     predictions = [_placed(row, id_) for id_, task in pairs for row in task.predictions]
     if predictions:
-        ids = reserve_ids("predictions_prediction", len(predictions))
+        slot = slots.of_project(project.pk)
+        ids = reserve_ids("predictions_prediction", len(predictions), slot=slot)
         if access.is_heard:
             record_predictions(ids, project)
         copier.send(copy_lines(project.pk, predictions, ids))

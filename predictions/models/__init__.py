@@ -8,6 +8,8 @@ from predictions.models.files import (
     IdempotentRequest,
     ImageRoot,
     ImportCheckpoint,
+    ImportedFile,
+    ImportStorage,
     ProjectExport,
 )
 from predictions.models.store import (
@@ -15,6 +17,7 @@ from predictions.models.store import (
     MLBackend,
     Prediction,
     Project,
+    ProjectCounter,
     Task,
     free_slug,
 )
@@ -24,11 +27,14 @@ __all__ = [
     "IdempotentRequest",
     "ImageRoot",
     "ImportCheckpoint",
+    "ImportStorage",
+    "ImportedFile",
     "MLBackend",
     "Prediction",
     "PredictionComment",
     "PredictionReview",
     "Project",
+    "ProjectCounter",
     "ProjectExport",
     "SavedView",
     "Task",

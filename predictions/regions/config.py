@@ -56,6 +56,8 @@ class Control:
     to_names: tuple[str, ...]
     #: (as stored, as shown) of each label or choice; as stored is the alias where there is one.
     labels: tuple[tuple[str, str], ...] = ()
+    #: The way to each of them from the top, as stored; of one step where nothing is nested.
+    paths: tuple[tuple[str, ...], ...] = ()
     #: The same in the order of their `model_index`, those without one last.
     indexed_labels: tuple[tuple[str, str], ...] = ()
     #: Whether it asks about each region, or each page, instead of the whole object.
@@ -143,12 +145,14 @@ def _is_control(element: Any) -> bool:
 def _control(element: Any) -> Control:
     # A taxonomy is a tree by itself.
     is_nested = element.tag == "Taxonomy" or _is_true(element.get("allowNested"))
-    labels = tuple(dict.fromkeys(_labels(element, (), (), is_nested=is_nested)))
+    found = dict.fromkeys(_labels(element, (), (), is_nested=is_nested))
+    labels = tuple((PATH_SEPARATOR.join(path), PATH_SEPARATOR.join(shown)) for path, shown in found)
     return Control(
         name=element.get("name"),
         tag=BY_TAG[element.tag],
         to_names=tuple(name.strip() for name in element.get("toName").split(",")),
         labels=labels,
+        paths=tuple(path for path, _ in found),
         indexed_labels=_indexed(element, labels),
         is_per_region=_is_true(element.get("perRegion")),
         is_per_item=_is_true(element.get("perItem")),
@@ -161,14 +165,14 @@ def _control(element: Any) -> Control:
 
 def _labels(
     element: Any, above: tuple[str, ...], shown_above: tuple[str, ...], *, is_nested: bool
-) -> Iterator[tuple[str, str]]:
-    """Labels and choices below an element, a nested one by its path, depth first."""
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Labels and choices below an element as paths, as stored and as shown, depth first."""
     for child in element:
         here, shown_here = above, shown_above
         shown = child.get("value") or child.get("alias")
         if child.tag in {"Label", "Choice"} and shown:
             path, shown_path = (*above, child.get("alias") or shown), (*shown_above, shown)
-            yield PATH_SEPARATOR.join(path), PATH_SEPARATOR.join(shown_path)
+            yield path, shown_path
             here, shown_here = (path, shown_path) if is_nested else ((), ())
         yield from _labels(child, here, shown_here, is_nested=is_nested)
 

@@ -184,7 +184,7 @@ TAGS = {
 PAGES = {
     "Predictions": "/docs/reference/api/",
     "Tasks": "/docs/reference/api/#filters-of-tasks",
-    "Annotations": "/docs/reference/evaluations/#what-is-counted",
+    "Annotations": "/docs/reference/numbers/#what-is-counted",
     "Projects": "/docs/guides/bulk/",
     "Prompts": "/docs/guides/prompts/",
     "Runs": "/docs/guides/prompts/#statuses",
@@ -193,6 +193,7 @@ PAGES = {
     "Views": "/docs/reference/api/#tags-and-saved-views",
     "ML backends": "/docs/guides/ml-backends/",
     "Webhooks": "/docs/guides/webhooks/",
+    "Import storages": "/docs/guides/pictures/#folders-that-are-synchronised",
     "Identity": "/docs/reference/api/#keys-and-scopes",
     "Service": "/docs/operating/running/",
 }

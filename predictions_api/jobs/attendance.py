@@ -9,9 +9,11 @@ import socket
 from datetime import timedelta
 from uuid import UUID
 
+from django.db.models import Sum
 from django.db.models.functions import Now
 
 from predictions_api.jobs.models import Worker
+from predictions_api.jobs.queueing import QUEUES
 
 #: A worker beats at least every 10 seconds.
 GONE_AFTER = timedelta(seconds=30)
@@ -31,3 +33,9 @@ def beat(worker_id: UUID, *, processes: int) -> None:
 def leave(worker_id: UUID) -> None:
     """The worker has stopped."""
     Worker.objects.filter(pk=worker_id).delete()
+
+
+def n_for_each_queue() -> int:
+    """How many processes of all workers that are there take jobs from each queue. One statement."""
+    there = Worker.objects.filter(seen_at__gte=Now() - GONE_AFTER)
+    return (there.aggregate(n=Sum("processes"))["n"] or 0) // len(QUEUES)

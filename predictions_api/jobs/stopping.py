@@ -1,9 +1,16 @@
 """`requested` is set when this process was asked to end: long jobs then stop and hand over."""
 
+import asyncio
 import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 #: How often a wait looks whether it should end, in seconds.
 LOOK_S = 0.1
+#: What a stopping process gives the requests that it has out; its supervisors wait 10 s.
+GRACE_S = 7.0
+
+T = TypeVar("T")
 
 
 class Wish:
@@ -28,3 +35,27 @@ class Wish:
 
 
 requested = Wish()
+
+
+class Stopped(Exception):
+    """This process was asked to stop, and what it waited for has not come in GRACE_S."""
+
+
+async def in_time(work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives. It is canceled, and Stopped is raised, where it has not ended GRACE_S
+    after this process was asked to stop.
+    """
+    doing = asyncio.ensure_future(work)
+    until = float("inf")
+    try:
+        while not doing.done():
+            now = time.monotonic()
+            if requested.is_set():
+                until = min(until, now + GRACE_S)
+            if now >= until:
+                raise Stopped
+            await asyncio.wait([doing], timeout=LOOK_S)
+        return doing.result()
+    finally:
+        doing.cancel()
+        await asyncio.wait([doing])

@@ -108,21 +108,21 @@ def serve_redis(queues: Sequence[str], *, interval: float, once: bool) -> None:
     worker.work(burst=once, logging_level="WARNING", with_scheduler=True)
 
 
-def waiting_in_database() -> tuple[int, float]:
+def waiting_in_database(queues: Sequence[str] = QUEUES) -> tuple[int, float]:
     """How many jobs are due and wait, and for how many seconds the first of them has."""
     from django_tasks_db.models import DBTaskResult
 
-    due = DBTaskResult.objects.ready()
+    due = DBTaskResult.objects.ready().filter(queue_name__in=queues)
     found = due.aggregate(n=Count("pk"), waited=Now() - Min("enqueued_at"))
     return found["n"], found["waited"].total_seconds() if found["waited"] else 0.0
 
 
-def waiting_in_redis() -> tuple[int, float]:
+def waiting_in_redis(queues: Sequence[str] = QUEUES) -> tuple[int, float]:
     """As `waiting_in_database`, of the queue in Redis; 0 where it is empty."""
     import django_rq
     from django_tasks_rq import Job
 
-    found = [django_rq.get_queue(name, job_class=Job) for name in QUEUES]
+    found = [django_rq.get_queue(name, job_class=Job) for name in queues]
     first = [job for queue in found for job in queue.get_jobs(0, 1)]
     since = [job.enqueued_at for job in first if job.enqueued_at is not None]
     now = datetime.now(UTC)
@@ -131,7 +131,7 @@ def waiting_in_redis() -> tuple[int, float]:
     )
 
 
-WAITING: dict[str, Callable[[], tuple[int, float]]] = {
+WAITING: dict[str, Callable[..., tuple[int, float]]] = {
     "django_tasks_db.DatabaseBackend": waiting_in_database,
     "django_tasks_rq.RQBackend": waiting_in_redis,
 }

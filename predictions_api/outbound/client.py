@@ -27,6 +27,8 @@ from predictions_api.outbound import sockets
 
 # How long an unused connection is kept.
 KEPT_FOR_S = 5.0
+# How long a connection may take to be accepted.
+MOST_CONNECT_S = 10.0
 # IPv6 networks whose last four bytes are an IPv4 address (NAT64, mapped, compatible).
 CARRIERS = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")]
 # NAT64 within one's own network.
@@ -190,6 +192,31 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
         )
 
 
+def request(
+    method: str,
+    url: httpx2.URL,
+    headers: list[tuple[bytes, bytes]],
+    content: bytes | None,
+    *,
+    timeout_s: float,
+) -> httpx2.Request:
+    """A request for a `CheckedTransport` itself: it goes out with these headers, Host and
+    Content-Length, and takes half of what a client's own does to send it. `timeout_s` is the limit
+    of each read and write.
+    """
+    sent = [(b"Host", url.netloc), *headers]
+    if content is not None:
+        sent.append((b"Content-Length", b"%d" % len(content)))
+    limits = {"connect": min(timeout_s, MOST_CONNECT_S), "pool": timeout_s}
+    return httpx2.Request(
+        method,
+        url,
+        headers=sent,
+        stream=httpx2.ByteStream(content or b""),
+        extensions={"timeout": {**limits, "read": timeout_s, "write": timeout_s}},
+    )
+
+
 def client(
     *, timeout_s: float, max_connections: int, most_bytes: int = sockets.MAX_ANSWER_BYTES
 ) -> httpx2.AsyncClient:
@@ -198,7 +225,7 @@ def client(
     """
     return httpx2.AsyncClient(
         transport=CheckedTransport(max_connections=max_connections, most_bytes=most_bytes),
-        timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
+        timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, MOST_CONNECT_S)),
         follow_redirects=False,
         trust_env=False,
     )

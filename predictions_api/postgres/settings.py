@@ -13,6 +13,8 @@ import psycopg2
 from django.core.exceptions import ImproperlyConfigured
 from psycopg2.extensions import parse_dsn
 
+#: Of the replica in DATABASES.
+ALIAS = "replica"
 # libpq's own names for what Django keeps outside OPTIONS.
 LOCATION = {
     "dbname": "NAME",
@@ -31,13 +33,12 @@ CONNECT_TIMEOUT_S = 5
 
 
 def databases(*, data_dir: Path) -> dict[str, dict[str, Any]]:
-    """The DATABASES setting, from DATABASE_URL (empty means unset); connects to nothing.
+    """The DATABASES setting, from DATABASE_URL and DATABASE_REPLICA_URL (empty means unset);
+    connects to nothing.
 
-    Raises ImproperlyConfigured when DATABASE_URL cannot be understood.
+    Raises ImproperlyConfigured when one of them cannot be understood.
     """
-    if url := os.environ.get("DATABASE_URL"):
-        return {"default": from_url(url)}
-    return {
+    found: dict[str, dict[str, Any]] = {
         "default": {
             **SHARED,
             "ENGINE": "predictions_api.postgres",
@@ -46,10 +47,15 @@ def databases(*, data_dir: Path) -> dict[str, dict[str, Any]]:
             "DATA_DIR": data_dir,
         }
     }
+    if url := os.environ.get("DATABASE_URL"):
+        found["default"] = from_url(url)
+    if url := os.environ.get("DATABASE_REPLICA_URL"):
+        found[ALIAS] = from_url(url, name="DATABASE_REPLICA_URL")
+    return found
 
 
-def from_url(url: str) -> dict[str, Any]:
-    """One entry of DATABASES from `postgres://user:password@host:port/name?option=value`.
+def from_url(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
+    """One entry of DATABASES, which the variable `name` gave, from `postgres://user:password@host:port/name?option=value`.
 
     libpq reads it, so percent-encoding, unix sockets (`?host=/run/postgresql`), several hosts and
     every option of its documentation work:
@@ -59,15 +65,15 @@ def from_url(url: str) -> dict[str, Any]:
     """
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(
-            "DATABASE_URL must begin with postgres://: no other database is supported."
+            f"{name} must begin with postgres://: no other database is supported."
         )
     try:
         options: dict[str, Any] = parse_dsn(url)
     except psycopg2.ProgrammingError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL: {_without_secrets(str(error))}") from None
+        raise ImproperlyConfigured(f"{name}: {_without_secrets(str(error))}") from None
     if "dbname" not in options:
         raise ImproperlyConfigured(
-            "DATABASE_URL names no database: postgres://user:password@host:port/NAME"
+            f"{name} names no database: postgres://user:password@host:port/NAME"
         )
     location = {theirs: options.pop(ours, "") for ours, theirs in LOCATION.items()}
     return {

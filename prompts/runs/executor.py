@@ -41,8 +41,6 @@ T = TypeVar("T")
 # How often a stop is looked for, and how often a cancel while no answers come.
 TICK_S = 0.2
 LOOK_S = 1.0
-# What a stopping worker gives its requests in flight; their supervisors wait 10 s.
-STOP_GRACE_S = 7.0
 MAX_STORED_AT_ONCE = 500
 
 
@@ -135,7 +133,7 @@ class Executor:
                     loop.result()  # a loop ends by a fault only
             now = time.monotonic()
             if deadline == float("inf") and (stopping.requested.is_set() or self._is_turn_over()):
-                deadline = now + STOP_GRACE_S
+                deadline = now + stopping.GRACE_S
                 self._close()
             if now >= deadline:
                 return

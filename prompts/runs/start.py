@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
 from predictions_api.http.fields import unknown_pk
+from predictions_api.jobs import attendance
 from prompts.db import items, prompts, queries, subsets
 from prompts.models import ModelRun, PromptVersion
 from prompts.runs import state
@@ -81,7 +82,10 @@ def _tasks(values: Mapping[str, Any], version: PromptVersion) -> subsets.Clause:
 
 def _queue(run: ModelRun, n_tasks: int) -> None:
     # A second executor is worth its start when there is work for seconds.
-    for _ in range(min(settings.RUN_EXECUTORS, math.ceil(n_tasks / TASKS_PER_EXECUTOR))):
+    n = math.ceil(n_tasks / TASKS_PER_EXECUTOR)
+    if n > 1:
+        n = min(n, settings.RUN_EXECUTORS or max(1, attendance.n_for_each_queue()))
+    for _ in range(n):
         worker_tasks.queue(run.pk)
 
 

@@ -19,6 +19,12 @@ CONFIG = """<View><Image name="image" value="$image"/>
 TEXT = """<View><Text name="text" value="$text"/>
 <Choices name="mood" toName="text"><Choice value="good"/><Choice value="bad"/></Choices>
 <Labels name="what" toName="text"><Label value="City"/><Label value="Person"/></Labels></View>"""
+SEVERAL = """<View><Image name="front" value="$front"/><Image name="pages" valueList="$pages"/>
+<RectangleLabels name="box" toName="front,pages"><Label value="Car"/><Label value="Person"/>
+</RectangleLabels><Text name="note" value="$note"/><Taxonomy name="tree" toName="note">
+<Choice value="Road"><Choice value="Wet"/></Choice></Taxonomy>
+<Rating name="stars" toName="note"/><Number name="count" toName="note"/>
+<TextArea name="remark" toName="note"/><Pairwise name="pair" toName="front,pages"/></View>"""
 SIZE: dict[str, Any] = {
     "original_width": 400,
     "original_height": 300,
@@ -75,10 +81,10 @@ def annotations(api: Api, task: int) -> list[Any]:
     return list(api.get(f"tasks/{task}/annotations/"))
 
 
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """From one place of the image to another, both in per cent."""
-    page.locator(".task-canvas").scroll_into_view_if_needed()
-    box = page.locator(".task-canvas").bounding_box()
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float], *, at: int = 0) -> None:
+    """From one place of an image to another, both in per cent."""
+    page.locator(".task-canvas").nth(at).scroll_into_view_if_needed()
+    box = page.locator(".task-canvas").nth(at).bounding_box()
     assert box
     places = [
         (box["x"] + box["width"] * x / 100, box["y"] + box["height"] * y / 100)
@@ -237,6 +243,47 @@ def test_corrects_with_keys_alone(open_page: OpenPage, api: Api) -> None:
     )
     middle = {"x": 40, "y": 40, "width": 20, "height": 20, "rotation": 0}
     assert new["value"] == {**middle, "rectanglelabels": ["Car"]}
+
+
+def test_corrects_any_picture_and_answers_questions(open_page: OpenPage, api: Api) -> None:
+    """Boxes on the second page of a list and on another object; forms for what is no place."""
+    project = api.project("Several here", SEVERAL)
+    data = {"front": picture(), "pages": [picture(), picture()], "note": NOTE}
+    second = {**BOX, "to_name": "pages", "item_index": 1}
+    task = task_of(api, api.prediction(project, data, [second], model_version="v1"))
+    (said,) = api.get(f"predictions/?task={task}")
+    page = open_page(correct(task, f"prediction-{said['id']}"))
+    canvases = page.locator(".task-canvas")
+    expect(canvases).to_have_count(3)
+    expect(canvases.nth(2).locator(".task-shape")).to_have_count(1)
+    expect(page.locator("#editor-bar")).to_contain_text("Only shown here, or deleted: pair.")
+    # Moved by keys, and new ones where the pointer was.
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Box: box").click()
+    drag(page, (10, 20), (40, 60), at=0)
+    page.get_by_role("button", name="Box: box").click()
+    drag(page, (10, 20), (40, 60), at=1)
+    for at in range(3):
+        expect(canvases.nth(at).locator(".task-shape")).to_have_count(1)
+    page.get_by_label("Road / Wet").check()
+    page.get_by_role("group", name="stars").get_by_label("4").check()
+    page.get_by_label("count", exact=True).fill("2.5")
+    page.get_by_label("remark, text 1").fill("rain")
+    check_accessibility(page)
+    screenshot(page, "task-several")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("Saved as annotation")).to_be_visible()
+    (made,) = annotations(api, task)
+    moved, front, first, *answers = made["result"]
+    assert moved == unscored(second, x=pytest.approx(10.25))
+    assert (front["to_name"], front.get("item_index")) == ("front", None)
+    assert (first["to_name"], first["item_index"]) == ("pages", 0)
+    assert [(one["to_name"], one["type"], one["value"]) for one in answers] == [
+        ("note", "taxonomy", {"taxonomy": [["Road", "Wet"]]}),
+        ("note", "rating", {"rating": 4}),
+        ("note", "number", {"number": 2.5}),
+        ("note", "textarea", {"text": ["rain"]}),
+    ]
 
 
 def test_shows_everything_said(open_page: OpenPage, api: Api) -> None:

@@ -21,6 +21,7 @@ from predictions.exports import run
 from predictions.exports.types.given import plain_name
 from predictions.models import Prediction, Project, ProjectExport, Task
 from predictions.regions import labelling
+from predictions_api.files import storage
 from tests.conftest import A_MOMENT, IMAGE_CONFIG, TEXT_CONFIG, Caller, MakeProject, region
 
 BRUSH_CONFIG = IMAGE_CONFIG.replace("RectangleLabels", "BrushLabels")
@@ -280,11 +281,16 @@ def test_who_may(rita: Caller, olga: Caller, filled: Project) -> None:
     assert get(olga, filled).status_code == 404
 
 
+def keep_files_in(settings: Any, folder: Path) -> None:
+    place = storage(str(folder), "exports", data_dir=folder)
+    settings.STORAGES = {**settings.STORAGES, "exports": place}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_job_in_the_background(
     ada: Caller, olga: Caller, filled: Project, settings: Any, tmp_path: Path
 ) -> None:
-    settings.DATA_DIR = tmp_path
+    keep_files_in(settings, tmp_path)
     first = Task.objects.order_by("id").values_list("pk", flat=True)[0]
     query = f"export_type=COCO&source=predictions&ids={first}&background=true"
     response = get(ada, filled, query)
@@ -333,13 +339,14 @@ def test_a_job_in_the_background(
 def test_jobs_and_files_are_kept_for_a_week(
     ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path
 ) -> None:
-    settings.DATA_DIR = tmp_path
+    keep_files_in(settings, tmp_path)
     folder = tmp_path / "exports"
     jobs = []
     for source in ("predictions", "annotations"):
         jobs.append(get(ada, filled, f"source={source}&background=1").json())
         call_command("worker", once=True, verbosity=0)
-    old, new = (folder / f"{job['id']}.json" for job in jobs)
+    names = dict(ProjectExport.objects.values_list("pk", "file_name"))
+    old, new = (folder / names[job["id"]] for job in jobs)
     # What was left of a deleted project.
     (stray := folder / "7.zip").touch()
     week_before = timezone.now() - timedelta(days=7, seconds=1)
@@ -356,8 +363,8 @@ def test_jobs_and_files_are_kept_for_a_week(
 def test_a_job_that_fails_says_so(
     ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path
 ) -> None:
-    settings.DATA_DIR = tmp_path / "file"
-    settings.DATA_DIR.write_text("no folder can be made here")
+    (tmp_path / "file").write_text("no folder can be made here")
+    keep_files_in(settings, tmp_path / "file")
     job = get(ada, filled, "background=true&download_all_tasks=1").json()
     call_command("worker", once=True, verbosity=0)
     job = ada.client.get(job["url"]).json()
@@ -369,7 +376,7 @@ def test_a_job_that_fails_says_so(
 @pytest.fixture
 def lost_job(ada: Caller, filled: Project, monkeypatch: Any, settings: Any, tmp_path: Path) -> Any:
     """A job whose entry in the queue was lost."""
-    settings.DATA_DIR = tmp_path
+    keep_files_in(settings, tmp_path)
     job = get(ada, filled, "background=true&download_all_tasks=1").json()
     DBTaskResult.objects.all().delete()
     call_command("worker", once=True, verbosity=0)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from predictions.exports.project import TYPES
 from predictions.models import Project, ProjectExport, Task
 from tests.bulk.test_project_export import body_of, get
 from tests.checking import CheckingClient
@@ -181,7 +182,23 @@ def test_formats(
 ) -> None:
     project = make_project(ada) if config is None else make_project(ada, config)
     answer = ada.client.get(f"/api/projects/{project.pk}/export/formats")
-    assert (answer.status_code, answer.json()) == (200, expected)
+    assert answer.status_code == 200
+    found = answer.json()
+    assert [one["name"] for one in found if "disabled" not in one] == expected
+    assert found[0] == {
+        "title": "JSON",
+        "description": "Tasks with their whole predictions or annotations, as they are stored.",
+        "tags": [],
+        "name": "JSON",
+    }
+    assert found[-1] == {
+        "title": "Brush labels to COCO",
+        "description": "One JSON file of run-length masks.",
+        "tags": ["image segmentation"],
+        "name": "BRUSH_TO_COCO",
+        "disabled": True,
+    }
+    assert sorted(one["name"] for one in found) == sorted(TYPES)
     for export_type in expected:
         assert get(ada, project, f"exportType={export_type}").status_code == 200
 

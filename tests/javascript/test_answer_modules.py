@@ -61,3 +61,16 @@ def test_numbers_show_how_far_they_are_off(
 
 def test_kinds_without_answers_show_none(call: Call) -> None:
     assert call("evals/answers.js", SHOWN, None) is None
+
+
+def test_a_timeline_shows_both_sides_and_nothing_else(call: Call) -> None:
+    body = "return m.timeline(a).textContent"
+    stretches = [
+        ["ground_truth", "noise", 1, 3, "tp", None],
+        ["prediction", "noise", 1.5, 3, "tp", 0.5],
+    ]
+    shown = {"stretches": stretches, "isCut": False}
+    assert call("evals/timeline.js", body, shown) == "Ground truthnoisePredictionsnoise13"
+    assert call("evals/timeline.js", body, {"stretches": [], "isCut": True}).endswith(
+        "No ground truth and no detection.Only the first are shown."
+    )

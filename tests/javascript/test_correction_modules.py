@@ -156,6 +156,9 @@ RESULT: list[dict[str, Any]] = [
 ]
 
 
+UNSCORED = {name: value for name, value in RESULT[0].items() if name != "score"}
+
+
 def test_what_is_sent_of_a_correction(call: Call) -> None:
     body = """
         let items = m.itemsOf(a);
@@ -177,19 +180,20 @@ def test_what_is_sent_of_a_correction(call: Call) -> None:
         # What shares the id goes along.
         [{"from": 2}, new],
         True,
-        {"region": {**RESULT[0], "value": {**RESULT[0]["value"], "x": 11}}},
+        # The score was about what was there before.
+        {"region": {**UNSCORED, "value": {**RESULT[0]["value"], "x": 11}}},
     ]
 
 
-def test_choices(call: Call) -> None:
+def test_answers(call: Call) -> None:
     body = """
         const items = m.itemsOf(a);
-        const of = (found) => [m.chosenOf(found, b), m.entriesOf(found).at(-1)];
-        const gone = m.withChoices(items, b, [], "n");
-        return [of(items), of(m.withChoices(items, b, ["bad", "sad"], "n")), of(gone),
-                of(m.withChoices(gone, b, ["bad"], "n"))];
+        const of = (found) => [m.answerOf(found, b), m.entriesOf(found).at(-1)];
+        const gone = m.withAnswer(items, b, [], "n");
+        return [of(items), of(m.withAnswer(items, b, ["bad", "sad"], "n")), of(gone),
+                of(m.withAnswer(gone, b, ["bad"], "n")), of(m.withAnswer(items, b, null, "n"))];
     """
-    tool = {"name": "mood", "to": "text", "type": "choices", "key": "choices"}
+    tool = {"name": "mood", "to": ["text"], "type": "choices", "key": "choices"}
     made = {
         "id": "n",
         "from_name": "mood",
@@ -201,8 +205,177 @@ def test_choices(call: Call) -> None:
     assert call("desk/task/edits.js", body, RESULT, tool) == [
         [["good"], {"from": 2}],
         [["bad", "sad"], {"from": 2, "value": {"choices": ["bad", "sad"]}}],
-        [[], {"from": 1}],
+        [None, {"from": 1}],
         [["bad"], {"region": made}],
+        [None, {"from": 1}],
+    ]
+
+
+TOOLS: list[dict[str, Any]] = [
+    {
+        "name": "box", "to": ["one", "pages"], "type": "rectanglelabels", "kind": "rectangle",
+        "key": "rectanglelabels", "labels": [["a", "a", ["a"]]],
+    },
+    {
+        "name": "what", "to": ["first", "second"], "type": "labels", "kind": "span",
+        "key": "labels", "labels": [["City", "City", ["City"]]],
+    },
+    {"name": "mask", "to": ["one"], "type": "brushlabels", "kind": "labels",
+     "key": "brushlabels", "labels": [["sky", "sky", ["sky"]], ["sea", "sea", ["sea"]]]},
+]  # fmt: skip
+EDITOR = """
+    const editor = new m.Editor({ kind: null, id: null, updatedAt: null, result: b }, a);
+    editor.names = new Set(["one", "pages", "first", "second"]);
+    const one = { name: "one", page: null, size: [200, 100] };
+    const page = (page, size) => ({ name: "pages", page, size });
+    editor.pictures = [one, page(0, null), page(1, [50, 50])];
+    editor.texts = new Map([["first", "In Berlin"], ["second", "At Rome"]]);
+    const last = () => {
+      const { id, ...region } = editor.items.at(-1).region;
+      return region;
+    };
+"""
+
+
+def test_new_regions_are_of_the_picture_or_text_that_is_worked_on(call: Call) -> None:
+    body = (
+        EDITOR
+        + """
+        const found = [];
+        editor.addByKey();
+        found.push(last());
+        editor.picture = editor.pictures[2];
+        editor.take(editor.tools[0]);
+        editor.addByKey();
+        found.push(last());
+        editor.picture = editor.pictures[1];
+        editor.take(editor.tools[0]);
+        editor.addByKey();
+        found.push(last());
+        editor.take(editor.tools[1]);
+        editor.addByKey();
+        found.push(last());
+        editor.add({ start: 3, end: 7, text: "Rome" }, { name: "second" });
+        editor.addByKey();
+        editor.nudge(1, 0);
+        found.push(editor.items.at(-1).changed, last().to_name);
+        return found;
+    """
+    )
+    middle = {"x": 40, "y": 40, "width": 20, "height": 20, "rotation": 0}
+    box = {
+        "from_name": "box",
+        "type": "rectanglelabels",
+        "origin": "manual",
+        "value": {**middle, "rectanglelabels": ["a"]},
+    }
+    sizes = {"original_width": 200, "original_height": 100, "image_rotation": 0}
+    first, second, third, word, moved, name = call("desk/task/editor.js", body, TOOLS, [])
+    assert first == {**box, **sizes, "to_name": "one"}
+    page = {"to_name": "pages", "item_index": 1}
+    assert second == {**box, **page, **sizes, "original_width": 50, "original_height": 50}
+    # Of a picture that has not come nobody knows the size.
+    assert third == {**box, "to_name": "pages", "item_index": 0}
+    value = {"start": 0, "end": 2, "text": "In", "labels": ["City"]}
+    span = {"from_name": "what", "type": "labels", "origin": "manual"}
+    assert word == {**span, "to_name": "first", "value": value}
+    # After the last word of the second text comes its first one.
+    assert (moved, name) == ({"start": 1, "text": "t"}, "second")
+
+
+def test_what_cannot_be_moved_stays(call: Call) -> None:
+    """A mask keeps its value, and takes another label; a point that was undone is not chosen."""
+    result = [
+        {"from_name": "mask", "to_name": "one", "value": {"rle": [1], "brushlabels": ["sky"]}},
+        {"from_name": "outline", "to_name": "one", "value": CORNERS},
+        {"from_name": "note", "to_name": "one", "value": {"text": ["x"]}},
+    ]
+    body = (
+        EDITOR
+        + """
+        const places = editor.items.map((item) => editor.isPlace(item));
+        editor.choose("r0");
+        editor.nudge(5, 5);
+        editor.stretch(5, 5);
+        const untouched = editor.items === editor.original;
+        editor.giveLabel("sea");
+        const label = editor.item.changed;
+        editor.choose("r1", { point: 2 });
+        editor.addPoint();
+        const added = editor.point;
+        editor.undo();
+        const undone = editor.point;
+        editor.nudge(1, 1);
+        editor.choose("r1", { point: 0 });
+        editor.remove();
+        return [places, untouched, label, added, undone, editor.point, editor.items.length];
+    """
+    )
+    found = call("desk/task/editor.js", body, TOOLS, result)
+    assert found == [[True, True, False], True, {"brushlabels": ["sea"]}, 3, None, 0, 3]
+
+
+def test_regions_are_on_the_picture_that_they_name(call: Call) -> None:
+    result = [
+        {"to_name": "pages", "item_index": 1},
+        {"to_name": "pages"},
+        {"to_name": "pages", "item_index": 7},
+        {"to_name": "nowhere"},
+        {"to_name": "first"},
+        None,
+    ]
+    place = "(item) => editor.pictures.indexOf(editor.pictureOf(item))"
+    body = f"{EDITOR} return editor.items.map({place})"
+    assert call("desk/task/editor.js", body, TOOLS, result) == [2, 1, -1, 0, -1, 0]
+
+
+def test_forms_of_answers(call: Call) -> None:
+    body = """
+        const { Editor } = await import("/static/desk/task/editor.js");
+        const editor = new Editor({ kind: null, id: null, updatedAt: null, result: [] }, a);
+        const host = document.createElement("div");
+        document.body.append(host);
+        host.append(...a.map((tool) => m.question(tool, editor)));
+        const value = ({ region, changed }) => ({ ...region.value, ...changed });
+        const now = () => editor.items.map(value);
+        const fields = [...host.querySelectorAll("input, textarea")];
+        const change = (field) => field.dispatchEvent(new Event("change"));
+        const tick = (at, checked = true) => { fields[at].checked = checked; change(fields[at]); };
+        const seen = [];
+        tick(1); seen.push(now());
+        tick(2); seen.push(now());
+        tick(1, false); seen.push(now());
+        tick(5); tick(7); tick(8); seen.push(now());
+        fields[9].value = "1.5"; change(fields[9]); seen.push(now());
+        const text = host.querySelector("textarea");
+        text.value = "  hello"; change(text); seen.push(now());
+        seen.push(host.querySelectorAll("textarea").length);
+        editor.undo(); editor.undo(); seen.push([fields[9].value, fields[5].checked]);
+        host.remove();
+        return seen;
+    """
+    choice = {"to": ["text"], "multiple": True, "most": 50, "labels": []}
+    tools = [
+        {**choice, "name": "tree", "type": "taxonomy", "kind": "paths", "key": "taxonomy",
+         "labels": [["A", "A", ["A"]], ["A / B", "A / B", ["A", "B"]], ["C", "C", ["C"]]]},
+        {**choice, "name": "stars", "type": "rating", "kind": "rating", "key": "rating", "most": 3},
+        {**choice, "name": "mood", "type": "choices", "kind": "choices", "key": "choices",
+         "multiple": False, "labels": [["good", "Good", ["good"]]]},
+        {**choice, "name": "n", "type": "number", "kind": "number", "key": "number"},
+        {**choice, "name": "note", "type": "textarea", "kind": "text", "key": "text"},
+    ]  # fmt: skip
+    tree = [{"taxonomy": [["C"]]}]
+    answered = [*tree, {"rating": 3}]
+    assert call("desk/task/questions.js", body, tools) == [
+        [{"taxonomy": [["A", "B"]]}],
+        [{"taxonomy": [["A", "B"], ["C"]]}],
+        tree,
+        # The third star, the choice, and then none of it.
+        answered,
+        [*answered, {"number": 1.5}],
+        [*answered, {"number": 1.5}, {"text": ["  hello"]}],
+        2,
+        ["", True],
     ]
 
 

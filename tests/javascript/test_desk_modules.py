@@ -16,7 +16,14 @@ PIXEL = "data:image/png;base64,iVBORw0KGgo="
     [
         ("https://example.com/a b.png", *["https://example.com/a%20b.png"] * 2),
         ("http://example.com/a.png", *["http://example.com/a.png"] * 2),
-        ("/data/1.png", *[f"{ADDRESS}/data/1.png"] * 2),
+        # Of paths here only those where this server has pictures.
+        ("/data/1.png", f"{ADDRESS}/data/1.png", None),
+        ("/data/local-files/?d=0/1.png", *[f"{ADDRESS}/data/local-files/?d=0/1.png"] * 2),
+        ("/admin/x/picture/1", *[f"{ADDRESS}/admin/x/picture/1"] * 2),
+        # Names are no addresses.
+        ("0001.jpg", None, None),
+        ("images/0001.jpg", None, None),
+        ("?d=1", None, None),
         ("//example.com/a.png", *["http://example.com/a.png"] * 2),
         (PIXEL, None, PIXEL),
         ("data:image/svg+xml;base64,PHN2Zy8+", None, None),
@@ -47,6 +54,7 @@ SMALL = f"{ADDRESS}/data/local-files/thumbnail?size=320&d=0123456789abcdef/a%20b
         ("/data/local-files?d=0123456789abcdef/a%20b%2Bc.jpg", SMALL),
         (f"{ADDRESS}/data/local-files/?d=0123456789abcdef/a%20b%2Bc.jpg", SMALL),
         ("/data/local-files-of/?d=a", f"{ADDRESS}/data/local-files-of/?d=a"),
+        ("0001.jpg", None),
         ("https://example.com/data/local-files/?d=a", "https://example.com/data/local-files/?d=a"),
         ("https://example.com/a.png", "https://example.com/a.png"),
         (PIXEL, PIXEL),

@@ -2,13 +2,18 @@
 
 const IMAGE_DATA = /^data:image\/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*$/;
 
+// What begins with neither is a name: `0001.jpg` is no address, whatever page shows it.
+const ADDRESS = /^\s*(?:https?:|\/)/i;
+// Pictures and recordings that this server has: files of image roots, and what stands in a task.
+const OWN_MEDIA = /^\s*\/(?:data\/local-files|admin\/)/;
+
 /**
- * The address as it may stand in `src` or `href`: http, https, or a path here.
+ * The address as it may stand in `src` or `href`: http, https, or a path here that starts with `/`.
  * @param {unknown} text
  * @returns {string | null} null for others
  */
 export function safeAddress(text) {
-  if (typeof text !== "string" || text.trim() === "") return null;
+  if (typeof text !== "string" || !ADDRESS.test(text)) return null;
   try {
     const url = new URL(text, document.baseURI);
     return url.protocol === "http:" || url.protocol === "https:" ? url.href : null;
@@ -18,12 +23,22 @@ export function safeAddress(text) {
 }
 
 /**
+ * The same for a picture or a recording; of paths here only those where this server has such.
+ * @param {unknown} text
+ * @returns {string | null} null for others, which nothing shall be asked for
+ */
+export function safeMedia(text) {
+  const isPath = typeof text === "string" && /^\s*\/(?![\\/])/.test(text);
+  return isPath && !OWN_MEDIA.test(text) ? null : safeAddress(text);
+}
+
+/**
  * The same for an image, which may also be a picture in a `data:` address; SVG is none.
  * @param {unknown} text
  * @returns {string | null} null for others
  */
 export function safeImage(text) {
-  return typeof text === "string" && IMAGE_DATA.test(text) ? text : safeAddress(text);
+  return typeof text === "string" && IMAGE_DATA.test(text) ? text : safeMedia(text);
 }
 
 /**

@@ -20,4 +20,4 @@ def held_of(project_id: int) -> Sequence[Held]:
     n = rows.count()
     sizes = list(rows.annotate(size=SIZE).values_list("size", flat=True)[:SAMPLE])
     size = REST + sum(sizes) / len(sizes) if sizes else 0
-    return [Held("images of evaluations", n, round(n * size))]
+    return [Held("images and tasks of evaluations", n, round(n * size))]

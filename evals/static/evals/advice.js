@@ -3,7 +3,7 @@
 import { el, fill } from "./dom.js";
 import { galleryOf } from "./images.js";
 import { api } from "./server.js";
-import { page } from "./state.js";
+import { config, page } from "./state.js";
 
 const SHOWN = 6;
 
@@ -42,7 +42,7 @@ async function advice(item, { confidenceThreshold: confidence, split }) {
     ),
     el("p", {}, item.message ?? ""),
     item.className &&
-      el("p", {}, el("a", { href: page("images/", all) }, "All its images")),
+      el("p", {}, el("a", { href: page("images/", all) }, `All its ${config.unit}s`)),
     ...shown.filter(Boolean),
   );
 }

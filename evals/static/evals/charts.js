@@ -48,7 +48,11 @@ const drawn = new Map();
  */
 export async function draw(panel, label, traces, layout, config = {}) {
   const Plotly = await plotly();
-  if (!drawn.has(panel)) panel.replaceChildren();
+  // Where something else has been shown meanwhile, as a problem, it is drawn afresh.
+  if (!panel.querySelector(".plot-container")) {
+    if (drawn.has(panel)) Plotly.purge(panel);
+    panel.replaceChildren();
+  }
   panel.setAttribute("role", "img");
   panel.setAttribute("aria-label", label);
   drawn.set(panel, { traces, layout, config });

@@ -20,6 +20,7 @@ export function classNumbers(panel) {
       panel,
       numbers().then((body) => {
         const one = body.classes.find(({ className }) => className === chosen());
+        if (!one) return el("p", {}, "The evaluation has no such class.");
         const { map50_95: all, map50, map75, iou } = one.averagePrecision;
         const precisions = config.hasPrecision
           ? [["AP50-95", share(all)], ["AP50", share(map50)], ["AP75", share(map75)]]

@@ -164,7 +164,8 @@ export function optima(panel) {
         ];
         const cells = ({ name, best, isClass }) => [
           name,
-          isClass ? tick(name, shown) : "",
+          // A row that is found by name later has what is ticked by then.
+          isClass ? tick(name, read().all("curve")) : "",
           typeof best?.threshold === "number" ? atThreshold(best.threshold) : null,
           share(best?.precision),
           share(best?.recall),

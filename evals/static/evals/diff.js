@@ -9,6 +9,7 @@ import { config, page, read, watch, write } from "./state.js";
 import { baselineId, nameOf, versionOf } from "./versions.js";
 
 const STEP = 12;
+const UNITS = config.unit === "task" ? "Tasks" : "Images";
 const MEASURES = [
   ["Precision", "precision"],
   ["Recall", "recall"],
@@ -89,19 +90,19 @@ async function compared(baseline) {
           el("div", {}, el("h3", {}, "Headline"), headline(before, after)),
           el("div", {}, el("h3", {}, "Classes"), classes(before, after)),
         ]),
-    el("h3", {}, "Images that changed, most first"),
+    el("h3", {}, `${UNITS} that changed, most first`),
     el(
       "div",
       { class: "ev-pairs" },
       body.images.map((image) => pair(image, theirs, ours, baseline)),
     ),
-    body.images.length ? pager(body) : el("p", {}, "No image changed."),
+    body.images.length ? pager(body) : el("p", {}, `No ${config.unit} changed.`),
   ];
 }
 
 // What came of it, in words.
 function sentences(before, after, body, slice, baseline) {
-  const self = versionOf(config.evalId).name;
+  const self = versionOf(config.evalId)?.name ?? config.evalId;
   const other = versionOf(baseline)?.name ?? baseline;
   const names = self === other ? ["This evaluation", "the baseline"] : [self, other];
   const said = [];
@@ -134,10 +135,10 @@ function totals(found) {
   return el(
     "dl",
     { class: "ev-tiles" },
-    tile("Images in both", found.images),
-    tile("Better images", found.fixedImages, "ev-better"),
-    tile("Worse images", found.brokenImages, "ev-worse"),
-    tile("Unchanged images", found.unchangedImages),
+    tile(`${UNITS} in both`, found.images),
+    tile(`Better ${config.unit}s`, found.fixedImages, "ev-better"),
+    tile(`Worse ${config.unit}s`, found.brokenImages, "ev-worse"),
+    tile(`Unchanged ${config.unit}s`, found.unchangedImages),
     tile("Errors fixed", found.fixed, "ev-better"),
     tile("Errors new", found.broken, "ev-worse"),
     tile("Only in this one", found.onlyInOther),
@@ -148,7 +149,7 @@ function totals(found) {
 // What changed over the images of both, and whether chance alone changes as much.
 function changes(found) {
   if (!found) {
-    return el("p", {}, "Said of images that both have, of one to 100,000.");
+    return el("p", {}, `Said of ${config.unit}s that both have, of one to 100,000.`);
   }
   const rows = MEASURES.map(([name, of]) => {
     const { difference, low, high, pValue } = found[of];
@@ -160,8 +161,8 @@ function changes(found) {
   });
   const heads = ["", "Change", "95 % interval", "p", "Verdict"];
   const note =
-    "Over the images that both have. p is how often as much comes of swapping the two " +
-    "evaluations' counts of images at random; below 0.05 is taken for more than chance.";
+    `Over the ${config.unit}s that both have. p is how often as much comes of swapping the two ` +
+    `evaluations' counts of ${config.unit}s at random; below 0.05 is taken for more than chance.`;
   const shown = table("Significance", named(heads), rows);
   const region = { class: "ev-scroll ev-all", tabindex: "0", role: "region", "aria-label": "More than chance?" };
   return el("div", {}, el("div", region, shown), el("p", { class: "ev-note" }, note));

@@ -84,8 +84,8 @@ function order(sort) {
 }
 
 function rows(body, cards) {
-  if (!body.images.length) return el("p", {}, "No image is like that.");
-  const heads = ["Image", "", "Split", ...COLUMNS.map(sortHead), "Prediction"];
+  if (!body.images.length) return el("p", {}, `No ${config.unit} is like that.`);
+  const heads = [config.unit === "task" ? "Task" : "Image", "", "Split", ...COLUMNS.map(sortHead), "Prediction"];
   const cells = body.images.map((image) => {
     const card = cards.get(image.imageId);
     const prediction = predictionPage(card);
@@ -106,8 +106,8 @@ function rows(body, cards) {
   });
   return el(
     "div",
-    { class: "ev-scroll ev-all", tabindex: "0", role: "region", "aria-label": "Images" },
-    table("Images", heads, cells, { class: "ev-table ev-images" }),
+    { class: "ev-scroll ev-all", tabindex: "0", role: "region", "aria-label": `All ${config.unit}s` },
+    table(`All ${config.unit}s`, heads, cells, { class: "ev-table ev-images" }),
   );
 }
 
@@ -181,7 +181,7 @@ export function worst(panel) {
       panel,
       api("image-predictions", wanted).then(async (body) => {
         const ids = body.images.map((image) => image.imageId);
-        if (!ids.length) return el("p", {}, "There are no such images in this split.");
+        if (!ids.length) return el("p", {}, `There are no such ${config.unit}s in this split.`);
         const cards = await fetchCards({ image: ids, confidence });
         const all = page("images/", { class: name, sort: worstFirst });
         return [
@@ -204,7 +204,7 @@ export function worst(panel) {
  */
 export async function galleryOf(wanted, total, confidence = read().confidence) {
   const cards = await fetchCards({ ...wanted, confidence });
-  const more = total > cards.size ? `The first ${cards.size} of ${count(total)} images.` : null;
+  const more = total > cards.size ? `The first ${cards.size} of ${count(total)} ${config.unit}s.` : null;
   return [more && el("p", { class: "ev-note" }, more), gallery([...cards.values()])];
 }
 

@@ -3,7 +3,7 @@
 import { count, el, fill, longTable, share } from "./dom.js";
 import { between } from "./intervals.js";
 import { api } from "./server.js";
-import { page, read, settled, watch, write } from "./state.js";
+import { config, page, read, settled, watch, write } from "./state.js";
 
 /**
  * The slices of the chosen key.
@@ -27,7 +27,7 @@ export function slices(panel) {
 }
 
 function rows(body) {
-  if (!body.slices.length) return el("p", {}, "There are no images in this split.");
+  if (!body.slices.length) return el("p", {}, `There are no ${config.unit}s in this split.`);
   const cells = (one) => {
     const slice = `${body.by}:${one.value}`;
     const href = page("images/", { slice, sort: "f1" });
@@ -44,6 +44,6 @@ function rows(body) {
     ];
   };
   const matrix = el("th", { scope: "col" }, el("span", { class: "ev-hidden" }, "Matrix"));
-  const heads = ["Value", "Images", "Precision", "Recall", "F1", "95 %", "FP", "Missed", matrix];
+  const heads = ["Value", config.unit === "task" ? "Tasks" : "Images", "Precision", "Recall", "F1", "95 %", "FP", "Missed", matrix];
   return longTable("Slices", heads, body.slices, cells, (one) => one.value);
 }

@@ -29,7 +29,7 @@ export function timeline({ stretches, isCut }) {
     { class: "ev-answer" },
     lanes,
     el("p", { class: "ev-note ev-ends" }, ends.map((end) => el("span", {}, end))),
-    isCut && el("p", { class: "ev-note" }, "Only the first are shown."),
+    isCut ? el("p", { class: "ev-note" }, "Only the first are shown.") : null,
   );
 }
 

@@ -7,7 +7,7 @@ import { MOST, galleryOf } from "./images.js";
 import { PointMap } from "./map.js";
 import { outlineText, parseOutline, pointsInside } from "./outline.js";
 import { api, bytes } from "./server.js";
-import { read, watch, write } from "./state.js";
+import { config, read, watch, write } from "./state.js";
 
 const SPLITS = ["train", "valid", "test"];
 
@@ -130,7 +130,7 @@ export function map(panel) {
         }
         key.replaceChildren(...legend(found));
         await plot.show({
-          label: `Map of ${count(found.n)} images, coloured by ${colouring()}`,
+          label: `Map of ${count(found.n)} ${config.unit}s, coloured by ${colouring()}`,
           groups: all,
           values,
           chosen: selection(found),
@@ -164,7 +164,7 @@ export function selected(panel) {
           { type: "button", class: "desk-button", onclick: () => write({ lasso: null, cluster: null }) },
           "Clear the selection",
         );
-        const text = `${count(chosen.length)} of ${count(found.n)} images are selected.`;
+        const text = `${count(chosen.length)} of ${count(found.n)} ${config.unit}s are selected.`;
         const head = el("p", { "data-selected": chosen.length }, text, " ", clear);
         if (!chosen.length) return head;
         const position = chosen.slice(0, MOST).map((at) => found.position[at]);
@@ -196,16 +196,17 @@ export function clusters(panel) {
             {
               type: "button",
               class: "desk-button",
-              "aria-label": `Select the images of cluster ${one.id}`,
+              "aria-label": `Select the ${config.unit}s of cluster ${one.id}`,
               onclick: () => write({ cluster: one.id, lasso: null }),
             },
             "Select",
           ),
         ]);
+        const units = config.unit === "task" ? "Tasks" : "Images";
         const method = `${body.preprocessing?.method ?? "?"} and ${body.clustering?.method ?? "?"}`;
         return [
           el("p", { class: "ev-note" }, `Made by ${method}.`),
-          table("Clusters", ["Cluster", "Images", "Mean F1", "Lowest", "Highest", "Images"], rows),
+          table("Clusters", ["Cluster", units, "Mean F1", "Lowest", "Highest", units], rows),
         ];
       }),
     );

@@ -114,10 +114,22 @@ class SnapshotSerializer(serializers.Serializer[Any]):
     annotation_filter_options = AnnotationChoiceSerializer(required=False, allow_null=True)
 
 
+FORMAT = inline_serializer(
+    "ProjectExportFormat",
+    {
+        "title": serializers.CharField(),
+        "description": serializers.CharField(),
+        "tags": serializers.ListField(child=serializers.CharField(), help_text="What it is for."),
+        "name": serializers.CharField(help_text="What `exportType` takes."),
+        "disabled": serializers.BooleanField(
+            required=False, help_text="True where the project's labelling config has nothing of it."
+        ),
+    },
+)
 EXPORT_FORMATS = extend_schema(
     operation_id="list_project_export_formats",
     summary="List the types a project can be exported as",
-    responses={200: serializers.ListSerializer(child=serializers.CharField()), **error_responses()},
+    responses={200: serializers.ListSerializer(child=FORMAT), **error_responses()},
 )
 EXPORT_LIST = extend_schema(
     operation_id="list_project_exports",

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from predictions.db.curation.listing import ids
 from predictions.db.curation.tags import NAMES_SQL
 from predictions.db.versions import VERSION_NAMES_SQL, OneVersion
 from predictions.filters.tasks import TaskFilter, named
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 #: Tasks that are counted, and reached page by page: filters reach the rest.
@@ -32,16 +34,13 @@ BEGINNING = """(SELECT jsonb_object_agg(f.key, CASE jsonb_typeof(f.value)
         ELSE f.value END)
     FROM jsonb_each(CASE jsonb_typeof(t.data) WHEN 'object' THEN t.data END) AS f)::text"""
 DRAWN = "CASE WHEN pg_column_size({0}.result) <= %(bytes)s THEN {0}.result::text END"
-# The page's ids by the project's index, in the filter's order; what is on each by (task, id).
+# The page's ids in the filter's order; what is on each by (task, id).
 CARDS_SQL = f"""
 SELECT t.id, t.inner_id, {BEGINNING}, {{shown}},
        ARRAY(SELECT g.name FROM predictions_tasktag g
              WHERE g.project_id = t.project_id AND g.task_id = t.id ORDER BY g.name),
        p.id, p.model_version, p.score, p.result, a.id, a.result, {{total}}
-FROM unnest(ARRAY(
-    SELECT t.id FROM predictions_task t WHERE t.project_id = %(project)s AND {{where}}
-    ORDER BY {{order}} LIMIT %(limit)s OFFSET %(offset)s
-)) WITH ORDINALITY AS c(task_id, n)
+FROM unnest(ARRAY({{listed}})) WITH ORDINALITY AS c(task_id, n)
 JOIN predictions_task t ON t.id = c.task_id
 LEFT JOIN LATERAL (
     SELECT q.id, left(q.model_version, 200) AS model_version, q.score,
@@ -100,11 +99,11 @@ def card_page(
     statement.
     """
     where, where_params = named(wanted.where, "where")
-    order, order_params = named(wanted.order, "order")
+    page = ids(wanted, project_id=project_id, limit=limit, offset=offset)
+    listed, listed_params = named(page, "listed")
     shown, shown_params = named(wanted.sorted_by or ("NULL", []), "shown")
     sql = CARDS_SQL.format(
-        where=where,
-        order=order,
+        listed=listed,
         shown=f"({shown})::text",
         total=TOTAL.format(where=where),
         of_version="" if version is None else OF_VERSION,
@@ -113,16 +112,15 @@ def card_page(
         sql,
         {
             "project": project_id,
-            "limit": limit,
-            "offset": offset,
             "characters": MOST_CHARACTERS,
             "bytes": MOST_RESULT_BYTES,
             "most": MOST_COUNTED + 1,
             "version": None if version is None else version.name,
             **where_params,
-            **order_params,
+            **listed_params,
             **shown_params,
         },
+        slot=slots.of_project(project_id),
     )
     cards = [
         TaskCard(
@@ -178,7 +176,9 @@ UNION ALL (SELECT 'view', w.data::text, w.id
 def offered(project_id: int) -> Offered:
     """MOST_OFFERED of each at most. One statement."""
     rows = fetch_all(
-        OFFERED_SQL, {"project": project_id, "limit": MOST_OFFERED, "sampled": SAMPLED}
+        OFFERED_SQL,
+        {"project": project_id, "limit": MOST_OFFERED, "sampled": SAMPLED},
+        slot=slots.of_project(project_id),
     )
     of: dict[str, list[str]] = {"version": [], "tag": [], "data": [], "meta": []}
     views = []
@@ -198,7 +198,8 @@ WHERE t.id = %(task)s AND t.project_id = %(project)s
 
 def text_of(task_id: int, key: str, *, project_id: int) -> str | None:
     """A text of a task's data, whole; None where there is none."""
-    row = fetch_one(PICTURE_SQL, {"task": task_id, "key": key, "project": project_id})
+    params = {"task": task_id, "key": key, "project": project_id}
+    row = fetch_one(PICTURE_SQL, params, slot=slots.of_project(project_id))
     return None if row is None else row[0]
 
 
@@ -230,8 +231,12 @@ class Held:
 def held(wanted: TaskFilter, *, project_id: int) -> Held:
     """Of all tasks that a filter lets through. Two statements that read all of them."""
     where, params = wanted.where
-    counted = fetch_one(COUNT_SQL.format(where=where), [project_id, *params]) or (0, 0)
+    slot = slots.of_project(project_id)
+    sql = COUNT_SQL.format(where=where)
+    counted = fetch_one(sql, [project_id, *params], slot=slot) or (0, 0)
     versions = fetch_all(
-        VERSIONS_SQL.format(where=where), [project_id, project_id, *params, MOST_OFFERED]
+        VERSIONS_SQL.format(where=where),
+        [project_id, project_id, *params, MOST_OFFERED],
+        slot=slot,
     )
     return Held(counted[0], counted[1], [(version, n) for version, n in versions])

@@ -1,20 +1,17 @@
 """The tasks before and after one in a list that a query of the Data Manager orders."""
 
+from predictions.db.curation.listing import ids
 from predictions.filters.tasks import TaskFilter
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_one
 
 #: Tasks at the beginning of the list that are looked through.
 MOST_RANKED = 10_000
 
-# By project. Without an order but that of the ids, the index ends it at the limit.
 NEIGHBOURS_SQL = """
 SELECT before, after FROM (
-    SELECT id, lag(id) OVER (ORDER BY n) AS before, lead(id) OVER (ORDER BY n) AS after FROM (
-        SELECT id, row_number() OVER () AS n FROM (
-            SELECT t.id FROM predictions_task t WHERE t.project_id = %s AND {where}
-            ORDER BY {order} LIMIT %s
-        ) listed
-    ) ranked
+    SELECT id, lag(id) OVER (ORDER BY n) AS before, lead(id) OVER (ORDER BY n) AS after
+    FROM unnest(ARRAY({listed})) WITH ORDINALITY AS ranked(id, n)
 ) beside WHERE id = %s
 """
 
@@ -25,8 +22,7 @@ def neighbours(
     """Ids of the tasks before and after one of the project; None at either end, and both where the
     task is not among the first MOST_RANKED of the list.
     """
-    where, where_params = wanted.where
-    order, order_params = wanted.order
-    sql = NEIGHBOURS_SQL.format(where=where, order=order)
-    row = fetch_one(sql, [project_id, *where_params, *order_params, MOST_RANKED, task_id])
+    listed, params = ids(wanted, project_id=project_id, limit=MOST_RANKED)
+    sql = NEIGHBOURS_SQL.format(listed=listed)
+    row = fetch_one(sql, [*params, task_id], slot=slots.of_project(project_id))
     return (None, None) if row is None else (row[0], row[1])

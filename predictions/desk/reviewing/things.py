@@ -1,6 +1,6 @@
 """What a task is made of, as a page shows it: pictures, texts, recordings, and data. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from predictions.regions.config import Config, ObjectTag
@@ -28,17 +28,36 @@ def things_of(data: Any, config: Config) -> list[Thing]:
     """
     values = data if isinstance(data, Mapping) else {}
     found, used = [], set()
-    for tag in config.objects:
-        value = _value_at(values, tag.path)
+    for tag, name, path in _objects(config, values):
+        value = _value_at(values, path)
         if value is None:
             continue
-        used.add(tag.path[0])
-        found.append({"name": tag.name, "kind": _kind(tag, value), "value": _shortened(value)})
+        used.add(path[0])
+        found.append({"name": name, "kind": _kind(tag, value), "value": _shortened(value)})
     for key, value in values.items():
         if key not in used:
             kind = "data" if config.objects else _look(value)
             found.append({"name": str(key), "kind": kind, "value": _shortened(value)})
     return found
+
+
+def _objects(
+    config: Config, data: Mapping[str, Any]
+) -> Iterator[tuple[ObjectTag, str, tuple[str, ...]]]:
+    """Each object with its name and the way to its value; those of a Repeater once an entry."""
+    for tag in config.objects:
+        if not tag.flag:
+            yield tag, tag.name, tag.path
+            continue
+        for at in range(repeated(tag, data)):
+            path = tuple(step.replace(tag.flag, str(at)) for step in tag.path)
+            yield tag, tag.name.replace(tag.flag, str(at)), path
+
+
+def repeated(tag: ObjectTag, data: Any) -> int:
+    """Entries that the Repeater around an object goes over, MOST_PAGES at most; 0 for no list."""
+    entries = _value_at(data if isinstance(data, Mapping) else {}, tag.over)
+    return min(len(entries), MOST_PAGES) if isinstance(entries, list) else 0
 
 
 def _value_at(data: Any, path: tuple[str, ...]) -> Any:

@@ -2,7 +2,7 @@
 // A page is as many tasks as the server sent; the next page is another document.
 
 import { labelsOf, thumbnail } from "./regions.js";
-import { pageData, safeAddress } from "./safe.js";
+import { element, pageData, safeMedia } from "./safe.js";
 
 const cards = pageData() ?? {};
 const labels = labelsOf(Object.values(cards).flatMap((card) => card.regions));
@@ -13,8 +13,9 @@ for (const host of document.querySelectorAll("[data-thumbnail]")) {
 // An address that a task names is looked at before anything asks for it.
 for (const media of document.querySelectorAll("[data-media]")) {
   const player = /** @type {HTMLMediaElement} */ (media);
-  const source = safeAddress(player.dataset.media);
+  const source = safeMedia(player.dataset.media);
   if (source !== null) player.src = source;
+  else player.replaceWith(element("p", { class: "grid-text" }, `No recording to play: ${player.dataset.media}`));
 }
 
 const form = document.getElementById("chosen");
@@ -38,7 +39,7 @@ function choosing(grid) {
   if (shown instanceof HTMLElement) shown.hidden = false;
   const say = () => {
     const n = boxes.filter((one) => one.checked).length;
-    box.checked = n === boxes.length;
+    box.checked = n > 0 && n === boxes.length;
     box.indeterminate = n > 0 && n < boxes.length;
     if (status) status.textContent = every.checked ? "All that match are chosen." : `${n} chosen.`;
   };

@@ -13,7 +13,8 @@ async function showExact() {
     for (const shown of /** @type {NodeListOf<HTMLElement>} */ (
       document.querySelectorAll(`[data-${attribute}]`)
     )) {
-      shown.textContent = texts[shown.dataset[attribute]] ?? shown.textContent;
+      const name = shown.dataset[attribute];
+      if (Object.hasOwn(texts, name)) shown.textContent = texts[name];
     }
   }
   const card = document.querySelector("[data-held]");

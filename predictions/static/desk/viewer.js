@@ -17,7 +17,7 @@ const VERDICTS = [
 ];
 const MOST_ZOOM = 16;
 // Pictures nobody could load still get their regions drawn, on this much paper.
-const PAPER = [400, 300];
+const PAPER = /** @type {[number, number]} */ ([400, 300]);
 
 /**
  * The image with its regions and controls, inside `host`.
@@ -45,7 +45,10 @@ export class Viewer {
     this.score = score;
     this.changed = changed;
     this.zoom = 1;
+    /** Pixels of the image: width, height. @type {[number, number]} */
     this.size = PAPER;
+    /** Whether `size` is that of the image, as it was loaded or as its regions say. */
+    this.isMeasured = false;
     this.picture = element("img", { alt, class: "desk-picture" });
     this.stage = element("div", { class: "desk-stage" }, this.picture);
     this.window = element(
@@ -71,8 +74,10 @@ export class Viewer {
       this.picture.replaceWith(element("p", { class: "desk-missing" }, why + address));
       const known = this.regions.find((region) => region.width > 0 && region.height > 0);
       this.size = known ? [known.width, known.height] : PAPER;
+      this.isMeasured = known !== undefined;
     } else {
-      this.size = size;
+      this.size = /** @type {[number, number]} */ (size);
+      this.isMeasured = true;
     }
     this.stage.style.setProperty("--ratio", `${this.size[0]} / ${this.size[1]}`);
     this.draw();
@@ -236,7 +241,9 @@ export class Viewer {
       },
       { passive: false },
     );
-    view.addEventListener("keydown", ({ key }) => {
+    view.addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
+      // With these the browser zooms the whole page.
+      if (ctrlKey || metaKey) return;
       if (key === "+" || key === "=") this.zoomBy(1.25);
       if (key === "-") this.zoomBy(0.8);
       if (key === "0") this.zoomBy(0);

@@ -98,7 +98,7 @@ async function ask(waited) {
     if (state.is_open) wait(POLL_MS);
   } catch {
     part("reason").textContent = "The server does not answer. This page keeps asking.";
-    wait(Math.min(2 * waited, MOST_MS));
+    wait(Math.min(Math.max(2 * waited, POLL_MS), MOST_MS));
   }
 }
 

@@ -110,12 +110,16 @@ def test_which_tasks_a_job_is_about(
     path = f"/api/ml/{backend.pk}/prediction-jobs/"
     text = {"filter": "filter:tasks:data.text", "operator": "equal", "value": "good"}
     good = {"conjunction": "and", "items": [{**text, "type": "String"}]}
+    low = {"filter": "filter:tasks:agreement", "operator": "less", "value": 1, "type": "Number"}
+    disagreed = {"conjunction": "and", "items": [low]}
     chosen: list[tuple[Any, list[int]]] = [
         ({}, ids),
         ({"tasks": ids[1:]}, ids[1:]),
         ({"selectedItems": {"all": True, "excluded": ids[:1]}}, ids[1:]),
         ({"filters": good}, [ids[0], ids[2]]),
         ({"filters": good, "selectedItems": {"all": False, "included": ids[:2]}}, ids[:1]),
+        # A column of another room: null without an evaluation.
+        ({"filters": disagreed}, []),
     ]
     for body, expected in chosen:
         made = ada.client.post(path, body, format="json").json()
@@ -224,6 +228,10 @@ def test_the_data_manager_gets_predictions(
     assert run(caller=olga).status_code == 404
     assert not PredictionJob.objects.exists()
     with a_worker():
+        # A column of another room; no evaluation, no such task.
+        low = {"filter": "filter:tasks:agreement", "operator": "less", "value": 1, "type": "Number"}
+        none_of_them = run({"filters": {"conjunction": "and", "items": [low]}})
+        assert (none_of_them.status_code, none_of_them.json()["processed_items"]) == (200, 0)
         # The project names A by its title.
         some = run({"selectedItems": {"all": False, "included": ids[:2]}})
         assert (some.status_code, some.json()["processed_items"], some.json()["detail"]) == (

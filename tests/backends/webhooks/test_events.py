@@ -280,7 +280,7 @@ def test_ground_truth_replaced_by_a_file_is_told(
         work()
         return got(receiver)
 
-    load(1)
+    assert [one["action"] for one in load(1)] == ["PROJECT_CREATED", "TASKS_CREATED"]
     (told,) = load(3, replace_ground_truth="true")
     assert list(told) == ["action", "annotation", "project", "task"]
     assert told["action"] == "ANNOTATION_UPDATED"
@@ -288,6 +288,16 @@ def test_ground_truth_replaced_by_a_file_is_told(
     assert told["annotation"]["updated_by"] == ada.user.pk
     assert told["task"]["id"] == told["annotation"]["task"]
     assert not load(3, replace_ground_truth="true")
+
+    ada.client.delete(f"/api/annotations/{told['annotation']['id']}/")
+    deleted, added = load(1)
+    assert deleted["action"] == "ANNOTATIONS_DELETED"
+    assert list(added) == ["action", "annotation", "project", "task"]
+    assert added["action"] == "ANNOTATIONS_CREATED"
+    (truth,) = added["annotation"]
+    assert truth["ground_truth"] is True
+    assert truth["result"][0]["value"]["x"] == 10
+    assert [one["id"] for one in added["task"]] == [told["task"]["id"]]
 
 
 def test_marks_ask_nothing_more_where_nobody_listens(

@@ -170,11 +170,11 @@ def test_exact_counts(desks: dict[str, Client], ada: Caller, project: Project) -
         "annotations": "4",
         "predictions": "8",
         "ground_truth": "4",
-        "images of evaluations": "0",
+        "images and tasks of evaluations": "0",
     }
     assert found["versions"] == {"v1": "4", "v2": "4"}
     assert [one["name"] for one in found["held"]] == [
-        "tasks", "annotations", "predictions", "images of evaluations",
+        "tasks", "annotations", "predictions", "images and tasks of evaluations",
     ]  # fmt: skip
     assert all(one["bytes"].split()[1] in {"Bytes", "kB"} for one in found["held"])
 

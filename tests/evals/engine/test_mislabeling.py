@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.engine.mislabeling import Claim, class_thresholds, mislabeling_scores
+from evals.engine.mislabeling import Claim, mislabeling_scores
 
 claims = st.lists(
     st.builds(
@@ -18,8 +18,10 @@ claims = st.lists(
 
 
 def test_thresholds_are_means_of_right_claims() -> None:
-    some = [Claim(0, 0, 0.5, True), Claim(1, 0, 1.0, True), Claim(1, 0, 0.1, False)]
-    assert class_thresholds(some, 2) == [0.75, float("inf")]
+    right = [Claim(0, 0, 0.5, True), Claim(1, 0, 1.0, True)]
+    wrong = [Claim(1, 0, 0.75, False), Claim(2, 0, 0.74, False), Claim(3, 1, 1.0, False)]
+    scores = mislabeling_scores([*wrong, *right], n_images=4, n_classes=2)
+    assert scores.tolist() == [0.0, 0.75, 0.0, 0.0]
 
 
 def test_no_claims_prove_nothing() -> None:

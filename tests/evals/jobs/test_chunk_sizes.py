@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from evals.db import snapshot
-from evals.jobs import requests, run, state
+from evals.jobs import planning, requests, state
 from evals.models import EvalChunk, ModelEval
 from predictions.models import Project
 from tests.conftest import Caller
@@ -21,7 +21,8 @@ def planned(ada: Caller, project: Project) -> list[tuple[int, int]]:
     found = requests.create(values(project), workspace_id=ada.access.workspace_id)
     mine = state.worker()
     assert state.claim(found.pk, mine) is not None
-    run._plan(ModelEval.objects.select_related("project").get(pk=found.pk), mine)
+    evaluation = ModelEval.objects.select_related("project").get(pk=found.pk)
+    planning.plan(evaluation, mine, planning.alone)
     chunks = EvalChunk.objects.filter(evaluation=found).order_by("number")
     return [(chunk.first_position, len(chunk.rows)) for chunk in chunks]
 

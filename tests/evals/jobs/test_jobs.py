@@ -334,9 +334,8 @@ def test_a_queue_that_is_away_costs_no_evaluation(
     assert tasks_of_queue.requeue_stalled() == [found.pk]
 
 
-@contextmanager
-def worker(tmp_path: Path, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A real worker on the test's database, killed with the block."""
+def environment_here() -> dict[str, str]:
+    """What a process of its own needs to work on the test's database."""
     database = connection.settings_dict
     parameters = connection.get_connection_params()
     host, port = parameters.get("host") or "", parameters.get("port") or ""
@@ -344,16 +343,17 @@ def worker(tmp_path: Path, **environment: str) -> Iterator["subprocess.Popen[byt
         f"postgres://{parameters['user']}:{parameters.get('password') or ''}@/"
         f"{database['NAME']}?host={host}&port={port}"
     )
+    return {**os.environ, "DATABASE_URL": url, "SECRET_KEY": django_settings.SECRET_KEY}
+
+
+@contextmanager
+def worker(tmp_path: Path, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A real worker on the test's database, killed with the block."""
     with (tmp_path / "worker.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "worker", "--interval=0.1"],
             cwd=ROOT,
-            env={
-                **os.environ,
-                "DATABASE_URL": url,
-                "SECRET_KEY": django_settings.SECRET_KEY,
-                **environment,
-            },
+            env={**environment_here(), **environment},
             stdout=log,
             stderr=log,
         )

@@ -374,7 +374,9 @@ def test_a_page_goes_by_the_projects_index(ada: Caller, project: Project, tasks:
     from predictions.db.task_pages import PAGE_SQL
     from predictions.filters import tasks as task_filters
 
-    wanted = task_filters.of_query(json.dumps(group(item("id", "greater", 5))))
+    wanted = task_filters.of_query(
+        json.dumps(group(item("id", "greater", 5))), project_id=project.pk
+    )
     where, params = wanted.where
     sql = PAGE_SQL.format(where=f"t.project_id = %s AND {where}", order=wanted.order[0])
     with connection.cursor() as cursor:

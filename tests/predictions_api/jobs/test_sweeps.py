@@ -24,6 +24,7 @@ def test_what_the_rooms_register() -> None:
         "predictions.db.idempotency.purge",
         "prompts.runs.tasks.requeue_stalled",
         "prompts.refinement.tasks.requeue_stalled",
+        "evals.jobs.tasks.call_idle",
         "evals.jobs.tasks.requeue_stalled",
         "backends.delivery.tasks.purge",
         "backends.delivery.tasks.requeue_left_behind",

@@ -14,12 +14,13 @@ export class Canvas {
   /**
    * @param {import("../viewer.js").Viewer} viewer its image has been loaded
    * @param {import("./editor.js").Editor} editor
-   * @param {(item: any) => boolean} isHere whether a region is of this image
+   * @param {import("./editor.js").Picture} picture one of the editor's
+   * @param {string} title
    */
-  constructor(viewer, editor, isHere) {
+  constructor(viewer, editor, picture, title) {
     this.viewer = viewer;
     this.editor = editor;
-    this.isHere = isHere;
+    this.picture = picture;
     const [wide, high] = viewer.size;
     this.svg = shape("svg", {
       class: "task-canvas",
@@ -27,7 +28,7 @@ export class Canvas {
       preserveAspectRatio: "none",
       tabindex: "0",
       role: "group",
-      "aria-label": "Regions under correction; ? lists the keys",
+      "aria-label": `Regions on ${title} under correction; ? lists the keys`,
     });
     viewer.stage.append(this.svg);
     /** Corners of a polygon that is not closed yet, in per cent. */
@@ -42,7 +43,7 @@ export class Canvas {
     this.svg.addEventListener("dblclick", () => this.close());
     new ResizeObserver(() => this.draw()).observe(viewer.stage);
     editor.watch(() => {
-      if (!editor.isDrawing) this.corners = [];
+      if (!this.#isDrawn || editor.tool.kind !== "polygon") this.corners = [];
       this.draw();
     });
     this.draw();
@@ -63,9 +64,10 @@ export class Canvas {
     const at = this.#at(event);
     const target = /** @type {SVGElement} */ (event.target);
     const { handle, item } = target.dataset;
-    if (!editor.isDrawing && handle === undefined && item === undefined) {
+    editor.picture = this.picture;
+    if (editor.isDrawing ? !this.#isDrawn : handle === undefined && item === undefined) {
       // The viewer moves the image then.
-      editor.choose(null);
+      if (!editor.isDrawing) editor.choose(null);
       return;
     }
     event.stopPropagation();
@@ -81,11 +83,13 @@ export class Canvas {
       return;
     }
     editor.choose(item);
+    // A mask is only looked at.
+    if (kindOf(valueOf(editor.item)) === null) return;
     this.drag = { act: "move", from: at, key: item, value: valueOf(editor.item) };
   }
 
   #move(event) {
-    const { drag, editor } = this;
+    const { drag } = this;
     if (drag === null) return;
     const at = this.#at(event);
     if (drag.act === "draw") {
@@ -95,8 +99,8 @@ export class Canvas {
     }
     this.preview =
       drag.act === "resize"
-        ? resized(drag.value, drag.handle, at, editor.size)
-        : moved(drag.value, at[0] - drag.from[0], at[1] - drag.from[1], editor.size);
+        ? resized(drag.value, drag.handle, at, this.viewer.size)
+        : moved(drag.value, at[0] - drag.from[0], at[1] - drag.from[1], this.viewer.size);
     this.draw();
   }
 
@@ -109,11 +113,13 @@ export class Canvas {
       if (preview !== null) editor.go(withValues(editor.items, drag.key, preview));
       return;
     }
+    // A key may have laid down the tool meanwhile.
+    if (!this.#isDrawn) return this.draw();
     const { kind } = editor.tool;
     const to = this.#at(event);
     if (kind === "polygon") this.#corner(to);
-    else if (kind === "keypoint") editor.add(drawnFrom(kind, to, to));
-    else if (this.#isLarge(drag.from, to)) editor.add(drawnFrom(kind, drag.from, to));
+    else if (kind === "keypoint") editor.add(drawnFrom(kind, to, to), this.picture);
+    else if (this.#isLarge(drag.from, to)) editor.add(drawnFrom(kind, drag.from, to), this.picture);
     else this.draw();
   }
 
@@ -150,17 +156,22 @@ export class Canvas {
     const corners = this.corners.filter((one, n) => n === 0 || Math.hypot(one[0] - this.corners[n - 1][0], one[1] - this.corners[n - 1][1]) > 0.1);
     if (corners.length < 3) return false;
     this.corners = [];
-    this.editor.add({ points: corners, closed: true });
+    this.editor.add({ points: corners, closed: true }, this.picture);
     return true;
+  }
+
+  // Whether the tool in hand draws here.
+  get #isDrawn() {
+    return this.editor.isDrawing && this.editor.fits(this.picture);
   }
 
   /** Everything anew. */
   draw() {
     const { editor, svg } = this;
     const [wide, high] = this.viewer.size;
-    svg.classList.toggle("task-drawing", editor.isDrawing);
+    svg.classList.toggle("task-drawing", this.#isDrawn);
     const labels = editor.labels.map(([stored]) => stored);
-    const shapes = editor.items.filter((item) => this.isHere(item)).flatMap((item) => {
+    const shapes = editor.items.filter((item) => editor.pictureOf(item) === this.picture).flatMap((item) => {
       const value = this.preview && item.key === this.drag?.key ? { ...valueOf(item), ...this.preview } : valueOf(item);
       const kind = kindOf(value) ?? (value.rle ? "brush" : value.imageDataURL ? "bitmask" : null);
       if (kind === null) return [];
@@ -182,7 +193,7 @@ export class Canvas {
 
   #handles(value) {
     const scale = this.viewer.size[0] / Math.max(1, this.svg.clientWidth);
-    return handlesOf(value, this.editor.size).map(({ name, x, y }) => {
+    return handlesOf(value, this.viewer.size).map(({ name, x, y }) => {
       const handle = shape("circle", { cx: x, cy: y, r: HANDLE * scale, class: "task-handle" });
       handle.classList.toggle("task-chosen", this.editor.point !== null && name === String(this.editor.point));
       handle.dataset.handle = name;

@@ -6,7 +6,24 @@ import * as geometry from "./geometry.js";
 import { History } from "./history.js";
 import { nextWord, passageOf } from "./spans.js";
 
-const newId = () => crypto.randomUUID().replaceAll("-", "").slice(0, 10);
+/** Kinds of tools whose regions are places that are drawn. */
+export const PLACES = new Set(["rectangle", "polygon", "ellipse", "keypoint", "span"]);
+// Of regions whose place is only looked at the label can be changed.
+const LABELLED = new Set([...PLACES, "labels"]);
+const UNKNOWN_SIZE = /** @type {[number, number]} */ ([100, 100]);
+
+// Outside of a secure context there is no crypto.randomUUID.
+/**
+ * @returns {string} the id of a new region
+ */
+export const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(5)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/**
+ * @typedef {object} Picture
+ * @property {string} name of its object in the config
+ * @property {number | null} page of several; null for the only one
+ * @property {[number, number] | null} size in pixels; null until it is known
+ */
 
 /** One result under correction. */
 export class Editor {
@@ -24,13 +41,26 @@ export class Editor {
     /** The chosen point of a polygon; null for the whole. */
     this.point = null;
     /** The tool in hand, and whether it draws or only labels. */
-    this.tool = tools.find(({ kind }) => kind !== "choices") ?? null;
+    this.tool = this.drawn[0] ?? null;
     this.isDrawing = false;
     this.label = this.tool?.labels[0]?.[0] ?? null;
-    /** Pixels of the image, once it is there. */
-    this.size = /** @type {[number, number]} */ ([100, 100]);
-    this.text = "";
+    /** @type {Picture[]} */
+    this.pictures = [];
+    /** What the task is made of. @type {Set<string>} */
+    this.names = new Set();
+    /** The picture that was worked on last. */
+    this.picture = null;
+    /** Texts in which passages are marked, by the name of their object. @type {Map<string, string>} */
+    this.texts = new Map();
     this.listeners = [];
+  }
+
+  /**
+   * The tools that draw.
+   * @returns {any[]}
+   */
+  get drawn() {
+    return this.tools.filter(({ kind }) => PLACES.has(kind));
   }
 
   get items() {
@@ -60,7 +90,39 @@ export class Editor {
    */
   get labels() {
     const tool = this.item ? this.toolOf(this.item) : this.tool;
-    return tool && tool.kind !== "choices" ? tool.labels : [];
+    return tool && LABELLED.has(tool.kind) ? tool.labels : [];
+  }
+
+  /**
+   * The picture that a region is on: regions of nothing that is known are on the first one.
+   * @param {import("./edits.js").Item} item
+   * @returns {Picture | null} null for a page that is not there, and without pictures
+   */
+  pictureOf({ region }) {
+    const [first] = this.pictures;
+    const name = this.names.has(region?.to_name) ? region.to_name : first?.name;
+    const page = Number.isInteger(region?.item_index) ? region.item_index : 0;
+    return this.pictures.find((one) => one.name === name && (one.page ?? 0) === page) ?? null;
+  }
+
+  /**
+   * @param {import("./edits.js").Item} item
+   * @returns {[number, number]} pixels of the picture that it is on
+   */
+  sizeOf(item) {
+    const { original_width: wide, original_height: high } = item.region ?? {};
+    return this.pictureOf(item)?.size ?? (wide > 0 && high > 0 ? [wide, high] : UNKNOWN_SIZE);
+  }
+
+  /**
+   * Whether the tool in hand is for this picture. One that is for none of them draws on the first.
+   * @param {Picture} picture
+   * @returns {boolean}
+   */
+  fits(picture) {
+    if (!this.tool || this.tool.kind === "span") return false;
+    const isForAny = this.pictures.some(({ name }) => this.tool.to.includes(name));
+    return isForAny ? this.tool.to.includes(picture.name) : picture === this.pictures[0];
   }
 
   /**
@@ -73,6 +135,8 @@ export class Editor {
 
   tell() {
     if (this.chosen !== null && this.item === null) this.choose(null, { isQuiet: true });
+    // What was undone may have taken the point along.
+    if (this.point !== null && !(this.item && this.point < (edits.valueOf(this.item).points?.length ?? 0))) this.point = null;
     for (const heard of this.listeners) heard();
   }
 
@@ -102,6 +166,7 @@ export class Editor {
   choose(key, { point = null, isQuiet = false } = {}) {
     this.chosen = key;
     this.point = point;
+    if (this.item) this.picture = this.pictureOf(this.item) ?? this.picture;
     if (!isQuiet) this.tell();
   }
 
@@ -123,7 +188,10 @@ export class Editor {
    * @returns {boolean}
    */
   isPlace(item) {
-    return this.toolOf(item)?.kind !== "choices" && item.region?.type !== "choices";
+    const tool = this.toolOf(item);
+    if (tool) return LABELLED.has(tool.kind);
+    const value = edits.valueOf(item);
+    return geometry.kindOf(value) !== null || value.rle !== undefined || value.imageDataURL !== undefined || value.start !== undefined;
   }
 
   /**
@@ -165,16 +233,18 @@ export class Editor {
   /**
    * A new region of the tool in hand, chosen.
    * @param {Record<string, any>} place its value without the label
+   * @param {{name: string, page?: number | null, size?: [number, number] | null}} on the picture, or the text
    */
-  add(place) {
-    const { tool, size, label } = this;
+  add(place, { name, page = null, size = null }) {
+    const { tool, label } = this;
     const region = {
       id: newId(),
       from_name: tool.name,
-      to_name: tool.to,
+      to_name: tool.to.includes(name) ? name : tool.to[0],
       type: tool.type,
       origin: "manual",
-      ...(tool.kind === "span" ? {} : { original_width: size[0], original_height: size[1], image_rotation: 0 }),
+      ...(page === null ? {} : { item_index: page }),
+      ...(size === null ? {} : { original_width: size[0], original_height: size[1], image_rotation: 0 }),
       value: { ...place, ...(tool.key && label !== null ? { [tool.key]: [label] } : {}) },
     };
     this.isDrawing = false;
@@ -185,14 +255,29 @@ export class Editor {
 
   /** A new region without a pointer: in the middle of the image, or the next word. */
   addByKey() {
-    if (this.tool === null) return;
-    if (this.tool.kind !== "span") {
-      this.add(geometry.inTheMiddle(this.tool.kind));
+    const { tool } = this;
+    if (tool === null) return;
+    if (tool.kind !== "span") {
+      const mine = this.pictures.filter((picture) => this.fits(picture));
+      const picture = mine.includes(this.picture) ? this.picture : mine[0];
+      if (picture) this.add(geometry.inTheMiddle(tool.kind), picture);
       return;
     }
-    const value = this.item ? edits.valueOf(this.item) : {};
-    const word = nextWord(this.text, Number.isInteger(value.end) ? value.end : 0);
-    if (word) this.add(word);
+    const here = this.item?.region?.to_name;
+    const name = tool.to.includes(here) ? here : tool.to.find((one) => this.texts.has(one));
+    const value = this.item && name === here ? edits.valueOf(this.item) : {};
+    const word = nextWord(this.texts.get(name) ?? "", Number.isInteger(value.end) ? value.end : 0);
+    if (word) this.add(word, { name });
+  }
+
+  /**
+   * The passage of the chosen region with another beginning or end.
+   * @param {number} start
+   * @param {number} end
+   */
+  #stretchPassage(start, end) {
+    const text = this.texts.get(this.item.region?.to_name);
+    if (text !== undefined) this.set(passageOf(text, start, end));
   }
 
   /** The chosen point, or all of the chosen region. */
@@ -200,9 +285,10 @@ export class Editor {
     const { item } = this;
     if (item === null) return;
     if (this.point !== null) {
-      const at = this.point;
-      this.point = null;
-      this.set(geometry.withoutPoint(edits.valueOf(item), at));
+      const changed = geometry.withoutPoint(edits.valueOf(item), this.point);
+      // Of a triangle no point goes: the next press deletes no more than this one.
+      if (changed.points) this.point = null;
+      this.set(changed);
       return;
     }
     this.go(edits.without(this.items, item.key));
@@ -234,13 +320,14 @@ export class Editor {
    * @param {number} dy pixels of the image
    */
   nudge(dx, dy) {
-    const { item, size } = this;
+    const { item } = this;
     if (item === null) return;
     const value = edits.valueOf(item);
     if (Number.isInteger(value.start) && Number.isInteger(value.end)) {
-      this.set(passageOf(this.text, Math.min(value.start + dx, value.end - 1), value.end));
+      this.#stretchPassage(Math.min(value.start + dx, value.end - 1), value.end);
       return;
     }
+    const size = this.sizeOf(item);
     if (geometry.kindOf(value) === null) return;
     const [right, down] = [(dx * 100) / size[0], (dy * 100) / size[1]];
     if (this.point === null) {
@@ -257,16 +344,17 @@ export class Editor {
    * @param {number} dy pixels of the image
    */
   stretch(dx, dy) {
-    const { item, size } = this;
+    const { item } = this;
     if (item === null) return;
     const value = edits.valueOf(item);
     if (Number.isInteger(value.start) && Number.isInteger(value.end)) {
-      this.set(passageOf(this.text, value.start, value.end + dx));
+      this.#stretchPassage(value.start, value.end + dx);
       return;
     }
+    const size = this.sizeOf(item);
     const [right, down] = [(dx * 100) / size[0], (dy * 100) / size[1]];
     const kind = geometry.kindOf(value);
-    const larger = (name, by) => ({ [name]: Math.max(100 / size[name === "width" || name === "radiusX" ? 0 : 1], value[name] + by) });
+    const larger = (name, by) => ({ [name]: Math.min(100, Math.max(100 / size[name === "width" || name === "radiusX" ? 0 : 1], value[name] + by)) });
     if (kind === "rectangle") this.set(dx ? larger("width", right) : larger("height", down));
     if (kind === "ellipse") this.set(dx ? larger("radiusX", right) : larger("radiusY", down));
   }

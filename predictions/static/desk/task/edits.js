@@ -71,7 +71,12 @@ export function withNew(items, region) {
   return [...items, { key: `n${region.id}`, from: null, region, changed: null }];
 }
 
-const whole = (item) => ({ ...item.region, value: valueOf(item) });
+// In full. The score is the model's, of what was there before.
+function whole(item) {
+  if (item.changed === null) return item.region;
+  const { score: _, ...kept } = item.region;
+  return { ...kept, value: valueOf(item) };
+}
 
 /**
  * What is sent to be stored.
@@ -95,29 +100,28 @@ export function wholeEntries(items) {
 }
 
 /**
- * An answer about the whole task: its region gets the choices, is made, or goes with the last one.
+ * An answer about the whole task: its region gets it, is made, or goes where there is none.
  * @param {Item[]} items
- * @param {{name: string, to: string, type: string, key: string}} tool
- * @param {string[]} chosen
+ * @param {{name: string, to: string[], type: string, key: string}} tool
+ * @param {any} answer as the region's value has it; null, and an empty list, for none
  * @param {string} id of a new region
  * @returns {Item[]}
  */
-export function withChoices(items, tool, chosen, id) {
+export function withAnswer(items, tool, answer, id) {
   const item = items.find(({ region }) => region?.from_name === tool.name);
-  if (chosen.length === 0) return item ? without(items, item.key) : items;
-  if (item) return withValues(items, item.key, { [tool.key]: chosen });
-  const value = { [tool.key]: chosen };
-  return withNew(items, { id, from_name: tool.name, to_name: tool.to, type: tool.type, origin: "manual", value });
+  if (answer === null || answer.length === 0) return item ? without(items, item.key) : items;
+  if (item) return withValues(items, item.key, { [tool.key]: answer });
+  const value = { [tool.key]: answer };
+  return withNew(items, { id, from_name: tool.name, to_name: tool.to[0], type: tool.type, origin: "manual", value });
 }
 
 /**
- * What is chosen now.
+ * What is answered now.
  * @param {Item[]} items
  * @param {{name: string, key: string}} tool
- * @returns {string[]}
+ * @returns {any} as the region's value has it; null for none
  */
-export function chosenOf(items, tool) {
+export function answerOf(items, tool) {
   const item = items.find(({ region }) => region?.from_name === tool.name);
-  const chosen = item ? valueOf(item)[tool.key] : [];
-  return Array.isArray(chosen) ? chosen : [];
+  return (item && valueOf(item)[tool.key]) ?? null;
 }

@@ -86,26 +86,26 @@ function listSources() {
 
 function startEditing() {
   const made = new Editor(data.edit, data.tools);
-  const image = data.things.find(({ kind }) => kind === "image");
-  const text = data.things.find(({ kind, name }) => kind === "text" && data.tools.some((tool) => tool.kind === "span" && tool.to === name));
-  const asRegion = ({ region }) => ({ to: region?.to_name ?? "", page: Number.isInteger(region?.item_index) ? region.item_index : 0 });
-  const isHere = (item) => things.isOf(asRegion(item), image.name, 0);
-  if (image) {
-    const [viewer] = things.viewers;
+  made.names = things.names;
+  for (const { viewer, name, page } of things.pictures) {
+    const picture = { name, page, size: null };
+    made.pictures.push(picture);
     viewer.ready.then(() => {
-      made.size = /** @type {[number, number]} */ (viewer.size);
-      new Canvas(viewer, made, isHere);
+      if (viewer.isMeasured) picture.size = viewer.size;
+      new Canvas(viewer, made, picture, page === null ? name : `${name}, page ${page + 1}`);
     });
   }
-  if (text) {
-    made.text = text.value;
-    editText(things.places.get(text.name), text.value, made, text.name);
+  for (const { kind, name, value } of data.things) {
+    const isMarked = kind === "text" && data.tools.some((tool) => tool.kind === "span" && tool.to.includes(name));
+    if (!isMarked) continue;
+    made.texts.set(name, value);
+    things.texts.set(name, editText(things.places.get(name), value, made, name, () => things.passagesIn(name)));
   }
   return made;
 }
 
 function wire() {
-  showTools(find("editor-bar"), editor);
+  showTools(find("editor-bar"), editor, data.lookedAt);
   listItems(find("regions"), editor);
   find("undo").addEventListener("click", () => editor.undo());
   find("redo").addEventListener("click", () => editor.redo());
@@ -123,6 +123,10 @@ function wire() {
   addEventListener("beforeunload", (event) => {
     if (editor.isChanged && !saving.isSaved) event.preventDefault();
   });
+  // Back here from what was saved: the page as it is now, not as it was kept.
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted && saving.isSaved) location.reload();
+  });
 }
 
 const ACTS = {
@@ -137,12 +141,14 @@ const ACTS = {
   help: () => find("help").showModal(),
   next: (step) => editor.chooseNext(step),
   tool: () => {
-    const places = editor.tools.filter(({ kind }) => kind !== "choices");
+    const places = editor.drawn;
     if (places.length > 0) editor.take(places[(places.indexOf(editor.tool) + 1) % places.length]);
   },
   pen: () => editor.take(editor.isDrawing ? null : editor.tool),
   add: () => editor.addByKey(),
-  close: () => document.querySelector(".task-canvas")?.dispatchEvent(new MouseEvent("dblclick")),
+  close: () => {
+    for (const canvas of document.querySelectorAll(".task-canvas")) canvas.dispatchEvent(new MouseEvent("dblclick"));
+  },
   leave: () => {
     editor.isDrawing = false;
     editor.choose(null);
@@ -167,7 +173,12 @@ function isTaken({ key, target, ctrlKey, metaKey }) {
   if (!(target instanceof Element)) return true;
   if (find("help").open) return true;
   const isChord = ctrlKey || metaKey;
-  if (target.closest("textarea, select, input:not([type='checkbox'], [type='radio'], [type='range'])")) return !(isChord && key === "s");
+  if (target.closest("textarea, select, input:not([type='checkbox'], [type='radio'], [type='range'])")) {
+    if (!(isChord && key === "s")) return true;
+    // What is typed counts when the field is left.
+    if (target instanceof HTMLElement) target.blur();
+    return false;
+  }
   if (key === "Enter") return target.closest("button, a, summary, input") !== null;
   if (key.startsWith("Arrow")) {
     const own = target.closest("input[type='radio'], input[type='range'], .desk-scroll, .desk-json, audio, video");

@@ -1,31 +1,56 @@
-// Around what is corrected: the tools, their labels, questions about the whole task, and a list of
-// the regions, which the keyboard walks through.
+// Around what is corrected: the tools, their labels, questions about the whole task, what is only
+// looked at, and a list of the regions, which the keyboard walks through.
 
 import { element } from "../safe.js";
 import { colorAt, css } from "../shapes.js";
-import { chosenOf, valueOf, withChoices } from "./edits.js";
+import { valueOf } from "./edits.js";
+import { isQuestion, question } from "./questions.js";
 
 const NAMES = { rectangle: "Box", polygon: "Polygon", ellipse: "Ellipse", keypoint: "Key point", span: "Passage" };
+
+/**
+ * Shows the buttons of a list anew, and leaves the focus on the one that had it, or took its place.
+ * @param {HTMLElement} host
+ * @param {...Node} shown
+ */
+function keepFocus(host, ...shown) {
+  const before = [...host.querySelectorAll("button")];
+  const at = before.findIndex((one) => one === document.activeElement);
+  host.replaceChildren(...shown);
+  if (at < 0) return;
+  const after = host.querySelectorAll("button");
+  after[Math.min(at, after.length - 1)]?.focus();
+}
 
 /**
  * The tools and labels, in `host`.
  * @param {HTMLElement} host
  * @param {import("./editor.js").Editor} editor
+ * @param {string[]} lookedAt controls without a tool
  */
-export function showTools(host, editor) {
-  const places = editor.tools.filter(({ kind }) => kind !== "choices");
-  const questions = editor.tools.filter(({ kind }) => kind === "choices");
+export function showTools(host, editor, lookedAt) {
+  const places = editor.drawn;
+  const hasLabels = editor.tools.some((tool) => !isQuestion(tool));
+  const questions = editor.tools.filter(isQuestion);
   const tools = element("div", { class: "task-tools", role: "group", "aria-label": "Tools" });
   const labels = element("div", { class: "task-tools", role: "group", "aria-label": "Labels" });
   const asked = element("div", {}, ...questions.map((tool) => question(tool, editor)));
-  host.replaceChildren(...(places.length > 0 ? [tools, labels] : []), ...(questions.length > 0 ? [asked] : []));
+  host.replaceChildren(
+    ...(places.length > 0 ? [tools] : []),
+    ...(hasLabels ? [labels] : []),
+    ...(questions.length > 0 ? [asked] : []),
+  );
   if (editor.tools.length === 0) {
-    host.replaceChildren(
-      element("p", {}, "The labelling config has no control that can be used here. Regions can be deleted, and moved where they are shapes."),
-    );
+    host.append(element("p", {}, "The labelling config has no control that can be used here. Regions can be deleted, and moved where they are shapes."));
   }
+  const onlyLabelled = editor.tools.filter(({ kind }) => kind === "labels").map(({ name }) => name);
+  if (onlyLabelled.length > 0) {
+    host.append(element("p", {}, `Regions of ${onlyLabelled.join(", ")} can be given another label or deleted, but not drawn here.`));
+  }
+  if (lookedAt.length > 0) host.append(element("p", {}, `Only shown here, or deleted: ${lookedAt.join(", ")}.`));
   const show = () => {
-    tools.replaceChildren(
+    keepFocus(
+      tools,
       element("span", {}, "Tool"),
       ...places.map((tool) => {
         const isHeld = tool === editor.tool && editor.isDrawing;
@@ -35,8 +60,10 @@ export function showTools(host, editor) {
       }),
     );
     const tool = editor.item ? editor.toolOf(editor.item) : editor.tool;
+    labels.hidden = editor.labels.length === 0;
     const given = editor.item && tool?.key ? valueOf(editor.item)[tool.key]?.[0] : editor.label;
-    labels.replaceChildren(
+    keepFocus(
+      labels,
       element("span", {}, "Label"),
       ...editor.labels.map(([stored, shown], at) => {
         const number = at < 9 ? element("kbd", {}, String(at + 1)) : null;
@@ -52,33 +79,13 @@ export function showTools(host, editor) {
   show();
 }
 
-// One question about the whole task: a radio button or a checkbox for each choice.
-function question(tool, editor) {
-  const group = element("fieldset", { class: "desk-choices" }, element("legend", {}, tool.name));
-  const boxes = tool.labels.map(([stored, shown]) => {
-    const box = element("input", { type: tool.multiple ? "checkbox" : "radio", name: `choices-${tool.name}`, value: stored });
-    box.addEventListener("change", () => {
-      const chosen = boxes.filter(({ checked }) => checked).map(({ value }) => value);
-      editor.go(withChoices(editor.items, tool, chosen, crypto.randomUUID().slice(0, 8)));
-    });
-    group.append(element("label", {}, box, element("span", {}, shown)));
-    return box;
-  });
-  const show = () => {
-    const chosen = chosenOf(editor.items, tool);
-    for (const box of boxes) box.checked = chosen.includes(box.value);
-  };
-  editor.watch(show);
-  show();
-  return group;
-}
-
 function nameOf(item, editor) {
   const tool = editor.toolOf(item);
   const value = valueOf(item);
   const kind = item.region?.type;
   const listed = tool?.key ? value[tool.key] : value[kind];
-  const label = Array.isArray(listed) ? listed.map(String).join(", ") : "";
+  const said = [listed ?? []].flat().map((one) => (Array.isArray(one) ? one.join(" / ") : String(one)));
+  const label = said.join(", ").slice(0, 80);
   return [label || String(item.region?.from_name ?? ""), typeof value.text === "string" ? `“${value.text.slice(0, 40)}”` : kind];
 }
 
@@ -89,9 +96,8 @@ function nameOf(item, editor) {
  */
 export function listItems(host, editor) {
   const show = () => {
-    const hadFocus = host.contains(document.activeElement);
     if (editor.items.length === 0) {
-      host.replaceChildren(element("p", {}, "None yet."));
+      keepFocus(host, element("p", {}, "None yet."));
       return;
     }
     const rows = editor.items.map((item) => {
@@ -102,8 +108,7 @@ export function listItems(host, editor) {
       button.addEventListener("click", () => editor.choose(isChosen ? null : item.key));
       return element("li", {}, button);
     });
-    host.replaceChildren(element("ul", { class: "task-regions" }, ...rows));
-    if (hadFocus) /** @type {HTMLElement | null} */ (host.querySelector("[aria-pressed='true']"))?.focus();
+    keepFocus(host, element("ul", { class: "task-regions" }, ...rows));
   };
   editor.watch(show);
   show();

@@ -48,10 +48,12 @@ function selected(host) {
  * @param {string} text
  * @param {import("./editor.js").Editor} editor
  * @param {string} name of the object in the config
+ * @param {() => any[]} others passages that are shown beside those under correction
+ * @returns {() => void} shows it anew
  */
-export function editText(host, text, editor, name) {
+export function editText(host, text, editor, name, others) {
   const show = () => {
-    const passages = editor.items.flatMap((item) => {
+    const mine = editor.items.flatMap((item) => {
       const { start, end } = valueOf(item);
       const tool = editor.toolOf(item);
       if (item.region?.to_name !== name || tool?.kind !== "span" || !Number.isInteger(start)) return [];
@@ -59,7 +61,7 @@ export function editText(host, text, editor, name) {
       const place = tool.labels.findIndex(([stored]) => stored === label);
       return [{ start, end, name: label, color: colorAt(Math.max(0, place)), key: item.key, isChosen: item.key === editor.chosen }];
     });
-    host.replaceChildren(markedText(text, passages));
+    host.replaceChildren(markedText(text, [...others(), ...mine]));
   };
   host.addEventListener("click", ({ target }) => {
     const key = target instanceof HTMLElement ? target.dataset.item : undefined;
@@ -69,14 +71,17 @@ export function editText(host, text, editor, name) {
     // The browser ends its selection after the event.
     setTimeout(() => {
       const places = selected(host);
-      const span = editor.tools.find((tool) => tool.kind === "span" && tool.to === name);
+      const spans = editor.tools.filter((tool) => tool.kind === "span" && tool.to.includes(name));
+      // The one in hand, of several.
+      const span = spans.includes(editor.tool) ? editor.tool : spans[0];
       const found = places && trimmed(text, places[0], places[1]);
       if (!found || !span) return;
       getSelection().removeAllRanges();
       if (editor.tool !== span) editor.take(span);
-      editor.add({ start: found[0], end: found[1], text: text.slice(...found) });
+      editor.add({ start: found[0], end: found[1], text: text.slice(...found) }, { name });
     });
   });
   editor.watch(show);
   show();
+  return show;
 }

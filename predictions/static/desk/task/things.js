@@ -1,6 +1,6 @@
 // What a task is made of: pictures with regions over them, texts, recordings, and data as data.
 
-import { element, safeAddress } from "../safe.js";
+import { element, safeMedia } from "../safe.js";
 import { colorAt, isDrawn } from "../shapes.js";
 import { Viewer } from "../viewer.js";
 import { markedText } from "./texts.js";
@@ -47,12 +47,15 @@ export class Things {
     this.hidden = hidden;
     this.isSide = isSide;
     this.how = { labels, score, changed };
-    /** @type {Viewer[]} */
-    this.viewers = [];
+    /** Where results lie over each other: the viewer of each picture, and which one that is.
+     * @type {Array<{viewer: Viewer, name: string, page: number | null}>} */
+    this.pictures = [];
     /** What is shown anew when sources are hidden. */
     this.redraws = [];
     this.names = new Set(things.map(({ name }) => name));
     this.first = things.find(({ kind }) => kind === "image" || kind === "images")?.name;
+    /** How each text is shown anew, by its name. */
+    this.texts = new Map();
     /** The element of each thing by its name. */
     this.places = new Map();
     host.classList.add("task-things");
@@ -64,7 +67,7 @@ export class Things {
     const body = element("div", {});
     const shown = element("section", {}, element("h3", {}, thing.name), body);
     this.places.set(thing.name, body);
-    if (thing.kind === "image") this.#image(body, thing, thing.value, 0);
+    if (thing.kind === "image") this.#image(body, thing, thing.value, null);
     else if (thing.kind === "images") {
       thing.value.forEach((address, page) => {
         const part = element("div");
@@ -84,18 +87,17 @@ export class Things {
   }
 
   #image(host, { name }, address, page) {
-    const mine = ({ regions, ...source }) => /** @type {any} */ ({ ...source, regions: regions.filter((region) => this.isOf(region, name, page)) });
+    const mine = ({ regions, ...source }) => /** @type {any} */ ({ ...source, regions: regions.filter((region) => this.isOf(region, name, page ?? 0)) });
     const sources = this.sources.map(mine);
     const shared = { image: address, hidden: { sides: [...this.hidden], labels: this.how.labels }, score: this.how.score, changed: this.how.changed };
-    const alt = `${name} of task ${this.task}`;
+    const alt = `${page === null ? name : `${name}, page ${page + 1}`} of task ${this.task}`;
     const paint = () => {
       const visible = sources.filter(({ key }) => !this.hidden.has(key)).slice(0, MOST_SIDES);
       host.className = "task-even";
       host.replaceChildren(
         ...visible.map((source) => {
           const place = element("div");
-          const viewer = new Viewer(place, { ...shared, alt: `${alt} with ${titleOf(source)}`, regions: regionsOf([source]), hidden: { labels: this.how.labels }, sources: [named(source)] });
-          this.viewers.push(viewer);
+          new Viewer(place, { ...shared, alt: `${alt} with ${titleOf(source)}`, regions: regionsOf([source]), hidden: { labels: this.how.labels }, sources: [named(source)] });
           return element("div", {}, element("h4", {}, titleOf(source)), place);
         }),
       );
@@ -107,23 +109,29 @@ export class Things {
       return;
     }
     const viewer = new Viewer(host, { ...shared, alt, regions: regionsOf(sources), sources: sources.map(named) });
-    this.viewers.push(viewer);
+    this.pictures.push({ viewer, name, page });
     this.redraws.push(() => viewer.hide([...this.hidden]));
   }
 
+  /**
+   * What the sources that are not hidden mark in a text.
+   * @param {string} name of the text
+   * @returns {Array<{start: number, end: number, name: string, color: number[]}>}
+   */
+  passagesIn(name) {
+    return this.sources
+      .filter(({ key }) => !this.hidden.has(key))
+      .flatMap((source) =>
+        source.regions
+          .filter(({ passage, to }) => passage && (to === name || !this.names.has(to)))
+          .map(({ passage: [start, end], label }) => ({ start, end, name: `${titleOf(source)}: ${label}`, color: colorAt(source.color) })),
+      );
+  }
+
   #text(host, { name, value }) {
-    const paint = () => {
-      const passages = this.sources
-        .filter(({ key }) => !this.hidden.has(key))
-        .flatMap((source) =>
-          source.regions
-            .filter(({ passage, to }) => passage && (to === name || !this.names.has(to)))
-            .map(({ passage: [start, end], label }) => ({ start, end, name: `${titleOf(source)}: ${label}`, color: colorAt(source.color) })),
-        );
-      host.replaceChildren(markedText(value, passages));
-    };
-    paint();
-    this.redraws.push(paint);
+    this.texts.set(name, () => host.replaceChildren(markedText(value, this.passagesIn(name))));
+    this.texts.get(name)();
+    this.redraws.push(() => this.texts.get(name)());
   }
 
   /**
@@ -139,7 +147,7 @@ export class Things {
 const named = (source) => ({ key: source.key, name: titleOf(source), color: colorAt(source.color) });
 
 function recording({ kind, value }) {
-  const address = safeAddress(value);
+  const address = safeMedia(value);
   if (address === null) return element("p", {}, `There is no recording to play: ${String(value).slice(0, 200)}`);
   return element(kind, { controls: true, preload: "metadata", src: address });
 }

@@ -1,0 +1,1 @@
+"""Synchronises import storages: the files of a folder become tasks."""
