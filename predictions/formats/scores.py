@@ -2,6 +2,8 @@
 
 from predictions.formats.errors import Errors
 
+#: Per cent.
+MOST_SCORE = 100
 PER_CENT = "The highest score is {highest:g}: the scores are taken as per cent and divided by 100."
 
 
@@ -15,7 +17,7 @@ class Scores:
         """One detection's score; an error where there is none, or it is no score at all."""
         if score is None:
             errors.add(place, "has no score.")
-        elif not 0 <= score <= 100:
+        elif not 0 <= score <= MOST_SCORE:
             errors.add(place, f"{score:g} is no score: 0 to 1, or per cent up to 100.")
         elif score > self.highest:
             self.highest = score

@@ -170,9 +170,10 @@ def _outline(points_px: Floats, size: Size, allowance: Allowance) -> Shape:
 
 def _shape(points_px: Floats, rle: Rle | None, size: Size) -> Shape:
     corners = points_px if len(points_px) else np.zeros((1, 2))
-    low, high = corners.min(axis=0), corners.max(axis=0)
+    left, top = corners.min(axis=0).tolist()
+    right, bottom = corners.max(axis=0).tolist()
     return Shape(
-        box_xywh_px=(low[0].item(), low[1].item(), (high - low)[0].item(), (high - low)[1].item()),
+        box_xywh_px=(left, top, right - left, bottom - top),
         points_px=points_px,
         rle=rle,
         width_px=int(size[0]),

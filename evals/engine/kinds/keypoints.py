@@ -114,6 +114,9 @@ def _points(
     """The points of each shape of a side, float64 (n, keypoints, 3); the first of each name."""
     index = {name: at for at, names in enumerate(reading.keypoints) for name in names}
     points = np.zeros((len(side.image), max(1, len(reading.keypoints)), 3))
+    #: Where each stands in it, and x and y.
+    places: dict[tuple[int, int], tuple[float, float]] = {}
+    sizes = side.sizes_px.tolist()
     for number, (span, regions) in enumerate(zip(side.spans(len(stored)), stored, strict=True)):
         if not span or (isinstance(regions, RegionText) and "parentID" not in regions.text):
             continue
@@ -137,10 +140,12 @@ def _points(
                     was_meant=False,
                 )
                 continue
-            point = points[at, index[name]]
-            if not point[2]:
-                width, height = side.sizes_px[at].tolist()
-                point[:] = (*np.round([x / 100 * width, y / 100 * height], PIXEL_DECIMALS), 1)
+            width, height = sizes[at]
+            places.setdefault((at, index[name]), (x / 100 * width, y / 100 * height))
+    if places:
+        shape, name_of = np.array(list(places)).T
+        points[shape, name_of, :2] = np.round(list(places.values()), PIXEL_DECIMALS)
+        points[shape, name_of, 2] = 1
     return points
 
 

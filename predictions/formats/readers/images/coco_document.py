@@ -15,6 +15,8 @@ from predictions.formats.sources import Bytes
 
 OneOf = TypeVar("OneOf", bound=Struct)
 FIRST_BYTES, START_BYTES = 1 << 12, 1 << 16
+#: Entries that are parsed together.
+BLOCK = 256
 #: Files up to it are not looked at twice; entries beyond it are not read.
 SMALL_BYTES, MOST_ENTRY_BYTES = 1 << 22, 1 << 23
 
@@ -130,8 +132,34 @@ def each(
     entries: Sequence[Raw], kind: type[OneOf], place: str, errors: Errors
 ) -> Iterator[tuple[int, OneOf]]:
     """Each entry that can be read, with its number."""
+    for block in blocks(entries, kind, place, errors):
+        yield from block
+
+
+def blocks(
+    entries: Sequence[Raw], kind: type[OneOf], place: str, errors: Errors
+) -> Iterator[list[tuple[int, OneOf]]]:
+    """The same, some at a time."""
+    decode = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
+    for first in range(0, len(entries), BLOCK):
+        block = entries[first : first + BLOCK]
+        together = sum([len(memoryview(entry)) for entry in block])
+        try:
+            found = decode(b"[%b]" % b",".join(block)) if together <= MOST_ENTRY_BYTES else None
+        except (RecursionError, msgspec.MsgspecError, UnicodeDecodeError):
+            found = None
+        if found is None:
+            yield list(_one_by_one(block, first, kind, place, errors))
+        else:
+            yield list(enumerate(found, first))
+
+
+def _one_by_one(
+    entries: Sequence[Raw], first: int, kind: type[OneOf], place: str, errors: Errors
+) -> Iterator[tuple[int, OneOf]]:
+    """The same of some entries among which is one that cannot be read."""
     decode = msgspec.json.Decoder(kind).decode
-    for n, entry in enumerate(entries):
+    for n, entry in enumerate(entries, first):
         try:
             if len(memoryview(entry)) > MOST_ENTRY_BYTES:
                 errors.add(f"{place}[{n}]", f"has over {MOST_ENTRY_BYTES:,} bytes.")

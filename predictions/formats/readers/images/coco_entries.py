@@ -5,18 +5,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Raw, Struct
 
 from predictions.formats import masks
 from predictions.formats.content import Box, Mask, Polygon, Pose, Region, Shape, Size
 from predictions.formats.masks import BadMask
+from predictions.formats.readers.columns import NO_AREA
 from predictions.formats.readers.documents import where
+from predictions.formats.scores import MOST_SCORE
 from predictions.regions.geometry import Allowance
 
 Id = int | str
 Four = tuple[float, float, float, float]
 #: What an entry has that has no segmentation.
 NONE = Raw()
+KNOWN_CROWDS = frozenset({None, 0, 1})
 EMPTY = frozenset({b"", b"null", b"[]", b"{}", b"[[]]"})
 LONGEST_EMPTY = max(map(len, EMPTY))
 NO_SIZE = "its image has no width and height in the file: give --images, or add them."
@@ -74,11 +78,37 @@ def check(entry: Entry) -> None:
             raise BadEntry(".bbox", "width and height may not be negative.")
     if entry.area is not None and not 0 <= entry.area < math.inf:
         raise BadEntry(".area", f"{entry.area:g} is no area.")
-    if entry.iscrowd not in {None, 0, 1}:
+    if entry.iscrowd not in KNOWN_CROWDS:
         raise BadEntry(".iscrowd", f"{entry.iscrowd} is neither 0 nor 1.")
     points = entry.keypoints
     if points is not None and (len(points) % 3 or not all(map(math.isfinite, points))):
         raise BadEntry(".keypoints", "must be finite numbers, three for each point.")
+
+
+def plain(entries: Sequence[Entry], *, is_result: bool) -> tuple[Any, Any, bytes] | None:
+    """Boxes, float64 (n, 4), scores of results or areas of objects, float64 (n,), and which are
+    crowds. None unless each entry is a box that `check` lets pass, and nothing else besides.
+    """
+    boxes = [entry.bbox for entry in entries]
+    scores = [entry.score for entry in entries]
+    areas = [entry.area for entry in entries]
+    more = [entry.segmentation is NONE and entry.keypoints is None for entry in entries]
+    is_scored = [score is not None for score in scores]
+    if not entries or None in boxes or False in more or (not is_result) in is_scored:
+        return None
+    if not {entry.iscrowd for entry in entries} <= KNOWN_CROWDS:
+        return None
+    if [True for entry in entries if entry.file_name]:
+        return None
+    if [True for area in areas if area is not None and not 0 <= area < math.inf]:
+        return None
+    sides = np.array(boxes)
+    facts = np.array(scores if is_result else [NO_AREA if a is None else a for a in areas])
+    if not np.isfinite(sides).all() or sides[:, 2:].min() < 0:
+        return None
+    if is_result and not ((facts >= 0) & (facts <= MOST_SCORE)).all():
+        return None
+    return sides, facts, bytes([bool(entry.iscrowd) for entry in entries])
 
 
 def box_of(entry: Entry) -> Box:
