@@ -9,6 +9,7 @@ would take along but the requests in flight and the answers of the last few mill
 import asyncio
 import contextlib
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: How long a thread works before another has its turn.
+SWITCH_S = 0.0005
 TICK_S = 0.2
 LOOK_S = 1.0
 MOST_STORED_AT_ONCE = 500
@@ -53,6 +56,9 @@ def execute(job_id: int, is_over: Callable[[], bool] = stopping.requested.is_set
     backend does. After an error of ours the next worker goes on, so many times
     (`state.count_fault`). Raises where the database is away.
     """
+    # Who sends requests is not to wait for the threads beside it: with Python's own 5 ms each of
+    # them cost a request that much (measured: 1.1 to 1.3 times the requests a second).
+    sys.setswitchinterval(SWITCH_S)
     if not state.begin(job_id):
         state.fail_faulty(job_id)
         return

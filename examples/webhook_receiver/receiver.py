@@ -33,7 +33,9 @@ class Store:
 
     def send(self, path: str, body: Any = None) -> Any:
         """The answer's document, of a POST where there is a body. HTTPError for other than 2xx."""
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        # Below /api/ a bearer is a token that ends, as Label Studio's clients make them.
+        scheme = "Token" if path.startswith("/api/") else "Bearer"
+        headers = {"Authorization": f"{scheme} {self.key}", "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.address}{path}", content, headers)
         with self.opener.open(request, timeout=60) as answer:
@@ -51,10 +53,18 @@ class Store:
         if ended.get("status") != "Completed":
             return None
         if "run" not in event:
-            return str(ended["model_version"])
+            return self.predicted_by(ended)
         prompt = f"/api/prompts/{ended['parent_model']}"
         version = self.send(f"{prompt}/versions/{ended['model_version']}")
         return f"{self.send(prompt)['title']}__{version['title']}"
+
+    def predicted_by(self, job: dict[str, Any]) -> str:
+        """The version of what the job's backend predicted last: it may name another one than at
+        its set-up, as every backend of `label-studio-ml` 1.0.9 does.
+        """
+        newest = self.send(f"/api/predictions/?project={job['project']}&ordering=-id&limit=100")
+        named = (row["model_version"] for row in newest if row["model"] == job["ml_backend"])
+        return str(next(named, job["model_version"]))
 
 
 class Receiver(ThreadingHTTPServer):
