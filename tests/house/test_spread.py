@@ -10,7 +10,7 @@ from django.apps import apps
 from predictions_api.cluster import tables
 from predictions_api.postgres.spread.fields import SlotField, spread_tables
 from predictions_api.postgres.spread.naming import CannotName, by_name, keyed
-from tests.house.test_rules import ROOMS, docstrings, sources, tree
+from tests.house.test_rules import ROOMS, docstrings, nodes, sources
 
 OURS = {*ROOMS, "jobs", "events"}
 
@@ -84,9 +84,8 @@ FORBIDDEN = {
 def strings() -> Iterator[tuple[str, str]]:
     """Every text of the code, where it stands; of f-strings what is fixed."""
     for path in sources():
-        module = tree(path)
-        ignored = docstrings(module)
-        for node in ast.walk(module):
+        ignored = docstrings(path)
+        for node in nodes(path):
             if isinstance(node, ast.JoinedStr):
                 parts = [p.value for p in node.values if isinstance(p, ast.Constant)]
                 yield f"{path}:{node.lineno}", " ".join(map(str, parts))
