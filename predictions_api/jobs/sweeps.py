@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
-from django.db.models import DurationField, ExpressionWrapper, F, QuerySet, Value
-from django.db.models.functions import Least, Now, Power
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from predictions_api.postgres.outages import is_outage
 
@@ -81,16 +81,21 @@ def requeue(
     """
     stalled = rows.filter(lease_until__lte=Now()).order_by("lease_until")
     locked = stalled.select_for_update(skip_locked=True, of=("self",))
-    keys = list(locked.values_list("pk", flat=True)[:AT_ONCE])
-    if keys:
-        wait = ExpressionWrapper(
-            Value(timedelta(seconds=lease_s), DurationField())
-            * Power(2.0, Least(F("n_queued"), MOST_DOUBLINGS)),
-            output_field=DurationField(),
-        )
-        rows.model._default_manager.filter(pk__in=keys).update(
-            lease_until=Now() + wait, n_queued=Least(F("n_queued") + 1, MOST_QUEUED), **marks
-        )
+    # Told with the rows and written as it is: a cluster adds no columns to a time in an update.
+    found = list(locked.annotate(read_at=Now()).values_list("pk", "n_queued", "read_at")[:AT_ONCE])
+    keys = [key for key, _, _ in found]
+    rows.model._default_manager.bulk_update(
+        [
+            rows.model(
+                pk=key,
+                lease_until=now + timedelta(seconds=lease_s * 2 ** min(n, MOST_DOUBLINGS)),
+                n_queued=min(n + 1, MOST_QUEUED),
+                **marks,
+            )
+            for key, n, now in found
+        ],
+        ["lease_until", "n_queued", *marks],
+    )
     for key in keys:
         queue(key)
     return keys
