@@ -50,9 +50,7 @@ class TaskType(models.TextChoices):
 
 
 class GroundTruth(models.TextChoices):
-    """Which annotation of a task predictions are measured against: of those that are not cancelled,
-    the newest.
-    """
+    """Whose newest annotation predictions are measured against: none that is cancelled."""
 
     MARKED = "marked"  # of those marked as ground truth; tasks without any do not count
     ALL = "all"  # of all, for projects that mark none
@@ -360,10 +358,7 @@ class EvalSource(models.Model):
 
 
 class EvalChunk(models.Model):
-    """Some images of a running evaluation: which rows they are, and whether they are counted.
-
-    Each is counted by whichever worker claims it. Gone when the evaluation is done.
-    """
+    """Some images of a running evaluation, counted by whichever worker claims them; then gone."""
 
     pk = models.CompositePrimaryKey("evaluation_id", "number")
     evaluation = models.ForeignKey(
@@ -375,11 +370,9 @@ class EvalChunk(models.Model):
     first_split_positions: Any = models.JSONField()
     # [task, annotation, prediction or null, split, item, images of the task] of each image.
     rows: Any = models.JSONField()
-    seen_at = models.DateTimeField(
-        null=True, help_text="Rows that changed later end the evaluation. Null: not to count yet."
-    )
+    # Rows that changed later end the evaluation; null where they are not to be counted yet.
+    seen_at = models.DateTimeField(null=True)
     is_done = models.BooleanField(default=False)
-    # Who counts it (predictions_api.jobs.leases).
     lease_owner = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
