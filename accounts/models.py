@@ -52,6 +52,9 @@ class User(AbstractUser):
         "service account", default=False, help_text="No person: has keys and cannot log in."
     )
 
+    #: The role in each workspace by its id, where a session has read them along; no column.
+    roles: "dict[int, str] | None" = None
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[People] = People()  # type: ignore[assignment]

@@ -40,10 +40,11 @@ NOT_ALLOWED = "You may not change anything in this workspace."
 
 
 def roles_of(request: HttpRequest) -> dict[int, str]:
-    """The caller's role by workspace id. One statement a request."""
+    """The caller's role by workspace id: what the session has read along, else one statement."""
     known: dict[int, str] | None = getattr(request, "desk_roles", None)
     if known is None:
-        known = sessions.roles_of(request.user.pk or 0)
+        read = getattr(request.user, "roles", None)
+        known = sessions.roles_of(request.user.pk or 0) if read is None else dict(read)
         request.desk_roles = known  # type: ignore[attr-defined]
     return known
 

@@ -11,6 +11,7 @@ from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
+from predictions.db.places import slot_of_task
 from predictions.filters.registered import Rows, Scope
 from predictions_api.http.storable import Refused
 from predictions_api.postgres.sql import fetch_all, fetch_one
@@ -80,7 +81,9 @@ def image_addresses(
         return []
     reading = reading_of(evaluation.reading)
     paths = [image_path(reading, item) for _, item in images]
-    rows = fetch_all(ADDRESSES_SQL, [longest, [task for task, _ in images], paths])
+    tasks = [task for task, _ in images]
+    slot = next((slot_of_task(task) for task in tasks if task is not None), None)
+    rows = fetch_all(ADDRESSES_SQL, [longest, tasks, paths], slot=slot)
     return [address for (address,) in rows]
 
 
@@ -109,6 +112,8 @@ TASK_COLUMNS = {
     "f1": RATIO.format("sum(2 * i.tp)", "sum(2 * i.tp + i.fp + i.fn)"),
     "measure": "avg(i.measure)",
 }
+#: Under what a query keeps an evaluation that it has looked up.
+KNOWN = "evaluation {}"
 AGREEMENT = "agreement"
 PREFIX = "evaluation."
 #: As the index on it.
@@ -169,11 +174,16 @@ def task_rows(name: str, scope: Scope) -> Rows | None:
     )
 
 
+def known_to_columns(evaluation: ModelEval) -> dict[str, Any]:
+    """What a filter's `Scope` may know of a finished evaluation, so that nobody asks again."""
+    return {KNOWN.format(evaluation.eval_id): (evaluation.pk, evaluation.reading)}
+
+
 def _finished(scope: Scope, eval_id: str | None) -> tuple[int, Any] | None:
     """Key and reading of the finished evaluation of that id, or of the newest one; None without.
     Asked once a query.
     """
-    kept = f"evaluation {eval_id}"
+    kept = KNOWN.format(eval_id)
     if kept not in scope.known:
         done = ModelEval.objects.filter(
             project_id=scope.project_id, status=ModelEval.Status.DONE

@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject
 from django.urls import reverse
 
+from evals.db.columns import known_to_columns
 from evals.db.definition import job_of, kind_of
 from evals.db.evaluations import confidence_of
 from evals.db.images import image_keys, rows_of_task
@@ -38,8 +39,9 @@ def verdicts_of(
     `tp`, `fp`, `fn` or `wrong_class`; what was not counted has none. None where the workspaces
     (None for all) have no finished evaluation of that id, or it did not see the task. `truths` and
     `found` are None where the rows have changed since; `url` is where its images are, the worst
-    first; `evaluations` are the `newest_evaluations` of its project. `confidence` is per cent as
-    text, empty for the evaluation's own. At most three statements.
+    first; `evaluations` are the `newest_evaluations` of its project, `known` is for filters by its
+    columns. `confidence` is per cent as text, empty for the evaluation's own. At most three
+    statements.
     """
     mine = Q() if workspaces is None else Q(workspace_id__in=list(workspaces))
     evaluation = (
@@ -59,6 +61,7 @@ def verdicts_of(
         "url": f"{images}?sort=-errors&split=all&confidence={percent}",
         "confidence": percent,
         "evaluations": _titled(evaluation.newest),
+        "known": known_to_columns(evaluation),
         "annotation": rows[0].annotation_id,
         "prediction": rows[0].prediction_id,
         "truths": None,

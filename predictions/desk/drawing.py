@@ -82,9 +82,15 @@ def _labels(region: Mapping[str, Any], value: Mapping[str, Any]) -> list[str]:
 
 def _words(value: Mapping[str, Any]) -> dict[str, Any]:
     """What is chosen or written, and for a passage of a text from where to where."""
-    texts = [text for name, given in value.items() if name != "text" for text in _texts(given)]
     start, end = value.get("start"), value.get("end")
     is_passage = isinstance(start, int) and isinstance(end, int)
+    apart = {"text"}
+    is_stretch = not is_passage and is_number(start) and is_number(end)
+    if is_stretch:
+        apart |= {"start", "end", "channel"}
+    texts = [text for name, given in value.items() if name not in apart for text in _texts(given)]
+    if is_stretch:
+        texts = [f"{', '.join(texts)} {start:g} to {end:g}".lstrip()]
     written = value.get("text")
     return {
         "values": texts if texts and not is_passage else _texts(written),

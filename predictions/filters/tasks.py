@@ -67,14 +67,17 @@ def group_clause(group: Mapping[str, Any], *, name: str, project_id: int) -> Cla
         raise ValidationError({name: [str(exc)]}) from None
 
 
-def of_query(text: str | None, *, project_id: int) -> TaskFilter:
+def of_query(
+    text: str | None, *, project_id: int, known: Mapping[str, Any] | None = None
+) -> TaskFilter:
     """The filter in the parameter `query`: JSON with `filters`, `selectedItems` and `ordering`, any
-    of which may be missing; everything for None. ValidationError for what cannot be read.
+    of which may be missing; everything for None. ValidationError for what cannot be read. `known`
+    is what a provider of columns has looked up already (see `Scope`).
     """
     if text is None:
         return TaskFilter()
     try:
-        return _task_filter(_json_object(text), Scope(project_id))
+        return _task_filter(_json_object(text), Scope(project_id, dict(known or {})))
     except Refused as exc:
         raise ValidationError({"query": [str(exc)]}) from None
 

@@ -56,7 +56,8 @@ def test_the_user_is_the_one_django_loads(ada: Caller) -> None:
     found = DeskBackend().get_user(ada.user.pk)
 
     assert found is not None
-    assert vars(found) | {"_state": None} == vars(User.objects.get()) | {"_state": None}
+    own = {"_state": None, "roles": {ada.workspace.pk: "owner"}}
+    assert vars(found) | {"_state": None} == vars(User.objects.get()) | own
     assert not found._state.adding
 
 

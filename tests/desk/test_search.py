@@ -108,4 +108,4 @@ def test_the_number_of_statements(ada: Caller, project: Project) -> None:
         with CaptureQueriesContext(connection) as asked:
             assert len(found(desk, "Dogs")) == min(first + n, 8)
         counted.append(len(asked))
-    assert counted == [10, 10], "\n".join(one["sql"][:90] for one in asked)
+    assert counted == [9, 9], "\n".join(one["sql"][:90] for one in asked)

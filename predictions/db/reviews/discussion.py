@@ -7,7 +7,7 @@ from rest_framework.exceptions import NotFound
 
 from accounts.models import Membership, User
 from accounts.tokens import Access
-from predictions.db.places import target_of_prediction
+from predictions.db.places import slot_of_prediction, target_of_prediction
 from predictions.models import PredictionComment, PredictionReview
 from predictions_api.postgres.sql import fetch_all
 
@@ -35,31 +35,26 @@ class Remark:
         return self.text is None
 
 
-# By the indexes on the task.
-REMARKS_SQL = """
-SELECT s.id, s.prediction_id, s.user_id, coalesce(u.email, ''), s.created_at, s.text FROM (
+# By the indexes on the task, or the prediction.
+SAID_SQL = """
     (SELECT id, prediction_id, author_id AS user_id, created_at, text
-     FROM predictions_predictioncomment WHERE {which} ORDER BY id DESC LIMIT %(most)s)
+     FROM predictions_predictioncomment WHERE {which} ORDER BY id DESC LIMIT {most})
     UNION ALL
     (SELECT id, prediction_id, reviewer_id, created_at, NULL
-     FROM predictions_predictionreview WHERE {which} ORDER BY id DESC LIMIT %(most)s)
-) s LEFT JOIN accounts_user u ON u.id = s.user_id ORDER BY s.created_at, s.id
+     FROM predictions_predictionreview WHERE {which} ORDER BY id DESC LIMIT {most})
 """
-OF_TASK_SQL = REMARKS_SQL.format(which="task_id = %(id)s")
-OF_PREDICTION_SQL = REMARKS_SQL.format(which="prediction_id = %(id)s")
-
-
-def remarks_of_task(task_id: int) -> list[Remark]:
-    """Comments on the task's predictions and reviews of them, the oldest first. The task is one
-    that the caller sees.
-    """
-    return [Remark(*row) for row in fetch_all(OF_TASK_SQL, {"id": task_id, "most": MOST_SHOWN})]
+REMARKS_SQL = f"""
+SELECT s.id, s.prediction_id, s.user_id, coalesce(u.email, ''), s.created_at, s.text
+FROM ({SAID_SQL}) s LEFT JOIN accounts_user u ON u.id = s.user_id ORDER BY s.created_at, s.id
+"""  # noqa: S608
+OF_PREDICTION_SQL = REMARKS_SQL.format(which="prediction_id = %(id)s", most="%(most)s")
 
 
 def remarks_of_prediction(prediction_id: int) -> list[Remark]:
-    """The same of one prediction that the caller sees."""
+    """Comments on one prediction that the caller sees, and reviews of it, the oldest first."""
     values = {"id": prediction_id, "most": MOST_SHOWN}
-    return [Remark(*row) for row in fetch_all(OF_PREDICTION_SQL, values)]
+    slot = slot_of_prediction(prediction_id)
+    return [Remark(*row) for row in fetch_all(OF_PREDICTION_SQL, values, slot=slot)]
 
 
 def comment(prediction_id: int, text: str, access: Access) -> Remark:

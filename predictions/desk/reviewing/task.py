@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Case, IntegerField, QuerySet, Subquery, When
+from django.db.models import Subquery
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from rest_framework.exceptions import ValidationError
 
 from desk.page import Crumb, render_page
-from desk.workspace_admin import is_owner
-from predictions.db.reviews.discussion import remarks_of_task
+from desk.workspace_admin import is_owner, visible
 from predictions.db.reviews.neighbours import neighbours
+from predictions.db.reviews.sources import Kind, Said, Source, sources_of
 from predictions.desk.addresses import address
 from predictions.desk.drawing import Drawn, drawn
 from predictions.desk.reviewing import discussion
@@ -27,7 +27,7 @@ from predictions.desk.reviewing.things import things_of
 from predictions.desk.reviewing.tools import tools_of, without_tool
 from predictions.desk.verdicts import evaluations_of, verdicts_on
 from predictions.filters.tasks import of_query
-from predictions.models import Annotation, Prediction, Task
+from predictions.models import Project, Task
 from predictions.regions.config import read_config
 
 #: Predictions, and annotations, of the task that the page shows: the newest.
@@ -41,15 +41,16 @@ OF_THE_PAGE = (*OF_THE_TASK, "layout", "hide", "hide_label", "min", "evaluation"
 def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     """The page. Http404 for what the caller does not see."""
     task = _found(desk, request, pk)
-    before, after, problem = _neighbours(request, task)
-    config = read_config(task.project.label_config)
     verdicts = verdicts_on(request, task)
-    sources, has_more = _sources(task, verdicts, request.GET.get("edit", ""))
+    before, after, problem = _neighbours(request, task, verdicts)
+    config = read_config(task.project.label_config)
+    said = sources_of(pk, most=MOST_SHOWN, wanted=_wanted(request.GET.get("edit", "")))
+    sources = _sources(said, verdicts)
     may_change = desk.has_change_permission(request, task)
     edited = _edited(request, sources) if may_change else None
     truth = next((s["id"] for s in sources if s["isTruth"]), None)
     remarks = discussion.shown(
-        request, remarks_of_task(pk), is_owner=is_owner(request, task.project.workspace_id)
+        request, list(said.remarks), is_owner=is_owner(request, task.project.workspace_id)
     )
     for source in sources:
         source["said"] = remarks.get(source["id"]) if source["kind"] == "prediction" else None
@@ -70,7 +71,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         },
         task=task,
         sources=sources,
-        has_more=has_more,
+        has_more=said.has_more,
         edited=edited,
         truth=truth,
         verdicts=verdicts,
@@ -104,18 +105,25 @@ def _crumbs(request: HttpRequest, task: Task) -> list[Crumb]:
 
 
 def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
-    """The task with the ids of its neighbours in the list; one statement."""
-    rows = desk.filtered(request)
-    before = rows.filter(pk__gt=pk).order_by("pk").values("pk")[:1]
-    after = rows.filter(pk__lt=pk).order_by("-pk").values("pk")[:1]
-    found = desk.get_queryset(request).filter(pk=pk)
-    task = found.annotate(before=Subquery(before), after=Subquery(after)).first()
+    """The task with its project, and without a query the ids of its neighbours in the list."""
+    if "query" in request.GET:
+        visible_ones = visible(request, Project.objects.all()).values("pk")
+        rows = Task.objects.filter(pk=pk, project_id__in=visible_ones)
+        task = rows.select_related("project").first()
+    else:
+        rows = desk.filtered(request)
+        before = rows.filter(pk__gt=pk).order_by("pk").values("pk")[:1]
+        after = rows.filter(pk__lt=pk).order_by("-pk").values("pk")[:1]
+        found = desk.get_queryset(request).filter(pk=pk)
+        task = found.annotate(before=Subquery(before), after=Subquery(after)).first()
     if task is None or not desk.has_view_permission(request, task):
         raise Http404
     return task
 
 
-def _neighbours(request: HttpRequest, task: Any) -> tuple[int | None, int | None, str]:
+def _neighbours(
+    request: HttpRequest, task: Any, verdicts: dict[str, Any] | None
+) -> tuple[int | None, int | None, str]:
     """The tasks before and after in the list that the address names, and what of it could not be
     understood: a query of the Data Manager, or else the filters of the desk's list.
     """
@@ -123,78 +131,67 @@ def _neighbours(request: HttpRequest, task: Any) -> tuple[int | None, int | None
     if text is None:
         return task.before, task.after, ""
     try:
-        wanted = of_query(text, project_id=task.project_id)
+        known = verdicts["known"] if verdicts else None
+        wanted = of_query(text, project_id=task.project_id, known=known)
     except ValidationError as exc:
         detail: Any = exc.detail
         return None, None, " ".join(map(str, detail["query"]))
     return *neighbours(wanted, task.pk, project_id=task.project_id), ""
 
 
-def _sources(
-    task: Task, verdicts: dict[str, Any] | None, wanted: str
-) -> tuple[list[dict[str, Any]], bool]:
-    """The newest predictions, then the newest annotations, with the wanted one among them, and
-    whether there are more; two statements.
-    """
-    stored = Prediction.objects.filter(task_id=task.pk)
-    drew = Annotation.objects.filter(task_id=task.pk).select_related("completed_by")
-    predictions, more_said = _newest(stored, wanted, "prediction-")
-    annotations, more_drawn = _newest(drew, wanted, "annotation-")
-    sources = [_of_prediction(one, verdicts) for one in predictions]
-    marked = [a.pk for a in annotations if a.ground_truth and not a.was_cancelled]
+def _wanted(named: str) -> tuple[Kind, int] | None:
+    """What is to be corrected, if the address names a prediction or an annotation."""
+    stem, _, number = named.partition("-")
+    is_id = number.isascii() and number.isdecimal() and len(number) < 19
+    if stem == "prediction" and is_id:
+        return "prediction", int(number)
+    return ("annotation", int(number)) if stem == "annotation" and is_id else None
+
+
+def _sources(said: Said, verdicts: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The predictions, then the annotations, as the page shows them."""
+    sources = [_of_prediction(one, verdicts) for one in said.predictions]
+    marked = [a.id for a in said.annotations if a.ground_truth and not a.was_cancelled]
     truth = max(marked, default=None)
-    sources += [_of_annotation(one, verdicts, truth) for one in annotations]
+    sources += [_of_annotation(one, verdicts, truth) for one in said.annotations]
     names = list(dict.fromkeys(source["name"] for source in sources))
     for source in sources:
         source["color"] = names.index(source["name"])
-    return sources, more_said or more_drawn
+    return sources
 
 
-def _newest(rows: QuerySet[Any], wanted: str, stem: str) -> tuple[list[Any], bool]:
-    """The newest rows, the newest first, and whether there are more. The wanted row is among them,
-    if it is there.
-    """
-    order: list[Any] = ["-pk"]
-    named = wanted.removeprefix(stem)
-    if wanted.startswith(stem) and named.isascii() and named.isdecimal() and len(named) < 19:
-        order.insert(0, Case(When(pk=int(named), then=0), default=1, output_field=IntegerField()))
-    found = list(rows.order_by(*order)[: MOST_SHOWN + 1])
-    shown = sorted(found[:MOST_SHOWN], key=lambda row: -row.pk)
-    return shown, len(found) > MOST_SHOWN
-
-
-def _of_prediction(one: Prediction, verdicts: dict[str, Any] | None) -> dict[str, Any]:
-    found = verdicts.get("found") if verdicts and verdicts["prediction"] == one.pk else None
-    key = f"prediction-{one.pk}"
+def _of_prediction(one: Source, verdicts: dict[str, Any] | None) -> dict[str, Any]:
+    found = verdicts.get("found") if verdicts and verdicts["prediction"] == one.id else None
+    key = f"prediction-{one.id}"
     return {
         "key": key,
         "kind": "prediction",
-        "id": one.pk,
-        "name": one.model_version or "(no version)",
+        "id": one.id,
+        "name": one.name or "(no version)",
         "isTruth": False,
         "score": one.score,
         "row": one,
-        "url": address(one.pk),
+        "url": address(one.id),
         "regions": _drawn(one.result, key, one.score, found),
     }
 
 
 def _of_annotation(
-    one: Annotation, verdicts: dict[str, Any] | None, truth: int | None
+    one: Source, verdicts: dict[str, Any] | None, truth: int | None
 ) -> dict[str, Any]:
-    is_judged = verdicts is not None and verdicts["annotation"] == one.pk
+    is_judged = verdicts is not None and verdicts["annotation"] == one.id
     found = verdicts.get("truths") if verdicts and is_judged else None
-    key = f"annotation-{one.pk}"
+    key = f"annotation-{one.id}"
     regions = _drawn(one.result, key, None, found)
     return {
         "key": key,
         "kind": "annotation",
-        "id": one.pk,
-        "name": str(one.completed_by or "somebody"),
-        "isTruth": one.pk == truth,
+        "id": one.id,
+        "name": one.name or "somebody",
+        "isTruth": one.id == truth,
         "score": None,
         "row": one,
-        "url": reverse("admin:predictions_annotation_change", args=[one.pk]),
+        "url": reverse("admin:predictions_annotation_change", args=[one.id]),
         # Who drew it is not unsure, whatever a score came along with what it was made of.
         "regions": [{**region, "score": None} for region in regions],
     }
@@ -227,10 +224,10 @@ def _edited(request: HttpRequest, sources: Sequence[dict[str, Any]]) -> dict[str
     row = source["row"]
     return {
         "kind": source["kind"],
-        "id": row.pk,
+        "id": row.id,
         "updatedAt": row.updated_at.isoformat(),
         "result": row.result if isinstance(row.result, list) else [],
-        "isTruth": bool(getattr(row, "ground_truth", False)),
+        "isTruth": row.ground_truth,
     }
 
 

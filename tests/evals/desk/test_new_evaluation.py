@@ -182,7 +182,7 @@ def test_its_statements(desks: dict[str, Client], project: Project, task_ids: li
         )
     with CaptureQueriesContext(connection) as captured:
         desks["member"].get(NEW, {"project": project.pk})
-    assert len(captured) == 5
+    assert len(captured) == 4
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_statements(desks: dict[str, Client], ada: Caller, project: Project) -> 
         Annotation(task=Task.objects.get(), project=project, result=TRUE * 9, ground_truth=True)
         for _ in range(50)
     )
-    assert asked() == few == 8
+    assert asked() == few == 7
 
 
 def test_hostile_labels_are_text(desks: dict[str, Client], ada: Caller, project: Project) -> None:

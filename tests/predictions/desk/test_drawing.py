@@ -129,3 +129,11 @@ IMAGE = {"label": {"type": "RectangleLabels", "inputs": [{"type": "Image", "valu
 )
 def test_what_a_task_shows(data: Any, config: Any, image: str | None, texts: Any) -> None:
     assert shown_data(data, config) == (image, texts)
+
+
+def test_a_stretch_of_time_is_told_from_when_to_when() -> None:
+    value = {"end": 3.0, "start": 1.5, "channel": 0, "labels": ["noise"]}
+    (shown,) = drawn([{"type": "labels", "value": value}], side="prediction")
+    assert (shown["kind"], shown["values"], shown["passage"]) == ("text", ["noise 1.5 to 3"], None)
+    (bare,) = drawn([{"value": {"start": 0.25, "end": 2.5}}], side="prediction")
+    assert bare["values"] == ["0.25 to 2.5"]

@@ -221,11 +221,11 @@ def test_filters(page: str, query: str, is_there: bool, ada: Caller, run: ModelR
 
 
 STATEMENTS = {
-    "prompt": 6,
-    "promptversion": 6,
-    "providerconnection": 5,
-    "modelrun": 7,
-    "failedprediction": 7,
+    "prompt": 5,
+    "promptversion": 5,
+    "providerconnection": 4,
+    "modelrun": 6,
+    "failedprediction": 6,
 }
 
 
@@ -267,7 +267,7 @@ def test_statements_of_a_look_at_a_run_do_not_grow_with_its_failures(
     batch = [Outcome(task, error_type=f"e{task % 30}", message="m") for task in ids[:n]]
     outcomes.store(run.pk, batch)
     client = desk_of(ada)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         assert len(client.get(f"{RUNS}{run.pk}/progress/").json()["failures"]) == min(n, 20)
 
 

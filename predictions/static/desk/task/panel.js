@@ -60,6 +60,7 @@ export function showTools(host, editor, lookedAt) {
       }),
     );
     const tool = editor.item ? editor.toolOf(editor.item) : editor.tool;
+    labels.hidden = editor.labels.length === 0;
     const given = editor.item && tool?.key ? valueOf(editor.item)[tool.key]?.[0] : editor.label;
     keepFocus(
       labels,

@@ -26,6 +26,7 @@ from tests.evals.conftest import computed, load
 from tests.evals.conftest import tasks as seen_tasks
 from tests.predictions.desk.test_review import data_of
 
+MOST_STATEMENTS = 8
 # More digits than a float has, keys that nobody knows, and a page of several.
 EXACT = {
     **region("Car", x=10.12345678901234567890),
@@ -325,7 +326,7 @@ def test_neighbours_and_statements(
         model.objects.bulk_create(
             model(task=shown, project=project, result=[region()]) for _ in range(30)
         )
-    assert ask() == few <= 11
+    assert ask() == few <= MOST_STATEMENTS
 
 
 def test_verdicts_of_an_evaluation(desks: dict[str, Client], ada: Caller, project: Project) -> None:
@@ -343,5 +344,12 @@ def test_verdicts_of_an_evaluation(desks: dict[str, Client], ada: Caller, projec
     assert set(found[f"prediction-{other.pk}"]) == {None}
     assert found[f"annotation-{drawn.pk}"] == ["wrong_class", "tp"]
     assert f'value="{evaluation.eval_id}" selected' in page.content.decode()
+    # With a query of the grid as without.
+    query = json.dumps({"ordering": [f"-tasks:evaluation.{evaluation.eval_id}.errors"]})
+    for more in ({}, {"query": query}):
+        with CaptureQueriesContext(connection) as asked:
+            asked_for = {"evaluation": evaluation.eval_id, **more}
+            assert desks["reader"].get(page_of(said.task_id), asked_for).status_code == 200
+        assert len(asked) <= MOST_STATEMENTS, [one["sql"][:80] for one in asked]
     images = f"/admin/evals/modeleval/{evaluation.eval_id}/images/"
     assert f'href="{images}?sort=-errors&amp;split=all&amp;confidence=' in page.content.decode()
