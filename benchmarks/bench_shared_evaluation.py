@@ -28,16 +28,21 @@ LEAST_SHARE = 1 / 3
 WITHIN_S = 1800
 
 
-def owners(evaluation_id: int, found: dict[int, Any]) -> None:
-    """Notes who has which chunk in hand."""
+def owners(evaluation_id: int, found: dict[int, bool]) -> None:
+    """Notes which chunks the leader has in hand, and which others: a worker that comes again to
+    help has another name.
+    """
+    from django.db.models import F, Q
+
     from evals.models import EvalChunk
 
     busy = EvalChunk.objects.filter(evaluation_id=evaluation_id, lease_owner__isnull=False)
-    found.update(busy.values_list("number", "lease_owner"))
+    leader = Q(lease_owner=F("evaluation__lease_owner"))
+    found.update(busy.annotate(leads=leader).values_list("number", "leads"))
 
 
 def computed(project: Any, n_workers: int) -> tuple[float, float, list[int]]:
-    """Seconds, processor seconds of the workers, and the chunks that each was seen with."""
+    """Seconds, processor seconds of the workers, and the chunks seen with the leader and others."""
     import psutil
 
     from predictions_api.jobs.models import Worker
@@ -52,7 +57,7 @@ def computed(project: Any, n_workers: int) -> tuple[float, float, list[int]]:
             time.sleep(0.1)
         # Their processes have begun to look at the queue.
         time.sleep(3)
-        seen: dict[int, Any] = {}
+        seen: dict[int, bool] = {}
         used = _used(teams)
         started = time.perf_counter()
         found = evaluated.evaluation_of(project)
@@ -85,7 +90,7 @@ def main() -> None:
             best[n_workers] = min(best[n_workers], seconds)
             print(
                 f"{n_workers} workers, {options.images:,} images: {seconds:.1f} s, {used:.1f} s of "
-                f"processor ({used / seconds:.2f} cores), chunks seen with each: {counted}",
+                f"processor ({used / seconds:.2f} cores), chunks of leader and others: {counted}",
                 flush=True,
             )
     ratio = best[2] / best[1]

@@ -355,10 +355,7 @@ class EvalSource(models.Model):
 
 
 class EvalChunk(models.Model):
-    """Some images of a running evaluation: which rows they are, and whether they are counted.
-
-    Each is counted by whichever worker claims it. Gone when the evaluation is done.
-    """
+    """Some images of a running evaluation, counted by whichever worker claims them; then gone."""
 
     pk = models.CompositePrimaryKey("evaluation_id", "number")
     evaluation = models.ForeignKey(
@@ -370,9 +367,8 @@ class EvalChunk(models.Model):
     first_split_positions: Any = models.JSONField()
     # [task, annotation, prediction or null, split, item, images of the task] of each image.
     rows: Any = models.JSONField()
-    seen_at = models.DateTimeField(
-        null=True, help_text="Rows that changed later end the evaluation. Null: not to count yet."
-    )
+    # Rows that changed later end the evaluation; null where they are not to be counted yet.
+    seen_at = models.DateTimeField(null=True)
     is_done = models.BooleanField(default=False)
     lease_owner = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)

@@ -88,8 +88,8 @@ def run(evaluation_id: int, **terms: Any) -> bool:
 
     with Heartbeat(beat, every_s=mine.lease_s / 3):
         while (attempts := state.claim(evaluation_id, mine)) is None:
-            if (helped := _help(evaluation_id, mine, on)) is not None:
-                return helped
+            if _help(evaluation_id, mine, on):
+                return True
         if attempts > MOST_ATTEMPTS:
             state.fail(evaluation_id, WORKERS_LOST, mine)
             return True
@@ -123,9 +123,10 @@ def _lead(evaluation_id: int, mine: Holder, on: Terms) -> bool:
     return True
 
 
-def _help(evaluation_id: int, mine: Holder, on: Terms) -> bool | None:
-    """Counts chunks of an evaluation that another worker leads. None when it has counted some and
-    there are no more; then perhaps nobody leads it. Else as `run`.
+def _help(evaluation_id: int, mine: Holder, on: Terms) -> bool:
+    """Counts chunks of an evaluation that another worker leads. False when it has counted some and
+    there are no more: then perhaps nobody leads it. True where there is nothing to do for this
+    worker, or something else; who sweeps calls it again if chunks wait.
 
     What keeps a chunk from being counted is left to the leader, who meets it, too.
     """
@@ -136,7 +137,7 @@ def _help(evaluation_id: int, mine: Holder, on: Terms) -> bool | None:
             _count(evaluation, chunk, mine)
             n += 1
             if on.is_help_over():
-                return False
+                return True
     except (LeaseLost, ModelEval.DoesNotExist, EvaluationError, GeometryError) as error:
         log.info("help given up", evaluation=evaluation_id, reason=str(error))
         return True
@@ -147,7 +148,7 @@ def _help(evaluation_id: int, mine: Holder, on: Terms) -> bool | None:
         return True
     finally:
         chunks.release(evaluation_id, mine)
-    return None if n else True
+    return n == 0
 
 
 def _claimed(evaluation_id: int, mine: Holder, *, helps: bool = False) -> EvalChunk | None:

@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
                 ('first_position', models.PositiveIntegerField()),
                 ('first_split_positions', models.JSONField()),
                 ('rows', models.JSONField()),
-                ('seen_at', models.DateTimeField(help_text='Rows that changed later end the evaluation. Null: not to count yet.', null=True)),
+                ('seen_at', models.DateTimeField(null=True)),
                 ('is_done', models.BooleanField(default=False)),
                 ('lease_owner', models.UUIDField(null=True)),
                 ('lease_until', models.DateTimeField(null=True)),

@@ -263,7 +263,7 @@ def test_a_helper_gives_way(
     state.claim(found.pk, leader)
     planning.plan(ModelEval.objects.get(pk=found.pk), leader, planning.alone)
 
-    assert not run.run(found.pk, is_help_over=lambda: True)
+    assert run.run(found.pk, is_help_over=lambda: True)
     assert EvalImage.objects.filter(evaluation=found).count() == 1
     assert chunks.n_free(found.pk, most=9) == 3
 

@@ -21,6 +21,7 @@ def test_what_the_rooms_register() -> None:
         "accounts.audit.purge",
         "predictions.exports.tasks.requeue_stalled",
         "predictions.exports.state.purge",
+        "predictions.imports.folders.tasks.requeue_stalled",
         "predictions.db.idempotency.purge",
         "predictions.imports.folders.tasks.requeue_stalled",
         "prompts.runs.tasks.requeue_stalled",
