@@ -10,7 +10,7 @@ from django.apps import apps
 from predictions_api.cluster import tables
 from predictions_api.postgres.spread.fields import SlotField, spread_tables
 from predictions_api.postgres.spread.naming import CannotName, by_name, keyed
-from tests.house.test_rules import ROOMS, docstrings, nodes, sources
+from tests.house.test_rules import ROOMS, docstrings, nodes, sources, tree
 
 OURS = {*ROOMS, "jobs", "events"}
 
