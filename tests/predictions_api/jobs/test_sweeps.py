@@ -23,7 +23,6 @@ def test_what_the_rooms_register() -> None:
         "predictions.exports.state.purge",
         "predictions.imports.folders.tasks.requeue_stalled",
         "predictions.db.idempotency.purge",
-        "predictions.imports.folders.tasks.requeue_stalled",
         "prompts.runs.tasks.requeue_stalled",
         "prompts.refinement.tasks.requeue_stalled",
         "evals.jobs.tasks.call_idle",
