@@ -21,6 +21,7 @@ django.setup()  # only so that the statements below can be imported
 from accounts.tokens import BY_DIGEST, digest_of  # noqa: E402
 from predictions.db.documents import PREDICTION_COLUMNS  # noqa: E402
 from predictions.db.predictions import CREATE_SQL, DELETE_SQL  # noqa: E402
+from predictions_api.outbound.events import recording  # noqa: E402
 from predictions_api.postgres.prepared import Statements  # noqa: E402
 
 ROUTE = re.compile(r"^/api/predictions/(?:(\d+)/)?$")
@@ -47,6 +48,7 @@ WITH p AS (
 )
 SELECT {PREDICTION_COLUMNS} FROM p
 """
+HOLDER_SQL = BY_DIGEST.format(is_heard=recording.anybody_listens("t.workspace_id"))
 NAMES = [
     "id",
     "result",
@@ -96,7 +98,7 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
     key = environ["HTTP_AUTHORIZATION"][6:]
     body: Any = None
     with cursor() as sql:
-        user_id, workspace_id = first(sql, BY_DIGEST, [digest_of(key), "key"])[1:3]
+        user_id, workspace_id = first(sql, HOLDER_SQL, [digest_of(key), "key"])[1:3]
         row_id = int(match[1]) if match and match[1] else 0
         method, status = environ["REQUEST_METHOD"], "200 OK"
         if method == "POST":

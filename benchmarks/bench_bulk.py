@@ -39,7 +39,7 @@ import django  # noqa: E402
 import orjson  # noqa: E402
 import requests  # noqa: E402
 
-from benchmarks.bench_requests import RESULT, percentile, prepare  # noqa: E402
+from benchmarks.bench_requests import RESULT, measure, percentile, plan, prepare  # noqa: E402
 from benchmarks.servers import gunicorn, memory_mb  # noqa: E402
 
 django.setup()
@@ -62,7 +62,7 @@ class Bench:
     """A running server, a project in it, and requests to both."""
 
     def __init__(self, port: int, key: str, tasks: list[int]) -> None:
-        self.port, self.tasks = port, tasks
+        self.port, self.key, self.tasks = port, key, tasks
         self.url = f"http://127.0.0.1:{port}"
         self.headers = {"Authorization": f"Token {key}", "Accept-Encoding": "identity"}
         self.project: Project = Task.objects.select_related("project").get(pk=tasks[0]).project
@@ -214,6 +214,8 @@ def listing(bench: Bench, rounds: int) -> None:
     bare: list[float] = []
     ours: list[float] = []
     first: list[float] = []
+    # Every thread has its connection to Postgres, as in a server that has answered before.
+    measure(bench.port, bench.key, 16, plan("list", bench.tasks, 20, []))
     before = memory_mb(bench.port)
     size = 0
     for _ in range(rounds):

@@ -9,7 +9,7 @@ import string
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, F, FloatField, Q, Value, When
+from django.db.models import BigIntegerField, Case, F, FloatField, Q, Value, When
 from django.db.models.functions import Cast, Left
 
 from accounts.models import Workspace
@@ -214,9 +214,12 @@ class ModelEval(models.Model):
 # Of one image, 1 where nothing was to be found or said: as `evals.db.columns.F1_OF_ONE` asks it.
 F1 = Case(
     When(Q(tp=0) & Q(fp=0) & Q(fn=0), then=Value(1.0, FloatField())),
-    default=Cast(F("tp") * 2, FloatField()) / (F("tp") * 2 + F("fp") + F("fn")),
+    default=Cast(F("tp"), FloatField()) * 2 / (Cast(F("tp"), FloatField()) * 2 + F("fp") + F("fn")),
     output_field=FloatField(),
 )
+
+# The sum of two counts may be more than a count can be.
+ERRORS = Cast(F("fp"), BigIntegerField()) + F("fn")
 
 
 class EvalImage(models.Model):
@@ -282,7 +285,7 @@ class EvalImage(models.Model):
                 name="evals_evalimage_t_idx",
             ),
             # Tasks by their errors, and by their agreement with ground truth.
-            models.Index("evaluation", F("fp") + F("fn"), "task_id", name="evals_evalimage_e_idx"),
+            models.Index("evaluation", ERRORS, "task_id", name="evals_evalimage_e_idx"),
             models.Index("evaluation", F1, "task_id", name="evals_evalimage_a_idx"),
         ]
 

@@ -339,12 +339,12 @@ SPECTACULAR_SETTINGS = {
             "description": "Model servers that are asked for predictions, and the jobs that ask.",
         },
         {
-            "name": "ML backends",
-            "description": "Model servers that are asked for predictions, and the jobs that ask.",
-        },
-        {
             "name": "Webhooks",
             "description": "Addresses that are told what happens, and how each delivery fared.",
+        },
+        {
+            "name": "Import storages",
+            "description": "Folders below image roots whose files become tasks.",
         },
         {"name": "Identity", "description": "The caller and their API keys."},
         {"name": "Service", "description": "The service's version."},

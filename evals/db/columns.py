@@ -98,7 +98,7 @@ def image_address(evaluation: ModelEval, position: int) -> str | None:
 OF_TASK = "(SELECT {} FROM evals_evalimage i WHERE i.evaluation_id = %s AND i.task_id = t.id)"
 # As the scores of images: 0 without a denominator, 1 of nothing to find and nothing said.
 RATIO = (
-    "CASE WHEN sum(i.tp + i.fp + i.fn) > 0 THEN coalesce({}::float8 / nullif({}, 0), 0)"
+    "CASE WHEN sum(i.tp::bigint + i.fp + i.fn) > 0 THEN coalesce({}::float8 / nullif({}, 0), 0)"
     " WHEN count(*) > 0 THEN 1 END"
 )
 #: The columns of tasks that each finished evaluation has.
@@ -106,10 +106,10 @@ TASK_COLUMNS = {
     "truePositives": "sum(i.tp)",
     "falsePositives": "sum(i.fp)",
     "falseNegatives": "sum(i.fn)",
-    "errors": "sum(i.fp + i.fn)",
-    "precision": RATIO.format("sum(i.tp)", "sum(i.tp + i.fp)"),
-    "recall": RATIO.format("sum(i.tp)", "sum(i.tp + i.fn)"),
-    "f1": RATIO.format("sum(2 * i.tp)", "sum(2 * i.tp + i.fp + i.fn)"),
+    "errors": "sum(i.fp::bigint + i.fn)",
+    "precision": RATIO.format("sum(i.tp)", "sum(i.tp::bigint + i.fp)"),
+    "recall": RATIO.format("sum(i.tp)", "sum(i.tp::bigint + i.fn)"),
+    "f1": RATIO.format("sum(2 * i.tp::bigint)", "sum(2 * i.tp::bigint + i.fp + i.fn)"),
     "measure": "avg(i.measure)",
 }
 #: Under what a query keeps an evaluation that it has looked up.
@@ -119,14 +119,14 @@ PREFIX = "evaluation."
 #: As the index on it.
 F1_OF_ONE = (
     "CASE WHEN i.tp = 0 AND i.fp = 0 AND i.fn = 0 THEN 1.0::float8"
-    " ELSE (i.tp * 2)::float8 / (i.tp * 2 + i.fp + i.fn) END"
+    " ELSE i.tp::float8 * 2 / (i.tp::float8 * 2 + i.fp + i.fn) END"
 )
 #: Those of TASK_COLUMNS that every image has, of a task with one.
 OF_ONE = {
     "truePositives": "i.tp",
     "falsePositives": "i.fp",
     "falseNegatives": "i.fn",
-    "errors": "(i.fp + i.fn)",
+    "errors": "(i.fp::bigint + i.fn)",
     "f1": F1_OF_ONE,
 }
 

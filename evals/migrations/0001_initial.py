@@ -199,10 +199,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='evalimage',
-            index=models.Index(models.F('evaluation'), django.db.models.expressions.CombinedExpression(models.F('fp'), '+', models.F('fn')), models.F('task_id'), name='evals_evalimage_e_idx'),
+            index=models.Index(models.F('evaluation'), django.db.models.expressions.CombinedExpression(django.db.models.functions.comparison.Cast(models.F('fp'), models.BigIntegerField()), '+', models.F('fn')), models.F('task_id'), name='evals_evalimage_e_idx'),
         ),
         migrations.AddIndex(
             model_name='evalimage',
-            index=models.Index(models.F('evaluation'), models.Case(models.When(models.Q(('tp', 0), ('fp', 0), ('fn', 0)), then=models.Value(1.0, models.FloatField())), default=django.db.models.expressions.CombinedExpression(django.db.models.functions.comparison.Cast(django.db.models.expressions.CombinedExpression(models.F('tp'), '*', models.Value(2)), models.FloatField()), '/', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('tp'), '*', models.Value(2)), '+', models.F('fp')), '+', models.F('fn'))), output_field=models.FloatField()), models.F('task_id'), name='evals_evalimage_a_idx'),
+            index=models.Index(models.F('evaluation'), models.Case(models.When(models.Q(('tp', 0), ('fp', 0), ('fn', 0)), then=models.Value(1.0, models.FloatField())), default=django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.functions.comparison.Cast(models.F('tp'), models.FloatField()), '*', models.Value(2)), '/', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.functions.comparison.Cast(models.F('tp'), models.FloatField()), '*', models.Value(2)), '+', models.F('fp')), '+', models.F('fn'))), output_field=models.FloatField()), models.F('task_id'), name='evals_evalimage_a_idx'),
         ),
     ]

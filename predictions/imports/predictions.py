@@ -224,6 +224,8 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
     ids: list[int] = []
     versions = _Versions()
     counter = count(wanted.first_index)
+    # Its lines are made while the batch before is written.
+    ready: list[bytes] = []
     with prediction_copy() as copy:
         for batch in batches:
             rows = _rows(project, batch, counter, report)
@@ -241,6 +243,9 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
             )
             if wanted.is_heard:
                 record_created(new, project)
-            copy.send(copy_lines(project.pk, rows, new))
+            copy.send(ready)
+            ready = list(copy_lines(project.pk, rows, new))
             ids += new
+        if wanted.skip_bad or not report:
+            copy.send(ready)
     return ids

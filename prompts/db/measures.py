@@ -49,7 +49,7 @@ def keep(run_id: int) -> None:
     """Writes what a run took, unless it is written. In the transaction that has ended it, so that
     nothing more is stored. Two statements.
     """
-    rows = ModelRun.objects.filter(pk=run_id, measures=None)
+    rows = ModelRun.objects.filter(pk=run_id, measures__isnull=True)
     project_id = rows.values_list("project_id", flat=True).first()
     if project_id is not None:
         rows.update(measures=taken(run_id, project_id=project_id))

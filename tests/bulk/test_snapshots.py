@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 from predictions.exports.project import TYPES
 from predictions.models import Project, ProjectExport, Task
-from tests.bulk.test_project_export import body_of, get
+from tests.bulk.test_project_export import body_of, get, keep_files_in
 from tests.checking import CheckingClient
 from tests.conftest import (
     A_MOMENT,
@@ -55,7 +55,7 @@ def test_made_listed_fetched_and_deleted(
     settings: Any,
     tmp_path: Path,
 ) -> None:
-    settings.DATA_DIR = tmp_path
+    keep_files_in(settings, tmp_path)
     answer = create(ada, filled, title="Friday", **LEGACY)
     assert answer.status_code == 201
     job = answer.json()
@@ -89,8 +89,7 @@ def test_made_listed_fetched_and_deleted(
     assert (done["status"], done["finished_at"]) == ("completed", done["updated_at"])
     every = list(Task.objects.order_by("id").values_list("pk", flat=True))
     assert [task["id"] for task in json.loads(body_of(ada.client.get(done["download"])))] == every
-    file = tmp_path / "exports" / f"{job['id']}.json"
-    assert file.exists()
+    [file] = (tmp_path / "exports").glob(f"{job['id']}-*.json")
     assert ada.client.delete(place).status_code == 204
     assert not file.exists()
     assert [one["id"] for one in listed(ada, filled)] == [other]
@@ -106,7 +105,7 @@ def test_which_tasks_and_as_what(
     settings: Any,
     tmp_path: Path,
 ) -> None:
-    settings.DATA_DIR = tmp_path
+    keep_files_in(settings, tmp_path)
     first, second = Task.objects.order_by("id").values_list("pk", flat=True)
     item = {"filter": "filter:tasks:id", "operator": "equal", "type": "Number", "value": second}
     data = {"filters": {"conjunction": "and", "items": [item]}}

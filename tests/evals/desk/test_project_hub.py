@@ -15,8 +15,8 @@ from tests.conftest import Caller
 from tests.evals.conftest import computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
-#: Session, user, roles, project, overview; evaluations; runs; prediction jobs.
-STATEMENTS = 8
+#: Session, the user with their roles, project, overview; evaluations; runs; prediction jobs.
+STATEMENTS = 7
 
 
 def hub_of(client: Client, project: Project) -> dict[str, Any]:

@@ -159,6 +159,7 @@ def test_whoever_lost_the_lease_writes_nothing(
     def overtaken(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(run, "count_images", count_images)
         ModelEval.objects.filter(pk=found.pk).update(lease_owner=None)
+        EvalChunk.objects.filter(evaluation=found).update(lease_owner=None)
         run.run(found.pk)
         return count_images(*args, **kwargs)
 

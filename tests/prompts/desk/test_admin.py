@@ -266,7 +266,7 @@ def test_statements_of_a_look_at_a_run_do_not_grow_with_its_failures(
     batch = [Outcome(task, error_type=f"e{task % 30}", message="m") for task in ids[:n]]
     outcomes.store(run.pk, batch)
     client = desk_of(ada)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert len(client.get(f"{RUNS}{run.pk}/progress/").json()["failures"]) == min(n, 20)
 
 
