@@ -338,9 +338,17 @@ def test_settings_files_of_other_programs_can_be_read() -> None:
     units = []
     for page in names():
         for block in blocks(page):
-            assert block.language in {"sh", "python", "json", "ini", "yaml", "nginx", "sql", ""}, (
-                page
-            )
+            assert block.language in {
+                "sh",
+                "python",
+                "json",
+                "ini",
+                "yaml",
+                "nginx",
+                "sql",
+                "http",
+                "",
+            }, page
             if block.language == "yaml":
                 assert yaml.safe_load(block.text)
             elif block.language == "nginx":

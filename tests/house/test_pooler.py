@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 10
+PART_WITHIN_S = 1200
 PORT = 6499
 DATABASE = "pooled"
 CONFIG = """
@@ -152,7 +153,13 @@ def test_a_part_of_the_suite_passes_through_it(transactional_db: None, folder: P
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--reuse-db", *PART]
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            command,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PART_WITHIN_S,
         )
     finally:
         drop()
