@@ -22,7 +22,7 @@ def test_from_the_list_to_a_new_evaluation(open_page: OpenPage, expected: list[s
     # Rows and bytes come from the script.
     held = page.get_by_role("region", name="What it holds")
     expect(held.get_by_role("rowheader")).to_have_text(
-        ["tasks", "annotations", "predictions", "images of evaluations", "all together"]
+        ["tasks", "annotations", "predictions", "images and tasks of evaluations", "all together"]
     )
     check_accessibility(page)
     screenshot(page, "project-light-1280")
