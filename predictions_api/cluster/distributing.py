@@ -24,7 +24,7 @@ KEPT_SQL = """
 CREATE TABLE IF NOT EXISTS spread_foreign_key (
     name text PRIMARY KEY, of_table text NOT NULL, definition text NOT NULL, place bigserial)
 """
-# Those of tables that are not spread yet. Dropped in one transaction with what keeps them.
+# Those of tables that are not spread yet: kept first, and then dropped one by one.
 KEEP_SQL = """
 WITH found AS (
     SELECT c.conname, c.conrelid::regclass::text AS of_table, pg_get_constraintdef(c.oid) AS text
@@ -34,12 +34,14 @@ INSERT INTO spread_foreign_key (name, of_table, definition)
 SELECT conname, of_table, text FROM found ORDER BY of_table, conname
 ON CONFLICT (name) DO NOTHING
 """
-SPREAD_SQL = "SELECT logicalrelid::regclass::text FROM pg_dist_partition WHERE partmethod = %s"
+LYING_SQL = "SELECT table_name::text FROM citus_tables WHERE citus_table_type = %s"
+# By what the catalogue says of each column: a function of it would fail for a table without an id.
 SEQUENCES_SQL = """
-SELECT t.name, pg_get_serial_sequence(t.name, 'id') FROM unnest(%s::text[]) AS t(name)
-JOIN pg_attribute a ON a.attrelid = t.name::regclass AND a.attname = 'id' AND NOT a.attisdropped
-JOIN pg_sequence s ON s.seqrelid = pg_get_serial_sequence(t.name, 'id')::regclass
-WHERE s.seqincrement <> %s
+SELECT t.name, s.seqrelid::regclass::text, s.seqincrement FROM unnest(%s::text[]) AS t(name)
+JOIN pg_attribute a ON a.attrelid = t.name::regclass AND a.attname = 'id'
+JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+    AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+JOIN pg_sequence s ON s.seqrelid = d.objid
 """
 # Their statements do not name slots yet; they come back and look.
 END_IDLE_SQL = """
@@ -84,9 +86,9 @@ def distribute(say: Say, *, shards: int = SHARDS) -> None:
         raise Refused("Another call is at work. When it has ended, call it again if need be.")
     try:
         _leave_room(say)
-        if missing := _missing(tables.KEYS, "h"):
+        if missing := _missing(tables.KEYS, "distributed"):
             _drop_keys(missing, say)
-        for table in _missing((tables.EVERYWHERE,), "n"):
+        for table in _missing((tables.EVERYWHERE,), "reference"):
             say(f"{table}: a copy on every node")
             execute("SELECT create_reference_table(%s)", [table])
         _spread(say, shards=shards)
@@ -102,23 +104,28 @@ def _value(sql: str, *params: Any) -> Any:
     return None if row is None else row[0]
 
 
-def _missing(ways: tuple[str, ...], method: str) -> list[str]:
+def _missing(ways: tuple[str, ...], kind: str) -> list[str]:
     """The tables that are to lie like that and do not yet."""
-    there = {row[0] for row in fetch_all(SPREAD_SQL, [method])}
-    if method == "n":
-        copies = "SELECT table_name::text FROM citus_tables WHERE citus_table_type = 'reference'"
-        there = {row[0] for row in fetch_all(copies, [])}
+    there = {row[0] for row in fetch_all(LYING_SQL, [kind])}
     return [table for table in tables.lying(*ways) if table not in there]
 
 
 def _leave_room(say: Say) -> None:
-    """From here on new ids carry slots."""
-    found = fetch_all(SEQUENCES_SQL, [tables.lying(tables.SLOT), SLOTS])
-    for table, sequence in found:
+    """From here on new ids carry slots, and none of them is given twice."""
+    n_new = 0
+    for table, sequence, increment in fetch_all(SEQUENCES_SQL, [tables.lying(tables.SLOT)]):
         highest = _value(f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 - names of ours
+        coming = f"SELECT last_value + CASE WHEN is_called THEN %s ELSE 0 END FROM {sequence}"  # noqa: S608
         first = max(FIRST, (highest // SLOTS + 1) * SLOTS)
-        execute(f"ALTER SEQUENCE {sequence} INCREMENT BY {SLOTS} RESTART WITH {first}", [])
-    if found:
+        if increment != SLOTS:
+            n_new += 1
+            # A table with rows begins again at START when it is spread.
+            room = f"INCREMENT BY {SLOTS} START WITH {first} RESTART WITH {first}"
+            execute(f"ALTER SEQUENCE {sequence} {room}", [])
+        elif _value(coming, SLOTS) < first:
+            # The one of a table that is spread cannot be altered, but set.
+            _value("SELECT setval(%s, %s, false)", sequence, first)
+    if n_new:
         n = _value(END_IDLE_SQL)
         say(f"new ids carry slots; {n} idle connections ended, to learn of it")
 
@@ -135,7 +142,7 @@ def _drop_keys(missing: list[str], say: Say) -> None:
 def _spread(say: Say, *, shards: int) -> None:
     for key in tables.KEYS:
         first, *_ = named = tables.lying(key)
-        missing = _missing((key,), "h")
+        missing = _missing((key,), "distributed")
         for table in named:
             if table not in missing:
                 continue
@@ -148,6 +155,8 @@ def _spread(say: Say, *, shards: int) -> None:
                 execute(sql, [table, key, together, shards])
             else:
                 execute(f"SELECT {call}(%s, %s, colocate_with => %s)", [table, key, together])
+            if not is_empty:
+                _leave_room(say)
 
 
 def _restore_keys(say: Say) -> None:

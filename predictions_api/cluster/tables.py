@@ -1,7 +1,7 @@
 """How each table lies on the nodes of a cluster. Rooms say it of theirs in `AppConfig.ready()`.
 
 A table that points to a table of everywhere, or that such a table's writes ask, is no free choice:
-see `docs/operating/scaling.md`.
+see `docs/operating/cluster.md`.
 """
 
 from collections.abc import Mapping
