@@ -10,9 +10,10 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 
 from backends.models import JobItem, PredictionJob
+from predictions.db import places
 from predictions_api.jobs.leases import Holder
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, is_spread
+from predictions_api.postgres.sql import execute, fetch_all
 
 Status = JobItem.Status
 OPEN = (Status.PENDING, Status.CLAIMED)
@@ -47,18 +48,12 @@ def insert(job: PredictionJob, tasks: Clause) -> int:
 
 def slot_of(job_id: int) -> int | None:
     """The slot of a job's items; None where the database is not spread, and for a deleted job."""
-    if not is_spread():
-        return None
-    jobs = PredictionJob.objects.filter(pk=job_id)
-    project_id = jobs.values_list("project_id", flat=True).first()
-    return None if project_id is None else slots.of_project(project_id)
+    return places.slot_of_owner(PredictionJob.objects.filter(pk=job_id))
 
 
 def of_job(job_id: int) -> QuerySet[JobItem]:
     """The items of a job."""
-    rows = JobItem.objects.filter(job_id=job_id)
-    slot = slot_of(job_id)
-    return rows if slot is None else rows.filter(slot=slot)
+    return places.in_slot(JobItem.objects.filter(job_id=job_id), slot_of(job_id))
 
 
 def version_key(version: str) -> str:
@@ -101,8 +96,9 @@ def claim(job_id: int, mine: Holder, n: int) -> list[Claim]:
     in_progress = PredictionJob.objects.filter(
         pk=OuterRef("job_id"), status=PredictionJob.Status.IN_PROGRESS
     )
-    rows = of_job(job_id).filter(Exists(in_progress)).order_by("task_id")
     slot = slot_of(job_id)
+    rows = places.in_slot(JobItem.objects.filter(Exists(in_progress), job_id=job_id), slot)
+    rows = rows.order_by("task_id")
     claims = _claim(rows.filter(status=Status.PENDING), mine, n, slot)
     if len(claims) < n:
         claims += _claim(rows.filter(status=Status.CLAIMED), mine, n - len(claims), slot)

@@ -150,24 +150,24 @@ def forget_counted(evaluation_id: int) -> None:
     EvalChunk.objects.filter(evaluation_id=evaluation_id).update(
         is_done=False, attempts=0, **NOBODY
     )
-    _delete_counted(evaluation_id)
+    _delete(evaluation_id, "evals_evalimage", "evals_evalpart")
 
 
 def delete(evaluation_id: int) -> None:
     """Removes the chunks, for an evaluation that is done; what they counted of each image stays."""
-    EvalChunk.objects.filter(evaluation_id=evaluation_id).delete()
-    EvalPart.objects.filter(evaluation_id=evaluation_id).delete()
+    _delete(evaluation_id, "evals_evalchunk", "evals_evalpart")
 
 
 def delete_counted(evaluation_id: int) -> None:
-    """Removes the chunks and all they counted, for an evaluation that is planned anew."""
-    delete(evaluation_id)
-    _delete_counted(evaluation_id)
+    """Removes the chunks and all they counted, for an evaluation that is planned anew, or has
+    failed. The chunks first: whoever stores one is waited for, and what it stored goes, too.
+    """
+    _delete(evaluation_id, "evals_evalchunk", "evals_evalimage", "evals_evalpart")
 
 
-def _delete_counted(evaluation_id: int) -> None:
+def _delete(evaluation_id: int, *tables: str) -> None:
     with connection.cursor() as cursor:
-        for table in ("evals_evalimage", "evals_evalpart"):
+        for table in tables:
             cursor.execute(
                 f"DELETE FROM {table} WHERE evaluation_id = %s",  # noqa: S608 - names of ours
                 [evaluation_id],

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
+from evals.db import chunks
 from evals.documents.document import encode
 from evals.models import EvalAnswer, EvalPanel, ModelEval
 from predictions_api.outbound.events import recording
@@ -156,16 +157,10 @@ def add_finished(evaluation: ModelEval) -> None:
 
 
 def clear(evaluation_id: int) -> None:
-    """Removes images, panels, chunks and parts of an evaluation; its own row stays.
-
-    The chunks first: whoever stores one is waited for, and what it stored goes, too.
-    """
+    """Removes images, panels, chunks and parts of an evaluation; its own row stays."""
+    chunks.delete_counted(evaluation_id)
     with connection.cursor() as cursor:
-        for table in ("evals_evalchunk", "evals_evalimage", "evals_evalpanel", "evals_evalpart"):
-            cursor.execute(
-                f"DELETE FROM {table} WHERE evaluation_id = %s",  # noqa: S608 - names of ours
-                [evaluation_id],
-            )
+        cursor.execute("DELETE FROM evals_evalpanel WHERE evaluation_id = %s", [evaluation_id])
 
 
 def delete(evaluation_id: int) -> None:

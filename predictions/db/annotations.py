@@ -239,12 +239,11 @@ def accept_prediction(
     return create_annotation(task_id, values, access)
 
 
-# By primary key.
-UNDO_SQL = """
+# By primary key. Annotations that were made of it keep standing, without their parent.
+DELETE_ONE_SQL = """
 WITH gone AS (
     DELETE FROM predictions_annotation a USING predictions_project j
-    WHERE a.id = %s AND a.parent_prediction_id = %s AND a.ground_truth
-        AND a.updated_at = a.created_at AND j.id = a.project_id AND j.workspace_id = %s
+    WHERE a.id = %s AND {only} AND j.id = a.project_id AND j.workspace_id = %s
     RETURNING a.id, a.task_id, a.project_id
 ), orphaned AS (
     UPDATE predictions_annotation c SET parent_annotation_id = NULL
@@ -255,6 +254,10 @@ WITH gone AS (
 )
 SELECT project_id FROM gone
 """
+DELETE_ANNOTATION_SQL = DELETE_ONE_SQL.format(only="TRUE")
+UNDO_SQL = DELETE_ONE_SQL.format(
+    only="a.parent_prediction_id = %s AND a.ground_truth AND a.updated_at = a.created_at"
+)
 
 
 def undo_acceptance(annotation_id: int, *, prediction_id: int, access: Access) -> bool:
@@ -338,22 +341,6 @@ def _mark(sql: str, values: dict[str, Any], access: Access, *, slot: int | None 
         for project_id, _, ids, task_ids in changed:
             record_updated(ids or (), task_ids or (), project_id=project_id, access=access)
     return sum(n for _, n, _, _ in changed)
-
-
-DELETE_ANNOTATION_SQL = """
-WITH gone AS (
-    DELETE FROM predictions_annotation a USING predictions_project j
-    WHERE a.id = %s AND j.id = a.project_id AND j.workspace_id = %s
-    RETURNING a.id, a.task_id, a.project_id
-), orphaned AS (
-    UPDATE predictions_annotation c SET parent_annotation_id = NULL
-    FROM gone WHERE c.parent_annotation_id = gone.id
-), touched AS (
-    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
-    FROM gone WHERE t.id = gone.task_id
-)
-SELECT project_id FROM gone
-"""
 
 
 def delete_annotation(annotation_id: int, access: Access) -> None:

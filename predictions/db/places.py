@@ -56,10 +56,25 @@ def target_of_prediction(prediction_id: int, *, workspace_id: int) -> Target | N
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
+def in_slot(rows: Rows, slot: int | None) -> Rows:
+    """Those of a table that is spread which have the slot, all of them for None; asks one node."""
+    return rows if slot is None else rows.filter(slot=slot)
+
+
 def in_project(rows: Rows, project_id: int) -> Rows:
     """Those of a table that is spread which belong to a project; asks one node."""
-    found = rows.filter(project_id=project_id)
-    return found.filter(slot=slots.of_project(project_id)) if is_spread() else found
+    slot = slots.of_project(project_id) if is_spread() else None
+    return in_slot(rows.filter(project_id=project_id), slot)
+
+
+def slot_of_owner(owners: QuerySet[Any]) -> int | None:
+    """The slot of what belongs to a job or a run, the only one of `owners`; None where the database
+    is not spread, and for one that was deleted.
+    """
+    if not is_spread():
+        return None
+    project_id = owners.values_list("project_id", flat=True).first()
+    return None if project_id is None else slots.of_project(project_id)
 
 
 # Where an id does not tell it: of rows that are older than the cluster, or were moved.

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from predictions.db import places
 from predictions_api.jobs.leases import Holder
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, is_spread
+from predictions_api.postgres.sql import execute, fetch_all
 from prompts.db import subsets
 from prompts.models import ModelRun, RunItem
 
@@ -43,10 +44,7 @@ def insert(run: ModelRun, tasks: subsets.Clause) -> int:
 
 def slot_of(run_id: int) -> int | None:
     """The slot of a run's items; None where the database is not spread, and for a deleted run."""
-    if not is_spread():
-        return None
-    project_id = ModelRun.objects.values_list("project_id", flat=True).filter(pk=run_id).first()
-    return None if project_id is None else slots.of_project(project_id)
+    return places.slot_of_owner(ModelRun.objects.filter(pk=run_id))
 
 
 def has_open(run_id: int) -> bool:
@@ -55,9 +53,7 @@ def has_open(run_id: int) -> bool:
 
 
 def _of_run(run_id: int) -> QuerySet[RunItem]:
-    rows = RunItem.objects.filter(run_id=run_id)
-    slot = slot_of(run_id)
-    return rows if slot is None else rows.filter(slot=slot)
+    return places.in_slot(RunItem.objects.filter(run_id=run_id), slot_of(run_id))
 
 
 # The claim is the measured hot path: with the tasks' data in the same trip.

@@ -6,7 +6,7 @@ from itertools import islice
 
 from predictions.db.imports import called_tasks
 from predictions.formats.classes import NO_NAME, check_names, is_name
-from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region, Size
+from predictions.formats.content import Ask, Content, FileTask, Known, Region, Size
 from predictions.formats.errors import Errors
 from predictions.formats.label_config import keypoint_names
 from predictions.formats.names import Called, Names, text_of
@@ -293,8 +293,3 @@ def batched(planned: Iterator[Planned], size: int) -> Iterator[list[Planned]]:
     """The tasks so many at a time."""
     while batch := list(islice(planned, size)):
         yield batch
-
-
-def kinds_of(found: Read) -> frozenset[Kind]:
-    """Kinds of regions in either file."""
-    return frozenset(kind for one in found.contents for kind in one.kinds)
