@@ -56,15 +56,16 @@ def execute(job_id: int, is_over: Callable[[], bool] = stopping.requested.is_set
     backend does. After an error of ours the next worker goes on, so many times
     (`state.count_fault`). Raises where the database is away.
     """
-    # Who sends requests is not to wait for the threads beside it: with Python's own 5 ms each of
-    # them cost a request that much (measured: 1.1 to 1.3 times the requests a second).
-    sys.setswitchinterval(SWITCH_S)
     if not state.begin(job_id):
         state.fail_faulty(job_id)
         return
+    usual = sys.getswitchinterval()
     try:
         plan = plans.plan_of(job_id)
         if plan is not None:
+            # Who sends requests is not to wait for the threads beside it: with Python's own 5 ms
+            # each of them cost a request that much (measured: 1.1 to 1.3 times the requests).
+            sys.setswitchinterval(SWITCH_S)
             asyncio.run(Executor(plan, is_over).work())
     except Ending as fault:
         state.fail(job_id, fault.kind, str(fault))
@@ -73,6 +74,8 @@ def execute(job_id: int, is_over: Callable[[], bool] = stopping.requested.is_set
             raise
         log.exception("job %s: its worker ended", job_id)
         state.count_fault(job_id)
+    finally:
+        sys.setswitchinterval(usual)
 
 
 class Executor:

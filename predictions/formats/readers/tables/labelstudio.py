@@ -20,10 +20,11 @@ from predictions.formats.readers.documents import decoded, lines
 from predictions.formats.readers.tables.labelstudio_controls import Controls
 from predictions.formats.sources import Source
 from predictions.regions.lists import region_list
-from predictions_api.http.storable import Refused
+from predictions_api.http.storable import Refused, finite_number
 
 NO_ANNOTATIONS = "{n:,} tasks have no annotation that is not cancelled: they have no ground truth."
 SEVERAL = "has predictions of several versions, {names}: export one of them."
+NO_SCORE = "score must be a number, got {score!s:.100}."
 NO_MAP = "Labels of Label Studio's regions are not renamed: rename them in the file."
 Region = dict[str, Any]
 
@@ -131,7 +132,10 @@ class Reader:
         meta = dict(task.meta or {})
         image_id, name, split = (meta.get(key) for key in ("image_id", "image_name", "split"))
         text = b"[]" if entry is None else bytes(entry.result)
-        score = None if entry is None else _number(entry.score)
+        given = None if entry is None else entry.score
+        score = None if given is None else finite_number(given)
+        if score is None and given is not None:
+            self.errors.add(place, NO_SCORE.format(score=given))
         self.tasks.append(
             FileTask(
                 image_id=_text(image_id),
@@ -173,10 +177,3 @@ class Reader:
 
 def _text(value: Any) -> str | None:
     return str(value) if isinstance(value, str | int) and value != "" else None
-
-
-def _number(value: float | str | None) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return None

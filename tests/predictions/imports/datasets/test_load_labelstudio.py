@@ -193,3 +193,13 @@ def test_bad_predictions(ada: Caller, tmp_path: Path) -> None:
     assert refused("labelstudio", *arguments, write(tmp_path / "p", gone)) == [
         "[0]: this text is not among the images of the ground truth."
     ]
+
+
+@pytest.mark.parametrize("score", ["nan", "inf", "high"])
+def test_a_score_is_a_number(ada: Caller, tmp_path: Path, score: str) -> None:
+    path = write(tmp_path / "t", TRUTH)
+    odd = [task("b.jpg", predictions=[prediction(box("Car"), score=score)])]
+    arguments = ("--ground-truth", path, "-P", "Files", "--model-version", "v1", "--predictions")
+    assert refused("labelstudio", *arguments, write(tmp_path / "p", odd)) == [
+        f"[0]: score must be a number, got {score}."
+    ]
