@@ -185,7 +185,7 @@ def _as_characters(sides: tuple[Answers, Answers]) -> tuple[Answers, Answers]:
     return placed[0], placed[1]
 
 
-def _first_characters(known: Sequence[Extent]) -> dict[str, int]:
+def _first_characters(known: Sequence[tuple[Any, ...]]) -> dict[str, int]:
     """Where elements begin, by the ways to them; those left out about which spans disagree."""
     found: dict[str, set[int]] = {}
     for start, end, first, offset, last, end_offset in known:
@@ -194,7 +194,7 @@ def _first_characters(known: Sequence[Extent]) -> dict[str, int]:
     return {way: begins.pop() for way, begins in found.items() if len(begins) == 1}
 
 
-def _extent(told: Extent, firsts: Mapping[str, int]) -> Extent:
+def _extent(told: tuple[Any, ...], firsts: Mapping[str, int]) -> Extent:
     if len(told) != PLACE:
         return told[:CHARACTERS]
     first, offset, last, end_offset = told
