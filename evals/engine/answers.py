@@ -76,6 +76,8 @@ def read_answers(
                     )
                     continue
                 answers += found
+                if not is_truth and not 0 <= score <= 1:
+                    notes.odd_scores += len(found)
             notes.read[not is_truth] += len(answers)
             sides[not is_truth].append(answers)
     if unknown:

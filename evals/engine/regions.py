@@ -134,6 +134,8 @@ class _Reader:
         tables = self.truth.table(), self.predicted.table()
         self._settle_sizes(tables, n_images)
         self.notes.read = [len(table) for table in tables]
+        scores = tables[1][:, 2]
+        self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
         return self.truth.side(tables[0]), self.predicted.side(tables[1])
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:
