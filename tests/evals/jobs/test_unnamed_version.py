@@ -5,8 +5,10 @@ import pytest
 from evals.jobs import run
 from evals.models import ModelEval
 from predictions.models import Project
+from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller
 from tests.evals.conftest import box, load
+from tests.evals.desk.conftest import page
 
 PATH = "/lab/model-evals"
 
@@ -32,11 +34,15 @@ def test_predictions_without_a_version(ada: Caller, project: Project) -> None:
 
 def checked(caller: Caller, eval_id: str) -> str:
     """The id of an evaluation that is computed, and right."""
-    run.run(ModelEval.objects.get(eval_id=eval_id).pk)
+    evaluation = ModelEval.objects.get(eval_id=eval_id)
+    run.run(evaluation.pk)
     document = caller.client.get(f"{PATH}/{eval_id}").json()
     names = (document["status"], document["versionId"], document["modelVersion"])
     assert names == ("done", "", "")
     assert document["summary"]["mAP"] == pytest.approx(1.0)
+    desk = desk_of(caller)
+    for path in (page(evaluation), "/admin/evals/modeleval/"):
+        assert desk.get(path).status_code == 200
     return eval_id
 
 
