@@ -118,27 +118,29 @@ def _rows(
 
 
 class _Places:
-    """The tasks of earlier batches, MOST_KNOWN of them: a task whose predictions are being stored
-    cannot go away meanwhile, so it is asked for once.
+    """Remembers the ids of tasks that earlier batches named, MOST_KNOWN of them: a task whose
+    predictions are being stored cannot go away meanwhile. Names of other kinds, which may be long,
+    are asked for anew.
     """
 
     def __init__(self, project_id: int) -> None:
         self.project_id = project_id
-        self.known: dict[int | Named, int | str] = {}
+        self.known: set[int | Named] = set()
 
     def placed(self, rows: Sequence[PredictionRow], report: Report) -> list[PredictionRow]:
         """The rows whose task the project has, with its id."""
         if len(self.known) > MOST_KNOWN:
             self.known.clear()
-        self.known |= resolve(self.project_id, {row.task for row in rows} - self.known.keys())
+        new = resolve(self.project_id, {row.task for row in rows} - self.known)
         placed = []
         for row in rows:
-            place = self.known[row.task]
+            place = new.get(row.task, row.task)
             if isinstance(place, int):
                 row.task = place
+                self.known.add(place)
                 placed.append(row)
             else:
-                report.add(row.index, place)
+                report.add(row.index, str(place))
         return placed
 
 
