@@ -187,7 +187,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='prediction',
-            index=models.Index(fields=['task', 'id'], name='predictions_prediction_t_idx'),
+            index=models.Index(fields=['task', 'id'], include=['score'], name='predictions_prediction_t_idx'),
         ),
         migrations.AddIndex(
             model_name='prediction',

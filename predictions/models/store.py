@@ -325,8 +325,11 @@ class Prediction(models.Model):
         indexes = [
             # Lists by project in id order, and each keyset page of them.
             models.Index(fields=["project", "id"], name="predictions_prediction_p_idx"),
-            # Lists by task; task pages; the cascade of a deleted task.
-            models.Index(fields=["task", "id"], name="predictions_prediction_t_idx"),
+            # Lists by task; task pages; the cascade of a deleted task. With the score, all tasks
+            # are put in the order of their scores without a look at the predictions themselves.
+            models.Index(
+                fields=["task", "id"], include=["score"], name="predictions_prediction_t_idx"
+            ),
             # A version's lists and its delete. A version may be longer than an index row, so
             # its first 200 characters stand here and the statement compares the rest.
             models.Index(
