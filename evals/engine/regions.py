@@ -134,6 +134,8 @@ class _Reader:
         tables = self.truth.table(), self.predicted.table()
         self._settle_sizes(tables, n_images)
         self.notes.read = [len(table) for table in tables]
+        scores = tables[1][:, 2]
+        self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
         return self.truth.side(tables[0]), self.predicted.side(tables[1])
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:
@@ -246,8 +248,10 @@ class _Reader:
         partners: Partners | None = None
         for at, region in enumerate(regions):
             if image.place is not None and not image.place.holds(region):
-                if image.n_of_task and self.reading.strays(region, image.n_of_task):
-                    self._ignore(Reason.OTHER_CONTROL, number, region, at, is_truth=is_truth)
+                if self.reading.is_nowhere(region, image.n_of_task):
+                    self._ignore(
+                        Reason.OTHER_CONTROL, number, region, at, is_truth=is_truth, is_nowhere=True
+                    )
                 continue
             if self.reading.has_keypoints and shape_of(region.get("type")) == "keypoint":
                 # Part of another shape.
@@ -274,7 +278,14 @@ class _Reader:
                 side.take(at, row, region if is_truth else {})
 
     def _ignore(
-        self, reason: Reason, image: int, region: Region, at: int, *, is_truth: bool
+        self,
+        reason: Reason,
+        image: int,
+        region: Region,
+        at: int,
+        *,
+        is_truth: bool,
+        is_nowhere: bool = False,
     ) -> None:
         shape = shape_of(region.get("type"))
         was_meant = shape is not None
@@ -282,6 +293,9 @@ class _Reader:
             # Of another kind than is compared; another control's is simply not there.
             was_meant = shape is not None and shape not in self.reading.shapes
             was_meant = was_meant and not self.reading.is_strict
+        if is_nowhere:
+            is_compared = shape in self.reading.shapes
+            was_meant = is_compared and self.reading.means(region, is_truth=is_truth)
         if reason is Reason.OTHER_CLASS:
             was_meant = False
         self.notes.ignore(

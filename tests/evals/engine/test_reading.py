@@ -101,7 +101,8 @@ def test_a_region_is_of_one_image(reading: Reading, region: Json, items: list[st
     lengths = [1 if one.counted() is None else 2 for one in reading.objects]
     places = {item: reading.place(item) for item in reading.items(lengths)}
     assert [item for item, place in places.items() if place and place.holds(region)] == items
-    assert reading.strays(region, 2) == (not items)
+    assert reading.is_nowhere(region, 2) == (not items)
+    assert not reading.is_nowhere(region, 0)
 
 
 def test_a_reading_survives_as_json() -> None:
