@@ -30,7 +30,8 @@ from evals.engine.notes import Notes
 from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import IouType, measure_of
 from evals.engine.reading import Reading
-from evals.engine.regions import UnusableRegion, identity_of, read_shapes
+from evals.engine.region_rows import identity_of
+from evals.engine.regions import UnusableRegion, read_shapes
 from evals.engine.sides import Side
 from predictions.regions.config import Control
 from predictions.regions.controls import shape_of

@@ -155,9 +155,8 @@ def _corners(side: Side, boxes_px: Floats) -> Floats:
     low, high = boxes_px[:, :2], boxes_px[:, :2] + boxes_px[:, 2:]
     x, y = (np.stack([low[:, axis], high[:, axis]], axis=1) for axis in (0, 1))
     corners = np.stack([x[:, [0, 1, 1, 0]], y[:, [0, 0, 1, 1]]], axis=2)
-    for at, shape in side.shapes.items():
-        if shape.is_turned:
-            corners[at] = shape.points_px
+    at, turned = side.turned_corners_px()
+    corners[at] = turned
     return corners
 
 
