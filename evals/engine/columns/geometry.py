@@ -78,6 +78,8 @@ class Geometry:
 
     def shapes(self, found: Found, size: Size) -> dict[int, Shape]:
         """The outlines and upright boxes of a result by its rows."""
+        if not (found.turned or found.polygons or found.ellipses):
+            return {}
         rows: list[int] = []
         points: list[Floats] = []
         boxes: list[tuple[float, float, float, float]] = []

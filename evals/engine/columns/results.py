@@ -168,6 +168,7 @@ class ShapeColumns:
             value = region.value
             turn = value.rotation
             box = value.x, value.y, value.width, value.height
+            name = value.rectanglelabels[0]
             if not terms.all_shapes and (
                 not turn or abs(math.remainder(turn, 360)) < LEAST_TURN_DEG
             ):
@@ -175,13 +176,12 @@ class ShapeColumns:
                     found.others.append(("rectanglelabels", region.id, place))
                     return
                 score = default if region.score is None else region.score
-                label = terms.index[value.rectanglelabels[0]]
-                found.rows.append((number, label, score, *box, *size))
+                found.rows.append((number, terms.index[name], score, *box, *size))
                 found.places.append(place)
                 if region.meta is not None:
                     found.told.append((row, region.meta))
                 return
-            kind, name = "rectangle", value.rectanglelabels[0]
+            kind = "rectangle"
         elif isinstance(region, ToldPolygon):
             kind, name = "polygon", region.value.polygonlabels[0]
         elif isinstance(region, ToldEllipse):

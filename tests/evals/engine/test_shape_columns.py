@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.engine.boxes import RegionText, StoredImage
@@ -185,6 +185,7 @@ REGIONS = st.lists(
 
 
 @pytest.mark.parametrize("terms", READINGS.values(), ids=READINGS)
+@settings(deadline=None)
 @given(images=st.lists(st.tuples(REGIONS, REGIONS), min_size=1, max_size=3))
 def test_any_regions(images: list[tuple[list[Json], list[Json]]], terms: Json) -> None:
     check(images, **terms)
