@@ -159,8 +159,13 @@ class Task(models.Model):
     )
 
     class Meta:
+        constraints = [
+            # Lists by project in id order; what the keys of predictions refer to.
+            models.UniqueConstraint(
+                fields=["project", "id", "slot"], name="predictions_task_p_idx"
+            ),
+        ]
         indexes = [
-            models.Index(fields=["project", "id"], name="predictions_task_p_idx"),
             # Imported predictions may name their task by either of these. Not unique: a project
             # may hold a thing twice, and only a name that is used has to be unambiguous.
             models.Index(
@@ -272,10 +277,17 @@ class Annotation(models.Model):
 
 
 class Prediction(models.Model):
-    """What one version of a model says about a task."""
+    """What one version of a model says about a task.
+
+    One key in the database holds its task and its project together: a task of that project.
+    """
 
     project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, related_name="predictions", db_index=False
+        Project,
+        on_delete=models.CASCADE,
+        related_name="predictions",
+        db_index=False,
+        db_constraint=False,
     )
     slot = SlotField()
     task = models.ForeignKey(
