@@ -4,6 +4,8 @@
 service are boto3's to find (`AWS_ACCESS_KEY_ID`, a role of the machine).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,6 +16,21 @@ from django.core.exceptions import ImproperlyConfigured
 S3_OPTIONS = frozenset({"endpoint_url", "region_name", "addressing_style", "signature_version"})
 # A file that is read from the service is on disk beyond so many bytes.
 MOST_IN_MEMORY = 1 << 20
+
+
+class FilesAway(Exception):
+    """The files cannot be reached: their service, or their disk, is away or refuses."""
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Within the block whatever the storage raises is FilesAway, but for a file that is missing."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of whichever library the storage speaks through
+        raise FilesAway(str(error)) from error
 
 
 def storage(place: str, kind: str, *, data_dir: Path) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from evals.engine.boxes import Region, StoredImage
+from evals.engine.errors import UnknownLabels
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.regions import UnknownLabels, identity_of
+from evals.engine.region_rows import identity_of
 from predictions.regions.labels import PassedOver, Reason, region_score
 
 #: Reasons of regions that nobody asked for.

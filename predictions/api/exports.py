@@ -134,10 +134,10 @@ class ProjectExportViewSet(Rows):
         asked = ExportTypeParameters.read(request.query_params)["exportType"]
         if asked not in (None, job.export_type):
             raise NotFound(f"This export is {job.export_type}: ask for another one.")
-        storage = state.storage()
-        if job.status != ProjectExport.Status.COMPLETED or not storage.exists(job.file_name):
+        file = state.opened(job)
+        if file is None:
             raise NotFound("There is no file: see the export's status.")
-        response = FileResponse(storage.open(job.file_name, "rb"))
+        response = FileResponse(file)
         return as_file(response, state.wanted_by(job), job.project_id)
 
 

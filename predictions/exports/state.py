@@ -16,6 +16,7 @@ from django.utils import timezone
 from predictions.db.versions import OneVersion
 from predictions.exports.project import Wanted
 from predictions.models import Project, ProjectExport
+from predictions_api.files import FilesAway, reaching
 from predictions_api.jobs.leases import MOST_ATTEMPTS, NOBODY, Holder, LeaseLost, lasting
 from predictions_api.replicas import reading
 
@@ -69,11 +70,31 @@ def wanted_by(job: ProjectExport) -> Wanted:
     return Wanted(job.export_type, job.source, ids, job.all_tasks, version, job.escape)
 
 
+@transaction.atomic
 def delete(job: ProjectExport) -> None:
-    """Forgets a job, with its file; whoever writes it gives up."""
+    """Forgets a job, with its file; whoever writes it gives up. FilesAway, and nothing is
+    forgotten, where the file cannot be reached.
+    """
     ProjectExport.objects.filter(pk=job.pk).delete()
     if job.file_name:
-        storage().delete(job.file_name)
+        with reaching():
+            storage().delete(job.file_name)
+
+
+def opened(job: ProjectExport) -> Any | None:
+    """A completed job's file, to be read from its start; None where it has none, or it is gone.
+    FilesAway where that cannot be told.
+    """
+    if job.status != Status.COMPLETED:
+        return None
+    try:
+        with reaching():
+            file = storage().open(job.file_name, "rb")
+            # Of a bucket: only now it is asked.
+            file.seek(0)
+            return file
+    except FileNotFoundError:
+        return None
 
 
 def claim(job_id: int, worker: Holder) -> ProjectExport | None:
@@ -117,12 +138,13 @@ def purge() -> int:
     ProjectExport.objects.filter(updated_at__lt=oldest).delete()
     kept, removed = storage(), 0
     try:
-        for name in kept.listdir("")[1]:
-            if kept.get_modified_time(name) < oldest:
-                kept.delete(name)
-                removed += 1
+        with reaching():
+            for name in kept.listdir("")[1]:
+                if kept.get_modified_time(name) < oldest:
+                    kept.delete(name)
+                    removed += 1
     except FileNotFoundError:
         pass  # nothing was exported yet, or another worker was faster
-    except OSError:
+    except FilesAway:
         log.warning("old exports cannot be removed", exc_info=True)
     return removed

@@ -30,6 +30,7 @@ from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
 from predictions_api import memory
+from predictions_api.files import FilesAway
 from predictions_api.http.chunked import STREAMED_TYPE
 from predictions_api.postgres.outages import is_disk_full, is_outage
 
@@ -68,6 +69,14 @@ class DatabaseUnavailable(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "The database cannot be reached. Nothing was stored; try again."
     default_code = "database_unavailable"
+
+
+class FilesUnavailable(APIException):
+    """The files cannot be reached; nothing was changed."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The files cannot be reached. Nothing was changed; try again."
+    default_code = "files_unavailable"
 
 
 class Busy(APIException):
@@ -130,6 +139,9 @@ def _as_api_exception(exc: Exception) -> Exception:
             return BodyTooLarge()
         case memory.Crowded():
             return Busy()
+        case FilesAway():
+            log.exception("files unavailable")
+            return FilesUnavailable()
         case UnreadablePostError() if _came_too_slowly(exc):
             return BodyTooSlow()
         case UnreadablePostError():

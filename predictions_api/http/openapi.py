@@ -47,7 +47,7 @@ REASONS = {
     415: "A body of this type is not read.",
     429: "Too much is asked at once; `Retry-After` says when to try again.",
     501: "The server lacks what this needs.",
-    503: "The database cannot be reached. Nothing was stored.",
+    503: "The database, or the place of files, cannot be reached. Nothing was stored.",
     507: "The server's disk is full. Nothing was stored.",
 }
 # Whatever an operation does: a wrong Host, format or verb, a body too slow or large, guesses, no

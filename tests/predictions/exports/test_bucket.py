@@ -16,7 +16,7 @@ from PIL import Image
 from predictions.exports import state
 from predictions.models import Project, ProjectExport
 from predictions_api.files import storage
-from tests.conftest import Caller
+from tests.conftest import Caller, assert_refused
 from tests.evals.conftest import load, tasks
 
 # Of the group `dev`.
@@ -105,6 +105,38 @@ def test_a_bucket_that_is_away_ends_the_job_with_a_reason(
     job = ada.client.get(f"/api/projects/{project.pk}/export", {"background": "true"}).json()
     call_command("worker", once=True, verbosity=0)
     assert ada.client.get(job["url"]).json()["status"] == "failed"
+
+
+# Nobody listens there.
+AWAY = "s3://models?endpoint_url=http://127.0.0.1:9&region_name=us-east-1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bucket_that_is_away_is_waited_for(
+    ada: Caller,
+    project: Project,
+    bucket: Any,
+    settings: Any,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load(ada, project, tasks())
+    job = ada.client.get(f"/api/projects/{project.pk}/export", {"background": "true"}).json()
+    call_command("worker", once=True, verbosity=0)
+    there = settings.STORAGES
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    settings.STORAGES = {**there, "exports": storage(AWAY, "exports", data_dir=tmp_path)}
+    away = "The files cannot be reached. Nothing was changed; try again."
+    assert_refused(ada.client.get(f"{job['url']}download"), 503, away)
+    assert_refused(ada.client.delete(job["url"]), 503, away)
+    assert state.purge() == 0
+
+    settings.STORAGES = there
+    answer = ada.client.get(f"{job['url']}download")
+    assert (answer.status_code, json.loads(b"".join(answer)) != []) == (200, True)
+    answer.close()
+    assert ada.client.delete(job["url"]).status_code == 204
+    assert keys(bucket) == []
 
 
 def test_a_thumbnail_is_kept_in_the_bucket(bucket: Any) -> None:

@@ -7,6 +7,8 @@ import pytest
 from django.db import connection
 
 from predictions.models import Project, Task
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import of_slot
 from tests.conftest import Caller, assert_invalid, region
 
 CITIES = ["Oslo", "Bergen", "oslo fjord", None, "Ås"]
@@ -382,6 +384,7 @@ def test_a_page_goes_by_the_projects_index(ada: Caller, project: Project, tasks:
     with connection.cursor() as cursor:
         # Few rows here: what counts is that an index can serve it.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {sql}", [1, project.pk, *params, 100, 0])
+        values = [1, project.pk, *params, 100, 0]
+        cursor.execute(*of_slot(f"EXPLAIN {sql}", values, slots.of_project(project.pk)))
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan on predictions_task" not in plan

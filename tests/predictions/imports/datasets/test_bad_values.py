@@ -13,7 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management.base import CommandError
 
-from predictions.models import Project, Task
+from predictions.models import Prediction, Project, Task
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
 
@@ -202,7 +202,7 @@ def test_a_project_whose_tasks_show_no_address(ada: Caller, tmp_path: Path) -> N
         json.dumps([{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "score": 1}])
     )
     load("coco", "--predictions", found, "-P", "Cars", "--model-version", "v")
-    assert Task.objects.filter(predictions__model_version="v").count() == 1
+    assert Prediction.objects.filter(model_version="v").count() == 1
 
 
 def test_stored_and_not_evaluated(ada: Caller, tmp_path: Path) -> None:
