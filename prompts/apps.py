@@ -29,7 +29,7 @@ class PromptsConfig(AppConfig):
     def ready(self) -> None:
         """Registers what the worker does for this room, its card, and what the store asks it."""
         from desk import dashboard, search
-        from predictions.db import places
+        from predictions.db import places, projects
         from predictions.db.reviews import moving
         from predictions.desk import filters
         from predictions.desk.hub import parts
@@ -55,6 +55,7 @@ class PromptsConfig(AppConfig):
         parts.register(project_part.part, place=3)
         search.register(finding.prompts, place=5)
         places.register_model_runs(queries.known_model_runs)
+        projects.register_parting(queries.part_predictions)
         moving.register(moving.Follower("prompts_predictionmeta", MEASURED, has_task=False))
         filters.register_problem(
             filters.TaskProblem("failed", "a model failed on it", queries.tasks_that_failed)

@@ -1,6 +1,6 @@
 """Reads and writes of projects, and the removal of their ML backends."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
@@ -129,9 +129,22 @@ def update_project(project: Project, values: Values, *, parsed: dict[str, Any] |
     return project
 
 
+_partings: list[Callable[[int], None]] = []
+
+
+def register_parting(part: Callable[[int], None]) -> None:
+    """From now on called before a project is deleted: parts from it what is in other projects, and
+    would go along by the keys of a room above this one. In the same transaction.
+    """
+    if part not in _partings:
+        _partings.append(part)
+
+
 @transaction.atomic
 def delete_project(project_id: int) -> None:
     """Removes a project and, by the database's own cascades, all that is in it."""
+    for part in _partings:
+        part(project_id)
     sql = "DELETE FROM predictions_project WHERE id = %s RETURNING workspace_id"
     row = fetch_one(sql, [project_id])
     if row is not None:
@@ -143,6 +156,6 @@ def _record(action: str, project_id: int, workspace_id: int) -> None:
 
 
 def delete_ml_backend(backend_id: int) -> None:
-    """Removes an ML backend and, by the database's own cascade, the predictions it made."""
+    """Removes an ML backend; the predictions it made stay, and name none."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM predictions_mlbackend WHERE id = %s", [backend_id])

@@ -27,7 +27,7 @@ from predictions.db.places import in_project
 from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one
 from prompts.db import items, subsets
 from prompts.models import (
     FailedPrediction,
@@ -214,6 +214,18 @@ def known_model_runs(run_ids: Collection[int], workspace_id: int) -> set[int]:
     """Which of the runs are over projects of the workspace. One statement."""
     found = ModelRun.objects.filter(pk__in=run_ids, project__workspace_id=workspace_id)
     return set(found.values_list("pk", flat=True))
+
+
+PART_SQL = """
+UPDATE predictions_prediction p SET model_run_id = NULL
+FROM prompts_modelrun r
+WHERE r.project_id = %(project)s AND p.model_run_id = r.id AND p.project_id <> %(project)s
+"""
+
+
+def part_predictions(project_id: int) -> None:
+    """Predictions of the project's runs that are in other projects stay, and name no run."""
+    execute(PART_SQL, {"project": project_id})
 
 
 def tasks_that_failed(project_id: int) -> Q:

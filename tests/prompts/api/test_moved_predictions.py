@@ -54,6 +54,33 @@ def test_what_it_took_goes_with_it(
     assert tokens(ada, run) == {"prompt": 24, "completion": 6, "total": 30}
 
 
+def test_outlives_the_project_of_its_run(
+    ada: Caller,
+    version: PromptVersion,
+    text_project: Project,
+    make_project: MakeProject,
+    make_tasks: MakeTasks,
+    make_run: MakeRun,
+) -> None:
+    run = make_run(version, job_id="adala-1")
+    [elsewhere] = make_tasks(make_project(ada, TEXT_CONFIG, title="Others"), "good")
+    tasks = [make_tasks(text_project, "good")[0], elsewhere]
+    moved, of_other = (
+        ada.client.post(
+            "/api/predictions/", {"task": task, "result": [], "model_run": run.pk}, format="json"
+        ).json()
+        for task in tasks
+    )
+    made = ada.client.patch(f"/api/predictions/{moved['id']}/", {"task": elsewhere}, format="json")
+    assert made.status_code == 200
+
+    assert ada.client.delete(f"/api/projects/{text_project.pk}/").status_code == 204
+
+    assert not ModelRun.objects.exists()
+    left = Prediction.objects.order_by("pk").values_list("pk", "task_id", "model_run_id")
+    assert list(left) == [(moved["id"], elsewhere, None), (of_other["id"], elsewhere, None)]
+
+
 def test_every_table_that_belongs_to_predictions_is_known() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
