@@ -17,7 +17,7 @@ import numpy as np
 from evals.engine.boxes import Box, Region, Regions, RegionText, StoredImage
 from evals.engine.columns.geometry import Found, Geometry
 from evals.engine.columns.results import ShapeColumns, terms_of
-from evals.engine.errors import EvaluationError
+from evals.engine.errors import UnknownLabels
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from evals.engine.region_rows import (
@@ -32,37 +32,12 @@ from evals.engine.region_rows import (
 from evals.engine.sides import GatheredSide, Row, Side
 from predictions.regions.controls import shape_of
 from predictions.regions.errors import GeometryError, TooMuchToDraw
-from predictions.regions.geometry import (
-    STEPS_OF_IMAGE,
-    Allowance,
-    Floats,
-    Shape,
-    Size,
-)
+from predictions.regions.geometry import STEPS_OF_IMAGE, Allowance, Floats, Shape, Size
 from predictions.regions.labels import Partners, PassedOver, Reason, region_labels, region_score
 from predictions.regions.shapes import own_size, region_shape
 
 #: How far the ratios of the sizes that two regions tell of an image may be apart.
 RATIO_TOLERANCE = 0.01
-
-
-class UnusableRegion(EvaluationError):
-    """An image cannot be evaluated."""
-
-    def __init__(self, image: int, *, is_truth: bool, region: str, reason: str) -> None:
-        super().__init__(reason)
-        self.image = image
-        self.is_truth = is_truth
-        self.region = region
-        self.reason = reason
-
-
-class UnknownLabels(EvaluationError):
-    """Labels stand in the data that are not among the classes."""
-
-    def __init__(self, labels: set[str]) -> None:
-        super().__init__(", ".join(sorted(labels)))
-        self.labels = labels
 
 
 def read_shapes(
@@ -209,6 +184,8 @@ class _Reader:
         tables = self.truth.table(), self.predicted.table()
         self._settle_sizes(tables, n_images)
         self.notes.read = [len(table) for table in tables]
+        scores = tables[1][:, 2]
+        self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
         return self.truth.side(tables[0]), self.predicted.side(tables[1])
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:
@@ -314,8 +291,8 @@ class _Reader:
         partners: Partners | None = None
         for at, region in enumerate(regions):
             if image.place is not None and not image.place.holds(region):
-                if image.n_of_task and self.reading.strays(region, image.n_of_task):
-                    self._pass_over(Reason.OTHER_CONTROL, number, region, at, is_truth=is_truth)
+                if self.reading.is_nowhere(region, image.n_of_task):
+                    self._tell_of_nowhere(number, region, at, is_truth=is_truth)
                 continue
             if self.reading.has_keypoints and shape_of(region.get("type")) == "keypoint":
                 # Part of another shape.
@@ -341,6 +318,16 @@ class _Reader:
                 row, side.shapes[len(side.rows)] = taken
                 side.take(at, row, region if is_truth else {})
 
+    def _tell_of_nowhere(self, image: int, region: Region, at: int, *, is_truth: bool) -> None:
+        is_compared = shape_of(region.get("type")) in self.reading.shapes
+        self.notes.ignore(
+            Reason.OTHER_CONTROL,
+            is_truth=is_truth,
+            image=image,
+            region=identity_of(region, at),
+            was_meant=is_compared and self.reading.means(region, is_truth=is_truth),
+        )
+
     def _pass_over(
         self, reason: Reason, image: int, region: Region, at: int, *, is_truth: bool
     ) -> None:
@@ -358,11 +345,7 @@ class _Reader:
         if reason is Reason.OTHER_CLASS:
             was_meant = False
         self.notes.ignore(
-            reason,
-            is_truth=is_truth,
-            image=image,
-            region=region,
-            was_meant=was_meant,
+            reason, is_truth=is_truth, image=image, region=region, was_meant=was_meant
         )
 
     def _shape(

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from evals.engine.boxes import Label, Percent, Region, Regions, RegionText, StoredImage
-from evals.engine.errors import TooManyPairs
+from evals.engine.errors import TooManyPairs, UnusableRegion
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
@@ -32,7 +32,7 @@ from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import IouType, measure_of
 from evals.engine.reading import Reading
 from evals.engine.region_rows import identity_of
-from evals.engine.regions import UnusableRegion, read_shapes
+from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from predictions.regions.config import Control
 from predictions.regions.controls import shape_of

@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from evals.engine.errors import EvaluationError, TooManyPairs
+from evals.engine.errors import EvaluationError, TooManyPairs, UnusableRegion
 from evals.engine.events import Ints
 from evals.engine.matched.crowds import within_crowds
 from evals.engine.matching import (
@@ -28,7 +28,6 @@ from evals.engine.overlaps.turned import (
 )
 from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import WIDENING, IouType
-from evals.engine.regions import UnusableRegion
 from evals.engine.sides import Side
 from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
 from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Floats, Rle, shape_rle

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.engine.boxes import RegionText, StoredImage
+from evals.engine.errors import UnknownLabels
 from evals.engine.notes import Notes
 from evals.engine.reading import MATCHED_SHAPES, Reading
-from evals.engine.regions import UnknownLabels, read_shapes
+from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from predictions.regions.geometry import Shape
 from tests.evals.engine.tasks import Json
