@@ -109,6 +109,20 @@ def _outline(box: Json, n: int) -> Json:
     return _region("polygonlabels", {"points": points.tolist(), "polygonlabels": names}, score)
 
 
+def _areas(r: np.random.Generator) -> tuple[list[Json], list[Json]]:
+    """3 areas, and the same a little off, of which a third are called otherwise."""
+    truth = np.column_stack([r.uniform(0, 60, (3, 2)), r.uniform(15, 40, (3, 2))])
+    labels = r.integers(0, 10, 3)
+    named = np.where(r.random(3) < 0.3, r.integers(0, 10, 3), labels)
+    moved = np.abs(truth + r.normal(0, 1, (3, 4)))
+    # No ellipses: a project's areas are of one control.
+    mine = [
+        _outline(_box(one, label, 0.0, None), 1) for one, label in zip(truth, labels, strict=True)
+    ]
+    scored = zip(moved, named, r.random(3).tolist(), strict=True)
+    return mine, [_outline(_box(one, label, 0.0, score), 1) for one, label, score in scored]
+
+
 def _poses(r: np.random.Generator) -> tuple[list[Json], list[Json]]:
     """2 persons and 3 detections, of 17 points each."""
     sides: tuple[list[Json], list[Json]] = ([], [])
@@ -246,6 +260,13 @@ SCENES: dict[str, Scene] = {
         IMAGE,
         _outlines,
         oracles.average_precision("segm", oracles.coco_outline),
+    ),
+    "pixels": Scene(
+        "semantic-segmentation",
+        _labels("PolygonLabels", "image"),
+        IMAGE,
+        _areas,
+        oracles.pixel_matrix,
     ),
     "key points": Scene(
         "keypoint-detection",

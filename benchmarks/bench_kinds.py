@@ -62,6 +62,7 @@ def watched(clock: Clock, task_type: str) -> Any:
         keypoints,
         rating,
         regression,
+        segmentation,
         shapes,
         spans,
         taxonomy,
@@ -83,6 +84,7 @@ def watched(clock: Clock, task_type: str) -> Any:
         for module, name in [
             *((one, "read_answers") for one in answers),
             (shapes, "read_shapes"),
+            (segmentation, "read_shapes"),
             (keypoints, "read_shapes"),
             (keypoints, "_points"),
         ]:

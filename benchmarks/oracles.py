@@ -86,6 +86,34 @@ def coco_outline(region: Json, side: list[Json]) -> Json:
     return {"category_id": LABELS.index(names[0]) + 1, "segmentation": [flat], "area": area}
 
 
+def pixel_matrix(sides: Sides) -> Callable[[], object]:
+    """The confusion matrix of all pixels, of masks that pycocotools paints; the last one on top."""
+    from pycocotools import mask
+
+    background = len(LABELS)
+    outlined = [
+        [[coco_outline(region, side) for region in side] for side in both] for both in sides
+    ]
+
+    def painted(side: list[Json]) -> Any:
+        pixels = np.full((HEIGHT, WIDTH), background)
+        for one in side:
+            rle = mask.frPyObjects(one["segmentation"], HEIGHT, WIDTH)[0]
+            pixels[mask.decode(rle) > 0] = one["category_id"] - 1
+        return pixels
+
+    def measure() -> object:
+        cells = np.zeros((background + 1) ** 2, dtype=np.int64)
+        for truth, said in outlined:
+            pairs = painted(truth) * (background + 1) + painted(said)
+            cells += np.bincount(pairs.ravel(), minlength=len(cells))
+        matrix = cells.reshape(background + 1, -1)
+        shared = np.diag(matrix)
+        return shared / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1) - shared, 1)
+
+    return measure
+
+
 def coco_pose(region: Json, side: list[Json]) -> Json | None:
     if region["type"] != "rectanglelabels":
         return None

@@ -133,31 +133,30 @@ def _choices(region: Region, image: StoredImage) -> list[tuple[str, None]]:
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     truths, predictions = read_choices(chunk.images, job.classes, reading=job.reading, notes=notes)
+    right: Bools
     if job.is_multi_label:
         events = multi_label_events(truths, predictions, n_classes=len(job.classes))
+        called = [{label for label, _ in predicted} for predicted in predictions]
+        right = np.array([set(labels) == one for labels, one in zip(truths, called, strict=True)])
     else:
-        best = [max(predicted, key=_score, default=(-1, 1.0)) for predicted in predictions]
-        events = single_label_events(
-            [labels[0] if labels else -1 for labels in truths],
-            [label for label, _ in best],
-            [score for _, score in best],
-            n_classes=len(job.classes),
-        )
-    right = np.array(
-        [
-            set(labels) == {label for label, _ in predicted}
-            for labels, predicted in (
-                _counted(*both, is_multi_label=job.is_multi_label)
-                for both in zip(truths, predictions, strict=True)
-            )
-        ],
-        dtype=np.int64,
-    )
+        best = [_best(predicted) for predicted in predictions]
+        first = np.array([labels[0] if labels else -1 for labels in truths], dtype=np.int64)
+        surest_label = np.array([label for label, _ in best], dtype=np.int64)
+        scores = [score for _, score in best]
+        events = single_label_events(first, surest_label, scores, n_classes=len(job.classes))
+        right = first == surest_label
 
     def state(is_mine: Bools) -> bytes:
         return np.array([right[is_mine].sum()], dtype="<i8").tobytes()
 
     return Tally(events, state)
+
+
+def _best(predicted: Sequence[tuple[int, float]]) -> tuple[int, float]:
+    """The label with the highest score; -1 without any."""
+    if len(predicted) == 1:
+        return predicted[0]
+    return max(predicted, key=_score, default=(-1, 1.0))
 
 
 def _counted(
@@ -166,7 +165,7 @@ def _counted(
     """The labels that count: each once with its highest score, or the first and the surest one."""
     if is_multi_label:
         return list(dict.fromkeys(labels)), list(dict(sorted(predicted, key=_score)).items())
-    return list(labels[:1]), [max(predicted, key=_score)] if predicted else []
+    return list(labels[:1]), [_best(predicted)] if predicted else []
 
 
 def _total(gathered: Gathered, job: Job) -> Total:
@@ -254,6 +253,8 @@ def value_verdicts(
 
 def surest(answers: Sequence[Answer[Value]]) -> Answer[Value] | None:
     """The answer with the highest score, the first among equals; None without any."""
+    if len(answers) == 1:
+        return answers[0]
     return max(answers, key=lambda answer: answer.score, default=None)
 
 

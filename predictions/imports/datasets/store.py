@@ -71,7 +71,7 @@ DIFFERS = (
     " (`replace_ground_truth`) puts the file's in its place."
 )
 NO_PICTURE = "{name!r} is not in the folder of pictures; --missing-images ok goes on without."
-NO_VERSION = "Predictions need the name of their model version."
+NO_VERSION = "Predictions need the name of their model version: --model-version (`model_version`)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,7 +216,12 @@ def test_predictions_alone_go_to_the_tasks_that_are_there(
         ),
         (
             {"model_version": ""},
-            {"non_field_errors": ["Predictions need the name of their model version."]},
+            {
+                "non_field_errors": [
+                    "Predictions need the name of their model version: --model-version"
+                    " (`model_version`)."
+                ]
+            },
         ),
         (
             {"model_version": "", "evaluate": "true"},

@@ -63,6 +63,10 @@ NO_NAMES = (
     "results name classes by number: give the ground truth's file, too, load into a project whose"
     " labels have their numbers, or give a whole COCO file with scores."
 )
+NO_TRUTH = (
+    "This is a list of results, which are predictions: give it as --predictions (`predictions`),"
+    " and the whole COCO file with its images and categories as the ground truth."
+)
 SHIFTED = (
     "{id} is not among the categories. All ids fit when {offset:+d} is added to each: if that is"
     " how they were written, give --category-offset {offset}."
@@ -88,7 +92,10 @@ def wanted(source: Source) -> Shapes | None:
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     """Annotations of a whole COCO file."""
-    return _whole(source.content(), ask, errors, "", is_result=False)
+    content = source.content()
+    if is_list(content):
+        raise errors.stop("", NO_TRUTH)
+    return _whole(content, ask, errors, "", is_result=False)
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:

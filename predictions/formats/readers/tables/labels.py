@@ -29,7 +29,10 @@ def _read(source: Source, errors: Errors, *, is_prediction: bool) -> Content:
     rows = Rows(source, source.names()[0], errors)
     about = next((one for one in ABOUT if one in rows.columns), None)
     if about is None:
-        rows.need(ABOUT[0])
+        told = ", ".join(rows.columns)
+        raise errors.stop(
+            f"{rows.name}, line 1", f"has neither a column 'image' nor 'text', only {told:.500}."
+        )
     rows.need("label")
     key = "image" if about == "image" else "text"
     tasks = [_task(row, key, errors, is_prediction=is_prediction) for row in rows]

@@ -305,6 +305,10 @@ def test_labels_are_mapped(try_load: Any, write: Write) -> None:
          ["predictions[0].score: -0.1 is no score: 0 to 1, or per cent up to 100."]),
         (whole(), [result(image_id=1.5)],
          ["predictions[0].image_id: Expected `int | str`, got `float`."]),
+        ([result()], None,
+         ["This is a list of results, which are predictions: give it as --predictions"
+          " (`predictions`), and the whole COCO file with its images and categories as the ground"
+          " truth."]),
         (None, [result()], ["predictions: " + "results name classes by number: give the ground"
          " truth's file, too, load into a project whose labels have their numbers, or give a whole"
          " COCO file with scores."]),

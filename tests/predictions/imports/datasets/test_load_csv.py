@@ -59,7 +59,7 @@ def test_texts_without_scores(ada: Caller, tmp_path: Path) -> None:
     ("text", "error"),
     [
         ("\n\n", "{}: has no header with the columns' names."),
-        ("a,label\nb,c\n", "{}, line 1: has no column 'image', only a, label."),
+        ("a,label\nb,c\n", "{}, line 1: has neither a column 'image' nor 'text', only a, label."),
         ("image,name\nb,c\n", "{}, line 1: has no column 'label', only image, name."),
         ("image,label,label\n", "{}, line 1: has a column 'label' twice."),
         ("image,label\na,b,c\n", "{}, line 2: has 3 cells, the header has 2."),
