@@ -91,6 +91,7 @@ class Executor:
         self._answered: list[Found] = []
         self._storing: list[Found] = []
         self._ahead = AHEAD
+        self._renews_at = time.monotonic() + settings.RUN_LEASE_S / 4
         self._wake_claimer = asyncio.Event()
         self._wake_storer = asyncio.Event()
         self._wake_watch = asyncio.Event()
@@ -254,9 +255,13 @@ class Executor:
         self._wake_watch.set()
 
     async def _beat(self) -> None:
-        batches = [*self._claimed, *self._asking.values()]
-        in_hand = [task_id for batch in batches for task_id in batch.ids]
-        in_hand += [id_ for one in (*self._answered, *self._storing) for id_ in one.task_ids]
+        in_hand: list[int] = []
+        if (now := time.monotonic()) >= self._renews_at:
+            # Whatever was claimed since the last time has most of its lease before it.
+            self._renews_at = now + settings.RUN_LEASE_S / 4
+            batches = [*self._claimed, *self._asking.values()]
+            in_hand += [task_id for batch in batches for task_id in batch.ids]
+            in_hand += [id_ for one in (*self._answered, *self._storing) for id_ in one.task_ids]
         found = await self._in_database(
             plans.beat,
             self.plan.job,

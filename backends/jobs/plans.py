@@ -106,8 +106,9 @@ class Beat(NamedTuple):
 def beat(
     job: PredictionJob, mine: Holder, *, in_hand: Sequence[int], n_asking: int, note: str
 ) -> Beat:
-    """Renews the holder's leases on the job and what it has in hand."""
-    items.extend(job.pk, mine, in_hand)
+    """Renews the holder's leases on the job and on those tasks of what it has in hand."""
+    if in_hand:
+        items.extend(job.pk, mine, in_hand)
     state.keep(job.pk, note)
     slots = shares.renew(job.pk, mine, job.backend_id, n_asking=n_asking)
     project = Project.objects.filter(pk=job.project_id).first()
