@@ -8,7 +8,7 @@ evaluation whose verdicts color the regions, and what the viewer hides.
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet, Subquery
+from django.db.models import F, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -80,7 +80,7 @@ def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
     rows = desk.filtered(request)
     before = rows.filter(pk__gt=pk).order_by("pk").values("pk")[:1]
     after = rows.filter(pk__lt=pk).order_by("-pk").values("pk")[:1]
-    found = desk.get_queryset(request).filter(pk=pk).select_related("task")
+    found = desk.get_queryset(request).filter(pk=pk, task__slot=F("slot")).select_related("task")
     prediction = found.annotate(before=Subquery(before), after=Subquery(after)).first()
     if prediction is None or not desk.has_view_permission(request, prediction):
         raise Http404
