@@ -21,6 +21,10 @@ SHARDS = 64
 LOCK = 7_100_412
 Say = Callable[[str], None]
 
+# Or a new table that points to a copied one would be bound to the coordinator by its key at once,
+# and one with an identity never be spread. A server without the engine keeps it and does not look.
+LET_NEW_TABLES_BE_SQL = "SET citus.enable_local_reference_table_foreign_keys = off"
+BIND_TABLES_SQL = LET_NEW_TABLES_BE_SQL.replace("off", "on")
 KEPT_SQL = """
 CREATE TABLE IF NOT EXISTS spread_foreign_key (
     name text PRIMARY KEY, of_table text NOT NULL, definition text NOT NULL, place bigserial)
@@ -34,6 +38,12 @@ WITH found AS (
 INSERT INTO spread_foreign_key (name, of_table, definition)
 SELECT conname, of_table, text FROM found ORDER BY of_table, conname
 ON CONFLICT (name) DO NOTHING
+"""
+# Of tables on the coordinator that the engine does not know: their keys do not hold until then.
+NEW_HERE_SQL = """
+SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
+WHERE contype = 'f' AND conrelid = ANY(%s::regclass[])
+    AND confrelid IN (SELECT table_name::oid FROM citus_tables)
 """
 # By what the catalogue says of each column: a function of it would fail for a table without an id.
 SEQUENCES_SQL = """
@@ -111,8 +121,9 @@ def distribute(say: Say, *, shards: int = SHARDS) -> None:
     if not _value("SELECT pg_try_advisory_lock(%s)", LOCK):
         raise Refused("Another call is at work. When it has ended, call it again if need be.")
     try:
+        execute(BIND_TABLES_SQL, [])
         _leave_room(say)
-        if missing := _missing(*tables.KEYS):
+        if missing := [*_missing(*tables.KEYS), *_new_here()]:
             _drop_keys(missing, say)
         for table in _missing(tables.EVERYWHERE):
             say(f"{table}: a copy on every node")
@@ -137,6 +148,13 @@ def _missing(*ways: str) -> list[str]:
     """The tables that are to lie like that and do not yet."""
     there = nodes.lying()
     return [table for table in tables.lying(*ways) if there.get(table) not in ways]
+
+
+def _new_here() -> list[str]:
+    """Tables of the coordinator that a migration made after the others were spread."""
+    there = nodes.lying()
+    unknown = [table for table in tables.lying(tables.HERE) if table not in there]
+    return [table for (table,) in fetch_all(NEW_HERE_SQL, [unknown])]
 
 
 def _leave_room(say: Say) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from predictions.models import Prediction, Task
+from predictions.models import ImportCheckpoint, Prediction, SavedView, Task
 from predictions_api.cluster import distributing, nodes, tables
 from predictions_api.postgres.spread.slots import FIRST, SLOTS, of_project
 from tests import clustered
@@ -121,7 +121,7 @@ def test_an_interrupted_call_is_called_again(
 
 
 def test_a_process_that_has_not_heard_of_it_stores_no_id_that_leads_nowhere(
-    ada: Caller, joined: str, ask: Ask
+    ada: Caller, joined: str
 ) -> None:
     """One in the middle of a transaction: what it stores afterwards is refused, and it ends."""
     project = made(ada, "Cars")
@@ -138,7 +138,8 @@ def test_a_process_that_has_not_heard_of_it_stores_no_id_that_leads_nowhere(
             cursor.execute("SELECT 1")
             call = threading.Thread(target=_spread_aside)
             call.start()
-            while not ask(ALTERED_SQL, SLOTS):
+            # By new connections each time: those from before end.
+            while not _asked(joined, ALTERED_SQL % SLOTS):
                 pass
             with pytest.raises(psycopg2.errors.CheckViolation):
                 cursor.execute(prediction)
@@ -146,8 +147,15 @@ def test_a_process_that_has_not_heard_of_it_stores_no_id_that_leads_nowhere(
         call.join()
         with pytest.raises(psycopg2.Error), old.cursor() as cursor:
             cursor.execute("SELECT 1")
+    connection.close()
     assert Prediction.objects.count() == N_TASKS
     assert distribute("--check").endswith("All nodes answer, and their copies agree.\n")
+
+
+def _asked(database: str, sql: str) -> list[Any]:
+    with closing(clustered.at(clustered.coordinator(), database)) as raw, raw.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall())
 
 
 def _spread_aside() -> None:
@@ -177,17 +185,30 @@ def test_check_tells_of_a_copy_that_differs(ada: Caller, joined: str) -> None:
     assert out.getvalue().count(" differs:\n") == 1
 
 
-def test_a_table_that_is_new_is_told_and_spread(
-    ada: Caller, monkeypatch: pytest.MonkeyPatch
+def test_tables_of_a_new_migration_are_told_and_spread(
+    ada: Caller, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new = ("predictions_importedfile", "predictions_savedview")
-    before = {table: way for table, way in tables.every().items() if table not in new}
+    """One that is copied, and one that stays; each with a key to a copied table."""
+    keys = foreign_keys(ask)
+    new = (SavedView, ImportCheckpoint)
+    names = {model._meta.db_table for model in new}
+    with connection.schema_editor() as editor:
+        for model in new:
+            editor.delete_model(model)
     with monkeypatch.context() as patch:
-        patch.setattr(tables, "_tables", before)
+        every = tables.every().items()
+        patch.setattr(tables, "_tables", {name: way for name, way in every if name not in names})
         distribute()
+    ask(distributing.LET_NEW_TABLES_BE_SQL)
+    with connection.schema_editor() as editor:
+        for model in new:
+            editor.create_model(model)
     with pytest.raises(CommandError, match=r"^Not all tables are spread"):
         distribute("--check")
 
     distribute()
 
     assert distribute("--check").endswith("All nodes answer, and their copies agree.\n")
+    assert len(foreign_keys(ask)) == len(keys)
+    assert exported(ada, made(ada, "Cars")).startswith(b'[{"id":')
+    assert distribute() == "analyzing\nThe database is spread.\n"
