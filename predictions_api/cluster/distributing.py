@@ -150,6 +150,11 @@ def _missing(*ways: str) -> list[str]:
     return [table for table in tables.lying(*ways) if there.get(table) not in ways]
 
 
+def leave_new_tables() -> None:
+    """On this connection new tables stay as they are made, until they are spread."""
+    execute(LET_NEW_TABLES_BE_SQL, [])
+
+
 def _new_here() -> list[str]:
     """Tables of the coordinator that a migration made after the others were spread."""
     there = nodes.lying()

@@ -21,6 +21,5 @@ class Command(migrate.Command):
         if not options["check_unapplied"]:
             if reason := upgrades.refusal(connection, database=database_name()):
                 raise CommandError(reason)
-            with connection.cursor() as cursor:
-                cursor.execute(distributing.LET_NEW_TABLES_BE_SQL)
+            distributing.leave_new_tables()
         super().handle(*args, **options)

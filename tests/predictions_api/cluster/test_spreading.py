@@ -199,7 +199,7 @@ def test_tables_of_a_new_migration_are_told_and_spread(
         every = tables.every().items()
         patch.setattr(tables, "_tables", {name: way for name, way in every if name not in names})
         distribute()
-    ask(distributing.LET_NEW_TABLES_BE_SQL)
+    distributing.leave_new_tables()
     with connection.schema_editor() as editor:
         for model in new:
             editor.create_model(model)
