@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+#: What stands behind the name of a service account.
+SERVICE = " (service account)"
 # First path segments of our own routes: a workspace of that name would be shadowed by them.
 RESERVED_SLUGS = frozenset(
     {"api", "admin", "data", "docs", "static", "health", "ready", "metrics", "version"}
@@ -67,7 +69,7 @@ class User(AbstractUser):
         ]
 
     def __str__(self) -> str:
-        return f"{self.first_name} (service account)" if self.is_service else self.email
+        return self.first_name + SERVICE if self.is_service else self.email
 
 
 def refuse_reserved_slug(slug: str) -> None:

@@ -16,6 +16,11 @@ TABLES = {
     "prompts_trial": tables.HERE,
     "prompts_refinement": tables.HERE,
 }
+#: What is known of one prediction of a run, and goes with it to another project.
+MEASURED = (
+    "id, model_run_id, prediction_id, failed_prediction_id, inference_time, prompt_tokens_count,"
+    " completion_tokens_count, total_tokens_count, prompt_cost, completion_cost, total_cost, extra"
+)
 
 
 class PromptsConfig(AppConfig):
@@ -25,6 +30,7 @@ class PromptsConfig(AppConfig):
         """Registers what the worker does for this room, its card, and what the store asks it."""
         from desk import dashboard, search
         from predictions.db import places
+        from predictions.db.reviews import moving
         from predictions.desk import filters
         from predictions.desk.hub import parts
         from predictions_api.jobs import preloads, sharing, states, sweeps
@@ -49,6 +55,7 @@ class PromptsConfig(AppConfig):
         parts.register(project_part.part, place=3)
         search.register(finding.prompts, place=5)
         places.register_model_runs(queries.known_model_runs)
+        moving.register(moving.Follower("prompts_predictionmeta", MEASURED, has_task=False))
         filters.register_problem(
             filters.TaskProblem("failed", "a model failed on it", queries.tasks_that_failed)
         )

@@ -68,13 +68,7 @@ def spliced(tasks: Sequence[bytes], beside: bytes) -> bytes:
     return b'{"tasks":[%b],%b' % (b",".join(tasks), beside[1:])
 
 
-def task(
-    listed: Mapping[str, Any],
-    *,
-    annotations: Sequence[Any],
-    predictions: Sequence[Any],
-    keys: Sequence[str] = TASK_KEYS,
-) -> dict[str, Any]:
-    """A task as a backend gets it, from the document it is listed by and what is on it."""
-    whole = {**FRESH, **listed, "annotations": annotations, "predictions": predictions}
-    return {key: whole[key] for key in keys}
+def interactive(task: Mapping[str, Any]) -> dict[str, Any]:
+    """A task of an interactive call, from one as a job sends it."""
+    whole = {**FRESH, **task}
+    return {key: whole[key] for key in INTERACTIVE_KEYS}

@@ -14,7 +14,7 @@ import orjson
 
 from backends.asking import answers
 from backends.asking.faults import MOST_MESSAGE, Away, Ending, TooLarge, Wrong
-from predictions_api.outbound import client, waits
+from predictions_api.outbound import client, exchanges, waits
 
 MAX_PREDICTED_BYTES = 64 * 2**20
 MAX_OTHER_BYTES = 2**20
@@ -22,8 +22,6 @@ BUSY = frozenset({408, 425, 429, 502, 503, 504})
 REFUSED = frozenset({401, 403})
 VERSIONS_LIMIT_S = 3.0
 TRAINING_LIMIT_S = 100.0
-#: Of one read or write; what limits a call is the caller's.
-LONGEST_S = 3600.0
 USER_AGENT = b"predictions-api"
 JSON = (b"Content-Type", b"application/json")
 
@@ -57,13 +55,13 @@ class Caller:
     """Asks one backend; to be closed. Every method raises the faults of `asking.faults`."""
 
     def __init__(self, address: Address, *, max_connections: int = 1) -> None:
-        self._routes: dict[str, httpx2.URL] = {}
+        self._routes: dict[str, exchanges.Target] = {}
         self._address = address
         self._headers = [(b"Accept", b"*/*"), (b"User-Agent", USER_AGENT)]
         if address.authorization:
             self._headers.append((b"Authorization", address.authorization.encode()))
-        self._transport = client.CheckedTransport(
-            max_connections=max_connections, most_bytes=MAX_PREDICTED_BYTES
+        self._connections = exchanges.Connections(
+            most=max_connections, most_bytes=MAX_PREDICTED_BYTES
         )
 
     async def __aenter__(self) -> "Caller":
@@ -74,7 +72,7 @@ class Caller:
 
     async def close(self) -> None:
         """Ends its connections."""
-        await self._transport.aclose()
+        await self._connections.close()
 
     async def health(self, limit_s: float) -> dict[str, Any]:
         """GET /health: an object."""
@@ -109,14 +107,9 @@ class Caller:
         headers = self._headers if body is None else [*self._headers, JSON]
         try:
             async with asyncio.timeout(limit_s):
-                request = client.request(
-                    method, self._url(route), headers, body, timeout_s=LONGEST_S
+                answer = await self._connections.exchange(
+                    method, self._target(route), headers, body, enough_bytes=most_bytes + 1
                 )
-                answer = await self._transport.handle_async_request(request)
-                try:
-                    content = await _content(answer, most_bytes)
-                finally:
-                    await answer.aclose()
         except TimeoutError:
             raise Away(f"No answer within {limit_s:g} s.", kind="Timeout") from None
         except client.Unresolved as error:
@@ -131,29 +124,20 @@ class Caller:
             if "longer than" in str(error):
                 raise TooLarge(str(error)) from None
             raise Away(f"The connection failed: {_cause(error)}") from None
-        return _well(answer, content)
+        if len(answer.content) > most_bytes:
+            raise TooLarge(f"The answer is longer than {most_bytes:,} bytes.")
+        return _well(answer)
 
-    def _url(self, route: str) -> httpx2.URL:
+    def _target(self, route: str) -> exchanges.Target:
         """Read once. InvalidURL for what is none."""
         if route not in self._routes:
-            self._routes[route] = httpx2.URL(self._address.route(route))
+            self._routes[route] = exchanges.target(self._address.route(route))
         return self._routes[route]
 
 
-async def _content(answer: httpx2.Response, most_bytes: int) -> bytes:
-    pieces: list[bytes] = []
-    n = 0
-    async for piece in answer.aiter_bytes():
-        n += len(piece)
-        if n > most_bytes:
-            raise TooLarge(f"The answer is longer than {most_bytes:,} bytes.")
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _well(answer: httpx2.Response, content: bytes) -> bytes:
+def _well(answer: exchanges.Answer) -> bytes:
     """The content of an answer with a status of success; the fault that any other is."""
-    status = answer.status_code
+    status, content = answer.status, answer.content
     if 200 <= status < 300:
         return content
     text = content[: 4 * MOST_MESSAGE].decode("utf-8", "replace").replace("\0", "")

@@ -16,7 +16,6 @@ from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all
 
 Status = JobItem.Status
-OPEN = (Status.PENDING, Status.CLAIMED)
 #: A SELECT of ids of tasks, and its parameters.
 Clause = tuple[str, Sequence[Any]]
 
@@ -66,7 +65,10 @@ def version_key(version: str) -> str:
 SKIP_SQL = """
 UPDATE backends_jobitem i SET status = 'Skipped', lease_owner = NULL, lease_until = NULL
 WHERE i.job_id = %(job)s AND i.project_id = %(project)s AND i.status = 'Pending' AND (
-    EXISTS (SELECT 1 FROM backends_answeredtask a
+    EXISTS (SELECT 1 FROM backends_jobitem d JOIN backends_predictionjob e ON e.id = d.job_id
+            WHERE d.task_id = i.task_id AND d.project_id = i.project_id AND d.status = 'Done'
+              AND e.backend_id = %(backend)s AND e.model_version = %(version)s)
+    OR EXISTS (SELECT 1 FROM backends_answeredtask a
             WHERE a.backend_id = %(backend)s AND a.task_id = i.task_id AND a.version = %(key)s
               AND a.project_id = i.project_id)
     OR (%(version)s <> '' AND EXISTS (
@@ -91,36 +93,27 @@ def skip_done(job: PredictionJob, version: str) -> int:
 def claim(job_id: int, mine: Holder, n: int) -> list[Claim]:
     """Up to n tasks nobody has in hand, in task order, now in the holder's until the lease ends.
 
-    None of a job that is not in progress. One statement, two when fresh tasks run out.
+    None of a job that is not in progress. One statement.
     """
     in_progress = PredictionJob.objects.filter(
         pk=OuterRef("job_id"), status=PredictionJob.Status.IN_PROGRESS
     )
     slot = slot_of(job_id)
-    rows = places.in_slot(JobItem.objects.filter(Exists(in_progress), job_id=job_id), slot)
-    rows = rows.order_by("task_id")
-    claims = _claim(rows.filter(status=Status.PENDING), mine, n, slot)
-    if len(claims) < n:
-        claims += _claim(rows.filter(status=Status.CLAIMED), mine, n - len(claims), slot)
-    return sorted(claims)
-
-
-def _claim(rows: QuerySet[JobItem], mine: Holder, n: int, slot: int | None) -> list[Claim]:
-    columns = ("task_id", "attempts")
-    found = mine.claim(rows, n, columns=columns, slot=slot, status=Status.CLAIMED)
-    return [Claim(*row) for row in found]
+    rows = of_job(job_id).filter(Exists(in_progress), status=Status.PENDING).order_by("task_id")
+    found = mine.claim(rows, n, columns=("task_id", "attempts"), slot=slot)
+    return sorted(Claim(*row) for row in found)
 
 
 def extend(job_id: int, mine: Holder, task_ids: Sequence[int]) -> None:
     """Renews the holder's leases on these tasks, where it has them in hand."""
-    rows = of_job(job_id).filter(status=Status.CLAIMED)
+    rows = of_job(job_id).filter(status=Status.PENDING)
     mine.extend(rows.filter(task_id__in=sorted(task_ids)))
 
 
 def release(job_id: int, mine: Holder) -> None:
     """Gives back what the holder has in hand, as if it had not been claimed."""
-    rows = of_job(job_id).filter(status=Status.CLAIMED)
-    mine.release(rows, status=Status.PENDING)
+    rows = of_job(job_id).filter(status=Status.PENDING)
+    mine.release(rows)
 
 
 class Ended(NamedTuple):
@@ -140,7 +133,7 @@ SET status = k.status, tries = least(i.tries + k.tries, 30000), error_type = k.e
     failed_at = CASE WHEN k.status = 'Failed' THEN %(now)s::timestamptz END
 FROM unnest(%(tasks)s::bigint[], %(statuses)s::text[], %(tries)s::int[], %(kinds)s::text[],
             %(messages)s::text[]) AS k(task_id, status, tries, error_type, message)
-WHERE i.job_id = %(job)s AND i.task_id = k.task_id AND i.status = 'Claimed'
+WHERE i.job_id = %(job)s AND i.task_id = k.task_id AND i.status = 'Pending'
   AND i.lease_owner = %(owner)s
 RETURNING i.task_id
 """
@@ -161,9 +154,27 @@ def accept(job_id: int, ended: Mapping[int, Ended], owner: UUID, now: Any) -> se
     return {row[0] for row in fetch_all(ACCEPT_SQL, params, slot=slot_of(job_id))}
 
 
+MARK_SQL = """
+INSERT INTO backends_answeredtask (backend_id, project_id, slot, task_id, version)
+SELECT %(backend)s, %(project)s, %(slot)s, i.task_id, %(key)s
+FROM backends_jobitem i JOIN predictions_task t ON t.id = i.task_id AND t.project_id = i.project_id
+WHERE i.job_id = %(job)s AND i.project_id = %(project)s AND i.status = 'Done'
+ON CONFLICT DO NOTHING
+"""
+
+
+def forget(job: PredictionJob) -> None:
+    """Deletes the items of a job that ended, and marks what it did as answered. Two statements."""
+    slot = slots.of_project(job.project_id)
+    params: dict[str, Any] = {"job": job.pk, "project": job.project_id, "slot": slot}
+    params |= {"backend": job.backend_id, "key": version_key(job.model_version)}
+    execute(MARK_SQL, params, slot=slot)
+    of_job(job.pk).delete()
+
+
 def fail_open(job_id: int, kind: str, message: str, now: Any) -> int:
     """Ends all that is left of the job as failures, in whosever hand it is; how many."""
-    rows = of_job(job_id).filter(status__in=OPEN)
+    rows = of_job(job_id).filter(status=Status.PENDING)
     return rows.update(
         status=Status.FAILED,
         error_type=kind,
@@ -176,7 +187,7 @@ def fail_open(job_id: int, kind: str, message: str, now: Any) -> int:
 
 def skip_open(job_id: int) -> int:
     """Ends all that is left of a canceled job as skipped; how many."""
-    rows = of_job(job_id).filter(status__in=OPEN)
+    rows = of_job(job_id).filter(status=Status.PENDING)
     return rows.update(status=Status.SKIPPED, lease_owner=None, lease_until=None)
 
 

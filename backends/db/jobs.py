@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from backends.db import items
 from backends.db.items import Clause
-from backends.models import JobItem, PredictionJob
+from backends.models import PredictionJob
 from predictions.db.places import in_project
 from predictions.filters.tasks import TaskFilter
 from predictions.models import Task
@@ -59,13 +61,14 @@ def unknown_tasks(project_id: int, task_ids: Sequence[int]) -> list[int]:
 
 
 def purge() -> int:
-    """Deletes jobs that ended KEPT ago, a few a call; how many."""
+    """Deletes jobs that ended KEPT ago, a few a call; how many. That a task was done is kept."""
     old = PredictionJob.objects.filter(completed_at__lt=Now() - KEPT).order_by("completed_at")
-    ids = list(old.values_list("pk", flat=True)[:AT_ONCE])
-    if ids:
-        JobItem.objects.filter(job_id__in=ids).delete()
-        PredictionJob.objects.filter(pk__in=ids).delete()
-    return len(ids)
+    jobs = list(old[:AT_ONCE])
+    for job in jobs:
+        with transaction.atomic():
+            items.forget(job)
+            job.delete()
+    return len(jobs)
 
 
 def document(job: PredictionJob) -> dict[str, Any]:

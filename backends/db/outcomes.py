@@ -1,16 +1,16 @@
-"""Writes what a backend answered: predictions in the place of earlier ones, items, marks, counts.
+"""Writes what a backend answered: predictions in the place of earlier ones, and counts.
 
 Statements are written out, for every batch of every job takes them. All belong inside the caller's
 transaction, which holds the job's row (`lock`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from backends.db.items import version_key
 from predictions_api.outbound.events import recording
+from predictions_api.postgres.copying import NULL, copy, escaped, escaped_json, number
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
 
@@ -84,17 +84,10 @@ def lock_tasks(project_id: int, task_ids: Sequence[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
-INSERT_SQL = """
-INSERT INTO predictions_prediction
-    (id, task_id, project_id, slot, result, model_version, score, cluster, neighbors, mislabeling,
-     model_id, created_at, updated_at)
-SELECT k.id, k.task_id, %(project)s, %(slot)s, k.result::jsonb, k.version, k.score, k.cluster,
-       k.neighbors::jsonb, k.mislabeling, %(backend)s, %(now)s, %(now)s
-FROM unnest(%(new)s::bigint[], %(tasks)s::bigint[], %(results)s::text[], %(versions)s::text[],
-            %(scores)s::float8[], %(clusters)s::int[], %(neighbors)s::text[],
-            %(mislabelings)s::float8[])
-    AS k(id, task_id, result, version, score, cluster, neighbors, mislabeling)
-"""
+COLUMNS = (
+    "id, task_id, project_id, slot, result, model_version, score, cluster, neighbors, mislabeling,"
+    " model_id, created_at, updated_at"
+)
 # Those of the same task, backend and version that were there before. By the index on tasks, and
 # that before anything is known of the table: the ids' range keeps a planner without statistics
 # from reading all predictions of the project, the fence from joining them one by one.
@@ -107,7 +100,7 @@ WITH there AS MATERIALIZED (
 SELECT there.id FROM there
 JOIN unnest(%(tasks)s::bigint[], %(versions)s::text[]) AS k(task_id, version)
   ON k.task_id = there.task_id AND there.model_version = k.version
-WHERE there.model_id = %(backend)s AND there.id <> ALL(%(new)s)
+WHERE there.model_id = %(backend)s
 """
 # An annotation made from a prediction that is replaced belongs to the one that says the same.
 ADOPT_SQL = """
@@ -124,51 +117,56 @@ DELETE_SQL = (
 )
 
 
-MARK_SQL = """
-INSERT INTO backends_answeredtask (backend_id, project_id, slot, task_id, version)
-SELECT %(backend)s, %(project)s, %(slot)s, k.task_id, %(key)s
-FROM unnest(%(answered)s::bigint[]) AS k(task_id) ON CONFLICT DO NOTHING
-"""
-
-
 def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[int]:
     """Stores the predictions of these outcomes in the place of those of the same (task, backend,
-    version), and that the backend has answered for the tasks at the job's version; the new ids in
-    order. Three statements, a fourth where something is replaced.
+    version); the new ids in order. Two statements and a COPY, a statement more where something is
+    replaced.
     """
     flat = [(outcome.task_id, row) for outcome in outcomes for row in outcome.rows]
     slot = slots.of_project(job.project_id)
-    new = reserve_ids("predictions_prediction", sum(len(one.rows) for one in outcomes), slot=slot)
-    params: dict[str, Any] = {"project": job.project_id, "backend": job.backend_id, "now": now}
-    params |= {"slot": slot, "new": new}
-    marks = {
-        "key": version_key(job.model_version),
-        "answered": sorted({outcome.task_id for outcome in outcomes}),
-    }
-    columns = {
-        "tasks": [task_id for task_id, _ in flat],
-        "results": [row.result for _, row in flat],
-        "versions": [row.model_version for _, row in flat],
-        "scores": [row.score for _, row in flat],
-        "clusters": [row.cluster for _, row in flat],
-        "neighbors": [row.neighbors for _, row in flat],
-        "mislabelings": [row.mislabeling for _, row in flat],
-    }
-    execute(f"{MARK_SQL}; {INSERT_SQL}", {**params, **marks, **columns}, slot=slot)
     pairs = {(task_id, row.model_version) for task_id, row in flat}
     # An answer that says nothing replaces what the version named at the set-up said.
     pairs |= {(outcome.task_id, job.model_version) for outcome in outcomes if not outcome.rows}
-    _replace(params, sorted(pairs))
+    params: dict[str, Any] = {"project": job.project_id, "backend": job.backend_id}
+    old = _earlier(params, sorted(pairs), slot)
+    new = reserve_ids("predictions_prediction", len(flat), slot=slot)
+    if new:
+        copy("predictions_prediction", COLUMNS, _lines(job, slot, new, flat, now))
+    if old:
+        given = {**params, "new": new, "old": old}
+        execute(f"{ADOPT_SQL}; {DELETE_SQL}", given, slot=slot)
     return new
 
 
-def _replace(params: dict[str, Any], pairs: Sequence[tuple[int, str]]) -> None:
+def _lines(
+    job: LockedJob, slot: int, ids: Sequence[int], flat: Sequence[tuple[int, Row]], now: datetime
+) -> Iterator[bytes]:
+    """The rows as COPY takes them."""
+    versions = {row.model_version: escaped(row.model_version) for _, row in flat}
+    at = now.isoformat().encode()
+    for id_, (task_id, row) in zip(ids, flat, strict=True):
+        yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%b\t%b\n" % (
+            id_,
+            task_id,
+            job.project_id,
+            slot,
+            escaped_json(row.result.encode()),
+            versions[row.model_version],
+            number(row.score),
+            number(row.cluster),
+            NULL if row.neighbors is None else escaped_json(row.neighbors.encode()),
+            number(row.mislabeling),
+            job.backend_id,
+            at,
+            at,
+        )
+
+
+def _earlier(params: Mapping[str, Any], pairs: Sequence[tuple[int, str]], slot: int) -> list[int]:
     tasks, versions = [task_id for task_id, _ in pairs], [version for _, version in pairs]
     given = {**params, "tasks": tasks, "versions": versions}
     given |= {"first": min(tasks), "last": max(tasks)}
-    old = [row[0] for row in fetch_all(EARLIER_SQL, given, slot=params["slot"])]
-    if old:
-        execute(f"{ADOPT_SQL}; {DELETE_SQL}", {**given, "old": old}, slot=params["slot"])
+    return [row[0] for row in fetch_all(EARLIER_SQL, given, slot=slot)]
 
 
 COUNT_SQL = """

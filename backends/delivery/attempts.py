@@ -8,7 +8,7 @@ from functools import lru_cache
 import httpx2
 
 from backends.delivery import signatures
-from predictions_api.outbound import client, waits
+from predictions_api.outbound import client, exchanges, waits
 
 USER_AGENT = "predictions-api-webhooks/1.0"
 #: Of an answer so much is read, and so much of it is kept.
@@ -44,13 +44,13 @@ def request_headers(custom: dict[str, str], signature: dict[str, str]) -> list[t
 
 
 @lru_cache(maxsize=256)
-def _parsed(url: str) -> httpx2.URL:
-    """Read once for all deliveries to it: that is a tenth of what sending one takes."""
-    return httpx2.URL(url)
+def _target(url: str) -> exchanges.Target:
+    """Read once for all deliveries to it."""
+    return exchanges.target(url)
 
 
 async def attempt(
-    caller: client.CheckedTransport,
+    connections: exchanges.Connections,
     url: str,
     body: bytes,
     *,
@@ -70,18 +70,13 @@ async def attempt(
 
     try:
         async with asyncio.timeout(timeout_s):
-            asked = client.request(
+            answer = await connections.exchange(
                 "POST",
-                _parsed(url),
+                _target(url),
                 request_headers(headers, signature),
                 body,
-                timeout_s=timeout_s,
+                enough_bytes=MOST_READ_BYTES,
             )
-            response = await caller.handle_async_request(asked)
-            try:
-                text = await _beginning(response)
-            finally:
-                await response.aclose()
     except client.Unresolved:
         return failed("Unresolved")
     except client.Blocked:
@@ -90,27 +85,22 @@ async def attempt(
         return failed(f"No whole answer within {timeout_s:g} s.")
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         return failed(f"{type(error).__name__}: {error}".rstrip(": "))
-    code = response.status_code
+    code = answer.status
     reason = "" if 200 <= code < 300 else f"Answered {code}."
     if 300 <= code < 400:
         reason = f"Answered {code}: redirects are not followed."
-    wait_s = _seconds(response.headers.get("Retry-After", "")) if code in BUSY else 0.0
-    return Answer(code, reason, _since(began), text, wait_s)
+    wait_s = _seconds(answer.headers.get("retry-after", "")) if code in BUSY else 0.0
+    return Answer(code, reason, _since(began), _beginning(answer.content), wait_s)
 
 
 def _since(began: float) -> int:
     return int((time.monotonic() - began) * 1000)
 
 
-async def _beginning(response: httpx2.Response) -> str:
-    """The answer's first characters, after its first 64 kB at most were read."""
-    pieces, n = [], 0
-    async for piece in response.aiter_bytes():
-        pieces.append(piece)
-        n += len(piece)
-        if n >= MOST_READ_BYTES:
-            break
-    text = b"".join(pieces)[:MOST_READ_BYTES].decode("utf-8", "replace")
+def _beginning(content: bytes) -> str:
+    """The answer's first characters."""
+    # A character has four bytes at most.
+    text = content[: 4 * MOST_KEPT_CHARACTERS].decode("utf-8", "replace")
     # Postgres keeps no NUL.
     return text[:MOST_KEPT_CHARACTERS].replace("\0", "\ufffd")
 

@@ -22,7 +22,7 @@ from backends.reaching import addresses
 from predictions_api.jobs import stopping
 from predictions_api.jobs.heartbeats import Heartbeat
 from predictions_api.jobs.leases import Holder, LeaseLost
-from predictions_api.outbound import client, vault
+from predictions_api.outbound import exchanges, vault
 
 #: What was sent well is noted together: so many, or those of so many seconds. A worker that is
 #: killed sends them again.
@@ -50,7 +50,7 @@ class Lane:
     webhook: Webhook
     mine: Holder
     runner: asyncio.Runner
-    caller: client.CheckedTransport
+    connections: exchanges.Connections
     loaded_at: float = field(default_factory=time.monotonic)
     done: list[Attempted] = field(default_factory=list)
 
@@ -117,7 +117,7 @@ class Lane:
             return envelope
         body = delivery.body if self.webhook.send_payload else bare(delivery.action)
         return await attempts.attempt(
-            self.caller,
+            self.connections,
             self.webhook.url,
             body.encode(),
             message_id=delivery.message_id,
@@ -183,11 +183,11 @@ def send(webhook_id: int, is_over: Callable[[], bool]) -> None:
             Heartbeat(lambda: state.keep(webhook_id, mine), every_s=mine.lease_s / 3),
             asyncio.Runner() as runner,
         ):
-            caller = client.CheckedTransport(max_connections=1)
+            connections = exchanges.Connections(most=1)
             try:
-                _send_all(webhook_id, mine, runner, caller, is_over)
+                _send_all(webhook_id, mine, runner, connections, is_over)
             finally:
-                runner.run(caller.aclose())
+                runner.run(connections.close())
     except LeaseLost:
         return
     finally:
@@ -198,7 +198,7 @@ def _send_all(
     webhook_id: int,
     mine: Holder,
     runner: asyncio.Runner,
-    caller: client.CheckedTransport,
+    connections: exchanges.Connections,
     is_over: Callable[[], bool],
 ) -> None:
     quiet_since = time.monotonic()
@@ -206,7 +206,7 @@ def _send_all(
         webhook = Webhook.objects.filter(pk=webhook_id).first()
         if webhook is None or (webhook.paused_until or timezone.now()) > timezone.now():
             return
-        if Lane(webhook, mine, runner, caller).send():
+        if Lane(webhook, mine, runner, connections).send():
             quiet_since = time.monotonic()
         elif time.monotonic() - quiet_since > STAYS_S:
             return

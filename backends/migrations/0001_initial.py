@@ -75,9 +75,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='JobItem',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('job_id', 'task_id', 'slot', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
-                ('status', models.CharField(choices=[('Pending', 'Pending'), ('Claimed', 'Claimed'), ('Done', 'Done'), ('Skipped', 'Skipped'), ('Failed', 'Failed')], default='Pending', max_length=10)),
+                ('status', models.CharField(choices=[('Pending', 'Pending'), ('Done', 'Done'), ('Skipped', 'Skipped'), ('Failed', 'Failed')], default='Pending', max_length=10)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often it was claimed.')),
                 ('tries', models.PositiveSmallIntegerField(default=0, help_text='Requests that asked about it.')),
                 ('error_type', models.CharField(blank=True, default='', max_length=20)),
@@ -206,15 +206,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='jobitem',
-            index=models.Index(condition=models.Q(('status__in', ['Pending', 'Claimed'])), fields=['job', 'status', 'task'], name='backends_jobitem_open_idx'),
+            index=models.Index(condition=models.Q(('status', 'Pending')), fields=['job', 'task'], name='backends_jobitem_open_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='jobitem',
+            index=models.Index(condition=models.Q(('status', 'Done')), fields=['task'], name='backends_jobitem_done_idx'),
         ),
         migrations.AddIndex(
             model_name='jobitem',
             index=models.Index(condition=models.Q(('status', 'Failed')), fields=['job', 'task'], name='backends_jobitem_failed_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='jobitem',
-            constraint=models.UniqueConstraint(fields=('job', 'task', 'slot'), name='backends_jobitem_job_task_uniq'),
         ),
         migrations.AddIndex(
             model_name='delivery',

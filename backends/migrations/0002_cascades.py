@@ -22,8 +22,9 @@ KEYS = [
     ("backends_jobshare", "job_id", "backends_predictionjob", "CASCADE"),
     ("backends_answeredtask", "backend_id", "predictions_mlbackend", "CASCADE"),
 ]
-# Tables that are spread by their slot, and the keys of these among such tables.
-SPREAD = ("backends_jobitem", "backends_answeredtask")
+# Tables that are spread by their slot and have a key without it, and the keys of these among such
+# tables.
+SPREAD = ("backends_answeredtask",)
 SLOT_KEYS = [
     ("backends_answeredtask", "task_id", "predictions_task"),
 ]
@@ -46,6 +47,8 @@ WITH_SLOT = (
     "ALTER TABLE {table} DROP CONSTRAINT {table}_pkey,"
     " ADD CONSTRAINT {table}_pkey PRIMARY KEY (id, slot);"
 )
+# An item is claimed once and ends once: the claim finds room on its page, and writes no index.
+ROOM = "ALTER TABLE backends_jobitem SET (fillfactor = 50)"
 ADD_WITH_SLOT = (
     "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column}, slot)"
     " REFERENCES {parent} (id, slot) ON DELETE CASCADE;"
@@ -77,4 +80,5 @@ class Migration(migrations.Migration):
             )
             for table, column, parent in SLOT_KEYS
         ],
+        migrations.RunSQL(ROOM, migrations.RunSQL.noop),
     ]

@@ -80,15 +80,19 @@ class PredictionJob(models.Model):
 
 
 class JobItem(models.Model):
-    """A task of a job: whether it is still to do, who has it in hand, what came of it."""
+    """A task of a job: whether it is still to do, who has it in hand, what came of it.
+
+    Claims touch no column that an index names, and pages have room for them: Postgres then writes
+    no index for a claim (its "HOT" updates).
+    """
 
     class Status(models.TextChoices):
-        PENDING = "Pending", "Pending"
-        CLAIMED = "Claimed", "Claimed"  # by `lease_owner`, until `lease_until`
+        PENDING = "Pending", "Pending"  # perhaps in hand: `lease_owner`'s, until `lease_until`
         DONE = "Done", "Done"
         SKIPPED = "Skipped", "Skipped"
         FAILED = "Failed", "Failed"
 
+    pk = models.CompositePrimaryKey("job_id", "task_id", "slot")
     job = models.ForeignKey(
         PredictionJob, on_delete=models.CASCADE, related_name="items", db_index=False
     )
@@ -110,17 +114,18 @@ class JobItem(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["job", "task", "slot"], name="backends_jobitem_job_task_uniq"
-            )
-        ]
         indexes = [
-            # Claims in task order, expired claims, and whether a job has anything left.
+            # Claims in task order, and whether a job has anything left.
             models.Index(
-                fields=["job", "status", "task"],
-                condition=Q(status__in=["Pending", "Claimed"]),
+                fields=["job", "task"],
+                condition=Q(status="Pending"),
                 name="backends_jobitem_open_idx",
+            ),
+            # Whether a task was done before.
+            models.Index(
+                fields=["task"],
+                condition=Q(status="Done"),
+                name="backends_jobitem_done_idx",
             ),
             models.Index(
                 fields=["job", "task"],
@@ -147,7 +152,9 @@ class JobShare(models.Model):
 
 
 class AnsweredTask(models.Model):
-    """That a backend has answered for a task at a model version, whatever its answer names."""
+    """That a backend has answered for a task at a model version, whatever its answer names: what is
+    left of the items of jobs that ended long ago and were deleted.
+    """
 
     backend = models.ForeignKey(
         MLBackend, on_delete=models.CASCADE, related_name="+", db_index=False

@@ -23,11 +23,11 @@ def interactive(backend: MLBackend, task_id: int, context: Any) -> Any:
     """What the backend says of one task, a prediction or a list of them. Fault for a backend that
     says nothing that could be used.
     """
-    tasks = sent_tasks.documents(backend.project_id, [task_id], keys=bodies.INTERACTIVE_KEYS)
+    tasks = sent_tasks.documents(backend.project_id, [task_id])
     if not tasks:
         raise Wrong("The task was deleted meanwhile.")
     body = bodies.predict(
-        tasks,
+        [bodies.interactive(task) for task in tasks],
         project=project_key(backend.project),
         label_config=backend.project.label_config,
         context=context,

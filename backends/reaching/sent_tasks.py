@@ -3,28 +3,52 @@
 from collections.abc import Sequence
 from typing import Any
 
-from backends.asking import bodies
-from predictions.db import task_pages, tasks
+import orjson
+
+from backends.db import sent_tasks
+from backends.db.sent_tasks import SentTask
+from predictions.db import task_pages
 from predictions.models import Task
 from predictions_api.http.rendering import dumps
 
 
-def documents(
-    project_id: int, task_ids: Sequence[int], *, keys: Sequence[str] = bodies.TASK_KEYS
-) -> list[dict[str, Any]]:
+def documents(project_id: int, task_ids: Sequence[int]) -> list[dict[str, Any]]:
     """The tasks among these that the project has, by id. Three statements for any number."""
     if not task_ids:
         return []
-    chosen = tasks.ChosenTasks(ids=tuple(task_ids))
-    listed = tasks.tasks_after(project_id, 0, limit=len(task_ids), chosen=chosen)
-    found = task_pages.children([document["id"] for document in listed])
-    shown = []
-    for document in listed:
-        predictions, annotations = found.of(document["id"])
-        shown.append(
-            bodies.task(document, annotations=annotations, predictions=predictions, keys=keys)
-        )
-    return shown
+    sent = sent_tasks.with_ids(project_id, task_ids)
+    found = task_pages.children([task.id for task in sent])
+    return [_document(task, project_id, *found.of(task.id)) for task in sent]
+
+
+def _document(
+    task: SentTask, project_id: int, predictions: Sequence[Any], annotations: Sequence[Any]
+) -> dict[str, Any]:
+    """The keys are `bodies.TASK_KEYS`, in their order."""
+    n_cancelled = sum(one["was_cancelled"] for one in annotations)
+    n_annotated = len(annotations) - n_cancelled
+    return {
+        "id": task.id,
+        "data": orjson.Fragment(task.data),
+        "meta": orjson.Fragment(task.meta),
+        "created_at": task.created_at,
+        "updated_at": task.updated_at,
+        "is_labeled": n_annotated >= task.overlap,
+        "overlap": task.overlap,
+        "inner_id": task.inner_id,
+        "total_annotations": n_annotated,
+        "cancelled_annotations": n_cancelled,
+        "total_predictions": len(predictions),
+        "comment_count": 0,
+        "unresolved_comment_count": 0,
+        "last_comment_updated_at": None,
+        "project": project_id,
+        "updated_by": task.updated_by,
+        "file_upload": None,
+        "comment_authors": [],
+        "annotations": annotations,
+        "predictions": predictions,
+    }
 
 
 def texts(project_id: int, task_ids: Sequence[int]) -> dict[int, bytes]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from predictions.db.places import in_project, slots_of_tasks
-from predictions.models import ImportCheckpoint, Project, Task
+from predictions.db.places import slots_of_tasks
+from predictions.models import ImportCheckpoint, Project
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import (
     Copy,
@@ -34,10 +34,16 @@ LOOKUPS = {
 }
 
 
+# By primary key.
+KNOWN_TASKS_SQL = """
+SELECT t.id FROM predictions_task t WHERE t.id = ANY(%s) AND t.project_id = %s
+"""
+
+
 def known_task_ids(project_id: int, ids: Sequence[int]) -> set[int]:
     """Which of the ids are of tasks that the project has."""
-    rows = in_project(Task.objects.filter(pk__in=ids), project_id)
-    return set(rows.values_list("pk", flat=True))
+    rows = fetch_all(KNOWN_TASKS_SQL, [list(ids), project_id], slot=slots.of_project(project_id))
+    return {row[0] for row in rows}
 
 
 def tasks_called(project_id: int, column: str, names: Sequence[str]) -> dict[str, list[int]]:

@@ -273,8 +273,8 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
         parameters.append(None if neighbors is None else json_text(neighbors))
     is_few = len(parameters) <= PREPARED_COLUMNS
     slot = slots.of_project(place.project_id)
-    is_moved = slot != slots.of_project(target.project_id)
-    if place is not target and not is_moved:
+    is_moved = place is not target
+    if is_moved and slot == slots.of_project(target.project_id):
         assignments.append("task_id = %s")
         assignments.append("project_id = %s")
         parameters += [place.task_id, place.project_id]

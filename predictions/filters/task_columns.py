@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from predictions.filters import registered
+from predictions.filters import children, registered
+from predictions.filters.children import Children
 from predictions.filters.registered import Rows, Scope
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.parameters import moment_of
@@ -21,16 +22,10 @@ HAS_GT = (
     "EXISTS (SELECT 1 FROM predictions_annotation a WHERE a.task_id = t.id AND a.ground_truth"
     " AND NOT a.was_cancelled)"
 )
-# What of a task's children a column says, by their (task, id) indexes.
-_ANNOTATIONS = "(SELECT {} FROM predictions_annotation a WHERE a.task_id = t.id AND {})"
-_PREDICTIONS = "(SELECT {} FROM predictions_prediction q WHERE q.task_id = t.id)"
 NUMBERS = {
     "id": "t.id",
     "inner_id": "t.inner_id",
-    "total_annotations": _ANNOTATIONS.format("count(*)", "NOT a.was_cancelled"),
-    "cancelled_annotations": _ANNOTATIONS.format("count(*)", "a.was_cancelled"),
-    "total_predictions": _PREDICTIONS.format("count(*)"),
-    "predictions_score": _PREDICTIONS.format("avg(q.score)"),
+    **{name: of.of_task for name, of in children.NUMBERS.items()},
 }
 # Of these, empty means none: a count is never null.
 COUNTERS = frozenset({"total_annotations", "cancelled_annotations", "total_predictions"})
@@ -46,7 +41,7 @@ RESULTS = {
 MOMENTS = {
     "created_at": "t.created_at",
     "updated_at": "t.updated_at",
-    "completed_at": _ANNOTATIONS.format("max(a.created_at)", "NOT a.was_cancelled"),
+    **{name: of.of_task for name, of in children.MOMENTS.items()},
 }
 COMPARISONS = {
     "equal": "=",
@@ -211,7 +206,7 @@ def _annotators_clause(operator: str, value: Any) -> Clause:
     if operator in OPPOSITES:
         sql, params = _annotators_clause(OPPOSITES[operator], value)
         return f"NOT {sql}", params
-    one = _ANNOTATIONS.format("1", "{}")
+    one = "(SELECT 1 FROM predictions_annotation a WHERE a.task_id = t.id AND {})"
     if operator == "empty":
         some = f"EXISTS {one.format('a.completed_by_id IS NOT NULL')}"
         return (f"NOT {some}" if _flag(value) else some), []
@@ -331,6 +326,8 @@ class Order:
     by: Clause | None = None
     #: Where the numbers stand that decide it; None where they have to be computed.
     rows: Rows | None = None
+    #: What on tasks they are computed from; None where they are not.
+    children: Children | None = None
     is_falling: bool = False
 
 
@@ -349,7 +346,13 @@ def order_of(ordering: Any, scope: Scope) -> Order:
         return Order((f"t.id{down}", []))
     column, params = by = _sorted_by(name, scope)
     clause = f"{column}{down} NULLS LAST, t.id{down}", params
-    return Order(clause, by, registered.rows(name, scope), is_falling=bool(down))
+    return Order(
+        clause,
+        by,
+        rows=registered.rows(name, scope),
+        children={**children.NUMBERS, **children.MOMENTS}.get(name),
+        is_falling=bool(down),
+    )
 
 
 def _sorted_by(name: str, scope: Scope) -> Clause:

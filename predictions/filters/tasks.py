@@ -13,6 +13,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
+from predictions.filters.children import Children
 from predictions.filters.registered import Rows, Scope
 from predictions.filters.task_columns import Clause, filter_clause, order_of
 from predictions_api.http.fields import MAX_BIGINT
@@ -29,8 +30,10 @@ class TaskFilter:
     order: Clause = ("t.id", [])
     # What the order goes by first; None for ids.
     sorted_by: Clause | None = None
-    # Where the numbers stand that it goes by, and whether the highest come first.
+    # Where the numbers stand that it goes by, or what they are computed from; and whether the
+    # highest come first.
     rows: Rows | None = None
+    children: Children | None = None
     is_falling: bool = False
     # Whether `where` lets through what the project has.
     is_everything: bool = field(default=True)
@@ -138,6 +141,7 @@ def _task_filter(document: Mapping[str, Any], scope: Scope) -> TaskFilter:
         order=order.clause,
         sorted_by=order.by,
         rows=order.rows,
+        children=order.children,
         is_falling=order.is_falling,
         is_everything=not given,
     )

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import IO, Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -26,6 +26,8 @@ from predictions_api.operations import collector
 BLOCK_BYTES = 1 << 18
 # Items looked at together: enough to hide a round trip, few enough to keep memory flat.
 BATCH_ITEMS = 1000
+# The first ones of a long body are smaller: the database writes them while the rest is read.
+FIRST_ITEMS = 125
 BATCH_BYTES = 8 << 20
 ENDED_EARLY = "The request body ended before its declared length."
 
@@ -223,14 +225,16 @@ def parsed_lines(source: Iterable[bytes]) -> Iterator[Iterator[Any]]:
     """
     batch: list[bytes] = []
     held = 0
+    sizes = batch_sizes()
+    most = next(sizes)
     for line in source:
         if not line or line.isspace():
             continue
         held += len(line)
         batch.append(line)
-        if len(batch) == BATCH_ITEMS or held > BATCH_BYTES:
+        if len(batch) == most or held > BATCH_BYTES:
             yield map(parsed_line, batch)
-            batch, held = [], 0
+            batch, held, most = [], 0, next(sizes)
     if batch:
         yield map(parsed_line, batch)
 
@@ -246,9 +250,20 @@ def parsed_line(line: bytes) -> Any:
 
 
 def lazy_batches(items: Iterator[Any]) -> Iterator[Iterator[Any]]:
-    """The items BATCH_ITEMS at a time, each taken when it is asked for."""
-    for first in items:
-        yield chain([first], islice(items, BATCH_ITEMS - 1))
+    """The items, `batch_sizes` at a time, each taken when it is asked for."""
+    for first, size in zip(items, batch_sizes(), strict=False):
+        yield chain([first], islice(items, size - 1))
+
+
+def batch_sizes() -> Iterator[int]:
+    """How many items each batch of a long body has: FIRST_ITEMS, then twice as many each time, up
+    to BATCH_ITEMS. Reading a batch takes about half as long as writing one.
+    """
+    size = FIRST_ITEMS
+    while size < BATCH_ITEMS:
+        yield size
+        size *= 2
+    yield from repeat(BATCH_ITEMS)
 
 
 @contextmanager

@@ -37,6 +37,8 @@ from predictions_api.postgres.sql import reserve_ids
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
 # The version of imported predictions that name none, as Label Studio's import routes call it.
 UNNAMED_VERSION = "undefined"
+# So many tasks are remembered from batch to batch; some 100 bytes each.
+MOST_KNOWN = 50_000
 
 
 def _score(value: Any) -> float | None:
@@ -115,18 +117,31 @@ def _rows(
     return rows
 
 
-def _placed(project: Project, rows: Sequence[PredictionRow], report: Report) -> list[PredictionRow]:
-    """The rows whose task the project has, with its id."""
-    places = resolve(project.pk, (row.task for row in rows))
-    placed = []
-    for row in rows:
-        place = places[row.task]
-        if isinstance(place, int):
-            row.task = place
-            placed.append(row)
-        else:
-            report.add(row.index, place)
-    return placed
+class _Places:
+    """Remembers the ids of tasks that earlier batches named, MOST_KNOWN of them: a task whose
+    predictions are being stored cannot go away meanwhile. Names of other kinds, which may be long,
+    are asked for anew.
+    """
+
+    def __init__(self, project_id: int) -> None:
+        self.project_id = project_id
+        self.known: set[int | Named] = set()
+
+    def placed(self, rows: Sequence[PredictionRow], report: Report) -> list[PredictionRow]:
+        """The rows whose task the project has, with its id."""
+        if len(self.known) > MOST_KNOWN:
+            self.known.clear()
+        new = resolve(self.project_id, {row.task for row in rows} - self.known)
+        placed = []
+        for row in rows:
+            place = new.get(row.task, row.task)
+            if isinstance(place, int):
+                row.task = place
+                self.known.add(place)
+                placed.append(row)
+            else:
+                report.add(row.index, str(place))
+        return placed
 
 
 class _Versions:
@@ -222,7 +237,7 @@ def store_batches(
 def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Options) -> list[int]:
     """The new ids. After a bad item nothing more is written, unless bad ones are skipped."""
     ids: list[int] = []
-    versions = _Versions()
+    versions, places = _Versions(), _Places(project.pk)
     counter = count(wanted.first_index)
     # Its lines are made while the batch before is written.
     ready: list[bytes] = []
@@ -230,7 +245,7 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
         for batch in batches:
             rows = _rows(project, batch, counter, report)
             copy.wait()
-            rows = _placed(project, rows, report)
+            rows = places.placed(rows, report)
             if wanted.upsert:
                 rows = versions.without_repeats(rows, report)
             if not rows or (report and not wanted.skip_bad):
@@ -244,7 +259,7 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
             if wanted.is_heard:
                 record_created(new, project)
             copy.send(ready)
-            ready = list(copy_lines(project.pk, rows, new))
+            ready = [b"".join(copy_lines(project.pk, rows, new))]
             ids += new
         if wanted.skip_bad or not report:
             copy.send(ready)

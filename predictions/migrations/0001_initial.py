@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('model', models.ForeignKey(blank=True, db_index=False, help_text='An ML Backend instance that created the prediction.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='predictions', to='predictions.mlbackend')),
-                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='predictions.project')),
+                ('project', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='predictions.project')),
                 ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='predictions.task')),
             ],
         ),
@@ -165,9 +165,9 @@ class Migration(migrations.Migration):
             model_name='project',
             constraint=models.UniqueConstraint(fields=('workspace', 'slug'), name='predictions_project_workspace_slug_uniq'),
         ),
-        migrations.AddIndex(
+        migrations.AddConstraint(
             model_name='task',
-            index=models.Index(fields=['project', 'id'], name='predictions_task_p_idx'),
+            constraint=models.UniqueConstraint(fields=('project', 'id', 'slot'), name='predictions_task_p_idx'),
         ),
         migrations.AddIndex(
             model_name='task',
@@ -187,7 +187,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='prediction',
-            index=models.Index(fields=['task', 'id'], name='predictions_prediction_t_idx'),
+            index=models.Index(fields=['task', 'id'], include=['score'], name='predictions_prediction_t_idx'),
         ),
         migrations.AddIndex(
             model_name='prediction',

@@ -159,8 +159,13 @@ class Task(models.Model):
     )
 
     class Meta:
+        constraints = [
+            # Lists by project in id order; what the keys of predictions refer to.
+            models.UniqueConstraint(
+                fields=["project", "id", "slot"], name="predictions_task_p_idx"
+            ),
+        ]
         indexes = [
-            models.Index(fields=["project", "id"], name="predictions_task_p_idx"),
             # Imported predictions may name their task by either of these. Not unique: a project
             # may hold a thing twice, and only a name that is used has to be unambiguous.
             models.Index(
@@ -272,10 +277,17 @@ class Annotation(models.Model):
 
 
 class Prediction(models.Model):
-    """What one version of a model says about a task."""
+    """What one version of a model says about a task.
+
+    One key in the database holds its task and its project together: a task of that project.
+    """
 
     project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, related_name="predictions", db_index=False
+        Project,
+        on_delete=models.CASCADE,
+        related_name="predictions",
+        db_index=False,
+        db_constraint=False,
     )
     slot = SlotField()
     task = models.ForeignKey(
@@ -313,8 +325,11 @@ class Prediction(models.Model):
         indexes = [
             # Lists by project in id order, and each keyset page of them.
             models.Index(fields=["project", "id"], name="predictions_prediction_p_idx"),
-            # Lists by task; task pages; the cascade of a deleted task.
-            models.Index(fields=["task", "id"], name="predictions_prediction_t_idx"),
+            # Lists by task; task pages; the cascade of a deleted task. With the score, all tasks
+            # are put in the order of their scores without a look at the predictions themselves.
+            models.Index(
+                fields=["task", "id"], include=["score"], name="predictions_prediction_t_idx"
+            ),
             # A version's lists and its delete. A version may be longer than an index row, so
             # its first 200 characters stand here and the statement compares the rest.
             models.Index(

@@ -15,7 +15,7 @@ import ipaddress
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -27,6 +27,8 @@ from predictions_api.outbound import sockets
 
 # How long an unused connection is kept.
 KEPT_FOR_S = 5.0
+# How answers may come packed, although nobody asked for it.
+PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 # How long a connection may take to be accepted.
 MOST_CONNECT_S = 10.0
 # IPv6 networks whose last four bytes are an IPv4 address (NAT64, mapped, compatible).
@@ -114,7 +116,7 @@ def check_url(url: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """The TLS settings, made once: reading the certificate store takes 20 ms."""
     return httpx2.create_ssl_context(trust_env=False)
 
@@ -125,7 +127,7 @@ class Unpacked(httpx2.AsyncByteStream):
     PIECE_BYTES = 2**16
 
     def __init__(
-        self, packed: httpx2.AsyncByteStream, most_bytes: int = sockets.MAX_ANSWER_BYTES
+        self, packed: AsyncIterable[bytes], most_bytes: int = sockets.MAX_ANSWER_BYTES
     ) -> None:
         self._packed = packed
         self._most_bytes = most_bytes
@@ -151,7 +153,8 @@ class Unpacked(httpx2.AsyncByteStream):
             raise httpx2.DecodingError(str(error)) from None
 
     async def aclose(self) -> None:
-        await self._packed.aclose()
+        if isinstance(self._packed, httpx2.AsyncByteStream):
+            await self._packed.aclose()
 
 
 class CheckedTransport(httpx2.AsyncHTTPTransport):
@@ -161,10 +164,10 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
     """
 
     def __init__(self, *, max_connections: int, most_bytes: int = sockets.MAX_ANSWER_BYTES) -> None:
-        super().__init__(verify=_tls(), trust_env=False)
+        super().__init__(verify=tls(), trust_env=False)
         self._most_bytes = most_bytes
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_tls(),
+            ssl_context=tls(),
             max_connections=max_connections,
             max_keepalive_connections=max_connections,
             keepalive_expiry=KEPT_FOR_S,
@@ -178,9 +181,9 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
         coding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if coding == "identity" or not isinstance(response.stream, httpx2.AsyncByteStream):
             return response
-        if coding not in {"gzip", "x-gzip", "deflate"}:
+        if coding not in PACKED:
             await response.aclose()
-            raise httpx2.DecodingError(f"The answer is in {coding[:50]!r}, which nobody asked for.")
+            raise unreadable(coding)
         del response.headers["Content-Encoding"]
         # Of the packed bytes.
         response.headers.pop("Content-Length", None)
@@ -192,29 +195,9 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
         )
 
 
-def request(
-    method: str,
-    url: httpx2.URL,
-    headers: list[tuple[bytes, bytes]],
-    content: bytes | None,
-    *,
-    timeout_s: float,
-) -> httpx2.Request:
-    """A request for a `CheckedTransport` itself: it goes out with these headers, Host and
-    Content-Length, and takes half of what a client's own does to send it. `timeout_s` is the limit
-    of each read and write.
-    """
-    sent = [(b"Host", url.netloc), *headers]
-    if content is not None:
-        sent.append((b"Content-Length", b"%d" % len(content)))
-    limits = {"connect": min(timeout_s, MOST_CONNECT_S), "pool": timeout_s}
-    return httpx2.Request(
-        method,
-        url,
-        headers=sent,
-        stream=httpx2.ByteStream(content or b""),
-        extensions={"timeout": {**limits, "read": timeout_s, "write": timeout_s}},
-    )
+def unreadable(coding: str) -> httpx2.DecodingError:
+    """For an answer in an encoding that is not read."""
+    return httpx2.DecodingError(f"The answer is in {coding[:50]!r}, which nobody asked for.")
 
 
 def client(

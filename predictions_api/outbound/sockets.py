@@ -77,8 +77,11 @@ class Stream(httpcore2.AsyncNetworkStream, asyncio.Protocol):
         if not self._received and not self._has_ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(timeout):
+                if timeout is None:
                     await self._reader
+                else:
+                    async with asyncio.timeout(timeout):
+                        await self._reader
             except TimeoutError:
                 raise httpcore2.ReadTimeout from None
             finally:

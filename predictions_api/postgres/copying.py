@@ -78,13 +78,13 @@ class Copy:
         if not self.goes_by_index:
             cursor.execute(BY_INDEX)
             self.goes_by_index = True
-        batches = [io.BytesIO(b"".join(of_table)) for of_table in lines]
+        batches = [b"".join(of_table) for of_table in lines]
         self.running = self.worker.submit(self._write, cursor, batches)
 
-    def _write(self, cursor: Any, batches: Sequence[io.BytesIO]) -> None:
+    def _write(self, cursor: Any, batches: Sequence[bytes]) -> None:
         for sql, batch in zip(self.sql, batches, strict=True):
-            if batch.getbuffer().nbytes:
-                cursor.copy_expert(sql, batch, PIECE_BYTES)
+            if batch:
+                cursor.copy_expert(sql, io.BytesIO(batch), PIECE_BYTES)
 
     def wait(self) -> None:
         """Waits until the batch that was sent is written."""

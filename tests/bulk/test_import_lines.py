@@ -1,13 +1,16 @@
 """POST /api/projects/{id}/import/predictions of JSON Lines: a stream, all or nothing."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from predictions.imports import bodies
-from predictions.models import Prediction, Project
+from predictions.models import Prediction, Project, Task
 from predictions_api.http.storable import MAX_TEXT_BYTES
 from tests.bulk.conftest import Seed
 from tests.conftest import RECORDED, Caller, region
@@ -72,6 +75,31 @@ def test_many_batches_keep_their_order(ada: Caller, url: str, task: int) -> None
     stored = Prediction.objects.order_by("score").values_list("id", flat=True)
     assert ids == list(stored)
     assert ids == sorted(ids)
+
+
+def test_batches_grow_to_their_full_size() -> None:
+    sizes = [125, 250, 500, 1000, 1000, 3]
+    of_lines = bodies.parsed_lines([b"7"] * sum(sizes))
+    of_an_array = bodies.lazy_batches(iter([7] * sum(sizes)))
+    for batches in (of_lines, of_an_array):
+        assert [len(list(batch)) for batch in batches] == sizes
+
+
+def test_the_id_of_a_task_is_asked_for_once(
+    ada: Caller, project: Project, url: str, seed_tasks: Seed
+) -> None:
+    """Other names, which may be long, are asked for in each batch; so are ids of no task."""
+    one, two = seed_tasks(project, 2)
+    Task.objects.filter(pk=two).update(external_id="two")
+    names = [{"task": one}, {"external_id": "two"}, {"task": two + 1}]
+    items = [{**names[n % 3], "result": []} for n in range(3 * bodies.BATCH_ITEMS)]
+    with CaptureQueriesContext(connection) as asked:
+        answer = post(ada, f"{url}?on_error=skip", lines(items)).json()
+    assert (answer["created"], len(answer["skipped"])) == (2000, 1000)
+    assert Counter(Prediction.objects.values_list("task_id", flat=True)) == {one: 1000, two: 1000}
+    looked_up = [q["sql"] for q in asked if "t.id = ANY" in q["sql"]]
+    assert [str(one) in sql for sql in looked_up] == [True] + [False] * (len(looked_up) - 1)
+    assert len(looked_up) == len([q for q in asked if "external_id = ANY" in q["sql"]]) > 1
 
 
 def test_whole_numbers_of_any_length_are_kept(ada: Caller, url: str, task: int) -> None:
@@ -224,8 +252,8 @@ def test_upsert_replaces_across_batches(
 def test_the_number_of_statements_follows_batches(
     ada: Caller, url: str, task: int, django_assert_num_queries: Any
 ) -> None:
-    # The key, the project, a savepoint and its end; the tasks and the ids of each batch.
-    for n, statements in ((1, 6), (50, 6), (bodies.BATCH_ITEMS + 1, 8)):
+    # The key, the project, a savepoint and its end; the tasks that are new, the ids of each batch.
+    for n, statements in ((1, 6), (50, 6), (bodies.FIRST_ITEMS + 1, 7)):
         body = lines([{"task": task, "result": []}] * n)
         with django_assert_num_queries(statements + RECORDED):
             assert post(ada, url, body).status_code == 201

@@ -34,7 +34,7 @@ def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
             ]
             with connection.cursor() as cursor:
                 for project, n_tasks, n in zip(
-                    made, (1_000, 2_000, 2_000), (10_000, 20_000, 20_000), strict=True
+                    made, (500, 2_000, 2_000), (5_000, 20_000, 20_000), strict=True
                 ):
                     cursor.execute(conftest.TASKS_SQL, [project.pk, n_tasks])
                     tasks = [row[0] for row in cursor.fetchall()]

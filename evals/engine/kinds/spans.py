@@ -1,6 +1,8 @@
 """Spans of texts, as named entities are: matched by the characters they have in common."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate, chain
 from typing import Any
@@ -57,8 +59,9 @@ TEXTS = frozenset({"Text", "HyperText", "Paragraphs"})
 LAST_CHARACTER = 2**40
 
 #: First character and the one after the last; or, where no characters are known, what names the
-#: place: it is the same or it is not.
+#: place: it is the same or it is not. While a document is read, also the characters and the place.
 Extent = tuple[int, int] | tuple[Any, ...]
+CHARACTERS, PLACE = 2, 4
 Answers = Sequence[Sequence[Answer[Extent]]]
 
 
@@ -85,7 +88,7 @@ def read_region(reading: Reading) -> ReadRegion[Extent]:
         if text_key:
             extent = _in_paragraphs(value, starts.of(image.data, text_key))
         elif isinstance(value.get("globalOffsets"), dict):
-            extent = _plain(value["globalOffsets"])
+            extent = (*_plain(value["globalOffsets"]), *_place_beside(value))
         elif "startOffset" not in value and "endOffset" not in value:
             extent = _plain(value)
         else:
@@ -155,6 +158,53 @@ def _named_place(value: Any) -> Extent:
     return place
 
 
+def _place_beside(value: Any) -> Extent:
+    """The place of a span whose characters are known; empty where it does not tell any."""
+    if isinstance(value.get("start"), str) and isinstance(value.get("end"), str):
+        with suppress(PassedOver):
+            offsets = (_character(value.get("startOffset")), _character(value.get("endOffset")))
+            return value["start"], offsets[0], value["end"], offsets[1]
+    return ()
+
+
+def _as_characters(sides: tuple[Answers, Answers]) -> tuple[Answers, Answers]:
+    """Both sides with characters in place of places, where another span of the same document tells
+    where the characters of these elements begin. What tells both is of characters.
+    """
+    placed: tuple[list[Sequence[Answer[Extent]]], ...] = ([], [])
+    for of_text in zip(*sides, strict=True):
+        known = [one.value for answers in of_text for one in answers if len(one.value) > PLACE]
+        firsts = _first_characters(known)
+        for answers, found in zip(of_text, placed, strict=True):
+            is_mixed = bool(known) and bool(answers)
+            found.append(
+                [replace(one, value=_extent(one.value, firsts)) for one in answers]
+                if is_mixed
+                else answers
+            )
+    return placed[0], placed[1]
+
+
+def _first_characters(known: Sequence[tuple[Any, ...]]) -> dict[str, int]:
+    """Where elements begin, by the ways to them; those left out about which spans disagree."""
+    found: dict[str, set[int]] = {}
+    for start, end, first, offset, last, end_offset in known:
+        found.setdefault(first, set()).add(start - offset)
+        found.setdefault(last, set()).add(end - end_offset)
+    return {way: begins.pop() for way, begins in found.items() if len(begins) == 1}
+
+
+def _extent(told: tuple[Any, ...], firsts: Mapping[str, int]) -> Extent:
+    if len(told) != PLACE:
+        return told[:CHARACTERS]
+    first, offset, last, end_offset = told
+    if first in firsts and last in firsts:
+        with suppress(PassedOver):
+            ends = firsts[first] + _character(offset), firsts[last] + _character(end_offset)
+            return ends if min(ends) >= 0 else told
+    return told
+
+
 def _spans(truths: Answers, predictions: Answers) -> tuple[Spans, Spans]:
     """Both sides; places that are no characters become empty spans, each its own."""
     names: dict[Extent, int] = {}
@@ -170,7 +220,7 @@ def _spans(truths: Answers, predictions: Answers) -> tuple[Spans, Spans]:
 
 
 def _characters(extent: Extent, names: dict[Extent, int]) -> tuple[int, int]:
-    if len(extent) == 2:
+    if len(extent) == CHARACTERS:
         return extent[0], extent[1]
     # No character has such a number.
     place = -1 - names.setdefault(extent, len(names))
@@ -217,9 +267,10 @@ def _empty_pairs(truth: Spans, predicted: Spans) -> Iterator[Pairs]:
 
 
 def _read(images: Sequence[StoredImage], job: Job, notes: Notes) -> tuple[Answers, Answers]:
-    return read_answers(
+    sides = read_answers(
         images, job.classes, read_region(job.reading), reading=job.reading, notes=notes
     )
+    return _as_characters(sides)
 
 
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
@@ -269,7 +320,7 @@ def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[
 
 
 def _facts(answer: Answer[Extent]) -> dict[str, Any]:
-    return {"span": list(answer.value)} if len(answer.value) == 2 else {}
+    return {"span": list(answer.value)} if len(answer.value) == CHARACTERS else {}
 
 
 ENTITIES = Kind(

@@ -65,5 +65,12 @@ def asked_kind(config: Config, controls: Iterable[Control]) -> Kind | None:
 
 
 def tags_of(config: Config, control: Control) -> frozenset[str]:
-    """The tags of the objects that a control is for."""
-    return frozenset(one.tag for one in config.objects if one.name in control.to_names)
+    """The tags of the objects that a control is for.
+
+    `Labels` beside a VideoRectangle are those of its tracks, and mark no stretches of the video.
+    """
+    names = set(control.to_names)
+    if control.tag.tag == "Labels":
+        tracked = [one for one in config.controls if one.tag.place == "track"]
+        names.difference_update(*(one.to_names for one in tracked))
+    return frozenset(one.tag for one in config.objects if one.name in names)

@@ -5,6 +5,7 @@ An instant, which ends where it starts, overlaps what is equal to it and nothing
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -54,15 +55,20 @@ def _moment(told: Any, name: str, time_format: str) -> float:
 
 
 def _seconds(text: str, name: str, time_format: str) -> float:
+    moment = _formatted(text, time_format) if time_format else None
     try:
-        if time_format:
-            moment = datetime.strptime(text, time_format.replace(THOUSANDTHS, PARTS))
-        else:
-            moment = datetime.fromisoformat(text)
+        moment = moment or datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    # A format that has a part twice is no ValueError.
-    except (ValueError, OverflowError, re.error):
+    except (ValueError, OverflowError):
         raise MissingCoordinate(f"{name} is {text!r:.100}") from None
+
+
+def _formatted(text: str, time_format: str) -> datetime | None:
+    """The date as the format has it; None where it is written otherwise."""
+    # A format that has a part twice is no ValueError.
+    with suppress(ValueError, re.error):
+        return datetime.strptime(text, time_format.replace(THOUSANDTHS, PARTS))
+    return None
 
 
 @dataclass(frozen=True, slots=True)

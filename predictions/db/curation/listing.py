@@ -10,6 +10,13 @@ IDS_SQL = """
 SELECT t.id FROM predictions_task t WHERE t.project_id = %s AND {where}
 ORDER BY {order} LIMIT %s OFFSET %s
 """
+# Of what is on tasks all numbers are made at once: of many tasks by one pass over the index of its
+# rows, side by side with that of the tasks; of few by a probe each.
+CHILDREN_SQL = """
+SELECT t.id FROM predictions_task t LEFT JOIN {table} ON {task} = t.id AND {on}
+WHERE t.project_id = %s AND {where}
+GROUP BY t.id ORDER BY {number}{down} NULLS LAST, t.id{down} LIMIT %s OFFSET %s
+"""
 # Where the numbers that tasks are ordered by stand in a table, an index of it begins and ends the
 # list. Tasks without a number come last, and nobody looks for them before they are reached.
 ROWS_SQL = """
@@ -36,7 +43,18 @@ SELECT listed.id FROM (
 def ids(wanted: TaskFilter, *, project_id: int, limit: int, offset: int = 0) -> Clause:
     """The statement, and its parameters. It gives no row past the last task."""
     where, where_params = wanted.where
-    rows = wanted.rows
+    rows, children = wanted.rows, wanted.children
+    down = " DESC" if wanted.is_falling else ""
+    if children is not None:
+        sql = CHILDREN_SQL.format(
+            table=children.table,
+            task=children.task,
+            on=children.where,
+            number=children.number,
+            where=where,
+            down=down,
+        )
+        return sql, [project_id, *where_params, limit, offset]
     if rows is None:
         order, order_params = wanted.order
         sql = IDS_SQL.format(where=where, order=order)
@@ -47,7 +65,7 @@ def ids(wanted: TaskFilter, *, project_id: int, limit: int, offset: int = 0) -> 
         own=rows.where,
         number=rows.number,
         where=where,
-        down=" DESC" if wanted.is_falling else "",
+        down=down,
     )
     last = limit + offset
     params: list[Any] = [*rows.params, project_id, *where_params, last]

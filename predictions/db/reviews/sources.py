@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from accounts.models import SERVICE
 from predictions.db.places import slot_of_task
 from predictions.db.reviews.discussion import MOST_SHOWN, SAID_SQL, Remark
 from predictions_api.postgres.sql import fetch_all
@@ -22,7 +23,7 @@ SOURCES_SQL = f"""
  ORDER BY {{prediction}}p.id DESC LIMIT %(most)s)
 UNION ALL
 (SELECT 'annotation', a.id,
-        CASE WHEN u.is_service THEN u.first_name || ' (service account)' ELSE u.email END,
+        CASE WHEN u.is_service THEN u.first_name || %(service)s ELSE u.email END,
         NULL, a.result::text, a.updated_at, a.was_cancelled, a.ground_truth,
         a.parent_prediction_id, NULL, NULL
  FROM predictions_annotation a LEFT JOIN accounts_user u ON u.id = a.completed_by_id
@@ -79,6 +80,7 @@ def sources_of(task_id: int, *, most: int, wanted: tuple[Kind, int] | None = Non
             "most": most + 1,
             "remarks": MOST_SHOWN,
             "wanted": wanted and wanted[1],
+            "service": SERVICE,
         },
         slot=slot_of_task(task_id),
     )
