@@ -169,8 +169,9 @@ def main() -> int:
     given = parser.parse_args()
     if not is_spread():
         sys.exit("This needs a cluster: DATABASE_URL, after manage.py distribute.")
-    created = {"create_workspace": True, "role": "owner"}
-    _, key = tokens.create(email="bench@example.com", workspace_slug="bench", **created)
+    _, key = tokens.create(
+        email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
+    )
     client = APIClient(HTTP_AUTHORIZATION=f"Token {key}", HTTP_HOST="localhost")
     made = [
         client.post("/api/projects/", {"title": f"Bench {n}"}, format="json").json()["id"]
