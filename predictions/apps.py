@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 
 from predictions_api.cluster import tables
+from predictions_api.postgres.spread.slots import SLOTS
 
 #: How the room's tables lie on a cluster.
 TABLES = {
@@ -16,10 +17,17 @@ TABLES = {
     "predictions_predictioncomment": tables.SLOT,
     "predictions_predictionreview": tables.SLOT,
     "predictions_importedfile": tables.SLOT,
-    "predictions_savedview": tables.HERE,
+    "predictions_savedview": tables.EVERYWHERE,
     "predictions_idempotentrequest": tables.HERE,
     "predictions_importcheckpoint": tables.HERE,
-    "predictions_projectexport": tables.HERE,
+    "predictions_projectexport": tables.EVERYWHERE,
+}
+# What a process that has not heard of slots would store is refused.
+CHECKS = {
+    "predictions_task": tables.LEADS,
+    "predictions_annotation": tables.LEADS,
+    # One that was moved keeps its id.
+    "predictions_prediction": f"{tables.LEADS} OR mod(id, {SLOTS}) <> 0 OR updated_at > created_at",
 }
 
 LARGER_FILES = "On the server, `manage.py load` takes files of any size."
@@ -47,6 +55,7 @@ class PredictionsConfig(AppConfig):
         from predictions_api.jobs import preloads, states, sweeps
 
         tables.register(TABLES)
+        tables.register_checks(CHECKS)
         payloads.register()
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(folders.requeue_stalled)

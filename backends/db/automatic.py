@@ -11,22 +11,13 @@ from backends.db.items import Clause
 from backends.models import Endpoint, PredictionJob
 from predictions.models import MLBackend
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, fetch_one, is_spread
+from predictions_api.postgres.sql import execute, fetch_one
 
 # How long a transaction that stores tasks may take: so old are tasks below a mark at least.
 SETTLED = "10 minutes"
 
-FOLLOW_SQL = """
-UPDATE backends_endpoint e SET last_task_id = newest.id
-FROM predictions_mlbackend b, predictions_project p,
-     LATERAL (SELECT coalesce(max(t.id), 0) AS id FROM predictions_task t
-              WHERE t.project_id = p.id) newest
-WHERE b.id = e.backend_id AND p.id = b.project_id AND NOT p.evaluate_predictions_automatically
-  AND e.last_task_id IS DISTINCT FROM newest.id
-"""
-NEWEST_SQL = """
-SELECT t.project_id, max(t.id) FROM predictions_task t WHERE t.project_id = ANY(%s) GROUP BY 1
-"""
+# By project: one probe of its index.
+NEWEST_SQL = "SELECT coalesce(max(id), 0) FROM predictions_task WHERE project_id = %s"
 MARK_SQL = """
 UPDATE backends_endpoint e SET last_task_id = k.task_id
 FROM unnest(%s::bigint[], %s::bigint[]) AS k(backend_id, task_id)
@@ -35,18 +26,21 @@ WHERE e.backend_id = k.backend_id AND e.last_task_id IS DISTINCT FROM k.task_id
 
 
 def follow_projects_that_do_not_ask() -> None:
-    """Marks what is there as old, where nobody wants it predicted. One statement; on a cluster,
-    which does not let one ask tasks for the sake of endpoints, two.
+    """Marks what is there as old, where nobody wants it predicted. A statement a project, and two,
+    for a cluster does not let one ask tasks for the sake of endpoints.
     """
-    if not is_spread():
-        execute(FOLLOW_SQL, [])
-        return
     idle = Endpoint.objects.filter(backend__project__evaluate_predictions_automatically=False)
-    project_of = dict(idle.values_list("pk", "backend__project_id"))
-    projects = sorted(set(project_of.values()))
-    newest: dict[int, int] = dict(fetch_all(NEWEST_SQL, [projects]))
-    marks = [newest.get(project_id, 0) for project_id in project_of.values()]
-    execute(MARK_SQL, [list(project_of), marks])
+    project_of: dict[int, int] = dict(idle.values_list("pk", "backend__project_id"))
+    newest = {project_id: _newest(project_id) for project_id in set(project_of.values())}
+    if project_of:
+        execute(MARK_SQL, [list(project_of), [newest[one] for one in project_of.values()]])
+
+
+def _newest(project_id: int) -> int:
+    """The last task of a project; 0 without one."""
+    row = fetch_one(NEWEST_SQL, [project_id], slot=slots.of_project(project_id))
+    assert row is not None
+    return int(row[0])
 
 
 def asking_backends(hope: timedelta) -> Iterable[int]:

@@ -14,7 +14,7 @@ from evals.models import ModelEval
 from predictions.db.places import slot_of_task
 from predictions.filters.registered import Rows, Scope
 from predictions_api.http.storable import Refused
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one, is_spread
 
 # Postgres' texts are no longer.
 LONGEST_TEXT = 2**30
@@ -96,6 +96,15 @@ def image_address(evaluation: ModelEval, position: int) -> str | None:
 #: Of a task in an evaluation, over its images: what was counted at the canonical confidence. By the
 #: index on (evaluation, task).
 OF_TASK = "(SELECT {} FROM evals_evalimage i WHERE i.evaluation_id = %s AND i.task_id = t.id)"
+#: The same of all tasks at once. On a cluster an evaluation may be on another node than its tasks,
+#: and no statement asks both: what was counted goes along with the question.
+OF_TASKS_SQL = """
+SELECT coalesce(jsonb_object_agg(task_id, number), '{{}}')::text FROM (
+    SELECT i.task_id, {} AS number FROM evals_evalimage i
+    WHERE i.evaluation_id = %s AND i.task_id IS NOT NULL GROUP BY i.task_id
+) counted
+"""
+GIVEN = "((%s::jsonb ->> t.id::text)::float8)"
 # As the scores of images: 0 without a denominator, 1 of nothing to find and nothing said.
 RATIO = (
     "CASE WHEN sum(i.tp::bigint + i.fp + i.fn) > 0 THEN coalesce({}::float8 / nullif({}, 0), 0)"
@@ -140,7 +149,7 @@ def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
     """
     if name == AGREEMENT:
         found = _finished(scope, None)
-        return OF_TASK.format(TASK_COLUMNS["f1"]), [found and found[0]]
+        return _of_tasks("f1", found and found[0])
     if not name.startswith(PREFIX):
         return None
     eval_id, _, column = name.removeprefix(PREFIX).rpartition(".")
@@ -149,13 +158,23 @@ def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
     found = _finished(scope, eval_id)
     if found is None:
         raise Refused(f"The project has no finished evaluation {eval_id!r:.50}.")
-    return OF_TASK.format(TASK_COLUMNS[column]), [found[0]]
+    return _of_tasks(column, found[0])
+
+
+def _of_tasks(column: str, evaluation_id: int | None) -> tuple[str, list[Any]]:
+    counted = TASK_COLUMNS[column]
+    if not is_spread():
+        return OF_TASK.format(counted), [evaluation_id]
+    row = fetch_one(OF_TASKS_SQL.format(counted), [evaluation_id])
+    return GIVEN, [row and row[0]]
 
 
 def task_rows(name: str, scope: Scope) -> Rows | None:
     """The rows of the same columns where each task of the evaluation has one image, and so one row;
-    None otherwise, and for other names. At most one statement.
+    None otherwise, for other names, and on a cluster. At most one statement.
     """
+    if is_spread():
+        return None
     eval_id, _, column = name.removeprefix(PREFIX).rpartition(".")
     if name == AGREEMENT:
         found, column = _finished(scope, None), "f1"

@@ -1,7 +1,6 @@
 """Reads and writes of annotations."""
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +15,7 @@ from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, fetch_one, insert_one, is_spread
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one, insert_one
 
 #: Ids that one refusal names.
 MOST_NAMED = 20
@@ -315,13 +314,11 @@ def mark_chosen(annotation_ids: Sequence[int], *, is_truth: bool, access: Access
     known: dict[int, int] = dict(rows)
     if unknown := [one for one in annotation_ids if one not in known]:
         raise ValidationError({"ids": [unknown_pk(one) for one in unknown[:MOST_NAMED]]})
-    values: dict[str, Any] = {"mark": is_truth}
-    if not is_spread():
-        return _mark(MARK_CHOSEN_SQL, {**values, "ids": list(annotation_ids)}, access)
-    with transaction.atomic():
+    parts = places.by_slot(known)
+    with recording.together(len(parts) > 1):
         return sum(
-            _mark(MARK_CHOSEN_SQL, {**values, "ids": [*ids]}, access, slot=slot)
-            for slot, ids in groupby(sorted(known, key=known.__getitem__), known.__getitem__)
+            _mark(MARK_CHOSEN_SQL, {"mark": is_truth, "ids": ids}, access, slot=slot)
+            for slot, ids in parts
         )
 
 

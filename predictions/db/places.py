@@ -1,6 +1,6 @@
 """Which workspace and project a task, a prediction or another object belongs to."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -107,6 +107,16 @@ def _slot_of(table: str, row_id: int, *, may_have_moved: bool) -> int | None:
     row = fetch_by_id(SLOT_OF_SQL.format(table=table), [row_id], row_id=row_id)
     # A row that there is not is looked for in any one slot.
     return int(row[0]) if row else told or 0
+
+
+def by_slot(slot_of: Mapping[int, int]) -> list[tuple[int | None, list[int]]]:
+    """Ids of rows by their slots, both ascending, a statement each; under None all of them where
+    the database is not spread.
+    """
+    found: dict[int | None, list[int]] = {}
+    for row_id in sorted(slot_of):
+        found.setdefault(slot_of[row_id] if is_spread() else None, []).append(row_id)
+    return sorted(found.items(), key=lambda item: item[0] or 0)
 
 
 # By primary key, in one order, so that two writers of the same tasks never wait in a circle.

@@ -194,7 +194,8 @@ def _none_of(model: type[Prediction] | type[Annotation]) -> IsNull:
 
     NOT EXISTS would let Postgres read all of the other table at once.
     """
-    one = model._default_manager.filter(task_id=OuterRef("pk")).values("pk")[:1]
+    on_task = model._default_manager.filter(task_id=OuterRef("pk"), slot=OuterRef("slot"))
+    one = on_task.values("pk")[:1]
     return IsNull(Subquery(one), True)
 
 

@@ -184,7 +184,7 @@ def local_picture() -> Combinable:
 
 def picture_of_task() -> Subquery:
     """The same of rows on a task."""
-    task = Task.objects.filter(pk=OuterRef("task_id"))
+    task = Task.objects.filter(pk=OuterRef("task_id"), slot=OuterRef("slot"))
     return Subquery(task.values(found=local_picture())[:1])
 
 

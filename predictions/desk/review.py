@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import QuerySet, Subquery
+from django.db.models import F, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -86,8 +86,8 @@ def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
     task = Prediction.objects.filter(pk=pk).values("task_id")[:1]
     beside = _of_task(Subquery(task)).exclude(pk=pk)
     named = JSONObject(pk="pk", model_version="model_version", score="score")
-    found = desk.get_queryset(request).filter(pk=pk).select_related("task")
-    prediction = found.annotate(
+    found = desk.get_queryset(request).filter(pk=pk, task__slot=F("slot"))
+    prediction = found.select_related("task").annotate(
         before=Subquery(before),
         after=Subquery(after),
         others=ArraySubquery(beside.values_list(named, flat=True)[:MOST_VERSIONS]),

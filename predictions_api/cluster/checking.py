@@ -3,12 +3,7 @@
 from dataclasses import dataclass
 
 from predictions_api.cluster import nodes, tables
-from predictions_api.postgres.sql import fetch_all
 
-LIE_SQL = """
-SELECT table_name::text, CASE citus_table_type WHEN 'reference' THEN %s
-    WHEN 'distributed' THEN distribution_column END FROM citus_tables
-"""
 COPY_SQL = "SELECT count(*) || '/' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {table} t"
 
 
@@ -32,10 +27,10 @@ class Found:
 
 def check() -> Found:
     """Looks at every copied table whole, on every node. Outside a transaction."""
-    there: dict[str, str | None] = dict(fetch_all(LIE_SQL, [tables.EVERYWHERE]))
+    there = nodes.lying()
     wanted = {table: way for table, way in tables.every().items() if way != tables.HERE}
-    lying = {table: there.get(table) or tables.HERE for table in wanted}
-    away = [answer.address for answer in nodes.ask_all("SELECT 1") if not answer.is_well]
+    lying = {table: there.get(table, tables.HERE) for table in wanted}
+    away = nodes.silent()
     differing = {}
     for table in tables.lying(tables.EVERYWHERE):
         if lying[table] != tables.EVERYWHERE:

@@ -5,10 +5,11 @@ again. The foreign keys of tables that are spread are in the way meanwhile: they
 in a table of this module's own, and made again at the end.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from predictions_api.cluster import nodes, tables
@@ -20,6 +21,10 @@ SHARDS = 64
 LOCK = 7_100_412
 Say = Callable[[str], None]
 
+# Or a new table that points to a copied one would be bound to the coordinator by its key at once,
+# and one with an identity never be spread. A server without the engine keeps it and does not look.
+LET_NEW_TABLES_BE_SQL = "SET citus.enable_local_reference_table_foreign_keys = off"
+BIND_TABLES_SQL = LET_NEW_TABLES_BE_SQL.replace("off", "on")
 KEPT_SQL = """
 CREATE TABLE IF NOT EXISTS spread_foreign_key (
     name text PRIMARY KEY, of_table text NOT NULL, definition text NOT NULL, place bigserial)
@@ -34,7 +39,12 @@ INSERT INTO spread_foreign_key (name, of_table, definition)
 SELECT conname, of_table, text FROM found ORDER BY of_table, conname
 ON CONFLICT (name) DO NOTHING
 """
-LYING_SQL = "SELECT table_name::text FROM citus_tables WHERE citus_table_type = %s"
+# Of tables on the coordinator that the engine does not know: their keys do not hold until then.
+NEW_HERE_SQL = """
+SELECT DISTINCT conrelid::regclass::text FROM pg_constraint
+WHERE contype = 'f' AND conrelid = ANY(%s::regclass[])
+    AND confrelid IN (SELECT table_name::oid FROM citus_tables)
+"""
 # By what the catalogue says of each column: a function of it would fail for a table without an id.
 SEQUENCES_SQL = """
 SELECT t.name, s.seqrelid::regclass::text, s.seqincrement FROM unnest(%s::text[]) AS t(name)
@@ -43,11 +53,27 @@ JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_clas
     AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
 JOIN pg_sequence s ON s.seqrelid = d.objid
 """
-# Their statements do not name slots yet; they come back and look.
-END_IDLE_SQL = """
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle'
-    AND usename = current_user AND application_name NOT LIKE 'citus%%'
+OTHERS_SQL = """
+SELECT DISTINCT current_user::text, relowner::regrole::text FROM pg_class
+WHERE oid = ANY(%s::regclass[]) AND NOT pg_has_role(relowner, 'USAGE')
+"""
+# Statements of connections that began before do not name slots: their new ids would lead nowhere.
+CARRIES = "_carries_slot"
+CHECKED_SQL = """
+SELECT convalidated FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s
+"""
+# How long such a connection may take to end what it is at.
+PATIENCE_S = 60.0
+OLD_SQL = """
+FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_type = 'client backend' AND application_name NOT LIKE 'citus%%'
+    AND backend_start < %s
+"""
+COUNT_OLD_SQL = f"SELECT count(*) {OLD_SQL}"
+# They come back and look.
+END_OLD_SQL = f"""
+SELECT count(pg_terminate_backend(pid)) {OLD_SQL} AND usename = current_user
+    AND (state = 'idle' OR %s)
 """
 
 
@@ -72,9 +98,19 @@ def refusal() -> str | None:
         )
     if len(known) == 1:
         return "There is no other node. Here: SELECT citus_add_node('HOST', PORT);"
+    if silent := nodes.silent():
+        return (
+            f"{', '.join(silent)} does not answer. Start it, or here:"
+            " SELECT citus_remove_node('HOST', PORT);"
+        )
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return "There are migrations to apply. Here: manage.py migrate"
+    if others := fetch_all(OTHERS_SQL, [sorted(tables.every())]):
+        [(role, owner), *_] = others
+        return (
+            f"{role} does not own the tables. Call it with a DATABASE_URL of their owner, {owner}."
+        )
     return None
 
 
@@ -85,18 +121,22 @@ def distribute(say: Say, *, shards: int = SHARDS) -> None:
     if not _value("SELECT pg_try_advisory_lock(%s)", LOCK):
         raise Refused("Another call is at work. When it has ended, call it again if need be.")
     try:
+        execute(BIND_TABLES_SQL, [])
         _leave_room(say)
-        if missing := _missing(tables.KEYS, "distributed"):
+        if missing := [*_missing(*tables.KEYS), *_new_here()]:
             _drop_keys(missing, say)
-        for table in _missing((tables.EVERYWHERE,), "reference"):
+        for table in _missing(tables.EVERYWHERE):
             say(f"{table}: a copy on every node")
             execute("SELECT create_reference_table(%s)", [table])
         _spread(say, shards=shards)
         _restore_keys(say)
+        _validate()
         say("analyzing")
         execute("ANALYZE", [])
     finally:
         execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        # This one would not learn of slots either.
+        connection.close()
 
 
 def _value(sql: str, *params: Any) -> Any:
@@ -104,10 +144,22 @@ def _value(sql: str, *params: Any) -> Any:
     return None if row is None else row[0]
 
 
-def _missing(ways: tuple[str, ...], kind: str) -> list[str]:
+def _missing(*ways: str) -> list[str]:
     """The tables that are to lie like that and do not yet."""
-    there = {row[0] for row in fetch_all(LYING_SQL, [kind])}
-    return [table for table in tables.lying(*ways) if table not in there]
+    there = nodes.lying()
+    return [table for table in tables.lying(*ways) if there.get(table) not in ways]
+
+
+def leave_new_tables() -> None:
+    """On this connection new tables stay as they are made, until they are spread."""
+    execute(LET_NEW_TABLES_BE_SQL, [])
+
+
+def _new_here() -> list[str]:
+    """Tables of the coordinator that a migration made after the others were spread."""
+    there = nodes.lying()
+    unknown = [table for table in tables.lying(tables.HERE) if table not in there]
+    return [table for (table,) in fetch_all(NEW_HERE_SQL, [unknown])]
 
 
 def _leave_room(say: Say) -> None:
@@ -121,13 +173,45 @@ def _leave_room(say: Say) -> None:
             n_new += 1
             # A table with rows begins again at START when it is spread.
             room = f"INCREMENT BY {SLOTS} START WITH {first} RESTART WITH {first}"
-            execute(f"ALTER SEQUENCE {sequence} {room}", [])
+            with transaction.atomic():
+                _check(table)
+                execute(f"ALTER SEQUENCE {sequence} {room}", [])
         elif _value(coming, SLOTS) < first:
             # The one of a table that is spread cannot be altered, but set.
             _value("SELECT setval(%s, %s, false)", sequence, first)
     if n_new:
-        n = _value(END_IDLE_SQL)
-        say(f"new ids carry slots; {n} idle connections ended, to learn of it")
+        n = _end_older(_value("SELECT clock_timestamp()"))
+        say(f"new ids carry slots; {n} connections ended, to learn of it")
+
+
+def _check(table: str) -> None:
+    """From here on who does not know of slots cannot store a row of the table."""
+    name = table + CARRIES
+    held = tables.checks().get(table)
+    if held and _value(CHECKED_SQL, table, name) is None:
+        text = f"ADD CONSTRAINT {name} CHECK ({held}) NOT VALID"
+        execute(f"ALTER TABLE {table} {text}", [])
+
+
+def _end_older(moment: Any) -> int:
+    """Ends the connections that began before, when they are idle, at the latest after PATIENCE_S;
+    how many.
+    """
+    n: int = 0
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        is_late = time.monotonic() > deadline
+        n += _value(END_OLD_SQL, moment, is_late)
+        if is_late or not _value(COUNT_OLD_SQL, moment):
+            return n
+        time.sleep(0.1)
+
+
+def _validate() -> None:
+    for table in tables.checks():
+        name = table + CARRIES
+        if _value(CHECKED_SQL, table, name) is False:
+            execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}", [])
 
 
 def _drop_keys(missing: list[str], say: Say) -> None:
@@ -142,7 +226,7 @@ def _drop_keys(missing: list[str], say: Say) -> None:
 def _spread(say: Say, *, shards: int) -> None:
     for key in tables.KEYS:
         first, *_ = named = tables.lying(key)
-        missing = _missing((key,), "distributed")
+        missing = _missing(key)
         for table in named:
             if table not in missing:
                 continue

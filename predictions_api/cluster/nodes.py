@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from predictions_api.cluster import tables
 from predictions_api.postgres.sql import fetch_all, fetch_one, is_spread
 
 #: How long a node may take to be reached before it counts as away.
@@ -20,6 +21,12 @@ ASKED_SQL = """
 SELECT n.nodename || ':' || n.nodeport, a.success, a.result
 FROM run_command_on_all_nodes(%s, give_warning_for_connection_errors => true) a
 JOIN pg_dist_node n ON n.nodeid = a.nodeid ORDER BY n.groupid
+"""
+
+
+LIE_SQL = """
+SELECT table_name::text, CASE citus_table_type WHEN 'reference' THEN %s
+    WHEN 'distributed' THEN distribution_column ELSE %s END FROM citus_tables
 """
 
 
@@ -57,6 +64,12 @@ def nodes() -> list[Node]:
     return [Node(*row) for row in fetch_all(NODES_SQL, [])]
 
 
+def lying() -> dict[str, str]:
+    """How the tables lie that the engine knows, in the words of `tables`."""
+    found: dict[str, str] = dict(fetch_all(LIE_SQL, [tables.EVERYWHERE, tables.HERE]))
+    return found
+
+
 def ask_all(sql: str) -> list[Answer]:
     """The first column of a statement's first row on every node, as text. Outside a transaction."""
     with connection.cursor() as cursor:
@@ -69,6 +82,9 @@ def ask_all(sql: str) -> list[Answer]:
 
 def away() -> list[str]:
     """Addresses of the nodes that do not answer; none, and one look, where nothing is spread."""
-    if not is_spread():
-        return []
+    return silent() if is_spread() else []
+
+
+def silent() -> list[str]:
+    """Addresses of the nodes that do not answer. Only where the extension is created."""
     return [answer.address for answer in ask_all("SELECT 1") if not answer.is_well]

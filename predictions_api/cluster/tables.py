@@ -6,6 +6,8 @@ see `docs/operating/cluster.md`.
 
 from collections.abc import Mapping
 
+from predictions_api.postgres.spread.slots import FIRST, SLOTS
+
 #: Spread by the column, each row on one node, beside the rows of other tables with its value.
 SLOT = "slot"
 EVALUATION = "evaluation_id"
@@ -15,12 +17,26 @@ EVERYWHERE = "everywhere"
 HERE = "here"
 KEYS = (SLOT, EVALUATION)
 
+#: Of an id that leads to its row, once the database is spread.
+LEADS = f"id < {FIRST} OR mod(id, {SLOTS}) = slot"
+
 _tables: dict[str, str] = {}
+_checks: dict[str, str] = {}
 
 
 def register(tables: Mapping[str, str]) -> None:
     """From now on how these tables lie: by their names."""
     _tables.update(tables)
+
+
+def register_checks(checks: Mapping[str, str]) -> None:
+    """From now on what has to hold for each row of these tables, once they are spread."""
+    _checks.update(checks)
+
+
+def checks() -> dict[str, str]:
+    """Those conditions, by table."""
+    return dict(_checks)
 
 
 def every() -> dict[str, str]:

@@ -47,6 +47,7 @@ NOT_RUN = {
     ("docs/operating/backup.md", "docker compose"): "needs Docker",
     ("docs/operating/backup.md", 'DATA_DIR="$PWD/restored" make run'): "test_quickstart.py",
     ("docs/operating/cluster.md", "python manage.py migrate"): "needs a cluster",
+    ("docs/operating/cluster.md", "make test"): "the same",
     ("docs/operating/upgrade.md", "git pull"): "changes the checkout",
     ("docs/operating/upgrade.md", "systemctl"): "needs systemd",
     ("docs/operating/upgrade.md", "docker compose"): "needs Docker",

@@ -11,7 +11,7 @@ MOST_RANKED = 10_000
 NEIGHBOURS_SQL = """
 SELECT before, after FROM (
     SELECT id, lag(id) OVER (ORDER BY n) AS before, lead(id) OVER (ORDER BY n) AS after
-    FROM unnest(ARRAY({listed})) WITH ORDINALITY AS ranked(id, n)
+    FROM (SELECT id, row_number() OVER () AS n FROM ({listed}) AS listed) AS ranked
 ) beside WHERE id = %s
 """
 
