@@ -1,5 +1,6 @@
 """The pages of evaluations of answers about whole tasks in a browser: texts, numbers, trees."""
 
+import re
 from typing import Any
 
 import pytest
@@ -155,3 +156,22 @@ def test_a_tree_shows_its_nodes_below_each_other(open_page: OpenPage, trees: str
     assert steps == ["0rem", "1rem", "1rem"]
     check_accessibility(page)
     screenshot(page, "answers-tree")
+
+
+@pytest.mark.parametrize("scene", ["texts", "numbers", "trees", "spans"])
+def test_tasks_without_images_are_called_tasks(
+    open_page: OpenPage, request: pytest.FixtureRequest, scene: str
+) -> None:
+    evaluation = f"{LIST}{request.getfixturevalue(scene)}/"
+    page = open_page(evaluation)
+    tabs = page.get_by_role("navigation", name="Pages of this evaluation").get_by_role("link")
+    found = {one.get_attribute("href") or "" for one in tabs.all()}
+    assert len(found) >= 4
+    for address in sorted(found):
+        page.goto(address)
+        settled(page)
+        said = page.locator("main, #content").last.inner_text()
+        assert not re.findall(r"(?i).*\bimages?\b.*", said), address
+    page.goto(f"{evaluation}images/?split=all")
+    settled(page)
+    expect(page.get_by_role("heading", name="Tasks", exact=True)).to_be_visible()
