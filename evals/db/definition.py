@@ -13,6 +13,7 @@ from evals.engine.matching import Definition
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from predictions.filters.tasks import named, of_document
+from predictions.regions.config import read_config
 
 
 def job_of(evaluation: ModelEval) -> Job:
@@ -63,3 +64,14 @@ def chosen_tasks(evaluation: ModelEval) -> tuple[str, dict[str, Any]]:
     except ValidationError as refused:
         raise EvaluationError(f"Its query cannot be read any more: {refused.detail}") from None
     return named(wanted.where, "chosen")
+
+
+def unit_of(evaluation: ModelEval) -> str:
+    """What is counted one by one, in a word: `image`, or `task` where there are no images."""
+    project = evaluation.project
+    if project is None or evaluation.origin == ModelEval.Origin.IMPORTED:
+        return "image"
+    wanted = {one.name for one in reading_of(evaluation.reading).objects}
+    objects = read_config(project.label_config).objects
+    tags = {one.tag for one in objects if not wanted or one.name in wanted}
+    return "task" if tags and "Image" not in tags else "image"

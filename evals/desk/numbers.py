@@ -60,7 +60,7 @@ NAMES = {
 }
 CURVES = ("precision", "recall", "f1")
 NO_MAP = (
-    "There is no map of the images: the evaluated tasks carry no embeddings. Send them as "
+    "There is no map: the evaluated tasks carry no embeddings. Send them as "
     "meta.embedding, a list of numbers, then run the evaluation again."
 )
 

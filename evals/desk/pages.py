@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from desk.page import Crumb, render_page
 from evals.api.query import ImagesQuery, selection
-from evals.db.definition import parameters_of
+from evals.db.definition import parameters_of, unit_of
 from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
@@ -29,13 +29,11 @@ from evals.documents.document import moment
 from evals.documents.refusals import Refusal
 from evals.documents.slices import NONE
 from evals.engine.kinds.table import KINDS
-from evals.engine.reading import reading_of
 from evals.jobs import requests, state
 from evals.models import ModelEval, Split
 from evals.panels.slices import keys_of
 from evals.reports.comparison import model_name
 from evals.reports.versions import baseline_of, versions
-from predictions.regions.config import read_config
 from predictions_api.wording import left
 
 #: Pages beside the overview, in the order of their tabs.
@@ -135,7 +133,7 @@ def _page(
     supersedes, superseded_by = lineage(evaluation)
     begun = evaluation.planned_at or evaluation.created_at
     api = f"/{evaluation.workspace.slug}/model-evals/{evaluation.eval_id}"
-    unit = _unit(evaluation)
+    unit = unit_of(evaluation)
     response = render_page(
         desk,
         request,
@@ -227,7 +225,7 @@ def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[
         "api": api,
         "page": reverse("admin:evals_modeleval_overview", args=[evaluation.eval_id]),
         "evalId": evaluation.eval_id,
-        "unit": _unit(evaluation),
+        "unit": unit_of(evaluation),
         "status": evaluation.status,
         **{name: of_kind[name] for name in ("drawing", "measure")},
         "hasPrecision": of_kind["has_precision"],
@@ -235,17 +233,6 @@ def _data(evaluation: ModelEval, api: str, image_id: str | None = None) -> dict[
         "canonical": evaluation.confidence,
         "imageId": image_id,
     }
-
-
-def _unit(evaluation: ModelEval) -> str:
-    """What is counted one by one, in a word: `image`, or `task` where there are no images."""
-    project = evaluation.project
-    if project is None or evaluation.origin == ModelEval.Origin.IMPORTED:
-        return "image"
-    wanted = {one.name for one in reading_of(evaluation.reading).objects}
-    objects = read_config(project.label_config).objects
-    tags = {one.tag for one in objects if not wanted or one.name in wanted}
-    return "task" if tags and "Image" not in tags else "image"
 
 
 def _of_kind(evaluation: ModelEval) -> dict[str, Any]:

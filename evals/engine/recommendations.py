@@ -70,24 +70,28 @@ def recommendations(
     instances: Sequence[int],
     images: Mapping[str, int],
     is_augmented: bool = False,
+    unit: str = "image",
 ) -> list[Recommendation]:
     """All advice of the five rules, most severe first, in the rules' order among equals.
 
     `matrix` is that of the test split at the confidence in question; `instances` counts each
     class's objects over all splits, `images` the images of each split. `is_augmented` says that
-    training images were multiplied, which makes the other splits' shares meaningless.
+    training images were multiplied, which makes the other splits' shares meaningless. `unit` is
+    what images are called: `task` where there are none.
     """
     found = [
-        *missed_detection(matrix, classes),
+        *missed_detection(matrix, classes, unit=unit),
         *wrong_class(matrix, classes),
-        *class_imbalance(instances, classes),
-        *overconfident_fp(matrix, classes),
-        *dataset_health(images, is_augmented=is_augmented),
+        *class_imbalance(instances, classes, unit=unit),
+        *overconfident_fp(matrix, classes, unit=unit),
+        *dataset_health(images, is_augmented=is_augmented, unit=unit),
     ]
     return sorted(found, key=lambda advice: list(Severity).index(advice.severity))
 
 
-def missed_detection(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
+def missed_detection(
+    matrix: Matrix, classes: Sequence[str], *, unit: str = "image"
+) -> list[Recommendation]:
     """The class with the most false negatives, the first of equals; nothing when none is missed."""
     counts = matrix.counts()
     objects, missed = counts.objects, counts.fn
@@ -100,7 +104,7 @@ def missed_detection(matrix: Matrix, classes: Sequence[str]) -> list[Recommendat
             kind=Kind.MISSED_DETECTION,
             severity=_severity(n_missed / n_objects),
             message=f'{n_missed} of {n_objects} "{classes[worst]}" objects are missed. '
-            "Add training images like those behind them, and check their labels.",
+            f"Add training {unit}s like those behind them, and check their labels.",
             metrics={
                 "falseNegatives": n_missed,
                 "objects": n_objects,
@@ -137,7 +141,9 @@ def wrong_class(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
     ]
 
 
-def class_imbalance(instances: Sequence[int], classes: Sequence[str]) -> list[Recommendation]:
+def class_imbalance(
+    instances: Sequence[int], classes: Sequence[str], *, unit: str = "image"
+) -> list[Recommendation]:
     """Every class with too few instances, in class order."""
     counts = np.asarray(instances, dtype=np.int64)
     if not len(counts):
@@ -153,7 +159,7 @@ def class_imbalance(instances: Sequence[int], classes: Sequence[str]) -> list[Re
             kind=Kind.CLASS_IMBALANCE,
             severity=_severity((fewest - count) / fewest),
             message=f'"{classes[label]}" has {count} instances, at least {int(np.ceil(fewest))} '
-            "are wanted. Add images of it.",
+            f"are wanted. Add {unit}s of it.",
             metrics={"instances": count, "wanted": fewest, "medianInstances": median},
             class_name=classes[label],
         )
@@ -162,28 +168,34 @@ def class_imbalance(instances: Sequence[int], classes: Sequence[str]) -> list[Re
     ]
 
 
-def overconfident_fp(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
+def overconfident_fp(
+    matrix: Matrix, classes: Sequence[str], *, unit: str = "image"
+) -> list[Recommendation]:
     """Every class that is predicted often and too often wrongly, in class order."""
     counts = matrix.counts()
     columns = zip(classes, counts.kept.tolist(), counts.fp.tolist(), strict=True)
     return [
-        _overconfident(matrix, label, name, n_kept, n_false)
+        _overconfident(matrix, label, name, n_kept, n_false, unit)
         for label, (name, n_kept, n_false) in enumerate(columns)
         if _is_overconfident(n_kept, n_false)
     ]
 
 
-def dataset_health(images: Mapping[str, int], *, is_augmented: bool) -> list[Recommendation]:
+def dataset_health(
+    images: Mapping[str, int], *, is_augmented: bool, unit: str = "image"
+) -> list[Recommendation]:
     """What is too small to measure by: the test split, then the shares of test and valid."""
     n_test, n_all = images.get("test", 0), sum(images.values())
     found = []
     if n_test < FEWEST_TEST_IMAGES:
-        found.append(_too_small("test", n_test, FEWEST_TEST_IMAGES, f"{n_test} images"))
+        phrase = f"{n_test} {unit}s"
+        found.append(_too_small("test", n_test, FEWEST_TEST_IMAGES, phrase, unit))
     if not is_augmented and n_all:
         for split, wanted in (("test", TEST_SHARE), ("valid", VALID_SHARE)):
             share = images.get(split, 0) / n_all
             if share < wanted:
-                found.append(_too_small(split, share, wanted, f"{share:.1%} of the dataset"))
+                phrase = f"{share:.1%} of the dataset"
+                found.append(_too_small(split, share, wanted, phrase, unit))
     return found
 
 
@@ -195,13 +207,13 @@ def _is_overconfident(n_kept: int, n_false: int) -> bool:
 
 
 def _overconfident(
-    matrix: Matrix, label: int, name: str, n_kept: int, n_false: int
+    matrix: Matrix, label: int, name: str, n_kept: int, n_false: int, unit: str
 ) -> Recommendation:
     return Recommendation(
         kind=Kind.OVERCONFIDENT_FP,
         severity=_severity(n_false / n_kept),
         message=f'{n_false} of {n_kept} "{name}" predictions are wrong. Raise its confidence '
-        "threshold, or add images without it that look alike.",
+        f"threshold, or add {unit}s without it that look alike.",
         metrics={
             "falsePositives": n_false,
             "predictions": n_kept,
@@ -217,13 +229,13 @@ def _cells(matrix: Matrix, chosen: Bools) -> tuple[tuple[int, int], ...]:
     return tuple(zip(*columns, strict=True))
 
 
-def _too_small(split: str, found: float, wanted: float, phrase: str) -> Recommendation:
+def _too_small(split: str, found: float, wanted: float, phrase: str, unit: str) -> Recommendation:
     limit = f"{wanted:.0%}" if wanted < 1 else f"{wanted:.0f}"
     return Recommendation(
         kind=Kind.DATASET_HEALTH,
         severity=_severity((wanted - found) / wanted),
         message=f"The {split} split has {phrase}, at least {limit} are wanted: "
-        "its numbers say little about images to come.",
+        f"its numbers say little about {unit}s to come.",
         metrics={f"{split}Images" if wanted >= 1 else f"{split}Share": found, "wanted": wanted},
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
 from evals.db.blocks import blocks
+from evals.db.definition import unit_of
 from evals.db.panels import Kind, required_panel
 from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument, moment
@@ -90,6 +91,7 @@ def build(counted: Counted) -> Iterator[NewPanel]:
         instances=instances,
         images=evaluation.image_counts,
         is_augmented=evaluation.images.filter(augmentations__gt=0).exists(),
+        unit=unit_of(evaluation),
     )
     images = _images_showing(evaluation, head.split, confidence, advice)
     # When the data became what they are: unchanged data are answered the same to the byte.

@@ -1,5 +1,6 @@
 """The pages of evaluations of answers about whole tasks in a browser: texts, numbers, trees."""
 
+import re
 from typing import Any
 
 import pytest
@@ -155,3 +156,26 @@ def test_a_tree_shows_its_nodes_below_each_other(open_page: OpenPage, trees: str
     assert steps == ["0rem", "1rem", "1rem"]
     check_accessibility(page)
     screenshot(page, "answers-tree")
+
+
+@pytest.mark.parametrize("scene", ["texts", "numbers", "trees", "spans"])
+def test_tasks_without_images_are_called_tasks(
+    open_page: OpenPage, expected: list[str], request: pytest.FixtureRequest, scene: str
+) -> None:
+    # Where there is nothing to draw a map or a curve of.
+    expected.append("404 (Not Found)")
+    evaluation = f"{LIST}{request.getfixturevalue(scene)}/"
+    page = open_page(evaluation)
+    tabs = page.get_by_role("navigation", name="Pages of this evaluation").get_by_role("link")
+    found = {one.get_attribute("href") or "" for one in tabs.all()}
+    assert len(found) >= 4
+    wrong: dict[str, list[str]] = {}
+    for address in sorted(found):
+        page.goto(address)
+        settled(page)
+        said = page.locator("main, #content").last.inner_text()
+        wrong[address] = re.findall(r"(?i).*\bimages?\b.*", said)
+    assert not any(wrong.values()), wrong
+    page.goto(f"{evaluation}images/?split=all")
+    settled(page)
+    expect(page.get_by_role("heading", name="Tasks", exact=True)).to_be_visible()

@@ -91,6 +91,15 @@ export function picture(card, description = "") {
 }
 
 /**
+ * Whether there is a picture to show, or one that is missing: not of a task that is no image.
+ * @param {any} card
+ * @returns {boolean}
+ */
+export function isPictured(card) {
+  return Boolean(card?.image) || (!card?.answer && config.unit !== "task");
+}
+
+/**
  * The regions, numbered.
  * @param {object[]} regions
  * @returns {object[]}
@@ -126,14 +135,14 @@ export function figure(card, { evaluation = null, note = null } = {}) {
   return el(
     "figure",
     { class: "ev-card" },
-    card.answer && card.image === null
+    !isPictured(card)
       ? null
       : el("a", { href: imagePage(card.imageId, evaluation) }, picture(card, card.imageName)),
     answer(card.answer),
     el(
       "figcaption",
       {},
-      card.answer && card.image === null
+      !isPictured(card)
         ? el("a", { href: imagePage(card.imageId, evaluation) }, card.imageName)
         : el("strong", {}, card.imageName),
       el("span", {}, note ?? text),

@@ -2,7 +2,7 @@
 
 import { Viewer } from "../desk/viewer.js";
 import { answer } from "./answers.js";
-import { fetchCards, predictionPage, taskPage, withIds } from "./cards.js";
+import { fetchCards, isPictured, predictionPage, taskPage, withIds } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, read, watch } from "./state.js";
@@ -26,7 +26,7 @@ export function image(panel) {
         return [
           facts(card),
           el("div", { class: "ev-columns" }, [
-            card.answer && card.image === null ? null : large(card),
+            isPictured(card) ? large(card) : null,
             answer(card.answer),
             found.problem
               ? el("p", { class: "ev-problem", role: "alert" }, found.problem.message)

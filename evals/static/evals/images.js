@@ -1,7 +1,7 @@
 // The images of the evaluation in the order and with the filters of the address, page by page.
 
 import { answer } from "./answers.js";
-import { MOST, fetchCards, gallery, imagePage, picture, predictionPage } from "./cards.js";
+import { MOST, fetchCards, gallery, imagePage, isPictured, picture, predictionPage } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
 import { config, page, read, settled, watch, write } from "./state.js";
@@ -92,7 +92,9 @@ function rows(body, cards) {
     const href = imagePage(image.imageId);
     return [
       el("a", { href }, image.imageName, image.flagged ? " (flagged)" : ""),
-      card?.answer ? answer(card.answer) : el("a", { href, tabindex: "-1", "aria-hidden": "true" }, picture(card)),
+      card?.answer || !isPictured(card)
+        ? answer(card?.answer)
+        : el("a", { href, tabindex: "-1", "aria-hidden": "true" }, picture(card)),
       image.split,
       count(image.stats.truePositives),
       count(image.stats.falsePositives),

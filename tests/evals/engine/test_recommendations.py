@@ -167,3 +167,19 @@ def test_all_advice_comes_most_severe_first():
 def test_a_good_evaluation_needs_no_advice():
     matrix = np.diag([50, 50, 50, 0])
     assert recommendations(sparse(matrix), CLASSES, instances=[200] * 3, images=HEALTHY) == []
+
+
+def test_tasks_without_images_are_called_tasks() -> None:
+    matrix = np.diag([40, 0, 3, 0])
+    matrix[0, 1], matrix[3, 2], matrix[1, 3] = 9, 60, 9
+    found = recommendations(
+        sparse(matrix),
+        CLASSES,
+        instances=[200, 2, 3],
+        images={"test": 1, "train": 900},
+        unit="task",
+    )
+    said = " ".join(advice.message for advice in found)
+    assert {advice.kind for advice in found} == set(Kind)
+    assert "image" not in said
+    assert "Add training tasks like those" in said
