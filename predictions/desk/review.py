@@ -87,11 +87,15 @@ def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
     beside = _of_task(Subquery(task)).exclude(pk=pk)
     named = JSONObject(pk="pk", model_version="model_version", score="score")
     found = desk.get_queryset(request).filter(pk=pk, task__slot=F("slot"))
-    prediction = found.select_related("task").annotate(
-        before=Subquery(before),
-        after=Subquery(after),
-        others=ArraySubquery(beside.values_list(named, flat=True)[:MOST_VERSIONS]),
-    ).first()
+    prediction = (
+        found.select_related("task")
+        .annotate(
+            before=Subquery(before),
+            after=Subquery(after),
+            others=ArraySubquery(beside.values_list(named, flat=True)[:MOST_VERSIONS]),
+        )
+        .first()
+    )
     if prediction is None or not desk.has_view_permission(request, prediction):
         raise Http404
     prediction.task.project = prediction.project
