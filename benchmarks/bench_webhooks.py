@@ -1,7 +1,8 @@
 """Creates with and without a webhook that listens, and deliveries to a receiver on this machine.
 
 Prints the ratio of creates a second with one listening webhook to those without, in alternating
-rounds in this process, and how many deliveries a second go out in order, with the memory they take.
+rounds in this process, and how many deliveries a second go out in order, with the memory they take,
+beside plain httpx in turns with them.
 """
 
 import os
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 CREATES, ROUNDS = 300, 9
-DELIVERIES = 10_000
+DELIVERIES, DELIVERY_ROUNDS = 10_000, 5
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -108,35 +109,77 @@ def creates(client: Any, task: int, access: Any, receiver: Receiver) -> None:
 
 def deliveries(project: Any, access: Any, receiver: Receiver) -> None:
     from backends.db.webhooks import hooks
-    from backends.delivery import fanning, sending
+    from backends.delivery import sending
     from backends.delivery.signatures import new_secret
-    from predictions_api.outbound.events import recording
     from predictions_api.outbound.events.models import Event
 
     Event.objects.all().delete()
     webhook = hooks.create({"url": receiver.url}, access, secret=new_secret())
-    for n in range(DELIVERIES):
+    sending.STAYS_S = -1.0
+    before_mb = memory_mb()
+    each = DELIVERIES // DELIVERY_ROUNDS
+    rounds = []
+    for first in range(0, DELIVERIES, each):
+        told = range(first, first + each)
+        ours_s, made_s, ours_cpu_s = delivered(project, access, webhook.pk, told)
+        bare_s, bare_cpu_s = posted(receiver, told)
+        rounds.append((each / ours_s, bare_s / ours_s, bare_cpu_s / ours_cpu_s, made_s))
+    bodies = [body for body in receiver.bodies() if b'"posted"' not in body]
+    expected = [b'"tasks":[{"id":%d}]' % n for n in range(DELIVERIES)]
+    assert len(bodies) == DELIVERIES
+    assert all(one in body for one, body in zip(expected, bodies, strict=True)), "out of order"
+    rates, ratios, cpu_ratios, making = (sorted(column) for column in zip(*rounds, strict=True))
+    print(
+        f"{DELIVERIES:,} deliveries in order: {median(rates):.0f} a second (aim 500;"
+        f" {rates[0]:.0f} to {rates[-1]:.0f}), made of their events in {sum(making):.1f} s of that,"
+        f" {memory_mb() - before_mb:.0f} MB more memory"
+    )
+    print(
+        f"{median(ratios):.2f} of what plain httpx posts in turns with them ({ratios[0]:.2f} to"
+        f" {ratios[-1]:.2f}), which signs and stores nothing; {median(cpu_ratios):.2f} by"
+        " processor time"
+    )
+
+
+def delivered(
+    project: Any, access: Any, webhook_id: int, told: range
+) -> tuple[float, float, float]:
+    """Seconds from the first look at the events to the last answer noted, those for making
+    deliveries among them, and of the processor.
+    """
+    from backends.delivery import fanning, sending
+    from predictions_api.outbound.events import recording
+
+    for n in told:
         recording.record(
             "TASKS_DELETED",
             workspace_id=access.workspace_id,
             project_id=project.pk,
             body={"ids": [n]},
         )
-    before_mb, began = memory_mb(), time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     while fanning.make_deliveries():
         pass
     made_s = time.perf_counter() - began
-    sending.STAYS_S = -1.0
-    sending.send(webhook.pk, lambda: False)
-    took_s = time.perf_counter() - began
-    told = [b'"tasks":[{"id":%d}]' % n for n in range(DELIVERIES)]
-    bodies = receiver.bodies()
-    assert len(bodies) == DELIVERIES
-    assert all(one in body for one, body in zip(told, bodies, strict=True)), "out of order"
-    print(
-        f"{DELIVERIES:,} deliveries in order: {DELIVERIES / took_s:.0f} a second (aim 500), made of"
-        f" their events in {made_s:.1f} s, {memory_mb() - before_mb:.0f} MB more memory"
-    )
+    sending.send(webhook_id, lambda: False)
+    return time.perf_counter() - began, made_s, time.process_time() - cpu
+
+
+def posted(receiver: Receiver, told: range) -> tuple[float, float]:
+    """Seconds for as many bodies as long with plain httpx, one after the other; of the processor,
+    too.
+    """
+    import httpx
+
+    began, cpu = time.perf_counter(), time.process_time()
+    with httpx.Client() as client:
+        for n in told:
+            body = b'{"posted":%d,%b}' % (n, b'"pad":"%b"' % (b"x" * 300))
+            answer = client.post(
+                receiver.url, content=body, headers={"Content-Type": "application/json"}
+            )
+            assert answer.status_code == 200
+    return time.perf_counter() - began, time.process_time() - cpu
 
 
 def main() -> None:

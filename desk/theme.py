@@ -53,6 +53,7 @@ UNFOLD = {
                 _page("Predictions", "target", "predictions_prediction"),
                 _page("Annotations", "draw", "predictions_annotation"),
                 _page("Evaluations", "monitoring", "evals_modeleval"),
+                _page("Import storages", "folder_copy", "predictions_importstorage"),
                 is_first=True,
             ),
             _group(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadFileScheduling
 
@@ -22,8 +22,10 @@ from predictions.regions.config import read_config
 from tests import clustered, emptying
 from tests.checking import CheckingClient
 
-# The suite tries the same examples every time; `make fuzz` looks for new ones.
-settings.register_profile("repeatable", derandomize=True)
+# The suite tries the same examples every time, however long each takes; `make fuzz` looks for new ones.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("repeatable")
 
 

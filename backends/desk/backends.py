@@ -3,9 +3,10 @@ asked before anything is stored.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
@@ -57,6 +58,7 @@ class BackendForm(DeskForm):
     class Meta:
         model = MLBackend
         fields = ("project", "url", "title", "model_version")
+        labels: ClassVar[dict[str, str]] = {"url": "URL"}
         widgets = {
             "title": UnfoldAdminTextInputWidget,
             "model_version": UnfoldAdminTextInputWidget,
@@ -72,7 +74,7 @@ class BackendForm(DeskForm):
 
 
 WIDGETS: dict[str, Any] = {
-    "description": UnfoldAdminTextareaWidget,
+    "description": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     "is_interactive": UnfoldBooleanSwitchWidget,
     "auth_method": UnfoldAdminSelectWidget,
     "basic_auth_user": UnfoldAdminTextInputWidget,
@@ -82,12 +84,18 @@ WIDGETS: dict[str, Any] = {
     "max_concurrency": UnfoldAdminIntegerFieldWidget,
     "send_access_token": UnfoldBooleanSwitchWidget,
 }
+LABELS = {
+    "auth_method": "Authentication",
+    "basic_auth_user": "User name",
+    "extra_params": "Extra parameters",
+}
 # The endpoint's fields as its table describes them.
 declared: dict[str, forms.Field] = BackendForm.declared_fields
-declared |= forms.fields_for_model(Endpoint, OF_ENDPOINT, widgets=WIDGETS)
+declared |= forms.fields_for_model(Endpoint, OF_ENDPOINT, widgets=WIDGETS, labels=LABELS)
 declared["extra_params"] = PrettyJSONField(
     required=False,
-    widget=UnfoldAdminTextareaWidget,
+    label=LABELS["extra_params"],
+    widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
     help_text="JSON, sent with /setup; 2.x backends expect text.",
 )
 BackendForm.base_fields |= declared
@@ -102,7 +110,7 @@ class BackendDesk(ProjectRows):
         "An ML backend is a running model server, as Label Studio's are. Add its address to a"
         " project, and it is asked for predictions."
     )
-    list_display = ("__str__", "project", "state", "url", "model_version", "created")
+    list_display = ("__str__", "project", "state", "address", "model_version", "created")
     autocomplete_fields = ("project",)
     fields = (
         "project", "url", "title", *OF_ENDPOINT[:4], "basic_auth_pass", *OF_ENDPOINT[4:6],
@@ -190,7 +198,10 @@ class BackendDesk(ProjectRows):
                 ("Project", str(backend.project)),
                 ("Model version", backend.model_version or "-"),
                 ("Looked at", when(shown["checked_at"])),
-                ("Tasks in one request", number(shown["batch_size"])),
+                (
+                    "Tasks in one request",
+                    number(shown["batch_size"] or settings.ML_BATCH_SIZE),
+                ),
                 ("Requests at once", number(shown["max_concurrency"])),
             ],
             jobs=[_listed(job) for job in jobs.of_backend(pk)[:LATEST]],
@@ -224,6 +235,10 @@ class BackendDesk(ProjectRows):
         self.record(request, backend, "trained")
         messages.success(request, "The backend is asked to train.")
         return redirect("admin:predictions_mlbackend_page", pk)
+
+    @admin.display(description="address")
+    def address(self, row: MLBackend) -> str:
+        return row.url
 
     @admin.display(description="state")
     def state(self, row: MLBackend) -> SafeString | str:

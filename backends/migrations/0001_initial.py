@@ -226,6 +226,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='delivery',
+            index=models.Index(condition=models.Q(('status', 'Failed')), fields=['webhook', 'id'], name='backends_delivery_f_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
             index=models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['ended_at'], name='backends_delivery_e_idx'),
         ),
     ]

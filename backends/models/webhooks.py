@@ -111,6 +111,12 @@ class Delivery(models.Model):
                 condition=Q(status="Pending"),
                 name="backends_delivery_p_idx",
             ),
+            # What was given up: counted, and sent again.
+            models.Index(
+                fields=["webhook", "id"],
+                condition=Q(status="Failed"),
+                name="backends_delivery_f_idx",
+            ),
             # What is too old.
             models.Index(
                 fields=["ended_at"],

@@ -53,7 +53,11 @@ class ComputeSerializer(serializers.Serializer[Any]):
     """What to evaluate, and how."""
 
     project = NumberOrText(max_length=200, help_text="The project's slug or id.")
-    modelVersion = serializers.CharField(max_length=500, help_text="Whose predictions to evaluate.")
+    modelVersion = serializers.CharField(
+        max_length=500,
+        allow_blank=True,
+        help_text="Whose predictions to evaluate; empty: those posted without a version.",
+    )
     versionId = NumberOrText(
         required=False,
         max_length=500,

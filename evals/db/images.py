@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.db.models import Q
 
 from evals.db.snapshot import PlannedRow
 from evals.documents.images import ImageRecord, ImageRow, image_records, image_texts
 from evals.engine.events import Cells, Counts, Events, Ints, image_cells, unpack_events
-from evals.models import ModelEval, Split
+from evals.models import EvalImage, ModelEval, Split
 from predictions.regions.geometry import Floats
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
@@ -128,10 +129,23 @@ def image_keys(evaluation: ModelEval, image_id: str) -> tuple[int, PlannedRow] |
     return None if row is None else (row[0], PlannedRow(*row[1:]))
 
 
-def rows_of_task(evaluation: ModelEval, task_id: int) -> list[PlannedRow]:
-    """The stored rows of all images of a task, in order. One statement."""
-    rows = evaluation.images.filter(task_id=task_id).order_by("position")
-    return [PlannedRow(*row) for row in rows.values_list(*SOURCE_COLUMNS.split(", "))]
+def seen_of_task(
+    eval_id: str, task_id: int, *, workspaces: Sequence[int] | None
+) -> tuple[ModelEval, list[PlannedRow]] | None:
+    """A finished evaluation, and the stored rows of all images of a task, in order. None where the
+    workspaces (None for all) have no such evaluation, or it did not see the task. One statement.
+    """
+    # By the id of the evaluation, and by the index on (evaluation, task).
+    done = Q(evaluation__eval_id=eval_id, evaluation__status=ModelEval.Status.DONE)
+    if workspaces is not None:
+        done &= Q(evaluation__workspace_id__in=list(workspaces))
+    columns = SOURCE_COLUMNS.split(", ")
+    images = EvalImage.objects.filter(done, task_id=task_id).order_by("position")
+    seen = list(images.select_related("evaluation__project").defer("events", "slices", "metrics"))
+    if not seen:
+        return None
+    rows = [PlannedRow(*(getattr(image, name) for name in columns)) for image in seen]
+    return seen[0].evaluation, rows
 
 
 SOURCES_SQL = f"""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from evals.engine.boxes import Region, StoredImage
+from evals.engine.errors import UnknownLabels
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.regions import UnknownLabels, identity_of
+from evals.engine.region_rows import identity_of
 from predictions.regions.labels import PassedOver, Reason, region_score
 
 #: Reasons of regions that nobody asked for.
@@ -57,6 +58,14 @@ def read_answers(
             answers: list[Answer[Value]] = []
             for at, region in enumerate(regions):
                 if image.place is not None and not image.place.holds(region):
+                    if reading.is_nowhere(region, image.n_of_task):
+                        notes.ignore(
+                            Reason.OTHER_CONTROL,
+                            is_truth=is_truth,
+                            image=number,
+                            region=identity_of(region, at),
+                            was_meant=reading.means(region, is_truth=is_truth),
+                        )
                     continue
                 try:
                     named = _named(region, image, read_region, reading, is_truth=is_truth)
@@ -76,6 +85,8 @@ def read_answers(
                     )
                     continue
                 answers += found
+                if not is_truth and not 0 <= score <= 1:
+                    notes.odd_scores += len(found)
             notes.read[not is_truth] += len(answers)
             sides[not is_truth].append(answers)
     if unknown:

@@ -2,6 +2,8 @@
 
 EvaluationError
 |-- TooManyPairs
+|-- UnusableRegion
+|-- UnknownLabels
 |-- MisshapenArrays
 |-- UnknownRule
 |-- UnreadableEvents
@@ -26,6 +28,25 @@ class TooManyPairs(EvaluationError):
         super().__init__(detail)
         #: The position of one of the image's detections.
         self.detection = detection
+
+
+class UnusableRegion(EvaluationError):
+    """An image cannot be evaluated."""
+
+    def __init__(self, image: int, *, is_truth: bool, region: str, reason: str) -> None:
+        super().__init__(reason)
+        self.image = image
+        self.is_truth = is_truth
+        self.region = region
+        self.reason = reason
+
+
+class UnknownLabels(EvaluationError):
+    """Labels stand in the data that are not among the classes."""
+
+    def __init__(self, labels: set[str]) -> None:
+        super().__init__(", ".join(sorted(labels)))
+        self.labels = labels
 
 
 class MisshapenArrays(EvaluationError):

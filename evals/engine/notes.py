@@ -31,6 +31,8 @@ class Notes:
     more_labels: int = 0
     #: Regions of images whose sides are told in another ratio.
     other_ratio: int = 0
+    #: Detections whose score is below 0 or above 1.
+    odd_scores: int = 0
 
     def ignore(
         self, reason: Reason, *, is_truth: bool, image: int, region: str | int, was_meant: bool

@@ -208,8 +208,21 @@ class Reading:
                 return one, at
         return by_name.get(name, self.objects[0]), max(0, (at or 1) - 1)
 
-    def strays(self, region: Region, n_images: int) -> bool:
-        """Whether the region is of none of the task's `n_images` images."""
+    def means(self, region: Region, *, is_truth: bool) -> bool:
+        """Whether the region names a control that is read."""
+        name = region.get("from_name")
+        return self._known(str(name)) in self.controls and not self.skips(name, is_truth=is_truth)
+
+    def is_nowhere(self, region: Region, n_of_task: int) -> bool:
+        """Whether the region is of none of its task's images: of a page that the task lacks, or of
+        another object. `n_of_task` is the number of images where the task's first one is read, 0
+        for the others, so that each region is told of once. Relations are of no image.
+        """
+        if not n_of_task or region.get("type") == "relation":
+            return False
+        return self._strays(region, n_of_task)
+
+    def _strays(self, region: Region, n_images: int) -> bool:
         places = [self.place(item) for item in self._all_items(n_images)]
         return not any(place is None or place.holds(region) for place in places)
 

@@ -9,56 +9,35 @@ region. Percentages of both sides are of the same picture, whatever size each te
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from evals.engine.boxes import Box, NamedBox, Region, Regions, RegionText, StoredImage
-from evals.engine.errors import EvaluationError
+from evals.engine.boxes import Box, Region, Regions, RegionText, StoredImage
+from evals.engine.columns.geometry import Found, Geometry
+from evals.engine.columns.results import ShapeColumns, terms_of
+from evals.engine.errors import UnknownLabels
 from evals.engine.notes import Notes
-from evals.engine.reading import Place, Reading
+from evals.engine.reading import Reading
+from evals.engine.region_rows import (
+    UNSIZED_PX,
+    UNSIZED_RASTER_PX,
+    box_row,
+    compared_shapes,
+    identity_of,
+    image_size,
+    is_at,
+)
 from evals.engine.sides import GatheredSide, Row, Side
 from predictions.regions.controls import shape_of
 from predictions.regions.errors import GeometryError, TooMuchToDraw
-from predictions.regions.geometry import (
-    FARTHEST_PCT,
-    STEPS_OF_IMAGE,
-    Allowance,
-    Floats,
-    Shape,
-    Size,
-)
+from predictions.regions.geometry import STEPS_OF_IMAGE, Allowance, Floats, Shape, Size
 from predictions.regions.labels import Partners, PassedOver, Reason, region_labels, region_score
-from predictions.regions.shapes import is_upright, own_size, region_shape
+from predictions.regions.shapes import own_size, region_shape
 
-FAR = FARTHEST_PCT
-
-#: Sides of an image that no region tells the size of: boxes are compared in per cent, masks on a
-#: raster of tenths of one.
-UNSIZED_PX = (100.0, 100.0)
-UNSIZED_RASTER_PX = (1000.0, 1000.0)
 #: How far the ratios of the sizes that two regions tell of an image may be apart.
 RATIO_TOLERANCE = 0.01
-
-
-class UnusableRegion(EvaluationError):
-    """An image cannot be evaluated."""
-
-    def __init__(self, image: int, *, is_truth: bool, region: str, reason: str) -> None:
-        super().__init__(reason)
-        self.image = image
-        self.is_truth = is_truth
-        self.region = region
-        self.reason = reason
-
-
-class UnknownLabels(EvaluationError):
-    """Labels stand in the data that are not among the classes."""
-
-    def __init__(self, labels: set[str]) -> None:
-        super().__init__(", ".join(sorted(labels)))
-        self.labels = labels
 
 
 def read_shapes(
@@ -81,8 +60,7 @@ def read_shapes(
     reader = _Reader(reading or Reading(), classes, notes or Notes())
     reader.all_shapes = all_shapes
     reader.with_masks = with_masks or all_shapes
-    for number, image in enumerate(images):
-        reader.take(number, image)
+    for number in reader.take_all(images):
         if reader.steps > most_steps:
             raise TooMuchToDraw(f"{number + 1} of {len(images)} images took {reader.steps:,} steps")
     return reader.sides(len(images))
@@ -105,27 +83,99 @@ class _Reader:
         self.steps, self.allowance = 0, Allowance()
         #: Sizes of images that were not read the quick way.
         self.sizes: dict[int, Size] = {}
+        #: Of those, what was read as columns: both sides, None for one that was not.
+        self.found: dict[int, list[Found | None]] = {}
+        self.geometry: Geometry | None = None
 
-    def take(self, number: int, image: StoredImage) -> None:
-        """One image; the quick way where both sides are plain boxes."""
+    def take_all(self, images: Sequence[StoredImage]) -> Iterator[int]:
+        """Takes the images in, one by one: plain boxes up to the first image that has something
+        else, then as columns, and each region for itself where that does not go.
+        """
+        is_plain = not self.all_shapes
+        for number, image in enumerate(images):
+            if not is_plain or not self._take_boxes(number, image):
+                if is_plain or number == 0:
+                    self._look(images, number)
+                    is_plain = False
+                self._take(number, image)
+            yield number
+
+    def _take_boxes(self, number: int, image: StoredImage) -> bool:
+        """An image that has nothing but plain boxes; False for any other."""
         default = 1.0 if image.score is None else image.score
         truth = self._plain(number, image, image.truth, 1.0)
+        if truth is None:
+            return False
         predicted = self._plain(number, image, image.predicted, default)
-        if truth is not None and predicted is not None:
-            self.truth.rows += truth
-            self.predicted.rows += predicted
-            return
-        size = (truth[0][7], truth[0][8]) if truth else image_size(image)
-        if size is None:
-            size = self._unsized(number, image)
-        self.sizes[number] = size
-        self.allowance = Allowance()
-        for side, rows, score in ((self.truth, truth, 1.0), (self.predicted, predicted, default)):
-            if rows is None:
+        if predicted is None:
+            return False
+        self.truth.rows += truth
+        self.predicted.rows += predicted
+        return True
+
+    def _look(self, images: Sequence[StoredImage], start: int) -> None:
+        """Reads the images from the first on as columns, where that goes."""
+        columns = ShapeColumns()
+        terms = terms_of(self.reading, self.index, self.all_shapes)
+        for number, image in enumerate(images[start:], start=start):
+            if image.place is not None:
+                continue
+            default = 1.0 if image.score is None else image.score
+            found = [
+                columns.read(number, regions, terms, score, is_truth=is_truth)
+                for regions, is_truth, score in (
+                    (image.truth, True, 1.0),
+                    (image.predicted, False, default),
+                )
+            ]
+            if found == [None, None]:
+                continue
+            self.found[number] = found
+            first = next(one for one in (*found, None) if one is None or one.size is not None)
+            told = image_size(image) if first is None else first.size
+            self.sizes[number] = told or self._unsized(number, image)
+        self.geometry = columns.worked_out(self.sizes)
+
+    def _take(self, number: int, image: StoredImage) -> None:
+        found, geometry = self.found.pop(number, [None, None]), self.geometry
+        steps = sum(geometry.steps(one) for one in found if one) if geometry else 0
+        if steps > STEPS_OF_IMAGE:
+            found, steps = [None, None], 0
+        if number not in self.sizes:
+            if self._take_boxes(number, image):
+                return
+            self.sizes[number] = image_size(image) or self._unsized(number, image)
+        size = self.sizes[number]
+        default = 1.0 if image.score is None else image.score
+        self.allowance = Allowance(STEPS_OF_IMAGE - int(steps))
+        sides = (self.truth, 1.0), (self.predicted, default)
+        for (side, score), one in zip(sides, found, strict=True):
+            if one is None or geometry is None:
                 self._take_regions(number, image, side, size, score)
             else:
-                side.rows += rows
+                self._take_columns(number, side, one, geometry, size)
         self.steps += STEPS_OF_IMAGE - self.allowance.left
+
+    def _take_columns(
+        self, number: int, side: GatheredSide, found: Found, geometry: Geometry, size: Size
+    ) -> None:
+        """The regions of one side, read together."""
+        is_truth = side is self.truth
+        first = len(side.rows)
+        side.rows += found.rows
+        if found.places and found.places[-1] >= len(found.places):
+            side.regions.update(enumerate(found.places, start=first))
+        for row, shape in geometry.shapes(found, size).items():
+            side.shapes[first + row] = shape
+        if found.turned:
+            rows, corners = geometry.turned(found)
+            side.turned.append((first + rows, corners))
+        if is_truth:
+            for row, meta in found.told:
+                side.tell(first + row, meta.iscrowd, meta.area)
+        for kind, id_, place in found.others:
+            region = place if id_ is None or id_ == "" else id_
+            self._ignore(Reason.OTHER_CONTROL, number, kind, region, is_truth=is_truth)
 
     def sides(self, n_images: int) -> tuple[Side, Side]:
         """What was read, every shape on its image's one size."""
@@ -134,6 +184,8 @@ class _Reader:
         tables = self.truth.table(), self.predicted.table()
         self._settle_sizes(tables, n_images)
         self.notes.read = [len(table) for table in tables]
+        scores = tables[1][:, 2]
+        self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
         return self.truth.side(tables[0]), self.predicted.side(tables[1])
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:
@@ -152,17 +204,10 @@ class _Reader:
 
     def _unsized(self, number: int, image: StoredImage) -> Size:
         """The size that is taken for an image whose regions tell none."""
-        is_masked = self.with_masks
-        n_regions = 0
-        for region in (*image.truth, *image.predicted):
-            if image.place is not None and not image.place.holds(region):
-                continue
-            shape = shape_of(region.get("type"))
-            n_regions += shape in self.reading.shapes
-            is_masked |= shape in self.reading.shapes and shape != "rectangle"
+        n_regions, n_masks = compared_shapes(image, self.reading.shapes)
         if n_regions:
             self.notes.unsized[number] = n_regions
-        return UNSIZED_RASTER_PX if is_masked else UNSIZED_PX
+        return UNSIZED_RASTER_PX if self.with_masks or n_masks else UNSIZED_PX
 
     def _plain(
         self, number: int, image: StoredImage, regions: Regions, default: float
@@ -218,7 +263,7 @@ class _Reader:
         if boxes is None:
             return None
         is_truth = regions is image.truth
-        mine = boxes if image.place is None else [box for box in boxes if _is_at(image.place, box)]
+        mine = boxes if image.place is None else [box for box in boxes if is_at(image.place, box)]
         has_strays = len(mine) < len(boxes) and image.n_of_task
         if has_strays or any(self.reading.skips(box.from_name, is_truth=is_truth) for box in mine):
             return None
@@ -246,13 +291,13 @@ class _Reader:
         partners: Partners | None = None
         for at, region in enumerate(regions):
             if image.place is not None and not image.place.holds(region):
-                if image.n_of_task and self.reading.strays(region, image.n_of_task):
-                    self._ignore(Reason.OTHER_CONTROL, number, region, at, is_truth=is_truth)
+                if self.reading.is_nowhere(region, image.n_of_task):
+                    self._tell_of_nowhere(number, region, at, is_truth=is_truth)
                 continue
             if self.reading.has_keypoints and shape_of(region.get("type")) == "keypoint":
                 # Part of another shape.
                 continue
-            if not self.all_shapes and (row := self._box_row(number, region, size, default)):
+            if not self.all_shapes and (row := box_row(number, region, self.index, size, default)):
                 is_skipped = self.asks_names and self.reading.skips(
                     region.get("from_name"), is_truth=is_truth
                 )
@@ -264,19 +309,34 @@ class _Reader:
             try:
                 taken = self._shape(number, region, partners, size, default, is_truth=is_truth)
             except PassedOver as passed:
-                self._ignore(passed.reason, number, region, at, is_truth=is_truth)
+                self._pass_over(passed.reason, number, region, at, is_truth=is_truth)
                 continue
             except GeometryError:
-                self._ignore(Reason.NO_GEOMETRY, number, region, at, is_truth=is_truth)
+                self._pass_over(Reason.NO_GEOMETRY, number, region, at, is_truth=is_truth)
                 continue
             if taken is not None:
                 row, side.shapes[len(side.rows)] = taken
                 side.take(at, row, region if is_truth else {})
 
-    def _ignore(
+    def _tell_of_nowhere(self, image: int, region: Region, at: int, *, is_truth: bool) -> None:
+        is_compared = shape_of(region.get("type")) in self.reading.shapes
+        self.notes.ignore(
+            Reason.OTHER_CONTROL,
+            is_truth=is_truth,
+            image=image,
+            region=identity_of(region, at),
+            was_meant=is_compared and self.reading.means(region, is_truth=is_truth),
+        )
+
+    def _pass_over(
         self, reason: Reason, image: int, region: Region, at: int, *, is_truth: bool
     ) -> None:
-        shape = shape_of(region.get("type"))
+        self._ignore(reason, image, region.get("type"), identity_of(region, at), is_truth=is_truth)
+
+    def _ignore(
+        self, reason: Reason, image: int, kind: object, region: Any, *, is_truth: bool
+    ) -> None:
+        shape = shape_of(kind)
         was_meant = shape is not None
         if reason is Reason.OTHER_CONTROL:
             # Of another kind than is compared; another control's is simply not there.
@@ -285,46 +345,8 @@ class _Reader:
         if reason is Reason.OTHER_CLASS:
             was_meant = False
         self.notes.ignore(
-            reason,
-            is_truth=is_truth,
-            image=image,
-            region=identity_of(region, at),
-            was_meant=was_meant,
+            reason, is_truth=is_truth, image=image, region=region, was_meant=was_meant
         )
-
-    def _box_row(self, image: int, region: Region, size: Size, default: float) -> Row | None:
-        """A plain labelled box; None for any other region."""
-        try:
-            value = region["value"]
-            labels = value["rectanglelabels"]
-            label = self.index[labels[0]] if len(labels) == 1 else -1
-            x, y, width, height = value["x"], value["y"], value["width"], value["height"]
-            width_px: Any = region.get("original_width")
-            height_px: Any = region.get("original_height")
-            if width_px is None and height_px is None:
-                width_px, height_px = size
-            score: Any = region.get("score")
-            if score is None:
-                score = default
-            # Comparing refuses what is no number, and NaN.
-            is_plain = (
-                -FAR <= x <= FAR
-                and -FAR <= y <= FAR
-                and 0 <= width <= FAR
-                and 0 <= height <= FAR
-                and 1 <= width_px < 2**31
-                and 1 <= height_px < 2**31
-                and -1e300 < score < 1e300
-                and is_upright(value.get("rotation"))
-                and region["type"] == "rectanglelabels"
-                and label >= 0
-                and isinstance(labels, list)
-                and bool not in {type(n) for n in (x, y, width, height, width_px, score)}
-            )
-        except (KeyError, TypeError, IndexError, AttributeError):
-            return None
-        row = (image, label, score, x, y, width, height, width_px, height_px)
-        return row if is_plain else None
 
     def _shape(
         self,
@@ -359,25 +381,3 @@ class _Reader:
         self.notes.more_labels += len(labels) > 1
         own = own_size(region) or size
         return (number, place, score, 0, 0, 0, 0, *own), shape
-
-
-def image_size(image: StoredImage) -> Size | None:
-    """Width and height in pixels as the image's first sized region tells; None without one."""
-    for regions in (image.truth, image.predicted):
-        for region in regions:
-            is_mine = image.place is None or image.place.holds(region)
-            if is_mine and (size := own_size(region)) is not None:
-                return size
-    return None
-
-
-def _is_at(place: Place, box: NamedBox) -> bool:
-    if place.to_name is not None and box.to_name != place.to_name:
-        return False
-    return place.page is None or (box.item_index or 0) == place.page
-
-
-def identity_of(region: Region, at: int) -> Any:
-    """How a person finds the region: by its id, or its place in the result."""
-    identity = region.get("id")
-    return identity if isinstance(identity, str | int) and identity != "" else at

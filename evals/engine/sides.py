@@ -1,7 +1,7 @@
 """Ground truth or detections of a chunk of images as arrays, and while they are gathered."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any
@@ -15,6 +15,59 @@ from predictions_api.http.storable import is_number
 
 #: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
 Row = tuple[int, int, float, float, float, float, float, float, float]
+
+
+class Shapes(Mapping[int, Shape]):
+    """Shapes by position, in its order; those of turned boxes are made when they are asked for."""
+
+    def __init__(
+        self,
+        given: Mapping[int, Shape],
+        turned_at: Ints | None = None,
+        corners_px: Floats | None = None,
+        sizes_px: Floats | None = None,
+    ) -> None:
+        self.given = given
+        #: Turned boxes: int64 (n,) positions, float64 (n, 4, 2) corners and (n, 2) image sizes.
+        self.turned_at = np.zeros(0, dtype=np.int64) if turned_at is None else turned_at
+        self.corners_px = np.zeros((0, 4, 2)) if corners_px is None else corners_px
+        self.sizes_px = np.zeros((0, 2)) if sizes_px is None else sizes_px
+        self._rows: dict[int, int] | None = None
+
+    def turned_boxes_px(self) -> Floats:
+        """Bounding boxes of the turned boxes, float64 (n, 4)."""
+        low, high = self.corners_px.min(axis=1), self.corners_px.max(axis=1)
+        return np.concatenate([low, high - low], axis=1)
+
+    def _turned(self) -> dict[int, int]:
+        if self._rows is None:
+            self._rows = {at: row for row, at in enumerate(self.turned_at.tolist())}
+        return self._rows
+
+    def __len__(self) -> int:
+        return len(self.given) + len(self.turned_at)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted([*self.given, *self.turned_at.tolist()]))
+
+    def __contains__(self, position: object) -> bool:
+        return position in self.given or position in self._turned()
+
+    def __getitem__(self, position: int) -> Shape:
+        if position in self.given:
+            return self.given[position]
+        row = self._turned()[position]
+        corners = self.corners_px[row]
+        left, top = corners.min(axis=0).tolist()
+        right, bottom = corners.max(axis=0).tolist()
+        width, height = self.sizes_px[row].tolist()
+        return Shape(
+            box_xywh_px=(left, top, right - left, bottom - top),
+            points_px=corners,
+            rle=None,
+            width_px=int(width),
+            height_px=int(height),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +85,7 @@ class Side:
     #: float64 (n, 2): width and height of the image.
     sizes_px: Floats
     #: Shapes that did not go the quick way, by position.
-    shapes: Mapping[int, Shape]
+    shapes: Shapes
     #: Where its region stands in the stored result, by position; for others, counted by image.
     regions: Mapping[int, int]
     #: Positions of regions that stand for many objects; and the area of an object in square pixels,
@@ -54,7 +107,8 @@ class Side:
     def is_turned(self) -> Bools:
         """Which are turned boxes, bool (n,)."""
         flags = np.zeros(len(self.image), dtype=np.bool_)
-        flags[[at for at, shape in self.shapes.items() if shape.is_turned]] = True
+        flags[[at for at, shape in self.shapes.given.items() if shape.is_turned]] = True
+        flags[self.shapes.turned_at] = True
         return flags
 
     def is_crowd(self) -> Bools:
@@ -66,9 +120,23 @@ class Side:
     def boxes_px(self) -> Floats:
         """Bounding boxes in pixels, float64 (n, 4)."""
         boxes = pixel_boxes(self.boxes_pct, self.sizes_px)
-        for position, shape in self.shapes.items():
-            boxes[position] = shape.box_xywh_px
+        given = self.shapes.given
+        if given:
+            boxes[list(given)] = [shape.box_xywh_px for shape in given.values()]
+        if len(self.shapes.turned_at):
+            boxes[self.shapes.turned_at] = self.shapes.turned_boxes_px()
         return boxes
+
+    def turned_corners_px(self) -> tuple[Ints, Floats]:
+        """Turned boxes: int64 (n,) positions and float64 (n, 4, 2) corners."""
+        shapes = self.shapes
+        mine = {at: one.points_px for at, one in shapes.given.items() if one.is_turned}
+        if not mine:
+            return shapes.turned_at, shapes.corners_px
+        return (
+            np.concatenate([np.array(list(mine)), shapes.turned_at]),
+            np.concatenate([np.array(list(mine.values())), shapes.corners_px]),
+        )
 
     def shape(self, position: int, boxes_px: Floats) -> Shape:
         """The shape at a position; `boxes_px` as given by the method of that name."""
@@ -101,11 +169,14 @@ class Side:
 
     def masked_images(self) -> set[int]:
         """Images with a shape that is no box."""
-        return {int(self.image[at]) for at, shape in self.shapes.items() if shape.rle is not None}
+        given = self.shapes.given
+        masked = [at for at, shape in given.items() if shape.rle is not None]
+        return set(self.image[masked].tolist()) if masked else set()
 
     def has_turned(self) -> bool:
         """Whether any is a turned box."""
-        return any(shape.is_turned for shape in self.shapes.values())
+        shapes = self.shapes
+        return len(shapes.turned_at) > 0 or any(one.is_turned for one in shapes.given.values())
 
 
 @dataclass(slots=True)
@@ -116,6 +187,8 @@ class GatheredSide:
     rows: list[Row] = field(default_factory=list)
     #: By position.
     shapes: dict[int, Shape] = field(default_factory=dict)
+    #: Turned boxes: positions and corners.
+    turned: list[tuple[Ints, Floats]] = field(default_factory=list)
     regions: dict[int, int] = field(default_factory=dict)
     crowds: set[int] = field(default_factory=set)
     areas: dict[int, float] = field(default_factory=dict)
@@ -145,13 +218,18 @@ class GatheredSide:
     def side(self, table: Floats | None = None) -> Side:
         """What was gathered, as arrays."""
         table = self.table() if table is None else table
+        shapes = Shapes(self.shapes)
+        if self.turned:
+            at = np.concatenate([one for one, _ in self.turned])
+            corners = np.concatenate([one for _, one in self.turned])
+            shapes = Shapes(self.shapes, at, corners, table[at, 7:])
         return Side(
             image=table[:, 0].astype(np.int64),
             label=table[:, 1].astype(np.int64),
             score=table[:, 2].copy(),
             boxes_pct=table[:, 3:7],
             sizes_px=table[:, 7:],
-            shapes=self.shapes,
+            shapes=shapes,
             regions=self.regions,
             crowds=frozenset(self.crowds),
             areas=self.areas,

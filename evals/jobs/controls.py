@@ -11,10 +11,11 @@ from itertools import combinations
 
 from evals.db.definition import job_of, kind_of
 from evals.db.snapshot import CannotEvaluate, ReadImage
+from evals.engine.errors import UnknownLabels
 from evals.engine.kinds.kind import Job
 from evals.engine.matched.shapes import same_objects
 from evals.engine.reading import Reading, reading_of
-from evals.engine.regions import UnknownLabels, read_shapes
+from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from evals.models import ModelEval
 

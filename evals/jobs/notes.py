@@ -29,6 +29,16 @@ MESSAGES = {
     ),
     TOO_VARIED: "{key} has more than {most} different values: images are not sliced by it.",
     "more_labels": "{regions} regions have more than one label; the first counts.",
+    "score_out_of_range": (
+        "{regions} predicted regions have a score below 0 or above 1. Confidences go from 0 to 1: "
+        "a region above 1 is kept at all of them, one below 0 at none."
+    ),
+}
+#: Warnings about regions, by what their number is called in the notes of a chunk.
+COUNTED = {
+    "aspect_ratio_differs": "otherRatio",
+    "more_labels": "moreLabels",
+    "score_out_of_range": "oddScores",
 }
 
 
@@ -51,6 +61,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         ],
         "moreLabels": notes.more_labels,
         "otherRatio": notes.other_ratio,
+        "oddScores": notes.odd_scores,
     }  # fmt: skip
 
 
@@ -102,7 +113,7 @@ def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         splits = sorted({Split(split).label for split, _, _ in unsized})
         facts: dict[str, Any] = {"images": sum(n for _, n, _ in unsized), "splits": splits}
         yield _warning("no_image_size", regions, **facts)
-    for reason, name in (("aspect_ratio_differs", "otherRatio"), ("more_labels", "moreLabels")):
+    for reason, name in COUNTED.items():
         regions = sum(one[name] for one in notes)
         if regions:
             yield _warning(reason, regions)

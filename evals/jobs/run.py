@@ -21,11 +21,10 @@ from evals.db.definition import job_of
 from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
 from evals.db.writes import NewImage
 from evals.engine.counting import Counted, count_images
-from evals.engine.errors import EvaluationError
+from evals.engine.errors import EvaluationError, UnknownLabels, UnusableRegion
 from evals.engine.kinds.kind import Job
 from evals.engine.matched.shapes import NeedsWider
 from evals.engine.reading import reading_of
-from evals.engine.regions import UnknownLabels, UnusableRegion
 from evals.jobs import controls, panels, planning, state
 from evals.jobs.notes import chunk_notes, summarise
 from evals.models import EvalChunk, ModelEval

@@ -58,7 +58,7 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         summary=UNSET if headline is None else convert(headline, Headline),
         progress=evaluation.progress if status == ModelEval.Status.RUNNING else UNSET,
         failure_reason=evaluation.failure_reason or UNSET,
-        model_version=evaluation.model_version or None,
+        model_version=evaluation.model_version if is_computed else None,
         task_type=evaluation.task_type,
         source=evaluation.origin,
         matching=evaluation.matching,

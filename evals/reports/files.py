@@ -20,7 +20,8 @@ from evals.engine.kinds.kind import Job
 from evals.engine.kinds.table import KINDS
 from evals.engine.precision.measures import IouType
 from evals.engine.reading import reading_of
-from evals.engine.regions import image_size, read_shapes
+from evals.engine.region_rows import image_size
+from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from evals.models import ModelEval
 from evals.reports.image_objects import NO_OBJECTS, stored_images

@@ -18,6 +18,8 @@ from predictions_api.http.fields import MAX_BIGINT
 
 # Choices a filter spells out; an id in the address reaches the others.
 MAX_CHOICES = 200
+# Choices of a filter that is applied where no list offers them.
+UNLISTED = [("", "")]
 # Rows of a project that filters without an index of their own look through, the newest first: a
 # filter that lets nothing through would otherwise read a million.
 NEWEST = 100_000
@@ -49,7 +51,9 @@ class ProjectFilter(admin.SimpleListFilter):
     parameter_name = "project"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Named by title."""
+        """Named by title; none are looked up where no list shows them."""
+        if model_admin is None:
+            return UNLISTED
         projects = admin.site.get_model_admin(Project).get_queryset(request).order_by("-id")
         rows = projects.values_list("pk", "title", "slug")[:MAX_CHOICES]
         return [(str(pk), title or slug) for pk, title, slug in rows]
@@ -79,8 +83,10 @@ class VersionFilter(admin.SimpleListFilter):
     parameter_name = "version"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """In alphabetical order."""
+        """In alphabetical order; none are looked up where no list shows them."""
         project = chosen_project(request)
+        if model_admin is None:
+            return [] if project is None else UNLISTED
         names = [] if project is None else version_names(project, limit=MAX_CHOICES)
         return [(name, name or "(none)") for name in names]
 

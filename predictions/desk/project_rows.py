@@ -110,10 +110,12 @@ class ProjectRows(WorkspaceAdmin):
         rows: QuerySet[Any] = self.model._default_manager.all()
         if not is_superuser(request):
             rows = rows.filter(self.scope(request))
+        # Without one no choices are looked up.
+        no_list: Any = None
         for kind in self.list_filter:
             name = str(kind.parameter_name)
             if given := request.GET.getlist(name):
-                chosen: Any = kind(request, {name: given}, self.model, self)
+                chosen: Any = kind(request, {name: given}, self.model, no_list)
                 # As in the list, which does not apply what it does not offer.
                 rows = chosen.queryset(request, rows) if chosen.has_output() else rows
         return rows

@@ -8,7 +8,9 @@ evaluation whose verdicts color the regions, and what the viewer hides.
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -38,7 +40,6 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     verdicts = verdicts_on(request, prediction.task)
     truth, newest = truths(prediction.task_id, verdicts["annotation"] if verdicts else None)
     image, texts = shown_data(prediction.task.data, prediction.project.parsed_label_config)
-    others = _of_task(prediction.task_id).exclude(pk=pk)[:MOST_VERSIONS]
     query = f"?{request.GET.urlencode()}" if request.GET else ""
     talk = discussion.shown(
         request,
@@ -67,7 +68,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         before=before and address(before) + query,
         after=after and address(after) + query,
         query=query,
-        others=list(others),
+        others=prediction.others,
         json=pretty(prediction.result),
         talk=talk.get(pk),
         may_undo=may_be_undone(newest, prediction),
@@ -76,12 +77,21 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
 
 
 def _found(desk: Any, request: HttpRequest, pk: int) -> Any:
-    """The prediction with its task, and the ids of its neighbours in the list; one statement."""
+    """The prediction with its task, the ids of its neighbours in the list, and what other ones of
+    the task are called; one statement.
+    """
     rows = desk.filtered(request)
     before = rows.filter(pk__gt=pk).order_by("pk").values("pk")[:1]
     after = rows.filter(pk__lt=pk).order_by("-pk").values("pk")[:1]
+    task = Prediction.objects.filter(pk=pk).values("task_id")[:1]
+    beside = _of_task(Subquery(task)).exclude(pk=pk)
+    named = JSONObject(pk="pk", model_version="model_version", score="score")
     found = desk.get_queryset(request).filter(pk=pk).select_related("task")
-    prediction = found.annotate(before=Subquery(before), after=Subquery(after)).first()
+    prediction = found.annotate(
+        before=Subquery(before),
+        after=Subquery(after),
+        others=ArraySubquery(beside.values_list(named, flat=True)[:MOST_VERSIONS]),
+    ).first()
     if prediction is None or not desk.has_view_permission(request, prediction):
         raise Http404
     prediction.task.project = prediction.project
@@ -139,7 +149,7 @@ def compare(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     )
 
 
-def _of_task(task_id: int) -> QuerySet[Prediction]:
+def _of_task(task_id: int | Subquery) -> QuerySet[Prediction]:
     """The task's predictions, the newest first. By (task, id)."""
     rows = Prediction.objects.filter(task_id=task_id).order_by("-pk")
     return rows.only("pk", "model_version", "score", "result")

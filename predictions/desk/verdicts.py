@@ -17,7 +17,6 @@ class Provider(Protocol):
         eval_id: str,
         *,
         workspaces: Sequence[int] | None,
-        image_id: str,
         task_id: int,
         confidence: str,
     ) -> dict[str, Any] | None: ...
@@ -64,11 +63,9 @@ def verdicts_on(request: HttpRequest, task: Task) -> dict[str, Any] | None:
     eval_id = request.GET.get("evaluation", "")
     if not eval_id or "\0" in eval_id:
         return None
-    own = task.meta.get("image_id") if isinstance(task.meta, dict) else None
     return verdicts_of(
         eval_id,
         workspaces=None if is_superuser(request) else list(roles_of(request)),
-        image_id=own if isinstance(own, str) else str(own or task.pk),
         task_id=task.pk,
         confidence=request.GET.get("confidence", ""),
     )

@@ -56,6 +56,7 @@ def test_a_backend_is_asked_at_the_desk(
     screenshot(page, "prediction-job")
     page.set_viewport_size(NARROW)
     page.emulate_media(color_scheme="dark")
+    page.reload()
     check_accessibility(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     screenshot(page, "prediction-job-narrow-dark")

@@ -14,6 +14,7 @@ LISTS = [
     "predictions/task",
     "predictions/prediction",
     "predictions/annotation",
+    "predictions/importstorage",
     "predictions/mlbackend",
     "accounts/workspace",
     "accounts/user",

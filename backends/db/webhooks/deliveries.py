@@ -4,19 +4,33 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from backends.models import Delivery, Payload, Webhook
 
 Status = Delivery.Status
 TEST = "TEST"
+#: Beyond so many of a webhook it is only said that there are more.
+MOST_COUNTED = 1000
 
 
 def of_webhook(webhook_id: int) -> QuerySet[Delivery]:
     """Its deliveries with their actions, newest first, without what was sent."""
     rows = Delivery.objects.filter(webhook_id=webhook_id).select_related("payload", "webhook")
     return rows.defer("payload__body").order_by("-id")
+
+
+class _Counted(Subquery):
+    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+
+
+def counted(status: str) -> Subquery:
+    """How many deliveries in that status, Pending or Failed, the webhook of an outer query has, up
+    to MOST_COUNTED + 1. By the index of that status.
+    """
+    rows = Delivery.objects.filter(webhook_id=OuterRef("pk"), status=status).order_by()
+    return _Counted(rows.values("pk")[: MOST_COUNTED + 1], output_field=IntegerField())
 
 
 def body_of(delivery: Delivery) -> str:

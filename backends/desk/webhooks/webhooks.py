@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,9 +24,11 @@ from desk.workspace_admin import (
     access_of,
     became,
     time_ago,
+    workspaces_of,
 )
 from predictions.desk.project_rows import checked
 from predictions_api.outbound import client
+from predictions_api.wording import number
 
 #: Deliveries that a webhook's page shows.
 SHOWN = 20
@@ -70,6 +72,12 @@ class WebhookForm(DeskForm):
         }
 
 
+def _shown(n: int) -> str:
+    """A count, or that there are more than are counted."""
+    most = deliveries.MOST_COUNTED
+    return f"over {number(most)}" if n > most else number(n)
+
+
 @admin.register(Webhook)
 class WebhookDesk(WorkspaceAdmin):
     """Webhooks, and how what was sent to them fared."""
@@ -103,12 +111,22 @@ class WebhookDesk(WorkspaceAdmin):
         found = super().get_readonly_fields(request, obj)
         return found if obj is None else ("project", *found)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """How an existing one fares stands first."""
+        return self.fields if obj is None else ("state", "recent", *self.fields[:-2])
+
     def listed(self, rows: QuerySet[Webhook]) -> QuerySet[Webhook]:
-        """With what waits and what failed, each counted by its index."""
-        pending = Count("deliveries", filter=Q(deliveries__status=Delivery.Status.PENDING))
-        given_up = Count("deliveries", filter=Q(deliveries__status=Delivery.Status.FAILED))
-        rows = rows.select_related("workspace", "project")
-        return rows.annotate(n_pending=pending, n_failed=given_up)
+        """With what waits and what failed, each counted by its index and no further than shown."""
+        return rows.select_related("workspace", "project").annotate(
+            n_pending=deliveries.counted(Delivery.Status.PENDING),
+            n_failed=deliveries.counted(Delivery.Status.FAILED),
+        )
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """With the workspace, for whoever may write in one alone."""
+        found: dict[str, Any] = dict(super().get_changeform_initial_data(request))
+        writable = workspaces_of(request, self.writers)
+        return {"workspace": writable[0], **found} if len(writable) == 1 else found
 
     def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
         """Creates, or writes what was changed; ValidationError for what the API would refuse."""
@@ -181,12 +199,12 @@ class WebhookDesk(WorkspaceAdmin):
         return f"failing, {n} in a row" if n else "active"
 
     @admin.display(description="waiting")
-    def waiting(self, row: Any) -> int:
-        return int(row.n_pending)
+    def waiting(self, row: Any) -> str:
+        return _shown(row.n_pending)
 
     @admin.display(description="failed")
-    def failed(self, row: Any) -> int:
-        return int(row.n_failed)
+    def failed(self, row: Any) -> str:
+        return _shown(row.n_failed)
 
     @admin.display(description="changed")
     def changed(self, row: Webhook) -> SafeString | str:

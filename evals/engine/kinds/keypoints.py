@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 
-from evals.engine.boxes import Region, Regions, RegionText, StoredImage
-from evals.engine.errors import TooManyPairs
+from evals.engine.boxes import Label, Percent, Region, Regions, RegionText, StoredImage
+from evals.engine.errors import TooManyPairs, UnusableRegion
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
@@ -30,7 +31,8 @@ from evals.engine.notes import Notes
 from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import IouType, measure_of
 from evals.engine.reading import Reading
-from evals.engine.regions import UnusableRegion, identity_of, read_shapes
+from evals.engine.region_rows import identity_of
+from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from predictions.regions.config import Control
 from predictions.regions.controls import shape_of
@@ -120,6 +122,11 @@ def _points(
     for number, (span, regions) in enumerate(zip(side.spans(len(stored)), stored, strict=True)):
         if not span or (isinstance(regions, RegionText) and "parentID" not in regions.text):
             continue
+        if (told := _told_points(side, span, regions, index)) is not None:
+            for at, name_of, x, y in told:
+                width, height = sizes[at]
+                places.setdefault((at, name_of), (x / 100 * width, y / 100 * height))
+            continue
         # The first of an id that stands twice.
         ids = {at: regions[side.region(at)].get("id") for at in reversed(span)}
         shapes = {id_: at for at, id_ in ids.items() if isinstance(id_, str | int)}
@@ -147,6 +154,52 @@ def _points(
         points[shape, name_of, :2] = np.round(list(places.values()), PIXEL_DECIMALS)
         points[shape, name_of, 2] = 1
     return points
+
+
+class PointValue(msgspec.Struct, gc=False):
+    """A place in per cent of the image, and its name."""
+
+    x: Percent | None = None
+    y: Percent | None = None
+    keypointlabels: list[Label] | None = None
+
+
+class PointRegion(msgspec.Struct, gc=False):
+    """A region that may be a key point, or the shape that it belongs to."""
+
+    type: str
+    value: PointValue
+    id: str | int | None = None
+    parentID: str | int | None = None
+
+
+POINTS = msgspec.json.Decoder(list[PointRegion])
+
+
+def _told_points(
+    side: Side, span: range, regions: Regions, index: Mapping[str, int]
+) -> list[tuple[int, int, float, float]] | None:
+    """The points of an image's shapes: shape, place of the name, x and y; None where any is odd."""
+    if not isinstance(regions, RegionText):
+        return None
+    try:
+        told = POINTS.decode(regions.text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    # The first of an id that stands twice.
+    shapes = {told[side.region(at)].id: at for at in reversed(span)}
+    shapes.pop(None, None)
+    found = []
+    for region in told:
+        at = shapes.get(region.parentID)
+        if at is None or shape_of(region.type) != "keypoint":
+            continue
+        value = region.value
+        name_of = index.get(value.keypointlabels[0]) if value.keypointlabels else None
+        if region.type != "keypointlabels" or name_of is None or value.x is None or value.y is None:
+            return None
+        found.append((at, name_of, value.x, value.y))
+    return found
 
 
 def _belonging(regions: Regions, shapes: Mapping[str | int, int]) -> Iterator[tuple[int, Region]]:

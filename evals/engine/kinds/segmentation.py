@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from evals.engine.boxes import StoredImage
 from evals.engine.class_events import assignment_events
-from evals.engine.errors import MisshapenArrays
+from evals.engine.errors import MisshapenArrays, UnusableRegion
 from evals.engine.events import N_BINS, Events, Ints, confidence_bins, join_events
 from evals.engine.kinds.kind import (
     Chunk,
@@ -30,7 +30,8 @@ from evals.engine.matching import MOST_OVERLAPPING
 from evals.engine.metrics import Matrix, matrix_of
 from evals.engine.notes import Notes
 from evals.engine.reading import MASKED_SHAPES
-from evals.engine.regions import UnusableRegion, image_size, read_shapes
+from evals.engine.region_rows import image_size
+from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from predictions.regions.brush import MAX_MASK_PIXELS
 from predictions.regions.errors import MaskTooLarge, TooMuchToDraw

@@ -11,7 +11,7 @@ import numpy as np
 
 from evals.engine.answers import Answer, ReadRegion, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
-from evals.engine.errors import TooManyPairs
+from evals.engine.errors import TooManyPairs, UnusableRegion
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
@@ -43,7 +43,6 @@ from evals.engine.measures.spans import (
 )
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.regions import UnusableRegion
 from predictions.regions.config import Control
 from predictions.regions.geometry import Bools, Floats
 from predictions.regions.labels import PassedOver, Reason, read_names

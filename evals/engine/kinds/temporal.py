@@ -9,7 +9,7 @@ import numpy as np
 
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
-from evals.engine.errors import TooManyPairs
+from evals.engine.errors import TooManyPairs, UnusableRegion
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
@@ -36,7 +36,6 @@ from evals.engine.notes import Notes
 from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import BOXES
 from evals.engine.precision.tables import ClassPrecision
-from evals.engine.regions import UnusableRegion
 from predictions.regions.config import Control
 from predictions.regions.errors import GeometryError
 from predictions.regions.geometry import Floats

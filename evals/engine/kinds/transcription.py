@@ -11,6 +11,7 @@ import numpy as np
 from evals.engine.answers import Answer, read_answers, value_of
 from evals.engine.boxes import Region, StoredImage
 from evals.engine.class_events import value_events
+from evals.engine.errors import UnusableRegion
 from evals.engine.kinds.classification import surest, value_verdicts
 from evals.engine.kinds.kind import (
     Chunk,
@@ -34,7 +35,6 @@ from evals.engine.measures.texts import (
 )
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.regions import UnusableRegion
 from predictions.regions.config import Control
 from predictions.regions.labels import PassedOver, Reason
 

@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from evals.engine.errors import EvaluationError, TooManyPairs
+from evals.engine.errors import EvaluationError, TooManyPairs, UnusableRegion
 from evals.engine.events import Ints
 from evals.engine.matched.crowds import within_crowds
 from evals.engine.matching import (
@@ -28,7 +28,6 @@ from evals.engine.overlaps.turned import (
 )
 from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import WIDENING, IouType
-from evals.engine.regions import UnusableRegion
 from evals.engine.sides import Side
 from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
 from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Floats, Rle, shape_rle
@@ -155,9 +154,8 @@ def _corners(side: Side, boxes_px: Floats) -> Floats:
     low, high = boxes_px[:, :2], boxes_px[:, :2] + boxes_px[:, 2:]
     x, y = (np.stack([low[:, axis], high[:, axis]], axis=1) for axis in (0, 1))
     corners = np.stack([x[:, [0, 1, 1, 0]], y[:, [0, 0, 1, 1]]], axis=2)
-    for at, shape in side.shapes.items():
-        if shape.is_turned:
-            corners[at] = shape.points_px
+    at, turned = side.turned_corners_px()
+    corners[at] = turned
     return corners
 
 

@@ -68,62 +68,83 @@ def clipped_areas(polygons: Floats, windows: Floats) -> Floats:
     """What each convex polygon (n, 4, 2) shares with the window of the same row, float64 (n,).
 
     Sutherland and Hodgman: the polygon is cut along each side of the window in turn. Around the
-    first corner of the window, so that nothing is lost far from the origin.
+    first corner of the window, so that nothing is lost far from the origin. Whatever else is cut
+    with it, the area of a pair is the same to the last bit.
     """
     origin = windows[:, :1]
-    points = polygons - origin
-    windows = _clockwise(windows - origin)
-    lengths: Ints = np.full(len(points), points.shape[1])
-    for side in range(windows.shape[1]):
-        start, end = windows[:, side], windows[:, (side + 1) % windows.shape[1]]
-        points, lengths = _cut(points, lengths, start, end)
-    return _areas(points, lengths)
+    x, y = _by_corner(polygons - origin)
+    window_x, window_y = _clockwise(*_by_corner(windows - origin))
+    lengths: Ints = np.full(x.shape[1], len(x))
+    for side in range(len(window_x)):
+        end = (side + 1) % len(window_x)
+        start = window_x[side], window_y[side]
+        x, y, lengths = _cut(x, y, lengths, start, (window_x[end], window_y[end]))
+    return np.abs(_signed_areas(x, y, lengths))
 
 
 def polygon_areas(corners: Floats) -> Floats:
     """Areas of polygons (n, k, 2), float64 (n,)."""
-    return _areas(corners - corners[:, :1], np.full(len(corners), corners.shape[1]))
+    x, y = _by_corner(corners - corners[:, :1])
+    return np.abs(_signed_areas(x, y))
 
 
-def _clockwise(corners: Floats) -> Floats:
+def _by_corner(corners: Floats) -> tuple[Floats, Floats]:
+    """x and y of polygons (n, k, 2), a row for each corner: float64 (k, n) both."""
+    x, y = np.ascontiguousarray(corners.transpose(2, 1, 0))
+    return x, y
+
+
+def _clockwise(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """The same polygons, all running clockwise on the screen."""
-    is_other = _signed_areas(corners, np.full(len(corners), corners.shape[1])) < 0
-    return np.where(is_other[:, None, None], corners[:, ::-1], corners)
+    is_other = _signed_areas(x, y) < 0
+    return np.where(is_other, x[::-1], x), np.where(is_other, y[::-1], y)
 
 
-def _cut(points: Floats, lengths: Ints, start: Floats, end: Floats) -> tuple[Floats, Ints]:
-    """What of polygons, the first `lengths` of their points, is right of a line each."""
-    n, most, _ = points.shape
-    rows, columns = np.arange(n)[:, None], np.arange(most)[None, :]
-    is_point = columns < lengths[:, None]
-    following = np.where(columns + 1 < lengths[:, None], columns + 1, 0)
-    side = (end - start)[:, None]
-    to_point = points - start[:, None]
-    distance = side[..., 0] * to_point[..., 1] - side[..., 1] * to_point[..., 0]
-    next_distance = distance[rows, following]
+def _cut(
+    x: Floats,
+    y: Floats,
+    lengths: Ints,
+    start: tuple[Floats, Floats],
+    end: tuple[Floats, Floats],
+) -> tuple[Floats, Floats, Ints]:
+    """What of polygons, the first `lengths` of their corners, is right of a line each."""
+    along, down = end[0] - start[0], end[1] - start[1]
+    distance = along * (y - start[1]) - down * (x - start[0])
+    next_x, next_y, next_distance = (_following(one, lengths) for one in (x, y, distance))
+    is_corner = np.arange(len(x))[:, None] < lengths
     is_inside = distance >= 0
-    crosses = is_point & (is_inside != (next_distance >= 0))
-    gap = np.where(crosses, distance - next_distance, 1.0)
-    share = np.where(crosses, distance, 0.0) / gap
-    met = points + share[..., None] * (points[rows, following] - points)
-    # Of each point itself, then where its side to the next one meets the line.
-    found = np.stack([points, met], axis=2).reshape(n, 2 * most, 2)
-    is_kept = np.stack([is_point & is_inside, crosses], axis=2).reshape(n, 2 * most)
-    kept = is_kept.sum(axis=1)
-    order = np.argsort(~is_kept, axis=1, kind="stable")[:, : max(int(kept.max(initial=0)), 1)]
-    return found[rows, order], kept
+    crosses = is_corner & (is_inside != (next_distance >= 0))
+    is_kept = is_corner & is_inside
+    # Of each corner itself, then where its side to the next one meets the line.
+    kept = np.cumsum(is_kept.astype(np.int64) + crosses, axis=0)
+    found_x, found_y = np.zeros((2, max(int(kept[-1].max(initial=0)), 1), x.shape[1]))
+    for corner in range(len(x)):
+        at = np.flatnonzero(is_kept[corner])
+        place = kept[corner, at] - crosses[corner, at] - 1
+        found_x[place, at], found_y[place, at] = x[corner, at], y[corner, at]
+        at = np.flatnonzero(crosses[corner])
+        place = kept[corner, at] - 1
+        share = distance[corner, at] / (distance[corner, at] - next_distance[corner, at])
+        for found, of, following in ((found_x, x, next_x), (found_y, y, next_y)):
+            here = of[corner, at]
+            found[place, at] = here + share * (following[corner, at] - here)
+    return found_x, found_y, kept[-1]
 
 
-def _areas(points: Floats, lengths: Ints) -> Floats:
-    return np.abs(_signed_areas(points, lengths))
+def _following(rows: Floats, lengths: Ints) -> Floats:
+    """Of each corner (k, n) the next one: of the last, the first."""
+    following = np.concatenate([rows[1:], rows[:1]])
+    at = np.flatnonzero(lengths)
+    following[lengths[at] - 1, at] = rows[0, at]
+    return following
 
 
-def _signed_areas(points: Floats, lengths: Ints) -> Floats:
-    """Of polygons (n, most, 2) of so many points each; 0 for fewer than three."""
-    n, most, _ = points.shape
-    rows, columns = np.arange(n)[:, None], np.arange(most)[None, :]
-    following = np.where(columns + 1 < lengths[:, None], columns + 1, 0)
-    x, y = points[..., 0], points[..., 1]
-    doubled = x * y[rows, following] - x[rows, following] * y
-    areas: Floats = np.where(columns < lengths[:, None], doubled, 0).sum(axis=1) / 2
-    return np.where(lengths >= 3, areas, 0)
+def _signed_areas(x: Floats, y: Floats, lengths: Ints | None = None) -> Floats:
+    """Of polygons (most, n) of so many corners each, of all by default; 0 for fewer than three."""
+    if lengths is None:
+        lengths = np.full(x.shape[1], len(x))
+    doubled = x * _following(y, lengths) - _following(x, lengths) * y
+    areas = np.zeros(x.shape[1])
+    for corner, one in enumerate(doubled):
+        areas += np.where(corner < lengths, one, 0)
+    return np.where(lengths >= 3, areas / 2, 0)

@@ -1,7 +1,7 @@
 """A batch of images as COCO's evaluators want them: ids from 1, boxes [x, y, width, height]."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -320,29 +320,27 @@ def _annotations(
     areas: Floats,
     extents: Floats | None,
 ) -> list[dict[str, Any]]:
+    is_turned = extents is not None and extents.shape[1] == TURNED_WIDTH
+    shapes: Iterable[Any] = boxes_xywh_px.tolist()
+    place = "bbox"
+    if rles is not None:
+        shapes, place = rles, "segmentation"
+    elif extents is not None and is_turned:
+        # With a box, too, the detection's area would be that of the box around it.
+        shapes, place = extents.tolist(), "obb"
     rows = zip(
         image_ids[side.image].tolist(),
         (side.label + 1).tolist(),
-        boxes_xywh_px.tolist(),
         areas.tolist(),
+        shapes,
         strict=True,
     )
     dicts: list[dict[str, Any]] = [
-        {"id": number, "image_id": image, "category_id": category, "area": area, "bbox": box}
-        for number, (image, category, box, area) in enumerate(rows, start=1)
+        {"id": number, "image_id": image, "category_id": category, "area": area, place: shape}
+        for number, (image, category, area, shape) in enumerate(rows, start=1)
     ]
-    for annotation, rle in zip(dicts, rles or (), strict=False):
-        del annotation["bbox"]
-        annotation["segmentation"] = rle
-    if extents is None:
-        return dicts
-    is_turned = extents.shape[1] == TURNED_WIDTH
-    for annotation, extent in zip(dicts, extents.tolist(), strict=True):
-        if is_turned:
-            # With a box, too, the detection's area would be that of the box around it.
-            del annotation["bbox"]
-            annotation["obb"] = extent
-        else:
+    if extents is not None and not is_turned:
+        for annotation, extent in zip(dicts, extents.tolist(), strict=True):
             annotation["keypoints"] = extent
             annotation["num_keypoints"] = sum(there > 0 for there in extent[2::3])
     return dicts

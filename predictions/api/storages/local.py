@@ -4,7 +4,6 @@ from __future__ import annotations  # `list` is a method here
 
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse
 from rest_framework import status
 from rest_framework.decorators import action
@@ -14,20 +13,15 @@ from rest_framework.request import Request
 from accounts import audit
 from predictions.api.parameters import ActionListParameters
 from predictions.api.storages import schema as docs
-from predictions.api.storages.serializers import TYPE, ImportStorageSerializer, document
+from predictions.api.storages.serializers import TYPE, ImportStorageSerializer, document, placed
 from predictions.api.viewset import NO_PROJECT, Rows, json_response
 from predictions.db.pictures import storages
 from predictions.db.places import project_exists
-from predictions.imports.folders import state
-from predictions.imports.folders import tasks as worker_tasks
+from predictions.imports.folders import start
 from predictions.models import ImportStorage
 from predictions_api.http.fields import unknown_pk
 
 NO_STORAGE = "No LocalFilesImportStorage matches the given query."
-NO_FOLDER = (
-    "No registered folder of the workspace is this, or around it; `manage.py image_root add DIR"
-    " --workspace SLUG` registers one."
-)
 STAYS = "A storage stays in its project; make another one there."
 
 
@@ -50,12 +44,7 @@ class ImportStorageViewSet(Rows):
             raise ValidationError({"project": [STAYS]})
         if not project_exists(project_id, workspace_id=workspace_id):
             raise ValidationError({"project": [unknown_pk(project_id)]})
-        if "path" in values:
-            place = storages.place_of(values.pop("path"), workspace_id=workspace_id)
-            if place is None:
-                raise ValidationError({"path": [NO_FOLDER]})
-            values["root"], values["folder"] = place
-        return values
+        return placed(values, workspace_id=workspace_id)
 
     @docs.LIST
     def list(self, request: Request, **kwargs: Any) -> HttpResponse:
@@ -120,9 +109,7 @@ class ImportStorageViewSet(Rows):
     @audit.recorded("import_storage.synchronized", "import storage {pk}")
     def sync(self, request: Request, **kwargs: Any) -> HttpResponse:
         storage = self.storage()
-        with transaction.atomic():
-            if state.ask(storage.pk):
-                worker_tasks.queue(storage.pk)
+        start.synchronize(storage.pk)
         storage.refresh_from_db()
         return json_response(document(storage))
 

@@ -10,6 +10,10 @@ from predictions.models import ImportStorage
 from predictions_api.http.fields import PkField
 
 TYPE = "localfiles"
+NO_FOLDER = (
+    "No registered folder of the workspace is this, or around it; `manage.py image_root add DIR"
+    " --workspace SLUG` registers one."
+)
 #: Characters of an expression.
 MOST_EXPRESSION = 1000
 
@@ -63,6 +67,19 @@ class ImportStorageSerializer(serializers.Serializer[ImportStorage]):
             except storages.BadExpression as error:
                 raise ValidationError(str(error)) from None
         return value
+
+
+def placed(values: dict[str, Any], *, workspace_id: int) -> dict[str, Any]:
+    """The values with the columns `root` and `folder` for a `path`. ValidationError for a folder
+    that is in no image root of the workspace.
+    """
+    if "path" not in values:
+        return values
+    rest = {name: value for name, value in values.items() if name != "path"}
+    place = storages.place_of(values["path"], workspace_id=workspace_id)
+    if place is None:
+        raise ValidationError({"path": [NO_FOLDER]})
+    return {**rest, "root": place[0], "folder": place[1]}
 
 
 class ImportStorageTypeSerializer(serializers.Serializer[Any]):

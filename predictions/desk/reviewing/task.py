@@ -75,7 +75,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         edited=edited,
         truth=truth,
         verdicts=verdicts,
-        evaluations=verdicts["evaluations"] if verdicts else evaluations_of(task.project_id),
+        evaluations=evaluations_of(task.project_id),
         before=_neighbour(request, before),
         after=_neighbour(request, after),
         problem=problem,

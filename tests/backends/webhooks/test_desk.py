@@ -1,5 +1,6 @@
 """The pages of webhooks at the desk."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from accounts.models import AuditEntry
-from backends.db.webhooks import hooks
+from backends.db.webhooks import deliveries, hooks
 from backends.models import Delivery, Webhook
 from predictions.models import Project
 from predictions_api.outbound import vault
@@ -113,3 +114,17 @@ def test_readers_and_strangers_see_none(
     assert stranger.get(f"{LIST}{pk}/change/").status_code in {302, 404}
     stranger.post(LIST, act("send_test", pk))
     assert not Delivery.objects.exists()
+
+
+def test_counts_no_further_than_it_says(
+    ada: Caller, create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "MOST_COUNTED", 2)
+    webhook = Webhook.objects.get(pk=create(ada, URL)["id"])
+    create(ada, f"{URL}/other")
+    for n, status in enumerate(["Failed"] * 3 + ["Pending"] * 2 + ["Delivered"]):
+        made = deliveries.create_test(webhook, message_id=f"msg_{n}")
+        Delivery.objects.filter(pk=made.pk).update(status=status)
+    shown = desk_of(ada).get(LIST).content.decode()
+    cells = re.findall(r'class="field-(?:waiting|failed)[^>]*>\s*([^<]*?)\s*<', shown)
+    assert cells == ["0", "0", "2", "over 2"]

@@ -14,7 +14,7 @@ from evals.db.snapshot import CannotEvaluate, _of_task
 from evals.documents.refusals import Refusal
 from evals.engine.boxes import StoredImage
 from evals.engine.counting import count_images
-from evals.engine.errors import TooManyPairs
+from evals.engine.errors import TooManyPairs, UnusableRegion
 from evals.engine.kinds.classification import label_pairs, label_verdicts
 from evals.engine.kinds.kind import Job
 from evals.engine.kinds.spans import matched_spans
@@ -24,7 +24,7 @@ from evals.engine.matching import Definition, Detections, Objects, Verdict, box_
 from evals.engine.measures.spans import Spans
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.regions import UnusableRegion, read_shapes
+from evals.engine.regions import read_shapes
 from predictions.models import Project
 from predictions.regions.brush import decode_brush
 from predictions.regions.errors import MaskTooLarge, TooMuchToDraw

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.engine.boxes import StoredImage
+from evals.engine.errors import UnknownLabels
 from evals.engine.kinds.kind import Chunk
 from evals.engine.kinds.table import KINDS
 from evals.engine.matched.shapes import NeedsWider
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.regions import UnknownLabels
 from tests.evals.engine.tasks import Json, job
 
 JSON = st.recursive(

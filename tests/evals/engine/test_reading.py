@@ -12,6 +12,7 @@ from pycocotools import mask as coco_mask
 
 from evals.engine.average_precision import new_state
 from evals.engine.boxes import RegionText, StoredImage
+from evals.engine.errors import UnknownLabels
 from evals.engine.kinds.classification import read_choices
 from evals.engine.matched.shapes import same_objects
 from evals.engine.matching import Definition
@@ -19,7 +20,7 @@ from evals.engine.notes import Notes
 from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import MASKS
 from evals.engine.reading import ObjectOf, Reading, reading_of
-from evals.engine.regions import UnknownLabels, read_shapes
+from evals.engine.regions import read_shapes
 from predictions.regions.config import read_config
 from predictions.regions.controls import BY_TYPE, LABEL_KEYS, SINGLE_VALUED, TAGS
 from predictions.regions.labels import (
@@ -101,7 +102,8 @@ def test_a_region_is_of_one_image(reading: Reading, region: Json, items: list[st
     lengths = [1 if one.counted() is None else 2 for one in reading.objects]
     places = {item: reading.place(item) for item in reading.items(lengths)}
     assert [item for item, place in places.items() if place and place.holds(region)] == items
-    assert reading.strays(region, 2) == (not items)
+    assert reading.is_nowhere(region, 2) == (not items)
+    assert not reading.is_nowhere(region, 0)
 
 
 def test_a_reading_survives_as_json() -> None:

@@ -222,6 +222,20 @@ def test_asks_the_same_number_of_questions_for_1_and_50_rows(
     assert max(few) <= 8
 
 
+def test_statements_with_the_verdicts_of_an_evaluation(
+    desks: dict[str, Client], ada: Caller, project: Project
+) -> None:
+    load(ada, project, tasks())
+    evaluation = computed(ada, project)
+    pk = Prediction.objects.filter(model_version="v1").order_by("pk")[1].pk
+    query = f"?project={project.pk}&version=v1&score=0..0.9&evaluation={evaluation.eval_id}"
+    with CaptureQueriesContext(connection) as asked:
+        response = desks["reader"].get(page_of(pk) + query)
+    verdicts = {one.get("verdict") for one in data_of(response)["regions"]}
+    assert verdicts & {"tp", "fp", "fn"}, data_of(response)["regions"]
+    assert len(asked) <= 8, "\n\n".join(one["sql"] for one in asked.captured_queries)
+
+
 def test_hostile_data_cannot_leave_the_json(
     desks: dict[str, Client], ada: Caller, make_project: Any
 ) -> None:

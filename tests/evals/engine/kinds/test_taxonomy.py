@@ -7,13 +7,12 @@ import pytest
 from sklearn.metrics import jaccard_score, precision_recall_fscore_support
 
 from evals.engine.class_events import set_events
-from evals.engine.errors import UnreadableState
+from evals.engine.errors import UnknownLabels, UnreadableState
 from evals.engine.events import Events, total_counts
 from evals.engine.kinds.taxonomy import TAXONOMY, read_paths
 from evals.engine.measures.trees import Nodes, overlaps_of, read_sums, sums_of, tree_metrics
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.regions import UnknownLabels
 from predictions.regions.labels import Reason
 from tests.evals.engine.kinds.stored import cells_of, job_for, tally_of, task
 

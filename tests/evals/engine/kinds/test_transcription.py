@@ -8,7 +8,7 @@ import pytest
 import sacrebleu
 
 from evals.engine.boxes import StoredImage
-from evals.engine.errors import UnreadableState
+from evals.engine.errors import UnreadableState, UnusableRegion
 from evals.engine.kinds.transcription import TRANSCRIPTION, read_texts
 from evals.engine.measures import text_scores
 from evals.engine.measures.texts import (
@@ -24,7 +24,6 @@ from evals.engine.measures.texts import (
     text_metrics,
 )
 from evals.engine.notes import Notes
-from evals.engine.regions import UnusableRegion
 from predictions.regions.labels import Reason
 from tests.evals.engine.kinds.stored import cells_of, job_for, tally_of, task
 

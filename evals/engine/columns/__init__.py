@@ -1,0 +1,1 @@
+"""Results read as columns: all regions of a chunk together."""

@@ -1,0 +1,235 @@
+"""Results of labelled boxes, turned or not, polygons and ellipses, read as columns.
+
+They are read in three steps: each result is parsed and checked at once, the geometry of all of them
+is worked out together, and an image is taken in only then. A result with anything else in it, or
+anything odd, is not read here: its regions are read each for itself, to the same numbers.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated
+
+import msgspec
+import numpy as np
+
+from evals.engine.boxes import BoxMeta, Label, Length, Percent, Regions, RegionText, Score
+from evals.engine.columns.geometry import Found, Geometry, ellipses, polygons, turned_corners
+from evals.engine.reading import Reading
+from predictions.regions.geometry import (
+    Size,
+)
+from predictions.regions.shapes import LEAST_TURN_DEG
+
+Pixels = Annotated[float, msgspec.Meta(ge=1, le=2**31 - 1)]
+OneLabel = Annotated[list[Label], msgspec.Meta(min_length=1, max_length=1)]
+Points = Annotated[list[tuple[Percent, Percent]], msgspec.Meta(min_length=3)]
+
+
+class BoxPlace(msgspec.Struct, gc=False):
+    """A box in per cent of its image, turned by degrees, and its one label."""
+
+    x: Percent
+    y: Percent
+    width: Length
+    height: Length
+    rectanglelabels: OneLabel
+    rotation: float | None = None
+
+
+class PolygonPlace(msgspec.Struct, gc=False):
+    """An outline in per cent of its image, and its one label."""
+
+    points: Points
+    polygonlabels: OneLabel
+
+
+class EllipsePlace(msgspec.Struct, gc=False):
+    """Centre and half axes in per cent of its image, turned by degrees, and its one label."""
+
+    x: Percent
+    y: Percent
+    radiusX: Percent
+    radiusY: Percent
+    ellipselabels: OneLabel
+    rotation: float | None = None
+
+
+class _Told(msgspec.Struct, gc=False, tag_field="type"):
+    """What a region says beside its value."""
+
+    original_width: Pixels
+    original_height: Pixels
+    score: Score | None = None
+    meta: BoxMeta | None = None
+    id: str | int | None = None
+    from_name: str | None = None
+
+
+class ToldBox(_Told, gc=False, kw_only=True, tag="rectanglelabels"):
+    value: BoxPlace
+
+
+class ToldPolygon(_Told, gc=False, kw_only=True, tag="polygonlabels"):
+    value: PolygonPlace
+
+
+class ToldEllipse(_Told, gc=False, kw_only=True, tag="ellipselabels"):
+    value: EllipsePlace
+
+
+class ToldPoint(_Told, gc=False, kw_only=True, tag="keypointlabels"):
+    """A key point, which is part of another shape."""
+
+
+Told = ToldBox | ToldPolygon | ToldEllipse | ToldPoint
+DECODER = msgspec.json.Decoder(list[Told])
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What regions are read as."""
+
+    index: Mapping[str, int]
+    #: Kinds of shape that are compared.
+    shapes: frozenset[str]
+    #: Whether upright boxes are shapes like all others, and whether they are of any control.
+    all_shapes: bool
+    is_any_box: bool
+    #: Whether key points are parts of the boxes.
+    has_keypoints: bool
+    #: Whether a region of that control is passed over: its name, and whether it is ground truth.
+    skips: Callable[[str | None, bool], bool]
+
+
+def terms_of(reading: Reading, index: Mapping[str, int], all_shapes: bool) -> Terms:
+    """Regions as this reading has them, of these classes by their labels."""
+    return Terms(
+        index=index,
+        shapes=reading.shapes,
+        all_shapes=all_shapes,
+        is_any_box=not reading.asks_names,
+        has_keypoints=reading.has_keypoints,
+        skips=cache(lambda name, is_truth: reading.skips(name, is_truth=is_truth)),
+    )
+
+
+class ShapeColumns:
+    """The geometry of a chunk's results: gathered, worked out at once, and looked up."""
+
+    def __init__(self) -> None:
+        self._turned: list[tuple[float, ...]] = []
+        self._turns: list[float] = []
+        self._polygons: list[list[tuple[float, float]]] = []
+        self._ellipses: list[tuple[float, ...]] = []
+        self._ellipse_turns: list[float] = []
+        #: The image of each.
+        self._images: tuple[list[int], list[int], list[int]] = ([], [], [])
+
+    def read(
+        self, number: int, stored: Regions, terms: Terms, default: float, *, is_truth: bool
+    ) -> Found | None:
+        """One side of an image; None where any region has to be read for itself."""
+        if not isinstance(stored, RegionText):
+            # A task without a prediction.
+            return None if stored else Found()
+        try:
+            regions = DECODER.decode(stored.text)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        found = Found(
+            starts=(len(self._turned), len(self._polygons), len(self._ellipses)),
+        )
+        if regions:
+            found.size = regions[0].original_width, regions[0].original_height
+        try:
+            for place, region in enumerate(regions):
+                self._take(number, place, region, found, terms, default, is_truth)
+        except KeyError:
+            self._forget(found)
+            return None
+        return found
+
+    def _take(
+        self,
+        number: int,
+        place: int,
+        region: Told,
+        found: Found,
+        terms: Terms,
+        default: float,
+        is_truth: bool,
+    ) -> None:
+        """One region. KeyError for one whose label is not among the classes."""
+        row = len(found.rows)
+        size = region.original_width, region.original_height
+        if isinstance(region, ToldBox):
+            value = region.value
+            turn = value.rotation
+            box = value.x, value.y, value.width, value.height
+            name = value.rectanglelabels[0]
+            if not terms.all_shapes and (
+                not turn or abs(math.remainder(turn, 360)) < LEAST_TURN_DEG
+            ):
+                if not terms.is_any_box and terms.skips(region.from_name, is_truth):
+                    found.others.append(("rectanglelabels", region.id, place))
+                    return
+                score = default if region.score is None else region.score
+                found.rows.append((number, terms.index[name], score, *box, *size))
+                found.places.append(place)
+                if region.meta is not None:
+                    found.told.append((row, region.meta))
+                return
+            kind = "rectangle"
+        elif isinstance(region, ToldPolygon):
+            kind, name = "polygon", region.value.polygonlabels[0]
+        elif isinstance(region, ToldEllipse):
+            kind, name = "ellipse", region.value.ellipselabels[0]
+        elif terms.has_keypoints:
+            return
+        else:
+            kind, name = "keypoint", ""
+        if kind not in terms.shapes or terms.skips(region.from_name, is_truth):
+            found.others.append((f"{kind}labels", region.id, place))
+            return
+        label = terms.index[name]
+        if isinstance(region, ToldBox):
+            self._turned.append(box)
+            self._turns.append(turn or 0)
+            self._images[0].append(number)
+            found.turned.append(row)
+        elif isinstance(region, ToldPolygon):
+            self._polygons.append(region.value.points)
+            self._images[1].append(number)
+            found.polygons.append(row)
+        elif isinstance(region, ToldEllipse):
+            oval = region.value
+            self._ellipses.append((oval.x, oval.y, oval.radiusX, oval.radiusY))
+            self._ellipse_turns.append(oval.rotation or 0)
+            self._images[2].append(number)
+            found.ellipses.append(row)
+        # A truth is no more or less sure: what a model left in it does not matter.
+        score = default if is_truth or region.score is None else region.score
+        found.rows.append((number, label, score, 0, 0, 0, 0, *size))
+        found.places.append(place)
+        if region.meta is not None:
+            found.told.append((row, region.meta))
+
+    def _forget(self, found: Found) -> None:
+        """Takes back what was gathered of a result."""
+        turned, polygons, ellipses = found.starts
+        del self._turned[turned:], self._turns[turned:], self._images[0][turned:]
+        del self._polygons[polygons:], self._images[1][polygons:]
+        del self._ellipses[ellipses:], self._ellipse_turns[ellipses:], self._images[2][ellipses:]
+
+    def worked_out(self, sizes: Mapping[int, Size]) -> "Geometry":
+        """All shapes in pixels; `sizes` are those of their images."""
+        at = tuple(
+            np.array([sizes[image] for image in images], dtype=np.float64).reshape(-1, 2)
+            for images in self._images
+        )
+        return Geometry(
+            *turned_corners(self._turned, self._turns, at[0]),
+            (polygons(self._polygons, at[1]), ellipses(self._ellipses, self._ellipse_turns, at[2])),
+        )

@@ -1,0 +1,1 @@
+"""Pages of import storages: folders whose files become tasks."""

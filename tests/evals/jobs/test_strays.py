@@ -1,0 +1,96 @@
+"""Regions of a page that their task lacks, or of no object: told of, never dropped in silence."""
+
+from typing import Any
+
+import pytest
+
+from evals.models import ModelEval
+from tests.conftest import Caller, MakeProject
+from tests.evals.conftest import box, computed, load
+
+Json = dict[str, Any]
+SPANS = (
+    '<View><Text name="one" value="$one"/><Text name="two" value="$two"/>'
+    '<Labels name="label" toName="one,two"><Label value="PER"/></Labels></View>'
+)
+PAGES = (
+    '<View><Image name="image" valueList="$pages"/>'
+    '<RectangleLabels name="label" toName="image"><Label value="Car"/></RectangleLabels>'
+    '<Choices name="mood" toName="image" perItem="true"><Choice value="good"/></Choices></View>'
+)
+RELATION = {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"}
+
+
+def span(to_name: str) -> Json:
+    value = {"start": 0, "end": 3, "labels": ["PER"]}
+    return {"from_name": "label", "to_name": to_name, "type": "labels", "value": value}
+
+
+def mood(page: Any) -> Json:
+    region = {"from_name": "mood", "to_name": "image", "type": "choices", "item_index": page}
+    return {**region, "value": {"choices": ["good"]}}
+
+
+def car(page: Any) -> Json:
+    return {**box("Car", 10, 10, 20, 20), "item_index": page}
+
+
+def evaluated(
+    caller: Caller, make_project: MakeProject, config: str, sides: tuple[Any, Any], **asked: Any
+) -> tuple[ModelEval, int]:
+    made = make_project(caller, config, title="Strays")
+    truth, said = sides
+    [task_id] = load(
+        caller,
+        made,
+        [
+            {
+                "data": {"one": "Ada", "two": "Bob", "pages": ["1.jpg", "2.jpg"]},
+                "annotations": [{"result": truth, "ground_truth": True}],
+                "predictions": [{"result": said, "model_version": "v1"}],
+            }
+        ],
+    )
+    return computed(caller, made, **asked), task_id
+
+
+def passed_over(task_id: int, side: str, regions: int, region: int | str) -> Json:
+    example = {"task": task_id, "region": region}
+    return {"reason": "other_control", "side": side, "regions": regions, "example": example}
+
+
+def test_answers_of_no_object_are_told_of_once(ada: Caller, make_project: MakeProject) -> None:
+    sides = [RELATION, span("one"), span("three")], [span("two"), span("one"), span("old")]
+    found, task_id = evaluated(ada, make_project, SPANS, sides)
+    assert (found.status, found.ignored) == (
+        "done",
+        [passed_over(task_id, "groundTruth", 1, 2), passed_over(task_id, "predictions", 1, 2)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "sides", "asked"),
+    [
+        (SPANS, ([span("three")], [span("three")]), {}),
+        (PAGES, ([car(2)], [car(2)]), {"control": "label"}),
+        (PAGES, ([car("0")], [car(0)]), {"control": "label"}),
+        (PAGES, ([mood(2)], [mood(0)]), {"control": "mood"}),
+    ],
+)
+def test_a_side_of_nothing_else_is_not_evaluated(
+    ada: Caller, make_project: MakeProject, config: str, sides: tuple[Any, Any], asked: Json
+) -> None:
+    found, task_id = evaluated(ada, make_project, config, sides, **asked)
+    region = sides[0][0].get("id", 0)
+    assert (found.status, found.failure_reason) == (
+        "failed",
+        "No region of the ground truth can be evaluated (other_control: 1, such as task "
+        f"{task_id}, region {region}).",
+    )
+
+
+def test_regions_of_other_controls_alone_are_no_failure(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    found, _ = evaluated(ada, make_project, PAGES, ([mood(2)], [mood(0)]), control="label")
+    assert found.status == "done"
