@@ -155,7 +155,8 @@ class Reading:
 
     def items(self, lengths: Sequence[int]) -> list[str]:
         """The images of a task; `lengths` has the number of images of each object."""
-        if sum(lengths) == 1 or self.has_one_image:
+        # An item without a name is of the first object.
+        if self.has_one_image or (sum(lengths) == 1 and lengths[0] == 1):
             return [""]
         found = []
         for one, n in zip(self.objects, lengths, strict=True):
@@ -227,7 +228,10 @@ class Reading:
         return not any(place is None or place.holds(region) for place in places)
 
     def _all_items(self, n_images: int) -> list[str]:
-        return self.items([n_images if one.counted() is not None else 1 for one in self.objects])
+        # Of several lists nobody knows here which is how long.
+        n_alone = sum(one.counted() is None for one in self.objects)
+        of_list = max(n_images - n_alone, 0)
+        return self.items([1 if one.counted() is None else of_list for one in self.objects])
 
     def document(self) -> dict[str, Any]:
         """As JSON values, for `reading_of`."""

@@ -38,6 +38,7 @@ ITEMS = Reading(
     objects=(ObjectOf("page_{{i}}", ("list", "{{i}}", "url"), flag="{{i}}", over=("list",)),)
 )
 MIXED = Reading(objects=(ObjectOf("front", ("front",)), ObjectOf("scan", ("scan",), is_list=True)))
+LIST_FIRST = replace(MIXED, objects=MIXED.objects[::-1])
 
 
 def box(label: Any = "Car", score: Any = None, **more: Any) -> Json:
@@ -75,6 +76,9 @@ def box(label: Any = "Car", score: Any = None, **more: Any) -> Json:
             ["front", "scan.1", "scan.2"],
             [("front",), ("scan", "0"), ("scan", "1")],
         ),
+        (MIXED, [1, 0], [""], [("front",)]),
+        (LIST_FIRST, [0, 1], ["front"], [("front",)]),
+        (LIST_FIRST, [1, 1], ["scan.1", "front"], [("scan", "0"), ("front",)]),
     ],
 )
 def test_images_of_a_task(
@@ -96,13 +100,14 @@ def test_images_of_a_task(
         (SIDES, {}, []),
         (ITEMS, {"to_name": "page_1"}, ["page_1.1"]),
         (MIXED, {"to_name": "scan", "item_index": 1}, ["scan.2"]),
+        (MIXED, {"to_name": "scan", "item_index": 2}, []),
     ],
 )
 def test_a_region_is_of_one_image(reading: Reading, region: Json, items: list[str]) -> None:
     lengths = [1 if one.counted() is None else 2 for one in reading.objects]
     places = {item: reading.place(item) for item in reading.items(lengths)}
     assert [item for item, place in places.items() if place and place.holds(region)] == items
-    assert reading.is_nowhere(region, 2) == (not items)
+    assert reading.is_nowhere(region, sum(lengths)) == (not items)
     assert not reading.is_nowhere(region, 0)
 
 

@@ -45,7 +45,7 @@ def evaluated(
         made,
         [
             {
-                "data": {"one": "Ada", "two": "Bob", "pages": ["1.jpg", "2.jpg"]},
+                "data": {"one": "Ada", "two": "Bob", "pages": ["1.jpg", "2.jpg"], "none": []},
                 "annotations": [{"result": truth, "ground_truth": True}],
                 "predictions": [{"result": said, "model_version": "v1"}],
             }
@@ -94,3 +94,23 @@ def test_regions_of_other_controls_alone_are_no_failure(
 ) -> None:
     found, _ = evaluated(ada, make_project, PAGES, ([mood(2)], [mood(0)]), control="label")
     assert found.status == "done"
+
+
+MIXED = (
+    '<View><Image name="scan" valueList="$none"/><Image name="front" value="$one"/>'
+    '<RectangleLabels name="label" toName="scan,front"><Label value="Car"/></RectangleLabels>'
+    "</View>"
+)
+
+
+def test_the_only_image_beside_a_list_of_none(ada: Caller, make_project: MakeProject) -> None:
+    """It is not that of the first object, whose list is empty."""
+    front = {**box("Car", 10, 10, 20, 20), "to_name": "front"}
+    sides = [front], [{**front, "score": 0.5}]
+    found, task_id = evaluated(ada, make_project, MIXED, sides)
+    assert (found.status, found.ignored) == ("done", [])
+    path = f"/lab/model-evals/{found.eval_id}"
+    [image] = ada.client.get(f"{path}/image-predictions").json()["images"]
+    assert (image["imageId"], image["confusion"]) == (f"{task_id}#front", [[0, 0, 1]])
+    one = ada.client.get(f"{path}/image-predictions/{task_id}%23front").json()
+    assert [found["verdict"] for found in one["predictions"]] == ["tp"]
