@@ -91,7 +91,7 @@ def test_the_id_of_a_task_is_asked_for_once(
     """Other names, which may be long, are asked for in each batch; so are ids of no task."""
     one, two = seed_tasks(project, 2)
     Task.objects.filter(pk=two).update(external_id="two")
-    names = [{"task": one}, {"external_id": "two"}, {"task": two + 1}]
+    names: list[dict[str, Any]] = [{"task": one}, {"external_id": "two"}, {"task": two + 1}]
     items = [{**names[n % 3], "result": []} for n in range(3 * bodies.BATCH_ITEMS)]
     with CaptureQueriesContext(connection) as asked:
         answer = post(ada, f"{url}?on_error=skip", lines(items)).json()

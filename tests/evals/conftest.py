@@ -8,18 +8,25 @@ nobody reports. `five` has no ground truth and does not count.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from django.db import transaction
+from pytest_django import DjangoDbBlocker
 
 from evals.jobs import requests, run
 from evals.models import ModelEval
+from predictions.db import projects
 from predictions.imports import tasks as task_import
 from predictions.models import Project, Task
+from predictions.regions import labelling
 from predictions.regions.config import read_config
-from tests.conftest import Caller
+from tests.checking import CheckingClient
+from tests.conftest import IMAGE_CONFIG, Caller, MakeProject, make_caller
 from tests.evals.scenes import scene_of, seeded_scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,16 +149,82 @@ def computed(caller: Caller, project: Project, version: str = "v1", **more: Any)
     return found
 
 
+class Kept(NamedTuple):
+    """What the fixtures of the same names give."""
+
+    ada: Caller
+    project: Project
+    task_ids: list[int]
+    evaluation: ModelEval
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Kept]:
+    """Makes the evaluation once for all tests of a module that uses this fixture: for tests that
+    read it, since computing it takes longer than most of them.
+
+    It lies in a transaction around those of the tests, so what a test changes is taken back. The
+    database's clock stands still for the module. None of its tests may commit.
+    """
+    around = transaction.atomic()
+    around._from_testcase = True  # type: ignore[attr-defined]  # as Django's own
+    with django_db_blocker.unblock(), around:
+        ada = make_caller("ada@example.com", "lab")
+        parsed = labelling.parse(IMAGE_CONFIG)
+        fields = {"title": "Cars", "label_config": IMAGE_CONFIG}
+        project = projects.create_project(fields, ada.access, parsed=parsed)
+        task_ids = load(ada, project, tasks())
+        yield Kept(ada, project, task_ids, computed(ada, project))
+        transaction.set_rollback(True)
+
+
+def _kept(request: pytest.FixtureRequest) -> Kept | None:
+    if "kept" not in request.fixturenames:
+        return None
+    found: Kept = request.getfixturevalue("kept")
+    return found
+
+
 @pytest.fixture
-def task_ids(ada: Caller, project: Project) -> list[int]:
+def ada(request: pytest.FixtureRequest, db: None) -> Caller:
+    """Owns the workspace `lab`."""
+    found = _kept(request)
+    if found is None:
+        return make_caller("ada@example.com", "lab")
+    # What a test writes into them stays its own.
+    caller = found.ada
+    return replace(
+        caller,
+        user=copy(caller.user),
+        workspace=copy(caller.workspace),
+        token=copy(caller.token),
+        client=CheckingClient(HTTP_AUTHORIZATION=f"Token {caller.key}"),
+    )
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, ada: Caller, make_project: MakeProject) -> Project:
+    """Ada's project of images."""
+    found = _kept(request)
+    return make_project(ada) if found is None else Project.objects.get(pk=found.project.pk)
+
+
+@pytest.fixture
+def task_ids(request: pytest.FixtureRequest, ada: Caller, project: Project) -> list[int]:
     """The tasks one to five."""
-    return load(ada, project, tasks())
+    found = _kept(request)
+    return load(ada, project, tasks()) if found is None else list(found.task_ids)
 
 
 @pytest.fixture
-def evaluation(ada: Caller, project: Project, task_ids: list[int]) -> ModelEval:
+def evaluation(
+    request: pytest.FixtureRequest, ada: Caller, project: Project, task_ids: list[int]
+) -> ModelEval:
     """The evaluation of v1, done."""
-    return computed(ada, project)
+    found = _kept(request)
+    return (
+        computed(ada, project) if found is None else ModelEval.objects.get(pk=found.evaluation.pk)
+    )
 
 
 def ids_of(project: Project) -> dict[str, str]:

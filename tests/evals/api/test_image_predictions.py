@@ -10,8 +10,10 @@ import pytest
 
 from evals.models import ModelEval
 from predictions.models import Project
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
 from tests.evals.conftest import ids_of
+
+pytestmark = pytest.mark.usefixtures("kept")
 
 Get = Callable[..., Any]
 
@@ -215,13 +217,14 @@ def test_a_spreadsheet_runs_no_image_name(
 @pytest.mark.parametrize("query", [{}, {"split": "test", "confidence": 37, "offset": 0}])
 def test_any_page_is_three_statements(
     ada: Caller,
-    project: Project,
+    make_project: MakeProject,
     django_assert_num_queries: Any,
     n_images: int,
     query: dict[str, Any],
 ) -> None:
     from tests.evals.conftest import box, computed, load, task
 
+    project = make_project(ada)
     truth = [box("Car", 1, 1, 9, 9)]
     load(ada, project, [task(str(n), truth=truth, said={"v1": truth}) for n in range(n_images)])
     found = computed(ada, project)

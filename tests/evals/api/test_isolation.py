@@ -13,6 +13,8 @@ from evals.models import ModelEval
 from evals.urls import urlpatterns
 from tests.conftest import Caller
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 MISSING = "a" * 20
 ROUTES: dict[str, Any] = {
     str(pattern.name): pattern

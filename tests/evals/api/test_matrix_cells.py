@@ -12,6 +12,8 @@ from evals.imports import save
 from evals.models import ModelEval
 from tests.conftest import Caller
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 Get = Callable[..., Any]
 
 

@@ -13,6 +13,8 @@ from tests.checking import contract
 from tests.conftest import Caller
 from tests.evals.conftest import computed
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 EVALS = "/lab/model-evals"
 ONE = f"{EVALS}/{{eval}}"
 FILE = {

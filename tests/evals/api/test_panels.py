@@ -8,6 +8,8 @@ import pytest
 from evals.models import ModelEval
 from tests.conftest import Caller
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 Get = Callable[..., Any]
 
 

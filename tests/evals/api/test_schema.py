@@ -10,6 +10,8 @@ from tests.checking import contract
 from tests.conftest import Caller
 from tests.evals.conftest import computed, ids_of
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 ONE = "/{workspace}/model-evals/{eval_id}"
 PATHS = [
     "/{workspace}",

@@ -5,24 +5,10 @@ from django.test import Client
 
 from accounts.models import Membership, User
 from evals.models import ModelEval
-from predictions.models import Project
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller, make_caller
-from tests.evals.conftest import computed, load, tasks
 
 LIST = "/admin/evals/modeleval/"
-
-
-@pytest.fixture
-def task_ids(ada: Caller, project: Project) -> list[int]:
-    """The tasks one to five."""
-    return load(ada, project, tasks())
-
-
-@pytest.fixture
-def evaluation(ada: Caller, project: Project, task_ids: list[int]) -> ModelEval:
-    """The evaluation of v1, done."""
-    return computed(ada, project)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from tests.conftest import Caller
 from tests.evals.conftest import box, computed, load, task
 from tests.evals.desk.conftest import LIST, page
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 ACCEPT, BACK = "Accept as baseline", "Take acceptance back"
 CANCEL = "Cancel this evaluation"
 PAGES = ("", "metrics/", "matrix/", "images/", "vectors/", "recommendations/", "diff/")
