@@ -5,12 +5,15 @@ its request.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from django.db import connection
+from psycopg2 import InternalError
+from psycopg2.errors import ForeignKeyViolation
 
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NULL = b"\\N"
@@ -90,14 +93,27 @@ class Copy:
         """Waits until the batch that was sent is written."""
         running, self.running = self.running, None
         if running is not None:
-            with connection.wrap_database_errors:
+            with _translated():
                 running.result()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Django's exceptions for the driver's own. A cluster's COPY says in words alone that a node
+    found a foreign key violated.
+    """
+    with connection.wrap_database_errors:
+        try:
+            yield
+        except InternalError as error:
+            if "violates foreign key constraint" not in str(error):
+                raise
+            raise ForeignKeyViolation(str(error)) from error
 
 
 def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Appends one batch of rows to a table. IntegrityError and DataError as for an INSERT."""
-    # copy_expert is the driver's own: Django does not translate its exceptions.
-    with connection.wrap_database_errors, connection.cursor() as cursor:
+    with _translated(), connection.cursor() as cursor:
         buffer = io.BytesIO(b"".join(lines))
         # Not through Django's wrapper, as copy_expert: it is part of the COPY.
         cursor.cursor.execute(BY_INDEX)

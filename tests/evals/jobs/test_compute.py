@@ -65,7 +65,7 @@ def test_project_by_id_and_parameters(ada: Caller, project: Project, task_ids: l
         ({"project": "9" * 30}, 404, "project_not_found", "project"),
         ({"project": None}, 400, "invalid_request", "project"),
         ({"project": ["cars"]}, 400, "invalid_request", "project"),
-        ({"modelVersion": ""}, 400, "invalid_request", "modelVersion"),
+        ({"modelVersion": ""}, 400, "no_predictions", ""),
         ({"modelVersion": "v9"}, 400, "no_predictions", "'v9'"),
         ({"modelVersion": "a\0b"}, 400, "invalid_request", "modelVersion"),
         ({"iouThreshold": 1.5}, 400, "invalid_request", "iouThreshold"),
