@@ -66,6 +66,10 @@ class PlannedRow:
     slices: str = ""
 
 
+# A version's predictions, by the index on (project, model version, id), which has the first 200
+# characters of it; and those of none: posted without one, as empty text, or with null.
+OF_VERSION = "left(model_version, 200) = left(%(version)s, 200) AND model_version = %(version)s"
+OF_NO_VERSION = "(left(model_version, 200) = '' OR left(model_version, 200) IS NULL)"
 # Served by the indexes on (project, task) and on (project, model version, id).
 # One row a task by grouping: joining the sides was a nested loop until tables had been analysed.
 PLAN_SQL = f"""
@@ -78,8 +82,7 @@ WITH found AS (
     UNION ALL
     (SELECT DISTINCT ON (task_id) task_id, NULL, id, {SIZE.format("p")}
      FROM predictions_prediction p
-     WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
-       AND model_version = %(version)s
+     WHERE project_id = %(project)s AND {{of_version}}
      ORDER BY task_id, id DESC)
 ), pair AS (
     SELECT task_id, max(truth) AS truth, max(predicted) AS predicted, sum(size) AS size
@@ -113,8 +116,7 @@ SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
      WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled),
     (SELECT max(updated_at) FROM predictions_prediction
-     WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
-       AND model_version = %(version)s)
+     WHERE project_id = %(project)s AND {of_version})
 """
 
 
@@ -130,7 +132,8 @@ class Facts:
 def facts(evaluation: ModelEval) -> Facts:
     """Asked once `planned_rows` has begun: what it can see is not younger than this."""
     scope = _scope(evaluation)
-    row = fetch_one(FACTS_SQL, scope, slot=slots.of_project(scope["project"] or 0))
+    sql = FACTS_SQL.format(of_version=_of_version(evaluation))
+    row = fetch_one(sql, scope, slot=slots.of_project(scope["project"] or 0))
     assert row is not None
     return Facts(*row)
 
@@ -143,7 +146,7 @@ WITH truth AS (
     ORDER BY task_id, id DESC
 )
 SELECT count(*) FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
-WHERE q.project_id = %(project)s AND q.model_version = %(version)s
+WHERE q.project_id = %(project)s AND coalesce(q.model_version, '') = %(version)s
     AND (truth.result = q.result OR truth.result = {AS_TRUTH})
 """  # noqa: S608
 
@@ -169,6 +172,7 @@ def planned_rows(
     chosen, facts = chosen_tasks(evaluation)
     sql = PLAN_SQL.format(
         own=OWN_SQL,
+        of_version=_of_version(evaluation),
         chosen=chosen,
         asked="".join(
             ASKED_SQL.format(column=column, name=f"key{n}") for n, (column, _, _) in asked.items()
@@ -229,6 +233,10 @@ def _of_task(
         PlannedRow(*row, first, 0 if reading.has_one_image else len(items), slices),
         *(PlannedRow(*row, item, slices=slices) for item in rest),
     ]
+
+
+def _of_version(evaluation: ModelEval) -> str:
+    return OF_VERSION if evaluation.model_version else OF_NO_VERSION
 
 
 def _scope(evaluation: ModelEval) -> dict[str, Any]:
