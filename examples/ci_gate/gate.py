@@ -29,7 +29,7 @@ SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 #: What two evaluations must have in common to be compared.
 COMMON = (
     "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive", "tolerance",
-    "normalization", "keypointSigmas", "labelMap",
+    "normalization", "keypointSigmas", "labelMap", "query", "askedClasses",
 )  # fmt: skip
 
 Report = dict[str, Any]
@@ -86,27 +86,39 @@ def evaluate(server: Server, asked: Report, *, within_s: float) -> Report:
 
 def baseline_of(server: Server, new: Report, named: str | None) -> Report | None:
     """The header of what the new evaluation is compared with: the named evaluation, the newest of
-    the named version, or without a name the accepted one, if there is any.
+    the named version, or without a name the accepted one of its kind and control, if there is any.
 
-    Refused where the name means nothing, or nothing that can be compared.
+    Refused where the name means nothing, or nothing that can be compared, and where the accepted
+    one cannot be.
     """
-    if named is None:
-        query = {"project": new["project"], "accepted": "true", "limit": "200"}
-    elif (header := _evaluation(server, named)) is not None:
-        differing = [name for name in COMMON if not _agree(header, new, name)]
-        if differing:
-            raise Refused(f"{named} cannot be compared: it has another {', '.join(differing)}.")
-        return header
-    else:
+    if named is not None and (header := _evaluation(server, named)) is not None:
+        return _comparable(header, new)
+    query = {"project": new["project"], "accepted": "true", "limit": "200"}
+    if named is not None:
         query = {"version": named, "status": "done", "limit": "200"}
     for one in server.evals("GET", **query)["evals"]:
         if one["project"] == new["project"] and one["evalId"] != new["evalId"]:
             header = server.evals("GET", f"/{one['evalId']}")
-            if all(_agree(header, new, name) for name in COMMON):
+            differing = _differing(header, new)
+            if not differing:
                 return dict(header)
+            if named is None and not {"taskType", "control"} & {*differing}:
+                return _comparable(header, new)
     if named is not None:
         raise Refused(f"There is no finished evaluation {named}, or of a version of that name.")
     return None
+
+
+def _comparable(header: Report, new: Report) -> Report:
+    """The header; Refused where it measured something else."""
+    if differing := _differing(header, new):
+        words = ", ".join(differing)
+        raise Refused(f"{header['evalId']} cannot be compared: it has another {words}.")
+    return dict(header)
+
+
+def _differing(header: Report, new: Report) -> list[str]:
+    return [name for name in COMMON if not _agree(header, new, name)]
 
 
 def _evaluation(server: Server, eval_id: str) -> Report | None:
