@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from evals.db.definition import chosen_tasks
+from evals.db.definition import chosen_tasks, of_version
 from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
@@ -66,10 +66,6 @@ class PlannedRow:
     slices: str = ""
 
 
-# A version's predictions, by the index on (project, model version, id), which has the first 200
-# characters of it; and those of none: posted without one, as empty text, or with null.
-OF_VERSION = "left(model_version, 200) = left(%(version)s, 200) AND model_version = %(version)s"
-OF_NO_VERSION = "(left(model_version, 200) = '' OR left(model_version, 200) IS NULL)"
 # Served by the indexes on (project, task) and on (project, model version, id).
 # One row a task by grouping: joining the sides was a nested loop until tables had been analysed.
 PLAN_SQL = f"""
@@ -131,8 +127,7 @@ class Facts:
 
 def facts(evaluation: ModelEval) -> Facts:
     """Asked once `planned_rows` has begun: what it can see is not younger than this."""
-    scope = _scope(evaluation)
-    sql = FACTS_SQL.format(of_version=_of_version(evaluation))
+    sql, scope = FACTS_SQL.format(of_version=of_version(evaluation)), _scope(evaluation)
     row = fetch_one(sql, scope, slot=slots.of_project(scope["project"] or 0))
     assert row is not None
     return Facts(*row)
@@ -172,7 +167,7 @@ def planned_rows(
     chosen, facts = chosen_tasks(evaluation)
     sql = PLAN_SQL.format(
         own=OWN_SQL,
-        of_version=_of_version(evaluation),
+        of_version=of_version(evaluation),
         chosen=chosen,
         asked="".join(
             ASKED_SQL.format(column=column, name=f"key{n}") for n, (column, _, _) in asked.items()
@@ -233,10 +228,6 @@ def _of_task(
         PlannedRow(*row, first, 0 if reading.has_one_image else len(items), slices),
         *(PlannedRow(*row, item, slices=slices) for item in rest),
     ]
-
-
-def _of_version(evaluation: ModelEval) -> str:
-    return OF_VERSION if evaluation.model_version else OF_NO_VERSION
 
 
 def _scope(evaluation: ModelEval) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from evals.db.snapshot import OF_VERSION, PLAN_SQL
+from evals.db.definition import OF_VERSION
+from evals.db.snapshot import PLAN_SQL
 
 
 def nodes_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
