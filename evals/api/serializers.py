@@ -56,7 +56,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
     modelVersion = serializers.CharField(
         max_length=500,
         allow_blank=True,
-        help_text="Whose predictions to evaluate; empty: those posted without a version.",
+        help_text="Whose predictions to evaluate; empty: those without a version.",
     )
     versionId = NumberOrText(
         required=False,

@@ -66,6 +66,16 @@ def chosen_tasks(evaluation: ModelEval) -> tuple[str, dict[str, Any]]:
     return named(wanted.where, "chosen")
 
 
+#: A version's predictions: the index on (project, version, id) has its first 200 characters.
+OF_VERSION = "left(model_version, 200) = left(%(version)s, 200) AND model_version = %(version)s"
+OF_NO_VERSION = "(left(model_version, 200) = '' OR left(model_version, 200) IS NULL)"
+
+
+def of_version(evaluation: ModelEval) -> str:
+    """The condition on predictions to be of its `%(version)s`; "" is empty text or null."""
+    return OF_VERSION if evaluation.model_version else OF_NO_VERSION
+
+
 def unit_of(evaluation: ModelEval) -> str:
     """What is counted one by one, in a word: `image`, or `task` where there are no images."""
     project = evaluation.project

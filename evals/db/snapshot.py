@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from evals.db.definition import chosen_tasks
+from evals.db.definition import chosen_tasks, of_version
 from evals.documents.slices import LONGEST, RESERVED, SliceTable
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
@@ -78,8 +78,7 @@ WITH found AS (
     UNION ALL
     (SELECT DISTINCT ON (task_id) task_id, NULL, id, {SIZE.format("p")}
      FROM predictions_prediction p
-     WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
-       AND model_version = %(version)s
+     WHERE project_id = %(project)s AND {{of_version}}
      ORDER BY task_id, id DESC)
 ), pair AS (
     SELECT task_id, max(truth) AS truth, max(predicted) AS predicted, sum(size) AS size
@@ -113,8 +112,7 @@ SELECT clock_timestamp(),
     (SELECT max(updated_at) FROM predictions_annotation
      WHERE project_id = %(project)s AND (ground_truth OR %(all)s) AND NOT was_cancelled),
     (SELECT max(updated_at) FROM predictions_prediction
-     WHERE project_id = %(project)s AND left(model_version, 200) = left(%(version)s, 200)
-       AND model_version = %(version)s)
+     WHERE project_id = %(project)s AND {of_version})
 """
 
 
@@ -129,8 +127,8 @@ class Facts:
 
 def facts(evaluation: ModelEval) -> Facts:
     """Asked once `planned_rows` has begun: what it can see is not younger than this."""
-    scope = _scope(evaluation)
-    row = fetch_one(FACTS_SQL, scope, slot=slots.of_project(scope["project"] or 0))
+    sql, scope = FACTS_SQL.format(of_version=of_version(evaluation)), _scope(evaluation)
+    row = fetch_one(sql, scope, slot=slots.of_project(scope["project"] or 0))
     assert row is not None
     return Facts(*row)
 
@@ -143,7 +141,7 @@ WITH truth AS (
     ORDER BY task_id, id DESC
 )
 SELECT count(*) FROM truth JOIN predictions_prediction q ON q.id = truth.parent_prediction_id
-WHERE q.project_id = %(project)s AND q.model_version = %(version)s
+WHERE q.project_id = %(project)s AND coalesce(q.model_version, '') = %(version)s
     AND (truth.result = q.result OR truth.result = {AS_TRUTH})
 """  # noqa: S608
 
@@ -169,6 +167,7 @@ def planned_rows(
     chosen, facts = chosen_tasks(evaluation)
     sql = PLAN_SQL.format(
         own=OWN_SQL,
+        of_version=of_version(evaluation),
         chosen=chosen,
         asked="".join(
             ASKED_SQL.format(column=column, name=f"key{n}") for n, (column, _, _) in asked.items()

@@ -92,7 +92,8 @@ class Difference(Document):
         Meta(
             description="Keys of the two headers that differ, so that what is fixed or broken may "
             "be of what was measured: taskType, control, groundTruth, matching, iouThreshold, "
-            "iouInclusive, tolerance, normalization, keypointSigmas, labelMap, classes."
+            "iouInclusive, tolerance, normalization, keypointSigmas, labelMap, query, "
+            "askedClasses, classes."
         ),
     ]
     total_images: int

@@ -149,6 +149,10 @@ class Evaluation(Identity, kw_only=True):
         dict[str, str | None] | UnsetType,
         Meta(description="What labels are called instead, null for those that are not read."),
     ] = UNSET
+    asked_classes: Annotated[
+        list[str] | UnsetType,
+        Meta(description="The classes that were asked for, where others were not read."),
+    ] = UNSET
     keypoint_sigmas: Annotated[
         dict[str, float] | UnsetType, Meta(description="Of keypoint-detection.")
     ] = UNSET

@@ -171,5 +171,7 @@ def _refuse_impossible(project: Project, version: str, ground_truth: GroundTruth
         truths = truths.filter(ground_truth=True)
     if not truths.exists():
         raise Refusal(NO_GROUND_TRUTH[ground_truth], "no_ground_truth")
-    if not has_model_version(project.pk, version):
+    # Nobody can ask for null: it is no version either.
+    names = [version] if version else ["", None]
+    if not any(has_model_version(project.pk, name) for name in names):
         raise Refusal(f"The project has no predictions of version {version!r}.", "no_predictions")

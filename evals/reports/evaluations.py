@@ -77,6 +77,7 @@ def document_of(evaluation: ModelEval) -> Evaluation:
         ground_truth=evaluation.ground_truth if is_computed else UNSET,
         keypoint_sigmas=evaluation.options.get("keypointSigmas", UNSET),
         label_map=evaluation.options.get("labelMap", UNSET),
+        asked_classes=evaluation.options.get("classes", UNSET),
         slices=evaluation.options.get("slices") or UNSET,
         query=evaluation.options.get("query", UNSET),
         accepted=evaluation.is_accepted,

@@ -6,8 +6,8 @@ from evals.db.definition import parameters_of
 from evals.models import ModelEval
 
 #: Options of a request that have no value of their own where none was asked for, and change what
-#: is measured. Its classes are compared by themselves.
-OPTIONS = ("keypointSigmas", "labelMap")
+#: is measured.
+OPTIONS = ("keypointSigmas", "labelMap", "query")
 
 
 def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
@@ -33,5 +33,6 @@ def _terms(evaluation: ModelEval) -> dict[str, Any]:
             "iouInclusive": evaluation.inclusive,
             **parameters_of(evaluation),
             **{name: evaluation.options.get(name) for name in OPTIONS},
+            "askedClasses": sorted(evaluation.options.get("classes", ())),
         }
     return terms

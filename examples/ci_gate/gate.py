@@ -2,8 +2,7 @@
 
 Evaluates the stored predictions of a version and compares it with a named baseline: the evaluation
 that is marked as accepted, or `--baseline`. Never with just the newest one, which may be the failed
-build before this. Exit codes: 0 good enough, 1 worse, 2 cannot tell (the README beside this file
-says when). Only the standard library is needed.
+build before this. Exit codes: 0 good, 1 worse, 2 cannot tell (see the README). Needs no packages.
 """
 
 import argparse
@@ -29,7 +28,7 @@ SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 #: What two evaluations must have in common to be compared.
 COMMON = (
     "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive", "tolerance",
-    "normalization", "keypointSigmas", "labelMap",
+    "normalization", "keypointSigmas", "labelMap", "query", "askedClasses",
 )  # fmt: skip
 
 Report = dict[str, Any]
@@ -86,27 +85,29 @@ def evaluate(server: Server, asked: Report, *, within_s: float) -> Report:
 
 def baseline_of(server: Server, new: Report, named: str | None) -> Report | None:
     """The header of what the new evaluation is compared with: the named evaluation, the newest of
-    the named version, or without a name the accepted one, if there is any.
-
-    Refused where the name means nothing, or nothing that can be compared.
+    the named version, or without a name the accepted one of its kind and control, if there is any.
+    Refused where the name means nothing, or what is meant cannot be compared.
     """
-    if named is None:
-        query = {"project": new["project"], "accepted": "true", "limit": "200"}
-    elif (header := _evaluation(server, named)) is not None:
-        differing = [name for name in COMMON if not _agree(header, new, name)]
-        if differing:
-            raise Refused(f"{named} cannot be compared: it has another {', '.join(differing)}.")
-        return header
-    else:
+    if named is not None and (header := _evaluation(server, named)) is not None:
+        return _comparable(header, new)
+    query = {"project": new["project"], "accepted": "true", "limit": "200"}
+    if named is not None:
         query = {"version": named, "status": "done", "limit": "200"}
     for one in server.evals("GET", **query)["evals"]:
         if one["project"] == new["project"] and one["evalId"] != new["evalId"]:
             header = server.evals("GET", f"/{one['evalId']}")
-            if all(_agree(header, new, name) for name in COMMON):
-                return dict(header)
+            needed = ("taskType", "control") if named is None else COMMON
+            if all(_agree(header, new, name) for name in needed):
+                return _comparable(header, new)
     if named is not None:
         raise Refused(f"There is no finished evaluation {named}, or of a version of that name.")
     return None
+
+
+def _comparable(header: Report, new: Report) -> Report:
+    if differing := ", ".join(name for name in COMMON if not _agree(header, new, name)):
+        raise Refused(f"{header['evalId']} cannot be compared: it has another {differing}.")
+    return dict(header)
 
 
 def _evaluation(server: Server, eval_id: str) -> Report | None:

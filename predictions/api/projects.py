@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # `list` is a method here
 
+from collections import Counter
 from typing import Any
 
 from django.http import HttpResponse
@@ -116,7 +117,10 @@ class ProjectViewSet(Rows):
         asked = ModelVersionParameters.read(request.query_params)
         found = versions.model_versions(project.pk, limit=asked["limit"])
         if not asked["extended"]:
-            return json_response({str_or_null(v.model_version): v.count for v in found})
+            counts = Counter[str]()  # null and "null" are one key
+            for v in found:
+                counts[str_or_null(v.model_version)] += v.count
+            return json_response(counts)
         static = [
             {"model_version": v.model_version, "count": v.count, "latest": v.latest} for v in found
         ]

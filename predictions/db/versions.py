@@ -49,10 +49,12 @@ def model_versions(project_id: int, *, limit: int | None = None) -> list[Version
     return [VersionCount(*row) for row in rows]
 
 
-def has_model_version(project_id: int, version: str) -> bool:
-    """Whether the project has a prediction of that version."""
+def has_model_version(project_id: int, version: str | None) -> bool:
+    """Whether the project has a prediction of that version; None is the null version."""
     rows = Prediction.objects.alias(start=Left("model_version", 200))
     mine = in_project(rows, project_id)
+    if version is None:
+        return mine.filter(start__isnull=True).exists()
     return mine.filter(start=version[:200], model_version=version).exists()
 
 

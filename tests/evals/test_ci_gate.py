@@ -246,6 +246,8 @@ def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:
         ),
         ({"ground_truth": "all"}, "{id} cannot be compared: it has another groundTruth."),
         ({"iou_threshold": 0.75}, "{id} cannot be compared: it has another iouThreshold."),
+        ({"options": {"query": {}}}, "{id} cannot be compared: it has another query."),
+        ({"options": {"classes": [CAR]}}, "{id} cannot be compared: it has another askedClasses."),
         ({"control": None}, "{id} cannot be compared: it has another control."),
         (
             {"status": "running", "lease_owner": UUID(int=1), "lease_until": "2999-01-01T00:00Z"},
@@ -273,6 +275,26 @@ def test_an_accepted_one_of_another_kind_is_no_baseline(
     accept(ada, computed(ada, project, "v2", taskType="instance-segmentation"))
     found = build("v1")
     assert (found.code, found.report["baseline"]) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "differing"),
+    [
+        ({"iouThreshold": 0.75}, "iouThreshold"),
+        ({"groundTruth": "all"}, "groundTruth"),
+        ({"classes": [CAR]}, "askedClasses"),
+        ({"labelMap": {CAR: None}}, "labelMap"),
+        ({"query": {"selectedItems": {"all": True, "excluded": []}}}, "query"),
+    ],
+)
+def test_an_accepted_one_that_measured_otherwise_is_told(
+    build: Build, ada: Caller, project: Project, asked: dict[str, Any], differing: str
+) -> None:
+    accepted = computed(ada, project, "v2", **asked)
+    accept(ada, accepted)
+    found = build("v1")
+    text = f"cannot tell: {accepted.eval_id} cannot be compared: it has another {differing}.\n"
+    assert (found.code, found.output) == (2, text)
 
 
 ANY_DROP = ("--max-drop-map", "1", "--max-drop-recall", "1", "--max-drop-recall-few", "1")

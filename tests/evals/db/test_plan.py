@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from evals.db.definition import OF_VERSION
 from evals.db.snapshot import PLAN_SQL
 
 
@@ -21,7 +22,8 @@ def test_no_task_is_looked_for_among_all_others_while_rows_are_uncounted() -> No
         cursor.execute("TRUNCATE predictions_task CASCADE")
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'predictions_annotation'")
         assert cursor.fetchone()[0] <= 0
-        sql = PLAN_SQL.format(own="NULL", asked="", lengths="", chosen="t.project_id = %(project)s")
+        chosen = {"of_version": OF_VERSION, "chosen": "t.project_id = %(project)s"}
+        sql = PLAN_SQL.format(own="NULL", asked="", lengths="", **chosen)
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
         nodes = nodes_of(cursor.fetchone()[0][0]["Plan"])
     loops = [node["Plans"][1] for node in nodes if node["Node Type"] == "Nested Loop"]

@@ -1,10 +1,11 @@
-"""Predictions that are posted without a model version are evaluated as the version ""."""
+"""Predictions without a model version, posted so or with null, are evaluated as the version ""."""
 
 import pytest
 
+from evals.documents.document import moment
 from evals.jobs import run
 from evals.models import ModelEval
-from predictions.models import Project
+from predictions.models import Prediction, Project
 from tests.accounts.test_admin import desk_of
 from tests.conftest import Caller
 from tests.evals.conftest import box, load
@@ -13,10 +14,11 @@ from tests.evals.desk.conftest import page
 PATH = "/lab/model-evals"
 
 
-def test_predictions_without_a_version(ada: Caller, project: Project) -> None:
+@pytest.mark.parametrize("version", ["", None])
+def test_predictions_without_a_version(ada: Caller, project: Project, version: str | None) -> None:
     truth = {"result": [box("Car", 10, 10, 20, 20)], "ground_truth": True}
     said = [
-        {"result": [box("Car", 10, 10, 20, 20, 0.9)], "model_version": ""},
+        {"result": [box("Car", 10, 10, 20, 20, 0.9)], "model_version": version},
         {"result": [box("Car", 50, 10, 20, 20, 0.9)], "model_version": "v1"},
     ]
     image = {"image": "http://images.test/a.jpg"}
@@ -30,6 +32,28 @@ def test_predictions_without_a_version(ada: Caller, project: Project) -> None:
     again = ada.client.post(f"{PATH}/{first}/rerun")
     assert again.status_code == 202, again.content
     checked(ada, again.json()["evalId"])
+
+
+def test_of_empty_and_null_the_newest_prediction_of_a_task_counts(
+    ada: Caller, project: Project
+) -> None:
+    right, wrong = [box("Car", 10, 10, 20, 20, 0.9)], [box("Car", 60, 60, 20, 20, 0.9)]
+    truth = {"result": [box("Car", 10, 10, 20, 20)], "ground_truth": True}
+    for old, new in (("", None), (None, "")):
+        said = [
+            {"result": wrong, "model_version": old},
+            {"result": right, "model_version": new},
+            {"result": wrong, "model_version": "v1"},
+        ]
+        image = {"image": "http://images.test/a.jpg"}
+        load(ada, project, [{"data": image, "annotations": [truth], "predictions": said}])
+    asked = ada.client.post(
+        PATH, {"project": str(project.pk), "modelVersion": ""}, content_type="application/json"
+    )
+    eval_id = checked(ada, asked.json()["evalId"])
+    snapshot = ada.client.get(f"{PATH}/{eval_id}").json()["snapshot"]
+    newest = Prediction.objects.exclude(model_version="v1").latest("updated_at").updated_at
+    assert (snapshot["predictions"], snapshot["newestPredictionAt"]) == (2, moment(newest))
 
 
 def checked(caller: Caller, eval_id: str) -> str:

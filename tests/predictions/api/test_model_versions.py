@@ -51,6 +51,13 @@ def test_counts_by_version_newest_first(ada: Caller, url: str, versions: None) -
     assert ada.client.get(url.rstrip("/")).json() == response.json()
 
 
+def test_a_version_called_null_is_counted_with_those_of_null(
+    ada: Caller, project: Project, url: str, task: int, versions: None
+) -> None:
+    Prediction.objects.create(project=project, task_id=task, result=[], model_version="null")
+    assert list(ada.client.get(url).json().items())[:2] == [("null", 2), ("", 3)]
+
+
 def test_extended(ada: Caller, project: Project, url: str, versions: None) -> None:
     backend = MLBackend.objects.create(project=project, url="http://ml.example.com", title="m")
 

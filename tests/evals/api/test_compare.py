@@ -1,0 +1,52 @@
+"""GET .../compare and .../diff/:otherId: a part is not compared with the whole in silence."""
+
+from typing import Any
+
+import pytest
+
+from predictions.models import Project
+from tests.conftest import Caller
+from tests.evals.conftest import CAR, computed, load, tasks
+
+PATH = "/lab/model-evals"
+
+
+@pytest.mark.parametrize(
+    ("asked", "differing"),
+    [
+        ({"classes": [CAR]}, "askedClasses"),
+        ({"labelMap": {CAR: None}}, "labelMap"),
+        ({"query": {"selectedItems": {"all": False, "included": []}}}, "query"),
+    ],
+)
+def test_a_part_is_not_compared_with_the_whole(
+    ada: Caller, project: Project, asked: dict[str, Any], differing: str
+) -> None:
+    ids = load(ada, project, tasks())
+    if "query" in asked:
+        asked = {"query": {"selectedItems": {"all": False, "included": ids[:1]}}}
+    names = {"versionId": "4"}
+    part = computed(ada, project, "v1", **names, modelId="part", **asked)
+    whole = computed(ada, project, "v2", **names, modelId="whole")
+    same = computed(ada, project, "v1", **names, modelId="same")
+
+    query = {"project": project.slug, "version": "4"}
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    reasons = {one["modelId"]: (one["onFrontier"], one["exclusionReason"]) for one in models}
+    reason = f"its evaluation has another {differing} than {same.eval_id}"
+    assert reasons == {"part": (False, reason), "whole": (True, None), "same": (False, None)}
+
+    diff = f"{PATH}/{{}}/diff/{{}}"
+    found = ada.client.get(diff.format(part.eval_id, whole.eval_id)).json()["differingTerms"]
+    assert differing in found
+    assert ada.client.get(diff.format(whole.eval_id, same.eval_id)).json()["differingTerms"] == []
+    again = ada.client.get(diff.format(part.eval_id, part.eval_id)).json()
+    assert again["differingTerms"] == []
+
+
+def test_the_classes_that_were_asked_for_are_told(ada: Caller, project: Project) -> None:
+    load(ada, project, tasks())
+    path = f"{PATH}/{computed(ada, project, classes=[CAR]).eval_id}"
+    assert ada.client.get(path).json()["askedClasses"] == [CAR]
+    path = f"{PATH}/{computed(ada, project).eval_id}"
+    assert "askedClasses" not in ada.client.get(path).json()
