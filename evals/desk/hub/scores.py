@@ -13,7 +13,7 @@ from evals.desk.card import name_of, overview_of
 from evals.desk.numbers import worded
 from evals.engine.kinds.table import KINDS
 from evals.models import ModelEval
-from evals.reports.terms import differing_terms
+from evals.reports.terms import differing_terms, is_of_all
 from predictions.desk.hub.parts import Point, Scores
 from predictions.desk.project_rows import shortened
 
@@ -34,9 +34,9 @@ def scores_of(done: Sequence[Any]) -> Scores:
     """
     if not done:
         return Scores((), {})
-    newest = next(filter(_is_of_all, done), done[0])
+    newest = next(filter(is_of_all, done), done[0])
     alike = [one for one in done if _is_alike(one, newest)]
-    whole = [one for one in alike if _is_of_all(one)]
+    whole = [one for one in alike if is_of_all(one)]
     latest: dict[str, Any] = {}
     for one in [*whole, *alike]:
         latest.setdefault(version_of(one), one)
@@ -64,10 +64,6 @@ def scores_of(done: Sequence[Any]) -> Scores:
         [point for point in points if point is not None],
         measure,
     )
-
-
-def _is_of_all(one: ModelEval) -> bool:
-    return not {"query", "classes"} & one.options.keys()
 
 
 def _is_alike(one: ModelEval, newest: ModelEval) -> bool:

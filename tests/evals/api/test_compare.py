@@ -44,6 +44,25 @@ def test_a_part_is_not_compared_with_the_whole(
     assert again["differingTerms"] == []
 
 
+def test_a_later_evaluation_of_a_part_does_not_stand_for_its_model(
+    ada: Caller, project: Project
+) -> None:
+    load(ada, project, tasks())
+    names = {"versionId": "4"}
+    whole = [computed(ada, project, v, **names, modelId=v).eval_id for v in ("v1", "v2")]
+    computed(ada, project, "v1", **names, modelId="v1", classes=[CAR])
+    part = computed(ada, project, "v1", **names, modelId="part", classes=[CAR]).eval_id
+
+    query = {"project": project.slug, "version": "4"}
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    reason = f"its evaluation has another askedClasses than {whole[1]}"
+    assert {one["evalId"]: one["exclusionReason"] for one in models} == {
+        whole[0]: None,
+        whole[1]: None,
+        part: reason,
+    }
+
+
 def test_the_classes_that_were_asked_for_are_told(ada: Caller, project: Project) -> None:
     load(ada, project, tasks())
     path = f"{PATH}/{computed(ada, project, classes=[CAR]).eval_id}"
