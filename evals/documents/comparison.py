@@ -91,9 +91,9 @@ class Difference(Document):
         list[str],
         Meta(
             description="Keys of the two headers that differ, so that what is fixed or broken may "
-            "be of what was measured: taskType, control, groundTruth, matching, iouThreshold, "
-            "iouInclusive, tolerance, normalization, keypointSigmas, labelMap, query, "
-            "askedClasses, classes."
+            "be of what was measured: project, taskType, control, groundTruth, matching, "
+            "iouThreshold, iouInclusive, tolerance, normalization, keypointSigmas, labelMap, "
+            "query, askedClasses, classes."
         ),
     ]
     total_images: int

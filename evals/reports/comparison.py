@@ -6,7 +6,7 @@ from typing import Any
 from evals.documents import comparison as documents
 from evals.documents.comparison import Comparison, Contender
 from evals.models import ModelEval
-from evals.reports.terms import differing_terms
+from evals.reports.terms import differing_terms, is_of_all
 from predictions.models import Project
 
 EXCLUSIONS = {
@@ -21,19 +21,16 @@ OF_MATCHING = frozenset({"matching", "iouThreshold", "iouInclusive"})
 def comparison(project: Project, version: str, metric: str | None) -> Comparison:
     """Every model with an evaluation of that version, best first. One statement.
 
-    A model is shown by its latest finished evaluation; without one it stays in the list with the
-    reason, and so it does if that measured something else than the newest of all. Nothing is
-    evaluated for it.
+    A model is shown by its latest finished evaluation, of all tasks and classes if there is one;
+    without one it stays in the list with the reason, and so it does if that measured something else
+    than the newest of these. Nothing is evaluated for it.
     """
     rows = ModelEval.objects.filter(project=project, version_id=version).order_by("-id")
     latest: dict[str, ModelEval] = {}
-    for evaluation in rows:
-        name = model_name(evaluation)
-        kept = latest.get(name)
-        if kept is None or (not _is_done(kept) and _is_done(evaluation)):
-            latest[name] = evaluation
+    for evaluation in sorted(rows, key=_standing, reverse=True):
+        latest.setdefault(model_name(evaluation), evaluation)
     wanted = metric or documents.default_frontier_metric(e.task_type for e in latest.values())
-    newest = max(filter(_is_done, latest.values()), key=lambda one: one.pk, default=None)
+    newest = max(filter(_is_done, latest.values()), key=_standing, default=None)
     contenders = [_contender(name, one, newest, wanted) for name, one in latest.items()]
     contenders.sort(key=lambda c: _place(c, wanted))
     return documents.comparison(wanted, contenders)
@@ -43,6 +40,11 @@ def _place(contender: Contender, metric: str) -> float:
     """Best first; those without the metric last."""
     value = contender.metrics.get(metric)
     return math.inf if value is None else -documents.better_by(metric, value)
+
+
+def _standing(evaluation: ModelEval) -> tuple[bool, bool, int]:
+    """The higher, the rather it stands for its model."""
+    return _is_done(evaluation), is_of_all(evaluation), evaluation.pk
 
 
 def model_name(evaluation: ModelEval) -> str:

@@ -177,6 +177,9 @@ def _totals(changes: Sequence[Change]) -> dict[str, int]:
 def _terms(base: ModelEval, other: ModelEval) -> list[str]:
     # Both are read at one split, whatever their headlines are of.
     terms = [name for name in differing_terms(base, other) if name != "split"]
+    if base.project_id != other.project_id:
+        # Ids such as COCO's 1, 2, 3 may mean other images there.
+        terms = ["project", *terms]
     return [*terms, "classes"] if set(base.classes) != set(other.classes) else terms
 
 

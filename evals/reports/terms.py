@@ -20,6 +20,11 @@ def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
     return [name for name in first if name in second and first[name] != second[name]]
 
 
+def is_of_all(evaluation: ModelEval) -> bool:
+    """Whether it is of all tasks and classes, as far as the request says; not of chosen ones."""
+    return not {"query", "classes"} & evaluation.options.keys()
+
+
 def _terms(evaluation: ModelEval) -> dict[str, Any]:
     terms: dict[str, Any] = {"taskType": evaluation.task_type}
     if evaluation.summary:

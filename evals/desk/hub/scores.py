@@ -13,7 +13,7 @@ from evals.desk.card import name_of, overview_of
 from evals.desk.numbers import worded
 from evals.engine.kinds.table import KINDS
 from evals.models import ModelEval
-from evals.reports.terms import differing_terms
+from evals.reports.terms import differing_terms, is_of_all
 from predictions.desk.hub.parts import Point, Scores
 from predictions.desk.project_rows import shortened
 
@@ -29,14 +29,16 @@ def version_of(evaluation: ModelEval) -> str:
 
 def scores_of(done: Sequence[Any]) -> Scores:
     """The latest finished evaluation of each version that measures what the newest of all does, the
-    best first; `done` has the newest first.
+    best first; `done` has the newest first. Those of a part of the tasks or classes stand in for
+    versions without another, and are in the drawing only where there are no others.
     """
     if not done:
         return Scores((), {})
-    newest = done[0]
+    newest = next(filter(is_of_all, done), done[0])
     alike = [one for one in done if _is_alike(one, newest)]
+    whole = [one for one in alike if is_of_all(one)]
     latest: dict[str, Any] = {}
-    for one in alike:
+    for one in [*whole, *alike]:
         latest.setdefault(version_of(one), one)
     kind = KINDS.get(newest.task_type)
     rising = kind is None or kind.has_precision or kind.primary.is_higher_better
@@ -44,7 +46,7 @@ def scores_of(done: Sequence[Any]) -> Scores:
     values = {name: _numbers(one).get(measure) for name, one in latest.items()}
     order = sorted(latest, key=lambda name: _order(values[name], rising=rising))
     has_map = measure != MAP50 and _numbers(newest)[MAP50] is not None
-    points = [_point(one, measure) for one in reversed(alike[:MOST_POINTS])]
+    points = [_point(one, measure) for one in reversed((whole or alike)[:MOST_POINTS])]
     return Scores(
         [
             measure,

@@ -46,7 +46,7 @@ export function versions(panel) {
   const show = () => listed.replaceChildren(rows());
   watch(["baseline"], show);
   show();
-  const dated = config.versions.filter(({ value }) => typeof value === "number").toReversed();
+  const dated = config.versions.filter(({ value, differing }) => typeof value === "number" && !differing.length).toReversed();
   if (dated.length > 1) trend(chart, dated);
   else chart.remove();
 }

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from predictions.models import Project
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
 from tests.evals.conftest import CAR, computed, load, tasks
 
 PATH = "/lab/model-evals"
@@ -42,6 +42,40 @@ def test_a_part_is_not_compared_with_the_whole(
     assert ada.client.get(diff.format(whole.eval_id, same.eval_id)).json()["differingTerms"] == []
     again = ada.client.get(diff.format(part.eval_id, part.eval_id)).json()
     assert again["differingTerms"] == []
+
+
+def test_images_of_two_projects_are_compared_and_that_is_told(
+    ada: Caller, project: Project, make_project: MakeProject
+) -> None:
+    """The same ids may stand for the same images, or for quite others."""
+    other = make_project(ada, project.label_config, title="Others")
+    for one in (project, other):
+        items = tasks()
+        for number, item in enumerate(items):
+            item["meta"] = {**item.get("meta", {}), "image_id": str(number)}
+        load(ada, one, items)
+    mine, theirs = computed(ada, project), computed(ada, other, "v2")
+    found = ada.client.get(f"{PATH}/{mine.eval_id}/diff/{theirs.eval_id}").json()
+    assert (found["totals"]["images"], found["differingTerms"]) == (4, ["project"])
+
+
+def test_a_later_evaluation_of_a_part_does_not_stand_for_its_model(
+    ada: Caller, project: Project
+) -> None:
+    load(ada, project, tasks())
+    names = {"versionId": "4"}
+    whole = [computed(ada, project, v, **names, modelId=v).eval_id for v in ("v1", "v2")]
+    computed(ada, project, "v1", **names, modelId="v1", classes=[CAR])
+    part = computed(ada, project, "v1", **names, modelId="part", classes=[CAR]).eval_id
+
+    query = {"project": project.slug, "version": "4"}
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    reason = f"its evaluation has another askedClasses than {whole[1]}"
+    assert {one["evalId"]: one["exclusionReason"] for one in models} == {
+        whole[0]: None,
+        whole[1]: None,
+        part: reason,
+    }
 
 
 def test_the_classes_that_were_asked_for_are_told(ada: Caller, project: Project) -> None:

@@ -12,7 +12,7 @@ from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, ProjectExport
 from prompts.models import ModelRun, Prompt, PromptVersion
 from tests.conftest import Caller
-from tests.evals.conftest import computed, load, tasks, values
+from tests.evals.conftest import CAR, computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
 #: Session, the user with their roles, project, overview; evaluations; runs; prediction jobs.
@@ -109,6 +109,29 @@ def test_versions_side_by_side(
         "cards": {"Latest evaluations": 3, "Latest runs": 0, "Latest prediction jobs": 0},
         "trends": [("mAP50-95", "0.502", "1.000", 2)],
     }
+
+
+@pytest.mark.parametrize("is_of_tasks", [True, False])
+def test_evaluations_of_a_part_do_not_stand_for_the_whole(
+    desks: dict[str, Client], ada: Caller, project: Project, is_of_tasks: bool
+) -> None:
+    ids = load(ada, project, tasks())
+    part: dict[str, Any] = {"classes": [CAR]}
+    if is_of_tasks:
+        part = {"query": {"selectedItems": {"all": False, "included": ids[:1]}}}
+    for version in ("v1", "v2"):
+        computed(ada, project, version, **part)
+    # Where there is nothing else they are shown.
+    assert [one[3] for one in hub_of(desks["member"], project)["trends"]] == [2]
+    for version in ("v1", "v2"):
+        computed(ada, project, version)
+    expected = hub_of(desks["member"], project)
+    assert expected["trends"] == [("mAP50-95", "0.502", "1.000", 2)]
+    computed(ada, project, "v1", **part)
+    found = hub_of(desks["member"], project)
+    assert [found[name] for name in ("versions", "trends")] == [
+        expected[name] for name in ("versions", "trends")
+    ]
 
 
 def test_what_is_missing_and_who_mends_it(
