@@ -102,8 +102,13 @@ class Project(models.Model):
 
 
 def free_slug(workspace_id: int, title: str) -> str:
-    """A slug made of the title that no project of the workspace has: `cars`, `cars-2`, ..."""
+    """A slug made of the title that no project of the workspace has: `cars`, `cars-2`, ...
+
+    Never a number: where a slug or an id may stand, `12` is the id.
+    """
     stem = slugify(title)[:80] or "project"
+    if stem.isdigit():
+        stem = f"project-{stem}"
     taken = set(
         Project.objects.filter(workspace_id=workspace_id, slug__startswith=stem).values_list(
             "slug", flat=True

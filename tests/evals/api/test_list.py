@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
+from tests.evals.conftest import load, tasks
 
 
 @pytest.fixture
@@ -70,6 +71,21 @@ def test_filters(ada: Caller, make: Callable[..., ModelEval], make_project: Make
     assert listed(ada, limit=2) == [c, b]
     assert listed(ada, limit=100_000) == [c, b, a]
     assert listed(ada, project="nobody") == listed(ada, model="x") == listed(ada, version="9") == []
+
+
+def test_a_number_is_the_id_whatever_projects_are_called(
+    ada: Caller, project: Project, make_project: MakeProject
+) -> None:
+    """One called as another's id was evaluated in its place, and listed with it."""
+    load(ada, project, tasks())
+    called = make_project(ada, title=str(project.pk))
+    assert called.slug == f"project-{project.pk}"
+    load(ada, called, tasks())
+    for one in (project, called):
+        body = {"project": one.pk, "modelVersion": "v1"}
+        asked = ada.client.post("/lab/model-evals", body, content_type="application/json")
+        assert (asked.status_code, asked.json()["project"]) == (202, one.slug)
+        assert listed(ada, project=str(one.pk)) == [asked.json()["evalId"]]
 
 
 @pytest.mark.parametrize(
