@@ -103,6 +103,7 @@ def test_answers_and_sends_as_recorded(
     work: Callable[[], None], make_project: MakeProject, make_task: Callable[..., int],
     make_annotation: Callable[..., Any],
 ) -> None:  # fmt: skip
+    restart("backends_webhook", 1)
     restart("predictions_project", 1)
     project = make_project(ada, TEXT_CONFIG, title="hook probe")
     restart("predictions_task", 1)
