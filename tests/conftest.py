@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadFileScheduling
@@ -382,3 +382,30 @@ def _table(success: int, foreign: int, special: dict[str, int]) -> Any:
 def someone(db: None) -> Callable[[str], CheckingClient]:
     """The client of one of CALLERS."""
     return lambda who: CALLERS[who]()
+
+
+def desk_of(caller: Caller, **rights: bool) -> Client:
+    """The caller, staff, logged in to the desk."""
+    User.objects.filter(pk=caller.user.pk).update(is_staff=True, **rights)
+    client = Client()
+    client.force_login(User.objects.get(pk=caller.user.pk))
+    return client
+
+
+@pytest.fixture
+def mia(ada: Caller) -> Caller:
+    """A member of Ada's workspace."""
+    return make_caller("mia@example.com", "lab", Membership.Role.MEMBER)
+
+
+@pytest.fixture
+def desks(ada: Caller, mia: Caller, rita: Caller, olga: Caller) -> dict[str, Client]:
+    """Everybody at their desks; root is a superuser of no workspace, anonymous is not logged in."""
+    root = Client()
+    root.force_login(User.objects.create_superuser("root@example.com", "pw"))
+    staff = {"owner": ada, "member": mia, "reader": rita, "stranger": olga}
+    return {
+        **{name: desk_of(caller) for name, caller in staff.items()},
+        "root": root,
+        "anonymous": Client(),
+    }

@@ -17,8 +17,7 @@ from predictions.models import Prediction, Project
 from prompts.db import prompts
 from prompts.models import ModelRun
 from prompts.runs import start, state
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller
+from tests.conftest import Caller, desk_of
 from tests.evals.api.test_operations import FILE
 from tests.evals.conftest import computed
 

@@ -25,8 +25,7 @@ from PIL import Image
 from evals.models import ModelEval
 from predictions.formats.table import FORMATS
 from predictions.models import Annotation, Prediction, Project, Task
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, MakeProject
+from tests.conftest import Caller, MakeProject, desk_of
 from tests.evals.conftest import computed
 
 pytestmark = pytest.mark.django_db

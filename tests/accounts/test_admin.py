@@ -14,36 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import tokens
 from accounts.models import ApiToken, Membership, User, Workspace
-from tests.conftest import Caller, make_caller
+from tests.conftest import Caller
 
 KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
-
-
-def desk_of(caller: Caller, **rights: bool) -> Client:
-    """The caller, staff, logged in to the desk."""
-    User.objects.filter(pk=caller.user.pk).update(is_staff=True, **rights)
-    client = Client()
-    client.force_login(User.objects.get(pk=caller.user.pk))
-    return client
-
-
-@pytest.fixture
-def mia(ada: Caller) -> Caller:
-    """A member of Ada's workspace."""
-    return make_caller("mia@example.com", "lab", Membership.Role.MEMBER)
-
-
-@pytest.fixture
-def desks(ada: Caller, mia: Caller, rita: Caller, olga: Caller) -> dict[str, Client]:
-    """Everybody at their desks; root is a superuser of no workspace, anna is not logged in."""
-    root = Client()
-    root.force_login(User.objects.create_superuser("root@example.com", "pw"))
-    staff = {"owner": ada, "member": mia, "reader": rita, "stranger": olga}
-    return {
-        **{name: desk_of(caller) for name, caller in staff.items()},
-        "root": root,
-        "anonymous": Client(),
-    }
 
 
 LISTS = {

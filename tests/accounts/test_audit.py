@@ -16,9 +16,18 @@ from django.test.utils import CaptureQueriesContext
 from accounts import audit, members, tokens
 from accounts.models import ApiToken, AuditEntry, Membership, User
 from predictions_api.jobs import sweeps
-from tests.accounts.test_admin import add_key, desk_of, member_form, revoke
+from tests.accounts.test_admin import add_key, member_form, revoke
 from tests.checking import CheckingClient
-from tests.conftest import A_MOMENT, UUID, Caller, Like, assert_invalid, assert_refused, make_caller
+from tests.conftest import (
+    A_MOMENT,
+    UUID,
+    Caller,
+    Like,
+    assert_invalid,
+    assert_refused,
+    desk_of,
+    make_caller,
+)
 
 pytestmark = pytest.mark.django_db
 

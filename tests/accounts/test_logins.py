@@ -15,9 +15,8 @@ from rest_framework.test import APIClient
 
 from accounts import logins, tokens
 from accounts.models import User
-from tests.accounts.test_admin import desk_of
 from tests.checking import CheckingClient
-from tests.conftest import Caller, assert_refused, make_caller
+from tests.conftest import Caller, assert_refused, desk_of, make_caller
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import AuditEntry, Membership, User
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller
+from tests.conftest import Caller, desk_of, make_caller
 
 pytestmark = pytest.mark.django_db
 

@@ -10,16 +10,8 @@ from django.test import Client
 
 from accounts import members, tokens
 from accounts.models import ApiToken, Membership, User, Workspace
-from tests.accounts.test_admin import (
-    KEY,
-    add_key,
-    desk_of,
-    errors_of,
-    member_form,
-    revoke,
-    roles,
-)
-from tests.conftest import Caller, make_caller
+from tests.accounts.test_admin import KEY, add_key, errors_of, member_form, revoke, roles
+from tests.conftest import Caller, desk_of, make_caller
 
 EMAIL = "ci+lab@service.invalid"
 

@@ -10,8 +10,7 @@ from django.test import Client
 
 from accounts.models import Membership, User, Workspace
 from accounts.sessions import DeskBackend, SessionStore, place_of, roles_of
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller
+from tests.conftest import Caller, desk_of
 
 pytestmark = pytest.mark.django_db
 

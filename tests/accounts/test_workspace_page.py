@@ -5,8 +5,7 @@ from django.test import Client
 
 from accounts.models import ApiToken, AuditEntry, Membership, Workspace
 from predictions.models import Project
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller
+from tests.conftest import Caller, desk_of, make_caller
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,7 @@ from django_tasks_db.models import DBTaskResult
 
 from evals.models import ModelEval
 from predictions.models import Project
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller
+from tests.conftest import Caller, desk_of
 
 pytestmark = pytest.mark.django_db
 

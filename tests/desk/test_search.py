@@ -11,8 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from evals.models import ModelEval
 from predictions.models import Project
 from prompts.models import Prompt
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller
+from tests.conftest import Caller, desk_of, make_caller
 
 pytestmark = pytest.mark.django_db
 

@@ -16,8 +16,7 @@ from desk.packaged import folder_of
 from evals.models import ModelEval, TaskType
 from predictions.models import Project
 from prompts.models import ModelRun, Prompt, PromptVersion
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller
+from tests.conftest import Caller, desk_of, make_caller
 
 HTML = {"accept": "text/html,application/xhtml+xml"}
 

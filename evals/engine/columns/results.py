@@ -17,9 +17,7 @@ import numpy as np
 from evals.engine.boxes import BoxMeta, Label, Length, Percent, Regions, RegionText, Score
 from evals.engine.columns.geometry import Found, Geometry, ellipses, polygons, turned_corners
 from evals.engine.reading import Reading
-from predictions.regions.geometry import (
-    Size,
-)
+from predictions.regions.geometry import Size
 from predictions.regions.shapes import LEAST_TURN_DEG
 
 Pixels = Annotated[float, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -138,9 +136,7 @@ class ShapeColumns:
             regions = DECODER.decode(stored.text)
         except (msgspec.DecodeError, RecursionError):
             return None
-        found = Found(
-            starts=(len(self._turned), len(self._polygons), len(self._ellipses)),
-        )
+        found = Found(starts=(len(self._turned), len(self._polygons), len(self._ellipses)))
         if regions:
             found.size = regions[0].original_width, regions[0].original_height
         try:

@@ -9,10 +9,9 @@ from accounts.models import AuditEntry
 from backends.jobs import executor
 from backends.models import Endpoint, PredictionJob, Training
 from predictions.models import MLBackend, Project
-from tests.accounts.test_admin import desk_of
 from tests.backends.conftest import MakeBackend, MakeTasks
 from tests.backends.scripted import Scripted
-from tests.conftest import Caller
+from tests.conftest import Caller, desk_of
 
 BACKENDS = "/admin/predictions/mlbackend"
 JOBS = "/admin/backends/predictionjob"

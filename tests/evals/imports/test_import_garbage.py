@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from evals.models import ModelEval
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller
+from tests.conftest import Caller, desk_of
 from tests.evals.imports.test_import import DOCUMENT, changed
 
 ROUTES = ["", "/map-results", "/confidence-sweep", "/performance-by-class", "/confusion-matrix"]

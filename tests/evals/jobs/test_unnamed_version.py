@@ -6,8 +6,7 @@ from evals.documents.document import moment
 from evals.jobs import run
 from evals.models import ModelEval
 from predictions.models import Prediction, Project
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller
+from tests.conftest import Caller, desk_of
 from tests.evals.conftest import box, load
 from tests.evals.desk.conftest import page
 

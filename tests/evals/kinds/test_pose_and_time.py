@@ -10,8 +10,7 @@ import pytest
 from evals.documents.refusals import Refusal
 from evals.models import ModelEval
 from predictions.models import Project
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, MakeProject
+from tests.conftest import Caller, MakeProject, desk_of
 from tests.evals.conftest import computed, load
 from tests.evals.desk.conftest import page
 

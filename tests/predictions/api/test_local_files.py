@@ -29,8 +29,7 @@ from predictions.db.pictures import image_roots
 from predictions.models import ImageRoot
 from predictions.pictures import opening
 from predictions.pictures.addresses import address
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, assert_invalid, assert_refused, make_caller
+from tests.conftest import Caller, assert_invalid, assert_refused, desk_of, make_caller
 
 OGG = b"OggS\0" + bytes(range(95))
 

@@ -10,8 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Membership, User
 from predictions.imports import tasks
 from predictions.models import Annotation, Prediction, Project, Task
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller, region
+from tests.conftest import Caller, desk_of, make_caller, region
 from tests.predictions.desk.test_review import data_of, page_of
 
 SAID = [

@@ -11,34 +11,15 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Membership, User
+from accounts.models import Membership
 from desk.workspace_admin import BoundedPaginator
 from predictions.db import versions
 from predictions.imports import tasks
 from predictions.models import Annotation, MLBackend, Prediction, Project, Task
-from tests.accounts.test_admin import desk_of, errors_of
-from tests.conftest import IMAGE_CONFIG, Caller, make_caller, region
+from tests.accounts.test_admin import errors_of
+from tests.conftest import IMAGE_CONFIG, Caller, region
 
 MODELS = ("project", "task", "prediction", "annotation", "mlbackend")
-
-
-@pytest.fixture
-def mia(ada: Caller) -> Caller:
-    """A member of Ada's workspace."""
-    return make_caller("mia@example.com", "lab", Membership.Role.MEMBER)
-
-
-@pytest.fixture
-def desks(ada: Caller, mia: Caller, rita: Caller, olga: Caller) -> dict[str, Client]:
-    """Everybody at their desks; root is a superuser of no workspace."""
-    root = Client()
-    root.force_login(User.objects.create_superuser("root@example.com", "pw"))
-    staff = {"owner": ada, "member": mia, "reader": rita, "stranger": olga}
-    return {
-        **{name: desk_of(caller) for name, caller in staff.items()},
-        "root": root,
-        "anonymous": Client(),
-    }
 
 
 def fill(project: Project, caller: Caller, n: int = 1, version: str = "v1") -> list[int]:

@@ -12,10 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from predictions.desk import filters
 from predictions.models import Annotation, Prediction, Project
-from tests.accounts.test_admin import desk_of
 from tests.bulk.conftest import PREDICTIONS_SQL, TASKS_SQL
 from tests.bulk.test_plans import assert_by_index, nodes_of
-from tests.conftest import Caller, region
+from tests.conftest import Caller, desk_of, region
 
 Listed = Callable[..., list[int]]
 

@@ -10,8 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import AuditEntry, Membership, User
 from evals.models import ModelEval
 from predictions.models import Project, Task
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, MakeProject, make_caller
+from tests.conftest import Caller, MakeProject, desk_of, make_caller
 from tests.predictions.api.test_load import (
     RESULTS,
     TRUTH,

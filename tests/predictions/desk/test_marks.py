@@ -9,8 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, User
 from predictions.models import Annotation, Project, Task
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller
+from tests.conftest import Caller, desk_of, make_caller
 from tests.predictions.desk.test_admin import fill
 
 ANNOTATIONS = "/admin/predictions/annotation/"

@@ -12,8 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from predictions.exports.types.given import plain_name
 from predictions.models import Annotation, Prediction, Project, Task
 from predictions.pictures.addresses import address, is_local, is_name, name_in, split
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller
+from tests.conftest import Caller, desk_of
 from tests.predictions.desk.test_admin import fill
 
 ROOT = "0123456789abcdef"

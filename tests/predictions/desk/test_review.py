@@ -13,8 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Membership, User
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller, region
+from tests.conftest import Caller, desk_of, make_caller, region
 from tests.evals.conftest import computed, load, tasks
 from tests.predictions.desk.test_admin import fill
 

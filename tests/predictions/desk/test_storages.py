@@ -8,12 +8,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import AuditEntry, Membership, User
+from accounts.models import AuditEntry
 from predictions.db.pictures import image_roots
 from predictions.imports.folders import run
 from predictions.models import ImportStorage, Project, Task
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller
+from tests.conftest import Caller
 from tests.predictions.api.test_local_files import picture
 
 LIST = "/admin/predictions/importstorage/"
@@ -30,19 +29,6 @@ def folder(ada: Caller, tmp_path: Path) -> Path:
     (made / "notes.txt").write_text("no picture")
     image_roots.register(ada.workspace.pk, made)
     return made
-
-
-@pytest.fixture
-def desks(ada: Caller, rita: Caller, olga: Caller) -> dict[str, Client]:
-    root = Client()
-    root.force_login(User.objects.create_superuser("root@example.com", "pw"))
-    mia = make_caller("mia@example.com", "lab", Membership.Role.MEMBER)
-    staff = {"owner": ada, "member": mia, "reader": rita, "stranger": olga}
-    return {
-        **{name: desk_of(caller) for name, caller in staff.items()},
-        "root": root,
-        "anonymous": Client(),
-    }
 
 
 def fields(project: Project, folder: Path, **more: Any) -> dict[str, Any]:

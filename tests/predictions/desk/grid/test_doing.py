@@ -10,8 +10,7 @@ from django.test import Client
 from accounts.models import AuditEntry
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, TaskTag
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller
+from tests.conftest import Caller, desk_of
 from tests.evals.conftest import load
 from tests.evals.conftest import tasks as scene
 

@@ -13,8 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from predictions.models import Annotation, Project, SavedView, TaskTag
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, MakeProject, region
+from tests.conftest import Caller, MakeProject, desk_of, region
 
 PIXEL = base64.b64encode(b"\x89PNG picture").decode()
 TEXT = """<View><Text name="text" value="$text"/>

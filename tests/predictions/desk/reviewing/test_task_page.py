@@ -20,8 +20,7 @@ from predictions.models import (
     Project,
     Task,
 )
-from tests.accounts.test_admin import desk_of
-from tests.conftest import Caller, make_caller, region
+from tests.conftest import Caller, desk_of, make_caller, region
 from tests.evals.conftest import computed, load
 from tests.evals.conftest import tasks as seen_tasks
 from tests.predictions.desk.test_review import data_of
