@@ -49,7 +49,8 @@ def test_predictions_of_a_version_are_found_by_their_index(
 ) -> None:
     """Also those without any, which are text or null, among many of others."""
     made = make_project(ada)
-    params = {"project": made.pk, "slot": slots.of_project(made.pk), "version": "v1", "all": False}
+    params: dict[str, int | str] = {"project": made.pk, "version": "v1", "all": False}
+    params["slot"] = slots.of_project(made.pk)
     chosen = {"of_version": version, "chosen": "true", "data": "''", "own": "NULL"}
     plan = PLAN_SQL.format(asked="", lengths="", **chosen)
     with connection.cursor() as cursor:

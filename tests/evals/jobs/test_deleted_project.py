@@ -5,6 +5,7 @@ import pytest
 from evals.jobs import requests, run, state, tasks
 from evals.models import ModelEval
 from predictions.models import Project
+from predictions_api.jobs.leases import LeaseLost
 from tests.conftest import Caller
 from tests.evals.conftest import values
 
@@ -27,7 +28,7 @@ def test_running_ones_end_at_once(ada: Caller, project: Project, task_ids: list[
     assert ada.client.delete(f"/api/projects/{project.pk}/").status_code == 204
 
     assert [shown(one) for one in (done, waiting, led)] == [("done", ""), ENDED, ENDED]
-    with pytest.raises(state.LeaseLost):
+    with pytest.raises(LeaseLost):
         state.keep(led.pk, mine)
 
 

@@ -98,7 +98,9 @@ def test_decimals_that_are_just_within(
     if not np.isnan(truth):
         image = task("number", [truth], [said])
         verdicts = REGRESSION.verdicts([image], job_for(REGRESSION, tolerance=tolerance), 0)[0]
-        assert (verdicts.truths[0].verdict.value == "tp") is is_within
+        (verdict,) = verdicts.truths
+        assert verdict is not None
+        assert (verdict.verdict.value == "tp") is is_within
         tally = tally_of(REGRESSION, [image], job_for(REGRESSION, tolerance=tolerance))
         assert total_counts(tally.events, n_classes=1).tp[0] == is_within
 
