@@ -16,6 +16,8 @@ CONNECT_S, READ_S, MOST_ATTEMPTS = 2, 10, 2
 class Bucket(S3Storage):  # type: ignore[misc]  # has no types
     """A bucket; one that is away raises within CONNECT_S or READ_S, MOST_ATTEMPTS times."""
 
+    client_config: Any
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         retries = {"total_max_attempts": MOST_ATTEMPTS, "mode": "standard"}

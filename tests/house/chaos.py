@@ -146,7 +146,7 @@ class Acknowledged:
 class Load:
     """Clients that work until they are told to stop."""
 
-    names = LOADS
+    names: tuple[str, ...] = LOADS
 
     def __init__(self, service: Service, endpoint: str) -> None:
         self.service = service

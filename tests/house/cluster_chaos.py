@@ -223,7 +223,7 @@ class ClusterLoad(Load):
         made = set(self.told.projects)
         super().check()
         for server in self.service.servers:
-            there = dict(server.ask(PROJECTS_SQL))
+            there: dict[str, int] = dict(server.ask(PROJECTS_SQL))
             self.faults += [
                 f"{title} was acknowledged and is on {server.address} {there.get(title, 0)} times"
                 for title in made

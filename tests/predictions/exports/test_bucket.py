@@ -145,7 +145,8 @@ def test_a_bucket_that_is_away_is_asked_twice_and_not_for_long(
         with pytest.raises(FilesAway), reaching():
             state.storage().delete("7.zip")
         assert len(asked) == 2
-    bounds = state.storage().connection.meta.client.meta.config
+    kept: Any = state.storage()
+    bounds = kept.connection.meta.client.meta.config
     assert (bounds.connect_timeout, bounds.read_timeout) == (2, 10)
     assert (bounds.s3, bounds.signature_version) == ({"addressing_style": None}, "s3v4")
 

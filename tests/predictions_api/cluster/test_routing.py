@@ -238,8 +238,8 @@ def claims_of_an_evaluation(world: World) -> None:
     made = requests.create(asked, workspace_id=world.ada.access.workspace_id)
     mine = state.worker()
     assert state.claim(made.pk, mine) == 1
-    number, rows = 0, []
-    chunk = chunks.NewChunk(number, rows, 0, dict.fromkeys(range(3), 0))
+    number = 0
+    chunk = chunks.NewChunk(number, [], 0, dict.fromkeys(range(3), 0))
     chunks.add(made.pk, [chunk], seen_at=timezone.now())
     assert chunks.n_free(made.pk, most=9) == 1
     assert chunks.claim(made.pk, mine) is not None
