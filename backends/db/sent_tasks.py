@@ -1,7 +1,6 @@
 """Reads the tasks that a backend is sent."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from predictions_api.postgres.spread import slots
@@ -9,20 +8,20 @@ from predictions_api.postgres.sql import fetch_all
 
 # What is on them is read beside it, so nothing is counted here.
 SQL = """
-SELECT t.id, t.data::text, t.meta::text, t.created_at, t.updated_at, t.overlap, t.inner_id,
-       t.updated_by_id
+SELECT t.id, t.data::text, t.meta::text, replace(to_json(t.created_at)::text, '+00:00', 'Z'),
+       replace(to_json(t.updated_at)::text, '+00:00', 'Z'), t.overlap, t.inner_id, t.updated_by_id
 FROM predictions_task t WHERE t.project_id = %s AND t.id = ANY(%s) ORDER BY t.id
 """
 
 
 class SentTask(NamedTuple):
-    """A task without what is on it; `data` and `meta` are JSON text."""
+    """A task without what is on it; `data`, `meta` and the times are JSON text."""
 
     id: int
     data: str
     meta: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: str
+    updated_at: str
     overlap: int
     inner_id: int
     updated_by: int | None
