@@ -89,10 +89,10 @@ def forget() -> None:
     """No predictions and no jobs, as at first; with the statistics that a minute brings."""
     from django.db import connection
 
-    from backends.models import AnsweredTask, JobItem
+    from backends.models import AnsweredTasks, JobItem
     from predictions.models import Prediction
 
-    for model in (Prediction, AnsweredTask, JobItem):
+    for model in (Prediction, AnsweredTasks, JobItem):
         model.objects.all().delete()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
