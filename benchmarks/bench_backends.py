@@ -124,16 +124,16 @@ def asked(backend: Any) -> tuple[float, list[Any]]:
     """Seconds for a job that stores nothing, and what it would have stored."""
     from unittest.mock import patch
 
-    from backends.jobs import executor
+    from backends.jobs import executor, outcomes
 
     found: list[Any] = []
 
-    def keep(job_id: int, outcomes: Sequence[Any], *, owner: Any) -> str:
-        found.extend(outcomes)
+    def keep(job_id: int, some: Sequence[Any], *, owner: Any) -> str:
+        found.extend(some)
         return "InProgress" if len(found) < TASKS else "Completed"
 
     job = new_job(backend)
-    with patch.object(executor.outcomes, "store_or_fail", keep):
+    with patch.object(outcomes, "store_or_fail", keep):
         started = time.perf_counter()
         executor.execute(job.pk)
         took_s = time.perf_counter() - started
