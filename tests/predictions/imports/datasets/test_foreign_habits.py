@@ -29,7 +29,8 @@ def test_pictures_elsewhere_tell_the_suffix(
     ada: Caller, tmp_path: Path, format_: str, suffix: str, line: str
 ) -> None:
     labels, pictures = tmp_path / "labels", tmp_path / "pictures"
-    labels.mkdir(), pictures.mkdir()
+    labels.mkdir()
+    pictures.mkdir()
     for name in ("a", "b"):
         Image.new("L", (200, 100)).save(pictures / f"{name}{suffix}")
     (labels / "a.txt").write_text(line)
