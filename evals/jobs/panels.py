@@ -20,7 +20,6 @@ from evals.engine.events import (
     unpack_events,
 )
 from evals.engine.kinds.kind import Gathered
-from evals.engine.kinds.segmentation import mean_iou
 from evals.engine.metrics import Sweep, sweep
 from evals.jobs import state, vectors
 from evals.jobs.shared_classes import unshared_classes
@@ -91,7 +90,8 @@ def _summary(evaluation: ModelEval, head: SplitTotal) -> dict[str, Any]:
     """The headline as clients read it, and every metric models are compared by."""
     measured, kind = head.measured, kind_of(evaluation)
     table = measured.table.overall if measured.table else None
-    iou = None if measured.iou is None else mean_iou(measured.iou)
+    # Of all predictions, as everything that models are compared by.
+    iou = measured.primary if measured.iou is not None else None
     best = head.swept.micro.optimal
     headline = Headline(
         mean_ap=table.map50 if table else None,

@@ -263,9 +263,10 @@ def _keypoints(one: Exported, job: Job, side: int) -> dict[int, dict[str, Any]]:
         return {}
     points = pixel_points(one.image.stored, job)[side]
     points[..., 2] *= SEEN
+    rows = points.reshape(len(points), 3 * points.shape[1]).tolist()
     return {
         place: {"keypoints": flat, "num_keypoints": sum(seen > 0 for seen in flat[2::3])}
-        for place, flat in enumerate(points.reshape(len(points), -1).tolist())
+        for place, flat in enumerate(rows)
     }
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from evals.engine.average_precision import merge_states, new_state, read_state
 from evals.engine.boxes import StoredImage
 from evals.engine.error_types.assignment import MATCHED, assign, read_assignments
@@ -190,7 +192,8 @@ def in_crowds(
     objects, detections = sides
     if detections.is_ignored is None:
         return objects.is_ignored, None
-    return objects.is_ignored, detections.is_ignored & [one is None for one in found]
+    is_nothing = np.array([one is None for one in found], dtype=np.bool_)
+    return objects.is_ignored, detections.is_ignored & is_nothing
 
 
 DETECTION = Kind(

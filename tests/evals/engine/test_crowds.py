@@ -44,6 +44,14 @@ def test_the_worked_example(crowd: Json, as_text: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["object-detection", "instance-segmentation"])
+def test_a_crowd_where_nothing_is_detected(kind: str) -> None:
+    image = stored([box([0, 0, 10, 10]), box([20, 0, 20, 20], **CROWD)], [])
+    (verdicts,) = KINDS[kind].verdicts([image], job(kind), 0)
+    assert [one and one.verdict.value for one in verdicts.truths] == ["fn", None]
+    assert [list(side) for side in verdicts.facts] == [[{}, {"crowd": True}], []]
+
+
 @pytest.mark.parametrize(
     ("meta", "objects"),
     [

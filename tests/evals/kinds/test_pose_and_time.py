@@ -211,6 +211,25 @@ def test_coco_files_of_poses(ada: Caller, pose: ModelEval) -> None:
     assert (annotation["bbox"], annotation["area"]) == ([0, 0, 50, 100], 5000)
 
 
+def test_coco_files_of_images_without_poses_on_a_side(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    made = make_project(ada, POSE, title="Birds")
+    seen, found = bird({"nose": (10, 10)}), bird({"nose": (13, 14)}, 0.9)
+    pairs: list[tuple[list[Json], list[Json]]] = [(seen, found), (seen, []), ([], found), ([], [])]
+    load(ada, made, [task(truth, said, image="/a.jpg") for truth, said in pairs])
+    evaluation = computed(ada, made, taskType="keypoint-detection")
+    answer: Any = ada.client.get(f"/lab/model-evals/{evaluation.eval_id}/coco")
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    truth = json.loads(archive.read("ground_truth.json"))
+    said = json.loads(archive.read("detections.json"))
+    ids = [one["id"] for one in truth["images"]]
+    assert [one["image_id"] for one in truth["annotations"]] == ids[:2]
+    assert [one["image_id"] for one in said] == [ids[0], ids[2]]
+    points = [one["keypoints"] for one in (*truth["annotations"], *said)]
+    assert points == [[10, 10, 2, 0, 0, 0]] * 2 + [[13, 14, 2, 0, 0, 0]] * 2
+
+
 def test_coco_cannot_hold_time(ada: Caller, speech: ModelEval) -> None:
     answer = ada.client.get(f"/lab/model-evals/{speech.eval_id}/coco")
     assert (answer.status_code, answer.json()["error"]) == (404, "report_not_found")
