@@ -15,7 +15,14 @@ import msgspec
 import numpy as np
 
 from evals.engine.boxes import BoxMeta, Label, Length, Percent, Regions, RegionText, Score
-from evals.engine.columns.geometry import Found, Geometry, ellipses, polygons, turned_corners
+from evals.engine.columns.geometry import (
+    Found,
+    Geometry,
+    ellipses,
+    outlines,
+    polygons,
+    turned_corners,
+)
 from evals.engine.reading import Reading
 from predictions.regions.geometry import Size
 from predictions.regions.shapes import LEAST_TURN_DEG
@@ -225,7 +232,13 @@ class ShapeColumns:
             np.array([sizes[image] for image in images], dtype=np.float64).reshape(-1, 2)
             for images in self._images
         )
+        points, lengths = zip(
+            polygons(self._polygons, at[1]),
+            ellipses(self._ellipses, self._ellipse_turns, at[2]),
+            strict=True,
+        )
         return Geometry(
             *turned_corners(self._turned, self._turns, at[0]),
-            (polygons(self._polygons, at[1]), ellipses(self._ellipses, self._ellipse_turns, at[2])),
+            outlines(np.concatenate(points), np.concatenate(lengths), np.concatenate(at[1:])),
+            len(self._polygons),
         )
