@@ -176,11 +176,16 @@ def outlines(points_px: Floats, lengths: Ints, sizes_px: Floats) -> Outlines:
     starts = ends - lengths
     following = np.arange(1, len(points_px) + 1)
     following[ends - 1] = starts
-    edges = np.abs(points_px[following] - points_px).max(axis=1)
-    length_px = np.add.reduceat(edges, starts) + lengths
+    # By coordinate: along rows of two numpy takes three times as long.
+    columns = np.ascontiguousarray(points_px.T)
+    across, down = (np.abs(column[following] - column) for column in columns)
+    length_px = np.add.reduceat(np.maximum(across, down), starts) + lengths
     is_drawn = (length_px <= LONGEST_OUTLINE_PX) & (sizes_px <= LONGEST_SIDE_PX).all(axis=1)
     steps = np.ceil(STEPS_OF_OUTLINE_PX * length_px)
-    low, high = (of.reduceat(points_px, starts, axis=0) for of in (np.minimum, np.maximum))
+    low, high = (
+        np.stack([of.reduceat(column, starts) for column in columns], axis=1)
+        for of in (np.minimum, np.maximum)
+    )
     return Outlines(
         [points_px[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)],
         np.concatenate([low, high - low], axis=1),

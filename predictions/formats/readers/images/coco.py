@@ -33,6 +33,7 @@ from predictions.formats.readers.images import coco_entries
 from predictions.formats.readers.images.coco_document import (
     Category,
     Image,
+    NotPlain,
     Whole,
     blocks,
     decoded,
@@ -77,14 +78,14 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     content = source.content()
     if is_list(content):
         raise errors.stop("", NO_TRUTH)
-    return _whole(content, ask, errors, "", is_result=False)
+    return _whole(source, ask, errors, "", is_result=False)
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
     """Detections: a list of results, or a whole COCO file with scores."""
     content = source.content()
     if not is_list(content):
-        return _whole(content, ask, errors, "predictions.", is_result=True)
+        return _whole(source, ask, errors, "predictions.", is_result=True)
     if not known.class_ids:
         decoded(content, list[Raw], "predictions", errors)
         raise errors.stop("predictions", NO_NAMES)
@@ -93,7 +94,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
         raise errors.stop("predictions", f"are of more than {MOST_IMAGES:,} images.")
     for image_id in reader.places:
         reader.images[image_id] = _named(image_id, known)
-    return reader.content()
+    return reader.content(source)
 
 
 def _named(image_id: Id, known: Known) -> Image:
@@ -101,8 +102,8 @@ def _named(image_id: Id, known: Known) -> Image:
     return Image(image_id, width=size and size[0], height=size and size[1])
 
 
-def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
-    whole: Whole = decoded(content, Whole, prefix.rstrip("."), errors)
+def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
+    whole: Whole = decoded(source.content(), Whole, prefix.rstrip("."), errors)
     if len(whole.images) > MOST_IMAGES:
         raise errors.stop(f"{prefix}images", f"are more than {MOST_IMAGES:,}.")
     if len(whole.categories) > MOST_CLASSES:
@@ -136,16 +137,12 @@ def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: 
         if image_id not in reader.images:
             place = f"{prefix}annotations[{numbers[0]}].image_id"
             errors.add(place, f"{image_id} is not among the images.")
-    found = reader.content()
+    found = reader.content(source)
     if Kind.KEYPOINTS in found.kinds and any(one.skeleton for one in categories):
         found.warnings.append(SKELETON)
     if any(image.neg_category_ids is not None for image in reader.images.values()):
         found.warnings.append(LVIS)
     return found
-
-
-class NotPlain(Exception):
-    """Not all entries are boxes without anything odd."""
 
 
 class Reader:
@@ -228,7 +225,7 @@ class Reader:
         columns.keep_all(names, *plain)
         if self.is_result:
             self.scores.highest = max(self.scores.highest, float(plain[1].max()))
-            for entry in entries:
+            for entry in [one for one in entries if one.file_name]:
                 self._name(entry)
         return True
 
@@ -308,8 +305,10 @@ class Reader:
             return self.columns.facts[n]
         return self._decode(self.entries[n]).score or 0.0
 
-    def content(self) -> Content:
-        """What there is, once the images are known."""
+    def content(self, source: Source) -> Content:
+        """What there is in the file, once the images are known."""
+        if self.columns is not None:
+            source.let_go()
         if self.is_result and self.most is not None:
             self._keep_best(self.most)
         self.divisor = self.scores.divisor(self.warnings) if self.is_result else 1.0

@@ -102,6 +102,10 @@ class Result(Struct):
     keypoints: Raw = Raw()
 
 
+class NotPlain(Exception):
+    """Not all entries are boxes without anything odd."""
+
+
 def is_list(content: Bytes) -> bool:
     return content[:FIRST_BYTES].lstrip()[:1] == b"["
 
