@@ -173,9 +173,8 @@ class ShapeColumns:
             score = region.score
             if score is None:
                 score = default
-            kind = type(region)
-            if kind is ToldBox:
-                box: BoxPlace = region.value  # type: ignore[union-attr]
+            if type(region) is ToldBox:
+                box = region.value
                 turn = box.rotation
                 if not terms.all_shapes and (
                     not turn or abs(math.remainder(turn, 360)) < LEAST_TURN_DEG
@@ -201,8 +200,8 @@ class ShapeColumns:
                 self._turns.append(turn or 0)
                 turned_images.append(number)
                 found.turned.append(len(rows))
-            elif kind is ToldPolygon:
-                polygon: PolygonPlace = region.value  # type: ignore[union-attr]
+            elif type(region) is ToldPolygon:
+                polygon = region.value
                 if "polygon" not in shapes or skips(region.from_name, is_truth):
                     found.others.append(("polygonlabels", region.id, place))
                     continue
@@ -210,8 +209,8 @@ class ShapeColumns:
                 self._polygons.append(polygon.points)
                 polygon_images.append(number)
                 found.polygons.append(len(rows))
-            elif kind is ToldEllipse:
-                oval: EllipsePlace = region.value  # type: ignore[union-attr]
+            elif type(region) is ToldEllipse:
+                oval = region.value
                 if "ellipse" not in shapes or skips(region.from_name, is_truth):
                     found.others.append(("ellipselabels", region.id, place))
                     continue
