@@ -30,6 +30,8 @@ class Scene:
     tag: str
     results: Callable[[np.random.Generator], tuple[list[Json], list[Json]]]
     oracle: Callable[[Sides], Callable[[], object]] | None
+    #: pycocotools' rasters alone, where shapes are compared by pixels.
+    rasters: Callable[[Sides], Callable[[], object]] | None = None
 
     @property
     def config(self) -> str:
@@ -260,6 +262,7 @@ SCENES: dict[str, Scene] = {
         IMAGE,
         _outlines,
         oracles.average_precision("segm", oracles.coco_outline),
+        oracles.rasters,
     ),
     "pixels": Scene(
         "semantic-segmentation",

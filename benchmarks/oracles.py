@@ -86,6 +86,17 @@ def coco_outline(region: Json, side: list[Json]) -> Json:
     return {"category_id": LABELS.index(names[0]) + 1, "segmentation": [flat], "area": area}
 
 
+def rasters(sides: Sides) -> Callable[[], object]:
+    """The masks of all outlines, those of an image at once."""
+    from pycocotools import mask
+
+    images = [
+        [np.array(coco_outline(one, side)["segmentation"][0]) for side in both for one in side]
+        for both in sides
+    ]
+    return lambda: [mask.frPyObjects(outlines, HEIGHT, WIDTH) for outlines in images if outlines]
+
+
 def pixel_matrix(sides: Sides) -> Callable[[], object]:
     """The confusion matrix of all pixels, of masks that pycocotools paints; the last one on top."""
     from pycocotools import mask

@@ -17,8 +17,26 @@ from django.db.models.functions import Now
 from evals.db.snapshot import PlannedRow
 from evals.engine.counting import SplitPart
 from evals.models import EvalChunk, EvalPart, Split
+from predictions.db.places import slot_of_task
 from predictions_api.jobs.leases import FREE, NOBODY, Holder, LeaseLost
 from predictions_api.postgres.sql import fetch_one
+
+_SEVERAL = """(
+    SELECT count(*) FROM unnest(%(controls)s::text[]) AS c (name)
+    WHERE jsonb_path_exists(
+        {0}.result, '$[*] ? (@.from_name == $name)', jsonb_build_object('name', c.name)
+    )
+) > 1"""
+# By primary keys.
+MIXED_SQL = f"""
+SELECT EXISTS (
+    SELECT 1 FROM predictions_annotation a
+    WHERE a.id = ANY(%(annotations)s::bigint[]) AND {_SEVERAL.format("a")}
+) OR EXISTS (
+    SELECT 1 FROM predictions_prediction p
+    WHERE p.id = ANY(%(predictions)s::bigint[]) AND {_SEVERAL.format("p")}
+)
+"""  # noqa: S608 - names of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,22 @@ def wait(evaluation_id: int) -> bool:
 def rows_of(chunk: EvalChunk) -> list[PlannedRow]:
     """The rows of a chunk."""
     return [PlannedRow(*row) for row in chunk.rows]
+
+
+def mixes(chunk: EvalChunk, controls: Sequence[str]) -> bool:
+    """Whether a result of its rows has regions of several of the controls. One statement, in which
+    a result is looked at where it lies.
+    """
+    rows = rows_of(chunk)
+    if not rows:
+        return False
+    params = {
+        "annotations": [row.annotation_id for row in rows],
+        "predictions": [row.prediction_id for row in rows],
+        "controls": list(controls),
+    }
+    row = fetch_one(MIXED_SQL, params, slot=slot_of_task(rows[0].task_id))
+    return row is not None and bool(row[0])
 
 
 def one_by_one(evaluation_id: int) -> Iterator[EvalChunk]:

@@ -35,18 +35,17 @@ def assignment_events(
     """
     given = (image, bin, actual, predicted, count)
     images, bins, truth, called, counts = np.broadcast_arrays(*(np.asarray(c) for c in given))
-    claimed = called != background
+    claimed = np.flatnonzero(called != background)
     real = (truth != background) | counts_background
-    taken = claimed & real
-    return join_events(
-        [
-            make_events(images[real], N_BINS - 1, truth[real], background, counts[real]),
-            make_events(images[taken], bins[taken], truth[taken], background, -counts[taken]),
-            make_events(
-                images[claimed], bins[claimed], truth[claimed], called[claimed], counts[claimed]
-            ),
-        ]
-    )
+    taken, real = claimed[real[claimed]], np.flatnonzero(real)
+    # What is there, what is not missed any more, and what it is called instead.
+    at = np.concatenate([real, taken, claimed])
+    n_real, n_missed = len(real), len(real) + len(taken)
+    bin_of, named, delta = bins[at], called[at], counts[at]
+    bin_of[:n_real] = N_BINS - 1
+    named[:n_missed] = background
+    delta[n_real:n_missed] *= -1
+    return make_events(images[at], bin_of, truth[at], named, delta)
 
 
 def value_events(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from evals.engine.boxes import Box, Region, Regions, RegionText, StoredImage
-from evals.engine.columns.geometry import Found, Geometry
+from evals.engine.columns.geometry import NO_OUTLINES, Found, Geometry
 from evals.engine.columns.results import ShapeColumns, terms_of
 from evals.engine.errors import UnknownLabels
 from evals.engine.notes import Notes
@@ -165,9 +165,12 @@ class _Reader:
         side.rows += found.rows
         if found.places and found.places[-1] >= len(found.places):
             side.regions.update(enumerate(found.places, start=first))
-        for row, shape in geometry.shapes(found, size).items():
-            side.shapes[first + row] = shape
+        if found.polygons or found.ellipses:
+            rows, places = geometry.outlined(found)
+            side.outlined.append((first + rows, places))
         if found.turned:
+            for row, shape in geometry.quarters(found, size).items():
+                side.shapes[first + row] = shape
             rows, corners = geometry.turned(found)
             side.turned.append((first + rows, corners))
         if is_truth:
@@ -186,7 +189,9 @@ class _Reader:
         self.notes.read = [len(table) for table in tables]
         scores = tables[1][:, 2]
         self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
-        return self.truth.side(tables[0]), self.predicted.side(tables[1])
+        outlines = self.geometry.outlines if self.geometry else NO_OUTLINES
+        shapes = outlines.points, outlines.boxes_px
+        return self.truth.side(tables[0], *shapes), self.predicted.side(tables[1], *shapes)
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:
         sizes = np.ones((n_images, 2))

@@ -1,7 +1,7 @@
 """Ground truth or detections of a chunk of images as arrays, and while they are gathered."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any
@@ -10,15 +10,61 @@ import numpy as np
 
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
-from predictions.regions.geometry import Bools, Floats, Shape, pixel_boxes
+from predictions.regions.geometry import Bools, Floats, Rle, Shape, pixel_boxes, polygon_rles
 from predictions_api.http.storable import is_number
 
 #: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
 Row = tuple[int, int, float, float, float, float, float, float, float]
+NO_BOXES = np.zeros((0, 4))
+
+
+class Outlined:
+    """Polygons and ellipses of a side as columns; each is rasterised when it is asked for."""
+
+    def __init__(
+        self, at: Ints, points_px: Sequence[Floats], boxes_px: Floats, sizes_px: Floats
+    ) -> None:
+        #: int64 (n,) positions, rising; float64 (n, 4) bounding boxes, and the sizes of the images.
+        self.at, self.boxes_px = at, boxes_px
+        self.points_px = points_px
+        self._sizes = sizes_px.astype(np.int64)
+        self._rles: list[Rle | None] = [None] * len(at)
+
+    def rles(self, rows: Ints) -> list[Rle]:
+        """The masks of these rows, those of one size rasterised together."""
+        known = self._rles
+        missing = np.array([row for row in rows.tolist() if known[row] is None], dtype=np.int64)
+        sizes, group = np.unique(self._sizes[missing], axis=0, return_inverse=True)
+        for number, (width, height) in enumerate(sizes.tolist()):
+            mine = missing[group == number].tolist()
+            points = [self.points_px[row] for row in mine]
+            painted = polygon_rles(points, width_px=width, height_px=height)
+            for row, rle in zip(mine, painted, strict=True):
+                known[row] = rle
+        return [rle for row in rows.tolist() if (rle := known[row]) is not None]
+
+    def shape(self, row: int) -> Shape:
+        """One of them."""
+        x, y, box_width, box_height = self.boxes_px[row].tolist()
+        width, height = self._sizes[row].tolist()
+        points, rle = self.points_px[row], self._rles[row]
+        if rle is None:
+            (rle,) = polygon_rles([points], width_px=width, height_px=height)
+            self._rles[row] = rle
+        return Shape(
+            box_xywh_px=(x, y, box_width, box_height),
+            points_px=points,
+            rle=rle,
+            width_px=width,
+            height_px=height,
+        )
+
+
+NO_OUTLINES = Outlined(np.zeros(0, dtype=np.int64), [], NO_BOXES, np.zeros((0, 2)))
 
 
 class Shapes(Mapping[int, Shape]):
-    """Shapes by position, in its order; those of turned boxes are made when they are asked for."""
+    """Shapes by position, in its order; turned boxes and outlines are made when asked for."""
 
     def __init__(
         self,
@@ -26,13 +72,16 @@ class Shapes(Mapping[int, Shape]):
         turned_at: Ints | None = None,
         corners_px: Floats | None = None,
         sizes_px: Floats | None = None,
+        outlined: Outlined = NO_OUTLINES,
     ) -> None:
         self.given = given
         #: Turned boxes: int64 (n,) positions, float64 (n, 4, 2) corners and (n, 2) image sizes.
         self.turned_at = np.zeros(0, dtype=np.int64) if turned_at is None else turned_at
         self.corners_px = np.zeros((0, 4, 2)) if corners_px is None else corners_px
         self.sizes_px = np.zeros((0, 2)) if sizes_px is None else sizes_px
+        self.outlined = outlined
         self._rows: dict[int, int] | None = None
+        self._outline_rows: dict[int, int] | None = None
 
     def turned_boxes_px(self) -> Floats:
         """Bounding boxes of the turned boxes, float64 (n, 4)."""
@@ -44,18 +93,25 @@ class Shapes(Mapping[int, Shape]):
             self._rows = {at: row for row, at in enumerate(self.turned_at.tolist())}
         return self._rows
 
+    def _outlines(self) -> dict[int, int]:
+        if self._outline_rows is None:
+            self._outline_rows = {at: row for row, at in enumerate(self.outlined.at.tolist())}
+        return self._outline_rows
+
     def __len__(self) -> int:
-        return len(self.given) + len(self.turned_at)
+        return len(self.given) + len(self.turned_at) + len(self.outlined.at)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(sorted([*self.given, *self.turned_at.tolist()]))
+        return iter(sorted([*self.given, *self.turned_at.tolist(), *self.outlined.at.tolist()]))
 
     def __contains__(self, position: object) -> bool:
-        return position in self.given or position in self._turned()
+        return position in self.given or position in self._turned() or position in self._outlines()
 
     def __getitem__(self, position: int) -> Shape:
         if position in self.given:
             return self.given[position]
+        if (outline := self._outlines().get(position)) is not None:
+            return self.outlined.shape(outline)
         row = self._turned()[position]
         corners = self.corners_px[row]
         left, top = corners.min(axis=0).tolist()
@@ -125,6 +181,7 @@ class Side:
             boxes[list(given)] = [shape.box_xywh_px for shape in given.values()]
         if len(self.shapes.turned_at):
             boxes[self.shapes.turned_at] = self.shapes.turned_boxes_px()
+        boxes[self.shapes.outlined.at] = self.shapes.outlined.boxes_px
         return boxes
 
     def turned_corners_px(self) -> tuple[Ints, Floats]:
@@ -171,7 +228,7 @@ class Side:
         """Images with a shape that is no box."""
         given = self.shapes.given
         masked = [at for at, shape in given.items() if shape.rle is not None]
-        return set(self.image[masked].tolist()) if masked else set()
+        return {*self.image[masked].tolist(), *self.image[self.shapes.outlined.at].tolist()}
 
     def has_turned(self) -> bool:
         """Whether any is a turned box."""
@@ -189,6 +246,8 @@ class GatheredSide:
     shapes: dict[int, Shape] = field(default_factory=dict)
     #: Turned boxes: positions and corners.
     turned: list[tuple[Ints, Floats]] = field(default_factory=list)
+    #: Outlines: positions, and which of all outlines they are.
+    outlined: list[tuple[Ints, Ints]] = field(default_factory=list)
     regions: dict[int, int] = field(default_factory=dict)
     crowds: set[int] = field(default_factory=set)
     areas: dict[int, float] = field(default_factory=dict)
@@ -215,14 +274,16 @@ class GatheredSide:
         # Twice as quick as `asarray`.
         return np.fromiter(numbers, np.float64, 9 * len(self.rows)).reshape(-1, 9)
 
-    def side(self, table: Floats | None = None) -> Side:
-        """What was gathered, as arrays."""
+    def side(
+        self, table: Floats | None = None, points: Sequence[Floats] = (), boxes: Floats = NO_BOXES
+    ) -> Side:
+        """What was gathered, as arrays; of all outlines the points and the bounding boxes."""
         table = self.table() if table is None else table
-        shapes = Shapes(self.shapes)
+        shapes = Shapes(self.shapes, outlined=self._outlined(table[:, 7:], points, boxes))
         if self.turned:
             at = np.concatenate([one for one, _ in self.turned])
             corners = np.concatenate([one for _, one in self.turned])
-            shapes = Shapes(self.shapes, at, corners, table[at, 7:])
+            shapes = Shapes(self.shapes, at, corners, table[at, 7:], shapes.outlined)
         return Side(
             image=table[:, 0].astype(np.int64),
             label=table[:, 1].astype(np.int64),
@@ -234,3 +295,11 @@ class GatheredSide:
             crowds=frozenset(self.crowds),
             areas=self.areas,
         )
+
+    def _outlined(self, sizes_px: Floats, points: Sequence[Floats], boxes: Floats) -> Outlined:
+        if not self.outlined:
+            return NO_OUTLINES
+        at, places = (np.concatenate(column) for column in zip(*self.outlined, strict=True))
+        order = np.argsort(at)
+        at, places = at[order], places[order]
+        return Outlined(at, [points[n] for n in places.tolist()], boxes[places], sizes_px[at])

@@ -5,7 +5,7 @@ there twice and be found once, so one control of a side is read: the one that th
 for prefers, or nothing is evaluated until somebody chooses.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -44,8 +44,11 @@ def have_to_be_chosen(evaluation: ModelEval) -> bool:
     return not is_one and kind_of(evaluation).prefers_boxes is not None
 
 
-def settle(evaluation: ModelEval, chunks: Iterator[Sequence[ReadImage]]) -> None:
-    """Stores which controls of each side are read. `CannotEvaluate` where one must be chosen."""
+def settle(evaluation: ModelEval, chunks: Iterable[Sequence[ReadImage]]) -> None:
+    """Stores which controls of each side are read; all where no image is given.
+
+    `CannotEvaluate` where one must be chosen.
+    """
     reading = replace(
         reading_of(evaluation.reading), not_in_truth=frozenset(), not_in_said=frozenset()
     )

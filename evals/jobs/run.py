@@ -195,10 +195,19 @@ def _compute(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
 
 def _settle(evaluation: ModelEval, mine: Holder) -> None:
     assert evaluation.planned_at is not None
-    controls.settle(evaluation, _all_images(evaluation))
+    controls.settle(evaluation, _all_images(evaluation) if _mixes_controls(evaluation) else ())
     with transaction.atomic():
         state.keep(evaluation.pk, mine)
         chunks.allow(evaluation.pk, evaluation.planned_at)
+
+
+def _mixes_controls(evaluation: ModelEval) -> bool:
+    """Whether any result may hold an object by two of the controls."""
+    names = reading_of(evaluation.reading).controls
+    # Those of a Repeater stand in the data with numbers.
+    return any("{{" in name for name in names) or any(
+        chunks.mixes(chunk, names) for chunk in chunks.one_by_one(evaluation.pk)
+    )
 
 
 def _all_images(evaluation: ModelEval) -> Iterator[list[ReadImage]]:

@@ -122,7 +122,7 @@ class Boxes(Struct):
     xywh_px: Any
     #: Of detections; None for ground truth.
     scores: Sequence[float] | None
-    #: What is kept on each region, None for nothing.
+    #: What is kept on each region, None for nothing; empty where nothing is on any.
     metas: Sequence[dict[str, Any] | None]
 
 

@@ -117,11 +117,12 @@ class Drawing:
             return None
         type_, behind = orjson.dumps(self.tools[Kind.BOX].type), self._behind(size)
         numbers = iter(_texts(percent.ravel()))
-        rows = zip(boxes.labels, *_facts(boxes), *[numbers] * 4, strict=True)
+        labelled = self._labelled(boxes.labels)
+        rows = zip(labelled, *_facts(boxes), *[numbers] * 4, strict=True)
         # Keys in the order that jsonb puts them in, which is quicker to read.
         drawn = [
             b'{"id":"r%d",%b"type":%b%b,"value":{"x":%b,"y":%b,"width":%b,"height":%b,%b%b'
-            % (n, meta, type_, score, x, y, width, height, self._labelled(label), behind)
+            % (n, meta, type_, score, x, y, width, height, label, behind)
             for n, (label, meta, score, x, y, width, height) in enumerate(rows, start=1)
         ]
         return b"[" + b",".join(drawn) + b"]"
@@ -135,12 +136,13 @@ class Drawing:
             known = self._sizes[size] = b"," + told[1:]
         return known
 
-    def _labelled(self, label: str) -> bytes:
-        """What stands behind the numbers of a box of this class, in its value."""
-        if (known := self._labels.get(label)) is None:
+    def _labelled(self, labels: Sequence[str]) -> list[bytes]:
+        """What stands behind the numbers of boxes of these classes, in their values."""
+        known = self._labels
+        for label in set(labels) - known.keys():
             value = {"rotation": 0.0, self.tools[Kind.BOX].type: [label]}
-            known = self._labels[label] = orjson.dumps(value)[1:]
-        return known
+            known[label] = orjson.dumps(value)[1:]
+        return [known[label] for label in labels]
 
     def warnings(self) -> list[str]:
         """What was odd."""
@@ -245,6 +247,7 @@ def _texts(numbers: Any) -> list[bytes]:
 def _facts(boxes: Boxes) -> tuple[list[bytes], list[bytes]]:
     """The meta and the score of each region, as they stand before and behind its type."""
     metas = [b"" if meta is None else b'"meta":%b,' % orjson.dumps(meta) for meta in boxes.metas]
+    metas = metas or [b""] * len(boxes.labels)
     if boxes.scores is None:
         return metas, [b""] * len(metas)
     return metas, [b',"score":%b' % score for score in _texts(np.array(boxes.scores))]

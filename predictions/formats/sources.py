@@ -59,6 +59,11 @@ class Source:
         """The whole file; a folder refuses."""
         return self._content
 
+    def let_go(self) -> None:
+        """What was read is kept elsewhere: a mapped file leaves memory, until it is asked again."""
+        if isinstance(self._content, mmap.mmap):
+            self._content.madvise(mmap.MADV_DONTNEED)
+
     def names(self) -> list[str]:
         """Names inside, sorted; of a file its own."""
         return [self.name]

@@ -5,8 +5,9 @@ a file come back as they were. A box is [x, y, width, height], a mask a COCO run
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +150,13 @@ def polygon_rle(
     return rle
 
 
+def polygon_rles(points_px: Sequence[Floats], *, width_px: int, height_px: int) -> list[Rle]:
+    """As `polygon_rle`, many polygons of one image size; that they are not too long is known."""
+    flat = [points.ravel() for points in points_px]
+    rles: list[Rle] = coco_mask.frPyObjects(flat, height_px, width_px) if flat else []
+    return rles
+
+
 def mask_rle(
     mask: Bools, size: tuple[int, int] | None = None, allowance: Allowance | None = None
 ) -> Rle:
@@ -246,6 +254,16 @@ def run_lengths(counts: bytes) -> Ints:
 def rle_area(rle: Rle) -> int:
     """How many pixels the mask covers."""
     return int(coco_mask.area(rle))
+
+
+def rle_areas(rles: Sequence[Rle]) -> Floats:
+    """How many pixels each of the masks covers, float64 (n,)."""
+    # At once by hotcoco: pycocotools takes them one by one under numpy 2.
+    from hotcoco import mask as hotcoco_mask
+
+    listed: list[Any] = list(rles)
+    found: Floats = np.asarray(hotcoco_mask.area(listed), dtype=np.float64)
+    return found
 
 
 def shape_rle(shape: Shape, allowance: Allowance | None = None) -> Rle:

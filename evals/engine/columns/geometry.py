@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from evals.engine.boxes import BoxMeta
 from evals.engine.sides import Row
@@ -19,7 +18,6 @@ from predictions.regions.geometry import (
     Bools,
     Floats,
     Ints,
-    Rle,
     Shape,
     Size,
     pixel_boxes,
@@ -51,11 +49,15 @@ class Found:
 class Outlines:
     """Polygons in pixels."""
 
+    #: float64 (n, 2) each.
     points: list[Floats]
-    #: [x, y, width, height].
-    boxes: list[tuple[float, float, float, float]]
+    #: float64 (n, 4): x, y, width, height.
+    boxes_px: Floats
     #: What rasterising each takes: infinite where it is not done.
     steps: list[float]
+
+
+NO_OUTLINES = Outlines([], np.zeros((0, 4)), [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,50 +67,33 @@ class Geometry:
     #: float64 (n, 4, 2), and which are turned by quarters: these are upright boxes again.
     corners: Floats
     is_quarter: Bools
-    #: Polygons, and ellipses.
-    outlines: tuple[Outlines, Outlines]
+    #: Polygons, and behind them ellipses.
+    outlines: Outlines
+    n_polygons: int
 
     def steps(self, found: Found) -> float:
         """What rasterising a result takes; infinite where it is not done."""
-        return sum(
-            math.ceil(steps) if steps < STEPS_OF_IMAGE else math.inf
-            for side, rows, start in self._of(found)
-            for steps in side.steps[start : start + len(rows)]
-        )
+        return sum(sum(self.outlines.steps[span]) for _, span in self._of(found))
 
-    def shapes(self, found: Found, size: Size) -> dict[int, Shape]:
-        """The outlines and upright boxes of a result by its rows."""
-        if not (found.turned or found.polygons or found.ellipses):
-            return {}
-        rows: list[int] = []
-        points: list[Floats] = []
-        boxes: list[tuple[float, float, float, float]] = []
-        for side, mine, start in self._of(found):
-            span = slice(start, start + len(mine))
-            rows += mine
-            points += side.points[span]
-            boxes += side.boxes[span]
-        width, height = int(size[0]), int(size[1])
-        rles: list[Rle] = []
-        if points:
-            rles = coco_mask.frPyObjects([one.ravel() for one in points], height, width)
-        shapes = {
-            row: Shape(
-                box_xywh_px=box, points_px=outline, rle=rle, width_px=width, height_px=height
-            )
-            for row, outline, box, rle in zip(rows, points, boxes, rles, strict=True)
-        }
+    def outlined(self, found: Found) -> tuple[Ints, Ints]:
+        """The outlines of a result: their rows, and their places among all outlines."""
+        both = [(rows, np.arange(span.start, span.stop)) for rows, span in self._of(found)]
+        rows = np.array([row for rows, _ in both for row in rows], dtype=np.int64)
+        return rows, np.concatenate([places for _, places in both])
+
+    def quarters(self, found: Found, size: Size) -> dict[int, Shape]:
+        """The boxes of a result that are turned by quarters, which is upright, by their rows."""
         start = found.starts[0]
-        quarter = self.is_quarter[start : start + len(found.turned)]
-        for at in np.flatnonzero(quarter).tolist():
+        shapes: dict[int, Shape] = {}
+        for at in np.flatnonzero(self.is_quarter[start : start + len(found.turned)]).tolist():
             low, high = self.corners[start + at].min(axis=0), self.corners[start + at].max(axis=0)
             box = np.round(np.concatenate([low, high - low]), PIXEL_DECIMALS).tolist()
             shapes[found.turned[at]] = Shape(
                 box_xywh_px=(box[0], box[1], box[2], box[3]),
                 points_px=None,
                 rle=None,
-                width_px=width,
-                height_px=height,
+                width_px=int(size[0]),
+                height_px=int(size[1]),
             )
         return shapes
 
@@ -118,11 +103,12 @@ class Geometry:
         is_turned = ~self.is_quarter[span]
         return np.array(found.turned, dtype=np.int64)[is_turned], self.corners[span][is_turned]
 
-    def _of(self, found: Found) -> list[tuple[Outlines, list[int], int]]:
-        polygons, ellipses = self.outlines
+    def _of(self, found: Found) -> list[tuple[list[int], slice]]:
+        """The rows of a result's polygons and of its ellipses, and where these stand."""
+        polygons, ellipses = found.starts[1], found.starts[2] + self.n_polygons
         return [
-            (polygons, found.polygons, found.starts[1]),
-            (ellipses, found.ellipses, found.starts[2]),
+            (found.polygons, slice(polygons, polygons + len(found.polygons))),
+            (found.ellipses, slice(ellipses, ellipses + len(found.ellipses))),
         ]
 
 
@@ -147,19 +133,23 @@ def turned_corners(
     return found, np.array(is_quarter, dtype=np.bool_)
 
 
-def polygons(points_pct: Sequence[Sequence[tuple[float, float]]], sizes_px: Floats) -> Outlines:
-    """Polygons on images of these sizes."""
+def polygons(
+    points_pct: Sequence[Sequence[tuple[float, float]]], sizes_px: Floats
+) -> tuple[Floats, Ints]:
+    """Polygons on images of these sizes: all their points in pixels, float64 (n, 2), and of how
+    many each has.
+    """
     lengths = np.array([len(points) for points in points_pct], dtype=np.int64)
     numbers = chain.from_iterable(chain.from_iterable(points_pct))
     points = np.fromiter(numbers, np.float64, 2 * int(lengths.sum())).reshape(-1, 2)
     pixels = np.round(points / 100 * np.repeat(sizes_px, lengths, axis=0), PIXEL_DECIMALS)
-    return _outlines(pixels, lengths, sizes_px)
+    return pixels, lengths
 
 
 def ellipses(
     ovals_pct: Sequence[tuple[float, ...]], turns_deg: Sequence[float], sizes_px: Floats
-) -> Outlines:
-    """Ellipses, each centre and half axes, as polygons on images of these sizes."""
+) -> tuple[Floats, Ints]:
+    """The same of ellipses, each centre and half axes."""
     ovals = np.array(ovals_pct, dtype=np.float64).reshape(-1, 4)
     angles = np.arange(ELLIPSE_CORNERS) * (2 * math.pi / ELLIPSE_CORNERS)
     turns = [math.radians(turn) for turn in turns_deg]
@@ -175,24 +165,29 @@ def ellipses(
         axis=2,
     )
     flat = np.round(points, PIXEL_DECIMALS).reshape(-1, 2)
-    return _outlines(flat, np.full(len(ovals), ELLIPSE_CORNERS), sizes_px)
+    return flat, np.full(len(ovals), ELLIPSE_CORNERS)
 
 
-def _outlines(points: Floats, lengths: Ints, sizes: Floats) -> Outlines:
+def outlines(points_px: Floats, lengths: Ints, sizes_px: Floats) -> Outlines:
     """Polygons of so many points each, on images of these sizes."""
     if not len(lengths):
-        return Outlines([], [], [])
+        return NO_OUTLINES
     ends = np.cumsum(lengths)
     starts = ends - lengths
-    following = np.arange(1, len(points) + 1)
+    following = np.arange(1, len(points_px) + 1)
     following[ends - 1] = starts
-    edges = np.abs(points[following] - points).max(axis=1)
-    length_px = np.add.reduceat(edges, starts) + lengths
-    is_drawn = (length_px <= LONGEST_OUTLINE_PX) & (sizes <= LONGEST_SIDE_PX).all(axis=1)
-    low, high = (of.reduceat(points, starts, axis=0) for of in (np.minimum, np.maximum))
-    boxes = np.concatenate([low, high - low], axis=1)
+    # By coordinate: along rows of two numpy takes three times as long.
+    columns = np.ascontiguousarray(points_px.T)
+    across, down = (np.abs(column[following] - column) for column in columns)
+    length_px = np.add.reduceat(np.maximum(across, down), starts) + lengths
+    is_drawn = (length_px <= LONGEST_OUTLINE_PX) & (sizes_px <= LONGEST_SIDE_PX).all(axis=1)
+    steps = np.ceil(STEPS_OF_OUTLINE_PX * length_px)
+    low, high = (
+        np.stack([of.reduceat(column, starts) for column in columns], axis=1)
+        for of in (np.minimum, np.maximum)
+    )
     return Outlines(
-        [points[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)],
-        [(x, y, width, height) for x, y, width, height in boxes.tolist()],
-        np.where(is_drawn, STEPS_OF_OUTLINE_PX * length_px, math.inf).tolist(),
+        [points_px[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)],
+        np.concatenate([low, high - low], axis=1),
+        np.where(is_drawn & (steps <= STEPS_OF_IMAGE), steps, math.inf).tolist(),
     )

@@ -6,7 +6,7 @@ anything odd, is not read here: its regions are read each for itself, to the sam
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated
@@ -15,7 +15,14 @@ import msgspec
 import numpy as np
 
 from evals.engine.boxes import BoxMeta, Label, Length, Percent, Regions, RegionText, Score
-from evals.engine.columns.geometry import Found, Geometry, ellipses, polygons, turned_corners
+from evals.engine.columns.geometry import (
+    Found,
+    Geometry,
+    ellipses,
+    outlines,
+    polygons,
+    turned_corners,
+)
 from evals.engine.reading import Reading
 from predictions.regions.geometry import Size
 from predictions.regions.shapes import LEAST_TURN_DEG
@@ -140,8 +147,7 @@ class ShapeColumns:
         if regions:
             found.size = regions[0].original_width, regions[0].original_height
         try:
-            for place, region in enumerate(regions):
-                self._take(number, place, region, found, terms, default, is_truth)
+            self._take(number, regions, found, terms, default, is_truth)
         except KeyError:
             self._forget(found)
             return None
@@ -150,67 +156,81 @@ class ShapeColumns:
     def _take(
         self,
         number: int,
-        place: int,
-        region: Told,
+        regions: Sequence[Told],
         found: Found,
         terms: Terms,
         default: float,
         is_truth: bool,
     ) -> None:
-        """One region. KeyError for one whose label is not among the classes."""
-        row = len(found.rows)
-        size = region.original_width, region.original_height
-        if isinstance(region, ToldBox):
-            value = region.value
-            turn = value.rotation
-            box = value.x, value.y, value.width, value.height
-            name = value.rectanglelabels[0]
-            if not terms.all_shapes and (
-                not turn or abs(math.remainder(turn, 360)) < LEAST_TURN_DEG
-            ):
-                if not terms.is_any_box and terms.skips(region.from_name, is_truth):
+        """The regions of a result. KeyError for one whose label is not among the classes.
+
+        In one loop without calls of its own: there are forty regions to an image.
+        """
+        index, shapes, skips = terms.index, terms.shapes, terms.skips
+        rows, places = found.rows, found.places
+        turned_images, polygon_images, ellipse_images = self._images
+        for place, region in enumerate(regions):
+            score = region.score
+            if score is None:
+                score = default
+            if type(region) is ToldBox:
+                box = region.value
+                turn = box.rotation
+                if not terms.all_shapes and (
+                    not turn or abs(math.remainder(turn, 360)) < LEAST_TURN_DEG
+                ):
+                    if not terms.is_any_box and skips(region.from_name, is_truth):
+                        found.others.append(("rectanglelabels", region.id, place))
+                        continue
+                    row = (
+                        number, index[box.rectanglelabels[0]], score,
+                        box.x, box.y, box.width, box.height,
+                        region.original_width, region.original_height,
+                    )  # fmt: skip
+                    if region.meta is not None:
+                        found.told.append((len(rows), region.meta))
+                    rows.append(row)
+                    places.append(place)
+                    continue
+                if "rectangle" not in shapes or skips(region.from_name, is_truth):
                     found.others.append(("rectanglelabels", region.id, place))
-                    return
-                score = default if region.score is None else region.score
-                found.rows.append((number, terms.index[name], score, *box, *size))
-                found.places.append(place)
-                if region.meta is not None:
-                    found.told.append((row, region.meta))
-                return
-            kind = "rectangle"
-        elif isinstance(region, ToldPolygon):
-            kind, name = "polygon", region.value.polygonlabels[0]
-        elif isinstance(region, ToldEllipse):
-            kind, name = "ellipse", region.value.ellipselabels[0]
-        elif terms.has_keypoints:
-            return
-        else:
-            kind, name = "keypoint", ""
-        if kind not in terms.shapes or terms.skips(region.from_name, is_truth):
-            found.others.append((f"{kind}labels", region.id, place))
-            return
-        label = terms.index[name]
-        if isinstance(region, ToldBox):
-            self._turned.append(box)
-            self._turns.append(turn or 0)
-            self._images[0].append(number)
-            found.turned.append(row)
-        elif isinstance(region, ToldPolygon):
-            self._polygons.append(region.value.points)
-            self._images[1].append(number)
-            found.polygons.append(row)
-        elif isinstance(region, ToldEllipse):
-            oval = region.value
-            self._ellipses.append((oval.x, oval.y, oval.radiusX, oval.radiusY))
-            self._ellipse_turns.append(oval.rotation or 0)
-            self._images[2].append(number)
-            found.ellipses.append(row)
-        # A truth is no more or less sure: what a model left in it does not matter.
-        score = default if is_truth or region.score is None else region.score
-        found.rows.append((number, label, score, 0, 0, 0, 0, *size))
-        found.places.append(place)
-        if region.meta is not None:
-            found.told.append((row, region.meta))
+                    continue
+                label = index[box.rectanglelabels[0]]
+                self._turned.append((box.x, box.y, box.width, box.height))
+                self._turns.append(turn or 0)
+                turned_images.append(number)
+                found.turned.append(len(rows))
+            elif type(region) is ToldPolygon:
+                polygon = region.value
+                if "polygon" not in shapes or skips(region.from_name, is_truth):
+                    found.others.append(("polygonlabels", region.id, place))
+                    continue
+                label = index[polygon.polygonlabels[0]]
+                self._polygons.append(polygon.points)
+                polygon_images.append(number)
+                found.polygons.append(len(rows))
+            elif type(region) is ToldEllipse:
+                oval = region.value
+                if "ellipse" not in shapes or skips(region.from_name, is_truth):
+                    found.others.append(("ellipselabels", region.id, place))
+                    continue
+                label = index[oval.ellipselabels[0]]
+                self._ellipses.append((oval.x, oval.y, oval.radiusX, oval.radiusY))
+                self._ellipse_turns.append(oval.rotation or 0)
+                ellipse_images.append(number)
+                found.ellipses.append(len(rows))
+            else:
+                if not terms.has_keypoints:
+                    found.others.append(("keypointlabels", region.id, place))
+                continue
+            if region.meta is not None:
+                found.told.append((len(rows), region.meta))
+            if is_truth:
+                # No more or less sure: what a model left in it does not matter.
+                score = default
+            width, height = region.original_width, region.original_height
+            rows.append((number, label, score, 0, 0, 0, 0, width, height))
+            places.append(place)
 
     def _forget(self, found: Found) -> None:
         """Takes back what was gathered of a result."""
@@ -225,7 +245,13 @@ class ShapeColumns:
             np.array([sizes[image] for image in images], dtype=np.float64).reshape(-1, 2)
             for images in self._images
         )
+        points, lengths = zip(
+            polygons(self._polygons, at[1]),
+            ellipses(self._ellipses, self._ellipse_turns, at[2]),
+            strict=True,
+        )
         return Geometry(
             *turned_corners(self._turned, self._turns, at[0]),
-            (polygons(self._polygons, at[1]), ellipses(self._ellipses, self._ellipse_turns, at[2])),
+            outlines(np.concatenate(points), np.concatenate(lengths), np.concatenate(at[1:])),
+            len(self._polygons),
         )

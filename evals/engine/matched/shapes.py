@@ -8,6 +8,7 @@ import numpy as np
 from evals.engine.errors import EvaluationError, TooManyPairs, UnusableRegion
 from evals.engine.events import Ints
 from evals.engine.matched.crowds import within_crowds
+from evals.engine.matched.outlines import outline_pairs
 from evals.engine.matching import (
     AT_THRESHOLD,
     Definition,
@@ -30,7 +31,7 @@ from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import WIDENING, IouType
 from evals.engine.sides import Side
 from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
-from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Floats, Rle, shape_rle
+from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Bools, Floats, Rle, shape_rle
 
 #: Pairs of an image with masks that are looked at together, a few hundred bytes each.
 MASK_PAIRS_AT_ONCE = 2**18
@@ -98,20 +99,28 @@ def shape_batch(
     return batch.with_areas(truth.areas)
 
 
-def shape_pairs(truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+def shape_pairs(
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    *,
+    within_classes: bool = False,
+) -> Pairs:
     """The overlapping pairs of a chunk; images with masks are compared pixel by pixel.
 
-    `boxes_px` are the bounding boxes of the two sides. `UnusableRegion` for an image with more than
-    can be compared.
+    `boxes_px` are the bounding boxes of the two sides. `within_classes` says that pairs of two
+    classes are not looked for. `UnusableRegion` for an image with more than can be compared.
     """
     try:
-        return _shape_pairs(truth, predicted, boxes_px)
+        return _shape_pairs(truth, predicted, boxes_px, within_classes=within_classes)
     except TooManyPairs as error:
         image = int(predicted.image[error.detection])
         raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
 
 
-def _shape_pairs(truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+def _shape_pairs(
+    truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], *, within_classes: bool
+) -> Pairs:
     pairs = box_pairs(truth.objects(), boxes_px[0], predicted.detections(), boxes_px[1])
     if truth.has_turned() or predicted.has_turned():
         pairs = _exactly(pairs, truth, predicted, boxes_px)
@@ -122,14 +131,29 @@ def _shape_pairs(truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) 
     image_of = predicted.image[pairs.detection]
     is_plain = ~np.isin(image_of, sorted(masked))
     plain = Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])
+    outlined = _outlined_images(truth, predicted, n_images)
+    parts = [plain, *outline_pairs(truth, predicted, boxes_px, outlined, within_classes)]
+    if masked <= set(np.flatnonzero(outlined).tolist()):
+        return join_pairs(parts)
     spans = zip(truth.spans(n_images), predicted.spans(n_images), strict=True)
     by_pixels = (
         part
         for image, (mine, theirs) in enumerate(spans)
-        if image in masked
+        if image in masked and not outlined[image]
         for part in _mask_pairs((truth, mine), (predicted, theirs), boxes_px)
     )
-    return join_pairs(chain([plain], by_pixels))
+    return join_pairs(chain(parts, by_pixels))
+
+
+def _outlined_images(truth: Side, predicted: Side, n_images: int) -> Bools:
+    """Of which of the images all shapes are outlines, bool (n_images,)."""
+    found = np.ones(n_images, dtype=np.bool_)
+    for side in (truth, predicted):
+        other = np.ones(len(side.image), dtype=np.bool_)
+        other[side.shapes.outlined.at] = False
+        image = side.image[other]
+        found[image[image < n_images]] = False
+    return found
 
 
 def _exactly(pairs: Pairs, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
@@ -183,7 +207,8 @@ def same_objects(side: Side, other: Side) -> tuple[int, int]:
 
     In the same place: on the same image, with an IoU of at least 0.9.
     """
-    pairs = shape_pairs(side, other, (side.boxes_px(), other.boxes_px()))
+    boxes = side.boxes_px(), other.boxes_px()
+    pairs = shape_pairs(side, other, boxes, within_classes=True)
     is_twin = (pairs.iou >= TWIN_IOU - AT_THRESHOLD) & (
         side.label[pairs.object] == other.label[pairs.detection]
     )
@@ -202,4 +227,7 @@ def _refuse_long_sides(*sides: Side) -> None:
 
 
 def _rles(side: Side, boxes_px: Floats) -> list[Rle]:
+    outlined = side.shapes.outlined
+    if len(outlined.at) == len(side.image):
+        return outlined.rles(np.arange(len(outlined.at)))
     return [shape_rle(shape) for shape in side.all_shapes(boxes_px)]

@@ -17,6 +17,9 @@ from predictions.regions.geometry import (
     shape_rle,
 )
 
+#: How much farther than its outline a mask may reach on each side: what is added to its box.
+WIDENED_PX = np.array([-1, -1, 2, 2])
+
 
 def box_iou(boxes_xywh_px: npt.ArrayLike, others_xywh_px: npt.ArrayLike) -> Floats:
     """IoU of each box with each other box, float64 (n, m), in [0, 1]; an empty side has no cells.
@@ -126,10 +129,9 @@ def corners_of_shape(shape: Shape) -> Floats:
 
 
 def _near(shapes: Sequence[Shape], others: Sequence[Shape]) -> Bools:
-    """Which bounding boxes, widened by one pixel for rasterising, overlap: bool (n, m)."""
-    widened = np.array([-1, -1, 2, 2])
+    """Which bounding boxes, widened, overlap: bool (n, m)."""
     boxes, theirs = (
-        np.array([s.box_xywh_px for s in side]).reshape(-1, 4) + widened
+        np.array([s.box_xywh_px for s in side]).reshape(-1, 4) + WIDENED_PX
         for side in (shapes, others)
     )
     return box_iou(boxes, theirs) > 0

@@ -11,7 +11,7 @@ from evals.engine.errors import MisshapenArrays
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
 from evals.engine.precision.measures import IouType, Measure
-from predictions.regions.geometry import Bools, Floats, Rle, rle_area
+from predictions.regions.geometry import Bools, Floats, Rle, rle_areas
 
 #: Numbers of a turned box: no multiple of three, as keypoints have.
 TURNED_WIDTH = 5
@@ -297,7 +297,7 @@ def _areas(
         is_turned = extents is not None and extents.shape[1] == TURNED_WIDTH
         sides = extents if extents is not None and is_turned else boxes_xywh_px
         return np.asarray(sides[:, 2] * sides[:, 3])
-    return np.array([rle_area(rle) for rle in rles], dtype=np.float64)
+    return rle_areas(rles)
 
 
 def _object_areas(batch: Batch) -> Floats:

@@ -51,11 +51,12 @@ class Columns:
         """Those of one image; scores are divided by `divisor`."""
         names, classes, facts, crowds = self.names, self._classes, self.facts, self._crowds
         boxes = np.frombuffer(self._boxes, dtype=np.float64).reshape(-1, 4)[list(numbers)]
+        tells = not self.is_result or any(map(crowds.__getitem__, numbers))
         return Boxes(
             labels=[names[classes[n]] for n in numbers],
             xywh_px=boxes,
             scores=[facts[n] / divisor for n in numbers] if self.is_result else None,
-            metas=[self._meta(crowds[n], facts[n]) for n in numbers],
+            metas=[self._meta(crowds[n], facts[n]) for n in numbers] if tells else (),
         )
 
     def regions(self, numbers: Sequence[int], divisor: float, place: str) -> list[Region]:
@@ -63,7 +64,8 @@ class Columns:
         found = self.of(numbers, divisor)
         scores: Sequence[float | None] = found.scores or [None] * len(numbers)
         shapes = [Box(*box) for box in found.xywh_px.tolist()]
-        rows = zip(numbers, found.labels, shapes, scores, found.metas, strict=True)
+        metas = found.metas or [None] * len(numbers)
+        rows = zip(numbers, found.labels, shapes, scores, metas, strict=True)
         return [
             Region((label,), shape, score, meta, f"{place}[{n}]")
             for n, label, shape, score, meta in rows

@@ -5,6 +5,7 @@ its image is asked for. Of boxes alone their numbers are kept instead.
 Format: https://cocodataset.org/#format-data and #format-results
 """
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -26,19 +27,22 @@ from predictions.formats.content import (
     Shapes,
     Size,
 )
-from predictions.formats.errors import BadFile, Errors
+from predictions.formats.errors import Errors
 from predictions.formats.readers.columns import NO_AREA, Columns
 from predictions.formats.readers.images import coco_entries
 from predictions.formats.readers.images.coco_document import (
     Category,
     Image,
-    Result,
+    NotPlain,
     Whole,
     blocks,
     decoded,
     each,
-    first_of,
     is_list,
+    pieces,
+)
+from predictions.formats.readers.images.coco_document import (
+    wanted as wanted,
 )
 from predictions.formats.readers.images.coco_entries import BadEntry, Entry, Id
 from predictions.formats.scores import Scores
@@ -67,27 +71,6 @@ NO_TRUTH = (
     "This is a list of results, which are predictions: give it as --predictions (`predictions`),"
     " and the whole COCO file with its images and categories as the ground truth."
 )
-SHIFTED = (
-    "{id} is not among the categories. All ids fit when {offset:+d} is added to each: if that is"
-    " how they were written, give --category-offset {offset}."
-)
-
-
-def wanted(source: Source) -> Shapes | None:
-    """Which shapes the first of the detections has; None where that cannot be told."""
-    content = source.content()
-    errors = Errors()
-    try:
-        if is_list(content):
-            start = first_of(content) or decoded(content, list[Raw], "", errors)[0]
-        else:
-            start = decoded(content, Whole, "", errors).annotations[0]
-        first = msgspec.json.decode(start, type=Result)
-    except (BadFile, msgspec.MsgspecError, IndexError, RecursionError):
-        return None  # whoever reads the file names what is wrong
-    if bytes(first.keypoints) not in coco_entries.EMPTY:
-        return "keypoints"
-    return "boxes" if bytes(first.segmentation) in coco_entries.EMPTY else "masks"
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -95,23 +78,23 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     content = source.content()
     if is_list(content):
         raise errors.stop("", NO_TRUTH)
-    return _whole(content, ask, errors, "", is_result=False)
+    return _whole(source, ask, errors, "", is_result=False)
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
     """Detections: a list of results, or a whole COCO file with scores."""
     content = source.content()
     if not is_list(content):
-        return _whole(content, ask, errors, "predictions.", is_result=True)
-    entries: list[Raw] = decoded(content, list[Raw], "predictions", errors)
+        return _whole(source, ask, errors, "predictions.", is_result=True)
     if not known.class_ids:
+        decoded(content, list[Raw], "predictions", errors)
         raise errors.stop("predictions", NO_NAMES)
-    reader = Reader(entries, known.class_ids, known.keypoints, ask, errors, "predictions", True)
+    reader = Reader(content, known.class_ids, known.keypoints, ask, errors, "predictions", True)
     if len(reader.places) > MOST_IMAGES:
         raise errors.stop("predictions", f"are of more than {MOST_IMAGES:,} images.")
     for image_id in reader.places:
         reader.images[image_id] = _named(image_id, known)
-    return reader.content()
+    return reader.content(source)
 
 
 def _named(image_id: Id, known: Known) -> Image:
@@ -119,8 +102,8 @@ def _named(image_id: Id, known: Known) -> Image:
     return Image(image_id, width=size and size[0], height=size and size[1])
 
 
-def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
-    whole: Whole = decoded(content, Whole, prefix.rstrip("."), errors)
+def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
+    whole: Whole = decoded(source.content(), Whole, prefix.rstrip("."), errors)
     if len(whole.images) > MOST_IMAGES:
         raise errors.stop(f"{prefix}images", f"are more than {MOST_IMAGES:,}.")
     if len(whole.categories) > MOST_CLASSES:
@@ -157,7 +140,7 @@ def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: 
         if image_id not in reader.images:
             place = f"{prefix}annotations[{numbers[0]}].image_id"
             errors.add(place, f"{image_id} is not among the images.")
-    found = reader.content()
+    found = reader.content(source)
     if Kind.KEYPOINTS in found.kinds and any(one.skeleton for one in categories):
         found.warnings.append(SKELETON)
     if any(image.neg_category_ids is not None for image in reader.images.values()):
@@ -166,14 +149,15 @@ def _whole(content: Bytes, ask: Ask, errors: Errors, prefix: str, *, is_result: 
 
 
 class Reader:
-    """The entries of one file: all are looked at when it is made, and parsed again image by image.
+    """The entries of one file, a list as text: all are looked at when it is made, and parsed again
+    image by image, unless they are boxes and nothing else.
 
     `images` are to be added, in order.
     """
 
     def __init__(
         self,
-        entries: Sequence[Raw],
+        listed: Bytes | Raw,
         class_ids: Mapping[int, str],
         keypoints: Mapping[str, Sequence[str]],
         ask: Ask,
@@ -181,7 +165,6 @@ class Reader:
         place: str,
         is_result: bool,
     ) -> None:
-        self.entries = entries
         self.class_ids = class_ids
         self.keypoints = keypoints
         self.errors = errors
@@ -195,44 +178,84 @@ class Reader:
         self.image_places: dict[Id, str] = {}
         self.names: dict[Id, str] = {}
         self.divisor = 1.0
-        #: Which entries each image has.
-        self.places: defaultdict[Id, list[int]] = defaultdict(list)
+        #: Of each class its place among them, by its number in the file.
+        self.numbers = {class_id: n for n, class_id in enumerate(class_ids)}
         self.used: set[int] = set()
         self.n_segments = self.n_masks = self.n_poses = 0
         self._decode = msgspec.json.Decoder(Entry).decode
-        columns = Columns(list(class_ids.values()), is_result=is_result)
-        unknown = self._look(columns)
-        self._name_unknown(unknown)
-        self.shapes = ask.shapes or self._richest()
-        #: All boxes of the file, where there is nothing else to read.
-        self.columns: Columns | None = None
-        if self.shapes == "boxes" and columns.has(len(entries)):
-            self.columns, self.entries = columns, ()
+        #: Which entries each image has.
+        self.places: defaultdict[Id, array[int]] = defaultdict(partial(array, "l"))
+        self.shapes: Shapes = "boxes"
+        #: All boxes of the file, where there is nothing else to read; else its entries.
+        self.columns = self._boxes(listed, ask)
+        self.entries: Sequence[Raw] = ()
+        if self.columns is None:
+            self.entries = decoded(listed, list[Raw], place, errors)
+            self._look(ask)
 
-    def _look(self, columns: Columns) -> list[tuple[str, int]]:
-        """Counts, checks and keeps the entries; places and numbers of the classes that there are
-        not.
+    def _boxes(self, listed: Bytes | Raw, ask: Ask) -> Columns | None:
+        """The entries of a file of boxes, none of which is odd; else None."""
+        if ask.shapes not in {None, "boxes"}:
+            return None
+        columns = Columns(list(self.class_ids.values()), is_result=self.is_result)
+        n = 0
+        try:
+            for entries in pieces(listed, Entry):
+                if not self._keep(entries, columns, is_boxes=ask.shapes is not None):
+                    raise NotPlain
+                for entry in entries:
+                    self.places[entry.image_id].append(n)
+                    n += 1
+        except (NotPlain, msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            # What is odd or wrong is found, and named, one by one.
+            self.places.clear()
+            self.names.clear()
+            self.scores = Scores()
+            return None
+        return columns
+
+    def _keep(self, entries: Sequence[Entry], columns: Columns, *, is_boxes: bool) -> bool:
+        """Keeps entries together; False, and none is kept, where one is no plain box of a class
+        that there is. `is_boxes` says that whatever else they have is not read.
         """
+        classes = [self.numbers.get(entry.category_id + self.offset) for entry in entries]
+        names = [name for name in classes if name is not None]
+        if len(names) < len(classes):
+            return False
+        plain = coco_entries.plain(entries, is_result=self.is_result, is_boxes=is_boxes)
+        if plain is None:
+            return False
+        columns.keep_all(names, *plain)
+        if self.is_result:
+            self.scores.highest = max(self.scores.highest, float(plain[1].max()))
+            for entry in [one for one in entries if one.file_name]:
+                self._name(entry)
+        return True
+
+    def _name(self, entry: Entry) -> None:
+        if entry.file_name:
+            self.names.setdefault(entry.image_id, entry.file_name.replace("\\", "/"))
+
+    def _look(self, ask: Ask) -> None:
+        """Looks at each entry: what is wrong with it is among the errors."""
+        columns = Columns(list(self.class_ids.values()), is_result=self.is_result)
         unknown: list[tuple[str, int]] = []
-        known = {class_id: n for n, class_id in enumerate(self.class_ids)}
         for block in blocks(self.entries, Entry, self.place, self.errors):
             entries = [entry for _, entry in block]
-            names = [known.get(entry.category_id + self.offset) for entry in entries]
             self.used.update([entry.category_id for entry in entries])
             for n, entry in block:
                 self.places[entry.image_id].append(n)
-            plain = coco_entries.plain(entries, is_result=self.is_result)
-            classes = [name for name in names if name is not None]
-            if plain is not None and len(classes) == len(names):
-                columns.keep_all(classes, *plain)
-                if self.is_result:
-                    self.scores.highest = max(self.scores.highest, float(plain[1].max()))
+            if entries and self._keep(entries, columns, is_boxes=False):
                 continue
-            for (n, entry), name in zip(block, names, strict=True):
+            for n, entry in block:
+                name = self.numbers.get(entry.category_id + self.offset)
                 if name is None:
                     unknown.append((f"{self.place}[{n}].category_id", entry.category_id))
                 self._look_at(n, entry, name, columns)
-        return unknown
+        coco_entries.name_unknown(unknown, self.used, self.class_ids, self.offset, self.errors)
+        self.shapes = ask.shapes or self._richest()
+        if self.shapes == "boxes" and columns.has(len(self.entries)):
+            self.columns, self.entries = columns, ()
 
     def _look_at(self, n: int, entry: Entry, name: int | None, columns: Columns) -> None:
         """One entry that is not a plain box, or stands among such."""
@@ -256,19 +279,7 @@ class Reader:
         score = entry.score
         if score is None or not 0 <= score <= self.scores.highest:
             self.scores.see(score, f"{self.place}[{n}].score", self.errors)
-        if entry.file_name:
-            self.names.setdefault(entry.image_id, entry.file_name.replace("\\", "/"))
-
-    def _name_unknown(self, unknown: Sequence[tuple[str, int]]) -> None:
-        if not unknown:
-            return
-        place, first = unknown[0]
-        for offset in (1, -1):
-            if not self.offset and all(one + offset in self.class_ids for one in self.used):
-                raise self.errors.stop(place, SHIFTED.format(id=first, offset=offset))
-        for place, one in unknown:
-            shifted = f" (with the offset {one + self.offset})" if self.offset else ""
-            self.errors.add(place, f"{one}{shifted} is not among the categories.")
+        self._name(entry)
 
     def _richest(self) -> Shapes:
         """Key points where there are any; segmentations, if all entries have one; else boxes."""
@@ -287,7 +298,7 @@ class Reader:
             if len(numbers) > most:
                 scores = {n: self._score(n) for n in numbers}
                 best = sorted(numbers, key=lambda n: -scores[n])[:most]
-                self.places[image_id] = sorted(best)
+                self.places[image_id] = array("l", sorted(best))
                 n_left_out += len(numbers) - most
         if n_left_out:
             self.warnings.append(BEST.format(n=n_left_out, most=most))
@@ -297,8 +308,10 @@ class Reader:
             return self.columns.facts[n]
         return self._decode(self.entries[n]).score or 0.0
 
-    def content(self) -> Content:
-        """What there is, once the images are known."""
+    def content(self, source: Source) -> Content:
+        """What there is in the file, once the images are known."""
+        if self.columns is not None:
+            source.let_go()
         if self.is_result and self.most is not None:
             self._keep_best(self.most)
         self.divisor = self.scores.divisor(self.warnings) if self.is_result else 1.0

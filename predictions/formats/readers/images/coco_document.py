@@ -1,32 +1,36 @@
 """COCO's files as documents: what is read of them, entry by entry, and how much may be."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
-from predictions.formats.content import Size
-from predictions.formats.errors import Errors
+from predictions.formats.content import Shapes, Size
+from predictions.formats.errors import BadFile, Errors
 from predictions.formats.readers.documents import where
-from predictions.formats.readers.images.coco_entries import Id
-from predictions.formats.sources import Bytes
+from predictions.formats.readers.images.coco_entries import EMPTY, Id
+from predictions.formats.sources import Bytes, Source
 
 OneOf = TypeVar("OneOf", bound=Struct)
 FIRST_BYTES, START_BYTES = 1 << 12, 1 << 16
-#: Entries that are parsed together.
-BLOCK = 256
+#: Entries that are parsed together; bytes of such as are not kept.
+BLOCK, PIECE_BYTES = 256, 1 << 17
+NO_ENTRIES = Raw(b"[]")
+#: Where an entry may end and the next begin.
+BETWEEN = re.compile(rb"\}\s*,\s*\{")
 #: Files up to it are not looked at twice; entries beyond it are not read.
 SMALL_BYTES, MOST_ENTRY_BYTES = 1 << 22, 1 << 23
 
 
 class Whole(Struct):
-    """A whole COCO file."""
+    """A whole COCO file; its annotations stay the text of a list."""
 
     images: list[Raw]
     categories: list[Raw]
-    annotations: list[Raw] = []
+    annotations: Raw = NO_ENTRIES
 
 
 class Image(Struct):
@@ -86,7 +90,6 @@ class ProbedWhole(Struct):
 
     images: list[ProbedImage]
     categories: list[ProbedCategory]
-    annotations: list[ProbedEntry] = []
 
 
 PROBES: Mapping[Any, Any] = {Whole: ProbedWhole, list[Raw]: list[ProbedEntry]}
@@ -99,13 +102,17 @@ class Result(Struct):
     keypoints: Raw = Raw()
 
 
+class NotPlain(Exception):
+    """Not all entries are boxes without anything odd."""
+
+
 def is_list(content: Bytes) -> bool:
     return content[:FIRST_BYTES].lstrip()[:1] == b"["
 
 
-def first_of(content: Bytes) -> bytes | None:
+def first_of(content: Bytes | Raw) -> bytes | None:
     """The first entry of a list, of which no more is read; None where it is a long one, or none."""
-    head = content[:START_BYTES].lstrip()[1:].lstrip().decode("utf-8", "replace")
+    head = bytes(memoryview(content)[:START_BYTES]).lstrip()[1:].lstrip().decode("utf-8", "replace")
     try:
         _, end = json.JSONDecoder().raw_decode(head)
     except (json.JSONDecodeError, RecursionError):
@@ -113,9 +120,27 @@ def first_of(content: Bytes) -> bytes | None:
     return head[:end].encode()
 
 
+def wanted(source: Source) -> Shapes | None:
+    """Which shapes the first of the detections has; None where that cannot be told."""
+    content = source.content()
+    errors = Errors()
+    try:
+        if is_list(content):
+            listed: Bytes | Raw = content
+        else:
+            listed = decoded(content, Whole, "", errors).annotations
+        start = first_of(listed) or decoded(listed, list[Raw], "", errors)[0]
+        first = msgspec.json.decode(start, type=Result)
+    except (BadFile, msgspec.MsgspecError, IndexError, RecursionError):
+        return None  # whoever reads the file names what is wrong
+    if bytes(first.keypoints) not in EMPTY:
+        return "keypoints"
+    return "boxes" if bytes(first.segmentation) in EMPTY else "masks"
+
+
 def decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
     try:
-        if len(content) > SMALL_BYTES:
+        if len(memoryview(content)) > SMALL_BYTES:
             # An entry is kept as an address, which of `0` or `{}` is longer than the text.
             msgspec.json.decode(content, type=PROBES[kind])
         return msgspec.json.decode(content, type=kind)
@@ -126,6 +151,48 @@ def decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
         raise errors.stop(place, "is nested too deep.") from None
     except UnicodeDecodeError as exc:
         raise errors.stop(place, f"is not UTF-8: {exc.reason}.") from None
+
+
+def pieces(text: Bytes | Raw, kind: type[OneOf]) -> Iterator[list[OneOf]]:
+    """The entries of a list, some at a time: none is kept. MsgspecError, RecursionError or
+    UnicodeDecodeError where they cannot be read so, and `decoded` says what is wrong, if anything.
+
+    The text is cut where an entry seems to end and the next to begin, and each piece is read as a
+    list of its own: one that was cut anywhere else has a bracket too few.
+    """
+    decode = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
+    view = memoryview(text)
+    at, end = _inside(view)
+    rest = b""
+    while at < end:
+        stop = min(at + PIECE_BYTES, end)
+        piece, at = rest + bytes(view[at:stop]), stop
+        if at == end:
+            yield decode(b"[%b]" % piece)
+        elif (gap := _last_gap(piece)) is not None:
+            rest = piece[gap[1] :]
+            yield decode(b"[%b]" % piece[: gap[0]])
+        elif len(piece) > MOST_ENTRY_BYTES:
+            raise msgspec.DecodeError
+        else:
+            rest = piece
+
+
+def _inside(view: memoryview) -> tuple[int, int]:
+    """Where the entries of a list begin, and where they end."""
+    head, tail = bytes(view[:FIRST_BYTES]), bytes(view[-FIRST_BYTES:])
+    if head.lstrip()[:1] != b"[" or tail.rstrip()[-1:] != b"]":
+        raise msgspec.DecodeError
+    return head.index(b"[") + 1, len(view) - len(tail) + tail.rindex(b"]")
+
+
+def _last_gap(piece: bytes) -> tuple[int, int] | None:
+    """Where the last entry but one seems to end, and the last to begin; None where none does."""
+    at = len(piece)
+    while (at := piece.rfind(b"}", 0, at)) >= 0:
+        if found := BETWEEN.match(piece, at):
+            return at + 1, found.end() - 1
+    return None
 
 
 def each(

@@ -1,7 +1,7 @@
 """One annotation or result of a COCO file, as a region."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 
 from predictions.formats import masks
 from predictions.formats.content import Box, Mask, Polygon, Pose, Region, Shape, Size
+from predictions.formats.errors import Errors
 from predictions.formats.masks import BadMask
 from predictions.formats.readers.columns import NO_AREA
 from predictions.formats.readers.documents import where
@@ -23,6 +24,10 @@ NONE = Raw()
 KNOWN_CROWDS = frozenset({None, 0, 1})
 EMPTY = frozenset({b"", b"null", b"[]", b"{}", b"[[]]"})
 LONGEST_EMPTY = max(map(len, EMPTY))
+SHIFTED = (
+    "{id} is not among the categories. All ids fit when {offset:+d} is added to each: if that is"
+    " how they were written, give --category-offset {offset}."
+)
 NO_SIZE = "its image has no width and height in the file: give --images, or add them."
 
 
@@ -85,20 +90,23 @@ def check(entry: Entry) -> None:
         raise BadEntry(".keypoints", "must be finite numbers, three for each point.")
 
 
-def plain(entries: Sequence[Entry], *, is_result: bool) -> tuple[Any, Any, bytes] | None:
+def plain(
+    entries: Sequence[Entry], *, is_result: bool, is_boxes: bool
+) -> tuple[Any, Any, bytes] | None:
     """Boxes, float64 (n, 4), scores of results or areas of objects, float64 (n,), and which are
-    crowds. None unless each entry is a box that `check` lets pass, and nothing else besides.
+    crowds. None unless each entry is a box that `check` lets pass, and nothing else besides; with
+    `is_boxes` it may have a segmentation, which is not read.
     """
     boxes = [entry.bbox for entry in entries]
     scores = [entry.score for entry in entries]
     areas = [entry.area for entry in entries]
-    more = [entry.segmentation is NONE and entry.keypoints is None for entry in entries]
+    more = [
+        (is_boxes or entry.segmentation is NONE) and entry.keypoints is None for entry in entries
+    ]
     is_scored = [score is not None for score in scores]
     if not entries or None in boxes or False in more or (not is_result) in is_scored:
         return None
     if not {entry.iscrowd for entry in entries} <= KNOWN_CROWDS:
-        return None
-    if [True for entry in entries if entry.file_name]:
         return None
     if [True for area in areas if area is not None and not 0 <= area < math.inf]:
         return None
@@ -109,6 +117,27 @@ def plain(entries: Sequence[Entry], *, is_result: bool) -> tuple[Any, Any, bytes
     if is_result and not ((facts >= 0) & (facts <= MOST_SCORE)).all():
         return None
     return sides, facts, bytes([bool(entry.iscrowd) for entry in entries])
+
+
+def name_unknown(
+    unknown: Sequence[tuple[str, int]],
+    used: Set[int],
+    class_ids: Mapping[int, str],
+    offset: int,
+    errors: Errors,
+) -> None:
+    """Errors for entries of classes that there are not, by place and number; BadFile where all
+    numbers that are used would fit if one were added, or taken away.
+    """
+    if not unknown:
+        return
+    place, first = unknown[0]
+    for more in (1, -1):
+        if not offset and all(one + more in class_ids for one in used):
+            raise errors.stop(place, SHIFTED.format(id=first, offset=more))
+    for place, one in unknown:
+        shifted = f" (with the offset {one + offset})" if offset else ""
+        errors.add(place, f"{one}{shifted} is not among the categories.")
 
 
 def box_of(entry: Entry) -> Box:

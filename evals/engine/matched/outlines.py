@@ -1,0 +1,101 @@
+"""Outlines against outlines: the pairs of a chunk that overlap, by their masks.
+
+All images are looked at together; only what may overlap is rasterised, and compared by runs.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from evals.engine.errors import TooManyPairs
+from evals.engine.events import Ints
+from evals.engine.matching import Pairs, box_pairs
+from evals.engine.overlaps.shapes import WIDENED_PX, rle_iou
+from evals.engine.sides import Side
+from predictions.regions.errors import TooMuchToDraw
+from predictions.regions.geometry import Allowance, Bools, Floats, Rle
+
+#: Detections times objects that are handed over at once: a call for each image would take as long
+#: as what it compares, and pairs of two images are looked at for nothing.
+CELLS_AT_ONCE = 4096
+
+
+def outline_pairs(
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    is_mine: Bools,
+    within_classes: bool,
+) -> Iterator[Pairs]:
+    """The overlapping pairs of some of the images, all of whose shapes are outlines.
+
+    `boxes_px` are the bounding boxes of the two sides; `is_mine`, bool (n_images,), are the images,
+    those behind it are none. `TooManyPairs` for an image with more than can be compared.
+    """
+    if not is_mine.any():
+        return
+    near = _near(truth, predicted, boxes_px, is_mine, within_classes)
+    theirs, at = np.unique(near.detection, return_inverse=True)
+    mine, its = np.unique(near.object, return_inverse=True)
+    rles, their_rles = _rles(truth, mine), _rles(predicted, theirs)
+    image = predicted.image[near.detection]
+    lengths, their_lengths = (
+        np.array([len(rle["counts"]) for rle in side]) for side in (rles, their_rles)
+    )
+    _refuse_long(predicted, image, lengths[its] + their_lengths[at])
+    n_images = len(is_mine)
+    ends = [
+        np.searchsorted(image_of, np.arange(n_images), "right")
+        for image_of in (predicted.image[theirs], truth.image[mine], image)
+    ]
+    for (d, t, first), (d_end, t_end, end) in _cut(*ends):
+        iou = rle_iou(their_rles[d:d_end], rles[t:t_end])[at[first:end] - d, its[first:end] - t]
+        met = iou > 0
+        yield Pairs(near.detection[first:end][met], near.object[first:end][met], iou[met])
+
+
+def _near(
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    is_mine: Bools,
+    within_classes: bool,
+) -> Pairs:
+    """The pairs whose bounding boxes, widened for rasterising, overlap."""
+    objects, detections = truth.objects(), predicted.detections()
+    found = box_pairs(objects, boxes_px[0] + WIDENED_PX, detections, boxes_px[1] + WIDENED_PX)
+    image = predicted.image[found.detection]
+    chosen = np.append(is_mine, False)[np.minimum(image, len(is_mine))]
+    if within_classes:
+        chosen &= truth.label[found.object] == predicted.label[found.detection]
+    return Pairs(found.detection[chosen], found.object[chosen], found.iou[chosen])
+
+
+def _rles(side: Side, positions: Ints) -> list[Rle]:
+    outlined = side.shapes.outlined
+    return outlined.rles(np.searchsorted(outlined.at, positions))
+
+
+def _refuse_long(predicted: Side, image: Ints, n_bytes: Ints) -> None:
+    """`TooManyPairs` for an image whose pairs have more runs together than may be walked."""
+    taken = np.bincount(image, weights=n_bytes)
+    for number in np.flatnonzero(taken > Allowance().left)[:1].tolist():
+        first = int(np.searchsorted(predicted.image, number))
+        try:
+            Allowance().take(float(taken[number]))
+        except TooMuchToDraw as error:
+            raise TooManyPairs(first, error.detail) from None
+
+
+def _cut(
+    detections: Ints, objects: Ints, pairs: Ints
+) -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int]]]:
+    """Where the images that are compared together begin and end, from where each image ends."""
+    begin = before = (0, 0, 0)
+    for end in zip(detections.tolist(), objects.tolist(), pairs.tolist(), strict=True):
+        if before > begin and (end[0] - begin[0]) * (end[1] - begin[1]) > CELLS_AT_ONCE:
+            yield begin, before
+            begin = before
+        before = end
+    if before > begin:
+        yield begin, before
