@@ -153,6 +153,16 @@ def decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
         raise errors.stop(place, f"is not UTF-8: {exc.reason}.") from None
 
 
+def read_size(image: Image, place: str, errors: Errors) -> None:
+    """Adds an error for each side that is no length in pixels; takes 0 x 0 as a size not told."""
+    if not image.width and not image.height:
+        # What tools write that did not look: also ours, where no region tells the size.
+        image.width = image.height = None
+    for side, length in (("width", image.width), ("height", image.height)):
+        if length is not None and not 0 < length < 2**31:
+            errors.add(f"{place}.{side}", f"{length} is no length in pixels.")
+
+
 def pieces(text: Bytes | Raw, kind: type[OneOf]) -> Iterator[list[OneOf]]:
     """The entries of a list, some at a time: none is kept. MsgspecError, RecursionError or
     UnicodeDecodeError where they cannot be read so, and `decoded` says what is wrong, if anything.
