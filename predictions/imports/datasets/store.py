@@ -116,7 +116,7 @@ def store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> Lo
             return _store(files, to, author, wishes)
     except BadFile as exc:
         raise ValidationError([str(one) for one in exc.errors[: MOST_TOLD + 1]]) from None
-    except IntegrityError:
+    except (IntegrityError, Project.DoesNotExist):
         raise ValidationError([DELETED_MEANWHILE]) from None
 
 
@@ -136,6 +136,8 @@ def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> L
         projects.lock_title(to, workspace_id=author.workspace_id)
         titled = targets.by_title(to, workspace_id=author.workspace_id)
         known = titled if isinstance(titled, Project) else None
+    if known is not None:
+        projects.lock_loads(known, changes_config=wishes.adds_labels)
     project = known or _new_project(found, str(to), author)
     writer = Writer(project, found, files, author, wishes, errors, version)
     writer.is_new = known is None
@@ -144,9 +146,8 @@ def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> L
 
 def _new_project(found: Read, title: str, author: Author) -> Project:
     config = label_config.made(found.contents)
-    parsed = _parsed(config)
     values = {"title": title, "label_config": config}
-    return projects.create_project(values, author, parsed=parsed)
+    return projects.create_project(values, author, parsed=_parsed(config))
 
 
 def _parsed(config: str) -> dict[str, Any]:
@@ -386,8 +387,7 @@ class Writer:
         return result
 
     def _told(self, planned: Sequence[Planned]) -> Loaded:
-        contents = self.found.contents
-        loaded = self.loaded
+        contents, loaded = self.found.contents, self.loaded
         loaded.is_new, loaded.shown = self.is_new, self.shown
         loaded.found = {
             "images": len(planned),
@@ -395,6 +395,6 @@ class Writer:
             "ground_truth_regions": self.n_truth_regions,
             "prediction_regions": self.n_predicted_regions,
         }
-        every = [warning for one in contents for warning in one.warnings]
-        loaded.warnings = list(dict.fromkeys([*every, *self.drawing.warnings()]))
+        every = [*(text for one in contents for text in one.warnings), *self.drawing.warnings()]
+        loaded.warnings = list(dict.fromkeys(every))
         return loaded
