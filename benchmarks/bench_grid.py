@@ -6,14 +6,15 @@ The large project's tasks are copies of those of the small one, so pages weigh t
 asked in turns, by a client of a person who is logged in, and the best of several rounds of medians
 counts.
 
-What passes over all tasks is told apart; it is not meant to stay below 1.5: a text that no task has is
-looked for in each. An index of trigrams would serve it, but `pg_trgm` does not come with the embedded
-Postgres, and `LIKE` is faster than `strpos` in short texts and slower in long ones.
+What passes over all tasks is told apart; it is not meant to stay below 1.5: a text that no task has
+is looked for in each. An index of trigrams would serve it, but `pg_trgm` does not come with the
+embedded Postgres, and `LIKE` is faster than `strpos` in short texts and slower in long ones.
 
-The mean score of a task's predictions is kept nowhere: an index of means would have to be written with
-each prediction, and imports would pay for it (one of scores made inserts some 20 % slower). The index
-on (task, id) of predictions has their scores, which costs inserts nothing. Of a project's first pages
-only tasks with a score below a bound have their means made (`predictions/db/curation/listing.py`).
+The mean score of a task's predictions is kept nowhere: an index of means would have to be written
+with each prediction, and imports would pay for it (one of scores made inserts some 20 % slower).
+The index on (task, id) of predictions has their scores, which costs inserts nothing. Of a project's
+first pages only tasks with a score below a bound have their means made
+(`predictions/db/curation/listing.py`).
 """
 
 import argparse
@@ -56,6 +57,7 @@ CUT_SQL = """
 UPDATE predictions_{} SET result = jsonb_path_query_array(result, '$[0 to 4]')
 WHERE project_id = %s
 """
+SCORE_SQL = "UPDATE predictions_prediction SET score = random() WHERE project_id = %s"
 TAG_SQL = """
 INSERT INTO predictions_tasktag (project_id, slot, task_id, name, created_at)
 SELECT project_id, slot, id, CASE WHEN inner_id %% 3 = 0 THEN 'night' ELSE 'day' END, now()
@@ -78,6 +80,7 @@ def copied(small: Any, n: int) -> Any:
     with connection.cursor() as cursor:
         for table in ("prediction", "annotation"):
             cursor.execute(CUT_SQL.format(table), [small.pk])
+        cursor.execute(SCORE_SQL, [small.pk])
     big = Project.objects.get(pk=small.pk)
     big.pk, big.slug = None, f"{small.slug}-big"
     big.save()
