@@ -13,6 +13,8 @@ class Children:
     where: str
     #: An aggregate of them: of a task without any, null, or 0 for a count.
     number: str
+    #: What the number is the mean of, a column that an index has beside the task; None of others.
+    mean_of: str | None = None
 
     @property
     def of_task(self) -> str:
@@ -24,14 +26,14 @@ def _annotations(number: str, where: str) -> Children:
     return Children("predictions_annotation a", "a.task_id", where, number)
 
 
-def _predictions(number: str) -> Children:
-    return Children("predictions_prediction q", "q.task_id", "true", number)
+def _predictions(number: str, mean_of: str | None = None) -> Children:
+    return Children("predictions_prediction q", "q.task_id", "true", number, mean_of)
 
 
 NUMBERS = {
     "total_annotations": _annotations("count(a.id)", "NOT a.was_cancelled"),
     "cancelled_annotations": _annotations("count(a.id)", "a.was_cancelled"),
     "total_predictions": _predictions("count(q.id)"),
-    "predictions_score": _predictions("avg(q.score)"),
+    "predictions_score": _predictions("avg(q.score)", "q.score"),
 }
 MOMENTS = {"completed_at": _annotations("max(a.created_at)", "NOT a.was_cancelled")}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import PATIENCE_MS, OpenPage
 from tests.browser.test_review import Api
 from tests.house.quickstarting import Quickstart
 
@@ -163,7 +163,8 @@ def check_flat(
 
 def test_images_of_an_evaluation(open_page: OpenPage, evaluation: str) -> None:
     page = open_page(evaluation)
-    expect(page.locator("[data-numbers]")).to_be_visible()
+    # Ten thousand are not counted in a moment.
+    expect(page.locator("[data-numbers]")).to_be_visible(timeout=10 * PATIENCE_MS)
     page.goto(f"{evaluation}images/?split=all")
     shown = page.locator("output[data-total]").first
 
