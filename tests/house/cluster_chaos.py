@@ -42,6 +42,11 @@ SELECT title, count(*) FROM predictions_project WHERE title ~ '^projects-' GROUP
 """
 
 
+def are_here() -> bool:
+    """Whether there is a cluster, on this machine."""
+    return bool(NODES) and all(entry.startswith("127.0.0.1:") for entry in NODES)
+
+
 class Server:
     """One server of the cluster, by its address, host:port, and the database that is tried."""
 
