@@ -62,7 +62,7 @@ class Server:
         try:
             raw.autocommit = True
             with raw.cursor() as cursor:
-                cursor.execute(sql, params)
+                cursor.execute(sql, params or None)
                 return list(cursor.fetchall()) if cursor.description else []
         finally:
             raw.close()
