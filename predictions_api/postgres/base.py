@@ -78,7 +78,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         notices = [] if self.connection is None else self.connection.notices
         notices.clear()
-        super()._commit()
+        super()._commit()  # type: ignore[misc]
         if lost := [text.strip() for text in notices if NOT_COMMITTED in text]:
             raise OperationalError(lost[0])
 
