@@ -1,6 +1,6 @@
 """The one place that makes evaluations to compute, from what a caller asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
@@ -11,6 +11,7 @@ from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.engine.kinds.kind import OF_MATCHING, Kind
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
+from evals.engine.reading import Reading
 from evals.jobs import state, tasks
 from evals.models import GroundTruth, ModelEval
 from predictions.db.places import in_project
@@ -55,6 +56,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     _refuse_unreadable(options.get("query"), project.pk)
     chosen = choose(project, **asked, **_labels(options))
     _refuse_unread(chosen.kind, values)
+    _refuse_renamed(chosen.reading, options.get("classes", ()))
     _refuse_impossible(project, values["modelVersion"], ground_truth)
     return _queued(
         chosen,
@@ -152,6 +154,16 @@ def _refuse_unread(kind: Kind, values: Mapping[str, Any]) -> None:
             raise Refusal(
                 f"{name} means nothing to {kind.task_type}: leave it out.", "invalid_request"
             )
+
+
+def _refuse_renamed(reading: Reading, classes: Sequence[str]) -> None:
+    """A Refusal for a class that nothing is called any more once the labels are mapped."""
+    for name in classes:
+        stored = reading.aliases.get(name, name)
+        called = reading.label_map.get(stored, stored)
+        if called != stored and stored not in reading.label_map.values():
+            how = "is not read" if called is None else f"is called {called!r}"
+            raise Refusal(f"classes: {name!r} {how} by the labelMap.", "invalid_request")
 
 
 def _queued(chosen: Chosen, **columns: Any) -> ModelEval:
