@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from predictions.models import IdempotentRequest
-from predictions_api.postgres.sql import fetch_one
+from predictions_api.postgres.sql import execute, fetch_one, is_spread
 
 LIFETIME = timedelta(hours=24)
 
@@ -36,9 +36,16 @@ def claim(workspace_id: int, key: str) -> int | None:
     return None if row is None else int(row[0])
 
 
+# Changes nothing. On a cluster a transaction that writes what all nodes have a copy of is prepared
+# on each node before the coordinator commits: an answer is never kept without the rows it tells of.
+IN_TWO_PHASES_SQL = "UPDATE predictions_savedview SET project_id = project_id WHERE id = -1"
+
+
 def keep(row_id: int, answer: KeptAnswer) -> None:
-    """Keeps the answer in a claimed row."""
+    """Keeps the answer in a claimed row. The last statement of its transaction."""
     IdempotentRequest.objects.filter(pk=row_id).update(**answer._asdict())
+    if is_spread():
+        execute(IN_TWO_PHASES_SQL, [])
 
 
 def kept_answer(workspace_id: int, key: str) -> KeptAnswer | None:

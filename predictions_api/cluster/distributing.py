@@ -62,6 +62,14 @@ CARRIES = "_carries_slot"
 CHECKED_SQL = """
 SELECT convalidated FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s
 """
+# Of all connections that begin from then on. A transaction that has asked several nodes at once may
+# not change what each of them has a copy of: it asks them one after the other.
+IN_TURN_SQL = """
+SELECT CASE WHEN pg_has_role(datdba, 'USAGE') THEN 'ALTER DATABASE '
+        ELSE 'ALTER ROLE ' || quote_ident(current_user) || ' IN DATABASE ' END
+    || quote_ident(datname) || ' SET citus.multi_shard_modify_mode = sequential'
+FROM pg_database WHERE datname = current_database()
+"""
 # How long such a connection may take to end what it is at.
 PATIENCE_S = 60.0
 OLD_SQL = """
@@ -122,6 +130,7 @@ def distribute(say: Say, *, shards: int = SHARDS) -> None:
         raise Refused("Another call is at work. When it has ended, call it again if need be.")
     try:
         execute(BIND_TABLES_SQL, [])
+        execute(_value(IN_TURN_SQL), [])
         _leave_room(say)
         if missing := [*_missing(*tables.KEYS), *_new_here()]:
             _drop_keys(missing, say)

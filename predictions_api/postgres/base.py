@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend with six additions.
+"""Django's PostgreSQL backend with seven additions.
 
 - Without a DATABASE_URL the first connection starts the embedded server. Commands that open no
   connection (`--help`, the schema, mypy) start nothing.
@@ -6,13 +6,14 @@
 - The first connection of a process refuses a Postgres that is too old.
 - Each connection keeps its prepared statements (`prepared.py`).
 - Each connection knows whether the database is spread over a cluster (`spread/`).
+- A commit that a node of a cluster did not make is an error; the coordinator only warns.
 - A connection by way of a pooler knows that it is one: nothing outlasts a transaction there.
 """
 
 import select
 from typing import Any
 
-from django.db import NotSupportedError
+from django.db import NotSupportedError, OperationalError
 from django.db.backends.postgresql import base
 
 from predictions_api.postgres import embedded
@@ -26,6 +27,8 @@ OLDEST = 16
 IS_SPREAD_SQL = """
 SELECT 1 FROM pg_sequence WHERE seqincrement = %s LIMIT 1
 """
+# What the coordinator says of a node that was lost at its commit, and goes on.
+NOT_COMMITTED = "failed to commit"
 
 
 class UnsupportedPostgres(NotSupportedError):
@@ -68,6 +71,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 cursor.execute(IS_SPREAD_SQL, [SLOTS])
                 self._is_spread = cursor.fetchone() is not None
         return self._is_spread
+
+    def _commit(self) -> None:
+        """As Django's. OperationalError where a node of a cluster was lost at its commit: what it
+        was to store may be lost.
+        """
+        notices = [] if self.connection is None else self.connection.notices
+        notices.clear()
+        super()._commit()  # type: ignore[misc]
+        if lost := [text.strip() for text in notices if NOT_COMMITTED in text]:
+            raise OperationalError(lost[0])
 
     def _is_pooled(self, raw: Any) -> bool:
         """Whether something stands between us and the server: poolers tell their clients a process

@@ -17,6 +17,7 @@ from predictions.db.versions import orphan_of_runs
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all
 from prompts.asking import messages
 from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
@@ -137,7 +138,8 @@ SELECT DISTINCT jsonb_object_keys(t.data) FROM (
 
 def fields_of(project: Project) -> set[str]:
     """The fields that the project's config shows and its first tasks hold."""
-    held = {row[0] for row in fetch_all(FIELDS_SQL, [project.pk, SAMPLED_TASKS])}
+    slot = slots.of_project(project.pk)
+    held = {row[0] for row in fetch_all(FIELDS_SQL, [project.pk, SAMPLED_TASKS], slot=slot)}
     return held.union(messages.data_fields(project.label_config))
 
 

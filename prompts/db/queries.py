@@ -23,7 +23,7 @@ from django.db.models.functions import Cast, Coalesce
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
-from predictions.db.places import in_project
+from predictions.db.places import in_project, in_slot
 from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.postgres.spread import slots
@@ -152,8 +152,8 @@ def failures(clauses: dict[str, int], *, workspace_id: int, limit: int) -> list[
 
 def failure_counts(run_id: int) -> dict[str, int]:
     """How many of a run's tasks failed, by error type, most frequent first."""
-    failed = FailedPrediction.objects.filter(model_run_id=run_id).order_by()
-    counted = failed.values_list("error_type").annotate(n=Count("pk"))
+    failed = in_slot(FailedPrediction.objects.filter(model_run_id=run_id), items.slot_of(run_id))
+    counted = failed.order_by().values_list("error_type").annotate(n=Count("pk"))
     return dict(counted.order_by("-n", "error_type")[:100])
 
 

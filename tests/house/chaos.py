@@ -374,10 +374,14 @@ def run(
         [sys.executable, str(MODEL), "--latency-ms", "20"], stdout=subprocess.PIPE, text=True
     )
     assert model.stdout is not None
-    service = service_of(folder)
-    load = load_of(service, f"http://127.0.0.1:{int(model.stdout.readline())}/v1")
-    table = Table(Counter(), {}, load.told, load.faults)
-    try:
+    with contextlib.ExitStack() as ending:
+        ending.callback(model.wait)
+        ending.callback(model.terminate)
+        service = service_of(folder)
+        ending.callback(service.end)
+        load = load_of(service, f"http://127.0.0.1:{int(model.stdout.readline())}/v1")
+        ending.callback(load.is_over.set)
+        table = Table(Counter(), {}, load.told, load.faults)
         threads = load.start()
         names = list(service.victims())
         order = [*chance.sample(names, len(names)), *chance.choices(names, k=kills)][:kills]
@@ -396,11 +400,6 @@ def run(
             thread.join(2 * WITHIN_S)
         load.check()
         load.check_ends()
-    finally:
-        load.is_over.set()
-        service.end()
-        model.terminate()
-        model.communicate()
     return table
 
 

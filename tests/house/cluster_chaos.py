@@ -42,6 +42,11 @@ SELECT title, count(*) FROM predictions_project WHERE title ~ '^projects-' GROUP
 """
 
 
+def are_here() -> bool:
+    """Whether there is a cluster, on this machine."""
+    return bool(NODES) and all(entry.startswith("127.0.0.1:") for entry in NODES)
+
+
 class Server:
     """One server of the cluster, by its address, host:port, and the database that is tried."""
 
@@ -57,7 +62,7 @@ class Server:
         try:
             raw.autocommit = True
             with raw.cursor() as cursor:
-                cursor.execute(sql, params)
+                cursor.execute(sql, params or None)
                 return list(cursor.fetchall()) if cursor.description else []
         finally:
             raw.close()

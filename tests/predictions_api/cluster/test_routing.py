@@ -24,6 +24,7 @@ from evals.db import chunks
 from evals.jobs import requests, run, state
 from evals.models import ModelEval
 from predictions.models import MLBackend, Project
+from predictions_api.cluster import checking
 from predictions_api.jobs.leases import Holder
 from predictions_api.postgres.sql import is_spread
 from prompts.asking.outcome import Outcome
@@ -202,6 +203,15 @@ def batches_of_a_run(world: World) -> None:
     world.sent("post", path, {**head, "failed_predictions": bad})
 
 
+def a_prompt_and_its_run(world: World) -> None:
+    body = {"title": f"P{next(world.numbers)}", "associated_projects": [world.texts.pk]}
+    path = f"/api/prompts/{world.sent('post', '/api/prompts/', body)['id']}/versions"
+    version = {"title": "v", "prompt": "Mood of {text}?", "provider_model_id": "m"}
+    path += f"/{world.sent('post', path, version)['id']}/inference-runs"
+    asked = {"project": world.texts.pk, "project_subset": "All", "job_id": body["title"]}
+    world.get(f"{path}/{world.sent('post', path, asked)['id']}")
+
+
 def claims_of_a_run(world: World) -> None:
     """As our workers make them."""
     asked = {"project_id": world.texts.pk, "project_subset": "All"}
@@ -288,6 +298,7 @@ WORK: tuple[Callable[[World], None], ...] = (
     batches_of_predictions,
     batches_of_tasks,
     batches_of_a_run,
+    a_prompt_and_its_run,
     claims_of_a_run,
     claims_of_a_job,
     claims_of_an_evaluation,
@@ -338,3 +349,14 @@ def test_each_plan_is_of_one_piece(
 
     assert {sql: n for sql, n in found.items() if n > 1} == {}
     assert sum(found.values()) > 0
+
+
+def test_the_copies_on_all_nodes_agree(world: World) -> None:
+    """A write of what every node has that asks what only one has changes that one's copy alone,
+    and says nothing.
+    """
+    for work in WORK:
+        work(world)
+
+    found = checking.check()
+    assert (found.differing, found.is_well) == ({}, True)
