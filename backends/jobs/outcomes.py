@@ -56,10 +56,10 @@ def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
         failed=n_ended[Status.FAILED],
         predictions=sum(len(outcome.rows) for outcome in done),
     )
-    ended = state.finish_if_done(job_id, counts)
-    if ended is None:
+    status = state.finish_if_done(job_id, counts)
+    if status is None:
         rows.commit_behind()
-    return ended or str(PredictionJob.Status.IN_PROGRESS)
+    return status or str(PredictionJob.Status.IN_PROGRESS)
 
 
 def _failed(outcome: Outcome) -> items.Ended:
