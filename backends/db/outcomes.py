@@ -143,7 +143,7 @@ def _lines(
     job: LockedJob, slot: int, ids: Sequence[int], flat: Sequence[tuple[int, Row]], now: datetime
 ) -> Iterator[bytes]:
     """The rows as COPY takes them."""
-    versions = {row.model_version: escaped(row.model_version) for _, row in flat}
+    versions = {name: escaped(name) for name in {row.model_version for _, row in flat}}
     at = now.isoformat().encode()
     for id_, (task_id, row) in zip(ids, flat, strict=True):
         yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%b\t%b\n" % (
@@ -154,7 +154,7 @@ def _lines(
             escaped_json(row.result.encode()),
             versions[row.model_version],
             number(row.score),
-            number(row.cluster),
+            NULL if row.cluster is None else number(row.cluster),
             NULL if row.neighbors is None else escaped_json(row.neighbors.encode()),
             number(row.mislabeling),
             job.backend_id,
@@ -172,6 +172,15 @@ def _earlier(params: Mapping[str, Any], pairs: Collection[tuple[int, str]], slot
     sql = EARLIER_SQL.format(among="" if is_dense else AMONG)
     found = fetch_all(sql, given, slot=slot)
     return [id_ for id_, task_id, version in found if (task_id, version) in pairs]
+
+
+def commit_behind() -> None:
+    """Lets the transaction's commit return before it is on the disk, which it is soon after.
+
+    For what a crash of the database may undo as a whole: what was answered is asked again. Whoever
+    tells others of it commits later, and nothing is on the disk before what was committed earlier.
+    """
+    execute("SET LOCAL synchronous_commit TO off", [])
 
 
 COUNT_SQL = """

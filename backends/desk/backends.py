@@ -142,8 +142,10 @@ class BackendDesk(ProjectRows):
         }
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """For whoever only reads, without what is no column of the row."""
-        if obj is None or self.has_change_permission(request, obj):
+        """For whoever only reads, without what is no column of the row; a new one's is asked."""
+        if obj is None:
+            return self.fields[: -len(self.readonly_fields)]
+        if self.has_change_permission(request, obj):
             return self.fields
         return [*BackendForm.Meta.fields, *self.readonly_fields]
 

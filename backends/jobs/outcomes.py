@@ -56,7 +56,10 @@ def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
         failed=n_ended[Status.FAILED],
         predictions=sum(len(outcome.rows) for outcome in done),
     )
-    return state.finish_if_done(job_id, counts) or str(PredictionJob.Status.IN_PROGRESS)
+    status = state.finish_if_done(job_id, counts)
+    if status is None:
+        rows.commit_behind()
+    return status or str(PredictionJob.Status.IN_PROGRESS)
 
 
 def _failed(outcome: Outcome) -> items.Ended:

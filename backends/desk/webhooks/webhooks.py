@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.exceptions import ValidationError
-from unfold.widgets import UnfoldAdminSelectMultipleWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from backends.api.webhooks.serializers import WebhookSerializer
 from backends.db.webhooks import deliveries, hooks
@@ -45,7 +45,7 @@ class WebhookForm(DeskForm):
     actions = forms.MultipleChoiceField(
         choices=[(name, action.name) for name, action in ACTIONS.items()],
         required=False,
-        widget=UnfoldAdminSelectMultipleWidget,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="What is sent, unless everything is.",
     )
     headers = PrettyJSONField(
@@ -113,7 +113,8 @@ class WebhookDesk(WorkspaceAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """How an existing one fares stands first."""
-        return self.fields if obj is None else ("state", "recent", *self.fields[:-2])
+        asked = self.fields[: -len(self.readonly_fields)]
+        return asked if obj is None else (*self.readonly_fields, *asked)
 
     def listed(self, rows: QuerySet[Webhook]) -> QuerySet[Webhook]:
         """With what waits and what failed, each counted by its index and no further than shown."""
@@ -213,8 +214,6 @@ class WebhookDesk(WorkspaceAdmin):
     @admin.display(description="last deliveries")
     def recent(self, row: Webhook) -> SafeString | str:
         """A line each, newest first: what, how it fared, when."""
-        if not row.pk:
-            return "None yet: it is told what happens from now on."
         lines = [
             format_html(
                 "<li>{} <b>{}</b> {}, {} {}</li>",

@@ -10,6 +10,7 @@ from django.test import Client
 from accounts.models import AuditEntry
 from backends.db.webhooks import deliveries, hooks
 from backends.models import Delivery, Webhook
+from backends.models.actions import ACTIONS
 from predictions.models import Project
 from predictions_api.outbound import vault
 from tests.backends.webhooks.conftest import Create
@@ -61,7 +62,15 @@ def test_makes_changes_tries_and_deletes_one(ada: Caller, body: dict[str, Any]) 
     secret = vault.unseal(row.encrypted_secrets)["new"]
     assert f"Its signing secret, shown only now: {secret}" in said(made)
     page = f"{LIST}{row.pk}/change/"
-    assert "None yet" in desk.get(page).content.decode()
+    shown = desk.get(page).content.decode()
+    assert "None yet" in shown
+    boxes = re.findall(r"<input[^>]*name=\"actions\"[^>]*>", shown)
+    assert len(boxes) == len(ACTIONS)
+    ticked = [
+        re.findall(r'value="(\w+)"', box)[0] for box in boxes if re.search(r"\schecked[\s>]", box)
+    ]
+    assert ticked == ["TASKS_CREATED", "RUN_COMPLETED"]
+    assert "ast deliveries" not in desk.get(f"{LIST}add/").content.decode()
     assert desk.post(LIST, act("send_test", row.pk)).status_code == 302
     shown = desk.get(page).content.decode()
     assert secret not in shown
