@@ -1,5 +1,7 @@
 """The routes of evaluations: list, make, import, accept, compare. Parse, call, respond."""
 
+import hashlib
+from functools import partial
 from typing import IO
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -25,6 +27,8 @@ from evals.models import ModelEval
 from evals.reports.comparison import comparison
 from evals.reports.difference import difference
 from evals.reports.evaluations import document_of, listed
+from predictions.api.idempotency import once
+from predictions.api.schema.parts import IDEMPOTENCY_KEY, REPLAYED
 
 FILE_UPLOAD = {
     "type": "object",
@@ -32,6 +36,15 @@ FILE_UPLOAD = {
     "required": ["file"],
     "additionalProperties": False,
 }
+
+
+def digest_of(file: IO[bytes]) -> str:
+    """What the file's content is known by."""
+    file.seek(0)
+    known = hashlib.sha256()
+    for block in iter(partial(file.read, 2**16), b""):
+        known.update(block)
+    return known.hexdigest()
 
 
 class EvaluationViewSet(EvaluationRoutes):
@@ -57,17 +70,20 @@ class EvaluationViewSet(EvaluationRoutes):
         400,
         413,
         415,
-        parameters=[WORKSPACE],
+        parameters=[WORKSPACE, IDEMPOTENCY_KEY, REPLAYED],
         request=ComputeSerializer,
     )
     @audit.recorded("evaluation.started")
     def create(self, request: Request, workspace: str) -> HttpResponse:
-        mine = self.workspace()
-        serializer = ComputeSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        evaluation = requests.create(serializer.validated_data, workspace_id=mine.pk)
-        audit.note(request, target=f"evaluation {evaluation.eval_id}")
-        return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
+        def start() -> HttpResponse:
+            mine = self.workspace()
+            serializer = ComputeSerializer(data=request.data)
+            serializer.is_valid(raise_exception=True)
+            evaluation = requests.create(serializer.validated_data, workspace_id=mine.pk)
+            audit.note(request, target=f"evaluation {evaluation.eval_id}")
+            return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
+
+        return once(request, start)
 
     @operation(
         "compare_models",
@@ -93,7 +109,7 @@ class EvaluationViewSet(EvaluationRoutes):
         400,
         413,
         415,
-        parameters=[WORKSPACE],
+        parameters=[WORKSPACE, IDEMPOTENCY_KEY, REPLAYED],
         query=ImportQuery,
         request={"application/json": imported_file(), "multipart/form-data": FILE_UPLOAD},
     )
@@ -109,9 +125,13 @@ class EvaluationViewSet(EvaluationRoutes):
         mine = self.workspace()
         strict = ImportQuery.asked(request.query_params)["strict"]
         with self.file() as file:
-            evaluation = save.import_file(file, workspace_id=mine.pk, strict=strict)
-        audit.note(request, target=f"evaluation {evaluation.eval_id}")
-        return answer(document_of(evaluation), status.HTTP_201_CREATED)
+
+            def store() -> HttpResponse:
+                evaluation = save.import_file(file, workspace_id=mine.pk, strict=strict)
+                audit.note(request, target=f"evaluation {evaluation.eval_id}")
+                return answer(document_of(evaluation), status.HTTP_201_CREATED)
+
+            return once(request, store, digest=partial(digest_of, file))
 
     def file(self) -> IO[bytes]:
         """The uploaded file, or the body itself as one."""
@@ -172,14 +192,17 @@ class EvaluationViewSet(EvaluationRoutes):
         {202: document(Evaluation, "The new evaluation, queued.")},
         400,
         409,
-        parameters=[WORKSPACE, EVALUATION],
+        parameters=[WORKSPACE, EVALUATION, IDEMPOTENCY_KEY, REPLAYED],
     )
     @action(detail=True, methods=["post"])
     @audit.recorded("evaluation.rerun")
     def rerun(self, request: Request, workspace: str, eval_id: str) -> HttpResponse:
-        evaluation = requests.repeat(self.evaluation())
-        audit.note(request, target=f"evaluation {evaluation.eval_id}", of=eval_id)
-        return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
+        def repeat() -> HttpResponse:
+            evaluation = requests.repeat(self.evaluation())
+            audit.note(request, target=f"evaluation {evaluation.eval_id}", of=eval_id)
+            return answer(document_of(evaluation), status.HTTP_202_ACCEPTED)
+
+        return once(request, repeat)
 
     @operation(
         "cancel_evaluation",

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from predictions.api import idempotency
 from predictions.api.parameters import ModelVersionParameters, ProjectListParameters
 from predictions.api.schema import projects as docs
 from predictions.api.serializers import ModelVersionField, ProjectSerializer
@@ -72,14 +73,17 @@ class ProjectViewSet(Rows):
         return self.get_paginated_response(shown)
 
     @docs.PROJECT_CREATE
+    def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return idempotency.once(request, self._create)
+
     @committed_with_its_answer
-    def create(self, request: Request, **kwargs: Any) -> Response:
-        serializer = ProjectSerializer(data=request.data)
+    def _create(self) -> HttpResponse:
+        serializer = ProjectSerializer(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         project = projects.create_project(
             serializer.validated_data, self.access(), parsed=serializer.parsed
         )
-        return Response(self._document(project, counted=False), status.HTTP_201_CREATED)
+        return json_response(self._document(project, counted=False), status.HTTP_201_CREATED)
 
     @docs.PROJECT_GET
     def retrieve(self, request: Request, **kwargs: Any) -> Response:

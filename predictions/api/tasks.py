@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from predictions.api import idempotency
 from predictions.api.parameters import TaskListParameters, TaskPageParameters
 from predictions.api.schema import tasks as docs
 from predictions.api.serializers import AnnotationSerializer, MarkSerializer, TaskSerializer
@@ -127,6 +128,9 @@ class TaskViewSet(TaskPages):
 
     @docs.TASK_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return idempotency.once(request, self._create)
+
+    def _create(self) -> HttpResponse:
         task = tasks.create_task(self.checked(TaskSerializer), self.access())
         return json_response(task, status.HTTP_201_CREATED)
 
@@ -167,6 +171,9 @@ class TaskAnnotationViewSet(Rows):
 
     @docs.ANNOTATION_CREATE
     def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return idempotency.once(request, self._create)
+
+    def _create(self) -> HttpResponse:
         access, task_id = self.access(), self.row_id("task_pk")
         tasks.existing_task(task_id, access)
         annotation = create_annotation(task_id, self.checked(AnnotationSerializer), access)

@@ -82,6 +82,16 @@ def lock_title(title: str, *, workspace_id: int) -> None:
     fetch_one("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [title, workspace_id])
 
 
+def lock_loads(project: Project, *, changes_config: bool) -> None:
+    """Whoever locks the loads of this project now waits until this transaction ends, and who
+    changes the project itself where the load changes its labelling config. Reads the project anew:
+    what was waited for may have changed it. Project.DoesNotExist for one deleted meanwhile.
+    """
+    fetch_one("SELECT pg_advisory_xact_lock(hashtextextended('load', %s))", [project.pk])
+    rows = Project.objects.select_for_update(no_key=True) if changes_config else None
+    project.refresh_from_db(from_queryset=rows)
+
+
 def create_project(
     values: Values, access: Access | Author, *, parsed: dict[str, Any] | None
 ) -> Project:

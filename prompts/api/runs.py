@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from predictions.api.idempotency import once
 from predictions.api.viewset import json_response
 from predictions_api.http.pagination import page_url
 from prompts.api import filters, told
@@ -74,16 +75,19 @@ class RunViewSet(RunRows):
 
     @docs.RUN_CREATE
     @audit.recorded("run.created")
-    def create(self, request: Request, **kwargs: Any) -> Response:
-        version = self.version()
-        values = self.checked(ModelRunSerializer)
-        run = start.requested(values, version, self.access())
-        audit.note(request, target=f"run {run.pk}", project=run.project_id)
-        return self.shown(run.pk, status.HTTP_201_CREATED)
+    def create(self, request: Request, **kwargs: Any) -> HttpResponse:
+        def begin() -> HttpResponse:
+            version = self.version()
+            values = self.checked(ModelRunSerializer)
+            run = start.requested(values, version, self.access())
+            audit.note(request, target=f"run {run.pk}", project=run.project_id)
+            return self.shown(run.pk, status.HTTP_201_CREATED)
 
-    def shown(self, run_id: int, code: int = 200) -> Response:
+        return once(request, begin)
+
+    def shown(self, run_id: int, code: int = 200) -> HttpResponse:
         run = queries.runs(self.workspace_id).get(pk=run_id)
-        return Response(ModelRunSerializer(run).data, code)
+        return json_response(ModelRunSerializer(run).data, code)
 
     @docs.RUN_GET
     def retrieve(self, request: Request, **kwargs: Any) -> Response:

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
+from predictions.api.schema.parts import IDEMPOTENCY_KEY, REPLAYED
 from predictions.api.serializers import ProjectSerializer
 from predictions_api.http.openapi import error_responses
 from prompts.api import parameters
@@ -180,7 +181,14 @@ RUN_LIST = document(
     ModelRunSerializer(many=True),
     parameters=[parameters.RunListParameters],
 )
-RUN_CREATE = created("create_run", "Run a version over tasks of a project", ModelRunSerializer)
+RUN_CREATE = written(
+    "create_run",
+    "Run a version over tasks of a project",
+    ModelRunSerializer,
+    ModelRunSerializer,
+    status=201,
+    parameters=[IDEMPOTENCY_KEY, REPLAYED],
+)
 RUN_GET = document("get_run", "Get a run, how far it is and what failed", RunDetailSerializer)
 RUN_CANCEL = document("cancel_run", "Cancel a run; what is stored stays", DETAIL, request=None)
 BATCH = written(

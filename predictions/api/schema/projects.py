@@ -8,7 +8,12 @@ from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 
 from predictions.api.parameters import ModelVersionParameters, ProjectListParameters
-from predictions.api.schema.parts import DELETED_PREDICTIONS, either
+from predictions.api.schema.parts import (
+    DELETED_PREDICTIONS,
+    IDEMPOTENCY_KEY,
+    REPLAYED,
+    either,
+)
 from predictions.api.serializers import ProjectSerializer
 from predictions_api.http.openapi import BODY_OF_DELETE, Schema, error_responses
 
@@ -29,6 +34,7 @@ PROJECT_LIST = extend_schema(
 PROJECT_CREATE = extend_schema(
     operation_id="create_project",
     summary="Create a project",
+    parameters=[IDEMPOTENCY_KEY, REPLAYED],
     responses={201: ProjectSerializer, **error_responses(415)},
 )
 PROJECT_GET = extend_schema(

@@ -16,7 +16,7 @@ from predictions.api.parameters import (
     TaskListParameters,
     TaskPageParameters,
 )
-from predictions.api.schema.parts import either
+from predictions.api.schema.parts import IDEMPOTENCY_KEY, REPLAYED, either
 from predictions.api.serializers import (
     AnnotationSerializer,
     ListedTaskSerializer,
@@ -77,6 +77,7 @@ PROJECT_TASKS_DELETE = extend_schema(
 TASK_CREATE = extend_schema(
     operation_id="create_task",
     summary="Create a task",
+    parameters=[IDEMPOTENCY_KEY, REPLAYED],
     responses={201: TaskSerializer, **error_responses(415)},
 )
 TASK_GET = extend_schema(
@@ -107,6 +108,7 @@ ANNOTATION_LIST = extend_schema(
 ANNOTATION_CREATE = extend_schema(
     operation_id="create_annotation",
     summary="Create an annotation",
+    parameters=[IDEMPOTENCY_KEY, REPLAYED],
     responses={201: AnnotationSerializer, **error_responses(415)},
 )
 ANNOTATION_GET = extend_schema(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from predictions.db import idempotency
-from predictions.models import IdempotentRequest, Prediction, Project, Task
+from predictions.models import Annotation, IdempotentRequest, Prediction, Project, Task
 from predictions_api.jobs import sweeps
 from tests.conftest import Caller, MakeProject, assert_invalid
 
@@ -124,6 +124,21 @@ def test_imports_too(ada: Caller, project: Project, task: int) -> None:
         assert first.content == second.content
         assert second["Idempotent-Replayed"] == "true"
     assert (Prediction.objects.count(), Task.objects.count()) == (1, 2)
+
+
+def test_whatever_else_is_made(ada: Caller, project: Project, task: int) -> None:
+    text = "<View><Text name='t' value='$text'/></View>"
+    for url, body, model in (
+        ("/api/projects/", {"title": "Other", "label_config": text}, Project),
+        ("/api/tasks/", {"project": project.pk, "data": {"image": "http://x.y/2.jpg"}}, Task),
+        (f"/api/tasks/{task}/annotations/", {"result": [], "ground_truth": True}, Annotation),
+    ):
+        before = model.objects.count()
+        first, second = post(ada, body, url, url), post(ada, body, url, url)
+        assert first.status_code == second.status_code == 201, first.content
+        assert (first.content, second["Idempotent-Replayed"]) == (second.content, "true")
+        assert model.objects.count() == before + 1
+        assert_invalid(post(ada, {**body, "id": 1}, url, url), USED)
 
 
 def test_no_longer_allowed_means_no_answer(ada: Caller, task: int) -> None:

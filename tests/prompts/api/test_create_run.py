@@ -24,6 +24,18 @@ def post(caller: Caller, version: PromptVersion, **body: Any) -> Any:
     return caller.client.post(f"{path_of(version)}/inference-runs", body, format="json")
 
 
+def test_a_retried_request_makes_one_run(
+    ada: Caller, our_version: PromptVersion, text_project: Project, ids: list[int]
+) -> None:
+    """It would be paid for twice."""
+    body = {"project": text_project.pk, "project_subset": "All"}
+    url, headers = f"{path_of(our_version)}/inference-runs", {"idempotency-key": "nightly"}
+    first, second = (ada.client.post(url, body, format="json", headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert (first.content, second["Idempotent-Replayed"]) == (second.content, "true")
+    assert ModelRun.objects.count() == 1
+
+
 def tasks_of(response: Any) -> list[int]:
     assert response.status_code == 201, response.json()
     run = ModelRun.objects.get(pk=response.json()["id"])
