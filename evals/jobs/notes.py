@@ -14,7 +14,12 @@ SIDES = ("groundTruth", "predictions")
 OWN_TRUTHS = "own_predictions"
 NO_KEYPOINTS = " A keypoint belongs to the rectangle whose id it has as its parentID."
 TOO_VARIED = "too_many_values"
+NOTHING_READ = "nothing_read"
 MESSAGES = {
+    NOTHING_READ: (
+        "Neither side has a region of the controls and classes that are evaluated, only {regions} "
+        "others ({reasons}): the numbers are of tasks without anything."
+    ),
     "no_image_size": (
         "{images} images have no size in any region (original_width, original_height): their "
         "boxes are compared in per cent, their outlines on a raster of 1000 x 1000."
@@ -94,7 +99,7 @@ def summarise(evaluation: ModelEval) -> None:
     notes = [one for one in chunks.values_list("notes", flat=True) if one]
     evaluation.ignored = _ignored(notes)
     planned = [one for one in evaluation.warnings if one["reason"] in (OWN_TRUTHS, TOO_VARIED)]
-    evaluation.warnings = [*planned, *_warnings(notes)]
+    evaluation.warnings = [*planned, *_nothing_read(evaluation.ignored, notes), *_warnings(notes)]
     evaluation.save(update_fields=["ignored", "warnings"])
     for at, side in enumerate(SIDES):
         read = sum(one["read"][at] for one in notes)
@@ -110,6 +115,16 @@ def _ignored(notes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             new = {"reason": reason, "side": side, "regions": 0, "example": example}
             found.setdefault((reason, side), new)["regions"] += regions
     return [found[key] for key in sorted(found)]
+
+
+def _nothing_read(
+    ignored: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]]
+) -> Iterable[dict[str, Any]]:
+    """The warning about an evaluation of other regions alone, whose numbers look as good as any."""
+    if ignored and not any(sum(one["read"]) for one in notes):
+        regions = sum(one["regions"] for one in ignored)
+        message = MESSAGES[NOTHING_READ].format(regions=regions, reasons=_reasons(ignored))
+        yield {"reason": NOTHING_READ, "regions": regions, "message": message}
 
 
 def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
@@ -130,14 +145,17 @@ def _warning(reason: str, regions: int, **facts: Any) -> dict[str, Any]:
     return {"reason": reason, "regions": regions, **facts, "message": message}
 
 
-def _unusable(ignored: Sequence[dict[str, Any]], side: str) -> str:
-    """Why no region of a side could be read, with an example of each reason."""
-    words = {"groundTruth": "the ground truth", "predictions": "the predictions"}[side]
-    reasons = "; ".join(
+def _reasons(ignored: Iterable[dict[str, Any]]) -> str:
+    return "; ".join(
         f"{one['reason']}: {one['regions']}, such as task {one['example']['task']}, "
         f"region {one['example']['region']}"
         for one in ignored
-        if one["side"] == side
     )
+
+
+def _unusable(ignored: Sequence[dict[str, Any]], side: str) -> str:
+    """Why no region of a side could be read, with an example of each reason."""
+    words = {"groundTruth": "the ground truth", "predictions": "the predictions"}[side]
+    reasons = _reasons([one for one in ignored if one["side"] == side])
     hint = NO_KEYPOINTS if any(one["reason"] == Reason.NO_KEYPOINTS for one in ignored) else ""
     return f"No region of {words} can be evaluated ({reasons}).{hint}"
