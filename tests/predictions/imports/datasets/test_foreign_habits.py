@@ -9,6 +9,7 @@ from label_studio_sdk.converter.brush import decode_rle
 from PIL import Image
 
 from predictions.models import Annotation, Prediction, Project
+from predictions.regions.config import read_config
 from tests.conftest import IMAGE_CONFIG, Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import COCO, both, tasks, truths, values
@@ -43,6 +44,39 @@ def test_pictures_elsewhere_tell_the_suffix(
     assert [data["image"].rpartition("/")[2] for data, _ in tasks()] == [f"a{suffix}", f"b{suffix}"]
     box = {"x": 25.0, "y": 25.0, "width": 50.0, "height": 50.0, "rotation": 0.0}
     assert values(truths()) == [[{**box, "rectanglelabels": ["cat"]}], []]
+
+
+def corners(x: int, dx: int = 20) -> str:
+    """A square about (x, 50) of an image of 200 x 100, turned by 45 degrees where dx is 20."""
+    points = [(x, 30), (x + dx, 50), (x, 70), (x - 20, 50)]
+    return "0 " + " ".join(f"{x / 200} {y / 100}" for x, y in points)
+
+
+@pytest.mark.parametrize(
+    ("truth", "said", "with_pictures", "controls"),
+    [
+        (corners(50), corners(60), True, ["RectangleLabels"]),
+        (corners(50), corners(60, dx=35), True, ["PolygonLabels", "RectangleLabels"]),
+        (corners(50, dx=35), corners(60), True, ["PolygonLabels", "RectangleLabels"]),
+        ("", corners(60), True, ["RectangleLabels"]),
+        ("", "", False, ["RectangleLabels"]),
+    ],
+)
+def test_corners_are_boxes_where_the_pictures_say_so(
+    ada: Caller, tmp_path: Path, truth: str, said: str, with_pictures: bool, controls: list[str]
+) -> None:
+    """And a project of boxes is evaluated as one."""
+    folder, predicted, elsewhere = (tmp_path / name for name in ("truth", "said", "pictures"))
+    for one in (folder, predicted, elsewhere):
+        one.mkdir()
+    (folder / "data.yaml").write_text("names: [cat]\ntask: obb\n")
+    (folder / "a.txt").write_text(f"{truth}\n")
+    (predicted / "data.yaml").write_text("names: [cat]\ntask: obb\n")
+    (predicted / "a.txt").write_text(f"{said} 0.5\n" if said else "")
+    Image.new("L", (200, 100)).save(elsewhere / "a.png")
+    both("yolo", folder, predicted, *(["--images", elsewhere] if with_pictures else []))
+    config = read_config(Project.objects.get().label_config)
+    assert sorted(one.tag.tag for one in config.controls) == controls
 
 
 def test_an_image_of_0_x_0_pixels_is_one_of_unknown_size(ada: Caller, tmp_path: Path) -> None:
