@@ -27,9 +27,10 @@ class EvalsConfig(AppConfig):
         from evals.desk import card, finding, review_verdicts, task_grid
         from evals.desk.hub import images
         from evals.desk.hub import part as evaluated
-        from evals.jobs import tasks
+        from evals.jobs import state, tasks
         from evals.models import ModelEval
         from evals.reports import told
+        from predictions.db import projects
         from predictions.db.counting import held
         from predictions.desk import verdicts
         from predictions.desk.grid import offers
@@ -43,6 +44,7 @@ class EvalsConfig(AppConfig):
         payloads.register("EVALUATION_COMPLETED", told.evaluation_completed)
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(tasks.call_idle)
+        projects.register_parting(state.end_of_project)
         states.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
         parts.register(evaluated.part, place=2)

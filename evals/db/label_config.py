@@ -1,6 +1,6 @@
 """What a labelling config says about evaluating its project: kind of task, controls, classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,7 @@ def classes_of(
     called = (reading.called(name) for name in kind.classes(config, controls))
     names = dict.fromkeys(name for name in called if name is not None)
     if only is not None:
+        only = [name if name in names else reading.aliases.get(name, name) for name in only]
         names = dict.fromkeys([*(name for name in names if name in only), *only])
     return list(names), kind.is_multi_label(controls)
 
@@ -145,6 +146,7 @@ def _reading(
     places = {one.tag.place for one in controls}
     has_matched = not controls or bool(places & kind.shapes) or not kind.shapes
     objects = _objects(config, controls)
+    aliases = _aliases(sources.values())
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
@@ -158,20 +160,35 @@ def _reading(
         unlabelled=frozenset(
             one.name for one in controls if one.tag.place and not label_sources(config, one)
         ),
-        aliases={
-            shown: stored
-            for source in sources.values()
-            for stored, shown in source.labels
-            if shown != stored
-        },
+        aliases=aliases,
+        label_map=_by_stored_names(labels["label_map"], aliases),
+        is_closed=labels["is_closed"],
+        is_tree=kind.is_tree,
         # The lengths of paragraphs say where a span is; of a text it says so itself.
         needs_data=kind.needs_data and any(one.text_key for one in objects),
         objects=objects,
         has_keypoints=kind.has_keypoints,
         keypoints=_keypoints(config, controls) if kind.has_keypoints else (),
         time_formats={one.name: one.time_format for one in config.objects if one.time_format},
-        **labels,
     )
+
+
+def _aliases(sources: Iterable[Control]) -> dict[str, str]:
+    """Labels by the name that is shown, unless it is the stored name of one."""
+    named = [pair for source in sources for pair in source.labels]
+    known = {stored for stored, _ in named}
+    return {shown: stored for stored, shown in named if shown not in known}
+
+
+def _by_stored_names(
+    label_map: Mapping[str, str | None], aliases: Mapping[str, str]
+) -> dict[str, str | None]:
+    """The map with the stored names of labels that it names as they are shown, on either side."""
+    meant = {
+        name: None if called is None else aliases.get(called, called)
+        for name, called in label_map.items()
+    }
+    return {aliases[name]: meant[name] for name in meant if name in aliases} | meant
 
 
 def _keypoints(config: Config, controls: Sequence[Control]) -> tuple[tuple[str, str], ...]:

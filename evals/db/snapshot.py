@@ -64,6 +64,8 @@ class PlannedRow:
     n_of_task: int = 0
     #: What it is sliced by, hex digits: `evals.documents.slices`.
     slices: str = ""
+    #: A digest of the task's data, where the reading needs them.
+    data: str = ""
 
 
 # Served by the indexes on (project, task) and on (project, model version, id).
@@ -85,13 +87,15 @@ WITH found AS (
     FROM found GROUP BY task_id HAVING max(truth) IS NOT NULL
 )
 SELECT t.id, pair.truth, pair.predicted, t.meta -> 'split', pair.size,
-    {{own}}{{asked}}{{lengths}}
+    {{data}}, {{own}}{{asked}}{{lengths}}
 FROM pair JOIN predictions_task t ON t.id = pair.task_id AND t.project_id = %(project)s
 WHERE {{chosen}} ORDER BY t.id
 """  # noqa: S608
 # How many images an object has in a task; what is no list is one.
 LENGTH_SQL = """, CASE jsonb_typeof(t.data #> %({name})s::text[])
     WHEN 'array' THEN jsonb_array_length(t.data #> %({name})s::text[]) ELSE 1 END"""
+# What is in a task's data: `updated_at` also moves with what is said about the task.
+DIGEST_SQL = "md5(t.data::text)"
 # The scalars of a task's `meta` by key.
 OWN_SQL = """(
     SELECT jsonb_object_agg(f.key, left(f.value #>> '{}', %(longest)s))::text
@@ -166,6 +170,7 @@ def planned_rows(
     asked = dict(enumerate(key.partition(".") for key in evaluation.options.get("slices", ())))
     chosen, facts = chosen_tasks(evaluation)
     sql = PLAN_SQL.format(
+        data=DIGEST_SQL if reading.needs_data else "''",
         own=OWN_SQL,
         of_version=of_version(evaluation),
         chosen=chosen,
@@ -175,22 +180,20 @@ def planned_rows(
         lengths="".join(LENGTH_SQL.format(name=name) for name in counted),
     )
     facts |= {"reserved": list(RESERVED), "longest": LONGEST}
-    facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
+    facts |= {f"key{n}": name for n, (_, _, name) in asked.items()} | _scope(evaluation) | counted
     with server_cursor(f"plan_{evaluation.pk}", apart=True) as cursor:
         cursor.itersize = chunk
-        facts |= {**_scope(evaluation), **counted}
         cursor.execute(*of_slot(sql, facts, slots.of_project(evaluation.project_id or 0)))
-        rows = ((row[4], row) for row in cursor)
-        for portion in _portions(rows, most=chunk):
+        for portion in _portions(((row[4], row) for row in cursor), most=chunk):
             yield [
                 planned
-                for t, a, p, split, _, own, *more in portion
+                for t, a, p, split, _, data, own, *more in portion
                 for planned in _of_task(
                     reading,
                     paths,
                     (t, a, p, _split(t, split)),
                     more[len(asked) :],
-                    slices.codes(more[: len(asked)], orjson.loads(own) if own else {}),
+                    (slices.codes(more[: len(asked)], orjson.loads(own) if own else {}), data),
                 )
             ]
 
@@ -216,26 +219,22 @@ def _of_task(
     paths: Sequence[tuple[str, ...] | None],
     row: tuple[int, int, int | None, int],
     lengths: Sequence[int],
-    slices: str,
+    facts: tuple[str, str],
 ) -> list[PlannedRow]:
     """The images of one task. `CannotEvaluate` for more than MOST_IMAGES."""
     if sum(lengths) > MOST_IMAGES:
         raise CannotEvaluate(f"Task {row[0]} has {sum(lengths):,} images, over {MOST_IMAGES:,}.")
     counts = iter(lengths)
-    items = reading.items([1 if path is None else next(counts) for path in paths])
-    first, *rest = items
+    first, *rest = items = reading.items([1 if path is None else next(counts) for path in paths])
     return [
-        PlannedRow(*row, first, 0 if reading.has_one_image else len(items), slices),
-        *(PlannedRow(*row, item, slices=slices) for item in rest),
+        PlannedRow(*row, first, 0 if reading.has_one_image else len(items), *facts),
+        *(PlannedRow(*row, item, 0, *facts) for item in rest),
     ]
 
 
 def _scope(evaluation: ModelEval) -> dict[str, Any]:
-    return {
-        "project": evaluation.project_id,
-        "version": evaluation.model_version,
-        "all": evaluation.ground_truth == GroundTruth.ALL,
-    }
+    is_all = evaluation.ground_truth == GroundTruth.ALL
+    return {"project": evaluation.project_id, "version": evaluation.model_version, "all": is_all}
 
 
 def _split(task_id: int, stored: Any) -> int:
@@ -271,7 +270,7 @@ VALUE = "COALESCE(t.data -> array_to_string(c.path::text[], '.'), t.data #> c.pa
 READ_SQL = f"""
 SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
        left({ADDRESS}, %(longest)s), a.result::text, p.result::text, p.score,
-       CASE WHEN %(needs_data)s THEN {VALUE} END
+       CASE WHEN %(needs_data)s THEN {VALUE} END, CASE WHEN %(needs_data)s THEN {DIGEST_SQL} END
 FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
             %(paths)s::text[])
      WITH ORDINALITY AS c(task_id, annotation_id, prediction_id, path, n)
@@ -348,7 +347,9 @@ def read_all(
 def _read_image(
     row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, RegionText]
 ) -> ReadImage | None:
-    task_id, name, image_id, augmentations, url, truth, predicted, score, data = values
+    task_id, name, image_id, augmentations, url, truth, predicted, score, data, digest = values
+    if row.data and digest != row.data:
+        return None
     if task_id is None or truth is None or (row.prediction_id is not None and predicted is None):
         return None
     ending = f"#{row.item}" if row.item else ""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from predictions.regions.config import PATH_SEPARATOR
 from predictions.regions.labels import PassedOver, Reason
 
 Region = Mapping[str, Any]
@@ -79,6 +80,8 @@ class Reading:
     aliases: Mapping[str, str] = field(default_factory=dict)
     #: Labels by what they are called instead, on both sides; None for those that are not read.
     label_map: Mapping[str, str | None] = field(default_factory=dict)
+    #: Whether labels are paths in a tree: what a node is called instead, all below it is, too.
+    is_tree: bool = False
     #: Whether labels that are not among the classes are passed over, instead of becoming classes.
     is_closed: bool = False
     #: Whether the values of the task's objects are needed, not their addresses alone.
@@ -129,7 +132,7 @@ class Reading:
                 called = self.called(name)
                 if called in known:
                     index[name] = known[called]
-                elif called is None:
+                elif called != name:
                     index.pop(name, None)
         return index
 
@@ -137,8 +140,18 @@ class Reading:
         """The class that a label is read as; None where it is not read."""
         if name in self.label_map:
             return self.label_map[name]
-        stored = self.aliases.get(name, name)
-        return self.label_map.get(stored, stored)
+        stored = self._replaced(name, self.aliases) or name
+        return self._replaced(stored, self.label_map)
+
+    def _replaced(self, name: str, by: Mapping[str, str | None]) -> str | None:
+        """What the name is called by these others: of a path its longest part that they name."""
+        steps = name.split(PATH_SEPARATOR) if self.is_tree and by else [name]
+        for end in range(len(steps), 0, -1):
+            part = PATH_SEPARATOR.join(steps[:end])
+            if part in by:
+                other = by[part]
+                return None if other is None else PATH_SEPARATOR.join([other, *steps[end:]])
+        return name
 
     def class_of(self, name: str, index: Mapping[str, int], unknown: set[str]) -> int | None:
         """The class of a label; None for one that is not among them, whose name goes to `unknown`.

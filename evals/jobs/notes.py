@@ -33,12 +33,17 @@ MESSAGES = {
         "{regions} predicted regions have a score below 0 or above 1. Confidences go from 0 to 1: "
         "a region above 1 is kept at all of them, one below 0 at none."
     ),
+    "numbers_beside_dates": (
+        "{regions} stretches tell their time in numbers where others of the same recording tell "
+        "dates: the numbers are read as milliseconds since 1970, as Label Studio reads them."
+    ),
 }
 #: Warnings about regions, by what their number is called in the notes of a chunk.
 COUNTED = {
     "aspect_ratio_differs": "otherRatio",
     "more_labels": "moreLabels",
     "score_out_of_range": "oddScores",
+    "numbers_beside_dates": "numbersAsDates",
 }
 
 
@@ -62,6 +67,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "moreLabels": notes.more_labels,
         "otherRatio": notes.other_ratio,
         "oddScores": notes.odd_scores,
+        "numbersAsDates": notes.numbers_as_dates,
     }  # fmt: skip
 
 

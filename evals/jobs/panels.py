@@ -23,7 +23,7 @@ from evals.engine.kinds.kind import Gathered
 from evals.engine.kinds.segmentation import mean_iou
 from evals.engine.metrics import Sweep, sweep
 from evals.jobs import state, vectors
-from evals.jobs.shared_classes import no_shared_class
+from evals.jobs.shared_classes import unshared_classes
 from evals.models import EvalPart, ModelEval, Split
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.table import PANELS
@@ -50,7 +50,7 @@ def finish(evaluation: ModelEval, mine: Holder) -> None:
             stored_vectors.write_back(evaluation, vectors.of_predictions(evaluation, findings))
         chunks.delete(evaluation.pk)
         summary = _summary(evaluation, counted.head)
-        warnings = [*evaluation.warnings, *no_shared_class(evaluation, counted)]
+        warnings = [*evaluation.warnings, *unshared_classes(evaluation, counted)]
         state.finish(evaluation.pk, mine, summary=summary, engines=_engines(), warnings=warnings)
 
 

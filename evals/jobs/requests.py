@@ -1,6 +1,6 @@
 """The one place that makes evaluations to compute, from what a caller asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
@@ -11,8 +11,10 @@ from evals.documents.refusals import EvaluationNotDone, ProjectNotFound, Refusal
 from evals.engine.kinds.kind import OF_MATCHING, Kind
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Rule
+from evals.engine.reading import Reading
 from evals.jobs import state, tasks
 from evals.models import GroundTruth, ModelEval
+from predictions.db.places import in_project
 from predictions.db.versions import has_model_version
 from predictions.filters.tasks import of_document
 from predictions.models import Annotation, Project
@@ -54,6 +56,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     _refuse_unreadable(options.get("query"), project.pk)
     chosen = choose(project, **asked, **_labels(options))
     _refuse_unread(chosen.kind, values)
+    _refuse_renamed(chosen.reading, options.get("classes", ()))
     _refuse_impossible(project, values["modelVersion"], ground_truth)
     return _queued(
         chosen,
@@ -153,6 +156,16 @@ def _refuse_unread(kind: Kind, values: Mapping[str, Any]) -> None:
             )
 
 
+def _refuse_renamed(reading: Reading, classes: Sequence[str]) -> None:
+    """A Refusal for a class that nothing is called any more once the labels are mapped."""
+    for name in classes:
+        stored = reading.aliases.get(name, name)
+        called = reading.label_map.get(stored, stored)
+        if called != stored and stored not in reading.label_map.values():
+            how = "is not read" if called is None else f"is called {called!r}"
+            raise Refusal(f"classes: {name!r} {how} by the labelMap.", "invalid_request")
+
+
 def _queued(chosen: Chosen, **columns: Any) -> ModelEval:
     made = state.create(
         **columns,
@@ -166,7 +179,7 @@ def _queued(chosen: Chosen, **columns: Any) -> ModelEval:
 
 def _refuse_impossible(project: Project, version: str, ground_truth: GroundTruth) -> None:
     # By the index on (project, task).
-    truths = Annotation.objects.filter(project=project, was_cancelled=False)
+    truths = in_project(Annotation.objects.filter(was_cancelled=False), project.pk)
     if ground_truth == GroundTruth.MARKED:
         truths = truths.filter(ground_truth=True)
     if not truths.exists():

@@ -173,7 +173,7 @@ def _is_full(evaluation_id: int, mine: Holder) -> bool:
 
 def _compute(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
     if evaluation.project is None:
-        raise CannotEvaluate("The project was deleted.")
+        raise CannotEvaluate(state.PROJECT_DELETED)
     if evaluation.planned_at is None:
         planning.plan(evaluation, mine, on.call)
     if chunks.wait(evaluation.pk):

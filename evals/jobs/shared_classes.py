@@ -1,5 +1,6 @@
-"""Evaluations whose sides call everything by other names: the commonest reason for an mAP of 0."""
+"""Evaluations whose sides call classes by other names: the commonest reason for an mAP of 0."""
 
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,32 +11,34 @@ from evals.models import ModelEval
 from evals.panels.counted import Counted
 
 REASON = "no_shared_class"
+#: Some classes are shared, and some are written otherwise.
+SIMILAR = "similar_classes"
 #: Classes of a side that are named.
 MOST_NAMED = 10
 
 
-def no_shared_class(evaluation: ModelEval, counted: Counted) -> Iterator[dict[str, Any]]:
-    """A warning where both sides have classes and share none, with the pairs that are equal but
-    for case as a `labelMap` to ask with; nothing for other evaluations.
+def unshared_classes(evaluation: ModelEval, counted: Counted) -> Iterator[dict[str, Any]]:
+    """A warning where both sides have classes and share none, or where predictions write a class
+    otherwise than the ground truth does: with the pairs that are equal but for case, spaces and
+    the form of their letters as a `labelMap` to ask with. Nothing for other evaluations.
     """
     if not kind_of(evaluation).has_labels:
         return
-    classes = evaluation.classes
-    merged = join_events(
-        [
-            make_events(0, one.bin, one.actual, one.predicted, one.delta)
-            for one in (total.events for total in counted.totals)
-        ]
-    )
-    counts = matrix_of(merged, 0, n_classes=len(classes)).counts()
-    true = [name for name, n in zip(classes, counts.objects.tolist(), strict=True) if n]
-    predicted = [name for name, n in zip(classes, counts.kept.tolist(), strict=True) if n]
-    if not true or not predicted or set(true) & set(predicted):
+    true, predicted = _classes_of_sides(evaluation.classes, counted)
+    if not true or not predicted:
         return
-    known = {name.casefold(): name for name in true}
-    pairs = {name: known[name.casefold()] for name in predicted if name.casefold() in known}
+    known, right = {_plain(name): name for name in true}, set(true)
+    pairs = {
+        name: known[_plain(name)]
+        for name in predicted
+        if name not in right and _plain(name) in known
+    }
+    if not right.isdisjoint(predicted):
+        if pairs:
+            yield {"reason": SIMILAR, "labelMap": pairs, "message": _similar(pairs)}
+        return
     advice = (
-        " Some are equal but for case: ask again with the labelMap of this warning."
+        f" Some are equal {BUT}: ask again with the labelMap of this warning."
         if pairs
         else " Ask with a labelMap from the names of the predictions to those of the ground truth."
     )
@@ -47,6 +50,38 @@ def no_shared_class(evaluation: ModelEval, counted: Counted) -> Iterator[dict[st
             f"the predictions have {_named(predicted)}.{advice}"
         ),
     }
+
+
+#: How names differ that are taken for the same.
+BUT = "but for case, spaces or the form of their letters"
+
+
+def _classes_of_sides(classes: list[str], counted: Counted) -> tuple[list[str], list[str]]:
+    """The classes that have objects, and those that have detections, of all splits."""
+    merged = join_events(
+        [
+            make_events(0, one.bin, one.actual, one.predicted, one.delta)
+            for one in (total.events for total in counted.totals)
+        ]
+    )
+    counts = matrix_of(merged, 0, n_classes=len(classes)).counts()
+    true, predicted = (
+        [name for name, n in zip(classes, numbers.tolist(), strict=True) if n]
+        for numbers in (counts.objects, counts.kept)
+    )
+    return true, predicted
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _similar(pairs: dict[str, str]) -> str:
+    written = [f"{name!r} for {true!r}" for name, true in pairs.items()]
+    return (
+        f"Predictions have classes that the ground truth has {BUT}: {_named(written)}. They count "
+        "as other classes; ask again with the labelMap of this warning to count them as these."
+    )
 
 
 def _named(classes: list[str]) -> str:

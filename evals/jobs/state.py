@@ -21,6 +21,7 @@ from predictions.models import Project
 from predictions_api.jobs.leases import NOBODY, Holder, LeaseLost, lasting
 
 CANCELLED = "Cancelled. Run it again to have it computed."
+PROJECT_DELETED = "The project was deleted."
 Status = ModelEval.Status
 NO_PROJECT = "The evaluation is of no project: there is nothing to accept it for."
 
@@ -105,6 +106,25 @@ def fail(evaluation_id: int, reason: str, mine: Holder | None = None) -> bool:
 def cancel(evaluation: ModelEval) -> bool:
     """Ends a running evaluation as failed; False when it was not running."""
     return fail(evaluation.pk, CANCELLED)
+
+
+def end_of_project(project_id: int) -> None:
+    """Ends the running evaluations of a project that is about to be deleted, in that transaction:
+    their workers lose them.
+    """
+    _end_all(unfinished().filter(project_id=project_id))
+
+
+def end_without_project() -> None:
+    """Ends the running evaluations whose project is gone, as one is that was asked for meanwhile.
+    One statement where there are none.
+    """
+    _end_all(unfinished().filter(project__isnull=True))
+
+
+def _end_all(rows: QuerySet[ModelEval]) -> None:
+    for pk in rows.values_list("pk", flat=True):
+        fail(pk, PROJECT_DELETED)
 
 
 @transaction.atomic

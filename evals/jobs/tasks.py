@@ -59,7 +59,11 @@ def queue(evaluation_id: int) -> None:
 
 
 def requeue_stalled() -> list[int]:
-    """Queues the evaluations that their worker or the queue lost; their ids. Safe at any time."""
+    """Queues the evaluations that their worker or the queue lost; their ids. Safe at any time.
+
+    Ends those whose project is gone.
+    """
+    state.end_without_project()
     lease_s = settings.EVALUATION_LEASE_S
     return sweeps.requeue(state.unfinished(), queue, lease_s=lease_s, lease_owner=None)
 

@@ -13,10 +13,10 @@ from msgspec.structs import asdict
 from evals.db.definition import job_of, kind_of
 from evals.db.images import image_keys, images_at
 from evals.db.snapshot import PlannedRow, ReadImage, read
-from evals.documents.images import ImageDetection, ImageObject, ImageWithObjects
+from evals.documents.images import ImageDetection, ImageObject, ImageRecord, ImageWithObjects
 from evals.documents.refusals import ImageNotFound, ReportNotFound
 from evals.engine.kinds.kind import ImageVerdicts
-from evals.engine.matching import ObjectVerdict
+from evals.engine.matching import ObjectVerdict, Verdict
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
 from predictions.regions.geometry import Shape
@@ -25,7 +25,7 @@ NO_OBJECTS = (
     "An imported evaluation has counts of its images, but no objects: they were not in the file."
 )
 CHANGED = (
-    "The annotation or prediction of this image was changed or deleted after the evaluation. "
+    "The data, annotation or prediction of this image was changed or deleted after the evaluation. "
     "Its counts stand; run the evaluation again to see its objects."
 )
 
@@ -48,6 +48,9 @@ def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) ->
     classes = evaluation.classes
     record = images_at(evaluation, [position]).records(confidence, len(classes))[0]
     verdicts = kind_of(evaluation).verdicts([image.stored], job_of(evaluation), confidence)[0]
+    # Of the data that a kind reads nothing tells when they were changed.
+    if kind_of(evaluation).needs_data and _counts(verdicts) != _counted(record):
+        raise ReportNotFound(CHANGED)
     return ImageWithObjects(
         **asdict(record),
         confidence_threshold=confidence / 100,
@@ -58,6 +61,19 @@ def image_with_objects(evaluation: ModelEval, image_id: str, confidence: int) ->
         ground_truth=_objects(verdicts, classes),
         predictions=_detections(verdicts, classes),
     )
+
+
+def _counts(verdicts: ImageVerdicts) -> tuple[int, int, int]:
+    """True positives, false positives and misses; a match of two classes is one of either."""
+    truths = [one.verdict for one in verdicts.truths if one is not None]
+    found = [one.verdict for one in verdicts.found if one is not None]
+    right = sum(one is Verdict.TRUE_POSITIVE for one in truths)
+    return right, len(found) - right, len(truths) - right
+
+
+def _counted(record: ImageRecord) -> tuple[int, int, int]:
+    stats = record.stats
+    return stats.true_positives, stats.false_positives, stats.false_negatives
 
 
 def stored_images(evaluation: ModelEval, rows: Sequence[PlannedRow]) -> list[ReadImage | None]:

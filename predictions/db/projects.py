@@ -143,8 +143,9 @@ _partings: list[Callable[[int], None]] = []
 
 
 def register_parting(part: Callable[[int], None]) -> None:
-    """From now on called before a project is deleted: parts from it what is in other projects, and
-    would go along by the keys of a room above this one. In the same transaction.
+    """From now on called before a project is deleted, in the same transaction: parts from it what
+    is in other projects, and would go along by the keys of a room above this one, or ends what a
+    room above is doing with it.
     """
     if part not in _partings:
         _partings.append(part)

@@ -139,6 +139,8 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
         called = [{label for label, _ in predicted} for predicted in predictions]
         right = np.array([set(labels) == one for labels, one in zip(truths, called, strict=True)])
     else:
+        notes.more_labels += sum(len(set(labels)) > 1 for labels in truths)
+        notes.more_labels += sum(map(_is_tied, predictions))
         best = [_best(predicted) for predicted in predictions]
         first = np.array([labels[0] if labels else -1 for labels in truths], dtype=np.int64)
         surest_label = np.array([label for label, _ in best], dtype=np.int64)
@@ -157,6 +159,12 @@ def _best(predicted: Sequence[tuple[int, float]]) -> tuple[int, float]:
     if len(predicted) == 1:
         return predicted[0]
     return max(predicted, key=_score, default=(-1, 1.0))
+
+
+def _is_tied(predicted: Sequence[tuple[int, float]]) -> bool:
+    """Whether several labels have the highest score, of which the first counts."""
+    _, highest = _best(predicted)
+    return len({label for label, score in predicted if score == highest}) > 1
 
 
 def _counted(

@@ -185,6 +185,8 @@ class Kind:
     reads: Callable[[Control, frozenset[str]], bool]
     #: What has to be in a labelling config, for the reason why nothing can be evaluated.
     asks_for: str
+    #: Whether its labels are paths in a tree, of which a node stands for all that is above it.
+    is_tree: bool = False
     #: Whether it is of one control, and two have to be told apart by name.
     is_of_one_control: bool = False
     #: Kinds of shape on an image that are compared.

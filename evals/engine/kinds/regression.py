@@ -28,6 +28,7 @@ from evals.engine.measures.numbers import (
     number_metrics,
     pairs_of,
     read_pairs,
+    within,
 )
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
@@ -82,7 +83,7 @@ def _tolerance(job: Job) -> float:
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     numbers = read_numbers(chunk.images, job.classes, reading=job.reading, notes=notes)
     errors = numbers.absolute_errors()
-    is_right = errors <= _tolerance(job)
+    is_right = within(numbers.truth, numbers.predicted, _tolerance(job))
     return Tally(
         value_events(numbers.has_truth, numbers.has_prediction, is_right, numbers.score),
         state=lambda is_mine: pairs_of(numbers, is_mine).to_bytes(),
@@ -102,9 +103,12 @@ def _total(gathered: Gathered, job: Job) -> Total:
 def _verdicts(images: Sequence[StoredImage], job: Job, confidence: int) -> list[ImageVerdicts]:
     by_image = []
     for truth, predicted in _answers(images, job.classes, job.reading, Notes()):
-        is_right = truth and predicted and abs(predicted.value - truth.value) <= _tolerance(job)
+        is_right = False
+        if truth is not None and predicted is not None:
+            pair = np.array(truth.value), np.array(predicted.value)
+            is_right = bool(within(*pair, _tolerance(job)))
         by_image.append(
-            value_verdicts(truth, predicted, confidence, is_right=bool(is_right), fact="number")
+            value_verdicts(truth, predicted, confidence, is_right=is_right, fact="number")
         )
     return by_image
 

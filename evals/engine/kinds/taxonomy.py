@@ -1,6 +1,7 @@
 """Paths in a tree: a chosen path stands for itself and everything above it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -44,14 +45,25 @@ def _answers(
         if region.get("type") != "taxonomy":
             raise PassedOver(Reason.OTHER_CONTROL)
         named: Named = []
-        for path in _paths(value_of(region).get("taxonomy")):
+        paths = _paths(value_of(region).get("taxonomy"))
+        for path in paths:
             if path not in known:
-                ends = range(1, len(path) + 1)
-                known[path] = [(PATH_SEPARATOR.join(path[:end]), end == len(path)) for end in ends]
+                known[path] = _path_and_above(reading.called(PATH_SEPARATOR.join(path)))
             named += known[path]
+        if paths and not named:
+            raise PassedOver(Reason.OTHER_CLASS)
         return named
 
-    return read_answers(images, classes, read, reading=reading, notes=notes)
+    # What is above a node follows from what the node is called.
+    as_called = replace(reading, label_map={}, aliases={})
+    return read_answers(images, classes, read, reading=as_called, notes=notes)
+
+
+def _path_and_above(called: str | None) -> Named:
+    """The nodes of a path, none of one that is not read."""
+    steps = [] if called is None else called.split(PATH_SEPARATOR)
+    ends = range(1, len(steps) + 1)
+    return [(PATH_SEPARATOR.join(steps[:end]), end == len(steps)) for end in ends]
 
 
 def _paths(value: Any) -> list[tuple[str, ...]]:
@@ -129,6 +141,7 @@ TAXONOMY = Kind(
     reads=reads_trees,
     asks_for="Taxonomy",
     is_of_one_control=True,
+    is_tree=True,
     count=_count,
     total=_total,
     verdicts=_verdicts,

@@ -84,6 +84,8 @@ class _Sides:
         self.truths, self.predictions = read_answers(
             images, job.classes, read, reading=job.reading, notes=notes
         )
+        for of_image in zip(self.truths, self.predictions, strict=True):
+            _date(of_image, notes)
         self.truth, label, _ = _columns(self.truths)
         self.objects = Objects(image=self.truth.image, label=label)
         self.predicted, label, score = _columns(self.predictions)
@@ -104,6 +106,18 @@ class _Sides:
     def boxes(self, overlapping: Pairs) -> tuple[Floats, Floats]:
         """Both sides as average precision compares them."""
         return coco_boxes(self.objects, self.truth, self.detections, self.predicted, overlapping)
+
+
+def _date(sides: Sequence[list[Answer[Interval]]], notes: Notes) -> None:
+    """Reads numbers as dates where others of the same image are told as dates."""
+    told = {one.value.is_dated for answers in sides for one in answers}
+    if len(told) == 1 or not told:
+        return
+    for answers in sides:
+        for at, one in enumerate(answers):
+            if not one.value.is_dated:
+                answers[at] = replace(one, value=one.value.dated())
+                notes.numbers_as_dates += 1
 
 
 def _columns(answers: Answers) -> tuple[Track, Any, Any]:

@@ -6,7 +6,7 @@ An instant, which ends where it starts, overlaps what is equal to it and nothing
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -19,11 +19,14 @@ from evals.engine.matched.equal import equal_pairs
 from evals.engine.matching import Detections, Objects, Pairs, box_pairs, join_pairs
 from predictions.regions.errors import MissingCoordinate
 from predictions.regions.geometry import Bools, Floats
-from predictions_api.http.storable import is_number, number_within
+from predictions.regions.labels import read_number
+from predictions_api.http.storable import number_within
 
 #: Seconds or frames beyond which nothing lies: sums of them are numbers still.
 FARTHEST = 1e15
 
+#: Numbers beside dates are milliseconds since 1970, as Label Studio has them.
+OF_A_SECOND = 1000
 #: What Label Studio calls thousandths of a second, and what Python calls parts of one.
 THOUSANDTHS, PARTS = "%L", "%f"
 
@@ -36,31 +39,42 @@ class Interval:
     end: float
     #: Of audio; None where there is none.
     channel: int | None = None
+    #: Whether it is told as dates.
+    is_dated: bool = False
+
+    def dated(self) -> "Interval":
+        """A stretch that is told in numbers, beside others that are told as dates."""
+        return replace(
+            self, start=self.start / OF_A_SECOND, end=self.end / OF_A_SECOND, is_dated=True
+        )
 
 
 def read_interval(value: Mapping[str, object], *, time_format: str = "") -> Interval:
     """The stretch of a region's value, the earlier end first. `MissingCoordinate` without one."""
-    start, end = sorted(_moment(value.get(name), name, time_format) for name in ("start", "end"))
+    told = [_moment(value.get(name), name, time_format) for name in ("start", "end")]
+    is_dated = any(is_date for _, is_date in told)
+    start, end = sorted(
+        moment / OF_A_SECOND if is_dated and not is_date else moment for moment, is_date in told
+    )
     channel = number_within(value.get("channel"), 0, 2**31)
-    return Interval(start, end, None if channel is None else int(channel))
+    return Interval(start, end, None if channel is None else int(channel), is_dated)
 
 
-def _moment(told: Any, name: str, time_format: str) -> float:
-    """Seconds or frames; of a date the seconds since 1970, in UTC unless it says otherwise."""
-    if isinstance(told, str):
-        return _seconds(told, name, time_format)
-    if not is_number(told) or not abs(told) <= FARTHEST:
-        raise MissingCoordinate(f"{name} is {told!r:.100}")
-    return float(told)
-
-
-def _seconds(text: str, name: str, time_format: str) -> float:
-    moment = _formatted(text, time_format) if time_format else None
+def _moment(told: Any, name: str, time_format: str) -> tuple[float, bool]:
+    """A number, or of a date the seconds since 1970, in UTC unless it says otherwise; and whether
+    it is a date. Text that holds a number is that number.
+    """
+    date = _formatted(told, time_format) if isinstance(told, str) and time_format else None
+    number = None if date else read_number(told)
+    if number is not None and abs(number) <= FARTHEST:
+        return number, False
     try:
-        moment = moment or datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        if isinstance(told, str):
+            date = date or datetime.fromisoformat(told)
+            return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp(), True
     except (ValueError, OverflowError):
-        raise MissingCoordinate(f"{name} is {text!r:.100}") from None
+        pass
+    raise MissingCoordinate(f"{name} is {told!r:.100}")
 
 
 def _formatted(text: str, time_format: str) -> datetime | None:

@@ -10,6 +10,8 @@ from predictions.regions.geometry import Bools, Floats
 
 #: Sums of the squares of numbers beyond it would not be numbers any more.
 LARGEST_NUMBER = 1e150
+#: Parts of a number by which the difference of two that were written in decimals may be off.
+OFF_BY = 4 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,16 @@ class Numbers:
     def absolute_errors(self) -> Floats:
         """|predicted - true| of each task, NaN where one is not there."""
         return np.abs(self.predicted - self.truth)
+
+
+def within(truth: Floats, predicted: Floats, tolerance: float) -> Bools:
+    """Whether |predicted - true| <= tolerance, as of decimals: 55.02 is within 5 of 50.02.
+
+    False where one is NaN.
+    """
+    largest = np.maximum(np.abs(truth), np.abs(predicted))
+    found: Bools = np.abs(predicted - truth) <= tolerance + OFF_BY * largest
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ def number_metrics(state: NumberPairs, *, tolerance: float = 0.0) -> dict[str, f
         float(np.median(size)),
         math.fsum(error.tolist()) / n,
         _r2(truth, squares),
-        int((size <= tolerance).sum()) / n,
+        int(within(truth, predicted, tolerance).sum()) / n,
     )
     return {**counts, **dict(zip(names, values, strict=True))}
 

@@ -166,8 +166,8 @@ START = "Ground truth and predictions share no class. The ground truth has Car, 
         (
             ["car", "dog"],
             {"car": "Car"},
-            "the predictions have car, dog. Some are equal but for case: ask again with the "
-            "labelMap of this warning.",
+            "the predictions have car, dog. Some are equal but for case, spaces or the form of "
+            "their letters: ask again with the labelMap of this warning.",
         ),
         (
             ["dog"],

@@ -10,7 +10,7 @@ from evals.engine.boxes import StoredImage
 from evals.engine.errors import UnreadableState
 from evals.engine.events import total_counts
 from evals.engine.kinds.regression import REGRESSION, read_numbers
-from evals.engine.measures.numbers import Numbers, number_metrics, pairs_of, read_pairs
+from evals.engine.measures.numbers import Numbers, number_metrics, pairs_of, read_pairs, within
 from evals.engine.notes import Notes
 from predictions.regions.labels import Reason
 from tests.evals.engine.kinds.stored import cells_of, job_for, tally_of, task
@@ -74,6 +74,35 @@ def test_equals_scikit_learn_whatever_the_chunks(seed: int) -> None:
     for at in (6, 0, 2, 5, 1, 4):
         merged = merged + parts[at]
     assert number_metrics(merged, tolerance=tolerance) == found
+
+
+@pytest.mark.parametrize(
+    ("truth", "said", "tolerance", "is_within"),
+    [
+        (50.02, 55.02, 5, True),  # 5.000000000000007 apart
+        (55.02, 50.02, 5, True),
+        (0.3, 0.1 + 0.2, 0, True),
+        (1.1e9, 1.1e9 + 0.7, 0.7, True),
+        (50.02, 55.03, 5, False),
+        (50.02, 55.0200001, 5, False),
+        (1e15, 1e15 + 1, 0, False),
+        (0.0, 1e-300, 0, False),
+        (1e150, -1e150, 1, False),
+        (np.nan, 1.0, 5, False),
+    ],
+)
+def test_decimals_that_are_just_within(
+    truth: float, said: float, tolerance: float, is_within: bool
+) -> None:
+    assert bool(within(np.array(truth), np.array(said), tolerance)) is is_within
+    if not np.isnan(truth):
+        image = task("number", [truth], [said])
+        verdicts = REGRESSION.verdicts([image], job_for(REGRESSION, tolerance=tolerance), 0)[0]
+        (verdict,) = verdicts.truths
+        assert verdict is not None
+        assert (verdict.verdict.value == "tp") is is_within
+        tally = tally_of(REGRESSION, [image], job_for(REGRESSION, tolerance=tolerance))
+        assert total_counts(tally.events, n_classes=1).tp[0] == is_within
 
 
 def _near(value: float) -> Any:
