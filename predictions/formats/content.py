@@ -175,6 +175,9 @@ class Content:
     #: Classes in the file's order.
     classes: list[str]
     kinds: frozenset[Kind]
+    #: Whether all regions are four corners of which the reader, that knows no size of an image,
+    #: cannot tell whether they are boxes or polygons.
+    is_of_corners: bool = False
     #: What is labelled; `data` of each task has the key, unless it is an image with a name.
     key: Literal["image", "text"] = "image"
     #: Names of key points by class, in order.

@@ -61,6 +61,8 @@ class Names:
             if task.text is not None:
                 self.by_text[task.text].append(task)
         self._n_taken: dict[str, int] = defaultdict(int)
+        #: Pairs of names that were taken for one although their folders differ.
+        self.elsewhere: list[tuple[str, str]] = []
 
     def find(self, task: FileTask, errors: Errors, *, by_stem: bool = False) -> int | None:
         """The key of the task that this one is; None for none. An error, and None, where it might
@@ -83,6 +85,8 @@ class Names:
                 f" {task.image_name!r} here.",
             )
             return None
+        if task.image_id not in self.by_id and _lie_apart(task.image_name, found[0].image_name):
+            self.elsewhere.append((str(task.image_name), str(found[0].image_name)))
         return found[0].key
 
     def _candidates(self, task: FileTask) -> list[Called]:
@@ -124,6 +128,14 @@ class Names:
 
 def _called(task: FileTask) -> str:
     return repr(task.image_name if task.image_name is not None else task.image_id)
+
+
+def _lie_apart(one: str | None, other: str | None) -> bool:
+    """Whether both names have folders, and neither is the end of the other."""
+    if one is None or other is None:
+        return False
+    ways = [PurePosixPath(name.replace("\\", "/")).parent.parts[::-1] for name in (one, other)]
+    return any(a != b for a, b in zip(*ways, strict=False))
 
 
 def _disagree(task: FileTask, known: Called) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from predictions.pictures.kinds import BMP, GIF, HEAD_BYTES, JPEG, PNG, TIFF, WEBP, kind_of
 from predictions.pictures.opening import Opened
+from predictions.pictures.sizes import ORIENTATION
 from predictions_api import memory
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ BYTES_A_PIXEL = 8
 QUALITY = 80
 
 FORMATS = {PNG: "PNG", JPEG: "JPEG", GIF: "GIF", WEBP: "WEBP", BMP: "BMP", TIFF: "TIFF"}
-#: EXIF's number of how the camera was held.
-ORIENTATION = 0x0112
 # What Pillow's readers raise for files that are not what they begin as.
 BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,

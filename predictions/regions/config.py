@@ -154,7 +154,8 @@ def _control(element: Any) -> Control:
         labels=labels,
         paths=tuple(path for path, _ in found),
         indexed_labels=_indexed(element, labels),
-        is_per_region=_is_true(element.get("perRegion")),
+        # A taxonomy with `labeling` draws regions, as Labels do.
+        is_per_region=any(_is_true(element.get(name)) for name in ("perRegion", "labeling")),
         is_per_item=_is_true(element.get("perItem")),
         is_multiple=element.get("choice") == "multiple",
         is_nested=is_nested,

@@ -1,6 +1,7 @@
 """The content of tasks that a reader has all in memory: classes, kinds and scores, checked."""
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,13 @@ def content(
         warnings=warnings,
         **more,
     )
+
+
+def tell_apart(tasks: Sequence[FileTask], folders: Sequence[PurePosixPath]) -> None:
+    """Where two images would be called alike, all are called by their folder, too."""
+    if len({task.image_name for task in tasks}) < len(tasks):
+        for task, folder in zip(tasks, folders, strict=True):
+            task.image_name = (folder / str(task.image_name)).as_posix().lstrip("/")
 
 
 def _refuse_twice(tasks: Sequence[FileTask], errors: Errors) -> None:

@@ -22,6 +22,10 @@ NOTHING = "Give a file of ground truth, of predictions, or both."
 NO_TASKS = "There are no images in the file."
 OTHER_KEY = "The ground truth is of {0}s and the predictions are of {1}s."
 TWO_SORTS = "Label Studio's tasks go with no other format: load the two files one after the other."
+ELSEWHERE = (
+    "{n:,} images were found by their file's name alone, in another folder: {one!r:.200} was taken"
+    " for {other!r:.200}. Give both sides' images the same names, or ids, if these are others."
+)
 #: Of all classes together.
 MOST_KEYPOINTS = 500
 #: How many of a sort an error names.
@@ -216,24 +220,32 @@ def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> It
     names = Names(called, text_at)
     if found.truth is None:
         tasks = list(found.predicted.tasks) if found.predicted is not None else []
-        keys = _found(tasks, names, "the project", errors)
+        keys = _found(tasks, names, "the project", errors, found.contents[0].warnings)
         planned = [Planned(None, task, key) for task, key in zip(tasks, keys, strict=True)]
     else:
         planned = []
         truths = list(found.truth.tasks)
         for task in truths:
             planned.append(Planned(task, None, names.find(task, errors)))
+        _tell_elsewhere(names, found.truth.warnings)
         if found.predicted is not None:
-            _place_predicted(list(found.predicted.tasks), planned, text_at, errors)
+            _place_predicted(found.predicted, planned, text_at, errors)
     _refuse_twice(planned, errors)
     errors.raise_if_any()
     return iter(planned)
 
 
+def _tell_elsewhere(names: Names, warnings: list[str]) -> None:
+    if names.elsewhere:
+        one, other = names.elsewhere[0]
+        warnings.append(ELSEWHERE.format(n=len(names.elsewhere), one=one, other=other))
+
+
 def _place_predicted(
-    tasks: list[FileTask], planned: list[Planned], text_at: Sequence[str], errors: Errors
+    predicted: Content, planned: list[Planned], text_at: Sequence[str], errors: Errors
 ) -> None:
     """Puts the detections of each image beside its ground truth."""
+    tasks = list(predicted.tasks)
     called = (
         Called(
             key=n,
@@ -246,7 +258,8 @@ def _place_predicted(
         if one.truth is not None
     )
     names = Names(called, text_at)
-    for task, key in zip(tasks, _found(tasks, names, "the ground truth", errors), strict=True):
+    keys = _found(tasks, names, "the ground truth", errors, predicted.warnings)
+    for task, key in zip(tasks, keys, strict=True):
         if key is None:
             continue
         if (earlier := planned[key].predicted) is not None:
@@ -254,7 +267,9 @@ def _place_predicted(
         planned[key].predicted = task
 
 
-def _found(tasks: list[FileTask], names: Names, where: str, errors: Errors) -> list[int | None]:
+def _found(
+    tasks: list[FileTask], names: Names, where: str, errors: Errors, warnings: list[str]
+) -> list[int | None]:
     """The task of each; an error for one that is not there."""
     ids = [one.image_id for one in tasks if one.image_id is not None and one.image_name is None]
     by_stem = bool(ids) and names.prefers_stems(ids)
@@ -268,6 +283,7 @@ def _found(tasks: list[FileTask], names: Names, where: str, errors: Errors) -> l
             told = f"{what!r}" if what is not None else "this text"
             errors.add(task.place, f"{told} is not among the images of {where}.")
         found.append(key)
+    _tell_elsewhere(names, warnings)
     return found
 
 

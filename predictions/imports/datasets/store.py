@@ -38,7 +38,7 @@ from predictions.formats.errors import BadFile, Errors
 from predictions.formats.label_regions import NO_REGIONS, Drawing
 from predictions.formats.masks import Work
 from predictions.formats.splits import UNKNOWN_SPLIT, split_named
-from predictions.imports.datasets import pictures, reading, targets
+from predictions.imports.datasets import corners, pictures, reading, targets
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
 from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.imports.predictions import DELETED_MEANWHILE
@@ -96,6 +96,8 @@ def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> L
         raise errors.stop("split", UNKNOWN_SPLIT.format(name=wishes.split))
     known = to if isinstance(to, Project) else None
     found = reading.read(files, known, errors)
+    corners.settle(found.contents, wishes.pictures)
+    errors.raise_if_any()
     if found.truth is None and known is None:
         raise errors.stop("", NO_PROJECT)
     if isinstance(to, str):

@@ -15,6 +15,7 @@ STARS = '<Rating name="stars" toName="text"/>'
 NUMBER = '<Number name="number" toName="text"/>'
 TEXT = '<TextArea name="words" toName="text"/>'
 CHOICES = '<Choices name="choice" toName="text"><Choice value="A"/></Choices>'
+TREE_OF_SPANS = TREE.replace("><", ' labeling="true"><', 1)
 OF_REGIONS = '<Number name="number" toName="text" perRegion="true"/>'
 
 
@@ -38,6 +39,7 @@ def project(ada: Caller, make_project: MakeProject, *controls: str) -> Any:
         ([TEXT, CHOICES], {"taskType": "transcription"}, "transcription", "words"),
         ([TREE, NUMBER], {"taskType": "regression", "tolerance": 2}, "regression", "number"),
         ([TEXT, OF_REGIONS], {}, "transcription", "words"),
+        ([TEXT, TREE_OF_SPANS], {}, "transcription", "words"),
     ],
 )
 def test_the_kind_of_a_config(
@@ -83,6 +85,7 @@ def test_the_kind_of_a_config(
         ([STARS, '<Rating name="more" toName="text"/>'], {}, "ambiguous_control", "stars, more"),
         ([TEXT, '<TextArea name="more" toName="text"/>'], {}, "ambiguous_control", "words, more"),
         ([OF_REGIONS], {}, "unsupported_task_type", "taskType"),
+        ([TREE_OF_SPANS], {}, "unsupported_task_type", "taskType"),
         ([OF_REGIONS], {"control": "number"}, "unsupported_task_type", "number"),
         (
             ['<Rating name="stars" toName="text" maxRating="101"/>'],

@@ -126,13 +126,15 @@ def _read(source: Source, field: str, errors: Errors, *, is_prediction: bool) ->
         raise errors.stop(name, NO_FIELD.format(field=field, others=", ".join(others) or "none"))
     folder = PurePosixPath(name).parent if source.is_folder else None
     names = frozenset(source.names())
-    tasks = []
+    tasks, folders = list[FileTask](), list[PurePosixPath]()
     for n, sample in enumerate(samples):
         place = f"{name}, samples[{n}]"
         reader = _Sample(source, folder, place, field, errors, is_prediction, names)
         task = reader.task(sample)
         if task is not None:
             tasks.append(task)
+            folders.append(PurePosixPath(str(sample["filepath"]).replace("\\", "/")).parent)
+    collected.tell_apart(tasks, folders)
     return collected.content(tasks, errors, is_prediction=is_prediction, kind=Kind.BOX)
 
 

@@ -1,18 +1,20 @@
 """LabelMe: a JSON file an image. Rectangles by two opposite corners, in any order.
 
-Circles are ellipses; masks are a PNG of a part of the image. Points and lines are passed over, with
-a warning. The picture that the file may hold (imageData) is not kept.
+Polygons of one label and one group are one object in several parts, as LabelMe's own conversion to
+COCO has it. Circles are ellipses; masks are a PNG of a part of the image. Points and lines are
+passed over, with a warning. The picture that the file may hold (imageData) is not kept.
 Format: https://github.com/wkentaro/labelme
 """
 
 import math
 from base64 import b64decode
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from msgspec import Raw, Struct
 
-from predictions.formats import crops
+from predictions.formats import crops, masks
 from predictions.formats.content import (
     Ask,
     Box,
@@ -45,6 +47,7 @@ class Drawn(Struct):
     label: str
     points: list[tuple[float, float]]
     shape_type: str | None = "polygon"
+    group_id: int | str | None = None
     mask: str | None = None
 
 
@@ -69,6 +72,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
         file = documents.decoded(source.inner(name), File, name, errors)
         if file is not None:
             tasks.append(_task(file, name, passed, errors))
+    collected.tell_apart(tasks, [PurePosixPath(task.place).parent for task in tasks])
     return collected.content(
         tasks,
         errors,
@@ -81,23 +85,48 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
 def _task(file: File, name: str, passed: Counter[str], errors: Errors) -> FileTask:
     size = size_of(file.image_width, file.image_height)
     regions = []
-    for n, one in enumerate(file.shapes):
-        place = f"{name}, shapes[{n}]"
+    for n, parts in _objects(file.shapes):
+        place, one = f"{name}, shapes[{n}]", parts[0]
         if one.shape_type in PASSED_OVER:
             passed[str(one.shape_type)] += 1
             continue
         try:
-            regions.append(Region((one.label,), _shape(one, size, errors.work), None, None, place))
+            shape = (_shape if len(parts) == 1 else _merged)(parts, size, errors.work)
         except BadMask as exc:
             errors.add(place, str(exc))
+            continue
+        regions.append(Region((one.label,), shape, None, None, place))
     told = (file.image_path or "").replace("\\", "/")
     # Relative to the file, often `../images/a.jpg`.
     path = PurePosixPath(told).name or f"{PurePosixPath(name).stem}.jpg"
     return FileTask(image_name=path, size=size, regions=regions, place=name)
 
 
-def _shape(one: Drawn, size: Size | None, work: Allowance) -> Shape:
-    """BadMask says what is wrong with it."""
+def _objects(shapes: Sequence[Drawn]) -> list[tuple[int, list[Drawn]]]:
+    """The shapes of each object, and the place of the first."""
+    found: dict[object, tuple[int, list[Drawn]]] = {}
+    for n, one in enumerate(shapes):
+        is_part = one.group_id is not None and (one.shape_type or "polygon") == "polygon"
+        key: object = (one.label, one.group_id) if is_part else n
+        found.setdefault(key, (n, []))[1].append(one)
+    return list(found.values())
+
+
+def _merged(parts: Sequence[Drawn], size: Size | None, work: Allowance) -> Shape:
+    """BadMask says what is wrong with one of them."""
+    if size is None:
+        raise BadMask("is a part of several, and its image has no imageWidth and imageHeight.")
+    few = next((one for one in parts if len(one.points) < LEAST_POINTS["polygon"]), None)
+    if few is not None:
+        return _shape([few], size, work)
+    return masks.of_parts(
+        [[side for point in one.points for side in point] for one in parts], size, work
+    )
+
+
+def _shape(parts: Sequence[Drawn], size: Size | None, work: Allowance) -> Shape:
+    """That of one. BadMask says what is wrong with it."""
+    [one] = parts
     kind = one.shape_type or "polygon"
     least = LEAST_POINTS.get(kind)
     if least is None:

@@ -244,6 +244,7 @@ def _content(
         n_tasks=len(tasks),
         classes=dataset.classes,
         kinds=kinds,
+        is_of_corners=task == "obb",
         keypoints=points,
         class_ids=dict(enumerate(dataset.classes)),
         warnings=warnings,

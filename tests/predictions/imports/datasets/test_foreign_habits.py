@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from label_studio_sdk.converter.brush import decode_rle
 from PIL import Image
 
 from predictions.models import Annotation, Prediction, Project
+from predictions.regions.config import read_config
 from tests.conftest import IMAGE_CONFIG, Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import COCO, both, tasks, truths, values
@@ -44,6 +46,39 @@ def test_pictures_elsewhere_tell_the_suffix(
     assert values(truths()) == [[{**box, "rectanglelabels": ["cat"]}], []]
 
 
+def corners(x: int, dx: int = 20) -> str:
+    """A square about (x, 50) of an image of 200 x 100, turned by 45 degrees where dx is 20."""
+    points = [(x, 30), (x + dx, 50), (x, 70), (x - 20, 50)]
+    return "0 " + " ".join(f"{x / 200} {y / 100}" for x, y in points)
+
+
+@pytest.mark.parametrize(
+    ("truth", "said", "with_pictures", "controls"),
+    [
+        (corners(50), corners(60), True, ["RectangleLabels"]),
+        (corners(50), corners(60, dx=35), True, ["PolygonLabels", "RectangleLabels"]),
+        (corners(50, dx=35), corners(60), True, ["PolygonLabels", "RectangleLabels"]),
+        ("", corners(60), True, ["RectangleLabels"]),
+        ("", "", False, ["RectangleLabels"]),
+    ],
+)
+def test_corners_are_boxes_where_the_pictures_say_so(
+    ada: Caller, tmp_path: Path, truth: str, said: str, with_pictures: bool, controls: list[str]
+) -> None:
+    """And a project of boxes is evaluated as one."""
+    folder, predicted, elsewhere = (tmp_path / name for name in ("truth", "said", "pictures"))
+    for one in (folder, predicted, elsewhere):
+        one.mkdir()
+    (folder / "data.yaml").write_text("names: [cat]\ntask: obb\n")
+    (folder / "a.txt").write_text(f"{truth}\n")
+    (predicted / "data.yaml").write_text("names: [cat]\ntask: obb\n")
+    (predicted / "a.txt").write_text(f"{said} 0.5\n" if said else "")
+    Image.new("L", (200, 100)).save(elsewhere / "a.png")
+    both("yolo", folder, predicted, *(["--images", elsewhere] if with_pictures else []))
+    config = read_config(Project.objects.get().label_config)
+    assert sorted(one.tag.tag for one in config.controls) == controls
+
+
 def test_an_image_of_0_x_0_pixels_is_one_of_unknown_size(ada: Caller, tmp_path: Path) -> None:
     """As exports write images without regions; beside objects a size is still needed."""
     first, second = COCO["images"]
@@ -63,6 +98,84 @@ def test_voc_counted_from_0_is_warned_of(ada: Caller, tmp_path: Path) -> None:
         "Warning: 1 objects have a corner at 0, as files have that count pixels from 0: here they"
         " count from 1, as VOC's do, so that boxes of such files are off by a pixel."
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "known", "is_warned"),
+    [
+        ("val/1.jpg", "train/1.jpg", True),
+        ("data/val/1.jpg", "data/train/1.png", True),
+        ("1.jpg", "train/1.jpg", False),
+        ("/home/ada/train/1.png", "train/1.jpg", False),
+        ("train/1.jpg", "train/1.jpg", False),
+    ],
+)
+@pytest.mark.parametrize("is_together", [True, False])
+def test_a_name_in_another_folder_is_warned_of(
+    ada: Caller, tmp_path: Path, told: str, known: str, is_warned: bool, is_together: bool
+) -> None:
+    truth, said = tmp_path / "truth.json", tmp_path / "said.json"
+    thing = {"id": 1, "category_id": 0, "bbox": [0, 0, 50, 50], "image_id": 5}
+    for path, id_, name in ((truth, 5, known), (said, 6, told)):
+        image = {"id": id_, "file_name": name, "width": 200, "height": 100}
+        entries = [{**thing, "image_id": id_, "score": 0.5}]
+        document = {"images": [image], "categories": COCO["categories"], "annotations": entries}
+        path.write_text(json.dumps(document))
+    if is_together:
+        _, warned = both("coco", truth, said)
+    else:
+        load("coco", "--ground-truth", truth, "-P", "Files")
+        _, warned = load("coco", "--predictions", said, "-P", "Files", "--model-version", "v1")
+    text = (
+        "Warning: 1 images were found by their file's name alone, in another folder:"
+        f" {told!r} was taken for {known!r}. Give both sides' images the same names, or ids, if"
+        " these are others."
+    )
+    assert warned == ([text] if is_warned else [])
+    assert Prediction.objects.count() == 1
+
+
+def test_images_of_one_name_in_several_folders_are_told_apart(ada: Caller, tmp_path: Path) -> None:
+    def sample(path: str, x: float) -> Json:
+        found = {"_cls": "Detection", "label": "cat", "bounding_box": [x, 0, 0.25, 0.5]}
+        return {
+            "filepath": path,
+            "metadata": {"width": 200, "height": 100},
+            "ground_truth": {"_cls": "Detections", "detections": [found]},
+        }
+
+    path = tmp_path / "samples.json"
+    path.write_text(json.dumps({"samples": [sample("/d/a/1.jpg", 0), sample("/d/b/1.jpg", 0.5)]}))
+    load("fiftyone", "--ground-truth", path, "-P", "Fifty")
+    for folder in ("a", "b"):
+        file = tmp_path / "labelme" / folder / "1.json"
+        file.parent.mkdir(parents=True)
+        sizes = {"imageWidth": 200, "imageHeight": 100}
+        file.write_text(json.dumps({"shapes": [], "imagePath": "1.jpg", **sizes}))
+    load("labelme", "--ground-truth", tmp_path / "labelme", "-P", "LabelMe")
+    assert [meta["image_name"] for _, meta in tasks()] == [
+        "d/a/1.jpg", "d/b/1.jpg", "a/1.jpg", "b/1.jpg"
+    ]  # fmt: skip
+
+
+def test_polygons_of_one_group_are_one_object(ada: Caller, tmp_path: Path) -> None:
+    """As LabelMe's own conversion to COCO has it: of one label and one group."""
+
+    def outline(label: str, x: int, group: int | None) -> Json:
+        points = [[x, 0], [x + 20, 0], [x + 20, 40], [x, 40]]
+        return {"label": label, "points": points, "shape_type": "polygon", "group_id": group}
+
+    shapes = [outline("cat", 0, 1), outline("dog", 40, 1), outline("cat", 80, 1),
+              outline("cat", 120, None), outline("cat", 160, 2)]  # fmt: skip
+    sizes = {"imageWidth": 200, "imageHeight": 100}
+    file = {"shapes": shapes, "imagePath": "1.jpg", **sizes}
+    (tmp_path / "1.json").write_text(json.dumps(file))
+    load("labelme", "--ground-truth", tmp_path, "-P", "Files")
+    [[cat, *others]] = truths()
+    painted = decode_rle(cat["value"]["rle"]).reshape(100, 200, 4)[:, :, 3] > 0
+    assert (cat["value"]["brushlabels"], int(painted.sum())) == (["cat"], 2 * 20 * 40)
+    assert (painted[0, 10], painted[0, 50], painted[0, 90]) == (True, False, True)
+    assert [one["value"]["polygonlabels"] for one in others] == [["dog"], ["cat"], ["cat"]]
 
 
 def box(label: str) -> Json:
