@@ -7,7 +7,7 @@ TABLES = {
     "backends_predictionjob": tables.EVERYWHERE,
     "backends_jobshare": tables.EVERYWHERE,
     "backends_jobitem": tables.SLOT,
-    "backends_answeredtask": tables.SLOT,
+    "backends_answeredtasks": tables.SLOT,
     "backends_endpoint": tables.HERE,
     "backends_training": tables.HERE,
     "backends_webhook": tables.HERE,

@@ -57,7 +57,7 @@ def storage(place: str, kind: str, *, data_dir: Path) -> dict[str, Any]:
     if not found.netloc or "@" in found.netloc or ":" in found.netloc:
         raise ImproperlyConfigured("FILES_STORAGE names no bucket: s3://BUCKET/PREFIX.")
     return {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "predictions_api.buckets.Bucket",
         "OPTIONS": {
             **options,
             "bucket_name": found.netloc,

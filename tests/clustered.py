@@ -72,11 +72,16 @@ def join() -> None:
             cursor.execute("SELECT citus_add_node(%s, %s)", [host, int(port)])
 
 
-def spread() -> None:
-    """Joins the nodes and spreads the migrated database of this test process over them."""
+def join_all() -> None:
+    """Joins the coordinator and the nodes in the database that is connected to."""
     create_extension()
     name_coordinator()
     join()
+
+
+def spread() -> None:
+    """Joins the nodes and spreads the migrated database of this test process over them."""
+    join_all()
     call_command("distribute", shards=SHARDS, verbosity=0)
     with connection.cursor() as cursor:
         # Tests make rows by the object mapper, whose ids carry no slot.

@@ -63,12 +63,16 @@ def locked(backend_id: int) -> MLBackend | None:
 
 def new_tasks(backend: MLBackend) -> Clause:
     """The tasks above the backend's mark that have not been in an automatic job of it."""
+    mark = endpoints.endpoint_of(backend).last_task_id or 0
     return (
         "SELECT t.id FROM predictions_task t WHERE t.project_id = %s AND t.id > %s"
         " AND NOT EXISTS (SELECT 1 FROM backends_jobitem i JOIN backends_predictionjob j"
         " ON j.id = i.job_id WHERE j.backend_id = %s AND j.is_automatic AND i.task_id = t.id"
-        " AND i.project_id = t.project_id AND i.job_id = j.id)",
-        [backend.project_id, endpoints.endpoint_of(backend).last_task_id or 0, backend.pk],
+        " AND i.project_id = t.project_id AND i.job_id = j.id)"
+        " AND NOT EXISTS (SELECT 1 FROM backends_answeredtasks a, unnest(a.task_ids) AS done(id)"
+        " WHERE a.backend_id = %s AND a.is_automatic AND a.project_id = t.project_id"
+        " AND a.last_task_id > %s AND done.id = t.id)",
+        [backend.project_id, mark, backend.pk, backend.pk, mark],
     )
 
 

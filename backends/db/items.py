@@ -2,18 +2,18 @@
 of it.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from backends.db.outcomes import LockedJob
 from backends.models import JobItem, PredictionJob
 from predictions.db import places
 from predictions_api.jobs.leases import Holder
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all
+from predictions_api.postgres.sql import bigints, execute, fetch_all
 
 Status = JobItem.Status
 #: A SELECT of ids of tasks, and its parameters.
@@ -55,39 +55,37 @@ def of_job(job_id: int) -> QuerySet[JobItem]:
     return places.in_slot(JobItem.objects.filter(job_id=job_id), slot_of(job_id))
 
 
-def version_key(version: str) -> str:
-    """What an AnsweredTask knows a version by."""
-    return hashlib.sha256(version.encode()).hexdigest()
-
-
 # A task is done for a backend at the version that /setup names: somebody's prediction of it is
 # there, or an earlier job's answer.
-SKIP_SQL = """
+SKIP_PREDICTED_SQL = """
 UPDATE backends_jobitem i SET status = 'Skipped', lease_owner = NULL, lease_until = NULL
-WHERE i.job_id = %(job)s AND i.project_id = %(project)s AND i.status = 'Pending' AND (
-    EXISTS (SELECT 1 FROM backends_jobitem d JOIN backends_predictionjob e ON e.id = d.job_id
-            WHERE d.task_id = i.task_id AND d.project_id = i.project_id AND d.status = 'Done'
-              AND e.backend_id = %(backend)s AND e.model_version = %(version)s)
-    OR EXISTS (SELECT 1 FROM backends_answeredtask a
-            WHERE a.backend_id = %(backend)s AND a.task_id = i.task_id AND a.version = %(key)s
-              AND a.project_id = i.project_id)
-    OR (%(version)s <> '' AND EXISTS (
-        SELECT 1 FROM predictions_prediction p
-        WHERE p.project_id = i.project_id AND p.task_id = i.task_id
-          AND p.model_version = %(version)s)))
+WHERE i.job_id = %(job)s AND i.project_id = %(project)s AND i.status = 'Pending'
+  AND %(version)s <> '' AND EXISTS (
+    SELECT 1 FROM predictions_prediction p
+    WHERE p.project_id = i.project_id AND p.task_id = i.task_id AND p.model_version = %(version)s)
+"""
+SKIP_ANSWERED_SQL = """
+UPDATE backends_jobitem i SET status = 'Skipped', lease_owner = NULL, lease_until = NULL
+FROM (SELECT unnest(a.task_ids) AS task_id FROM backends_answeredtasks a
+      WHERE a.backend_id = %(backend)s AND a.version = %(version)s
+        AND a.project_id = %(project)s) AS done
+WHERE i.job_id = %(job)s AND i.project_id = %(project)s AND i.status = 'Pending'
+  AND i.task_id = done.task_id
 """
 
 
 def skip_done(job: PredictionJob, version: str) -> int:
-    """Skips the tasks that are done for the job's backend at this version; how many."""
+    """Skips the tasks that are done for the job's backend at this version; how many. Two
+    statements.
+    """
     params: dict[str, Any] = {
         "job": job.pk,
         "project": job.project_id,
         "backend": job.backend_id,
         "version": version,
-        "key": version_key(version),
     }
-    return execute(SKIP_SQL, params, slot=slots.of_project(job.project_id))
+    slot = slots.of_project(job.project_id)
+    return sum(execute(sql, params, slot=slot) for sql in (SKIP_PREDICTED_SQL, SKIP_ANSWERED_SQL))
 
 
 def claim(job_id: int, mine: Holder, n: int) -> list[Claim]:
@@ -139,8 +137,40 @@ RETURNING i.task_id
 """
 
 
+DONE_SQL = """
+DELETE FROM backends_jobitem i
+WHERE i.job_id = %(job)s AND i.task_id = ANY(%(tasks)s::bigint[]) AND i.status = 'Pending'
+  AND i.lease_owner = %(owner)s
+RETURNING i.task_id
+"""
+ANSWERED_SQL = """
+INSERT INTO backends_answeredtasks
+    (backend_id, project_id, slot, version, is_automatic, last_task_id, task_ids)
+VALUES (%s, %s, %s, %s, %s, %s, %s::bigint[])
+"""
+
+
+def done(job: LockedJob, task_ids: Sequence[int], owner: UUID) -> set[int]:
+    """Ends the tasks among these that are in the owner's hand as done; which. Two statements, none
+    for none.
+    """
+    if not task_ids:
+        return set()
+    slot = slots.of_project(job.project_id)
+    params = {"job": job.id, "owner": owner, "tasks": bigints(task_ids)}
+    found = sorted(row[0] for row in fetch_all(DONE_SQL, params, slot=slot))
+    if found:
+        values = [job.backend_id, job.project_id, slot, job.model_version, job.is_automatic]
+        execute(ANSWERED_SQL, [*values, found[-1], bigints(found)], slot=slot)
+    return set(found)
+
+
 def accept(job_id: int, ended: Mapping[int, Ended], owner: UUID, now: Any) -> set[int]:
-    """Ends the tasks among these, by id, that are in the owner's hand; which. One statement."""
+    """Ends the tasks among these, by id, that are in the owner's hand as failed or skipped; which.
+    One statement, none for none.
+    """
+    if not ended:
+        return set()
     params = {
         "job": job_id,
         "owner": owner,
@@ -152,24 +182,6 @@ def accept(job_id: int, ended: Mapping[int, Ended], owner: UUID, now: Any) -> se
         "messages": [end.message for end in ended.values()],
     }
     return {row[0] for row in fetch_all(ACCEPT_SQL, params, slot=slot_of(job_id))}
-
-
-MARK_SQL = """
-INSERT INTO backends_answeredtask (backend_id, project_id, slot, task_id, version)
-SELECT %(backend)s, %(project)s, %(slot)s, i.task_id, %(key)s
-FROM backends_jobitem i JOIN predictions_task t ON t.id = i.task_id AND t.project_id = i.project_id
-WHERE i.job_id = %(job)s AND i.project_id = %(project)s AND i.status = 'Done'
-ON CONFLICT DO NOTHING
-"""
-
-
-def forget(job: PredictionJob) -> None:
-    """Deletes the items of a job that ended, and marks what it did as answered. Two statements."""
-    slot = slots.of_project(job.project_id)
-    params: dict[str, Any] = {"job": job.pk, "project": job.project_id, "slot": slot}
-    params |= {"backend": job.backend_id, "key": version_key(job.model_version)}
-    execute(MARK_SQL, params, slot=slot)
-    of_job(job.pk).delete()
 
 
 def fail_open(job_id: int, kind: str, message: str, now: Any) -> int:

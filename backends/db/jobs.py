@@ -66,7 +66,7 @@ def purge() -> int:
     jobs = list(old[:AT_ONCE])
     for job in jobs:
         with transaction.atomic():
-            items.forget(job)
+            items.of_job(job.pk).delete()
             job.delete()
     return len(jobs)
 

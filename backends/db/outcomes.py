@@ -4,15 +4,14 @@ Statements are written out, for every batch of every job takes them. All belong 
 transaction, which holds the job's row (`lock`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import NULL, copy, escaped, escaped_json, number
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
+from predictions_api.postgres.sql import bigints, execute, fetch_all, fetch_one, reserve_ids
 
 
 class Row(NamedTuple):
@@ -26,8 +25,7 @@ class Row(NamedTuple):
     mislabeling: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a task: its predictions, which may be none, or why it failed."""
 
     task_id: int
@@ -51,17 +49,20 @@ class Outcome:
 class LockedJob(NamedTuple):
     """What storing needs to know of a job whose row is locked."""
 
+    id: int
     status: str
     project_id: int
     workspace_id: int
     backend_id: int
     model_version: str
+    is_automatic: bool
     #: Whether somebody in the workspace may listen to what is stored.
     is_heard: bool
 
 
 LOCK_SQL = """
-SELECT j.status, j.project_id, p.workspace_id, j.backend_id, j.model_version, {is_heard}
+SELECT j.id, j.status, j.project_id, p.workspace_id, j.backend_id, j.model_version,
+       j.is_automatic, {is_heard}
 FROM backends_predictionjob j JOIN predictions_project p ON p.id = j.project_id
 WHERE j.id = %s FOR NO KEY UPDATE OF j
 """
@@ -77,10 +78,12 @@ def lock(job_id: int) -> LockedJob | None:
 def lock_tasks(project_id: int, task_ids: Sequence[int]) -> set[int]:
     """The tasks among these that still are there, which their other writers now wait for."""
     sql = (
-        "SELECT id FROM predictions_task WHERE project_id = %s AND id = ANY(%s)"
+        "SELECT id FROM predictions_task WHERE project_id = %s AND id = ANY(%s::bigint[])"
         " ORDER BY id FOR NO KEY UPDATE"
     )
-    rows = fetch_all(sql, [project_id, sorted(task_ids)], slot=slots.of_project(project_id))
+    rows = fetch_all(
+        sql, [project_id, bigints(sorted(task_ids))], slot=slots.of_project(project_id)
+    )
     return {row[0] for row in rows}
 
 
@@ -90,17 +93,14 @@ COLUMNS = (
 )
 # Those of the same task, backend and version that were there before. By the index on tasks, and
 # that before anything is known of the table: the ids' range keeps a planner without statistics
-# from reading all predictions of the project, the fence from joining them one by one.
+# from reading all predictions of the project, the fence from reading all of the backend.
 EARLIER_SQL = """
 WITH there AS MATERIALIZED (
     SELECT p.id, p.task_id, p.model_version, p.model_id FROM predictions_prediction p
-    WHERE p.project_id = %(project)s AND p.task_id = ANY(%(tasks)s)
-      AND p.task_id BETWEEN %(first)s AND %(last)s
+    WHERE p.project_id = %(project)s AND p.task_id BETWEEN %(first)s AND %(last)s{among}
 )
-SELECT there.id FROM there
-JOIN unnest(%(tasks)s::bigint[], %(versions)s::text[]) AS k(task_id, version)
-  ON k.task_id = there.task_id AND there.model_version = k.version
-WHERE there.model_id = %(backend)s
+SELECT there.id, there.task_id, there.model_version FROM there
+WHERE there.model_id = %(backend)s AND there.model_version = ANY(%(versions)s)
 """
 # An annotation made from a prediction that is replaced belongs to the one that says the same.
 ADOPT_SQL = """
@@ -112,6 +112,7 @@ FROM predictions_prediction o
 WHERE o.project_id = %(project)s AND o.id = ANY(%(old)s)
   AND a.project_id = o.project_id AND a.parent_prediction_id = o.id
 """
+AMONG = " AND p.task_id = ANY(%(tasks)s::bigint[])"
 DELETE_SQL = (
     "DELETE FROM predictions_prediction WHERE project_id = %(project)s AND id = ANY(%(old)s)"
 )
@@ -128,7 +129,7 @@ def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[in
     # An answer that says nothing replaces what the version named at the set-up said.
     pairs |= {(outcome.task_id, job.model_version) for outcome in outcomes if not outcome.rows}
     params: dict[str, Any] = {"project": job.project_id, "backend": job.backend_id}
-    old = _earlier(params, sorted(pairs), slot)
+    old = _earlier(params, pairs, slot)
     new = reserve_ids("predictions_prediction", len(flat), slot=slot)
     if new:
         copy("predictions_prediction", COLUMNS, _lines(job, slot, new, flat, now))
@@ -162,11 +163,15 @@ def _lines(
         )
 
 
-def _earlier(params: Mapping[str, Any], pairs: Sequence[tuple[int, str]], slot: int) -> list[int]:
-    tasks, versions = [task_id for task_id, _ in pairs], [version for _, version in pairs]
-    given = {**params, "tasks": tasks, "versions": versions}
-    given |= {"first": min(tasks), "last": max(tasks)}
-    return [row[0] for row in fetch_all(EARLIER_SQL, given, slot=slot)]
+def _earlier(params: Mapping[str, Any], pairs: Collection[tuple[int, str]], slot: int) -> list[int]:
+    tasks = sorted({task_id for task_id, _ in pairs})
+    given = {**params, "tasks": bigints(tasks), "versions": list({name for _, name in pairs})}
+    given |= {"first": tasks[0], "last": tasks[-1]}
+    # Tasks that stand close together are looked for once, not each by itself.
+    is_dense = tasks[-1] - tasks[0] < 2 * len(tasks)
+    sql = EARLIER_SQL.format(among="" if is_dense else AMONG)
+    found = fetch_all(sql, given, slot=slot)
+    return [id_ for id_, task_id, version in found if (task_id, version) in pairs]
 
 
 COUNT_SQL = """

@@ -41,7 +41,7 @@ T = TypeVar("T")
 SWITCH_S = 0.0005
 TICK_S = 0.2
 LOOK_S = 1.0
-MOST_STORED_AT_ONCE = 500
+MOST_STORED_AT_ONCE = 1000
 #: Batches that are claimed ahead for each request, at first. More where a backend is so quick that
 #: requests wait for them, up to so many tasks: few, so that workers who share a job all have some.
 AHEAD = 3

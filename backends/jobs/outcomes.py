@@ -5,6 +5,7 @@ cross, each item ends once, and the counts and the job's end are right at every 
 """
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -36,10 +37,14 @@ def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
         return job.status if job else str(PredictionJob.Status.CANCELED)
     now = timezone.now()
     there = rows.lock_tasks(job.project_id, [outcome.task_id for outcome in outcomes])
-    ended = {outcome.task_id: _ended(outcome, outcome.task_id in there) for outcome in outcomes}
-    accepted = items.accept(job_id, ended, owner, now)
-    kept = [one for one in outcomes if one.task_id in accepted and one.task_id in there]
-    done = [outcome for outcome in kept if not outcome.is_failure]
+    failed = [one for one in outcomes if one.is_failure and one.task_id in there]
+    gone = [one for one in outcomes if one.task_id not in there]
+    ended = {one.task_id: _failed(one) for one in failed}
+    ended |= {one.task_id: items.Ended(Status.SKIPPED, one.tries) for one in gone}
+    n_ended = Counter(ended[task_id].status for task_id in items.accept(job_id, ended, owner, now))
+    answered = [one for one in outcomes if not one.is_failure and one.task_id in there]
+    accepted = items.done(job, [one.task_id for one in answered], owner)
+    done = [one for one in answered if one.task_id in accepted]
     if done:
         new = rows.write(job, done, now)
         told.tell_stored(job, new)
@@ -47,19 +52,15 @@ def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
         job_id,
         now,
         done=len(done),
-        skipped=len(accepted) - len(kept),
-        failed=len(kept) - len(done),
+        skipped=n_ended[Status.SKIPPED],
+        failed=n_ended[Status.FAILED],
         predictions=sum(len(outcome.rows) for outcome in done),
     )
     return state.finish_if_done(job_id, counts) or str(PredictionJob.Status.IN_PROGRESS)
 
 
-def _ended(outcome: Outcome, is_there: bool) -> items.Ended:
-    if not is_there:
-        return items.Ended(Status.SKIPPED, outcome.tries)
-    if outcome.is_failure:
-        return items.Ended(Status.FAILED, outcome.tries, outcome.error_type, outcome.message)
-    return items.Ended(Status.DONE, outcome.tries)
+def _failed(outcome: Outcome) -> items.Ended:
+    return items.Ended(Status.FAILED, outcome.tries, outcome.error_type, outcome.message)
 
 
 def store_or_fail(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from rest_framework.exceptions import ValidationError
@@ -17,6 +17,8 @@ from predictions_api.http.storable import Refused, json_text
 
 log = logging.getLogger(__name__)
 
+#: Of versions that are checked once and remembered.
+MOST_KEPT_CHARACTERS = 1000
 WRONG_HERE = "Something went wrong here; the server's log says what."
 
 
@@ -29,8 +31,7 @@ class Config(NamedTuple):
     beside_tasks: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """The items of an answer, one for each of the tasks, before anybody has read them."""
 
     config: Config
@@ -54,38 +55,49 @@ def read(found: Sequence[Found]) -> list[Outcome]:
 
 
 def _each(unread: Unread) -> Iterator[Outcome]:
-    config = unread.config
+    config, version, tries = unread.config, unread.model_version, unread.tries
+    target = Target(0, 0, config.validate_predictions, config.label_config)
     for task_id, item in zip(unread.task_ids, unread.items, strict=True):
-        target = Target(task_id, 0, config.validate_predictions, config.label_config)
         try:
-            yield outcome(target, item, model_version=unread.model_version, tries=unread.tries)
+            yield outcome(task_id, target, item, model_version=version, tries=tries)
         except Exception:
             log.exception("task %s: the answer cannot be read", task_id)
             yield failed(task_id, "InternalError", WRONG_HERE, tries=unread.tries)
 
 
-def outcome(target: Target, item: Any, *, model_version: str, tries: int = 1) -> Outcome:
-    """What came of the target's task. `model_version` is for predictions that name none."""
+def outcome(
+    task_id: int, target: Target, item: Any, *, model_version: str, tries: int = 1
+) -> Outcome:
+    """What came of a task; `target` says what its project takes. `model_version` is for predictions
+    that name none.
+    """
     try:
         answered = answers.predictions_of(item, model_version=model_version)
-        return Outcome(target.task_id, tuple(_row(target, one) for one in answered), tries=tries)
+        return Outcome(task_id, tuple([_row(target, one) for one in answered]), tries=tries)
     except Unfit as unfit:
         reason = str(unfit)
     except Refused as refused:
         reason = str(refused)
     except ValidationError as error:
         reason = _in_words(error.detail)
-    return failed(target.task_id, answers.INVALID, reason, tries=tries)
+    return failed(task_id, answers.INVALID, reason, tries=tries)
+
+
+@lru_cache(maxsize=1024)
+def _check(version: str) -> None:
+    """Refused for text that is not stored. All of a job's predictions may share it."""
+    json_text(version)
 
 
 def _row(target: Target, answered: Answered) -> Row:
     """Unfit, Refused or ValidationError where the store does not take it."""
     # The version is checked with the neighbours: both are text that jsonb need not hold.
-    json_text(answered.model_version)
+    version = answered.model_version
+    (_check if len(version) <= MOST_KEPT_CHARACTERS else json_text)(version)
     regions = checked_regions(target, {"result": answered.result, "score": answered.score})
     return Row(
         result=json_text(regions),
-        model_version=answered.model_version,
+        model_version=version,
         score=answered.score,
         cluster=answered.cluster,
         neighbors=None if answered.neighbors is None else json_text(answered.neighbors),
@@ -114,4 +126,4 @@ def failed_by(task_id: int, fault: Fault, *, tries: int) -> Outcome:
 
 def with_tries(found: list[Found], more: int) -> list[Found]:
     """The same with so many requests more that asked about their tasks."""
-    return [replace(one, tries=one.tries + more) for one in found]
+    return [one._replace(tries=one.tries + more) for one in found]

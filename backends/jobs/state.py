@@ -76,13 +76,14 @@ def begin(job_id: int) -> bool:
     """Takes the job in hand. False where it has ended, has as many workers as its backend takes
     requests, or too many faults.
     """
+    # Asked before: an update of what every node of a cluster has may not ask the coordinator's own.
+    limits = Endpoint.objects.filter(backend__jobs=job_id).values_list("max_concurrency", flat=True)
     shares = JobShare.objects.filter(job=OuterRef("pk"), lease_until__gt=Now())
     n_shares = shares.order_by().values("job").annotate(n=Count("pk")).values("n")
-    limits = Endpoint.objects.filter(pk=OuterRef("backend_id")).values("max_concurrency")
     rows = unfinished().filter(pk=job_id, n_faults__lt=MOST_ATTEMPTS)
-    rows = rows.alias(n_workers=Coalesce(Subquery(n_shares), 0), most=Coalesce(Subquery(limits), 1))
+    rows = rows.alias(n_workers=Coalesce(Subquery(n_shares), 0))
     return bool(
-        rows.filter(n_workers__lt=F("most")).update(
+        rows.filter(n_workers__lt=limits.first() or 1).update(
             status=Status.IN_PROGRESS,
             status_reason="",
             n_queued=0,

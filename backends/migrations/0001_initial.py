@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('pk', models.CompositePrimaryKey('job_id', 'task_id', 'slot', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
-                ('status', models.CharField(choices=[('Pending', 'Pending'), ('Done', 'Done'), ('Skipped', 'Skipped'), ('Failed', 'Failed')], default='Pending', max_length=10)),
+                ('status', models.CharField(choices=[('Pending', 'Pending'), ('Skipped', 'Skipped'), ('Failed', 'Failed')], default='Pending', max_length=10)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often it was claimed.')),
                 ('tries', models.PositiveSmallIntegerField(default=0, help_text='Requests that asked about it.')),
                 ('error_type', models.CharField(blank=True, default='', max_length=20)),
@@ -157,17 +157,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='AnsweredTask',
+            name='AnsweredTasks',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
-                ('version', models.CharField(max_length=64)),
+                ('version', models.TextField(blank=True, help_text='What the backend named when the job began.')),
+                ('is_automatic', models.BooleanField(help_text='Of a job that nobody asked for.')),
+                ('last_task_id', models.BigIntegerField(help_text='The highest of the ids.')),
+                ('task_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
                 ('backend', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.mlbackend')),
                 ('project', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='predictions.project')),
-                ('task', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('backend', 'task', 'version', 'slot'), name='backends_answered_backend_task_uniq')],
+                'verbose_name_plural': 'answered tasks',
+                'indexes': [models.Index(fields=['backend', 'last_task_id'], name='backends_answered_idx')],
             },
         ),
         migrations.CreateModel(
@@ -207,10 +210,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='jobitem',
             index=models.Index(condition=models.Q(('status', 'Pending')), fields=['job', 'task'], name='backends_jobitem_open_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='jobitem',
-            index=models.Index(condition=models.Q(('status', 'Done')), fields=['task'], name='backends_jobitem_done_idx'),
         ),
         migrations.AddIndex(
             model_name='jobitem',

@@ -20,14 +20,10 @@ KEYS = [
     ("backends_jobitem", "job_id", "backends_predictionjob", "CASCADE"),
     ("backends_jobshare", "backend_id", "predictions_mlbackend", "CASCADE"),
     ("backends_jobshare", "job_id", "backends_predictionjob", "CASCADE"),
-    ("backends_answeredtask", "backend_id", "predictions_mlbackend", "CASCADE"),
+    ("backends_answeredtasks", "backend_id", "predictions_mlbackend", "CASCADE"),
 ]
-# Tables that are spread by their slot and have a key without it, and the keys of these among such
-# tables.
-SPREAD = ("backends_answeredtask",)
-SLOT_KEYS = [
-    ("backends_answeredtask", "task_id", "predictions_task"),
-]
+# Tables that are spread by their slot and have a key without it.
+SPREAD = ("backends_answeredtasks",)
 
 DROP = """
 DO $$
@@ -49,10 +45,6 @@ WITH_SLOT = (
 )
 # An item is claimed once and ends once: the claim finds room on its page, and writes no index.
 ROOM = "ALTER TABLE backends_jobitem SET (fillfactor = 50)"
-ADD_WITH_SLOT = (
-    "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column}, slot)"
-    " REFERENCES {parent} (id, slot) ON DELETE CASCADE;"
-)
 
 
 class Migration(migrations.Migration):
@@ -72,13 +64,6 @@ class Migration(migrations.Migration):
         *[
             migrations.RunSQL(WITH_SLOT.format(table=table), migrations.RunSQL.noop)
             for table in SPREAD
-        ],
-        *[
-            migrations.RunSQL(
-                ADD_WITH_SLOT.format(table=table, column=column, parent=parent),
-                migrations.RunSQL.noop,
-            )
-            for table, column, parent in SLOT_KEYS
         ],
         migrations.RunSQL(ROOM, migrations.RunSQL.noop),
     ]

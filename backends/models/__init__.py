@@ -3,12 +3,12 @@
 Columns, constraints and indexes only; deletes cascade in the database itself (second migration).
 """
 
-from backends.models.jobs import AnsweredTask, JobItem, JobShare, PredictionJob
+from backends.models.jobs import AnsweredTasks, JobItem, JobShare, PredictionJob
 from backends.models.ml_backends import Endpoint, Training
 from backends.models.webhooks import Delivery, Payload, Webhook
 
 __all__ = [
-    "AnsweredTask",
+    "AnsweredTasks",
     "Delivery",
     "Endpoint",
     "JobItem",

@@ -1,5 +1,6 @@
 """Prediction jobs: the tasks that a backend is asked about, who has them in hand, what came."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -80,7 +81,8 @@ class PredictionJob(models.Model):
 
 
 class JobItem(models.Model):
-    """A task of a job: whether it is still to do, who has it in hand, what came of it.
+    """A task of a job that is still to do, failed or was skipped. What is done is no item any more,
+    but among AnsweredTasks: that writes an eighth as much.
 
     Claims touch no column that an index names, and pages have room for them: Postgres then writes
     no index for a claim (its "HOT" updates).
@@ -88,7 +90,6 @@ class JobItem(models.Model):
 
     class Status(models.TextChoices):
         PENDING = "Pending", "Pending"  # perhaps in hand: `lease_owner`'s, until `lease_until`
-        DONE = "Done", "Done"
         SKIPPED = "Skipped", "Skipped"
         FAILED = "Failed", "Failed"
 
@@ -121,12 +122,6 @@ class JobItem(models.Model):
                 condition=Q(status="Pending"),
                 name="backends_jobitem_open_idx",
             ),
-            # Whether a task was done before.
-            models.Index(
-                fields=["task"],
-                condition=Q(status="Done"),
-                name="backends_jobitem_done_idx",
-            ),
             models.Index(
                 fields=["job", "task"],
                 condition=Q(status="Failed"),
@@ -151,9 +146,9 @@ class JobShare(models.Model):
         return f"{self.slots} of backend {self.backend_id}"
 
 
-class AnsweredTask(models.Model):
-    """That a backend has answered for a task at a model version, whatever its answer names: what is
-    left of the items of jobs that ended long ago and were deleted.
+class AnsweredTasks(models.Model):
+    """Tasks that a backend has answered for at a model version, whatever its answers name: those
+    that a job stored together. Kept as long as the backend.
     """
 
     backend = models.ForeignKey(
@@ -163,17 +158,17 @@ class AnsweredTask(models.Model):
         Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
     )
     slot = SlotField()
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    # SHA-256 of the version: a version may be longer than an index row.
-    version = models.CharField(max_length=64)
+    version = models.TextField(blank=True, help_text="What the backend named when the job began.")
+    is_automatic = models.BooleanField(help_text="Of a job that nobody asked for.")
+    last_task_id = models.BigIntegerField(help_text="The highest of the ids.")
+    task_ids = ArrayField(models.BigIntegerField())
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["backend", "task", "version", "slot"],
-                name="backends_answered_backend_task_uniq",
-            )
+        verbose_name_plural = "answered tasks"
+        indexes = [
+            # A backend's, and those of them that are about new tasks.
+            models.Index(fields=["backend", "last_task_id"], name="backends_answered_idx")
         ]
 
     def __str__(self) -> str:
-        return f"Task {self.task_id} by backend {self.backend_id}"
+        return f"{len(self.task_ids)} tasks by backend {self.backend_id}"

@@ -31,8 +31,8 @@ def _document(
         "id": task.id,
         "data": orjson.Fragment(task.data),
         "meta": orjson.Fragment(task.meta),
-        "created_at": task.created_at,
-        "updated_at": task.updated_at,
+        "created_at": orjson.Fragment(task.created_at),
+        "updated_at": orjson.Fragment(task.updated_at),
         "is_labeled": n_annotated >= task.overlap,
         "overlap": task.overlap,
         "inner_id": task.inner_id,
@@ -52,8 +52,34 @@ def _document(
 
 
 def texts(project_id: int, task_ids: Sequence[int]) -> dict[int, bytes]:
-    """The same as JSON, by id, ascending."""
-    return {task["id"]: dumps(task) for task in documents(project_id, task_ids)}
+    """The same as JSON, by id, ascending. A job reads all its tasks by it: written out, it takes a
+    third of the time.
+    """
+    if not task_ids:
+        return {}
+    sent = sent_tasks.with_ids(project_id, task_ids)
+    found = task_pages.children([task.id for task in sent])
+    is_bare = not found.predictions and not found.annotations
+    return {
+        task.id: _text(task, project_id)
+        if is_bare or not any(children := found.of(task.id))
+        else dumps(_document(task, project_id, *children))
+        for task in sent
+    }
+
+
+def _text(task: SentTask, project_id: int) -> bytes:
+    """A task with nothing on it, as `_document` says it."""
+    text = (
+        f'{{"id":{task.id},"data":{task.data},"meta":{task.meta},"created_at":{task.created_at},'
+        f'"updated_at":{task.updated_at},"is_labeled":{"false" if task.overlap else "true"},'
+        f'"overlap":{task.overlap},"inner_id":{task.inner_id},"total_annotations":0,'
+        '"cancelled_annotations":0,"total_predictions":0,"comment_count":0,'
+        f'"unresolved_comment_count":0,"last_comment_updated_at":null,"project":{project_id},'
+        f'"updated_by":{task.updated_by or "null"},"file_upload":null,"comment_authors":[],'
+        '"annotations":[],"predictions":[]}'
+    )
+    return text.encode()
 
 
 def any_task(project_id: int) -> int | None:

@@ -266,11 +266,7 @@ class WorkspaceDesk(WorkspaceAdmin):
         return is_superuser(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_superuser(request)
-
-    def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
-        """Deletes the workspace with everything in it."""
-        members.delete_workspace(obj)
+        return False  # only by its page, which asks for its name
 
     @admin.display(description="created", ordering="created_at")
     def created(self, workspace: Workspace) -> SafeString | str:

@@ -114,7 +114,7 @@ def claim(evaluation_id: int, mine: Holder) -> EvalChunk | None:
     says how many workers had it and did not store it, this one included. Two statements.
     """
     rows = uncounted(evaluation_id).order_by("number")
-    claimed = mine.claim(rows, 1, columns=("number",))
+    claimed = mine.claim(rows, 1, columns=("number",), within={"evaluation_id": evaluation_id})
     if not claimed:
         return None
     return EvalChunk.objects.filter(evaluation_id=evaluation_id, number=claimed[0][0]).first()

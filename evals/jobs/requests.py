@@ -14,6 +14,7 @@ from evals.engine.matching import Rule
 from evals.engine.reading import Reading
 from evals.jobs import state, tasks
 from evals.models import GroundTruth, ModelEval
+from predictions.db.places import in_project
 from predictions.db.versions import has_model_version
 from predictions.filters.tasks import of_document
 from predictions.models import Annotation, Project
@@ -178,7 +179,7 @@ def _queued(chosen: Chosen, **columns: Any) -> ModelEval:
 
 def _refuse_impossible(project: Project, version: str, ground_truth: GroundTruth) -> None:
     # By the index on (project, task).
-    truths = Annotation.objects.filter(project=project, was_cancelled=False)
+    truths = in_project(Annotation.objects.filter(was_cancelled=False), project.pk)
     if ground_truth == GroundTruth.MARKED:
         truths = truths.filter(ground_truth=True)
     if not truths.exists():

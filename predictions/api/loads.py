@@ -26,7 +26,8 @@ from predictions.formats.table import FORMATS
 from predictions.imports.bodies import Form, Incoming, UploadParser, incoming
 from predictions.imports.datasets import evaluation, pictures, recognition, targets
 from predictions.imports.datasets.reading import Files
-from predictions.imports.datasets.store import Loaded, Wishes, store
+from predictions.imports.datasets.store import store
+from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.models import Project
 from predictions_api import memory
 from predictions_api.http.rendering import FormatIsOurs

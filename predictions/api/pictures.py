@@ -7,6 +7,9 @@ does not read, a key that does not work, no file, a file that is no picture or r
 import hashlib
 import logging
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 from django.conf import settings
@@ -50,7 +53,9 @@ HEADERS = {
 }
 #: Goes into the names of kept thumbnails: a higher one forgets those there are.
 MADE_BY = 1
-
+#: How long a bucket that failed is not asked for thumbnails again: a page shows dozens.
+BUCKET_AWAY_S = 10.0
+_bucket_away_until = 0.0
 
 #: Threads of a process that may make thumbnails; two are left to everything else.
 _makers = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - 2))
@@ -200,15 +205,12 @@ def _kept(key: str) -> bytes | None:
     """A thumbnail that was made before; None for others, and where the bucket is away."""
     if "thumbnails" not in settings.STORAGES:
         return kept.get(settings.THUMBNAILS_DIR, key)
-    try:
-        with storages["thumbnails"].open(key) as file:
-            found: bytes = file.read()
-            return found
-    except FileNotFoundError:
-        return None
-    except Exception:  # of whichever library: it can be made again
-        log.warning("a kept thumbnail cannot be read", exc_info=True)
-        return None
+    with _asking_bucket() as may_ask:
+        if may_ask:
+            with suppress(FileNotFoundError), storages["thumbnails"].open(key) as file:
+                found: bytes = file.read()
+                return found
+    return None
 
 
 def _keep(key: str, made: bytes) -> None:
@@ -216,7 +218,19 @@ def _keep(key: str, made: bytes) -> None:
     if "thumbnails" not in settings.STORAGES:
         kept.put(settings.THUMBNAILS_DIR, key, made, most_bytes=settings.THUMBNAILS_MB * 2**20)
         return
+    with _asking_bucket() as may_ask:
+        if may_ask:
+            storages["thumbnails"].save(key, ContentFile(made))
+
+
+@contextmanager
+def _asking_bucket() -> Iterator[bool]:
+    """Whether the bucket may be asked within the block: one that failed is not for BUCKET_AWAY_S.
+    Whatever is raised there is logged and ends the block.
+    """
+    global _bucket_away_until
     try:
-        storages["thumbnails"].save(key, ContentFile(made))
-    except Exception:
-        log.warning("a thumbnail cannot be kept", exc_info=True)
+        yield time.monotonic() >= _bucket_away_until
+    except Exception:  # of whichever library: a thumbnail can be made again
+        _bucket_away_until = time.monotonic() + BUCKET_AWAY_S
+        log.warning("the bucket of thumbnails is away", exc_info=True)

@@ -7,6 +7,7 @@ ValidationError in Label Studio's words.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -22,29 +23,49 @@ from predictions.models import Prediction
 from predictions.regions import labelling
 from predictions.regions.lists import region_list
 from predictions_api.http.fields import unknown_pk
+from predictions_api.http.rendering import dumps
 from predictions_api.http.storable import Refused, json_text
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import Row, fetch_one, fetch_prepared, insert_one
+from predictions_api.postgres.sql import (
+    Row,
+    as_json_time,
+    fetch_one,
+    fetch_prepared,
+    insert_one,
+    is_spread,
+)
 
 NO_PREDICTION = "No Prediction matches the given query."
 # One statement. `validated` says that the labelling config has been asked already; without it a
 # project that wants validation lets nothing through.
-CREATE_SQL = f"""
+TOUCHED = """
 WITH touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
     FROM predictions_project j
     WHERE t.id = %(task)s AND j.id = t.project_id AND j.workspace_id = %(workspace)s
       AND (%(validated)s OR NOT j.validate_predictions)
     RETURNING t.id, t.project_id, t.slot
-)
+)"""
+INSERT = """
 INSERT INTO predictions_prediction AS p
     (task_id, project_id, slot, result, model_version, score, cluster, neighbors, mislabeling,
      model_id, model_run_id, created_at, updated_at)
-SELECT id, project_id, slot, %(result)s::jsonb, %(model_version)s, %(score)s, %(cluster)s,
+SELECT id, project_id, slot, %(result)s::text::jsonb, %(model_version)s, %(score)s, %(cluster)s,
        %(neighbors)s::jsonb, %(mislabeling)s, %(model)s, %(model_run)s, now(), now()
-FROM touched RETURNING {PREDICTION_COLUMNS}
-"""  # noqa: S608
+FROM touched RETURNING"""
+CREATE_SQL = f"{TOUCHED} {INSERT} {PREDICTION_COLUMNS}"
+# The body of its event: what was sent, and what the row has of its own.
+BODY = f"""
+    '{{"prediction":{{"id":' || id || ',"result":' || %(result)s::text || %(values)s::text
+    || ',"created_at":' || {as_json_time("created_at")}
+    || ',"updated_at":' || {as_json_time("updated_at")}
+    || %(others)s::text || ',"project":' || project_id || '}}}}'
+"""
+SENT = {
+    "values": ("model_version", "created_ago", "score", "cluster", "neighbors", "mislabeling"),
+    "others": ("model", "model_run", "task"),
+}
 # What a column takes from a validated value.
 COLUMNS = {
     "model_version": "model_version",
@@ -150,21 +171,49 @@ def parameters_of(
     }
 
 
-def _insert(values: Values, access: Access, *, result: Any, validated: bool) -> Row | None:
+def _insert(
+    values: Values, access: Access, *, result: Any, validated: bool, is_told: bool
+) -> Row | None:
     """The stored row, or None where the workspace lacks the task or the project validates."""
     parameters = parameters_of(values, access, result=result, validated=validated)
     try:
-        row = insert_one(
-            CREATE_SQL,
-            parameters,
-            table="predictions_prediction",
-            slot=places.slot_of_task(values["task"]),
-        )
+        if is_told:
+            row = _insert_told(parameters)
+        else:
+            row = insert_one(
+                CREATE_SQL,
+                parameters,
+                table="predictions_prediction",
+                slot=places.slot_of_task(values["task"]),
+            )
     except IntegrityError as exc:
         raise gone_meanwhile(exc, values) from None
     if row is None:
         return None
     return _as_sent(row, parameters["result"])
+
+
+@cache
+def _told_sql() -> str:
+    """Made once: who listens is registered by then."""
+    return f"""{TOUCHED}, made AS ({INSERT} *),
+        happened AS (SELECT project_id, {BODY} AS body FROM made), told AS ({recording.joined()})
+        SELECT {PREDICTION_COLUMNS}, (SELECT count(*) FROM told) FROM made p"""  # noqa: S608
+
+
+def _insert_told(parameters: dict[str, Any]) -> Row | None:
+    """As the statement without its event; one statement, too."""
+    neighbors = documents.fragment(parameters["neighbors"])
+    known = {**parameters, "created_ago": documents.age_of(0), "neighbors": neighbors}
+    more = {"action": "PREDICTION_CREATED"}
+    for name, keys in SENT.items():
+        more[name] = f",{dumps({key: known[key] for key in keys})[1:-1].decode()}"
+    row = fetch_prepared(_told_sql(), {**parameters, **more})
+    if row is None:
+        return None
+    if row[-1]:
+        recording.wake()
+    return row[:-1]
 
 
 def _as_sent(row: Row, result: str | None) -> Row:
@@ -185,12 +234,16 @@ def _told(action: str, document: Document, access: Access) -> Document:
 
 
 def create(values: Values, access: Access) -> Document:
-    """As `_create`, and recorded with it where anybody listens."""
-    with recording.together(access.is_heard):
+    """As `_create`, and recorded with it where anybody listens: by the same statement, but for a
+    cluster.
+    """
+    if not access.is_heard or not is_spread():
+        return _create(values, access, is_told=access.is_heard)
+    with recording.together(is_heard=True):
         return _told("PREDICTION_CREATED", _create(values, access), access)
 
 
-def _create(values: Values, access: Access) -> Document:
+def _create(values: Values, access: Access, *, is_told: bool = False) -> Document:
     """Stores one validated prediction. One statement where the result is a list of regions and the
     project does not validate, three at most otherwise; ids of other objects cost one each.
 
@@ -200,7 +253,8 @@ def _create(values: Values, access: Access) -> Document:
     errors = unknown_ids([values], access)[0]
     row = None
     if not errors and _is_plain(values["result"]):
-        row = _insert(values, access, result=values["result"], validated=False)
+        result = values["result"]
+        row = _insert(values, access, result=result, validated=False, is_told=is_told)
     if row is None:
         target = places.target_of_task(values["task"], workspace_id=access.workspace_id)
         if target is None:
@@ -208,7 +262,7 @@ def _create(values: Values, access: Access) -> Document:
         if errors or target is None:
             raise ValidationError(errors)
         regions = checked_regions(target, values)
-        row = _insert(values, access, result=regions, validated=True)
+        row = _insert(values, access, result=regions, validated=True, is_told=is_told)
     if row is None:
         raise ValidationError({"task": [unknown_pk(values["task"])]})
     return documents.prediction(row, documents.ages())

@@ -140,6 +140,8 @@ class FileTask(Struct, kw_only=True):
     image_name: str | None = None
     #: The way to the picture in the file's own folders; None where it is the name.
     picture: str | None = None
+    #: Whether the file told the name without its suffix.
+    is_suffix_guessed: bool = False
     #: What the task shows beside the image, `{"text": ...}` and other columns.
     data: dict[str, Any] = {}
     meta: dict[str, Any] = {}

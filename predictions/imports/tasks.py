@@ -6,6 +6,7 @@ An import is one transaction, written batch by batch; a bad item undoes it all.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
@@ -49,13 +50,17 @@ def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _objects(task: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """The task's list of objects under a key; [] for absent or null."""
+    """The task's list of objects under a key, in the order of their ids where all have one; [] for
+    absent or null.
+    """
     found = task.get(key) or []
     if not isinstance(found, list):
         raise Refused(f"Task[{key}] must be list")
     if not all(isinstance(entry, dict) for entry in found):
         raise Refused(f"Task[{key}] must hold objects only")
-    return found
+    # The newest counts, wherever an export has it in its list.
+    has_ids = all(type(entry.get("id")) is int for entry in found)
+    return sorted(found, key=itemgetter("id")) if has_ids else found
 
 
 def _task_row(project: Project, item: Any, index: int) -> TaskRow:

@@ -7,8 +7,9 @@ from django.db import connection
 from predictions_api.cluster import tables
 from predictions_api.postgres.sql import fetch_all, fetch_one, is_spread
 
-#: How long a node may take to be reached before it counts as away.
-CONNECT_MS = 2000
+#: How long a node may take to be reached before it counts as away; where a command is called, whose
+#: work it would end.
+CONNECT_MS, PATIENT_MS = 2_000, 15_000
 HAS_ENGINE_SQL = """
 SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'),
     EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citus')
@@ -70,10 +71,10 @@ def lying() -> dict[str, str]:
     return found
 
 
-def ask_all(sql: str) -> list[Answer]:
+def ask_all(sql: str, *, connect_ms: int = PATIENT_MS) -> list[Answer]:
     """The first column of a statement's first row on every node, as text. Outside a transaction."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SET citus.node_connection_timeout = {CONNECT_MS}")
+        cursor.execute(f"SET citus.node_connection_timeout = {connect_ms}")
         try:
             return [Answer(*row) for row in fetch_all(ASKED_SQL, [sql])]
         finally:
@@ -82,9 +83,10 @@ def ask_all(sql: str) -> list[Answer]:
 
 def away() -> list[str]:
     """Addresses of the nodes that do not answer; none, and one look, where nothing is spread."""
-    return silent() if is_spread() else []
+    return silent(connect_ms=CONNECT_MS) if is_spread() else []
 
 
-def silent() -> list[str]:
+def silent(*, connect_ms: int = PATIENT_MS) -> list[str]:
     """Addresses of the nodes that do not answer. Only where the extension is created."""
-    return [answer.address for answer in ask_all("SELECT 1") if not answer.is_well]
+    said = ask_all("SELECT 1", connect_ms=connect_ms)
+    return [answer.address for answer in said if not answer.is_well]

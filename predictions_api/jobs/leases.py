@@ -7,7 +7,7 @@ lease has run out. `lease_until` without an owner says how long the queue may ta
 All times are the database's own, so the clocks of machines need not agree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,6 +23,8 @@ from predictions_api.postgres.sql import Row, fetch_all
 
 #: A row whose workers ended so many times in a row while they had it in hand is given up.
 MOST_ATTEMPTS = 5
+#: Of rows that have no column in common by which a table is spread.
+WHOLE: Mapping[str, Any] = {}
 #: What a row's columns hold when it is no longer worked on.
 NOBODY: dict[str, None] = {"lease_owner": None, "lease_until": None}
 FREE = Q(lease_owner__isnull=True) | Q(lease_until__lte=Now())
@@ -70,21 +72,29 @@ class Holder:
         *,
         columns: Sequence[str] = ("pk",),
         slot: int | None = None,
+        within: Mapping[str, Any] = WHOLE,
         **marks: Any,
     ) -> list[Row]:
         """Takes up to n free rows in their queryset's order; the columns of each, unordered.
 
-        Counts an attempt for each. `slot` is that of the rows of a table that is spread. One
-        statement. Empty where nothing is free.
+        Counts an attempt for each. `slot` is that of the rows of a table that is spread by it;
+        `within` are columns and the value that all of the rows have there, for one that is spread
+        by such a column: one node is asked. One statement. Empty where nothing is free.
         """
         try:
-            sql, params = self.claim_sql(rows, n, columns=columns, **marks)
+            sql, params = self.claim_sql(rows, n, columns=columns, within=within, **marks)
         except EmptyResultSet:
             return []
         return fetch_all(sql, params, slot=slot)
 
     def claim_sql(
-        self, rows: QuerySet[Any], n: int, *, columns: Sequence[str], **marks: Any
+        self,
+        rows: QuerySet[Any],
+        n: int,
+        *,
+        columns: Sequence[str],
+        within: Mapping[str, Any] = WHOLE,
+        **marks: Any,
     ) -> tuple[str, list[Any]]:
         """The statement of `claim` and its parameters, for one that reads more in the same trip.
 
@@ -100,12 +110,15 @@ class Holder:
             table=meta.db_table,
             marks="".join(f', "{field.column}" = %s' for field in fields.values()),
             same_row=" AND ".join(
-                f'"{meta.db_table}"."{key.column}" = picked."{key.attname}"' for key in keys
+                [
+                    *(f'"{meta.db_table}"."{key.column}" = picked."{key.attname}"' for key in keys),
+                    *(f'"{meta.db_table}"."{_column(meta, name)}" = %s' for name in within),
+                ]
             ),
             columns=", ".join(f'"{meta.db_table}"."{_column(meta, name)}"' for name in columns),
         )
         values = [field.get_db_prep_save(marks[name], connection) for name, field in fields.items()]
-        return sql, [*params, self.id, self.lease_s, *values]
+        return sql, [*params, self.id, self.lease_s, *values, *within.values()]
 
     def extend(self, rows: QuerySet[Any], **marks: Any) -> int:
         """Renews the leases on those of the rows that are held; how many.

@@ -117,4 +117,4 @@ def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
         buffer = io.BytesIO(b"".join(lines))
         # Not through Django's wrapper, as copy_expert: it is part of the COPY.
         cursor.cursor.execute(BY_INDEX)
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", buffer)
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", buffer, PIECE_BYTES)

@@ -4,7 +4,7 @@
 a cluster it is named beside every table that is spread, and one node answers; without it all do.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +26,19 @@ def is_spread() -> bool:
     """Whether the database is spread over the nodes of a cluster, and new ids carry slots."""
     wrapper = cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])
     return wrapper.is_spread
+
+
+def bigints(numbers: Iterable[int]) -> str:
+    """A parameter for `%s::bigint[]`, which the driver writes in a tenth of the time it takes for a
+    list.
+    """
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
+def as_json_time(column: str) -> str:
+    """An SQL expression: a time as `rendering.dumps` writes it, with its quotes."""
+    text = rf"""to_char({column} AT TIME ZONE 'UTC', '\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"')"""
+    return f"replace({text}, '.000000Z', 'Z')"
 
 
 def of_slot(sql: str, params: Params, slot: int | None) -> tuple[str, Params]:

@@ -282,8 +282,11 @@ def test_superuser_makes_and_removes_a_workspace(desks: dict[str, Client], ada: 
     fresh = Workspace.objects.get(slug="fresh")
     assert roles(fresh) == {"boss@example.com": "owner"}
     for workspace in (fresh, ada.workspace):
-        path = f"/admin/accounts/workspace/{workspace.pk}/delete/"
-        assert desks["root"].post(path, {"post": "yes"}).status_code == 302
+        path = f"/admin/accounts/workspace/{workspace.pk}/"
+        # Nobody deletes one without typing its name.
+        assert desks["root"].post(f"{path}delete/", {"post": "yes"}).status_code == 403
+        answer = desks["root"].post(f"{path}remove/", {"slug": workspace.slug})
+        assert answer.status_code == 302
     assert list(Workspace.objects.values_list("slug", flat=True)) == ["elsewhere"]
     assert ada.client.get("/api/projects/").status_code == 401
 

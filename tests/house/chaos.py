@@ -2,6 +2,7 @@
 
     make chaos
     make chaos ARGS="--kills 20 --seed 7"
+    make chaos TEST_DATABASE_URL=postgres://... TEST_CLUSTER_NODES=host:port,host:port
 
 Web processes, workers and Postgres are killed (SIGKILL) under creates, imports with an
 Idempotency-Key, runs of a prompt and evaluations. After each kill what the service has acknowledged
@@ -56,14 +57,18 @@ def mood(task: int, version: str) -> Row:
 class Service:
     """All processes of one service, on a database of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.crew = Crew(folder, EVALUATION_LEASE_S="2")
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.crew = Crew(folder, EVALUATION_LEASE_S="2", **environment)
         self.crew.migrate()
+        self.prepare()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.web = self._start_web()
         self.worker = self.crew.start_worker()
+
+    def prepare(self) -> None:
+        """Once the database is migrated, before anything runs."""
 
     def _start_web(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
@@ -133,11 +138,15 @@ class Acknowledged:
     imported: set[str] = field(default_factory=set)
     runs: set[int] = field(default_factory=set)
     evaluations: set[str] = field(default_factory=set)
+    #: On a cluster.
+    projects: set[str] = field(default_factory=set)
     unanswered: Counter[str] = field(default_factory=Counter)
 
 
 class Load:
     """Clients that work until they are told to stop."""
+
+    names: tuple[str, ...] = LOADS
 
     def __init__(self, service: Service, endpoint: str) -> None:
         self.service = service
@@ -201,7 +210,7 @@ class Load:
         self.runs_path = f"/api/prompts/{prompt_id}/versions/{version_id}/inference-runs"
 
     def start(self) -> list[threading.Thread]:
-        threads = [threading.Thread(target=self._repeat, args=[name]) for name in LOADS]
+        threads = [threading.Thread(target=self._repeat, args=[name]) for name in self.names]
         for thread in threads:
             thread.start()
         return threads
@@ -340,6 +349,8 @@ class Table:
             "runs": len(self.told.runs),
             "evaluations": len(self.told.evaluations),
         }
+        if self.told.projects:
+            acknowledged["projects"] = len(self.told.projects)
         rows += ["", f"{'acknowledged':<22}{'':>6}{'unanswered':>34}"]
         rows += [
             f"{name:<22}{n:>6}{self.told.unanswered[name]:>34}" for name, n in acknowledged.items()
@@ -348,15 +359,23 @@ class Table:
         return "\n".join(rows)
 
 
-def run(folder: Path, *, kills: int, seed: int, say: Callable[[str], None] = print) -> Table:
+def run(
+    folder: Path,
+    *,
+    kills: int,
+    seed: int,
+    say: Callable[[str], None] = print,
+    service_of: Callable[[Path], Service] = Service,
+    load_of: Callable[[Service, str], Load] = Load,
+) -> Table:
     """Kills so many processes, each kind in turn and then at random; the table of it."""
     chance = random.Random(seed)
     model = subprocess.Popen(
         [sys.executable, str(MODEL), "--latency-ms", "20"], stdout=subprocess.PIPE, text=True
     )
     assert model.stdout is not None
-    service = Service(folder)
-    load = Load(service, f"http://127.0.0.1:{int(model.stdout.readline())}/v1")
+    service = service_of(folder)
+    load = load_of(service, f"http://127.0.0.1:{int(model.stdout.readline())}/v1")
     table = Table(Counter(), {}, load.told, load.faults)
     try:
         threads = load.start()
@@ -385,6 +404,15 @@ def run(folder: Path, *, kills: int, seed: int, say: Callable[[str], None] = pri
     return table
 
 
+def parts() -> dict[str, Any]:
+    """What `run` is to kill: on a cluster its nodes, too."""
+    if not os.environ.get("TEST_CLUSTER_NODES"):
+        return {}
+    from tests.house.cluster_chaos import ClusterLoad, ClusterService
+
+    return {"service_of": ClusterService, "load_of": ClusterLoad}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=100)
@@ -394,7 +422,7 @@ def main() -> int:
         # The database server of a root user runs as somebody else, who must get there.
         Path(made).chmod(0o755)
         print(f"seed {given.seed}")
-        table = run(Path(made), kills=given.kills, seed=given.seed)
+        table = run(Path(made), kills=given.kills, seed=given.seed, **parts())
     print(f"\n{table.text()}")
     return 1 if table.faults else 0
 

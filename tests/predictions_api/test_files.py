@@ -38,7 +38,7 @@ def test_a_folder(place: str, location: str) -> None:
 )
 def test_a_bucket(place: str, options: dict[str, Any]) -> None:
     assert storage(place, "exports", data_dir=DATA) == {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "predictions_api.buckets.Bucket",
         "OPTIONS": {
             "bucket_name": "models",
             "max_memory_size": 1048576,

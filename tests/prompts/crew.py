@@ -31,16 +31,21 @@ def until(what: Callable[[], Any], *, within_s: float = DEADLINE_S) -> Any:
 
 
 class Crew:
-    """A database of its own, which nobody starts but us, and workers that can be killed."""
+    """A database of its own, which nobody starts but us, and workers that can be killed. One that
+    is there already where DATABASE_URL is among the environment.
+    """
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
-        server = embedded.use(data_dir)
+        self.is_embedded = "DATABASE_URL" not in environment
+        url = environment.get("DATABASE_URL", "")
+        if self.is_embedded:
+            server = embedded.use(data_dir)
+            url = f"postgres://postgres@/predictions?host={server.socket_dir}&port={server.port}"
         self.environment = {
             **os.environ,
             "DATA_DIR": str(data_dir),
-            "DATABASE_URL": f"postgres://postgres@/predictions?host={server.socket_dir}"
-            f"&port={server.port}",
+            "DATABASE_URL": url,
             "SECRET_KEY": "a secret for tests only, which guards nothing at all",
             "DJANGO_SETTINGS_MODULE": "predictions_api.settings",
             "ALLOW_PRIVATE_URLS": "true",
@@ -87,10 +92,9 @@ class Crew:
         self.workers.remove(process)
 
     def query(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        server = embedded.use(self.data_dir)
-        connection = psycopg2.connect(
-            host=server.socket_dir, port=server.port, user="postgres", dbname="predictions"
-        )
+        if self.is_embedded:
+            embedded.use(self.data_dir)
+        connection = psycopg2.connect(self.environment["DATABASE_URL"])
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(sql, params)

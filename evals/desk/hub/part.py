@@ -38,7 +38,7 @@ def part(request: HttpRequest, hub: Hub) -> Part:
     rows = _evaluations(hub.project.pk)
     done = [one for one in rows if one.status == Status.DONE and one.summary]
     running = [one for one in rows if one.status == Status.RUNNING]
-    scores = scores_of(done)
+    scores = scores_of(done, workspace=hub.project.workspace.slug)
     named = {version_of(one) for one in rows if one.status != Status.FAILED}
     missing = [one.start for one in hub.overview.versions if one.name and one.start not in named]
     can_evaluate = hub.may_write and bool(hub.overview.ground_truths or hub.overview.annotations)
@@ -65,16 +65,15 @@ def part(request: HttpRequest, hub: Hub) -> Part:
 
 
 def _evaluations(project_id: int) -> list[Any]:
-    """The newest evaluations of a project, each with the intervals that its page has kept: at its
-    best confidence, else at its canonical one.
+    """The newest evaluations of a project, each with the intervals at its best confidence, if
+    somebody has asked for them.
     """
     text = TextField()
     split = Coalesce(KT("summary__headline__split"), Value("test"), output_field=text)
     best = Cast(Round(Cast(KT("summary__confidence"), FloatField()) * 100), IntegerField())
     rows = ModelEval.objects.filter(project_id=project_id).order_by("-pk").defer(*LONG_COLUMNS)
-    own = Cast("confidence", text)
-    rows = rows.alias(of_best=_question(split, Cast(best, text)), of_own=_question(split, own))
-    rows = rows.annotate(at_best=_kept("of_best"), at_own=_kept("of_own"))
+    rows = rows.alias(of_best=_question(split, Cast(best, text)))
+    rows = rows.annotate(at_best=_kept("of_best"))
     return list(rows[:MOST])
 
 

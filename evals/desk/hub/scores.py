@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from django.utils.html import format_html
@@ -20,6 +21,8 @@ from predictions.desk.project_rows import shortened
 #: Points of the drawing over time.
 MOST_POINTS = 60
 MAP, MAP50 = "mAP50-95", "mAP50"
+#: At the best confidence.
+BESIDE = ("Precision", "Recall", "F1")
 
 
 def version_of(evaluation: ModelEval) -> str:
@@ -27,10 +30,11 @@ def version_of(evaluation: ModelEval) -> str:
     return name_of(evaluation)[:200]
 
 
-def scores_of(done: Sequence[Any]) -> Scores:
+def scores_of(done: Sequence[Any], *, workspace: str) -> Scores:
     """The latest finished evaluation of each version that measures what the newest of all does, the
-    best first; `done` has the newest first. Those of a part of the tasks or classes stand in for
-    versions without another, and are in the drawing only where there are no others.
+    best first; `done` has the newest first, `workspace` is the slug of their workspace. Those of a
+    part of the tasks or classes stand in for versions without another, and are in the drawing only
+    where there are no others.
     """
     if not done:
         return Scores((), {})
@@ -43,26 +47,27 @@ def scores_of(done: Sequence[Any]) -> Scores:
     kind = KINDS.get(newest.task_type)
     rising = kind is None or kind.has_precision or kind.primary.is_higher_better
     measure = _measure(newest)
+    shown = f"{measure} of all predictions" if measure in BESIDE else measure
     values = {name: _numbers(one).get(measure) for name, one in latest.items()}
     order = sorted(latest, key=lambda name: _order(values[name], rising=rising))
     has_map = measure != MAP50 and _numbers(newest)[MAP50] is not None
     points = [_point(one, measure) for one in reversed((whole or alike)[:MOST_POINTS])]
     return Scores(
         [
-            measure,
+            shown,
             *([MAP50] if has_map else []),
-            "Precision",
-            "Recall",
-            "F1",
+            *BESIDE,
             "Confidence",
             "Evaluated",
         ],
-        {name: _cells(latest[name], newest, values[name], has_map=has_map) for name in order},
+        {
+            name: _cells(latest[name], newest, values[name], has_map=has_map, workspace=workspace)
+            for name in order
+        },
         "Scores of the latest finished evaluation of each version. Precision, recall and F1 are at "
-        "the confidence where F1 is best; below F1 stands its 95 % interval, once somebody has "
-        "looked at the evaluation at that confidence.",
+        "the confidence where F1 is best; below F1 stands its 95 % interval.",
         [point for point in points if point is not None],
-        measure,
+        shown,
     )
 
 
@@ -103,7 +108,9 @@ def _point(evaluation: ModelEval, measure: str) -> Point | None:
     return Point(f"{shortened(name_of(evaluation))}, {day}", value, overview_of(evaluation))
 
 
-def _cells(evaluation: Any, newest: ModelEval, value: float | None, *, has_map: bool) -> list[Cell]:
+def _cells(
+    evaluation: Any, newest: ModelEval, value: float | None, *, has_map: bool, workspace: str
+) -> list[Cell]:
     metrics: Mapping[str, Any] = evaluation.summary.get("metrics") or {}
     best = evaluation.summary.get("confidence")
     differs = differing_terms(evaluation, newest)
@@ -113,7 +120,7 @@ def _cells(evaluation: Any, newest: ModelEval, value: float | None, *, has_map: 
         *([Cell(_number(metrics.get("mAP")))] if has_map else []),
         Cell(_number(metrics.get("precision"))),
         Cell(_number(metrics.get("recall"))),
-        Cell(format_html("{}{}", _number(metrics.get("f1")), _interval(evaluation))),
+        Cell(format_html("{}{}", _number(metrics.get("f1")), _interval(evaluation, workspace))),
         Cell("-" if best is None else f"{best:.0%}"),
         Cell(format_html("{}{}", time_ago(evaluation.finished_at), other)),
     ]
@@ -123,12 +130,21 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _interval(evaluation: Any) -> SafeString | str:
-    """F1's: at the best confidence or, then named, at the canonical one; empty where none is."""
-    own = f" at {evaluation.confidence}%"
-    for kept, at in ((evaluation.at_best, ""), (evaluation.at_own, own)):
-        bounds = orjson.loads(bytes(kept)).get("f1") if kept is not None else None
-        if bounds is not None:
-            shown = f"({bounds['low']:.3f} to {bounds['high']:.3f}{at})"
-            return format_html(" <small>{}</small>", shown)
-    return ""
+def _interval(evaluation: Any, workspace: str) -> SafeString | str:
+    """F1's at the best confidence: if nobody has asked for it, the page's script does. Empty where
+    there is none.
+    """
+    if evaluation.at_best is not None:
+        bounds = orjson.loads(bytes(evaluation.at_best)).get("f1")
+        if bounds is None:
+            return ""
+        shown = f"({bounds['low']:.3f} to {bounds['high']:.3f})"
+        return format_html(" <small>{}</small>", shown)
+    best = evaluation.summary.get("confidence")
+    # Of an imported one the images are known at some confidences only.
+    if best is None or evaluation.planned_at is None:
+        return ""
+    split = (evaluation.summary.get("headline") or {}).get("split") or "test"
+    address = f"/{workspace}/model-evals/{evaluation.eval_id}/intervals"
+    query = urlencode({"split": split, "confidence": round(best * 100)})
+    return format_html(' <small data-interval="{}?{}"></small>', address, query)

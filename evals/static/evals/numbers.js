@@ -73,11 +73,13 @@ function named(name) {
   return link;
 }
 
-const PRECISIONS = config.hasPrecision ? ["AP50-95", "AP50"] : ["AP"];
+// What is told of each class beside its counts: its column, and the number there.
+const PRECISIONS = { map50_95: "AP50-95", map50: "AP50", iou: "IoU" };
 
 function precisions(found) {
-  if (!config.hasPrecision) return [share(found.map50 ?? found.iou)];
-  return [share(found.map50_95), share(found.map50)];
+  const keys = Object.keys(PRECISIONS);
+  if (config.hasPrecision) return keys.slice(0, 2);
+  return keys.filter((key) => found.some((one) => typeof one.averagePrecision[key] === "number"));
 }
 
 /**
@@ -90,9 +92,10 @@ export function classes(panel) {
     fill(
       panel,
       numbers().then((body) => {
+        const told = precisions(body.classes);
         const cells = (one) => [
           named(one.className),
-          ...precisions(one.averagePrecision),
+          ...told.map((key) => share(one.averagePrecision[key])),
           share(one.precision),
           share(one.recall),
           share(one.f1),
@@ -100,7 +103,8 @@ export function classes(panel) {
           count(one.falsePositives),
           count(one.falseNegatives),
         ];
-        const heads = ["Class", ...PRECISIONS, "Precision", "Recall", "F1", "Objects", "FP", "Missed"];
+        const names = told.map((key) => PRECISIONS[key]);
+        const heads = ["Class", ...names, "Precision", "Recall", "F1", "Objects", "FP", "Missed"];
         return longTable("Classes", heads, body.classes, cells, (one) => one.className);
       }),
     );

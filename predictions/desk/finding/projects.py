@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 
 from desk.search import MOST_FOUND, Found, number_in
 from desk.workspace_admin import visible
-from predictions.models import Prediction, Project
+from predictions.models import Prediction, Project, ProjectCounter
 
 
 def projects(request: HttpRequest, text: str) -> Iterator[Found]:
@@ -25,13 +25,18 @@ def projects(request: HttpRequest, text: str) -> Iterator[Found]:
 
 def versions(request: HttpRequest, text: str) -> Iterator[Found]:
     """Model versions of exactly this name, one for each project that has its predictions."""
-    # By the index on (project, the version's first 200 characters): one look a project.
+    # By the index on (project, the version's first 200 characters): one look a project, beside its
+    # counter, which any project with tasks has: on a cluster the project itself is elsewhere.
     named = Prediction.objects.annotate(start=Left("model_version", 200)).filter(
-        project=OuterRef("pk"), start=text, model_version=text
+        slot=OuterRef("slot"),
+        project=OuterRef("project_id"),
+        start=text,
+        model_version=text,
     )
-    rows = visible(request, Project.objects.filter(Exists(named))).only("title").order_by("-pk")
+    counters = visible(request, ProjectCounter.objects.all(), path="project__workspace_id")
+    rows = counters.filter(Exists(named)).select_related("project").only("project__title")
     predictions = reverse("admin:predictions_prediction_changelist")
-    for project in rows[:MOST_FOUND]:
+    for project in (row.project for row in rows.order_by("-project_id")[:MOST_FOUND]):
         query = urlencode({"project": str(project.pk), "model_version": text})
         url = f"{predictions}?{query}"
         yield Found(text, f"model version in {project}", url, "history")

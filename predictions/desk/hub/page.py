@@ -23,6 +23,8 @@ from predictions_api.wording import number
 MOST_SHOWN = 50
 #: Of the drawing of scores over time, in its own units.
 WIDTH, HEIGHT, EDGE = 600, 160, 12
+#: Points that are named beside it, the latest.
+MOST_LATEST = 6
 MODELS = ("task", "annotation", "prediction")
 
 
@@ -156,6 +158,7 @@ def _drawn(scores: Scores) -> dict[str, Any]:
         "high": f"{high:.3f}",
         "line": " ".join(f"{x},{y}" for x, y in points),
         "points": list(zip(points, map(_named, scores.trend), strict=True)),
+        "latest": [_named(point) for point in reversed(scores.trend[-MOST_LATEST:])],
     }
 
 

@@ -1,13 +1,15 @@
 """Where the pictures of a file's images are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.pictures import image_roots
-from predictions.formats.content import Size
+from predictions.formats.content import FileTask, Size
+from predictions.formats.sources import PICTURES
 from predictions.pictures import addresses
 from predictions.pictures.folders import FolderError
 from predictions.pictures.opening import NoFile, has_file, open_below
@@ -29,6 +31,9 @@ class Pictures(Protocol):
     def is_missing(self, name: str) -> bool:
         """Whether it should be there and is not."""
 
+    def with_suffix(self, name: str) -> str:
+        """The name of which only the suffix was guessed, as the picture is called."""
+
 
 class Named:
     """Pictures of which the names alone are known."""
@@ -41,6 +46,9 @@ class Named:
 
     def is_missing(self, name: str) -> bool:
         return False
+
+    def with_suffix(self, name: str) -> str:
+        return name
 
 
 class Web(Named):
@@ -77,11 +85,25 @@ class Root(Named):
     def is_missing(self, name: str) -> bool:
         return self._below(name) is None
 
+    def with_suffix(self, name: str) -> str:
+        stem = PurePosixPath(name)
+        tried = [name, *(stem.with_suffix(one).as_posix() for one in sorted(PICTURES))]
+        return next((one for one in tried if not self.is_missing(one)), name)
+
     def _below(self, name: str) -> str | None:
         """The name of the file below the folder; None where there is none."""
         parts = [one for one in name.split("/") if one not in {"", "."}][-MOST_FOLDERS:]
         rests = ("/".join(parts[n:]) for n in range(len(parts)))
         return next((rest for rest in rests if has_file(self.folder, rest)), None)
+
+
+def name_by_folder(tasks: Iterable[FileTask], pictures: Pictures) -> None:
+    """Calls images whose files tell no suffix as their pictures are called."""
+    for task in tasks:
+        if task.is_suffix_guessed:
+            task.image_name, task.picture = (
+                name and pictures.with_suffix(name) for name in (task.image_name, task.picture)
+            )
 
 
 def pictures_at(text: str | None, *, workspace_id: int) -> Pictures:

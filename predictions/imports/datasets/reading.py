@@ -64,9 +64,14 @@ class Planned:
     task_id: int | None
 
     @property
+    def tasks(self) -> list[FileTask]:
+        """What the files say of it, the ground truth first."""
+        return [one for one in (self.truth, self.predicted) if one is not None]
+
+    @property
     def place(self) -> str:
         """Where in a file it stands."""
-        return next((one.place for one in (self.truth, self.predicted) if one is not None), "")
+        return next((one.place for one in self.tasks), "")
 
 
 def read(files: Files, project: Project | None, errors: Errors) -> Read:

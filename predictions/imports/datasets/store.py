@@ -4,8 +4,7 @@ Rows are written with COPY, batch by batch, while the next batch is made.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -40,8 +39,8 @@ from predictions.formats.label_regions import NO_REGIONS, Drawing
 from predictions.formats.masks import Work
 from predictions.formats.splits import UNKNOWN_SPLIT, split_named
 from predictions.imports.datasets import pictures, reading, targets
-from predictions.imports.datasets.pictures import Named, Pictures
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
+from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.imports.predictions import DELETED_MEANWHILE
 from predictions.models import Project
 from predictions.regions import labelling, task_data, truths
@@ -72,38 +71,6 @@ DIFFERS = (
 )
 NO_PICTURE = "{name!r} is not in the folder of pictures; --missing-images ok goes on without."
 NO_VERSION = "Predictions need the name of their model version: --model-version (`model_version`)."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """How files are stored."""
-
-    model_version: str | None = None
-    #: Of all tasks; None for the files' own.
-    split: str | None = None
-    pictures: Pictures = field(default_factory=Named)
-    missing_pictures_ok: bool = False
-    replaces_truth: bool = False
-    adds_labels: bool = False
-    #: What painting masks may take; None for as much as it takes.
-    most_work: int | None = None
-    advance: Callable[[int], object] = lambda n: None
-
-
-@dataclass(slots=True)
-class Loaded:
-    """What was stored, and where."""
-
-    project: Project
-    is_new: bool = False
-    n_new_tasks: int = 0
-    n_truths: int = 0
-    n_predictions: int = 0
-    task_ids: list[int] = field(default_factory=list)
-    #: The key of the tasks' data that the config shows.
-    shown: str = ""
-    found: dict[str, Any] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
 
 
 def store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> Loaded:
@@ -193,6 +160,9 @@ class Writer:
         self.drawing = Drawing(tools, self.errors)
         planned = list(
             reading.plan(self.found, None if self.is_new else self.project, self.shown, self.errors)
+        )
+        pictures.name_by_folder(
+            (task for one in planned for task in one.tasks), self.wishes.pictures
         )
         known = [one.task_id for one in planned if one.task_id is not None]
         if known:
@@ -288,11 +258,11 @@ class Writer:
         self.loaded.n_predictions += len(rows)
 
     def _size_in_file(self, one: Planned) -> Size | None:
-        return next((t.size for t in (one.truth, one.predicted) if t is not None and t.size), None)
+        return next((task.size for task in one.tasks if task.size), None)
 
     def _picture_size(self, one: Planned) -> Size | None:
-        tasks = [task for task in (one.truth, one.predicted) if task is not None]
-        name = next((t.picture or t.image_name for t in tasks if t.picture or t.image_name), None)
+        names = (task.picture or task.image_name for task in one.tasks)
+        name = next(filter(None, names), None)
         return None if name is None else self.wishes.pictures.size(name)
 
     def _task_row(self, one: Planned) -> TaskRow | None:

@@ -20,7 +20,8 @@ from predictions.formats.sources import Source, open_path
 from predictions.formats.table import FORMATS
 from predictions.imports.datasets import evaluation, pictures, recognition, targets
 from predictions.imports.datasets.reading import Files
-from predictions.imports.datasets.store import Loaded, Wishes, store
+from predictions.imports.datasets.store import store
+from predictions.imports.datasets.wishes import Loaded, Wishes
 
 
 class Command(BaseCommand):

@@ -1,5 +1,5 @@
-// A project's page: exact counts where the page has bounded ones, and what is in progress again and
-// again until nothing is.
+// A project's page: exact counts where the page has bounded ones, intervals that nobody has asked for
+// yet, and what is in progress again and again until nothing is.
 
 import { element, pageData } from "./safe.js";
 
@@ -33,6 +33,18 @@ async function showExact() {
   card.removeAttribute("hidden");
 }
 
+// One after the other: each takes the server some time.
+async function showIntervals([place, ...others]) {
+  if (place === undefined) return;
+  const headers = { Accept: "application/json" };
+  const answer = await fetch(place.dataset.interval, { headers });
+  if (answer.ok && !answer.redirected) {
+    const { f1 } = await answer.json();
+    if (f1) place.textContent = `(${f1.low.toFixed(3)} to ${f1.high.toFixed(3)})`;
+  }
+  await showIntervals(others);
+}
+
 // What ends changes the whole page.
 async function follow() {
   const jobs = document.querySelector("[data-jobs]");
@@ -53,4 +65,5 @@ async function follow() {
 }
 
 showExact().catch(() => {});
+showIntervals(document.querySelectorAll("[data-interval]")).catch(() => {});
 setTimeout(follow, POLL_MS);

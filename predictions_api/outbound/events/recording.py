@@ -39,6 +39,15 @@ SELECT %(workspace)s, %(project)s, %(action)s, %(body)s, heard.ids, statement_ti
 FROM (SELECT array_agg(listener.id ORDER BY listener.id) AS ids FROM ({ids}) AS listener) AS heard
 WHERE heard.ids IS NOT NULL RETURNING id
 """
+JOINED_SQL = """
+INSERT INTO events_event (workspace_id, project_id, action, body, listeners, created_at)
+SELECT %(workspace)s, happened.project_id, %(action)s, happened.body, heard.ids,
+       statement_timestamp()
+FROM happened CROSS JOIN LATERAL (
+    SELECT array_agg(listener.id ORDER BY listener.id) AS ids FROM ({ids}) AS listener
+) AS heard
+WHERE heard.ids IS NOT NULL RETURNING id
+"""
 
 
 def register(audience: Audience) -> None:
@@ -58,6 +67,25 @@ def together(is_heard: bool) -> AbstractContextManager[Any]:
     return transaction.atomic() if is_heard else nullcontext()
 
 
+def joined() -> str:
+    """What `record` does as part of the statement of the change, which has a CTE `happened` with
+    `project_id` and `body`, JSON as text, and the parameters `workspace` and `action`.
+
+    Not on a cluster, where the outbox and the rows of projects lie apart. Call `wake` after a
+    statement of which it returned a row.
+    """
+    if not _audiences:
+        return "SELECT 0 AS id WHERE FALSE"
+    ids = _audiences[0].ids.replace("%(project)s", "happened.project_id")
+    return JOINED_SQL.format(ids=ids)
+
+
+def wake() -> None:
+    """Has those who tell others of events look, once the transaction is committed."""
+    for audience in _audiences:
+        transaction.on_commit(audience.wake, robust=True)
+
+
 def record(action: str, *, workspace_id: int, project_id: int | None, body: Any) -> None:
     """Records an event, in the caller's transaction, for those who listen to it. One statement.
 
@@ -72,4 +100,4 @@ def record(action: str, *, workspace_id: int, project_id: int | None, body: Any)
             "body": dumps(body).decode(),
         }
         if fetch_prepared(RECORD_SQL.format(ids=audience.ids), parameters) is not None:
-            transaction.on_commit(audience.wake, robust=True)
+            wake()

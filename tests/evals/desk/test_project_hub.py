@@ -79,6 +79,9 @@ def test_versions_side_by_side(
     path = f"/lab/model-evals/{evaluation.eval_id}/intervals?confidence=16"
     bounds = desks["member"].get(path).json()["f1"]
     f1 = f"0.667 <small>({bounds['low']:.3f} to {bounds['high']:.3f})</small>"
+    second = ModelEval.objects.filter(model_version="v2").latest("pk")
+    asked = f"/lab/model-evals/{second.eval_id}/intervals?split=test&amp;confidence=0"
+    best = f'1.000 <small data-interval="{asked}"></small>'
     running = requests.create(values(project, "v2"), workspace_id=project.workspace_id)
     ModelEval.objects.filter(pk=running.pk).update(progress=0.25)
     overview = f"/admin/evals/modeleval/{running.eval_id}/"
@@ -102,7 +105,7 @@ def test_versions_side_by_side(
         },
         "headings": ["mAP50-95", "mAP50", "Precision", "Recall", "F1", "Confidence", "Evaluated"],
         "versions": [
-            ("v2", "4", ["1.000", "1.000", "1.000", "1.000", "1.000", "0%"]),
+            ("v2", "4", ["1.000", "1.000", "1.000", "1.000", best, "0%"]),
             ("v1", "4", ["0.502", "0.502", "0.667", "0.667", f1, "16%"]),
         ],
         "buttons": [("Evaluate", new_url(project, "v2")), ("Evaluate", new_url(project, "v1"))],

@@ -2,7 +2,10 @@
 
 import io
 import json
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +18,7 @@ from PIL import Image
 
 from predictions.exports import state
 from predictions.models import Project, ProjectExport
-from predictions_api.files import storage
+from predictions_api.files import FilesAway, reaching, storage
 from tests.conftest import Caller, assert_refused
 from tests.evals.conftest import load, tasks
 
@@ -111,6 +114,43 @@ def test_a_bucket_that_is_away_ends_the_job_with_a_reason(
 AWAY = "s3://models?endpoint_url=http://127.0.0.1:9&region_name=us-east-1"
 
 
+@contextmanager
+def hanging_up() -> Iterator[tuple[str, list[int]]]:
+    """A bucket whose service ends every connection unanswered, and how many there were."""
+    asked: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    listener.accept()[0].close()
+                    asked.append(1)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"s3://models?endpoint_url=http://127.0.0.1:{port}&region_name=us-east-1", asked
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_bucket_that_is_away_is_asked_twice_and_not_for_long(
+    bucket: Any, settings: Any, tmp_path: Any
+) -> None:
+    with hanging_up() as (place, asked):
+        settings.STORAGES = {
+            **settings.STORAGES,
+            "exports": storage(place, "exports", data_dir=tmp_path),
+        }
+        with pytest.raises(FilesAway), reaching():
+            state.storage().delete("7.zip")
+        assert len(asked) == 2
+    kept: Any = state.storage()
+    bounds = kept.connection.meta.client.meta.config
+    assert (bounds.connect_timeout, bounds.read_timeout) == (2, 10)
+    assert (bounds.s3, bounds.signature_version) == ({"addressing_style": None}, "s3v4")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_bucket_that_is_away_is_waited_for(
     ada: Caller,
@@ -118,13 +158,11 @@ def test_a_bucket_that_is_away_is_waited_for(
     bucket: Any,
     settings: Any,
     tmp_path: Any,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     load(ada, project, tasks())
     job = ada.client.get(f"/api/projects/{project.pk}/export", {"background": "true"}).json()
     call_command("worker", once=True, verbosity=0)
     there = settings.STORAGES
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     settings.STORAGES = {**there, "exports": storage(AWAY, "exports", data_dir=tmp_path)}
     away = "The files cannot be reached. Nothing was changed; try again."
     assert_refused(ada.client.get(f"{job['url']}download"), 503, away)
@@ -151,3 +189,25 @@ def test_a_thumbnail_is_kept_in_the_bucket(bucket: Any) -> None:
     pictures._keep("none", b"")
     assert pictures._kept("none") == b""
     assert storages["thumbnails"].exists("none")
+
+
+def test_a_bucket_that_is_away_is_passed_over_for_a_while(
+    bucket: Any, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from predictions.api import pictures
+
+    monkeypatch.setattr(pictures, "_bucket_away_until", 0.0)
+    pictures._keep("abc", b"made")
+    there = settings.STORAGES
+    with hanging_up() as (place, asked):
+        settings.STORAGES = {**there, "thumbnails": storage(place, "thumbnails", data_dir=tmp_path)}
+        assert pictures._kept("abc") is None
+        pictures._keep("def", b"made")
+        assert pictures._kept("abc") is None
+        assert len(asked) == 2
+
+    settings.STORAGES = there
+    assert pictures._kept("abc") is None
+    monkeypatch.setattr(pictures, "_bucket_away_until", 0.0)
+    assert pictures._kept("abc") == b"made"
+    assert keys(bucket) == ["team/thumbnails/abc"]

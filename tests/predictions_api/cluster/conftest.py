@@ -53,26 +53,39 @@ def template(django_test_environment: None, django_db_blocker: DjangoDbBlocker) 
         dropped(name)
 
 
+@contextmanager
+def copied(template: str, suffix: str) -> Iterator[str]:
+    """Within the block connected to a copy of the template on the coordinator; its name."""
+    name = template.removesuffix("_bare") + suffix
+    dropped(name)
+    made = f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
+    clustered.run(clustered.coordinator(), "postgres", made)
+    with connected_to(name):
+        yield name
+    dropped(name)
+
+
 @pytest.fixture
 def bare(template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """Connected to a migrated database of its own on the coordinator; its name."""
-    name = template.removesuffix("_bare") + "_one"
-    with django_db_blocker.unblock():
-        dropped(name)
-        made = f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
-        clustered.run(clustered.coordinator(), "postgres", made)
-        with connected_to(name):
-            yield name
-        dropped(name)
+    with django_db_blocker.unblock(), copied(template, "_one") as name:
+        yield name
 
 
 @pytest.fixture
 def joined(bare: str) -> str:
     """The same, whose nodes know each other; nothing is spread."""
-    clustered.create_extension()
-    clustered.name_coordinator()
-    clustered.join()
+    clustered.join_all()
     return bare
+
+
+@pytest.fixture(scope="module")
+def spread(template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Connected to a database that is spread over all nodes, the same for the tests of a module."""
+    with django_db_blocker.unblock(), copied(template, "_spread"):
+        clustered.join_all()
+        call_command("distribute", shards=clustered.SHARDS, verbosity=0)
+        yield
 
 
 @pytest.fixture

@@ -34,8 +34,7 @@ def alone() -> None:
 
 
 def complete() -> None:
-    alone()
-    clustered.join()
+    clustered.join_all()
 
 
 def behind() -> None:

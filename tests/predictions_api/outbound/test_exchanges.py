@@ -98,6 +98,10 @@ ANSWERS = [
         OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(PACKED) + PACKED,
         gzip.decompress(PACKED),
     ),
+    ("without a body", b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+    ("lines end in LF", b"HTTP/1.0 200 OK\nContent-Length: 1\n\na", b"a"),
+    ("more than there is to be", OK + b"Content-Length: 1\r\n\r\naHTTP/1.1 500 X\r\n\r\n", b"a"),
+    ("more than the last", OK + b"Connection: close\r\nContent-Length: 1\r\n\r\nabc", b"a"),
     ("a redirect", b"HTTP/1.1 302 X\r\nLocation: /\r\nContent-Length: 1\r\n\r\na", b"a"),
 ]
 
@@ -112,8 +116,31 @@ def test_reads_any_answer(text: bytes, body: bytes) -> None:
 FAULTS = [
     ("hangs up", None, httpx2.RemoteProtocolError, "Server disconnected without sending"),
     ("half a head", b"HTTP/1.1 200", httpx2.RemoteProtocolError, "Server disconnected"),
-    ("half a body", OK + b"Content-Length: 9\r\n\r\nabc", httpx2.RemoteProtocolError, "received 3"),
-    ("no HTTP", b"SSH-2.0-x\r\n\r\n", httpx2.RemoteProtocolError, "illegal status line"),
+    (
+        "half a body",
+        OK + b"Content-Length: 9\r\n\r\nabc",
+        httpx2.RemoteProtocolError,
+        "before the end",
+    ),
+    (
+        "half a chunk",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nab",
+        httpx2.RemoteProtocolError,
+        "before",
+    ),
+    (
+        "no chunk",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nx\r\nab",
+        httpx2.RemoteProtocolError,
+        "chunk",
+    ),
+    (
+        "another protocol",
+        b"HTTP/1.1 101 X\r\nUpgrade: x\r\n\r\n",
+        httpx2.RemoteProtocolError,
+        "Upgrade",
+    ),
+    ("no HTTP", b"SSH-2.0-x\r\n\r\n", httpx2.RemoteProtocolError, "Expected HTTP/"),
     ("an endless head", OK + b"X: " + b"x" * 150_000, httpx2.HTTPError, ""),
     ("too much", OK + b"\r\n" + b"x" * 200_000, httpx2.ReadError, "longer than 100,000 bytes"),
     ("unread", OK + b"Content-Encoding: br\r\n\r\nx", httpx2.DecodingError, "'br', which nobody"),
@@ -128,6 +155,33 @@ def test_a_broken_answer_is_told(text: bytes | None, error: type[Exception], mes
     with pytest.raises(error) as raised:
         with_server(Raw(text), once)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\n\r\n", b"x"])
+def test_a_connection_on_which_more_came_is_not_used_again(more: bytes) -> None:
+    answer = OK + b"Content-Length: 1\r\n\r\na"
+    raw = Raw(answer + more, answer)
+
+    async def twice(connections: Connections, url: str) -> list[bytes]:
+        to = exchanges.target(url)
+        return [(await connections.exchange("GET", to, [])).content for _ in range(2)]
+
+    assert with_server(raw, twice) == [b"a", b"a"]
+    assert raw.n_connections == 2
+
+
+@pytest.mark.parametrize(
+    "header", [(b"X-A", b"b\r\nX-B: c"), (b"X-A: b\r\nX-B", b"c"), (b"X-A", b"\0"), (b"", b"a")]
+)
+def test_a_header_that_would_be_another_is_not_sent(header: tuple[bytes, bytes]) -> None:
+    raw = Raw(OK + b"\r\n")
+
+    async def ask(connections: Connections, url: str) -> Answer:
+        return await connections.exchange("GET", exchanges.target(url), [header])
+
+    with pytest.raises(httpx2.LocalProtocolError):
+        with_server(raw, ask)
+    assert raw.sent == []
 
 
 def test_a_packed_answer_is_counted_as_it_unfolds() -> None:

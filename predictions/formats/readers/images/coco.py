@@ -127,6 +127,9 @@ def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: 
         # What is stored is its text: `1` and `"1"` are one id.
         if str(image.id) in known_ids:
             errors.add(f"{place}.id", f"{image.id} stands twice.")
+        if not image.width and not image.height:
+            # What tools write that did not look: also ours, where no region tells the size.
+            image.width = image.height = None
         for side, length in (("width", image.width), ("height", image.height)):
             if length is not None and not 0 < length < 2**31:
                 errors.add(f"{place}.{side}", f"{length} is no length in pixels.")

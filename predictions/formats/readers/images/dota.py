@@ -29,7 +29,7 @@ from predictions.formats.sources import PICTURES, Source
 OF_CLASS = re.compile(r"Task[12]_(.+)\.txt")
 #: What may stand above the lines of objects.
 HEAD = ("imagesource:", "gsd:", "acquisition dates:")
-SUFFIX_GUESSED = "The images' suffixes are not in the files: .png is taken."
+SUFFIX_GUESSED = "The images' suffixes are not in the files: .png is taken where no picture tells."
 
 
 class Pictures:
@@ -70,6 +70,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
             FileTask(
                 image_name=PurePosixPath(picture).name if picture else f"{path.stem}.png",
                 picture=picture,
+                is_suffix_guessed=picture is None,
                 size=pictures.size(path.stem),
                 regions=regions,
                 place=name,

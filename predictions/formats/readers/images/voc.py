@@ -27,6 +27,10 @@ from predictions.formats.scores import Scores
 from predictions.formats.sources import Source
 from predictions.formats.splits import split_named
 
+FROM_ZERO = (
+    "{n:,} objects have a corner at 0, as files have that count pixels from 0: here they count from"
+    " 1, as VOC's do, so that boxes of such files are off by a pixel."
+)
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -60,7 +64,8 @@ def _read(source: Source, errors: Errors, scores: Scores | None) -> Content:
         for region in task.read():
             places.setdefault(region.labels[0], region.place)
     classes = check_names(((places[one], one) for one in sorted(places)), errors)
-    warnings: list[str] = []
+    n_from_zero = sum(1 for task in tasks.values() for one in task.read() if _is_outside(one))
+    warnings = [FROM_ZERO.format(n=n_from_zero)] if n_from_zero else []
     if scores is not None and (divisor := scores.divisor(warnings)) != 1:
         for task in tasks.values():
             for region in task.read():
@@ -72,6 +77,11 @@ def _read(source: Source, errors: Errors, scores: Scores | None) -> Content:
         kinds=frozenset({Kind.BOX}),
         warnings=warnings,
     )
+
+
+def _is_outside(region: Region) -> bool:
+    """Whether its box begins before the picture."""
+    return isinstance(region.shape, Box) and min(region.shape.x, region.shape.y) < 0
 
 
 def _splits(source: Source) -> Iterator[tuple[str, str]]:

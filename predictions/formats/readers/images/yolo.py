@@ -25,7 +25,7 @@ NO_NAMES = (
     "there is no data.yaml or classes.txt with the names of the classes: add one, or give the"
     " ground truth, too."
 )
-SUFFIX_GUESSED = "The images' suffixes are not in the files: .jpg is taken."
+SUFFIX_GUESSED = "The images' suffixes are not in the files: .jpg is taken where no picture tells."
 #: What is no label file beside label files.
 NOT_LABELS = frozenset({"classes.txt", "readme.txt", "readme.dataset.txt", "readme.roboflow.txt"})
 
@@ -39,6 +39,8 @@ class Labelled:
     labels: str | None
     #: Of the picture, where the folder has it.
     picture: str | None = None
+    #: Whether nothing tells the suffix of the name.
+    is_guessed: bool = False
 
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
@@ -51,7 +53,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     images = files.listed(dataset) or files.lone_labels()
     if not images:
         raise errors.stop(source.name, "holds no images and no label files.")
-    warnings = [SUFFIX_GUESSED] if files.has_guessed else []
+    warnings = [SUFFIX_GUESSED] if files.guessed else []
     return _content(source, images, dataset, ask, errors, warnings, has_score=False)
 
 
@@ -103,7 +105,8 @@ class Files:
         self.folders = {
             folder.as_posix() for name in self.names for folder in PurePosixPath(name).parents
         }
-        self.has_guessed = False
+        #: Images of which only a label file tells, and so not the suffix.
+        self.guessed: set[str] = set()
 
     def listed(self, dataset: Dataset) -> list[Labelled]:
         """The images of the folders and lists that `data.yaml` names, each once, in order."""
@@ -150,7 +153,7 @@ class Files:
             if name.startswith(labels) and name.endswith(".txt"):
                 image = prefix + name[len(labels) :].removesuffix(".txt")
                 if image not in stems:
-                    self.has_guessed = True
+                    self.guessed.add(f"{image}.jpg")
                     yield f"{image}.jpg"
 
     def _listed_name(self, line: str, root: str) -> str:
@@ -161,7 +164,11 @@ class Files:
         labels = f"{_stem(_labels_folder(name))}.txt"
         is_there = labels in self.known
         return Labelled(
-            name, split, labels if is_there else None, name if name in self.known else None
+            name,
+            split,
+            labels if is_there else None,
+            name if name in self.known else None,
+            name in self.guessed,
         )
 
     def lone_labels(self) -> list[Labelled]:
@@ -176,8 +183,10 @@ class Files:
             path = PurePosixPath(name)
             if path.suffix == ".txt" and path.name.lower() not in NOT_LABELS:
                 picture = pictures.pop(path.stem, None)
-                self.has_guessed |= picture is None
-                found.append(Labelled(picture or f"{_stem(name)}.jpg", None, name, picture))
+                image = picture or f"{_stem(name)}.jpg"
+                if picture is None:
+                    self.guessed.add(image)
+                found.append(Labelled(image, None, name, picture, picture is None))
         found += [Labelled(one, None, None, one) for one in pictures.values()]
         return sorted(found, key=lambda one: one.name)
 
@@ -219,6 +228,7 @@ def _content(
         FileTask(
             image_name=name,
             picture=one.name,
+            is_suffix_guessed=one.is_guessed,
             split=one.split,
             is_relative=True,
             size=None if one.picture is None else source.picture_size(one.picture),

@@ -33,6 +33,7 @@ class Entry(Struct):
     """An annotation, or a prediction."""
 
     result: Raw
+    id: Any = None
     was_cancelled: bool | None = None
     ground_truth: bool | None = None
     score: float | str | None = None
@@ -58,7 +59,7 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
         entries = [one for one in task.annotations or () if not one.was_cancelled]
         marked = [one for one in entries if one.ground_truth]
         n_open += not entries
-        chosen = (marked or entries)[-1] if entries else None
+        chosen = _newest(marked or entries)
         reader.see(place, task, task.annotations or ())
         reader.add(place, task, chosen, is_answered=bool(entries))
     warnings = [NO_ANNOTATIONS.format(n=n_open)] if n_open else []
@@ -78,7 +79,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
             errors.add(f"{place}.predictions", SEVERAL.format(names=names))
             continue
         reader.see(place, task, entries)
-        reader.add(place, task, entries[-1] if entries else None)
+        reader.add(place, task, _newest(entries))
     return reader.content([])
 
 
@@ -173,6 +174,14 @@ class Reader:
             label_config=config,
             warnings=warnings,
         )
+
+
+def _newest(entries: Sequence[Entry]) -> Entry | None:
+    """The one of the highest id; the last where not all have one. None for none."""
+    if not entries:
+        return None
+    has_ids = all(type(one.id) is int for one in entries)
+    return sorted(entries, key=lambda one: one.id)[-1] if has_ids else entries[-1]
 
 
 def _text(value: Any) -> str | None:

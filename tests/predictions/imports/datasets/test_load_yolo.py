@@ -165,7 +165,9 @@ def test_an_archive_without_pictures(ada: Caller, folder: Path, tmp_path: Path) 
         " with sizes."
     )
     _, warned = load("yolo", "--ground-truth", path, "-P", "Pets", "--images", folder)
-    assert warned == ["Warning: The images' suffixes are not in the files: .jpg is taken."]
+    assert warned == [
+        "Warning: The images' suffixes are not in the files: .jpg is taken where no picture tells."
+    ]
     assert [one.meta["image_name"] for one in Task.objects.order_by("id")] == [
         "a.jpg",
         "c.jpg",
