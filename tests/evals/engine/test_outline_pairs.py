@@ -19,7 +19,7 @@ SIZES = ((64, 48), (90, 40), (300, 200))
 def outline(r: np.random.Generator, size: tuple[int, int]) -> Json:
     if r.random() < 0.3:
         kind = "ellipselabels"
-        x, y, across, down = r.uniform(5, 95), r.uniform(5, 95), *r.uniform(1, 30, 2).tolist()
+        x, y, across, down = r.uniform([5, 5, 1, 1], [95, 95, 30, 30]).tolist()
         value: Json = {"x": x, "y": y, "radiusX": across, "radiusY": down, "rotation": 20.0}
     else:
         kind = "polygonlabels"
@@ -31,11 +31,12 @@ def outline(r: np.random.Generator, size: tuple[int, int]) -> Json:
 
 
 def read(sides: list[tuple[list[Json], list[Json]]]) -> tuple[Side, Side]:
-    images = [
-        StoredImage(*(RegionText(orjson.dumps(side).decode()) for side in both), None)
-        for both in sides
-    ]
+    images = [StoredImage(_text(one), _text(other), None) for one, other in sides]
     return read_shapes(images, CLASSES, all_shapes=True)
+
+
+def _text(side: list[Json]) -> RegionText:
+    return RegionText(orjson.dumps(side).decode())
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,9 @@ def test_pairs_within_classes(sides: tuple[Side, Side]) -> None:
 
 def test_shapes_are_rasterised_once_and_the_same_however_they_are_asked_for() -> None:
     r = np.random.default_rng(1)
-    some = [([outline(r, SIZES[n % 3]) for _ in range(3)], []) for n in range(6)]
+    some: list[tuple[list[Json], list[Json]]] = [
+        ([outline(r, SIZES[n % 3]) for _ in range(3)], []) for n in range(6)
+    ]
     together, alone = read(some)[0], read(some)[0]
     rles = together.shapes.outlined.rles(np.arange(18))
     assert rles == [alone.shapes[at].rle for at in range(18)]
