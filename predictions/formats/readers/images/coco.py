@@ -60,10 +60,6 @@ BEST = (
     " all."
 )
 SKELETON = "Label Studio has no place for the skeleton: it is not kept."
-SOME = (
-    "Only {n:,} of {all:,} objects have a segmentation: boxes are read."
-    " --shapes masks reads segmentations."
-)
 NO_NAMES = (
     "results name classes by number: give the ground truth's file, too, load into a project whose"
     " labels have their numbers, or give a whole COCO file with scores."
@@ -284,7 +280,7 @@ class Reader:
         if self.entries and self.n_segments == len(self.entries):
             return "masks"
         if self.n_segments:
-            self.warnings.append(SOME.format(n=self.n_segments, all=len(self.entries)))
+            self.warnings.append(coco_entries.SOME.format(n=self.n_segments, all=len(self.entries)))
         return "boxes"
 
     def _keep_best(self, most: int) -> None:

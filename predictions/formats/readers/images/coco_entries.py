@@ -24,6 +24,10 @@ NONE = Raw()
 KNOWN_CROWDS = frozenset({None, 0, 1})
 EMPTY = frozenset({b"", b"null", b"[]", b"{}", b"[[]]"})
 LONGEST_EMPTY = max(map(len, EMPTY))
+SOME = (
+    "Only {n:,} of {all:,} objects have a segmentation: boxes are read."
+    " --shapes masks reads segmentations."
+)
 SHIFTED = (
     "{id} is not among the categories. All ids fit when {offset:+d} is added to each: if that is"
     " how they were written, give --category-offset {offset}."
