@@ -29,7 +29,9 @@ setup: $(RUNTIME) ## install what the service needs
 run: setup ## start everything: database, demo, web server, worker
 	@exec $(BIN)/python manage.py quickstart $(ARGS)
 
-test: $(DEV) ## the whole suite, on the embedded Postgres
+# Compiled files are kept, also where the environment says otherwise: tests start many processes.
+test fuzz: export PYTHONDONTWRITEBYTECODE :=
+test: $(DEV) ## the suite, on the embedded Postgres (ARGS=-mslow for browsers and crashes)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/fuzz $(ARGS)
 
 lint: $(DEV) ## style, types, import directions, JavaScript, missing migrations, a stale schema

@@ -1,5 +1,20 @@
 from django.apps import AppConfig
 
+from predictions_api.cluster import tables
+
+#: How the room's tables lie on a cluster.
+TABLES = {
+    "backends_predictionjob": tables.EVERYWHERE,
+    "backends_jobshare": tables.EVERYWHERE,
+    "backends_jobitem": tables.SLOT,
+    "backends_answeredtask": tables.SLOT,
+    "backends_endpoint": tables.HERE,
+    "backends_training": tables.HERE,
+    "backends_webhook": tables.HERE,
+    "backends_payload": tables.HERE,
+    "backends_delivery": tables.HERE,
+}
+
 
 class BackendsConfig(AppConfig):
     name = "backends"
@@ -21,6 +36,7 @@ class BackendsConfig(AppConfig):
         from predictions_api.jobs import preloads, sharing, states, sweeps
         from predictions_api.outbound.events import payloads
 
+        tables.register(TABLES)
         listening.register()
         fanning.register_follower(training.follow)
         payloads.register(told.ENDED, told.job_ended)

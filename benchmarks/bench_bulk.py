@@ -52,8 +52,7 @@ from predictions.filters.predictions import PredictionFilter  # noqa: E402
 from predictions.imports import predictions  # noqa: E402
 from predictions.models import Project, Task  # noqa: E402
 from predictions_api.http.rendering import dumps  # noqa: E402
-from predictions_api.postgres.copying import reserve_ids  # noqa: E402
-from predictions_api.postgres.sql import fetch_one  # noqa: E402
+from predictions_api.postgres.sql import fetch_one, reserve_ids  # noqa: E402
 
 LINES = "application/x-ndjson"
 RESULT_TEXT = orjson.dumps(RESULT)

@@ -23,21 +23,22 @@ COPIES_SQL = """
 WITH source AS (SELECT * FROM predictions_task WHERE project_id = %(small)s),
 copied AS (
     INSERT INTO predictions_task
-        (project_id, data, meta, inner_id, overlap, created_at, updated_at)
-    SELECT %(big)s, s.data, s.meta, n.n * 1000 + s.inner_id, 1, now(), now()
-    FROM source s, generate_series(0, %(copies)s - 1) AS n(n) ORDER BY 4
+        (project_id, slot, data, meta, inner_id, overlap, created_at, updated_at)
+    SELECT %(big)s, %(big)s %% 4096, s.data, s.meta, n.n * 1000 + s.inner_id, 1, now(), now()
+    FROM source s, generate_series(0, %(copies)s - 1) AS n(n) ORDER BY 5
     RETURNING id, inner_id
 ), original AS (SELECT c.id, s.id AS source FROM copied c
     JOIN source s ON s.inner_id = (c.inner_id - 1) %% 1000 + 1
 ), predicted AS (
     INSERT INTO predictions_prediction
-        (project_id, task_id, result, model_version, score, mislabeling, created_at, updated_at)
-    SELECT %(big)s, o.id, p.result, p.model_version, random(), 0, now(), now()
+        (project_id, slot, task_id, result, model_version, score, mislabeling, created_at,
+         updated_at)
+    SELECT %(big)s, %(big)s %% 4096, o.id, p.result, p.model_version, random(), 0, now(), now()
     FROM original o JOIN predictions_prediction p ON p.task_id = o.source
 ), annotated AS (
     INSERT INTO predictions_annotation
-        (project_id, task_id, result, ground_truth, was_cancelled, created_at, updated_at)
-    SELECT %(big)s, o.id, a.result, TRUE, FALSE, now(), now()
+        (project_id, slot, task_id, result, ground_truth, was_cancelled, created_at, updated_at)
+    SELECT %(big)s, %(big)s %% 4096, o.id, a.result, TRUE, FALSE, now(), now()
     FROM original o JOIN predictions_annotation a ON a.task_id = o.source
 )
 SELECT count(*) FROM copied
@@ -47,8 +48,8 @@ UPDATE predictions_{} SET result = jsonb_path_query_array(result, '$[0 to 4]')
 WHERE project_id = %s
 """
 TAG_SQL = """
-INSERT INTO predictions_tasktag (project_id, task_id, name, created_at)
-SELECT project_id, id, CASE WHEN inner_id %% 3 = 0 THEN 'night' ELSE 'day' END, now()
+INSERT INTO predictions_tasktag (project_id, slot, task_id, name, created_at)
+SELECT project_id, slot, id, CASE WHEN inner_id %% 3 = 0 THEN 'night' ELSE 'day' END, now()
 FROM predictions_task WHERE project_id = ANY(%s)
 """
 COUNTED_SQL = """

@@ -22,20 +22,21 @@ VERSIONS = 3
 #: What the page may cost more at many tasks than at few.
 MOST_RATIO = 1.5
 TASKS_SQL = """
-INSERT INTO predictions_task (project_id, data, meta, inner_id, overlap, created_at, updated_at)
-SELECT %s, jsonb_build_object('image', 'http://images.test/' || n || '.jpg'), '{}', n, 1, now(),
-    now() FROM generate_series(1, %s) n
+INSERT INTO predictions_task
+    (project_id, slot, data, meta, inner_id, overlap, created_at, updated_at)
+SELECT j.id, j.id %% 4096, jsonb_build_object('image', 'http://images.test/' || n || '.jpg'), '{}',
+    n, 1, now(), now() FROM predictions_project j, generate_series(1, %s) n WHERE j.id = %s
 """
 ANNOTATIONS_SQL = """
 INSERT INTO predictions_annotation
-    (project_id, task_id, result, ground_truth, was_cancelled, created_at, updated_at)
-SELECT project_id, id, %s::jsonb, true, false, now(), now() FROM predictions_task
+    (project_id, slot, task_id, result, ground_truth, was_cancelled, created_at, updated_at)
+SELECT project_id, slot, id, %s::jsonb, true, false, now(), now() FROM predictions_task
 WHERE project_id = %s
 """
 PREDICTIONS_SQL = """
 INSERT INTO predictions_prediction
-    (project_id, task_id, result, model_version, mislabeling, created_at, updated_at)
-SELECT t.project_id, t.id, %s::jsonb, 'v' || v, 0, now(), now()
+    (project_id, slot, task_id, result, model_version, mislabeling, created_at, updated_at)
+SELECT t.project_id, t.slot, t.id, %s::jsonb, 'v' || v, 0, now(), now()
 FROM predictions_task t, generate_series(1, %s) v WHERE t.project_id = %s ORDER BY v, t.id
 """
 
@@ -49,7 +50,7 @@ def filled(n: int) -> Any:
     regions = [evaluated.region((10, 20, 30, 40), label, 0.5) for label in range(5)]
     result = orjson.dumps(regions).decode()
     with connection.cursor() as cursor:
-        cursor.execute(TASKS_SQL, [project.pk, n])
+        cursor.execute(TASKS_SQL, [n, project.pk])
         cursor.execute(ANNOTATIONS_SQL, [result, project.pk])
         cursor.execute(PREDICTIONS_SQL, [result, VERSIONS, project.pk])
     return project

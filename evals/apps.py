@@ -1,5 +1,18 @@
 from django.apps import AppConfig
 
+from predictions_api.cluster import tables
+
+#: How the room's tables lie on a cluster.
+TABLES = {
+    "evals_modeleval": tables.EVERYWHERE,
+    "evals_evalimage": tables.EVALUATION,
+    "evals_evalpanel": tables.EVALUATION,
+    "evals_evalanswer": tables.EVALUATION,
+    "evals_evalsource": tables.EVALUATION,
+    "evals_evalchunk": tables.EVALUATION,
+    "evals_evalpart": tables.EVALUATION,
+}
+
 
 class EvalsConfig(AppConfig):
     name = "evals"
@@ -26,6 +39,7 @@ class EvalsConfig(AppConfig):
         from predictions_api.jobs import states, sweeps
         from predictions_api.outbound.events import payloads
 
+        tables.register(TABLES)
         payloads.register("EVALUATION_COMPLETED", told.evaluation_completed)
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(tasks.call_idle)

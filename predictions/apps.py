@@ -1,5 +1,25 @@
 from django.apps import AppConfig
 
+from predictions_api.cluster import tables
+
+#: How the room's tables lie on a cluster.
+TABLES = {
+    "predictions_project": tables.EVERYWHERE,
+    "predictions_mlbackend": tables.EVERYWHERE,
+    "predictions_task": tables.SLOT,
+    "predictions_projectcounter": tables.SLOT,
+    "predictions_annotation": tables.SLOT,
+    "predictions_prediction": tables.SLOT,
+    "predictions_tasktag": tables.SLOT,
+    "predictions_predictioncomment": tables.SLOT,
+    "predictions_predictionreview": tables.SLOT,
+    "predictions_savedview": tables.HERE,
+    "predictions_imageroot": tables.HERE,
+    "predictions_idempotentrequest": tables.HERE,
+    "predictions_importcheckpoint": tables.HERE,
+    "predictions_projectexport": tables.HERE,
+}
+
 LARGER_FILES = "On the server, `manage.py load` takes files of any size."
 
 
@@ -24,6 +44,7 @@ class PredictionsConfig(AppConfig):
         from predictions_api.http import errors
         from predictions_api.jobs import preloads, states, sweeps
 
+        tables.register(TABLES)
         payloads.register()
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(folders.requeue_stalled)

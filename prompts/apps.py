@@ -1,5 +1,22 @@
 from django.apps import AppConfig
 
+from predictions_api.cluster import tables
+
+#: How the room's tables lie on a cluster.
+TABLES = {
+    "prompts_providerconnection": tables.EVERYWHERE,
+    "prompts_prompt": tables.EVERYWHERE,
+    "prompts_promptversion": tables.EVERYWHERE,
+    "prompts_modelrun": tables.EVERYWHERE,
+    "prompts_connectionshare": tables.EVERYWHERE,
+    "prompts_runitem": tables.SLOT,
+    "prompts_failedprediction": tables.SLOT,
+    "prompts_predictionmeta": tables.SLOT,
+    "prompts_prompt_associated_projects": tables.HERE,
+    "prompts_trial": tables.HERE,
+    "prompts_refinement": tables.HERE,
+}
+
 
 class PromptsConfig(AppConfig):
     name = "prompts"
@@ -19,6 +36,7 @@ class PromptsConfig(AppConfig):
         from prompts.refinement import tasks as refinement
         from prompts.runs import tasks as runs
 
+        tables.register(TABLES)
         payloads.register("RUN_COMPLETED", told.run_completed)
         sharing.register(runs.RUN, sharing.Kind(runs.due, runs.work))
         sharing.register(refinement.REFINEMENT, sharing.Kind(refinement.due, refinement.work))

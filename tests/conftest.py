@@ -1,5 +1,6 @@
 """Three people and what they see: Ada owns a workspace that Rita may read; Olga is elsewhere."""
 
+import gc
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import TransactionTestCase
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadFileScheduling
@@ -17,6 +19,7 @@ from accounts.models import ApiToken, Membership, User, Workspace
 from predictions.db import projects, tasks
 from predictions.models import Project
 from predictions.regions.config import read_config
+from tests import clustered, emptying
 from tests.checking import CheckingClient
 
 # The suite tries the same examples every time; `make fuzz` looks for new ones.
@@ -25,19 +28,25 @@ settings.load_profile("repeatable")
 
 
 class BrowserTogether(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    """The tests of a file stay in one process; those of the browser all, for they share a desk that
-    takes twenty seconds to start.
+    """The tests of a file stay in one process; those of a browser all, for they share it, and a
+    desk that takes twenty seconds to start.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return "tests/browser" if file.startswith("tests/browser/") else file
+        folders = ("tests/browser/", "tests/javascript/")
+        return next((folder for folder in folders if file.startswith(folder)), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """As `--dist loadfile` asks, with its one exception."""
     is_by_file = config.getvalue("dist") == "loadfile"
     return BrowserTogether(config, log) if is_by_file else None
+
+
+def pytest_collection_finish() -> None:
+    """The tests found stay as long as the process: the garbage collector need not look at them."""
+    gc.freeze()
 
 
 IMAGE_CONFIG = (
@@ -142,9 +151,14 @@ class Caller:
 def make_caller(
     email: str, workspace: str, role: str = Membership.Role.OWNER, **more: Any
 ) -> Caller:
-    token, key = tokens.create(
-        email=email, workspace_slug=workspace, create_workspace=True, role=role, **more
+    """Somebody with a new key: the rows that `tokens.create` makes, without its checks."""
+    where = Workspace.objects.filter(slug=workspace).first()
+    where = where or Workspace.objects.create(slug=workspace)
+    user = User.objects.filter(email=email).first() or User.objects.create_user(email)
+    Membership.objects.bulk_create(
+        [Membership(user=user, workspace=where, role=role)], ignore_conflicts=True
     )
+    token, key = tokens.issue(user=user, workspace=where, **more)
     client = CheckingClient(HTTP_AUTHORIZATION=f"Token {key}")
     return Caller(token.user, token.workspace, key, token, client)
 
@@ -164,17 +178,31 @@ def make_refresh(caller: Caller) -> str:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The test database, and at the end nobody else in it.
+    """The test database, on a cluster spread over it, and at the end nobody else in it.
 
     A live server's thread keeps its connection as long as its client does, and a database that
     somebody is connected to cannot be dropped.
     """
-    yield
+    if clustered.NODES:
+        with django_db_blocker.unblock():
+            clustered.spread()
+    with pytest.MonkeyPatch.context() as patch:
+        if not clustered.NODES:
+            patch.setattr(TransactionTestCase, "_fixture_teardown", emptying.empty)
+        yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+@pytest.fixture
+def django_assert_num_queries(django_assert_num_queries: Any) -> Any:
+    """As it is; a cluster needs further statements for some requests, which nobody counts."""
+    if clustered.NODES:
+        pytest.skip("statements are counted on one node")
+    return django_assert_num_queries
 
 
 @pytest.fixture

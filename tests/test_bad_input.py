@@ -193,8 +193,8 @@ def test_numbers_that_cannot_be_kept(ada: Caller, ids: dict[str, int], place: Pl
 
 
 @pytest.mark.parametrize("place", [PLACES[n] for n in (0, 5, 8, 10, 11)], ids=repr)
-def test_a_million_keys(ada: Caller, ids: dict[str, int], place: Place) -> None:
-    keys = "{" + ",".join(f'"k{n}":1' for n in range(10**6)) + "}"
+def test_more_keys_than_are_read(ada: Caller, ids: dict[str, int], place: Place) -> None:
+    keys = "{" + ",".join(f'"k{n}":1' for n in range(200_000)) + "}"
 
     answer = assert_harmless(ada, *sent_to(place, ids, keys))
 

@@ -51,6 +51,7 @@ def bounded(most: int = MOST) -> Iterator[None]:
     assert peak < most, f"{peak:,} bytes"
 
 
+@cache
 def deflated(start: bytes, filler: bytes, end: bytes, *, wbits: int) -> bytes:
     """A document with LARGE bytes of filler in it, as a stream."""
     packer = zlib.compressobj(9, wbits=wbits)
@@ -64,6 +65,7 @@ def document() -> bytes:
     return deflated(b'[{"data": {"image": "', b"a", b'"}}]', wbits=31)
 
 
+@cache
 def archive() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed, packed.open("a", "w") as entry:

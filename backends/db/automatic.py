@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -11,7 +10,8 @@ from backends.db import endpoints
 from backends.db.items import Clause
 from backends.models import Endpoint, PredictionJob
 from predictions.models import MLBackend
-from predictions_api.postgres.sql import fetch_one
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one, is_spread
 
 # How long a transaction that stores tasks may take: so old are tasks below a mark at least.
 SETTLED = "10 minutes"
@@ -24,12 +24,29 @@ FROM predictions_mlbackend b, predictions_project p,
 WHERE b.id = e.backend_id AND p.id = b.project_id AND NOT p.evaluate_predictions_automatically
   AND e.last_task_id IS DISTINCT FROM newest.id
 """
+NEWEST_SQL = """
+SELECT t.project_id, max(t.id) FROM predictions_task t WHERE t.project_id = ANY(%s) GROUP BY 1
+"""
+MARK_SQL = """
+UPDATE backends_endpoint e SET last_task_id = k.task_id
+FROM unnest(%s::bigint[], %s::bigint[]) AS k(backend_id, task_id)
+WHERE e.backend_id = k.backend_id AND e.last_task_id IS DISTINCT FROM k.task_id
+"""
 
 
 def follow_projects_that_do_not_ask() -> None:
-    """Marks what is there as old, where nobody wants it predicted. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(FOLLOW_SQL)
+    """Marks what is there as old, where nobody wants it predicted. One statement; on a cluster,
+    which does not let one ask tasks for the sake of endpoints, two.
+    """
+    if not is_spread():
+        execute(FOLLOW_SQL, [])
+        return
+    idle = Endpoint.objects.filter(backend__project__evaluate_predictions_automatically=False)
+    project_of = dict(idle.values_list("pk", "backend__project_id"))
+    projects = sorted(set(project_of.values()))
+    newest: dict[int, int] = dict(fetch_all(NEWEST_SQL, [projects]))
+    marks = [newest.get(project_id, 0) for project_id in project_of.values()]
+    execute(MARK_SQL, [list(project_of), marks])
 
 
 def asking_backends(hope: timedelta) -> Iterable[int]:
@@ -61,10 +78,10 @@ def new_tasks(backend: MLBackend) -> Clause:
     )
 
 
-def has_any(tasks: Clause) -> bool:
-    """Whether the clause has a task."""
+def has_any(tasks: Clause, *, project_id: int) -> bool:
+    """Whether the clause has a task of the project."""
     sql, params = tasks
-    return fetch_one(f"{sql} LIMIT 1", params) is not None
+    return fetch_one(f"{sql} LIMIT 1", params, slot=slots.of_project(project_id)) is not None
 
 
 def waiting_job(backend_id: int) -> PredictionJob | None:
@@ -84,6 +101,7 @@ WHERE project_id = %s AND id > %s AND created_at < statement_timestamp() - inter
 def move_mark(backend: MLBackend) -> None:
     """Marks what has settled as old."""
     mark = endpoints.endpoint_of(backend).last_task_id or 0
-    row = fetch_one(SETTLED_SQL, [backend.project_id, mark])
+    slot = slots.of_project(backend.project_id)
+    row = fetch_one(SETTLED_SQL, [backend.project_id, mark], slot=slot)
     if row is not None and row[0] is not None:
         endpoints.set_last_task(backend.pk, row[0])

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from backends.models import JobItem, PredictionJob
 from predictions_api.jobs.leases import Holder
-from predictions_api.postgres.sql import fetch_all
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, is_spread
 
 Status = JobItem.Status
 OPEN = (Status.PENDING, Status.CLAIMED)
@@ -29,8 +29,8 @@ class Claim(NamedTuple):
 
 INSERT_SQL = """
 INSERT INTO backends_jobitem
-    (job_id, project_id, task_id, status, attempts, tries, error_type, message)
-SELECT %s, %s, chosen.id, 'Pending', 0, 0, '', '' FROM ({tasks}) AS chosen
+    (job_id, project_id, slot, task_id, status, attempts, tries, error_type, message)
+SELECT %s, %s, %s, chosen.id, 'Pending', 0, 0, '', '' FROM ({tasks}) AS chosen
 ON CONFLICT DO NOTHING
 """
 
@@ -40,9 +40,25 @@ def insert(job: PredictionJob, tasks: Clause) -> int:
     statement.
     """
     sql, params = tasks
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT_SQL.format(tasks=sql), [job.pk, job.project_id, *params])
-        return int(cursor.rowcount)
+    slot = slots.of_project(job.project_id)
+    values = [job.pk, job.project_id, slot, *params]
+    return execute(INSERT_SQL.format(tasks=sql), values, slot=slot)
+
+
+def slot_of(job_id: int) -> int | None:
+    """The slot of a job's items; None where the database is not spread, and for a deleted job."""
+    if not is_spread():
+        return None
+    jobs = PredictionJob.objects.filter(pk=job_id)
+    project_id = jobs.values_list("project_id", flat=True).first()
+    return None if project_id is None else slots.of_project(project_id)
+
+
+def of_job(job_id: int) -> QuerySet[JobItem]:
+    """The items of a job."""
+    rows = JobItem.objects.filter(job_id=job_id)
+    slot = slot_of(job_id)
+    return rows if slot is None else rows.filter(slot=slot)
 
 
 def version_key(version: str) -> str:
@@ -74,9 +90,7 @@ def skip_done(job: PredictionJob, version: str) -> int:
         "version": version,
         "key": version_key(version),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(SKIP_SQL, params)
-        return int(cursor.rowcount)
+    return execute(SKIP_SQL, params, slot=slots.of_project(job.project_id))
 
 
 def claim(job_id: int, mine: Holder, n: int) -> list[Claim]:
@@ -87,27 +101,29 @@ def claim(job_id: int, mine: Holder, n: int) -> list[Claim]:
     in_progress = PredictionJob.objects.filter(
         pk=OuterRef("job_id"), status=PredictionJob.Status.IN_PROGRESS
     )
-    rows = JobItem.objects.filter(Exists(in_progress), job_id=job_id).order_by("task_id")
-    claims = _claim(rows.filter(status=Status.PENDING), mine, n)
+    rows = of_job(job_id).filter(Exists(in_progress)).order_by("task_id")
+    slot = slot_of(job_id)
+    claims = _claim(rows.filter(status=Status.PENDING), mine, n, slot)
     if len(claims) < n:
-        claims += _claim(rows.filter(status=Status.CLAIMED), mine, n - len(claims))
+        claims += _claim(rows.filter(status=Status.CLAIMED), mine, n - len(claims), slot)
     return sorted(claims)
 
 
-def _claim(rows: QuerySet[JobItem], mine: Holder, n: int) -> list[Claim]:
+def _claim(rows: QuerySet[JobItem], mine: Holder, n: int, slot: int | None) -> list[Claim]:
     columns = ("task_id", "attempts")
-    return [Claim(*row) for row in mine.claim(rows, n, columns=columns, status=Status.CLAIMED)]
+    found = mine.claim(rows, n, columns=columns, slot=slot, status=Status.CLAIMED)
+    return [Claim(*row) for row in found]
 
 
 def extend(job_id: int, mine: Holder, task_ids: Sequence[int]) -> None:
     """Renews the holder's leases on these tasks, where it has them in hand."""
-    rows = JobItem.objects.filter(job_id=job_id, status=Status.CLAIMED)
+    rows = of_job(job_id).filter(status=Status.CLAIMED)
     mine.extend(rows.filter(task_id__in=sorted(task_ids)))
 
 
 def release(job_id: int, mine: Holder) -> None:
     """Gives back what the holder has in hand, as if it had not been claimed."""
-    rows = JobItem.objects.filter(job_id=job_id, status=Status.CLAIMED)
+    rows = of_job(job_id).filter(status=Status.CLAIMED)
     mine.release(rows, status=Status.PENDING)
 
 
@@ -146,12 +162,12 @@ def accept(job_id: int, ended: Mapping[int, Ended], owner: UUID, now: Any) -> se
         "kinds": [end.error_type for end in ended.values()],
         "messages": [end.message for end in ended.values()],
     }
-    return {row[0] for row in fetch_all(ACCEPT_SQL, params)}
+    return {row[0] for row in fetch_all(ACCEPT_SQL, params, slot=slot_of(job_id))}
 
 
 def fail_open(job_id: int, kind: str, message: str, now: Any) -> int:
     """Ends all that is left of the job as failures, in whosever hand it is; how many."""
-    rows = JobItem.objects.filter(job_id=job_id, status__in=OPEN)
+    rows = of_job(job_id).filter(status__in=OPEN)
     return rows.update(
         status=Status.FAILED,
         error_type=kind,
@@ -164,13 +180,13 @@ def fail_open(job_id: int, kind: str, message: str, now: Any) -> int:
 
 def skip_open(job_id: int) -> int:
     """Ends all that is left of a canceled job as skipped; how many."""
-    rows = JobItem.objects.filter(job_id=job_id, status__in=OPEN)
+    rows = of_job(job_id).filter(status__in=OPEN)
     return rows.update(status=Status.SKIPPED, lease_owner=None, lease_until=None)
 
 
 def failures(job_id: int, *, after: int, limit: int) -> list[dict[str, Any]]:
     """The failures of a job on tasks after that of id `after`, by task."""
-    rows = JobItem.objects.filter(job_id=job_id, status=Status.FAILED, task_id__gt=after)
+    rows = of_job(job_id).filter(status=Status.FAILED, task_id__gt=after)
     found = rows.order_by("task_id").values_list(
         "task_id", "error_type", "message", "tries", "failed_at"
     )[:limit]
@@ -180,5 +196,5 @@ def failures(job_id: int, *, after: int, limit: int) -> list[dict[str, Any]]:
 
 def first_failure(job_id: int) -> str:
     """Why the first task that failed did, "" where none has."""
-    rows = JobItem.objects.filter(job_id=job_id, status=Status.FAILED).order_by("task_id")
+    rows = of_job(job_id).filter(status=Status.FAILED).order_by("task_id")
     return rows.values_list("message", flat=True).first() or ""

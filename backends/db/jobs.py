@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from backends.db.items import Clause
 from backends.models import JobItem, PredictionJob
+from predictions.db.places import in_project
 from predictions.filters.tasks import TaskFilter
 from predictions.models import Task
 
@@ -52,7 +53,7 @@ def failed_in(job: PredictionJob) -> Clause:
 
 def unknown_tasks(project_id: int, task_ids: Sequence[int]) -> list[int]:
     """Those of the ids that no task of the project has, in order."""
-    rows = Task.objects.filter(project_id=project_id, pk__in=list(task_ids))
+    rows = in_project(Task.objects.filter(pk__in=list(task_ids)), project_id)
     known = set(rows.values_list("pk", flat=True))
     return [task_id for task_id in dict.fromkeys(task_ids) if task_id not in known]
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
-
 from backends.db.items import version_key
 from predictions_api.outbound.events import recording
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
 
 
 class Row(NamedTuple):
@@ -81,19 +80,20 @@ def lock_tasks(project_id: int, task_ids: Sequence[int]) -> set[int]:
         "SELECT id FROM predictions_task WHERE project_id = %s AND id = ANY(%s)"
         " ORDER BY id FOR NO KEY UPDATE"
     )
-    return {row[0] for row in fetch_all(sql, [project_id, sorted(task_ids)])}
+    rows = fetch_all(sql, [project_id, sorted(task_ids)], slot=slots.of_project(project_id))
+    return {row[0] for row in rows}
 
 
 INSERT_SQL = """
 INSERT INTO predictions_prediction
-    (task_id, project_id, result, model_version, score, cluster, neighbors, mislabeling, model_id,
-     created_at, updated_at)
-SELECT k.task_id, %(project)s, k.result::jsonb, k.version, k.score, k.cluster, k.neighbors::jsonb,
-       k.mislabeling, %(backend)s, %(now)s, %(now)s
-FROM unnest(%(tasks)s::bigint[], %(results)s::text[], %(versions)s::text[], %(scores)s::float8[],
-            %(clusters)s::int[], %(neighbors)s::text[], %(mislabelings)s::float8[])
-    WITH ORDINALITY AS k(task_id, result, version, score, cluster, neighbors, mislabeling, place)
-ORDER BY k.place RETURNING id
+    (id, task_id, project_id, slot, result, model_version, score, cluster, neighbors, mislabeling,
+     model_id, created_at, updated_at)
+SELECT k.id, k.task_id, %(project)s, %(slot)s, k.result::jsonb, k.version, k.score, k.cluster,
+       k.neighbors::jsonb, k.mislabeling, %(backend)s, %(now)s, %(now)s
+FROM unnest(%(new)s::bigint[], %(tasks)s::bigint[], %(results)s::text[], %(versions)s::text[],
+            %(scores)s::float8[], %(clusters)s::int[], %(neighbors)s::text[],
+            %(mislabelings)s::float8[])
+    AS k(id, task_id, result, version, score, cluster, neighbors, mislabeling)
 """
 # Those of the same task, backend and version that were there before. By the index on tasks, and
 # that before anything is known of the table: the ids' range keeps a planner without statistics
@@ -125,8 +125,8 @@ DELETE_SQL = (
 
 
 MARK_SQL = """
-INSERT INTO backends_answeredtask (backend_id, project_id, task_id, version)
-SELECT %(backend)s, %(project)s, k.task_id, %(key)s
+INSERT INTO backends_answeredtask (backend_id, project_id, slot, task_id, version)
+SELECT %(backend)s, %(project)s, %(slot)s, k.task_id, %(key)s
 FROM unnest(%(answered)s::bigint[]) AS k(task_id) ON CONFLICT DO NOTHING
 """
 
@@ -134,10 +134,13 @@ FROM unnest(%(answered)s::bigint[]) AS k(task_id) ON CONFLICT DO NOTHING
 def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[int]:
     """Stores the predictions of these outcomes in the place of those of the same (task, backend,
     version), and that the backend has answered for the tasks at the job's version; the new ids in
-    order. Two statements, a third where something is replaced.
+    order. Three statements, a fourth where something is replaced.
     """
     flat = [(outcome.task_id, row) for outcome in outcomes for row in outcome.rows]
+    slot = slots.of_project(job.project_id)
+    new = reserve_ids("predictions_prediction", sum(len(one.rows) for one in outcomes), slot=slot)
     params: dict[str, Any] = {"project": job.project_id, "backend": job.backend_id, "now": now}
+    params |= {"slot": slot, "new": new}
     marks = {
         "key": version_key(job.model_version),
         "answered": sorted({outcome.task_id for outcome in outcomes}),
@@ -151,23 +154,21 @@ def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[in
         "neighbors": [row.neighbors for _, row in flat],
         "mislabelings": [row.mislabeling for _, row in flat],
     }
-    rows = fetch_all(f"{MARK_SQL}; {INSERT_SQL}", {**params, **marks, **columns})
-    new = [row[0] for row in rows]
+    execute(f"{MARK_SQL}; {INSERT_SQL}", {**params, **marks, **columns}, slot=slot)
     pairs = {(task_id, row.model_version) for task_id, row in flat}
     # An answer that says nothing replaces what the version named at the set-up said.
     pairs |= {(outcome.task_id, job.model_version) for outcome in outcomes if not outcome.rows}
-    _replace(params, sorted(pairs), new)
+    _replace(params, sorted(pairs))
     return new
 
 
-def _replace(params: dict[str, Any], pairs: Sequence[tuple[int, str]], new: list[int]) -> None:
+def _replace(params: dict[str, Any], pairs: Sequence[tuple[int, str]]) -> None:
     tasks, versions = [task_id for task_id, _ in pairs], [version for _, version in pairs]
-    given = {**params, "tasks": tasks, "versions": versions, "new": new}
+    given = {**params, "tasks": tasks, "versions": versions}
     given |= {"first": min(tasks), "last": max(tasks)}
-    old = [row[0] for row in fetch_all(EARLIER_SQL, given)]
+    old = [row[0] for row in fetch_all(EARLIER_SQL, given, slot=params["slot"])]
     if old:
-        with connection.cursor() as cursor:
-            cursor.execute(f"{ADOPT_SQL}; {DELETE_SQL}", {**given, "old": old})
+        execute(f"{ADOPT_SQL}; {DELETE_SQL}", {**given, "old": old}, slot=params["slot"])
 
 
 COUNT_SQL = """

@@ -26,7 +26,7 @@ def start_jobs() -> int:
             if backend is None:
                 continue
             tasks = automatic.new_tasks(backend)
-            if not automatic.has_any(tasks):
+            if not automatic.has_any(tasks, project_id=backend.project_id):
                 continue
             waiting = automatic.waiting_job(backend_id)
             if waiting is None:

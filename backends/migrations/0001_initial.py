@@ -5,6 +5,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import predictions_api.postgres.spread.fields
+
 
 class Migration(migrations.Migration):
 
@@ -74,6 +76,7 @@ class Migration(migrations.Migration):
             name='JobItem',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('status', models.CharField(choices=[('Pending', 'Pending'), ('Claimed', 'Claimed'), ('Done', 'Done'), ('Skipped', 'Skipped'), ('Failed', 'Failed')], default='Pending', max_length=10)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='How often it was claimed.')),
                 ('tries', models.PositiveSmallIntegerField(default=0, help_text='Requests that asked about it.')),
@@ -157,13 +160,14 @@ class Migration(migrations.Migration):
             name='AnsweredTask',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('version', models.CharField(max_length=64)),
                 ('backend', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.mlbackend')),
                 ('project', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='predictions.project')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
+                ('task', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('backend', 'task', 'version', 'project'), name='backends_answered_backend_task_uniq')],
+                'constraints': [models.UniqueConstraint(fields=('backend', 'task', 'version', 'slot'), name='backends_answered_backend_task_uniq')],
             },
         ),
         migrations.CreateModel(
@@ -210,7 +214,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='jobitem',
-            constraint=models.UniqueConstraint(fields=('job', 'task', 'project'), name='backends_jobitem_job_task_uniq'),
+            constraint=models.UniqueConstraint(fields=('job', 'task', 'slot'), name='backends_jobitem_job_task_uniq'),
         ),
         migrations.AddIndex(
             model_name='delivery',

@@ -21,7 +21,11 @@ KEYS = [
     ("backends_jobshare", "backend_id", "predictions_mlbackend", "CASCADE"),
     ("backends_jobshare", "job_id", "backends_predictionjob", "CASCADE"),
     ("backends_answeredtask", "backend_id", "predictions_mlbackend", "CASCADE"),
-    ("backends_answeredtask", "task_id", "predictions_task", "CASCADE"),
+]
+# Tables that are spread by their slot, and the keys of these among such tables.
+SPREAD = ("backends_jobitem", "backends_answeredtask")
+SLOT_KEYS = [
+    ("backends_answeredtask", "task_id", "predictions_task"),
 ]
 
 DROP = """
@@ -38,10 +42,18 @@ ADD = (
     "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column})"
     " REFERENCES {parent} (id) ON DELETE {action};"
 )
+WITH_SLOT = (
+    "ALTER TABLE {table} DROP CONSTRAINT {table}_pkey,"
+    " ADD CONSTRAINT {table}_pkey PRIMARY KEY (id, slot);"
+)
+ADD_WITH_SLOT = (
+    "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column}, slot)"
+    " REFERENCES {parent} (id, slot) ON DELETE CASCADE;"
+)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("backends", "0001_initial")]
+    dependencies = [("backends", "0001_initial"), ("predictions", "0002_cascades")]
 
     operations = [
         # Foreign keys of the first migration are pending until its deferred SQL has run.
@@ -53,5 +65,16 @@ class Migration(migrations.Migration):
                 migrations.RunSQL.noop,
             )
             for table, column, parent, action in KEYS
+        ],
+        *[
+            migrations.RunSQL(WITH_SLOT.format(table=table), migrations.RunSQL.noop)
+            for table in SPREAD
+        ],
+        *[
+            migrations.RunSQL(
+                ADD_WITH_SLOT.format(table=table, column=column, parent=parent),
+                migrations.RunSQL.noop,
+            )
+            for table, column, parent in SLOT_KEYS
         ],
     ]

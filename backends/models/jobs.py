@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from predictions.models import MLBackend, Project, Task
+from predictions_api.postgres.spread.fields import SlotField
 
 
 class PredictionJob(models.Model):
@@ -94,6 +95,7 @@ class JobItem(models.Model):
     project = models.ForeignKey(
         Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
     )
+    slot = SlotField()
     # Not a real key: what becomes of a task that is deleted is part of the job's counts.
     task = models.ForeignKey(
         Task, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
@@ -110,7 +112,7 @@ class JobItem(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["job", "task", "project"], name="backends_jobitem_job_task_uniq"
+                fields=["job", "task", "slot"], name="backends_jobitem_job_task_uniq"
             )
         ]
         indexes = [
@@ -153,14 +155,15 @@ class AnsweredTask(models.Model):
     project = models.ForeignKey(
         Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
     )
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+    slot = SlotField()
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     # SHA-256 of the version: a version may be longer than an index row.
     version = models.CharField(max_length=64)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["backend", "task", "version", "project"],
+                fields=["backend", "task", "version", "slot"],
                 name="backends_answered_backend_task_uniq",
             )
         ]

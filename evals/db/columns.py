@@ -11,6 +11,7 @@ from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
 from evals.engine.reading import reading_of
 from evals.models import ModelEval
+from predictions.db.places import slot_of_task
 from predictions.filters.registered import Rows, Scope
 from predictions_api.http.storable import Refused
 from predictions_api.postgres.sql import fetch_all, fetch_one
@@ -80,7 +81,9 @@ def image_addresses(
         return []
     reading = reading_of(evaluation.reading)
     paths = [image_path(reading, item) for _, item in images]
-    rows = fetch_all(ADDRESSES_SQL, [longest, [task for task, _ in images], paths])
+    tasks = [task for task, _ in images]
+    slot = next((slot_of_task(task) for task in tasks if task is not None), None)
+    rows = fetch_all(ADDRESSES_SQL, [longest, tasks, paths], slot=slot)
     return [address for (address,) in rows]
 
 

@@ -7,6 +7,7 @@ ends the evaluation instead of being counted half old, half new.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,10 +21,12 @@ from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.errors import EvaluationError
 from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
+from predictions.db.places import slot_of_task
 from predictions.db.reviews.accepting import AS_TRUTH
 from predictions.pictures.addresses import name_in
 from predictions_api.http.storable import whole_within
-from predictions_api.postgres.sql import fetch_all, fetch_one, server_cursor
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import fetch_all, fetch_one, of_slot, server_cursor
 
 SPLIT_NUMBERS = {split.label: split.value for split in Split}
 DEFAULT_SPLIT = Split.TEST
@@ -126,7 +129,8 @@ class Facts:
 
 def facts(evaluation: ModelEval) -> Facts:
     """Asked once `planned_rows` has begun: what it can see is not younger than this."""
-    row = fetch_one(FACTS_SQL, _scope(evaluation))
+    scope = _scope(evaluation)
+    row = fetch_one(FACTS_SQL, scope, slot=slots.of_project(scope["project"] or 0))
     assert row is not None
     return Facts(*row)
 
@@ -146,7 +150,8 @@ WHERE q.project_id = %(project)s AND q.model_version = %(version)s
 
 def count_own_truths(evaluation: ModelEval) -> int:
     """How many tasks have as their ground truth this version's own prediction, unchanged."""
-    row = fetch_one(OWN_TRUTHS_SQL, _scope(evaluation))
+    scope = _scope(evaluation)
+    row = fetch_one(OWN_TRUTHS_SQL, scope, slot=slots.of_project(scope["project"] or 0))
     return int(row[0]) if row else 0
 
 
@@ -174,7 +179,8 @@ def planned_rows(
     facts |= {f"key{n}": name for n, (_, _, name) in asked.items()}
     with server_cursor(f"plan_{evaluation.pk}", apart=True) as cursor:
         cursor.itersize = chunk
-        cursor.execute(sql, {**_scope(evaluation), **counted, **facts})
+        facts |= {**_scope(evaluation), **counted}
+        cursor.execute(*of_slot(sql, facts, slots.of_project(evaluation.project_id or 0)))
         rows = ((row[4], row) for row in cursor)
         for portion in _portions(rows, most=chunk):
             yield [
@@ -288,13 +294,9 @@ ORDER BY c.n
 
 def portions(rows: Sequence[PlannedRow]) -> Iterator[list[PlannedRow]]:
     """The rows in their order, as many at a time as may be read at once. One statement."""
-    found = fetch_all(
-        SIZES_SQL,
-        {
-            "annotations": [row.annotation_id for row in rows],
-            "predictions": [row.prediction_id for row in rows],
-        },
-    )
+    ids: dict[str, Any] = {"annotations": [r.annotation_id for r in rows]}
+    ids |= {"predictions": [r.prediction_id for r in rows]}
+    found = fetch_all(SIZES_SQL, ids, slot=slot_of_task(rows[0].task_id) if rows else None)
     sized = ((size, row) for (size,), row in zip(found, rows, strict=True))
     return _portions(sized, most=max(len(rows), 1))
 
@@ -321,12 +323,12 @@ def read(
             "at": planned_at,
             "needs_data": reading.needs_data,
         },
+        slot=slot_of_task(rows[0].task_id) if rows else None,
     )
     # Images of one task share its regions, which are read once.
     texts: dict[str, RegionText] = {}
-    return [
-        _read_image(row, values, reading, texts) for row, values in zip(rows, found, strict=True)
-    ]
+    pairs = zip(rows, found, strict=True)
+    return [_read_image(row, values, reading, texts) for row, values in pairs]
 
 
 def read_all(
@@ -393,8 +395,6 @@ def _last_part(url: str | None) -> str:
         return ""
     if (local := name_in(url)) is not None:
         return local.rpartition("/")[2]
-    try:
-        path = urlsplit(url).path
-    except ValueError:
-        path = url
-    return unquote(path.rstrip("/").rpartition("/")[2])
+    with suppress(ValueError):
+        url = urlsplit(url).path
+    return unquote(url.rstrip("/").rpartition("/")[2])

@@ -8,9 +8,11 @@ import orjson
 from django.db import connection, transaction
 
 from evals.models import ModelEval
+from predictions.db.places import slot_of_task
 from predictions.regions.geometry import Floats
 from predictions_api.postgres.copying import copy
-from predictions_api.postgres.sql import fetch_all, server_cursor
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, of_slot, server_cursor
 
 NEIGHBORS = 10
 #: Above so many tasks the nearest are found by an index, nearly always the same ones.
@@ -32,7 +34,8 @@ ORDER BY c.n
 def embeddings(task_ids: Sequence[int]) -> Iterator[tuple[int, Any]]:
     """(place in `task_ids`, embedding as stored) of the tasks that have one, in order."""
     with transaction.atomic(), server_cursor("embeddings") as cursor:
-        cursor.execute(EMBEDDINGS_SQL, {"tasks": list(task_ids)})
+        slot = slot_of_task(task_ids[0]) if task_ids else None
+        cursor.execute(*of_slot(EMBEDDINGS_SQL, {"tasks": list(task_ids)}, slot))
         for place, stored in cursor:
             yield place, orjson.loads(stored) if isinstance(stored, str) else stored
 
@@ -103,19 +106,19 @@ class WrittenBack:
 
 def write_back(evaluation: ModelEval, findings: Iterable[WrittenBack]) -> None:
     """Stores the findings on predictions that have not changed since. A statement for each."""
-    with connection.cursor() as cursor:
-        for some in findings:
-            cursor.execute(
-                WRITE_BACK_SQL,
-                [
-                    some.prediction_ids,
-                    some.clusters,
-                    some.neighbors,
-                    some.mislabeling,
-                    evaluation.project_id,
-                    evaluation.planned_at,
-                ],
-            )
+    for some in findings:
+        execute(
+            WRITE_BACK_SQL,
+            [
+                some.prediction_ids,
+                some.clusters,
+                some.neighbors,
+                some.mislabeling,
+                evaluation.project_id,
+                evaluation.planned_at,
+            ],
+            slot=slots.of_project(evaluation.project_id or 0),
+        )
 
 
 def nearest_tasks(task_ids: Sequence[int], matrix: Floats) -> dict[int, list[int]]:

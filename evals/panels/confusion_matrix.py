@@ -113,10 +113,14 @@ def derive(imported: Imported) -> Iterator[NewPanel]:
 
 
 def _matrices(split: int, events: Events, confidences: Sequence[int]) -> Iterator[NewPanel]:
+    packed, n_packed = b"", -1
     for confidence in confidences:
         kept = events.bin >= confidence
-        cells = make_events(0, 0, events.actual[kept], events.predicted[kept], events.delta[kept])
-        yield NewPanel(Kind.MATRIX, pack_events(cells, 1)[0], split=split, confidence=confidence)
+        # Who is kept at one percent is kept below: as many are the same ones.
+        if (n_kept := int(np.count_nonzero(kept))) != n_packed:
+            columns = (events.actual[kept], events.predicted[kept], events.delta[kept])
+            packed, n_packed = pack_events(make_events(0, 0, *columns), 1)[0], n_kept
+        yield NewPanel(Kind.MATRIX, packed, split=split, confidence=confidence)
 
 
 PANEL = Panel(

@@ -52,7 +52,7 @@ def delete_predictions(ids: list[int], project_id: int, body: Any, access: Acces
 def annotate(ids: list[int], project_id: int, body: Any, access: Access) -> Document:
     """An annotation of each prediction of the tasks that has none yet."""
     versions = _versions(body.get("model_version"))
-    n = annotate_as_predicted(ids, versions=versions, access=access)
+    n = annotate_as_predicted(ids, project_id=project_id, versions=versions, access=access)
     return {"detail": f"Created {n} annotations"}
 
 

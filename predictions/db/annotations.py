@@ -1,9 +1,10 @@
 """Reads and writes of annotations."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
@@ -14,7 +15,8 @@ from predictions.db.tasks import existing_task
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
 from predictions_api.outbound.events import recording
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one, insert_one, is_spread
 
 #: Ids that one refusal names.
 MOST_NAMED = 20
@@ -40,7 +42,7 @@ WHERE a.id = %s AND j.workspace_id = %s
 
 def annotation(annotation_id: int, *, workspace_id: int) -> Document | None:
     """One annotation, or None where the workspace has none of that id."""
-    row = fetch_one(ANNOTATION_SQL, [annotation_id, workspace_id])
+    row = fetch_one(ANNOTATION_SQL, [annotation_id, workspace_id], slot=slots.of_id(annotation_id))
     return None if row is None else documents.annotation(row, documents.ages())
 
 
@@ -54,8 +56,11 @@ WHERE a.task_id = ANY(%s) ORDER BY a.task_id, a.id
 def annotations_of_tasks(task_ids: Sequence[int]) -> list[Document]:
     """The annotations of tasks already known to be the caller's, by task, then id."""
     age = documents.ages()
-    rows = fetch_all(ANNOTATIONS_OF_TASKS_SQL, [list(task_ids)])
-    return [documents.annotation(row, age) for row in rows]
+    return [
+        documents.annotation(row, age)
+        for slot, ids in places.slots_of_tasks(task_ids)
+        for row in fetch_all(ANNOTATIONS_OF_TASKS_SQL, [ids], slot=slot)
+    ]
 
 
 WITH_IDS_SQL = f"""
@@ -68,7 +73,7 @@ WHERE a.id = ANY(%s) AND a.project_id = %s ORDER BY a.id
 def annotations_with_ids(ids: Sequence[int], *, project_id: int) -> list[Document]:
     """Those of the annotations that the project has, by id."""
     age = documents.ages()
-    rows = fetch_all(WITH_IDS_SQL, [list(ids), project_id])
+    rows = fetch_all(WITH_IDS_SQL, [list(ids), project_id], slot=slots.of_project(project_id))
     return [documents.annotation(row, age) for row in rows]
 
 
@@ -134,17 +139,16 @@ def _result_text(values: Values) -> str:
 
 
 CREATE_ANNOTATION_SQL = """
-WITH a AS (
-    INSERT INTO predictions_annotation
-        (task_id, project_id, result, was_cancelled, ground_truth, lead_time, completed_by_id,
-         parent_prediction_id, parent_annotation_id, unique_id, created_at, updated_at)
-    VALUES (%s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, gen_random_uuid(), now(), now())
-    RETURNING id, task_id
-), touched AS (
-    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s FROM a
-    WHERE t.id = a.task_id
+WITH touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
+    WHERE t.id = %(task)s
 )
-SELECT id FROM a
+INSERT INTO predictions_annotation
+    (task_id, project_id, slot, result, was_cancelled, ground_truth, lead_time, completed_by_id,
+     parent_prediction_id, parent_annotation_id, unique_id, created_at, updated_at)
+VALUES (%(task)s, %(project)s, %(slot)s, %(result)s::jsonb, %(cancelled)s, %(truth)s,
+        %(lead_time)s, %(author)s, %(prediction)s, %(parent)s, gen_random_uuid(), now(), now())
+RETURNING id
 """
 
 
@@ -154,20 +158,24 @@ def create_annotation(task_id: int, values: Values, access: Access) -> Document:
     _check_annotation(values, access, project_id=task["project"])
     # Read before it is committed: a caller who gets no answer has nothing stored.
     with transaction.atomic(savepoint=False):
-        row = fetch_one(
+        slot = slots.of_project(task["project"])
+        row = insert_one(
             CREATE_ANNOTATION_SQL,
-            [
-                task_id,
-                task["project"],
-                _result_text(values),
-                values.get("was_cancelled", False),
-                values.get("ground_truth", False),
-                values.get("lead_time"),
-                values.get("completed_by") or access.user_id,
-                values.get("parent_prediction"),
-                values.get("parent_annotation"),
-                access.user_id,
-            ],
+            {
+                "task": task_id,
+                "project": task["project"],
+                "slot": slot,
+                "result": _result_text(values),
+                "cancelled": values.get("was_cancelled", False),
+                "truth": values.get("ground_truth", False),
+                "lead_time": values.get("lead_time"),
+                "author": values.get("completed_by") or access.user_id,
+                "prediction": values.get("parent_prediction"),
+                "parent": values.get("parent_annotation"),
+                "user": access.user_id,
+            },
+            table="predictions_annotation",
+            slot=slot,
         )
         made = existing_annotation(row[0] if row else 0, access)
         record_change(
@@ -196,8 +204,9 @@ def update_annotation(annotation_id: int, values: Values, access: Access) -> Doc
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM a WHERE t.id = a.task_id
     """  # noqa: S608
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(sql, [*params, annotation_id, access.user_id])
+    slot = slots.of_project(kept["project"])
+    with transaction.atomic(savepoint=False):
+        execute(sql, [*params, annotation_id, access.user_id], slot=slot)
         changed = existing_annotation(annotation_id, access)
         record_change(
             "ANNOTATION_UPDATED", project_id=changed["project"], access=access, annotation=changed
@@ -222,8 +231,9 @@ def accept_prediction(
     None, and nothing is stored, where it is another one.
     """
     # Whoever accepts for the same task waits here, and then reads what was accepted before.
-    fetch_one(LOCK_TASK_SQL, [task_id])
-    row = fetch_one(NEWEST_TRUTH_SQL, [task_id])
+    slot = places.slot_of_task(task_id)
+    fetch_one(LOCK_TASK_SQL, [task_id], slot=slot)
+    row = fetch_one(NEWEST_TRUTH_SQL, [task_id], slot=slot)
     if (row[0] if row else None) != instead_of:
         return None
     return create_annotation(task_id, values, access)
@@ -235,12 +245,15 @@ WITH gone AS (
     DELETE FROM predictions_annotation a USING predictions_project j
     WHERE a.id = %s AND a.parent_prediction_id = %s AND a.ground_truth
         AND a.updated_at = a.created_at AND j.id = a.project_id AND j.workspace_id = %s
-    RETURNING a.task_id, a.project_id
+    RETURNING a.id, a.task_id, a.project_id
+), orphaned AS (
+    UPDATE predictions_annotation c SET parent_annotation_id = NULL
+    FROM gone WHERE c.parent_annotation_id = gone.id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM gone WHERE t.id = gone.task_id
 )
-SELECT max(project_id) FROM gone
+SELECT project_id FROM gone
 """
 
 
@@ -255,8 +268,8 @@ def undo_acceptance(annotation_id: int, *, prediction_id: int, access: Access) -
 def _delete_one(sql: str, params: Sequence[Any], annotation_id: int, access: Access) -> bool:
     """Executes a statement that deletes an annotation and answers its project; whether it did."""
     with recording.together(access.is_heard):
-        row = fetch_one(sql, params)
-        if row is None or row[0] is None:
+        row = fetch_one(sql, params, slot=places.slot_of_annotation(annotation_id))
+        if row is None:
             return False
         record_change("ANNOTATIONS_DELETED", project_id=row[0], access=access, ids=[annotation_id])
     return True
@@ -269,10 +282,9 @@ WITH chosen AS (
     SELECT id FROM predictions_annotation
     WHERE {which} AND ground_truth <> %(mark)s ORDER BY id FOR NO KEY UPDATE
 ), a AS (
-    UPDATE predictions_annotation SET ground_truth = %(mark)s, updated_at = now(),
+    UPDATE predictions_annotation c SET ground_truth = %(mark)s, updated_at = now(),
         updated_by_id = %(user)s
-    FROM chosen WHERE predictions_annotation.id = chosen.id
-    RETURNING predictions_annotation.id, task_id, project_id
+    FROM chosen WHERE c.id = chosen.id RETURNING c.id, c.task_id, c.project_id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
     WHERE t.id IN (SELECT task_id FROM a)
@@ -293,27 +305,36 @@ def mark_chosen(annotation_ids: Sequence[int], *, is_truth: bool, access: Access
     All or none: ValidationError under `ids` for ids that the workspace has no annotation of.
     """
     rows = fetch_all(
-        "SELECT a.id FROM predictions_annotation a JOIN predictions_project j"
+        "SELECT a.id, a.slot FROM predictions_annotation a JOIN predictions_project j"
         " ON j.id = a.project_id WHERE a.id = ANY(%s) AND j.workspace_id = %s",
         [list(annotation_ids), access.workspace_id],
     )
-    known = {row[0] for row in rows}
+    known: dict[int, int] = dict(rows)
     if unknown := [one for one in annotation_ids if one not in known]:
         raise ValidationError({"ids": [unknown_pk(one) for one in unknown[:MOST_NAMED]]})
-    return _mark(MARK_CHOSEN_SQL, {"ids": list(annotation_ids), "mark": is_truth}, access)
+    values: dict[str, Any] = {"mark": is_truth}
+    if not is_spread():
+        return _mark(MARK_CHOSEN_SQL, {**values, "ids": list(annotation_ids)}, access)
+    with transaction.atomic():
+        return sum(
+            _mark(MARK_CHOSEN_SQL, {**values, "ids": [*ids]}, access, slot=slot)
+            for slot, ids in groupby(sorted(known, key=known.__getitem__), known.__getitem__)
+        )
 
 
 def mark_all(project_id: int, *, is_truth: bool, access: Access) -> int:
     """Marks the annotations of a project that are not cancelled as ground truth, or takes the mark
     away from all; how many it changes. The project is the caller's.
     """
-    return _mark(MARK_ALL_SQL, {"project": project_id, "mark": is_truth}, access)
+    values = {"project": project_id, "mark": is_truth}
+    return _mark(MARK_ALL_SQL, values, access, slot=slots.of_project(project_id))
 
 
-def _mark(sql: str, values: dict[str, Any], access: Access) -> int:
+def _mark(sql: str, values: dict[str, Any], access: Access, *, slot: int | None = None) -> int:
     """Executes a statement that marks annotations, and records them; how many it changes."""
     with recording.together(access.is_heard):
-        changed = fetch_all(sql, {**values, "user": access.user_id, "heard": access.is_heard})
+        told = {"user": access.user_id, "heard": access.is_heard}
+        changed = fetch_all(sql, {**values, **told}, slot=slot)
         for project_id, _, ids, task_ids in changed:
             record_updated(ids or (), task_ids or (), project_id=project_id, access=access)
     return sum(n for _, n, _, _ in changed)
@@ -323,12 +344,15 @@ DELETE_ANNOTATION_SQL = """
 WITH gone AS (
     DELETE FROM predictions_annotation a USING predictions_project j
     WHERE a.id = %s AND j.id = a.project_id AND j.workspace_id = %s
-    RETURNING a.task_id, a.project_id
+    RETURNING a.id, a.task_id, a.project_id
+), orphaned AS (
+    UPDATE predictions_annotation c SET parent_annotation_id = NULL
+    FROM gone WHERE c.parent_annotation_id = gone.id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM gone WHERE t.id = gone.task_id
 )
-SELECT max(project_id) FROM gone
+SELECT project_id FROM gone
 """
 
 
@@ -339,16 +363,25 @@ def delete_annotation(annotation_id: int, access: Access) -> None:
         raise NotFound(NO_ANNOTATION)
 
 
+DELETE_OF_TASKS_SQL = """
+WITH gone AS (
+    DELETE FROM predictions_annotation a WHERE a.project_id = %s AND a.task_id = ANY(%s)
+    RETURNING a.id, a.task_id
+), orphaned AS (
+    UPDATE predictions_annotation c SET parent_annotation_id = NULL
+    FROM gone WHERE c.parent_annotation_id = gone.id AND c.task_id <> gone.task_id
+), touched AS (
+    UPDATE predictions_task t SET updated_at = now() WHERE t.id IN (SELECT task_id FROM gone)
+)
+SELECT id FROM gone ORDER BY id
+"""
+
+
 def delete_annotations_of_tasks(task_ids: Sequence[int], *, project_id: int, access: Access) -> int:
     """Removes every annotation of tasks of one project; how many went."""
     with recording.together(access.is_heard):
         gone = fetch_all(
-            "WITH a AS (DELETE FROM predictions_annotation"
-            " WHERE project_id = %s AND task_id = ANY(%s) RETURNING id, task_id), touched AS ("
-            " UPDATE predictions_task t SET updated_at = now()"
-            " WHERE t.id IN (SELECT task_id FROM a))"
-            " SELECT id FROM a ORDER BY id",
-            [project_id, list(task_ids)],
+            DELETE_OF_TASKS_SQL, [project_id, list(task_ids)], slot=slots.of_project(project_id)
         )
         if gone:
             ids = [row[0] for row in gone]

@@ -13,8 +13,8 @@ CLAIM_SQL = """
 INSERT INTO predictions_idempotentrequest AS r (workspace_id, key, fingerprint, created_at)
 VALUES (%s, %s, '', now())
 ON CONFLICT (workspace_id, key) DO UPDATE
-    SET fingerprint = '', created_at = now(), status_code = NULL, body = NULL
-    WHERE r.created_at < now() - %s
+    SET fingerprint = '', created_at = excluded.created_at, status_code = NULL, body = NULL
+    WHERE r.created_at < %s
 RETURNING id
 """
 
@@ -32,7 +32,7 @@ def claim(workspace_id: int, key: str) -> int | None:
 
     Belongs inside a transaction: another request with the key waits until that ends.
     """
-    row = fetch_one(CLAIM_SQL, [workspace_id, key, LIFETIME])
+    row = fetch_one(CLAIM_SQL, [workspace_id, key, datetime.now(UTC) - LIFETIME])
     return None if row is None else int(row[0])
 
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
-from django.db import connection
-
+from predictions.db.places import in_project, slots_of_tasks
 from predictions.models import ImportCheckpoint, Project, Task
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import (
@@ -16,9 +14,9 @@ from predictions_api.postgres.copying import (
     escaped,
     escaped_json,
     number,
-    reserve_ids,
 )
-from predictions_api.postgres.sql import fetch_all
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, reserve_ids
 
 # Each by its own partial index on (project, name), of tasks that have such a name at all.
 LOOKUPS = {
@@ -38,7 +36,7 @@ LOOKUPS = {
 
 def known_task_ids(project_id: int, ids: Sequence[int]) -> set[int]:
     """Which of the ids are of tasks that the project has."""
-    rows = Task.objects.filter(project_id=project_id, pk__in=ids)
+    rows = in_project(Task.objects.filter(pk__in=ids), project_id)
     return set(rows.values_list("pk", flat=True))
 
 
@@ -46,7 +44,7 @@ def tasks_called(project_id: int, column: str, names: Sequence[str]) -> dict[str
     """The ids of the project's tasks by what its owner calls them; `column` is a key of LOOKUPS."""
     stems = [name[:200] for name in names]
     params = {"project": project_id, "names": names, "stems": stems}
-    return dict(fetch_all(LOOKUPS[column], params))
+    return dict(fetch_all(LOOKUPS[column], params, slot=slots.of_project(project_id)))
 
 
 @dataclass(slots=True)
@@ -61,7 +59,8 @@ class PredictionRow:
 
 
 PREDICTION_COPY = (
-    "id, task_id, project_id, result, model_version, score, mislabeling, created_at, updated_at"
+    "id, task_id, project_id, slot, result, model_version, score, mislabeling, created_at,"
+    " updated_at"
 )
 
 
@@ -81,13 +80,10 @@ def record_created(prediction_ids: Sequence[int], project: Project) -> None:
 
 
 def task_copy() -> Copy:
-    """Where batches of `task_lines`, `annotation_lines` without and with ids, and `copy_lines` go,
-    in this order.
-    """
+    """Where batches of `task_lines`, `annotation_lines` and `copy_lines` go, in this order."""
     return Copy(
         ("predictions_task", TASK_COPY),
         ("predictions_annotation", ANNOTATION_COPY),
-        ("predictions_annotation", f"id, {ANNOTATION_COPY}"),
         ("predictions_prediction", PREDICTION_COPY),
     )
 
@@ -97,11 +93,13 @@ def copy_lines(
 ) -> Iterator[bytes]:
     """The rows of one project in COPY's text format."""
     versions = {row.model_version: escaped(row.model_version) for row in rows}
+    slot = slots.of_project(project_id)
     for id_, row in zip(ids, rows, strict=True):
-        yield b"%d\t%d\t%d\t%b\t%b\t%b\t0\tnow\tnow\n" % (
+        yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t0\tnow\tnow\n" % (
             id_,
             row.task,
             project_id,
+            slot,
             escaped_json(row.result),
             versions[row.model_version],
             number(row.score),
@@ -119,10 +117,12 @@ class TaskRow:
     annotations: list[dict[str, Any]]
 
 
-TASK_COPY = "id, project_id, data, meta, external_id, inner_id, overlap, created_at, updated_at"
+TASK_COPY = (
+    "id, project_id, slot, data, meta, external_id, inner_id, overlap, created_at, updated_at"
+)
 ANNOTATION_COPY = (
-    "task_id, project_id, result, ground_truth, was_cancelled, lead_time, completed_by_id,"
-    " unique_id, created_at, updated_at"
+    "id, task_id, project_id, slot, result, ground_truth, was_cancelled, lead_time,"
+    " completed_by_id, unique_id, created_at, updated_at"
 )
 
 
@@ -130,10 +130,12 @@ def task_lines(
     project_id: int, rows: Iterable[TaskRow], ids: Iterable[int], first_inner_id: int
 ) -> Iterator[bytes]:
     """Tasks in COPY's text format; ids and inner ids follow their order."""
+    slot = slots.of_project(project_id)
     for n, (id_, row) in enumerate(zip(ids, rows, strict=True)):
-        yield b"%d\t%d\t%b\t%b\t%b\t%d\t1\tnow\tnow\n" % (
+        yield b"%d\t%d\t%d\t%b\t%b\t%b\t%d\t1\tnow\tnow\n" % (
             id_,
             project_id,
+            slot,
             escaped_json(row.data),
             escaped_json(row.meta),
             escaped(row.external_id),
@@ -145,14 +147,14 @@ def annotation_lines(
     project_id: int,
     user_id: int | None,
     pairs: Iterable[tuple[int, dict[str, Any]]],
-    ids: Iterable[int] | None = None,
+    ids: Iterable[int],
 ) -> Iterator[bytes]:
-    """Annotations by task id in COPY's text format; with `ids` theirs come first."""
-    place, author = str(project_id).encode(), number(user_id)
-    heads = repeat(b"") if ids is None else (b"%d\t" % id_ for id_ in ids)
-    for head, (task_id, annotation) in zip(heads, pairs, strict=ids is not None):
-        yield b"%b%d\t%b\t%b\t%b\t%b\t%b\t%b\t\\N\tnow\tnow\n" % (
-            head,
+    """Annotations by task id in COPY's text format; ids follow their order."""
+    place = b"%d\t%d" % (project_id, slots.of_project(project_id))
+    author = number(user_id)
+    for id_, (task_id, annotation) in zip(ids, pairs, strict=True):
+        yield b"%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t\\N\tnow\tnow\n" % (
+            id_,
             task_id,
             place,
             escaped_json(annotation["result"]),
@@ -164,7 +166,7 @@ def annotation_lines(
 
 
 def store_tasks(project_id: int, rows: Sequence[TaskRow], first_inner_id: int) -> list[int]:
-    ids = reserve_ids("predictions_task", len(rows))
+    ids = reserve_ids("predictions_task", len(rows), slot=slots.of_project(project_id))
     copy("predictions_task", TASK_COPY, task_lines(project_id, rows, ids, first_inner_id))
     return ids
 
@@ -172,7 +174,10 @@ def store_tasks(project_id: int, rows: Sequence[TaskRow], first_inner_id: int) -
 def store_annotations(
     project_id: int, user_id: int | None, pairs: Sequence[tuple[int, dict[str, Any]]]
 ) -> None:
-    copy("predictions_annotation", ANNOTATION_COPY, annotation_lines(project_id, user_id, pairs))
+    slot = slots.of_project(project_id)
+    ids = reserve_ids("predictions_annotation", len(pairs), slot=slot)
+    lines = annotation_lines(project_id, user_id, pairs, ids)
+    copy("predictions_annotation", ANNOTATION_COPY, lines)
 
 
 # All tasks of a project with what they are called, by (project, id).
@@ -213,25 +218,32 @@ def called_tasks(
     project_id: int, path: Sequence[str]
 ) -> list[tuple[int, str | None, str | None, str | None]]:
     """Id, `meta.image_id`, `meta.image_name` and the value at `path` of the data of each task."""
-    return fetch_all(CALLED_SQL, [list(path), project_id])
+    return fetch_all(CALLED_SQL, [list(path), project_id], slot=slots.of_project(project_id))
 
 
 def truths_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
     """By task the id and the result, as JSON, of the ground truth that is counted."""
-    return {row[0]: (row[1], row[2]) for row in fetch_all(TRUTHS_SQL, [list(task_ids)])}
+    return {
+        row[0]: (row[1], row[2])
+        for slot, ids in slots_of_tasks(task_ids)
+        for row in fetch_all(TRUTHS_SQL, [ids], slot=slot)
+    }
 
 
 def sizes_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     """By task the width and height in pixels that one of its regions gives for its image."""
-    rows = fetch_all(SIZES_SQL, {"tasks": list(task_ids)})
-    return {row[0]: (row[1], row[2]) for row in rows}
+    return {
+        row[0]: (row[1], row[2])
+        for slot, ids in slots_of_tasks(task_ids)
+        for row in fetch_all(SIZES_SQL, {"tasks": ids}, slot=slot)
+    }
 
 
-def replace_truths(results: Mapping[int, bytes], *, user_id: int | None) -> None:
-    """Other results for annotations, by their id, as JSON."""
+def replace_truths(results: Mapping[int, bytes], *, project_id: int, user_id: int | None) -> None:
+    """Other results for annotations of a project, by their id, as JSON."""
     texts = [result.decode() for result in results.values()]
-    with connection.cursor() as cursor:
-        cursor.execute(REPLACE_TRUTHS_SQL, [user_id, list(results), texts])
+    params = [user_id, list(results), texts]
+    execute(REPLACE_TRUTHS_SQL, params, slot=slots.of_project(project_id))
 
 
 def name_first_version(project: Project, version: str) -> None:

@@ -2,10 +2,20 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
 
 from accounts.models import Membership
 from predictions.models import MLBackend, Project
-from predictions_api.postgres.sql import fetch_all, fetch_one, fetch_prepared
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import (
+    fetch_all,
+    fetch_by_id,
+    fetch_one,
+    fetch_prepared,
+    is_spread,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +43,55 @@ WHERE p.id = %s AND j.workspace_id = %s
 
 def target_of_task(task_id: int, *, workspace_id: int) -> Target | None:
     """The task's place, or None where the workspace has no such task."""
-    row = fetch_prepared(TASK_TARGET_SQL, [task_id, workspace_id])
+    row = fetch_prepared(TASK_TARGET_SQL, [task_id, workspace_id], slot=slots.of_id(task_id))
     return None if row is None else Target(*row)
 
 
 def target_of_prediction(prediction_id: int, *, workspace_id: int) -> Target | None:
     """The prediction's place, or None where the workspace has no such prediction."""
-    row = fetch_prepared(PREDICTION_TARGET_SQL, [prediction_id, workspace_id])
+    row = fetch_by_id(PREDICTION_TARGET_SQL, [prediction_id, workspace_id], row_id=prediction_id)
     return None if row is None else Target(*row)
+
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+def in_project(rows: Rows, project_id: int) -> Rows:
+    """Those of a table that is spread which belong to a project; asks one node."""
+    found = rows.filter(project_id=project_id)
+    return found.filter(slot=slots.of_project(project_id)) if is_spread() else found
+
+
+# Where an id does not tell it: of rows that are older than the cluster, or were moved.
+SLOT_OF_SQL = "SELECT slot FROM {table} WHERE id = %s"
+
+
+def slot_of_task(task_id: int) -> int | None:
+    """The slot for statements about a task; None where the database is not spread. No statement
+    where the id tells it.
+    """
+    return _slot_of("predictions_task", task_id, may_have_moved=False)
+
+
+def slot_of_annotation(annotation_id: int) -> int | None:
+    """The same for an annotation."""
+    return _slot_of("predictions_annotation", annotation_id, may_have_moved=False)
+
+
+def slot_of_prediction(prediction_id: int) -> int | None:
+    """The same for a prediction; one statement, for it may have been moved."""
+    return _slot_of("predictions_prediction", prediction_id, may_have_moved=True)
+
+
+def _slot_of(table: str, row_id: int, *, may_have_moved: bool) -> int | None:
+    if not is_spread():
+        return None
+    told = slots.of_id(row_id)
+    if told is not None and not may_have_moved:
+        return told
+    row = fetch_by_id(SLOT_OF_SQL.format(table=table), [row_id], row_id=row_id)
+    # A row that there is not is looked for in any one slot.
+    return int(row[0]) if row else told or 0
 
 
 # By primary key, in one order, so that two writers of the same tasks never wait in a circle.
@@ -53,8 +104,26 @@ WHERE t.id = ANY(%s) AND j.workspace_id = %s ORDER BY t.id FOR NO KEY UPDATE OF 
 
 def lock_tasks(task_ids: Iterable[int], *, workspace_id: int) -> dict[int, Target]:
     """The places of the tasks that the workspace has, by id; their other writers now wait."""
-    rows = fetch_all(LOCK_TASKS_SQL, [sorted(set(task_ids)), workspace_id])
-    return {row[0]: Target(*row) for row in rows}
+    return {
+        row[0]: Target(*row)
+        for slot, ids in slots_of_tasks(task_ids)
+        for row in fetch_all(LOCK_TASKS_SQL, [ids, workspace_id], slot=slot)
+    }
+
+
+def slots_of_tasks(task_ids: Iterable[int]) -> list[tuple[int | None, list[int]]]:
+    """Ids of tasks by the slot for statements about them, both ascending; under None all of them
+    where the database is not spread.
+    """
+    ids = sorted(set(task_ids))
+    if not is_spread():
+        return [(None, ids)] if ids else []
+    by_slot = dict(slots.by_slot(ids))
+    old = by_slot.pop(None, [])
+    sql = "SELECT slot, array_agg(id) FROM predictions_task WHERE id = ANY(%s) GROUP BY slot"
+    for slot, found in fetch_all(sql, [old]) if old else []:
+        by_slot.setdefault(slot, []).extend(found)
+    return sorted((slot, sorted(found)) for slot, found in by_slot.items() if slot is not None)
 
 
 # By primary key, or by (project, id); in the order of LOCK_TASKS_SQL.
@@ -68,7 +137,11 @@ SELECT count(*) FROM (
 
 def lock_tasks_of_project(project_id: int, task_ids: Sequence[int] | None) -> None:
     """Makes other writers of the project's tasks wait: of those named, or for None of all."""
-    fetch_one(LOCK_PROJECT_SQL, [project_id, task_ids is None, list(task_ids or [])])
+    fetch_one(
+        LOCK_PROJECT_SQL,
+        [project_id, task_ids is None, list(task_ids or [])],
+        slot=slots.of_project(project_id),
+    )
 
 
 def known_projects(project_ids: Iterable[int], *, workspace_id: int) -> set[int]:

@@ -3,42 +3,40 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document, Values
 from predictions.db.predictions import checked_regions, gone_meanwhile, parameters_of, unknown_ids
-from predictions.db.versions import delete_versions, deleted
+from predictions.db.versions import delete_versions, deleted, with_orphans
 from predictions_api.http.fields import unknown_pk
 from predictions_api.outbound.events import recording
-from predictions_api.postgres.sql import fetch_all
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one, is_spread, reserve_ids
 
 NON_FIELD = "non_field_errors"
 #: So many new predictions, of so many bytes of regions, are recorded as they are.
 MOST_WHOLE, MOST_WHOLE_BYTES = 500, 1_000_000
-# The same for many, whose tasks are locked and whose configs have been asked. Ids follow positions.
+# The same for many of one slot, whose tasks are locked and whose configs have been asked.
 CREATE_MANY_SQL = f"""
-WITH given AS (
-    SELECT * FROM unnest(
-        %(task)s::bigint[], %(project)s::bigint[], %(result)s::text[], %(model_version)s::text[],
-        %(score)s::float8[], %(cluster)s::int[], %(neighbors)s::text[], %(mislabeling)s::float8[],
-        %(model)s::bigint[], %(model_run)s::bigint[]
-    ) WITH ORDINALITY AS g (task_id, project_id, result, model_version, score, cluster, neighbors,
-                            mislabeling, model_id, model_run_id, position)
-), p AS (
-    INSERT INTO predictions_prediction
-        (task_id, project_id, result, model_version, score, cluster, neighbors, mislabeling,
-         model_id, model_run_id, created_at, updated_at)
-    SELECT task_id, project_id, result::jsonb, model_version, score, cluster, neighbors::jsonb,
-           mislabeling, model_id, model_run_id, now(), now()
-    FROM given ORDER BY position RETURNING *
-), touched AS (
-    UPDATE predictions_task SET updated_at = now(), updated_by_id = %(user)s
-    WHERE id = ANY(%(task)s)
+WITH touched AS (
+    UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
+    WHERE t.id = ANY(%(task)s)
 )
-SELECT {PREDICTION_COLUMNS} FROM p ORDER BY p.id
+INSERT INTO predictions_prediction AS p
+    (id, task_id, project_id, slot, result, model_version, score, cluster, neighbors, mislabeling,
+     model_id, model_run_id, created_at, updated_at)
+SELECT g.id, g.task_id, g.project_id, g.slot, g.result::jsonb, g.model_version, g.score, g.cluster,
+       g.neighbors::jsonb, g.mislabeling, g.model_id, g.model_run_id, now(), now()
+FROM unnest(
+    %(ids)s::bigint[], %(task)s::bigint[], %(project)s::bigint[], %(slots)s::smallint[],
+    %(result)s::text[], %(model_version)s::text[], %(score)s::float8[], %(cluster)s::int[],
+    %(neighbors)s::text[], %(mislabeling)s::float8[], %(model)s::bigint[], %(model_run)s::bigint[]
+) AS g (id, task_id, project_id, slot, result, model_version, score, cluster, neighbors,
+        mislabeling, model_id, model_run_id)
+RETURNING {PREDICTION_COLUMNS}
 """  # noqa: S608
 
 
@@ -105,15 +103,34 @@ def _refuse_repeats(pairs: Sequence[tuple[int, str | None]], errors: list[Any]) 
 
 
 def _insert_many(rows: Sequence[dict[str, Any]], access: Access) -> list[Document]:
+    """The rows in their order; those of each slot at once."""
+    places_of: dict[int | None, list[int]] = {}
+    for place, row in enumerate(rows):
+        slot = slots.of_project(row["project"]) if is_spread() else None
+        places_of.setdefault(slot, []).append(place)
+    stored: dict[int, Document] = {}
+    for slot, places_ in sorted(places_of.items(), key=lambda item: item[0] or 0):
+        of_slot = [rows[place] for place in places_]
+        documents_ = _insert_of_slot(of_slot, slot, access)
+        stored |= dict(zip(places_, documents_, strict=True))
+    return [stored[place] for place in range(len(rows))]
+
+
+def _insert_of_slot(
+    rows: Sequence[dict[str, Any]], slot: int | None, access: Access
+) -> list[Document]:
     columns = {name: [row[name] for row in rows] for name in rows[0]}
+    ids = reserve_ids("predictions_prediction", len(rows), slot=slot)
+    columns |= {"ids": ids, "slots": [slots.of_project(row["project"]) for row in rows]}
     try:
-        stored = fetch_all(CREATE_MANY_SQL, {**columns, "user": access.user_id})
+        stored = fetch_all(CREATE_MANY_SQL, {**columns, "user": access.user_id}, slot=slot)
     except IntegrityError as exc:
         raise gone_meanwhile(exc, rows[0]) from None
     age = documents.ages()
+    by_id = {row[0]: row for row in stored}
     return [
-        documents.prediction((row[0], result, *row[2:]), age)
-        for row, result in zip(stored, columns["result"], strict=True)
+        documents.prediction((id_, result, *by_id[id_][2:]), age)
+        for id_, result in zip(ids, columns["result"], strict=True)
     ]
 
 
@@ -125,17 +142,13 @@ def delete_of_tasks(
     versions: Sequence[str] | None = None,
 ) -> int:
     """Removes predictions of tasks of one project, all or of some versions; how many went."""
-    sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND task_id = ANY(%s)"
+    sql = "DELETE FROM predictions_prediction p WHERE p.project_id = %s AND p.task_id = ANY(%s)"
     params: list[Any] = [project_id, list(task_ids)]
     if versions is not None:
-        sql += " AND model_version = ANY(%s)"
+        sql += " AND p.model_version = ANY(%s)"
         params.append(list(versions))
-    if access.is_heard:
-        only = versions[0] if versions is not None and len(versions) == 1 else None
-        return deleted(sql, params, project_id=project_id, version=only, access=access)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return int(cursor.rowcount)
+    only = versions[0] if versions is not None and len(versions) == 1 else None
+    return deleted(sql, params, project_id=project_id, version=only, access=access)
 
 
 class RunPrediction(NamedTuple):
@@ -148,11 +161,10 @@ class RunPrediction(NamedTuple):
 
 INSERT_OF_RUN_SQL = """
 INSERT INTO predictions_prediction
-    (task_id, project_id, result, model_version, score, mislabeling, model_run_id,
+    (id, task_id, project_id, slot, result, model_version, score, mislabeling, model_run_id,
      created_at, updated_at)
-SELECT k.task_id, %s, k.result::jsonb, %s, k.score, 0, %s, now(), now()
-FROM unnest(%s::bigint[], %s::text[], %s::float8[]) AS k(task_id, result, score)
-RETURNING task_id, id
+SELECT k.id, k.task_id, %s, %s, k.result::jsonb, %s, k.score, 0, %s, now(), now()
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::float8[]) AS k(id, task_id, result, score)
 """
 
 
@@ -169,24 +181,29 @@ def replace_of_runs(
 
     `earlier_runs` is a statement, with its parameters, that selects the ids of runs. Prediction
     ids by task id. `heard_in` is the workspace where somebody may listen, None where nobody does.
-    Locks the tasks in id order; belongs inside the caller's transaction. Three statements for any
-    number of rows, four where somebody may listen.
+    Locks the tasks in id order; belongs inside the caller's transaction. Four statements for any
+    number of rows, five where somebody may listen.
     """
     task_ids = sorted(row.task_id for row in rows)
+    slot = slots.of_project(project_id)
     fetch_all(
-        "SELECT 1 FROM predictions_task WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+        "SELECT 1 FROM predictions_task t WHERE t.id = ANY(%s) ORDER BY t.id FOR NO KEY UPDATE",
         [task_ids],
+        slot=slot,
     )
     sql, params = earlier_runs
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM predictions_prediction WHERE project_id = %s AND task_id = ANY(%s)"  # noqa: S608
-            f" AND model_run_id IN ({sql})",
-            [project_id, task_ids, *params],
-        )
+    delete = (
+        "DELETE FROM predictions_prediction p WHERE p.project_id = %s AND p.task_id = ANY(%s)"  # noqa: S608
+        f" AND p.model_run_id IN ({sql})"
+    )
+    delete_sql, delete_params = with_orphans(delete, [project_id, task_ids, *params])
+    fetch_one(delete_sql, delete_params, slot=slot)
+    ids = reserve_ids("predictions_prediction", len(rows), slot=slot)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
-    values = [project_id, model_version, model_run_id, *columns]
-    made: dict[int, int] = dict(fetch_all(INSERT_OF_RUN_SQL, values))
+    execute(
+        INSERT_OF_RUN_SQL, [project_id, slot, model_version, model_run_id, ids, *columns], slot=slot
+    )
+    made = {row.task_id: id_ for row, id_ in zip(rows, ids, strict=True)}
     if heard_in is not None:
         recording.record(
             "PREDICTIONS_CREATED",

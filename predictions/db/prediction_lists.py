@@ -18,8 +18,9 @@ from predictions_api.postgres.sql import (
     Params,
     fetch_all,
     fetch_all_prepared,
+    fetch_by_id,
     fetch_one,
-    fetch_prepared,
+    of_slot,
     server_cursor,
 )
 
@@ -37,7 +38,7 @@ WHERE p.id = %s AND j.workspace_id = %s
 
 def prediction(prediction_id: int, *, workspace_id: int) -> Document | None:
     """One prediction, or None where the workspace has none of that id. One statement."""
-    row = fetch_prepared(PREDICTION_SQL, [prediction_id, workspace_id])
+    row = fetch_by_id(PREDICTION_SQL, [prediction_id, workspace_id], row_id=prediction_id)
     return None if row is None else documents.prediction(row, documents.ages())
 
 
@@ -65,12 +66,13 @@ def page(wanted: PredictionFilter) -> list[Document]:
     """
     age = documents.ages()
     fetch = fetch_all_prepared if wanted.is_of_task else fetch_all
-    return [documents.prediction(row, age) for row in fetch(*statement_of(wanted))]
+    rows = fetch(*statement_of(wanted), slot=wanted.slot)
+    return [documents.prediction(row, age) for row in rows]
 
 
 def stream(wanted: PredictionFilter) -> Generator[list[Document], None, None]:
     """What a filter lets through, as `stream_statement`."""
-    return stream_statement(*statement_of(wanted))
+    return stream_statement(*statement_of(wanted), slot=wanted.slot)
 
 
 def begin(wanted: PredictionFilter) -> tuple[list[Document], Iterator[list[Document]] | None]:
@@ -85,7 +87,9 @@ def begin(wanted: PredictionFilter) -> tuple[list[Document], Iterator[list[Docum
     return first, chunks
 
 
-def stream_statement(sql: str, params: Params) -> Generator[list[Document], None, None]:
+def stream_statement(
+    sql: str, params: Params, *, slot: int | None
+) -> Generator[list[Document], None, None]:
     """The predictions of one statement, in chunks from a server-side cursor: memory does not grow
     with the rows.
 
@@ -94,7 +98,7 @@ def stream_statement(sql: str, params: Params) -> Generator[list[Document], None
     """
     age = documents.ages()
     with transaction.atomic(), server_cursor("predictions_list") as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(*of_slot(sql, params, slot))
         size = FIRST_CHUNK
         while rows := cursor.fetchmany(size):
             yield [documents.prediction(row, age) for row in rows]
@@ -107,6 +111,7 @@ def count(wanted: PredictionFilter) -> int:
         "SELECT count(*) FROM predictions_prediction p"  # noqa: S608
         f" WHERE {' AND '.join(wanted.clauses)}",
         wanted.params,
+        slot=wanted.slot,
     )
     return int(row[0]) if row else 0
 

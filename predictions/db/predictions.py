@@ -16,6 +16,7 @@ from accounts.tokens import Access
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document, Values
 from predictions.db.places import Target
+from predictions.db.reviews.moving import move
 from predictions.db.versions import delete_versions
 from predictions.models import Prediction
 from predictions.regions import labelling
@@ -23,29 +24,26 @@ from predictions.regions.lists import region_list
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused, json_text
 from predictions_api.outbound.events import recording
-from predictions_api.postgres.sql import Row, fetch_one, fetch_prepared
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import Row, fetch_one, fetch_prepared, insert_one
 
 NO_PREDICTION = "No Prediction matches the given query."
 # One statement. `validated` says that the labelling config has been asked already; without it a
 # project that wants validation lets nothing through.
 CREATE_SQL = f"""
-WITH target AS (
-    SELECT t.id, t.project_id FROM predictions_task t
-    JOIN predictions_project j ON j.id = t.project_id
-    WHERE t.id = %(task)s AND j.workspace_id = %(workspace)s
-      AND (%(validated)s OR NOT j.validate_predictions)
-), p AS (
-    INSERT INTO predictions_prediction
-        (task_id, project_id, result, model_version, score, cluster, neighbors, mislabeling,
-         model_id, model_run_id, created_at, updated_at)
-    SELECT id, project_id, %(result)s::jsonb, %(model_version)s, %(score)s, %(cluster)s,
-           %(neighbors)s::jsonb, %(mislabeling)s, %(model)s, %(model_run)s, now(), now()
-    FROM target RETURNING *
-), touched AS (
+WITH touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %(user)s
-    FROM target WHERE t.id = target.id
+    FROM predictions_project j
+    WHERE t.id = %(task)s AND j.id = t.project_id AND j.workspace_id = %(workspace)s
+      AND (%(validated)s OR NOT j.validate_predictions)
+    RETURNING t.id, t.project_id, t.slot
 )
-SELECT {PREDICTION_COLUMNS} FROM p
+INSERT INTO predictions_prediction AS p
+    (task_id, project_id, slot, result, model_version, score, cluster, neighbors, mislabeling,
+     model_id, model_run_id, created_at, updated_at)
+SELECT id, project_id, slot, %(result)s::jsonb, %(model_version)s, %(score)s, %(cluster)s,
+       %(neighbors)s::jsonb, %(mislabeling)s, %(model)s, %(model_run)s, now(), now()
+FROM touched RETURNING {PREDICTION_COLUMNS}
 """  # noqa: S608
 # What a column takes from a validated value.
 COLUMNS = {
@@ -156,7 +154,12 @@ def _insert(values: Values, access: Access, *, result: Any, validated: bool) -> 
     """The stored row, or None where the workspace lacks the task or the project validates."""
     parameters = parameters_of(values, access, result=result, validated=validated)
     try:
-        row = fetch_prepared(CREATE_SQL, parameters)
+        row = insert_one(
+            CREATE_SQL,
+            parameters,
+            table="predictions_prediction",
+            slot=places.slot_of_task(values["task"]),
+        )
     except IntegrityError as exc:
         raise gone_meanwhile(exc, values) from None
     if row is None:
@@ -269,7 +272,9 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
         neighbors = values["neighbors"]
         parameters.append(None if neighbors is None else json_text(neighbors))
     is_few = len(parameters) <= PREPARED_COLUMNS
-    if place is not target:
+    slot = slots.of_project(place.project_id)
+    is_moved = slot != slots.of_project(target.project_id)
+    if place is not target and not is_moved:
         assignments.append("task_id = %s")
         assignments.append("project_id = %s")
         parameters += [place.task_id, place.project_id]
@@ -277,9 +282,11 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     # Of one change or two there are few statements: a connection can prepare them all.
     fetch = fetch_prepared if is_few else fetch_one
     touched = [target.task_id, place.task_id]
-    with recording.together(access.is_heard):
+    with recording.together(access.is_heard or is_moved):
         try:
-            row = fetch(sql, [*parameters, prediction_id, access.user_id, touched])
+            if is_moved:
+                move(prediction_id, access.user_id, old=target, new=place)
+            row = fetch(sql, [*parameters, prediction_id, access.user_id, touched], slot=slot)
         except IntegrityError as exc:
             raise gone_meanwhile(exc, values) from None
         if row is None:
@@ -306,20 +313,27 @@ DELETE_SQL = """
 WITH gone AS (
     DELETE FROM predictions_prediction p USING predictions_project j
     WHERE p.id = %s AND j.id = p.project_id AND j.workspace_id = %s
-    RETURNING p.task_id, p.project_id
+    RETURNING p.id, p.task_id, p.project_id
+), orphaned AS (
+    UPDATE predictions_annotation a SET parent_prediction_id = NULL
+    FROM gone WHERE a.parent_prediction_id = gone.id
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
     FROM gone WHERE t.id = gone.task_id
 )
-SELECT max(project_id) FROM gone
+SELECT project_id FROM gone
 """
 
 
 def delete(prediction_id: int, access: Access) -> None:
     """Removes one prediction. NotFound where the workspace has none of that id."""
     with recording.together(access.is_heard):
-        row = fetch_prepared(DELETE_SQL, [prediction_id, access.workspace_id, access.user_id])
-        if row is None or row[0] is None:
+        row = fetch_prepared(
+            DELETE_SQL,
+            [prediction_id, access.workspace_id, access.user_id],
+            slot=places.slot_of_prediction(prediction_id),
+        )
+        if row is None:
             raise NotFound(NO_PREDICTION)
         if access.is_heard:
             recording.record(

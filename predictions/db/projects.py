@@ -12,7 +12,8 @@ from predictions.db.versions import has_model_version
 from predictions.models import Project, free_slug
 from predictions.regions import labelling
 from predictions_api.outbound.events import recording
-from predictions_api.postgres.sql import Row, fetch_all, fetch_one
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import Row, fetch_all, fetch_one, is_spread
 
 UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
 # Index-only counts of each project: tasks and predictions by (project, id).
@@ -41,8 +42,17 @@ class Author(NamedTuple):
 
 
 def totals_of_projects(project_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """The counts of each project's document, by id. One statement for any number."""
-    rows = fetch_all(PROJECT_TOTALS_SQL, [list(project_ids)])
+    """The counts of each project's document, by id. One statement for any number; on a cluster one
+    a project.
+    """
+    if is_spread():
+        rows = [
+            row
+            for one in project_ids
+            for row in fetch_all(PROJECT_TOTALS_SQL, [[one]], slot=slots.of_project(one))
+        ]
+    else:
+        rows = fetch_all(PROJECT_TOTALS_SQL, [list(project_ids)])
     return {row[0]: _totals(row[1:]) for row in rows}
 
 

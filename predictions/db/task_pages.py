@@ -11,10 +11,12 @@ from django.utils.functional import partition
 from predictions.db import documents
 from predictions.db.annotations import annotations_of_tasks
 from predictions.db.documents import PREDICTION_COLUMNS, Document
+from predictions.db.places import slots_of_tasks
 from predictions.db.projects import project_totals
 from predictions.db.tasks import TASK_SQL, task_document
 from predictions.db.versions import OneVersion
 from predictions.filters.tasks import TaskFilter
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 PAGE_SQL = f"{TASK_SQL} LIMIT %s OFFSET %s"
@@ -28,7 +30,8 @@ def page(
     order, order_params = wanted.order
     sql = PAGE_SQL.format(where=f"t.project_id = %s AND {where}", order=order)
     params = [workspace_id, project_id, *where_params, *order_params, limit, offset]
-    return [task_document(row) for row in fetch_all(sql, params)]
+    rows = fetch_all(sql, params, slot=slots.of_project(project_id))
+    return [task_document(row) for row in rows]
 
 
 def locked(wanted: TaskFilter, *, project_id: int) -> list[int]:
@@ -39,7 +42,8 @@ def locked(wanted: TaskFilter, *, project_id: int) -> list[int]:
         "SELECT t.id FROM predictions_task t"  # noqa: S608
         f" WHERE t.project_id = %s AND {where} ORDER BY t.id FOR NO KEY UPDATE OF t"
     )
-    return [row[0] for row in fetch_all(sql, [project_id, *params])]
+    rows = fetch_all(sql, [project_id, *params], slot=slots.of_project(project_id))
+    return [row[0] for row in rows]
 
 
 def ids_of(wanted: TaskFilter, *, project_id: int) -> list[int]:
@@ -49,7 +53,8 @@ def ids_of(wanted: TaskFilter, *, project_id: int) -> list[int]:
         "SELECT t.id FROM predictions_task t"  # noqa: S608
         f" WHERE t.project_id = %s AND {where} ORDER BY t.id"
     )
-    return [row[0] for row in fetch_all(sql, [project_id, *params])]
+    rows = fetch_all(sql, [project_id, *params], slot=slots.of_project(project_id))
+    return [row[0] for row in rows]
 
 
 def totals(wanted: TaskFilter, *, project_id: int) -> dict[str, int]:
@@ -69,6 +74,7 @@ def totals(wanted: TaskFilter, *, project_id: int) -> dict[str, int]:
         " (SELECT count(*) FROM predictions_annotation"
         " WHERE task_id IN (SELECT id FROM t) AND NOT was_cancelled)",
         [project_id, *params],
+        slot=slots.of_project(project_id),
     )
     tasks, predicted, annotated = row or (0, 0, 0)
     return {"total_annotations": annotated, "total_predictions": predicted, "total": tasks}
@@ -108,12 +114,14 @@ def children(task_ids: Sequence[int], only: OneVersion | None = None) -> Childre
     """
     if not task_ids:
         return Children({}, {})
-    ids = list(task_ids)
     age = documents.ages()
     sql = PREDICTIONS_OF_TASKS_SQL.format(of_version=OF_VERSION if only else "")
-    rows = fetch_all(sql, [ids, only.name] if only else [ids])
-    predicted = _by_task(documents.prediction(row, age) for row in rows)
-    return Children(predicted, _by_task(annotations_of_tasks(ids)))
+    predicted = _by_task(
+        documents.prediction(row, age)
+        for slot, ids in slots_of_tasks(task_ids)
+        for row in fetch_all(sql, [ids, only.name] if only else [ids], slot=slot)
+    )
+    return Children(predicted, _by_task(annotations_of_tasks(task_ids)))
 
 
 # What is before the last dot of the name that a task's data or meta has for its image.
@@ -146,7 +154,8 @@ class NamingFacts:
 
 def naming_facts(project_id: int, path: Sequence[str]) -> NamingFacts:
     """Of all tasks of a project; `path` leads to the image's address in their data."""
-    row = fetch_one(FACTS_SQL, {"project": project_id, "path": list(path)})
+    params = {"project": project_id, "path": list(path)}
+    row = fetch_one(FACTS_SQL, params, slot=slots.of_project(project_id))
     assert row is not None
     return NamingFacts(*row)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.db import connection, transaction
+from django.db import transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts.tokens import Access
@@ -19,7 +19,8 @@ from predictions.regions import task_data
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused, json_text
 from predictions_api.outbound.events import recording
-from predictions_api.postgres.sql import Row, fetch_all, fetch_one
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import Row, execute, fetch_all, fetch_one, insert_one
 
 NO_TASK = "No Task matches the given query."
 # The counts come from the (task, id) indexes, for the tasks of one page only.
@@ -106,7 +107,7 @@ def task_document(row: Row) -> Document:
 
 def task(task_id: int, *, workspace_id: int) -> Document | None:
     """One task as it is created and listed, or None."""
-    row = fetch_one(ONE_TASK_SQL, [workspace_id, task_id])
+    row = fetch_one(ONE_TASK_SQL, [workspace_id, task_id], slot=places.slot_of_task(task_id))
     return None if row is None else task_document(row)
 
 
@@ -116,43 +117,52 @@ def tasks_after(
     """The next tasks, in id order, of a project already known to be the caller's."""
     where, params = chosen.where(project_id, task_id)
     sql = TASKS_AFTER_SQL.format(where=where, order="t.id")
-    return [task_document(row) for row in fetch_all(f"{sql} LIMIT %s", [*params, limit])]
+    slot = slots.of_project(project_id)
+    return [task_document(row) for row in fetch_all(f"{sql} LIMIT %s", [*params, limit], slot=slot)]
 
 
 def count_chosen(project_id: int, chosen: ChosenTasks) -> int:
     """How many tasks of a project are chosen."""
     where, params = chosen.where(project_id, 0)
-    row = fetch_one(COUNT_CHOSEN_SQL.format(where=where), params)
+    sql = COUNT_CHOSEN_SQL.format(where=where)
+    row = fetch_one(sql, params, slot=slots.of_project(project_id))
     return int(row[0]) if row else 0
 
 
 def count_tasks(project_id: int, *, most: int) -> int:
     """How many tasks a project has; `most` where it has more. Index-only."""
-    return Task.objects.filter(project_id=project_id)[:most].count()
+    return places.in_project(Task.objects.all(), project_id)[:most].count()
 
 
 def existing_task(task_id: int, access: Access) -> Document:
     """The task as it is listed. NotFound where the workspace has none of that id."""
-    row = fetch_one(ONE_TASK_SQL, [access.workspace_id, task_id])
-    if row is None:
+    found = task(task_id, workspace_id=access.workspace_id)
+    if found is None:
         raise NotFound(NO_TASK)
-    return task_document(row)
+    return found
+
+
+# In a table of its own: a project's row is copied to every node of a cluster.
+RESERVE_SQL = """
+INSERT INTO predictions_projectcounter AS c (project_id, slot, last_inner_id) VALUES (%s, %s, %s)
+ON CONFLICT (project_id, slot)
+    DO UPDATE SET last_inner_id = c.last_inner_id + excluded.last_inner_id
+RETURNING last_inner_id
+"""
 
 
 def reserve_inner_ids(project_id: int, n: int) -> int:
     """The first of n new numbers within the project. Commits at once outside a transaction."""
-    row = fetch_one(
-        "UPDATE predictions_project SET last_inner_id = last_inner_id + %s WHERE id = %s"
-        " RETURNING last_inner_id",
-        [n, project_id],
-    )
+    row = fetch_one(RESERVE_SQL, [project_id, slots.of_project(project_id), n])
     return int(row[0]) - n + 1 if row else 1
 
 
 CREATE_TASK_SQL = """
 INSERT INTO predictions_task
-    (project_id, data, meta, inner_id, overlap, created_at, updated_at)
-VALUES (%s, %s::jsonb, %s::jsonb, %s, %s, now(), now()) RETURNING id
+    (project_id, slot, data, meta, inner_id, overlap, created_at, updated_at)
+VALUES (%(project)s, %(slot)s, %(data)s::jsonb, %(meta)s::jsonb, %(inner_id)s, %(overlap)s, now(),
+        now())
+RETURNING id
 """
 
 
@@ -170,15 +180,19 @@ def create_task(values: Values, access: Access) -> Document:
         raise ValidationError([str(exc)]) from None
     # Read before it is committed: a caller who gets no answer has nothing stored.
     with transaction.atomic(savepoint=False):
-        row = fetch_one(
+        slot = slots.of_project(project_id)
+        row = insert_one(
             CREATE_TASK_SQL,
-            [
-                project_id,
-                json_text(data),
-                json_text(values.get("meta", {})),
-                reserve_inner_ids(project_id, 1),
-                values.get("overlap", 1),
-            ],
+            {
+                "project": project_id,
+                "slot": slot,
+                "data": json_text(data),
+                "meta": json_text(values.get("meta", {})),
+                "inner_id": reserve_inner_ids(project_id, 1),
+                "overlap": values.get("overlap", 1),
+            },
+            table="predictions_task",
+            slot=slot,
         )
         task_id = row[0] if row else 0
         if values.get("tags"):
@@ -219,45 +233,74 @@ def update_task(task_id: int, values: Values, access: Access) -> Document:
     if "overlap" in values:
         assignments.append("overlap = %s")
         params.append(values["overlap"])
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False):
         sql = f"UPDATE predictions_task SET {', '.join(assignments)} WHERE id = %s"  # noqa: S608
-        cursor.execute(sql, [*params, task_id])
+        execute(sql, [*params, task_id], slot=slots.of_project(task["project"]))
         if "tags" in values:
             set_tags(task_id, values["tags"], project_id=task["project"])
         return existing_task(task_id, access)
 
 
-DELETE_TASK_SQL = """
-DELETE FROM predictions_task t USING predictions_project j
-WHERE t.id = %s AND j.id = t.project_id AND j.workspace_id = %s RETURNING t.project_id
+# Annotations of other tasks that were made of what goes keep standing, without their parent.
+DELETE_SQL = """
+WITH gone AS ({delete}), orphaned AS (
+    UPDATE predictions_annotation a SET parent_prediction_id = NULL FROM (
+        SELECT q.id, q.task_id FROM predictions_prediction q, gone WHERE q.task_id = gone.id
+    ) p WHERE a.parent_prediction_id = p.id AND NOT a.task_id IN (SELECT id FROM gone)
+), orphaned_too AS (
+    UPDATE predictions_annotation a SET parent_annotation_id = NULL FROM (
+        SELECT c.id, c.task_id FROM predictions_annotation c, gone WHERE c.task_id = gone.id
+    ) p WHERE a.parent_annotation_id = p.id AND NOT a.task_id IN (SELECT id FROM gone)
+)
+SELECT id, project_id FROM gone ORDER BY id
 """
+DELETE_TASK_SQL = DELETE_SQL.format(
+    delete="""
+    DELETE FROM predictions_task t USING predictions_project j
+    WHERE t.id = %s AND j.id = t.project_id AND j.workspace_id = %s RETURNING t.id, t.project_id
+    """
+)
 
 
 def delete_task(task_id: int, access: Access) -> None:
     """Removes a task with its predictions and annotations. NotFound where there is none."""
     with recording.together(access.is_heard):
-        row = fetch_one(DELETE_TASK_SQL, [task_id, access.workspace_id])
+        params = [task_id, access.workspace_id]
+        row = fetch_one(DELETE_TASK_SQL, params, slot=places.slot_of_task(task_id))
         if row is None:
             raise NotFound(NO_TASK)
-        _record("TASKS_DELETED", [task_id], project_id=row[0], access=access)
+        _record("TASKS_DELETED", [task_id], project_id=row[1], access=access)
+
+
+# Nothing of the project is left that could have a parent.
+DELETE_ALL_SQL = "DELETE FROM predictions_task t WHERE t.project_id = %s"
 
 
 def delete_all_tasks(project_id: int, access: Access) -> None:
     """Removes every task of a project with its predictions and annotations."""
-    _delete("DELETE FROM predictions_task WHERE project_id = %s", [project_id], project_id, access)
+    slot = slots.of_project(project_id)
+    with recording.together(access.is_heard):
+        if not access.is_heard:
+            execute(DELETE_ALL_SQL, [project_id], slot=slot)
+            return
+        gone = fetch_all(f"{DELETE_ALL_SQL} RETURNING t.id", [project_id], slot=slot)
+        ids = sorted(row[0] for row in gone)
+        _record("TASKS_DELETED", ids, project_id=project_id, access=access)
+
+
+DELETE_TASKS_SQL = DELETE_SQL.format(
+    delete="""
+    DELETE FROM predictions_task t WHERE t.project_id = %s AND t.id = ANY(%s)
+    RETURNING t.id, t.project_id
+    """
+)
 
 
 def delete_tasks(task_ids: Sequence[int], *, project_id: int, access: Access) -> int:
     """Removes tasks of one project with their predictions and annotations; how many went."""
-    sql = "DELETE FROM predictions_task WHERE project_id = %s AND id = ANY(%s)"
-    return _delete(sql, [project_id, list(task_ids)], project_id, access)
-
-
-def _delete(sql: str, params: Sequence[Any], project_id: int, access: Access) -> int:
-    """Executes a statement that deletes tasks of one project, and records which; how many."""
-    with recording.together(access.is_heard), connection.cursor() as cursor:
-        cursor.execute(f"{sql} RETURNING id" if access.is_heard else sql, params)
-        if access.is_heard:
-            ids = sorted(row[0] for row in cursor.fetchall())
-            _record("TASKS_DELETED", ids, project_id=project_id, access=access)
-        return int(cursor.rowcount)
+    with recording.together(access.is_heard):
+        params = [project_id, list(task_ids)]
+        gone = fetch_all(DELETE_TASKS_SQL, params, slot=slots.of_project(project_id))
+        ids = [row[0] for row in gone]
+        _record("TASKS_DELETED", ids, project_id=project_id, access=access)
+    return len(gone)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.models.functions import Left
 
 from accounts.tokens import Access
+from predictions.db.places import in_project, slots_of_tasks
 from predictions.models import MLBackend, Prediction
 from predictions_api.outbound.events import recording
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one
 
 #: Predictions that one event names when they are deleted.
 MOST_TOLD = 5000
@@ -43,13 +44,16 @@ class VersionCount:
 
 def model_versions(project_id: int, *, limit: int | None = None) -> list[VersionCount]:
     """The project's model versions, newest first."""
-    return [VersionCount(*row) for row in fetch_all(MODEL_VERSIONS_SQL, [project_id, limit])]
+    slot = slots.of_project(project_id)
+    rows = fetch_all(MODEL_VERSIONS_SQL, [project_id, limit], slot=slot)
+    return [VersionCount(*row) for row in rows]
 
 
 def has_model_version(project_id: int, version: str) -> bool:
     """Whether the project has a prediction of that version."""
     rows = Prediction.objects.alias(start=Left("model_version", 200))
-    return rows.filter(project_id=project_id, start=version[:200], model_version=version).exists()
+    mine = in_project(rows, project_id)
+    return mine.filter(start=version[:200], model_version=version).exists()
 
 
 def shown_version(project_id: int, named: str) -> str:
@@ -81,9 +85,12 @@ SELECT name FROM v WHERE name IS NOT NULL LIMIT %(limit)s
 
 def version_names(project_id: int, *, limit: int) -> list[str]:
     """The project's model versions in alphabetical order, by their first 200 characters."""
-    with connection.cursor() as cursor:
-        cursor.execute(VERSION_NAMES_SQL, {"project": project_id, "limit": limit})
-        return [row[0] for row in cursor.fetchall()]
+    rows = fetch_all(
+        VERSION_NAMES_SQL,
+        {"project": project_id, "limit": limit},
+        slot=slots.of_project(project_id),
+    )
+    return [row[0] for row in rows]
 
 
 def has_several_versions(project_id: int) -> bool:
@@ -92,7 +99,35 @@ def has_several_versions(project_id: int) -> bool:
     if len(names) != 1:
         return len(names) > 1
     unnamed = Prediction.objects.alias(start=Left("model_version", 200))
-    return unnamed.filter(project_id=project_id, start__isnull=True).exists()
+    return in_project(unnamed, project_id).filter(start__isnull=True).exists()
+
+
+# Annotations that were made of what is deleted keep standing, without their parent.
+ORPHANS_SQL = """
+WITH gone AS ({delete} RETURNING p.id), orphaned AS (
+    UPDATE predictions_annotation a SET parent_prediction_id = NULL
+    FROM gone WHERE a.parent_prediction_id = gone.id
+)
+SELECT (SELECT count(*) FROM gone), ARRAY(SELECT id FROM gone ORDER BY id LIMIT %s)
+"""
+
+
+def with_orphans(delete: str, params: Sequence[Any], *, most: int = 0) -> tuple[str, list[Any]]:
+    """The statement that also takes the deleted predictions `p` from annotations made of them, and
+    its parameters. It answers with their number, and the first `most` ids.
+    """
+    return ORPHANS_SQL.format(delete=delete), [*params, most]
+
+
+ORPHANS_OF_RUNS_SQL = """
+UPDATE predictions_annotation a SET parent_prediction_id = NULL FROM predictions_prediction p
+WHERE a.parent_prediction_id = p.id AND p.model_run_id = ANY(%s)
+"""
+
+
+def orphan_of_runs(run_ids: Sequence[int], *, project_id: int) -> None:
+    """The same for runs over a project, whose predictions are about to be deleted with them."""
+    execute(ORPHANS_OF_RUNS_SQL, [list(run_ids)], slot=slots.of_project(project_id))
 
 
 # Replaced by (task, model_version), together with every duplicate of an earlier time. Served by
@@ -107,57 +142,55 @@ WHERE p.task_id = k.task_id AND p.model_version IS NOT DISTINCT FROM k.model_ver
 
 def delete_versions(pairs: Sequence[tuple[int, str | None]], *, workspace_id: int) -> int:
     """Removes what the workspace's tasks have of a model version, for each (task id, version); how
-    many went.
+    many went. One statement, on a cluster one a slot.
     """
-    task_ids, versions = [task for task, _ in pairs], [version for _, version in pairs]
-    with connection.cursor() as cursor:
-        cursor.execute(DELETE_VERSIONS_SQL, [task_ids, versions, workspace_id])
-        return int(cursor.rowcount)
+    versions: dict[int, list[str | None]] = {}
+    for task_id, version in pairs:
+        versions.setdefault(task_id, []).append(version)
+    n = 0
+    for slot, ids in slots_of_tasks(versions):
+        named = [(task_id, version) for task_id in ids for version in versions[task_id]]
+        tasks, names = [task for task, _ in named], [version for _, version in named]
+        sql, params = with_orphans(DELETE_VERSIONS_SQL, [tasks, names, workspace_id])
+        row = fetch_one(sql, params, slot=slot)
+        n += row[0] if row else 0
+    return n
 
 
 def version_delete(project_id: int, version: str | None) -> tuple[str, list[Any]]:
     """The statement that removes a version, and its parameters. The index has a version's first
     200 characters.
     """
-    sql = "DELETE FROM predictions_prediction WHERE project_id = %s AND "
+    sql = "DELETE FROM predictions_prediction p WHERE p.project_id = %s AND "
     if version is None:
-        return f"{sql}left(model_version, 200) IS NULL AND model_version IS NULL", [project_id]
-    sql += "left(model_version, 200) = left(%s, 200) AND model_version = %s"
+        return f"{sql}left(p.model_version, 200) IS NULL AND p.model_version IS NULL", [project_id]
+    sql += "left(p.model_version, 200) = left(%s, 200) AND p.model_version = %s"
     return sql, [project_id, version, version]
 
 
 def delete_version(project_id: int, version: str | None, access: Access) -> int:
     """Removes a model version of a project (null and `""` are two of them); how many went."""
     sql, params = version_delete(project_id, version)
-    if not access.is_heard:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            return int(cursor.rowcount)
     return deleted(sql, params, project_id=project_id, version=version, access=access)
 
 
-# The ids in the statement's answer: no more than can be told.
-DELETED_SQL = """
-WITH gone AS ({delete} RETURNING id)
-SELECT count(*), coalesce((array_agg(id ORDER BY id))[1:%s], '{{}}') FROM gone
-"""
-
-
-@transaction.atomic
 def deleted(
     sql: str, params: Sequence[Any], *, project_id: int, version: str | None, access: Access
 ) -> int:
-    """Executes a statement that deletes predictions of one project, and records what went; how
+    """Executes a statement that deletes predictions `p` of one project, and records what went; how
     many. Of more than MOST_TOLD only their number is recorded.
     """
-    row = fetch_one(DELETED_SQL.format(delete=sql), [*params, MOST_TOLD])
-    n, ids = row if row else (0, [])
-    if n:
-        told = [{"id": id_} for id_ in ids] if n <= MOST_TOLD else []
-        recording.record(
-            "PREDICTIONS_DELETED",
-            workspace_id=access.workspace_id,
-            project_id=project_id,
-            body={"predictions": told, "count": n, "model_version": version},
-        )
+    most = MOST_TOLD if access.is_heard else 0
+    text, values = with_orphans(sql, params, most=most)
+    with recording.together(access.is_heard):
+        row = fetch_one(text, values, slot=slots.of_project(project_id))
+        n, ids = row if row else (0, [])
+        if n and access.is_heard:
+            told = [{"id": id_} for id_ in ids] if n <= MOST_TOLD else []
+            recording.record(
+                "PREDICTIONS_DELETED",
+                workspace_id=access.workspace_id,
+                project_id=project_id,
+                body={"predictions": told, "count": n, "model_version": version},
+            )
     return int(n)

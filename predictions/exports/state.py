@@ -84,7 +84,8 @@ def claim(job_id: int, worker: Holder) -> ProjectExport | None:
     mine = unfinished().filter(pk=job_id)
     columns = ("attempts",)
     now = timezone.now()
-    marks = {"status": Status.RUNNING, "progress": 0.0, "n_queued": 0, "updated_at": now}
+    marks: dict[str, Any] = {"status": Status.RUNNING, "progress": 0.0, "n_queued": 0}
+    marks["updated_at"] = now
     rows = worker.claim(mine, 1, columns=columns, error="", **marks)
     if not rows:
         return None

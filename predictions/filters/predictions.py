@@ -18,6 +18,7 @@ from predictions_api.http.parameters import (
     Parameters,
     TextParameter,
 )
+from predictions_api.postgres.spread import slots
 
 ORDERINGS = {
     "id": "p.id",
@@ -43,6 +44,14 @@ class PredictionFilter:
     wants_count: bool = False
     # Ids that an empty list has to prove: unknown ones are refused, not answered with nothing.
     named: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def slot(self) -> int | None:
+        """Where all that it lets through is; None where nothing tells."""
+        project_id = self.named.get("project", self.named.get("task__project"))
+        if project_id is not None:
+            return slots.of_project(project_id)
+        return slots.of_id(self.named["task"]) if "task" in self.named else None
 
     @property
     def is_whole_project(self) -> bool:

@@ -31,7 +31,8 @@ from predictions_api.http.storable import (
     json_text,
     whole_within,
 )
-from predictions_api.postgres.copying import reserve_ids
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import reserve_ids
 
 DELETED_MEANWHILE = "A task was deleted during the import; nothing is stored."
 # The version of imported predictions that name none, as Label Studio's import routes call it.
@@ -235,7 +236,9 @@ def _copy_batches(project: Project, batches: Batches, report: Report, wanted: Op
             if wanted.upsert:
                 pairs = [(row.task, row.model_version) for row in rows]
                 delete_versions(pairs, workspace_id=project.workspace_id)
-            new = reserve_ids("predictions_prediction", len(rows))
+            new = reserve_ids(
+                "predictions_prediction", len(rows), slot=slots.of_project(project.pk)
+            )
             if wanted.is_heard:
                 record_created(new, project)
             copy.send(copy_lines(project.pk, rows, new))

@@ -32,7 +32,9 @@ from predictions.models import Project
 from predictions.regions import task_data
 from predictions.regions.lists import region_list
 from predictions_api.http.storable import Refused, bulk_json_text, finite_number
-from predictions_api.postgres.copying import Copy, reserve_ids
+from predictions_api.postgres.copying import Copy
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import reserve_ids
 
 # Of one import: a quarter of Label Studio's limit, in its words; stored in ten seconds or so.
 MOST_TASKS = 250_000
@@ -195,7 +197,8 @@ def _store_batch(
         stored.n_annotations += len(annotations)
     predictions = [_placed(row, id_) for id_, task in pairs for row in task.predictions]
     if predictions:
-        ids = reserve_ids("predictions_prediction", len(predictions))
+        slot = slots.of_project(project.pk)
+        ids = reserve_ids("predictions_prediction", len(predictions), slot=slot)
         if access.is_heard:
             record_predictions(ids, project)
         copier.send(copy_lines(project.pk, predictions, ids))

@@ -7,6 +7,8 @@ import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
+import predictions_api.postgres.spread.fields
+
 
 class Migration(migrations.Migration):
 
@@ -29,7 +31,6 @@ class Migration(migrations.Migration):
                 ('validate_predictions', models.BooleanField(default=False, help_text='Refuse predictions that the labelling config does not allow.')),
                 ('model_version', models.TextField(blank=True, default='', help_text='Model version whose predictions are shown first.')),
                 ('parsed_label_config', models.JSONField(default=dict, editable=False, help_text='Controls of the config by name.')),
-                ('last_inner_id', models.PositiveBigIntegerField(default=0, help_text='The highest inner_id handed out to a task of the project.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('expert_instruction', models.TextField(blank=True, default='', help_text='Labeling instructions in HTML format')),
@@ -77,6 +78,7 @@ class Migration(migrations.Migration):
             name='Task',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('data', models.JSONField(help_text="What the labelling config's variables name.")),
                 ('meta', models.JSONField(blank=True, default=dict, help_text='Facts that are not labelled.')),
                 ('inner_id', models.PositiveBigIntegerField(default=0, help_text='Number within the project.')),
@@ -89,9 +91,18 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='ProjectCounter',
+            fields=[
+                ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='predictions.project')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
+                ('last_inner_id', models.PositiveBigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Prediction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('result', models.JSONField(help_text='Regions.')),
                 ('model_version', models.TextField(blank=True, default='', null=True)),
                 ('score', models.FloatField(blank=True, help_text='Prediction score', null=True)),
@@ -103,13 +114,14 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('model', models.ForeignKey(blank=True, db_index=False, help_text='An ML Backend instance that created the prediction.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='predictions', to='predictions.mlbackend')),
                 ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='predictions.project')),
-                ('task', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='predictions.task')),
+                ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='predictions.task')),
             ],
         ),
         migrations.CreateModel(
             name='Annotation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('result', models.JSONField(default=list, help_text='Regions.')),
                 ('ground_truth', models.BooleanField(default=False, help_text='Whether predictions are measured against this annotation.')),
                 ('was_cancelled', models.BooleanField(default=False, help_text='The task was skipped.')),
@@ -118,11 +130,11 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('completed_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('parent_annotation', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='predictions.annotation')),
+                ('parent_annotation', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='predictions.annotation')),
                 ('updated_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('parent_prediction', models.ForeignKey(blank=True, db_index=False, help_text='The prediction it was made from.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='child_annotations', to='predictions.prediction')),
+                ('parent_prediction', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='The prediction it was made from.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='child_annotations', to='predictions.prediction')),
                 ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='annotations', to='predictions.project')),
-                ('task', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='annotations', to='predictions.task')),
+                ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='annotations', to='predictions.task')),
             ],
         ),
         migrations.CreateModel(
@@ -254,36 +266,39 @@ class Migration(migrations.Migration):
             name='PredictionComment',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('text', models.TextField()),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('author', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('prediction', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='predictions.prediction')),
+                ('prediction', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='comments', to='predictions.prediction')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
+                ('task', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
             ],
         ),
         migrations.CreateModel(
             name='PredictionReview',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('prediction', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='predictions.prediction')),
+                ('prediction', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='predictions.prediction')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
                 ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
+                ('task', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('prediction', 'reviewer'), name='predictions_review_of_reviewer_uniq')],
+                'constraints': [models.UniqueConstraint(fields=('prediction', 'reviewer', 'slot'), name='predictions_review_of_reviewer_uniq')],
             },
         ),
         migrations.CreateModel(
             name='TaskTag',
             fields=[
                 ('pk', models.CompositePrimaryKey('task_id', 'name', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('name', models.CharField(max_length=100, validators=[django.core.validators.MinLengthValidator(1)])),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.project')),
-                ('task', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='predictions.task')),
+                ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='predictions.task')),
             ],
             options={
                 'indexes': [models.Index(fields=['project', 'name', 'task'], name='predictions_tasktag_p_idx')],

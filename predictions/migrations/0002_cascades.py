@@ -3,6 +3,10 @@
 Django writes its foreign keys without ON DELETE and cascades in Python, a row at a time; here a
 deleted project, task or prediction takes what belongs to it along in the same statement, whoever
 deletes it. NOT DEFERRABLE: a missing parent is refused where it is written, not at commit.
+
+The keys of tables that are spread by their slot have it as their last column, as a cluster wants it
+of keys. The parents of annotations have no key: a cluster cannot write null into a part of one, so
+whoever deletes a parent does.
 """
 
 from django.db import migrations
@@ -14,17 +18,13 @@ KEYS = [
     ("predictions_mlbackend", "project_id", "predictions_project", "CASCADE"),
     ("predictions_task", "project_id", "predictions_project", "CASCADE"),
     ("predictions_task", "updated_by_id", "accounts_user", "SET NULL"),
+    ("predictions_projectcounter", "project_id", "predictions_project", "CASCADE"),
     ("predictions_annotation", "project_id", "predictions_project", "CASCADE"),
-    ("predictions_annotation", "task_id", "predictions_task", "CASCADE"),
     ("predictions_annotation", "completed_by_id", "accounts_user", "SET NULL"),
     ("predictions_annotation", "updated_by_id", "accounts_user", "SET NULL"),
-    ("predictions_annotation", "parent_prediction_id", "predictions_prediction", "SET NULL"),
-    ("predictions_annotation", "parent_annotation_id", "predictions_annotation", "SET NULL"),
     ("predictions_prediction", "project_id", "predictions_project", "CASCADE"),
-    ("predictions_prediction", "task_id", "predictions_task", "CASCADE"),
     ("predictions_prediction", "model_id", "predictions_mlbackend", "SET NULL"),
     ("predictions_tasktag", "project_id", "predictions_project", "CASCADE"),
-    ("predictions_tasktag", "task_id", "predictions_task", "CASCADE"),
     ("predictions_savedview", "project_id", "predictions_project", "CASCADE"),
     ("predictions_savedview", "user_id", "accounts_user", "SET NULL"),
     ("predictions_imageroot", "workspace_id", "accounts_workspace", "CASCADE"),
@@ -37,13 +37,29 @@ KEYS = [
     ("predictions_importedfile", "storage_id", "predictions_importstorage", "CASCADE"),
     ("predictions_importedfile", "task_id", "predictions_task", "CASCADE"),
     ("predictions_predictioncomment", "project_id", "predictions_project", "CASCADE"),
-    ("predictions_predictioncomment", "task_id", "predictions_task", "CASCADE"),
-    ("predictions_predictioncomment", "prediction_id", "predictions_prediction", "CASCADE"),
     ("predictions_predictioncomment", "author_id", "accounts_user", "SET NULL"),
     ("predictions_predictionreview", "project_id", "predictions_project", "CASCADE"),
-    ("predictions_predictionreview", "task_id", "predictions_task", "CASCADE"),
-    ("predictions_predictionreview", "prediction_id", "predictions_prediction", "CASCADE"),
     ("predictions_predictionreview", "reviewer_id", "accounts_user", "CASCADE"),
+]
+# Tables that are spread by their slot: their primary keys, without it.
+PRIMARY_KEYS = {
+    "predictions_projectcounter": "project_id",
+    "predictions_task": "id",
+    "predictions_annotation": "id",
+    "predictions_prediction": "id",
+    "predictions_tasktag": "task_id, name",
+    "predictions_predictioncomment": "id",
+    "predictions_predictionreview": "id",
+}
+# Keys among them: table, column, parent table. All of a project has one slot.
+SLOT_KEYS = [
+    ("predictions_annotation", "task_id", "predictions_task"),
+    ("predictions_prediction", "task_id", "predictions_task"),
+    ("predictions_tasktag", "task_id", "predictions_task"),
+    ("predictions_predictioncomment", "task_id", "predictions_task"),
+    ("predictions_predictioncomment", "prediction_id", "predictions_prediction"),
+    ("predictions_predictionreview", "task_id", "predictions_task"),
+    ("predictions_predictionreview", "prediction_id", "predictions_prediction"),
 ]
 
 DROP = """
@@ -60,6 +76,14 @@ ADD = (
     "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column})"
     " REFERENCES {parent} (id) ON DELETE {action};"
 )
+WITH_SLOT = (
+    "ALTER TABLE {table} DROP CONSTRAINT {table}_pkey,"
+    " ADD CONSTRAINT {table}_pkey PRIMARY KEY ({columns}, slot);"
+)
+ADD_WITH_SLOT = (
+    "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column}, slot)"
+    " REFERENCES {parent} (id, slot) ON DELETE CASCADE;"
+)
 
 
 class Migration(migrations.Migration):
@@ -75,5 +99,18 @@ class Migration(migrations.Migration):
                 migrations.RunSQL.noop,
             )
             for table, column, parent, action in KEYS
+        ],
+        *[
+            migrations.RunSQL(
+                WITH_SLOT.format(table=table, columns=columns), migrations.RunSQL.noop
+            )
+            for table, columns in PRIMARY_KEYS.items()
+        ],
+        *[
+            migrations.RunSQL(
+                ADD_WITH_SLOT.format(table=table, column=column, parent=parent),
+                migrations.RunSQL.noop,
+            )
+            for table, column, parent in SLOT_KEYS
         ],
     ]

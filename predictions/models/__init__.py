@@ -17,6 +17,7 @@ from predictions.models.store import (
     MLBackend,
     Prediction,
     Project,
+    ProjectCounter,
     Task,
     free_slug,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "PredictionComment",
     "PredictionReview",
     "Project",
+    "ProjectCounter",
     "ProjectExport",
     "SavedView",
     "Task",

@@ -5,6 +5,7 @@ from django.db import models
 
 from accounts.models import User
 from predictions.models.store import Project, Task
+from predictions_api.postgres.spread.fields import SlotField
 
 
 class TaskTag(models.Model):
@@ -12,7 +13,10 @@ class TaskTag(models.Model):
 
     pk = models.CompositePrimaryKey("task_id", "name")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="tags", db_index=False)
+    slot = SlotField()
+    task = models.ForeignKey(
+        Task, on_delete=models.CASCADE, related_name="tags", db_index=False, db_constraint=False
+    )
     name = models.CharField(max_length=100, validators=[MinLengthValidator(1)])
     created_at = models.DateTimeField(auto_now_add=True)
 

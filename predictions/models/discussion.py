@@ -4,14 +4,18 @@ from django.db import models
 
 from accounts.models import User
 from predictions.models.store import Prediction, Project, Task
+from predictions_api.postgres.spread.fields import SlotField
 
 
 class PredictionComment(models.Model):
     """What a person wrote about a prediction."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
-    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="comments")
+    slot = SlotField()
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    prediction = models.ForeignKey(
+        Prediction, on_delete=models.CASCADE, related_name="comments", db_constraint=False
+    )
     author = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
@@ -26,9 +30,14 @@ class PredictionReview(models.Model):
     """That a person has reviewed a prediction, and when."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+    slot = SlotField()
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     prediction = models.ForeignKey(
-        Prediction, on_delete=models.CASCADE, related_name="reviews", db_index=False
+        Prediction,
+        on_delete=models.CASCADE,
+        related_name="reviews",
+        db_index=False,
+        db_constraint=False,
     )
     reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -36,7 +45,8 @@ class PredictionReview(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["prediction", "reviewer"], name="predictions_review_of_reviewer_uniq"
+                fields=["prediction", "reviewer", "slot"],
+                name="predictions_review_of_reviewer_uniq",
             )
         ]
 

@@ -1,8 +1,8 @@
 """The store: projects, their tasks, what people drew on them and what models predicted.
 
 Columns, constraints and indexes only. Deletes cascade in the database itself (see the first
-migration), so removing a project of a million predictions is one statement. `project_id` stands
-on every hot table: it is the key to spread them by.
+migration), so removing a project of a million predictions is one statement. `slot` stands on every
+hot table: it is the key to spread them by, and a part of their keys in the database.
 """
 
 from django.core.validators import MaxValueValidator, MinLengthValidator, MinValueValidator
@@ -13,6 +13,7 @@ from django.db.models.functions import Left
 from django.utils.text import slugify
 
 from accounts.models import User, Workspace
+from predictions_api.postgres.spread.fields import SlotField
 
 
 class Project(models.Model):
@@ -52,9 +53,6 @@ class Project(models.Model):
     )
     parsed_label_config = models.JSONField(
         default=dict, editable=False, help_text="Controls of the config by name."
-    )
-    last_inner_id = models.PositiveBigIntegerField(
-        default=0, help_text="The highest inner_id handed out to a task of the project."
     )
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -146,6 +144,7 @@ class Task(models.Model):
     project = models.ForeignKey(
         Project, on_delete=models.CASCADE, related_name="tasks", db_index=False
     )
+    slot = SlotField()
     data = models.JSONField(help_text="What the labelling config's variables name.")
     meta = models.JSONField(default=dict, blank=True, help_text="Facts that are not labelled.")
     inner_id = models.PositiveBigIntegerField(default=0, help_text="Number within the project.")
@@ -187,14 +186,35 @@ class Task(models.Model):
         return f"Task {self.pk}"
 
 
+class ProjectCounter(models.Model):
+    """The highest inner_id handed out to a task of a project; no row for none."""
+
+    project = models.OneToOneField(
+        Project, on_delete=models.CASCADE, related_name="+", primary_key=True
+    )
+    slot = SlotField()
+    last_inner_id = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"Counter of project {self.project_id}"
+
+
 class Annotation(models.Model):
-    """What a person drew or chose on a task."""
+    """What a person drew or chose on a task.
+
+    The parents are no keys in the database: who deletes them writes null in their place.
+    """
 
     project = models.ForeignKey(
         Project, on_delete=models.CASCADE, related_name="annotations", db_index=False
     )
+    slot = SlotField()
     task = models.ForeignKey(
-        Task, on_delete=models.CASCADE, related_name="annotations", db_index=False
+        Task,
+        on_delete=models.CASCADE,
+        related_name="annotations",
+        db_index=False,
+        db_constraint=False,
     )
     result = models.JSONField(default=list, help_text="Regions.")
     ground_truth = models.BooleanField(
@@ -215,10 +235,17 @@ class Annotation(models.Model):
         on_delete=models.SET_NULL,
         related_name="child_annotations",
         db_index=False,
+        db_constraint=False,
         help_text="The prediction it was made from.",
     )
     parent_annotation = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     unique_id = models.UUIDField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -250,8 +277,13 @@ class Prediction(models.Model):
     project = models.ForeignKey(
         Project, on_delete=models.CASCADE, related_name="predictions", db_index=False
     )
+    slot = SlotField()
     task = models.ForeignKey(
-        Task, on_delete=models.CASCADE, related_name="predictions", db_index=False
+        Task,
+        on_delete=models.CASCADE,
+        related_name="predictions",
+        db_index=False,
+        db_constraint=False,
     )
     result = models.JSONField(help_text="Regions.")
     model_version = models.TextField(null=True, blank=True, default="")

@@ -64,17 +64,24 @@ class Holder:
     id: UUID = field(default_factory=uuid4)
 
     def claim(
-        self, rows: QuerySet[Any], n: int, *, columns: Sequence[str] = ("pk",), **marks: Any
+        self,
+        rows: QuerySet[Any],
+        n: int,
+        *,
+        columns: Sequence[str] = ("pk",),
+        slot: int | None = None,
+        **marks: Any,
     ) -> list[Row]:
         """Takes up to n free rows in their queryset's order; the columns of each, unordered.
 
-        Counts an attempt for each. One statement. Empty where nothing is free.
+        Counts an attempt for each. `slot` is that of the rows of a table that is spread. One
+        statement. Empty where nothing is free.
         """
         try:
             sql, params = self.claim_sql(rows, n, columns=columns, **marks)
         except EmptyResultSet:
             return []
-        return fetch_all(sql, params)
+        return fetch_all(sql, params, slot=slot)
 
     def claim_sql(
         self, rows: QuerySet[Any], n: int, *, columns: Sequence[str], **marks: Any

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -24,6 +25,7 @@ from prometheus_client import (
     multiprocess,
 )
 
+from predictions_api.cluster import nodes
 from predictions_api.operations import logs
 from predictions_api.operations.gauges import DatabaseCollector
 from predictions_api.postgres.outages import disk_is_full
@@ -206,10 +208,12 @@ def pending_migrations() -> list[str]:
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when the database answers and every migration is applied, else 503 with the reason.
 
-    A full disk is no reason: what is stored can be read. `disk: full` says so.
+    A full disk is no reason: what is stored can be read. `disk: full` says so. Nor are nodes of a
+    cluster that are away, which only the projects on them miss: `nodes_away` names them.
     """
     try:
         pending = pending_migrations()
+        missing = nodes.away()
     except DatabaseError as error:
         # The reason is for the log alone: it may name hosts and users.
         log.warning("not ready", reason=str(error))
@@ -217,9 +221,13 @@ def ready(request: HttpRequest) -> HttpResponse:
     if pending:
         log.warning("not ready", pending=pending)
         return JsonResponse({"status": "migrations pending", "count": len(pending)}, status=503)
+    body: dict[str, Any] = {"status": "ready"}
     if disk_is_full():
-        return JsonResponse({"status": "ready", "disk": "full"})
-    return JsonResponse({"status": "ready"})
+        body["disk"] = "full"
+    if missing:
+        log.warning("nodes away", nodes=missing)
+        body["nodes_away"] = missing
+    return JsonResponse(body)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -1,6 +1,7 @@
-"""Writes many rows with COPY, and reserves their ids: how every import writes.
+"""Writes many rows with COPY: how every import writes.
 
-Ids are reserved first, so that an import can answer with them in the order of its request.
+Ids are reserved first (`sql.reserve_ids`), so that an import can answer with them in the order of
+its request.
 """
 
 import io
@@ -10,8 +11,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from django.db import connection
-
-from predictions_api.postgres.sql import fetch_one
 
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NULL = b"\\N"
@@ -94,14 +93,3 @@ def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
     with connection.wrap_database_errors, connection.cursor() as cursor:
         buffer = io.BytesIO(b"".join(lines))
         cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", buffer)
-
-
-def reserve_ids(table: str, n: int) -> list[int]:
-    """The next n ids of a table, ascending. One statement."""
-    row = fetch_one(
-        # The name of the sequence is looked up once, not once an id: that took seven times as long.
-        "SELECT array_agg(nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)))"
-        " FROM generate_series(1, %s)",
-        [table, n],
-    )
-    return list(row[0] or []) if row else []

@@ -1,4 +1,8 @@
-"""Runs written-out SQL on Django's connection and fetches the rows."""
+"""Runs written-out SQL on Django's connection and fetches the rows.
+
+`slot` is that of the rows a statement is about (`spread/slots.py`), None where nobody can tell. On
+a cluster it is named beside every table that is spread, and one node answers; without it all do.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -7,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from predictions_api.postgres.prepared import prepared
+from predictions_api.postgres.spread import naming, slots
+from predictions_api.postgres.spread.fields import spread_tables
 
 if TYPE_CHECKING:
     from predictions_api.postgres.base import DatabaseWrapper
@@ -16,32 +22,92 @@ Row = tuple[Any, ...]
 Params = Sequence[Any] | Mapping[str, Any]
 
 
-def fetch_all(sql: str, params: Params) -> list[Row]:
+def is_spread() -> bool:
+    """Whether the database is spread over the nodes of a cluster, and new ids carry slots."""
+    wrapper = cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])
+    return wrapper.is_spread
+
+
+def of_slot(sql: str, params: Params, slot: int | None) -> tuple[str, Params]:
+    """The statement and its parameters as the database takes them: on a cluster with the slot."""
+    if slot is None or not is_spread():
+        return sql, params
+    return naming.named(sql, params, slot, spread_tables())
+
+
+def fetch_all(sql: str, params: Params, *, slot: int | None = None) -> list[Row]:
     """All rows of one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(*of_slot(sql, params, slot))
         rows: list[Row] = cursor.fetchall()
         return rows
 
 
-def fetch_one(sql: str, params: Params) -> Row | None:
+def fetch_one(sql: str, params: Params, *, slot: int | None = None) -> Row | None:
     """The first row of one statement, or None."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(*of_slot(sql, params, slot))
         row: Row | None = cursor.fetchone()
         return row
 
 
-def fetch_prepared(sql: str, params: Params) -> Row | None:
+def execute(sql: str, params: Params, *, slot: int | None = None) -> int:
+    """How many rows one statement wrote."""
+    with connection.cursor() as cursor:
+        cursor.execute(*of_slot(sql, params, slot))
+        return int(cursor.rowcount)
+
+
+def fetch_prepared(sql: str, params: Params, *, slot: int | None = None) -> Row | None:
     """As `fetch_one`, with a prepared statement (`prepared.py`): for lookups by key."""
-    row: Row | None = _fetched(sql, params, _one)
+    row: Row | None = _fetched(*of_slot(sql, params, slot), _one)
     return row
 
 
-def fetch_all_prepared(sql: str, params: Params) -> list[Row]:
+def fetch_all_prepared(sql: str, params: Params, *, slot: int | None = None) -> list[Row]:
     """As `fetch_all`, with a prepared statement."""
-    rows: list[Row] = _fetched(sql, params, _all)
+    rows: list[Row] = _fetched(*of_slot(sql, params, slot), _all)
     return rows
+
+
+def fetch_by_id(sql: str, params: Params, *, row_id: int) -> Row | None:
+    """As `fetch_prepared`, for a statement about the row of that id, which tells its slot.
+
+    A prediction that was moved to a project of another slot keeps its id: where it is not where
+    the id says, all nodes are asked.
+    """
+    slot = slots.of_id(row_id)
+    row = fetch_prepared(sql, params, slot=slot)
+    return fetch_prepared(sql, params) if row is None and slot is not None else row
+
+
+def insert_one(sql: str, params: Mapping[str, Any], *, table: str, slot: int | None) -> Row | None:
+    """What an INSERT of one row returns. Of a cluster the new id carries the slot, which must be
+    known.
+    """
+    if not is_spread():
+        return fetch_prepared(sql, params)
+    if slot is None:
+        raise ValueError(f"The slot of a new row of {table} is not known.")
+    (new_id,) = reserve_ids(table, 1, slot=slot)
+    text = naming.with_id(sql, table)
+    return fetch_prepared(text, {**params, "new_id": new_id}, slot=slot)
+
+
+def reserve_ids(table: str, n: int, *, slot: int | None = None) -> list[int]:
+    """The next n ids of a table, ascending; once the database is spread they carry the slot. One
+    statement, none for none.
+    """
+    if not n:
+        return []
+    row = fetch_one(
+        # The name of the sequence is looked up once, not once an id: that took seven times as long.
+        "SELECT array_agg(nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)))"
+        " FROM generate_series(1, %s)",
+        [table, n],
+    )
+    numbers: list[int] = list(row[0] or []) if row else []
+    return [number if number < slots.FIRST else number + (slot or 0) for number in numbers]
 
 
 def _one(cursor: Any) -> Any:

@@ -75,6 +75,7 @@ def subset_tasks(asked: Mapping[str, Any], *, project_id: int, workspace_id: int
             runs_sql += f" AND {column} = %s"
             params.append(asked[name])
     wanted = SubsetFilter(
+        project_id=project_id,
         runs=runs_sql,
         runs_params=params,
         tasks=_tasks(asked["project_subset"], project_id=project_id, run_id=asked["model_run"]),

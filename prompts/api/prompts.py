@@ -229,7 +229,7 @@ class VersionViewSet(PromptRows):
         version = self.version()
         project = self.asked_project(CountParameters.read(request.query_params))
         clause = filters.asked_subset(request.query_params, project)
-        return Response(queries.prediction_counts(clause, version.pk))
+        return Response(queries.prediction_counts(clause, version.pk, project_id=project.pk))
 
     @docs.PREVIEW
     @action(detail=True, url_path="prompt-preview", url_name="preview")

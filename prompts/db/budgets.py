@@ -2,25 +2,37 @@
 
 from predictions_api.postgres.sql import fetch_one
 
-# A new period begins with the first dollar spent in it.
+# A new period begins with the first dollar spent in it. A cluster takes no time within an update's
+# CASE: whether the period is over is asked before, of the locked row.
 SPEND_SQL = """
-UPDATE prompts_providerconnection c
-SET budget_total_spent = CASE WHEN {is_over} THEN 0 ELSE budget_total_spent END + %s,
-    budget_last_reset_date = CASE WHEN {is_over} THEN now() ELSE budget_last_reset_date END
-WHERE id = %s RETURNING budget_total_spent, budget_limit
+UPDATE prompts_providerconnection
+SET budget_total_spent = CASE WHEN %(over)s THEN 0 ELSE budget_total_spent END + %(cost)s,
+    budget_last_reset_date = CASE WHEN %(over)s THEN %(now)s::timestamptz
+        ELSE budget_last_reset_date END
+WHERE id = %(connection)s RETURNING budget_total_spent, budget_limit
 """
 PERIOD_IS_OVER = (
     "(budget_reset_period IS NOT NULL AND coalesce(budget_last_reset_date, created_at)"
     " + CASE budget_reset_period WHEN 'Monthly' THEN interval '1 month'"
     " ELSE interval '1 year' END <= now())"
 )
+PERIOD_SQL = (
+    f"SELECT {PERIOD_IS_OVER}, now() FROM prompts_providerconnection WHERE id = %s"  # noqa: S608
+    " FOR NO KEY UPDATE"
+)
 
 
 def spend(connection_id: int | None, cost: float) -> str:
-    """Adds to what the connection has spent; why its budget stops it, or nothing."""
+    """Adds to what the connection has spent; why its budget stops it, or nothing. Two statements in
+    the caller's transaction.
+    """
     if connection_id is None or not cost:
         return ""
-    row = fetch_one(SPEND_SQL.format(is_over=PERIOD_IS_OVER), [cost, connection_id])
+    period = fetch_one(PERIOD_SQL, [connection_id])
+    if period is None:
+        return ""
+    values = {"over": period[0], "now": period[1], "cost": cost, "connection": connection_id}
+    row = fetch_one(SPEND_SQL, values)
     return "" if row is None else over_budget(*row)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from predictions_api.jobs.leases import Holder
-from predictions_api.postgres.sql import fetch_all
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, is_spread
 from prompts.db import subsets
 from prompts.models import ModelRun, RunItem
 
@@ -28,22 +28,36 @@ class Claim:
 
 
 INSERT_SQL = """
-INSERT INTO prompts_runitem (run_id, project_id, task_id, status, attempts)
-SELECT %s, %s, s.id, 'Pending', 0 FROM ({tasks}) s
+INSERT INTO prompts_runitem (run_id, project_id, slot, task_id, status, attempts)
+SELECT %s, %s, %s, s.id, 'Pending', 0 FROM ({tasks}) s
 """
 
 
 def insert(run: ModelRun, tasks: subsets.Clause) -> int:
     """Gives the run an item for each task of the clause; how many. One statement."""
     sql, params = tasks
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT_SQL.format(tasks=sql), [run.pk, run.project_id, *params])
-        return int(cursor.rowcount)
+    slot = slots.of_project(run.project_id)
+    values = [run.pk, run.project_id, slot, *params]
+    return execute(INSERT_SQL.format(tasks=sql), values, slot=slot)
+
+
+def slot_of(run_id: int) -> int | None:
+    """The slot of a run's items; None where the database is not spread, and for a deleted run."""
+    if not is_spread():
+        return None
+    project_id = ModelRun.objects.values_list("project_id", flat=True).filter(pk=run_id).first()
+    return None if project_id is None else slots.of_project(project_id)
 
 
 def has_open(run_id: int) -> bool:
     """Whether a task of the run has no outcome yet. By prompts_runitem_open_idx."""
-    return RunItem.objects.filter(run_id=run_id, status__in=OPEN).exists()
+    return _of_run(run_id).filter(status__in=OPEN).exists()
+
+
+def _of_run(run_id: int) -> QuerySet[RunItem]:
+    rows = RunItem.objects.filter(run_id=run_id)
+    slot = slot_of(run_id)
+    return rows if slot is None else rows.filter(slot=slot)
 
 
 # The claim is the measured hot path: with the tasks' data in the same trip.
@@ -61,27 +75,28 @@ def claim(run_id: int, mine: Holder, n: int) -> list[Claim]:
     """
     in_progress = ModelRun.objects.filter(pk=OuterRef("run_id"), status=ModelRun.Status.IN_PROGRESS)
     rows = RunItem.objects.filter(Exists(in_progress), run_id=run_id).order_by("task_id")
-    claims = _claim(rows.filter(status=Status.PENDING), mine, n)
+    slot = slot_of(run_id)
+    claims = _claim(rows.filter(status=Status.PENDING), mine, n, slot)
     if len(claims) < n:
-        claims += _claim(rows.filter(status=Status.CLAIMED), mine, n - len(claims))
+        claims += _claim(rows.filter(status=Status.CLAIMED), mine, n - len(claims), slot)
     return claims
 
 
-def _claim(rows: QuerySet[RunItem], mine: Holder, n: int) -> list[Claim]:
+def _claim(rows: QuerySet[RunItem], mine: Holder, n: int, slot: int | None) -> list[Claim]:
     columns = ("task_id", "attempts")
     sql, params = mine.claim_sql(rows, n, columns=columns, status=Status.CLAIMED)
-    return [Claim(*row) for row in fetch_all(CLAIM_SQL.format(claim=sql), params)]
+    return [Claim(*row) for row in fetch_all(CLAIM_SQL.format(claim=sql), params, slot=slot)]
 
 
 def extend(run_id: int, mine: Holder, task_ids: Sequence[int]) -> None:
     """Renews the holder's leases on these tasks, where it has them in hand."""
-    rows = RunItem.objects.filter(run_id=run_id, status=Status.CLAIMED)
+    rows = _of_run(run_id).filter(status=Status.CLAIMED)
     mine.extend(rows.filter(task_id__in=sorted(task_ids)))
 
 
 def release(run_id: int, mine: Holder) -> None:
     """Gives back what the holder has in hand, as if it had not been claimed."""
-    rows = RunItem.objects.filter(run_id=run_id, status=Status.CLAIMED)
+    rows = _of_run(run_id).filter(status=Status.CLAIMED)
     mine.release(rows, status=Status.PENDING)
 
 
@@ -110,7 +125,7 @@ def accept(run_id: int, statuses: Mapping[int, str], owner: UUID | None) -> froz
         "statuses": list(statuses.values()),
         "owner": owner,
     }
-    return frozenset(row[0] for row in fetch_all(ACCEPT_SQL, params))
+    return frozenset(row[0] for row in fetch_all(ACCEPT_SQL, params, slot=slot_of(run_id)))
 
 
 def with_outcome(run_id: int, task_ids: Sequence[int]) -> dict[int, str]:
@@ -119,7 +134,7 @@ def with_outcome(run_id: int, task_ids: Sequence[int]) -> dict[int, str]:
     """
     if not task_ids:
         return {}
-    ended = RunItem.objects.filter(run_id=run_id, task_id__in=task_ids).exclude(status__in=OPEN)
+    ended = _of_run(run_id).filter(task_id__in=task_ids).exclude(status__in=OPEN)
     return dict(ended.values_list("task_id", "status"))
 
 
@@ -132,5 +147,5 @@ WHERE i.run_id = %s AND i.task_id = k.task_id
 
 def set_agreements(run_id: int, agreements: Mapping[int, float]) -> None:
     """Writes how far tasks agree with their ground truth, 0 to 1 by task id. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(AGREE_SQL, [list(agreements), list(agreements.values()), run_id])
+    params = [list(agreements), list(agreements.values()), run_id]
+    execute(AGREE_SQL, params, slot=slot_of(run_id))

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from django.db.models import JSONField
-from django.db.models.expressions import RawSQL
 
 from predictions.db.documents import Document
-from predictions_api.postgres.sql import fetch_all
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import fetch_all, fetch_one
+from prompts.models import ModelRun
 
 # Of one run: USD, seconds. By the index on model_run_id; 100,000 rows take 0.1 s.
 MEASURES = """
@@ -26,18 +26,33 @@ SELECT jsonb_build_object(
     'mean_s', avg(inference_time), 'min_s', min(inference_time), 'max_s', max(inference_time),
     'p50_s', percentile_cont(0.5) WITHIN GROUP (ORDER BY inference_time),
     'p95_s', percentile_cont(0.95) WITHIN GROUP (ORDER BY inference_time))
-FROM prompts_predictionmeta WHERE model_run_id = {run}
+FROM prompts_predictionmeta WHERE model_run_id = %s
 """
-# For an update of `ModelRun`.
-MEASURED = RawSQL(MEASURES.format(run="prompts_modelrun.id"), [], output_field=JSONField())  # noqa: S611
-MEASURES_OF_R = MEASURES.format(run="r.id")
-INDICATORS_SQL = f"""
+INDICATORS_SQL = """
 SELECT r.id, r.total_tasks, r.total_predictions, r.total_failed, r.total_correct_predictions,
-       r.total_compared, r.agreement_sum, r.cost_usd, coalesce(r.measures, ({MEASURES_OF_R}))
+       r.total_compared, r.agreement_sum, r.cost_usd, r.measures, r.project_id
 FROM prompts_modelrun r
 JOIN predictions_project j ON j.id = r.project_id
 WHERE r.id = ANY(%s) AND j.workspace_id = %s
-"""  # noqa: S608
+"""
+
+
+def taken(run_id: int, *, project_id: int) -> dict[str, Any]:
+    """What the outcomes of a run took, as `ModelRun.measures` keeps it. One statement."""
+    row = fetch_one(MEASURES, [run_id], slot=slots.of_project(project_id))
+    assert row is not None
+    found: dict[str, Any] = orjson.loads(row[0])
+    return found
+
+
+def keep(run_id: int) -> None:
+    """Writes what a run took, unless it is written. In the transaction that has ended it, so that
+    nothing more is stored. Two statements.
+    """
+    rows = ModelRun.objects.filter(pk=run_id, measures=None)
+    project_id = rows.values_list("project_id", flat=True).first()
+    if project_id is not None:
+        rows.update(measures=taken(run_id, project_id=project_id))
 
 
 TITLES = {
@@ -50,9 +65,15 @@ TITLES = {
 
 
 def indicators(run_ids: Sequence[int], *, workspace_id: int) -> dict[int, dict[str, Document]]:
-    """The measures of runs by run and key. One statement for any number of runs."""
+    """The measures of runs by run and key. One statement, and one for each that has not ended."""
     rows = fetch_all(INDICATORS_SQL, [list(run_ids), workspace_id])
-    return {row[0]: _indicators(*row[1:-1], taken=orjson.loads(row[-1])) for row in rows}
+    return {
+        run_id: _indicators(
+            *totals,
+            taken=taken(run_id, project_id=project_id) if kept is None else orjson.loads(kept),
+        )
+        for run_id, *totals, kept, project_id in rows
+    }
 
 
 def _indicators(

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import connection
 
 from predictions.db.prediction_batches import RunPrediction, replace_of_runs
 from predictions_api.outbound.events import recording
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
 from prompts.asking import agreement
 from prompts.asking.outcome import Outcome
 from prompts.db import items
@@ -67,7 +67,7 @@ def write(
     failed_ids = _fail(run_id, run, failures) if failures else {}
     measured = [_with_earlier(outcome, earlier.get(outcome.task_id)) for outcome in outcomes]
     _measure(run_id, run, measured, prediction_ids, failed_ids)
-    agreements = _agreements(predictions)
+    agreements = _agreements(predictions, project_id=run.project_id)
     if agreements:
         items.set_agreements(run_id, agreements)
     return agreements
@@ -100,7 +100,8 @@ FROM gone LEFT JOIN prompts_predictionmeta m
 def _take_back(run_id: int, run: LockedRun, task_ids: Sequence[int]) -> dict[int, Took]:
     """Removes the run's failures on the tasks; what each took, by task id."""
     params = {"project": run.project_id, "run": run_id, "tasks": list(task_ids)}
-    return {task_id: Took(*took) for task_id, *took in fetch_all(TAKE_BACK_SQL, params)}
+    rows = fetch_all(TAKE_BACK_SQL, params, slot=slots.of_project(run.project_id))
+    return {task_id: Took(*took) for task_id, *took in rows}
 
 
 def _with_earlier(outcome: Outcome, earlier: Took | None) -> Outcome:
@@ -132,32 +133,38 @@ def _predict(run_id: int, run: LockedRun, predictions: Sequence[Outcome]) -> dic
 
 FAIL_SQL = """
 INSERT INTO prompts_failedprediction
-    (project_id, task_id, model_run_id, model_version_id, error_type, message, created_at)
-SELECT %s, k.task_id, %s, %s, k.error_type, k.message, now()
-FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS k(task_id, error_type, message)
-RETURNING task_id, id
+    (id, project_id, slot, task_id, model_run_id, model_version_id, error_type, message, created_at)
+SELECT k.id, %s, %s, k.task_id, %s, %s, k.error_type, k.message, now()
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])
+    AS k(id, task_id, error_type, message)
 """
 
 
 def _fail(run_id: int, run: LockedRun, failures: Sequence[Outcome]) -> dict[int, int]:
     """Ids of failures by task id."""
+    slot = slots.of_project(run.project_id)
+    ids = reserve_ids("prompts_failedprediction", len(failures), slot=slot)
+    task_ids = [outcome.task_id for outcome in failures]
     params = [
         run.project_id,
+        slot,
         run_id,
         run.version_id,
-        [outcome.task_id for outcome in failures],
+        ids,
+        task_ids,
         [outcome.error_type[:512] for outcome in failures],
         [outcome.message for outcome in failures],
     ]
-    return dict(fetch_all(FAIL_SQL, params))
+    execute(FAIL_SQL, params, slot=slot)
+    return dict(zip(task_ids, ids, strict=True))
 
 
 MEASURE_SQL = """
 INSERT INTO prompts_predictionmeta
-    (project_id, model_run_id, prediction_id, failed_prediction_id,
+    (project_id, slot, model_run_id, prediction_id, failed_prediction_id,
      inference_time, prompt_tokens_count, completion_tokens_count,
      total_tokens_count, prompt_cost, completion_cost, total_cost, extra)
-SELECT %s, %s, * FROM unnest(
+SELECT %s, %s, %s, * FROM unnest(
     %s::bigint[], %s::bigint[], %s::float8[], %s::bigint[], %s::bigint[], %s::bigint[],
     %s::float8[], %s::float8[], %s::float8[], %s::jsonb[])
 """
@@ -186,8 +193,8 @@ def _measure(
         for o in outcomes
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
-    with connection.cursor() as cursor:
-        cursor.execute(MEASURE_SQL, [run.project_id, run_id, *columns])
+    slot = slots.of_project(run.project_id)
+    execute(MEASURE_SQL, [run.project_id, slot, run_id, *columns], slot=slot)
 
 
 TRUTHS_SQL = """
@@ -196,10 +203,12 @@ WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled
 """
 
 
-def _agreements(predictions: Sequence[Outcome]) -> dict[int, float]:
+def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int, float]:
     """How far each prediction agrees with its task's ground truth, where it has one."""
     truths: dict[int, list[Any]] = {}
-    for task_id, result in fetch_all(TRUTHS_SQL, [[outcome.task_id for outcome in predictions]]):
+    task_ids = [outcome.task_id for outcome in predictions]
+    rows = fetch_all(TRUTHS_SQL, [task_ids], slot=slots.of_project(project_id))
+    for task_id, result in rows:
         truths.setdefault(task_id, []).append(orjson.loads(result))
     return {
         o.task_id: agreement.best(orjson.loads(o.result or "[]"), truths[o.task_id]) or 0.0

@@ -5,18 +5,21 @@ fail on every task for a misspelt placeholder.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection, transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
+from predictions.db.versions import orphan_of_runs
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused
 from predictions_api.postgres.sql import fetch_all
 from prompts.asking import messages
-from prompts.models import Prompt, PromptVersion, ProviderConnection
+from prompts.models import ModelRun, Prompt, PromptVersion, ProviderConnection
 
 Values = Mapping[str, Any]
 
@@ -89,6 +92,12 @@ def duplicate_prompt(prompt: Prompt, access: Access) -> Prompt:
     return copy
 
 
+RUNS_OF = {
+    "prompts_prompt": "model_version__parent_model",
+    "prompts_promptversion": "model_version",
+}
+
+
 def delete(table: str, row_id: int) -> None:
     """Removes a prompt, version or connection; the database's cascades do the rest.
 
@@ -96,7 +105,12 @@ def delete(table: str, row_id: int) -> None:
     """
     if table not in {"prompts_prompt", "prompts_promptversion", "prompts_providerconnection"}:
         raise ValueError(table)
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if (path := RUNS_OF.get(table)) is not None:
+            runs = ModelRun.objects.filter(**{path: row_id}).order_by("project_id")
+            found = groupby(runs.values_list("project_id", "pk"), itemgetter(0))
+            for project_id, pairs in found:
+                orphan_of_runs([pk for _, pk in pairs], project_id=project_id)
         cursor.execute(f"DELETE FROM {table} WHERE id = %s", [row_id])  # noqa: S608
 
 

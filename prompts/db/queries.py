@@ -23,10 +23,12 @@ from django.db.models.functions import Cast, Coalesce
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
+from predictions.db.places import in_project
 from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
-from prompts.db import subsets
+from prompts.db import items, subsets
 from prompts.models import (
     FailedPrediction,
     ModelRun,
@@ -161,17 +163,21 @@ def subset_counts(project_id: int, *, sample_size: int) -> dict[str, int]:
         f"SELECT count(*), count(*) FILTER (WHERE {subsets.HAS_GT})"  # noqa: S608
         " FROM predictions_task t WHERE t.project_id = %s",
         [project_id],
+        slot=slots.of_project(project_id),
     ) or (0, 0)
     return {"All": row[0], "HasGT": row[1], "Sample": min(row[0], sample_size)}
 
 
-def prediction_counts(clause: subsets.Clause, version_id: int) -> dict[str, int]:
+def prediction_counts(
+    clause: subsets.Clause, version_id: int, *, project_id: int
+) -> dict[str, int]:
     """Of a subset's tasks: how many there are, and how many the version has predicted."""
     sql, params = clause
     row = fetch_one(
         f"SELECT count(*), count(*) FILTER (WHERE {subsets.HAS_PREDICTION})"  # noqa: S608
         f" FROM ({sql}) t",
         [version_id, *params],
+        slot=slots.of_project(project_id),
     ) or (0, 0)
     return {"existing_predictions": row[1], "tasks_to_run": row[0] - row[1], "total_tasks": row[0]}
 
@@ -184,10 +190,11 @@ SELECT (SELECT count(*) FROM ({sql}) s),
 """
 
 
-def subset_size(clause: subsets.Clause) -> tuple[int, float]:
+def subset_size(clause: subsets.Clause, *, project_id: int) -> tuple[int, float]:
     """How many tasks a subset has, and about how many bytes of data each holds."""
     sql, params = clause
-    row = fetch_one(SIZES_SQL.format(sql=sql), [*params, *params]) or (0, 0)
+    text = SIZES_SQL.format(sql=sql)
+    row = fetch_one(text, [*params, *params], slot=slots.of_project(project_id)) or (0, 0)
     return int(row[0]), float(row[1] or 0)
 
 
@@ -199,7 +206,7 @@ def task_data(task_id: int, *, workspace_id: int) -> tuple[int, dict[str, Any]] 
 
 def first_task_id(project_id: int) -> int | None:
     """The project's first task, or None."""
-    ids = Task.objects.filter(project_id=project_id).order_by("id")
+    ids = in_project(Task.objects.order_by("id"), project_id)
     return ids.values_list("pk", flat=True).first()
 
 
@@ -211,7 +218,7 @@ def known_model_runs(run_ids: Collection[int], workspace_id: int) -> set[int]:
 
 def tasks_that_failed(project_id: int) -> Q:
     """The tasks of a project on which a model failed, as a condition on tasks."""
-    failed = FailedPrediction.objects.filter(project_id=project_id)
+    failed = in_project(FailedPrediction.objects.all(), project_id)
     return Q(pk__in=failed.values("task_id"))
 
 
@@ -232,7 +239,7 @@ def examples(
     if n <= 0:
         return []
     params = {"project": project_id, "n": n, "tasks": None if task_ids is None else list(task_ids)}
-    rows = fetch_all(EXAMPLES_SQL, params)
+    rows = fetch_all(EXAMPLES_SQL, params, slot=slots.of_project(project_id))
     return [(row[0], orjson.loads(row[1]), orjson.loads(row[2])) for row in rows]
 
 
@@ -249,7 +256,8 @@ def regressions(run: ModelRun, baseline_id: int) -> Document:
 
     A task without a prediction in the later run has regressed, unless it agreed in nothing before.
     """
-    rows = fetch_all(REGRESSIONS_SQL, [baseline_id, run.pk, run.project_id])
+    params = [baseline_id, run.pk, run.project_id]
+    rows = fetch_all(REGRESSIONS_SQL, params, slot=slots.of_project(run.project_id))
     changes = [(task, before, after or 0.0) for task, before, after in rows]
     worse = [change for change in changes if change[2] < change[1]]
     better = [change for change in changes if change[2] > change[1]]
@@ -280,7 +288,8 @@ ORDER BY g.n DESC, g.error_type, e.task_id
 def failure_groups(run_id: int) -> list[Document]:
     """A run's failures by type, most frequent first, with three examples each. One statement."""
     groups: dict[str, Document] = {}
-    for kind, n, task_id, message in fetch_all(FAILURE_GROUPS_SQL, {"run": run_id}):
+    rows = fetch_all(FAILURE_GROUPS_SQL, {"run": run_id}, slot=items.slot_of(run_id))
+    for kind, n, task_id, message in rows:
         group = groups.setdefault(kind, {"type": kind, "count": n, "examples": []})
         group["examples"].append({"task": task_id, "message": message})
     return list(groups.values())
@@ -299,6 +308,7 @@ def task_ids_to_re_evaluate(run_id: int, mode: str) -> list[int]:
         f"SELECT i.task_id FROM prompts_runitem i WHERE i.run_id = %s AND {RE_EVALUATED[mode]}"  # noqa: S608
         " ORDER BY i.task_id",
         [run_id],
+        slot=items.slot_of(run_id),
     )
     return [row[0] for row in rows]
 

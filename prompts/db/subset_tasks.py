@@ -6,6 +6,7 @@ import orjson
 
 from predictions.db import documents
 from predictions.db.documents import PREDICTION_COLUMNS, Document
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
 from prompts.db import subsets
 
@@ -21,7 +22,10 @@ TASKS_OF_RUN = "SELECT x.task_id FROM prompts_runitem x WHERE x.run_id = %s AND 
 class SubsetFilter:
     """What `filters.subset_tasks` made of a query string: clauses without client text."""
 
-    def __init__(self, *, runs: str, runs_params: list[Any], tasks: subsets.Clause) -> None:
+    def __init__(
+        self, *, project_id: int, runs: str, runs_params: list[Any], tasks: subsets.Clause
+    ) -> None:
+        self.slot = slots.of_project(project_id)
         self.runs = runs
         self._runs_params = runs_params
         self.tasks, self._tasks_params = tasks
@@ -80,7 +84,9 @@ def page(wanted: SubsetFilter, *, limit: int, offset: int) -> list[Document]:
         gt=GROUND_TRUTH, error=ERROR, runs=wanted.runs, tasks=wanted.tasks, where=wanted.where
     )
     rows = fetch_all(
-        f"{sql} ORDER BY {wanted.order} LIMIT %s OFFSET %s", [*wanted.params, limit, offset]
+        f"{sql} ORDER BY {wanted.order} LIMIT %s OFFSET %s",
+        [*wanted.params, limit, offset],
+        slot=wanted.slot,
     )
     age = documents.ages()
     return [_task(row, age) for row in rows]
@@ -103,7 +109,8 @@ def count(wanted: SubsetFilter) -> int:
     sql = SUBSET_TASKS_SQL.format(
         gt="1", error="1", runs=wanted.runs, tasks=wanted.tasks, where=wanted.where
     )
-    row = fetch_one(f"SELECT count(*) FROM ({_without_columns(sql)}) s", wanted.params)  # noqa: S608
+    text = f"SELECT count(*) FROM ({_without_columns(sql)}) s"  # noqa: S608
+    row = fetch_one(text, wanted.params, slot=wanted.slot)
     return int(row[0]) if row else 0
 
 

@@ -6,6 +6,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+import predictions_api.postgres.spread.fields
+
 
 class Migration(migrations.Migration):
 
@@ -320,6 +322,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="FailedPrediction",
             fields=[
+                ("slot", predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 (
                     "id",
                     models.BigAutoField(
@@ -347,6 +350,7 @@ class Migration(migrations.Migration):
                 (
                     "task",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="failed_predictions",
                         to="predictions.task",
@@ -665,6 +669,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="RunItem",
             fields=[
+                ("slot", predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 (
                     "id",
                     models.BigAutoField(
@@ -725,6 +730,7 @@ class Migration(migrations.Migration):
                 (
                     "task",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="predictions.task",
@@ -735,6 +741,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PredictionMeta",
             fields=[
+                ("slot", predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 (
                     "id",
                     models.BigAutoField(
@@ -776,6 +783,7 @@ class Migration(migrations.Migration):
                 (
                     "failed_prediction",
                     models.ForeignKey(
+                        db_constraint=False,
                         blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
@@ -794,6 +802,7 @@ class Migration(migrations.Migration):
                 (
                     "prediction",
                     models.ForeignKey(
+                        db_constraint=False,
                         blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
@@ -871,7 +880,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="runitem",
             constraint=models.UniqueConstraint(
-                fields=("run", "task", "project"), name="prompts_runitem_run_task_uniq"
+                fields=("run", "task", "slot"), name="prompts_runitem_run_task_uniq"
             ),
         ),
     ]

@@ -27,14 +27,10 @@ KEYS = [
     ("prompts_modelrun", "source_model_run_id", "prompts_modelrun", "SET NULL"),
     ("prompts_modelrun", "created_by_id", "accounts_user", "SET NULL"),
     ("prompts_runitem", "run_id", "prompts_modelrun", "CASCADE"),
-    ("prompts_runitem", "task_id", "predictions_task", "CASCADE"),
     ("prompts_failedprediction", "project_id", "predictions_project", "CASCADE"),
-    ("prompts_failedprediction", "task_id", "predictions_task", "CASCADE"),
     ("prompts_failedprediction", "model_run_id", "prompts_modelrun", "CASCADE"),
     ("prompts_failedprediction", "model_version_id", "prompts_promptversion", "CASCADE"),
     ("prompts_predictionmeta", "model_run_id", "prompts_modelrun", "CASCADE"),
-    ("prompts_predictionmeta", "prediction_id", "predictions_prediction", "CASCADE"),
-    ("prompts_predictionmeta", "failed_prediction_id", "prompts_failedprediction", "CASCADE"),
     ("prompts_connectionshare", "connection_id", "prompts_providerconnection", "CASCADE"),
     ("prompts_connectionshare", "run_id", "prompts_modelrun", "CASCADE"),
     ("prompts_trial", "workspace_id", "accounts_workspace", "CASCADE"),
@@ -48,6 +44,14 @@ KEYS = [
     ),
     ("prompts_refinement", "new_version_id", "prompts_promptversion", "SET NULL"),
     ("prompts_refinement", "created_by_id", "accounts_user", "SET NULL"),
+]
+# Tables that are spread by their slot, and the keys of these among such tables.
+SPREAD = ("prompts_runitem", "prompts_failedprediction", "prompts_predictionmeta")
+SLOT_KEYS = [
+    ("prompts_runitem", "task_id", "predictions_task"),
+    ("prompts_failedprediction", "task_id", "predictions_task"),
+    ("prompts_predictionmeta", "prediction_id", "predictions_prediction"),
+    ("prompts_predictionmeta", "failed_prediction_id", "prompts_failedprediction"),
 ]
 
 DROP = """
@@ -63,6 +67,14 @@ END $$;
 ADD = (
     "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column})"
     " REFERENCES {parent} (id) ON DELETE {action};"
+)
+WITH_SLOT = (
+    "ALTER TABLE {table} DROP CONSTRAINT {table}_pkey,"
+    " ADD CONSTRAINT {table}_pkey PRIMARY KEY (id, slot);"
+)
+ADD_WITH_SLOT = (
+    "ALTER TABLE {table} ADD CONSTRAINT {table}_{column}_fk FOREIGN KEY ({column}, slot)"
+    " REFERENCES {parent} (id, slot) ON DELETE CASCADE;"
 )
 PREDICTIONS_OF_RUNS = ADD.format(
     table="predictions_prediction",
@@ -85,6 +97,17 @@ class Migration(migrations.Migration):
                 migrations.RunSQL.noop,
             )
             for table, column, parent, action in KEYS
+        ],
+        *[
+            migrations.RunSQL(WITH_SLOT.format(table=table), migrations.RunSQL.noop)
+            for table in SPREAD
+        ],
+        *[
+            migrations.RunSQL(
+                ADD_WITH_SLOT.format(table=table, column=column, parent=parent),
+                migrations.RunSQL.noop,
+            )
+            for table, column, parent in SLOT_KEYS
         ],
         migrations.RunSQL(
             PREDICTIONS_OF_RUNS,

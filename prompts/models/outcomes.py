@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from predictions.models import Prediction, Project, Task
+from predictions_api.postgres.spread.fields import SlotField
 from prompts.models.prompts import PromptVersion
 from prompts.models.runs import ModelRun
 
@@ -17,7 +18,10 @@ class FailedPrediction(models.Model):
     """Why a task of a run has no prediction."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="failed_predictions")
+    slot = SlotField()
+    task = models.ForeignKey(
+        Task, on_delete=models.CASCADE, related_name="failed_predictions", db_constraint=False
+    )
     model_run = models.ForeignKey(
         ModelRun, on_delete=models.CASCADE, related_name="failures", db_index=False
     )
@@ -45,12 +49,23 @@ class PredictionMeta(models.Model):
     project = models.ForeignKey(
         Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
     )
+    slot = SlotField()
     model_run = models.ForeignKey(ModelRun, on_delete=models.CASCADE, related_name="metas")
     prediction = models.ForeignKey(
-        Prediction, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+        Prediction,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_constraint=False,
     )
     failed_prediction = models.ForeignKey(
-        FailedPrediction, null=True, blank=True, on_delete=models.CASCADE, related_name="metas"
+        FailedPrediction,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="metas",
+        db_constraint=False,
     )
     inference_time = models.FloatField(null=True, blank=True, help_text="Seconds.")
     # Sums of what two tries took, and of both kinds.

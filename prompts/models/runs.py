@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from predictions.models import Project, Task
+from predictions_api.postgres.spread.fields import SlotField
 from prompts.models.connections import ProviderConnection
 from prompts.models.prompts import PromptVersion
 
@@ -98,7 +99,8 @@ class RunItem(models.Model):
     project = models.ForeignKey(
         Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
     )
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+    slot = SlotField()
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was claimed.")
     lease_owner = models.UUIDField(null=True, blank=True)
@@ -110,7 +112,7 @@ class RunItem(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["run", "task", "project"], name="prompts_runitem_run_task_uniq"
+                fields=["run", "task", "slot"], name="prompts_runitem_run_task_uniq"
             )
         ]
         indexes = [

@@ -30,7 +30,7 @@ def cost_estimate(
     version: PromptVersion, project: Project, subset: subsets.Clause
 ) -> dict[str, Any]:
     """The cost of a run over a subset, in USD as text: four bytes a token, 30 tokens an answer."""
-    n_tasks, data_bytes = queries.subset_size(subset)
+    n_tasks, data_bytes = queries.subset_size(subset, project_id=project.pk)
     row = version.model_provider_connection
     prices = (
         (None, None)

@@ -17,8 +17,7 @@ from django.utils import timezone
 
 from predictions_api.jobs.leases import MOST_ATTEMPTS, lasting
 from predictions_api.outbound.events import recording
-from prompts.db import items
-from prompts.db.measures import MEASURED
+from prompts.db import items, measures
 from prompts.models import ConnectionShare, ModelRun
 
 Status = ModelRun.Status
@@ -174,9 +173,9 @@ def fail(run_id: int, reason: str) -> bool:
         status_reason=reason[:2000],
         completed_at=Now(),
         lease_until=None,
-        measures=MEASURED,
     )
     if ended:
+        measures.keep(run_id)
         _record_end(run_id)
     return bool(ended)
 
@@ -204,9 +203,9 @@ def cancel(run_id: int) -> bool:
         "status_reason": "Canceled by a user.",
         "completed_at": _first("completed_at"),
         "lease_until": None,
-        "measures": Coalesce("measures", MEASURED),
     }
     if _taking("cancel", run_id).filter(status__in=OPEN).update(**columns):
+        measures.keep(run_id)
         _record_end(run_id)
         return True
     return bool(_taking("cancel", run_id).update(**columns))
@@ -234,8 +233,8 @@ def finish_if_done(run_id: int) -> str | None:
             status_reason=reason,
             completed_at=Now(),
             lease_until=None,
-            measures=MEASURED,
         )
         if ended:
+            measures.keep(run_id)
             _record_end(run_id)
     return str(status) if ended else None

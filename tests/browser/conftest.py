@@ -76,15 +76,22 @@ def log_in(browser: Browser, address: str, email: str, password: str) -> Any:
         return context.storage_state()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Ends with its file: Playwright keeps an event loop running, in which Django asks nothing."""
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """A browser. Where none is installed, the test is skipped."""
     if shutil.which("chromium") is None:
         pytest.skip("no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         started = chromium(playwright)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Ends with its file: Playwright keeps an event loop running, in which Django asks nothing."""
+    with browsing() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

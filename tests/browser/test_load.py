@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screenshot
 from tests.predictions.api.test_load import RESULTS, TRUTH
+
+pytestmark = pytest.mark.slow
 
 PAGE = "/admin/predictions/project/load-files/"
 #: Lets go of a file over an element, as a hand would.

@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NARROW, OpenPage, check_accessibility, screenshot
 
+pytestmark = pytest.mark.slow
+
 LISTS = [
     "predictions/project",
     "predictions/task",
@@ -19,7 +21,6 @@ LISTS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_lists_and_forms(open_page: OpenPage, name: str) -> None:
     page = open_page(f"/admin/{name}/")
@@ -82,7 +83,6 @@ def test_the_sidebar_folds_and_stays_so(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs/swagger/", "/docs/redoc/"])
-@pytest.mark.slow
 def test_documentation(open_page: OpenPage, path: str, expected: list[str]) -> None:
     # Its maker's logo, which the policy does not let the browser fetch.
     expected.append("cdn.redoc.ly/redoc/logo-mini.svg")

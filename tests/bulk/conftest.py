@@ -12,17 +12,18 @@ Seed = Callable[..., list[int]]
 
 TASKS_SQL = """
 INSERT INTO predictions_task
-    (project_id, data, meta, inner_id, overlap, created_at, updated_at)
-SELECT %s, jsonb_build_object('image', n), '{}', n, 1, now(), now()
-FROM generate_series(1, %s) n RETURNING id
+    (project_id, slot, data, meta, inner_id, overlap, created_at, updated_at)
+SELECT j.id, j.id %% 4096, jsonb_build_object('image', n), '{}', n, 1, now(), now()
+FROM (SELECT %s::bigint AS id) j, generate_series(1, %s) n RETURNING id
 """
 # In turn on each task, with one region, the versions v0, v1, ...
 PREDICTIONS_SQL = """
+WITH j AS (SELECT %s::bigint AS id, %s::bigint[] AS tasks)
 INSERT INTO predictions_prediction
-    (project_id, task_id, result, model_version, score, mislabeling, created_at, updated_at)
-SELECT %s, (%s::bigint[])[1 + n %% %s], jsonb_build_array(jsonb_build_object('id', n)),
+    (project_id, slot, task_id, result, model_version, score, mislabeling, created_at, updated_at)
+SELECT j.id, j.id %% 4096, (j.tasks)[1 + n %% %s], jsonb_build_array(jsonb_build_object('id', n)),
        'v' || n %% %s, n / %s::float8, 0, now(), now()
-FROM generate_series(0, %s - 1) n RETURNING id
+FROM j, generate_series(0, %s - 1) n RETURNING id
 """
 
 

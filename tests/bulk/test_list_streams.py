@@ -62,6 +62,7 @@ def test_the_first_piece_is_small(ada: Caller, many: list[int]) -> None:
         " p.created_at, p.score, p.cluster, p.neighbors::text, p.mislabeling, p.updated_at,"
         " p.model_id, p.model_run_id, p.task_id, p.project_id FROM predictions_prediction p",
         [],
+        slot=None,
     )
     sizes = [len(chunk) for chunk in chunks]
     assert sizes == [prediction_lists.FIRST_CHUNK, prediction_lists.CHUNK, 10]

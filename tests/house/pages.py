@@ -46,6 +46,7 @@ NOT_RUN = {
     ("docs/operating/install.md", "docker compose"): "needs Docker; test_compose.py reads its file",
     ("docs/operating/backup.md", "docker compose"): "needs Docker",
     ("docs/operating/backup.md", 'DATA_DIR="$PWD/restored" make run'): "test_quickstart.py",
+    ("docs/operating/cluster.md", "python manage.py migrate"): "needs a cluster",
     ("docs/operating/upgrade.md", "git pull"): "changes the checkout",
     ("docs/operating/upgrade.md", "systemctl"): "needs systemd",
     ("docs/operating/upgrade.md", "docker compose"): "needs Docker",

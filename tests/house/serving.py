@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import requests
@@ -40,6 +41,16 @@ class Server:
         return self.output.read_text()
 
 
+@cache
+def _migrate(database_url: str | None, data_dir: str) -> None:
+    """Once for all servers of this process; nobody drops the tables."""
+    environment = {**os.environ, "DATA_DIR": data_dir}
+    if database_url is not None:
+        environment["DATABASE_URL"] = database_url
+    command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
 @contextmanager
 def running(
     folder: Path, *, migrate: bool = True, workers: int = 1, **more: str
@@ -56,7 +67,7 @@ def running(
         output = folder / "output.log"
         server = Server(f"http://127.0.0.1:{port}", port, output, environment)
         if migrate:
-            server.manage("migrate", "--verbosity=0")
+            _migrate(environment.get("DATABASE_URL"), environment["DATA_DIR"])
         command = [sys.executable, "-m", "gunicorn", "predictions_api.wsgi"]
         command += ["--bind", f"fd://{listener.fileno()}", "--threads=4", f"--workers={workers}"]
         with output.open("w") as written:

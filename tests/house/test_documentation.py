@@ -66,11 +66,16 @@ RUN = [page for page in names() if examples(page) or program(page)]
 
 # Pages whose commands start a process each, all of which other tests run as well.
 SLOW = {
+    "docs/guides/bulk.md",
     "docs/guides/ci-gate.md",
+    "docs/guides/label-studio.md",
     "docs/guides/notebooks.md",
     "docs/operating/backup.md",
     "docs/operating/install.md",
+    "docs/operating/running.md",
     "docs/operating/upgrade.md",
+    "docs/reference/evaluations.md",
+    "docs/start/first-evaluation.md",
 }
 TRUTH = {
     "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],

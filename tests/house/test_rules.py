@@ -6,6 +6,7 @@ Each test collects every place that breaks its rule, so that one run shows the w
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -33,6 +34,7 @@ NAMED_BY_DJANGO = {"predictions_api/postgres/base.py"}
 # no folders.
 SQL_PLACES = (
     "predictions_api/postgres/",
+    "predictions_api/cluster/",
     "predictions_api/jobs/",
     "predictions_api/outbound/events/",
     "accounts/audit.py",
@@ -52,6 +54,7 @@ WRITES = {"create", "bulk_create", "update", "bulk_update", "delete", "get_or_cr
 WRITES |= {"update_or_create"}
 
 
+@cache
 def sources(*rooms: str, suffixes: tuple[str, ...] = (".py",)) -> list[Path]:
     """Files of the rooms (of all by default) without migrations, relative to the checkout."""
     found = []
@@ -63,6 +66,7 @@ def sources(*rooms: str, suffixes: tuple[str, ...] = (".py",)) -> list[Path]:
     return found
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text())
 

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Browser, Page, Route
 
-from tests.browser.conftest import browser as browser
+from tests.browser.conftest import browsing
 
 ADDRESS = "http://modules.test"
 EVALUATION = {
@@ -41,6 +41,13 @@ def _serve(route: Route) -> None:
     found = finders.find(path.removeprefix("/static/"))
     assert isinstance(found, str), path
     route.fulfill(body=Path(found).read_bytes(), content_type="text/javascript")
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One for the folder, where nothing asks the database."""
+    with browsing() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from backends.db.webhooks.deliveries import TEST
 from backends.models import Delivery, Payload, Webhook
 from predictions_api.jobs.leases import FREE
 from predictions_api.outbound.events.models import Event
-from predictions_api.postgres.copying import reserve_ids
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.sql import fetch_all, fetch_one, reserve_ids
 
 #: Names the lock of whoever makes deliveries of events.
 LOCK_ID = 7_301_944_105

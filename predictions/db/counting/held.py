@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_one
 
 #: Rows of a table whose sizes stand for all of its rows.
@@ -59,7 +60,7 @@ def held_by(project_id: int) -> tuple[list[Held], int]:
     """What a project holds, and how many of its annotations are ground truth. One statement, and
     those of other rooms; the time grows with the rows.
     """
-    row = fetch_one(HELD_SQL, {"project": project_id})
+    row = fetch_one(HELD_SQL, {"project": project_id}, slot=slots.of_project(project_id))
     assert row is not None
     tasks, task_size, annotations, truths, annotation_size, predictions, prediction_size = row
     held = [
@@ -74,7 +75,7 @@ def held_by_versions(project_id: int) -> dict[str, int]:
     """Predictions by the first 200 characters of their version, "" for none; of the 200 versions
     that have most. One statement.
     """
-    row = fetch_one(VERSIONS_SQL, [project_id])
+    row = fetch_one(VERSIONS_SQL, [project_id], slot=slots.of_project(project_id))
     assert row is not None
     found: dict[str, int] = orjson.loads(row[0])
     return found

@@ -10,6 +10,7 @@ import orjson
 
 from predictions.db.versions import VERSIONS_OF_PROJECT
 from predictions.models import ProjectExport
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_one
 
 #: Rows of a kind that are counted; MOST + 1 stands for more than that.
@@ -111,7 +112,8 @@ class Overview:
 
 def overview_of(project_id: int) -> Overview:
     """The project's overview; zeros for an unknown project. One statement."""
-    row = fetch_one(OVERVIEW_SQL, {"project": project_id, "open": list(OPEN)})
+    params = {"project": project_id, "open": list(OPEN)}
+    row = fetch_one(OVERVIEW_SQL, params, slot=slots.of_project(project_id))
     assert row is not None
     tasks, predictions, annotations, truths, versions, exports, backends = row
     return Overview(

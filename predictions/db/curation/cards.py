@@ -12,6 +12,7 @@ from predictions.db.curation.listing import ids
 from predictions.db.curation.tags import NAMES_SQL
 from predictions.db.versions import VERSION_NAMES_SQL, OneVersion
 from predictions.filters.tasks import TaskFilter, named
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
 #: Tasks that are counted, and reached page by page: filters reach the rest.
@@ -119,6 +120,7 @@ def card_page(
             **listed_params,
             **shown_params,
         },
+        slot=slots.of_project(project_id),
     )
     cards = [
         TaskCard(
@@ -174,7 +176,9 @@ UNION ALL (SELECT 'view', w.data::text, w.id
 def offered(project_id: int) -> Offered:
     """MOST_OFFERED of each at most. One statement."""
     rows = fetch_all(
-        OFFERED_SQL, {"project": project_id, "limit": MOST_OFFERED, "sampled": SAMPLED}
+        OFFERED_SQL,
+        {"project": project_id, "limit": MOST_OFFERED, "sampled": SAMPLED},
+        slot=slots.of_project(project_id),
     )
     of: dict[str, list[str]] = {"version": [], "tag": [], "data": [], "meta": []}
     views = []
@@ -194,7 +198,8 @@ WHERE t.id = %(task)s AND t.project_id = %(project)s
 
 def text_of(task_id: int, key: str, *, project_id: int) -> str | None:
     """A text of a task's data, whole; None where there is none."""
-    row = fetch_one(PICTURE_SQL, {"task": task_id, "key": key, "project": project_id})
+    params = {"task": task_id, "key": key, "project": project_id}
+    row = fetch_one(PICTURE_SQL, params, slot=slots.of_project(project_id))
     return None if row is None else row[0]
 
 
@@ -226,8 +231,12 @@ class Held:
 def held(wanted: TaskFilter, *, project_id: int) -> Held:
     """Of all tasks that a filter lets through. Two statements that read all of them."""
     where, params = wanted.where
-    counted = fetch_one(COUNT_SQL.format(where=where), [project_id, *params]) or (0, 0)
+    slot = slots.of_project(project_id)
+    sql = COUNT_SQL.format(where=where)
+    counted = fetch_one(sql, [project_id, *params], slot=slot) or (0, 0)
     versions = fetch_all(
-        VERSIONS_SQL.format(where=where), [project_id, project_id, *params, MOST_OFFERED]
+        VERSIONS_SQL.format(where=where),
+        [project_id, project_id, *params, MOST_OFFERED],
+        slot=slot,
     )
     return Held(counted[0], counted[1], [(version, n) for version, n in versions])

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db import connection
-
-from predictions_api.postgres.sql import fetch_all
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all
 
 # What is there stays.
 ADD_SQL = """
-INSERT INTO predictions_tasktag (task_id, name, project_id, created_at)
-SELECT c.task_id, n.name, %s, now()
+INSERT INTO predictions_tasktag (task_id, name, project_id, slot, created_at)
+SELECT c.task_id, n.name, %s, %s, now()
 FROM unnest(%s::bigint[]) AS c(task_id), unnest(%s::text[]) AS n(name)
 ORDER BY c.task_id, n.name
-ON CONFLICT (task_id, name) DO NOTHING
+ON CONFLICT (task_id, name, slot) DO NOTHING
 """
 REMOVE_SQL = """
 DELETE FROM predictions_tasktag WHERE project_id = %s AND task_id = ANY(%s) AND name = ANY(%s)
@@ -49,31 +48,30 @@ def add_tags(task_ids: Sequence[int], names: Sequence[str], *, project_id: int) 
     """Tags tasks of the project, which are locked or made in this transaction; how many tags are
     new on a task.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(ADD_SQL, [project_id, list(task_ids), sorted(set(names))])
-        return int(cursor.rowcount)
+    slot = slots.of_project(project_id)
+    return execute(ADD_SQL, [project_id, slot, list(task_ids), sorted(set(names))], slot=slot)
 
 
 def remove_tags(task_ids: Sequence[int], names: Sequence[str], *, project_id: int) -> int:
     """Takes tags off tasks of the project; how many went."""
-    with connection.cursor() as cursor:
-        cursor.execute(REMOVE_SQL, [project_id, list(task_ids), list(names)])
-        return int(cursor.rowcount)
+    params = [project_id, list(task_ids), list(names)]
+    return execute(REMOVE_SQL, params, slot=slots.of_project(project_id))
 
 
 def set_tags(task_id: int, names: Sequence[str], *, project_id: int) -> None:
     """Makes these the tags of a task that is locked, or was made in this transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(OTHERS_SQL, [project_id, task_id, list(names)])
+    execute(OTHERS_SQL, [project_id, task_id, list(names)], slot=slots.of_project(project_id))
     if names:
         add_tags([task_id], names, project_id=project_id)
 
 
 def tag_counts(project_id: int) -> list[TagCount]:
     """The tags of a project's tasks, by name. Reads an index entry a tag and task."""
-    return [TagCount(*row) for row in fetch_all(COUNTS_SQL, [project_id])]
+    rows = fetch_all(COUNTS_SQL, [project_id], slot=slots.of_project(project_id))
+    return [TagCount(*row) for row in rows]
 
 
 def tag_names(project_id: int, *, limit: int) -> list[str]:
     """The first names of the same."""
-    return [row[0] for row in fetch_all(NAMES_SQL, {"project": project_id, "limit": limit})]
+    params = {"project": project_id, "limit": limit}
+    return [row[0] for row in fetch_all(NAMES_SQL, params, slot=slots.of_project(project_id))]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from predictions.db.places import slot_of_task
 from predictions_api.http.storable import json_text
 from predictions_api.postgres.sql import fetch_one
 
@@ -61,7 +62,8 @@ def merged(
     the same with these keys of its value, or `{"region": {...}}`, a new one. An annotation stays
     locked until the transaction ends. Where no region is at a place, the result means nothing.
     """
-    row = fetch_one(MERGE[kind], [json_text(list(entries)), pk, task_id])
+    params = [json_text(list(entries)), pk, task_id]
+    row = fetch_one(MERGE[kind], params, slot=slot_of_task(task_id))
     if row is None:
         return None
     updated_at, text, n_regions = row

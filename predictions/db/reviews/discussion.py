@@ -7,7 +7,7 @@ from rest_framework.exceptions import NotFound
 
 from accounts.models import Membership, User
 from accounts.tokens import Access
-from predictions.db.places import target_of_prediction
+from predictions.db.places import slot_of_prediction, target_of_prediction
 from predictions.models import PredictionComment, PredictionReview
 from predictions_api.postgres.sql import fetch_all
 
@@ -53,7 +53,8 @@ OF_PREDICTION_SQL = REMARKS_SQL.format(which="prediction_id = %(id)s", most="%(m
 def remarks_of_prediction(prediction_id: int) -> list[Remark]:
     """Comments on one prediction that the caller sees, and reviews of it, the oldest first."""
     values = {"id": prediction_id, "most": MOST_SHOWN}
-    return [Remark(*row) for row in fetch_all(OF_PREDICTION_SQL, values)]
+    slot = slot_of_prediction(prediction_id)
+    return [Remark(*row) for row in fetch_all(OF_PREDICTION_SQL, values, slot=slot)]
 
 
 def comment(prediction_id: int, text: str, access: Access) -> Remark:

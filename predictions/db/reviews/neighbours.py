@@ -2,6 +2,7 @@
 
 from predictions.db.curation.listing import ids
 from predictions.filters.tasks import TaskFilter
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_one
 
 #: Tasks at the beginning of the list that are looked through.
@@ -22,5 +23,6 @@ def neighbours(
     task is not among the first MOST_RANKED of the list.
     """
     listed, params = ids(wanted, project_id=project_id, limit=MOST_RANKED)
-    row = fetch_one(NEIGHBOURS_SQL.format(listed=listed), [*params, task_id])
+    sql = NEIGHBOURS_SQL.format(listed=listed)
+    row = fetch_one(sql, [*params, task_id], slot=slots.of_project(project_id))
     return (None, None) if row is None else (row[0], row[1])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from predictions.db.places import slot_of_task
 from predictions.db.reviews.discussion import MOST_SHOWN, SAID_SQL, Remark
 from predictions_api.postgres.sql import fetch_all
 
@@ -79,6 +80,7 @@ def sources_of(task_id: int, *, most: int, wanted: tuple[Kind, int] | None = Non
             "remarks": MOST_SHOWN,
             "wanted": wanted and wanted[1],
         },
+        slot=slot_of_task(task_id),
     )
     found: dict[str, list[Source]] = {"prediction": [], "annotation": []}
     remarks = []

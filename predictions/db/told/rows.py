@@ -6,6 +6,7 @@ from predictions.db import documents
 from predictions.db.annotations import annotations_with_ids
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions.db.tasks import ChosenTasks, tasks_after
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all
 
 # By primary key.
@@ -24,7 +25,7 @@ ORDER BY p.task_id, p.id
 def predictions(ids: Sequence[int], *, project_id: int) -> dict[int, Document]:
     """The documents of predictions of one project, by id."""
     age = documents.ages()
-    rows = fetch_all(PREDICTIONS_SQL, [list(ids), project_id])
+    rows = fetch_all(PREDICTIONS_SQL, [list(ids), project_id], slot=slots.of_project(project_id))
     return {row[0]: documents.prediction(row, age) for row in rows}
 
 
@@ -33,7 +34,8 @@ def shown_first(task_ids: Sequence[int], version: str, *, project_id: int) -> di
     if not version:
         return {}
     age = documents.ages()
-    rows = fetch_all(SHOWN_FIRST_SQL, [list(task_ids), project_id, version])
+    params = [list(task_ids), project_id, version]
+    rows = fetch_all(SHOWN_FIRST_SQL, params, slot=slots.of_project(project_id))
     found = (documents.prediction(row, age) for row in rows)
     return {document["task"]: document for document in found}
 

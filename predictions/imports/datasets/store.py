@@ -54,7 +54,9 @@ from predictions_api.http.storable import (
     json_text,
 )
 from predictions_api.operations import collector
-from predictions_api.postgres.copying import Copy, reserve_ids
+from predictions_api.postgres.copying import Copy
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import reserve_ids
 
 BATCH_TASKS = 200
 #: How many errors an answer names.
@@ -154,6 +156,10 @@ def _parsed(config: str) -> dict[str, Any]:
         raise Errors().stop("", f"The labelling config made of the classes: {exc}") from None
 
 
+#: Of a task, by its id.
+NewTruth = tuple[int, dict[str, Any]]
+
+
 class Writer:
     """Writes one load, inside the caller's transaction."""
 
@@ -167,15 +173,12 @@ class Writer:
         errors: Errors,
         version: str,
     ) -> None:
-        self.project = project
+        self.project, self.slot = project, slots.of_project(project.pk)
         self.found = found
         label_map = files.ask.label_map
         self.rename = partial(reading.renamed, label_map=label_map) if label_map else None
-        self.author = author
-        self.wishes = wishes
-        self.errors = errors
-        self.version = version
-        self.is_new = False
+        self.author, self.wishes, self.errors = author, wishes, errors
+        self.version, self.is_new = version, False
         self.loaded = Loaded(project)
         self.n_truth_regions = self.n_predicted_regions = 0
 
@@ -216,29 +219,27 @@ class Writer:
         projects.update_project(self.project, {"label_config": config}, parsed=_parsed(config))
 
     def _reserve(self, planned: Sequence[Planned]) -> None:
-        """Ids of new tasks, numbers within the project, and ids of predictions, in order."""
+        """Numbers in the project of new tasks, and ids of all that may be new, in order."""
         new = [one for one in planned if one.task_id is None]
-        self.new_ids = iter(reserve_ids("predictions_task", len(new)) if new else [])
+        self.new_ids = iter(reserve_ids("predictions_task", len(new), slot=self.slot))
         self.next_inner = reserve_inner_ids(self.project.pk, len(new)) if new else 0
         n_rows = len(planned) if self.found.predicted is not None else 0
-        self.prediction_ids = iter(reserve_ids("predictions_prediction", n_rows) if n_rows else [])
+        self.prediction_ids = iter(reserve_ids("predictions_prediction", n_rows, slot=self.slot))
+        n_truths = len(planned) if self.found.truth is not None else 0
+        self.truth_ids = iter(reserve_ids("predictions_annotation", n_truths, slot=self.slot))
         self.loaded.n_new_tasks = len(new)
 
     def _write_batch(self, batch: list[Planned], copy: Copy) -> None:
         known = [one.task_id for one in batch if one.task_id is not None]
-        there: dict[int, tuple[int, str]] = {}
-        sizes: dict[int, Size] = {}
+        there, sizes = dict[int, tuple[int, str]](), dict[int, Size]()
         if known:
             copy.wait()
             there = truths_of_tasks(known) if self.found.truth is not None else {}
             if any(self._size_in_file(one) is None for one in batch):
                 sizes = sizes_of_tasks(known)
-        tasks: list[TaskRow] = []
-        ids: list[int] = []
-        truths_new: list[tuple[int, dict[str, Any]]] = []
-        truths_added: list[tuple[int, dict[str, Any]]] = []
+        tasks, ids, rows = list[TaskRow](), list[int](), list[PredictionRow]()
+        truths_new, truths_added = list[NewTruth](), list[NewTruth]()
         replaced: dict[int, bytes] = {}
-        rows: list[PredictionRow] = []
         for one in batch:
             size = self._size_in_file(one) or sizes.get(one.task_id or 0) or self._picture_size(one)
             task_id = next(self.new_ids) if one.task_id is None else one.task_id
@@ -255,15 +256,14 @@ class Writer:
             return
         place = self.project.pk
         prediction_ids = list(islice(self.prediction_ids, len(rows)))
-        # Of tasks that were there, for which nothing is being written yet.
-        added_ids = reserve_ids("predictions_annotation", len(truths_added)) if truths_added else []
+        truths = [*truths_new, *truths_added]
+        truth_ids = list(islice(self.truth_ids, len(truths)))
         # Written out before the wait: the database is busy meanwhile.
         lines = [
             [b"".join(of_table)]
             for of_table in (
                 task_lines(place, tasks, ids, self.next_inner),
-                annotation_lines(place, self.author.user_id, truths_new),
-                annotation_lines(place, self.author.user_id, truths_added, added_ids),
+                annotation_lines(place, self.author.user_id, truths, truth_ids),
                 copy_lines(place, rows, prediction_ids),
             )
         ]
@@ -272,13 +272,13 @@ class Writer:
             pairs = [(task_id, self.version) for task_id in known]
             delete_versions(pairs, workspace_id=self.project.workspace_id)
         if replaced:
-            replace_truths(replaced, user_id=self.author.user_id)
+            replace_truths(replaced, project_id=self.project.pk, user_id=self.author.user_id)
             tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
             task_ids = [tasks_of[truth_id] for truth_id in replaced]
             record_updated(list(replaced), task_ids, project_id=place, access=self.author)
         record_created(ids, project_id=place, access=self.author)
         # Those of new tasks are told with their tasks.
-        record_added(added_ids, project_id=place, access=self.author)
+        record_added(truth_ids[len(truths_new) :], project_id=place, access=self.author)
         if prediction_ids:
             record_predictions(prediction_ids, self.project)
         copy.send(*lines)

@@ -32,7 +32,7 @@ def ask(storage_id: int) -> bool:
 def claim(storage_id: int, worker: Holder) -> ImportStorage | None:
     """The storage, in the worker's hand; None where there is nothing to do, or another has it."""
     mine = unfinished().filter(pk=storage_id)
-    marks = {"status": Status.IN_PROGRESS, "n_queued": 0}
+    marks: dict[str, Any] = {"status": Status.IN_PROGRESS, "n_queued": 0}
     rows = worker.claim(mine, 1, columns=("attempts",), **marks)
     if not rows:
         return None

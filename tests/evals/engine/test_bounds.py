@@ -59,8 +59,8 @@ def whole_brush(width, height, *, run=65_536):
     for value, length in ((n_values, 32), (7, 5), (2, 4), (3, 4), (7, 4), (15, 4)):
         bits += [value >> at & 1 for at in reversed(range(length))]
     full = [1, 1, 1, *((run - 1) >> at & 1 for at in reversed(range(16))), *[1] * 8]
-    bits += full * (n_values // run)
-    return np.packbits(np.array(bits, dtype=np.uint8)).tolist()
+    runs = np.tile(np.array(full, dtype=np.uint8), n_values // run)
+    return np.packbits(np.concatenate([np.array(bits, dtype=np.uint8), runs])).tolist()
 
 
 HOSTILE = [

@@ -502,7 +502,7 @@ class TestArray:
     ) -> None:
         ada.client.get(URL)
 
-        # The key; a transaction's begin and end; the lock; the rows.
-        with django_assert_num_queries(5):
+        # The key; a transaction's begin and end; the lock; the rows' ids; the rows.
+        with django_assert_num_queries(6):
             response = ada.client.post(URL, [{"task": task, "result": []}] * n, format="json")
         assert len(response.json()) == n

@@ -186,7 +186,7 @@ def test_refuses(ada: Caller, query: str, errors: Any) -> None:
 def test_a_streamed_list_fails_with_djangos_errors() -> None:
     # The driver's own would be answered by a 500 where these have an answer.
     with pytest.raises(DataError):
-        next(prediction_lists.stream_statement("SELECT 1 / 0", []))
+        next(prediction_lists.stream_statement("SELECT 1 / 0", [], slot=None))
 
 
 def test_format_xml_is_not_found(ada: Caller) -> None:

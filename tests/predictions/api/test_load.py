@@ -339,7 +339,7 @@ def test_the_number_of_statements_does_not_grow(
         images = [{"id": n, "file_name": f"{n}.jpg"} for n in range(n_images)]
         truth = {**TRUTH, "images": images, "annotations": []}
         url = f"/api/projects/{project.pk}/import?format=coco"
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             ada.client.post(url, {"ground_truth": file(truth)})
 
 

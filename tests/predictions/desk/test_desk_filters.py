@@ -171,10 +171,13 @@ def test_no_list_reads_a_whole_table(reader: Client, many: Project) -> None:
                 assert_by_index(nodes_of(plan), sorts=True)
 
 
-def test_no_page_reads_without_a_limit(reader: Client, many: Project) -> None:
+def test_no_page_reads_without_a_limit(
+    reader: Client, ada: Caller, project: Project, task: int, make_prediction: Any
+) -> None:
+    made = make_prediction(ada, task)["id"]
     with CaptureQueriesContext(connection) as asked:
-        reader.get(f"/admin/predictions/prediction/?project={many.pk}&score=0..2")
-        reader.get(f"/admin/predictions/prediction/{Prediction.objects.latest('pk').pk}/review/")
+        reader.get(f"/admin/predictions/prediction/?project={project.pk}&score=0..2")
+        reader.get(f"/admin/predictions/prediction/{made}/review/")
     hot = [q["sql"] for q in asked if re.search(r'FROM "predictions_(prediction|task)"', q["sql"])]
     assert hot
     assert [sql for sql in hot if "LIMIT" not in sql and " = " not in sql] == []

@@ -242,9 +242,9 @@ def test_the_number_of_statements(
         "annotations": [{"result": []}] * 2,
     }
 
-    # Key, project; begin, numbers, ids and rows of tasks, annotations, ids of predictions (whose
-    # rows go by the driver's own COPY), the project's version, end.
-    with django_assert_num_queries(10 + RECORDED):
+    # Key, project; begin, numbers, ids and rows of tasks, and of annotations, ids of predictions
+    # (whose rows go by the driver's own COPY), the project's version, end.
+    with django_assert_num_queries(11 + RECORDED):
         ada.client.post(url, [task] * n, format="json")
     assert counts() == (n, 2 * n, 2 * n)
 

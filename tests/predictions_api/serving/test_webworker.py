@@ -18,9 +18,10 @@ from tests.house.serving import START_WITHIN_S, Server, running
 TIMEOUT_S = 30
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with running(tmp_path, migrate=False, workers=2) as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for the file: it keeps nothing of a connection that was closed."""
+    with running(tmp_path_factory.mktemp("server"), migrate=False, workers=2) as server:
         yield server
 
 

@@ -367,5 +367,5 @@ def test_statements_do_not_grow_with_the_batch(
     ids = make_tasks(text_project, *["good"] * (n + 1))
     run = make_run(version)
     # One of them is for the first batch alone: it begins the run.
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         post(ada, run, *[answer(task_id) for task_id in ids[:n]])

@@ -1,0 +1,1 @@
+"""A database spread over many nodes: how each table lies there, spreading it, looking at it."""
