@@ -6,6 +6,8 @@ from predictions_api.cluster import tables
 TABLES = {
     "predictions_project": tables.EVERYWHERE,
     "predictions_mlbackend": tables.EVERYWHERE,
+    "predictions_imageroot": tables.EVERYWHERE,
+    "predictions_importstorage": tables.EVERYWHERE,
     "predictions_task": tables.SLOT,
     "predictions_projectcounter": tables.SLOT,
     "predictions_annotation": tables.SLOT,
@@ -13,8 +15,8 @@ TABLES = {
     "predictions_tasktag": tables.SLOT,
     "predictions_predictioncomment": tables.SLOT,
     "predictions_predictionreview": tables.SLOT,
+    "predictions_importedfile": tables.SLOT,
     "predictions_savedview": tables.HERE,
-    "predictions_imageroot": tables.HERE,
     "predictions_idempotentrequest": tables.HERE,
     "predictions_importcheckpoint": tables.HERE,
     "predictions_projectexport": tables.HERE,

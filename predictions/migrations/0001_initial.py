@@ -348,12 +348,13 @@ class Migration(migrations.Migration):
             name='ImportedFile',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('slot', predictions_api.postgres.spread.fields.SlotField(editable=False)),
                 ('name_hash', models.CharField(max_length=64)),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
+                ('task', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='predictions.task')),
                 ('storage', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='predictions.importstorage')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('storage', 'name_hash'), name='predictions_importedfile_storage_name_uniq')],
+                'constraints': [models.UniqueConstraint(fields=('storage', 'name_hash', 'slot'), name='predictions_importedfile_storage_name_uniq')],
             },
         ),
     ]

@@ -35,7 +35,6 @@ KEYS = [
     ("predictions_importstorage", "root_id", "predictions_imageroot", "CASCADE"),
     ("predictions_importstorage", "created_by_id", "accounts_user", "SET NULL"),
     ("predictions_importedfile", "storage_id", "predictions_importstorage", "CASCADE"),
-    ("predictions_importedfile", "task_id", "predictions_task", "CASCADE"),
     ("predictions_predictioncomment", "project_id", "predictions_project", "CASCADE"),
     ("predictions_predictioncomment", "author_id", "accounts_user", "SET NULL"),
     ("predictions_predictionreview", "project_id", "predictions_project", "CASCADE"),
@@ -50,6 +49,7 @@ PRIMARY_KEYS = {
     "predictions_tasktag": "task_id, name",
     "predictions_predictioncomment": "id",
     "predictions_predictionreview": "id",
+    "predictions_importedfile": "id",
 }
 # Keys among them: table, column, parent table. All of a project has one slot.
 SLOT_KEYS = [
@@ -60,6 +60,7 @@ SLOT_KEYS = [
     ("predictions_predictioncomment", "prediction_id", "predictions_prediction"),
     ("predictions_predictionreview", "task_id", "predictions_task"),
     ("predictions_predictionreview", "prediction_id", "predictions_prediction"),
+    ("predictions_importedfile", "task_id", "predictions_task"),
 ]
 
 DROP = """

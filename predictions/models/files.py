@@ -4,6 +4,7 @@ from django.db import models
 
 from accounts.models import User, Workspace
 from predictions.models.store import Project, Task
+from predictions_api.postgres.spread.fields import SlotField
 
 
 class ImageRoot(models.Model):
@@ -66,14 +67,16 @@ class ImportedFile(models.Model):
     """A file that an import storage has made a task of; it goes with its first task."""
 
     storage = models.ForeignKey(ImportStorage, on_delete=models.CASCADE, related_name="files")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+    slot = SlotField()
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     # SHA-256 of the name below the root: a name may be longer than an index row.
     name_hash = models.CharField(max_length=64)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["storage", "name_hash"], name="predictions_importedfile_storage_name_uniq"
+                fields=["storage", "name_hash", "slot"],
+                name="predictions_importedfile_storage_name_uniq",
             )
         ]
 

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from predictions.models import ImageRoot, ImportedFile, ImportStorage
 from predictions.pictures.folders import FolderError, is_below, real_folder
 from predictions_api.postgres.outages import sqlstate
+from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all
 
 #: How long matching the names of one batch may take: an expression can be slow on purpose.
@@ -71,17 +72,20 @@ def _hash(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def not_imported(storage_id: int, names: Sequence[str]) -> list[str]:
+def not_imported(storage: ImportStorage, names: Sequence[str]) -> list[str]:
     """Those of the names, below the root, of which the storage has made no task."""
-    rows = ImportedFile.objects.filter(storage_id=storage_id, name_hash__in=map(_hash, names))
+    slot = slots.of_project(storage.project_id)
+    rows = ImportedFile.objects.filter(slot=slot, storage=storage)
+    rows = rows.filter(name_hash__in=map(_hash, names))
     known = set(rows.values_list("name_hash", flat=True))
     return [name for name in names if _hash(name) not in known]
 
 
-def note_imported(storage_id: int, tasks: Mapping[str, int]) -> None:
+def note_imported(storage: ImportStorage, tasks: Mapping[str, int]) -> None:
     """Notes the first task made of each name; belongs into the transaction that makes them."""
+    slot = slots.of_project(storage.project_id)
     ImportedFile.objects.bulk_create(
-        ImportedFile(storage_id=storage_id, name_hash=_hash(name), task_id=task_id)
+        ImportedFile(storage=storage, slot=slot, name_hash=_hash(name), task_id=task_id)
         for name, task_id in tasks.items()
     )
 

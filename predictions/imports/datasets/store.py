@@ -174,7 +174,7 @@ class Writer:
         version: str,
     ) -> None:
         self.project, self.slot = project, slots.of_project(project.pk)
-        self.found = found
+        self.found, self.wishes, self.errors = found, wishes, errors
         label_map = files.ask.label_map
         self.rename = partial(reading.renamed, label_map=label_map) if label_map else None
         self.author, self.wishes, self.errors = author, wishes, errors

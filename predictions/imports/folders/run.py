@@ -98,7 +98,7 @@ class Sync:
         names = self._names()
         while batch := list(islice(names, AT_ONCE)):
             keep()
-            new = storages.not_imported(self.storage.pk, self._chosen(batch))
+            new = storages.not_imported(self.storage, self._chosen(batch))
             if not new:
                 continue
             if self.storage.use_blob_urls:
@@ -142,7 +142,7 @@ class Sync:
         with transaction.atomic():
             made = task_import.store(self.storage.project, items, self.author)
             ids = made["task_ids"]
-            storages.note_imported(self.storage.pk, dict(zip(served, ids, strict=True)))
+            storages.note_imported(self.storage, dict(zip(served, ids, strict=True)))
         self.n_tasks += len(ids)
 
     def _is_served(self, name: str) -> bool:
@@ -162,7 +162,7 @@ class Sync:
             with transaction.atomic():
                 made = task_import.store(self.storage.project, document, self.author)
                 ids = made["task_ids"]
-                storages.note_imported(self.storage.pk, {name: ids[0]})
+                storages.note_imported(self.storage, {name: ids[0]})
         except NoFile:
             self._blame(name, "It cannot be opened.")
         except orjson.JSONDecodeError:

@@ -16,9 +16,11 @@ class SlotField(models.SmallIntegerField):  # type: ignore[type-arg]
         super().__init__(**{"editable": False, **options})
 
     def pre_save(self, model_instance: models.Model, add: bool) -> int:
-        """The slot of the project that the row names."""
-        slot = slots.of_project(model_instance.project_id)  # type: ignore[attr-defined]
-        setattr(model_instance, self.attname, slot)
+        """The slot that the row has, else that of the project it names."""
+        slot: int | None = getattr(model_instance, self.attname)
+        if slot is None:
+            slot = slots.of_project(model_instance.project_id)  # type: ignore[attr-defined]
+            setattr(model_instance, self.attname, slot)
         return slot
 
 
