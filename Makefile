@@ -17,7 +17,7 @@ SCHEMA := tests/contract/openapi.yaml
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate pyproject.toml
 
-.PHONY: help setup run test lint schema bench fuzz chaos screenshots lock
+.PHONY: help setup run test lint schema bench fuzz chaos screenshots lock released
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -67,6 +67,9 @@ screenshots: $(DEV) ## take the README's pictures of the desk (ARGS=prediction f
 lock: $(UV) ## pin what pyproject.toml asks for (ARGS=--upgrade for newer versions)
 	$(COMPILE) -o requirements.lock $(ARGS)
 	$(COMPILE) --group dev -o requirements-dev.lock $(ARGS)
+
+released: ## write down the hashes of a release's migrations, which never change again
+	git ls-files '*/migrations/0*.py' | xargs sha256sum > tests/house/released_migrations.txt
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
