@@ -52,7 +52,7 @@ class BackendForm(DeskForm):
         label="Password",
         required=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Empty: what is stored stays. It is never shown.",
+        help_text="Leave it empty to keep what is stored, which is never shown.",
     )
 
     class Meta:
@@ -89,9 +89,13 @@ LABELS = {
     "basic_auth_user": "User name",
     "extra_params": "Extra parameters",
 }
+HELP = {
+    "auth_method": "Whether it asks for a user name and a password.",
+    "timeout": "How many seconds a whole answer may take.",
+}
 # The endpoint's fields as its table describes them.
 declared: dict[str, forms.Field] = BackendForm.declared_fields
-declared |= forms.fields_for_model(Endpoint, OF_ENDPOINT, widgets=WIDGETS, labels=LABELS)
+declared |= forms.fields_for_model(Endpoint, OF_ENDPOINT, widgets=WIDGETS, labels=LABELS, help_texts=HELP)
 declared["extra_params"] = PrettyJSONField(
     required=False,
     label=LABELS["extra_params"],

@@ -40,7 +40,7 @@ class TokenForm(DeskForm):
         choices=[(scope, scope) for scope in SCOPES],
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="What the key may do; none for everything.",
+        help_text="What the key may do. Choose none, and it may do all that its owner may.",
     )
 
     class Meta:

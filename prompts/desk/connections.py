@@ -22,7 +22,7 @@ def _key(label: str) -> forms.CharField:
         required=False,
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Empty: what is stored stays. It is never shown.",
+        help_text="Leave it empty to keep what is stored, which is never shown.",
     )
 
 

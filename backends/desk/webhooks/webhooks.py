@@ -46,7 +46,7 @@ class WebhookForm(DeskForm):
         choices=[(name, action.name) for name, action in ACTIONS.items()],
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="What is sent, unless everything is.",
+        help_text="Which actions are sent, if not everything is.",
     )
     headers = PrettyJSONField(
         required=False,
@@ -67,8 +67,8 @@ class WebhookForm(DeskForm):
         )  # fmt: skip
         labels = {"url": "URL", "send_for_all_actions": "Send everything"}
         help_texts = {
-            "project": "Left empty: what happens in all projects of the workspace.",
-            "send_payload": "With what was changed; else only that it was.",
+            "project": "Leave it empty for what happens in all projects of the workspace.",
+            "send_payload": "Sends what was changed, too; otherwise only the name of the action.",
         }
 
 

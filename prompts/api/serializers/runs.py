@@ -40,18 +40,18 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
         help_text="The status in words: why it ended so, or what it waits for."
     )
     filters_json = JSONObjectField(
-        required=False, allow_null=True, help_text="Which tasks a Custom run is about."
+        required=False, allow_null=True, help_text="Which tasks a Custom run is about: an object of filters."
     )
     job_id = serializers.CharField(
         required=False,
         allow_null=True,
         max_length=255,
-        help_text="Of an outside engine's job: the run then waits for its batches.",
+        help_text="The job of a program that sends the answers: the run waits for them.",
     )
     task_ids = StorableJSONField(
-        required=False, allow_null=True, help_text="Tasks of a Custom run."
+        required=False, allow_null=True, help_text="A list with the ids of a Custom run's tasks."
     )
-    sample_subset_size = serializers.IntegerField(**COUNT, help_text="Tasks of a Sample.")
+    sample_subset_size = serializers.IntegerField(**COUNT, help_text="How many tasks a Sample has.")
     only_missing_predictions = serializers.BooleanField(
         required=False, default=False, help_text="Only tasks this version has not predicted yet."
     )
