@@ -95,7 +95,9 @@ HELP = {
 }
 # The endpoint's fields as its table describes them.
 declared: dict[str, forms.Field] = BackendForm.declared_fields
-declared |= forms.fields_for_model(Endpoint, OF_ENDPOINT, widgets=WIDGETS, labels=LABELS, help_texts=HELP)
+declared |= forms.fields_for_model(
+    Endpoint, OF_ENDPOINT, widgets=WIDGETS, labels=LABELS, help_texts=HELP
+)
 declared["extra_params"] = PrettyJSONField(
     required=False,
     label=LABELS["extra_params"],

@@ -37,7 +37,7 @@ class RunDesk(ReadOnlyRows, ProjectRows):
 
     when_empty = (
         "A run asks one version of a prompt about each task, and stores the answers as predictions."
-        " New run, above, starts one."
+        " Choose New run to start one."
     )
     list_display = ("run", "shown_status", "version", "project", "done", "cost", "created")
     list_filter = (ProjectFilter, StatusFilter, CreatedFilter)

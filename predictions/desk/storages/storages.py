@@ -35,7 +35,7 @@ class StorageForm(DeskForm):
     path = forms.CharField(
         label="Folder",
         widget=UnfoldAdminTextInputWidget,
-        help_text="On the server: a folder that `manage.py image_root add` registered for the"
+        help_text="On the server: a folder that manage.py image_root add registered for the"
         " workspace, or one below it.",
     )
     synchronize = forms.BooleanField(
@@ -81,7 +81,7 @@ class StorageDesk(ProjectRows):
     form = StorageForm
     when_empty = (
         "An import storage is a folder on the server: each file in it becomes a task of a project."
-        " Register the folder with `manage.py image_root add`, then add it here."
+        " Register the folder with manage.py image_root add, then add it here."
     )
     list_display = ("__str__", "place", "project", "state", "n_made", "synchronized", "created")
     actions = ("synchronize",)

@@ -40,7 +40,9 @@ class ModelRunSerializer(serializers.ModelSerializer[ModelRun]):
         help_text="The status in words: why it ended so, or what it waits for."
     )
     filters_json = JSONObjectField(
-        required=False, allow_null=True, help_text="Which tasks a Custom run is about: an object of filters."
+        required=False,
+        allow_null=True,
+        help_text="Which tasks a Custom run is about: an object of filters.",
     )
     job_id = serializers.CharField(
         required=False,
