@@ -33,6 +33,8 @@ class Notes:
     other_ratio: int = 0
     #: Detections whose score is below 0 or above 1.
     odd_scores: int = 0
+    #: Shapes that lie wholly outside of their image.
+    outside: int = 0
     #: Stretches of time that are told in numbers, beside others that are told as dates.
     numbers_as_dates: int = 0
 

@@ -38,6 +38,10 @@ MESSAGES = {
         "{regions} predicted regions have a score below 0 or above 1. Confidences go from 0 to 1: "
         "a region above 1 is kept at all of them, one below 0 at none."
     ),
+    "outside_image": (
+        "{regions} regions lie wholly outside of their image. Places are per cent of its width and "
+        "height, from 0 to 100: are these pixels?"
+    ),
     "numbers_beside_dates": (
         "{regions} stretches tell their time in numbers where others of the same recording tell "
         "dates: the numbers are read as milliseconds since 1970, as Label Studio reads them."
@@ -48,6 +52,7 @@ COUNTED = {
     "aspect_ratio_differs": "otherRatio",
     "more_labels": "moreLabels",
     "score_out_of_range": "oddScores",
+    "outside_image": "outside",
     "numbers_beside_dates": "numbersAsDates",
 }
 
@@ -72,6 +77,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "moreLabels": notes.more_labels,
         "otherRatio": notes.other_ratio,
         "oddScores": notes.odd_scores,
+        "outside": notes.outside,
         "numbersAsDates": notes.numbers_as_dates,
     }  # fmt: skip
 
