@@ -193,6 +193,7 @@ class _Reader:
         shapes = outlines.points, outlines.boxes_px
         sides = self.truth.side(tables[0], *shapes), self.predicted.side(tables[1], *shapes)
         self.notes.outside += sum(side.n_outside() for side in sides)
+        self.notes.masks = [side.n_masks() for side in sides]
         return sides
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:

@@ -184,6 +184,11 @@ class Side:
         boxes[self.shapes.outlined.at] = self.shapes.outlined.boxes_px
         return boxes
 
+    def n_masks(self) -> int:
+        """How many shapes are outlines or masks, and no boxes."""
+        shapes = self.shapes
+        return len(shapes.outlined.at) + sum(one.rle is not None for one in shapes.given.values())
+
     def n_outside(self) -> int:
         """How many shapes lie wholly outside of their image; those that cover nothing do not."""
         boxes = self.boxes_px()

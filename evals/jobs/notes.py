@@ -15,6 +15,7 @@ OWN_TRUTHS = "own_predictions"
 NO_KEYPOINTS = " A keypoint belongs to the rectangle whose id it has as its parentID."
 TOO_VARIED = "too_many_values"
 NOTHING_READ = "nothing_read"
+BOXES_BESIDE_OUTLINES = "boxes_beside_outlines"
 MESSAGES = {
     NOTHING_READ: (
         "Neither side has a region of the controls and classes that are evaluated, only {regions} "
@@ -41,6 +42,10 @@ MESSAGES = {
     "outside_image": (
         "{regions} regions lie wholly outside of their image. Places are per cent of its width and "
         "height, from 0 to 100: are these pixels?"
+    ),
+    BOXES_BESIDE_OUTLINES: (
+        "Of one side there are outlines or masks alone, of the other boxes alone: they are "
+        "compared as areas, so even a box that fits its object exactly does not overlap it wholly."
     ),
     "numbers_beside_dates": (
         "{regions} stretches tell their time in numbers where others of the same recording tell "
@@ -70,6 +75,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         ],
         "read": notes.read,
         "unusable": notes.unusable,
+        "masks": notes.masks,
         # Of each split how many images, and how many regions of theirs.
         "unsized": [
             [split, len(of_split), sum(of_split)] for split, of_split in sorted(unsized.items())
@@ -140,6 +146,12 @@ def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         splits = sorted({Split(split).label for split, _, _ in unsized})
         facts: dict[str, Any] = {"images": sum(n for _, n, _ in unsized), "splits": splits}
         yield _warning("no_image_size", regions, **facts)
+    read, masks = (
+        [sum(one[name][at] for one in notes) for at in range(len(SIDES))]
+        for name in ("read", "masks")
+    )
+    if all(read) and masks in ([read[0], 0], [0, read[1]]):
+        yield _warning(BOXES_BESIDE_OUTLINES, sum(read))
     for reason, name in COUNTED.items():
         regions = sum(one[name] for one in notes)
         if regions:
