@@ -238,8 +238,8 @@ def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:
     assert (same.code, same.report["metric"]["baseline"]) == (0, MAP)
     Annotation.objects.filter(project=project).update(updated_at=now())
     later = build("v1", "--baseline", old.eval_id)
-    meant = {"evaluation": old.eval_id, "modelVersion": "v1", "olderGroundTruth": True}
-    assert (later.code, later.report["baseline"]) == (0, meant)
+    told = {"evaluation": old.eval_id, "modelVersion": "v1", "olderGroundTruth": True}
+    assert (later.code, later.report["baseline"]) == (0, told)
     assert "(of older ground truth: re-evaluate it): good" in later.output
 
 
