@@ -45,7 +45,7 @@ def outline(region: Json) -> Json:
 def test_outside_is_told(
     ada: Caller, project: Project, shaped: Any, place: tuple[float, float, float, float], n: int
 ) -> None:
-    truth, said = box(CAR, 10, 10, 20, 20), shaped(box(CAR, *place, 0.9))
+    truth, said = shaped(box(CAR, 10, 10, 20, 20)), shaped(box(CAR, *place, 0.9))
     load(ada, project, [task("one", truth=[truth], said={"v1": [said]})])
     found = computed(ada, project)
     assert found.status == "done", found.failure_reason
