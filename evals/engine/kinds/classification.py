@@ -134,6 +134,7 @@ def _choices(region: Region, image: StoredImage) -> list[tuple[str, None]]:
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     truths, predictions = read_choices(chunk.images, job.classes, reading=job.reading, notes=notes)
     right: Bools
+    asked: Bools
     if job.is_multi_label:
         events = multi_label_events(truths, predictions, n_classes=len(job.classes))
         called = [{label for label, _ in predicted} for predicted in predictions]
