@@ -93,7 +93,8 @@ class Difference(Document):
             description="Keys of the two headers that differ, so that what is fixed or broken may "
             "be of what was measured: project, taskType, control, groundTruth, matching, "
             "iouThreshold, iouInclusive, tolerance, normalization, keypointSigmas, labelMap, "
-            "query, askedClasses, classes."
+            "query, askedClasses, newestGroundTruthAt (of the snapshot: ground truth was added or "
+            "changed in between), classes."
         ),
     ]
     total_images: int

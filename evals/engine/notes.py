@@ -25,6 +25,8 @@ class Notes:
     #: had they been usable.
     read: list[int] = field(default_factory=lambda: [0, 0])
     unusable: list[int] = field(default_factory=lambda: [0, 0])
+    #: Of those read the outlines and masks; boxes are the others.
+    masks: list[int] = field(default_factory=lambda: [0, 0])
     #: Regions of each image without any size, by its place in the chunk.
     unsized: dict[int, int] = field(default_factory=dict)
     #: Regions with labels after the first, which are not counted.
@@ -33,6 +35,8 @@ class Notes:
     other_ratio: int = 0
     #: Detections whose score is below 0 or above 1.
     odd_scores: int = 0
+    #: Shapes that lie wholly outside of their image.
+    outside: int = 0
     #: Stretches of time that are told in numbers, beside others that are told as dates.
     numbers_as_dates: int = 0
 

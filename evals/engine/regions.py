@@ -191,7 +191,10 @@ class _Reader:
         self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
         outlines = self.geometry.outlines if self.geometry else NO_OUTLINES
         shapes = outlines.points, outlines.boxes_px
-        return self.truth.side(tables[0], *shapes), self.predicted.side(tables[1], *shapes)
+        sides = self.truth.side(tables[0], *shapes), self.predicted.side(tables[1], *shapes)
+        self.notes.outside += sum(side.n_outside() for side in sides)
+        self.notes.masks = [side.n_masks() for side in sides]
+        return sides
 
     def _settle_sizes(self, tables: tuple[Floats, Floats], n_images: int) -> None:
         sizes = np.ones((n_images, 2))

@@ -184,6 +184,18 @@ class Side:
         boxes[self.shapes.outlined.at] = self.shapes.outlined.boxes_px
         return boxes
 
+    def n_masks(self) -> int:
+        """How many shapes are outlines or masks, and no boxes."""
+        shapes = self.shapes
+        return len(shapes.outlined.at) + sum(one.rle is not None for one in shapes.given.values())
+
+    def n_outside(self) -> int:
+        """How many shapes lie wholly outside of their image; those that cover nothing do not."""
+        boxes = self.boxes_px()
+        low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+        is_outside = ((low >= self.sizes_px) | (high <= 0)).any(axis=1)
+        return int((is_outside & (boxes[:, 2:] > 0).any(axis=1)).sum())
+
     def turned_corners_px(self) -> tuple[Ints, Floats]:
         """Turned boxes: int64 (n,) positions and float64 (n, 4, 2) corners."""
         shapes = self.shapes

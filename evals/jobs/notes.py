@@ -15,6 +15,7 @@ OWN_TRUTHS = "own_predictions"
 NO_KEYPOINTS = " A keypoint belongs to the rectangle whose id it has as its parentID."
 TOO_VARIED = "too_many_values"
 NOTHING_READ = "nothing_read"
+BOXES_BESIDE_OUTLINES = "boxes_beside_outlines"
 MESSAGES = {
     NOTHING_READ: (
         "Neither side has a region of the controls and classes that are evaluated, only {regions} "
@@ -38,6 +39,14 @@ MESSAGES = {
         "{regions} predicted regions have a score below 0 or above 1. Confidences go from 0 to 1: "
         "a region above 1 is kept at all of them, one below 0 at none."
     ),
+    "outside_image": (
+        "{regions} regions lie wholly outside of their image. Places are per cent of its width and "
+        "height, from 0 to 100: are these pixels?"
+    ),
+    BOXES_BESIDE_OUTLINES: (
+        "Of one side there are outlines or masks alone, of the other boxes alone: they are "
+        "compared as areas, so even a box that fits its object exactly does not overlap it wholly."
+    ),
     "numbers_beside_dates": (
         "{regions} stretches tell their time in numbers where others of the same recording tell "
         "dates: the numbers are read as milliseconds since 1970, as Label Studio reads them."
@@ -48,6 +57,7 @@ COUNTED = {
     "aspect_ratio_differs": "otherRatio",
     "more_labels": "moreLabels",
     "score_out_of_range": "oddScores",
+    "outside_image": "outside",
     "numbers_beside_dates": "numbersAsDates",
 }
 
@@ -65,6 +75,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         ],
         "read": notes.read,
         "unusable": notes.unusable,
+        "masks": notes.masks,
         # Of each split how many images, and how many regions of theirs.
         "unsized": [
             [split, len(of_split), sum(of_split)] for split, of_split in sorted(unsized.items())
@@ -72,6 +83,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "moreLabels": notes.more_labels,
         "otherRatio": notes.other_ratio,
         "oddScores": notes.odd_scores,
+        "outside": notes.outside,
         "numbersAsDates": notes.numbers_as_dates,
     }  # fmt: skip
 
@@ -134,6 +146,12 @@ def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         splits = sorted({Split(split).label for split, _, _ in unsized})
         facts: dict[str, Any] = {"images": sum(n for _, n, _ in unsized), "splits": splits}
         yield _warning("no_image_size", regions, **facts)
+    read, masks = (
+        [sum(one[name][at] for one in notes) for at in range(len(SIDES))]
+        for name in ("read", "masks")
+    )
+    if all(read) and masks in ([read[0], 0], [0, read[1]]):
+        yield _warning(BOXES_BESIDE_OUTLINES, sum(read))
     for reason, name in COUNTED.items():
         regions = sum(one[name] for one in notes)
         if regions:

@@ -20,6 +20,17 @@ def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
     return [name for name in first if name in second and first[name] != second[name]]
 
 
+def has_other_ground_truth(one: ModelEval, other: ModelEval) -> bool:
+    """Whether the ground truth of their project was added to or changed between the two.
+
+    False where an imported file does not tell, or the projects differ.
+    """
+    if one.project_id != other.project_id:
+        return False
+    moments = one.newest_ground_truth_at, other.newest_ground_truth_at
+    return None not in moments and moments[0] != moments[1]
+
+
 def is_of_all(evaluation: ModelEval) -> bool:
     """Whether it is of all tasks and classes, as far as the request says; not of chosen ones."""
     return not {"query", "classes"} & evaluation.options.keys()

@@ -204,6 +204,9 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     if old is not None:
         version = old["modelVersion"] or old["versionId"]
         report["baseline"] = {"evaluation": old["evalId"], "modelVersion": version}
+        seen = [one.get("snapshot", {}).get("newestGroundTruthAt") for one in (old, new)]
+        if None not in seen and seen[0] != seen[1]:
+            report["baseline"]["olderGroundTruth"] = True
         was = quality(server, old, split)["value"]
         before = recalls(server, old, split, confidence)
     found = recalls(server, new, split, confidence)
@@ -300,10 +303,11 @@ def headline(report: Report) -> str:
     """One line: what was compared, and what came of it."""
     if report["code"] == UNKNOWN:
         return f"cannot tell: {report['reasons'][0]}"
-    baseline = report["baseline"]
-    other = f"{baseline['modelVersion']} ({baseline['evaluation']})" if baseline else "nothing"
-    verdict = "worse" if report["code"] == WORSE else "good"
-    return f"{report['modelVersion']} ({report['evaluation']}) against {other}: {verdict}"
+    old = report["baseline"] or {}
+    other = f"{old['modelVersion']} ({old['evaluation']})" if old else "nothing"
+    other += " (of older ground truth: re-evaluate it)" if "olderGroundTruth" in old else ""
+    new = f"{report['modelVersion']} ({report['evaluation']})"
+    return f"{new} against {other}: {WORDS[report['code']]}"
 
 
 def as_text(report: Report) -> str:
@@ -329,13 +333,9 @@ def as_markdown(report: Report) -> str:
 
 def escaped(text: str) -> str:
     """The text with nothing in it that Markdown or HTML would read as more than text."""
-    plain = " ".join(text.split())
     entities = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "|": "&#124;", ":": "&#58;"}
-    safe = re.sub(
-        r"[&<>@|:\\`*_{}\[\]()#!~$]",
-        lambda found: entities.get(found[0], "\\" + found[0]),
-        plain,
-    )
+    special = r"[&<>@|:\\`*_{}\[\]()#!~$]"
+    safe = re.sub(special, lambda one: entities.get(one[0], "\\" + one[0]), " ".join(text.split()))
     # Addresses become links without any mark around them.
     return re.sub(r"(www)\.", r"\1&#46;", safe, flags=re.IGNORECASE)
 

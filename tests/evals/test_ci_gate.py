@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils.timezone import now
 
 from evals.jobs import run
 from evals.models import ModelEval
@@ -235,6 +236,11 @@ def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:
     # Its own version: the newest one before.
     same = build("v1", "--baseline", "v1")
     assert (same.code, same.report["metric"]["baseline"]) == (0, MAP)
+    Annotation.objects.filter(project=project).update(updated_at=now())
+    later = build("v1", "--baseline", old.eval_id)
+    told = {"evaluation": old.eval_id, "modelVersion": "v1", "olderGroundTruth": True}
+    assert (later.code, later.report["baseline"]) == (0, told)
+    assert "(of older ground truth: re-evaluate it): good" in later.output
 
 
 @pytest.mark.parametrize(

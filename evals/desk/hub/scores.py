@@ -14,7 +14,7 @@ from evals.desk.card import name_of, overview_of
 from evals.desk.numbers import worded
 from evals.engine.kinds.table import KINDS
 from evals.models import ModelEval
-from evals.reports.terms import differing_terms, is_of_all
+from evals.reports.terms import differing_terms, has_other_ground_truth, is_of_all
 from predictions.desk.hub.parts import Point, Scores
 from predictions.desk.project_rows import shortened
 
@@ -115,6 +115,8 @@ def _cells(
     best = evaluation.summary.get("confidence")
     differs = differing_terms(evaluation, newest)
     other = f", other {' and '.join(differs)}" if differs else ""
+    if has_other_ground_truth(evaluation, newest):
+        other += ", of older ground truth"
     return [
         Cell(_number(value), overview_of(evaluation)),
         *([Cell(_number(metrics.get("mAP")))] if has_map else []),

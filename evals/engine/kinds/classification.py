@@ -134,10 +134,12 @@ def _choices(region: Region, image: StoredImage) -> list[tuple[str, None]]:
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     truths, predictions = read_choices(chunk.images, job.classes, reading=job.reading, notes=notes)
     right: Bools
+    asked: Bools
     if job.is_multi_label:
         events = multi_label_events(truths, predictions, n_classes=len(job.classes))
         called = [{label for label, _ in predicted} for predicted in predictions]
         right = np.array([set(labels) == one for labels, one in zip(truths, called, strict=True)])
+        asked = np.ones(len(right), dtype=np.bool_)
     else:
         notes.more_labels += sum(len(set(labels)) > 1 for labels in truths)
         notes.more_labels += sum(map(_is_tied, predictions))
@@ -146,10 +148,12 @@ def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
         surest_label = np.array([label for label, _ in best], dtype=np.int64)
         scores = [score for _, score in best]
         events = single_label_events(first, surest_label, scores, n_classes=len(job.classes))
-        right = first == surest_label
+        # A question that neither side answers is not answered right.
+        asked = (first >= 0) | (surest_label >= 0)
+        right = asked & (first == surest_label)
 
     def state(is_mine: Bools) -> bytes:
-        return np.array([right[is_mine].sum()], dtype="<i8").tobytes()
+        return np.array([right[is_mine].sum(), asked[is_mine].sum()], dtype="<i8").tobytes()
 
     return Tally(events, state)
 
@@ -177,9 +181,12 @@ def _counted(
 
 
 def _total(gathered: Gathered, job: Job) -> Total:
-    """Accuracy: images whose labels are all right, whatever their score."""
-    right = sum(int(np.frombuffer(state, dtype="<i8")[0]) for state in gathered.states)
-    accuracy = right / gathered.n_images if gathered.n_images else None
+    """Accuracy: the share of the images asked whose labels are all right, whatever their score."""
+    right, asked = (
+        sum(int(np.frombuffer(state, dtype="<i8")[at]) for state in gathered.states)
+        for at in range(2)
+    )
+    accuracy = right / asked if asked else None
     return Total(metrics={"accuracy": accuracy}, primary=accuracy)
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from predictions.models import Project
-from tests.conftest import Caller, MakeProject
+from predictions.models import Annotation, Project
+from tests.conftest import LONG_AGO, Caller, MakeProject
 from tests.evals.conftest import CAR, computed, load, tasks
 
 PATH = "/lab/model-evals"
@@ -84,3 +84,22 @@ def test_the_classes_that_were_asked_for_are_told(ada: Caller, project: Project)
     assert ada.client.get(path).json()["askedClasses"] == [CAR]
     path = f"{PATH}/{computed(ada, project).eval_id}"
     assert "askedClasses" not in ada.client.get(path).json()
+
+
+def test_ground_truth_that_changed_in_between_is_told(ada: Caller, project: Project) -> None:
+    """Two versions that say the same differ, as the truth was corrected after the first."""
+    load(ada, project, tasks())
+    Annotation.objects.filter(project=project).update(updated_at=LONG_AGO)
+    before, same = computed(ada, project, "v1"), computed(ada, project, "v1")
+    path = f"{PATH}/{before.eval_id}/diff/"
+    assert ada.client.get(f"{path}{same.eval_id}").json()["differingTerms"] == []
+
+    truth = Annotation.objects.filter(project=project, ground_truth=True).earliest("id")
+    answer = ada.client.patch(
+        f"/api/annotations/{truth.pk}/", {"result": []}, content_type="application/json"
+    )
+    assert answer.status_code == 200
+    after = computed(ada, project, "v1")
+    found = ada.client.get(f"{path}{after.eval_id}").json()
+    assert found["differingTerms"] == ["newestGroundTruthAt"]
+    assert found["totals"]["changed"] > 0

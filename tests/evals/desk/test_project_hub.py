@@ -11,7 +11,7 @@ from evals.jobs import requests, state
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, ProjectExport
 from prompts.models import ModelRun, Prompt, PromptVersion
-from tests.conftest import Caller
+from tests.conftest import LONG_AGO, Caller
 from tests.evals.conftest import CAR, computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
@@ -112,6 +112,16 @@ def test_versions_side_by_side(
         "cards": {"Latest evaluations": 3, "Latest runs": 0, "Latest prediction jobs": 0},
         "trends": [("mAP50-95", "0.502", "1.000", 2)],
     }
+
+
+def test_older_ground_truth_is_told(
+    desks: dict[str, Client], ada: Caller, project: Project, evaluation: ModelEval
+) -> None:
+    Annotation.objects.filter(project=project).update(updated_at=LONG_AGO)
+    computed(ada, project, "v2")
+    answer: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
+    said = [str(row.cells[-1].text).partition(", ")[2] for row in answer.context_data["rows"]]
+    assert said == ["", "of older ground truth"]
 
 
 @pytest.mark.parametrize("is_of_tasks", [True, False])

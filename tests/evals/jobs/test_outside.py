@@ -1,0 +1,53 @@
+"""Regions outside of their image, as pixels are that were stored as per cent: told, and counted."""
+
+from typing import Any
+
+import pytest
+
+from predictions.models import Project
+from tests.conftest import Caller
+from tests.evals.conftest import CAR, box, computed, load, task
+
+Json = dict[str, Any]
+MESSAGE = (
+    "{n} regions lie wholly outside of their image. Places are per cent of its width and height, "
+    "from 0 to 100: are these pixels?"
+)
+
+
+def turned(region: Json) -> Json:
+    return {**region, "value": {**region["value"], "rotation": 30}}
+
+
+def outline(region: Json) -> Json:
+    value = region["value"]
+    left, top = value["x"], value["y"]
+    right, bottom = left + value["width"], top + value["height"]
+    corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    return {
+        **region,
+        "type": "polygonlabels",
+        "value": {"points": corners, "polygonlabels": value["rectanglelabels"]},
+    }
+
+
+@pytest.mark.parametrize("shaped", [dict, turned, outline])
+@pytest.mark.parametrize(
+    ("place", "n"),
+    [
+        ((320, 240, 64, 64), 1),
+        ((10, 100, 5, 5), 1),
+        ((-40, 10, 20, 5), 1),
+        ((-10, 90, 40, 40), 0),
+        ((10, 10, 20, 20), 0),
+    ],
+)
+def test_outside_is_told(
+    ada: Caller, project: Project, shaped: Any, place: tuple[float, float, float, float], n: int
+) -> None:
+    truth, said = shaped(box(CAR, 10, 10, 20, 20)), shaped(box(CAR, *place, 0.9))
+    load(ada, project, [task("one", truth=[truth], said={"v1": [said]})])
+    found = computed(ada, project)
+    assert found.status == "done", found.failure_reason
+    expected = {"reason": "outside_image", "regions": n, "message": MESSAGE.format(n=n)}
+    assert found.warnings == ([expected] if n else [])
