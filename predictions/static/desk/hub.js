@@ -33,8 +33,12 @@ async function showExact() {
   card.removeAttribute("hidden");
 }
 
-// One after the other: each takes the server some time.
-async function showIntervals([place, ...others]) {
+/**
+ * One after the other: each takes the server some time.
+ * @param {HTMLElement[]} places
+ */
+async function showIntervals(places) {
+  const [place, ...others] = places;
   if (place === undefined) return;
   const headers = { Accept: "application/json" };
   const answer = await fetch(place.dataset.interval, { headers });
@@ -65,5 +69,7 @@ async function follow() {
 }
 
 showExact().catch(() => {});
-showIntervals(document.querySelectorAll("[data-interval]")).catch(() => {});
+/** @type {NodeListOf<HTMLElement>} */
+const unknown = document.querySelectorAll("[data-interval]");
+showIntervals([...unknown]).catch(() => {});
 setTimeout(follow, POLL_MS);
