@@ -375,7 +375,7 @@ def run(
     )
     assert model.stdout is not None
     with contextlib.ExitStack() as ending:
-        ending.callback(model.wait)
+        ending.callback(model.communicate)
         ending.callback(model.terminate)
         service = service_of(folder)
         ending.callback(service.end)
