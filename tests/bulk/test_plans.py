@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from predictions.db import imports, places, prediction_lists, predictions, tasks, versions
 from predictions.filters.predictions import filter_of
+from tests import clustered
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,12 @@ def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
                 sql = "SELECT min(id) FROM predictions_task WHERE project_id = %s"
                 cursor.execute(sql, [made[0].pk])
                 task = cursor.fetchone()[0]
-            yield {"project": made[0].pk, "workspace": caller.workspace.pk, "task": task}
+            yield {
+                "project": made[0].pk,
+                "workspace": caller.workspace.pk,
+                "task": task,
+                "access": caller.access,
+            }
             transaction.set_rollback(True)
 
 
@@ -148,6 +154,32 @@ def test_other_orders_sort_one_task_or_project_at_most(
 )
 def test_single_rows_go_by_their_key(ids: dict[str, int], sql: str, params: list[str]) -> None:
     assert_by_index(plan_of(sql, [ids[name] for name in params]))
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(bool(clustered.NODES), reason="Citus plans each call: it looks for the node.")
+def test_prepared_statements_are_planned_five_times(ids: Any) -> None:
+    access, regions = ids["access"], [{"type": "choices", "value": {"choices": ["Car"]}}]
+    for _ in range(8):
+        values = {"task": ids["task"], "result": regions, "model_version": "v9"}
+        made = predictions.create(values, access)["id"]
+        for change in ({"score": 0.5}, {"model_version": "v8"}, {"score": 0.5, "result": regions}):
+            place = places.target_of_prediction(made, workspace_id=access.workspace_id)
+            assert place is not None
+            predictions.update(made, change, access, place)
+        assert prediction_lists.prediction(made, workspace_id=access.workspace_id)
+        wanted = filter_of(QueryDict(f"task={ids['task']}"), workspace_id=access.workspace_id)
+        assert len(prediction_lists.page(wanted)) > 0
+        predictions.delete(made, access)
+    with connection.cursor() as cursor:
+        # After five plans Postgres keeps one, unless it expects planning anew to be cheaper.
+        cursor.execute(
+            "SELECT statement, custom_plans FROM pg_prepared_statements"
+            " WHERE generic_plans + custom_plans >= 8"
+        )
+        found = dict(cursor.fetchall())
+    assert len(found) >= 8
+    assert {text: n for text, n in found.items() if n > 5} == {}
 
 
 @pytest.mark.django_db
