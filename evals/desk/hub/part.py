@@ -14,9 +14,8 @@ from django.urls import reverse
 
 from desk.dashboard import Card, Cell
 from desk.workspace_admin import time_ago
-from evals.desk.card import name_of, overview_of, status_of
+from evals.desk.card import is_cancelled, name_of, overview_of, status_of
 from evals.desk.hub.scores import scores_of, version_of
-from evals.jobs import state
 from evals.models import EvalAnswer, ModelEval
 from predictions.desk.hub.parts import Hub, Job, Lack, Part, Scores, Step
 from predictions.desk.project_rows import shortened
@@ -120,7 +119,7 @@ def _lacks(
         is_one = len(named) <= MOST_NAMED or text is not named[-1]
         step = Step("Evaluate", _new(hub, name if is_one else None))
         yield Lack(text, step if can_evaluate else None)
-    if rows and rows[0].status == Status.FAILED and rows[0].failure_reason != state.CANCELLED:
+    if rows and rows[0].status == Status.FAILED and not is_cancelled(rows[0]):
         text = f"The evaluation of {name_of(rows[0])} failed: {shortened(rows[0].failure_reason)}"
         yield Lack(text, Step("What to do", overview_of(rows[0])))
 
