@@ -10,7 +10,13 @@ from django.http import QueryDict
 
 from predictions.db import imports, places, prediction_lists, predictions, tasks, versions
 from predictions.filters.predictions import filter_of
+<<<<<<< HEAD
 from tests import clustered
+=======
+from tests.clustered import one_node
+
+pytestmark = one_node
+>>>>>>> 6ae6d9e4
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +39,12 @@ def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
                 )
                 for _ in range(3)
             ]
+            for project, n_tasks, n in zip(
+                made, (500, 2_000, 2_000), (5_000, 20_000, 20_000), strict=True
+            ):
+                found = conftest.insert_tasks(project.pk, n_tasks)
+                conftest.insert_predictions(project.pk, found, n, 20)
             with connection.cursor() as cursor:
-                for project, n_tasks, n in zip(
-                    made, (500, 2_000, 2_000), (5_000, 20_000, 20_000), strict=True
-                ):
-                    cursor.execute(conftest.TASKS_SQL, [project.pk, n_tasks])
-                    tasks = [row[0] for row in cursor.fetchall()]
-                    cursor.execute(
-                        conftest.PREDICTIONS_SQL, [project.pk, tasks, len(tasks), 20, n, n]
-                    )
                 # All tables: what earlier tests left of the planner's numbers shall not count.
                 cursor.execute("ANALYZE")
                 sql = "SELECT min(id) FROM predictions_task WHERE project_id = %s"
