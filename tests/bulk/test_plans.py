@@ -10,13 +10,9 @@ from django.http import QueryDict
 
 from predictions.db import imports, places, prediction_lists, predictions, tasks, versions
 from predictions.filters.predictions import filter_of
-<<<<<<< HEAD
-from tests import clustered
-=======
 from tests.clustered import one_node
 
 pytestmark = one_node
->>>>>>> 6ae6d9e4
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +156,6 @@ def test_single_rows_go_by_their_key(ids: dict[str, int], sql: str, params: list
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(bool(clustered.NODES), reason="Citus plans each call: it looks for the node.")
 def test_prepared_statements_are_planned_five_times(ids: Any) -> None:
     access, regions = ids["access"], [{"type": "choices", "value": {"choices": ["Car"]}}]
     for _ in range(8):

@@ -11,17 +11,10 @@ from django.urls import reverse
 
 from desk.dashboard import Card, Cell
 from desk.workspace_admin import time_ago
-<<<<<<< HEAD
-from evals.desk.card import is_cancelled, name_of, overview_of, status_of
-from evals.desk.hub.scores import scores_of, version_of
-from evals.models import EvalAnswer, ModelEval
-=======
 from evals.db.panels import kept_answers
-from evals.desk.card import name_of, overview_of, status_of
+from evals.desk.card import is_cancelled, name_of, overview_of, status_of
 from evals.desk.hub.scores import best_of, scores_of, version_of
-from evals.jobs import state
 from evals.models import ModelEval
->>>>>>> 6ae6d9e4
 from predictions.desk.hub.parts import Hub, Job, Lack, Part, Scores, Step
 from predictions.desk.project_rows import shortened
 from predictions_api.wording import left
