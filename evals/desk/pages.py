@@ -24,6 +24,7 @@ from evals.db.definition import parameters_of, unit_of
 from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
+from evals.desk.card import is_cancelled
 from evals.desk.starting import advice
 from evals.desk.starting.once import new_form, once
 from evals.documents.document import moment
@@ -155,6 +156,7 @@ def _page(
         ],
         may_write=desk.may_write(request, evaluation),
         n_images=sum(evaluation.image_counts.values()),
+        is_cancelled=is_cancelled(evaluation),
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
         once=new_form(),
         **_of_kind(evaluation),

@@ -6,13 +6,13 @@ from typing import NamedTuple
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all
 
-# What is there stays.
+# What is there stays. What is returned is counted: a cluster says how many it was to store.
 ADD_SQL = """
 INSERT INTO predictions_tasktag (task_id, name, project_id, slot, created_at)
 SELECT c.task_id, n.name, %s, %s, now()
 FROM unnest(%s::bigint[]) AS c(task_id), unnest(%s::text[]) AS n(name)
 ORDER BY c.task_id, n.name
-ON CONFLICT (task_id, name, slot) DO NOTHING
+ON CONFLICT (task_id, name, slot) DO NOTHING RETURNING 1
 """
 # A tag and a task a row.
 ADD_EACH_SQL = """

@@ -1,5 +1,6 @@
 """The page "New evaluation": what it asks, what it starts, whom it refuses, and what to do then."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +205,7 @@ def test_its_statements(desks: dict[str, Client], project: Project, task_ids: li
 @pytest.mark.parametrize(
     ("reason", "text", "url"),
     [
-        (state.CANCELLED, "Nothing is broken: run it again when you like.", ""),
+        (state.CANCELLED, "Nothing is broken: Re-evaluate computes it when you like.", ""),
         (
             "Task 7, annotation 12, region r1: it has no label.",
             "Mend or delete the region in annotation 12, then run it again.",
@@ -230,6 +231,32 @@ def test_a_failure_says_what_to_do(
     assert f"{NEW}?like=" not in answer.content.decode()
     written = desks["member"].get(page(made)).content.decode()
     assert f"{NEW}?like={made.eval_id}" in written
+
+
+@pytest.mark.parametrize(
+    ("reason", "heading", "status"),
+    [
+        (state.CANCELLED, "It was cancelled", "Cancelled"),
+        ("3 workers died at the same images.", "It failed", "Failed"),
+    ],
+)
+def test_what_was_cancelled_has_not_failed(
+    desks: dict[str, Client],
+    project: Project,
+    task_ids: list[int],
+    reason: str,
+    heading: str,
+    status: str,
+) -> None:
+    made = requests.create(values(project), workspace_id=project.workspace_id)
+    state.fail(made.pk, reason)
+    shown = desks["reader"].get(page(made)).content.decode()
+    assert (f"<h2>{heading}</h2>" in shown, f">{status}</span>" in shown) == (True, True)
+    listed = desks["reader"].get("/admin/evals/modeleval/").content.decode()
+    assert re.findall(r"(?:Cancelled|Failed)(?=\s*</span>)", listed) == [status]
+    cards: Any = desks["reader"].get("/admin/")
+    latest = next(c for c in cards.context_data["cards"] if c.title == "Latest evaluations")
+    assert [row[2].text for row in latest.rows] == [status.lower()]
 
 
 def test_the_docs_say_the_same() -> None:
