@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from desk.workspace_admin import DeskForm, access_of, became, time_ago
-from predictions.api.storages.serializers import ImportStorageSerializer, placed
-from predictions.db.pictures import storages
+from predictions.api.storages.folders import ImportFolderSerializer, placed
+from predictions.db.storages import rows
 from predictions.desk.grid.acts import counted
 from predictions.desk.project_rows import LONG_COLUMNS, ProjectRows, checked
 from predictions.imports.folders import start
@@ -50,7 +50,7 @@ class StorageForm(DeskForm):
         is_known = self.instance.pk is not None
         self.initial["synchronize"] = not is_known
         if is_known:
-            self.initial["path"] = storages.path_of(self.instance)
+            self.initial["path"] = rows.path_of(self.instance)
 
     class Meta:
         model = ImportStorage
@@ -117,26 +117,28 @@ class StorageDesk(ProjectRows):
     def save_model(self, request: HttpRequest, obj: ImportStorage, form: Any, change: bool) -> None:
         """Stores what the API would; ValidationError for what it refuses."""
         access = access_of(request, obj.project.workspace_id, field="project")
-        stored = storages.storages(access.workspace_id).get(pk=obj.pk) if change else None
+        stored = (
+            rows.storages(ImportStorage, access.workspace_id).get(pk=obj.pk) if change else None
+        )
         columns = {*StorageForm.Meta.fields, "path"}
         values = {name: form.cleaned_data[name] for name in form.changed_data if name in columns}
         values["project"] = obj.project_id
         accepted = placed(
-            checked(ImportStorageSerializer(stored, data=values, partial=change)),
+            checked(ImportFolderSerializer(stored, data=values, partial=change)),
             workspace_id=access.workspace_id,
         )
         project_id = accepted.pop("project")
         if stored is None:
-            made = storages.create(project_id, accepted, user_id=access.user_id)
+            made = rows.create(ImportStorage, project_id, accepted, user_id=access.user_id)
             became(obj, made.pk)
         else:
-            storages.update(stored, accepted)
+            rows.update(stored, accepted)
         if form.cleaned_data["synchronize"]:
             self._start(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: ImportStorage) -> None:
         """Its tasks stay."""
-        storages.delete(obj.pk)
+        rows.delete(obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Says that tasks stay."""
@@ -164,7 +166,7 @@ class StorageDesk(ProjectRows):
 
     @admin.display(description="folder")
     def place(self, row: ImportStorage) -> str:
-        return storages.path_of(row)
+        return rows.path_of(row)
 
     @admin.display(description="state")
     def state(self, row: ImportStorage) -> str:

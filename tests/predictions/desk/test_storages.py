@@ -53,6 +53,7 @@ def storage(desks: dict[str, Client], project: Project, folder: Path) -> ImportS
 def test_a_folder_becomes_tasks(desks: dict[str, Client], storage: ImportStorage) -> None:
     assert (storage.title, storage.folder, storage.use_blob_urls) == ("Cars", "", True)
     assert storage.status == "queued"
+    assert storage.root is not None
     run.run(storage.pk)
     assert Task.objects.count() == 2
     text = desks["reader"].get(LIST).content.decode()
