@@ -11,14 +11,15 @@ from predictions.api.pictures import LocalFileView, ThumbnailView
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
 from predictions.api.reviews.discussion import CommentViewSet, ReviewViewSet
-from predictions.api.storages.local import LocalExportViewSet, LocalImportViewSet
-from predictions.api.storages.resolving import ObjectView, PresignedObjectView
-from predictions.api.storages.s3 import (
+from predictions.api.storages.listing import (
+    EveryExportStorageViewSet,
+    EveryImportStorageViewSet,
     ExportStorageTypesViewSet,
     ImportStorageTypesViewSet,
-    S3ExportViewSet,
-    S3ImportViewSet,
 )
+from predictions.api.storages.local import LocalExportViewSet, LocalImportViewSet
+from predictions.api.storages.resolving import ObjectView, PresignedObjectView
+from predictions.api.storages.s3 import S3ExportViewSet, S3ImportViewSet
 from predictions.api.task_actions import TaskActionViewSet
 from predictions.api.tasks import (
     AnnotationViewSet,
@@ -68,6 +69,16 @@ urlpatterns = [
         "api/dm/actions",
         TaskActionViewSet.as_view({"get": "list", "post": "create"}, name="Project Actions Api"),
         "task-actions",
+    ),
+    both(
+        "api/storages",
+        EveryImportStorageViewSet.as_view({"get": "list"}, name="Import Storages Api"),
+        "import-storages-all",
+    ),
+    both(
+        "api/storages/export",
+        EveryExportStorageViewSet.as_view({"get": "list"}, name="Export Storages Api"),
+        "export-storages-all",
     ),
     both(
         "api/storages/types",

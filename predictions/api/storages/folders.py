@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -19,6 +20,7 @@ NOT_WRITABLE = (
 )
 
 
+@extend_schema_serializer(component_name="ImportStorage")
 class ImportFolderSerializer(parts.ImportedSerializer):
     """A folder of the server's whose files become tasks of a project."""
 

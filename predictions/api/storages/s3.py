@@ -1,16 +1,10 @@
-"""The endpoints of storages in buckets, and of the types that there are."""
-
-from __future__ import annotations  # `list` is a method here
+"""The endpoints of storages in buckets."""
 
 from typing import Any
 
-from django.http import HttpResponse
-from rest_framework.request import Request
-
-from predictions.api.storages import objects, parts
-from predictions.api.storages.schema import described, types
+from predictions.api.storages import objects
+from predictions.api.storages.schema import described
 from predictions.api.storages.viewset import Columns, StorageViewSet
-from predictions.api.viewset import Rows, json_response
 from predictions.exports.storages import start as exports
 from predictions.imports.folders import start as imports
 from predictions.models import ExportStorage, ImportStorage
@@ -69,23 +63,3 @@ class S3ExportViewSet(BucketViewSet):
 
     def document(self, storage: Any) -> Columns:
         return objects.export_document(storage)
-
-
-class StorageTypesViewSet(Rows):
-    """The types that are served."""
-
-    queryset = ImportStorage.objects.none()
-    serializer_class = parts.StorageTypeSerializer
-
-    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        return json_response(parts.TYPES)
-
-
-@types("import")
-class ImportStorageTypesViewSet(StorageTypesViewSet):
-    """Of import storages."""
-
-
-@types("export")
-class ExportStorageTypesViewSet(StorageTypesViewSet):
-    """Of export storages."""

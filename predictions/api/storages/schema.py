@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_view
 from rest_framework.serializers import Serializer
 
 from predictions.api.parameters import ActionListParameters
@@ -84,6 +84,26 @@ def described(
             request=None,
             responses={200: serializer, **READ},
         ),
+    )
+
+
+def listed(direction: str, serializers: dict[str, type[Serializer[Any]]]) -> Callable[[View], View]:
+    """The operation that lists the storages of all types of a direction; `serializers` by type."""
+    each = PolymorphicProxySerializer(
+        component_name=f"Any{direction.title()}Storage",
+        serializers=serializers,
+        resource_type_field_name="type",
+        many=True,
+    )
+    return extend_schema_view(
+        list=extend_schema(
+            operation_id=f"list_all_{direction}_storages",
+            tags=[f"{direction.title()} storages"],
+            summary=f"List a project's {direction} storages of all types",
+            description="Each with the fields of its type.",
+            parameters=[ActionListParameters],
+            responses={200: each, **error_responses(400, 404)},
+        )
     )
 
 

@@ -73,7 +73,7 @@ class Command(BaseCommand):
             target=f"image root {root.pk}",
             workspace_id=root.workspace_id,
             folder=root.path,
-            writable=root.is_writable,
+            **({"writable": True} if root.is_writable else {}),
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
+from tests.s3 import emptied
 
 BUCKET = "cars"
 KEYS = {"aws_access_key_id": "somebody", "aws_secret_access_key": "a secret of theirs"}
@@ -15,19 +16,9 @@ KEYS = {"aws_access_key_id": "somebody", "aws_secret_access_key": "a secret of t
 @pytest.fixture
 def bucket(service: str, settings: Any) -> Iterator[Any]:
     """Empty."""
-    boto3: Any = pytest.importorskip("boto3")
     settings.OUTBOUND_ALLOWED_HOSTS = ["127.0.0.1"]
-    made = boto3.resource(
-        "s3",
-        endpoint_url=service,
-        region_name="us-east-1",
-        aws_access_key_id="owner",
-        aws_secret_access_key="secret",
-    ).Bucket(BUCKET)
-    made.create()
-    yield made
-    made.objects.all().delete()
-    made.delete()
+    with emptied(service, BUCKET) as made:
+        yield made
 
 
 @pytest.fixture
@@ -41,8 +32,14 @@ def given(project: Project, service: str) -> dict[str, Any]:
     return {"project": project.pk, "bucket": BUCKET, "s3_endpoint": service, **KEYS}
 
 
+def numbers_first(name: str) -> tuple[str, int, str]:
+    """Sorts 9 before 10, and both before words, in each folder."""
+    folder, _, last = name.rpartition("/")
+    return (folder, int(last), "") if last.isdecimal() else (folder, 1 << 63, last)
+
+
 def keys(bucket: Any) -> list[str]:
-    return sorted(one.key for one in bucket.objects.all())
+    return sorted((one.key for one in bucket.objects.all()), key=numbers_first)
 
 
 def make(caller: Caller, path: str, body: dict[str, Any]) -> dict[str, Any]:

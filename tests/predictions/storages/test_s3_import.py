@@ -62,6 +62,7 @@ def test_the_life_of_a_storage(
     assert ada.client.get(one).json() == made
     assert ada.client.get(PATH, {"project": project.pk}).json() == [made]
     assert ada.client.get("/api/storages/localfiles/", {"project": project.pk}).json() == []
+    assert ada.client.get("/api/storages/", {"project": project.pk}).json() == [made]
     assert ada.client.get(f"/api/storages/localfiles/{made['id']}").status_code == 404
     changed = ada.client.patch(one, {"prefix": "val", "presign_ttl": 5}, format="json")
     assert changed.json() == {**made, "prefix": "val", "presign_ttl": 5}
