@@ -1,6 +1,6 @@
 """What the OpenAPI document says of storages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema, extend_schema_view
@@ -87,11 +87,13 @@ def described(
     )
 
 
-def listed(direction: str, serializers: dict[str, type[Serializer[Any]]]) -> Callable[[View], View]:
+def listed(
+    direction: str, serializers: Mapping[str, type[Serializer[Any]]]
+) -> Callable[[View], View]:
     """The operation that lists the storages of all types of a direction; `serializers` by type."""
     each = PolymorphicProxySerializer(
         component_name=f"Any{direction.title()}Storage",
-        serializers=serializers,
+        serializers=dict(serializers),
         resource_type_field_name="type",
         many=True,
     )

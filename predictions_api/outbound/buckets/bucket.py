@@ -29,6 +29,8 @@ from predictions_api.outbound.client import Blocked, client
 ANY_REGION = "us-east-1"
 #: Of the head of an answer, and of what stands beside a part of an object.
 HEAD_BYTES = 1 << 20
+#: Where a bucket is, when it is in another region.
+REGION = "x-amz-bucket-region"
 #: Characters of an answer that are told.
 MOST_TOLD = 300
 NOT_MADE_ONCE = threading.Lock()
@@ -144,6 +146,9 @@ class Bucket:
             raise HTTPClientError(error=f"no answer within {self._timeout_s:g} s") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise HTTPClientError(error=str(error) or type(error).__name__) from None
+        if 300 <= found.status_code < 400 and REGION not in found.headers:
+            # botocore would ask for the region, and be sent elsewhere again, without end.
+            raise HTTPClientError(error=f"a redirect ({found.status_code}), which is not followed")
         return AWSResponse(request.url, found.status_code, found.headers, Body(found.content))
 
     @contextmanager
