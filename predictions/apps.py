@@ -55,7 +55,7 @@ class PredictionsConfig(AppConfig):
         from predictions.imports.folders import tasks as folders
         from predictions.models import ExportStorage, ImportStorage, ProjectExport
         from predictions_api.http import errors
-        from predictions_api.jobs import preloads, states, sweeps
+        from predictions_api.jobs import kinds, sweeps
 
         tables.register(TABLES)
         tables.register_checks(CHECKS)
@@ -65,10 +65,10 @@ class PredictionsConfig(AppConfig):
         sweeps.register(written.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)
-        states.register("export", ProjectExport)
-        states.register("folder", ImportStorage)
-        states.register("export storage", ExportStorage)
-        preloads.register("label_studio_sdk.label_interface")
+        kinds.register("export", ProjectExport)
+        kinds.register("folder", ImportStorage)
+        kinds.register("export storage", ExportStorage)
+        kinds.preload("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
         parts.register(store.part, place=1)
         search.register(projects.projects, place=1)
