@@ -212,12 +212,14 @@ class WorkspaceDesk(WorkspaceAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Stores the members, and says what somebody new needs next."""
         super().save_related(request, form, formsets, change)
+        by = request.user
+        assert isinstance(by, User)  # the site lets nobody else in
         for member in (row.user for formset in formsets for row in formset.new_objects):
             if member.is_service:
                 url = f"{reverse('admin:accounts_apitoken_add')}?user={member.pk}"
                 text = "{} is a member, and has no key yet: {}."
                 _say_next(request, text, member.first_name, "make one", url)
-            elif not member.has_usable_password() and members.may_be_reset(member, by=request.user):
+            elif not member.has_usable_password() and members.may_be_reset(member, by=by):
                 url = reverse("admin:accounts_user_reset", args=[member.pk])
                 text = "{} is a member, and has no password yet: {}, and give it to them."
                 _say_next(request, text, member.email, "make a link to set one", url)
