@@ -66,8 +66,8 @@ class Drawing:
     tools: Mapping[Kind, Tool]
     errors: Errors
     n_no_rectangles: int = 0
-    _sizes: dict[Size, bytes] = field(default_factory=dict)
-    _labels: dict[str, bytes] = field(default_factory=dict)
+    _sizes: dict[Size, tuple[Any, str, str]] = field(default_factory=dict)
+    _labels: dict[str, str] = field(default_factory=dict)
 
     def regions(self, task: FileTask, regions: list[Region], size: Size | None) -> list[Drawn]:
         """The regions of a task in order, a pose as a box and its points; choices first together.
@@ -112,36 +112,39 @@ class Drawing:
         """
         if not boxes.labels:
             return b"[]"
-        percent = boxes.xywh_px / (*size, *size) * 100
-        if not (np.abs(percent) <= FARTHEST_PCT).all():
+        sides, type_, behind = self._of_size(size)
+        percent = boxes.xywh_px / sides * 100
+        if not np.abs(percent).max() <= FARTHEST_PCT:
             return None
-        type_, behind = orjson.dumps(self.tools[Kind.BOX].type), self._behind(size)
         numbers = iter(_texts(percent.ravel()))
         labelled = self._labelled(boxes.labels)
         rows = zip(labelled, *_facts(boxes), *[numbers] * 4, strict=True)
         # Keys in the order that jsonb puts them in, which is quicker to read.
         drawn = [
-            b'{"id":"r%d",%b"type":%b%b,"value":{"x":%b,"y":%b,"width":%b,"height":%b,%b%b'
-            % (n, meta, type_, score, x, y, width, height, label, behind)
+            f'{{"id":"r{n}",{meta}"type":{type_}{score},"value":{{"x":{x},"y":{y},"width":{width},'
+            f'"height":{height},{label}{behind}'
             for n, (label, meta, score, x, y, width, height) in enumerate(rows, start=1)
         ]
-        return b"[" + b",".join(drawn) + b"]"
+        return f"[{','.join(drawn)}]".encode()
 
-    def _behind(self, size: Size) -> bytes:
-        """What stands behind a box's value, on images of this size."""
+    def _of_size(self, size: Size) -> tuple[Any, str, str]:
+        """What boxes are divided by on images of this size, float64 (4,), their type as JSON, and
+        what stands behind their values.
+        """
         if (known := self._sizes.get(size)) is None:
             names = ("to_name", "from_name", "image_rotation", "original_width", "original_height")
             whole = self._shaped(Kind.BOX, (), {}, size, 0)
-            told = orjson.dumps({name: whole[name] for name in names})
-            known = self._sizes[size] = b"," + told[1:]
+            told = _text({name: whole[name] for name in names})
+            sides = np.array([*size, *size], dtype=np.float64)
+            known = self._sizes[size] = sides, _text(whole["type"]), f",{told[1:]}"
         return known
 
-    def _labelled(self, labels: Sequence[str]) -> list[bytes]:
+    def _labelled(self, labels: Sequence[str]) -> list[str]:
         """What stands behind the numbers of boxes of these classes, in their values."""
         known = self._labels
         for label in set(labels) - known.keys():
             value = {"rotation": 0.0, self.tools[Kind.BOX].type: [label]}
-            known[label] = orjson.dumps(value)[1:]
+            known[label] = _text(value)[1:]
         return [known[label] for label in labels]
 
     def warnings(self) -> list[str]:
@@ -239,18 +242,22 @@ class Drawing:
         return Box(box.x / width, box.y / height, box.width / width, box.height / height)
 
 
-def _texts(numbers: Any) -> list[bytes]:
-    """Each number of a float64 array as JSON."""
-    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
-def _facts(boxes: Boxes) -> tuple[list[bytes], list[bytes]]:
+def _texts(numbers: Any) -> list[str]:
+    """Each number of a list or a float64 array as JSON."""
+    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+
+
+def _facts(boxes: Boxes) -> tuple[list[str], list[str]]:
     """The meta and the score of each region, as they stand before and behind its type."""
-    metas = [b"" if meta is None else b'"meta":%b,' % orjson.dumps(meta) for meta in boxes.metas]
-    metas = metas or [b""] * len(boxes.labels)
+    metas = ["" if meta is None else f'"meta":{_text(meta)},' for meta in boxes.metas]
+    metas = metas or [""] * len(boxes.labels)
     if boxes.scores is None:
-        return metas, [b""] * len(metas)
-    return metas, [b',"score":%b' % score for score in _texts(np.array(boxes.scores))]
+        return metas, [""] * len(metas)
+    return metas, [f',"score":{score}' for score in _texts(boxes.scores)]
 
 
 def _shares_of_turned(box: Box, size: Size) -> Box:

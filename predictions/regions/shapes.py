@@ -114,9 +114,15 @@ def _turned(box_px: Floats, rotation: Any, size: Size) -> Shape:
     if abs(math.remainder(turn, 90)) >= LEAST_TURN_DEG:
         corners = rotated_corners(box_px, turn)
         return _shape(corners, None, size)
-    quarter = rotated_corners(box_px, 90 * round(turn / 90))
+    quarter = rotated_corners(box_px, quarter_deg(turn))
     low, high = quarter.min(axis=0), quarter.max(axis=0)
     return _upright(np.round(np.concatenate([low, high - low]), PIXEL_DECIMALS), size)
+
+
+def quarter_deg(turn_deg: float) -> int:
+    """The quarter turn nearest to a turn, in degrees from -180 to 180."""
+    # Without whole turns: of many the angle in radians would no longer be one of quarters.
+    return 90 * round(math.remainder(turn_deg, 360) / 90)
 
 
 def _upright(box_px: Floats, size: Size) -> Shape:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 import numpy as np
 
@@ -22,7 +21,10 @@ from predictions.regions.geometry import (
     Size,
     pixel_boxes,
 )
-from predictions.regions.shapes import ELLIPSE_CORNERS, LEAST_TURN_DEG
+from predictions.regions.shapes import ELLIPSE_CORNERS, LEAST_TURN_DEG, quarter_deg
+
+#: Turns that are looked at more closely: close to quarters, or so far that the quotient is rounded.
+NEAR_QUARTER_DEG, FAR_DEG = 1, 1e9
 
 
 @dataclass(slots=True)
@@ -117,11 +119,16 @@ def turned_corners(
 ) -> tuple[Floats, Bools]:
     """Corners of turned boxes in pixels, float64 (n, 4, 2), and which are turned by quarters."""
     boxes_px = pixel_boxes(np.array(boxes_pct, dtype=np.float64).reshape(-1, 4), sizes_px)
-    is_quarter = [abs(math.remainder(turn, 90)) < LEAST_TURN_DEG for turn in turns_deg]
-    columns = zip(turns_deg, is_quarter, strict=True)
-    angles = [math.radians(90 * round(turn / 90) if is_q else turn) for turn, is_q in columns]
+    turns = np.array(turns_deg, dtype=np.float64)
+    angles, is_quarter = np.radians(turns), np.zeros(len(turns), dtype=np.bool_)
+    near = (np.abs(turns - 90 * np.rint(turns / 90)) < NEAR_QUARTER_DEG) | (np.abs(turns) > FAR_DEG)
+    for at in np.flatnonzero(near).tolist():
+        turn = turns_deg[at]
+        if abs(math.remainder(turn, 90)) < LEAST_TURN_DEG:
+            angles[at], is_quarter[at] = math.radians(quarter_deg(turn)), True
     # Numpy's own are not the same to the last bit.
-    cosine, sine = (np.array([of(one) for one in angles]) for of in (math.cos, math.sin))
+    n, of_each = len(angles), angles.tolist()
+    cosine, sine = (np.fromiter(map(of, of_each), np.float64, n) for of in (math.cos, math.sin))
     x, y, width, height = boxes_px.T
     right, low = x + cosine * width, y + sine * width
     across, down = -sine * height, cosine * height
@@ -130,18 +137,15 @@ def turned_corners(
         ((x, y), (right, low), (right + across, low + down), (x + across, y + down))
     ):
         found[:, at, 0], found[:, at, 1] = left, top
-    return found, np.array(is_quarter, dtype=np.bool_)
+    return found, is_quarter
 
 
-def polygons(
-    points_pct: Sequence[Sequence[tuple[float, float]]], sizes_px: Floats
-) -> tuple[Floats, Ints]:
-    """Polygons on images of these sizes: all their points in pixels, float64 (n, 2), and of how
-    many each has.
+def polygons(numbers_pct: Floats, n_points: Sequence[int], sizes_px: Floats) -> tuple[Floats, Ints]:
+    """Polygons of so many points each, whose x and y are told one after the other, on images of
+    these sizes: all their points in pixels, float64 (n, 2), and of how many each has.
     """
-    lengths = np.array([len(points) for points in points_pct], dtype=np.int64)
-    numbers = chain.from_iterable(chain.from_iterable(points_pct))
-    points = np.fromiter(numbers, np.float64, 2 * int(lengths.sum())).reshape(-1, 2)
+    lengths = np.array(n_points, dtype=np.int64)
+    points = numbers_pct.reshape(-1, 2)
     pixels = np.round(points / 100 * np.repeat(sizes_px, lengths, axis=0), PIXEL_DECIMALS)
     return pixels, lengths
 

@@ -6,9 +6,11 @@ anything odd, is not read here: its regions are read each for itself, to the sam
 """
 
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -126,7 +128,9 @@ class ShapeColumns:
     def __init__(self) -> None:
         self._turned: list[tuple[float, ...]] = []
         self._turns: list[float] = []
-        self._polygons: list[list[tuple[float, float]]] = []
+        # The numbers of all points, as they are read: later they are no longer in the cache.
+        self._points = array("d")
+        self._lengths: list[int] = []
         self._ellipses: list[tuple[float, ...]] = []
         self._ellipse_turns: list[float] = []
         #: The image of each.
@@ -143,7 +147,7 @@ class ShapeColumns:
             regions = DECODER.decode(stored.text)
         except (msgspec.DecodeError, RecursionError):
             return None
-        found = Found(starts=(len(self._turned), len(self._polygons), len(self._ellipses)))
+        found = Found(starts=(len(self._turned), len(self._lengths), len(self._ellipses)))
         if regions:
             found.size = regions[0].original_width, regions[0].original_height
         try:
@@ -206,7 +210,8 @@ class ShapeColumns:
                     found.others.append(("polygonlabels", region.id, place))
                     continue
                 label = index[polygon.polygonlabels[0]]
-                self._polygons.append(polygon.points)
+                self._points.extend(chain.from_iterable(polygon.points))
+                self._lengths.append(len(polygon.points))
                 polygon_images.append(number)
                 found.polygons.append(len(rows))
             elif type(region) is ToldEllipse:
@@ -236,7 +241,8 @@ class ShapeColumns:
         """Takes back what was gathered of a result."""
         turned, polygons, ellipses = found.starts
         del self._turned[turned:], self._turns[turned:], self._images[0][turned:]
-        del self._polygons[polygons:], self._images[1][polygons:]
+        del self._points[2 * sum(self._lengths[:polygons]) :]
+        del self._lengths[polygons:], self._images[1][polygons:]
         del self._ellipses[ellipses:], self._ellipse_turns[ellipses:], self._images[2][ellipses:]
 
     def worked_out(self, sizes: Mapping[int, Size]) -> "Geometry":
@@ -246,12 +252,12 @@ class ShapeColumns:
             for images in self._images
         )
         points, lengths = zip(
-            polygons(self._polygons, at[1]),
+            polygons(np.asarray(self._points), self._lengths, at[1]),
             ellipses(self._ellipses, self._ellipse_turns, at[2]),
             strict=True,
         )
         return Geometry(
             *turned_corners(self._turned, self._turns, at[0]),
             outlines(np.concatenate(points), np.concatenate(lengths), np.concatenate(at[1:])),
-            len(self._polygons),
+            len(self._lengths),
         )

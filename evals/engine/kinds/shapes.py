@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from evals.engine.boxes import StoredImage
 from evals.engine.error_types.assignment import MATCHED, assign, read_assignments
 from evals.engine.error_types.costs import error_table
 from evals.engine.error_types.states import join_states, split_state
-from evals.engine.errors import UnreadableState
+from evals.engine.errors import UnknownLabels, UnreadableState
 from evals.engine.kinds.kind import (
     OF_MATCHING,
     Chunk,
@@ -46,13 +47,27 @@ from evals.engine.sides import Side
 from predictions.regions.config import Control
 from predictions.regions.geometry import Bools, Shape
 
+#: Images of a chunk that are looked at before the others.
+LOOKED_AT = 4
+
 
 def reads_shapes(control: Control, objects: frozenset[str]) -> bool:
     """Controls of shapes that can be compared by overlap."""
     return control.tag.place in MASKED_SHAPES
 
 
+def _look_ahead(chunk: Chunk, job: Job) -> None:
+    """`NeedsWider` where the first images have what boxes do not tell. Mostly they do where any
+    have, and no whole chunk is read for nothing.
+    """
+    with suppress(UnknownLabels):
+        sides = read_shapes(chunk.images[:LOOKED_AT], job.classes, reading=job.reading)
+        refuse_narrow(*sides, job.iou_type)
+
+
 def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
+    if job.iou_type == IouType.BOXES and len(chunk.images) > LOOKED_AT:
+        _look_ahead(chunk, job)
     truth, predicted = read_shapes(
         chunk.images,
         job.classes,

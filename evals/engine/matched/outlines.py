@@ -17,7 +17,7 @@ from predictions.regions.geometry import Allowance, Bools, Floats, Rle
 
 #: Detections times objects that are handed over at once: a call for each image would take as long
 #: as what it compares, and pairs of two images are looked at for nothing.
-CELLS_AT_ONCE = 1024
+CELLS_AT_ONCE = 512
 
 
 def outline_pairs(

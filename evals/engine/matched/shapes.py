@@ -31,7 +31,15 @@ from evals.engine.precision.batch import Batch
 from evals.engine.precision.measures import WIDENING, IouType
 from evals.engine.sides import Side
 from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
-from predictions.regions.geometry import LONGEST_SIDE_PX, Allowance, Bools, Floats, Rle, shape_rle
+from predictions.regions.geometry import (
+    LONGEST_SIDE_PX,
+    Allowance,
+    Bools,
+    Floats,
+    Rle,
+    rle_areas,
+    shape_rle,
+)
 
 #: Pairs of an image with masks that are looked at together, a few hundred bytes each.
 MASK_PAIRS_AT_ONCE = 2**18
@@ -80,8 +88,12 @@ def shape_batch(
     sides = (truth, boxes_px[0]), (predicted, boxes_px[1])
     rles: list[list[Rle] | None] = [None, None]
     extents: list[Floats | None] = [None, None]
+    areas: Floats | None = None
     if iou_type == IouType.MASKS:
-        rles = [_rles(side, boxes) for side, boxes in sides]
+        of_objects, of_detections = (_rles(side, boxes) for side, boxes in sides)
+        rles = [of_objects, of_detections]
+        # Once for all splits.
+        areas = rle_areas(of_objects)
     if iou_type == IouType.TURNED:
         extents = [turned_boxes(_corners(side, boxes)) for side, boxes in sides]
     batch = Batch(
@@ -94,6 +106,7 @@ def shape_batch(
         detection_rles=rles[1],
         object_extents=extents[0],
         detection_extents=extents[1],
+        object_areas_px=areas,
         is_crowd=truth.is_crowd(),
     )
     return batch.with_areas(truth.areas)

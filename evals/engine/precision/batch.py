@@ -94,29 +94,50 @@ class Batch:
             self.objects,
             self.object_boxes_xywh_px,
             self.object_rles,
-            _object_areas(self),
             self.object_extents,
         )
-        crowd = _crowd(self)
-        for annotation, is_crowd in zip(dicts, crowd.tolist(), strict=True):
+        facts = zip(dicts, _object_areas(self).tolist(), _crowd(self).tolist(), strict=True)
+        for annotation, area, is_crowd in facts:
+            annotation["area"] = area
             annotation["iscrowd"] = int(is_crowd)
         return dicts
 
     def detection_dicts(self) -> list[dict[str, Any]]:
-        """COCO's detections as dictionaries."""
-        areas = _areas(self.detection_boxes_xywh_px, self.detection_rles, self.detection_extents)
+        """COCO's detections as annotations."""
         dicts = _annotations(
             self.image_ids,
             self.detections,
             self.detection_boxes_xywh_px,
             self.detection_rles,
-            areas,
             self.detection_extents,
         )
-        for annotation, score in zip(dicts, self.detections.score.tolist(), strict=True):
+        areas = _areas(self.detection_boxes_xywh_px, self.detection_rles, self.detection_extents)
+        facts = zip(dicts, areas.tolist(), self.detections.score.tolist(), strict=True)
+        for annotation, area, score in facts:
+            annotation["area"] = area
             annotation["score"] = score
             annotation["iscrowd"] = 0
         return dicts
+
+    def detection_results(self) -> list[dict[str, Any]]:
+        """COCO's detections as its file of results has them: whoever reads them measures them."""
+        place, shapes = _places(
+            self.detection_boxes_xywh_px, self.detection_rles, self.detection_extents
+        )
+        side = self.detections
+        rows = zip(
+            self.image_ids[side.image].tolist(),
+            (side.label + 1).tolist(),
+            side.score.tolist(),
+            shapes,
+            strict=True,
+        )
+        results: list[dict[str, Any]] = [
+            {"image_id": image, "category_id": category, "score": score, place: shape}
+            for image, category, score, shape in rows
+        ]
+        _tell_keypoints(results, self.detection_extents)
+        return results
 
     def detection_table(self) -> Floats:
         """COCO's detections as rows of image id, box, score, category: float64 (n, 7)."""
@@ -317,30 +338,32 @@ def _annotations(
     side: Objects,
     boxes_xywh_px: Floats,
     rles: Sequence[Rle] | None,
-    areas: Floats,
     extents: Floats | None,
 ) -> list[dict[str, Any]]:
-    is_turned = extents is not None and extents.shape[1] == TURNED_WIDTH
-    shapes: Iterable[Any] = boxes_xywh_px.tolist()
-    place = "bbox"
-    if rles is not None:
-        shapes, place = rles, "segmentation"
-    elif extents is not None and is_turned:
-        # With a box, too, the detection's area would be that of the box around it.
-        shapes, place = extents.tolist(), "obb"
-    rows = zip(
-        image_ids[side.image].tolist(),
-        (side.label + 1).tolist(),
-        areas.tolist(),
-        shapes,
-        strict=True,
-    )
+    place, shapes = _places(boxes_xywh_px, rles, extents)
+    rows = zip(image_ids[side.image].tolist(), (side.label + 1).tolist(), shapes, strict=True)
     dicts: list[dict[str, Any]] = [
-        {"id": number, "image_id": image, "category_id": category, "area": area, place: shape}
-        for number, (image, category, area, shape) in enumerate(rows, start=1)
+        {"id": number, "image_id": image, "category_id": category, place: shape}
+        for number, (image, category, shape) in enumerate(rows, start=1)
     ]
-    if extents is not None and not is_turned:
+    _tell_keypoints(dicts, extents)
+    return dicts
+
+
+def _places(
+    boxes_xywh_px: Floats, rles: Sequence[Rle] | None, extents: Floats | None
+) -> tuple[str, Iterable[Any]]:
+    """The key under which COCO has where a shape is, and that of each."""
+    if rles is not None:
+        return "segmentation", rles
+    if extents is not None and extents.shape[1] == TURNED_WIDTH:
+        # With a box, too, the detection's area would be that of the box around it.
+        return "obb", extents.tolist()
+    return "bbox", boxes_xywh_px.tolist()
+
+
+def _tell_keypoints(dicts: list[dict[str, Any]], extents: Floats | None) -> None:
+    if extents is not None and extents.shape[1] != TURNED_WIDTH:
         for annotation, extent in zip(dicts, extents.tolist(), strict=True):
             annotation["keypoints"] = extent
             annotation["num_keypoints"] = sum(there > 0 for there in extent[2::3])
-    return dicts

@@ -79,7 +79,7 @@ class HotcocoState(PrecisionState):
     def add(self, batch: Batch) -> None:
         batch.check(self.n_classes, self.measure)
         is_boxes = self.measure.iou_type == IouType.BOXES
-        detections = batch.detection_table() if is_boxes else batch.detection_dicts()
+        detections = batch.detection_table() if is_boxes else batch.detection_results()
         self._stream.update(batch.image_dicts(), batch.object_dicts(), detections)
 
     def merge(self, others: Iterable[Self]) -> Self:

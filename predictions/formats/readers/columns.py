@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,16 +48,28 @@ class Columns:
         """Whether the columns hold n boxes."""
         return len(self._classes) == n
 
+    @cached_property
+    def _read(self) -> tuple[Any, Any, Any, Any]:
+        """Boxes, facts, classes and crowds, once all are kept: float64 (n, 4) and (n,), int64 (n,),
+        uint8 (n,).
+        """
+        boxes = np.asarray(self._boxes).reshape(-1, 4)
+        crowds = np.frombuffer(self._crowds, dtype=np.uint8) if self._crowds else np.zeros(0)
+        return boxes, np.asarray(self.facts), np.asarray(self._classes), crowds
+
     def of(self, numbers: Sequence[int], divisor: float) -> Boxes:
-        """Those of one image; scores are divided by `divisor`."""
-        names, classes, facts, crowds = self.names, self._classes, self.facts, self._crowds
-        boxes = np.frombuffer(self._boxes, dtype=np.float64).reshape(-1, 4)[list(numbers)]
-        tells = not self.is_result or any(map(crowds.__getitem__, numbers))
+        """Those of one image; scores are divided by `divisor`. From then on no more are kept."""
+        boxes, facts, classes, crowds = self._read
+        at = np.asarray(numbers, dtype=np.int64)
+        told, crowd = facts[at], crowds[at]
+        names = self.names
+        tells = not self.is_result or crowd.any()
+        metas = zip(crowd.tolist(), told.tolist(), strict=True) if tells else ()
         return Boxes(
-            labels=[names[classes[n]] for n in numbers],
-            xywh_px=boxes,
-            scores=[facts[n] / divisor for n in numbers] if self.is_result else None,
-            metas=[self._meta(crowds[n], facts[n]) for n in numbers] if tells else (),
+            labels=[names[n] for n in classes[at].tolist()],
+            xywh_px=boxes[at],
+            scores=(told / divisor).tolist() if self.is_result else None,
+            metas=[self._meta(*each) for each in metas],
         )
 
     def regions(self, numbers: Sequence[int], divisor: float, place: str) -> list[Region]:

@@ -78,7 +78,11 @@ def test_it_starts_what_the_api_starts(
     }
     assert ada.client.post("/lab/model-evals", body, format="json").status_code == 202
     by_api = ModelEval.objects.latest("pk")
-    same = (*requests.REPEATED, "task_type", "control", "reading")
+    same = (
+        "workspace_id", "project", "version_id", "model_id", "model_version", "asked",
+        "ground_truth", "options", "matching", "iou_threshold", "inclusive", "confidence",
+        "median_latency_ms", "writes_back", "task_type", "control", "reading",
+    )  # fmt: skip
     assert [getattr(made, name) for name in same] == [getattr(by_api, name) for name in same]
     entry = AuditEntry.objects.filter(action="evaluation.started").earliest("pk")
     assert (entry.target, entry.actor) == (f"evaluation {made.eval_id}", "mia@example.com")
@@ -95,6 +99,18 @@ def test_it_starts_what_the_api_starts(
         "labelMap": '{"Bus": null, "Truck": "Car"}',
         "writeBack": "false",
     }
+
+
+def test_a_form_that_is_sent_twice_starts_one(
+    desks: dict[str, Client], project: Project, task_ids: list[int]
+) -> None:
+    url = f"{NEW}?project={project.pk}"
+    asked: Any = desks["member"].get(url)
+    form = {"modelVersion": "v1", "once": asked.context_data["once"]}
+    first, second = (desks["member"].post(url, form) for _ in range(2))
+    made = ModelEval.objects.get()
+    assert first["Location"] == second["Location"] == page(made)
+    assert AuditEntry.objects.filter(action="evaluation.started").count() == 1
 
 
 @pytest.mark.parametrize(

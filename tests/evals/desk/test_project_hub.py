@@ -15,8 +15,9 @@ from tests.conftest import LONG_AGO, Caller
 from tests.evals.conftest import CAR, computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
-#: Session, the user with their roles, project, overview; evaluations; runs; prediction jobs.
-STATEMENTS = 7
+#: Session, the user with their roles, project, overview; evaluations and their intervals; runs;
+#: prediction jobs.
+STATEMENTS = 8
 
 
 def hub_of(client: Client, project: Project) -> dict[str, Any]:

@@ -101,7 +101,10 @@ READINGS: dict[str, Json] = {
     "poses": {"reading": Reading(shapes=frozenset({"rectangle"}), has_keypoints=True)},
     "renamed": {"reading": Reading(label_map={"auto": "cat", "dog": None})},
 }
-TURNS = [None, 0, 30, -75.5, 90, 90.0004, 180, 270, 359.9999, 360, 450, 1e6, 0.0005]
+TURNS = [
+    None, 0, 30, -75.5, 90, 90.0004, 89.998, 180, 270, 359.9999, 360, 450, 1e6, 0.0005, -9e9,
+    9e9 + 1, 4.5e17, 1e300,
+]  # fmt: skip
 ODD: dict[str, list[Json]] = {
     "nothing": [],
     "turns": [box(rotation=turn, score=0.5) for turn in TURNS],

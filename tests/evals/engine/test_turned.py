@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import shapely
 
+from evals.engine.errors import UnknownLabels
+from evals.engine.kinds import shapes
 from evals.engine.kinds.table import KINDS
 from evals.engine.matched.shapes import NeedsWider
 from evals.engine.overlaps.turned import (
@@ -14,6 +16,7 @@ from evals.engine.overlaps.turned import (
     turned_boxes,
     turned_overlaps,
 )
+from evals.engine.regions import read_shapes
 from predictions.regions.geometry import rotated_corners
 from predictions.regions.shapes import region_shape
 from tests.evals.engine.tasks import Json, box, cells, counted, job, stored
@@ -200,3 +203,30 @@ def test_a_chunk_says_what_it_needs() -> None:
         assert error.value.iou_type == needed
     for truth, given in (([SQUARE], "obb"), ([DIAMOND], "segm"), ([SQUARE], "segm")):
         counted([stored(truth, [])], job(iou_type=given))
+
+
+def test_the_first_images_say_what_a_chunk_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def counting(images: Any, *args: Any, **kwargs: Any) -> Any:
+        read.append(len(images))
+        return read_shapes(images, *args, **kwargs)
+
+    monkeypatch.setattr(shapes, "read_shapes", counting)
+    upright = [stored([SQUARE], [])] * 19
+    for images, expected in (
+        ([stored([DIAMOND], []), *upright], [4]),
+        ([*upright, stored([DIAMOND], [])], [4, 20]),
+    ):
+        read.clear()
+        with pytest.raises(NeedsWider):
+            counted(images, job())
+        assert read == expected
+
+
+def test_all_unknown_labels_are_named_wherever_they_stand() -> None:
+    named = [{**SQUARE, "value": {**SQUARE["value"], "rectanglelabels": [one]}} for one in "xy"]
+    images = [stored([named[0]], []), *[stored([SQUARE], [])] * 10, stored([named[1]], [])]
+    with pytest.raises(UnknownLabels) as error:
+        counted(images, job())
+    assert error.value.labels == {"x", "y"}
