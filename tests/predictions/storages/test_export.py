@@ -8,6 +8,7 @@ import pytest
 
 from predictions.db.annotations import create_annotation
 from predictions.db.pictures import image_roots
+from predictions.db.storages import exports
 from predictions.exports.storages import run, targets
 from predictions.exports.storages.state import EXPORTS
 from predictions.models import Annotation, ExportedAnnotation, ExportStorage, Project, Task
@@ -202,6 +203,37 @@ def test_files_of_deleted_annotations(
     assert names(folder) == [*ids[1:], "mine.txt"]
     kept = ExportedAnnotation.objects.order_by("annotation_id")
     assert list(kept.values_list("annotation_id", flat=True)) == [int(one) for one in ids[1:]]
+
+
+def test_what_a_person_put_in_its_place_is_not_deleted(
+    ada: Caller, ids: list[str], folder: Path, bucket: Any, given: dict[str, Any],
+    local: dict[str, Any],
+) -> None:  # fmt: skip
+    remote = make(ada, S3, {**given, "can_delete_objects": True})
+    ada.client.patch(f"{LOCAL}{local['id']}", {"can_delete_objects": True}, format="json")
+    for storage in (local, remote):
+        sync(ada, storage)
+    for one in ids[:2]:
+        ada.client.delete(f"/api/annotations/{one}")
+    (folder / ids[0]).write_text("a person's")
+    bucket.put_object(Key=ids[0], Body=b"a person's")
+    bucket.Object(ids[1]).delete()
+    for storage in (local, remote):
+        done = sync(ada, storage)
+        assert (done["status"], done["last_sync_count"]) == ("completed", 1)
+    assert names(folder) == keys(bucket) == [ids[0], ids[2]]
+    assert ExportedAnnotation.objects.count() == 2
+
+
+def test_what_is_written_while_the_place_changes_is_not_of_the_new_place(
+    ada: Caller, project: Project, folder: Path, local: dict[str, Any]
+) -> None:
+    storage = ExportStorage.objects.select_related("root", "project").get()
+    exports.note_written(storage, [1])
+    (folder / "new").mkdir()
+    ada.client.patch(f"{LOCAL}{local['id']}", {"path": str(folder / "new")}, format="json")
+    exports.note_written(storage, [2])
+    assert not ExportedAnnotation.objects.exists()
 
 
 def test_files_of_a_former_place_are_left_alone(
