@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from predictions.db.annotations import create_annotation
 from predictions.db.pictures import image_roots
 from predictions.db.storages import exports
 from predictions.exports.storages import run, targets
+from predictions.exports.storages import tasks as queue
 from predictions.exports.storages.state import EXPORTS
 from predictions.models import Annotation, ExportedAnnotation, ExportStorage, Project, Task
 from predictions.storages import worker
@@ -344,6 +346,30 @@ def test_a_place_that_cannot_be_reached_ends_it(
     )
     bucket.create()
     assert sync(ada, storage)["last_sync_count"] == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_worker_does_both_directions(
+    ada: Caller,
+    project: Project,
+    ids: list[str],
+    bucket: Any,
+    given: dict[str, Any],
+    local: dict[str, Any],
+    folder: Path,
+) -> None:
+    bucket.put_object(Key="a.png", Body=b"x")
+    source = make(ada, "/api/storages/s3/", {**given, "use_blob_urls": True})
+    ada.client.post(f"/api/storages/s3/{source['id']}/sync")
+    ada.client.post(f"{LOCAL}{local['id']}/sync")
+    # What a lost queue forgot is queued again.
+    ExportStorage.objects.update(lease_until="2020-01-01T00:00:00Z")
+    assert queue.requeue_stalled() == [local["id"]]
+    call_command("worker", once=True, verbosity=0)
+    for path in (f"/api/storages/s3/{source['id']}", f"{LOCAL}{local['id']}"):
+        assert ada.client.get(path).json()["status"] == "completed", path
+    assert names(folder) == ids
+    assert Task.objects.filter(data__image="s3://cars/a.png").count() == 1
 
 
 def test_a_project_takes_its_storages_along(
