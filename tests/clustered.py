@@ -22,6 +22,9 @@ SHARDS = 4
 one_node = pytest.mark.skipif(
     bool(NODES), reason="plans are read, and statements are counted, on one node"
 )
+#: Statements that a page may need more on a cluster: rows that tests store by the object mapper
+#: have ids that do not tell their node.
+MORE = 1 if NODES else 0
 #: Of tests in which two transactions write one table at once: what is on all nodes takes one.
 at_once = pytest.mark.skipif(
     bool(NODES), reason="a table that is on all nodes is written by one transaction at a time"

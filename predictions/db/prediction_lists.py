@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions.filters.predictions import ORDERINGS, PredictionFilter
-from predictions.filters.within import by_id, past
+from predictions.filters.within import by_id, of_project, past
 from predictions_api.http.parameters import INVALID_CHOICE
 from predictions_api.postgres.sql import (
     Params,
@@ -54,7 +54,10 @@ def statement_of(wanted: PredictionFilter) -> tuple[str, list[Any]]:
         order = by_id("p", is_falling=is_falling)
     if wanted.after is not None and wanted.within is not None:
         clauses.append(past("p", is_falling=is_falling))
-        params += [wanted.within, wanted.after]
+        params += [wanted.within, wanted.after, wanted.within]
+    elif wanted.within is not None:
+        clauses.append(of_project("p"))
+        params += [wanted.within, wanted.within]
     elif wanted.after is not None:
         clauses.append("p.id < %s" if is_falling else "p.id > %s")
         params.append(wanted.after)
@@ -114,10 +117,13 @@ def stream_statement(
 
 def count(wanted: PredictionFilter) -> int:
     """How many predictions a filter lets through, whatever its `limit` and `after`."""
+    clauses, params = list(wanted.clauses), list(wanted.params)
+    if wanted.within is not None:
+        clauses.append("p.project_id = %s")
+        params.append(wanted.within)
     row = fetch_one(
-        "SELECT count(*) FROM predictions_prediction p"  # noqa: S608
-        f" WHERE {' AND '.join(wanted.clauses)}",
-        wanted.params,
+        f"SELECT count(*) FROM predictions_prediction p WHERE {' AND '.join(clauses)}",  # noqa: S608
+        params,
         slot=wanted.slot,
     )
     return int(row[0]) if row else 0

@@ -14,7 +14,7 @@ from predictions.db.curation.tags import set_tags
 from predictions.db.documents import Document, Values
 from predictions.db.projects import Author
 from predictions.db.versions import OneVersion
-from predictions.filters.within import by_id, of_project, past
+from predictions.filters.within import by_id, past
 from predictions.models import Task
 from predictions.regions import task_data
 from predictions_api.http.fields import unknown_pk
@@ -64,8 +64,8 @@ class ChosenTasks:
 
     def where(self, project_id: int, after: int) -> tuple[str, list[Any]]:
         """The condition on tasks `t` with an id above `after`, and its parameters."""
-        where = f"{of_project('t')} AND {past('t')}"
-        params: list[Any] = [project_id, project_id, project_id, after]
+        where = past("t")
+        params: list[Any] = [project_id, after, project_id]
         if self.ids:
             where += " AND t.id = ANY(%s)"
             params.append(list(self.ids))

@@ -8,7 +8,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from predictions.filters.within import OWNED, of_project
+from predictions.filters.within import OWNED
 from predictions_api.http.parameters import (
     ChoiceParameter,
     FlagParameter,
@@ -35,7 +35,9 @@ ORDERINGS = {
 
 @dataclass(slots=True)
 class PredictionFilter:
-    """Clauses over `p` with their parameters, and how much of the list is wanted."""
+    """Clauses over `p` with their parameters, and how much of the list is wanted; `within` names
+    the project that they leave to the list.
+    """
 
     clauses: list[str]
     params: list[Any]
@@ -121,8 +123,8 @@ def filter_of(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilte
         named={name: values[name] for name in IDS if values[name] is not None},
     )
     if within is not None:
-        wanted.clauses = [OWNED, of_project("p")]
-        wanted.params = [within, workspace_id, within, within]
+        wanted.clauses = [OWNED]
+        wanted.params = [within, workspace_id]
     for name, clause in CLAUSES.items():
         if values[name] is not None and (within is None or name not in IDS):
             wanted.clauses.append(clause)

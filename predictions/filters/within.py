@@ -21,5 +21,11 @@ def by_id(alias: str, *, is_falling: bool = False) -> str:
 
 
 def past(alias: str, *, is_falling: bool = False) -> str:
-    """The condition on what comes after a row in that order. Takes the project and the row's id."""
-    return f"({alias}.project_id, {alias}.id) {'<' if is_falling else '>'} (%s, %s)"
+    """The condition on the project's rows that come after one in that order, instead of the first.
+    Takes the project, the row's id, and the project.
+
+    With one bound on either side: of two on the side where it begins, Postgres before 18 may begin
+    at the wrong one, and read what came before.
+    """
+    then, end = ("<", ">=") if is_falling else (">", "<=")
+    return f"({alias}.project_id, {alias}.id) {then} (%s, %s) AND {alias}.project_id {end} %s"

@@ -13,12 +13,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from predictions.models import Annotation, Project, SavedView, TaskTag
+from tests.clustered import MORE
 from tests.conftest import Caller, MakeProject, desk_of, region
 
 PIXEL = base64.b64encode(b"\x89PNG picture").decode()
 TEXT = """<View><Text name="text" value="$text"/>
 <Choices name="mood" toName="text"><Choice value="good"/><Choice value="bad"/></Choices></View>"""
-MOST_STATEMENTS = 8
+MOST_STATEMENTS = 8 + MORE
 
 
 @pytest.fixture
