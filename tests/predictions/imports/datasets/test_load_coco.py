@@ -241,6 +241,15 @@ def test_labels_are_mapped(try_load: Any, write: Write) -> None:
     assert [one["value"]["rectanglelabels"] for one in made] == [["cat"]]
 
 
+def test_names_of_a_map_that_are_in_no_file_are_told(try_load: Any, write: Write) -> None:
+    told = write({"Cat": "cat", "dog": None}, "map.json")
+    _, warned = try_load(whole(), [result()], "--map-labels", told)
+    assert warned == [
+        "Warning: The map of labels has 'Cat', which the predictions have not. Their classes are"
+        " 'cat', 'dog'."
+    ]
+
+
 @pytest.mark.parametrize(
     ("truth", "results", "errors"),
     [
