@@ -33,7 +33,7 @@ class BackendsConfig(AppConfig):
         from backends.models import PredictionJob
         from predictions.api import task_actions
         from predictions.desk.hub import parts
-        from predictions_api.jobs import preloads, sharing, states, sweeps
+        from predictions_api.jobs import kinds, sharing, sweeps
         from predictions_api.outbound.events import payloads
 
         tables.register(TABLES)
@@ -46,7 +46,7 @@ class BackendsConfig(AppConfig):
         sweeps.register(training.requeue_stalled)
         sweeps.register(automatic.start_jobs)
         sweeps.register(ended.purge)
-        states.register("prediction job", PredictionJob)
+        kinds.register("prediction job", PredictionJob)
         parts.register(project_part.part, place=4)
-        preloads.register("backends.jobs.executor")
+        kinds.preload("backends.jobs.executor")
         task_actions.register_action(retrieval.NAME, retrieval.ACTION)

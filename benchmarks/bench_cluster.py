@@ -82,6 +82,12 @@ def counted() -> tuple[int, int]:
     return int(single), int(multi)
 
 
+def is_counting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW citus.enable_stat_counters")
+        return bool(cursor.fetchone()[0] == "on")
+
+
 def fill(projects: list[int], first: int, last: int) -> None:
     """Predictions number `first` up to `last`, and the tasks they are on."""
     for begin in range(first, last, BATCH):
@@ -169,6 +175,8 @@ def main() -> int:
     given = parser.parse_args()
     if not is_spread():
         sys.exit("This needs a cluster: DATABASE_URL, after manage.py distribute.")
+    if not is_counting():
+        sys.exit("The coordinator counts nothing: set citus.enable_stat_counters = on there.")
     _, key = tokens.create(
         email="bench@example.com", workspace_slug="bench", create_workspace=True, role="owner"
     )

@@ -27,6 +27,16 @@ class Card:
     #: Buttons below it: each a text and where it leads.
     steps: Sequence[Cell] = ()
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether its rows are lists on a narrow screen: more than three columns have a heading."""
+        return sum(map(bool, self.headings)) > 3
+
+    @property
+    def labelled(self) -> list[list[tuple[str, Cell]]]:
+        """The rows, each cell with the heading of its column."""
+        return [list(zip(self.headings, row, strict=True)) for row in self.rows]
+
 
 MakeCard = Callable[[HttpRequest], Card]
 

@@ -3,6 +3,7 @@
 Django calls the four handlers, which the root of the routes names, for errors outside of views.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -28,6 +29,10 @@ ERRORS = {
         "Too many failed logins",
         "Logging in from your address has to wait. An owner of your workspace can unlock you,"
         " as can whoever runs this service (manage.py unlock).",
+    ),
+    405: (
+        "Only a button's address",
+        "Nothing was done. Go back to the page with the button, and press it again.",
     ),
     404: ("Nothing is here", "It does not exist, or not in a workspace you belong to."),
     500: ("Something went wrong", "It is in the server's log, and it was not your fault."),
@@ -55,6 +60,25 @@ def error_page(request: HttpRequest, status: int) -> HttpResponse:
         context = {**admin.site.each_context(request), **context}
         return render(request, "desk/error.html", context, status=status)
     return render(request, "desk/plain_error.html", context, status=status)
+
+
+def verb_page(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: a page where a browser opens an address that only takes what a button sends, as
+    it does after a login that the button asked for.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        is_opened = request.method == "GET" and is_at_desk(request) and wants_page(request)
+        if response.status_code != 405 or not is_opened:
+            return response
+        page = error_page(request, 405)
+        page["Allow"] = response["Allow"]
+        return page
+
+    return answer
 
 
 def locked_out(

@@ -19,6 +19,7 @@ from unfold.decorators import action, display
 from desk.workspace_admin import BoundedChangeList, View, WorkspaceAdmin, roles_of, time_ago
 from evals.desk import data
 from evals.desk import pages as desk_views
+from evals.desk.card import is_cancelled
 from evals.desk.numbers import worded
 from evals.desk.starting import page as starting
 from evals.jobs import state
@@ -191,7 +192,7 @@ class EvaluationDesk(WorkspaceAdmin):
         return rows.select_related("project").only(
             "eval_id", "workspace_id", "version_id", "model_version", "model_id", "status",
             "progress", "summary", "confidences", "image_counts", "created_at", "is_accepted",
-            "project__title",
+            "failure_reason", "project__title",
         )  # fmt: skip
 
     def get_search_results(
@@ -255,6 +256,8 @@ class EvaluationDesk(WorkspaceAdmin):
         label = str(ModelEval.Status(row.status).label)
         if row.status == ModelEval.Status.RUNNING:
             return label, f"{label} {row.progress:.0%}"
+        if is_cancelled(row):
+            return "Cancelled", "Cancelled"
         return label, label
 
     @admin.display(description="accepted")

@@ -37,7 +37,7 @@ class EvalsConfig(AppConfig):
         from predictions.desk.hub import parts
         from predictions.filters import registered
         from predictions.imports.datasets import evaluation
-        from predictions_api.jobs import states, sweeps
+        from predictions_api.jobs import kinds, sweeps
         from predictions_api.outbound.events import payloads
 
         tables.register(TABLES)
@@ -45,7 +45,7 @@ class EvalsConfig(AppConfig):
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(tasks.call_idle)
         projects.register_parting(state.end_of_project)
-        states.register("evaluation", ModelEval)
+        kinds.register("evaluation", ModelEval)
         dashboard.register(card.evaluations, place=2)
         parts.register(evaluated.part, place=2)
         held.register(images.held_of)

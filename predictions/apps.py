@@ -52,7 +52,7 @@ class PredictionsConfig(AppConfig):
         from predictions.imports.folders import tasks as folders
         from predictions.models import ImportStorage, ProjectExport
         from predictions_api.http import errors
-        from predictions_api.jobs import preloads, states, sweeps
+        from predictions_api.jobs import kinds, sweeps
 
         tables.register(TABLES)
         tables.register_checks(CHECKS)
@@ -61,9 +61,9 @@ class PredictionsConfig(AppConfig):
         sweeps.register(folders.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)
-        states.register("export", ProjectExport)
-        states.register("folder", ImportStorage)
-        preloads.register("label_studio_sdk.label_interface")
+        kinds.register("export", ProjectExport)
+        kinds.register("folder", ImportStorage)
+        kinds.preload("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
         parts.register(store.part, place=1)
         search.register(projects.projects, place=1)

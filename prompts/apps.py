@@ -33,7 +33,7 @@ class PromptsConfig(AppConfig):
         from predictions.db.reviews import moving
         from predictions.desk import filters
         from predictions.desk.hub import parts
-        from predictions_api.jobs import preloads, sharing, states, sweeps
+        from predictions_api.jobs import kinds, sharing, sweeps
         from predictions_api.outbound.events import payloads
         from prompts.api import told
         from prompts.db import queries
@@ -48,9 +48,9 @@ class PromptsConfig(AppConfig):
         sharing.register(refinement.REFINEMENT, sharing.Kind(refinement.due, refinement.work))
         sweeps.register(runs.requeue_stalled)
         sweeps.register(refinement.requeue_stalled)
-        states.register("run", ModelRun)
-        states.register("refinement", Refinement)
-        preloads.register("openai", "prompts.runs.executor")
+        kinds.register("run", ModelRun)
+        kinds.register("refinement", Refinement)
+        kinds.preload("openai", "prompts.runs.executor")
         dashboard.register(card.runs, place=3)
         parts.register(project_part.part, place=3)
         search.register(finding.prompts, place=5)

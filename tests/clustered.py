@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import psycopg2
+import pytest
 from django.core.management import call_command
 from django.db import connection
 
@@ -17,6 +18,14 @@ from predictions_api.cluster import distributing, tables
 NODES = [entry for entry in os.environ.get("TEST_CLUSTER_NODES", "").split(",") if entry]
 #: Few, since a test that empties the tables empties each piece.
 SHARDS = 4
+#: Of tests whose subject is a plan, or how many statements there are.
+one_node = pytest.mark.skipif(
+    bool(NODES), reason="plans are read, and statements are counted, on one node"
+)
+#: Of tests in which two transactions write one table at once: what is on all nodes takes one.
+at_once = pytest.mark.skipif(
+    bool(NODES), reason="a table that is on all nodes is written by one transaction at a time"
+)
 
 
 def at(address: str, database: str) -> Any:

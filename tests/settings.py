@@ -11,8 +11,10 @@ from predictions_api.postgres.settings import from_url
 from predictions_api.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# Another Postgres than the embedded one; a cluster's coordinator, with TEST_CLUSTER_NODES.
-if url := os.environ.get("TEST_DATABASE_URL"):
+# Another Postgres than the embedded one; a cluster's coordinator, with TEST_CLUSTER_NODES. Tests
+# have a database of their own there, and tell it the processes that they start.
+url = os.environ.get("TEST_DATABASE_URL")
+if url and "PYTEST_CURRENT_TEST" not in os.environ:
     DATABASES["default"] = from_url(url)  # noqa: F405
 # Nothing here need survive a crash of the machine.
 DATABASES["default"]["OPTIONS"] = {"options": "-c synchronous_commit=off"}  # noqa: F405

@@ -7,7 +7,6 @@ would take along but the requests in flight and the answers of the last few mill
 """
 
 import asyncio
-import contextlib
 import logging
 import sys
 import time
@@ -18,7 +17,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
 from backends.asking.calls import Caller
 from backends.asking.faults import Away, Ending, Fault, Wrong
@@ -28,7 +27,7 @@ from backends.jobs.batches import Abandoned, Batch, Gone, Patience
 from backends.jobs.readings import Found
 from backends.models import Endpoint, PredictionJob
 from backends.reaching.addresses import setup_body
-from predictions_api.jobs import retries, stopping
+from predictions_api.jobs import stopping, threads
 from predictions_api.jobs.leases import Holder
 from predictions_api.postgres.outages import is_outage
 
@@ -132,13 +131,13 @@ class Executor:
                     asyncio.create_task(loop()) for loop in (self._claim_all, self._store_all)
                 ]
                 await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-                await _ended(self._asking)
+                await threads.ended(self._asking)
                 for loop in loops:
                     if loop.done():
                         loop.result()
                 await self._settle()
         finally:
-            await _ended([*self._asking, *loops])
+            await threads.ended([*self._asking, *loops])
             await self.patience.caller.close()
             await self._hand_over()
             for thread in (self._claiming, self._database):
@@ -203,7 +202,7 @@ class Executor:
         beat_s = min(LOOK_S, settings.RUN_LEASE_S / 4)
         next_beat, deadline = time.monotonic() + beat_s, float("inf")
         while not self._is_over and not (self._is_closing and not self._asking):
-            await _awakened(self._wake_watch, TICK_S)
+            await threads.awakened(self._wake_watch, TICK_S)
             now = time.monotonic()
             if deadline == float("inf") and (stopping.requested.is_set() or self._is_turn_over()):
                 deadline = now + stopping.GRACE_S
@@ -228,23 +227,22 @@ class Executor:
 
     async def _hand_over(self) -> None:
         """Gives back the leases: an open job is due for the next worker."""
-        loop = asyncio.get_running_loop()
         # A claim on its way comes first, or nobody would give back what it takes.
-        await loop.run_in_executor(self._claiming, _disconnect)
+        await threads.disconnected(self._claiming)
         try:
             await self._in_database(plans.release, self.job_id, self.holder)
         except (DatabaseError, InterfaceError):
             log.warning("job %s: the leases lapse by themselves", self.job_id, exc_info=True)
         finally:
-            await loop.run_in_executor(self._database, _disconnect)
+            await threads.disconnected(self._database)
 
     async def _in_database(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
-        return await _in_thread(self._database, partial(call, *args, **more))
+        return await threads.in_thread(self._database, partial(call, *args, **more))
 
     async def _take(self, n: int) -> plans.Taken:
         job = self.plan.job
         take = partial(plans.take, job.pk, job.project_id, self.holder, n, job.batch_size)
-        return await _in_thread(self._claiming, take)
+        return await threads.in_thread(self._claiming, take)
 
     def _close(self, verdict: Fault | None = None) -> None:
         """Begins no more requests; a verdict gives up those in flight, too."""
@@ -290,7 +288,7 @@ class Executor:
             wanted = self._ahead * self.slots
             missing = wanted - len(self._claimed)
             if self._is_closing or missing <= wanted // 2:
-                await _awakened(self._wake_claimer, TICK_S)
+                await threads.awakened(self._wake_claimer, TICK_S)
                 continue
             n = missing * size
             taken = await self._take(n)
@@ -352,7 +350,7 @@ class Executor:
     async def _store_all(self) -> None:
         """Stores answers as they gather: what came while the last was written goes together."""
         while True:
-            await _awakened(self._wake_storer, None)
+            await threads.awakened(self._wake_storer, None)
             while self._answered and not self._is_over:
                 while self._answered and _n_tasks(self._storing) < MOST_STORED_AT_ONCE:
                     self._storing.append(self._answered.pop(0))
@@ -369,29 +367,3 @@ class Executor:
 
 def _n_tasks(found: Iterable[Found]) -> int:
     return sum(len(one.task_ids) for one in found)
-
-
-async def _in_thread(thread: ThreadPoolExecutor, call: Callable[[], T]) -> T:
-    """The call's result, however long the database is away."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(thread, partial(retries.while_database_is_away, call))
-
-
-async def _awakened(event: asyncio.Event, timeout_s: float | None) -> None:
-    """Waits for the event, or the time, and clears it."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout_s)
-    event.clear()
-
-
-async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancels tasks and waits until they have ended; what they raise is theirs."""
-    tasks = list(tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _disconnect() -> None:
-    """Closes the connection of the thread that calls it."""
-    connection.close()

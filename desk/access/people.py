@@ -1,7 +1,7 @@
 """The desk's pages of people."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -38,6 +38,15 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]
         model = User
         fields = ("email",)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        by_link = self.fields["usable_password"]
+        by_link.label = "Password"
+        by_link.help_text = (
+            "Enabled: the one you type below. Disabled: the person sets one, with a link that you "
+            "make on the next page."
+        )
+
     def clean_email(self) -> str:
         """Lower case, as every address is stored."""
         email: str = self.cleaned_data["email"].lower()
@@ -50,6 +59,15 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
     class Meta:
         model = User
         fields = "__all__"
+        labels: ClassVar[dict[str, str]] = {
+            "is_staff": "May log in at the desk",
+            "is_superuser": "Superuser",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "is_active": "Switched off, the person cannot log in, and their keys are refused.",
+            "is_staff": "Switched off, the account is for the API alone.",
+            "is_superuser": "Sees and changes everything in every workspace.",
+        }
 
     def clean_email(self) -> str:
         """Lower case, as every address is stored."""
@@ -65,7 +83,7 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
     form = UserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "full_name", "is_service", "is_active", "is_staff", "seen")
+    list_display = ("email", "full_name", "is_service", "is_active", "at_desk", "seen")
     list_filter = ()
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
@@ -190,6 +208,10 @@ class UserAdmin(DjangoUserAdmin, WorkspaceAdmin):  # type: ignore[misc,type-arg]
     @admin.display(description="name")
     def full_name(self, user: User) -> str:
         return user.get_full_name() or "-"
+
+    @admin.display(description="at the desk", boolean=True)
+    def at_desk(self, user: User) -> bool:
+        return user.is_staff
 
     @admin.display(description="last login", ordering="last_login")
     def seen(self, user: User) -> SafeString | str:

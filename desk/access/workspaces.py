@@ -57,7 +57,10 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
         for field in self.fields.values():
             field.widget.attrs.setdefault("aria-label", field.label)
         if self.instance.pk:
-            self.fields["email"].initial = self.instance.user.email
+            email = self.instance.user.email
+            self.fields["email"].initial = email
+            # A long one does not fit into its box.
+            self.fields["email"].widget.attrs["title"] = email
             self.fields["is_service"].initial = self.instance.user.is_service
             self.fields["email"].disabled = self.fields["is_service"].disabled = True
 
@@ -96,6 +99,19 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
             )
             self.instance.added_by = self.by
         return super().save(commit=commit)
+
+
+class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A workspace, its fields named for whoever reads them here."""
+
+    class Meta:
+        model = Workspace
+        fields = ("slug", "title", "legacy_api_tokens_enabled")
+        labels: ClassVar[dict[str, str]] = {"legacy_api_tokens_enabled": "Accept API keys"}
+        help_texts: ClassVar[dict[str, str]] = {
+            "legacy_api_tokens_enabled": "Switched off, every key of the workspace is refused; "
+            "access tokens, which end after minutes, still work."
+        }
 
 
 class MembershipFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
@@ -162,6 +178,7 @@ class WorkspaceDesk(WorkspaceAdmin):
     the workspace.
     """
 
+    form = WorkspaceForm
     writers = OWNERS
     audited = frozenset({"created", "changed", "deleted"})
     inlines = (MembershipInline,)

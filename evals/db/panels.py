@@ -1,6 +1,6 @@
 """Reading stored panels: JSON text as it is sent, and confusion matrices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evals.documents.refusals import ReportNotFound
 from evals.engine.error_types.images import ErrorImages, read_error_images
@@ -67,6 +67,23 @@ def kept_answer(evaluation: ModelEval, asked: str) -> bytes | None:
     """The JSON text of what was asked before; None where nobody has. One statement."""
     row = fetch_one(ANSWER_SQL, [evaluation.pk, asked])
     return None if row is None else str(row[0]).encode()
+
+
+# By primary key; of a cluster the nodes are asked that have one of the evaluations.
+ANSWERS_SQL = """
+SELECT evaluation_id, asked, convert_from(body, 'UTF8') FROM evals_evalanswer
+WHERE evaluation_id = ANY(%s) AND asked = ANY(%s)
+"""
+
+
+def kept_answers(asked: Mapping[int, str]) -> dict[int, bytes]:
+    """The same of several evaluations, by the id of those that were asked before. One statement,
+    none for none.
+    """
+    if not asked:
+        return {}
+    rows = fetch_all(ANSWERS_SQL, [list(asked), list(set(asked.values()))])
+    return {id_: text.encode() for id_, question, text in rows if asked[id_] == question}
 
 
 # By primary key.

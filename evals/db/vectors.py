@@ -26,7 +26,7 @@ LONGEST_INDEXED = 2000
 EMBEDDINGS_SQL = """
 SELECT c.n - 1, t.meta -> 'embedding'
 FROM unnest(%(tasks)s::bigint[]) WITH ORDINALITY AS c(task_id, n)
-JOIN predictions_task t ON t.id = c.task_id AND t.meta ? 'embedding'
+JOIN predictions_task t ON t.id = c.task_id AND t.meta -> 'embedding' <> 'null'
 ORDER BY c.n
 """
 

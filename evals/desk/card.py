@@ -5,13 +5,14 @@ from django.urls import reverse
 
 from desk.dashboard import Card, Cell
 from desk.workspace_admin import time_ago, visible
+from evals.jobs import state
 from evals.models import ModelEval
 from predictions_api.wording import number
 
 ROWS = 8
 COLUMNS = (
     "eval_id", "model_id", "model_version", "version_id", "status", "progress", "created_at",
-    "project__title",
+    "failure_reason", "project__title",
 )  # fmt: skip
 
 
@@ -53,4 +54,10 @@ def status_of(evaluation: ModelEval) -> str:
     """Its status, with how far it is."""
     if evaluation.status == ModelEval.Status.RUNNING:
         return f"running, {number(round(100 * evaluation.progress))} %"
-    return evaluation.status
+    return "cancelled" if is_cancelled(evaluation) else evaluation.status
+
+
+def is_cancelled(evaluation: ModelEval) -> bool:
+    """Whether somebody stopped it. Clients read `failed` with that reason; people read the word."""
+    is_over = evaluation.status == ModelEval.Status.FAILED
+    return is_over and evaluation.failure_reason == state.CANCELLED

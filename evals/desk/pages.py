@@ -24,7 +24,9 @@ from evals.db.definition import parameters_of, unit_of
 from evals.db.evaluations import confidence_of, lineage
 from evals.db.images import image_keys
 from evals.desk import numbers
+from evals.desk.card import is_cancelled
 from evals.desk.starting import advice
+from evals.desk.starting.once import new_form, once
 from evals.documents.document import moment
 from evals.documents.refusals import Refusal
 from evals.documents.slices import NONE
@@ -154,7 +156,9 @@ def _page(
         ],
         may_write=desk.may_write(request, evaluation),
         n_images=sum(evaluation.image_counts.values()),
+        is_cancelled=is_cancelled(evaluation),
         is_computed=evaluation.origin == ModelEval.Origin.COMPUTED,
+        once=new_form(),
         **_of_kind(evaluation),
         percent=round(100 * evaluation.progress),
         passed=(timezone.now() - begun).total_seconds(),
@@ -316,12 +320,15 @@ def rerun(desk: Any, request: HttpRequest, eval_id: str) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     try:
-        made = requests.repeat(evaluation)
+        made, is_new = once(request, evaluation.workspace_id, lambda: requests.repeat(evaluation))
     except Refusal as refusal:
         messages.error(request, str(refusal.detail))
         return _to_overview(evaluation)
-    desk.record(request, made, "rerun", of=eval_id)
-    messages.success(request, f"A new evaluation, of what is stored now. {eval_id} stays as it is.")
+    if is_new:
+        desk.record(request, made, "rerun", of=eval_id)
+        messages.success(
+            request, f"A new evaluation, of what is stored now. {eval_id} stays as it is."
+        )
     return _to_overview(made)
 
 

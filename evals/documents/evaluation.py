@@ -81,6 +81,7 @@ class Note(Document):
     message: str
     path: Annotated[str | UnsetType, Meta(description="In the imported file.")] = UNSET
     reason: str | UnsetType = UNSET
+    side: Annotated[str | UnsetType, _one_of("groundTruth", "predictions")] = UNSET
     regions: int | UnsetType = UNSET
     tasks: int | UnsetType = UNSET
     images: int | UnsetType = UNSET

@@ -37,6 +37,8 @@ class Notes:
     odd_scores: int = 0
     #: Shapes that lie wholly outside of their image.
     outside: int = 0
+    #: The largest x, y, width or height of each side's shapes, in per cent; 0 without shapes.
+    reach_pct: list[float] = field(default_factory=lambda: [0.0, 0.0])
     #: Stretches of time that are told in numbers, beside others that are told as dates.
     numbers_as_dates: int = 0
 

@@ -192,7 +192,10 @@ class _Reader:
         outlines = self.geometry.outlines if self.geometry else NO_OUTLINES
         shapes = outlines.points, outlines.boxes_px
         sides = self.truth.side(tables[0], *shapes), self.predicted.side(tables[1], *shapes)
-        self.notes.outside += sum(side.n_outside() for side in sides)
+        for at, side in enumerate(sides):
+            boxes_px = side.boxes_px()
+            self.notes.outside += side.n_outside(boxes_px)
+            self.notes.reach_pct[at] = side.reach_pct(boxes_px)
         self.notes.masks = [side.n_masks() for side in sides]
         return sides
 

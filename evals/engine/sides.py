@@ -189,12 +189,22 @@ class Side:
         shapes = self.shapes
         return len(shapes.outlined.at) + sum(one.rle is not None for one in shapes.given.values())
 
-    def n_outside(self) -> int:
-        """How many shapes lie wholly outside of their image; those that cover nothing do not."""
-        boxes = self.boxes_px()
-        low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    def n_outside(self, boxes_px: Floats) -> int:
+        """How many shapes lie wholly outside of their image; those that cover nothing do not.
+
+        `boxes_px` as given by the method of that name.
+        """
+        low, high = boxes_px[:, :2], boxes_px[:, :2] + boxes_px[:, 2:]
         is_outside = ((low >= self.sizes_px) | (high <= 0)).any(axis=1)
-        return int((is_outside & (boxes[:, 2:] > 0).any(axis=1)).sum())
+        return int((is_outside & (boxes_px[:, 2:] > 0).any(axis=1)).sum())
+
+    def reach_pct(self, boxes_px: Floats) -> float:
+        """The largest x, y, width or height of a shape that covers something, in per cent of the
+        image and at most 100; 0 without any. `boxes_px` as given by the method of that name.
+        """
+        covers = (boxes_px[:, 2:] > 0).any(axis=1)
+        places = np.abs(boxes_px[covers].reshape(-1, 2, 2)) / self.sizes_px[covers, None] * 100
+        return min(float(places.max(initial=0)), 100.0)
 
     def turned_corners_px(self) -> tuple[Ints, Floats]:
         """Turned boxes: int64 (n,) positions and float64 (n, 4, 2) corners."""

@@ -11,11 +11,15 @@ from predictions.regions.labels import Reason
 
 #: The sides of an evaluation as its answers name them, ground truth first.
 SIDES = ("groundTruth", "predictions")
+CALLED = {"groundTruth": "the ground truth", "predictions": "the predictions"}
 OWN_TRUTHS = "own_predictions"
 NO_KEYPOINTS = " A keypoint belongs to the rectangle whose id it has as its parentID."
 TOO_VARIED = "too_many_values"
 NOTHING_READ = "nothing_read"
 BOXES_BESIDE_OUTLINES = "boxes_beside_outlines"
+WITHIN_ONE_PER_CENT = "within_one_per_cent"
+#: How far shares from 0 to 1 reach that were stored as per cent, and a little for rounding.
+REACH_OF_SHARES_PCT = 1 + 1e-6
 MESSAGES = {
     NOTHING_READ: (
         "Neither side has a region of the controls and classes that are evaluated, only {regions} "
@@ -42,6 +46,10 @@ MESSAGES = {
     "outside_image": (
         "{regions} regions lie wholly outside of their image. Places are per cent of its width and "
         "height, from 0 to 100: are these pixels?"
+    ),
+    WITHIN_ONE_PER_CENT: (
+        "All {regions} regions of {called} have places and sizes of at most 1. Places are per cent "
+        "of the image's width and height, from 0 to 100: are these shares from 0 to 1?"
     ),
     BOXES_BESIDE_OUTLINES: (
         "Of one side there are outlines or masks alone, of the other boxes alone: they are "
@@ -84,6 +92,7 @@ def chunk_notes(notes: Notes, rows: Sequence[PlannedRow]) -> dict[str, Any]:
         "otherRatio": notes.other_ratio,
         "oddScores": notes.odd_scores,
         "outside": notes.outside,
+        "reachPct": notes.reach_pct,
         "numbersAsDates": notes.numbers_as_dates,
     }  # fmt: skip
 
@@ -152,6 +161,11 @@ def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     )
     if all(read) and masks in ([read[0], 0], [0, read[1]]):
         yield _warning(BOXES_BESIDE_OUTLINES, sum(read))
+    for at, side in enumerate(SIDES):
+        # A chunk that was counted by an earlier release does not know it.
+        reach_pct = max((one.get("reachPct", (100.0, 100.0))[at] for one in notes), default=0)
+        if 0 < reach_pct <= REACH_OF_SHARES_PCT:
+            yield _warning(WITHIN_ONE_PER_CENT, read[at], side=side)
     for reason, name in COUNTED.items():
         regions = sum(one[name] for one in notes)
         if regions:
@@ -159,7 +173,8 @@ def _warnings(notes: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 
 
 def _warning(reason: str, regions: int, **facts: Any) -> dict[str, Any]:
-    message = MESSAGES[reason].format(regions=regions, **facts)
+    called = CALLED.get(facts.get("side", ""))
+    message = MESSAGES[reason].format(regions=regions, called=called, **facts)
     return {"reason": reason, "regions": regions, **facts, "message": message}
 
 
@@ -173,7 +188,6 @@ def _reasons(ignored: Iterable[dict[str, Any]]) -> str:
 
 def _unusable(ignored: Sequence[dict[str, Any]], side: str) -> str:
     """Why no region of a side could be read, with an example of each reason."""
-    words = {"groundTruth": "the ground truth", "predictions": "the predictions"}[side]
     reasons = _reasons([one for one in ignored if one["side"] == side])
     hint = NO_KEYPOINTS if any(one["reason"] == Reason.NO_KEYPOINTS for one in ignored) else ""
-    return f"No region of {words} can be evaluated ({reasons}).{hint}"
+    return f"No region of {CALLED[side]} can be evaluated ({reasons}).{hint}"

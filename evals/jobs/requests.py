@@ -32,12 +32,6 @@ OF_KINDS = (*sorted(OF_MATCHING), "tolerance", "normalization", "keypointSigmas"
 OPTIONS = (
     "tolerance", "normalization", "keypointSigmas", "labelMap", "classes", "slices", "query",
 )  # fmt: skip
-#: What the same request again takes over as it was.
-REPEATED = (
-    "workspace_id", "project", "version_id", "model_id", "model_version", "asked", "ground_truth",
-    "options", "matching", "iou_threshold", "inclusive", "confidence",
-    "median_latency_ms", "writes_back",
-)  # fmt: skip
 
 
 def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
@@ -45,6 +39,13 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     project = evaluations.project(values["project"], workspace_id=workspace_id)
     if project is None:
         raise ProjectNotFound()
+    return _made(project, values)
+
+
+def _made(
+    project: Project, values: Mapping[str, Any], *, supersedes: ModelEval | None = None
+) -> ModelEval:
+    """An evaluation of these values, queued, or a Refusal."""
     asked: dict[str, Any] = {
         "task_type": values.get("taskType"),
         "control": values.get("control"),
@@ -60,7 +61,8 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
     _refuse_impossible(project, values["modelVersion"], ground_truth)
     return _queued(
         chosen,
-        workspace_id=workspace_id,
+        workspace_id=project.workspace_id,
+        supersedes=supersedes,
         project=project,
         asked=asked,
         ground_truth=ground_truth,
@@ -80,7 +82,7 @@ def create(values: dict[str, Any], *, workspace_id: int) -> ModelEval:
 def repeat(found: ModelEval) -> ModelEval:
     """A new evaluation, queued, of what the same request finds now; the one found stays as it is.
 
-    A Refusal where there is nothing to compute it from.
+    A Refusal where there is nothing to compute it from, or what it asks for is no more.
     """
     if found.origin == ModelEval.Origin.IMPORTED:
         raise Refusal("An imported evaluation cannot be computed again; import its file.")
@@ -88,9 +90,7 @@ def repeat(found: ModelEval) -> ModelEval:
         raise Refusal("The project was deleted: there is nothing left to evaluate.")
     if found.status == ModelEval.Status.RUNNING:
         raise EvaluationNotDone("It is running. Cancel it first to start anew.")
-    chosen = choose(found.project, **found.asked, **_labels(found.options))
-    same = {name: getattr(found, name) for name in REPEATED}
-    return _queued(chosen, **same, supersedes=found)
+    return _made(found.project, request_of(found), supersedes=found)
 
 
 def request_of(evaluation: ModelEval) -> dict[str, Any]:

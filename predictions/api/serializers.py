@@ -10,6 +10,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from predictions.imports.task_tags import TagsField
 from predictions.models import Project
 from predictions.regions import labelling
 from predictions_api.http.fields import FiniteField, JSONObjectField, PkField, StorableJSONField
@@ -28,18 +29,6 @@ class ModelVersionField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         return str(super().to_internal_value(data))
-
-
-class TagsField(serializers.ListField):
-    """Names of tags, each once."""
-
-    child = serializers.CharField(max_length=100)
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=100, **kwargs)
-
-    def to_internal_value(self, data: Any) -> list[str]:
-        return list(dict.fromkeys(super().to_internal_value(data)))
 
 
 class TagsSerializer(serializers.Serializer[Any]):

@@ -121,6 +121,7 @@ class TaskRow:
     external_id: str | None
     predictions: list[PredictionRow]
     annotations: list[dict[str, Any]]
+    tags: Sequence[str] = ()
 
 
 TASK_COPY = (

@@ -13,6 +13,7 @@ from rest_framework.exceptions import ValidationError
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions.filters.predictions import ORDERINGS, PredictionFilter
+from predictions.filters.within import by_id, past
 from predictions_api.http.parameters import INVALID_CHOICE
 from predictions_api.postgres.sql import (
     Params,
@@ -48,12 +49,18 @@ def statement_of(wanted: PredictionFilter) -> tuple[str, list[Any]]:
     One row more than `limit` tells if a page follows.
     """
     clauses, params = list(wanted.clauses), list(wanted.params)
-    if wanted.after is not None:
-        clauses.append("p.id > %s" if wanted.ordering == "id" else "p.id < %s")
+    order, is_falling = ORDERINGS[wanted.ordering], wanted.ordering == "-id"
+    if wanted.within is not None:
+        order = by_id("p", is_falling=is_falling)
+    if wanted.after is not None and wanted.within is not None:
+        clauses.append(past("p", is_falling=is_falling))
+        params += [wanted.within, wanted.after]
+    elif wanted.after is not None:
+        clauses.append("p.id < %s" if is_falling else "p.id > %s")
         params.append(wanted.after)
     sql = (
         f"SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p "  # noqa: S608
-        f"WHERE {' AND '.join(clauses)} ORDER BY {ORDERINGS[wanted.ordering]}"
+        f"WHERE {' AND '.join(clauses)} ORDER BY {order}"
     )
     if wanted.limit is None:
         return sql, params

@@ -288,13 +288,13 @@ def replace(values: Values, access: Access) -> Document:
         return document
 
 
-# By primary keys.
+# By primary keys. Of an array Postgres expects ten tasks, and plans each call anew.
 UPDATE_SQL = f"""
 WITH p AS (
     UPDATE predictions_prediction SET {{assignments}} WHERE id = %s RETURNING *
 ), touched AS (
     UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s
-    FROM p WHERE t.id = ANY(%s::bigint[])
+    FROM p WHERE t.id IN (%s, %s)
 )
 SELECT {PREDICTION_COLUMNS} FROM p
 """  # noqa: S608
@@ -335,12 +335,12 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     sql = UPDATE_SQL.format(assignments=", ".join(assignments))
     # Of one change or two there are few statements: a connection can prepare them all.
     fetch = fetch_prepared if is_few else fetch_one
-    touched = [target.task_id, place.task_id]
+    keys = [prediction_id, access.user_id, target.task_id, place.task_id]
     with recording.together(access.is_heard or is_moved):
         try:
             if is_moved:
                 move(prediction_id, access.user_id, old=target, new=place)
-            row = fetch(sql, [*parameters, prediction_id, access.user_id, touched], slot=slot)
+            row = fetch(sql, [*parameters, *keys], slot=slot)
         except IntegrityError as exc:
             raise gone_meanwhile(exc, values) from None
         if row is None:

@@ -13,23 +13,24 @@ from predictions.db.annotations import annotations_of_tasks
 from predictions.db.documents import PREDICTION_COLUMNS, Document
 from predictions.db.places import slots_of_tasks
 from predictions.db.projects import project_totals
-from predictions.db.tasks import TASK_SQL, task_document
+from predictions.db.tasks import TASKS_SQL, task_document
 from predictions.db.versions import OneVersion
 from predictions.filters.tasks import TaskFilter
+from predictions.filters.within import OWNED
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one
 
-PAGE_SQL = f"{TASK_SQL} LIMIT %s OFFSET %s"
+PAGE_SQL = f"{TASKS_SQL} OFFSET %s"
 
 
 def page(
     wanted: TaskFilter, *, workspace_id: int, project_id: int, limit: int, offset: int
 ) -> list[Document]:
     """The tasks of a project that a filter lets through, in its order."""
-    where, where_params = wanted.where
-    order, order_params = wanted.order
-    sql = PAGE_SQL.format(where=f"t.project_id = %s AND {where}", order=order)
-    params = [workspace_id, project_id, *where_params, *order_params, limit, offset]
+    where, where_params = wanted.within(project_id)
+    order, order_params = wanted.order_within
+    sql = PAGE_SQL.format(where=f"{OWNED} AND {where}", order=order)
+    params = [project_id, workspace_id, *where_params, *order_params, limit, offset]
     rows = fetch_all(sql, params, slot=slots.of_project(project_id))
     return [task_document(row) for row in rows]
 

@@ -14,6 +14,7 @@ from predictions.db.curation.tags import set_tags
 from predictions.db.documents import Document, Values
 from predictions.db.projects import Author
 from predictions.db.versions import OneVersion
+from predictions.filters.within import by_id, of_project, past
 from predictions.models import Task
 from predictions.regions import task_data
 from predictions_api.http.fields import unknown_pk
@@ -24,7 +25,7 @@ from predictions_api.postgres.sql import Row, execute, fetch_all, fetch_one, ins
 
 NO_TASK = "No Task matches the given query."
 # The counts come from the (task, id) indexes, for the tasks of one page only.
-TASK_SQL = """
+COLUMNS_SQL = """
 SELECT t.id, t.data::text, t.meta::text, t.inner_id, t.overlap, t.created_at, t.updated_at,
        t.updated_by_id, t.project_id,
        (SELECT count(*) FROM predictions_prediction p WHERE p.task_id = t.id),
@@ -34,12 +35,12 @@ SELECT t.id, t.data::text, t.meta::text, t.inner_id, t.overlap, t.created_at, t.
         WHERE a.task_id = t.id AND a.was_cancelled),
        ARRAY(SELECT g.name FROM predictions_tasktag g
              WHERE g.project_id = t.project_id AND g.task_id = t.id ORDER BY g.name)
-FROM predictions_task t JOIN predictions_project j ON j.id = t.project_id
-WHERE j.workspace_id = %s AND {where} ORDER BY {order}
+FROM predictions_task t
 """
-ONE_TASK_SQL = TASK_SQL.format(where="t.id = %s", order="t.id")
+ONE_TASK_SQL = f"""{COLUMNS_SQL}JOIN predictions_project j ON j.id = t.project_id
+WHERE j.workspace_id = %s AND t.id = %s"""
 # By (project, id), from wherever the last page ended.
-TASKS_AFTER_SQL = TASK_SQL.replace("j.workspace_id = %s AND ", "")
+TASKS_SQL = f"{COLUMNS_SQL}WHERE {{where}} ORDER BY {{order}} LIMIT %s"
 COUNT_CHOSEN_SQL = "SELECT count(*) FROM predictions_task t WHERE {where}"
 OF_VERSION = " AND c.model_version IS NOT DISTINCT FROM %s"
 # What a task must have one of, each by the index on (task, id).
@@ -63,8 +64,8 @@ class ChosenTasks:
 
     def where(self, project_id: int, after: int) -> tuple[str, list[Any]]:
         """The condition on tasks `t` with an id above `after`, and its parameters."""
-        where = "t.project_id = %s AND t.id > %s"
-        params: list[Any] = [project_id, after]
+        where = f"{of_project('t')} AND {past('t')}"
+        params: list[Any] = [project_id, project_id, project_id, after]
         if self.ids:
             where += " AND t.id = ANY(%s)"
             params.append(list(self.ids))
@@ -79,7 +80,7 @@ EVERY_TASK = ChosenTasks()
 
 
 def task_document(row: Row) -> Document:
-    """A task as it is created and listed, from a row of TASK_SQL."""
+    """A task as it is created and listed, from a row of COLUMNS_SQL."""
     (id_, data, meta, inner_id, overlap, created, updated, updated_by, project) = row[:9]
     predicted, annotated, cancelled, tags = row[9:]
     return {
@@ -116,9 +117,9 @@ def tasks_after(
 ) -> list[Document]:
     """The next tasks, in id order, of a project already known to be the caller's."""
     where, params = chosen.where(project_id, task_id)
-    sql = TASKS_AFTER_SQL.format(where=where, order="t.id")
+    sql = TASKS_SQL.format(where=where, order=by_id("t"))
     slot = slots.of_project(project_id)
-    return [task_document(row) for row in fetch_all(f"{sql} LIMIT %s", [*params, limit], slot=slot)]
+    return [task_document(row) for row in fetch_all(sql, [*params, limit], slot=slot)]
 
 
 def count_chosen(project_id: int, chosen: ChosenTasks) -> int:

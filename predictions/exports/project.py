@@ -120,6 +120,8 @@ def documents_of(
                 key: task[key]
                 for key in ("id", "data", "meta", "created_at", "updated_at", "inner_id", "project")
             }
+            if task["tags"]:
+                shown["tags"] = task["tags"]
             yield {**shown, "annotations": task["annotations"], "predictions": task["predictions"]}
         after = tasks[-1]["id"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
+from predictions.filters.within import OWNED, of_project
 from predictions_api.http.parameters import (
     ChoiceParameter,
     FlagParameter,
@@ -42,6 +43,8 @@ class PredictionFilter:
     limit: int | None = None
     after: int | None = None
     wants_count: bool = False
+    # The project whose list by id it is.
+    within: int | None = None
     # Ids that an empty list has to prove: unknown ones are refused, not answered with nothing.
     named: dict[str, int] = field(default_factory=dict)
 
@@ -106,17 +109,22 @@ class PredictionListParameters(PredictionParameters):
 def filter_of(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilter:
     """The filter a query string describes. ValidationError names each parameter it cannot read."""
     values = PredictionListParameters.read(query)
+    within = _within(values)
     wanted = PredictionFilter(
         clauses=["p.project_id IN (SELECT id FROM predictions_project WHERE workspace_id = %s)"],
         params=[workspace_id],
+        within=within,
         ordering=values["ordering"],
         limit=values["limit"],
         after=values["after"],
         wants_count=values["count"],
         named={name: values[name] for name in IDS if values[name] is not None},
     )
+    if within is not None:
+        wanted.clauses = [OWNED, of_project("p")]
+        wanted.params = [within, workspace_id, within, within]
     for name, clause in CLAUSES.items():
-        if values[name] is not None:
+        if values[name] is not None and (within is None or name not in IDS):
             wanted.clauses.append(clause)
             wanted.params.append(values[name])
     if (version := values["model_version"]) is not None:
@@ -128,3 +136,12 @@ def filter_of(query: Mapping[str, str], *, workspace_id: int) -> PredictionFilte
     if wanted.after is not None and wanted.ordering not in {"id", "-id"}:
         raise ValidationError({"after": ["Goes with the orderings id and -id only."]})
     return wanted
+
+
+def _within(values: Mapping[str, Any]) -> int | None:
+    """The project whose list by id is asked for; None where another index has less to read."""
+    projects = {values["project"], values["task__project"]} - {None}
+    others = ("task", "model_version", "model_version__isnull")
+    if len(projects) != 1 or values["ordering"] not in {"id", "-id"}:
+        return None
+    return None if any(values[name] not in {None, False} for name in others) else projects.pop()

@@ -16,6 +16,7 @@ from rest_framework.exceptions import ValidationError
 from predictions.filters.children import Children
 from predictions.filters.registered import Rows, Scope
 from predictions.filters.task_columns import Clause, filter_clause, order_of
+from predictions.filters.within import by_id, of_project
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.http.storable import Refused, whole_within
 
@@ -37,6 +38,19 @@ class TaskFilter:
     is_falling: bool = False
     # Whether `where` lets through what the project has.
     is_everything: bool = field(default=True)
+
+    def within(self, project_id: int) -> Clause:
+        """The condition on the tasks of a project, for a list in `order_within`."""
+        where, params = self.where
+        if self.sorted_by is None:
+            return f"{of_project('t')} AND {where}", [project_id, project_id, *params]
+        return f"t.project_id = %s AND {where}", [project_id, *params]
+
+    @property
+    def order_within(self) -> Clause:
+        """The order within one project: by id in that of its index."""
+        is_falling = self.order[0] == "t.id DESC"
+        return self.order if self.sorted_by else (by_id("t", is_falling=is_falling), [])
 
 
 def named(clause: Clause, prefix: str) -> tuple[str, dict[str, Any]]:

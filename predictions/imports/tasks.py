@@ -13,6 +13,7 @@ from django.db import transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
+from predictions.db.curation.tags import tag_new_tasks
 from predictions.db.imports import (
     PredictionRow,
     TaskRow,
@@ -29,6 +30,7 @@ from predictions.imports.bodies import Batches, ended, in_batches
 from predictions.imports.predictions import prediction_row
 from predictions.imports.problems import Report
 from predictions.imports.task_names import external_id
+from predictions.imports.task_tags import tags_of
 from predictions.models import Project
 from predictions.regions import task_data
 from predictions.regions.lists import region_list
@@ -86,6 +88,7 @@ def _task_row(project: Project, item: Any, index: int) -> TaskRow:
         "external_id": None if name is None else external_id(name),
         "predictions": [prediction_row(project, entry, index, 0) for entry in predictions],
         "annotations": [_annotation(entry) for entry in annotations],
+        "tags": tags_of(task),
     }
     # Last: what is wrong with the rest is said rather than what the data lacks.
     data = task_data.checked(task["data"], project.label_config)
@@ -196,6 +199,7 @@ def _store_batch(
     record_created(task_ids, project_id=project.pk, access=access)
     stored.task_ids += task_ids
     pairs = list(zip(task_ids, rows, strict=True))
+    tag_new_tasks([(id_, row.tags) for id_, row in pairs], project_id=project.pk)
     annotations = [(id_, annotation) for id_, row in pairs for annotation in row.annotations]
     if annotations:
         store_annotations(project.pk, access.user_id, annotations)

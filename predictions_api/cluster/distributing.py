@@ -70,6 +70,8 @@ SELECT CASE WHEN pg_has_role(datdba, 'USAGE') THEN 'ALTER DATABASE '
     || quote_ident(datname) || ' SET citus.multi_shard_modify_mode = sequential'
 FROM pg_database WHERE datname = current_database()
 """
+#: What nodes write down of each change, so that rows can be moved while others write them.
+MOVES_ROWS = "logical"
 # How long such a connection may take to end what it is at.
 PATIENCE_S = 60.0
 OLD_SQL = """
@@ -119,7 +121,18 @@ def refusal() -> str | None:
         return (
             f"{role} does not own the tables. Call it with a DATABASE_URL of their owner, {owner}."
         )
+    if any(map(_has_rows, _missing(*tables.KEYS))) and (
+        unable := nodes.answering_else("SHOW wal_level", MOVES_ROWS)
+    ):
+        return (
+            f"Tables with rows cannot be moved: {', '.join(unable)} runs without"
+            f" wal_level = {MOVES_ROWS}. Set it in its postgresql.conf and start it anew."
+        )
     return None
+
+
+def _has_rows(table: str) -> bool:
+    return bool(_value(f"SELECT EXISTS (SELECT FROM {table})"))  # noqa: S608 - names of ours
 
 
 def distribute(say: Say, *, shards: int = SHARDS) -> None:
@@ -240,7 +253,7 @@ def _spread(say: Say, *, shards: int) -> None:
             if table not in missing:
                 continue
             together = "none" if table == first else first
-            is_empty = not _value(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608
+            is_empty = not _has_rows(table)
             call = "create_distributed_table" + "_concurrently" * (not is_empty)
             say(f"{table}: by {key}" + ("" if is_empty else ", its rows moved as they are written"))
             if table == first:

@@ -81,6 +81,11 @@ def ask_all(sql: str, *, connect_ms: int = PATIENT_MS) -> list[Answer]:
             cursor.execute("RESET citus.node_connection_timeout")
 
 
+def answering_else(sql: str, expected: str) -> list[str]:
+    """Addresses of the nodes that say something else than expected to a statement."""
+    return [answer.address for answer in ask_all(sql) if answer.text != expected]
+
+
 def away() -> list[str]:
     """Addresses of the nodes that do not answer; none, and one look, where nothing is spread."""
     return silent(connect_ms=CONNECT_MS) if is_spread() else []

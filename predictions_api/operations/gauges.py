@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Now
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from predictions_api.jobs import attendance, states
+from predictions_api.jobs import attendance, kinds
 from predictions_api.jobs.models import Worker
 from predictions_api.operations import workers
 from predictions_api.postgres import activity
@@ -74,7 +74,7 @@ def _connections() -> Iterator[GaugeMetricFamily]:
 
 def _jobs() -> GaugeMetricFamily:
     jobs = GaugeMetricFamily("jobs", "Jobs, by kind and state.", labels=["kind", "state"])
-    for (kind, state), n in sorted(states.counts().items()):
+    for (kind, state), n in sorted(kinds.counts().items()):
         jobs.add_metric([kind, state], n)
     return jobs
 

@@ -25,7 +25,7 @@ from django.db.models.functions import Now
 from django.utils.crypto import get_random_string
 
 from predictions_api import memory
-from predictions_api.jobs import attendance, preloads, stopping, sweeps
+from predictions_api.jobs import attendance, kinds, stopping, sweeps
 from predictions_api.jobs.queueing import QUEUES
 from predictions_api.operations import processes
 
@@ -155,7 +155,7 @@ class Team:
         """Runs until a signal: the first asks every child to stop, the second kills them."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
-        preloads.load()
+        kinds.load()
         n_processes = self.size * len(QUEUES)
         sweeps.register(partial(attendance.beat, self._id, processes=n_processes))
         shortest_lease_s = min(settings.RUN_LEASE_S, settings.EVALUATION_LEASE_S)

@@ -13,7 +13,9 @@ from django.db import connection, transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
+from predictions.db.places import slots_of_tasks
 from predictions.db.versions import orphan_of_runs
+from predictions.filters import within
 from predictions.models import Project
 from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import Refused
@@ -128,18 +130,21 @@ def known_fields(prompt: Prompt) -> set[str] | None:
 
 
 # By (project, id): the first tasks only.
-FIELDS_SQL = """
-SELECT DISTINCT jsonb_object_keys(t.data) FROM (
-    SELECT data FROM predictions_task
-    WHERE project_id = %s AND jsonb_typeof(data) = 'object' ORDER BY id LIMIT %s
-) t
-"""
+FIELDS_SQL = f"""
+SELECT DISTINCT jsonb_object_keys(f.data) FROM (
+    SELECT t.data FROM predictions_task t
+    WHERE {within.of_project("t")} AND jsonb_typeof(t.data) = 'object'
+    ORDER BY {within.by_id("t")} LIMIT %s
+) f
+"""  # noqa: S608
 
 
 def fields_of(project: Project) -> set[str]:
     """The fields that the project's config shows and its first tasks hold."""
     slot = slots.of_project(project.pk)
-    held = {row[0] for row in fetch_all(FIELDS_SQL, [project.pk, SAMPLED_TASKS], slot=slot)}
+    held = {
+        row[0] for row in fetch_all(FIELDS_SQL, [project.pk, project.pk, SAMPLED_TASKS], slot=slot)
+    }
     return held.union(messages.data_fields(project.label_config))
 
 
@@ -224,7 +229,11 @@ def order_examples(version: PromptVersion, task_ids: list[int] | None) -> None:
     if task_ids is not None:
         task_ids = list(dict.fromkeys(task_ids))
         workspace_id = version.parent_model.workspace_id
-        known = {row[0] for row in fetch_all(WITH_TRUTH_SQL, [task_ids, workspace_id])}
+        known = {
+            row[0]
+            for slot, ids in slots_of_tasks(task_ids)
+            for row in fetch_all(WITH_TRUTH_SQL, [ids, workspace_id], slot=slot)
+        }
         if unknown := [str(task_id) for task_id in task_ids if task_id not in known]:
             message = f"No task with a ground-truth annotation: {', '.join(unknown)}."
             raise ValidationError({"task_ids": [message]})

@@ -8,6 +8,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
+from predictions.filters import within
 from predictions.filters.task_columns import HAS_GT as HAS_GT
 from predictions.filters.task_columns import Clause as Clause
 from predictions.filters.tasks import group_clause
@@ -52,7 +53,11 @@ def tasks_sql(values: Mapping[str, Any], *, project_id: int, sample_size: int) -
         case ModelRun.Subset.HAS_GT:
             return f"{sql} AND {HAS_GT}", params
         case ModelRun.Subset.SAMPLE:
-            return f"{sql} ORDER BY t.id LIMIT %s", [*params, sample_size]
+            where, order = within.of_project("t"), within.by_id("t")
+            return (
+                f"SELECT t.id FROM predictions_task t WHERE {where} ORDER BY {order} LIMIT %s",  # noqa: S608
+                [project_id, project_id, sample_size],
+            )
         case ModelRun.Subset.CUSTOM:
             clause, more = _custom_clause(values, project_id)
             return f"{sql} AND {clause}", [*params, *more]

@@ -146,16 +146,16 @@ class FailedPredictionDesk(ReadOnlyRows, ProjectRows):
     """Why tasks of runs have no prediction."""
 
     when_empty = "Tasks that a run could not predict are listed here, each with the reason."
-    list_display = ("kind", "summary", "task", "of_run", "project", "created")
+    list_display = ("kind", "summary", "on_task", "of_run", "project", "created")
     list_filter = (ProjectFilter, RunFilter, CreatedFilter)
-    fields = ("error_type", "message", "task", "model_run", "project", "created")
-    readonly_fields = ("created",)
+    fields = ("error_type", "message", "on_task", "model_run", "project", "created")
+    readonly_fields = ("on_task", "created")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.select_related("project", "task", "model_run").only(
-            "error_type", "message", "created_at", "model_version_id", "model_run__status",
-            "task__project_id", "project__title", "project__slug", "project__workspace_id",
+        return rows.select_related("project", "model_run").only(
+            "error_type", "message", "created_at", "task_id", "model_version_id",
+            "model_run__status", "project__title", "project__slug", "project__workspace_id",
         )  # fmt: skip
 
     @admin.display(description="type")
@@ -165,6 +165,12 @@ class FailedPredictionDesk(ReadOnlyRows, ProjectRows):
     @admin.display(description="message")
     def summary(self, row: FailedPrediction) -> str:
         return row.message[:120] + ("…" if len(row.message) > 120 else "")
+
+    @admin.display(description="task")
+    def on_task(self, row: FailedPrediction) -> SafeString:
+        # Without the task's own row, which a list of all nodes' rows cannot join.
+        url = reverse("admin:predictions_task_review", args=[row.task_id])
+        return format_html('<a class="desk-link" href="{}">Task {}</a>', url, row.task_id)
 
     @admin.display(description="run")
     def of_run(self, row: FailedPrediction) -> SafeString:

@@ -7,19 +7,18 @@ but the requests in flight and the answers of the last few milliseconds.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
-from predictions_api.jobs import retries, stopping
+from predictions_api.jobs import retries, stopping, threads
 from predictions_api.jobs.leases import MOST_ATTEMPTS, Holder
 from predictions_api.postgres.outages import is_outage
 from prompts.asking import messages as prompting
@@ -112,11 +111,11 @@ class Executor:
             await self._beat()
             loops = [asyncio.create_task(loop()) for loop in (self._claim_all, self._store_all)]
             await self._watch(loops)
-            await _ended(self._asking.values())
-            await _ended(loops[:1])
+            await threads.ended(self._asking.values())
+            await threads.ended(loops[:1])
             await self._settle(loops[1])
         finally:
-            await _ended([*self._asking.values(), *loops])
+            await threads.ended([*self._asking.values(), *loops])
             await self._caller.close()
             await self._hand_over()
             self._database.shutdown()
@@ -127,7 +126,7 @@ class Executor:
         next_beat, deadline = time.monotonic() + beat_s, float("inf")
         next_look = time.monotonic() + LOOK_S
         while not self._is_over and not (self._is_closing and not self._asking):
-            await _awakened(self._wake_watch, TICK_S)
+            await threads.awakened(self._wake_watch, TICK_S)
             for loop in loops:
                 if loop.done():
                     loop.result()  # a loop ends by a fault only
@@ -162,13 +161,10 @@ class Executor:
         except (DatabaseError, InterfaceError):
             log.warning("run %s: the leases lapse by themselves", self.plan.run_id, exc_info=True)
         finally:
-            await asyncio.get_running_loop().run_in_executor(self._database, _disconnect)
+            await threads.disconnected(self._database)
 
     async def _in_database(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._database, partial(retries.while_database_is_away, partial(call, *args, **more))
-        )
+        return await threads.in_thread(self._database, partial(call, *args, **more))
 
     def _close(self, verdict: str = "", *, at_once: bool = False) -> None:
         """Begins no more requests; `at_once` gives up those in flight, too."""
@@ -204,7 +200,7 @@ class Executor:
         while True:
             wanted = 2 * self.slots - len(self._claimed)
             if self._is_closing or wanted <= self.slots:
-                await _awakened(self._wake_claimer, TICK_S)
+                await threads.awakened(self._wake_claimer, TICK_S)
                 continue
             found = await self._in_database(items.claim, self.plan.run_id, self.holder, wanted)
             self._claimed.extend(found)
@@ -327,7 +323,7 @@ class Executor:
     async def _store_all(self) -> None:
         """Stores answers as they gather: a batch is what came while the last was written."""
         while True:
-            await _awakened(self._wake_storer, None)
+            await threads.awakened(self._wake_storer, None)
             while self._answered and not self._is_over:
                 self._storing = self._answered[:MAX_STORED_AT_ONCE]
                 del self._answered[: len(self._storing)]
@@ -342,23 +338,3 @@ class Executor:
         self._learn(stored.status)
         if stored.spent:
             self._close(stored.spent)
-
-
-async def _awakened(event: asyncio.Event, timeout_s: float | None) -> None:
-    """Waits for the event, or the time, and clears it."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout_s)
-    event.clear()
-
-
-async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancels tasks and waits until they have ended; what they raise is theirs."""
-    tasks = list(tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _disconnect() -> None:
-    """Closes the connection of the thread that calls it."""
-    connection.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import OpenPage, check_accessibility, log_in, screenshot
+from tests.browser.conftest import NARROW, OpenPage, check_accessibility, log_in, screenshot
 from tests.house.quickstarting import OWN_VARIABLES, PROJECT_DIR, Quickstart
 
 pytestmark = pytest.mark.slow
@@ -64,6 +64,29 @@ def test_owners_read_the_audit_trail(open_page: OpenPage) -> None:
     expect(page.get_by_role("link", name="Delete")).to_have_count(0)
     check_accessibility(page)
     screenshot(page, "audit-entry")
+
+
+LONG = "maximiliana.featherstonehaugh-cholmondeley.of-the-detectors"
+CUT = """
+[...document.querySelectorAll("#result_list :is(th, td), .desk-table :is(th, td)")]
+    .filter((cell) => cell.scrollHeight > cell.clientHeight + 2
+        || cell.scrollWidth > cell.clientWidth + 2)
+    .map((cell) => cell.textContent.trim())
+"""
+
+
+@pytest.mark.parametrize("path", ["user/", "auditentry/", "workspace/1/change/"])
+def test_long_addresses_on_a_narrow_screen(
+    browser: Browser, address: str, open_page: OpenPage, hire: Hire, path: str
+) -> None:
+    email = hire(f"{LONG}-{path.partition('/')[0]}")
+    log_in(browser, address, email, PASSWORD)
+    page = open_page(f"/admin/accounts/{path}", size=NARROW)
+    shown = page.locator("#result_list, .desk-table").get_by_text(email)
+    expect(shown.first).to_be_visible()
+    assert page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    check_accessibility(page)
 
 
 def test_a_member_sees_who_added_them_and_leaves(

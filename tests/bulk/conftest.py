@@ -3,52 +3,61 @@
 from collections.abc import Callable
 
 import pytest
-from django.db import connection
 
 from predictions.models import Project
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, reserve_ids
 from tests.conftest import Caller, region
 
 Seed = Callable[..., list[int]]
 
 TASKS_SQL = """
 INSERT INTO predictions_task
-    (project_id, slot, data, meta, inner_id, overlap, created_at, updated_at)
-SELECT j.id, j.id %% 4096, jsonb_build_object('image', n), '{}', n, 1, now(), now()
-FROM (SELECT %s::bigint AS id) j, generate_series(1, %s) n RETURNING id
+    (id, project_id, slot, data, meta, inner_id, overlap, created_at, updated_at)
+SELECT k.id, %(project)s, %(slot)s, jsonb_build_object('image', k.n), '{}', k.n, 1, now(), now()
+FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS k(id, n)
 """
 # In turn on each task, with one region, the versions v0, v1, ...
 PREDICTIONS_SQL = """
-WITH j AS (SELECT %s::bigint AS id, %s::bigint[] AS tasks)
 INSERT INTO predictions_prediction
-    (project_id, slot, task_id, result, model_version, score, mislabeling, created_at, updated_at)
-SELECT j.id, j.id %% 4096, (j.tasks)[1 + n %% %s], jsonb_build_array(jsonb_build_object('id', n)),
-       'v' || n %% %s, n / %s::float8, 0, now(), now()
-FROM j, generate_series(0, %s - 1) n RETURNING id
+    (id, project_id, slot, task_id, result, model_version, score, mislabeling,
+     created_at, updated_at)
+SELECT k.id, %(project)s, %(slot)s, (%(tasks)s::bigint[])[1 + (k.n - 1) %% %(n_tasks)s],
+       jsonb_build_array(jsonb_build_object('id', k.n - 1)), 'v' || (k.n - 1) %% %(versions)s,
+       (k.n - 1) / %(n)s::float8, 0, now(), now()
+FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS k(id, n)
 """
+
+
+def insert_tasks(project_id: int, n: int) -> list[int]:
+    """Ids of n new tasks of a project."""
+    slot = slots.of_project(project_id)
+    ids = reserve_ids("predictions_task", n, slot=slot)
+    execute(TASKS_SQL, {"project": project_id, "slot": slot, "ids": ids})
+    return ids
+
+
+def insert_predictions(
+    project_id: int, task_ids: list[int], n: int, versions: int = 1
+) -> list[int]:
+    """Ids of n new predictions, in turn on each task and of each version."""
+    slot = slots.of_project(project_id)
+    ids = reserve_ids("predictions_prediction", n, slot=slot)
+    params = {"project": project_id, "slot": slot, "ids": ids, "n": n, "versions": versions}
+    execute(PREDICTIONS_SQL, {**params, "tasks": task_ids, "n_tasks": len(task_ids)})
+    return ids
 
 
 @pytest.fixture
 def seed_tasks(db: None) -> Seed:
     """Ids of n new tasks of a project."""
-
-    def seed(project: Project, n: int) -> list[int]:
-        with connection.cursor() as cursor:
-            cursor.execute(TASKS_SQL, [project.pk, n])
-            return [row[0] for row in cursor.fetchall()]
-
-    return seed
+    return lambda project, n: insert_tasks(project.pk, n)
 
 
 @pytest.fixture
 def seed_predictions(db: None) -> Seed:
     """Ids of n new predictions, spread over tasks and versions."""
-
-    def seed(project: Project, tasks: list[int], n: int, versions: int = 1) -> list[int]:
-        with connection.cursor() as cursor:
-            cursor.execute(PREDICTIONS_SQL, [project.pk, tasks, len(tasks), versions, n, n])
-            return [row[0] for row in cursor.fetchall()]
-
-    return seed
+    return lambda project, tasks, n, versions=1: insert_predictions(project.pk, tasks, n, versions)
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from django.http import QueryDict
 
 from predictions.db import imports, places, prediction_lists, predictions, tasks, versions
 from predictions.filters.predictions import filter_of
+from tests.clustered import one_node
+
+pytestmark = one_node
 
 
 @pytest.fixture(scope="module")
@@ -32,21 +35,23 @@ def ids(django_db_setup: None, django_db_blocker: Any) -> Any:
                 )
                 for _ in range(3)
             ]
+            for project, n_tasks, n in zip(
+                made, (500, 2_000, 2_000), (5_000, 20_000, 20_000), strict=True
+            ):
+                found = conftest.insert_tasks(project.pk, n_tasks)
+                conftest.insert_predictions(project.pk, found, n, 20)
             with connection.cursor() as cursor:
-                for project, n_tasks, n in zip(
-                    made, (500, 2_000, 2_000), (5_000, 20_000, 20_000), strict=True
-                ):
-                    cursor.execute(conftest.TASKS_SQL, [project.pk, n_tasks])
-                    tasks = [row[0] for row in cursor.fetchall()]
-                    cursor.execute(
-                        conftest.PREDICTIONS_SQL, [project.pk, tasks, len(tasks), 20, n, n]
-                    )
                 # All tables: what earlier tests left of the planner's numbers shall not count.
                 cursor.execute("ANALYZE")
                 sql = "SELECT min(id) FROM predictions_task WHERE project_id = %s"
                 cursor.execute(sql, [made[0].pk])
                 task = cursor.fetchone()[0]
-            yield {"project": made[0].pk, "workspace": caller.workspace.pk, "task": task}
+            yield {
+                "project": made[0].pk,
+                "workspace": caller.workspace.pk,
+                "task": task,
+                "access": caller.access,
+            }
             transaction.set_rollback(True)
 
 
@@ -148,6 +153,31 @@ def test_other_orders_sort_one_task_or_project_at_most(
 )
 def test_single_rows_go_by_their_key(ids: dict[str, int], sql: str, params: list[str]) -> None:
     assert_by_index(plan_of(sql, [ids[name] for name in params]))
+
+
+@pytest.mark.django_db
+def test_prepared_statements_are_planned_five_times(ids: Any) -> None:
+    access, regions = ids["access"], [{"type": "choices", "value": {"choices": ["Car"]}}]
+    for _ in range(8):
+        values = {"task": ids["task"], "result": regions, "model_version": "v9"}
+        made = predictions.create(values, access)["id"]
+        for change in ({"score": 0.5}, {"model_version": "v8"}, {"score": 0.5, "result": regions}):
+            place = places.target_of_prediction(made, workspace_id=access.workspace_id)
+            assert place is not None
+            predictions.update(made, change, access, place)
+        assert prediction_lists.prediction(made, workspace_id=access.workspace_id)
+        wanted = filter_of(QueryDict(f"task={ids['task']}"), workspace_id=access.workspace_id)
+        assert len(prediction_lists.page(wanted)) > 0
+        predictions.delete(made, access)
+    with connection.cursor() as cursor:
+        # After five plans Postgres keeps one, unless it expects planning anew to be cheaper.
+        cursor.execute(
+            "SELECT statement, custom_plans FROM pg_prepared_statements"
+            " WHERE generic_plans + custom_plans >= 8"
+        )
+        found = dict(cursor.fetchall())
+    assert len(found) >= 8
+    assert {text: n for text, n in found.items() if n > 5} == {}
 
 
 @pytest.mark.django_db

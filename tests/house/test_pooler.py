@@ -148,7 +148,7 @@ def test_a_part_of_the_suite_passes_through_it(transactional_db: None, folder: P
             cursor.execute(f"DROP DATABASE IF EXISTS test_{DATABASE} WITH (FORCE)")
 
     drop()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "TEST_"))}
     environment["DATABASE_URL"] = url_of(folder, DATABASE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--reuse-db", *PART]
     try:

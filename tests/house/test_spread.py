@@ -75,6 +75,9 @@ FORBIDDEN = {
     "a volatile time in an UPDATE": re.compile(
         r"\bUPDATE\b.*\bSET\b.*clock_timestamp\(\)", re.S | re.I
     ),
+    "a time reckoned from a column in an UPDATE": re.compile(
+        r"\bUPDATE\b.*\bSET\b.*[-+]\s*make_interval\(\w+ => [a-z_]+\.[a-z_]+", re.S | re.I
+    ),
     "an id made in the list of an INSERT": re.compile(
         r"\bINSERT INTO\b.*\bSELECT\b.*\bnextval\(", re.S | re.I
     ),
@@ -110,6 +113,10 @@ def test_no_statement_does_what_a_cluster_forbids() -> None:
         ("a time within COALESCE of an UPDATE", "UPDATE a SET b = coalesce(b, now())"),
         ("a time in ON CONFLICT", "INSERT INTO a ON CONFLICT (b) DO UPDATE SET c = now()"),
         ("a volatile time in an UPDATE", "UPDATE a SET b = clock_timestamp()"),
+        (
+            "a time reckoned from a column in an UPDATE",
+            "UPDATE a SET b = %s + make_interval(secs => c.d)",
+        ),
         ("an id made in the list of an INSERT", "INSERT INTO a SELECT nextval('b')"),
     ],
 )

@@ -178,12 +178,11 @@ ATTEMPTED_SQL = """
 UPDATE backends_delivery d
 SET status = k.status, attempts = least(d.attempts + 1, 1000),
     last_status_code = k.code, last_error = k.error, log = d.log || k.entry::jsonb,
-    next_attempt_at = %(now)s + make_interval(secs => k.wait_s),
-    ended_at = k.ended_at, delivered_at = k.delivered_at
+    next_attempt_at = k.next_attempt_at, ended_at = k.ended_at, delivered_at = k.delivered_at
 FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(codes)s::smallint[], %(errors)s::text[],
-    %(entries)s::text[], %(waits)s::float8[], %(ended)s::timestamptz[],
+    %(entries)s::text[], %(next)s::timestamptz[], %(ended)s::timestamptz[],
     %(delivered)s::timestamptz[])
-    AS k (id, status, code, error, entry, wait_s, ended_at, delivered_at)
+    AS k (id, status, code, error, entry, next_attempt_at, ended_at, delivered_at)
 WHERE d.id = k.id
 """
 
@@ -195,7 +194,6 @@ def note(attempted: Sequence[Attempted], *, now: datetime) -> None:
         cursor.execute(
             ATTEMPTED_SQL,
             {
-                "now": now,
                 "ids": [one.id for one in attempted],
                 "statuses": [
                     delivered if one.is_delivered else failed if one.wait_s is None else pending
@@ -204,7 +202,10 @@ def note(attempted: Sequence[Attempted], *, now: datetime) -> None:
                 "codes": [one.status_code for one in attempted],
                 "errors": [one.error[:300] for one in attempted],
                 "entries": [one.entry for one in attempted],
-                "waits": [one.wait_s for one in attempted],
+                "next": [
+                    None if one.wait_s is None else now + timedelta(seconds=one.wait_s)
+                    for one in attempted
+                ],
                 "ended": [now if one.wait_s is None else None for one in attempted],
                 "delivered": [now if one.is_delivered else None for one in attempted],
             },

@@ -4,20 +4,17 @@ evaluations, those that are computed, and versions that nobody has evaluated.
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from django.db.models import FloatField, IntegerField, OuterRef, Subquery, TextField, Value
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, Coalesce, Concat, Round
 from django.http import HttpRequest
 from django.urls import reverse
 
 from desk.dashboard import Card, Cell
 from desk.workspace_admin import time_ago
-from evals.desk.card import name_of, overview_of, status_of
-from evals.desk.hub.scores import scores_of, version_of
-from evals.jobs import state
-from evals.models import EvalAnswer, ModelEval
+from evals.db.panels import kept_answers
+from evals.desk.card import is_cancelled, name_of, overview_of, status_of
+from evals.desk.hub.scores import best_of, scores_of, version_of
+from evals.models import ModelEval
 from predictions.desk.hub.parts import Hub, Job, Lack, Part, Scores, Step
 from predictions.desk.project_rows import shortened
 from predictions_api.wording import left
@@ -34,7 +31,7 @@ Status = ModelEval.Status
 
 
 def part(request: HttpRequest, hub: Hub) -> Part:
-    """The part of the page. One statement."""
+    """The part of the page. Two statements."""
     rows = _evaluations(hub.project.pk)
     done = [one for one in rows if one.status == Status.DONE and one.summary]
     running = [one for one in rows if one.status == Status.RUNNING]
@@ -66,27 +63,20 @@ def part(request: HttpRequest, hub: Hub) -> Part:
 
 def _evaluations(project_id: int) -> list[Any]:
     """The newest evaluations of a project, each with the intervals at its best confidence, if
-    somebody has asked for them.
+    somebody has asked for them. Two statements: answers may lie on another node of a cluster.
     """
-    text = TextField()
-    split = Coalesce(KT("summary__headline__split"), Value("test"), output_field=text)
-    best = Cast(Round(Cast(KT("summary__confidence"), FloatField()) * 100), IntegerField())
-    rows = ModelEval.objects.filter(project_id=project_id).order_by("-pk").defer(*LONG_COLUMNS)
-    rows = rows.alias(of_best=_question(split, Cast(best, text)))
-    rows = rows.annotate(at_best=_kept("of_best"))
-    return list(rows[:MOST])
+    found = ModelEval.objects.filter(project_id=project_id).order_by("-pk").defer(*LONG_COLUMNS)
+    rows: list[Any] = list(found[:MOST])
+    kept = kept_answers({one.pk: question for one in rows if (question := _question(one))})
+    for one in rows:
+        one.at_best = kept.get(one.pk)
+    return rows
 
 
-def _question(split: Any, percent: Any) -> Any:
-    """What `evals.panels.intervals` keeps the intervals under."""
-    parts = (Value("intervals?split="), split, Value("&confidence="), percent)
-    return Concat(*parts, Value(f"&level={LEVEL}"), output_field=TextField())
-
-
-def _kept(question: str) -> Subquery:
-    """By primary key."""
-    answers = EvalAnswer.objects.filter(evaluation_id=OuterRef("pk"), asked=OuterRef(question))
-    return Subquery(answers.values("body")[:1])
+def _question(evaluation: ModelEval) -> str | None:
+    """What `evals.panels.intervals` keeps the intervals under; None for those that have none."""
+    best = best_of(evaluation)
+    return None if best is None else f"intervals?{urlencode(best)}&level={LEVEL}"
 
 
 def _start(hub: Hub) -> Iterator[Step]:
@@ -120,7 +110,7 @@ def _lacks(
         is_one = len(named) <= MOST_NAMED or text is not named[-1]
         step = Step("Evaluate", _new(hub, name if is_one else None))
         yield Lack(text, step if can_evaluate else None)
-    if rows and rows[0].status == Status.FAILED and rows[0].failure_reason != state.CANCELLED:
+    if rows and rows[0].status == Status.FAILED and not is_cancelled(rows[0]):
         text = f"The evaluation of {name_of(rows[0])} failed: {shortened(rows[0].failure_reason)}"
         yield Lack(text, Step("What to do", overview_of(rows[0])))
 

@@ -137,16 +137,26 @@ def _interval(evaluation: Any, workspace: str) -> SafeString | str:
     there is none.
     """
     if evaluation.at_best is not None:
-        bounds = orjson.loads(bytes(evaluation.at_best)).get("f1")
+        bounds = orjson.loads(evaluation.at_best).get("f1")
         if bounds is None:
             return ""
         shown = f"({bounds['low']:.3f} to {bounds['high']:.3f})"
         return format_html(" <small>{}</small>", shown)
-    best = evaluation.summary.get("confidence")
+    best = best_of(evaluation)
+    if best is None:
+        return ""
+    address = f"/{workspace}/model-evals/{evaluation.eval_id}/intervals"
+    return format_html(' <small data-interval="{}?{}"></small>', address, urlencode(best))
+
+
+def best_of(evaluation: ModelEval) -> dict[str, Any] | None:
+    """What intervals are asked for: the split and the confidence in percent of its best F1. None
+    where there are none.
+    """
+    summary: Mapping[str, Any] = evaluation.summary or {}
+    best = summary.get("confidence")
     # Of an imported one the images are known at some confidences only.
     if best is None or evaluation.planned_at is None:
-        return ""
-    split = (evaluation.summary.get("headline") or {}).get("split") or "test"
-    address = f"/{workspace}/model-evals/{evaluation.eval_id}/intervals"
-    query = urlencode({"split": split, "confidence": round(best * 100)})
-    return format_html(' <small data-interval="{}?{}"></small>', address, query)
+        return None
+    split = (summary.get("headline") or {}).get("split") or "test"
+    return {"split": split, "confidence": round(best * 100)}

@@ -32,7 +32,7 @@ REFUSED: Mapping[str, str] = {
 }
 #: By how a reason begins that is no code.
 FAILED: tuple[tuple[str, str], ...] = (
-    ("Cancelled.", "Nothing is broken: run it again when you like."),
+    ("Cancelled.", "Nothing is broken: Re-evaluate computes it when you like."),
     (
         "No task with ground truth has a prediction",
         "Load predictions of the tasks that have ground truth, or mark annotations of those that "

@@ -15,6 +15,7 @@ from desk.workspace_admin import WRITERS, forbid, is_superuser, visible, workspa
 from evals.api.serializers import ComputeSerializer
 from evals.db.label_config import Chosen
 from evals.desk.starting import advice, form
+from evals.desk.starting.once import new_form, once
 from evals.documents.refusals import Refusal
 from evals.jobs import requests
 from evals.models import ModelEval
@@ -89,12 +90,17 @@ def _start(desk: Any, request: HttpRequest, project: Project) -> HttpResponse:
     serializer = ComputeSerializer(data=values)
     if not serializer.is_valid():
         return _form(desk, request, project, values, errors=serializer.errors)
+
+    def make() -> ModelEval:
+        return requests.create(serializer.validated_data, workspace_id=project.workspace_id)
+
     try:
-        made = requests.create(serializer.validated_data, workspace_id=project.workspace_id)
+        made, is_new = once(request, project.workspace_id, make)
     except Refusal as refusal:
         return _form(desk, request, project, values, refusal=refusal)
-    desk.record(request, made, "started")
-    messages.success(request, f"Evaluation {made.eval_id} is asked for.")
+    if is_new:
+        desk.record(request, made, "started")
+        messages.success(request, f"Evaluation {made.eval_id} is asked for.")
     return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[made.eval_id]))
 
 
@@ -121,6 +127,7 @@ def _form(
             Crumb("New evaluation"),
         ],
         project=project,
+        once=new_form(),
         action=f"{request.path}?project={project.pk}",
         versions=[(one.name, bounded(one.n)) for one in found if one.name],
         version=values.get("modelVersion", ""),

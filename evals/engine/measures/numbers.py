@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from predictions.regions.geometry import Bools, Floats
 LARGEST_NUMBER = 1e150
 #: Parts of a number by which the difference of two that were written in decimals may be off.
 OFF_BY = 4 * float(np.finfo(np.float64).eps)
+#: Of smaller whole numbers OFF_BY is far less than 1, and less than a tolerance has digits for.
+ROUNDED_FROM = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,15 @@ class Numbers:
 def within(truth: Floats, predicted: Floats, tolerance: float) -> Bools:
     """Whether |predicted - true| <= tolerance, as of decimals: 55.02 is within 5 of 50.02.
 
-    False where one is NaN.
+    False where one is NaN. Whole numbers are compared as they are, of any size; of others what
+    rounding may decide counts as within.
     """
-    largest = np.maximum(np.abs(truth), np.abs(predicted))
-    found: Bools = np.abs(predicted - truth) <= tolerance + OFF_BY * largest
+    errors, largest = np.abs(predicted - truth), np.maximum(np.abs(truth), np.abs(predicted))
+    found: Bools = np.array(errors <= tolerance + OFF_BY * largest)
+    is_whole = (truth % 1 == 0) & (predicted % 1 == 0) & (errors > 0)
+    for at in np.flatnonzero(found & is_whole & (largest > ROUNDED_FROM)).tolist():
+        error = abs(int(predicted.item(at)) - int(truth.item(at)))
+        found.reshape(-1)[at] = error <= Fraction(repr(tolerance))
     return found
 
 

@@ -11,24 +11,28 @@ from predictions_api.postgres.sql import fetch_one
 #: Rows of a table whose sizes stand for all of its rows.
 SAMPLE = 1_000
 
-# Counts by the indexes that begin with the project; sizes of the newest rows, as they are stored.
+# Counts by the indexes that begin with the project; sizes of the newest rows, as they are stored
+# (`filters/within.py`).
 # The rest of a row, with its header and its entries in indexes, is some two hundred bytes.
 HELD_SQL = f"""
 SELECT
     (SELECT count(*) FROM predictions_task WHERE project_id = %(project)s),
     (SELECT avg(200 + pg_column_size(data) + pg_column_size(meta)) FROM (
-        SELECT data, meta FROM predictions_task WHERE project_id = %(project)s
-        ORDER BY id DESC LIMIT {SAMPLE}) t),
+        SELECT data, meta FROM predictions_task
+        WHERE project_id BETWEEN %(project)s AND %(project)s
+        ORDER BY project_id DESC, id DESC LIMIT {SAMPLE}) t),
     (SELECT count(*) FROM predictions_annotation WHERE project_id = %(project)s),
     (SELECT count(*) FROM predictions_annotation
      WHERE project_id = %(project)s AND ground_truth AND NOT was_cancelled),
     (SELECT avg(200 + pg_column_size(result)) FROM (
-        SELECT result FROM predictions_annotation WHERE project_id = %(project)s
-        ORDER BY task_id DESC LIMIT {SAMPLE}) a),
+        SELECT result FROM predictions_annotation
+        WHERE project_id BETWEEN %(project)s AND %(project)s
+        ORDER BY project_id DESC, task_id DESC LIMIT {SAMPLE}) a),
     (SELECT count(*) FROM predictions_prediction WHERE project_id = %(project)s),
     (SELECT avg(200 + pg_column_size(result)) FROM (
-        SELECT result FROM predictions_prediction WHERE project_id = %(project)s
-        ORDER BY id DESC LIMIT {SAMPLE}) p)
+        SELECT result FROM predictions_prediction
+        WHERE project_id BETWEEN %(project)s AND %(project)s
+        ORDER BY project_id DESC, id DESC LIMIT {SAMPLE}) p)
 """  # noqa: S608
 # Index-only, by (project, version, id).
 VERSIONS_SQL = """

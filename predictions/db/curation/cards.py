@@ -153,13 +153,15 @@ class Offered(NamedTuple):
     views: list[tuple[int, dict[str, Any]]]
 
 
-# Versions and tags by a probe of their index each; keys of the first tasks; the project's views.
+# Versions and tags by a probe of their index each; keys of the first tasks, as `filters/within.py`
+# finds them; the project's views.
 KEYS_SQL = """SELECT DISTINCT jsonb_object_keys(CASE jsonb_typeof(s.{column})
     WHEN 'object' THEN s.{column} ELSE '{{}}' END) AS name FROM sampled s"""
 OFFERED_SQL = f"""
 WITH sampled AS MATERIALIZED (
-    SELECT t.data, t.meta FROM predictions_task t WHERE t.project_id = %(project)s
-    ORDER BY t.id LIMIT %(sampled)s
+    SELECT t.data, t.meta FROM predictions_task t
+    WHERE t.project_id BETWEEN %(project)s AND %(project)s
+    ORDER BY t.project_id, t.id LIMIT %(sampled)s
 )
 (SELECT 'version', v.name, NULL::bigint FROM ({VERSION_NAMES_SQL}) AS v)
 UNION ALL (SELECT 'tag', g.name, NULL FROM ({NAMES_SQL}) AS g)

@@ -9,8 +9,7 @@ from predictions_api.http.fields import MAX_BIGINT
 
 # By project; without an order but that of the ids, its index ends it at the limit.
 IDS_SQL = """
-SELECT t.id FROM predictions_task t WHERE t.project_id = %s AND {where}
-ORDER BY {order} LIMIT %s OFFSET %s
+SELECT t.id FROM predictions_task t WHERE {where} ORDER BY {order} LIMIT %s OFFSET %s
 """
 # Of what is on tasks all numbers are made at once: of many tasks by one pass over the index of its
 # rows, side by side with that of the tasks; of few by a probe each.
@@ -114,9 +113,10 @@ def ids(wanted: TaskFilter, *, project_id: int, limit: int, offset: int = 0) -> 
         )
         return sql, [project_id, *where_params, limit, offset]
     if rows is None:
-        order, order_params = wanted.order
+        where, where_params = wanted.within(project_id)
+        order, order_params = wanted.order_within
         sql = IDS_SQL.format(where=where, order=order)
-        return sql, [project_id, *where_params, *order_params, limit, offset]
+        return sql, [*where_params, *order_params, limit, offset]
     sql = ROWS_SQL.format(
         task=rows.task,
         table=rows.table,

@@ -6,13 +6,18 @@ from typing import NamedTuple
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all
 
-# What is there stays.
+# What is there stays. What is returned is counted: a cluster says how many it was to store.
 ADD_SQL = """
 INSERT INTO predictions_tasktag (task_id, name, project_id, slot, created_at)
 SELECT c.task_id, n.name, %s, %s, now()
 FROM unnest(%s::bigint[]) AS c(task_id), unnest(%s::text[]) AS n(name)
 ORDER BY c.task_id, n.name
-ON CONFLICT (task_id, name, slot) DO NOTHING
+ON CONFLICT (task_id, name, slot) DO NOTHING RETURNING 1
+"""
+# A tag and a task a row.
+ADD_EACH_SQL = """
+INSERT INTO predictions_tasktag (task_id, name, project_id, slot, created_at)
+SELECT n.task_id, n.name, %s, %s, now() FROM unnest(%s::bigint[], %s::text[]) AS n(task_id, name)
 """
 REMOVE_SQL = """
 DELETE FROM predictions_tasktag WHERE project_id = %s AND task_id = ANY(%s) AND name = ANY(%s)
@@ -50,6 +55,15 @@ def add_tags(task_ids: Sequence[int], names: Sequence[str], *, project_id: int) 
     """
     slot = slots.of_project(project_id)
     return execute(ADD_SQL, [project_id, slot, list(task_ids), sorted(set(names))], slot=slot)
+
+
+def tag_new_tasks(tags: Sequence[tuple[int, Sequence[str]]], *, project_id: int) -> None:
+    """Each task's own tags, without repeats, on tasks that were made in this transaction."""
+    pairs = [(task_id, name) for task_id, names in tags for name in names]
+    if pairs:
+        slot = slots.of_project(project_id)
+        task_ids, names = zip(*pairs, strict=True)
+        execute(ADD_EACH_SQL, [project_id, slot, list(task_ids), list(names)], slot=slot)
 
 
 def remove_tags(task_ids: Sequence[int], names: Sequence[str], *, project_id: int) -> int:

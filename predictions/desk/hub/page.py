@@ -37,7 +37,8 @@ class Row(NamedTuple):
     key: str | None
     n_predictions: str
     latest: object
-    cells: list[Cell]
+    #: Each with the heading of its column.
+    cells: list[tuple[str, Cell]]
     steps: list[Step]
 
 
@@ -132,7 +133,11 @@ def _row(
     project: Project, name: str, stored: Version | None, scores: list[Scores], parts: list[Part]
 ) -> Row:
     cells = [
-        cell for one in scores for cell in one.rows.get(name) or [Cell("-")] * len(one.headings)
+        labelled
+        for one in scores
+        for labelled in zip(
+            one.headings, one.rows.get(name) or [Cell("-")] * len(one.headings), strict=True
+        )
     ]
     steps = [step for part in parts for step in part.of_versions.get(name, ())]
     if stored is None:

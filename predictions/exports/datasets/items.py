@@ -172,6 +172,15 @@ def objects_in(
     return objects
 
 
+def refuse_padded(label: str, place: str) -> None:
+    """`NotHeld` for a label that readers of XML and of tables give back as another one."""
+    if label != label.strip() or "\r" in label:
+        raise NotHeld(
+            f"{place}: the label {label!r:.100} has a space at an end or a carriage"
+            " return, which readers of this format do not keep."
+        )
+
+
 def kind_of(one: Object) -> str:
     """What an object is called: one of BOX, TURNED_BOX, POLYGON, ELLIPSE and MASK."""
     points = one.shape.points_px

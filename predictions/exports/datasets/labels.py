@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from predictions.exports.datasets.items import Item, NotHeld, address, text_of
+from predictions.exports.datasets.items import Item, NotHeld, address, refuse_padded, text_of
 from predictions.exports.types.given import Region
 from predictions.regions.config import Control, ObjectTag, read_config
 from predictions.regions.labels import PassedOver, label_names, region_score
@@ -112,6 +112,7 @@ def _answer(item: Item, scheme: ChoiceScheme) -> tuple[list[str], float | None]:
         for label in _labels(region, scheme):
             if SEPARATOR in label:
                 raise NotHeld(f"{item.place_of(region)}: {label!r:.100} has a {SEPARATOR!r}.")
+            refuse_padded(label, item.place_of(region))
             labels[label] = None
             scores[_score(region, item)] = None
     if item.given.is_prediction and len(scores) > 1:

@@ -11,6 +11,7 @@ from predictions.exports.datasets.items import (
     ImageItem,
     is_crowd,
     objects_in,
+    refuse_padded,
     score_of,
     text_of,
 )
@@ -35,6 +36,7 @@ def entries(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[Entry]:
 
 
 def _marked(one: Object, item: ImageItem) -> Marked:
+    refuse_padded(one.label, item.place_of(one.region))
     x, y, width, height = one.shape.box_xywh_px
     score = text_of(score_of(one)) if item.given.is_prediction else None
     corners = tuple(map(text_of, (x + 1, y + 1, x + width, y + height)))

@@ -6,6 +6,7 @@ with its score, as `save_txt save_conf` writes it. An image without objects has 
 Formats: https://docs.ultralytics.com/datasets
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
@@ -25,6 +26,9 @@ from predictions.exports.datasets.splits import Splits
 from predictions.exports.types.archive import Entry
 from predictions.exports.types.objects import Object, Scheme
 from predictions.exports.types.yolo import corners, place
+
+#: What stands in JSON's texts and is a line break, or refused, in those of YAML.
+NOT_AS_IT_IS = re.compile(r"[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
 
 def entries(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[Entry]:
@@ -80,13 +84,18 @@ def _numbers(one: Object, item: ImageItem, scheme: Scheme, task: str) -> list[fl
 
 
 def _data(scheme: Scheme, splits: Sequence[str], task: str) -> bytes:
-    """YAML, whose quoted texts are those of JSON."""
+    """`data.yaml`."""
     lines = ["path: .", *(f"{split}: {split}.txt" for split in splits), f"task: {task}"]
     if task == "pose":
         lines.append(f"kpt_shape: [{len(scheme.joints)}, 3]")
         lines.append("kpt_names:")
-        joints = orjson.dumps(scheme.joints).decode()
+        joints = f"[{','.join(map(_quoted, scheme.joints))}]"
         lines += [f"  {number}: {joints}" for number in range(len(scheme.names))]
     lines.append("names:" if scheme.names else "names: {}")
-    lines += [f"  {n}: {orjson.dumps(name).decode()}" for n, name in enumerate(scheme.names)]
+    lines += [f"  {n}: {_quoted(name)}" for n, name in enumerate(scheme.names)]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _quoted(text: str) -> str:
+    """A text in YAML: as in JSON, where what YAML takes for a line break or refuses is escaped."""
+    return NOT_AS_IT_IS.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(text).decode())

@@ -50,7 +50,7 @@ def test_the_life_of_a_job(
     make_tasks: MakeTasks,
     scripted: Scripted,
 ) -> None:
-    good, _ = make_tasks(text_project, "good", "bad")
+    _, bad = make_tasks(text_project, "good", "bad")
     backend = make_backend()
     path = f"/api/ml/{backend.pk}/prediction-jobs"
     made = ada.client.post(f"{path}/", {}, format="json")
@@ -79,13 +79,13 @@ def test_the_life_of_a_job(
     )
     [failure] = ada.client.get(f"{path}/{first.pk}/failures/").json()
     assert failure == {
-        "task": good + 1,
+        "task": bad,
         "error_type": "InvalidAnswer",
         "message": reason,
         "attempts": 1,
         "created_at": A_MOMENT,
     }
-    after = ada.client.get(f"{path}/{first.pk}/failures/", {"after": good + 1})
+    after = ada.client.get(f"{path}/{first.pk}/failures/", {"after": bad})
     assert after.json() == []
     again = ada.client.post(f"{path}/", {"retry_of": first.pk, "batch_size": 1}, format="json")
     second = PredictionJob.objects.get(pk=again.json()["id"])

@@ -1,7 +1,6 @@
 """Jobs that ended long ago: deleted with their items; what they did stays done."""
 
 import pytest
-from django.db.models import F
 
 from backends.db import jobs
 from backends.models import AnsweredTasks, JobItem, PredictionJob
@@ -27,7 +26,8 @@ def test_what_a_deleted_job_did_stays_done(
     old = executed(backend)
     young = executed(backend, [failing])
     assert (old.done_tasks, old.failed_tasks, young.failed_tasks) == (2, 1, 1)
-    PredictionJob.objects.filter(pk=old.pk).update(completed_at=F("completed_at") - jobs.KEPT)
+    assert old.completed_at is not None
+    PredictionJob.objects.filter(pk=old.pk).update(completed_at=old.completed_at - jobs.KEPT)
     Prediction.objects.all().delete()
     Task.objects.filter(pk=deleted).delete()
 

@@ -15,6 +15,7 @@ from predictions.imports import predictions as predictions_import
 from predictions.models import Prediction, Project
 from predictions_api.outbound.events.models import Event
 from tests.backends.webhooks.conftest import Create, Receiver
+from tests.clustered import one_node
 from tests.conftest import Caller, MakeProject, region
 
 Make = Callable[..., dict[str, Any]]
@@ -354,6 +355,7 @@ def test_who_gets_what(
     assert quiet == [b'{"action":"TASKS_CREATED"}']
 
 
+@one_node
 def test_without_listeners_a_write_asks_nothing_more(
     ada: Caller, task: int, create: Create, receiver: Receiver, make_prediction: Make
 ) -> None:

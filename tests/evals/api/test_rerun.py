@@ -8,6 +8,7 @@ from evals.db.evaluations import lineage
 from evals.jobs import run
 from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project
+from predictions.regions import labelling
 from tests.conftest import Caller
 from tests.evals.conftest import computed
 
@@ -66,7 +67,8 @@ def test_makes_a_new_one_of_what_is_stored_now(
 
 def test_a_failed_repetition_takes_nothing_away(ada: Caller, evaluation: ModelEval) -> None:
     before = whole(ada, evaluation)
-    Prediction.objects.all().delete()
+    # Of the task without ground truth one is left.
+    Prediction.objects.filter(task__annotations__ground_truth=True).delete()
 
     made = again(ada, evaluation)
     run.run(made.pk)
@@ -139,6 +141,37 @@ def test_refuses(
     answer = ada.client.post(f"{path_of(evaluation)}/rerun")
     assert (answer.status_code, answer.json()["error"]) == (status, code)
     assert ModelEval.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("gone", "code"),
+    [(Prediction.objects.filter(model_version="v1"), "no_predictions"),
+     (Annotation.objects.all(), "no_ground_truth")],
+)  # fmt: skip
+def test_refuses_what_a_request_would_be_refused(
+    ada: Caller, evaluation: ModelEval, project: Project, gone: Any, code: str
+) -> None:
+    gone.all().delete()
+    body = {"project": project.slug, "modelVersion": "v1"}
+    asked = ada.client.post("/lab/model-evals", body, format="json")
+    answer = ada.client.post(f"{path_of(evaluation)}/rerun")
+    assert (answer.status_code, answer.json()) == (asked.status_code, asked.json())
+    assert (answer.status_code, answer.json()["error"]) == (400, code)
+    assert ModelEval.objects.count() == 1
+
+
+def test_what_was_not_asked_for_follows_the_kind(
+    ada: Caller, evaluation: ModelEval, project: Project
+) -> None:
+    config = (
+        '<View><Text name="image" value="$image"/><Labels name="label" toName="image">'
+        '<Label value="Car"/></Labels></View>'
+    )
+    parsed = labelling.parse(config)
+    Project.objects.filter(pk=project.pk).update(label_config=config, parsed_label_config=parsed)
+    made = again(ada, evaluation)
+    found = made.task_type, made.iou_threshold, made.inclusive
+    assert found == ("named-entity-recognition", 1.0, True)
 
 
 def test_lineage_is_one_statement(

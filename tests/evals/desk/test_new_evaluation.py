@@ -1,5 +1,6 @@
 """The page "New evaluation": what it asks, what it starts, whom it refuses, and what to do then."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,11 @@ def test_it_starts_what_the_api_starts(
     }
     assert ada.client.post("/lab/model-evals", body, format="json").status_code == 202
     by_api = ModelEval.objects.latest("pk")
-    same = (*requests.REPEATED, "task_type", "control", "reading")
+    same = (
+        "workspace_id", "project", "version_id", "model_id", "model_version", "asked",
+        "ground_truth", "options", "matching", "iou_threshold", "inclusive", "confidence",
+        "median_latency_ms", "writes_back", "task_type", "control", "reading",
+    )  # fmt: skip
     assert [getattr(made, name) for name in same] == [getattr(by_api, name) for name in same]
     entry = AuditEntry.objects.filter(action="evaluation.started").earliest("pk")
     assert (entry.target, entry.actor) == (f"evaluation {made.eval_id}", "mia@example.com")
@@ -94,6 +99,18 @@ def test_it_starts_what_the_api_starts(
         "labelMap": '{"Bus": null, "Truck": "Car"}',
         "writeBack": "false",
     }
+
+
+def test_a_form_that_is_sent_twice_starts_one(
+    desks: dict[str, Client], project: Project, task_ids: list[int]
+) -> None:
+    url = f"{NEW}?project={project.pk}"
+    asked: Any = desks["member"].get(url)
+    form = {"modelVersion": "v1", "once": asked.context_data["once"]}
+    first, second = (desks["member"].post(url, form) for _ in range(2))
+    made = ModelEval.objects.get()
+    assert first["Location"] == second["Location"] == page(made)
+    assert AuditEntry.objects.filter(action="evaluation.started").count() == 1
 
 
 @pytest.mark.parametrize(
@@ -188,7 +205,7 @@ def test_its_statements(desks: dict[str, Client], project: Project, task_ids: li
 @pytest.mark.parametrize(
     ("reason", "text", "url"),
     [
-        (state.CANCELLED, "Nothing is broken: run it again when you like.", ""),
+        (state.CANCELLED, "Nothing is broken: Re-evaluate computes it when you like.", ""),
         (
             "Task 7, annotation 12, region r1: it has no label.",
             "Mend or delete the region in annotation 12, then run it again.",
@@ -214,6 +231,32 @@ def test_a_failure_says_what_to_do(
     assert f"{NEW}?like=" not in answer.content.decode()
     written = desks["member"].get(page(made)).content.decode()
     assert f"{NEW}?like={made.eval_id}" in written
+
+
+@pytest.mark.parametrize(
+    ("reason", "heading", "status"),
+    [
+        (state.CANCELLED, "It was cancelled", "Cancelled"),
+        ("3 workers died at the same images.", "It failed", "Failed"),
+    ],
+)
+def test_what_was_cancelled_has_not_failed(
+    desks: dict[str, Client],
+    project: Project,
+    task_ids: list[int],
+    reason: str,
+    heading: str,
+    status: str,
+) -> None:
+    made = requests.create(values(project), workspace_id=project.workspace_id)
+    state.fail(made.pk, reason)
+    shown = desks["reader"].get(page(made)).content.decode()
+    assert (f"<h2>{heading}</h2>" in shown, f">{status}</span>" in shown) == (True, True)
+    listed = desks["reader"].get("/admin/evals/modeleval/").content.decode()
+    assert re.findall(r"(?:Cancelled|Failed)(?=\s*</span>)", listed) == [status]
+    cards: Any = desks["reader"].get("/admin/")
+    latest = next(c for c in cards.context_data["cards"] if c.title == "Latest evaluations")
+    assert [row[2].text for row in latest.rows] == [status.lower()]
 
 
 def test_the_docs_say_the_same() -> None:

@@ -1,5 +1,6 @@
 """The pages of an evaluation at the desk: who sees them, what they cost, who may change what."""
 
+import re
 from typing import Any
 
 import pytest
@@ -62,6 +63,40 @@ def test_who_evaluates_again(
     assert answer.status_code == status
     of.refresh_from_db()
     assert of.status == ("failed" if status == 302 else "done")
+
+
+def once_of(text: str) -> str:
+    found = re.search('name="once" value="([0-9a-f]{32})"', text)
+    assert found
+    return found[1]
+
+
+def test_a_form_that_is_sent_twice_evaluates_once(
+    desks: dict[str, Client], evaluation: ModelEval
+) -> None:
+    member = desks["member"]
+    sent = {"once": once_of(member.get(page(evaluation)).content.decode())}
+    first, second = (member.post(page(evaluation, "rerun/"), sent) for _ in range(2))
+    made = ModelEval.objects.get(supersedes=evaluation)
+    assert first["Location"] == second["Location"] == page(made)
+    assert "Load it anew to ask again." in member.get(page(made)).content.decode()
+    # The page, loaded anew, asks again; so does what was sent before of one that is deleted.
+    other = {"once": once_of(member.get(page(evaluation)).content.decode())}
+    member.post(page(evaluation, "rerun/"), other)
+    made.delete()
+    member.post(page(evaluation, "rerun/"), sent)
+    assert ModelEval.objects.filter(supersedes=evaluation).count() == 2
+
+
+def test_what_was_refused_may_be_sent_again(
+    desks: dict[str, Client], evaluation: ModelEval
+) -> None:
+    member, sent = desks["member"], {"once": "0" * 32}
+    ModelEval.objects.update(status="running")
+    member.post(page(evaluation, "rerun/"), sent)
+    ModelEval.objects.update(status="done")
+    member.post(page(evaluation, "rerun/"), sent)
+    assert ModelEval.objects.filter(supersedes=evaluation).count() == 1
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from tests.conftest import LONG_AGO, Caller
 from tests.evals.conftest import CAR, computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
-#: Session, the user with their roles, project, overview; evaluations; runs; prediction jobs.
-STATEMENTS = 7
+#: Session, the user with their roles, project, overview; evaluations and their intervals; runs;
+#: prediction jobs.
+STATEMENTS = 8
 
 
 def hub_of(client: Client, project: Project) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def hub_of(client: Client, project: Project) -> dict[str, Any]:
         "counts": {name: text for name, _, text, _ in context["counts"]},
         "headings": context["headings"],
         "versions": [
-            (row.name, row.n_predictions, [str(cell.text) for cell in row.cells][:-1])
+            (row.name, row.n_predictions, [str(cell.text) for _, cell in row.cells][:-1])
             for row in context["rows"]
         ],
         "buttons": [(step.title, step.url) for row in context["rows"] for step in row.steps],
@@ -120,7 +121,7 @@ def test_older_ground_truth_is_told(
     Annotation.objects.filter(project=project).update(updated_at=LONG_AGO)
     computed(ada, project, "v2")
     answer: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
-    said = [str(row.cells[-1].text).partition(", ")[2] for row in answer.context_data["rows"]]
+    said = [str(row.cells[-1][1].text).partition(", ")[2] for row in answer.context_data["rows"]]
     assert said == ["", "of older ground truth"]
 
 

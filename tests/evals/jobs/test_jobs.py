@@ -239,7 +239,7 @@ def test_a_row_that_changes_in_the_middle(
             with connection.cursor() as cursor:
                 cursor.execute(
                     "UPDATE predictions_prediction SET result = '[]', "
-                    "updated_at = clock_timestamp() WHERE task_id = %s",
+                    "updated_at = statement_timestamp() WHERE task_id = %s",
                     [task_ids[1]],
                 )
         return count_images(*args, **kwargs)

@@ -80,10 +80,11 @@ def test_images_have_their_cluster(ada: Caller, project: Project, task_ids: list
     assert [i["imageName"] for i in mine["images"]] == [f"{n}.jpg" for n in range(8, 16)]
 
 
+@pytest.mark.parametrize("meta", [{}, {"embedding": None}])
 def test_images_without_an_embedding_are_in_no_cluster(
-    ada: Caller, project: Project, task_ids: list[int]
+    ada: Caller, project: Project, task_ids: list[int], meta: dict[str, Any]
 ) -> None:
-    load(ada, project, [task("bare", truth=[CAR], said={"v1": []})])
+    load(ada, project, [task("bare", truth=[CAR], said={"v1": []}, **meta)])
     found = computed(ada, project)
 
     assert EvalImage.objects.get(evaluation=found, position=16).cluster is None

@@ -76,7 +76,7 @@ def test_marks_chosen_ones(
     make_annotation: Any,
 ) -> None:  # fmt: skip
     elsewhere = make_annotation(ada, make_task(ada, make_project(ada, title="Other")))["id"]
-    touched = Task.objects.get(annotations=made[2])
+    touched = Task.objects.get(pk=Annotation.objects.get(pk=made[2]).task_id)
 
     chosen = [made[1], made[2], elsewhere, made[2]]
     assert patch(ada, ids=chosen, ground_truth=True).json() == {"updated": 2}

@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from predictions.desk import filters
 from predictions.models import Annotation, Prediction, Project
-from tests.bulk.conftest import PREDICTIONS_SQL, TASKS_SQL
+from tests.bulk.conftest import insert_predictions, insert_tasks
 from tests.bulk.test_plans import assert_by_index, nodes_of
+from tests.clustered import one_node
 from tests.conftest import Caller, desk_of, region
 
 Listed = Callable[..., list[int]]
@@ -132,11 +133,10 @@ def many(ada: Caller, project: Project, make_project: Any) -> Project:
     """A project of 10,000 tasks and predictions among 50,000, analysed."""
     with connection.cursor() as cursor:
         for where, n in ((project, 10_000), (make_project(ada, title="Other"), 40_000)):
-            cursor.execute(TASKS_SQL, [where.pk, n])
-            tasks = [row[0] for row in cursor.fetchall()]
+            tasks = insert_tasks(where.pk, n)
             # Or foreign keys are checked as was planned when an earlier test had no task.
             cursor.execute("ANALYZE predictions_task")
-            cursor.execute(PREDICTIONS_SQL, [where.pk, tasks, len(tasks), 4, n, n])
+            insert_predictions(where.pk, tasks, n, 4)
         cursor.execute("ANALYZE predictions_prediction, predictions_task, predictions_project")
     return project
 
@@ -156,6 +156,7 @@ LISTS: list[tuple[str, dict[str, str]]] = [
 ]
 
 
+@one_node
 def test_no_list_reads_a_whole_table(reader: Client, many: Project) -> None:
     for model, query in LISTS:
         with CaptureQueriesContext(connection) as asked:

@@ -8,10 +8,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
 
 import hotcoco
 import numpy as np
 import pytest
+import yaml
 from label_studio_sdk.converter.brush import mask2rle
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
@@ -496,6 +498,56 @@ def test_yolo_images_stay_where_they_are(ada: Caller, boxes: Project) -> None:
     found = files(ada, boxes, "yolo", **TRUTH)
     assert found.pop("data.yaml")
     assert found == {"x/labels/val/a.b.txt": "", "val.txt": "./x/images/val/a.b.jpg\n"}
+
+
+PADDED = ("Car ", " Car", "\u2028Car", "C\rar")
+
+
+def config_of(*names: str) -> str:
+    """Boxes of these classes, whatever is in their names."""
+    labels = "".join(f"<Label value={quoteattr(name, {chr(13): '&#13;'})}/>" for name in names)
+    return BOXES_CONFIG.replace('<Label value="Zebra"/><Label value="Car"/>', labels)
+
+
+@pytest.mark.parametrize("label", PADDED)
+def test_voc_refuses_names_that_its_readers_strip(
+    ada: Caller, make_project: MakeProject, label: str
+) -> None:
+    project = make_project(ada, config_of("Car", label))
+    fill(ada, project, image("a.jpg", [box("Car", 0, 0, 5, 5), box(label, 0, 0, 10, 10)]))
+    message = f"region 1: the label {label!r} has a space at an end"
+    assert message in refusal(ada, project, format="voc", **TRUTH)["format"][0]
+
+
+@pytest.mark.parametrize("label", [" good", "good ", "good\r"])
+def test_a_table_refuses_names_that_its_readers_strip(
+    ada: Caller, make_project: MakeProject, label: str
+) -> None:
+    project = make_project(ada, MOODS_CONFIG)
+    fill(ada, project, text("x", None, [choice(label)]))
+    message = f"region 0: the label {label!r} has a space at an end"
+    assert message in refusal(ada, project, format="labels-csv")["format"][0]
+
+
+def test_yaml_holds_names_as_they_are(ada: Caller, make_project: MakeProject) -> None:
+    names = [
+        " Car ",
+        "a\x85b",
+        "a\u2028b",
+        "\u2029",
+        "\x7f",
+        '"x" \\',
+        "yes",
+        "1e3",
+        "😀",
+        "é",
+        "e\u0301",
+    ]
+    project = make_project(ada, config_of(*names))
+    fill(ada, project, image("a.jpg", [box(name, 0, 0, 5, 5) for name in names]))
+    for name in ("yolo", "yolo-obb"):
+        data = yaml.safe_load(files(ada, project, name, **TRUTH)["data.yaml"])
+        assert data["names"] == dict(enumerate(names))
 
 
 def test_names_stay_below_their_folder(ada: Caller, boxes: Project) -> None:

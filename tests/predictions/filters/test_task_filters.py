@@ -379,12 +379,12 @@ def test_a_page_goes_by_the_projects_index(ada: Caller, project: Project, tasks:
     wanted = task_filters.of_query(
         json.dumps(group(item("id", "greater", 5))), project_id=project.pk
     )
-    where, params = wanted.where
-    sql = PAGE_SQL.format(where=f"t.project_id = %s AND {where}", order=wanted.order[0])
+    where, params = wanted.within(project.pk)
+    sql = PAGE_SQL.format(where=where, order=wanted.order_within[0])
     with connection.cursor() as cursor:
         # Few rows here: what counts is that an index can serve it.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        values = [1, project.pk, *params, 100, 0]
+        values = [*params, 100, 0]
         cursor.execute(*of_slot(f"EXPLAIN {sql}", values, slots.of_project(project.pk)))
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan on predictions_task" not in plan

@@ -320,3 +320,50 @@ def test_a_config_that_shows_nothing_expects_nothing(
         {},
         {"$undefined$": 1},
     ]
+
+
+SHOWN = {"image": "http://x.y/0.jpg"}
+
+
+def test_tags_come_in_as_an_export_has_them(ada: Caller, project: Project, url: str) -> None:
+    body = [
+        {"data": SHOWN, "tags": ["night", "blurred, dark", "night"]},
+        {"data": SHOWN, "tags": []},
+        {"data": SHOWN, "tags": None},
+        {**SHOWN, "tags": ["of the data"]},
+    ]
+    made = ada.client.post(f"{url}?return_task_ids=1", body, format="json").json()["task_ids"]
+    tasks = [ada.client.get(f"/api/tasks/{pk}/").json() for pk in made]
+    assert [task["tags"] for task in tasks] == [["blurred, dark", "night"], [], [], []]
+    assert tasks[3]["data"] == {**SHOWN, "tags": ["of the data"]}
+
+    asked = "exportType=JSON&download_all_tasks=true"
+    exported = ada.client.get(f"/api/projects/{project.pk}/export?{asked}")
+    out = json.loads(b"".join(exported))
+    assert [task.get("tags") for task in out] == [["blurred, dark", "night"], None, None, None]
+    again = ada.client.post(f"{url}?return_task_ids=1", out, format="json").json()["task_ids"]
+    assert [ada.client.get(f"/api/tasks/{pk}/").json()["tags"] for pk in again] == [
+        task["tags"] for task in tasks
+    ]
+    assert ada.client.get(f"/api/projects/{project.pk}/tags/").json() == [
+        {"name": "blurred, dark", "tasks": 2},
+        {"name": "night", "tasks": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ("night", 'Expected a list of items but got type "str".'),
+        ([""], "This field may not be blank."),
+        ([True], "Not a valid string."),
+        (["x" * 101], "Ensure this field has no more than 100 characters."),
+        (["a\0"], "Null characters are not allowed."),
+        ([str(n) for n in range(101)], "Ensure this field has no more than 100 elements."),
+    ],
+)
+def test_unusable_tags_store_nothing(ada: Caller, url: str, tags: Any, message: str) -> None:
+    body = [{"data": SHOWN, "tags": ["night"]}, {"data": SHOWN, "tags": tags}]
+    answer = ada.client.post(url, body, format="json")
+    assert_invalid(answer, {"non_field_errors": [f"Error at item 1: Task[tags]: {message}"]})
+    assert not Task.objects.exists()

@@ -7,9 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from predictions.models import Project, Task
 from predictions_api.cluster import distributing
 from predictions_api.postgres.sql import is_spread
 from tests import clustered
+from tests.conftest import make_caller
 from tests.predictions_api.cluster.conftest import connected_to
 
 pytestmark = pytest.mark.cluster
@@ -74,6 +76,23 @@ def test_names_the_call_that_mends_it(bare: str, prepare: Callable[[], None], re
     prepare()
 
     assert refused() == reason
+    assert not is_spread()
+
+
+def test_rows_cannot_be_moved_without_a_log_of_them(
+    joined: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributing, "MOVES_ROWS", "more than these servers write")
+    assert distributing.refusal() is None, "nothing has rows"
+    ada = make_caller("ada@example.com", "lab")
+    project = Project.objects.create(workspace=ada.workspace, title="Cars")
+    Task.objects.create(project=project, data={})
+
+    addresses = ", ".join([clustered.coordinator(), *clustered.NODES])
+    assert refused() == (
+        f"Tables with rows cannot be moved: {addresses} runs without wal_level = more than these"
+        " servers write. Set it in its postgresql.conf and start it anew."
+    )
     assert not is_spread()
 
 

@@ -316,8 +316,19 @@ def counted() -> tuple[int, int]:
     return int(single), int(multi)
 
 
+@pytest.fixture(scope="module")
+def counters(world: World) -> None:
+    """The engine counts what it executes, which it does not by default."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW citus.enable_stat_counters")
+        [(is_on,)] = cursor.fetchall()
+    assert is_on == "on", "The coordinator needs citus.enable_stat_counters = on; see cluster.md."
+
+
 @each
-def test_no_statement_asks_several_pieces(world: World, work: Callable[[World], None]) -> None:
+def test_no_statement_asks_several_pieces(
+    world: World, counters: None, work: Callable[[World], None]
+) -> None:
     work(world)
     single, multi = counted()
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from evals.models import ModelEval
 from predictions_api.jobs.leases import NOBODY, Holder, LeaseLost
+from tests.clustered import at_once
 from tests.predictions_api.jobs.conftest import InAnotherConnection
 
 LONG_AGO = "2020-01-01T00:00:00Z"
@@ -47,6 +48,7 @@ def test_a_claim_writes_marks(rows: QuerySet[ModelEval]) -> None:
     assert marks == [(0, "it's 100 %"), (7, ""), (7, "")]
 
 
+@at_once
 def test_two_claims_at_once_share_the_rows_and_neither_waits(
     rows: QuerySet[ModelEval], in_another_connection: InAnotherConnection
 ) -> None:
@@ -58,6 +60,7 @@ def test_two_claims_at_once_share_the_rows_and_neither_waits(
     assert held(rows) == [("one", one.id, 1), ("two", one.id, 1), ("three", two.id, 1)]
 
 
+@at_once
 def test_a_claim_that_is_rolled_back_was_none(
     rows: QuerySet[ModelEval], in_another_connection: InAnotherConnection
 ) -> None:
@@ -84,6 +87,7 @@ def test_a_lapsed_lease_is_the_next_workers(
     assert held(lost) == [("two", heir.id, 2)]
 
 
+@at_once
 def test_a_fresh_lease_keeps_others_out_until_the_commit(
     rows: QuerySet[ModelEval], in_another_connection: InAnotherConnection
 ) -> None:

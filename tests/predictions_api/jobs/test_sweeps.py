@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from evals.models import ModelEval
 from predictions_api.jobs import sweeps
+from tests.clustered import at_once
 from tests.predictions_api.jobs.conftest import InAnotherConnection
 
 LONG_AGO = "2020-01-01T00:00:00Z"
@@ -100,6 +101,7 @@ def test_each_time_in_vain_waits_twice_as_long(
     assert found.n_queued == then
 
 
+@at_once
 def test_two_sweeps_at_once_queue_a_row_once(
     rows: QuerySet[ModelEval], in_another_connection: InAnotherConnection
 ) -> None:

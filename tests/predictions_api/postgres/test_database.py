@@ -293,7 +293,8 @@ class TestEmbeddedServer:
 
     def test_opens_a_shell_without_an_installed_psql(self, data_dir: Path) -> None:
         environment = {**os.environ, "DATA_DIR": str(data_dir), "PATH": "/nonexistent"}
-        environment.pop("DATABASE_URL", None)
+        for name in ("DATABASE_URL", "TEST_DATABASE_URL"):
+            environment.pop(name, None)
         shell = [sys.executable, "manage.py", "dbshell", "--", "-Atc", "SELECT current_database()"]
         done = subprocess.run(
             shell, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, timeout=60

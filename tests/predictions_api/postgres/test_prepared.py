@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from predictions_api.postgres.prepared import numbered, prepared
+from tests.clustered import one_node
 from tests.conftest import Caller
 
 TWICE = "SELECT %s::int + 1, '100%%'"
@@ -68,6 +69,7 @@ def test_preparing_is_no_statement_of_the_request() -> None:
     assert captured[0]["sql"].startswith("EXECUTE prepared_")
 
 
+@one_node
 @pytest.mark.parametrize("is_on", [True, False])
 def test_may_be_off_behind_a_pooler_of_transactions(
     ada: Caller, task: int, settings: Any, is_on: bool
