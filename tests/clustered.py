@@ -22,6 +22,8 @@ SHARDS = 4
 one_node = pytest.mark.skipif(
     bool(NODES), reason="plans are read, and statements are counted, on one node"
 )
+#: Of tests that send again what was recorded: it names the ids that one node gives, 1, 2, 3.
+recorded_ids = pytest.mark.skipif(bool(NODES), reason="recordings have the ids of one node")
 #: Statements that a page may need more on a cluster: rows that tests store by the object mapper
 #: have ids that do not tell their node.
 MORE = 1 if NODES else 0
