@@ -54,6 +54,7 @@ UNFOLD = {
                 _page("Annotations", "draw", "predictions_annotation"),
                 _page("Evaluations", "monitoring", "evals_modeleval"),
                 _page("Import storages", "folder_copy", "predictions_importstorage"),
+                _page("Export storages", "drive_folder_upload", "predictions_exportstorage"),
                 is_first=True,
             ),
             _group(

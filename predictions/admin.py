@@ -1,6 +1,6 @@
 """Registers the desk's pages of this room."""
 
 from predictions.desk import predictions, projects, tasks
-from predictions.desk.storages import storages
+from predictions.desk.storages import exports, imports
 
-__all__ = ["predictions", "projects", "storages", "tasks"]
+__all__ = ["exports", "imports", "predictions", "projects", "tasks"]

@@ -17,6 +17,8 @@ TABLES = {
     "predictions_predictioncomment": tables.SLOT,
     "predictions_predictionreview": tables.SLOT,
     "predictions_importedfile": tables.SLOT,
+    "predictions_exportstorage": tables.EVERYWHERE,
+    "predictions_exportedannotation": tables.SLOT,
     "predictions_savedview": tables.EVERYWHERE,
     "predictions_idempotentrequest": tables.HERE,
     "predictions_importcheckpoint": tables.HERE,
@@ -49,8 +51,9 @@ class PredictionsConfig(AppConfig):
         from predictions.desk.hub import parts, store
         from predictions.events import payloads
         from predictions.exports import state, tasks
+        from predictions.exports.storages import tasks as written
         from predictions.imports.folders import tasks as folders
-        from predictions.models import ImportStorage, ProjectExport
+        from predictions.models import ExportStorage, ImportStorage, ProjectExport
         from predictions_api.http import errors
         from predictions_api.jobs import kinds, sweeps
 
@@ -59,10 +62,12 @@ class PredictionsConfig(AppConfig):
         payloads.register()
         sweeps.register(tasks.requeue_stalled)
         sweeps.register(folders.requeue_stalled)
+        sweeps.register(written.requeue_stalled)
         sweeps.register(idempotency.purge)
         sweeps.register(state.purge)
         kinds.register("export", ProjectExport)
         kinds.register("folder", ImportStorage)
+        kinds.register("export storage", ExportStorage)
         kinds.preload("label_studio_sdk.label_interface")
         dashboard.register(card.projects, place=1)
         parts.register(store.part, place=1)

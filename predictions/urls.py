@@ -11,7 +11,15 @@ from predictions.api.pictures import LocalFileView, ThumbnailView
 from predictions.api.predictions import PredictionViewSet
 from predictions.api.projects import ProjectViewSet
 from predictions.api.reviews.discussion import CommentViewSet, ReviewViewSet
-from predictions.api.storages.local import ImportStorageTypesViewSet, ImportStorageViewSet
+from predictions.api.storages.listing import (
+    EveryExportStorageViewSet,
+    EveryImportStorageViewSet,
+    ExportStorageTypesViewSet,
+    ImportStorageTypesViewSet,
+)
+from predictions.api.storages.local import LocalExportViewSet, LocalImportViewSet
+from predictions.api.storages.resolving import ObjectView, PresignedObjectView
+from predictions.api.storages.s3 import S3ExportViewSet, S3ImportViewSet
 from predictions.api.task_actions import TaskActionViewSet
 from predictions.api.tasks import (
     AnnotationViewSet,
@@ -36,7 +44,10 @@ router.register("api/projects", ProjectViewSet, basename="project")
 router.register(f"api/projects/{PROJECT_ID}/tasks", ProjectTaskViewSet, basename="project-task")
 router.register(f"api/projects/{PROJECT_ID}/tags", TagViewSet, basename="project-tag")
 router.register("api/dm/views", ViewViewSet, basename="view")
-router.register("api/storages/localfiles", ImportStorageViewSet, basename="import-storage")
+router.register("api/storages/localfiles", LocalImportViewSet, basename="import-storage")
+router.register("api/storages/s3", S3ImportViewSet, basename="s3-import-storage")
+router.register("api/storages/export/localfiles", LocalExportViewSet, basename="export-storage")
+router.register("api/storages/export/s3", S3ExportViewSet, basename="s3-export-storage")
 
 urlpatterns = [
     # Before the ids of views.
@@ -60,9 +71,24 @@ urlpatterns = [
         "task-actions",
     ),
     both(
+        "api/storages",
+        EveryImportStorageViewSet.as_view({"get": "list"}, name="Import Storages Api"),
+        "import-storages-all",
+    ),
+    both(
+        "api/storages/export",
+        EveryExportStorageViewSet.as_view({"get": "list"}, name="Export Storages Api"),
+        "export-storages-all",
+    ),
+    both(
         "api/storages/types",
         ImportStorageTypesViewSet.as_view({"get": "list"}, name="Import Storage Types Api"),
         "import-storage-types",
+    ),
+    both(
+        "api/storages/export/types",
+        ExportStorageTypesViewSet.as_view({"get": "list"}, name="Export Storage Types Api"),
+        "export-storage-types",
     ),
     both("api/load", LoadViewSet.as_view({"post": "create"}, name="Load Api"), "load"),
     both(
@@ -100,6 +126,15 @@ urlpatterns = [
         f"^api/projects/{ID}/import$",
         TaskImportViewSet.as_view({"post": "import_tasks"}),
         name="project-import",
+    ),
+    # Label Studio's addresses of objects of buckets, two names for one thing.
+    re_path(
+        "^tasks/(?P<task_id>[0-9]{1,19})/resolve/?$", ObjectView.as_view(), name="resolved-object"
+    ),
+    re_path(
+        "^tasks/(?P<task_id>[0-9]{1,19})/presign/?$",
+        PresignedObjectView.as_view(),
+        name="presigned-object",
     ),
     # Label Studio's address of files on the server's disk.
     re_path("^data/local-files/?$", LocalFileView.as_view(), name="local-file"),

@@ -309,6 +309,7 @@ SPECTACULAR_SETTINGS = {
         "ModelRunStatusEnum": "prompts.models.ModelRun.Status",
         "DeliveryStatusEnum": "backends.models.Delivery.Status",
         "EndedDeliveryEnum": ["Failed", "Delivered"],
+        "StorageStatusEnum": "predictions.models.Storage.Status",
     },
     "SCHEMA_PATH_PREFIX": r"/api/",
     "POSTPROCESSING_HOOKS": [
@@ -345,7 +346,11 @@ SPECTACULAR_SETTINGS = {
         },
         {
             "name": "Import storages",
-            "description": "Folders below image roots whose files become tasks.",
+            "description": "Folders and buckets whose files become tasks.",
+        },
+        {
+            "name": "Export storages",
+            "description": "Folders and buckets that annotations are written to.",
         },
         {"name": "Identity", "description": "The caller and their API keys."},
         {"name": "Service", "description": "The service's version."},

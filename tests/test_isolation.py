@@ -80,10 +80,17 @@ OTHER_ROUTES |= {"audit", "users", "user"}
 OTHER_ROUTES |= {"task-actions"}
 # Names its project in the query or the body: tests/predictions/api/curation/test_views.py.
 OTHER_ROUTES |= {"view-list", "view-detail", "views-reset", "views-order"}
-# Names its project in the query or the body: tests/predictions/api/test_import_storages.py.
+# Name their project in the query or the body: tests/predictions/api/test_import_storages.py,
+# tests/predictions/storages.
 OTHER_ROUTES |= {
-    f"import-storage-{name}" for name in ("list", "detail", "sync", "types", "validate")
+    f"{kind}-storage-{name}"
+    for kind in ("import", "s3-import", "export", "s3-export")
+    for name in ("list", "detail", "sync", "validate")
 }
+OTHER_ROUTES |= {"import-storage-types", "export-storage-types"}
+OTHER_ROUTES |= {"import-storages-all", "export-storages-all"}
+# Found through a task, whoever asks: tests/predictions/storages/test_resolve.py.
+OTHER_ROUTES |= {"resolved-object", "presigned-object"}
 # Names annotations or their project in the body: tests/predictions/api/test_mark_annotations.py.
 OTHER_ROUTES |= {"annotation-marks"}
 # Names a comment beside its prediction: tests/predictions/api/reviews/test_discussion.py.

@@ -114,7 +114,8 @@ class ComputeSerializer(serializers.Serializer[Any]):
         choices=list(NORMALIZATIONS),
         required=False,
         help_text="What of two texts does not matter: `none` unless given, `spaces`, `case` and "
-        "spaces, or `words`, which leaves letters, digits and single spaces. Of transcription.",
+        "spaces, or `words`, which leaves letters, their marks, digits and single spaces. Of "
+        "transcription.",
     )
     keypointSigmas = ByName(
         child=FiniteNumber(min_value=1e-6, max_value=1e6),

@@ -20,7 +20,7 @@ from evals.engine.errors import EvaluationError
 from evals.engine.kinds.kind import Job
 from evals.models import ModelEval
 from evals.reports.image_objects import stored_images
-from predictions.pictures.addresses import is_local
+from predictions.pictures.addresses import OBJECT, is_local, shown_at
 from predictions.pictures.inline import DATA_IMAGE, decoded
 from predictions.regions.errors import GeometryError
 
@@ -59,7 +59,7 @@ def cards(
                 "taskId": row.task_id,
                 "annotationId": row.annotation_id,
                 "predictionId": row.prediction_id,
-                "image": _address(evaluation, position, address),
+                "image": _address(evaluation, position, row.task_id, address),
                 "regions": regions,
                 "answer": answer,
             }
@@ -101,7 +101,9 @@ def _addresses(
     return [next(late) if image is None else image.url for image in stored]
 
 
-def _address(evaluation: ModelEval, position: int, given: str | None) -> str | None:
+def _address(
+    evaluation: ModelEval, position: int, task_id: int | None, given: str | None
+) -> str | None:
     """Where a browser finds the image; None for what it cannot load.
 
     An image that stands in the task itself is loaded by itself, once, not with every answer.
@@ -110,6 +112,8 @@ def _address(evaluation: ModelEval, position: int, given: str | None) -> str | N
         return None
     if DATA_IMAGE.match(given):
         return reverse("admin:evals_modeleval_picture", args=[evaluation.eval_id, position])
+    if given.startswith(OBJECT) and task_id is not None and len(given) < LONGEST_URL:
+        return shown_at(given, task_id)
     is_loadable = WEB_ADDRESS.match(given) or is_local(given)
     return given if is_loadable and len(given) < LONGEST_URL else None
 

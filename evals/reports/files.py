@@ -248,11 +248,15 @@ def _detection_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any
         _, detections = _shapes(one, job)
         points = _keypoints(one, job, 1)
         for place, shape in detections.shapes.items():
+            found = _geometry(shape, job)
+            if isinstance(found.get("segmentation"), dict):
+                # With a box beside it pycocotools takes the area of that, and another size.
+                del found["bbox"]
             yield {
                 "image_id": one.image_id,
                 "category_id": int(detections.label[place]) + 1,
                 "score": float(detections.score[place]),
-                **_geometry(shape, job),
+                **found,
                 **points.get(place, {}),
             }
 

@@ -61,8 +61,10 @@ _bucket_away_until = 0.0
 _makers = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - 2))
 
 
-class LocalFileView(APIView):
-    """`/data/local-files/?d=ROOT/NAME` for whoever reads the root's workspace."""
+class FileView(APIView):
+    """What tasks name, for whoever reads their workspace: browsers with a session, programs with a
+    key.
+    """
 
     authentication_classes = [KeyAuthentication, SessionAuthentication]
     # Who may read is known once the root is.
@@ -80,6 +82,34 @@ class LocalFileView(APIView):
         return super().handle_exception(
             NotFound() if isinstance(exc, AuthenticationFailed) else exc
         )
+
+    def reads(self, workspace_id: int) -> bool:
+        """Whether the caller may read in that workspace."""
+        access, user = self.request.auth, self.request.user
+        if isinstance(access, Access):
+            return access.workspace_id == workspace_id and access.allows("predictions:read")
+        if not isinstance(user, User):
+            return False
+        return user.is_superuser or workspace_id in roles_of(user.pk)
+
+    def unchanged(self, headers: dict[str, str]) -> HttpResponseBase | None:
+        """The answer to a caller who has it already, by its ETag; None for others."""
+        answer = HttpResponse(headers=headers)
+        plain = self.request._request
+        found = get_conditional_response(plain, etag=headers["ETag"], response=answer)
+        return None if found is answer else found
+
+    def part(self, n_bytes: int, tag: str) -> tuple[int, int] | None:
+        """What Range asks for of so many bytes; None for all of them, also where If-Range names
+        another ETag. Unsatisfiable.
+        """
+        if self.request.headers.get("If-Range", tag) != tag:
+            return None
+        return part_of(self.request.headers.get("Range", ""), n_bytes)
+
+
+class LocalFileView(FileView):
+    """`/data/local-files/?d=ROOT/NAME` for whoever reads the root's workspace."""
 
     @docs.LOCAL_FILE
     def get(self, request: Request) -> HttpResponseBase:
@@ -100,13 +130,13 @@ class LocalFileView(APIView):
             headers = {"X-Accel-Redirect": settings.SENDFILE_PREFIX + quote(opened.path)}
             return HttpResponse(content_type=kind, headers=HEADERS | headers)
         headers = HEADERS | {"ETag": f'"{opened.tag}"'}
-        if (early := self._unchanged(headers)) is not None:
+        if (early := self.unchanged(headers)) is not None:
             return early
         (start, end), code = (0, opened.size), 200
         if not is_picture(kind):
             headers["Accept-Ranges"] = "bytes"
             try:
-                part = self._part(opened, headers["ETag"])
+                part = self.part(opened.size, headers["ETag"])
             except Unsatisfiable:
                 headers["Content-Range"] = f"bytes */{opened.size}"
                 return HttpResponse(status=416, content_type=kind, headers=headers)
@@ -120,24 +150,11 @@ class LocalFileView(APIView):
             Pieces(opened, start, end), status=code, content_type=kind, headers=headers
         )
 
-    def _part(self, opened: Opened, tag: str) -> tuple[int, int] | None:
-        """What Range asks for; None for all of the file, also where If-Range names another one."""
-        if self.request.headers.get("If-Range", tag) != tag:
-            return None
-        return part_of(self.request.headers.get("Range", ""), opened.size)
-
-    def _unchanged(self, headers: dict[str, str]) -> HttpResponseBase | None:
-        """The answer to a caller who has it already; None for others."""
-        answer = HttpResponse(headers=headers)
-        plain = self.request._request
-        found = get_conditional_response(plain, etag=headers["ETag"], response=answer)
-        return None if found is answer else found
-
     def _opened(self) -> tuple[Opened, str]:
         """The file that `d` names, and its media type. NotFound for whatever is not served."""
         named = split(self.request.query_params.get("d", ""))
         root = named and root_of(named[0])
-        if not named or not root or not self._reads(root[0]):
+        if not named or not root or not self.reads(root[0]):
             raise NotFound
         try:
             opened = open_below(root[1], named[1])
@@ -148,14 +165,6 @@ class LocalFileView(APIView):
             opened.close()
             raise NotFound
         return opened, kind
-
-    def _reads(self, workspace_id: int) -> bool:
-        access, user = self.request.auth, self.request.user
-        if isinstance(access, Access):
-            return access.workspace_id == workspace_id and access.allows("predictions:read")
-        if not isinstance(user, User):
-            return False
-        return user.is_superuser or workspace_id in roles_of(user.pk)
 
 
 class ThumbnailView(LocalFileView):
@@ -174,7 +183,7 @@ class ThumbnailView(LocalFileView):
             name = f"{MADE_BY} {side} {opened.tag}"
             key = hashlib.sha256(name.encode()).hexdigest()
             headers = HEADERS | {"ETag": f'"{key[:32]}"'}
-            if (early := self._unchanged(headers)) is not None:
+            if (early := self.unchanged(headers)) is not None:
                 return early
             made = self._made(opened, side, key)
         if made is None:

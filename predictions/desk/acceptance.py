@@ -15,6 +15,7 @@ from predictions.db import annotations
 from predictions.desk.addresses import address, way_to
 from predictions.desk.drawing import Drawn, drawn, shown_data
 from predictions.models import Annotation, Prediction
+from predictions.pictures.addresses import shown_at
 from predictions.regions.truths import Region, as_truth, difference
 
 #: Regions of each side that the page names.
@@ -104,7 +105,7 @@ def ask(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
             list_query=query,
         ),
         data={
-            "image": image,
+            "image": image and shown_at(image, task.pk),
             "texts": texts,
             "views": [
                 {"title": title, "alt": f"The image of task {task.pk}: {title}", "regions": regions}

@@ -26,6 +26,7 @@ from predictions.desk.drawing import Drawn, drawn, shown_data
 from predictions.desk.reviewing import discussion
 from predictions.desk.verdicts import verdicts_on
 from predictions.models import Annotation, Prediction
+from predictions.pictures.addresses import shown_at
 
 #: Model versions of a task that the page offers to compare.
 MOST_VERSIONS = 20
@@ -54,7 +55,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         title=f"Prediction {pk}",
         crumbs=way_to(prediction.task, [Crumb(f"Prediction {pk}")], list_query=query),
         data={
-            "image": image,
+            "image": image and shown_at(image, prediction.task_id),
             "texts": texts,
             "alt": f"The image of task {prediction.task_id}",
             "regions": [*_of_prediction(prediction, shown), *_of_annotation(truth, verdicts)],
@@ -135,7 +136,7 @@ def compare(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         title=f"Task {pk}: versions compared",
         crumbs=way_to(task, [Crumb("Versions compared")]),
         data={
-            "image": image,
+            "image": image and shown_at(image, pk),
             "texts": texts,
             "views": [
                 {

@@ -103,8 +103,8 @@ class Region(Struct):
     """One object of a task, or with `shape` None a choice about the whole task.
 
     `labels` is one class, or several of a choice. `score` is the file's, of detections: 0 to 1, or
-    per cent where the file's highest is above 1 (`scores.py` divides them). `meta` is kept on the
-    region: `iscrowd`, `area`. `place` is where in the file it stands, for what is found later.
+    per cent where the file's highest is above that (`scores.py` divides them). `meta` is kept on
+    the region: `iscrowd`, `area`. `place` is where in the file it stands, for what is found later.
     """
 
     labels: tuple[str, ...]

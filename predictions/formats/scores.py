@@ -4,6 +4,8 @@ from predictions.formats.errors import Errors
 
 #: Per cent.
 MOST_SCORE = 100
+#: What a share of one may come to by rounding; a file of per cent has a higher one somewhere.
+MOST_SHARE = 1.01
 PER_CENT = "The highest score is {highest:g}: the scores are taken as per cent and divided by 100."
 
 
@@ -24,7 +26,7 @@ class Scores:
 
     def divisor(self, warnings: list[str]) -> float:
         """1, or 100 with a warning."""
-        if self.highest <= 1:
+        if self.highest <= MOST_SHARE:
             return 1.0
         warnings.append(PER_CENT.format(highest=self.highest))
         return 100.0

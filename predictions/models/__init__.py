@@ -8,9 +8,14 @@ from predictions.models.files import (
     IdempotentRequest,
     ImageRoot,
     ImportCheckpoint,
+    ProjectExport,
+)
+from predictions.models.storages import (
+    ExportedAnnotation,
+    ExportStorage,
     ImportedFile,
     ImportStorage,
-    ProjectExport,
+    Storage,
 )
 from predictions.models.store import (
     Annotation,
@@ -24,6 +29,8 @@ from predictions.models.store import (
 
 __all__ = [
     "Annotation",
+    "ExportStorage",
+    "ExportedAnnotation",
     "IdempotentRequest",
     "ImageRoot",
     "ImportCheckpoint",
@@ -37,6 +44,7 @@ __all__ = [
     "ProjectCounter",
     "ProjectExport",
     "SavedView",
+    "Storage",
     "Task",
     "TaskTag",
     "free_slug",

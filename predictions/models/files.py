@@ -2,9 +2,8 @@
 
 from django.db import models
 
-from accounts.models import User, Workspace
-from predictions.models.store import Project, Task
-from predictions_api.postgres.spread.fields import SlotField
+from accounts.models import Workspace
+from predictions.models.store import Project
 
 
 class ImageRoot(models.Model):
@@ -13,75 +12,13 @@ class ImageRoot(models.Model):
     id = models.CharField(primary_key=True, max_length=16)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
     path = models.TextField(help_text="The folder's real path.")
+    is_writable = models.BooleanField(
+        db_default=False, default=False, help_text="Export storages may write into it."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.path
-
-
-class ImportStorage(models.Model):
-    """A folder below an image root whose files become tasks of a project: Label Studio's import
-    storage of local files. The row is the truth about its synchronisation; the queue has ids.
-    """
-
-    class Status(models.TextChoices):
-        INITIALIZED = "initialized"  # never synchronised
-        QUEUED = "queued"  # waits for a worker
-        IN_PROGRESS = "in_progress"  # a worker reads the folder
-        COMPLETED = "completed"
-        WITH_ERRORS = "completed_with_errors"  # `traceback` says which files were left out
-        FAILED = "failed"  # `traceback` says why
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="import_storages")
-    root = models.ForeignKey(ImageRoot, on_delete=models.CASCADE, related_name="+")
-    folder = models.TextField(
-        blank=True, default="", help_text="Below the root, with forward slashes; empty: the root."
-    )
-    title = models.CharField(max_length=2048, null=True, blank=True)
-    description = models.TextField(null=True, blank=True)
-    regex_filter = models.TextField(null=True, blank=True, help_text="Of whole paths.")
-    recursive_scan = models.BooleanField(default=False, help_text="Folders in it, too.")
-    use_blob_urls = models.BooleanField(
-        default=False, help_text="Each picture or recording is a task; else each JSON file."
-    )
-    synchronizable = models.BooleanField(default=True)
-    status = models.CharField(max_length=32, choices=Status, default=Status.INITIALIZED)
-    last_sync = models.DateTimeField(null=True, blank=True)
-    last_sync_count = models.PositiveIntegerField(null=True, blank=True)
-    traceback = models.TextField(null=True, blank=True)
-    created_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    # Who is at work on it, or until when the queue may find somebody (predictions_api.jobs.leases).
-    lease_owner = models.UUIDField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    n_queued = models.PositiveSmallIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return self.title or f"Folder {self.folder} of project {self.project_id}"
-
-
-class ImportedFile(models.Model):
-    """A file that an import storage has made a task of; it goes with its first task."""
-
-    storage = models.ForeignKey(ImportStorage, on_delete=models.CASCADE, related_name="files")
-    slot = SlotField()
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    # SHA-256 of the name below the root: a name may be longer than an index row.
-    name_hash = models.CharField(max_length=64)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["storage", "name_hash", "slot"],
-                name="predictions_importedfile_storage_name_uniq",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"A file of storage {self.storage_id}"
 
 
 class IdempotentRequest(models.Model):

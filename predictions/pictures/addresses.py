@@ -1,5 +1,8 @@
-"""Addresses of files below image roots, as tasks name them: `/data/local-files/?d=ROOT/NAME`."""
+"""Addresses of files as tasks name them: below image roots, `/data/local-files/?d=ROOT/NAME`, and
+in the buckets of import storages, `s3://BUCKET/KEY`.
+"""
 
+import base64
 import re
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -40,6 +43,22 @@ def name_in(text: str) -> str | None:
     except ValueError:
         return None
     return found and found[1]
+
+
+OBJECT = "s3://"
+
+
+def shown_at(text: str, task_id: int) -> str:
+    """Where a browser finds what a task names so: of an object of a bucket the address that leads
+    to it, as Label Studio's clients put it together; any other address itself.
+
+    >>> shown_at("s3://cars/a.jpg", 7), shown_at("a.jpg", 7)
+    ('/tasks/7/resolve/?fileuri=czM6Ly9jYXJzL2EuanBn', 'a.jpg')
+    """
+    if not text.startswith(OBJECT):
+        return text
+    named = base64.urlsafe_b64encode(text.encode(errors="replace")).decode()
+    return f"/tasks/{task_id}/resolve/?fileuri={named}"
 
 
 def split(text: str) -> tuple[str, str] | None:

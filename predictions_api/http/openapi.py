@@ -193,7 +193,8 @@ PAGES = {
     "Views": "/docs/reference/api/#tags-and-saved-views",
     "ML backends": "/docs/guides/ml-backends/",
     "Webhooks": "/docs/guides/webhooks/",
-    "Import storages": "/docs/guides/pictures/#folders-that-are-synchronised",
+    "Import storages": "/docs/guides/storages/",
+    "Export storages": "/docs/guides/storages/#export-storages",
     "Identity": "/docs/reference/api/#keys-and-scopes",
     "Service": "/docs/operating/running/",
 }

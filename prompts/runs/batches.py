@@ -32,7 +32,7 @@ def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
         "completion_tokens": item.get("completion_tokens"),
         "prompt_cost": item.get("prompt_cost_usd"),
         "completion_cost": item.get("completion_cost_usd"),
-        "total_cost": item.get("total_cost_usd"),
+        "total_cost": _total_cost(item),
     }
     if item.get("message_counts") is not None:
         cost["extra"] = {"message_counts": item["message_counts"]}
@@ -43,6 +43,14 @@ def _outcome(label_config: str, item: Mapping[str, Any]) -> Outcome:
             item["task_id"], error_type="InvalidAnswer", message=str(exc), score=None, **cost
         )
     return Outcome(item["task_id"], result=result, **cost)
+
+
+def _total_cost(item: Mapping[str, Any]) -> float | None:
+    """The total as it was told, else that of the parts that were; None where nothing was."""
+    told: float | None = item.get("total_cost_usd")
+    parts = (item.get("prompt_cost_usd"), item.get("completion_cost_usd"))
+    known = [part for part in parts if part is not None]
+    return sum(known) if told is None and known else told
 
 
 def _regions(label_config: str, output: Any) -> Any:

@@ -15,6 +15,7 @@ LISTS = [
     "predictions/prediction",
     "predictions/annotation",
     "predictions/importstorage",
+    "predictions/exportstorage",
     "predictions/mlbackend",
     "accounts/workspace",
     "accounts/user",

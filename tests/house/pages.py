@@ -28,6 +28,7 @@ NOT_RUN = {
     ("docs/guides/webhooks.md", ""): "needs a receiver; tests/backends/webhooks has one",
     ("docs/guides/prompts.md", ""): "needs a model; tests/prompts runs prompts with a stand-in",
     ("docs/guides/pictures.md", ""): "names a folder of the reader's",
+    ("docs/guides/storages.md", ""): "needs a bucket; tests/contract/test_sdk_storages.py has one",
     ("docs/guides/ci-gate.md", "python examples/ci_gate"): "test_ci_gate.py runs the program",
     ("docs/guides/notebooks.md", ".venv/bin/python examples"): "test_examples.py runs the program",
     ("docs/reference/evaluations.md", ".venv/bin/python manage.py evaluate"): "of the workspace"

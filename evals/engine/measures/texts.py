@@ -5,6 +5,7 @@ whatever the score; no answer is the empty text.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -36,7 +37,12 @@ def _case(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    return _spaces(NO_LETTER.sub("", text.lower()))
+    return _spaces(NO_LETTER.sub(_mark, text.lower()))
+
+
+def _mark(found: re.Match[str]) -> str:
+    """The character where it is a mark of the letter before it, as vowels are in Hindi and Thai."""
+    return found[0] if unicodedata.category(found[0]).startswith("M") else ""
 
 
 #: What is done to both sides before everything, by its name in a request.

@@ -40,3 +40,24 @@ THUMBNAIL = extend_schema(
     parameters=[NAMED, ThumbnailParameters],
     responses={(200, "image/webp"): OpenApiTypes.BINARY, **error_responses()},
 )
+OBJECT = extend_schema(
+    operation_id="resolve_object",
+    summary="An object of a bucket that a task names",
+    description="Of a bucket of an import storage of the task's project, for whoever reads its"
+    " workspace; for everybody else, and for what the task does not name, 404. By the storage's"
+    " `presign` a redirect to an address of the bucket that works for a while, or the picture or"
+    " recording itself, with `Range` for recordings.",
+    tags=["Tasks"],
+    auth=READERS,
+    parameters=[
+        OpenApiParameter(
+            "fileuri", str, required=True, description="Base64 of `s3://BUCKET/KEY`, or that text."
+        )
+    ],
+    responses={
+        **{(200, kind): OpenApiTypes.BINARY for kind in PICTURES + RECORDINGS},
+        **{(206, kind): OpenApiTypes.BINARY for kind in RECORDINGS},
+        303: None,
+        **error_responses(),
+    },
+)

@@ -22,15 +22,24 @@ def new_id() -> str:
 
 
 @transaction.atomic
-def register(workspace_id: int, folder: str | Path) -> ImageRoot:
+def register(
+    workspace_id: int, folder: str | Path, *, is_writable: bool | None = None
+) -> ImageRoot:
     """The workspace's root of that folder, made where there is none. FolderError for no folder, and
     for one that LOCAL_FILES_ROOTS does not allow.
+
+    `is_writable` says whether export storages may write into it; None leaves that as it is, for a
+    new one no.
     """
     path = real_folder(str(folder), settings.LOCAL_FILES_ROOTS)
     # Who registers the same folder at the same time waits here.
     workspace = Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
     known = ImageRoot.objects.filter(workspace=workspace, path=path).order_by("created_at").first()
-    return known or ImageRoot.objects.create(id=new_id(), workspace=workspace, path=path)
+    root = known or ImageRoot.objects.create(id=new_id(), workspace=workspace, path=path)
+    if is_writable is not None and root.is_writable != is_writable:
+        ImageRoot.objects.filter(pk=root.pk).update(is_writable=is_writable)
+        root.is_writable = is_writable
+    return root
 
 
 def move(root: ImageRoot, folder: str | Path) -> None:

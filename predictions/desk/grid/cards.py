@@ -10,6 +10,7 @@ from django.urls import reverse
 from predictions.db.curation.cards import TaskCard
 from predictions.desk.drawing import SHAPES, Drawn, drawn, shown_data
 from predictions.models import Project
+from predictions.pictures.addresses import shown_at
 from predictions.pictures.inline import DATA_IMAGE
 
 #: Regions of each side that are drawn, or told in words.
@@ -94,7 +95,7 @@ def _kind(config: Any, data: Mapping[str, Any]) -> tuple[str, str | None]:
 def _address(project_id: int, task_id: int, key: str | None, value: str) -> str | None:
     """An address for a browser: of a picture that stands in its task, one of its own."""
     if not DATA_IMAGE.match(value):
-        return value or None
+        return shown_at(value, task_id) or None
     url = reverse("admin:predictions_project_picture", args=[project_id, task_id])
     return f"{url}?{urlencode({'key': key})}"
 

@@ -62,7 +62,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         crumbs=_crumbs(request, task),
         data={
             "task": pk,
-            "things": things_of(task.data, config),
+            "things": things_of(task.data, config, task.pk),
             "sources": [_for_script(source) for source in sources],
             "edit": edited,
             "tools": tools_of(config, task.data) if edited else [],

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from predictions.pictures.addresses import shown_at
 from predictions.regions.config import Config, ObjectTag
 
 Thing = dict[str, Any]
@@ -15,11 +16,13 @@ KINDS = {
     "Text": "text",
     "HyperText": "text",
 }
+#: What a browser loads by its address.
+MEDIA = frozenset({"image", "audio", "video"})
 #: Pages of one object that are shown.
 MOST_PAGES = 50
 
 
-def things_of(data: Any, config: Config) -> list[Thing]:
+def things_of(data: Any, config: Config, task_id: int) -> list[Thing]:
     """The objects of the config with their values, and then whatever else the data holds.
 
     Each is {name, kind, value}: `kind` is image, audio or video with an address, `images` with a
@@ -33,12 +36,21 @@ def things_of(data: Any, config: Config) -> list[Thing]:
         if value is None:
             continue
         used.add(path[0])
-        found.append({"name": name, "kind": _kind(tag, value), "value": _shortened(value)})
+        found.append(_thing(name, _kind(tag, value), value, task_id))
     for key, value in values.items():
         if key not in used:
             kind = "data" if config.objects else _look(value)
-            found.append({"name": str(key), "kind": kind, "value": _shortened(value)})
+            found.append(_thing(str(key), kind, value, task_id))
     return found
+
+
+def _thing(name: str, kind: str, value: Any, task_id: int) -> Thing:
+    value = value[:MOST_PAGES] if isinstance(value, list) else value
+    if kind == "images":
+        value = [shown_at(page, task_id) for page in value]
+    elif kind in MEDIA:
+        value = shown_at(value, task_id)
+    return {"name": name, "kind": kind, "value": value}
 
 
 def _objects(
@@ -92,7 +104,3 @@ def _look(value: Any) -> str:
     ):
         return "image"
     return "text"
-
-
-def _shortened(value: Any) -> Any:
-    return value[:MOST_PAGES] if isinstance(value, list) else value

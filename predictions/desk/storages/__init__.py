@@ -1,1 +1,1 @@
-"""Pages of import storages: folders whose files become tasks."""
+"""Pages of import storages and of export storages."""

@@ -2,13 +2,14 @@
 
 from django.db import transaction
 
-from predictions.imports.folders import state, tasks
+from predictions.imports.folders import tasks
+from predictions.imports.folders.state import IMPORTS
 
 
 def synchronize(storage_id: int) -> bool:
     """Queues it; False, and nothing, while one is under way."""
     with transaction.atomic():
-        is_asked = state.ask(storage_id)
+        is_asked = IMPORTS.ask(storage_id)
         if is_asked:
             tasks.queue(storage_id)
     return is_asked

@@ -2,7 +2,8 @@
 
 from django_tasks import task
 
-from predictions.imports.folders import state
+from predictions.imports.folders.state import IMPORTS
+from predictions.storages.state import LEASE_S
 from predictions_api.jobs import sweeps
 from predictions_api.jobs.queueing import enqueue_on_commit
 
@@ -22,4 +23,4 @@ def queue(storage_id: int) -> None:
 
 def requeue_stalled() -> list[int]:
     """Queues those that their worker or the queue lost; their ids. Safe at any time."""
-    return sweeps.requeue(state.unfinished(), queue, lease_s=state.LEASE_S, lease_owner=None)
+    return sweeps.requeue(IMPORTS.unfinished(), queue, lease_s=LEASE_S, lease_owner=None)

@@ -1,5 +1,6 @@
 """`manage.py image_root add|list|move|remove`: folders whose files tasks may name."""
 
+from argparse import BooleanOptionalAction
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -21,7 +22,14 @@ class Command(BaseCommand):
         add = verbs.add_parser("add", help="Print the id of a folder's root, made if needed.")
         add.add_argument("folder", help="A folder that the web processes can read, too.")
         add.add_argument("--workspace", default="default", help="Slug (default: %(default)s).")
-        verbs.add_parser("list", help="All roots: id, workspace, folder.")
+        add.add_argument(
+            "--writable",
+            action=BooleanOptionalAction,
+            default=None,
+            help="Export storages may write files into it, or no more (default: as it is; a new one"
+            " may not be written to).",
+        )
+        verbs.add_parser("list", help="All roots: id, workspace, folder, whether it is written to.")
         move = verbs.add_parser("move", help="The files are in another folder now.")
         move.add_argument("id", help="From `image_root list`.")
         move.add_argument("folder")
@@ -38,10 +46,15 @@ class Command(BaseCommand):
     def _do(self, verb: str, **options: Any) -> None:
         if verb == "list":
             for root in image_roots.listed():
-                self.stdout.write(f"{root.pk}  {root.workspace.slug}  {root.path}")
+                written = "  (writable)" if root.is_writable else ""
+                self.stdout.write(f"{root.pk}  {root.workspace.slug}  {root.path}{written}")
             return
         if verb == "add":
-            root = image_roots.register(_workspace_id(options["workspace"]), options["folder"])
+            root = image_roots.register(
+                _workspace_id(options["workspace"]),
+                options["folder"],
+                is_writable=options["writable"],
+            )
             self.stdout.write(root.pk)
             self.stderr.write(f"Tasks name its files {PREFIX}?d={root.pk}/NAME")
             return self._record("added", root)
@@ -60,6 +73,7 @@ class Command(BaseCommand):
             target=f"image root {root.pk}",
             workspace_id=root.workspace_id,
             folder=root.path,
+            **({"writable": True} if root.is_writable else {}),
         )
 
 

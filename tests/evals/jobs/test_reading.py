@@ -3,11 +3,14 @@
 import io
 import json
 import zipfile
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
 import pytest
 from label_studio_sdk.converter.brush import encode_rle
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from evals.jobs import requests, run
 from evals.models import ModelEval
@@ -154,7 +157,30 @@ def test_outlines_of_another_size(ada: Caller, make_project: MakeProject, kind: 
         detections = json.loads(files.read("detections.json"))
     assert [(i["width"], i["height"]) for i in coco["images"]] == [(128, 72)]
     assert coco["annotations"][0]["segmentation"] == detections[0]["segmentation"]
-    assert coco["annotations"][0]["bbox"] == detections[0]["bbox"]
+
+
+def test_files_of_masks_give_the_same_sizes(ada: Caller, make_project: MakeProject) -> None:
+    """A detection whose box is medium and whose mask is small."""
+    made = make_project(ada, POLYGONS, title="Outlines")
+    large, half = [[10, 10], [50, 10], [50, 50], [10, 50]], [[55, 55], [95, 55], [55, 95]]
+    said = [outline(large, 0.5), outline(half, 0.9)]
+    found = one(ada, made, [outline(large), outline([[0, 60], [9, 60], [9, 69]])], said)
+    panel = ada.client.get(f"/lab/model-evals/{found.eval_id}/map-results").json()
+    sizes = panel["splits"]["test"]["byObjectSize"]
+    assert (sizes["small"]["map50"], sizes["medium"]["map50"]) == (0, pytest.approx(1))
+
+    archive = ada.client.get(f"/lab/model-evals/{found.eval_id}/coco").getvalue()
+    with zipfile.ZipFile(io.BytesIO(archive)) as files, redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = json.loads(files.read("ground_truth.json"))
+        coco.createIndex()
+        detections = coco.loadRes(json.loads(files.read("detections.json")))
+        oracle = COCOeval(coco, detections, "segm")
+        oracle.evaluate()
+        oracle.accumulate()
+        oracle.summarize()
+    by_size = [sizes[name]["map50_95"] for name in ("small", "medium")]
+    assert by_size == pytest.approx(oracle.stats[3:5].tolist(), abs=1e-12)
 
 
 def test_without_any_size_boxes_are_compared_in_per_cent(ada: Caller, project: Project) -> None:

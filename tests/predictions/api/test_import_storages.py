@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from predictions.db.pictures import image_roots, storages
-from predictions.imports.folders import run, state
+from predictions.db.pictures import image_roots
+from predictions.db.storages import imports
+from predictions.imports.folders import run
+from predictions.imports.folders.sources import NO_FOLDER as GONE
+from predictions.imports.folders.state import IMPORTS
 from predictions.models import ImageRoot, ImportStorage, Project, Task
 from predictions_api.jobs.leases import Holder
 from tests.conftest import A_MOMENT, Caller, MakeProject, assert_invalid, assert_refused
@@ -100,7 +103,10 @@ def test_the_life_of_a_storage(
     assert ada.client.delete(one).status_code == 204
     assert ada.client.get(PATH, {"project": project.pk}).json() == []
     types = ada.client.get("/api/storages/types").json()
-    assert types == [{"name": "localfiles", "title": "Local files"}]
+    assert types == [
+        {"name": "s3", "title": "AWS S3"},
+        {"name": "localfiles", "title": "Local files"},
+    ]
 
 
 def test_pictures_become_tasks_once(
@@ -157,7 +163,7 @@ def test_a_folder_that_goes_away(
     storage = make(ada, project, folder, use_blob_urls=True)
     folder.rename(tmp_path / "moved")
     failed = sync(ada, storage)
-    assert (failed["status"], failed["traceback"]) == ("failed", run.NO_FOLDER)
+    assert (failed["status"], failed["traceback"]) == ("failed", GONE)
     # A link in its place leads nowhere.
     folder.symlink_to(tmp_path)
     assert sync(ada, storage)["status"] == "failed"
@@ -170,9 +176,11 @@ def test_a_folder_that_goes_away(
 def test_an_expression_that_takes_too_long_ends(
     ada: Caller, project: Project, root: ImageRoot, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage = make(ada, project, folder, use_blob_urls=True, regex_filter=r"(.*)(.*)\1\2\1\2x")
-    (folder / ("a" * 200 + ".png")).write_bytes(picture())
-    monkeypatch.setattr(storages, "MATCH_MS", 1)
+    slow = r".*/(a*)(a*)\1\2[^.]"
+    storage = make(ada, project, folder, use_blob_urls=True, regex_filter=slow)
+    for n in range(20):
+        (folder / f"{'a' * 200}.{n}.png").write_bytes(picture())
+    monkeypatch.setattr(imports, "MATCH_MS", 10)
     failed = sync(ada, storage)
     assert failed["status"] == "failed"
     assert failed["traceback"].startswith("regex_filter: canceling statement")
@@ -185,7 +193,7 @@ def test_a_killed_worker_costs_its_lease(
     ada.client.post(f"{PATH}{storage['id']}/sync")
     again = ada.client.post(f"{PATH}{storage['id']}/sync")
     assert again.json()["status"] == "queued"
-    assert state.claim(storage["id"], Holder(60)) is not None
+    assert IMPORTS.claim(storage["id"], Holder(60)) is not None
     run.run(storage["id"])
     assert shown(project) == []
     ImportStorage.objects.update(lease_until="2020-01-01T00:00:00Z")

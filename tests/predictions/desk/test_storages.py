@@ -1,5 +1,6 @@
-"""The desk's pages of import storages."""
+"""The desk's pages of import storages and of export storages."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEntry
+from predictions.db.annotations import create_annotation
 from predictions.db.pictures import image_roots
+from predictions.exports.storages import run as export
 from predictions.imports.folders import run
-from predictions.models import ImportStorage, Project, Task
+from predictions.models import ExportStorage, ImportStorage, Project, Task
+from predictions_api.outbound import vault
 from tests.conftest import Caller
 from tests.predictions.api.test_local_files import picture
+from tests.s3 import emptied
 
 LIST = "/admin/predictions/importstorage/"
 ADD = f"{LIST}add/"
@@ -46,13 +51,14 @@ def page_of(storage: ImportStorage) -> str:
 def storage(desks: dict[str, Client], project: Project, folder: Path) -> ImportStorage:
     """Asked to be synchronised, as the form does unless it is told not to."""
     answer = desks["member"].post(ADD, fields(project, folder))
-    assert answer.status_code == 302, answer.content
+    assert answer.status_code == 302, answer.context["errors"]
     return ImportStorage.objects.get()
 
 
 def test_a_folder_becomes_tasks(desks: dict[str, Client], storage: ImportStorage) -> None:
     assert (storage.title, storage.folder, storage.use_blob_urls) == ("Cars", "", True)
     assert storage.status == "queued"
+    assert storage.root is not None
     run.run(storage.pk)
     assert Task.objects.count() == 2
     text = desks["reader"].get(LIST).content.decode()
@@ -97,7 +103,7 @@ def test_is_changed_and_synchronised_again(
     )  # fmt: skip
     again = {"action": "synchronize", "_selected_action": [storage.pk]}
     answer = desks["member"].post(LIST, again, follow=True)
-    assert "1 folder will be read by a worker" in answer.content.decode()
+    assert "1 storage will be synchronised by a worker" in answer.content.decode()
     storage.refresh_from_db()
     assert storage.status == "queued"
     answer = desks["member"].post(LIST, again, follow=True)
@@ -109,6 +115,7 @@ def test_is_changed_and_synchronised_again(
     [
         ({"path": "/nowhere"}, "No registered folder of the workspace is this"),
         ({"path": ""}, "This field is required."),
+        ({"kind": "s3"}, "This field is required."),
         ({"regex_filter": "("}, "invalid regular expression"),
         ({"title": "x" * 2049}, "at most 2048 characters"),
     ],
@@ -174,3 +181,95 @@ def test_statements(desks: dict[str, Client], project: Project, storage: ImportS
         ImportStorage.objects.create(project=project, root=storage.root, folder=f"f{n}")
     assert ask() == few
     assert max(few) <= 8
+
+
+EXPORTS = "/admin/predictions/exportstorage/"
+SECRET = "a secret of theirs"
+
+
+@pytest.fixture
+def bucket(service: str, settings: Any) -> Iterator[Any]:
+    settings.OUTBOUND_ALLOWED_HOSTS = ["127.0.0.1"]
+    with emptied(service, "cars") as made:
+        made.put_object(Key="val/a.png", Body=picture())
+        yield made
+
+
+def of_bucket(project: Project, service: str, **more: Any) -> dict[str, Any]:
+    return {
+        "project": project.pk, "kind": "s3", "bucket": "cars", "prefix": "", "region_name": "",
+        "s3_endpoint": service, "aws_access_key_id": "somebody", "aws_secret_access_key": SECRET,
+        "title": "Cars", "description": "", "use_blob_urls": "on", "regex_filter": "",
+        "presign_ttl": "3", "synchronize": "on", **more,
+    }  # fmt: skip
+
+
+def test_a_bucket_becomes_tasks(
+    desks: dict[str, Client], project: Project, bucket: Any, service: str
+) -> None:
+    wrong: list[tuple[dict[str, str], str]] = [
+        ({"bucket": "nowhere"}, "Cannot find bucket nowhere in S3"),
+        ({"bucket": ""}, "This field is required."),
+        ({"prefix": "none"}, "s3://cars/none not found."),
+        ({"s3_endpoint": "http://10.0.0.1"}, "is on a private network"),
+        ({"aws_secret_access_key": ""}, "must be provided together"),
+    ]
+    for change, said in wrong:
+        answer = desks["member"].post(ADD, of_bucket(project, service, **change))
+        assert (answer.status_code, said in answer.content.decode()) == (200, True), change
+    assert not ImportStorage.objects.exists()
+    body = of_bucket(project, service, recursive_scan="on")
+    answer = desks["member"].post(ADD, body)
+    assert answer.status_code == 302, answer.context["errors"]
+    made = ImportStorage.objects.get()
+    assert (made.kind, made.bucket, made.presign, made.presign_ttl) == ("s3", "cars", False, 3)
+    run.run(made.pk)
+    assert Task.objects.get().data == {"image": "s3://cars/val/a.png"}
+    assert "s3://cars/" in desks["reader"].get(LIST).content.decode()
+
+    shown = desks["member"].get(page_of(made)).content.decode()
+    assert 'value="cars"' in shown
+    assert SECRET not in shown
+    assert 'name="path"' not in shown
+    kept = made.sealed_keys
+    later = of_bucket(project, service, title="Trucks")
+    later |= {"aws_access_key_id": "", "aws_secret_access_key": ""}
+    assert desks["member"].post(page_of(made), later).status_code == 302
+    made.refresh_from_db()
+    assert (made.title, made.sealed_keys) == ("Trucks", kept)
+    assert vault.unseal(kept)["aws_secret_access_key"] == SECRET
+    assert "Only files whose path matches" in desks["reader"].get(page_of(made)).content.decode()
+
+
+def test_annotations_are_written(
+    desks: dict[str, Client], ada: Caller, project: Project, folder: Path, bucket: Any, service: str
+) -> None:
+    task = Task.objects.create(project=project, data={"image": "a.png"})
+    written = create_annotation(task.pk, {"result": []}, ada.access)
+    refused = desks["member"].post(f"{EXPORTS}add/", fields(project, folder))
+    assert "that may be written to" in refused.content.decode()
+    image_roots.register(ada.workspace.pk, folder, is_writable=True)
+    for body in (fields(project, folder), of_bucket(project, service, prefix="truth")):
+        answer = desks["member"].post(f"{EXPORTS}add/", body)
+        assert answer.status_code == 302, answer.context["errors"]
+    for storage in ExportStorage.objects.all():
+        export.run(storage.pk)
+    assert (folder / str(written["id"])).exists()
+    assert bucket.Object(f"truth/{written['id']}").get()["ContentLength"] > 100
+    text = desks["reader"].get(EXPORTS).content.decode()
+    assert text.count(">done<") == 2
+    local = ExportStorage.objects.get(kind="localfiles")
+    again = {"action": "synchronize", "_selected_action": [local.pk]}
+    desks["member"].post(EXPORTS, again)
+    local.refresh_from_db()
+    assert local.status == "queued"
+    page = f"{EXPORTS}{local.pk}/delete/"
+    assert "The files that it wrote stay." in desks["member"].get(page).content.decode()
+    assert desks["member"].post(page, {"post": "yes"}).status_code == 302
+    acts = AuditEntry.objects.filter(action__startswith="export_storage").order_by("pk")
+    assert [row.action.partition(".")[2] for row in acts] == [
+        "synchronized", "created", "synchronized", "created", "synchronized", "deleted",
+    ]  # fmt: skip
+    for name, status in {"reader": 403, "stranger": 302, "anonymous": 302}.items():
+        path = f"{EXPORTS}{ExportStorage.objects.get().pk}/change/"
+        assert desks[name].post(path, {"title": "Mine"}).status_code == status, name

@@ -24,19 +24,8 @@ from tests.evals.conftest import load, tasks
 
 # Of the group `dev`.
 boto3: Any = pytest.importorskip("boto3")
-moto: Any = pytest.importorskip("moto.server")
 
 BUCKET = "models"
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[str]:
-    """The address of the service."""
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -50,6 +50,18 @@ def test_from_add_to_remove(ada: Caller, folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_one_that_may_be_written_to(ada: Caller, folder: Path) -> None:
+    made = told("add", folder, "--workspace", "lab", "--writable").strip()
+    assert told("list") == f"{made}  lab  {folder}  (writable)\n"
+    # As it is, unless it is said.
+    told("add", folder, "--workspace", "lab")
+    assert ImageRoot.objects.get().is_writable
+    told("add", folder, "--workspace", "lab", "--no-writable")
+    assert told("list") == f"{made}  lab  {folder}\n"
+    acts = AuditEntry.objects.filter(action="image_root.added").order_by("pk")
+    assert [row.details.get("writable") for row in acts] == [True, True, None]
+
+
 def test_workspaces_have_roots_of_their_own(ada: Caller, olga: Caller, folder: Path) -> None:
     one = image_roots.register(ada.workspace.pk, folder)
     other = image_roots.register(olga.workspace.pk, folder)

@@ -61,6 +61,32 @@ def test_a_batch_is_stored(ada: Caller, run: ModelRun, ids: list[int]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [
+        ({"prompt_cost_usd": 0.25, "completion_cost_usd": 0.5}, 0.75),
+        ({"prompt_cost_usd": 0.25}, 0.25),
+        ({"prompt_cost_usd": 0.25, "completion_cost_usd": None, "total_cost_usd": 2}, 2.0),
+        ({"prompt_cost_usd": 0.25, "completion_cost_usd": 0.5, "total_cost_usd": 0}, 0.0),
+        ({"prompt_cost_usd": 0, "completion_cost_usd": 0}, 0.0),
+        ({}, None),
+    ],
+)
+def test_a_cost_without_a_total_is_that_of_its_parts(
+    ada: Caller, run: ModelRun, ids: list[int], told: dict[str, Any], cost: float | None
+) -> None:
+    assert post(ada, run, answer(ids[0], **told)).status_code == 201
+    run.refresh_from_db()
+    assert (PredictionMeta.objects.get().total_cost, run.cost_usd) == (cost, cost or 0)
+    path = f"/api/inference-runs/{run.pk}/indicators/cost"
+    assert ada.client.get(path).json()["values"] == {
+        "prompt": told.get("prompt_cost_usd"),
+        "completion": told.get("completion_cost_usd"),
+        "total": cost,
+        "per_task": cost,
+    }
+
+
 def test_the_last_outcome_ends_the_run_in_any_order(
     ada: Caller, run: ModelRun, ids: list[int], version: PromptVersion
 ) -> None:

@@ -186,6 +186,19 @@ def test_normalization(normalization: str, normalised: str) -> None:
     assert read_texts([stored], CLASSES, normalize=normalize).truth == [normalised]
 
 
+@pytest.mark.parametrize(
+    ("truth", "said"),
+    [("हिन्दी की", "हन्दा का"), ("ไม่", "ไม้"), ("عَلَم", "عِلْم"), ("e\u0301te\u0301", "ete")],
+)
+def test_words_differ_by_their_marks(truth: str, said: str) -> None:
+    """Of scripts whose vowels are marks, words without them are others."""
+    normalize = NORMALIZATIONS["words"]
+    texts = read_texts(
+        [task("textarea", [f"{truth}!"], [f"{said} ?"])], CLASSES, normalize=normalize
+    )
+    assert (texts.truth, texts.predicted) == ([truth], [said])
+
+
 def test_what_is_no_text_is_passed_over() -> None:
     notes = Notes()
     said = [(one, None) for one in (None, 7, ["a", 3], {"a": "b"}, ["kept"])]

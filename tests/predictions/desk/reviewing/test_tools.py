@@ -103,7 +103,7 @@ def test_a_repeater_has_a_thing_and_a_tool_an_entry() -> None:
     )
     found = config(objects=repeated)
     data = {"pages": [{"url": "http://x.y/0.jpg"}, {"url": "http://x.y/1.jpg"}, {}]}
-    assert things_of(data, found) == [
+    assert things_of(data, found, 7) == [
         {"name": "page_0", "kind": "image", "value": "http://x.y/0.jpg"},
         {"name": "page_1", "kind": "image", "value": "http://x.y/1.jpg"},
     ]

@@ -215,6 +215,13 @@ def test_per_cent(try_load: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("highest", [1, 1.0000001, 1.001])
+def test_shares_that_were_rounded_are_no_per_cent(try_load: Any, highest: float) -> None:
+    _, warned = try_load(whole(), [result(score=highest), result(score=0.5)])
+    said = Prediction.objects.order_by("task_id")[0].result
+    assert ([one["score"] for one in said], warned) == ([highest, 0.5], [])
+
+
 def test_category_offset(try_load: Any) -> None:
     results = [result(category_id=0), result(category_id=1)]
     try_load(whole(), results, "--category-offset", 1)

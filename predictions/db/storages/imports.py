@@ -1,16 +1,11 @@
-"""Reads and writes of import storages: folders below image roots, and which files came of them."""
+"""Which files an import storage has made tasks of, and which ones its expression lets through."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError, DataError, connection, transaction
-from django.db.models import QuerySet
 
-from predictions.models import ImageRoot, ImportedFile, ImportStorage
-from predictions.pictures.folders import FolderError, is_below, real_folder
+from predictions.models import ImportedFile, ImportStorage
 from predictions_api.postgres.outages import sqlstate
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all
@@ -19,53 +14,6 @@ from predictions_api.postgres.sql import fetch_all
 MATCH_MS = 2000
 #: The SQLSTATE of a statement that was stopped.
 CANCELED = "57014"
-
-
-def storages(workspace_id: int) -> QuerySet[ImportStorage]:
-    """The workspace's storages, by id."""
-    rows = ImportStorage.objects.filter(project__workspace_id=workspace_id)
-    return rows.select_related("project", "root").order_by("id")
-
-
-def place_of(path: str, *, workspace_id: int) -> tuple[ImageRoot, str] | None:
-    """The workspace's image root that the folder is in, the innermost one, and its name below that;
-    None for a folder that is in none, or that is not there.
-    """
-    try:
-        real = real_folder(path, settings.LOCAL_FILES_ROOTS)
-    except FolderError:
-        return None
-    roots = ImageRoot.objects.filter(workspace_id=workspace_id)
-    around = [root for root in roots if is_below(real, root.path)]
-    if not around:
-        return None
-    root = max(around, key=lambda one: len(one.path))
-    below = os.path.relpath(real, root.path)
-    return root, "" if below == os.curdir else below
-
-
-def path_of(storage: ImportStorage) -> str:
-    """The folder's path, as it is answered."""
-    return os.path.join(storage.root.path, storage.folder).rstrip(os.sep)
-
-
-def create(project_id: int, values: Mapping[str, Any], *, user_id: int | None) -> ImportStorage:
-    """A saved storage; `values` are columns of it."""
-    return ImportStorage.objects.create(project_id=project_id, created_by_id=user_id, **values)
-
-
-def update(storage: ImportStorage, values: Mapping[str, Any]) -> None:
-    """Writes what `values` name."""
-    for name, value in values.items():
-        setattr(storage, name, value)
-    if values:
-        storage.save(update_fields=list(values))
-
-
-def delete(storage_id: int) -> None:
-    """Its tasks stay."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM predictions_importstorage WHERE id = %s", [storage_id])
 
 
 def _hash(name: str) -> str:

@@ -1,0 +1,95 @@
+"""The endpoints of storages of all types, and of the types that there are."""
+
+from __future__ import annotations  # `list` is a method here
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+
+from predictions.api.parameters import ActionListParameters
+from predictions.api.storages import folders, objects, parts
+from predictions.api.storages.schema import listed, types
+from predictions.api.storages.viewset import Columns
+from predictions.api.viewset import NO_PROJECT, Rows, json_response
+from predictions.db.places import project_exists
+from predictions.db.storages import rows
+from predictions.models import ExportStorage, ImportStorage
+
+
+class EveryStorageViewSet(Rows):
+    """Storages of all types."""
+
+    queryset = ImportStorage.objects.none()
+    serializer_class = parts.StorageSerializer
+
+    def answer(
+        self,
+        model: type[ImportStorage] | type[ExportStorage],
+        documents: dict[str, Callable[[Any], Columns]],
+    ) -> HttpResponse:
+        """Those of a project, each as its type is answered."""
+        project_id = ActionListParameters.read(self.request.query_params)["project"]
+        workspace_id = self.access().workspace_id
+        if not project_exists(project_id, workspace_id=workspace_id):
+            raise NotFound(NO_PROJECT)
+        found = rows.storages(model, workspace_id).filter(project_id=project_id)
+        return json_response([documents[row.kind](row) for row in found])
+
+
+@listed(
+    "import",
+    {
+        ImportStorage.Kind.S3.value: objects.ImportBucketSerializer,
+        ImportStorage.Kind.LOCAL.value: folders.ImportFolderSerializer,
+    },
+)
+class EveryImportStorageViewSet(EveryStorageViewSet):
+    """Import storages."""
+
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        documents = {
+            ImportStorage.Kind.S3: objects.import_document,
+            ImportStorage.Kind.LOCAL: folders.import_document,
+        }
+        return self.answer(ImportStorage, {kind.value: made for kind, made in documents.items()})
+
+
+@listed(
+    "export",
+    {
+        ExportStorage.Kind.S3.value: objects.ExportBucketSerializer,
+        ExportStorage.Kind.LOCAL.value: folders.ExportFolderSerializer,
+    },
+)
+class EveryExportStorageViewSet(EveryStorageViewSet):
+    """Export storages."""
+
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        documents = {
+            ExportStorage.Kind.S3: objects.export_document,
+            ExportStorage.Kind.LOCAL: folders.export_document,
+        }
+        return self.answer(ExportStorage, {kind.value: made for kind, made in documents.items()})
+
+
+class StorageTypesViewSet(Rows):
+    """The types that are served."""
+
+    queryset = ImportStorage.objects.none()
+    serializer_class = parts.StorageTypeSerializer
+
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        return json_response(parts.TYPES)
+
+
+@types("import")
+class ImportStorageTypesViewSet(StorageTypesViewSet):
+    """Of import storages."""
+
+
+@types("export")
+class ExportStorageTypesViewSet(StorageTypesViewSet):
+    """Of export storages."""

@@ -1,0 +1,1 @@
+"""Reads and writes of import storages and export storages, and of what came of their files."""

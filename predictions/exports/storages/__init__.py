@@ -1,0 +1,3 @@
+"""Synchronises export storages: the annotations of a project become files of a folder or objects of
+a bucket.
+"""
