@@ -8,7 +8,10 @@ counts.
 
 What passes over all tasks is told apart; it is not meant to stay below 1.5: a text that no task has
 is looked for in each. An index of trigrams would serve it, but `pg_trgm` does not come with the
-embedded Postgres, and `LIKE` is faster than `strpos` in short texts and slower in long ones.
+embedded Postgres. Of what 100,000 short texts take, visiting their rows is 0.4, reading the key
+0.2, `lower` 0.25 and `strpos` 0.15; `ILIKE` takes 1.4 times as long, and parallel workers on two
+cores as long. Visiting the rows alone is more than 0.5 of a page of 1,000 tasks, so no wording of
+the condition makes it 1.5.
 
 The mean score of a task's predictions is kept nowhere: an index of means would have to be written
 with each prediction, and imports would pay for it (one of scores made inserts some 20 % slower).

@@ -1,7 +1,7 @@
 """How people log in at the desk and out of it, and how they change their own password."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -18,9 +18,19 @@ NOT_AT_THE_DESK = (
     " you in at the desk (People, your name, Password), as does whoever runs this service."
 )
 
+WRONG = (
+    "This email and password do not belong together. Capital letters of the password count. If it"
+    " is lost, an owner of your workspace makes a link with which you set a new one."
+)
+
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]  # the theme has no types
     """Takes an address in any case, and records each login and each failure once."""
+
+    error_messages: ClassVar[dict[str, str]] = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": WRONG,
+    }
 
     def confirm_login_allowed(self, user: Any) -> None:
         """Says what is wrong to people who may not use the desk, once their password is right."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse_lazy
@@ -31,4 +32,5 @@ class SetPassword(PasswordResetConfirmView):
             actor=person,
             via=AuditEntry.Via.NOBODY,
         )
+        messages.success(self.request, "The password is set. Log in with it.")
         return answer

@@ -10,6 +10,7 @@ from django.core.validators import validate_email
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
@@ -172,6 +173,11 @@ class MembershipInline(TabularInline):  # type: ignore[misc]
         return self.has_change_permission(request, obj)
 
 
+def _say_next(request: HttpRequest, text: str, name: str, step: str, url: str) -> None:
+    link = format_html('<a class="desk-link" href="{}">{}</a>', url, step)
+    messages.info(request, format_html(text, name, link))
+
+
 @admin.register(Workspace)
 class WorkspaceDesk(WorkspaceAdmin):
     """Workspaces. Superusers create them, owners manage the members, who may leave, and delete
@@ -202,6 +208,21 @@ class WorkspaceDesk(WorkspaceAdmin):
             "leave": ("<int:pk>/leave/", self.leave),
             "remove": ("<int:pk>/remove/", self.remove),
         }
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Stores the members, and says what somebody new needs next."""
+        super().save_related(request, form, formsets, change)
+        by = request.user
+        assert isinstance(by, User)  # the site lets nobody else in
+        for member in (row.user for formset in formsets for row in formset.new_objects):
+            if member.is_service:
+                url = f"{reverse('admin:accounts_apitoken_add')}?user={member.pk}"
+                text = "{} is a member, and has no key yet: {}."
+                _say_next(request, text, member.first_name, "make one", url)
+            elif not member.has_usable_password() and members.may_be_reset(member, by=by):
+                url = reverse("admin:accounts_user_reset", args=[member.pk])
+                text = "{} is a member, and has no password yet: {}, and give it to them."
+                _say_next(request, text, member.email, "make a link to set one", url)
 
     def leave(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Asks whether the caller wants to leave the workspace; a POST does it."""

@@ -136,9 +136,9 @@ def _json_object(text: str) -> Mapping[str, Any]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise Refused("Enter JSON.") from None
+        raise Refused("The query is not JSON.") from None
     if not isinstance(document, dict):
-        raise Refused("Enter a JSON object.")
+        raise Refused("The query is not a JSON object.")
     return document
 
 

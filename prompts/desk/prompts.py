@@ -31,6 +31,20 @@ class PromptForm(DeskForm):
             "workspace", "title", "description", "skill_name", "associated_projects",
             "input_fields", "output_classes",
         )  # fmt: skip
+        labels: ClassVar[dict[str, str]] = {
+            "skill_name": "What it predicts",
+            "associated_projects": "Projects",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "title": "Predictions name it: those of its version v1 are of the model version "
+            "title__v1.",
+            "description": "For people; no model reads it.",
+            "associated_projects": "Whose tasks it may be run on. Hold Ctrl to choose several.",
+            "input_fields": 'What of a task\'s data its versions may name, such as ["text"], '
+            "beside the fields that the projects have.",
+            "output_classes": 'For people: the classes it answers with, such as ["good", "bad"]. '
+            "Those of an answer come from the project's labelling config.",
+        }
 
 
 @admin.register(Prompt)
@@ -80,7 +94,21 @@ class VersionForm(DeskForm):
             "parent_model", "title", "prompt", "provider", "provider_model_id",
             "model_provider_connection", "max_few_shot_examples",
         )  # fmt: skip
-        labels = {"parent_model": "Prompt", "provider_model_id": "Model"}
+        labels: ClassVar[dict[str, str]] = {
+            "parent_model": "Prompt",
+            "prompt": "Text",
+            "provider_model_id": "Model",
+            "model_provider_connection": "Provider connection",
+            "max_few_shot_examples": "Examples",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "title": "Such as v1.",
+            "prompt": "What the model reads of each task; {text} stands for the field text of its "
+            "data.",
+            "provider_model_id": "As the provider calls it, such as gpt-4o-mini or llama3.2.",
+            "max_few_shot_examples": "How many tasks with ground truth it is shown before each "
+            "question.",
+        }
         widgets = {"prompt": CODE}
 
 

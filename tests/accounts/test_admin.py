@@ -228,6 +228,10 @@ def test_owner_adds_changes_and_removes_members(desks: dict[str, Client], ada: C
         "new@example.com": "reader",
         "rita@example.com": "reader",
     }
+    said = desks["owner"].get(response["Location"]).content.decode()
+    url = f"/admin/accounts/user/{User.objects.get(email='new@example.com').pk}/reset/"
+    assert f'no password yet: <a class="desk-link" href="{url}">make a link to set one</a>' in said
+    assert desks["owner"].get(url).status_code == 200
     form = member_form(ada.workspace, **{"memberships-2-DELETE": "on"})
     assert desks["owner"].post(path, form).status_code == 302
     assert "new@example.com" not in roles(ada.workspace)

@@ -54,6 +54,8 @@ def test_an_owner_lets_a_member_in(ada: Caller, mia: Caller) -> None:
     assert "too short" in refused.content.decode()
     done = person.post(at, {"new_password1": NEW, "new_password2": NEW})
     assert (done.status_code, done["Location"]) == (302, "/admin/login/")
+    assert "The password is set." in person.get("/admin/login/").content.decode()
+    assert "This email and password do not belong together." in log_in("mia@example.com", "x")[1]
     assert log_in("mia@example.com", NEW)[0] == 302
 
     again = Client().get(link, follow=True)

@@ -48,6 +48,15 @@ def test_an_owner_makes_one_and_its_key(ada: Caller, ci: User, make_task: Any) -
     assert (holder.access.user_id, holder.access.role) == (ci.pk, "member")
 
 
+def test_a_key_is_the_next_step(ada: Caller) -> None:
+    desk = desk_of(ada)
+    answer = add(desk, ada.workspace, email="ci", is_service="on", role="member")
+    said = desk.get(answer["Location"]).content.decode()
+    url = f"/admin/accounts/apitoken/add/?user={User.objects.get(email=EMAIL).pk}"
+    assert f'no key yet: <a class="desk-link" href="{url}">make one</a>' in said
+    assert "selected>ci (service account)" in desk.get(url).content.decode()
+
+
 def test_its_annotations_say_so(ada: Caller, ci: User, task: int, make_annotation: Any) -> None:
     _, key = tokens.issue(user=ci, workspace=ada.workspace)
     ada.client.credentials(HTTP_AUTHORIZATION=f"Token {key}")

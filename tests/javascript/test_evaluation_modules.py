@@ -167,8 +167,8 @@ def test_a_table(call: Call) -> None:
     assert call("evals/dom.js", body) == (
         '<table class="ev-table"><caption class="ev-hidden">Cars</caption>'
         '<thead><tr><th scope="col">Name</th><th scope="col">&lt;b&gt;</th></tr></thead>'
-        '<tbody><tr><th scope="row">&lt;i&gt;</th><td>\u2013</td></tr>'
-        '<tr><th scope="row">x</th><td>3</td></tr></tbody></table>'
+        '<tbody><tr><th scope="row">&lt;i&gt;</th><td data-label="&lt;b&gt;">\u2013</td></tr>'
+        '<tr><th scope="row">x</th><td data-label="&lt;b&gt;">3</td></tr></tbody></table>'
     )
 
 

@@ -165,7 +165,7 @@ function changes(found) {
   const note =
     `Over the ${config.unit}s that both have. p is how often as much comes of swapping the two ` +
     `evaluations' counts of ${config.unit}s at random; below 0.05 is taken for more than chance.`;
-  const shown = table("Significance", named(heads), rows);
+  const shown = table("Significance", named(heads), rows, { class: "ev-table ev-stacked" });
   const region = { class: "ev-scroll ev-all", tabindex: "0", role: "region", "aria-label": "More than chance?" };
   return el("div", {}, el("div", region, shown), el("p", { class: "ev-note" }, note));
 }

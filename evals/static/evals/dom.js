@@ -48,6 +48,8 @@ export function count(value) {
  * @returns {HTMLElement}
  */
 export function table(caption, heads, rows, attributes = {}) {
+  // Where a narrow screen has no room for columns, each cell has its heading before it.
+  const named = heads.map((head) => (head instanceof Node ? head.textContent : head));
   return el(
     "table",
     { class: "ev-table", ...attributes },
@@ -69,7 +71,7 @@ export function table(caption, heads, rows, attributes = {}) {
           "tr",
           {},
           el("th", { scope: "row" }, first),
-          rest.map((cell) => el("td", {}, cell ?? "–")),
+          rest.map((cell, at) => el("td", { "data-label": named[at + 1] }, cell ?? "–")),
         ),
       ),
     ),

@@ -111,5 +111,5 @@ function sides(found) {
 function scroll(name, heads, rows) {
   const region = { class: "ev-scroll ev-all", tabindex: "0", role: "region", "aria-label": name };
   const named = heads.map((head) => head || el("th", { scope: "col" }, "#"));
-  return el("div", region, table(name, named, rows, { class: "ev-table ev-objects" }));
+  return el("div", region, table(name, named, rows, { class: "ev-table ev-objects ev-stacked" }));
 }

@@ -109,7 +109,7 @@ function rows(body, cards) {
   return el(
     "div",
     { class: "ev-scroll ev-all", tabindex: "0", role: "region", "aria-label": `All ${config.unit}s` },
-    table(`All ${config.unit}s`, heads, cells, { class: "ev-table ev-images" }),
+    table(`All ${config.unit}s`, heads, cells, { class: "ev-table ev-images ev-stacked" }),
   );
 }
 

@@ -206,7 +206,7 @@ export function clusters(panel) {
         const method = `${body.preprocessing?.method ?? "?"} and ${body.clustering?.method ?? "?"}`;
         return [
           el("p", { class: "ev-note" }, `Made by ${method}.`),
-          table("Clusters", ["Cluster", units, "Mean F1", "Lowest", "Highest", units], rows),
+          table("Clusters", ["Cluster", units, "Mean F1", "Lowest", "Highest", units], rows, { class: "ev-table ev-stacked" }),
         ];
       }),
     );

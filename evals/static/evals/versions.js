@@ -87,7 +87,7 @@ function rows() {
   });
   const last = el("th", { scope: "col" }, el("span", { class: "ev-hidden" }, "As baseline"));
   const heads = ["Version", "Evaluated", label, "Change", "Precision", "Recall", "F1", last];
-  return table("All versions", heads, cells);
+  return table("All versions", heads, cells, { class: "ev-table ev-stacked" });
 }
 
 async function trend(chart, dated) {

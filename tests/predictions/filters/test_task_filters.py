@@ -286,9 +286,9 @@ def test_orders(
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("{", "Enter JSON."),
-        ("[" * 100_000, "Enter JSON."),
-        ("[]", "Enter a JSON object."),
+        ("{", "The query is not JSON."),
+        ("[" * 100_000, "The query is not JSON."),
+        ("[]", "The query is not a JSON object."),
         ({"filters": [1]}, "filters is an object with conjunction and items."),
         ({"filters": {"items": 7}}, "A filter group has 1 to 50 items."),
         (

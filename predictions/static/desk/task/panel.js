@@ -86,7 +86,7 @@ function nameOf(item, editor) {
   const listed = tool?.key ? value[tool.key] : value[kind];
   const said = [listed ?? []].flat().map((one) => (Array.isArray(one) ? one.join(" / ") : String(one)));
   const label = said.join(", ").slice(0, 80);
-  return [label || String(item.region?.from_name ?? ""), typeof value.text === "string" ? `“${value.text.slice(0, 40)}”` : kind];
+  return [label || String(item.region?.from_name ?? ""), typeof value.text === "string" ? `“${value.text.slice(0, 40)}”` : (NAMES[tool?.kind] ?? kind)];
 }
 
 /**
@@ -105,7 +105,7 @@ export function listItems(host, editor) {
       const state = item.from === null ? " new" : item.changed === null ? "" : " changed";
       const isChosen = item.key === editor.chosen;
       const button = element("button", { type: "button", class: "desk-button", "aria-pressed": String(isChosen) }, element("strong", {}, name), element("span", {}, `${more}${state}`));
-      button.addEventListener("click", () => editor.choose(isChosen ? null : item.key));
+      button.addEventListener("click", () => editor.choose(item.key));
       return element("li", {}, button);
     });
     keepFocus(host, element("ul", { class: "task-regions" }, ...rows));

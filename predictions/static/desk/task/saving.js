@@ -36,6 +36,11 @@ export class Saving {
    */
   save() {
     const { kind, id, updatedAt } = this.editor.source;
+    const isSame = !this.editor.isChanged && this.truth.checked === this.truth.defaultChecked;
+    if (kind === "annotation" && isSame) {
+      this.status.textContent = "Nothing has changed, so there is nothing to save.";
+      return Promise.resolve();
+    }
     return this.#send({
       ...(kind === null ? {} : { [kind]: id, updated_at: updatedAt }),
       regions: entriesOf(this.editor.items),

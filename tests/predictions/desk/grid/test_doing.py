@@ -139,7 +139,7 @@ def run_queued() -> Any:
         ({"do": "add_tag"}, None, "No task is chosen."),
         ({"do": "add_tag", "task": ["x"]}, None, "Expected ids of tasks."),
         ({"do": "add_tag", "task": ["999999"]}, None, "No task is chosen."),
-        ({"do": "add_tag", "all": 1}, [], "Enter a JSON object."),
+        ({"do": "add_tag", "all": 1}, [], "The query is not a JSON object."),
         ({"do": "save_view", "title": " "}, None, "A view needs a title."),
     ],
 )

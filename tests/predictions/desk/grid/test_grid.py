@@ -168,7 +168,7 @@ def test_the_form_becomes_an_address(desk: Client, project: Project, tasks: list
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ({"query": "{"}, "Enter JSON."),
+        ({"query": "{"}, "The query is not JSON."),
         (asked(("moon", "equal", 1, "Number")), "Unknown filter &#x27;moon&#x27;"),
         (asked(("tags", "greater", 1, "Number")), "does not go with tags"),
         (asked(ordering=["tasks:moon"]), "Tasks cannot be ordered by &#x27;moon&#x27;."),
