@@ -27,6 +27,8 @@ recorded_ids = pytest.mark.skipif(bool(NODES), reason="recordings have the ids o
 #: Statements that a page may need more on a cluster: rows that tests store by the object mapper
 #: have ids that do not tell their node.
 MORE = 1 if NODES else 0
+#: Of tests that make triggers, or empty tables as `emptying.py` does.
+own_tables = pytest.mark.skipif(bool(NODES), reason="tables of a cluster have no triggers")
 #: Of tests in which two transactions write one table at once: what is on all nodes takes one.
 at_once = pytest.mark.skipif(
     bool(NODES), reason="a table that is on all nodes is written by one transaction at a time"
