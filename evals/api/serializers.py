@@ -145,7 +145,10 @@ class ComputeSerializer(serializers.Serializer[Any]):
     )
     slices = serializers.ListField(
         child=serializers.RegexField(
-            SLICE_KEY, max_length=LONGEST + len("meta."), trim_whitespace=False
+            SLICE_KEY,
+            max_length=LONGEST + len("meta."),
+            trim_whitespace=False,
+            error_messages={"invalid": "A key begins with meta. or data., as in meta.camera."},
         ),
         required=False,
         max_length=MOST_ASKED,

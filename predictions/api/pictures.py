@@ -8,8 +8,9 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from urllib.parse import quote
 
 from django.conf import settings
@@ -92,14 +93,42 @@ class FileView(APIView):
             return False
         return user.is_superuser or workspace_id in roles_of(user.pk)
 
-    def unchanged(self, headers: dict[str, str]) -> HttpResponseBase | None:
+    def answer(
+        self, kind: str, n_bytes: int, tag: str, pieces: Callable[[int, int], Iterable[bytes]]
+    ) -> HttpResponseBase:
+        """So many bytes of a file, of a recording the part that Range asks for; nothing for who
+        has it already, by its tag. `pieces` makes those from one place to before another, and is
+        only called where the answer streams them.
+        """
+        headers = HEADERS | {"ETag": f'"{tag}"'}
+        if (early := self._unchanged(headers)) is not None:
+            return early
+        (start, end), code = (0, n_bytes), 200
+        if not is_picture(kind):
+            headers["Accept-Ranges"] = "bytes"
+            try:
+                part = self._part(n_bytes, headers["ETag"])
+            except Unsatisfiable:
+                headers["Content-Range"] = f"bytes */{n_bytes}"
+                return HttpResponse(status=416, content_type=kind, headers=headers)
+            if part is not None:
+                (start, end), code = part, 206
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{n_bytes}"
+        headers["Content-Length"] = str(end - start)
+        if self.request.method == "HEAD":
+            return HttpResponse(status=code, content_type=kind, headers=headers)
+        return StreamingHttpResponse(
+            pieces(start, end), status=code, content_type=kind, headers=headers
+        )
+
+    def _unchanged(self, headers: dict[str, str]) -> HttpResponseBase | None:
         """The answer to a caller who has it already, by its ETag; None for others."""
         answer = HttpResponse(headers=headers)
         plain = self.request._request
         found = get_conditional_response(plain, etag=headers["ETag"], response=answer)
         return None if found is answer else found
 
-    def part(self, n_bytes: int, tag: str) -> tuple[int, int] | None:
+    def _part(self, n_bytes: int, tag: str) -> tuple[int, int] | None:
         """What Range asks for of so many bytes; None for all of them, also where If-Range names
         another ETag. Unsatisfiable.
         """
@@ -129,26 +158,7 @@ class LocalFileView(FileView):
         if settings.SENDFILE_PREFIX:
             headers = {"X-Accel-Redirect": settings.SENDFILE_PREFIX + quote(opened.path)}
             return HttpResponse(content_type=kind, headers=HEADERS | headers)
-        headers = HEADERS | {"ETag": f'"{opened.tag}"'}
-        if (early := self.unchanged(headers)) is not None:
-            return early
-        (start, end), code = (0, opened.size), 200
-        if not is_picture(kind):
-            headers["Accept-Ranges"] = "bytes"
-            try:
-                part = self.part(opened.size, headers["ETag"])
-            except Unsatisfiable:
-                headers["Content-Range"] = f"bytes */{opened.size}"
-                return HttpResponse(status=416, content_type=kind, headers=headers)
-            if part is not None:
-                (start, end), code = part, 206
-                headers["Content-Range"] = f"bytes {start}-{end - 1}/{opened.size}"
-        headers["Content-Length"] = str(end - start)
-        if self.request.method == "HEAD":
-            return HttpResponse(status=code, content_type=kind, headers=headers)
-        return StreamingHttpResponse(
-            Pieces(opened, start, end), status=code, content_type=kind, headers=headers
-        )
+        return self.answer(kind, opened.size, opened.tag, partial(Pieces, opened))
 
     def _opened(self) -> tuple[Opened, str]:
         """The file that `d` names, and its media type. NotFound for whatever is not served."""
@@ -183,7 +193,7 @@ class ThumbnailView(LocalFileView):
             name = f"{MADE_BY} {side} {opened.tag}"
             key = hashlib.sha256(name.encode()).hexdigest()
             headers = HEADERS | {"ETag": f'"{key[:32]}"'}
-            if (early := self.unchanged(headers)) is not None:
+            if (early := self._unchanged(headers)) is not None:
                 return early
             made = self._made(opened, side, key)
         if made is None:

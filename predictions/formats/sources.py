@@ -34,6 +34,8 @@ UNPACKING = (
 )
 ZIP_START = b"PK\x03\x04"
 Bytes = bytes | mmap.mmap
+#: What some tools begin a text of UTF-8 with; it is no part of it.
+MARK = b"\xef\xbb\xbf"
 
 
 def refuse(name: str, message: str) -> BadFile:
@@ -53,7 +55,7 @@ class Source:
 
     def __init__(self, name: str, content: Bytes) -> None:
         self.name = name
-        self._content = content
+        self._content = content[len(MARK) :] if content[: len(MARK)] == MARK else content
 
     def content(self) -> Bytes:
         """The whole file; a folder refuses."""
@@ -164,7 +166,7 @@ class Archive(Source):
         """The only file inside, where there is one only."""
         if len(self._entries) != 1:
             raise refuse(self.name, f"holds {len(self._entries)} files, and this format is one.")
-        return self.inner(next(iter(self._entries)))
+        return self.inner(next(iter(self._entries))).removeprefix(MARK)
 
     def _checked(self) -> dict[str, zipfile.ZipInfo]:
         entries = self._zip.infolist()

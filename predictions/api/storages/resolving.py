@@ -9,21 +9,21 @@ the project that has it, no object. A bucket that does not answer is 503.
 import base64
 import binascii
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound
 from rest_framework.request import Request
 
-from predictions.api.pictures import HEADERS, FileView
+from predictions.api.pictures import FileView
 from predictions.api.schema import pictures as docs
 from predictions.db.storages import rows
 from predictions.models import ImportStorage
 from predictions.pictures.addresses import OBJECT
-from predictions.pictures.kinds import is_picture, kind_of
-from predictions.pictures.ranges import Unsatisfiable
+from predictions.pictures.kinds import kind_of
 from predictions.storages import buckets
 from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.outbound.buckets.place import BucketFault, Missing
@@ -86,25 +86,7 @@ class ObjectView(FileView):
         kind = kind_of(first.content)
         if kind is None:
             raise NotFound
-        headers = HEADERS | {"ETag": f'"{first.tag}"'}
-        if (early := self.unchanged(headers)) is not None:
-            return early
-        (start, end), code = (0, first.n_bytes), 200
-        if not is_picture(kind):
-            headers["Accept-Ranges"] = "bytes"
-            try:
-                part = self.part(first.n_bytes, headers["ETag"])
-            except Unsatisfiable:
-                headers["Content-Range"] = f"bytes */{first.n_bytes}"
-                return HttpResponse(status=416, content_type=kind, headers=headers)
-            if part is not None:
-                (start, end), code = part, 206
-                headers["Content-Range"] = f"bytes {start}-{end - 1}/{first.n_bytes}"
-        headers["Content-Length"] = str(end - start)
-        if self.request.method == "HEAD":
-            return HttpResponse(status=code, content_type=kind, headers=headers)
-        pieces = Pieces(bucket, key, first, start, end)
-        return StreamingHttpResponse(pieces, status=code, content_type=kind, headers=headers)
+        return self.answer(kind, first.n_bytes, first.tag, partial(Pieces, bucket, key, first))
 
 
 @extend_schema(exclude=True)

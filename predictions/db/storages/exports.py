@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from predictions.db import documents, places
 from predictions.db.annotations import ANNOTATIONS_OF_TASKS_SQL
 from predictions.db.documents import Document
+from predictions.db.storages.rows import PLACE
 from predictions.db.tasks import ChosenTasks, tasks_after
 from predictions.models import ExportedAnnotation, ExportStorage
 from predictions_api.http.rendering import dumps
@@ -57,9 +59,16 @@ def written(storage: ExportStorage, annotation_ids: Collection[int]) -> set[int]
     return set(rows.values_list("annotation_id", flat=True))
 
 
+@transaction.atomic
 def note_written(storage: ExportStorage, annotation_ids: Iterable[int]) -> None:
-    """From now on the storage has a file of each. Noting one twice does no harm."""
+    """From now on the storage has a file of each, unless it is at another place meanwhile, where
+    it has none. Noting one twice does no harm.
+    """
     slot = slots.of_project(storage.project_id)
+    place = {name: getattr(storage, name) for name in PLACE}
+    same = ExportStorage.objects.select_for_update(no_key=True).filter(pk=storage.pk, **place)
+    if same.values_list("pk").first() is None:
+        return
     ExportedAnnotation.objects.bulk_create(
         (
             ExportedAnnotation(storage=storage, slot=slot, annotation_id=one)

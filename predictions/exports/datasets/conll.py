@@ -22,6 +22,8 @@ from predictions.regions.labels import PassedOver, read_names, region_score
 from predictions_api.http.storable import whole_within
 
 WORD = re.compile(r"\S+")
+#: What begins a document, in a line of its own.
+DOCUMENT = "-DOCSTART-"
 OUTSIDE, NO_SCORE = "O", "_"
 
 
@@ -91,6 +93,11 @@ def _lines(item: Item, spans: Sequence[Span], scheme: TextScheme) -> Iterator[tu
     tokens = _tokens(text, _cuts(item.task, scheme))
     if not tokens:
         raise NotHeld(f"Task {item.task['id']} has no text.")
+    if any(text.startswith(DOCUMENT, start) for start, _ in tokens):
+        raise NotHeld(
+            f"Task {item.task['id']}: its text has a word that begins with {DOCUMENT}, which"
+            " readers of the format pass over as the beginning of a document."
+        )
     starts, ends = {start for start, _ in tokens}, {end for _, end in tokens}
     for one, following in pairwise(spans):
         if following.start < one.end:

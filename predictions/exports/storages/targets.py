@@ -18,7 +18,7 @@ from predictions.models import ExportStorage
 from predictions.pictures.folders import is_below
 from predictions.storages import buckets
 from predictions.storages.worker import Stopped
-from predictions_api.outbound.buckets.place import BucketFault, Taken
+from predictions_api.outbound.buckets.place import BucketFault, Missing, Taken
 
 if TYPE_CHECKING:
     from predictions_api.outbound.buckets.bucket import Bucket
@@ -53,7 +53,9 @@ class Target(ABC):
 
     @abstractmethod
     def delete(self, annotation_ids: Iterable[int]) -> Iterator[tuple[int, str]]:
-        """Deletes the file of each, if it is there, and says what went wrong, or nothing."""
+        """Deletes the file of each, and says what went wrong, or nothing. One that is not of that
+        annotation any more is left alone.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -112,29 +114,29 @@ class Folder(Target):
         with open(descriptor, "wb") as opened:
             opened.write(file.content)
         here = self._folder
-        if file.is_new and not self._is_ours(file):
+        if file.is_new and not self._is_of(file.annotation_id):
             # Fails where there is such a file, whatever it is.
             os.link(self._beside, file.name, src_dir_fd=here, dst_dir_fd=here)
             os.unlink(self._beside, dir_fd=here)
         else:
             os.replace(self._beside, file.name, src_dir_fd=here, dst_dir_fd=here)
 
-    def _is_ours(self, file: File) -> bool:
+    def _is_of(self, annotation_id: int) -> bool:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            descriptor = os.open(file.name, flags, dir_fd=self._folder)
+            descriptor = os.open(str(annotation_id), flags, dir_fd=self._folder)
         except OSError:
             return False
         with open(descriptor, "rb") as opened:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_size > buckets.MOST_BYTES:
                 return False
-            return is_of(opened.read(), file.annotation_id)
+            return is_of(opened.read(), annotation_id)
 
     def delete(self, annotation_ids: Iterable[int]) -> Iterator[tuple[int, str]]:
         for one in annotation_ids:
             try:
-                with suppress(FileNotFoundError):
+                if self._is_of(one):
                     os.unlink(str(one), dir_fd=self._folder)
             except OSError as error:
                 yield one, error.strerror or "It cannot be deleted."
@@ -169,7 +171,10 @@ class Objects(Target):
         return self._connections.map(_told(self._delete), annotation_ids)
 
     def _delete(self, bucket: "Bucket", annotation_id: int) -> None:
-        bucket.delete(f"{self._below}{annotation_id}")
+        key = f"{self._below}{annotation_id}"
+        with suppress(Missing):
+            if is_of(bucket.part(key, 0, buckets.MOST_BYTES).content, annotation_id):
+                bucket.delete(key)
 
 
 T = TypeVar("T")

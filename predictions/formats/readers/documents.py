@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from predictions.formats.errors import Errors
-from predictions.formats.sources import Source
+from predictions.formats.sources import MARK, Source
 
 Value = TypeVar("Value")
 #: Where in a value msgspec found what is wrong.
@@ -22,6 +22,8 @@ def where(exc: Exception) -> tuple[str, str]:
 
 def decoded(content: object, kind: type[Value], place: str, errors: Errors) -> Value | None:
     """The value of a JSON text; None, and an error, for one that is no JSON or no such value."""
+    if isinstance(content, bytes):
+        content = content.removeprefix(MARK)
     try:
         return msgspec.json.decode(content, type=kind)  # type: ignore[call-overload,no-any-return]
     except msgspec.MsgspecError as exc:
@@ -43,7 +45,7 @@ def lines(source: Source) -> Iterator[tuple[str, bytes]]:
         n += 1
         end = content.find(b"\n", at)
         end = size if end < 0 else end
-        line = content[at:end].removeprefix(b"\xef\xbb\xbf") if n == 1 else content[at:end]
+        line = content[at:end]
         if line.strip():
             yield f"{name}, line {n}", line
         at = end + 1

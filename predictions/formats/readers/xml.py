@@ -15,8 +15,11 @@ def root_of(content: bytes, name: str, errors: Errors) -> Any:
         return fromstring(content, forbid_dtd=True)
     except ParseError as exc:
         errors.add(name, f"is no XML: {exc}.")
-    except (DefusedXmlException, ValueError, LookupError) as exc:
-        errors.add(name, f"is refused: {type(exc).__name__}.")
+    except DefusedXmlException:
+        errors.add(name, "has a DTD or an entity: both are refused.")
+    except (ValueError, LookupError) as exc:
+        # Encodings that are not known, or not read.
+        errors.add(name, f"cannot be read: {exc}.")
     return None
 
 

@@ -30,6 +30,7 @@ ELSEWHERE = (
 MOST_KEYPOINTS = 500
 #: How many of a sort an error names.
 MOST_NAMED = 5
+UNUSED = "The map of labels has {0}, which the predictions have not. Their classes are {1}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +185,14 @@ def _mapped(predicted: Content, label_map: Mapping[str, str | None]) -> Content:
     if not label_map:
         return predicted
     classes = [label_map.get(name, name) for name in predicted.classes]
+    unused = [name for name in label_map if name not in predicted.classes]
+    warnings = list(predicted.warnings)
+    if unused and predicted.classes:
+        told = (", ".join(map(repr, names[:MOST_NAMED])) for names in (unused, predicted.classes))
+        warnings.append(UNUSED.format(*told))
     return replace(
         predicted,
+        warnings=warnings,
         classes=list(dict.fromkeys(name for name in classes if name is not None)),
         class_ids={
             n: new for n, old in predicted.class_ids.items() if (new := label_map.get(old, old))

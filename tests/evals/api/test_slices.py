@@ -163,12 +163,12 @@ def test_without_any_nothing_is_stored(ada: Caller, evaluation: ModelEval, ask: 
     ("slices", "message"),
     [
         ("meta.camera", 'slices: Expected a list of items but got type "str".'),
-        (["camera"], "slices: 0: This value does not match the required pattern."),
-        (["meta."], "slices: 0: This value does not match the required pattern."),
+        (["camera"], "slices: 0: A key begins with meta. or data., as in meta.camera."),
+        (["meta."], "slices: 0: A key begins with meta. or data., as in meta.camera."),
         (["data.a\0"], "slices: 0: Null characters are not allowed."),
         (["meta." + "x" * 201], "slices: 0: Ensure this field has no more than 205 characters."),
         ([f"meta.{n}" for n in range(9)], "slices: Ensure this field has no more than 8 elements."),
-        ([7], "slices: 0: This value does not match the required pattern."),
+        ([7], "slices: 0: A key begins with meta. or data., as in meta.camera."),
     ],
 )
 def test_refused_requests(ada: Caller, project: Project, slices: Any, message: str) -> None:

@@ -298,6 +298,16 @@ def test_says_what_was_passed_over_and_at_which_confidence(
     assert f"/admin/predictions/task/{task_id}/review/" in odd
 
 
+def test_warnings_of_what_was_computed_are_of_no_file(
+    desks: dict[str, Client], ada: Caller, project: Project
+) -> None:
+    said = {"v7": [box("automobile", 40, 40, 5, 5, 0.7)]}
+    load(ada, project, [task("other names", truth=[box("Car", 40, 40, 5, 5)], said=said)])
+    shown = desks["reader"].get(page(computed(ada, project, "v7"))).content.decode()
+    assert "share no class" in shown
+    assert "imported file" not in shown
+
+
 def test_pages_offer_the_slices_there_are(
     desks: dict[str, Client], ada: Caller, project: Project
 ) -> None:

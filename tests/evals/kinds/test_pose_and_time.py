@@ -235,6 +235,16 @@ def test_coco_cannot_hold_time(ada: Caller, speech: ModelEval) -> None:
     assert (answer.status_code, answer.json()["error"]) == (404, "report_not_found")
 
 
+def test_the_desk_speaks_of_sizes_where_there_are_some(
+    ada: Caller, pose: ModelEval, speech: ModelEval
+) -> None:
+    desk = desk_of(ada)
+    for found, has_sizes in ((pose, True), (speech, False)):
+        shown = desk.get(page(found)).content.decode()
+        assert "Average precision counts all predictions" in shown
+        assert ("small objects are below" in shown) == has_sizes
+
+
 def test_the_desk_draws_poses_and_time(ada: Caller, pose: ModelEval, speech: ModelEval) -> None:
     desk = desk_of(ada)
     asked: Any = {"position": [0], "confidence": 0}

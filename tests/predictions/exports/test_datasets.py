@@ -447,6 +447,18 @@ def test_what_has_no_place_in_conll(
     assert message in refusal(ada, project, format="conll", **TRUTH)["format"][0]
 
 
+def test_conll_refuses_words_that_its_readers_pass_over(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    project = make_project(ada, NAMES_CONFIG)
+    (task,) = fill(ada, project, text("Ada -DOCSTART- Byron", [span("PER", 4, 14)]))
+    message = (
+        f"Task {task}: its text has a word that begins with -DOCSTART-, which readers of the format"
+        " pass over as the beginning of a document."
+    )
+    assert refusal(ada, project, format="conll", **TRUTH) == {"format": [message]}
+
+
 def test_a_text_without_words(ada: Caller, make_project: MakeProject) -> None:
     project = make_project(ada, NAMES_CONFIG)
     (task,) = fill(ada, project, text(" ", []))

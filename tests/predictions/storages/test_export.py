@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from predictions.db.annotations import create_annotation
 from predictions.db.pictures import image_roots
+from predictions.db.storages import exports
 from predictions.exports.storages import run, targets
+from predictions.exports.storages import tasks as queue
 from predictions.exports.storages.state import EXPORTS
 from predictions.models import Annotation, ExportedAnnotation, ExportStorage, Project, Task
 from predictions.storages import worker
@@ -21,9 +24,10 @@ S3 = "/api/storages/export/s3/"
 
 
 @pytest.fixture
-def tasks(ada: Caller, project: Project) -> list[Task]:
+def tasks(ada: Caller, project: Project, make_task: Any) -> list[Task]:
     """Three; the first has two annotations, the last has none."""
-    made = [Task.objects.create(project=project, data={"image": f"{n}.jpg"}) for n in range(3)]
+    ids = [make_task(ada, project, data={"image": f"{n}.jpg"}) for n in range(3)]
+    made = [Task.objects.get(pk=pk) for pk in ids]
     for task in (made[0], made[0], made[1]):
         create_annotation(task.pk, {"result": [region()]}, ada.access)
     return made
@@ -204,6 +208,37 @@ def test_files_of_deleted_annotations(
     assert list(kept.values_list("annotation_id", flat=True)) == [int(one) for one in ids[1:]]
 
 
+def test_what_a_person_put_in_its_place_is_not_deleted(
+    ada: Caller, ids: list[str], folder: Path, bucket: Any, given: dict[str, Any],
+    local: dict[str, Any],
+) -> None:  # fmt: skip
+    remote = make(ada, S3, {**given, "can_delete_objects": True})
+    ada.client.patch(f"{LOCAL}{local['id']}", {"can_delete_objects": True}, format="json")
+    for storage in (local, remote):
+        sync(ada, storage)
+    for one in ids[:2]:
+        ada.client.delete(f"/api/annotations/{one}")
+    (folder / ids[0]).write_text("a person's")
+    bucket.put_object(Key=ids[0], Body=b"a person's")
+    bucket.Object(ids[1]).delete()
+    for storage in (local, remote):
+        done = sync(ada, storage)
+        assert (done["status"], done["last_sync_count"]) == ("completed", 1)
+    assert names(folder) == keys(bucket) == [ids[0], ids[2]]
+    assert ExportedAnnotation.objects.count() == 2
+
+
+def test_what_is_written_while_the_place_changes_is_not_of_the_new_place(
+    ada: Caller, project: Project, folder: Path, local: dict[str, Any]
+) -> None:
+    storage = ExportStorage.objects.select_related("root", "project").get()
+    exports.note_written(storage, [1])
+    (folder / "new").mkdir()
+    ada.client.patch(f"{LOCAL}{local['id']}", {"path": str(folder / "new")}, format="json")
+    exports.note_written(storage, [2])
+    assert not ExportedAnnotation.objects.exists()
+
+
 def test_files_of_a_former_place_are_left_alone(
     ada: Caller, ids: list[str], folder: Path, local: dict[str, Any]
 ) -> None:
@@ -312,6 +347,30 @@ def test_a_place_that_cannot_be_reached_ends_it(
     )
     bucket.create()
     assert sync(ada, storage)["last_sync_count"] == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_worker_does_both_directions(
+    ada: Caller,
+    project: Project,
+    ids: list[str],
+    bucket: Any,
+    given: dict[str, Any],
+    local: dict[str, Any],
+    folder: Path,
+) -> None:
+    bucket.put_object(Key="a.png", Body=b"x")
+    source = make(ada, "/api/storages/s3/", {**given, "use_blob_urls": True})
+    ada.client.post(f"/api/storages/s3/{source['id']}/sync")
+    ada.client.post(f"{LOCAL}{local['id']}/sync")
+    # What a lost queue forgot is queued again.
+    ExportStorage.objects.update(lease_until="2020-01-01T00:00:00Z")
+    assert queue.requeue_stalled() == [local["id"]]
+    call_command("worker", once=True, verbosity=0)
+    for path in (f"/api/storages/s3/{source['id']}", f"{LOCAL}{local['id']}"):
+        assert ada.client.get(path).json()["status"] == "completed", path
+    assert names(folder) == ids
+    assert Task.objects.filter(data__image="s3://cars/a.png").count() == 1
 
 
 def test_a_project_takes_its_storages_along(

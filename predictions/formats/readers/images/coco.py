@@ -100,7 +100,8 @@ def _named(image_id: Id, known: Known) -> Image:
 
 
 def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
-    whole: Whole = decoded(source.content(), Whole, prefix.rstrip("."), errors)
+    name = prefix.rstrip(".") or source.name
+    whole: Whole = decoded(source.content(), Whole, prefix.rstrip("."), errors, name=name)
     if len(whole.images) > MOST_IMAGES:
         raise errors.stop(f"{prefix}images", f"are more than {MOST_IMAGES:,}.")
     if len(whole.categories) > MOST_CLASSES:
@@ -162,7 +163,7 @@ class Reader:
         self.errors = errors
         self.place = place
         self.is_result = is_result
-        self.offset = ask.category_offset or 0
+        self.offset = (ask.category_offset or 0) if is_result else 0
         self.most = ask.most_detections
         self.scores = Scores()
         self.warnings: list[str] = []
@@ -244,7 +245,9 @@ class Reader:
                 if name is None:
                     unknown.append((f"{self.place}[{n}].category_id", entry.category_id))
                 self._look_at(n, entry, name, columns)
-        coco_entries.name_unknown(unknown, self.used, self.class_ids, self.offset, self.errors)
+        # Those of ground truth are never shifted.
+        offset = self.offset if self.is_result else None
+        coco_entries.name_unknown(unknown, self.used, self.class_ids, offset, self.errors)
         self.shapes = ask.shapes or self._richest()
         if self.shapes == "boxes" and columns.has(len(self.entries)):
             self.columns, self.entries = columns, ()

@@ -19,6 +19,8 @@ FIRST_BYTES, START_BYTES = 1 << 12, 1 << 16
 #: Entries that are parsed together; bytes of such as are not kept.
 BLOCK, PIECE_BYTES = 256, 1 << 17
 NO_ENTRIES = Raw(b"[]")
+#: What a text of UTF-16 begins with.
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 #: Where an entry may end and the next begin.
 BETWEEN = re.compile(rb"\}\s*,\s*\{")
 #: Files up to it are not looked at twice; entries beyond it are not read.
@@ -138,7 +140,9 @@ def wanted(source: Source) -> Shapes | None:
     return "boxes" if bytes(first.segmentation) in EMPTY else "masks"
 
 
-def decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
+def decoded(content: Any, kind: Any, place: str, errors: Errors, *, name: str = "") -> Any:
+    """The value of a JSON text. BadFile, by the place in it, or by `name` for all of it."""
+    name = name or place
     try:
         if len(memoryview(content)) > SMALL_BYTES:
             # An entry is kept as an address, which of `0` or `{}` is longer than the text.
@@ -146,11 +150,13 @@ def decoded(content: Any, kind: Any, place: str, errors: Errors) -> Any:
         return msgspec.json.decode(content, type=kind)
     except msgspec.MsgspecError as exc:
         inside, message = where(exc)
-        raise errors.stop(f"{place}{inside}".lstrip("."), message) from None
+        if not inside and bytes(memoryview(content)[:2]) in UTF_16:
+            message = "is UTF-16: save it as UTF-8."
+        raise errors.stop(f"{place}{inside}".lstrip(".") if inside else name, message) from None
     except RecursionError:
-        raise errors.stop(place, "is nested too deep.") from None
+        raise errors.stop(name, "is nested too deep.") from None
     except UnicodeDecodeError as exc:
-        raise errors.stop(place, f"is not UTF-8: {exc.reason}.") from None
+        raise errors.stop(name, f"is not UTF-8: {exc.reason}.") from None
 
 
 def read_size(image: Image, place: str, errors: Errors) -> None:

@@ -128,17 +128,18 @@ def name_unknown(
     unknown: Sequence[tuple[str, int]],
     used: Set[int],
     class_ids: Mapping[int, str],
-    offset: int,
+    offset: int | None,
     errors: Errors,
 ) -> None:
     """Errors for entries of classes that there are not, by place and number; BadFile where all
-    numbers that are used would fit if one were added, or taken away.
+    numbers that are used would fit if one were added, or taken away. `offset` is None where
+    nothing can be added.
     """
     if not unknown:
         return
     place, first = unknown[0]
     for more in (1, -1):
-        if not offset and all(one + more in class_ids for one in used):
+        if offset == 0 and all(one + more in class_ids for one in used):
             raise errors.stop(place, SHIFTED.format(id=first, offset=more))
     for place, one in unknown:
         shifted = f" (with the offset {one + offset})" if offset else ""

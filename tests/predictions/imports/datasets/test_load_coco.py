@@ -227,6 +227,15 @@ def test_category_offset(try_load: Any) -> None:
     try_load(whole(), results, "--category-offset", 1)
     said = Prediction.objects.order_by("task_id")[0].result
     assert [one["value"]["rectanglelabels"] for one in said] == [["cat"], ["dog"]]
+    truth = Annotation.objects.order_by("task_id")[0].result
+    assert [one["value"]["rectanglelabels"] for one in truth] == [["cat"]]
+
+
+def test_a_mark_before_utf_8_is_passed_over(try_load: Any) -> None:
+    marked = [b"\xef\xbb\xbf" + json.dumps(one).encode() for one in (whole(), [result()])]
+    try_load(*marked)
+    assert Annotation.objects.count() == 2
+    assert len(Prediction.objects.order_by("task_id")[0].result) == 1
 
 
 def test_labels_are_mapped(try_load: Any, write: Write) -> None:
@@ -237,6 +246,15 @@ def test_labels_are_mapped(try_load: Any, write: Write) -> None:
     try_load(whole(), said, "--map-labels", write({"kitten": "cat", "bus": None}, "map.json"))
     made = Prediction.objects.order_by("task_id")[0].result
     assert [one["value"]["rectanglelabels"] for one in made] == [["cat"]]
+
+
+def test_names_of_a_map_that_are_in_no_file_are_told(try_load: Any, write: Write) -> None:
+    told = write({"Cat": "cat", "dog": None}, "map.json")
+    _, warned = try_load(whole(), [result()], "--map-labels", told)
+    assert warned == [
+        "Warning: The map of labels has 'Cat', which the predictions have not. Their classes are"
+        " 'cat', 'dog'."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -281,13 +299,16 @@ def test_labels_are_mapped(try_load: Any, write: Write) -> None:
          ["categories[1].name: 'Cat ' and 'cat' differ by case or spaces alone."]),
         (whole(categories=[{"id": "one", "name": "cat"}]), None,
          ["categories[0].id: Expected `int`, got `str`."]),
-        ({"images": []}, None, ["Object missing required field `categories`."]),
-        (b'{"images": [', None, ["Input data was truncated."]),
+        ({"images": []}, None, ["truth.json: Object missing required field `categories`."]),
+        (b'{"images": [', None, ["truth.json: Input data was truncated."]),
+        (json.dumps(whole()).encode("utf-16"), None, ["truth.json: is UTF-16: save it as UTF-8."]),
+        (whole(annotations=[box(category_id=0)]), None,
+         ["annotations[0].category_id: 0 is not among the categories."]),
         (b'{"images": [], "categories": [], "annotations": "\xff"}', None,
          ["annotations: Expected `array`, got `str`."]),
         (b'{"images": [], "categories": [], "annotations": [' + b"0," * 3_000_000 + b"0]}", None,
          ["annotations[0]: Expected `object`, got `int`."]),
-        (b'{"images": [' + b"[" * 100_000, None, ["is nested too deep."]),
+        (b'{"images": [' + b"[" * 100_000, None, ["truth.json: is nested too deep."]),
         (whole(annotations=[box(info="." * 9_000_000)]), None,
          ["annotations[0]: has over 8,388,608 bytes."]),
         (whole(annotations=[box(segmentation=[[0, 0, 1e9, 0, 1e9, 1e9], OUTLINE[0]])]), None,
@@ -322,14 +343,15 @@ def test_labels_are_mapped(try_load: Any, write: Write) -> None:
     ],
 )  # fmt: skip
 def test_bad_files_leave_nothing_behind(
-    try_load: Any, truth: Any, results: Any, errors: list[str]
+    try_load: Any, tmp_path: Path, truth: Any, results: Any, errors: list[str]
 ) -> None:
     if not errors:
         try_load(truth, results)
         return
     with pytest.raises(CommandError) as refused:
         try_load(truth, results)
-    assert str(refused.value).splitlines() == [*errors, NOTHING]
+    told = str(refused.value).replace(f"{tmp_path}/", "")
+    assert told.splitlines() == [*errors, NOTHING]
     assert not Project.objects.exists()
 
 

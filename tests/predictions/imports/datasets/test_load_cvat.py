@@ -95,7 +95,7 @@ ENTITY = '<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>'
     ("text", "error"),
     [
         ("<annotations>", "{}: is no XML: no element found: line 1, column 13."),
-        (ENTITY, "{}: is refused: DTDForbidden."),
+        (ENTITY, "{}: has a DTD or an entity: both are refused."),
         ("<a/>", "{}: is none of CVAT's: its root is 'a'."),
         (cvat(more="<track/>"), "{}: is of a video: export it from CVAT as `CVAT for images`."),
         (cvat(BOX.replace('"10"', '"x"')), "{}, image 1, shape 1: its xtl is 'x', no number."),

@@ -74,7 +74,9 @@ ENTITY = '<!DOCTYPE a [<!ENTITY b "c">]><annotation><filename>&b;</filename></an
     ("text", "error"),
     [
         ("<annotation>", "Annotations/a.xml: is no XML: no element found: line 1, column 12."),
-        (ENTITY, "Annotations/a.xml: is refused: DTDForbidden."),
+        (ENTITY, "Annotations/a.xml: has a DTD or an entity: both are refused."),
+        ('<?xml version="1.0" encoding="nope"?><annotation/>',
+         "Annotations/a.xml: cannot be read: unknown encoding: nope."),
         ("<html/>", "Annotations/a.xml: is no annotation: its root is 'html'."),
         (voc(thing(name="")), "Annotations/a.xml, object 1: has no name."),
         (voc(thing(corners=(1, 2, "x", 4))),
