@@ -62,23 +62,23 @@ def error_page(request: HttpRequest, status: int) -> HttpResponse:
     return render(request, "desk/plain_error.html", context, status=status)
 
 
-def verb_page(
-    get_response: Callable[[HttpRequest], HttpResponseBase],
-) -> Callable[[HttpRequest], HttpResponseBase]:
+class VerbPages:
     """Middleware: a page where a browser opens an address that only takes what a button sends, as
     it does after a login that the button asked for.
     """
 
-    def answer(request: HttpRequest) -> HttpResponseBase:
-        response = get_response(request)
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        # Requests with a key find the views behind it by this name.
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
         is_opened = request.method == "GET" and is_at_desk(request) and wants_page(request)
         if response.status_code != 405 or not is_opened:
             return response
         page = error_page(request, 405)
         page["Allow"] = response["Allow"]
         return page
-
-    return answer
 
 
 def locked_out(
