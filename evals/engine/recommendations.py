@@ -8,6 +8,7 @@ and the caller fetches those.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +30,19 @@ LOW_PRECISION = 0.65
 FEWEST_TEST_IMAGES = 50
 TEST_SHARE = 0.05
 VALID_SHARE = 0.10
+
+
+class Words(NamedTuple):
+    """What is counted, in words."""
+
+    #: `task` where there are no images.
+    image: str = "image"
+    #: One and several of what a matrix counts: objects, pixels, labels.
+    item: str = "object"
+    items: str = "objects"
+
+
+WORDS = Words()
 
 
 class Kind(StrEnum):
@@ -70,27 +84,27 @@ def recommendations(
     instances: Sequence[int],
     images: Mapping[str, int],
     is_augmented: bool = False,
-    unit: str = "image",
+    words: Words = WORDS,
 ) -> list[Recommendation]:
     """All advice of the five rules, most severe first, in the rules' order among equals.
 
     `matrix` is that of the test split at the confidence in question; `instances` counts each
     class's objects over all splits, `images` the images of each split. `is_augmented` says that
-    training images were multiplied, which makes the other splits' shares meaningless. `unit` is
-    what images are called: `task` where there are none.
+    training images were multiplied, which makes the other splits' shares meaningless. `words` say
+    what images and objects are called.
     """
     found = [
-        *missed_detection(matrix, classes, unit=unit),
-        *wrong_class(matrix, classes),
-        *class_imbalance(instances, classes, unit=unit),
-        *overconfident_fp(matrix, classes, unit=unit),
-        *dataset_health(images, is_augmented=is_augmented, unit=unit),
+        *missed_detection(matrix, classes, words=words),
+        *wrong_class(matrix, classes, words=words),
+        *class_imbalance(instances, classes, words=words),
+        *overconfident_fp(matrix, classes, words=words),
+        *dataset_health(images, is_augmented=is_augmented, words=words),
     ]
     return sorted(found, key=lambda advice: list(Severity).index(advice.severity))
 
 
 def missed_detection(
-    matrix: Matrix, classes: Sequence[str], *, unit: str = "image"
+    matrix: Matrix, classes: Sequence[str], *, words: Words = WORDS
 ) -> list[Recommendation]:
     """The class with the most false negatives, the first of equals; nothing when none is missed."""
     counts = matrix.counts()
@@ -103,8 +117,8 @@ def missed_detection(
         Recommendation(
             kind=Kind.MISSED_DETECTION,
             severity=_severity(n_missed / n_objects),
-            message=f'{n_missed} of {n_objects} "{classes[worst]}" objects are missed. '
-            f"Add training {unit}s like those behind them, and check their labels.",
+            message=f'{n_missed} of {n_objects} "{classes[worst]}" {words.items} are missed. '
+            f"Add training {words.image}s like those behind them, and check their labels.",
             metrics={
                 "falseNegatives": n_missed,
                 "objects": n_objects,
@@ -116,7 +130,9 @@ def missed_detection(
     ]
 
 
-def wrong_class(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
+def wrong_class(
+    matrix: Matrix, classes: Sequence[str], *, words: Words = WORDS
+) -> list[Recommendation]:
     """The most frequent pair of two real classes, the first of equals; nothing without one."""
     is_real = (matrix.actual < matrix.n_classes) & (matrix.predicted < matrix.n_classes)
     crossed = np.where(is_real & (matrix.actual != matrix.predicted), matrix.count, 0)
@@ -130,7 +146,7 @@ def wrong_class(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
         Recommendation(
             kind=Kind.WRONG_CLASS,
             severity=_severity(n_crossed / n_objects),
-            message=f'{n_crossed} of {n_objects} "{classes[actual]}" objects are called '
+            message=f'{n_crossed} of {n_objects} "{classes[actual]}" {words.items} are called '
             f'"{classes[predicted]}". Check that both are labelled apart, '
             "and add examples of each.",
             metrics={"count": n_crossed, "objects": n_objects, "share": n_crossed / n_objects},
@@ -142,7 +158,7 @@ def wrong_class(matrix: Matrix, classes: Sequence[str]) -> list[Recommendation]:
 
 
 def class_imbalance(
-    instances: Sequence[int], classes: Sequence[str], *, unit: str = "image"
+    instances: Sequence[int], classes: Sequence[str], *, words: Words = WORDS
 ) -> list[Recommendation]:
     """Every class with too few instances, in class order."""
     counts = np.asarray(instances, dtype=np.int64)
@@ -158,8 +174,8 @@ def class_imbalance(
         Recommendation(
             kind=Kind.CLASS_IMBALANCE,
             severity=_severity((fewest - count) / fewest),
-            message=f'"{classes[label]}" has {count} instances, at least {int(np.ceil(fewest))} '
-            f"are wanted. Add {unit}s of it.",
+            message=f'"{classes[label]}" has {_counted(count, words)}, '
+            f"at least {int(np.ceil(fewest))} are wanted. Add {words.image}s of it.",
             metrics={"instances": count, "wanted": fewest, "medianInstances": median},
             class_name=classes[label],
         )
@@ -169,33 +185,34 @@ def class_imbalance(
 
 
 def overconfident_fp(
-    matrix: Matrix, classes: Sequence[str], *, unit: str = "image"
+    matrix: Matrix, classes: Sequence[str], *, words: Words = WORDS
 ) -> list[Recommendation]:
     """Every class that is predicted often and too often wrongly, in class order."""
     counts = matrix.counts()
     columns = zip(classes, counts.kept.tolist(), counts.fp.tolist(), strict=True)
     return [
-        _overconfident(matrix, label, name, n_kept, n_false, unit)
+        _overconfident(matrix, label, name, n_kept, n_false, words)
         for label, (name, n_kept, n_false) in enumerate(columns)
         if _is_overconfident(n_kept, n_false)
     ]
 
 
 def dataset_health(
-    images: Mapping[str, int], *, is_augmented: bool, unit: str = "image"
+    images: Mapping[str, int], *, is_augmented: bool, words: Words = WORDS
 ) -> list[Recommendation]:
     """What is too small to measure by: the test split, then the shares of test and valid."""
     n_test, n_all = images.get("test", 0), sum(images.values())
     found = []
     if n_test < FEWEST_TEST_IMAGES:
-        phrase = f"{n_test} {unit}s"
-        found.append(_too_small("test", n_test, FEWEST_TEST_IMAGES, phrase, unit))
+        phrase = f"{n_test} {words.image}{'' if n_test == 1 else 's'}"
+        found.append(_too_small("test", n_test, FEWEST_TEST_IMAGES, phrase, words))
     if not is_augmented and n_all:
         for split, wanted in (("test", TEST_SHARE), ("valid", VALID_SHARE)):
             share = images.get(split, 0) / n_all
             if share < wanted:
-                phrase = f"{share:.1%} of the dataset"
-                found.append(_too_small(split, share, wanted, phrase, unit))
+                # Rounded down: what is too little never reads as enough.
+                phrase = f"{1000 * images.get(split, 0) // n_all / 10:.1f}% of the dataset"
+                found.append(_too_small(split, share, wanted, phrase, words))
     return found
 
 
@@ -207,13 +224,13 @@ def _is_overconfident(n_kept: int, n_false: int) -> bool:
 
 
 def _overconfident(
-    matrix: Matrix, label: int, name: str, n_kept: int, n_false: int, unit: str
+    matrix: Matrix, label: int, name: str, n_kept: int, n_false: int, words: Words
 ) -> Recommendation:
     return Recommendation(
         kind=Kind.OVERCONFIDENT_FP,
         severity=_severity(n_false / n_kept),
-        message=f'{n_false} of {n_kept} "{name}" predictions are wrong. Raise its confidence '
-        f"threshold, or add {unit}s without it that look alike.",
+        message=f'{n_false} of {n_kept} {words.items} predicted as "{name}" are wrong. '
+        f"Raise its confidence threshold, or add {words.image}s without it that look alike.",
         metrics={
             "falsePositives": n_false,
             "predictions": n_kept,
@@ -224,18 +241,24 @@ def _overconfident(
     )
 
 
+def _counted(n: int, words: Words) -> str:
+    return f"{n} {words.item if n == 1 else words.items}"
+
+
 def _cells(matrix: Matrix, chosen: Bools) -> tuple[tuple[int, int], ...]:
     columns = matrix.actual[chosen].tolist(), matrix.predicted[chosen].tolist()
     return tuple(zip(*columns, strict=True))
 
 
-def _too_small(split: str, found: float, wanted: float, phrase: str, unit: str) -> Recommendation:
+def _too_small(
+    split: str, found: float, wanted: float, phrase: str, words: Words
+) -> Recommendation:
     limit = f"{wanted:.0%}" if wanted < 1 else f"{wanted:.0f}"
     return Recommendation(
         kind=Kind.DATASET_HEALTH,
         severity=_severity((wanted - found) / wanted),
         message=f"The {split} split has {phrase}, at least {limit} are wanted: "
-        f"its numbers say little about {unit}s to come.",
+        f"its numbers say little about {words.image}s to come.",
         metrics={f"{split}Images" if wanted >= 1 else f"{split}Share": found, "wanted": wanted},
     )
 

@@ -13,8 +13,9 @@ from evals.db.writes import NewPanel
 from evals.documents.document import OpenDocument, moment
 from evals.documents.scores import Number
 from evals.engine.events import class_counts, join_events
+from evals.engine.kinds.table import KINDS
 from evals.engine.metrics import matrix_of
-from evals.engine.recommendations import Recommendation, recommendations
+from evals.engine.recommendations import Recommendation, Words, recommendations
 from evals.models import ModelEval
 from evals.panels.counted import Counted, Imported
 from evals.panels.panel import Panel, stored
@@ -91,7 +92,7 @@ def build(counted: Counted) -> Iterator[NewPanel]:
         instances=instances,
         images=evaluation.image_counts,
         is_augmented=evaluation.images.filter(augmentations__gt=0).exists(),
-        unit=unit_of(evaluation),
+        words=Words(unit_of(evaluation), *KINDS[evaluation.task_type].counted),
     )
     images = _images_showing(evaluation, head.split, confidence, advice)
     # When the data became what they are: unchanged data are answered the same to the byte.

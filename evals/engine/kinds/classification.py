@@ -330,6 +330,7 @@ CLASSIFICATION = Kind(
     count=_count,
     total=_total,
     verdicts=_verdicts,
+    counted=("label", "labels"),
     primary=Primary("accuracy"),
     drawing="classes",
 )

@@ -228,6 +228,8 @@ class Kind:
     parameters: frozenset[str] = frozenset()
     #: Whether its classes are labels, which a request may restrict and rename.
     has_labels: bool = True
+    #: One and several of what is counted, in words.
+    counted: tuple[str, str] = ("object", "objects")
     #: What draws its items at the desk: a word for the page's script.
     drawing: str = "none"
 

@@ -105,6 +105,7 @@ RATING = Kind(
     count=_count,
     total=_total,
     verdicts=_verdicts,
+    counted=("rating", "ratings"),
     primary=Primary("quadraticKappa"),
     drawing="classes",
 )

@@ -128,6 +128,7 @@ REGRESSION = Kind(
     count=_count,
     total=_total,
     verdicts=_verdicts,
+    counted=("number", "numbers"),
     primary=Primary("meanAbsoluteError", is_higher_better=False),
     measure="absoluteError",
     parameters=frozenset({TOLERANCE}),

@@ -282,6 +282,7 @@ SEMANTIC = Kind(
     total=_total,
     verdicts=_verdicts,
     shape_verdicts=_shape_verdicts,
+    counted=("pixel", "pixels"),
     primary=Primary("mIoU"),
     drawing="shapes",
 )

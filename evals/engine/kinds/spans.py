@@ -330,6 +330,7 @@ ENTITIES = Kind(
     count=_count,
     total=_total,
     verdicts=_verdicts,
+    counted=("entity", "entities"),
     primary=Primary("f1"),
     iou_threshold=1.0,
     is_inclusive=True,

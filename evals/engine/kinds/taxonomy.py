@@ -145,6 +145,7 @@ TAXONOMY = Kind(
     count=_count,
     total=_total,
     verdicts=_verdicts,
+    counted=("label", "labels"),
     primary=Primary("hierarchicalF1"),
     measure="jaccard",
     drawing="tree",

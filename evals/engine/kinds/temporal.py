@@ -206,6 +206,7 @@ TEMPORAL = Kind(
     count=_count,
     total=_total,
     verdicts=_verdicts,
+    counted=("stretch", "stretches"),
     primary=Primary("mAP50_95"),
     parameters=OF_MATCHING,
     drawing="intervals",

@@ -153,6 +153,7 @@ TRANSCRIPTION = Kind(
     count=_count,
     total=_total,
     verdicts=_verdicts,
+    counted=("text", "texts"),
     primary=Primary("characterErrorRate", is_higher_better=False),
     measure="characterErrorRate",
     parameters=frozenset({NORMALIZATION}),

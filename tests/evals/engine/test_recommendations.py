@@ -5,6 +5,7 @@ from evals.engine.recommendations import (
     Kind,
     Recommendation,
     Severity,
+    Words,
     class_imbalance,
     dataset_health,
     missed_detection,
@@ -86,7 +87,7 @@ def test_class_imbalance_says_how_many_are_wanted():
     (advice,) = class_imbalance([1000, 1000, 200], CLASSES)
     assert advice.metrics == {"instances": 200, "wanted": 250.0, "medianInstances": 1000.0}
     assert advice.severity is Severity.MEDIUM
-    assert advice.message == '"bird" has 200 instances, at least 250 are wanted. Add images of it.'
+    assert advice.message == '"bird" has 200 objects, at least 250 are wanted. Add images of it.'
     assert class_imbalance([], []) == []
 
 
@@ -113,8 +114,8 @@ def test_overconfident_fp_names_the_cells_of_its_column():
         Recommendation(
             kind=Kind.OVERCONFIDENT_FP,
             severity=Severity.MEDIUM,
-            message='38 of 78 "dog" predictions are wrong. Raise its confidence threshold, '
-            "or add images without it that look alike.",
+            message='38 of 78 objects predicted as "dog" are wrong. Raise its confidence '
+            "threshold, or add images without it that look alike.",
             metrics={"falsePositives": 38, "predictions": 78, "precision": 40 / 78},
             class_name="dog",
             cells=((0, 1), (3, 1)),
@@ -177,9 +178,19 @@ def test_tasks_without_images_are_called_tasks() -> None:
         CLASSES,
         instances=[200, 2, 3],
         images={"test": 1, "train": 900},
-        unit="task",
+        words=Words("task", "label", "labels"),
     )
     said = " ".join(advice.message for advice in found)
     assert {advice.kind for advice in found} == set(Kind)
     assert "image" not in said
+    assert "object" not in said
+    assert '"dog" has 2 labels' in said
     assert "Add training tasks like those" in said
+
+
+def test_what_is_too_little_never_reads_as_enough() -> None:
+    one, _, share = dataset_health({"test": 1, "valid": 499, "train": 4500}, is_augmented=False)
+    assert one.message.startswith("The test split has 1 image, at least 50 are")
+    assert share.message.startswith("The valid split has 9.9% of the dataset, at least 10% are")
+    (few, *_) = class_imbalance([1, 50], ["a", "b"], words=Words(item="pixel", items="pixels"))
+    assert few.message.startswith('"a" has 1 pixel, at least 30 are wanted.')
