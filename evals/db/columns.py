@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from evals.db.definition import OF_SOME
 from evals.db.snapshot import ADDRESS, LONGEST_URL, image_path
 from evals.engine.events import Counts
 from evals.engine.reading import reading_of
@@ -142,8 +143,9 @@ OF_ONE = {
 
 def task_column(name: str, scope: Scope) -> tuple[str, list[Any]] | None:
     """A column of a project's tasks, SQL over `predictions_task t`: `evaluation.<evalId>.<one of
-    TASK_COLUMNS>`, or `agreement`, the F1 of each task in the project's newest finished evaluation.
-    Null for tasks that it did not see. None for other names. At most one statement.
+    TASK_COLUMNS>`, or `agreement`, the F1 of each task in the project's newest finished evaluation
+    of all tasks and classes. Null for tasks that it did not see. None for other names. At most one
+    statement.
 
     Refused where the project has no finished evaluation of that id.
     """
@@ -208,8 +210,8 @@ def _finished(scope: Scope, eval_id: str | None) -> tuple[int, Any] | None:
             project_id=scope.project_id, status=ModelEval.Status.DONE
         ).order_by("-pk")
         if eval_id is None:
-            # Of all tasks, as far as it knows them.
-            done = done.filter(origin=ModelEval.Origin.COMPUTED).exclude(options__has_key="query")
+            done = done.filter(origin=ModelEval.Origin.COMPUTED)
+            done = done.exclude(options__has_any_keys=OF_SOME)
         else:
             done = done.filter(eval_id=eval_id)
         scope.known[kept] = done.values_list("pk", "reading").first()

@@ -47,6 +47,10 @@ def parameters_of(evaluation: ModelEval) -> dict[str, Any]:
     return {name: evaluation.options.get(name, UNASKED[name]) for name in UNASKED if name in read}
 
 
+#: What a request has that is of chosen tasks or classes.
+OF_SOME = ("query", "classes")
+
+
 def kind_of(evaluation: ModelEval) -> Kind:
     """The kind of evaluation it is."""
     return KINDS[evaluation.task_type]

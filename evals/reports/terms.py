@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evals.db.definition import parameters_of
+from evals.db.definition import OF_SOME, parameters_of
 from evals.models import ModelEval
 
 #: Options of a request that have no value of their own where none was asked for, and change what
@@ -33,7 +33,7 @@ def has_other_ground_truth(one: ModelEval, other: ModelEval) -> bool:
 
 def is_of_all(evaluation: ModelEval) -> bool:
     """Whether it is of all tasks and classes, as far as the request says; not of chosen ones."""
-    return not {"query", "classes"} & evaluation.options.keys()
+    return not any(name in evaluation.options for name in OF_SOME)
 
 
 def _terms(evaluation: ModelEval) -> dict[str, Any]:

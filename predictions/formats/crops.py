@@ -14,6 +14,8 @@ from predictions.regions.geometry import Allowance
 
 #: Of a header of numpy's format; masks have a byte a pixel.
 MOST_HEADER = 1 << 16
+#: Booleans (height, width), and the place of their first pixel in the image.
+Placed = tuple[Any, int, int]
 
 
 def placed(crop: Any, left: int, top: int, size: Size, work: Allowance) -> Mask:
@@ -38,6 +40,24 @@ def placed(crop: Any, left: int, top: int, size: Size, work: Allowance) -> Mask:
             first[0] : first[0] + inside.shape[0], first[1] : first[1] + inside.shape[1]
         ]
     return Mask(coco_mask.encode(painted)["counts"], height, width)
+
+
+def stretched(crop: Any, box_px: tuple[float, float, float, float], size: Size) -> Placed:
+    """Booleans (height, width) drawn over a box (x, y, width, height) of the image, nearest pixels,
+    and where the first of those within the image lies. A mask that is as large as its box, to the
+    pixel that rounding adds or takes away, stays as it is.
+    """
+    masks.check_size(size)
+    x, y, width, height = box_px
+    left, top = round(x), round(y)
+    across, down = max(round(width), 1), max(round(height), 1)
+    if abs(crop.shape[1] - across) <= 1 and abs(crop.shape[0] - down) <= 1:
+        return crop, left, top
+    columns = np.arange(max(left, 0), min(left + across, size[0]))
+    rows = np.arange(max(top, 0), min(top + down, size[1]))
+    from_columns = ((columns - left + 0.5) * crop.shape[1] / across).astype(np.int64)
+    from_rows = ((rows - top + 0.5) * crop.shape[0] / down).astype(np.int64)
+    return crop[np.ix_(from_rows, from_columns)], max(left, 0), max(top, 0)
 
 
 def of_runs(runs: list[int], width: int, height: int) -> Any:

@@ -255,31 +255,34 @@ def examples(
     return [(row[0], orjson.loads(row[1]), orjson.loads(row[2])) for row in rows]
 
 
+# A failed task agrees in nothing; that it has a ground truth is known by the other run. Tasks that
+# are still to be run say nothing.
 REGRESSIONS_SQL = """
-SELECT n.task_id, o.agreement, n.agreement
+SELECT n.task_id, coalesce(o.agreement, 0), coalesce(n.agreement, 0)
 FROM prompts_runitem n JOIN prompts_runitem o ON o.task_id = n.task_id AND o.run_id = %s
-WHERE n.run_id = %s AND n.project_id = %s AND o.agreement IS NOT NULL
+WHERE n.run_id = %s AND n.project_id = %s
+  AND (o.agreement IS NOT NULL OR o.status = 'Failed' AND n.agreement IS NOT NULL)
+  AND (n.agreement IS NOT NULL OR n.status = 'Failed')
 ORDER BY n.task_id
 """
 
 
 def regressions(run: ModelRun, baseline_id: int) -> Document:
-    """How a run compares with an earlier one on the tasks both have a ground truth for.
+    """How a run compares with an earlier one on the tasks with ground truth that both have run.
 
-    A task without a prediction in the later run has regressed, unless it agreed in nothing before.
+    A task that failed in one of them agrees in nothing there.
     """
     params = [baseline_id, run.pk, run.project_id]
     rows = fetch_all(REGRESSIONS_SQL, params, slot=slots.of_project(run.project_id))
-    changes = [(task, before, after or 0.0) for task, before, after in rows]
-    worse = [change for change in changes if change[2] < change[1]]
-    better = [change for change in changes if change[2] > change[1]]
+    worse = [change for change in rows if change[2] < change[1]]
+    better = [change for change in rows if change[2] > change[1]]
     keys = ("task", "before", "after")
     return {
         "model_run": run.pk,
         "baseline": baseline_id,
         "improved": len(better),
         "regressed": len(worse),
-        "unchanged": len(changes) - len(better) - len(worse),
+        "unchanged": len(rows) - len(better) - len(worse),
         "tasks": [dict(zip(keys, change, strict=True)) for change in worse[:1000]],
     }
 

@@ -8,7 +8,7 @@ import pytest
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject, assert_invalid
-from tests.evals.conftest import computed, load, tasks
+from tests.evals.conftest import PERSON, computed, load, tasks
 
 
 @pytest.fixture
@@ -74,6 +74,18 @@ def test_orders(ada: Caller, project: Project, ids: list[int], evaluation: Model
     computed(ada, project, "v2")
     agreed = ask(ada, project, ordering=["tasks:agreement"]).json()
     assert [ids.index(task["id"]) for task in agreed["tasks"]] == [0, 1, 2, 3, 4]
+
+
+def test_tasks_do_not_agree_by_some_of_their_classes(
+    ada: Caller, project: Project, ids: list[int], evaluation: ModelEval
+) -> None:
+    before = ask(ada, project, items=[("agreement", "less", 1)]).json()
+    computed(ada, project, classes=[PERSON])
+    part = {"selectedItems": {"all": False, "included": ids[:1]}}
+    computed(ada, project, query=part)
+    after = ask(ada, project, items=[("agreement", "less", 1)]).json()
+    assert [one["id"] for one in after["tasks"]] == ids[1:4]
+    assert after == before
 
 
 def test_without_an_evaluation_no_task_agrees(

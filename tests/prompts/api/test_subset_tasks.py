@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -198,6 +199,26 @@ def test_regressions_and_running_again(
     failed = f"/api/inference-runs/{run.pk}/re-evaluate/"
     again = ada.client.post(failed, {"mode": "failed"}, format="json").json()
     assert again["task_ids"] == [ids[3]]
+
+
+def test_a_failure_agrees_in_nothing_before_and_after(
+    ada: Caller, ids: list[int], make_version: MakeVersion, make_run: MakeRun
+) -> None:
+    """Of tasks with ground truth one failed before, one fails now, and one is still to be run."""
+    before, later = (make_run(make_version(title=title)) for title in ("v1", "v2"))
+    one, two, three = (Outcome(i, result=said("pos")) for i in ids[:3])
+    failed = [Outcome(i, error_type="Timeout") for i in ids]
+    outcomes.store(before.pk, [failed[0], two, replace(three, result=said("neg")), failed[3]])
+    outcomes.store(later.pk, [one, failed[1]])
+    found = ada.client.get(f"/api/inference-runs/{later.pk}/regressions/?baseline={before.pk}")
+    assert found.json() == {
+        "model_run": later.pk,
+        "baseline": before.pk,
+        "improved": 1,
+        "regressed": 1,
+        "unchanged": 0,
+        "tasks": [{"task": ids[1], "before": 1.0, "after": 0.0}],
+    }
 
 
 def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None:

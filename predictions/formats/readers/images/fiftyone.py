@@ -256,10 +256,11 @@ class _Sample:
             return Box(x, y, width, height)
         if size is None:
             raise BadMask("has a mask, and its sample no metadata with width and height.")
-        if max(abs(x), abs(y)) > FARTHEST:
+        if max(abs(x), abs(y), width, height) > FARTHEST:
             raise BadMask("its box is no share of the image: are these pixels?")
-        crop = self._crop(one)
-        left, top = round(x * size[0]), round(y * size[1])
+        box_px = x * size[0], y * size[1], width * size[0], height * size[1]
+        # As FiftyOne draws it: masks of models are often of one size, such as 28 x 28.
+        crop, left, top = crops.stretched(self._crop(one), box_px, size)
         return crops.placed(crop, left, top, size, self.errors.work)
 
     def _crop(self, one: Detection) -> Any:

@@ -84,6 +84,31 @@ def test_masks_and_classes(ada: Caller, tmp_path: Path) -> None:
     assert values(said()) == [[{"choices": ["dog"], "score": 0.5}]]
 
 
+@pytest.mark.parametrize(
+    ("box", "corners"),
+    [
+        ([0.05, 0.1, 0.04, 0.04], [(10, 10, 14, 12), (14, 12, 18, 14)]),
+        ([0.98, 0.98, 0.04, 0.04], [(196, 98, 200, 100)]),
+        ([-0.02, -0.02, 0.04, 0.04], [(0, 0, 4, 2)]),
+        ([2.0, 2.0, 0.04, 0.04], []),
+    ],
+    ids=["within", "beyond the right", "beyond the left", "outside"],
+)
+def test_a_mask_is_drawn_over_its_box(
+    ada: Caller, tmp_path: Path, box: list[float], corners: list[tuple[int, int, int, int]]
+) -> None:
+    """Of two by two pixels, over a box of eight by four."""
+    mask = packed(np.array([[True, False], [False, True]]))
+    path = write(tmp_path, sample("a.jpg", [detection("cat", box, mask=mask)]))
+    both("fiftyone", path, path)
+    expected = np.zeros((100, 200), dtype=bool)
+    for left, top, right, bottom in corners:
+        expected[top:bottom, left:right] = True
+    (found,) = truths()
+    painted = decode_brush(found[0]["value"]["rle"], width_px=200, height_px=100)
+    assert np.array_equal(painted > 0, expected)
+
+
 BOX = [0.0, 0.0, 0.1, 0.1]
 
 
