@@ -22,9 +22,17 @@ SHARDS = 4
 one_node = pytest.mark.skipif(
     bool(NODES), reason="plans are read, and statements are counted, on one node"
 )
+#: Of tests that send again what was recorded: it names the ids that one node gives, 1, 2, 3.
+recorded_ids = pytest.mark.skipif(bool(NODES), reason="recordings have the ids of one node")
 #: Statements that a page may need more on a cluster: rows that tests store by the object mapper
 #: have ids that do not tell their node.
 MORE = 1 if NODES else 0
+#: Of tests that make triggers, or empty tables as `emptying.py` does.
+own_tables = pytest.mark.skipif(bool(NODES), reason="tables of a cluster have no triggers")
+#: Of tests that ask for the server's own process, or for statements that it keeps.
+direct = pytest.mark.skipif(
+    os.environ.get("PREPARED_STATEMENTS") == "false", reason="a pooler may be before the server"
+)
 #: Of tests in which two transactions write one table at once: what is on all nodes takes one.
 at_once = pytest.mark.skipif(
     bool(NODES), reason="a table that is on all nodes is written by one transaction at a time"

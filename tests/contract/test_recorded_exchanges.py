@@ -25,6 +25,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts import tokens
 from accounts.models import User, Workspace
+from tests.clustered import recorded_ids
 
 EXCHANGES: dict[str, dict[str, Any]] = {
     exchange["name"]: exchange
@@ -562,6 +563,7 @@ def test_nothing_of_the_recording_is_missing() -> None:
     assert len(EXCHANGES) == 275
 
 
+@recorded_ids
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_answers_as_recorded(answers: dict[str, Answer], name: str) -> None:
@@ -572,6 +574,7 @@ def test_answers_as_recorded(answers: dict[str, Answer], name: str) -> None:
     assert not found, "\n".join(found)
 
 
+@recorded_ids
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", INTENDED)
 def test_intends_no_difference_that_there_is_not(answers: dict[str, Answer], name: str) -> None:

@@ -18,6 +18,7 @@ from backends.models.actions import OURS
 from predictions.models import Project
 from tests.backends.webhooks.conftest import Create, Receiver, create, receiver, work
 from tests.checking import CheckingClient
+from tests.clustered import recorded_ids
 from tests.conftest import TEXT_CONFIG, Caller, MakeProject
 
 __all__ = ["create", "receiver", "work"]
@@ -98,6 +99,7 @@ def without_ours(body: Any) -> Any:
     return body
 
 
+@recorded_ids
 def test_answers_and_sends_as_recorded(
     ada: Caller, olga: Caller, receiver: Receiver, create: Create,
     work: Callable[[], None], make_project: MakeProject, make_task: Callable[..., int],

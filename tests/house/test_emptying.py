@@ -8,9 +8,11 @@ from django.db import connection
 from accounts import audit
 from predictions.models import Prediction, Task
 from tests import emptying
+from tests.clustered import own_tables
 from tests.conftest import Caller, MakeProject
 
 
+@own_tables
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("n", [1, emptying.MANY + 1])
 def test_nothing_is_left(ada: Caller, make_project: MakeProject, n: int) -> None:

@@ -14,6 +14,7 @@ from evals.models import ModelEval
 from predictions.models import Prediction, Project
 from predictions_api.jobs import sweeps
 from predictions_api.postgres import outages
+from tests.clustered import own_tables
 from tests.conftest import Caller
 from tests.evals import conftest as evals
 
@@ -42,6 +43,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outages, "_met_full_disk_at", -outages.REMEMBERED_S)
 
 
+@own_tables
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["/api/predictions/", "/api/projects/{}/import/predictions"])
 def test_writes_are_507_and_ready_says_why(

@@ -24,6 +24,8 @@ MOST_POINTS = 60
 MAP, MAP50 = "mAP50-95", "mAP50"
 #: At the best confidence.
 BESIDE = ("Precision", "Recall", "F1")
+#: What the document of intervals calls those that are shown.
+INTERVALS = {MAP: "map50_95", "F1": "f1"}
 
 
 def version_of(evaluation: ModelEval) -> str:
@@ -51,6 +53,7 @@ def scores_of(done: Sequence[Any], *, workspace: str) -> Scores:
     shown = f"{measure} of all predictions" if measure in BESIDE else measure
     values = {name: _numbers(one).get(measure) for name, one in latest.items()}
     order = sorted(latest, key=lambda name: _order(values[name], rising=rising))
+    below = "each of mAP50-95 and F1 stands its" if measure == MAP else "F1 stands its"
     points = [_point(one, measure) for one in reversed((whole or alike)[:MOST_POINTS])]
     return Scores(
         [
@@ -65,7 +68,7 @@ def scores_of(done: Sequence[Any], *, workspace: str) -> Scores:
             for name in order
         },
         "Scores of the latest finished evaluation of each version. Precision, recall and F1 are at "
-        "the confidence where F1 is best; beside mAP50-95 and F1 stand their 95 % intervals.",
+        f"the confidence where F1 is best; below {below} 95 % interval.",
         [point for point in points if point is not None],
         shown,
     )
@@ -120,16 +123,15 @@ def _cells(
     best = evaluation.summary.get("confidence")
     differs = differing_terms(evaluation, newest)
     interval = partial(_interval, evaluation, workspace)
-    known_as = format_html("{}{}", _number(value), interval("map50_95") if measure == MAP else "")
     other = f", other {' and '.join(differs)}" if differs else ""
     if has_other_ground_truth(evaluation, newest):
         other += ", of older ground truth"
     return [
-        Cell(known_as, overview_of(evaluation)),
+        Cell(_number(value), overview_of(evaluation), interval(MAP) if measure == MAP else ""),
         *([Cell(_number(metrics.get("mAP")))] if _has_map50(newest, measure) else []),
         Cell(_number(metrics.get("precision"))),
         Cell(_number(metrics.get("recall"))),
-        Cell(format_html("{}{}", _number(metrics.get("f1")), interval("f1"))),
+        Cell(_number(metrics.get("f1")), note=interval("F1")),
         Cell("-" if best is None else f"{best:.0%}"),
         Cell(format_html("{}{}", time_ago(evaluation.finished_at), other)),
     ]
@@ -139,10 +141,11 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _interval(evaluation: Any, workspace: str, name: str) -> SafeString | str:
-    """That of a score, as the intervals call it, at the best confidence: if nobody has asked for
-    it, the page's script does. Empty where there is none.
+def _interval(evaluation: Any, workspace: str, score: str) -> SafeString | str:
+    """That of a score at the best confidence: if nobody has asked for it, the page's script does.
+    Empty where there is none.
     """
+    name = INTERVALS[score]
     if evaluation.at_best is not None:
         bounds = orjson.loads(evaluation.at_best).get(name)
         if bounds is None:

@@ -13,7 +13,8 @@ from evals.engine.resampling.scores import Interval
 
 
 def jackknife(value: float, left_out: Sequence[float], level: float) -> Interval:
-    """The interval about `value`, a share of all images, from the same without each group of them.
+    """The interval about `value`, a share of all images, from the same without each group of them:
+    how far it moves from one set of as many images to another.
 
     The standard error is the square root of (g-1)/g times the sum of the squared distances from
     their mean, for g groups, two at least; the interval reaches as many of these as Student's t

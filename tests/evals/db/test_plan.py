@@ -8,6 +8,7 @@ from django.db import connection
 from evals.db.definition import OF_NO_VERSION, OF_VERSION
 from evals.db.snapshot import FACTS_SQL, PLAN_SQL
 from predictions_api.postgres.spread import slots
+from tests.clustered import one_node
 from tests.conftest import Caller, MakeProject
 
 # Ten predictions of v1 and ten without a version among 20,000 of others of the same project.
@@ -42,6 +43,7 @@ def test_no_task_is_looked_for_among_all_others_while_rows_are_uncounted() -> No
     assert not [node for node in nodes if node["Node Type"] == "CTE Scan"]
 
 
+@one_node
 @pytest.mark.parametrize("version", [OF_VERSION, OF_NO_VERSION])
 @pytest.mark.django_db
 def test_predictions_of_a_version_are_found_by_their_index(

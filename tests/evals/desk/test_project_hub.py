@@ -32,7 +32,7 @@ def hub_of(client: Client, project: Project) -> dict[str, Any]:
         "counts": {name: text for name, _, text, _ in context["counts"]},
         "headings": context["headings"],
         "versions": [
-            (row.name, row.n_predictions, [str(cell.text) for _, cell in row.cells][:-1])
+            (row.name, row.n_predictions, [f"{cell.text}{cell.note}" for _, cell in row.cells][:-1])
             for row in context["rows"]
         ],
         "buttons": [(step.title, step.url) for row in context["rows"] for step in row.steps],

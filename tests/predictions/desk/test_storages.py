@@ -242,10 +242,10 @@ def test_a_bucket_becomes_tasks(
 
 
 def test_annotations_are_written(
-    desks: dict[str, Client], ada: Caller, project: Project, folder: Path, bucket: Any, service: str
-) -> None:
-    task = Task.objects.create(project=project, data={"image": "a.png"})
-    written = create_annotation(task.pk, {"result": []}, ada.access)
+    desks: dict[str, Client], ada: Caller, task: int, project: Project, folder: Path, bucket: Any,
+    service: str,
+) -> None:  # fmt: skip
+    written = create_annotation(task, {"result": []}, ada.access)
     refused = desks["member"].post(f"{EXPORTS}add/", fields(project, folder))
     assert "that may be written to" in refused.content.decode()
     image_roots.register(ada.workspace.pk, folder, is_writable=True)

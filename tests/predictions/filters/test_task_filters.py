@@ -9,6 +9,7 @@ from django.db import connection
 from predictions.models import Project, Task
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import of_slot
+from tests.clustered import one_node
 from tests.conftest import Caller, assert_invalid, region
 
 CITIES = ["Oslo", "Bergen", "oslo fjord", None, "Ås"]
@@ -372,6 +373,7 @@ def test_the_number_of_statements(
         ask(ada, project, query, fields="all")
 
 
+@one_node
 def test_a_page_goes_by_the_projects_index(ada: Caller, project: Project, tasks: list[int]) -> None:
     from predictions.db.task_pages import PAGE_SQL
     from predictions.filters import tasks as task_filters

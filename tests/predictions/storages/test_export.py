@@ -24,9 +24,10 @@ S3 = "/api/storages/export/s3/"
 
 
 @pytest.fixture
-def tasks(ada: Caller, project: Project) -> list[Task]:
+def tasks(ada: Caller, project: Project, make_task: Any) -> list[Task]:
     """Three; the first has two annotations, the last has none."""
-    made = [Task.objects.create(project=project, data={"image": f"{n}.jpg"}) for n in range(3)]
+    ids = [make_task(ada, project, data={"image": f"{n}.jpg"}) for n in range(3)]
+    made = [Task.objects.get(pk=pk) for pk in ids]
     for task in (made[0], made[0], made[1]):
         create_annotation(task.pk, {"result": [region()]}, ada.access)
     return made

@@ -19,7 +19,7 @@ ADDRESS = f"s3://cars/{KEY}"
 
 
 @pytest.fixture
-def task(project: Project, bucket: Any) -> Task:
+def task(ada: Caller, project: Project, make_task: Any, bucket: Any) -> Task:
     bucket.put_object(Key=KEY, Body=picture())
     bucket.put_object(Key="val/a.ogg", Body=OGG)
     bucket.put_object(Key="val/page.html", Body=b"<script>")
@@ -30,7 +30,7 @@ def task(project: Project, bucket: Any) -> Task:
         "gone": "s3://cars/val/gone.png",
         "foreign": "s3://trucks/val/a.png",
     }
-    return Task.objects.create(project=project, data=data)
+    return Task.objects.get(pk=make_task(ada, project, data=data))
 
 
 def test_a_redirect_to_the_bucket(ada: Caller, task: Task, given: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ import pytest
 from django.db import close_old_connections, connection, connections
 from pytest_django import DjangoAssertNumQueries
 
+from tests.clustered import direct
+
 
 @pytest.mark.django_db(transaction=True)
 def test_a_standing_connection_costs_no_statement(
@@ -14,6 +16,7 @@ def test_a_standing_connection_costs_no_statement(
         assert connection.is_usable()
 
 
+@direct
 @pytest.mark.django_db(transaction=True)
 def test_a_terminated_connection_is_replaced() -> None:
     with connection.cursor() as cursor:

@@ -8,6 +8,7 @@ import pytest
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from predictions_api.postgres.outages import is_outage, sqlstate
+from tests.clustered import direct
 
 
 def raised(act: Callable[[], object]) -> BaseException:
@@ -53,6 +54,7 @@ def test_by_code(sql: str, code: str, outage: bool) -> None:
     assert (sqlstate(error), is_outage(error)) == (code, outage)
 
 
+@direct
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_is_ended_in_the_middle() -> None:
     with connection.cursor() as cursor:

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from predictions_api.postgres.prepared import numbered, prepared
-from tests.clustered import one_node
+from tests.clustered import direct, one_node
 from tests.conftest import Caller
 
 TWICE = "SELECT %s::int + 1, '100%%'"
@@ -43,6 +43,7 @@ def test_numbers_places(sql: str, text: str, places: list[str]) -> None:
     assert numbered(sql) == (text, places)
 
 
+@direct
 @pytest.mark.django_db
 def test_is_prepared_once_a_connection_whatever_its_transactions_do() -> None:
     with transaction.atomic():
@@ -52,6 +53,7 @@ def test_is_prepared_once_a_connection_whatever_its_transactions_do() -> None:
     assert known() == 1
 
 
+@direct
 @pytest.mark.django_db(transaction=True)
 def test_a_new_connection_prepares_anew() -> None:
     assert answer(1) == (2, "100%")
@@ -61,6 +63,7 @@ def test_a_new_connection_prepares_anew() -> None:
     assert known() == 1
 
 
+@direct
 @pytest.mark.django_db
 def test_preparing_is_no_statement_of_the_request() -> None:
     with CaptureQueriesContext(connection) as captured:
