@@ -3,7 +3,6 @@
 Django calls the four handlers, which the root of the routes names, for errors outside of views.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from django.http import (
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
 
 from desk.middleware import DESK
 from predictions_api.http.errors import ServerError, json_error
@@ -62,23 +62,21 @@ def error_page(request: HttpRequest, status: int) -> HttpResponse:
     return render(request, "desk/plain_error.html", context, status=status)
 
 
-def verb_page(
-    get_response: Callable[[HttpRequest], HttpResponseBase],
-) -> Callable[[HttpRequest], HttpResponseBase]:
+class VerbPage(MiddlewareMixin):
     """Middleware: a page where a browser opens an address that only takes what a button sends, as
     it does after a login that the button asked for.
     """
 
-    def answer(request: HttpRequest) -> HttpResponseBase:
-        response = get_response(request)
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """The response, or the page in its place."""
         is_opened = request.method == "GET" and is_at_desk(request) and wants_page(request)
         if response.status_code != 405 or not is_opened:
             return response
         page = error_page(request, 405)
         page["Allow"] = response["Allow"]
         return page
-
-    return answer
 
 
 def locked_out(

@@ -8,11 +8,20 @@ JSON.
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from desk.workspace_admin import WorkspaceAdmin
+
+#: The hidden field by which a form that is sent twice is known.
+ONCE = "once"
+
+
+def new_form() -> str:
+    """What a form is known by, for its field `once`."""
+    return uuid4().hex
 
 
 class Crumb(NamedTuple):

@@ -175,7 +175,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "desk.middleware.DeskMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "desk.error_pages.verb_page",
+    "desk.error_pages.VerbPage",
     "axes.middleware.AxesMiddleware",
 ]
 

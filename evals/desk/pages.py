@@ -18,7 +18,7 @@ from django.http import (
 from django.urls import reverse
 from django.utils import timezone
 
-from desk.page import Crumb, render_page
+from desk.page import Crumb, new_form, render_page
 from evals.api.query import ImagesQuery, selection
 from evals.db.definition import parameters_of, unit_of
 from evals.db.evaluations import confidence_of, lineage
@@ -26,7 +26,7 @@ from evals.db.images import image_keys
 from evals.desk import numbers
 from evals.desk.card import is_cancelled
 from evals.desk.starting import advice
-from evals.desk.starting.once import new_form, once
+from evals.desk.starting.once import once
 from evals.documents.document import moment
 from evals.documents.refusals import Refusal
 from evals.documents.slices import NONE

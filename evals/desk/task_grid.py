@@ -8,7 +8,9 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from rest_framework.exceptions import ValidationError
 
+from accounts import audit
 from evals.db.columns import AGREEMENT, PREFIX
+from evals.desk.starting.once import once
 from evals.documents.refusals import Refusal
 from evals.jobs import requests
 from evals.models import ModelEval
@@ -71,10 +73,21 @@ def _run(request: HttpRequest, chosen: Chosen, values: Mapping[str, str]) -> Ans
         "writeBack": False,
         "query": dict(chosen.query),
     }
+    workspace_id = chosen.project.workspace_id
     try:
-        made = requests.create(asked, workspace_id=chosen.project.workspace_id)
+        made, is_new = once(
+            request, workspace_id, lambda: requests.create(asked, workspace_id=workspace_id)
+        )
     except Refusal as refusal:
         raise ValidationError([str(refusal.detail)]) from None
+    if is_new:
+        audit.by_request(
+            request,
+            "evaluation.started",
+            target=f"evaluation {made.eval_id}",
+            workspace_id=workspace_id,
+            tasks=chosen.held.tasks,
+        )
     return HttpResponseRedirect(reverse("admin:evals_modeleval_overview", args=[made.eval_id]))
 
 
@@ -85,5 +98,4 @@ EVALUATE = Act(
     says=_says,
     fields=_fields,
     run=_run,
-    audited="evaluation.started",
 )

@@ -25,6 +25,13 @@ class ComparedModel(Document):
     median_latency_ms: float | None
     on_frontier: bool
     exclusion_reason: str | None
+    other_ground_truth: Annotated[
+        bool,
+        Meta(
+            description="Ground truth of the project was added or changed between its evaluation "
+            "and the newest of these. It is compared all the same."
+        ),
+    ]
 
 
 class Comparison(Document):
@@ -124,6 +131,7 @@ class Contender:
     metrics: Mapping[str, float | None]
     latency_ms: float | None = None
     exclusion: str | None = None
+    has_other_ground_truth: bool = False
 
 
 def comparison(metric: str, contenders: Sequence[Contender]) -> Comparison:
@@ -154,6 +162,7 @@ def _compared(contender: Contender, metric: str, able: Sequence[Contender]) -> C
         on_frontier=exclusion is None
         and not any(_dominates(other, contender, metric) for other in able),
         exclusion_reason=exclusion,
+        other_ground_truth=contender.has_other_ground_truth,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from evals.documents import comparison as documents
 from evals.documents.comparison import Comparison, Contender
 from evals.models import ModelEval
-from evals.reports.terms import differing_terms, is_of_all
+from evals.reports.terms import differing_terms, has_other_ground_truth, is_of_all
 from predictions.models import Project
 
 EXCLUSIONS = {
@@ -60,15 +60,19 @@ def _contender(
     name: str, evaluation: ModelEval, newest: ModelEval | None, metric: str
 ) -> Contender:
     metrics = _metrics(evaluation.summary) if _is_done(evaluation) and evaluation.summary else {}
-    exclusion = None if _is_done(evaluation) else EXCLUSIONS[ModelEval.Status(evaluation.status)]
-    if exclusion is None and newest is not None:
+    exclusion, has_other = None, False
+    if not _is_done(evaluation):
+        exclusion = EXCLUSIONS[ModelEval.Status(evaluation.status)]
+    elif newest is not None:
         exclusion = _difference(evaluation, newest, metric)
+        has_other = has_other_ground_truth(evaluation, newest)
     return Contender(
         name,
         evaluation.eval_id,
         metrics,
         latency_ms=evaluation.median_latency_ms,
         exclusion=exclusion,
+        has_other_ground_truth=has_other,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from predictions.formats.content import Mask, Size
+from predictions.formats.content import Box, Mask, Size
 from predictions.formats.errors import BadFile, FileError
 from predictions.regions.brush import MAX_MASK_PIXELS, encode_brush
 from predictions.regions.errors import GeometryError
@@ -78,6 +78,12 @@ def of_compressed(counts: str, mask_size: Size) -> Mask:
     if runs.min() < 0 or int(runs.sum()) != width * height:
         raise BadMask(f"its runs make {int(runs.sum()):,} pixels of {width} x {height}.")
     return Mask(packed, height, width)
+
+
+def box_of(mask: Mask) -> Box:
+    """Around its pixels, in pixels; of a mask without any, nothing at the first corner."""
+    rle = {"size": [mask.height, mask.width], "counts": mask.counts}
+    return Box(*coco_mask.toBbox(rle).tolist())
 
 
 def stream_of(mask: Mask, work: Allowance) -> list[int]:

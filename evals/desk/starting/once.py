@@ -1,23 +1,18 @@
 """A form that starts an evaluation starts one, however often its button is pressed."""
 
 from collections.abc import Callable
-from uuid import uuid4
 
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 
+from desk.page import ONCE
 from evals.models import ModelEval
 from predictions.db.idempotency import KeptAnswer, claim, keep, kept_answer
 
-#: The hidden field of such a form, and what its answers are known by beside those of the API.
-FIELD, MARK = "once", "desk:evaluation"
+#: What the answers of such forms are known by beside those of the API.
+MARK = "desk:evaluation"
 MOST_CHARACTERS = 64
-
-
-def new_form() -> str:
-    """What a form is known by, for its field `once`."""
-    return uuid4().hex
 
 
 def once(
@@ -28,7 +23,7 @@ def once(
     Two of one form at once wait for each other. What `make` refuses may be sent again. For 24
     hours, and while the evaluation is there; a form without the field starts one each time.
     """
-    form = request.POST.get(FIELD, "")
+    form = request.POST.get(ONCE, "")
     if not form.isalnum() or len(form) > MOST_CHARACTERS:
         return make(), True
     key = f"{MARK}:{form}"

@@ -10,12 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from desk.asking.form import values_of
-from desk.page import Crumb, render_page
+from desk.page import Crumb, new_form, render_page
 from desk.workspace_admin import WRITERS, forbid, is_superuser, visible, workspaces_of
 from evals.api.serializers import ComputeSerializer
 from evals.db.label_config import Chosen
 from evals.desk.starting import advice, form
-from evals.desk.starting.once import new_form, once
+from evals.desk.starting.once import once
 from evals.documents.refusals import Refusal
 from evals.jobs import requests
 from evals.models import ModelEval

@@ -43,7 +43,7 @@ FORMATS = {
 _NUMBERS: Schema = {"type": "array", "items": {"type": "number"}}
 _RESULT: Schema = {
     "type": "object",
-    "required": ["image_id", "category_id", "bbox", "score"],
+    "required": ["image_id", "category_id", "score"],
     "properties": {
         "image_id": {"type": ["integer", "string"]},
         "file_name": {"type": "string"},

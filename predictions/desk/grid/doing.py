@@ -16,7 +16,7 @@ from django.http import (
 from rest_framework.exceptions import ValidationError
 
 from accounts import audit
-from desk.page import Crumb, render_page
+from desk.page import Crumb, new_form, render_page
 from desk.workspace_admin import forbid
 from predictions.db.curation import cards, views
 from predictions.desk.grid import offers
@@ -71,6 +71,7 @@ def act(desk: Any, request: HttpRequest, pk: int) -> HttpResponseBase:
         crumbs=crumbs_to(project, tasks, Crumb(wanted.title)),
         project=project,
         act=wanted,
+        once=new_form(),
         says=wanted.says(chosen),
         problem=problem,
         fields=[(one, request.POST.get(one.name, "")) for one in wanted.fields(chosen)],

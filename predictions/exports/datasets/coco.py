@@ -30,6 +30,8 @@ from predictions.exports.types.coco import array_of, keypoints_of, segmentation_
 from predictions.exports.types.objects import Object, Scheme
 
 HOLDS = (BOX, POLYGON, ELLIPSE, MASK)
+#: Between a detection's box and the rest of it, on disk; no JSON has one.
+SEPARATOR = b"\t"
 
 
 def truths(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[bytes]:
@@ -51,17 +53,32 @@ def truths(found: Iterable[ImageItem], scheme: Scheme) -> Iterator[bytes]:
 
 
 def results(found: Iterable[ImageItem], scheme: Scheme, *, are_identified: bool) -> Iterator[bytes]:
-    """One JSON array of detections, `[]` for none."""
+    """One JSON array of detections, `[]` for none.
+
+    Where all are run lengths they have no `bbox`: with one pycocotools would take its area for the
+    size of what is found, instead of the mask's. Detections wait on disk until that is known.
+    """
     categories = category_ids(scheme)
-    opening = b"["
-    for item in found:
-        for one in objects_in(item, scheme, HOLDS):
-            document = _placed(one, item, scheme, categories) | {"score": score_of(one)}
-            if not are_identified:
-                document["file_name"] = item.name
-            yield opening + orjson.dumps(document)
-            opening = b","
-    yield b"[]" if opening == b"[" else b"]"
+    are_masks = True
+    with tempfile.TemporaryFile() as lines:
+        for item in found:
+            for one in objects_in(item, scheme, HOLDS):
+                document = _placed(one, item, scheme, categories) | {"score": score_of(one)}
+                if not are_identified:
+                    document["file_name"] = item.name
+                are_masks = are_masks and isinstance(document.get("segmentation"), dict)
+                box = orjson.dumps({"bbox": document.pop("bbox")})
+                lines.write(box + SEPARATOR + orjson.dumps(document) + b"\n")
+        yield from array_of(lines, _without_box if are_masks else _with_box)
+
+
+def _with_box(line: bytes) -> bytes:
+    box, _, rest = line.rstrip().partition(SEPARATOR)
+    return box[:-1] + b"," + rest[1:]
+
+
+def _without_box(line: bytes) -> bytes:
+    return line.rstrip().partition(SEPARATOR)[2]
 
 
 def _image(item: ImageItem) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Format: https://cocodataset.org/#format-data
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import IO, Any
@@ -71,12 +71,12 @@ def _document(pictures: Iterable[Picture], scheme: Scheme) -> Iterator[bytes]:
     yield b',"info":' + orjson.dumps(info) + b"}"
 
 
-def array_of(lines: IO[bytes]) -> Iterator[bytes]:
-    """A JSON array of what a file has a line each of; `[]` for an empty one."""
+def array_of(lines: IO[bytes], element: Callable[[bytes], bytes] = bytes.rstrip) -> Iterator[bytes]:
+    """A JSON array of a file's lines, each as `element` reads it; `[]` for an empty one."""
     lines.seek(0)
     opening = b"["
     for line in lines:
-        yield opening + line.rstrip()
+        yield opening + element(line)
         opening = b","
     yield b"[]" if opening == b"[" else b"]"
 

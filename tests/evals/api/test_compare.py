@@ -90,7 +90,7 @@ def test_ground_truth_that_changed_in_between_is_told(ada: Caller, project: Proj
     """Two versions that say the same differ, as the truth was corrected after the first."""
     load(ada, project, tasks())
     Annotation.objects.filter(project=project).update(updated_at=LONG_AGO)
-    before, same = computed(ada, project, "v1"), computed(ada, project, "v1")
+    before, same = (computed(ada, project, "v1", versionId="4", modelId=m) for m in "ab")
     path = f"{PATH}/{before.eval_id}/diff/"
     assert ada.client.get(f"{path}{same.eval_id}").json()["differingTerms"] == []
 
@@ -99,7 +99,12 @@ def test_ground_truth_that_changed_in_between_is_told(ada: Caller, project: Proj
         f"/api/annotations/{truth.pk}/", {"result": []}, content_type="application/json"
     )
     assert answer.status_code == 200
-    after = computed(ada, project, "v1")
+    after = computed(ada, project, "v1", versionId="4", modelId="c")
     found = ada.client.get(f"{path}{after.eval_id}").json()
     assert found["differingTerms"] == ["newestGroundTruthAt"]
     assert found["totals"]["changed"] > 0
+
+    query = {"project": project.slug, "version": "4"}
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    told = {one["modelId"]: (one["otherGroundTruth"], one["exclusionReason"]) for one in models}
+    assert told == {"a": (True, None), "b": (True, None), "c": (False, None)}

@@ -286,6 +286,7 @@ def test_compare(ada: Caller, evaluation: ModelEval, project: Project) -> None:
         "medianLatencyMs": None,
         "onFrontier": True,
         "exclusionReason": None,
+        "otherGroundTruth": False,
     }
     assert (second["modelId"], second["onFrontier"]) == ("v1", False)
     assert (third["modelId"], third["metrics"]) == ("v3", {})

@@ -77,7 +77,7 @@ ELSEWHERE = {
 VERBS = {
     operation["operationId"]: verb
     for path, on in contract().document["paths"].items()
-    if not path.startswith(("/api/", "/data/"))
+    if not path.startswith(("/api/", "/data/", "/tasks/"))
     for verb, operation in on.items()
 }
 

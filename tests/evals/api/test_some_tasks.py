@@ -62,17 +62,17 @@ def test_fails_where_nothing_is_left(ada: Caller, project: Project, ids: list[in
     assert made.failure_reason == "No task that its query lets through has ground truth."
 
 
-def test_fails_where_its_evaluation_is_gone(ada: Caller, project: Project, ids: list[int]) -> None:
+def test_is_refused_where_its_evaluation_is_gone(
+    ada: Caller, project: Project, ids: list[int]
+) -> None:
     whole = computed(ada, project)
     query = filtered(f"evaluation.{whole.eval_id}.errors", "greater", 0)
-    made = ModelEval.objects.get(pk=computed(ada, project, query=query).pk)
+    made = computed(ada, project, query=query)
     ada.client.delete(f"/lab/model-evals/{whole.eval_id}")
-    refused = ada.client.post(f"/lab/model-evals/{made.eval_id}/rerun").json()
-    made = ModelEval.objects.get(eval_id=refused["evalId"])
-    run.run(made.pk)
-    made.refresh_from_db()
-    assert made.status == ModelEval.Status.FAILED
-    assert f"no finished evaluation '{whole.eval_id}'" in made.failure_reason
+    refused = ada.client.post(f"/lab/model-evals/{made.eval_id}/rerun")
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+    assert f"no finished evaluation '{whole.eval_id}'" in refused.json()["message"]
+    assert [one.pk for one in ModelEval.objects.all()] == [made.pk]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ def test_what_the_rooms_register() -> None:
         "accounts.audit.purge",
         "predictions.exports.tasks.requeue_stalled",
         "predictions.exports.state.purge",
+        "predictions.exports.storages.tasks.requeue_stalled",
         "predictions.imports.folders.tasks.requeue_stalled",
         "predictions.db.idempotency.purge",
         "prompts.runs.tasks.requeue_stalled",

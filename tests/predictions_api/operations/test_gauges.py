@@ -94,7 +94,7 @@ def test_a_scrape_asks_at_most_every_five_seconds(
 ) -> None:
     monkeypatch.setattr(gauges, "FRESH_S", 5.0)
     monkeypatch.setattr(observability.DATABASE, "_read_at", -5.0)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get("/metrics")
     with django_assert_num_queries(0):
         client.get("/metrics")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence, Set
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from predictions.formats.scores import MOST_SCORE
 from predictions.regions.geometry import Allowance
 
 Id = int | str
+T = TypeVar("T")
 Four = tuple[float, float, float, float]
 #: What an entry has that has no segmentation.
 NONE = Raw()
@@ -146,10 +147,12 @@ def name_unknown(
 
 
 def box_of(entry: Entry) -> Box:
-    """Its box; of a result that has key points alone, the box around them."""
+    """Its box; of a result that has key points or run lengths alone, the box around them."""
     if entry.bbox is not None:
         return Box(*entry.bbox)
     points = entry.keypoints
+    if not points and _has_runs(entry):
+        return masks.box_of(_mask_of(entry, None))
     if not points:
         raise BadEntry("", "has no bbox.")
     left, top = min(points[0::3]), min(points[1::3])
@@ -179,16 +182,9 @@ def segment_of(entry: Entry, size: Size | None, work: Allowance) -> Polygon | Ma
     """One outline as a polygon; several, or runs, as a mask of the image's size."""
     if not has_segmentation(entry):
         raise BadEntry("", "has no segmentation; to read boxes alone: --shapes boxes.")
-    text = bytes(entry.segmentation)
-    try:
-        if text.startswith(b"{"):
-            return _runs(msgspec.json.decode(text, type=Runs), size)
-        parts = msgspec.json.decode(text, type=list[list[float]])
-    except msgspec.MsgspecError as exc:
-        inside, message = where(exc)
-        raise BadEntry(f".segmentation{inside}", message) from None
-    except BadMask as exc:
-        raise BadEntry(".segmentation", str(exc)) from None
+    if _has_runs(entry):
+        return _mask_of(entry, size)
+    parts = _segmentation(entry, list[list[float]])
     for n, part in enumerate(parts):
         if len(part) < 6 or len(part) % 2 or not all(map(math.isfinite, part)):
             raise BadEntry(
@@ -204,13 +200,30 @@ def segment_of(entry: Entry, size: Size | None, work: Allowance) -> Polygon | Ma
         raise BadEntry(".segmentation", str(exc)) from None
 
 
-def _runs(runs: Runs, size: Size | None) -> Mask:
+def _segmentation(entry: Entry, type_: type[T]) -> T:
+    try:
+        return msgspec.json.decode(entry.segmentation, type=type_)
+    except msgspec.MsgspecError as exc:
+        inside, message = where(exc)
+        raise BadEntry(f".segmentation{inside}", message) from None
+
+
+def _has_runs(entry: Entry) -> bool:
+    return bytes(entry.segmentation).startswith(b"{")
+
+
+def _mask_of(entry: Entry, size: Size | None) -> Mask:
+    runs = _segmentation(entry, Runs)
     height, width = runs.size
     if size is not None and size != (width, height):
-        raise BadMask(f"its size is {width} x {height}, its image's {size[0]} x {size[1]}.")
-    if isinstance(runs.counts, str):
-        return masks.of_compressed(runs.counts, (width, height))
-    return masks.of_runs(runs.counts, (width, height))
+        other = f"its size is {width} x {height}, its image's {size[0]} x {size[1]}."
+        raise BadEntry(".segmentation", other)
+    try:
+        if isinstance(runs.counts, str):
+            return masks.of_compressed(runs.counts, (width, height))
+        return masks.of_runs(runs.counts, (width, height))
+    except BadMask as exc:
+        raise BadEntry(".segmentation", str(exc)) from None
 
 
 def region(

@@ -118,6 +118,20 @@ def test_evaluates_only_these(
     assert counted == tasks[1:3]
     unknown = desk.post(address(project), {**asked, "version": "moon"}).content.decode()
     assert "The project has no predictions of version &#x27;moon&#x27;." in unknown
+    entry = AuditEntry.objects.get(action="evaluation.started")
+    assert (entry.target, entry.details) == (f"evaluation {made.eval_id}", {"tasks": 2})
+
+
+def test_evaluates_only_these_once(desk: Client, project: Project, tasks: list[int]) -> None:
+    asked = {"do": "evaluate", "task": tasks[1:3]}
+    page = desk.post(address(project), asked).content.decode()
+    form = re.search(r'name="once" value="(\w+)"', page)
+    assert form is not None
+    sent = {**asked, "version": "v1", "sure": "yes", "once": form[1]}
+    first, second = (desk.post(address(project), sent)["Location"] for _ in range(2))
+    made = ModelEval.objects.get()
+    assert first == second == f"/admin/evals/modeleval/{made.eval_id}/"
+    assert AuditEntry.objects.filter(action="evaluation.started").count() == 1
 
 
 @pytest.fixture

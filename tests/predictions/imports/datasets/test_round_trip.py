@@ -3,15 +3,20 @@
 import io
 import json
 import random
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 from PIL import Image
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
 
 from evals.models import ModelEval
 from evals.reports.evaluations import document_of
+from predictions.models import Prediction
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
 
@@ -94,3 +99,42 @@ def test_the_same_evaluation(ada: Caller, folder: Path, format_: str, dump_as: s
         if n or format_ == "coco":
             assert figures(after) == figures(before)
         before = after
+
+
+def test_masks_keep_their_sizes(ada: Caller, tmp_path: Path) -> None:
+    """The only detection's box is medium and its mask is not: pycocotools tells it by the runs."""
+    frame = np.zeros((80, 100), order="F", dtype=np.uint8)
+    frame[10:60, 10:12], frame[10:12, 10:60] = 1, 1
+    mask = coco_mask.encode(frame)
+    mask["counts"] = mask["counts"].decode()
+    Image.new("L", (100, 80)).save(tmp_path / "1.png")
+    one = {"image_id": 1, "category_id": 1, "segmentation": mask}
+    truth = {
+        "images": [{"id": 1, "file_name": "1.png", "width": 100, "height": 80}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{**one, "id": 1, "bbox": [10, 10, 50, 50], "area": 196, "iscrowd": 0}],
+    }
+    said = [{**one, "score": 0.5}]
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    (tmp_path / "said.json").write_text(json.dumps(said))
+    files = tmp_path / "truth.json", tmp_path / "said.json"
+    first = evaluated("coco", *files, "First", tmp_path)
+
+    again = dumped("coco", tmp_path / "again.json", first, "--model-version", "v1")
+    assert json.loads(again.read_text()) == said
+    coco = COCO()
+    coco.dataset = truth
+    with redirect_stdout(io.StringIO()):
+        coco.createIndex()
+        assert coco.loadRes(str(again)).loadAnns([1])[0]["area"] == 196
+    second = evaluated("coco", files[0], again, "Again", tmp_path)
+    assert figures(second) == figures(first)
+    # Whoever asks for boxes gets those around the masks.
+    sides = "--ground-truth", files[0], "--predictions", again
+    load("coco", *sides, "-P", "Boxes", "--model-version", "v1", "--shapes", "boxes")
+    box = Prediction.objects.latest("id").result[0]
+    assert box["type"] == "rectanglelabels"
+    assert box["value"] | {"rectanglelabels": None} == {
+        "x": 10.0, "y": 12.5, "width": 50.0, "height": 62.5, "rotation": 0.0,
+        "rectanglelabels": None,
+    }  # fmt: skip
