@@ -8,10 +8,11 @@ from django.http import HttpRequest
 
 
 class Cell(NamedTuple):
-    """A text and its link."""
+    """A text and its link, and what stands behind the link."""
 
     text: object
     url: str = ""
+    note: object = ""
 
 
 @dataclass(frozen=True)

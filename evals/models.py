@@ -312,6 +312,7 @@ class EvalPanel(models.Model):
         RECALL_CURVES = 9
         ERROR_TYPES = 10
         ERROR_IMAGES = 11  # one a split: evals.engine.error_types.images
+        PRECISION_PARTS = 12  # one a split: mAP50-95 of parts of its images
 
     ANY: int = -1
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import msgspec
 import numpy as np
 from msgspec import Meta
 
@@ -71,7 +72,7 @@ class Bounds(Document):
 
 
 class Intervals(Document):
-    """How far precision, recall and F1 may be off because there are no more images."""
+    """How far precision, recall, F1 and mAP50-95 may be off because there are no more images."""
 
     method: Annotated[str, Meta(extra_json_schema={"enum": ["bootstrap-percentile", "wilson"]})]
     replicates: Annotated[int | None, Meta(description="Null for Wilson's.")]
@@ -81,6 +82,13 @@ class Intervals(Document):
     precision: Bounds
     recall: Bounds
     f1: Annotated[Bounds | None, Meta(description="Null for Wilson's.")]
+    map50_95: Annotated[
+        Bounds | None,
+        Meta(
+            description="Of all predictions, by leaving out a tenth of the images at a time, not "
+            "by `method`; null for all splits together, for a slice, and where it is not known."
+        ),
+    ] = msgspec.field(name="map50_95")
 
 
 @dataclass(slots=True)

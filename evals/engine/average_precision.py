@@ -52,8 +52,9 @@ class BlockedState(PrecisionState):
         blocks = [merge_states(blocks) for blocks in everyone]
         return type(self)(self.n_classes, self.measure, blocks)
 
-    def accumulated(self) -> Accumulated:
-        parts = [block.accumulated() for block in self._blocks]
+    def accumulated(self, *, in_parts: bool) -> Accumulated:
+        # The mean over all classes of a part is not known from the blocks' means.
+        parts = [block.accumulated(in_parts=False) for block in self._blocks]
         return Accumulated(
             np.concatenate([part.precision for part in parts], axis=2),
             np.concatenate([part.recall for part in parts], axis=1),
@@ -62,7 +63,7 @@ class BlockedState(PrecisionState):
     def table(self) -> PrecisionTable:
         tables, recalls = [], []
         for block in self._blocks:
-            part = block.accumulated()
+            part = block.accumulated(in_parts=False)
             tables.append(table_of(part, self.measure))
             recalls.append(part.recall)
         return joined(tables, np.concatenate(recalls, axis=1), self.measure)

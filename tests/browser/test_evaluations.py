@@ -470,7 +470,7 @@ def test_intervals_and_slices(open_page: OpenPage, api: Api, street: str) -> Non
     page = open_page(f"{LIST}{street}/?split=test&confidence=30")
     settled(page)
     found = api.of(street, "intervals", split="test", confidence=30)
-    for name in ("precision", "recall", "f1"):
+    for name in ("precision", "recall", "f1", "map50_95"):
         text = f"{number(found[name]['low'])} to {number(found[name]['high'])}"
         expect(page.locator(f"[data-interval={name}]")).to_have_text(text)
     page.locator("select[name=by]").select_option("meta.camera")

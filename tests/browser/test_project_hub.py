@@ -19,6 +19,14 @@ def test_from_the_list_to_a_new_evaluation(open_page: OpenPage, expected: list[s
     page.wait_for_url(re.compile(r"/admin/predictions/project/\d+/$"))
     versions = page.locator(".hub-versions")
     expect(versions.get_by_role("columnheader", name="mAP50-95")).to_be_visible()
+    # With its interval, as F1 has one: the script asks for those that nobody has asked for.
+    ends = re.compile(r"^[01]\.\d{3} \([01]\.\d{3} to [01]\.\d{3}\)$")
+    for name in ("mAP50-95", "F1"):
+        expect(versions.locator(f"td[data-label='{name}']").first).to_have_text(ends)
+    # Its buttons are seen without scrolling aside.
+    assert not versions.evaluate(
+        "({ parentElement }) => parentElement.scrollWidth > parentElement.clientWidth"
+    )
     # Rows and bytes come from the script.
     held = page.get_by_role("region", name="What it holds")
     expect(held.get_by_role("rowheader")).to_have_text(

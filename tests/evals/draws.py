@@ -1,13 +1,19 @@
 """Intervals and significance as they are defined: one draw, one round after another."""
 
+import io
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from scipy import stats
 
 from evals.engine.events import Counts
 
 NAMES = ("precision", "recall", "f1")
+Json = dict[str, Any]
 
 
 def counted(*images: tuple[int, int, int]) -> Counts:
@@ -80,3 +86,34 @@ def significance(base: Counts, other: Counts) -> dict[str, Any]:
         name: dict(zip(keys, (pytest.approx(n, abs=1e-12) for n in numbers), strict=True))
         for name, numbers in plain_significance(base, other).items()
     }
+
+
+def precision_left_out(truth: list[Json], found: list[Json], ids: list[int]) -> list[float]:
+    """mAP50-95 by pycocotools without each tenth of the images, which are dealt out in order.
+
+    `truth` and `found` are COCO's annotations and results, of boxes, of classes 1 to 9.
+    """
+    means = []
+    for group in range(10):
+        with redirect_stdout(io.StringIO()):
+            ground = COCO()
+            ground.dataset = {
+                "images": [{"id": one} for one in ids],
+                "categories": [{"id": one} for one in range(1, 10)],
+                "annotations": [{"iscrowd": 0, "id": n, **one} for n, one in enumerate(truth, 1)],
+            }
+            ground.createIndex()
+            evaluation = COCOeval(ground, ground.loadRes(found), "bbox")
+            evaluation.params.imgIds = [one for at, one in enumerate(ids) if at % 10 != group]
+            evaluation.evaluate()
+            evaluation.accumulate()
+        precision = evaluation.eval["precision"][..., 0, -1]
+        means.append(float(precision[precision > -1].mean()))
+    return means
+
+
+def plain_jackknife(value: float, left_out: list[float], level: float) -> tuple[float, float]:
+    """The interval, between 0 and 1: scipy's t about the value."""
+    spread = (0.9 * np.sum((np.array(left_out) - np.mean(left_out)) ** 2)) ** 0.5
+    low, high = value + spread * np.array(stats.t.interval(level, 9))
+    return max(low, 0.0), min(high, 1.0)

@@ -4,7 +4,7 @@ evaluations, those that are computed, and versions that nobody has evaluated.
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,6 +15,7 @@ from evals.db.panels import kept_answers
 from evals.desk.card import is_cancelled, name_of, overview_of, status_of
 from evals.desk.hub.scores import best_of, scores_of, version_of
 from evals.models import ModelEval
+from evals.panels import intervals
 from predictions.desk.hub.parts import Hub, Job, Lack, Part, Scores, Step
 from predictions.desk.project_rows import shortened
 from predictions_api.wording import left
@@ -24,8 +25,6 @@ MOST = 200
 LISTED = 8
 #: Versions that are named one by one where no evaluation has them.
 MOST_NAMED = 5
-#: What the pages of an evaluation ask for.
-LEVEL = 95
 LONG_COLUMNS = ("classes", "warnings", "ignored", "reading", "engines")
 Status = ModelEval.Status
 
@@ -76,7 +75,7 @@ def _evaluations(project_id: int) -> list[Any]:
 def _question(evaluation: ModelEval) -> str | None:
     """What `evals.panels.intervals` keeps the intervals under; None for those that have none."""
     best = best_of(evaluation)
-    return None if best is None else f"intervals?{urlencode(best)}&level={LEVEL}"
+    return None if best is None else intervals.question_of(**best)
 
 
 def _start(hub: Hub) -> Iterator[Step]:

@@ -1,6 +1,7 @@
 """How a project's versions score, side by side and over time."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +24,8 @@ MOST_POINTS = 60
 MAP, MAP50 = "mAP50-95", "mAP50"
 #: At the best confidence.
 BESIDE = ("Precision", "Recall", "F1")
+#: What the document of intervals calls those that are shown.
+INTERVALS = {MAP: "map50_95", "F1": "f1"}
 
 
 def version_of(evaluation: ModelEval) -> str:
@@ -50,25 +53,30 @@ def scores_of(done: Sequence[Any], *, workspace: str) -> Scores:
     shown = f"{measure} of all predictions" if measure in BESIDE else measure
     values = {name: _numbers(one).get(measure) for name, one in latest.items()}
     order = sorted(latest, key=lambda name: _order(values[name], rising=rising))
-    has_map = measure != MAP50 and _numbers(newest)[MAP50] is not None
+    below = "each of mAP50-95 and F1 stands its" if measure == MAP else "F1 stands its"
     points = [_point(one, measure) for one in reversed((whole or alike)[:MOST_POINTS])]
     return Scores(
         [
             shown,
-            *([MAP50] if has_map else []),
+            *([MAP50] if _has_map50(newest, measure) else []),
             *BESIDE,
             "Confidence",
             "Evaluated",
         ],
         {
-            name: _cells(latest[name], newest, values[name], has_map=has_map, workspace=workspace)
+            name: _cells(latest[name], newest, values[name], measure=measure, workspace=workspace)
             for name in order
         },
         "Scores of the latest finished evaluation of each version. Precision, recall and F1 are at "
-        "the confidence where F1 is best; below F1 stands its 95 % interval.",
+        f"the confidence where F1 is best; below {below} 95 % interval.",
         [point for point in points if point is not None],
         shown,
     )
+
+
+def _has_map50(newest: ModelEval, measure: str) -> bool:
+    """Whether it stands beside the measure."""
+    return measure != MAP50 and _numbers(newest)[MAP50] is not None
 
 
 def _is_alike(one: ModelEval, newest: ModelEval) -> bool:
@@ -109,20 +117,21 @@ def _point(evaluation: ModelEval, measure: str) -> Point | None:
 
 
 def _cells(
-    evaluation: Any, newest: ModelEval, value: float | None, *, has_map: bool, workspace: str
+    evaluation: Any, newest: ModelEval, value: float | None, *, measure: str, workspace: str
 ) -> list[Cell]:
     metrics: Mapping[str, Any] = evaluation.summary.get("metrics") or {}
     best = evaluation.summary.get("confidence")
     differs = differing_terms(evaluation, newest)
+    interval = partial(_interval, evaluation, workspace)
     other = f", other {' and '.join(differs)}" if differs else ""
     if has_other_ground_truth(evaluation, newest):
         other += ", of older ground truth"
     return [
-        Cell(_number(value), overview_of(evaluation)),
-        *([Cell(_number(metrics.get("mAP")))] if has_map else []),
+        Cell(_number(value), overview_of(evaluation), interval(MAP) if measure == MAP else ""),
+        *([Cell(_number(metrics.get("mAP")))] if _has_map50(newest, measure) else []),
         Cell(_number(metrics.get("precision"))),
         Cell(_number(metrics.get("recall"))),
-        Cell(format_html("{}{}", _number(metrics.get("f1")), _interval(evaluation, workspace))),
+        Cell(_number(metrics.get("f1")), note=interval("F1")),
         Cell("-" if best is None else f"{best:.0%}"),
         Cell(format_html("{}{}", time_ago(evaluation.finished_at), other)),
     ]
@@ -132,12 +141,13 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _interval(evaluation: Any, workspace: str) -> SafeString | str:
-    """F1's at the best confidence: if nobody has asked for it, the page's script does. Empty where
-    there is none.
+def _interval(evaluation: Any, workspace: str, score: str) -> SafeString | str:
+    """That of a score at the best confidence: if nobody has asked for it, the page's script does.
+    Empty where there is none.
     """
+    name = INTERVALS[score]
     if evaluation.at_best is not None:
-        bounds = orjson.loads(evaluation.at_best).get("f1")
+        bounds = orjson.loads(evaluation.at_best).get(name)
         if bounds is None:
             return ""
         shown = f"({bounds['low']:.3f} to {bounds['high']:.3f})"
@@ -146,7 +156,8 @@ def _interval(evaluation: Any, workspace: str) -> SafeString | str:
     if best is None:
         return ""
     address = f"/{workspace}/model-evals/{evaluation.eval_id}/intervals"
-    return format_html(' <small data-interval="{}?{}"></small>', address, urlencode(best))
+    text = ' <small data-interval="{}" data-asked="{}?{}"></small>'
+    return format_html(text, name, address, urlencode(best))
 
 
 def best_of(evaluation: ModelEval) -> dict[str, Any] | None:

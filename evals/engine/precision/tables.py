@@ -43,6 +43,8 @@ class PrecisionTable:
     recalls: dict[int, float | None]
     #: Precision at 101 recalls by CURVES: (3, 101, classes), NaN for a class without objects.
     curves: Floats = field(compare=False)
+    #: mAP50-95 without each tenth of the images in turn; None where that is not known.
+    left_out: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Accumulated:
     precision: Floats
     #: (10 IoUs, classes, numbers of detections), objects of all sizes.
     recall: Floats
+    #: As `PrecisionTable.left_out`.
+    left_out: Sequence[float] | None = None
 
 
 def table_of(accumulated: Accumulated, measure: Measure) -> PrecisionTable:
@@ -64,6 +68,7 @@ def table_of(accumulated: Accumulated, measure: Measure) -> PrecisionTable:
         per_class=[_class_precision(precision[:, :, [c]], measure) for c in range(n_classes)],
         recalls=recalls_of(accumulated.recall, measure),
         curves=_curves(precision[..., 0]),
+        left_out=accumulated.left_out,
     )
 
 

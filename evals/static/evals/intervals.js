@@ -1,4 +1,4 @@
-// How far precision, recall and F1 may be off because there are no more images.
+// How far precision, recall, F1 and mAP50-95 may be off because there are no more images.
 
 import { share } from "./dom.js";
 import { api } from "./server.js";

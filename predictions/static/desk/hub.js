@@ -34,19 +34,20 @@ async function showExact() {
 }
 
 /**
- * One after the other: each takes the server some time.
+ * One evaluation after the other: each takes the server some time.
  * @param {HTMLElement[]} places
  */
 async function showIntervals(places) {
-  const [place, ...others] = places;
-  if (place === undefined) return;
+  if (places.length === 0) return;
+  const { asked } = places[0].dataset;
   const headers = { Accept: "application/json" };
-  const answer = await fetch(place.dataset.interval, { headers });
-  if (answer.ok && !answer.redirected) {
-    const { f1 } = await answer.json();
-    if (f1) place.textContent = `(${f1.low.toFixed(3)} to ${f1.high.toFixed(3)})`;
+  const answer = await fetch(asked, { headers });
+  const found = answer.ok && !answer.redirected ? await answer.json() : {};
+  for (const place of places.filter((one) => one.dataset.asked === asked)) {
+    const bounds = found[place.dataset.interval];
+    if (bounds) place.textContent = `(${bounds.low.toFixed(3)} to ${bounds.high.toFixed(3)})`;
   }
-  await showIntervals(others);
+  await showIntervals(places.filter((one) => one.dataset.asked !== asked));
 }
 
 // What ends changes the whole page.

@@ -17,7 +17,7 @@ from evals.panels import slices as slices_panel
 from predictions.models import Project
 from tests.conftest import Caller
 from tests.evals.conftest import CAR, Json, box, computed, load, task
-from tests.evals.draws import counted, plain_bootstrap
+from tests.evals.draws import counted, plain_bootstrap, plain_jackknife, precision_left_out
 
 TRUTH = [box(CAR, 10, 10, 20, 20)]
 FOUND = [box(CAR, 10, 10, 20, 20, 0.9)]
@@ -393,10 +393,81 @@ def test_intervals(
         "level": 0.95,
         "images": len(images),
         **ends,
+        # Of fewer than ten images there is none.
+        "map50_95": None,
     }
     first = ask(sliced, "intervals", **query)
     assert first.json() == expected
     assert ask(sliced, "intervals", **query).content == first.content
+
+
+#: Pixels that a box of the version is beside that of the truth, in turn; none for a missed one.
+BESIDE = [0, 3, 1, None, 5, 2, 0, 7]
+
+
+def many(n_images: int, split: str) -> tuple[list[Json], list[Json], list[Json]]:
+    """Tasks of a split, and COCO's annotations and results of theirs; image ids count from 0."""
+    tasks, truth, found = [], [], []
+    for n in range(n_images):
+        beside, score = BESIDE[(n * n + n) % 8], (37 * n % 50 + 50) / 100
+        said = [] if beside is None else [box(CAR, 10 + beside, 10, 40, 40, score)]
+        name = f"{split}{n}"
+        tasks.append(task(name, split=split, truth=[box(CAR, 10, 10, 40, 40)], said={"v1": said}))
+        one = {"image_id": n, "category_id": 1}
+        truth.append({**one, "bbox": [10, 10, 40, 40], "area": 1600})
+        if beside is not None:
+            found.append({**one, "bbox": [10 + beside, 10, 40, 40], "score": score})
+    return tasks, truth, found
+
+
+@pytest.fixture
+def of_many(ada: Caller, project: Project) -> ModelEval:
+    """An evaluation of 25 images of test and 12 of valid, a tenth of which is no round number."""
+    test, valid = many(25, "test")[0], many(12, "valid")[0]
+    load(ada, project, [*test[:5], *valid, *test[5:]])
+    return computed(ada, project)
+
+
+@pytest.mark.parametrize(("split", "n_images"), [("test", 25), ("valid", 12)])
+@pytest.mark.parametrize("level", [95, 60])
+def test_the_interval_of_map(
+    ask: Ask, of_many: ModelEval, split: str, n_images: int, level: int
+) -> None:
+    value = ask(of_many, "map-results").json()["splits"][split]["map50_95"]
+    _, truth, found = many(n_images, split)
+    left_out = precision_left_out(truth, found, list(range(n_images)))
+    low, high = plain_jackknife(value, left_out, level / 100)
+    assert 0 <= low < value < high <= 1
+    answer = ask(of_many, "intervals", split=split, level=level).json()
+    assert answer["map50_95"] == {
+        "low": pytest.approx(low, abs=1e-9),
+        "high": pytest.approx(high, abs=1e-9),
+    }
+    # It counts all predictions.
+    of_few = ask(of_many, "intervals", split=split, level=level, confidence=90).json()
+    assert of_few["map50_95"] == answer["map50_95"]
+    assert of_few["f1"] != answer["f1"]
+
+
+def test_where_map_has_no_interval(ask: Ask, of_many: ModelEval) -> None:
+    ModelEval.objects.update(slices=["meta.camera"])
+
+    def of_map(**query: Any) -> Any:
+        return ask(of_many, "intervals", **query).json()["map50_95"]
+
+    assert of_map() is not None
+    assert of_map(split="all") is None
+    assert of_map(slice="meta.camera:(none)") is None
+    # Of an evaluation of before, and of an imported one.
+    EvalAnswer.objects.all().delete()
+    EvalPanel.objects.filter(kind=EvalPanel.Kind.PRECISION_PARTS).delete()
+    assert of_map() is None
+
+
+def test_answers_of_before_map_had_one_are_not_given(ask: Ask, of_many: ModelEval) -> None:
+    old = "intervals?split=test&confidence=20&level=95"
+    EvalAnswer.objects.create(evaluation=of_many, asked=old, body=b'{"f1":null}')
+    assert ask(of_many, "intervals").json()["map50_95"] is not None
 
 
 @pytest.mark.parametrize("query", [{}, {"slice": "meta.camera:gate"}])
@@ -416,6 +487,7 @@ def test_very_many_images_have_wilsons(
         "precision": {"low": found.precision.low, "high": found.precision.high},
         "recall": {"low": found.recall.low, "high": found.recall.high},
         "f1": None,
+        "map50_95": None,
     }
 
 
@@ -431,12 +503,13 @@ def test_many_images_are_drawn_together_unless_their_counts_are_many(
     assert [(row["f1Low"], row["f1High"]) for row in rows] == ends
 
 
-# The key, the evaluation, what is kept; then its images and keys, and four statements to keep it.
+# The key, the evaluation, what is kept; then its images and keys, parts of them for mAP50-95, and
+# four statements to keep it.
 @pytest.mark.parametrize(
     ("panel", "query", "first"),
     [
         ("slices", {"by": "meta.camera"}, 9),
-        ("intervals", {}, 8),
+        ("intervals", {}, 9),
         ("intervals", {"slice": "meta.camera:gate"}, 9),
     ],
 )

@@ -32,7 +32,7 @@ def hub_of(client: Client, project: Project) -> dict[str, Any]:
         "counts": {name: text for name, _, text, _ in context["counts"]},
         "headings": context["headings"],
         "versions": [
-            (row.name, row.n_predictions, [str(cell.text) for _, cell in row.cells][:-1])
+            (row.name, row.n_predictions, [f"{cell.text}{cell.note}" for _, cell in row.cells][:-1])
             for row in context["rows"]
         ],
         "buttons": [(step.title, step.url) for row in context["rows"] for step in row.steps],
@@ -82,7 +82,10 @@ def test_versions_side_by_side(
     f1 = f"0.667 <small>({bounds['low']:.3f} to {bounds['high']:.3f})</small>"
     second = ModelEval.objects.filter(model_version="v2").latest("pk")
     asked = f"/lab/model-evals/{second.eval_id}/intervals?split=test&amp;confidence=0"
-    best = f'1.000 <small data-interval="{asked}"></small>'
+    best, of_map = (
+        f'1.000 <small data-interval="{name}" data-asked="{asked}"></small>'
+        for name in ("f1", "map50_95")
+    )
     running = requests.create(values(project, "v2"), workspace_id=project.workspace_id)
     ModelEval.objects.filter(pk=running.pk).update(progress=0.25)
     overview = f"/admin/evals/modeleval/{running.eval_id}/"
@@ -106,13 +109,36 @@ def test_versions_side_by_side(
         },
         "headings": ["mAP50-95", "mAP50", "Precision", "Recall", "F1", "Confidence", "Evaluated"],
         "versions": [
-            ("v2", "4", ["1.000", "1.000", "1.000", "1.000", best, "0%"]),
+            ("v2", "4", [of_map, "1.000", "1.000", "1.000", best, "0%"]),
             ("v1", "4", ["0.502", "0.502", "0.667", "0.667", f1, "16%"]),
         ],
         "buttons": [("Evaluate", new_url(project, "v2")), ("Evaluate", new_url(project, "v1"))],
         "cards": {"Latest evaluations": 3, "Latest runs": 0, "Latest prediction jobs": 0},
         "trends": [("mAP50-95", "0.502", "1.000", 2)],
     }
+
+
+def test_intervals_that_somebody_asked_for(
+    desks: dict[str, Client], ada: Caller, project: Project
+) -> None:
+    def shown() -> list[str]:
+        versions = hub_of(desks["member"], project)["versions"]
+        cells = next(cells for name, _, cells in versions if name == "v1")
+        return [cells[0], cells[4]]
+
+    load(ada, project, [one for _ in range(6) for one in tasks()])
+    found = computed(ada, project)
+    asked = f"/lab/model-evals/{found.eval_id}/intervals?split=test&confidence=16"
+    escaped = asked.replace("&", "&amp;")
+    places = [f'<small data-interval="{name}" data-asked="{escaped}"></small>'
+              for name in ("map50_95", "f1")]  # fmt: skip
+    assert shown() == [f"0.502 {places[0]}", f"0.667 {places[1]}"]
+    bounds = desks["member"].get(asked).json()
+    ends = [
+        f"<small>({bounds[name]['low']:.3f} to {bounds[name]['high']:.3f})</small>"
+        for name in ("map50_95", "f1")
+    ]
+    assert shown() == [f"0.502 {ends[0]}", f"0.667 {ends[1]}"]
 
 
 def test_older_ground_truth_is_told(
