@@ -127,7 +127,7 @@ def test_a_locked_login_says_so_and_an_owner_unlocks_it(
     page = open_page("/admin/login/", as_admin=False)
     for _ in range(4):
         fill_in(page, email, "a guess")
-        expect(page.get_by_text("Please enter the correct")).to_be_visible()
+        expect(page.get_by_text("do not belong together")).to_be_visible()
     fill_in(page, email, "a guess")
     expect(page.get_by_role("heading", name="Too many failed logins")).to_be_visible()
     expect(page.get_by_text("An owner of your workspace can unlock you")).to_be_visible()
