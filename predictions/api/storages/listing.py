@@ -3,7 +3,7 @@
 from __future__ import annotations  # `list` is a method here
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from rest_framework.exceptions import NotFound
@@ -24,19 +24,17 @@ class EveryStorageViewSet(Rows):
 
     queryset = ImportStorage.objects.none()
     serializer_class = parts.StorageSerializer
+    model: ClassVar[type[ImportStorage] | type[ExportStorage]]
+    #: How each type is answered.
+    documents: ClassVar[dict[str, Callable[[Any], Columns]]]
 
-    def answer(
-        self,
-        model: type[ImportStorage] | type[ExportStorage],
-        documents: dict[str, Callable[[Any], Columns]],
-    ) -> HttpResponse:
-        """Those of a project, each as its type is answered."""
-        project_id = ActionListParameters.read(self.request.query_params)["project"]
+    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
+        project_id = ActionListParameters.read(request.query_params)["project"]
         workspace_id = self.access().workspace_id
         if not project_exists(project_id, workspace_id=workspace_id):
             raise NotFound(NO_PROJECT)
-        found = rows.storages(model, workspace_id).filter(project_id=project_id)
-        return json_response([documents[row.kind](row) for row in found])
+        found = rows.storages(self.model, workspace_id).filter(project_id=project_id)
+        return json_response([self.documents[row.kind](row) for row in found])
 
 
 @listed(
@@ -49,12 +47,11 @@ class EveryStorageViewSet(Rows):
 class EveryImportStorageViewSet(EveryStorageViewSet):
     """Import storages."""
 
-    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        documents = {
-            ImportStorage.Kind.S3: objects.import_document,
-            ImportStorage.Kind.LOCAL: folders.import_document,
-        }
-        return self.answer(ImportStorage, {kind.value: made for kind, made in documents.items()})
+    model = ImportStorage
+    documents: ClassVar = {
+        ImportStorage.Kind.S3.value: objects.import_document,
+        ImportStorage.Kind.LOCAL.value: folders.import_document,
+    }
 
 
 @listed(
@@ -67,12 +64,11 @@ class EveryImportStorageViewSet(EveryStorageViewSet):
 class EveryExportStorageViewSet(EveryStorageViewSet):
     """Export storages."""
 
-    def list(self, request: Request, **kwargs: Any) -> HttpResponse:
-        documents = {
-            ExportStorage.Kind.S3: objects.export_document,
-            ExportStorage.Kind.LOCAL: folders.export_document,
-        }
-        return self.answer(ExportStorage, {kind.value: made for kind, made in documents.items()})
+    model = ExportStorage
+    documents: ClassVar = {
+        ExportStorage.Kind.S3.value: objects.export_document,
+        ExportStorage.Kind.LOCAL.value: folders.export_document,
+    }
 
 
 class StorageTypesViewSet(Rows):
