@@ -86,7 +86,7 @@ async function compared(baseline) {
     // Those are of all images.
     slice
       ? null
-      : el("div", { class: "ev-columns" }, [
+      : el("div", { class: "ev-columns ev-broad" }, [
           el("div", {}, el("h3", {}, "Headline"), headline(before, after)),
           el("div", {}, el("h3", {}, "Classes"), classes(before, after)),
         ]),
