@@ -131,13 +131,6 @@ def _agree(one: Report, other: Report, name: str) -> bool:
     return (is_imported and name != "taskType") or one.get(name) == other.get(name)
 
 
-def _has_older_ground_truth(old: Report, new: Report) -> bool:
-    """Whether some was added, changed or removed in between, as far as both tell."""
-    keys = ("newestGroundTruthAt", "groundTruths")
-    seen = [{key: one["snapshot"][key] for key in keys} for one in (old, new) if "snapshot" in one]
-    return len(seen) == 2 and seen[0] != seen[1]
-
-
 def quality(server: Server, header: Report, split: str) -> Report:
     """The score of a split, named: mAP at an IoU of 0.50, or what the kind is known by."""
     metrics = server.evals("GET", f"/{header['evalId']}/map-results")["splits"].get(split) or {}
@@ -211,7 +204,8 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     if old is not None:
         version = old["modelVersion"] or old["versionId"]
         report["baseline"] = {"evaluation": old["evalId"], "modelVersion": version}
-        if _has_older_ground_truth(old, new):
+        snapshots = [one["snapshot"] for one in (old, new) if "snapshot" in one]
+        if len({(one["newestGroundTruthAt"], one["groundTruths"]) for one in snapshots}) > 1:
             report["baseline"]["olderGroundTruth"] = True
         was = quality(server, old, split)["value"]
         before = recalls(server, old, split, confidence)

@@ -108,12 +108,12 @@ def test_scalars_of_meta_are_slices_without_asking(
 
 def test_keys_may_be_met_in_any_order(ask: Ask, ada: Caller, project: Project) -> None:
     """The second task has the first one's key and two that come before and after it by name."""
-    metas = [{"lens": "wide"}, {"camera": "gate", "lens": "long", "zone": 2}, {"camera": "yard"}]
-    load(
-        ada,
-        project,
-        tasks_of([(name, FOUND, meta, {}) for name, meta in zip("abc", metas, strict=True)]),
-    )
+    images: list[tuple[str, list[Json], Json, Json]] = [
+        ("a", FOUND, {"lens": "wide"}, {}),
+        ("b", FOUND, {"camera": "gate", "lens": "long", "zone": 2}, {}),
+        ("c", FOUND, {"camera": "yard"}, {}),
+    ]
+    load(ada, project, tasks_of(images))
     evaluation = computed(ada, project)
     found = {
         key: {
