@@ -174,13 +174,18 @@ def _earlier(params: Mapping[str, Any], pairs: Collection[tuple[int, str]], slot
     return [id_ for id_, task_id, version in found if (task_id, version) in pairs]
 
 
-def commit_behind() -> None:
-    """Lets the transaction's commit return before it is on the disk, which it is soon after.
+# Lets the transaction's commit return before it is on the disk, which it is soon after.
+COMMIT_BEHIND_SQL = "SET LOCAL synchronous_commit TO off"
 
-    For what a crash of the database may undo as a whole: what was answered is asked again. Whoever
-    tells others of it commits later, and nothing is on the disk before what was committed earlier.
+
+def commit_behind() -> None:
+    """Does so for what a crash of the database may undo as a whole: what was answered is asked
+    again.
+
+    Whoever tells others of it commits later, and nothing is on the disk before what was committed
+    earlier.
     """
-    execute("SET LOCAL synchronous_commit TO off", [])
+    execute(COMMIT_BEHIND_SQL, [])
 
 
 COUNT_SQL = """

@@ -122,6 +122,8 @@ class Executor:
     async def work(self) -> None:
         """Everything, from the first lease to the last."""
         loops: list[asyncio.Task[None]] = []
+        # While the backend is set up; connecting takes as long as some claims.
+        threads.connected(self._claiming)
         try:
             watching = asyncio.create_task(self._watch())
             loops.append(watching)
