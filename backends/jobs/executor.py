@@ -41,7 +41,7 @@ SWITCH_S = 0.0005
 TICK_S = 0.2
 LOOK_S = 1.0
 MOST_STORED_AT_ONCE = 1000
-#: Fewer answers than that wait for others, so long: a quick backend gives that many meanwhile, and a
+#: Fewer answers than that wait for others, so long: a quick backend gives that many meanwhile. A
 #: turn of the thread for each of its answers would hold up the requests.
 FEW = 200
 GATHER_S = 0.005
