@@ -1,13 +1,20 @@
 """`manage.py worker` runs what is queued."""
 
+import gc
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django_tasks import task
 from pytest_django import Settings
+
+from predictions_api.jobs import stopping
+from predictions_api.jobs.queueing import QUEUES
+from predictions_api.operations import workers
 
 
 @task
@@ -39,3 +46,22 @@ def test_leaves_another_queue_to_its_own_worker(settings: Settings) -> None:
     settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
     with pytest.raises(CommandError, match="brings a worker of its own"):
         call_command("worker")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_processes_do_not_search_what_was_loaded_for_garbage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As it is now, once this test has asked its worker to stop.
+    monkeypatch.setattr(stopping, "requested", stopping.Wish())
+
+    def serve(queues: Sequence[str]) -> None:
+        (tmp_path / queues[0]).write_text(str(gc.get_freeze_count()))
+        os.kill(os.getppid(), signal.SIGTERM)
+
+    before = gc.get_freeze_count()
+    workers.Team(serve, size=1).work()
+
+    frozen = [int(path.read_text()) for path in tmp_path.iterdir()]
+    assert 1 <= len(frozen) <= len(QUEUES)
+    assert all(n > before for n in frozen)
