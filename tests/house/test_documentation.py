@@ -180,7 +180,8 @@ def evaluated(reader: dict[str, str]) -> dict[str, str]:
 def run(example: Example, shell: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """One block, with the variables and functions that earlier blocks left behind."""
     script = (
-        f'touch "$STATE"; . "$STATE"; set -eu -o pipefail\n{CURL}{example.script.replace(*SUPERUSER)}\n'
+        f'touch "$STATE"; . "$STATE"; set -eu -o pipefail\n{CURL}'
+        f"{example.script.replace(*SUPERUSER)}\n"
         "{ declare -p AUTH PROJECT FIRST SECOND EVALUATION EVALS; declare -f id; }"
         ' > "$STATE" 2> /dev/null || true\n'
     )
