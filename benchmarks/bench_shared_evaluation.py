@@ -1,4 +1,4 @@
-"""One evaluation by one worker and by two, in turn: seconds, and who counted how many chunks.
+"""One evaluation by one worker and by two, in turn: seconds, and who had how many of its chunks.
 
     python -m benchmarks shared_evaluation [--images 20000] [--rounds 3]
 

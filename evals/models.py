@@ -359,7 +359,10 @@ class EvalSource(models.Model):
 
 
 class EvalChunk(models.Model):
-    """Some images of a running evaluation, counted by whichever worker claims them; then gone."""
+    """Some images of a running evaluation, counted by whichever worker claims them; then gone.
+
+    From evals.db.chunks.SHARES_FROM on it has no images but is a share of the totals.
+    """
 
     pk = models.CompositePrimaryKey("evaluation_id", "number")
     evaluation = models.ForeignKey(
@@ -385,7 +388,10 @@ class EvalChunk(models.Model):
 
 
 class EvalPart(models.Model):
-    """What one chunk adds to one split: additive counts and the mergeable state of its kind."""
+    """What one chunk adds to one split: additive counts and the mergeable state of its kind.
+
+    Of a share its state is what it came to.
+    """
 
     pk = models.CompositePrimaryKey("evaluation_id", "chunk", "split")
     evaluation = models.ForeignKey(

@@ -49,24 +49,30 @@ def test_no_task_is_looked_for_among_all_others_while_rows_are_uncounted() -> No
 def test_predictions_of_a_version_are_found_by_their_index(
     ada: Caller, make_project: MakeProject, version: str
 ) -> None:
-    """Also those without any, which are text or null, among many of others."""
+    """Also those without any, which are text or null, among many of others. How long a result is
+    is asked of the chosen ones alone, one by one as they are fetched.
+    """
     made = make_project(ada)
     params: dict[str, int | str] = {"project": made.pk, "version": "v1", "all": False}
     params["slot"] = slots.of_project(made.pk)
     chosen = {"of_version": version, "chosen": "true", "data": "''", "own": "NULL"}
     plan = PLAN_SQL.format(asked="", lengths="", **chosen)
+    facts = FACTS_SQL.format(of_version=version)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(MANY_SQL, params)
         cursor.execute("ANALYZE predictions_prediction")
-        for sql in (plan, FACTS_SQL.format(of_version=version)):
+        for sql, keys in ((plan, ["predictions_prediction_pkey"]), (facts, [])):
             cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
             reads = [
                 node
                 for node in nodes_of(cursor.fetchone()[0][0]["Plan"])
                 if node.get("Relation Name", "") == "predictions_prediction"
             ]
-            assert reads
-            for node in reads:
+            sizes = [one for one in reads if one["Parent Relationship"] == "SubPlan"]
+            assert [one["Index Name"] for one in sizes] == keys
+            found = [one for one in reads if one not in sizes]
+            assert found
+            for node in found:
                 indexes = {one.get("Index Name") for one in nodes_of(node)} - {None}
                 assert indexes == {"predictions_prediction_v_idx"}, node

@@ -1,6 +1,8 @@
 """`manage.py worker` runs what is queued."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django_tasks import task
 from pytest_django import Settings
+
+from tests.evals.jobs.test_jobs import ROOT, environment_here
 
 
 @task
@@ -39,3 +43,29 @@ def test_leaves_another_queue_to_its_own_worker(settings: Settings) -> None:
     settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
     with pytest.raises(CommandError, match="brings a worker of its own"):
         call_command("worker")
+
+
+ASK = """
+import gc, os, signal, sys
+import django
+
+django.setup()
+from predictions_api.operations import workers
+
+def serve(queues):
+    print(gc.get_freeze_count() > 100_000, "hotcoco" in sys.modules, flush=True)
+    os.kill(os.getppid(), signal.SIGTERM)
+    signal.pause()
+
+workers.Team(serve, size=1).work()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_its_processes_begin_with_all_loaded_and_out_of_garbage_collections() -> None:
+    environment = {**environment_here(), "DJANGO_SETTINGS_MODULE": "predictions_api.settings"}
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert "True True" in asked.stdout, asked.stderr
