@@ -359,16 +359,13 @@ class EvalSource(models.Model):
 
 
 class EvalChunk(models.Model):
-    """Some images of a running evaluation, counted by whichever worker claims them; then gone.
-
-    From evals.db.chunks.SHARES_FROM on it has no images but is a share of the totals.
-    """
+    """Some images of a running evaluation, counted by whichever worker claims them; then gone."""
 
     pk = models.CompositePrimaryKey("evaluation_id", "number")
     evaluation = models.ForeignKey(
         ModelEval, on_delete=models.CASCADE, related_name="chunks", db_index=False
     )
-    number = models.PositiveIntegerField()
+    number = models.PositiveIntegerField()  # from chunks.SHARES_FROM on: a share of the totals
     first_position = models.PositiveIntegerField()
     # Positions within train, valid and test of the chunk's first image of each.
     first_split_positions: Any = models.JSONField()
@@ -388,10 +385,7 @@ class EvalChunk(models.Model):
 
 
 class EvalPart(models.Model):
-    """What one chunk adds to one split: additive counts and the mergeable state of its kind.
-
-    Of a share its state is what it came to.
-    """
+    """What one chunk adds to one split: additive counts and the mergeable state of its kind."""
 
     pk = models.CompositePrimaryKey("evaluation_id", "chunk", "split")
     evaluation = models.ForeignKey(

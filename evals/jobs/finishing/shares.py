@@ -1,10 +1,10 @@
 """What is left once all images are counted, in shares: each is worked out by whoever claims it.
 
-A share is one of the kind's measures of one split, or a panel that is made of counts alone. Of few
+A share is one of the kind's measures of one split, or panels that are made of counts alone. Of few
 images there are none, and the worker that leads does all of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.db import transaction
 
@@ -15,7 +15,7 @@ from evals.engine.kinds.kind import Total
 from evals.engine.totals import read_total, write_total
 from evals.jobs.finishing import totals
 from evals.models import EvalChunk, ModelEval, Split
-from evals.panels import confusion_matrix, recommendations
+from evals.panels import confidence_sweep, confusion_matrix, recommendations
 from evals.panels.counted import Counted
 from evals.panels.panel import Panel
 from predictions_api.jobs.leases import Holder
@@ -24,7 +24,10 @@ from predictions_api.operations import collector
 #: From so many chunks of images on there are shares: fewer are finished sooner by one worker.
 SHARED_FROM = 8
 #: By number of the share, which is stored. These take longest, so they come first.
-PANELS: Mapping[int, Panel] = {0: confusion_matrix.PANEL, 1: recommendations.PANEL}
+PANELS: Mapping[int, Sequence[Panel]] = {
+    0: [confusion_matrix.PANEL],
+    1: [recommendations.PANEL, confidence_sweep.PANEL],
+}
 #: From here on numbers are of measures: by their place among those of the kind, and by split.
 MEASURES_FROM = 100
 
@@ -53,9 +56,10 @@ def work_out(evaluation: ModelEval, chunk: EvalChunk, mine: Holder) -> None:
             chunks.add_share(chunk, state)
 
 
-def _built(evaluation: ModelEval, panel: Panel) -> list[NewPanel]:
-    counted = [totals.counted_total(evaluation, split.value) for split in Split]
-    return list(panel.build(Counted(evaluation, counted, None)))
+def _built(evaluation: ModelEval, panels: Sequence[Panel]) -> list[NewPanel]:
+    of_splits = [totals.counted_total(evaluation, split.value) for split in Split]
+    counted = Counted(evaluation, of_splits, None)
+    return [new for panel in panels for new in panel.build(counted)]
 
 
 def _measured(evaluation: ModelEval, place: int, split: int) -> bytes:
@@ -66,7 +70,7 @@ def _measured(evaluation: ModelEval, place: int, split: int) -> bytes:
 
 def built(done: Mapping[int, bytes]) -> set[str]:
     """Paths of the panels that are stored already; `done` is what the shares came to, by number."""
-    return {panel.path for number, panel in PANELS.items() if number in done}
+    return {panel.path for number, some in PANELS.items() if number in done for panel in some}
 
 
 def known(evaluation: ModelEval, split: int, done: Mapping[int, bytes]) -> dict[int, Total]:

@@ -8,6 +8,7 @@ from django.db import connection
 from evals.db.definition import OF_NO_VERSION, OF_VERSION
 from evals.db.snapshot import FACTS_SQL, PLAN_SQL
 from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import of_slot
 from tests.clustered import one_node
 from tests.conftest import Caller, MakeProject
 
@@ -36,7 +37,7 @@ def test_no_task_is_looked_for_among_all_others_while_rows_are_uncounted() -> No
         assert cursor.fetchone()[0] <= 0
         chosen = {"of_version": OF_VERSION, "chosen": "t.project_id = %(project)s"}
         sql = PLAN_SQL.format(data="''", own="NULL", asked="", lengths="", **chosen)
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+        cursor.execute(*of_slot(f"EXPLAIN (FORMAT JSON) {sql}", params, slots.of_project(1)))
         nodes = nodes_of(cursor.fetchone()[0][0]["Plan"])
     loops = [node["Plans"][1] for node in nodes if node["Node Type"] == "Nested Loop"]
     assert {inner["Node Type"] for inner in loops} <= {"Index Scan"}

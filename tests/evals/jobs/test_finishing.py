@@ -22,7 +22,7 @@ from tests.evals.jobs.test_jobs import Killed, request, results
 from tests.evals.jobs.test_many_workers import LONG_AGO
 from tests.evals.kinds import answered
 
-#: Two panels, two measures of each of three splits.
+#: Two of panels, two measures of each of three splits.
 N_SHARES = 8
 CHOICES = (
     '<View><Text name="text" value="$text"/><Choices name="answer" toName="text">'
@@ -112,7 +112,7 @@ def test_a_kind_with_one_measure_is_shared_too(
         )
     ]
     found = answered.evaluated(ada, make_project, CHOICES, items)
-    assert len(worked_out_by) == 4, "two panels, one measure of two splits"
+    assert len(worked_out_by) == 4, "two of panels, one measure of two splits"
     shared_out = everything(found)
     worked_out_by.clear()
     monkeypatch.setattr(shares, "SHARED_FROM", 5)
