@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from pytest_django import Settings
 from predictions_api.jobs import stopping
 from predictions_api.jobs.queueing import QUEUES
 from predictions_api.operations import workers
+from tests.evals.jobs.test_jobs import ROOT, environment_here
 
 
 @task
@@ -65,3 +68,29 @@ def test_its_processes_do_not_search_what_was_loaded_for_garbage(
     frozen = [int(path.read_text()) for path in tmp_path.iterdir()]
     assert 1 <= len(frozen) <= len(QUEUES)
     assert all(n > before for n in frozen)
+
+
+ASK = """
+import os, signal, sys
+import django
+
+django.setup()
+from predictions_api.operations import workers
+
+def serve(queues):
+    print("hotcoco" in sys.modules, flush=True)
+    os.kill(os.getppid(), signal.SIGTERM)
+    signal.pause()
+
+workers.Team(serve, size=1).work()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_its_processes_begin_with_all_loaded() -> None:
+    environment = {**environment_here(), "DJANGO_SETTINGS_MODULE": "predictions_api.settings"}
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert "True" in asked.stdout, asked.stderr
