@@ -20,7 +20,7 @@ from django.core.handlers import exception
 from django.http import request as http_request
 from django.views import csrf
 
-from evals.jobs import shared_classes
+from evals.jobs.finishing import shared_classes
 from evals.jobs.notes import MESSAGES
 from predictions.regions.labels import Reason
 from tests.house.pages import NOT_RUN, blocks, indented, linked, names
