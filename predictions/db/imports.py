@@ -197,29 +197,6 @@ TRUTHS_SQL = """
 SELECT DISTINCT ON (task_id) task_id, id, result::text FROM predictions_annotation
 WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id, id DESC
 """
-# What regions say of their image's size, by (task, id).
-WIDTH, HEIGHT = (f"(e.region->>'original_{name}')::numeric" for name in ("width", "height"))
-REGIONS_SQL = f"""
-CROSS JOIN LATERAL jsonb_array_elements(
-    CASE jsonb_typeof(s.result) WHEN 'array' THEN s.result ELSE '[]' END
-) WITH ORDINALITY e (region, n)
-WHERE s.task_id = ANY(%(tasks)s)
-  AND jsonb_typeof(e.region->'original_width') = 'number'
-  AND jsonb_typeof(e.region->'original_height') = 'number'
-  AND {WIDTH} BETWEEN 1 AND 2147483647 AND {HEIGHT} BETWEEN 1 AND 2147483647
-"""
-# Of the first region of the ground truth that counts, else of the newest annotation that tells it.
-ANNOTATED_SIZES_SQL = f"""
-SELECT DISTINCT ON (s.task_id) s.task_id, {WIDTH}::int, {HEIGHT}::int
-FROM predictions_annotation s {REGIONS_SQL}
-ORDER BY s.task_id, s.ground_truth AND NOT s.was_cancelled DESC, s.id DESC, e.n
-"""  # noqa: S608
-# A model may tell the size that it had the image in: one that all tell.
-PREDICTED_SIZES_SQL = f"""
-SELECT s.task_id, min({WIDTH})::int, min({HEIGHT})::int
-FROM predictions_prediction s {REGIONS_SQL}
-GROUP BY s.task_id HAVING count(DISTINCT ({WIDTH}, {HEIGHT})) = 1
-"""  # noqa: S608
 SPLITS_SQL = """
 SELECT t.id, t.meta->>'split' FROM predictions_task t WHERE t.id = ANY(%s) ORDER BY t.id
 """
@@ -243,26 +220,6 @@ def truths_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
         row[0]: (row[1], row[2])
         for slot, ids in slots_of_tasks(task_ids)
         for row in fetch_all(TRUTHS_SQL, [ids], slot=slot)
-    }
-
-
-def annotated_sizes(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """By task the width and height in pixels that its ground truth tells for its image, else
-    another annotation.
-    """
-    return _sizes(ANNOTATED_SIZES_SQL, task_ids)
-
-
-def predicted_sizes(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """The same by what its predictions tell; tasks are absent whose predictions disagree."""
-    return _sizes(PREDICTED_SIZES_SQL, task_ids)
-
-
-def _sizes(sql: str, task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    return {
-        row[0]: (row[1], row[2])
-        for slot, ids in slots_of_tasks(task_ids)
-        for row in fetch_all(sql, {"tasks": ids}, slot=slot)
     }
 
 

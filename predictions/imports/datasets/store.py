@@ -18,17 +18,16 @@ from predictions.db.annotations import record_added, record_updated
 from predictions.db.imports import (
     PredictionRow,
     TaskRow,
-    annotated_sizes,
     annotation_lines,
     copy_lines,
     name_first_version,
-    predicted_sizes,
     replace_truths,
     task_copy,
     task_lines,
     truths_of_tasks,
 )
 from predictions.db.imports import record_created as record_predictions
+from predictions.db.pictures.sizes import annotated_sizes, predicted_sizes
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.projects import Author
 from predictions.db.tasks import record_created, reserve_inner_ids
