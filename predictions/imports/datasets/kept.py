@@ -8,12 +8,12 @@ from predictions.formats.splits import split_named
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Planned
 
 SPLITS = (
-    "{n:,} tasks that were there keep their split: task {task} is in {there!r}, not in {told!r}."
+    "Tasks that were there keep their split, {n:,}: task {task} is in {there!r}, not in {told!r}."
     " To move them, change their meta.split."
 )
 # Lists of results, as COCO's, do not name images in which a model found nothing.
 PREDICTIONS = (
-    "{n:,} tasks keep what {version!r} said of them before, as the files do not name them."
+    "Tasks that the files do not name keep what {version!r} said of them before, {n:,}."
     " If it now says nothing of them, delete the version first, and load again."
 )
 

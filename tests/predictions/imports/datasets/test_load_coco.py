@@ -378,7 +378,7 @@ def test_tasks_that_results_do_not_name_keep_what_was_said_of_them(try_load: Any
     assert try_load(whole(), first)[1] == []
     assert try_load(None, first)[1] == []
     warning = (
-        "Warning: 1 tasks keep what 'v1' said of them before, as the files do not name them."
+        "Warning: Tasks that the files do not name keep what 'v1' said of them before, 1."
         " If it now says nothing of them, delete the version first, and load again."
     )
     assert try_load(None, [result(score=0.75)])[1] == [warning]

@@ -68,7 +68,7 @@ def test_tasks_that_are_there_keep_their_split(ada: Caller, tmp_path: Path) -> N
     assert load(*again)[1] == load(*again, "--split", "training")[1] == []
     first = Task.objects.earliest("id").pk
     warning = (
-        f"Warning: 2 tasks that were there keep their split: task {first} is in 'train', not in"
+        f"Warning: Tasks that were there keep their split, 2: task {first} is in 'train', not in"
         " 'valid'. To move them, change their meta.split."
     )
     assert load(*again, "--split", "val")[1] == [warning]
