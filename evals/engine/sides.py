@@ -10,7 +10,15 @@ import numpy as np
 
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
-from predictions.regions.geometry import Bools, Floats, Rle, Shape, pixel_boxes, polygon_rles
+from predictions.regions.geometry import (
+    PIXEL_DECIMALS,
+    Bools,
+    Floats,
+    Rle,
+    Shape,
+    pixel_boxes,
+    polygon_rles,
+)
 from predictions_api.http.storable import is_number
 
 #: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
@@ -258,6 +266,18 @@ class Side:
         return len(shapes.turned_at) > 0 or any(one.is_turned for one in shapes.given.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Shapes in pixels, in the order in which they were read: turned boxes and outlines."""
+
+    #: float64 (n, 4, 2), and which are turned by quarters: these are upright boxes again.
+    corners_px: Floats = field(default_factory=lambda: np.zeros((0, 4, 2)))
+    is_quarter: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    #: float64 (n, 2) each, and (n, 4) bounding boxes.
+    points_px: Sequence[Floats] = ()
+    boxes_px: Floats = field(default_factory=lambda: NO_BOXES)
+
+
 @dataclass(slots=True)
 class GatheredSide:
     """A side while its regions are read."""
@@ -266,10 +286,10 @@ class GatheredSide:
     rows: list[Row] = field(default_factory=list)
     #: By position.
     shapes: dict[int, Shape] = field(default_factory=dict)
-    #: Turned boxes: positions and corners.
-    turned: list[tuple[Ints, Floats]] = field(default_factory=list)
-    #: Outlines: positions, and which of all outlines they are.
-    outlined: list[tuple[Ints, Ints]] = field(default_factory=list)
+    #: Of results with turned boxes, and with outlines: where its shapes begin, which of them these
+    #: are, and where they begin among all that are drawn.
+    turned: list[tuple[int, list[int], int]] = field(default_factory=list)
+    outlined: list[tuple[int, list[int], int]] = field(default_factory=list)
     regions: dict[int, int] = field(default_factory=dict)
     crowds: set[int] = field(default_factory=set)
     areas: dict[int, float] = field(default_factory=dict)
@@ -296,32 +316,64 @@ class GatheredSide:
         # Twice as quick as `asarray`.
         return np.fromiter(numbers, np.float64, 9 * len(self.rows)).reshape(-1, 9)
 
-    def side(
-        self, table: Floats | None = None, points: Sequence[Floats] = (), boxes: Floats = NO_BOXES
-    ) -> Side:
-        """What was gathered, as arrays; of all outlines the points and the bounding boxes."""
+    def side(self, table: Floats | None = None, drawn: Drawn | None = None) -> Side:
+        """What was gathered, as arrays; `drawn` has what `turned` and `outlined` tell of."""
         table = self.table() if table is None else table
-        shapes = Shapes(self.shapes, outlined=self._outlined(table[:, 7:], points, boxes))
-        if self.turned:
-            at = np.concatenate([one for one, _ in self.turned])
-            corners = np.concatenate([one for _, one in self.turned])
-            shapes = Shapes(self.shapes, at, corners, table[at, 7:], shapes.outlined)
+        drawn = drawn or Drawn()
+        sizes_px = table[:, 7:]
+        at, places = _positions(self.turned)
+        corners, is_quarter = drawn.corners_px[places], drawn.is_quarter[places]
+        self.shapes.update(_upright(at[is_quarter], corners[is_quarter], sizes_px))
+        at, corners = at[~is_quarter], corners[~is_quarter]
+        shapes = Shapes(self.shapes, at, corners, sizes_px[at], self._outlined(sizes_px, drawn))
         return Side(
             image=table[:, 0].astype(np.int64),
             label=table[:, 1].astype(np.int64),
             score=table[:, 2].copy(),
             boxes_pct=table[:, 3:7],
-            sizes_px=table[:, 7:],
+            sizes_px=sizes_px,
             shapes=shapes,
             regions=self.regions,
             crowds=frozenset(self.crowds),
             areas=self.areas,
         )
 
-    def _outlined(self, sizes_px: Floats, points: Sequence[Floats], boxes: Floats) -> Outlined:
-        if not self.outlined:
-            return NO_OUTLINES
-        at, places = (np.concatenate(column) for column in zip(*self.outlined, strict=True))
+    def _outlined(self, sizes_px: Floats, drawn: Drawn) -> Outlined:
+        at, places = _positions(self.outlined)
         order = np.argsort(at)
         at, places = at[order], places[order]
-        return Outlined(at, [points[n] for n in places.tolist()], boxes[places], sizes_px[at])
+        points = [drawn.points_px[n] for n in places.tolist()]
+        return Outlined(at, points, drawn.boxes_px[places], sizes_px[at])
+
+
+def _positions(gathered: Sequence[tuple[int, list[int], int]]) -> tuple[Ints, Ints]:
+    """The positions of the shapes of `GatheredSide.turned` or `outlined`, and their places among
+    all that are drawn: int64 (n,) each.
+    """
+    lengths = np.array([len(rows) for _, rows, _ in gathered], dtype=np.int64)
+    n = int(lengths.sum())
+    rows = np.fromiter(chain.from_iterable(rows for _, rows, _ in gathered), np.int64, n)
+    firsts, places = (
+        np.repeat(np.array([one[which] for one in gathered], dtype=np.int64), lengths)
+        for which in (0, 2)
+    )
+    before = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return firsts + rows, places + np.arange(n) - before
+
+
+def _upright(at: Ints, corners_px: Floats, sizes_px: Floats) -> Iterator[tuple[int, Shape]]:
+    """Boxes that are turned by quarters, which is upright, by their positions."""
+    low, high = corners_px.min(axis=1), corners_px.max(axis=1)
+    boxes = np.round(np.concatenate([low, high - low], axis=1), PIXEL_DECIMALS)
+    for position, (x, y, width, height) in zip(at.tolist(), boxes.tolist(), strict=True):
+        image_width, image_height = sizes_px[position].tolist()
+        yield (
+            position,
+            Shape(
+                box_xywh_px=(x, y, width, height),
+                points_px=None,
+                rle=None,
+                width_px=int(image_width),
+                height_px=int(image_height),
+            ),
+        )

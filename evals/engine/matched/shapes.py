@@ -20,10 +20,9 @@ from evals.engine.matching import (
     join_pairs,
     matrix_pairs,
 )
-from evals.engine.overlaps.shapes import shape_iou
+from evals.engine.overlaps.shapes import box_areas, box_corners, shape_iou
 from evals.engine.overlaps.turned import (
-    PAIRS_AT_ONCE,
-    clipped_areas,
+    paired_areas,
     polygon_areas,
     turned_boxes,
 )
@@ -43,6 +42,8 @@ from predictions.regions.geometry import (
 
 #: Pairs of an image with masks that are looked at together, a few hundred bytes each.
 MASK_PAIRS_AT_ONCE = 2**18
+#: More than float64 loses on the most that two shapes may overlap.
+LEAST_MARGIN = 1e-6
 #: Shapes of two controls that overlap so far are one object.
 TWIN_IOU = 0.9
 
@@ -71,12 +72,19 @@ def refuse_narrow(truth: Side, predicted: Side, iou_type: str) -> None:
 
 
 def matched_shapes(
-    truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], definition: Definition
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    definition: Definition,
+    *,
+    least_iou: float = 1.0,
 ) -> tuple[Objects, Detections, Pairs]:
     """Objects, detections and the pairs of them that overlap; crowds and what is within them are
-    ignored. `boxes_px` are the bounding boxes of the two sides.
+    ignored. `boxes_px` are the bounding boxes of the two sides. Pairs that neither match nor
+    overlap by `least_iou` may be missing.
     """
-    pairs = shape_pairs(truth, predicted, boxes_px)
+    least = min(definition.iou_threshold, least_iou)
+    pairs = shape_pairs(truth, predicted, boxes_px, least_iou=least)
     ignored = within_crowds(truth, predicted, boxes_px, definition)
     return truth.objects(), predicted.detections(ignored), pairs
 
@@ -118,25 +126,34 @@ def shape_pairs(
     boxes_px: tuple[Floats, Floats],
     *,
     within_classes: bool = False,
+    least_iou: float = 0.0,
 ) -> Pairs:
     """The overlapping pairs of a chunk; images with masks are compared pixel by pixel.
 
     `boxes_px` are the bounding boxes of the two sides. `within_classes` says that pairs of two
-    classes are not looked for. `UnusableRegion` for an image with more than can be compared.
+    classes are not looked for, and pairs that overlap by less than `least_iou` may be missing.
+    `UnusableRegion` for an image with more than can be compared.
     """
     try:
-        return _shape_pairs(truth, predicted, boxes_px, within_classes=within_classes)
+        return _shape_pairs(
+            truth, predicted, boxes_px, within_classes=within_classes, least_iou=least_iou
+        )
     except TooManyPairs as error:
         image = int(predicted.image[error.detection])
         raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
 
 
 def _shape_pairs(
-    truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], *, within_classes: bool
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    *,
+    within_classes: bool,
+    least_iou: float,
 ) -> Pairs:
     pairs = box_pairs(truth.objects(), boxes_px[0], predicted.detections(), boxes_px[1])
     if truth.has_turned() or predicted.has_turned():
-        pairs = _exactly(pairs, truth, predicted, boxes_px)
+        pairs = _exactly(pairs, truth, predicted, boxes_px, least_iou)
     masked = truth.masked_images() | predicted.masked_images()
     if not masked:
         return pairs
@@ -169,29 +186,43 @@ def _outlined_images(truth: Side, predicted: Side, n_images: int) -> Bools:
     return found
 
 
-def _exactly(pairs: Pairs, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+def _exactly(
+    pairs: Pairs,
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    least_iou: float,
+) -> Pairs:
     """Pairs by their bounding boxes, those with a turned box by their corners instead."""
     is_turned = predicted.is_turned()[pairs.detection] | truth.is_turned()[pairs.object]
-    d, t = pairs.detection[is_turned], pairs.object[is_turned]
-    corners, others = _corners(predicted, boxes_px[1])[d], _corners(truth, boxes_px[0])[t]
-    parts = range(0, len(d), PAIRS_AT_ONCE)
-    shared = np.concatenate(
-        [np.zeros(0)]
-        + [clipped_areas(*(c[at : at + PAIRS_AT_ONCE] for c in (corners, others))) for at in parts]
-    )
-    union = polygon_areas(corners) + polygon_areas(others) - shared
+    at = np.flatnonzero(is_turned)
+    d, t = pairs.detection[at], pairs.object[at]
+    corners, others = _corners(predicted, boxes_px[1]), _corners(truth, boxes_px[0])
+    areas, other_areas = polygon_areas(corners)[d], polygon_areas(others)[t]
+    theirs, mine = (box_areas(box_corners(boxes)) for boxes in reversed(boxes_px))
+    # No more than the boxes around them share, nor than the smaller of them is.
+    around = pairs.iou[at] * (theirs[d] + mine[t]) / (1 + pairs.iou[at])
+    most = np.minimum(around, np.minimum(areas, other_areas))
+    may_count = most >= (least_iou - LEAST_MARGIN) * (areas + other_areas - most)
+    shared = np.zeros(len(at))
+    shared[may_count] = paired_areas(corners, others, d[may_count], t[may_count])
     iou = pairs.iou.copy()
-    iou[is_turned] = np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+    union = areas + other_areas - shared
+    iou[at] = np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
     met = iou > 0
     return Pairs(pairs.detection[met], pairs.object[met], iou[met])
 
 
 def _corners(side: Side, boxes_px: Floats) -> Floats:
     """The corners of boxes, float64 (n, 4, 2); of other shapes those of their bounding boxes."""
+    at, turned = side.turned_corners_px()
+    if len(at) == len(boxes_px):
+        corners = np.empty_like(turned)
+        corners[at] = turned
+        return corners
     low, high = boxes_px[:, :2], boxes_px[:, :2] + boxes_px[:, 2:]
     x, y = (np.stack([low[:, axis], high[:, axis]], axis=1) for axis in (0, 1))
     corners = np.stack([x[:, [0, 1, 1, 0]], y[:, [0, 0, 1, 1]]], axis=2)
-    at, turned = side.turned_corners_px()
     corners[at] = turned
     return corners
 
@@ -221,7 +252,7 @@ def same_objects(side: Side, other: Side) -> tuple[int, int]:
     In the same place: on the same image, with an IoU of at least 0.9.
     """
     boxes = side.boxes_px(), other.boxes_px()
-    pairs = shape_pairs(side, other, boxes, within_classes=True)
+    pairs = shape_pairs(side, other, boxes, within_classes=True, least_iou=TWIN_IOU)
     is_twin = (pairs.iou >= TWIN_IOU - AT_THRESHOLD) & (
         side.label[pairs.object] == other.label[pairs.detection]
     )
