@@ -18,6 +18,7 @@ from predictions.regions.geometry import (
     Shape,
     pixel_boxes,
     polygon_rles,
+    shape_rle,
 )
 from predictions_api.http.storable import is_number
 
@@ -242,6 +243,18 @@ class Side:
     def all_shapes(self, boxes_px: Floats) -> list[Shape]:
         """Every shape, in order; `boxes_px` as for `shape`."""
         return [self.shape(at, boxes_px) for at in range(len(self.image))]
+
+    def rles(self, boxes_px: Floats) -> list[Rle]:
+        """The mask of every shape, in order; `boxes_px` as for `shape`."""
+        outlined = self.shapes.outlined
+        painted = outlined.rles(np.arange(len(outlined.at)))
+        if len(painted) == len(self.image):
+            return painted
+        found = dict(zip(outlined.at.tolist(), painted, strict=True))
+        return [
+            found[at] if at in found else shape_rle(self.shape(at, boxes_px))
+            for at in range(len(self.image))
+        ]
 
     def spans(self, n_images: int) -> list[range]:
         """The positions of each image's shapes."""

@@ -37,7 +37,6 @@ from predictions.regions.geometry import (
     Floats,
     Rle,
     rle_areas,
-    shape_rle,
 )
 
 #: Pairs of an image with masks that are looked at together, a few hundred bytes each.
@@ -98,7 +97,7 @@ def shape_batch(
     extents: list[Floats | None] = [None, None]
     areas: Floats | None = None
     if iou_type == IouType.MASKS:
-        of_objects, of_detections = (_rles(side, boxes) for side, boxes in sides)
+        of_objects, of_detections = (side.rles(boxes) for side, boxes in sides)
         rles = [of_objects, of_detections]
         # Once for all splits.
         areas = rle_areas(of_objects)
@@ -268,10 +267,3 @@ def _refuse_long_sides(*sides: Side) -> None:
             error = MaskTooLarge("{:.0f} x {:.0f}".format(*side.sizes_px[at].tolist()))
             image = int(side.image[at])
             raise UnusableRegion(image, is_truth=False, region="all", reason=str(error))
-
-
-def _rles(side: Side, boxes_px: Floats) -> list[Rle]:
-    outlined = side.shapes.outlined
-    if len(outlined.at) == len(side.image):
-        return outlined.rles(np.arange(len(outlined.at)))
-    return [shape_rle(shape) for shape in side.all_shapes(boxes_px)]
