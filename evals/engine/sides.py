@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from evals.engine.drawn import Drawn, Outlined, Shapes
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
 from predictions.regions.geometry import (
@@ -17,122 +18,12 @@ from predictions.regions.geometry import (
     Rle,
     Shape,
     pixel_boxes,
-    polygon_rles,
     shape_rle,
 )
 from predictions_api.http.storable import is_number
 
 #: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
 Row = tuple[int, int, float, float, float, float, float, float, float]
-NO_BOXES = np.zeros((0, 4))
-
-
-class Outlined:
-    """Polygons and ellipses of a side as columns; each is rasterised when it is asked for."""
-
-    def __init__(
-        self, at: Ints, points_px: Sequence[Floats], boxes_px: Floats, sizes_px: Floats
-    ) -> None:
-        #: int64 (n,) positions, rising; float64 (n, 4) bounding boxes, and the sizes of the images.
-        self.at, self.boxes_px = at, boxes_px
-        self.points_px = points_px
-        self._sizes = sizes_px.astype(np.int64)
-        self._rles: list[Rle | None] = [None] * len(at)
-
-    def rles(self, rows: Ints) -> list[Rle]:
-        """The masks of these rows, those of one size rasterised together."""
-        known = self._rles
-        missing = np.array([row for row in rows.tolist() if known[row] is None], dtype=np.int64)
-        sizes, group = np.unique(self._sizes[missing], axis=0, return_inverse=True)
-        for number, (width, height) in enumerate(sizes.tolist()):
-            mine = missing[group == number].tolist()
-            points = [self.points_px[row] for row in mine]
-            painted = polygon_rles(points, width_px=width, height_px=height)
-            for row, rle in zip(mine, painted, strict=True):
-                known[row] = rle
-        return [rle for row in rows.tolist() if (rle := known[row]) is not None]
-
-    def shape(self, row: int) -> Shape:
-        """One of them."""
-        x, y, box_width, box_height = self.boxes_px[row].tolist()
-        width, height = self._sizes[row].tolist()
-        points, rle = self.points_px[row], self._rles[row]
-        if rle is None:
-            (rle,) = polygon_rles([points], width_px=width, height_px=height)
-            self._rles[row] = rle
-        return Shape(
-            box_xywh_px=(x, y, box_width, box_height),
-            points_px=points,
-            rle=rle,
-            width_px=width,
-            height_px=height,
-        )
-
-
-NO_OUTLINES = Outlined(np.zeros(0, dtype=np.int64), [], NO_BOXES, np.zeros((0, 2)))
-
-
-class Shapes(Mapping[int, Shape]):
-    """Shapes by position, in its order; turned boxes and outlines are made when asked for."""
-
-    def __init__(
-        self,
-        given: Mapping[int, Shape],
-        turned_at: Ints | None = None,
-        corners_px: Floats | None = None,
-        sizes_px: Floats | None = None,
-        outlined: Outlined = NO_OUTLINES,
-    ) -> None:
-        self.given = given
-        #: Turned boxes: int64 (n,) positions, float64 (n, 4, 2) corners and (n, 2) image sizes.
-        self.turned_at = np.zeros(0, dtype=np.int64) if turned_at is None else turned_at
-        self.corners_px = np.zeros((0, 4, 2)) if corners_px is None else corners_px
-        self.sizes_px = np.zeros((0, 2)) if sizes_px is None else sizes_px
-        self.outlined = outlined
-        self._rows: dict[int, int] | None = None
-        self._outline_rows: dict[int, int] | None = None
-
-    def turned_boxes_px(self) -> Floats:
-        """Bounding boxes of the turned boxes, float64 (n, 4)."""
-        low, high = self.corners_px.min(axis=1), self.corners_px.max(axis=1)
-        return np.concatenate([low, high - low], axis=1)
-
-    def _turned(self) -> dict[int, int]:
-        if self._rows is None:
-            self._rows = {at: row for row, at in enumerate(self.turned_at.tolist())}
-        return self._rows
-
-    def _outlines(self) -> dict[int, int]:
-        if self._outline_rows is None:
-            self._outline_rows = {at: row for row, at in enumerate(self.outlined.at.tolist())}
-        return self._outline_rows
-
-    def __len__(self) -> int:
-        return len(self.given) + len(self.turned_at) + len(self.outlined.at)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(sorted([*self.given, *self.turned_at.tolist(), *self.outlined.at.tolist()]))
-
-    def __contains__(self, position: object) -> bool:
-        return position in self.given or position in self._turned() or position in self._outlines()
-
-    def __getitem__(self, position: int) -> Shape:
-        if position in self.given:
-            return self.given[position]
-        if (outline := self._outlines().get(position)) is not None:
-            return self.outlined.shape(outline)
-        row = self._turned()[position]
-        corners = self.corners_px[row]
-        left, top = corners.min(axis=0).tolist()
-        right, bottom = corners.max(axis=0).tolist()
-        width, height = self.sizes_px[row].tolist()
-        return Shape(
-            box_xywh_px=(left, top, right - left, bottom - top),
-            points_px=corners,
-            rle=None,
-            width_px=int(width),
-            height_px=int(height),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,28 +158,18 @@ class Side:
             return self.regions[position]
         return position - int(np.searchsorted(self.image, self.image[position]))
 
-    def masked_images(self) -> set[int]:
-        """Images with a shape that is no box."""
+    def masked(self, n_images: int) -> Bools:
+        """Which images have a shape that is no box, bool (n_images,)."""
+        flags = np.zeros(n_images, dtype=np.bool_)
         given = self.shapes.given
-        masked = [at for at, shape in given.items() if shape.rle is not None]
-        return {*self.image[masked].tolist(), *self.image[self.shapes.outlined.at].tolist()}
+        flags[self.image[[at for at, one in given.items() if one.rle is not None]]] = True
+        flags[self.image[self.shapes.outlined.at]] = True
+        return flags
 
     def has_turned(self) -> bool:
         """Whether any is a turned box."""
         shapes = self.shapes
         return len(shapes.turned_at) > 0 or any(one.is_turned for one in shapes.given.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """Shapes in pixels, in the order in which they were read: turned boxes and outlines."""
-
-    #: float64 (n, 4, 2), and which are turned by quarters: these are upright boxes again.
-    corners_px: Floats = field(default_factory=lambda: np.zeros((0, 4, 2)))
-    is_quarter: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
-    #: float64 (n, 2) each, and (n, 4) bounding boxes.
-    points_px: Sequence[Floats] = ()
-    boxes_px: Floats = field(default_factory=lambda: NO_BOXES)
 
 
 @dataclass(slots=True)
@@ -356,7 +237,7 @@ class GatheredSide:
         order = np.argsort(at)
         at, places = at[order], places[order]
         points = [drawn.points_px[n] for n in places.tolist()]
-        return Outlined(at, points, drawn.boxes_px[places], sizes_px[at])
+        return Outlined(at, points, drawn.boxes_px[places], sizes_px[at], drawn.covered_px[places])
 
 
 def _positions(gathered: Sequence[tuple[int, list[int], int]]) -> tuple[Ints, Ints]:

@@ -8,7 +8,9 @@ from itertools import chain
 import numpy as np
 
 from evals.engine.boxes import BoxMeta
-from evals.engine.sides import Drawn, Row
+from evals.engine.columns.covered import covered_px, simple_areas
+from evals.engine.drawn import Drawn
+from evals.engine.sides import Row
 from predictions.regions.geometry import (
     LONGEST_OUTLINE_PX,
     LONGEST_SIDE_PX,
@@ -57,9 +59,11 @@ class Outlines:
     boxes_px: Floats
     #: What rasterising each takes: infinite where it is not done.
     steps: list[float]
+    #: float64 (n, 2): how many pixels each covers, at least and at most.
+    covered_px: Floats
 
 
-NO_OUTLINES = Outlines([], np.zeros((0, 4)), [])
+NO_OUTLINES = Outlines([], np.zeros((0, 4)), [], np.zeros((0, 2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,13 @@ class Geometry:
     def drawn(self) -> Drawn:
         """All of them."""
         outlines = self.outlines
-        return Drawn(self.corners, self.is_quarter, outlines.points, outlines.boxes_px)
+        return Drawn(
+            self.corners,
+            self.is_quarter,
+            outlines.points,
+            outlines.boxes_px,
+            outlines.covered_px,
+        )
 
 
 def turned_corners(
@@ -140,28 +150,32 @@ def polygons(numbers_pct: Floats, n_points: Sequence[int], sizes_px: Floats) -> 
 
 def ellipses(
     ovals_pct: Sequence[tuple[float, ...]], turns_deg: Sequence[float], sizes_px: Floats
-) -> tuple[Floats, Ints]:
-    """The same of ellipses, each centre and half axes."""
+) -> tuple[Floats, Ints, Floats]:
+    """The same of ellipses, each centre and half axes; and the areas of these polygons."""
     ovals = _fours(ovals_pct)
     angles = np.arange(ELLIPSE_CORNERS) * (2 * math.pi / ELLIPSE_CORNERS)
-    turns = [math.radians(turn) for turn in turns_deg]
-    cosine, sine = (np.array([of(one) for one in turns])[:, None] for of in (math.cos, math.sin))
     x, y, across, down = (column[:, None] for column in ovals.T)
     width, height = sizes_px[:, :1], sizes_px[:, 1:]
     right, below = across / 100 * width * np.cos(angles), down / 100 * height * np.sin(angles)
-    points = np.stack(
-        [
-            x / 100 * width + right * cosine - below * sine,
-            y / 100 * height + right * sine + below * cosine,
-        ],
-        axis=2,
-    )
-    flat = np.round(points, PIXEL_DECIMALS).reshape(-1, 2)
-    return flat, np.full(len(ovals), ELLIPSE_CORNERS)
+    if any(turns_deg):
+        turns = [math.radians(turn) for turn in turns_deg]
+        cosine, sine = (
+            np.array([of(one) for one in turns])[:, None] for of in (math.cos, math.sin)
+        )
+        right, below = right * cosine - below * sine, right * sine + below * cosine
+    points = np.empty((*right.shape, 2))
+    np.add(x / 100 * width, right, out=points[:, :, 0])
+    np.add(y / 100 * height, below, out=points[:, :, 1])
+    flat = np.round(points, PIXEL_DECIMALS, out=points).reshape(-1, 2)
+    doubled = math.sin(2 * math.pi / ELLIPSE_CORNERS) * ELLIPSE_CORNERS
+    areas = np.abs((across / 100 * width) * (down / 100 * height))[:, 0] * doubled / 2
+    return flat, np.full(len(ovals), ELLIPSE_CORNERS), areas
 
 
-def outlines(points_px: Floats, lengths: Ints, sizes_px: Floats) -> Outlines:
-    """Polygons of so many points each, on images of these sizes."""
+def outlines(points_px: Floats, lengths: Ints, sizes_px: Floats, last_areas: Floats) -> Outlines:
+    """Polygons of so many points each, on images of these sizes; of the last of them the areas are
+    known already.
+    """
     if not len(lengths):
         return NO_OUTLINES
     ends = np.cumsum(lengths)
@@ -171,15 +185,21 @@ def outlines(points_px: Floats, lengths: Ints, sizes_px: Floats) -> Outlines:
     # By coordinate: along rows of two numpy takes three times as long.
     columns = np.ascontiguousarray(points_px.T)
     across, down = (np.abs(column[following] - column) for column in columns)
-    length_px = np.add.reduceat(np.maximum(across, down), starts) + lengths
+    length_px: Floats = np.add.reduceat(np.maximum(across, down), starts) + lengths
     is_drawn = (length_px <= LONGEST_OUTLINE_PX) & (sizes_px <= LONGEST_SIDE_PX).all(axis=1)
     steps = np.ceil(STEPS_OF_OUTLINE_PX * length_px)
     low, high = (
         np.stack([of.reduceat(column, starts) for column in columns], axis=1)
         for of in (np.minimum, np.maximum)
     )
+    boxes_px = np.concatenate([low, high - low], axis=1)
+    n_first = len(lengths) - len(last_areas)
+    k = int(lengths[:n_first].sum())
+    first = columns[:, :k], following[:k], lengths[:n_first], boxes_px[:n_first]
+    areas = np.concatenate([simple_areas(*first), last_areas])
     return Outlines(
         [points_px[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)],
-        np.concatenate([low, high - low], axis=1),
+        boxes_px,
         np.where(is_drawn & (steps <= STEPS_OF_IMAGE), steps, math.inf).tolist(),
+        covered_px(areas, boxes_px, length_px, sizes_px),
     )

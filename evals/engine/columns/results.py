@@ -248,13 +248,15 @@ class ShapeColumns:
         of_results = np.array([sizes[one[0]] for one in self._results], dtype=np.float64)
         lengths = np.array(self._results, dtype=np.int64).reshape(-1, 4)
         at = tuple(np.repeat(of_results.reshape(-1, 2), lengths[:, n], axis=0) for n in (1, 2, 3))
-        points, n_points = zip(
-            polygons(np.asarray(self._points), self._lengths, at[1]),
-            ellipses(self._ellipses, self._ellipse_turns, at[2]),
-            strict=True,
-        )
+        points, n_points = polygons(np.asarray(self._points), self._lengths, at[1])
+        of_ellipses = ellipses(self._ellipses, self._ellipse_turns, at[2])
         return Geometry(
             *turned_corners(self._turned, self._turns, at[0]),
-            outlines(np.concatenate(points), np.concatenate(n_points), np.concatenate(at[1:])),
+            outlines(
+                np.concatenate([points, of_ellipses[0]]),
+                np.concatenate([n_points, of_ellipses[1]]),
+                np.concatenate(at[1:]),
+                of_ellipses[2],
+            ),
             len(self._lengths),
         )

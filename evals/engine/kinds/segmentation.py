@@ -110,7 +110,7 @@ class Layer:
 def layers(
     rles: Sequence[Rle],
     labels: Sequence[int],
-    scores: Sequence[float] | None = None,
+    scores: npt.ArrayLike | None = None,
     *,
     width_px: int,
     height_px: int,

@@ -84,7 +84,7 @@ def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
     events = match_events(
         objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
     )
-    batch = shape_batch(chunk.positions, truth, predicted, boxes, job.iou_type)
+    batch = shape_batch(chunk.positions, truth, predicted, boxes, job.iou_type, pairs)
     precision_of = precision_states(batch, measure_of(job.iou_type), job)
     in_crowd = within_crowds(truth, predicted, boxes, MATCHED)
     errors = assign(

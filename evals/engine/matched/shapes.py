@@ -9,8 +9,10 @@ from evals.engine.errors import EvaluationError, TooManyPairs, UnusableRegion
 from evals.engine.events import Ints
 from evals.engine.matched.crowds import within_crowds
 from evals.engine.matched.outlines import outline_pairs
+from evals.engine.matched.stand_ins import compared_masks, masks_that_may_match
 from evals.engine.matching import (
     AT_THRESHOLD,
+    LEAST_MARGIN,
     Definition,
     Detections,
     Objects,
@@ -36,13 +38,10 @@ from predictions.regions.geometry import (
     Bools,
     Floats,
     Rle,
-    rle_areas,
 )
 
 #: Pairs of an image with masks that are looked at together, a few hundred bytes each.
 MASK_PAIRS_AT_ONCE = 2**18
-#: More than float64 loses on the most that two shapes may overlap.
-LEAST_MARGIN = 1e-6
 #: Shapes of two controls that overlap so far are one object.
 TWIN_IOU = 0.9
 
@@ -62,7 +61,7 @@ def refuse_narrow(truth: Side, predicted: Side, iou_type: str) -> None:
     needed = IouType.BOXES
     if truth.has_turned() or predicted.has_turned():
         needed = IouType.TURNED
-    if truth.masked_images() or predicted.masked_images():
+    if truth.n_masks() or predicted.n_masks():
         needed = IouType.MASKS
     if WIDENING.index(needed) > WIDENING.index(IouType(iou_type)):
         raise NeedsWider(needed)
@@ -89,18 +88,24 @@ def matched_shapes(
 
 
 def shape_batch(
-    ids: Ints, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], iou_type: str
+    ids: Ints,
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    iou_type: str,
+    pairs: Pairs,
 ) -> Batch:
-    """What average precision needs of a chunk."""
+    """What average precision needs of a chunk; `pairs` are all those that overlap by half or more,
+    and those with a crowd.
+    """
     sides = (truth, boxes_px[0]), (predicted, boxes_px[1])
     rles: list[list[Rle] | None] = [None, None]
     extents: list[Floats | None] = [None, None]
-    areas: Floats | None = None
+    areas: list[Floats | None] = [None, None]
     if iou_type == IouType.MASKS:
-        of_objects, of_detections = (side.rles(boxes) for side, boxes in sides)
-        rles = [of_objects, of_detections]
-        # Once for all splits.
-        areas = rle_areas(of_objects)
+        may_match = masks_that_may_match(truth, predicted, pairs)
+        for at, ((side, boxes), mine) in enumerate(zip(sides, may_match, strict=True)):
+            rles[at], areas[at] = compared_masks(side, boxes, mine)
     if iou_type == IouType.TURNED:
         extents = [turned_boxes(_corners(side, boxes)) for side, boxes in sides]
     batch = Batch(
@@ -113,7 +118,8 @@ def shape_batch(
         detection_rles=rles[1],
         object_extents=extents[0],
         detection_extents=extents[1],
-        object_areas_px=areas,
+        object_areas_px=areas[0],
+        detection_areas_px=areas[1],
         is_crowd=truth.is_crowd(),
     )
     return batch.with_areas(truth.areas)
@@ -150,28 +156,40 @@ def _shape_pairs(
     within_classes: bool,
     least_iou: float,
 ) -> Pairs:
-    pairs = box_pairs(truth.objects(), boxes_px[0], predicted.detections(), boxes_px[1])
-    if truth.has_turned() or predicted.has_turned():
-        pairs = _exactly(pairs, truth, predicted, boxes_px, least_iou)
-    masked = truth.masked_images() | predicted.masked_images()
-    if not masked:
-        return pairs
-    n_images = max(masked) + 1
-    image_of = predicted.image[pairs.detection]
-    is_plain = ~np.isin(image_of, sorted(masked))
-    plain = Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])
-    outlined = _outlined_images(truth, predicted, n_images)
-    parts = [plain, *outline_pairs(truth, predicted, boxes_px, outlined, within_classes)]
-    if masked <= set(np.flatnonzero(outlined).tolist()):
+    n_images = int(max(side.image.max(initial=-1) for side in (truth, predicted))) + 1
+    masked = truth.masked(n_images) | predicted.masked(n_images)
+    parts = []
+    if not masked.all():
+        parts.append(_box_pairs(truth, predicted, boxes_px, least_iou, ~masked))
+    outlined = masked & _outlined_images(truth, predicted, n_images)
+    parts += outline_pairs(truth, predicted, boxes_px, outlined, within_classes, least_iou)
+    if (outlined == masked).all():
         return join_pairs(parts)
     spans = zip(truth.spans(n_images), predicted.spans(n_images), strict=True)
     by_pixels = (
         part
         for image, (mine, theirs) in enumerate(spans)
-        if image in masked and not outlined[image]
+        if masked[image] and not outlined[image]
         for part in _mask_pairs((truth, mine), (predicted, theirs), boxes_px)
     )
     return join_pairs(chain(parts, by_pixels))
+
+
+def _box_pairs(
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    least_iou: float,
+    is_mine: Bools,
+) -> Pairs:
+    """The pairs of some of the images, which have boxes alone, turned or not."""
+    pairs = box_pairs(truth.objects(), boxes_px[0], predicted.detections(), boxes_px[1])
+    if truth.has_turned() or predicted.has_turned():
+        pairs = _exactly(pairs, truth, predicted, boxes_px, least_iou)
+    if is_mine.all():
+        return pairs
+    mine = is_mine[predicted.image[pairs.detection]]
+    return Pairs(pairs.detection[mine], pairs.object[mine], pairs.iou[mine])
 
 
 def _outlined_images(truth: Side, predicted: Side, n_images: int) -> Bools:

@@ -66,7 +66,7 @@ def paired_areas(corners: Floats, others: Floats, rows: Ints, columns: Ints) -> 
     """What the convex polygons (n, 4, 2) of these rows share with the others (m, 4, 2) of these
     columns, float64 of their length: a bounded number of pairs at a time.
     """
-    parts = [np.zeros(0)]
+    parts: list[Floats] = [np.zeros(0)]
     for first in range(0, len(rows), PAIRS_AT_ONCE):
         some = slice(first, first + PAIRS_AT_ONCE)
         parts.append(clipped_areas(corners[rows[some]], others[columns[some]]))

@@ -376,10 +376,10 @@ def test_large_masks_survive_coco_encoding():
     assert np.array_equal(rle_mask(mask_rle(mask)), mask)
 
 
-MASKS = st.lists(arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 9))), max_size=5)
+SOME_MASKS = st.lists(arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 9))), max_size=5)
 
 
-@given(MASKS)
+@given(SOME_MASKS)
 def test_runs_of_many_masks_are_where_each_is_painted(masks):
     starts, ends, mask_of = inside_runs([mask_rle(mask) for mask in masks])
     assert (starts < ends).all()

@@ -28,14 +28,14 @@ def masks(size: tuple[int, int]) -> Any:
 @settings(max_examples=60, deadline=None)
 @given(st.tuples(*[masks(size) for size in SIZES]))
 def test_pixels_are_those_that_painting_gives(images: Any) -> None:
-    sides = [
+    truth, said = (
         Painted(
             np.repeat(np.arange(3), [len(both[which]) for both in images]),
             [mask_rle(mask) for both in images for mask in both[which]],
         )
         for which in (0, 1)
-    ]
-    found = shared_pixels(*sides, np.array([height * width for height, width in SIZES]))
+    )
+    found = shared_pixels(truth, said, np.array([height * width for height, width in SIZES]))
     assert found is not None
     expected: Counter[tuple[int, int, int]] = Counter()
     first = [0, 0]
