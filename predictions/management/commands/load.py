@@ -60,9 +60,16 @@ class Command(BaseCommand):
         )
         parser.add_argument("--missing-images", choices=["error", "ok"], default="error")
         parser.add_argument("--split", help="train, valid or test, instead of the file's own")
-        parser.add_argument("--shapes", choices=["boxes", "masks", "keypoints"])
         parser.add_argument(
-            "--category-offset", type=int, metavar="N", help="added to class numbers of predictions"
+            "--shapes",
+            choices=["boxes", "masks", "keypoints"],
+            help="which form is read of objects in several, of coco and lvis; of yolo masks",
+        )
+        parser.add_argument(
+            "--category-offset",
+            type=int,
+            metavar="N",
+            help="added to class numbers of predictions, of coco and lvis",
         )
         parser.add_argument(
             "--map-labels",
@@ -70,9 +77,17 @@ class Command(BaseCommand):
             metavar="FILE",
             help="JSON: names of the predictions' classes to names here, null for those not read",
         )
-        parser.add_argument("--image-column", metavar="NAME")
-        parser.add_argument("--truth-field", default="ground_truth", metavar="NAME")
-        parser.add_argument("--predictions-field", default="predictions", metavar="NAME")
+        parser.add_argument(
+            "--image-column",
+            metavar="NAME",
+            help="what names the image, of supervision and inference",
+        )
+        parser.add_argument(
+            "--truth-field", metavar="NAME", help="of fiftyone, unless it is ground_truth"
+        )
+        parser.add_argument(
+            "--predictions-field", metavar="NAME", help="of fiftyone, unless it is predictions"
+        )
         parser.add_argument("--replace-ground-truth", action="store_true")
         parser.add_argument("--add-labels", action="store_true")
         parser.add_argument("--evaluate", action="store_true")
@@ -157,9 +172,12 @@ class Command(BaseCommand):
         made = "made" if loaded.is_new else "filled"
         found = loaded.found
         self.stdout.write(
-            f"Project {loaded.project.pk} ({loaded.project}) {made}: {found['images']} images,"
-            f" {found['categories']} classes, {loaded.n_new_tasks} new tasks,"
-            f" {loaded.n_truths} ground truths, {loaded.n_predictions} predictions."
+            f"Project {loaded.project.pk} ({loaded.project}) {made}:"
+            f" {_counted(found['images'], 'image', 'images')},"
+            f" {_counted(found['categories'], 'class', 'classes')},"
+            f" {_counted(loaded.n_new_tasks, 'new task', 'new tasks')},"
+            f" {_counted(loaded.n_truths, 'ground truth', 'ground truths')},"
+            f" {_counted(loaded.n_predictions, 'prediction', 'predictions')}."
         )
 
     def _evaluate(self, loaded: Loaded, options: dict[str, Any]) -> dict[str, Any] | None:
@@ -170,6 +188,10 @@ class Command(BaseCommand):
                 options["model_version"].strip(),
                 watch=lambda share: bar.update(round(100 * share) - bar.n),
             )
+
+
+def _counted(n: int, one: str, several: str) -> str:
+    return f"{n} {one if n == 1 else several}"
 
 
 def _pictures(images: str | None, author: Author) -> pictures.Pictures:
