@@ -172,10 +172,12 @@ class EvaluationDesk(WorkspaceAdmin):
         return self._has_role(request, None, self.writers)
 
     @action(  # type: ignore[untyped-decorator]
-        description="New evaluation", url_path="start", permissions=["start"]
+        description="New evaluation", url_path="new", permissions=["start"]
     )
     def to_new(self, request: HttpRequest) -> HttpResponseRedirect:
-        """To the page that starts one."""
+        """To the page that starts one, which has the same address: any other name below the list
+        would be read as an evaluation's id.
+        """
         return HttpResponseRedirect(reverse("admin:evals_modeleval_new"))
 
     def audit_target(self, obj: ModelEval) -> str:

@@ -6,12 +6,18 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import (
+    AdminPasswordChangeForm,
+    UnfoldReadOnlyPasswordHashWidget,
+    UserChangeForm,
+    UserCreationForm,
+)
 
 from accounts import audit, logins, members, sessions
 from accounts.models import Membership, User
@@ -53,6 +59,16 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]
         return email
 
 
+class PasswordState(UnfoldReadOnlyPasswordHashWidget):  # type: ignore[misc]
+    """Whether a person has a password: of its hash nobody reads anything."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        is_set = bool(value) and is_password_usable(value)
+        context["summary"] = [{"label": "A password is set." if is_set else "No password is set."}]
+        return context
+
+
 class UserForm(UserChangeForm):  # type: ignore[misc]
     """The form of a person."""
 
@@ -68,6 +84,10 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
             "is_staff": "Switched off, the account is for the API alone.",
             "is_superuser": "Sees and changes everything in every workspace.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].widget = PasswordState()
 
     def clean_email(self) -> str:
         """Lower case, as every address is stored."""

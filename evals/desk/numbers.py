@@ -15,7 +15,6 @@ from evals.db import columns
 from evals.db.blocks import blocks
 from evals.db.evaluations import count_images
 from evals.db.panels import Kind, matrix, panel, required_panel
-from evals.documents.refusals import ReportNotFound
 from evals.engine.events import Counts, image_counts
 from evals.engine.kinds.table import KINDS
 from evals.engine.metrics import image_scores, scores_of
@@ -59,10 +58,6 @@ NAMES = {
     "mAP50_95": "mAP50-95",
 }
 CURVES = ("precision", "recall", "f1")
-NO_MAP = (
-    "There is no map: the evaluated tasks carry no embeddings. Send them as "
-    "meta.embedding, a list of numbers, then run the evaluation again."
-)
 
 
 def numbers(evaluation: ModelEval, *, split: int | None, confidence: int) -> Document:
@@ -221,11 +216,8 @@ def _curve(stored: ClassCurve) -> Document:
 
 
 def points(evaluation: ModelEval) -> bytes:
-    """The map of the images, as `evals.db.columns.points`. ReportNotFound without a map."""
-    placed = columns.points(evaluation)
-    if placed is None:
-        raise ReportNotFound(NO_MAP)
-    return placed
+    """The map of the images, as `evals.db.columns.points`; no bytes without a map."""
+    return columns.points(evaluation) or b""
 
 
 def image_f1(evaluation: ModelEval, confidence: int) -> bytes:

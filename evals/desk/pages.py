@@ -33,6 +33,7 @@ from evals.documents.slices import NONE
 from evals.engine.kinds.table import KINDS
 from evals.jobs import requests, state
 from evals.models import ModelEval, Split
+from evals.panels import vector_analysis
 from evals.panels.slices import keys_of
 from evals.reports.comparison import model_name
 from evals.reports.versions import baseline_of, versions
@@ -129,6 +130,8 @@ def _page(
         try:
             context |= _state(request, evaluation)
             context["slices"] = _slices(evaluation, name)
+            if name == "vectors":
+                context["without"] = vector_analysis.missing(evaluation)
         except Refusal as refusal:
             context["problem"], status = str(refusal.detail), refusal.status_code
     template = name if context["state"] else "unfinished"

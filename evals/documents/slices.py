@@ -130,7 +130,7 @@ class SliceTable:
         for name in sorted(own):
             place = self._place(name)
             if place is not None and place >= len(asked):
-                codes.extend(bytes(place + 1 - len(codes)))
+                codes.extend(bytes(max(0, place + 1 - len(codes))))
                 codes[place] = self._keys[place].code(own[name])
         return codes.rstrip(b"\0").hex()
 

@@ -88,15 +88,24 @@ class VectorAnalysisDocument(OpenDocument):
     clusters: list[Cluster] | UnsetType = UNSET
 
 
+def missing(evaluation: ModelEval) -> str:
+    """Why the evaluation has no analysis, and what to do; empty where it has one. One statement."""
+    has_one = panel(evaluation, Kind.CLUSTERING) is not None
+    return "" if has_one else _without(evaluation)
+
+
+def _without(evaluation: ModelEval) -> str:
+    return NOT_IMPORTED if evaluation.origin == ModelEval.Origin.IMPORTED else MISSING
+
+
 def read(evaluation: ModelEval, asked: Asked) -> bytes:
     """The stored analysis with the clusters at one percent; of an import as it came.
 
     ReportNotFound for an import at another confidence than its canonical one.
     """
-    is_imported = evaluation.origin == ModelEval.Origin.IMPORTED
-    body = required_panel(evaluation, Kind.CLUSTERING, NOT_IMPORTED if is_imported else MISSING)
+    body = required_panel(evaluation, Kind.CLUSTERING, _without(evaluation))
     confidence = asked["confidence"]
-    if is_imported:
+    if evaluation.origin == ModelEval.Origin.IMPORTED:
         if confidence not in {None, evaluation.confidence}:
             raise ReportNotFound(
                 "The file has the numbers of its clusters at one confidence alone, taken for "

@@ -15,7 +15,7 @@ from evals.engine.events import image_counts
 from evals.models import ModelEval, Split
 from evals.panels.slices import slice_of
 from evals.reports.significance import significance_of
-from evals.reports.terms import differing_terms, has_other_ground_truth
+from evals.reports.terms import differing_terms, ground_truth_terms
 
 
 class Judged(NamedTuple):
@@ -180,8 +180,7 @@ def _terms(base: ModelEval, other: ModelEval) -> list[str]:
     if base.project_id != other.project_id:
         # Ids such as COCO's 1, 2, 3 may mean other images there.
         terms = ["project", *terms]
-    if has_other_ground_truth(base, other):
-        terms.append("newestGroundTruthAt")
+    terms += ground_truth_terms(base, other)
     return [*terms, "classes"] if set(base.classes) != set(other.classes) else terms
 
 

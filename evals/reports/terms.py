@@ -21,14 +21,25 @@ def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
 
 
 def has_other_ground_truth(one: ModelEval, other: ModelEval) -> bool:
-    """Whether the ground truth of their project was added to or changed between the two.
+    """Whether ground truth of their project was added, changed or removed between the two.
 
     False where an imported file does not tell, or the projects differ.
     """
-    if one.project_id != other.project_id:
-        return False
-    moments = one.newest_ground_truth_at, other.newest_ground_truth_at
-    return None not in moments and moments[0] != moments[1]
+    return bool(ground_truth_terms(one, other))
+
+
+def ground_truth_terms(one: ModelEval, other: ModelEval) -> list[str]:
+    """The keys of the two snapshots by which their ground truth differs; as above."""
+    seen = [
+        {
+            "newestGroundTruthAt": evaluation.newest_ground_truth_at,
+            # What was deleted or is no longer marked leaves the newest as it was.
+            "groundTruths": evaluation.n_ground_truths,
+        }
+        for evaluation in (one, other)
+        if evaluation.project_id == one.project_id and evaluation.newest_ground_truth_at
+    ]
+    return [key for key in seen[0] if seen[0][key] != seen[1][key]] if len(seen) == 2 else []
 
 
 def is_of_all(evaluation: ModelEval) -> bool:

@@ -204,8 +204,8 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     if old is not None:
         version = old["modelVersion"] or old["versionId"]
         report["baseline"] = {"evaluation": old["evalId"], "modelVersion": version}
-        seen = [one.get("snapshot", {}).get("newestGroundTruthAt") for one in (old, new)]
-        if None not in seen and seen[0] != seen[1]:
+        snapshots = [one["snapshot"] for one in (old, new) if "snapshot" in one]
+        if len({(one["newestGroundTruthAt"], one["groundTruths"]) for one in snapshots}) > 1:
             report["baseline"]["olderGroundTruth"] = True
         was = quality(server, old, split)["value"]
         before = recalls(server, old, split, confidence)

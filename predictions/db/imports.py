@@ -214,6 +214,9 @@ WHERE jsonb_typeof(e.region->'original_width') = 'number'
   AND (e.region->>'original_height')::numeric BETWEEN 1 AND 2147483647
 ORDER BY s.task_id
 """
+SPLITS_SQL = """
+SELECT t.id, t.meta->>'split' FROM predictions_task t WHERE t.id = ANY(%s) ORDER BY t.id
+"""
 REPLACE_TRUTHS_SQL = """
 UPDATE predictions_annotation a SET result = k.result::jsonb, updated_at = now(),
     updated_by_id = %s
@@ -243,6 +246,15 @@ def sizes_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
         row[0]: (row[1], row[2])
         for slot, ids in slots_of_tasks(task_ids)
         for row in fetch_all(SIZES_SQL, {"tasks": ids}, slot=slot)
+    }
+
+
+def splits_of_tasks(task_ids: Sequence[int]) -> dict[int, str | None]:
+    """By task the `split` of its meta."""
+    return {
+        row[0]: row[1]
+        for slot, ids in slots_of_tasks(task_ids)
+        for row in fetch_all(SPLITS_SQL, [ids], slot=slot)
     }
 
 

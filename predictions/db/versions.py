@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count
 from django.db.models.functions import Left
 
 from accounts.tokens import Access
@@ -56,6 +57,13 @@ def has_model_version(project_id: int, version: str | None) -> bool:
     if version is None:
         return mine.filter(start__isnull=True).exists()
     return mine.filter(start=version[:200], model_version=version).exists()
+
+
+def count_tasks_of(project_id: int, version: str) -> int:
+    """How many tasks of the project have predictions of the version."""
+    rows = Prediction.objects.alias(start=Left("model_version", 200))
+    mine = in_project(rows, project_id).filter(start=version[:200], model_version=version)
+    return mine.aggregate(n=Count("task_id", distinct=True))["n"] or 0
 
 
 def shown_version(project_id: int, named: str) -> str:

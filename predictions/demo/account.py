@@ -139,11 +139,13 @@ def see_first(address: str, account: Account) -> str:
     try:
         answer = httpx.get(
             f"{address}/{account.workspace}/model-evals",
-            params={"api_key": account.token, "project": project.pk, "limit": 1},
+            params={"api_key": account.token, "project": project.pk, "limit": 20},
             trust_env=False,
         )
         found = answer.raise_for_status().json()["evals"]
-        return f"{dashboard}evals/modeleval/{found[0]['evalId']}/"
+        # One that waits or was cancelled shows nothing.
+        best = next((one for one in found if one["status"] == "done"), found[0])
+        return f"{dashboard}evals/modeleval/{best['evalId']}/"
     except (httpx.HTTPError, LookupError, ValueError):
         return dashboard
 

@@ -102,7 +102,7 @@ def ask(desk: Any, request: HttpRequest, pk: int) -> HttpResponse:
         crumbs=way_to(
             task,
             [Crumb(f"Prediction {pk}", address(pk) + query), Crumb("Accept")],
-            list_query=query,
+            list_query=desk.list_query(request),
         ),
         data={
             "image": image and shown_at(image, task.pk),

@@ -6,8 +6,10 @@ so that a page can do nothing a request cannot.
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
 from django.db.models import (
     Case,
     F,
@@ -37,6 +39,8 @@ from predictions_api.http.fields import MAX_BIGINT
 from predictions_api.wording import number
 
 SUMMARY_LENGTH = 80
+#: What every list reads of its address, beside its filters.
+OF_EVERY_LIST = (SEARCH_VAR, ORDER_VAR, PAGE_VAR)
 # Data of more stored bytes is not looked through for a picture: it holds one itself.
 MOST_DATA_BYTES = 64 * 1024
 #: Pixels of the longest side of a list's pictures.
@@ -119,6 +123,16 @@ class ProjectRows(WorkspaceAdmin):
                 # As in the list, which does not apply what it does not offer.
                 rows = chosen.queryset(request, rows) if chosen.has_output() else rows
         return rows
+
+    def list_query(self, request: HttpRequest) -> str:
+        """What the list reads of the address, from the `?` on: its filters, search, order and page.
+        Empty without any. What a page below the list reads for itself is not the list's, which
+        refuses what it does not know.
+        """
+        known = {*(str(kind.parameter_name) for kind in self.list_filter), *OF_EVERY_LIST}
+        kept = [(name, value) for name, values in request.GET.lists() for value in values]
+        read = urlencode([pair for pair in kept if pair[0] in known])
+        return f"?{read}" if read else ""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
         """A list whose rows lead to their own pages, of rows that have one."""

@@ -53,7 +53,9 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         request,
         "desk/review.html",
         title=f"Prediction {pk}",
-        crumbs=way_to(prediction.task, [Crumb(f"Prediction {pk}")], list_query=query),
+        crumbs=way_to(
+            prediction.task, [Crumb(f"Prediction {pk}")], list_query=desk.list_query(request)
+        ),
         data={
             "image": image and shown_at(image, prediction.task_id),
             "texts": texts,
@@ -116,8 +118,10 @@ def delete(desk: Any, request: HttpRequest, pk: int) -> HttpResponseRedirect:
         messages.info(request, f"Prediction {pk} was deleted already.")
     else:
         messages.success(request, f"Prediction {pk} is deleted.")
-    where = address(after.pk) if after else reverse("admin:predictions_prediction_changelist")
-    return HttpResponseRedirect(f"{where}?{request.GET.urlencode()}")
+    if after:
+        return HttpResponseRedirect(f"{address(after.pk)}?{request.GET.urlencode()}")
+    listed = reverse("admin:predictions_prediction_changelist")
+    return HttpResponseRedirect(listed + desk.list_query(request))
 
 
 def compare(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:

@@ -92,12 +92,13 @@ class ImportStorage(Storage):
 
 
 class ImportedFile(models.Model):
-    """A file that an import storage has made a task of; it goes with its first task."""
+    """A file that an import storage has made a task of, for each of its tasks; it goes with it."""
 
     storage = models.ForeignKey(ImportStorage, on_delete=models.CASCADE, related_name="files")
     slot = SlotField()
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    # SHA-256 of the name below the root: a name may be longer than an index row.
+    # SHA-256 of the name below the root, as a name may be longer than an index row; of the further
+    # tasks of a file the last eight digits count them.
     name_hash = models.CharField(max_length=64)
 
     class Meta:

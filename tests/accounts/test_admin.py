@@ -89,6 +89,21 @@ def test_nobody_but_a_superuser_changes_people(desks: dict[str, Client], name: s
     assert (ada.is_superuser, User.objects.count()) == (False, 5)
 
 
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [("a long good one", "A password is set."), (None, "No password is set.")],
+)
+def test_a_persons_page_says_whether_they_have_a_password(
+    desks: dict[str, Client], ada: Caller, password: str | None, said: str
+) -> None:
+    ada.user.set_password(password)
+    ada.user.save()
+    text = desks["root"].get(f"/admin/accounts/user/{ada.user.pk}/change/").content.decode()
+    assert said in text
+    # Nothing of how it is stored.
+    assert not re.search("algorithm|iterations|salt", text)
+
+
 def test_superuser_adds_a_person(desks: dict[str, Client]) -> None:
     form = {
         "email": "New@Example.com",

@@ -241,6 +241,10 @@ def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:
     told = {"evaluation": old.eval_id, "modelVersion": "v1", "olderGroundTruth": True}
     assert (later.code, later.report["baseline"]) == (0, told)
     assert "(of older ground truth: re-evaluate it): good" in later.output
+    now_v1 = computed(ada, project, "v1")
+    Annotation.objects.filter(project=project).latest("id").delete()
+    fewer = build("v1", "--baseline", now_v1.eval_id)
+    assert fewer.report["baseline"] == told | {"evaluation": now_v1.eval_id}
 
 
 @pytest.mark.parametrize(

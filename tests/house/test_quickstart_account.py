@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ValidationError
+from pytest_django.live_server_helper import LiveServer
 
 from accounts import tokens
-from accounts.models import ApiToken, Membership, User
+from accounts.models import ApiToken, Membership, User, Workspace
+from evals.models import ModelEval
+from predictions import demo
 from predictions.demo import account as quickstart
+from predictions.models import Project
 
 pytestmark = pytest.mark.django_db
 CHOSEN = {
@@ -76,6 +80,30 @@ def test_environment_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert quickstart.ensure_account(tmp_path) == expected
     assert quickstart.ensure_account(tmp_path) == expected
     assert User.objects.get().check_password("a long one")
+
+
+def test_what_to_see_first_has_something_to_see(tmp_path: Path, live_server: LiveServer) -> None:
+    account = quickstart.ensure_account(tmp_path)
+    desk = f"{live_server.url}/admin/"
+    assert quickstart.see_first(live_server.url, account) == desk
+    workspace = Workspace.objects.get(slug="default")
+    project = Project.objects.create(workspace=workspace, title=demo.TITLE, slug="digits")
+    assert quickstart.see_first(live_server.url, account) == desk
+
+    def evaluation(status: str) -> ModelEval:
+        return ModelEval.objects.create(
+            workspace=workspace, project=project, origin="computed", status=status,
+            task_type="object-detection",
+        )  # fmt: skip
+
+    failed = evaluation("failed")
+    assert quickstart.see_first(live_server.url, account) == (
+        f"{desk}evals/modeleval/{failed.eval_id}/"
+    )
+    done, _ = evaluation("done"), evaluation("running")
+    assert quickstart.see_first(live_server.url, account) == (
+        f"{desk}evals/modeleval/{done.eval_id}/"
+    )
 
 
 @pytest.mark.parametrize(

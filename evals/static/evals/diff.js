@@ -3,7 +3,7 @@
 
 import { change, errorChange, plain, signed, verdict } from "./changes.js";
 import { fetchCards, figure } from "./cards.js";
-import { count, el, fill, share, table } from "./dom.js";
+import { FIGURES, count, el, fill, share, table } from "./dom.js";
 import { api, desk, pageOf } from "./server.js";
 import { config, page, read, watch, write } from "./state.js";
 import { baselineId, nameOf, versionOf } from "./versions.js";
@@ -86,7 +86,7 @@ async function compared(baseline) {
     // Those are of all images.
     slice
       ? null
-      : el("div", { class: "ev-columns" }, [
+      : el("div", { class: "ev-columns ev-broad" }, [
           el("div", {}, el("h3", {}, "Headline"), headline(before, after)),
           el("div", {}, el("h3", {}, "Classes"), classes(before, after)),
         ]),
@@ -122,12 +122,13 @@ function sentences(before, after, body, slice, baseline) {
     said.push(el("span", { class: `ev-${word}` }, `F1 ${word}${by}`), ".");
   }
   if (!said.length) said.push("nothing to measure in both.");
-  const differing = body.differingTerms.filter((term) => term !== "newestGroundTruthAt").join(", ");
+  const isOfTruth = (/** @type {string} */ term) => term === "newestGroundTruthAt" || term === "groundTruths";
+  const differing = body.differingTerms.filter((term) => !isOfTruth(term)).join(", ");
   return [
     el("p", { class: "ev-said" }, el("strong", {}, `${names[0]} against ${names[1]}: `), said),
     differing && el("p", { class: "ev-problem" }, `The two measured otherwise: ${differing}. What changed may be of that.`),
-    body.differingTerms.includes("newestGroundTruthAt") &&
-      el("p", { class: "ev-problem" }, "Ground truth was added or changed between the two. What changed may be of that: re-evaluate the older one."),
+    body.differingTerms.some(isOfTruth) &&
+      el("p", { class: "ev-problem" }, "Ground truth was added, changed or removed between the two. What changed may be of that: re-evaluate the older one."),
   ];
 }
 
@@ -211,13 +212,13 @@ function classes(before, after) {
     "Class",
     "F1, baseline",
     "F1, this",
-    "F1",
-    ...(config.hasPrecision ? ["AP50-95"] : []),
-    "Precision",
-    "Recall",
+    "F1, change",
+    ...(config.hasPrecision ? ["AP50-95, change"] : []),
+    "Precision, change",
+    "Recall, change",
   ];
   const region = { class: "ev-scroll", tabindex: "0", role: "region", "aria-label": "Classes" };
-  return el("div", region, table("Classes of both", heads, rows));
+  return el("div", region, table("Classes of both", heads, rows, FIGURES));
 }
 
 function pair(image, theirs, ours, baseline) {

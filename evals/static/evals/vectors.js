@@ -122,6 +122,7 @@ export function map(panel) {
     fill(
       panel,
       points().then(async (found) => {
+        if (!found.n) return el("p", {}, "The imported file does not say where its images lie.");
         const { all, values } = await groups(found);
         if (plot === null) {
           const choose = (drawn) => write({ lasso: drawn && outlineText(drawn), cluster: null });

@@ -16,25 +16,44 @@ MATCH_MS = 2000
 CANCELED = "57014"
 
 
+#: Hex digits of a name's hash that all tasks of its file have in common; the others count them.
+COMMON = 56
+# By a range of the unique index for each name: digits and letters a to f come before g.
+IMPORTED_SQL = """
+SELECT DISTINCT k.common FROM unnest(%(commons)s::text[]) AS k (common)
+JOIN predictions_importedfile f ON f.name_hash >= k.common AND f.name_hash < k.common || 'g'
+WHERE f.storage_id = %(storage)s
+"""
+
+
 def _hash(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
+def _hash_of_task(name: str, place: int) -> str:
+    """The first task has the hash of the name, as all had in the first release."""
+    whole = _hash(name)
+    return whole if place == 0 else f"{whole[:COMMON]}{place:0{len(whole) - COMMON}x}"
+
+
 def not_imported(storage: ImportStorage, names: Sequence[str]) -> list[str]:
-    """Those of the names, below the root, of which the storage has made no task."""
+    """Those of the names, below the root, of which there is no task of the storage."""
     slot = slots.of_project(storage.project_id)
-    rows = ImportedFile.objects.filter(slot=slot, storage=storage)
-    rows = rows.filter(name_hash__in=map(_hash, names))
-    known = set(rows.values_list("name_hash", flat=True))
-    return [name for name in names if _hash(name) not in known]
+    commons = {name: _hash(name)[:COMMON] for name in names}
+    params = {"commons": list(commons.values()), "storage": storage.pk}
+    known = {row[0] for row in fetch_all(IMPORTED_SQL, params, slot=slot)}
+    return [name for name in names if commons[name] not in known]
 
 
-def note_imported(storage: ImportStorage, tasks: Mapping[str, int]) -> None:
-    """Notes the first task made of each name; belongs into the transaction that makes them."""
+def note_imported(storage: ImportStorage, tasks: Mapping[str, Sequence[int]]) -> None:
+    """Notes the tasks made of each name; belongs into the transaction that makes them."""
     slot = slots.of_project(storage.project_id)
     ImportedFile.objects.bulk_create(
-        ImportedFile(storage=storage, slot=slot, name_hash=_hash(name), task_id=task_id)
-        for name, task_id in tasks.items()
+        ImportedFile(
+            storage=storage, slot=slot, name_hash=_hash_of_task(name, place), task_id=task_id
+        )
+        for name, task_ids in tasks.items()
+        for place, task_id in enumerate(task_ids)
     )
 
 

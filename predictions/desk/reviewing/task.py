@@ -34,8 +34,6 @@ from predictions.regions.config import read_config
 MOST_SHOWN = 20
 #: What the links to neighbours do not keep of the address: it is about this task alone.
 OF_THE_TASK = ("edit",)
-#: What the link back to the list does not keep, either.
-OF_THE_PAGE = (*OF_THE_TASK, "layout", "hide", "hide_label", "min", "evaluation", "confidence")
 
 
 def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
@@ -59,7 +57,7 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
         request,
         "desk/task.html",
         title=f"Task {task.pk}",
-        crumbs=_crumbs(request, task),
+        crumbs=_crumbs(desk, request, task),
         data={
             "task": pk,
             "things": things_of(task.data, config, task.pk),
@@ -87,11 +85,11 @@ def review(desk: Any, request: HttpRequest, pk: int) -> TemplateResponse:
     )
 
 
-def _crumbs(request: HttpRequest, task: Task) -> list[Crumb]:
+def _crumbs(desk: Any, request: HttpRequest, task: Task) -> list[Crumb]:
     """The way here: through the grid of the project, or the list that the address names."""
     project = task.project
     query = request.GET.get("query")
-    own = _query(request, without=OF_THE_PAGE)
+    own = desk.list_query(request)
     tasks = reverse("admin:predictions_project_tasks", args=[project.pk])
     if query is not None:
         tasks += f"?{urlencode({'query': query})}"

@@ -39,6 +39,7 @@ from predictions.formats.label_regions import NO_REGIONS, Drawing
 from predictions.formats.masks import Work
 from predictions.formats.splits import UNKNOWN_SPLIT, split_named
 from predictions.imports.datasets import corners, options, pictures, reading, targets
+from predictions.imports.datasets.kept import Kept
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
 from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.imports.predictions import DELETED_MEANWHILE
@@ -66,8 +67,8 @@ LACKS = (
     " --add-labels (`add_labels`)."
 )
 DIFFERS = (
-    "task {task} has another ground truth: nothing is stored. --replace-ground-truth"
-    " (`replace_ground_truth`) puts the file's in its place."
+    "task {task} has another ground truth. --replace-ground-truth (`replace_ground_truth`) puts the"
+    " file's in its place."
 )
 NO_PICTURE = "{name!r} is not in the folder of pictures; --missing-images ok goes on without."
 NO_VERSION = "Predictions need the name of their model version: --model-version (`model_version`)."
@@ -151,6 +152,7 @@ class Writer:
         self.author, self.wishes, self.errors = author, wishes, errors
         self.version, self.is_new = version, False
         self.loaded = Loaded(project)
+        self.kept = Kept(project.pk, wishes.split)
         self.n_truth_regions = self.n_predicted_regions = 0
 
     def write(self) -> Loaded:
@@ -209,6 +211,7 @@ class Writer:
         if known:
             copy.wait()
             there = truths_of_tasks(known) if self.found.truth is not None else {}
+            self.kept.see_splits(batch)
             if any(self._size_in_file(one) is None for one in batch):
                 sizes = sizes_of_tasks(known)
         tasks, ids, rows = list[TaskRow](), list[int](), list[PredictionRow]()
@@ -369,5 +372,8 @@ class Writer:
             "prediction_regions": self.n_predicted_regions,
         }
         every = [*(text for one in contents for text in one.warnings), *self.drawing.warnings()]
+        if not self.is_new:
+            version = self.version if loaded.n_predictions else None
+            every += self.kept.warnings(version, loaded.n_predictions)
         loaded.warnings = list(dict.fromkeys(every))
         return loaded

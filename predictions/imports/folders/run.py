@@ -110,8 +110,9 @@ class Sync:
         try:
             with transaction.atomic():
                 ids = task_import.store(self.storage.project, items, self.author)["task_ids"]
-                # Of a list of tasks the first stands for its file.
-                imports.note_imported(self.storage, dict(zip(names, ids, strict=False)))
+                # One name has all tasks, or each name has its own.
+                shares = [ids] if len(names) == 1 else [[task_id] for task_id in ids]
+                imports.note_imported(self.storage, dict(zip(names, shares, strict=True)))
                 self.progress.n += len(ids)
                 self.progress.keep()
         except BaseException:

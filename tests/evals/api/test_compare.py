@@ -94,7 +94,8 @@ def test_ground_truth_that_changed_in_between_is_told(ada: Caller, project: Proj
     path = f"{PATH}/{before.eval_id}/diff/"
     assert ada.client.get(f"{path}{same.eval_id}").json()["differingTerms"] == []
 
-    truth = Annotation.objects.filter(project=project, ground_truth=True).earliest("id")
+    annotations = Annotation.objects.filter(project=project, ground_truth=True).order_by("id")
+    truth = annotations[0]
     answer = ada.client.patch(
         f"/api/annotations/{truth.pk}/", {"result": []}, content_type="application/json"
     )
@@ -108,3 +109,11 @@ def test_ground_truth_that_changed_in_between_is_told(ada: Caller, project: Proj
     models = ada.client.get(f"{PATH}/compare", query).json()["models"]
     told = {one["modelId"]: (one["otherGroundTruth"], one["exclusionReason"]) for one in models}
     assert told == {"a": (True, None), "b": (True, None), "c": (False, None)}
+
+    # What is removed leaves the newest one as it was.
+    assert ada.client.delete(f"/api/annotations/{annotations[1].pk}/").status_code == 204
+    fewer = computed(ada, project, "v1", versionId="4", modelId="d")
+    found = ada.client.get(f"{PATH}/{after.eval_id}/diff/{fewer.eval_id}").json()
+    assert (found["differingTerms"], found["totals"]["changed"]) == (["groundTruths"], 0)
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    assert {one["modelId"] for one in models if not one["otherGroundTruth"]} == {"d"}

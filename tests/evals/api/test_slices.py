@@ -106,6 +106,29 @@ def test_scalars_of_meta_are_slices_without_asking(
     assert [(one["value"], one["images"]) for one in found] == expected
 
 
+def test_keys_may_be_met_in_any_order(ask: Ask, ada: Caller, project: Project) -> None:
+    """The second task has the first one's key and two that come before and after it by name."""
+    images: list[tuple[str, list[Json], Json, Json]] = [
+        ("a", FOUND, {"lens": "wide"}, {}),
+        ("b", FOUND, {"camera": "gate", "lens": "long", "zone": 2}, {}),
+        ("c", FOUND, {"camera": "yard"}, {}),
+    ]
+    load(ada, project, tasks_of(images))
+    evaluation = computed(ada, project)
+    found = {
+        key: {
+            one["value"]: one["images"]
+            for one in ask(evaluation, "slices", by=f"meta.{key}").json()["slices"]
+        }
+        for key in ("camera", "lens", "zone")
+    }
+    assert found == {
+        "camera": {"(none)": 1, "gate": 1, "yard": 1},
+        "lens": {"(none)": 1, "long": 1, "wide": 1},
+        "zone": {"(none)": 2, "2": 1},
+    }
+
+
 @pytest.mark.parametrize("split", ["all", "test"])
 @pytest.mark.parametrize("confidence", [0, 70])
 @pytest.mark.parametrize("key", ["meta.camera", "meta.lux", "meta.night"])

@@ -275,3 +275,12 @@ def test_a_running_one_says_how_long(
     answer: Any = desks["reader"].get(page(running))
     assert answer.context_data["left"].endswith(" left")
     assert computed(ada, project).status == "done"
+
+
+def test_the_lists_button_leads_to_the_page(desks: dict[str, Client], project: Project) -> None:
+    text = desks["member"].get(LIST).content.decode()
+    button = re.search(r'href="([^"]+)"[^>]*>\s*New evaluation', text)
+    assert button
+    assert button[1] == NEW
+    assert project.title in desks["member"].get(button[1]).content.decode()
+    assert f'href="{NEW}"' not in desks["reader"].get(LIST).content.decode()

@@ -155,6 +155,13 @@ def test_json_files_hold_tasks(
     assert '"image" key is expected in task data' in other
     assert shown(project) == ["1.jpg", "2.jpg", "3.jpg"]
     assert sync(ada, storage)["last_sync_count"] == 0
+    # A file comes again when none of its tasks is left: else those that are would be there twice.
+    first, second, _ = Task.objects.filter(project=project).order_by("id")
+    first.delete()
+    assert sync(ada, storage)["last_sync_count"] == 0
+    second.delete()
+    assert sync(ada, storage)["last_sync_count"] == 2
+    assert shown(project) == ["3.jpg", "1.jpg", "2.jpg"]
 
 
 def test_a_folder_that_goes_away(

@@ -127,6 +127,27 @@ def test_the_way_to_the_neighbours_stays_within_the_filter(
     assert page_of(d) + escaped in listed
 
 
+def test_the_way_back_to_the_list_keeps_what_the_list_reads(
+    desks: dict[str, Client], prediction: int, project: Project
+) -> None:
+    listed = "/admin/predictions/prediction/"
+
+    def way_back(query: str) -> str:
+        text = desks["reader"].get(page_of(prediction) + query).content.decode()
+        found = re.search(r'href="([^"]+)">Predictions</a>', text)
+        assert found
+        return found[1].replace("&amp;", "&")
+
+    ways = {
+        "": f"{listed}?project={project.pk}",
+        "?layout=side&evaluation=x&confidence=20&query={}": f"{listed}?project={project.pk}",
+        "?version=v1&layout=side": f"{listed}?version=v1",
+        "?p=2&q=7&o=-1&created=1": f"{listed}?p=2&q=7&o=-1&created=1",
+    }
+    assert {query: way_back(query) for query in ways} == ways
+    assert [desks["reader"].get(way).status_code for way in ways.values()] == [200, 200, 200, 200]
+
+
 @pytest.fixture
 def evaluated(ada: Caller, project: Project) -> ModelEval:
     load(ada, project, tasks())

@@ -362,14 +362,30 @@ def test_another_truth_needs_to_be_wanted(try_load: Any) -> None:
     with pytest.raises(CommandError) as refused:
         try_load(other)
     assert str(refused.value).splitlines() == [
-        f"images[0]: task {task.pk} has another ground truth: nothing is stored."
-        " --replace-ground-truth (`replace_ground_truth`) puts the file's in its place.",
+        f"images[0]: task {task.pk} has another ground truth. --replace-ground-truth"
+        " (`replace_ground_truth`) puts the file's in its place.",
         NOTHING,
     ]
     lines, _ = try_load(other, None, "--replace-ground-truth")
     assert lines[0].endswith("0 new tasks, 1 ground truth, 0 predictions.")
     made = Annotation.objects.order_by("task_id")
     assert [row.result and row.result[0]["value"]["height"] for row in made] == [60.0, []]
+
+
+def test_tasks_that_results_do_not_name_keep_what_was_said_of_them(try_load: Any) -> None:
+    """A list of results has no entry for an image in which nothing was found."""
+    first = [result(), result(image_id=2)]
+    assert try_load(whole(), first)[1] == []
+    assert try_load(None, first)[1] == []
+    warning = (
+        "Warning: Tasks that the files do not name keep what 'v1' said of them before, 1."
+        " If it now says nothing of them, delete the version first, and load again."
+    )
+    assert try_load(None, [result(score=0.75)])[1] == [warning]
+    assert [row.score for row in Prediction.objects.order_by("task_id")] == [0.75, 0.5]
+    # With the ground truth along, each image is named.
+    assert try_load(whole(), [result(score=0.75)])[1] == []
+    assert [row.score for row in Prediction.objects.order_by("task_id")] == [0.75, None]
 
 
 def test_a_class_that_the_project_lacks(ada: Caller, try_load: Any) -> None:
