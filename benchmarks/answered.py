@@ -30,7 +30,7 @@ class Scene:
     tag: str
     results: Callable[[np.random.Generator], tuple[list[Json], list[Json]]]
     oracle: Callable[[Sides], Callable[[], object]] | None
-    #: pycocotools' rasters alone, where shapes are compared by pixels.
+    #: pycocotools' rasters alone, where average precision compares masks.
     rasters: Callable[[Sides], Callable[[], object]] | None = None
 
     @property

@@ -34,6 +34,8 @@ MOST_OVERLAPPING = 2**22
 
 #: What float64 loses on an IoU that is exactly the threshold in the file.
 AT_THRESHOLD = 1e-9
+#: More than float64 loses on the most that two shapes may overlap.
+LEAST_MARGIN = 1e-6
 
 
 class Rule(StrEnum):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from evals.engine.boxes import Box, Region, Regions, RegionText, StoredImage
-from evals.engine.columns.geometry import NO_OUTLINES, Found, Geometry
+from evals.engine.columns.geometry import Found, Geometry
 from evals.engine.columns.results import ShapeColumns, terms_of
 from evals.engine.errors import UnknownLabels
 from evals.engine.notes import Notes
@@ -153,11 +153,11 @@ class _Reader:
             if one is None or geometry is None:
                 self._take_regions(number, image, side, size, score)
             else:
-                self._take_columns(number, side, one, geometry, size)
+                self._take_columns(number, side, one, geometry)
         self.steps += STEPS_OF_IMAGE - self.allowance.left
 
     def _take_columns(
-        self, number: int, side: GatheredSide, found: Found, geometry: Geometry, size: Size
+        self, number: int, side: GatheredSide, found: Found, geometry: Geometry
     ) -> None:
         """The regions of one side, read together."""
         is_truth = side is self.truth
@@ -165,14 +165,9 @@ class _Reader:
         side.rows += found.rows
         if found.places and found.places[-1] >= len(found.places):
             side.regions.update(enumerate(found.places, start=first))
-        if found.polygons or found.ellipses:
-            rows, places = geometry.outlined(found)
-            side.outlined.append((first + rows, places))
+        side.outlined += [(first, rows, place) for rows, place in geometry.outlined(found)]
         if found.turned:
-            for row, shape in geometry.quarters(found, size).items():
-                side.shapes[first + row] = shape
-            rows, corners = geometry.turned(found)
-            side.turned.append((first + rows, corners))
+            side.turned.append((first, found.turned, found.starts[0]))
         if is_truth:
             for row, meta in found.told:
                 side.tell(first + row, meta.iscrowd, meta.area)
@@ -189,9 +184,8 @@ class _Reader:
         self.notes.read = [len(table) for table in tables]
         scores = tables[1][:, 2]
         self.notes.odd_scores += int(((scores < 0) | (scores > 1)).sum())
-        outlines = self.geometry.outlines if self.geometry else NO_OUTLINES
-        shapes = outlines.points, outlines.boxes_px
-        sides = self.truth.side(tables[0], *shapes), self.predicted.side(tables[1], *shapes)
+        drawn = self.geometry.drawn() if self.geometry else None
+        sides = self.truth.side(tables[0], drawn), self.predicted.side(tables[1], drawn)
         for at, side in enumerate(sides):
             boxes_px = side.boxes_px()
             self.notes.outside += side.n_outside(boxes_px)

@@ -8,122 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from evals.engine.drawn import Drawn, Outlined, Shapes
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
-from predictions.regions.geometry import Bools, Floats, Rle, Shape, pixel_boxes, polygon_rles
+from predictions.regions.geometry import (
+    PIXEL_DECIMALS,
+    Bools,
+    Floats,
+    Rle,
+    Shape,
+    pixel_boxes,
+    shape_rle,
+)
 from predictions_api.http.storable import is_number
 
 #: Place of the image, label, score; x, y, width, height in per cent; width and height of the image.
 Row = tuple[int, int, float, float, float, float, float, float, float]
-NO_BOXES = np.zeros((0, 4))
-
-
-class Outlined:
-    """Polygons and ellipses of a side as columns; each is rasterised when it is asked for."""
-
-    def __init__(
-        self, at: Ints, points_px: Sequence[Floats], boxes_px: Floats, sizes_px: Floats
-    ) -> None:
-        #: int64 (n,) positions, rising; float64 (n, 4) bounding boxes, and the sizes of the images.
-        self.at, self.boxes_px = at, boxes_px
-        self.points_px = points_px
-        self._sizes = sizes_px.astype(np.int64)
-        self._rles: list[Rle | None] = [None] * len(at)
-
-    def rles(self, rows: Ints) -> list[Rle]:
-        """The masks of these rows, those of one size rasterised together."""
-        known = self._rles
-        missing = np.array([row for row in rows.tolist() if known[row] is None], dtype=np.int64)
-        sizes, group = np.unique(self._sizes[missing], axis=0, return_inverse=True)
-        for number, (width, height) in enumerate(sizes.tolist()):
-            mine = missing[group == number].tolist()
-            points = [self.points_px[row] for row in mine]
-            painted = polygon_rles(points, width_px=width, height_px=height)
-            for row, rle in zip(mine, painted, strict=True):
-                known[row] = rle
-        return [rle for row in rows.tolist() if (rle := known[row]) is not None]
-
-    def shape(self, row: int) -> Shape:
-        """One of them."""
-        x, y, box_width, box_height = self.boxes_px[row].tolist()
-        width, height = self._sizes[row].tolist()
-        points, rle = self.points_px[row], self._rles[row]
-        if rle is None:
-            (rle,) = polygon_rles([points], width_px=width, height_px=height)
-            self._rles[row] = rle
-        return Shape(
-            box_xywh_px=(x, y, box_width, box_height),
-            points_px=points,
-            rle=rle,
-            width_px=width,
-            height_px=height,
-        )
-
-
-NO_OUTLINES = Outlined(np.zeros(0, dtype=np.int64), [], NO_BOXES, np.zeros((0, 2)))
-
-
-class Shapes(Mapping[int, Shape]):
-    """Shapes by position, in its order; turned boxes and outlines are made when asked for."""
-
-    def __init__(
-        self,
-        given: Mapping[int, Shape],
-        turned_at: Ints | None = None,
-        corners_px: Floats | None = None,
-        sizes_px: Floats | None = None,
-        outlined: Outlined = NO_OUTLINES,
-    ) -> None:
-        self.given = given
-        #: Turned boxes: int64 (n,) positions, float64 (n, 4, 2) corners and (n, 2) image sizes.
-        self.turned_at = np.zeros(0, dtype=np.int64) if turned_at is None else turned_at
-        self.corners_px = np.zeros((0, 4, 2)) if corners_px is None else corners_px
-        self.sizes_px = np.zeros((0, 2)) if sizes_px is None else sizes_px
-        self.outlined = outlined
-        self._rows: dict[int, int] | None = None
-        self._outline_rows: dict[int, int] | None = None
-
-    def turned_boxes_px(self) -> Floats:
-        """Bounding boxes of the turned boxes, float64 (n, 4)."""
-        low, high = self.corners_px.min(axis=1), self.corners_px.max(axis=1)
-        return np.concatenate([low, high - low], axis=1)
-
-    def _turned(self) -> dict[int, int]:
-        if self._rows is None:
-            self._rows = {at: row for row, at in enumerate(self.turned_at.tolist())}
-        return self._rows
-
-    def _outlines(self) -> dict[int, int]:
-        if self._outline_rows is None:
-            self._outline_rows = {at: row for row, at in enumerate(self.outlined.at.tolist())}
-        return self._outline_rows
-
-    def __len__(self) -> int:
-        return len(self.given) + len(self.turned_at) + len(self.outlined.at)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(sorted([*self.given, *self.turned_at.tolist(), *self.outlined.at.tolist()]))
-
-    def __contains__(self, position: object) -> bool:
-        return position in self.given or position in self._turned() or position in self._outlines()
-
-    def __getitem__(self, position: int) -> Shape:
-        if position in self.given:
-            return self.given[position]
-        if (outline := self._outlines().get(position)) is not None:
-            return self.outlined.shape(outline)
-        row = self._turned()[position]
-        corners = self.corners_px[row]
-        left, top = corners.min(axis=0).tolist()
-        right, bottom = corners.max(axis=0).tolist()
-        width, height = self.sizes_px[row].tolist()
-        return Shape(
-            box_xywh_px=(left, top, right - left, bottom - top),
-            points_px=corners,
-            rle=None,
-            width_px=int(width),
-            height_px=int(height),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +135,18 @@ class Side:
         """Every shape, in order; `boxes_px` as for `shape`."""
         return [self.shape(at, boxes_px) for at in range(len(self.image))]
 
+    def rles(self, boxes_px: Floats) -> list[Rle]:
+        """The mask of every shape, in order; `boxes_px` as for `shape`."""
+        outlined = self.shapes.outlined
+        painted = outlined.rles(np.arange(len(outlined.at)))
+        if len(painted) == len(self.image):
+            return painted
+        found = dict(zip(outlined.at.tolist(), painted, strict=True))
+        return [
+            found[at] if at in found else shape_rle(self.shape(at, boxes_px))
+            for at in range(len(self.image))
+        ]
+
     def spans(self, n_images: int) -> list[range]:
         """The positions of each image's shapes."""
         starts = np.searchsorted(self.image, np.arange(n_images + 1)).tolist()
@@ -246,11 +158,13 @@ class Side:
             return self.regions[position]
         return position - int(np.searchsorted(self.image, self.image[position]))
 
-    def masked_images(self) -> set[int]:
-        """Images with a shape that is no box."""
+    def masked(self, n_images: int) -> Bools:
+        """Which images have a shape that is no box, bool (n_images,)."""
+        flags = np.zeros(n_images, dtype=np.bool_)
         given = self.shapes.given
-        masked = [at for at, shape in given.items() if shape.rle is not None]
-        return {*self.image[masked].tolist(), *self.image[self.shapes.outlined.at].tolist()}
+        flags[self.image[[at for at, one in given.items() if one.rle is not None]]] = True
+        flags[self.image[self.shapes.outlined.at]] = True
+        return flags
 
     def has_turned(self) -> bool:
         """Whether any is a turned box."""
@@ -266,10 +180,10 @@ class GatheredSide:
     rows: list[Row] = field(default_factory=list)
     #: By position.
     shapes: dict[int, Shape] = field(default_factory=dict)
-    #: Turned boxes: positions and corners.
-    turned: list[tuple[Ints, Floats]] = field(default_factory=list)
-    #: Outlines: positions, and which of all outlines they are.
-    outlined: list[tuple[Ints, Ints]] = field(default_factory=list)
+    #: Of results with turned boxes, and with outlines: where its shapes begin, which of them these
+    #: are, and where they begin among all that are drawn.
+    turned: list[tuple[int, list[int], int]] = field(default_factory=list)
+    outlined: list[tuple[int, list[int], int]] = field(default_factory=list)
     regions: dict[int, int] = field(default_factory=dict)
     crowds: set[int] = field(default_factory=set)
     areas: dict[int, float] = field(default_factory=dict)
@@ -296,32 +210,64 @@ class GatheredSide:
         # Twice as quick as `asarray`.
         return np.fromiter(numbers, np.float64, 9 * len(self.rows)).reshape(-1, 9)
 
-    def side(
-        self, table: Floats | None = None, points: Sequence[Floats] = (), boxes: Floats = NO_BOXES
-    ) -> Side:
-        """What was gathered, as arrays; of all outlines the points and the bounding boxes."""
+    def side(self, table: Floats | None = None, drawn: Drawn | None = None) -> Side:
+        """What was gathered, as arrays; `drawn` has what `turned` and `outlined` tell of."""
         table = self.table() if table is None else table
-        shapes = Shapes(self.shapes, outlined=self._outlined(table[:, 7:], points, boxes))
-        if self.turned:
-            at = np.concatenate([one for one, _ in self.turned])
-            corners = np.concatenate([one for _, one in self.turned])
-            shapes = Shapes(self.shapes, at, corners, table[at, 7:], shapes.outlined)
+        drawn = drawn or Drawn()
+        sizes_px = table[:, 7:]
+        at, places = _positions(self.turned)
+        corners, is_quarter = drawn.corners_px[places], drawn.is_quarter[places]
+        self.shapes.update(_upright(at[is_quarter], corners[is_quarter], sizes_px))
+        at, corners = at[~is_quarter], corners[~is_quarter]
+        shapes = Shapes(self.shapes, at, corners, sizes_px[at], self._outlined(sizes_px, drawn))
         return Side(
             image=table[:, 0].astype(np.int64),
             label=table[:, 1].astype(np.int64),
             score=table[:, 2].copy(),
             boxes_pct=table[:, 3:7],
-            sizes_px=table[:, 7:],
+            sizes_px=sizes_px,
             shapes=shapes,
             regions=self.regions,
             crowds=frozenset(self.crowds),
             areas=self.areas,
         )
 
-    def _outlined(self, sizes_px: Floats, points: Sequence[Floats], boxes: Floats) -> Outlined:
-        if not self.outlined:
-            return NO_OUTLINES
-        at, places = (np.concatenate(column) for column in zip(*self.outlined, strict=True))
+    def _outlined(self, sizes_px: Floats, drawn: Drawn) -> Outlined:
+        at, places = _positions(self.outlined)
         order = np.argsort(at)
         at, places = at[order], places[order]
-        return Outlined(at, [points[n] for n in places.tolist()], boxes[places], sizes_px[at])
+        points = [drawn.points_px[n] for n in places.tolist()]
+        return Outlined(at, points, drawn.boxes_px[places], sizes_px[at], drawn.covered_px[places])
+
+
+def _positions(gathered: Sequence[tuple[int, list[int], int]]) -> tuple[Ints, Ints]:
+    """The positions of the shapes of `GatheredSide.turned` or `outlined`, and their places among
+    all that are drawn: int64 (n,) each.
+    """
+    lengths = np.array([len(rows) for _, rows, _ in gathered], dtype=np.int64)
+    n = int(lengths.sum())
+    rows = np.fromiter(chain.from_iterable(rows for _, rows, _ in gathered), np.int64, n)
+    firsts, places = (
+        np.repeat(np.array([one[which] for one in gathered], dtype=np.int64), lengths)
+        for which in (0, 2)
+    )
+    before = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return firsts + rows, places + np.arange(n) - before
+
+
+def _upright(at: Ints, corners_px: Floats, sizes_px: Floats) -> Iterator[tuple[int, Shape]]:
+    """Boxes that are turned by quarters, which is upright, by their positions."""
+    low, high = corners_px.min(axis=1), corners_px.max(axis=1)
+    boxes = np.round(np.concatenate([low, high - low], axis=1), PIXEL_DECIMALS)
+    for position, (x, y, width, height) in zip(at.tolist(), boxes.tolist(), strict=True):
+        image_width, image_height = sizes_px[position].tolist()
+        yield (
+            position,
+            Shape(
+                box_xywh_px=(x, y, width, height),
+                points_px=None,
+                rle=None,
+                width_px=int(image_width),
+                height_px=int(image_height),
+            ),
+        )

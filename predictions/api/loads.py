@@ -36,6 +36,7 @@ SCOPE_TO_EVALUATE = "model-eval:write"
 LACKS_SCOPE = f'This key lacks the scope "{SCOPE_TO_EVALUATE}".'
 NEEDS_FORM = "Send a form (multipart/form-data) with the files `ground_truth` and `predictions`."
 NEEDS_VERSION = "To evaluate, `predictions` and their `model_version` are needed."
+OF_TASKS = "This is of tasks, and is not read with `format`."
 #: Of the files of a request, unpacked.
 MOST_BYTES = 1 << 29
 TOO_LARGE = f"Unpacked, the files have over {MOST_BYTES:,} bytes: `manage.py load` takes them."
@@ -93,6 +94,7 @@ def answer(
 ) -> HttpResponse:
     """The same into a project that is there: what an import answers, and what was found."""
     access = access_of(request)
+    _refuse_task_parameters(wanted)
 
     def load() -> HttpResponse:
         form = _form(body)
@@ -107,6 +109,16 @@ def answer(
         return idempotency.once(request, load, digest=body.digest)
     finally:
         body.close()
+
+
+def _refuse_task_parameters(wanted: dict[str, Any]) -> None:
+    """ValidationError for what is told of tasks alone: nothing would be checked without storing."""
+    told = {
+        "commit_to_project": not wanted["commit_to_project"],
+        "preannotated_from_fields": bool(wanted["preannotated_from_fields"]),
+    }
+    if errors := {name: [OF_TASKS] for name, is_told in told.items() if is_told}:
+        raise ValidationError(errors)
 
 
 def _form(body: Incoming) -> Form:
@@ -174,8 +186,8 @@ def _files(
             shapes=values.get("shapes"),
             category_offset=values.get("category_offset"),
             image_column=values.get("image_column"),
-            truth_field=values["truth_field"],
-            predictions_field=values["predictions_field"],
+            truth_field=values.get("truth_field"),
+            predictions_field=values.get("predictions_field"),
             label_map=targets.label_map(values.get("label_map", {})),
         ),
     )

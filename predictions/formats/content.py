@@ -202,8 +202,9 @@ class Ask:
     category_offset: int | None = None
     #: The column that names the image; None for the first of the format's own.
     image_column: str | None = None
-    truth_field: str = "ground_truth"
-    predictions_field: str = "predictions"
+    #: Fields of FiftyOne's samples; None for `ground_truth` and `predictions`.
+    truth_field: str | None = None
+    predictions_field: str | None = None
     #: Of an image: the best so many are read; None for all.
     most_detections: int | None = None
     #: Other names for classes of the detections; None for a class that is not read.

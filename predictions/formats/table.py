@@ -43,6 +43,14 @@ class Format:
     tells_shapes: bool = False
     #: Of an image, the best ones, as the format's own evaluation counts them; None for all.
     most_detections: int | None = None
+    #: Options of a load that are read: names of fields of `Ask`, and of shapes which, by default
+    #: none. Other names for classes are read of predictions of any format.
+    options: frozenset[str] = frozenset()
+    shapes: frozenset[str] = frozenset()
+
+    def reads(self, option: str, value: str | int) -> bool:
+        """Whether an option, a field of `Ask`, matters where it has this value."""
+        return value in self.shapes if option == "shapes" else option in self.options
 
     @property
     def _module(self) -> Any:
@@ -184,6 +192,8 @@ _TABLE = (
         fits=_is_coco,
         is_never_tasks=True,
         tells_shapes=True,
+        options=frozenset({"category_offset"}),
+        shapes=frozenset({"boxes", "masks", "keypoints"}),
     ),
     Format(
         "yolo",
@@ -192,6 +202,8 @@ _TABLE = (
         has_truth=True,
         has_predictions=True,
         fits=_is_yolo,
+        # Eight numbers are an outline of four corners instead of a turned box.
+        shapes=frozenset({"masks"}),
     ),
     Format(
         "voc",
@@ -240,6 +252,7 @@ _TABLE = (
         has_truth=False,
         has_predictions=True,
         fits=_is_supervision,
+        options=frozenset({"image_column"}),
     ),
     Format(
         "inference",
@@ -248,6 +261,7 @@ _TABLE = (
         has_truth=False,
         has_predictions=True,
         fits=_is_inference,
+        options=frozenset({"image_column"}),
     ),
     Format(
         "openimages",
@@ -282,6 +296,7 @@ _TABLE = (
         has_predictions=True,
         fits=_is_fiftyone,
         is_never_tasks=True,
+        options=frozenset({"truth_field", "predictions_field"}),
     ),
     Format(
         "lvis",
@@ -293,6 +308,8 @@ _TABLE = (
         fits=lambda start: False,
         tells_shapes=True,
         most_detections=300,
+        options=frozenset({"category_offset"}),
+        shapes=frozenset({"boxes", "masks", "keypoints"}),
     ),
     Format(
         "labelstudio",

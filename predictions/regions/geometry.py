@@ -233,22 +233,63 @@ def rle_mask(rle: Rle) -> Bools:
 
 
 def run_lengths(counts: bytes) -> Ints:
-    """COCO's compressed counts, int64 (n,): five bits a character, from the fourth on relative to
-    two before.
-
-    Source: rleToString in https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
-    """
-    bits = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
-    last = np.flatnonzero(bits & 32 == 0)
-    first = np.concatenate([[0], last[:-1] + 1])
-    if not len(last):
-        return np.zeros(0, dtype=np.int64)
-    shift = 5 * (np.arange(last[-1] + 1) - np.repeat(first, last - first + 1))
-    runs = np.add.reduceat((bits[: last[-1] + 1] & 31) << shift, first)
-    runs -= (bits[last] & 16 > 0).astype(np.int64) << 5 * (last - first + 1)
+    """COCO's compressed counts, int64 (n,): outside and inside of the mask in turns."""
+    runs, _ = _numbers(counts)
     for parity in (1, 2):
         runs[parity::2] = runs[parity::2].cumsum()
     return runs
+
+
+def _numbers(counts: bytes) -> tuple[Ints, Ints]:
+    """The numbers of COCO's compressed counts, int64 (n,), and where the last byte of each is.
+
+    Five bits a character, the lowest first; from the fourth on relative to two before.
+    Source: rleToString in https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
+    """
+    bits = np.frombuffer(counts, dtype=np.uint8) - 48
+    last = np.flatnonzero(bits & 32 == 0)
+    # The highest five bits have the sign.
+    numbers = ((bits[last].astype(np.int64) & 31) ^ 16) - 16
+    n_more = np.diff(last, prepend=-1) - 1
+    longer = np.flatnonzero(n_more)
+    for n in range(1, int(n_more.max(initial=0)) + 1):
+        longer = longer[n_more[longer] >= n]
+        numbers[longer] = numbers[longer] << 5 | bits[last[longer] - n] & 31
+    return numbers, last
+
+
+def inside_runs(rles: Sequence[Rle]) -> tuple[Ints, Ints, Ints]:
+    """The runs within masks: the first pixel of each, the one after its last, and the mask's place
+    among all; int64 (n,) each, by mask and then by pixel. Pixels run column by column.
+    """
+    counts = [rle["counts"] for rle in rles]
+    numbers, last = _numbers(b"".join(counts))
+    ends = np.searchsorted(last, np.cumsum([len(one) for one in counts], dtype=np.int64))
+    n_runs = np.diff(ends, prepend=0)
+    # A row for each run outside and the one inside that follows: of the last there may be none.
+    n_rows = (n_runs + 1) // 2
+    has_rows = n_rows > 0
+    begin = (np.cumsum(n_rows) - n_rows)[has_rows]
+    rows = np.zeros(2 * int(n_rows.sum()), dtype=np.int64)
+    rows[np.arange(len(numbers)) + np.repeat(np.cumsum(n_runs % 2) - n_runs % 2, n_runs)] = numbers
+    outside, inside = rows[0::2].copy(), rows[1::2]
+    # The third run is told as it is, the fifth relative to it: the first is in no sum.
+    told, outside[begin] = outside[begin], 0
+    outside, inside = (_sums(one, begin, n_rows[has_rows]) for one in (outside, inside))
+    outside[begin] = told
+    inside[np.cumsum(n_rows)[n_runs % 2 == 1] - 1] = 0
+    end = _sums(outside + inside, begin, n_rows[has_rows])
+    mask = np.repeat(np.arange(len(counts)), n_rows)
+    covers = inside > 0
+    end, inside = end[covers], inside[covers]
+    return end - inside, end, mask[covers]
+
+
+def _sums(numbers: Ints, begin: Ints, lengths: Ints) -> Ints:
+    """The running sums of groups that begin at these places, each group for itself."""
+    sums = np.cumsum(numbers)
+    sums -= np.repeat(sums[begin] - numbers[begin], lengths)
+    return sums
 
 
 def rle_area(rle: Rle) -> int:

@@ -3,10 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
 from evals.engine.boxes import BoxMeta
+from evals.engine.columns.covered import covered_px, simple_areas
+from evals.engine.drawn import Drawn
 from evals.engine.sides import Row
 from predictions.regions.geometry import (
     LONGEST_OUTLINE_PX,
@@ -17,7 +20,6 @@ from predictions.regions.geometry import (
     Bools,
     Floats,
     Ints,
-    Shape,
     Size,
     pixel_boxes,
 )
@@ -57,9 +59,11 @@ class Outlines:
     boxes_px: Floats
     #: What rasterising each takes: infinite where it is not done.
     steps: list[float]
+    #: float64 (n, 2): how many pixels each covers, at least and at most.
+    covered_px: Floats
 
 
-NO_OUTLINES = Outlines([], np.zeros((0, 4)), [])
+NO_OUTLINES = Outlines([], np.zeros((0, 4)), [], np.zeros((0, 2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,50 +79,38 @@ class Geometry:
 
     def steps(self, found: Found) -> float:
         """What rasterising a result takes; infinite where it is not done."""
-        return sum(sum(self.outlines.steps[span]) for _, span in self._of(found))
+        return sum(
+            sum(self.outlines.steps[first : first + len(rows)])
+            for rows, first in self.outlined(found)
+        )
 
-    def outlined(self, found: Found) -> tuple[Ints, Ints]:
-        """The outlines of a result: their rows, and their places among all outlines."""
-        both = [(rows, np.arange(span.start, span.stop)) for rows, span in self._of(found)]
-        rows = np.array([row for rows, _ in both for row in rows], dtype=np.int64)
-        return rows, np.concatenate([places for _, places in both])
+    def outlined(self, found: Found) -> list[tuple[list[int], int]]:
+        """The rows of a result's polygons and of its ellipses, and where these begin among all
+        outlines; those without any are left out.
+        """
+        both = (
+            (found.polygons, found.starts[1]),
+            (found.ellipses, found.starts[2] + self.n_polygons),
+        )
+        return [one for one in both if one[0]]
 
-    def quarters(self, found: Found, size: Size) -> dict[int, Shape]:
-        """The boxes of a result that are turned by quarters, which is upright, by their rows."""
-        start = found.starts[0]
-        shapes: dict[int, Shape] = {}
-        for at in np.flatnonzero(self.is_quarter[start : start + len(found.turned)]).tolist():
-            low, high = self.corners[start + at].min(axis=0), self.corners[start + at].max(axis=0)
-            box = np.round(np.concatenate([low, high - low]), PIXEL_DECIMALS).tolist()
-            shapes[found.turned[at]] = Shape(
-                box_xywh_px=(box[0], box[1], box[2], box[3]),
-                points_px=None,
-                rle=None,
-                width_px=int(size[0]),
-                height_px=int(size[1]),
-            )
-        return shapes
-
-    def turned(self, found: Found) -> tuple[Ints, Floats]:
-        """The turned boxes of a result: their rows, and their corners (n, 4, 2)."""
-        span = slice(found.starts[0], found.starts[0] + len(found.turned))
-        is_turned = ~self.is_quarter[span]
-        return np.array(found.turned, dtype=np.int64)[is_turned], self.corners[span][is_turned]
-
-    def _of(self, found: Found) -> list[tuple[list[int], slice]]:
-        """The rows of a result's polygons and of its ellipses, and where these stand."""
-        polygons, ellipses = found.starts[1], found.starts[2] + self.n_polygons
-        return [
-            (found.polygons, slice(polygons, polygons + len(found.polygons))),
-            (found.ellipses, slice(ellipses, ellipses + len(found.ellipses))),
-        ]
+    def drawn(self) -> Drawn:
+        """All of them."""
+        outlines = self.outlines
+        return Drawn(
+            self.corners,
+            self.is_quarter,
+            outlines.points,
+            outlines.boxes_px,
+            outlines.covered_px,
+        )
 
 
 def turned_corners(
     boxes_pct: Sequence[tuple[float, ...]], turns_deg: Sequence[float], sizes_px: Floats
 ) -> tuple[Floats, Bools]:
     """Corners of turned boxes in pixels, float64 (n, 4, 2), and which are turned by quarters."""
-    boxes_px = pixel_boxes(np.array(boxes_pct, dtype=np.float64).reshape(-1, 4), sizes_px)
+    boxes_px = pixel_boxes(_fours(boxes_pct), sizes_px)
     turns = np.array(turns_deg, dtype=np.float64)
     angles, is_quarter = np.radians(turns), np.zeros(len(turns), dtype=np.bool_)
     near = (np.abs(turns - 90 * np.rint(turns / 90)) < NEAR_QUARTER_DEG) | (np.abs(turns) > FAR_DEG)
@@ -140,6 +132,12 @@ def turned_corners(
     return found, is_quarter
 
 
+def _fours(numbers: Sequence[tuple[float, ...]]) -> Floats:
+    """Tuples of four as float64 (n, 4)."""
+    # Twice as quick as `array`.
+    return np.fromiter(chain.from_iterable(numbers), np.float64, 4 * len(numbers)).reshape(-1, 4)
+
+
 def polygons(numbers_pct: Floats, n_points: Sequence[int], sizes_px: Floats) -> tuple[Floats, Ints]:
     """Polygons of so many points each, whose x and y are told one after the other, on images of
     these sizes: all their points in pixels, float64 (n, 2), and of how many each has.
@@ -152,28 +150,32 @@ def polygons(numbers_pct: Floats, n_points: Sequence[int], sizes_px: Floats) -> 
 
 def ellipses(
     ovals_pct: Sequence[tuple[float, ...]], turns_deg: Sequence[float], sizes_px: Floats
-) -> tuple[Floats, Ints]:
-    """The same of ellipses, each centre and half axes."""
-    ovals = np.array(ovals_pct, dtype=np.float64).reshape(-1, 4)
+) -> tuple[Floats, Ints, Floats]:
+    """The same of ellipses, each centre and half axes; and the areas of these polygons."""
+    ovals = _fours(ovals_pct)
     angles = np.arange(ELLIPSE_CORNERS) * (2 * math.pi / ELLIPSE_CORNERS)
-    turns = [math.radians(turn) for turn in turns_deg]
-    cosine, sine = (np.array([of(one) for one in turns])[:, None] for of in (math.cos, math.sin))
     x, y, across, down = (column[:, None] for column in ovals.T)
     width, height = sizes_px[:, :1], sizes_px[:, 1:]
     right, below = across / 100 * width * np.cos(angles), down / 100 * height * np.sin(angles)
-    points = np.stack(
-        [
-            x / 100 * width + right * cosine - below * sine,
-            y / 100 * height + right * sine + below * cosine,
-        ],
-        axis=2,
-    )
-    flat = np.round(points, PIXEL_DECIMALS).reshape(-1, 2)
-    return flat, np.full(len(ovals), ELLIPSE_CORNERS)
+    if any(turns_deg):
+        turns = [math.radians(turn) for turn in turns_deg]
+        cosine, sine = (
+            np.array([of(one) for one in turns])[:, None] for of in (math.cos, math.sin)
+        )
+        right, below = right * cosine - below * sine, right * sine + below * cosine
+    points = np.empty((*right.shape, 2))
+    np.add(x / 100 * width, right, out=points[:, :, 0])
+    np.add(y / 100 * height, below, out=points[:, :, 1])
+    flat = np.round(points, PIXEL_DECIMALS, out=points).reshape(-1, 2)
+    doubled = math.sin(2 * math.pi / ELLIPSE_CORNERS) * ELLIPSE_CORNERS
+    areas = np.abs((across / 100 * width) * (down / 100 * height))[:, 0] * doubled / 2
+    return flat, np.full(len(ovals), ELLIPSE_CORNERS), areas
 
 
-def outlines(points_px: Floats, lengths: Ints, sizes_px: Floats) -> Outlines:
-    """Polygons of so many points each, on images of these sizes."""
+def outlines(points_px: Floats, lengths: Ints, sizes_px: Floats, last_areas: Floats) -> Outlines:
+    """Polygons of so many points each, on images of these sizes; of the last of them the areas are
+    known already.
+    """
     if not len(lengths):
         return NO_OUTLINES
     ends = np.cumsum(lengths)
@@ -183,15 +185,21 @@ def outlines(points_px: Floats, lengths: Ints, sizes_px: Floats) -> Outlines:
     # By coordinate: along rows of two numpy takes three times as long.
     columns = np.ascontiguousarray(points_px.T)
     across, down = (np.abs(column[following] - column) for column in columns)
-    length_px = np.add.reduceat(np.maximum(across, down), starts) + lengths
+    length_px: Floats = np.add.reduceat(np.maximum(across, down), starts) + lengths
     is_drawn = (length_px <= LONGEST_OUTLINE_PX) & (sizes_px <= LONGEST_SIDE_PX).all(axis=1)
     steps = np.ceil(STEPS_OF_OUTLINE_PX * length_px)
     low, high = (
         np.stack([of.reduceat(column, starts) for column in columns], axis=1)
         for of in (np.minimum, np.maximum)
     )
+    boxes_px = np.concatenate([low, high - low], axis=1)
+    n_first = len(lengths) - len(last_areas)
+    k = int(lengths[:n_first].sum())
+    first = columns[:, :k], following[:k], lengths[:n_first], boxes_px[:n_first]
+    areas = np.concatenate([simple_areas(*first), last_areas])
     return Outlines(
         [points_px[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)],
-        np.concatenate([low, high - low], axis=1),
+        boxes_px,
         np.where(is_drawn & (steps <= STEPS_OF_IMAGE), steps, math.inf).tolist(),
+        covered_px(areas, boxes_px, length_px, sizes_px),
     )

@@ -133,8 +133,8 @@ class ShapeColumns:
         self._lengths: list[int] = []
         self._ellipses: list[tuple[float, ...]] = []
         self._ellipse_turns: list[float] = []
-        #: The image of each.
-        self._images: tuple[list[int], list[int], list[int]] = ([], [], [])
+        #: Of each result the image, and how many turned boxes, polygons and ellipses it has.
+        self._results: list[tuple[int, int, int, int]] = []
 
     def read(
         self, number: int, stored: Regions, terms: Terms, default: float, *, is_truth: bool
@@ -155,6 +155,8 @@ class ShapeColumns:
         except KeyError:
             self._forget(found)
             return None
+        lengths = len(found.turned), len(found.polygons), len(found.ellipses)
+        self._results.append((number, *lengths))
         return found
 
     def _take(
@@ -170,17 +172,17 @@ class ShapeColumns:
 
         In one loop without calls of its own: there are forty regions to an image.
         """
-        index, shapes, skips = terms.index, terms.shapes, terms.skips
+        index, shapes, skips, all_shapes = terms.index, terms.shapes, terms.skips, terms.all_shapes
         rows, places = found.rows, found.places
-        turned_images, polygon_images, ellipse_images = self._images
         for place, region in enumerate(regions):
             score = region.score
             if score is None:
                 score = default
             if type(region) is ToldBox:
                 box = region.value
-                turn = box.rotation
-                if not terms.all_shapes and (
+                turn = box.rotation or 0.0
+                # Most are looked at by comparing alone.
+                if not (all_shapes or 1 <= turn <= 359) and (
                     not turn or abs(math.remainder(turn, 360)) < LEAST_TURN_DEG
                 ):
                     if not terms.is_any_box and skips(region.from_name, is_truth):
@@ -201,8 +203,7 @@ class ShapeColumns:
                     continue
                 label = index[box.rectanglelabels[0]]
                 self._turned.append((box.x, box.y, box.width, box.height))
-                self._turns.append(turn or 0)
-                turned_images.append(number)
+                self._turns.append(turn)
                 found.turned.append(len(rows))
             elif type(region) is ToldPolygon:
                 polygon = region.value
@@ -212,7 +213,6 @@ class ShapeColumns:
                 label = index[polygon.polygonlabels[0]]
                 self._points.extend(chain.from_iterable(polygon.points))
                 self._lengths.append(len(polygon.points))
-                polygon_images.append(number)
                 found.polygons.append(len(rows))
             elif type(region) is ToldEllipse:
                 oval = region.value
@@ -222,7 +222,6 @@ class ShapeColumns:
                 label = index[oval.ellipselabels[0]]
                 self._ellipses.append((oval.x, oval.y, oval.radiusX, oval.radiusY))
                 self._ellipse_turns.append(oval.rotation or 0)
-                ellipse_images.append(number)
                 found.ellipses.append(len(rows))
             else:
                 if not terms.has_keypoints:
@@ -240,24 +239,24 @@ class ShapeColumns:
     def _forget(self, found: Found) -> None:
         """Takes back what was gathered of a result."""
         turned, polygons, ellipses = found.starts
-        del self._turned[turned:], self._turns[turned:], self._images[0][turned:]
-        del self._points[2 * sum(self._lengths[:polygons]) :]
-        del self._lengths[polygons:], self._images[1][polygons:]
-        del self._ellipses[ellipses:], self._ellipse_turns[ellipses:], self._images[2][ellipses:]
+        del self._turned[turned:], self._turns[turned:]
+        del self._points[2 * sum(self._lengths[:polygons]) :], self._lengths[polygons:]
+        del self._ellipses[ellipses:], self._ellipse_turns[ellipses:]
 
     def worked_out(self, sizes: Mapping[int, Size]) -> "Geometry":
         """All shapes in pixels; `sizes` are those of their images."""
-        at = tuple(
-            np.array([sizes[image] for image in images], dtype=np.float64).reshape(-1, 2)
-            for images in self._images
-        )
-        points, lengths = zip(
-            polygons(np.asarray(self._points), self._lengths, at[1]),
-            ellipses(self._ellipses, self._ellipse_turns, at[2]),
-            strict=True,
-        )
+        of_results = np.array([sizes[one[0]] for one in self._results], dtype=np.float64)
+        lengths = np.array(self._results, dtype=np.int64).reshape(-1, 4)
+        at = tuple(np.repeat(of_results.reshape(-1, 2), lengths[:, n], axis=0) for n in (1, 2, 3))
+        points, n_points = polygons(np.asarray(self._points), self._lengths, at[1])
+        of_ellipses = ellipses(self._ellipses, self._ellipse_turns, at[2])
         return Geometry(
             *turned_corners(self._turned, self._turns, at[0]),
-            outlines(np.concatenate(points), np.concatenate(lengths), np.concatenate(at[1:])),
+            outlines(
+                np.concatenate([points, of_ellipses[0]]),
+                np.concatenate([n_points, of_ellipses[1]]),
+                np.concatenate(at[1:]),
+                of_ellipses[2],
+            ),
             len(self._lengths),
         )

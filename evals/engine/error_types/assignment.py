@@ -128,7 +128,8 @@ def read_assignments(written: Sequence[bytes], n_classes: int) -> Assignment:
 def assign(
     objects: Objects, detections: Detections, pairs: Pairs, positions: Ints, n_classes: int
 ) -> Assignment:
-    """The errors of a chunk; `pairs` are all that overlap, `positions` those of its images.
+    """The errors of a chunk; `pairs` are all that overlap by BACKGROUND_IOU or more, `positions`
+    those of its images.
 
     `is_ignored` of the two sides stand for crowds, and for detections that one holds by MATCHED.
     """

@@ -6,6 +6,7 @@ A label map is an int (height, width) array of 0..n_classes-1, and `n_classes` f
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from evals.engine.kinds.kind import (
     Total,
 )
 from evals.engine.kinds.shapes import reads_shapes, verdicts_by_image
+from evals.engine.matched.painted import Painted, shared_pixels
 from evals.engine.matching import MOST_OVERLAPPING
 from evals.engine.metrics import Matrix, matrix_of
 from evals.engine.notes import Notes
@@ -35,8 +37,11 @@ from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
 from predictions.regions.brush import MAX_MASK_PIXELS
 from predictions.regions.errors import MaskTooLarge, TooMuchToDraw
-from predictions.regions.geometry import LONGEST_SIDE_PX, Floats, Rle, run_lengths, shape_rle
+from predictions.regions.geometry import LONGEST_SIDE_PX, Floats, Rle, run_lengths
 
+#: Bytes of the encodings of masks that are compared together, a run each or half of one: what that
+#: takes stays in the processor's cache.
+RUNS_AT_ONCE = 2**17
 #: Counting into a table is forty times quicker than sorting, up to 128 MB of it.
 LARGEST_TABLE = 2**24
 #: Pixels that are painted and counted at a time: memory does not grow with the image.
@@ -105,7 +110,7 @@ class Layer:
 def layers(
     rles: Sequence[Rle],
     labels: Sequence[int],
-    scores: Sequence[float] | None = None,
+    scores: npt.ArrayLike | None = None,
     *,
     width_px: int,
     height_px: int,
@@ -181,59 +186,127 @@ def _histogram(columns: tuple[Ints, ...], shape: tuple[int, ...]) -> tuple[Ints,
     return cells, table[cells]
 
 
+@dataclass(frozen=True, slots=True)
+class _Masks:
+    """One side of a chunk, by image and then as it is painted: the highest score last."""
+
+    image: Ints
+    label: Ints
+    score: Floats
+    rles: Sequence[Rle]
+
+    def of(self, images: range) -> "_Masks":
+        """Those of some images, which count from 0."""
+        mine = slice(*np.searchsorted(self.image, [images.start, images.stop]).tolist())
+        image = self.image[mine] - images.start
+        return _Masks(image, self.label[mine], self.score[mine], self.rles[mine])
+
+    def weights(self, n_images: int) -> Ints:
+        """How long the encoding of each image's masks is, int64 (n_images,)."""
+        lengths = np.array([len(rle["counts"]) for rle in self.rles], dtype=np.int64)
+        return np.bincount(self.image, weights=lengths, minlength=n_images).astype(np.int64)
+
+
 def _count(chunk: Chunk, job: Job, notes: Notes) -> Tally:
     images = chunk.images
-    truth, predicted = read_shapes(
-        images, job.classes, reading=job.reading, all_shapes=True, notes=notes
-    )
-    every_span = zip(truth.spans(len(images)), predicted.spans(len(images)), strict=True)
-    parts = []
-    for number, (image, spans) in enumerate(zip(images, every_span, strict=True)):
-        size = _size(image, (truth, predicted), spans)
-        if size is None:
-            continue
+    sides = read_shapes(images, job.classes, reading=job.reading, all_shapes=True, notes=notes)
+    sizes = _sizes(images, sides)
+    for number, size in enumerate(sizes.tolist()):
         if size[0] * size[1] > MAX_MASK_PIXELS or max(size) > LONGEST_SIDE_PX:
-            error = MaskTooLarge(f"{size[0]} x {size[1]}")
-            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
-        parts.append(_image_pixels(number, size, (truth, predicted), spans, len(job.classes)))
+            _refuse(number, MaskTooLarge(f"{size[0]} x {size[1]}"))
+    truth, predicted = (_masks(side, is_scored=side is sides[1]) for side in sides)
+    parts = []
+    for some in _together(truth, predicted, len(images)):
+        mine, theirs = truth.of(some), predicted.of(some)
+        events = _events_of_runs(mine, theirs, some, sizes, len(job.classes))
+        if events is None:
+            for number in some:
+                alone = range(number, number + 1)
+                size, both = sizes[number].tolist(), (truth.of(alone), predicted.of(alone))
+                parts.append(_image_pixels(number, size, both, len(job.classes)))
+        else:
+            parts.append(events)
     return Tally(join_events(parts))
 
 
-def _size(
-    image: StoredImage, sides: tuple[Side, Side], spans: Sequence[range]
-) -> tuple[int, int] | None:
-    """The size that the image's shapes are on, else what any region of it tells."""
-    for side, span in zip(sides, spans, strict=True):
-        if span:
-            shape = side.shapes[span.start]
-            return shape.width_px, shape.height_px
-    told = image_size(image)
-    return None if told is None else (int(told[0]), int(told[1]))
+def _refuse(number: int, error: MaskTooLarge | TooMuchToDraw) -> NoReturn:
+    raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+
+
+def _sizes(images: Sequence[StoredImage], sides: tuple[Side, Side]) -> Ints:
+    """The sizes that the images' shapes are on, else what any of their regions tells: int64
+    (n_images, 2); nothing, 0 x 0, for an image without any.
+    """
+    sizes = np.zeros((len(images), 2), dtype=np.int64)
+    is_told = np.zeros(len(images), dtype=np.bool_)
+    for side in sides:
+        sizes[side.image], is_told[side.image] = side.sizes_px, True
+    for number in np.flatnonzero(~is_told).tolist():
+        sizes[number] = image_size(images[number]) or (0, 0)
+    return sizes
+
+
+def _masks(side: Side, *, is_scored: bool) -> _Masks:
+    score = side.score if is_scored else np.ones(len(side.image))
+    order = np.lexsort((score, side.image))
+    rles = side.rles(side.boxes_px())
+    painted = [rles[at] for at in order.tolist()]
+    return _Masks(side.image[order], side.label[order], score[order], painted)
+
+
+def _together(truth: _Masks, predicted: _Masks, n_images: int) -> Iterator[range]:
+    """The images that are compared together."""
+    weights = truth.weights(n_images) + predicted.weights(n_images)
+    start = taken = 0
+    for number, weight in enumerate(weights.tolist()):
+        if taken and taken + weight > RUNS_AT_ONCE:
+            yield range(start, number)
+            start, taken = number, 0
+        taken += weight
+    yield range(start, n_images)
+
+
+def _events_of_runs(
+    truth: _Masks, predicted: _Masks, images: range, sizes: Ints, n_classes: int
+) -> Events | None:
+    """The events of some images by the runs of their masks; None where these are so many that
+    painting is better.
+    """
+    n_pixels = sizes[images.start : images.stop].prod(axis=1)
+    shared = shared_pixels(
+        Painted(truth.image, truth.rles), Painted(predicted.image, predicted.rles), n_pixels
+    )
+    if shared is None:
+        return None
+    # What -1 stands for is last: the background.
+    label, called = (np.append(side.label, n_classes) for side in (truth, predicted))
+    bins = np.append(confidence_bins(predicted.score), N_BINS - 1)
+    n_covered = np.bincount(shared.image, weights=shared.count, minlength=len(images))
+    everywhere = np.full(len(images), n_classes)
+    return assignment_events(
+        np.concatenate([shared.image, np.arange(len(images))]) + images.start,
+        np.append(bins[shared.called], np.full(len(images), N_BINS - 1)),
+        np.append(label[shared.actual], everywhere),
+        np.append(called[shared.called], everywhere),
+        np.append(shared.count, n_pixels - n_covered.astype(np.int64)),
+        background=n_classes,
+        counts_background=True,
+    )
 
 
 def _image_pixels(
-    number: int,
-    size: tuple[int, int],
-    sides: tuple[Side, Side],
-    spans: Sequence[range],
-    n_classes: int,
+    number: int, size: Sequence[int], sides: tuple[_Masks, _Masks], n_classes: int
 ) -> Events:
+    """The events of an image, painted and counted pixel by pixel."""
     width, height = size
     painted = [
-        layers(
-            [shape_rle(side.shapes[at]) for at in span],
-            side.label[span.start : span.stop].tolist(),
-            side.score[span.start : span.stop].tolist() if side is sides[1] else None,
-            width_px=width,
-            height_px=height,
-        )
-        for side, span in zip(sides, spans, strict=True)
+        layers(side.rles, side.label.tolist(), side.score, width_px=width, height_px=height)
+        for side in sides
     ]
     for regions in painted:
         n_painted = sum(end - first for first, end in (layer.painted for layer in regions))
         if n_painted > MOST_PAINTED_PX:
-            error = TooMuchToDraw(f"{n_painted:,} pixels")
-            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+            _refuse(number, TooMuchToDraw(f"{n_painted:,} pixels"))
     events = join_events([])
     for columns in stripes(width, height):
         (actual, _), (called, scores) = (
@@ -242,8 +315,7 @@ def _image_pixels(
         new = pixel_events(actual, called, scores, n_classes=n_classes, image=number)
         events = join_events([events, new])
         if len(events) > MOST_OVERLAPPING:
-            error = TooMuchToDraw(f"{len(events):,} kinds of pixels")
-            raise UnusableRegion(number, is_truth=False, region="all", reason=str(error))
+            _refuse(number, TooMuchToDraw(f"{len(events):,} kinds of pixels"))
     return events
 
 

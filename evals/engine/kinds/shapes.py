@@ -11,7 +11,7 @@ import numpy as np
 
 from evals.engine.average_precision import merge_states, new_state, read_state
 from evals.engine.boxes import StoredImage
-from evals.engine.error_types.assignment import MATCHED, assign, read_assignments
+from evals.engine.error_types.assignment import BACKGROUND_IOU, MATCHED, assign, read_assignments
 from evals.engine.error_types.costs import error_table
 from evals.engine.error_types.states import errors_of, join_states, precision_of
 from evals.engine.errors import UnknownLabels, UnreadableState
@@ -78,11 +78,13 @@ def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
     )
     refuse_narrow(truth, predicted, job.iou_type)
     boxes = truth.boxes_px(), predicted.boxes_px()
-    objects, detections, pairs = matched_shapes(truth, predicted, boxes, job.definition)
+    objects, detections, pairs = matched_shapes(
+        truth, predicted, boxes, job.definition, least_iou=BACKGROUND_IOU
+    )
     events = match_events(
         objects, detections, pairs, n_classes=len(job.classes), definition=job.definition
     )
-    batch = shape_batch(chunk.positions, truth, predicted, boxes, job.iou_type)
+    batch = shape_batch(chunk.positions, truth, predicted, boxes, job.iou_type, pairs)
     precision_of = precision_states(batch, measure_of(job.iou_type), job)
     in_crowd = within_crowds(truth, predicted, boxes, MATCHED)
     errors = assign(

@@ -9,8 +9,8 @@ import numpy as np
 
 from evals.engine.errors import TooManyPairs
 from evals.engine.events import Ints
-from evals.engine.matching import Pairs, box_pairs
-from evals.engine.overlaps.shapes import WIDENED_PX, rle_iou
+from evals.engine.matching import LEAST_MARGIN, Pairs, box_pairs
+from evals.engine.overlaps.shapes import WIDENED_PX, box_areas, box_corners, rle_iou
 from evals.engine.sides import Side
 from predictions.regions.errors import TooMuchToDraw
 from predictions.regions.geometry import Allowance, Bools, Floats, Rle
@@ -26,15 +26,18 @@ def outline_pairs(
     boxes_px: tuple[Floats, Floats],
     is_mine: Bools,
     within_classes: bool,
+    least_iou: float,
 ) -> Iterator[Pairs]:
     """The overlapping pairs of some of the images, all of whose shapes are outlines.
 
-    `boxes_px` are the bounding boxes of the two sides; `is_mine`, bool (n_images,), are the images,
-    those behind it are none. `TooManyPairs` for an image with more than can be compared.
+    `boxes_px` are the bounding boxes of the two sides; `is_mine`, bool (n_images,), are the images.
+    Pairs that overlap by less than `least_iou` may be missing, but for those with a crowd.
+    `TooManyPairs` for an image with more than can be compared.
     """
     if not is_mine.any():
         return
     near = _near(truth, predicted, boxes_px, is_mine, within_classes)
+    near = _may_reach(near, truth, predicted, boxes_px, least_iou)
     theirs, at = np.unique(near.detection, return_inverse=True)
     mine, its = np.unique(near.object, return_inverse=True)
     rles, their_rles = _rles(truth, mine), _rles(predicted, theirs)
@@ -64,11 +67,33 @@ def _near(
     """The pairs whose bounding boxes, widened for rasterising, overlap."""
     objects, detections = truth.objects(), predicted.detections()
     found = box_pairs(objects, boxes_px[0] + WIDENED_PX, detections, boxes_px[1] + WIDENED_PX)
-    image = predicted.image[found.detection]
-    chosen = np.append(is_mine, False)[np.minimum(image, len(is_mine))]
+    chosen = is_mine[predicted.image[found.detection]]
     if within_classes:
         chosen &= truth.label[found.object] == predicted.label[found.detection]
     return Pairs(found.detection[chosen], found.object[chosen], found.iou[chosen])
+
+
+def _may_reach(
+    near: Pairs, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], least_iou: float
+) -> Pairs:
+    """Those of the pairs that may overlap so far, from what each outline covers at least; and all
+    with a crowd, which may hold a detection that is much smaller.
+    """
+    d, t = near.detection, near.object
+    boxes, their_boxes = (box_areas(box_corners(side + WIDENED_PX)) for side in boxes_px)
+    most = near.iou * (their_boxes[d] + boxes[t]) / (1 + near.iou)
+    covered, theirs = _covered_at_least(truth)[t], _covered_at_least(predicted)[d]
+    either = np.maximum(covered + theirs - most, np.maximum(covered, theirs))
+    chosen = most >= (least_iou - LEAST_MARGIN) * either
+    if truth.crowds:
+        chosen |= truth.is_crowd()[t]
+    return Pairs(d[chosen], t[chosen], near.iou[chosen])
+
+
+def _covered_at_least(side: Side) -> Floats:
+    covered = np.zeros(len(side.image))
+    covered[side.shapes.outlined.at] = side.shapes.outlined.covered_px[:, 0]
+    return covered
 
 
 def _rles(side: Side, positions: Ints) -> list[Rle]:

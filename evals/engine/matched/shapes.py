@@ -9,8 +9,10 @@ from evals.engine.errors import EvaluationError, TooManyPairs, UnusableRegion
 from evals.engine.events import Ints
 from evals.engine.matched.crowds import within_crowds
 from evals.engine.matched.outlines import outline_pairs
+from evals.engine.matched.stand_ins import compared_masks, masks_that_may_match
 from evals.engine.matching import (
     AT_THRESHOLD,
+    LEAST_MARGIN,
     Definition,
     Detections,
     Objects,
@@ -20,10 +22,9 @@ from evals.engine.matching import (
     join_pairs,
     matrix_pairs,
 )
-from evals.engine.overlaps.shapes import shape_iou
+from evals.engine.overlaps.shapes import box_areas, box_corners, shape_iou
 from evals.engine.overlaps.turned import (
-    PAIRS_AT_ONCE,
-    clipped_areas,
+    paired_areas,
     polygon_areas,
     turned_boxes,
 )
@@ -37,8 +38,6 @@ from predictions.regions.geometry import (
     Bools,
     Floats,
     Rle,
-    rle_areas,
-    shape_rle,
 )
 
 #: Pairs of an image with masks that are looked at together, a few hundred bytes each.
@@ -62,7 +61,7 @@ def refuse_narrow(truth: Side, predicted: Side, iou_type: str) -> None:
     needed = IouType.BOXES
     if truth.has_turned() or predicted.has_turned():
         needed = IouType.TURNED
-    if truth.masked_images() or predicted.masked_images():
+    if truth.n_masks() or predicted.n_masks():
         needed = IouType.MASKS
     if WIDENING.index(needed) > WIDENING.index(IouType(iou_type)):
         raise NeedsWider(needed)
@@ -71,29 +70,42 @@ def refuse_narrow(truth: Side, predicted: Side, iou_type: str) -> None:
 
 
 def matched_shapes(
-    truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], definition: Definition
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    definition: Definition,
+    *,
+    least_iou: float = 1.0,
 ) -> tuple[Objects, Detections, Pairs]:
     """Objects, detections and the pairs of them that overlap; crowds and what is within them are
-    ignored. `boxes_px` are the bounding boxes of the two sides.
+    ignored. `boxes_px` are the bounding boxes of the two sides. Pairs that neither match nor
+    overlap by `least_iou` may be missing.
     """
-    pairs = shape_pairs(truth, predicted, boxes_px)
+    least = min(definition.iou_threshold, least_iou)
+    pairs = shape_pairs(truth, predicted, boxes_px, least_iou=least)
     ignored = within_crowds(truth, predicted, boxes_px, definition)
     return truth.objects(), predicted.detections(ignored), pairs
 
 
 def shape_batch(
-    ids: Ints, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], iou_type: str
+    ids: Ints,
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    iou_type: str,
+    pairs: Pairs,
 ) -> Batch:
-    """What average precision needs of a chunk."""
+    """What average precision needs of a chunk; `pairs` are all those that overlap by half or more,
+    and those with a crowd.
+    """
     sides = (truth, boxes_px[0]), (predicted, boxes_px[1])
     rles: list[list[Rle] | None] = [None, None]
     extents: list[Floats | None] = [None, None]
-    areas: Floats | None = None
+    areas: list[Floats | None] = [None, None]
     if iou_type == IouType.MASKS:
-        of_objects, of_detections = (_rles(side, boxes) for side, boxes in sides)
-        rles = [of_objects, of_detections]
-        # Once for all splits.
-        areas = rle_areas(of_objects)
+        may_match = masks_that_may_match(truth, predicted, pairs)
+        for at, ((side, boxes), mine) in enumerate(zip(sides, may_match, strict=True)):
+            rles[at], areas[at] = compared_masks(side, boxes, mine)
     if iou_type == IouType.TURNED:
         extents = [turned_boxes(_corners(side, boxes)) for side, boxes in sides]
     batch = Batch(
@@ -106,7 +118,8 @@ def shape_batch(
         detection_rles=rles[1],
         object_extents=extents[0],
         detection_extents=extents[1],
-        object_areas_px=areas,
+        object_areas_px=areas[0],
+        detection_areas_px=areas[1],
         is_crowd=truth.is_crowd(),
     )
     return batch.with_areas(truth.areas)
@@ -118,44 +131,65 @@ def shape_pairs(
     boxes_px: tuple[Floats, Floats],
     *,
     within_classes: bool = False,
+    least_iou: float = 0.0,
 ) -> Pairs:
     """The overlapping pairs of a chunk; images with masks are compared pixel by pixel.
 
     `boxes_px` are the bounding boxes of the two sides. `within_classes` says that pairs of two
-    classes are not looked for. `UnusableRegion` for an image with more than can be compared.
+    classes are not looked for, and pairs that overlap by less than `least_iou` may be missing.
+    `UnusableRegion` for an image with more than can be compared.
     """
     try:
-        return _shape_pairs(truth, predicted, boxes_px, within_classes=within_classes)
+        return _shape_pairs(
+            truth, predicted, boxes_px, within_classes=within_classes, least_iou=least_iou
+        )
     except TooManyPairs as error:
         image = int(predicted.image[error.detection])
         raise UnusableRegion(image, is_truth=False, region="all", reason=str(error)) from None
 
 
 def _shape_pairs(
-    truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats], *, within_classes: bool
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    *,
+    within_classes: bool,
+    least_iou: float,
 ) -> Pairs:
-    pairs = box_pairs(truth.objects(), boxes_px[0], predicted.detections(), boxes_px[1])
-    if truth.has_turned() or predicted.has_turned():
-        pairs = _exactly(pairs, truth, predicted, boxes_px)
-    masked = truth.masked_images() | predicted.masked_images()
-    if not masked:
-        return pairs
-    n_images = max(masked) + 1
-    image_of = predicted.image[pairs.detection]
-    is_plain = ~np.isin(image_of, sorted(masked))
-    plain = Pairs(pairs.detection[is_plain], pairs.object[is_plain], pairs.iou[is_plain])
-    outlined = _outlined_images(truth, predicted, n_images)
-    parts = [plain, *outline_pairs(truth, predicted, boxes_px, outlined, within_classes)]
-    if masked <= set(np.flatnonzero(outlined).tolist()):
+    n_images = int(max(side.image.max(initial=-1) for side in (truth, predicted))) + 1
+    masked = truth.masked(n_images) | predicted.masked(n_images)
+    parts = []
+    if not masked.all():
+        parts.append(_box_pairs(truth, predicted, boxes_px, least_iou, ~masked))
+    outlined = masked & _outlined_images(truth, predicted, n_images)
+    parts += outline_pairs(truth, predicted, boxes_px, outlined, within_classes, least_iou)
+    if (outlined == masked).all():
         return join_pairs(parts)
     spans = zip(truth.spans(n_images), predicted.spans(n_images), strict=True)
     by_pixels = (
         part
         for image, (mine, theirs) in enumerate(spans)
-        if image in masked and not outlined[image]
+        if masked[image] and not outlined[image]
         for part in _mask_pairs((truth, mine), (predicted, theirs), boxes_px)
     )
     return join_pairs(chain(parts, by_pixels))
+
+
+def _box_pairs(
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    least_iou: float,
+    is_mine: Bools,
+) -> Pairs:
+    """The pairs of some of the images, which have boxes alone, turned or not."""
+    pairs = box_pairs(truth.objects(), boxes_px[0], predicted.detections(), boxes_px[1])
+    if truth.has_turned() or predicted.has_turned():
+        pairs = _exactly(pairs, truth, predicted, boxes_px, least_iou)
+    if is_mine.all():
+        return pairs
+    mine = is_mine[predicted.image[pairs.detection]]
+    return Pairs(pairs.detection[mine], pairs.object[mine], pairs.iou[mine])
 
 
 def _outlined_images(truth: Side, predicted: Side, n_images: int) -> Bools:
@@ -169,29 +203,43 @@ def _outlined_images(truth: Side, predicted: Side, n_images: int) -> Bools:
     return found
 
 
-def _exactly(pairs: Pairs, truth: Side, predicted: Side, boxes_px: tuple[Floats, Floats]) -> Pairs:
+def _exactly(
+    pairs: Pairs,
+    truth: Side,
+    predicted: Side,
+    boxes_px: tuple[Floats, Floats],
+    least_iou: float,
+) -> Pairs:
     """Pairs by their bounding boxes, those with a turned box by their corners instead."""
     is_turned = predicted.is_turned()[pairs.detection] | truth.is_turned()[pairs.object]
-    d, t = pairs.detection[is_turned], pairs.object[is_turned]
-    corners, others = _corners(predicted, boxes_px[1])[d], _corners(truth, boxes_px[0])[t]
-    parts = range(0, len(d), PAIRS_AT_ONCE)
-    shared = np.concatenate(
-        [np.zeros(0)]
-        + [clipped_areas(*(c[at : at + PAIRS_AT_ONCE] for c in (corners, others))) for at in parts]
-    )
-    union = polygon_areas(corners) + polygon_areas(others) - shared
+    at = np.flatnonzero(is_turned)
+    d, t = pairs.detection[at], pairs.object[at]
+    corners, others = _corners(predicted, boxes_px[1]), _corners(truth, boxes_px[0])
+    areas, other_areas = polygon_areas(corners)[d], polygon_areas(others)[t]
+    theirs, mine = (box_areas(box_corners(boxes)) for boxes in reversed(boxes_px))
+    # No more than the boxes around them share, nor than the smaller of them is.
+    around = pairs.iou[at] * (theirs[d] + mine[t]) / (1 + pairs.iou[at])
+    most = np.minimum(around, np.minimum(areas, other_areas))
+    may_count = most >= (least_iou - LEAST_MARGIN) * (areas + other_areas - most)
+    shared = np.zeros(len(at))
+    shared[may_count] = paired_areas(corners, others, d[may_count], t[may_count])
     iou = pairs.iou.copy()
-    iou[is_turned] = np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+    union = areas + other_areas - shared
+    iou[at] = np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
     met = iou > 0
     return Pairs(pairs.detection[met], pairs.object[met], iou[met])
 
 
 def _corners(side: Side, boxes_px: Floats) -> Floats:
     """The corners of boxes, float64 (n, 4, 2); of other shapes those of their bounding boxes."""
+    at, turned = side.turned_corners_px()
+    if len(at) == len(boxes_px):
+        corners = np.empty_like(turned)
+        corners[at] = turned
+        return corners
     low, high = boxes_px[:, :2], boxes_px[:, :2] + boxes_px[:, 2:]
     x, y = (np.stack([low[:, axis], high[:, axis]], axis=1) for axis in (0, 1))
     corners = np.stack([x[:, [0, 1, 1, 0]], y[:, [0, 0, 1, 1]]], axis=2)
-    at, turned = side.turned_corners_px()
     corners[at] = turned
     return corners
 
@@ -221,7 +269,7 @@ def same_objects(side: Side, other: Side) -> tuple[int, int]:
     In the same place: on the same image, with an IoU of at least 0.9.
     """
     boxes = side.boxes_px(), other.boxes_px()
-    pairs = shape_pairs(side, other, boxes, within_classes=True)
+    pairs = shape_pairs(side, other, boxes, within_classes=True, least_iou=TWIN_IOU)
     is_twin = (pairs.iou >= TWIN_IOU - AT_THRESHOLD) & (
         side.label[pairs.object] == other.label[pairs.detection]
     )
@@ -237,10 +285,3 @@ def _refuse_long_sides(*sides: Side) -> None:
             error = MaskTooLarge("{:.0f} x {:.0f}".format(*side.sizes_px[at].tolist()))
             image = int(side.image[at])
             raise UnusableRegion(image, is_truth=False, region="all", reason=str(error))
-
-
-def _rles(side: Side, boxes_px: Floats) -> list[Rle]:
-    outlined = side.shapes.outlined
-    if len(outlined.at) == len(side.image):
-        return outlined.rles(np.arange(len(outlined.at)))
-    return [shape_rle(shape) for shape in side.all_shapes(boxes_px)]

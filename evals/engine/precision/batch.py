@@ -39,6 +39,8 @@ class Batch:
     detection_extents: Floats | None = None
     #: Square pixels that decide an object's size; by default of its box, or of its mask.
     object_areas_px: Floats | None = None
+    #: The same of detections.
+    detection_areas_px: Floats | None = None
     #: bool (n_objects,): regions that stand for many objects and are never missed. Default none.
     is_crowd: Bools | None = None
 
@@ -111,7 +113,7 @@ class Batch:
             self.detection_rles,
             self.detection_extents,
         )
-        areas = _areas(self.detection_boxes_xywh_px, self.detection_rles, self.detection_extents)
+        areas = _detection_areas(self)
         facts = zip(dicts, areas.tolist(), self.detections.score.tolist(), strict=True)
         for annotation, area, score in facts:
             annotation["area"] = area
@@ -140,11 +142,17 @@ class Batch:
         return results
 
     def detection_table(self) -> Floats:
-        """COCO's detections as rows of image id, box, score, category: float64 (n, 7)."""
+        """COCO's detections as rows of image id, box, score, category: float64 (n, 7). In place of
+        a mask's box there is one of its area, which is all that is read of it.
+        """
+        boxes = self.detection_boxes_xywh_px
+        if self.detection_rles is not None:
+            area = _detection_areas(self)
+            boxes = np.stack([np.zeros_like(area)] * 2 + [area, np.ones_like(area)], axis=1)
         return np.column_stack(
             [
                 self.image_ids[self.detections.image],
-                self.detection_boxes_xywh_px,
+                boxes,
                 self.detections.score,
                 self.detections.label + 1,
             ]
@@ -195,6 +203,7 @@ def _chosen(batch: Batch, images: Ints, mine: Ints, theirs: Ints, *, first_class
         object_extents=None if extents is None else extents[mine],
         detection_extents=None if their_extents is None else their_extents[theirs],
         object_areas_px=_object_areas(batch)[mine],
+        detection_areas_px=_detection_areas(batch)[theirs],
         is_crowd=_crowd(batch)[mine],
     )
 
@@ -271,6 +280,7 @@ def _columns(batch: Batch) -> dict[str, Any]:
         "detection_label": batch.detections.label,
         "detection_score": batch.detections.score,
         "detection_boxes": batch.detection_boxes_xywh_px,
+        "detection_areas": _detection_areas(batch),
     }
 
 
@@ -287,6 +297,7 @@ def _batch(columns: dict[str, Any]) -> Batch:
             score=columns["detection_score"],
         ),
         detection_boxes_xywh_px=columns["detection_boxes"],
+        detection_areas_px=columns["detection_areas"],
         object_extents=columns.get("object_extents"),
         detection_extents=columns.get("detection_extents"),
     )
@@ -325,6 +336,12 @@ def _object_areas(batch: Batch) -> Floats:
     if batch.object_areas_px is not None:
         return batch.object_areas_px
     return _areas(batch.object_boxes_xywh_px, batch.object_rles, batch.object_extents)
+
+
+def _detection_areas(batch: Batch) -> Floats:
+    if batch.detection_areas_px is not None:
+        return batch.detection_areas_px
+    return _areas(batch.detection_boxes_xywh_px, batch.detection_rles, batch.detection_extents)
 
 
 def _crowd(batch: Batch) -> Bools:

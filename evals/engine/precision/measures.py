@@ -46,6 +46,9 @@ class Measure:
 
 #: Object sizes by area in square pixels: below 32**2, up to 96**2, above.
 SIZES = ("small", "medium", "large")
+SIZE_LIMITS_PX = (32**2, 96**2)
+#: The lowest of COCO's ten limits of a match.
+LEAST_IOU = 0.5
 
 BOXES = Measure()
 MASKS = Measure(IouType.MASKS)

@@ -81,9 +81,12 @@ class HotcocoState(PrecisionState):
 
     def add(self, batch: Batch) -> None:
         batch.check(self.n_classes, self.measure)
-        is_boxes = self.measure.iou_type == IouType.BOXES
-        detections = batch.detection_table() if is_boxes else batch.detection_results()
-        self._stream.update(batch.image_dicts(), batch.object_dicts(), detections)
+        given = batch.image_dicts(), batch.object_dicts()
+        if self.measure.iou_type in {IouType.BOXES, IouType.MASKS}:
+            masks: Any = None if batch.detection_rles is None else list(batch.detection_rles)
+            self._stream.update(*given, batch.detection_table(), segmentation=masks)
+        else:
+            self._stream.update(*given, batch.detection_results())
 
     def merge(self, others: Iterable[Self]) -> Self:
         streams = (other._stream for other in (self, *others))

@@ -36,21 +36,37 @@ class FilesSerializer(serializers.Serializer[Any]):
     missing_images_ok = serializers.BooleanField(
         required=False, default=False, help_text="Of an image root: names without a file are taken."
     )
-    shapes = serializers.ChoiceField(choices=["boxes", "masks", "keypoints"], required=False)
+    shapes = serializers.ChoiceField(
+        choices=["boxes", "masks", "keypoints"],
+        required=False,
+        help_text="Which form is read of objects in several, of COCO and LVIS; of YOLO `masks`.",
+    )
     category_offset = serializers.IntegerField(
         required=False,
         min_value=-1000,
         max_value=1000,
-        help_text="Added to class numbers of predictions.",
+        help_text="Added to class numbers of predictions, of COCO and LVIS.",
     )
     label_map = serializers.JSONField(
         required=False,
         binary=True,  # reads text as JSON
         help_text="Names of the predictions' classes to names here; null for those not read.",
     )
-    image_column = serializers.CharField(required=False, max_length=500)
-    truth_field = serializers.CharField(required=False, max_length=500, default="ground_truth")
-    predictions_field = serializers.CharField(required=False, max_length=500, default="predictions")
+    image_column = serializers.CharField(
+        required=False,
+        max_length=500,
+        help_text="The column or field that names the image, of supervision and inference.",
+    )
+    truth_field = serializers.CharField(
+        required=False,
+        max_length=500,
+        help_text="FiftyOne's field of ground truth, unless it is `ground_truth`.",
+    )
+    predictions_field = serializers.CharField(
+        required=False,
+        max_length=500,
+        help_text="FiftyOne's field of predictions, unless it is `predictions`.",
+    )
     replace_ground_truth = serializers.BooleanField(required=False, default=False)
     add_labels = serializers.BooleanField(required=False, default=False)
 

@@ -38,7 +38,7 @@ from predictions.formats.errors import BadFile, Errors
 from predictions.formats.label_regions import NO_REGIONS, Drawing
 from predictions.formats.masks import Work
 from predictions.formats.splits import UNKNOWN_SPLIT, split_named
-from predictions.imports.datasets import corners, pictures, reading, targets
+from predictions.imports.datasets import corners, options, pictures, reading, targets
 from predictions.imports.datasets.kept import Kept
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
 from predictions.imports.datasets.wishes import Loaded, Wishes
@@ -96,6 +96,7 @@ def _store(files: Files, to: Project | str, author: Author, wishes: Wishes) -> L
     if wishes.split and split_named(wishes.split) is None:
         raise errors.stop("split", UNKNOWN_SPLIT.format(name=wishes.split))
     known = to if isinstance(to, Project) else None
+    options.refuse_unread(files, errors)
     found = reading.read(files, known, errors)
     corners.settle(found.contents, wishes.pictures)
     errors.raise_if_any()

@@ -77,10 +77,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--shapes",
             choices=["boxes", "masks", "keypoints"],
-            help="what to read where a file has an object in several forms",
+            help="which form is read of objects in several, of coco and lvis; of yolo masks",
         )
         parser.add_argument(
-            "--category-offset", type=int, metavar="N", help="added to class numbers of predictions"
+            "--category-offset",
+            type=int,
+            metavar="N",
+            help="added to class numbers of predictions, of coco and lvis",
         )
         parser.add_argument(
             "--map-labels",
@@ -91,14 +94,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--image-column",
             metavar="NAME",
-            help="of supervision and inference: the column that names the image",
+            help="what names the image, of supervision and inference",
         )
         for name, default in (("truth", "ground_truth"), ("predictions", "predictions")):
             parser.add_argument(
                 f"--{name}-field",
-                default=default,
                 metavar="NAME",
-                help=f"of fiftyone: the field that holds them (default: {default})",
+                help=f"of fiftyone: the field that holds them, unless it is {default}",
             )
         parser.add_argument(
             "--replace-ground-truth",
@@ -194,9 +196,12 @@ class Command(BaseCommand):
         made = "made" if loaded.is_new else "filled"
         found = loaded.found
         self.stdout.write(
-            f"Project {loaded.project.pk} ({loaded.project}) {made}: {found['images']} images,"
-            f" {found['categories']} classes, {loaded.n_new_tasks} new tasks,"
-            f" {loaded.n_truths} ground truths, {loaded.n_predictions} predictions."
+            f"Project {loaded.project.pk} ({loaded.project}) {made}:"
+            f" {_counted(found['images'], 'image', 'images')},"
+            f" {_counted(found['categories'], 'class', 'classes')},"
+            f" {_counted(loaded.n_new_tasks, 'new task', 'new tasks')},"
+            f" {_counted(loaded.n_truths, 'ground truth', 'ground truths')},"
+            f" {_counted(loaded.n_predictions, 'prediction', 'predictions')}."
         )
 
     def _evaluate(self, loaded: Loaded, options: dict[str, Any]) -> dict[str, Any] | None:
@@ -207,6 +212,10 @@ class Command(BaseCommand):
                 options["model_version"].strip(),
                 watch=lambda share: bar.update(round(100 * share) - bar.n),
             )
+
+
+def _counted(n: int, one: str, several: str) -> str:
+    return f"{n} {one if n == 1 else several}"
 
 
 def _pictures(images: str | None, author: Author) -> pictures.Pictures:

@@ -26,12 +26,14 @@ from predictions.regions.errors import (
     UnsupportedRegion,
 )
 from predictions.regions.geometry import (
+    inside_runs,
     mask_rle,
     pixel_boxes,
     polygon_rle,
     rle_area,
     rle_mask,
     rotated_corners,
+    run_lengths,
     shape_rle,
 )
 from predictions.regions.shapes import region_shape
@@ -372,6 +374,31 @@ def test_large_masks_survive_coco_encoding():
     mask = np.random.default_rng(4).random((70, 50)) < 0.01
     mask[20:60, 10:49] = True
     assert np.array_equal(rle_mask(mask_rle(mask)), mask)
+
+
+SOME_MASKS = st.lists(arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 9))), max_size=5)
+
+
+@given(SOME_MASKS)
+def test_runs_of_many_masks_are_where_each_is_painted(masks):
+    starts, ends, mask_of = inside_runs([mask_rle(mask) for mask in masks])
+    assert (starts < ends).all()
+    found = [np.zeros(mask.size, dtype=bool) for mask in masks]
+    for start, end, at in zip(starts.tolist(), ends.tolist(), mask_of.tolist(), strict=True):
+        assert not found[at][start:end].any()
+        found[at][start:end] = True
+    for mask, painted in zip(masks, found, strict=True):
+        assert np.array_equal(painted.reshape(mask.shape[::-1]).T, mask)
+
+
+def test_long_runs_are_read_as_pycocotools_writes_them():
+    counts = [3, 100_000, 2, 31, 15, 16, 17, 1_000_000, 1, 5_000, 70_000]
+    rle = coco_mask.frPyObjects({"size": [sum(counts), 1], "counts": counts}, sum(counts), 1)
+    assert run_lengths(rle["counts"]).tolist() == counts
+    starts, ends, _ = inside_runs([rle, rle])
+    turns = np.cumsum(counts)[:-1].tolist()
+    assert starts.tolist() == 2 * turns[0::2]
+    assert ends.tolist() == 2 * turns[1::2]
 
 
 def test_rle_iou_of_nothing():

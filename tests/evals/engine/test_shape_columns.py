@@ -64,7 +64,7 @@ def told_side(side: Side, *, is_truth: bool) -> Any:
         "odd": list(side.shapes),
         "turned": sorted(zip(at.tolist(), corners.tolist(), strict=True)),
         "is_turned": (side.is_turned().tolist(), side.has_turned()),
-        "masked": side.masked_images(),
+        "masked": side.masked(int(side.image.max(initial=-1)) + 1).tolist(),
         "regions": [side.region(place) for place in range(len(side.image))],
         "crowds": side.crowds,
         "areas": side.areas,

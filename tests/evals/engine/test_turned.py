@@ -9,7 +9,7 @@ import shapely
 from evals.engine.errors import UnknownLabels
 from evals.engine.kinds import shapes
 from evals.engine.kinds.table import KINDS
-from evals.engine.matched.shapes import NeedsWider
+from evals.engine.matched.shapes import NeedsWider, shape_pairs
 from evals.engine.overlaps.turned import (
     clipped_areas,
     corners_of,
@@ -188,6 +188,32 @@ def label(region: Json) -> str:
 def iou(one: Any, other: Any) -> float:
     shared = one.intersection(other).area
     return float(shared / (one.area + other.area - shared))
+
+
+@pytest.mark.parametrize("least_iou", [0.1, 0.5, 0.9])
+def test_only_pairs_that_cannot_reach_the_least_overlap_are_left_out(least_iou: float) -> None:
+    images = [stored(*task) for seed in range(20) for task in scene(seed)]
+    truth, said = read_shapes(images, ["a", "b"])
+    boxes = truth.boxes_px(), said.boxes_px()
+    every, some = (shape_pairs(truth, said, boxes, least_iou=least) for least in (0.0, least_iou))
+    overlaps, kept = (
+        dict(zip(zip(one.detection.tolist(), one.object.tolist(), strict=True),
+                 one.iou.tolist(), strict=True))
+        for one in (every, some)
+    )  # fmt: skip
+    assert kept.items() <= overlaps.items()
+    assert {pair for pair, iou in overlaps.items() if iou >= least_iou} <= kept.keys()
+    assert len(kept) < len(overlaps)
+
+
+def test_overlaps_are_the_same_however_many_are_clipped_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    r = np.random.default_rng(4)
+    some, others = turned(r, 40), turned(r, 30)
+    at_once = turned_overlaps(some, others)
+    monkeypatch.setattr("evals.engine.overlaps.turned.PAIRS_AT_ONCE", 7)
+    assert turned_overlaps(some, others).tolist() == at_once.tolist()
 
 
 def test_a_chunk_says_what_it_needs() -> None:

@@ -266,6 +266,59 @@ def test_what_is_refused_leaves_nothing_behind(ada: Caller, more: Any, errors: A
     assert not Project.objects.exists()
 
 
+COCO_READS = "those that read it are coco, lvis."
+
+
+@pytest.mark.parametrize(
+    ("format", "more", "error"),
+    [
+        ("csv", {"shapes": "boxes"},
+         f"--shapes boxes (`shapes`) is not read of csv: {COCO_READS}"),
+        ("csv", {"shapes": "masks"},
+         "--shapes masks (`shapes`) is not read of csv: those that read it are coco, yolo, lvis."),
+        ("csv", {"category_offset": "1"},
+         f"--category-offset (`category_offset`) is not read of csv: {COCO_READS}"),
+        ("coco", {"image_column": "name"}, "--image-column (`image_column`) is not read of coco:"
+         " those that read it are supervision, inference."),
+        ("coco", {"truth_field": "ground_truth"},
+         "--truth-field (`truth_field`) is not read of coco: fiftyone alone reads it."),
+        ("coco", {"predictions_field": "said"},
+         "--predictions-field (`predictions_field`) is not read of coco: fiftyone alone reads it."),
+        ("coco", {"shapes": "boxes", "predictions_format": "csv", "ground_truth": None},
+         f"--shapes boxes (`shapes`) is not read of csv: {COCO_READS}"),
+        ("coco", {"predictions": None, "category_offset": "1"}, "--category-offset"
+         " (`category_offset`) is for the predictions, and no such file is given."),
+        ("coco", {"predictions": None, "label_map": '{"a": null}'},
+         "--map-labels (`label_map`) is for the predictions, and no such file is given."),
+        ("coco", {"predictions": None, "predictions_format": "csv"}, "--predictions-format"
+         " (`predictions_format`) is for the predictions, and no such file is given."),
+        ("fiftyone", {"ground_truth": None, "truth_field": "a"},
+         "--truth-field (`truth_field`) is for the ground truth, and no such file is given."),
+    ],
+)  # fmt: skip
+def test_options_that_nothing_reads_are_refused(
+    ada: Caller, format: str, more: Any, error: str
+) -> None:
+    body = {name: value for name, value in form(**more).items() if value is not None}
+    response = ada.client.post(f"/api/load?format={format}", body)
+    assert_invalid(response, {"non_field_errors": [error]})
+    assert not Project.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [("commit_to_project=false", "commit_to_project"),
+     ("preannotated_from_fields=label", "preannotated_from_fields")],
+)  # fmt: skip
+def test_what_is_told_of_tasks_is_refused_with_a_format(
+    ada: Caller, make_project: MakeProject, asked: str, name: str
+) -> None:
+    made = make_project(ada, CONFIG)
+    response = ada.client.post(f"/api/projects/{made.pk}/import?format=coco&{asked}", form())
+    assert_invalid(response, {name: ["This is of tasks, and is not read with `format`."]})
+    assert not made.tasks.exists()
+
+
 def packed(**files: bytes) -> SimpleUploadedFile:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:

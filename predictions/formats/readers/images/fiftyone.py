@@ -93,6 +93,8 @@ class Samples(Struct):
     samples: list[dict[str, Any]]
 
 
+#: Names of the fields unless others are given.
+TRUTH_FIELD, PREDICTIONS_FIELD = "ground_truth", "predictions"
 #: Kind of a field: where its labels are, and what each is.
 LABELS: dict[str, tuple[str, type]] = {
     "Detections": ("detections", Detection),
@@ -103,12 +105,12 @@ LABELS: dict[str, tuple[str, type]] = {
 
 def truth(source: Source, ask: Ask, errors: Errors) -> Content:
     """A sample without the field has no objects."""
-    return _read(source, ask.truth_field, errors, is_prediction=False)
+    return _read(source, ask.truth_field or TRUTH_FIELD, errors, is_prediction=False)
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
     """The same with `confidence`."""
-    return _read(source, ask.predictions_field, errors, is_prediction=True)
+    return _read(source, ask.predictions_field or PREDICTIONS_FIELD, errors, is_prediction=True)
 
 
 def _read(source: Source, field: str, errors: Errors, *, is_prediction: bool) -> Content:

@@ -367,7 +367,7 @@ def test_another_truth_needs_to_be_wanted(try_load: Any) -> None:
         NOTHING,
     ]
     lines, _ = try_load(other, None, "--replace-ground-truth")
-    assert lines[0].endswith("0 new tasks, 1 ground truths, 0 predictions.")
+    assert lines[0].endswith("0 new tasks, 1 ground truth, 0 predictions.")
     made = Annotation.objects.order_by("task_id")
     assert [row.result and row.result[0]["value"]["height"] for row in made] == [60.0, []]
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from django.core.management.base import CommandError
 
 from predictions.models import Project
 from tests.conftest import Caller
+from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
 
 CSV = "image,label,camera\na.png,cat,1\nb.png,cat;dog,2\nc.png,,\n"
@@ -107,3 +109,23 @@ def test_not_utf_8(ada: Caller, tmp_path: Path) -> None:
     assert refused("csv", "--ground-truth", tmp_path / "a.csv", "-P", "Files") == [
         f"{tmp_path / 'a.csv'}: is not UTF-8: byte 17 is 0xe9."
     ]
+
+
+def test_one_of_each(ada: Caller, tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth.csv", "image,label\na.png,cat\n")
+    lines, _ = both("csv", truth, write(tmp_path / "said.csv", "image,label\na.png,cat\n"))
+    assert lines[0].endswith("made: 1 image, 1 class, 1 new task, 1 ground truth, 1 prediction.")
+
+
+def test_options_of_other_formats_are_refused(ada: Caller, tmp_path: Path) -> None:
+    truth = write(tmp_path / "truth.csv", CSV)
+    asked = ("--shapes", "boxes", "--image-column", "image", "--truth-field", "truth")
+    with pytest.raises(CommandError) as error:
+        load("csv", "--ground-truth", truth, "-P", "Pets", *asked)
+    assert str(error.value).splitlines() == [
+        "--shapes boxes (`shapes`) is not read of csv: those that read it are coco, lvis.",
+        "--image-column (`image_column`) is for the predictions, and no such file is given.",
+        "--truth-field (`truth_field`) is not read of csv: fiftyone alone reads it.",
+        "Nothing is stored.",
+    ]
+    assert not Project.objects.exists()
