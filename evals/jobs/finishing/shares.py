@@ -12,8 +12,8 @@ from evals.db import chunks, writes
 from evals.db.definition import kind_of
 from evals.db.writes import NewPanel
 from evals.engine.kinds.kind import Total
-from evals.engine.totals import read_total, write_total
 from evals.jobs.finishing import totals
+from evals.jobs.finishing.written import read_total, write_total
 from evals.models import EvalChunk, ModelEval, Split
 from evals.panels import confidence_sweep, confusion_matrix, recommendations
 from evals.panels.counted import Counted

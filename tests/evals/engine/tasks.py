@@ -12,7 +12,7 @@ from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Definition
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
-from evals.engine.totals import read_total, write_total
+from evals.jobs.finishing.written import read_total, write_total
 
 Json = dict[str, Any]
 SIDE_PX = 100

@@ -9,9 +9,9 @@ from pytest_django.fixtures import Settings
 
 from evals.db import chunks
 from evals.engine.errors import UnreadableState
-from evals.engine.totals import read_total
 from evals.jobs import planning, run, state
 from evals.jobs.finishing import shares
+from evals.jobs.finishing.written import read_total
 from evals.models import EvalChunk, EvalPanel, EvalPart, ModelEval
 from predictions.models import Project
 from predictions_api.jobs import stopping
