@@ -76,8 +76,9 @@ def watched(clock: Clock, task_type: str) -> Any:
     from evals.jobs import run
 
     kind = KINDS[task_type]
-    count, total = clock.timing("engine", kind.count), clock.timing("engine", kind.total)
-    found = {**KINDS, task_type: replace(kind, count=count, total=total)}
+    count = clock.timing("engine", kind.count)
+    totals = [clock.timing("engine", measure) for measure in kind.totals]
+    found = {**KINDS, task_type: replace(kind, count=count, totals=totals)}
     answers = (spans, temporal, transcription)
     with ExitStack() as stack:
         enter = stack.enter_context

@@ -1,4 +1,4 @@
-"""One evaluation by one worker and by two, in turn: seconds, and who counted how many chunks.
+"""One evaluation by one worker and by two, in turn: seconds, and who had how many of its chunks.
 
     python -m benchmarks shared_evaluation [--images 20000] [--rounds 3]
 
@@ -28,17 +28,24 @@ LEAST_SHARE = 1 / 3
 WITHIN_S = 1800
 
 
-def owners(evaluation_id: int, found: dict[int, bool]) -> None:
-    """Notes which chunks the leader has in hand, and which others: a worker that comes again to
-    help has another name.
+# One statement a look: what looking takes is taken from the workers.
+LOOK_SQL = """
+SELECT e.status, c.number, c.lease_owner = e.lease_owner
+FROM evals_modeleval e
+LEFT JOIN evals_evalchunk c ON c.evaluation_id = e.id AND c.lease_owner IS NOT NULL
+WHERE e.id = %s
+"""
+
+
+def is_running(evaluation_id: int, seen: dict[int, bool]) -> bool:
+    """Whether the evaluation runs. Notes which chunks the leader has in hand, and which others: a
+    worker that comes again to help has another name.
     """
-    from django.db.models import F, Q
+    from predictions_api.postgres.sql import fetch_all
 
-    from evals.models import EvalChunk
-
-    busy = EvalChunk.objects.filter(evaluation_id=evaluation_id, lease_owner__isnull=False)
-    leader = Q(lease_owner=F("evaluation__lease_owner"))
-    found.update(busy.annotate(leads=leader).values_list("number", "leads"))
+    rows = fetch_all(LOOK_SQL, [evaluation_id])
+    seen.update((number, leads) for _, number, leads in rows if leads is not None)
+    return bool(rows[0][0] == "running")
 
 
 def computed(project: Any, n_workers: int) -> tuple[float, float, list[int]]:
@@ -61,12 +68,11 @@ def computed(project: Any, n_workers: int) -> tuple[float, float, list[int]]:
         used = _used(teams)
         started = time.perf_counter()
         found = evaluated.evaluation_of(project)
-        while found.status == "running" and time.perf_counter() - started < WITHIN_S:
-            owners(found.pk, seen)
+        while is_running(found.pk, seen) and time.perf_counter() - started < WITHIN_S:
             time.sleep(0.05)
-            found.refresh_from_db()
         seconds = time.perf_counter() - started
         used = _used(teams) - used
+    found.refresh_from_db()
     assert found.status == "done", found.failure_reason
     return seconds, used, sorted(Counter(seen.values()).values(), reverse=True)
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 from predictions_api.cluster import tables
 
@@ -46,6 +47,7 @@ class EvalsConfig(AppConfig):
         sweeps.register(tasks.call_idle)
         projects.register_parting(state.end_of_project)
         kinds.register("evaluation", ModelEval)
+        kinds.preload("evals.jobs.run", settings.EVALUATION_ENGINE)
         dashboard.register(card.evaluations, place=2)
         parts.register(evaluated.part, place=2)
         held.register(images.held_of)

@@ -365,7 +365,7 @@ class EvalChunk(models.Model):
     evaluation = models.ForeignKey(
         ModelEval, on_delete=models.CASCADE, related_name="chunks", db_index=False
     )
-    number = models.PositiveIntegerField()
+    number = models.PositiveIntegerField()  # from chunks.SHARES_FROM on: a share of the totals
     first_position = models.PositiveIntegerField()
     # Positions within train, valid and test of the chunk's first image of each.
     first_split_positions: Any = models.JSONField()

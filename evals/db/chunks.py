@@ -2,9 +2,12 @@
 
 A chunk is its worker's by a lease. Who writes here locks the evaluation's row first and chunks
 second, so that nobody waits for the other.
+
+Of a large evaluation there are shares beside them, chunks without images: what one worker works out
+of the totals once all images are counted (evals.jobs.finishing.shares).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
@@ -12,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, Q, QuerySet
 from django.db.models.functions import Now
 
 from evals.db.snapshot import PlannedRow
@@ -38,6 +41,11 @@ SELECT EXISTS (
     WHERE p.id = ANY(%(predictions)s::bigint[]) AND {_SEVERAL.format("p")}
 )
 """  # noqa: S608 - names of ours
+
+
+#: Numbers of shares begin here: no evaluation has so many chunks of images.
+SHARES_FROM = 2**30
+OF_IMAGES = Q(number__lt=SHARES_FROM)
 
 
 #: A row as it is stored. `astuple` copies each value: that was half of a plan's time.
@@ -67,6 +75,30 @@ def add(evaluation_id: int, new: Sequence[NewChunk], *, seen_at: datetime | None
         )
         for one in new
     )
+
+
+def add_shares(evaluation_id: int, numbers: Iterable[int], *, seen_at: datetime | None) -> None:
+    """Adds shares with these numbers, counted from SHARES_FROM; `seen_at` is as in `add`. One
+    statement.
+
+    They have no rows, so that a worker of an earlier release finds nothing to count in them.
+    """
+    EvalChunk.objects.bulk_create(
+        EvalChunk(
+            evaluation_id=evaluation_id,
+            number=SHARES_FROM + number,
+            first_position=0,
+            first_split_positions=[0 for _ in Split],
+            rows=[],
+            seen_at=seen_at,
+        )
+        for number in numbers
+    )
+
+
+def share_of(chunk: EvalChunk) -> int | None:
+    """The number of a share, counted from SHARES_FROM; None for a chunk of images."""
+    return chunk.number - SHARES_FROM if chunk.number >= SHARES_FROM else None
 
 
 def allow(evaluation_id: int, seen_at: datetime) -> None:
@@ -101,8 +133,8 @@ def mixes(chunk: EvalChunk, controls: Sequence[str]) -> bool:
 
 
 def one_by_one(evaluation_id: int) -> Iterator[EvalChunk]:
-    """All chunks in their order, none kept. A statement for each, and one."""
-    rows = EvalChunk.objects.filter(evaluation_id=evaluation_id).order_by("number")
+    """All chunks of images in their order, none kept. A statement for each, and one."""
+    rows = EvalChunk.objects.filter(OF_IMAGES, evaluation_id=evaluation_id).order_by("number")
     for number in list(rows.values_list("number", flat=True)):
         yield rows.get(number=number)
 
@@ -114,11 +146,17 @@ def uncounted(evaluation_id: int) -> QuerySet[EvalChunk]:
     )
 
 
+def _ready(evaluation_id: int) -> QuerySet[EvalChunk]:
+    """As `uncounted`, without shares while images are uncounted."""
+    images = uncounted(evaluation_id).filter(OF_IMAGES)
+    return uncounted(evaluation_id).filter(OF_IMAGES | ~Exists(images))
+
+
 def claim(evaluation_id: int, mine: Holder) -> EvalChunk | None:
     """The first chunk that nobody counts, now this worker's; None where there is none. `attempts`
     says how many workers had it and did not store it, this one included. Two statements.
     """
-    rows = uncounted(evaluation_id).order_by("number")
+    rows = _ready(evaluation_id).order_by("number")
     claimed = mine.claim(rows, 1, columns=("number",), within={"evaluation_id": evaluation_id})
     if not claimed:
         return None
@@ -137,7 +175,12 @@ def release(evaluation_id: int, mine: Holder) -> None:
 
 def n_free(evaluation_id: int, *, most: int) -> int:
     """How many chunks wait for a worker, at most `most`. One statement."""
-    return uncounted(evaluation_id).filter(FREE)[:most].count()
+    return _ready(evaluation_id).filter(FREE)[:most].count()
+
+
+def do_shares_wait(evaluation_id: int) -> bool:
+    """Whether there are shares that nobody has in hand, perhaps not ready yet. One statement."""
+    return uncounted(evaluation_id).exclude(OF_IMAGES).filter(FREE).exists()
 
 
 def counting(evaluation_id: int) -> set[UUID | None]:
@@ -147,8 +190,8 @@ def counting(evaluation_id: int) -> set[UUID | None]:
 
 
 def share_done(evaluation_id: int) -> float:
-    """The share of the chunks that are counted, 0 to 1; 1 of none. One statement."""
-    found = EvalChunk.objects.filter(evaluation_id=evaluation_id).aggregate(
+    """Which part of the images' chunks is counted, 0 to 1; 1 of none. One statement."""
+    found = EvalChunk.objects.filter(OF_IMAGES, evaluation_id=evaluation_id).aggregate(
         done=Count("number", filter=Q(is_done=True)), n=Count("number")
     )
     return found["done"] / found["n"] if found["n"] else 1.0
@@ -181,6 +224,29 @@ def add_parts(
     EvalChunk.objects.filter(evaluation_id=evaluation_id, number=number).update(
         is_done=True, notes=notes, **NOBODY
     )
+
+
+def add_share(share: EvalChunk, state: bytes) -> None:
+    """Stores what a share came to, empty where it has written panels, and that it is done."""
+    EvalPart.objects.create(
+        evaluation_id=share.evaluation_id, chunk=share.number, split=0, histogram=b"", state=state
+    )
+    EvalChunk.objects.filter(evaluation_id=share.evaluation_id, number=share.number).update(
+        is_done=True, **NOBODY
+    )
+
+
+def done_shares(evaluation_id: int) -> dict[int, bytes]:
+    """What each share that is done came to, by its number. One statement."""
+    parts = EvalPart.objects.filter(evaluation_id=evaluation_id, chunk__gte=SHARES_FROM)
+    found = parts.values_list("chunk", "state")
+    return {number - SHARES_FROM: bytes(state or b"") for number, state in found}
+
+
+def parts_of(evaluation_id: int, split: int) -> QuerySet[EvalPart]:
+    """What the chunks of images add to a split, in their order."""
+    parts = EvalPart.objects.filter(evaluation_id=evaluation_id, split=split)
+    return parts.filter(chunk__lt=SHARES_FROM).order_by("chunk")
 
 
 def forget_counted(evaluation_id: int) -> None:

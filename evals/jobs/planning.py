@@ -20,6 +20,7 @@ from evals.documents.document import encode
 from evals.documents.slices import SliceTable
 from evals.engine.reading import reading_of
 from evals.jobs import controls, state
+from evals.jobs.finishing import shares
 from evals.jobs.notes import own_truths, too_varied
 from evals.models import EvalPanel, GroundTruth, ModelEval, Split
 from predictions_api.jobs.leases import Holder
@@ -61,7 +62,8 @@ def plan(evaluation: ModelEval, mine: Holder, call: Call) -> None:
         chunks.delete_counted(evaluation.pk)
         evaluation.save(update_fields=["classes", "is_multi_label", "iou_type"])
     slices = SliceTable(evaluation.options.get("slices", []))
-    seen = _add_chunks(evaluation, slices, mine, call)
+    waits = controls.have_to_be_chosen(evaluation)
+    seen, n_chunks = _add_chunks(evaluation, slices, mine, None if waits else call)
     evaluation.planned_at = seen.planned_at
     evaluation.newest_ground_truth_at = seen.newest_ground_truth_at
     evaluation.newest_prediction_at = seen.newest_prediction_at
@@ -88,19 +90,28 @@ def plan(evaluation: ModelEval, mine: Holder, call: Call) -> None:
                 "slices",
             ]
         )
+        if n_chunks >= shares.SHARED_FROM:
+            numbers = shares.numbers(evaluation)
+            chunks.add_shares(
+                evaluation.pk, numbers, seen_at=None if waits else evaluation.planned_at
+            )
 
 
-def _add_chunks(evaluation: ModelEval, slices: SliceTable, mine: Holder, call: Call) -> Facts:
-    """Writes the rows in chunks, gathers their values by slice, and counts what they hold."""
-    waits = controls.have_to_be_chosen(evaluation)
+def _add_chunks(
+    evaluation: ModelEval, slices: SliceTable, mine: Holder, call: Call | None
+) -> tuple[Facts, int]:
+    """Writes the rows in chunks, gathers their values by slice, and counts what they hold; how many
+    chunks there are. Without `call` none may be counted yet.
+    """
     position, by_split = 0, dict.fromkeys(range(len(Split)), 0)
-    n_truths = n_predictions = 0
+    n_truths = n_predictions = n_chunks = 0
     seen: Facts | None = None
     cut: list[NewChunk] = []
     most = 1
     planned = snapshot.planned_rows(evaluation, chunk=settings.EVALUATION_CHUNK, slices=slices)
     with closing(planned):
         for number, rows in enumerate(planned):
+            n_chunks = number + 1
             seen = seen or snapshot.facts(evaluation)
             cut.append(NewChunk(number, rows, position, dict(by_split)))
             position += len(rows)
@@ -111,15 +122,15 @@ def _add_chunks(evaluation: ModelEval, slices: SliceTable, mine: Holder, call: C
                 n_truths += is_first
                 n_predictions += is_first and row.prediction_id is not None
             if len(cut) == most:
-                _store(evaluation, cut, mine, None if waits else seen)
-                if not waits:
-                    call(number + 1)
-                most, cut = min(number + 1, MOST_AT_ONCE), []
+                _store(evaluation, cut, mine, seen if call else None)
+                if call:
+                    call(n_chunks)
+                most, cut = min(n_chunks, MOST_AT_ONCE), []
     seen = seen or snapshot.facts(evaluation)
-    _store(evaluation, cut, mine, None if waits else seen)
+    _store(evaluation, cut, mine, seen if call else None)
     evaluation.n_ground_truths, evaluation.n_predictions = n_truths, n_predictions
     evaluation.image_counts = {split.label: by_split[split.value] for split in Split}
-    return seen
+    return seen, n_chunks
 
 
 def _store(evaluation: ModelEval, cut: list[NewChunk], mine: Holder, seen: Facts | None) -> None:

@@ -1,10 +1,10 @@
 """The work of an evaluation: it is planned, counted chunk by chunk, and its panels are made.
 
 Whoever holds the lease on the evaluation leads: it plans, counts, and makes the panels once all is
-counted. Whoever comes meanwhile helps: it claims chunks and counts them, and writes nothing else.
-Each chunk is stored in one transaction, so a killed worker loses the chunk at hand and the others
-go on, to the same result. What cannot be evaluated ends `failed` with a reason, and nothing of it
-is shown.
+counted. Whoever comes meanwhile helps: it claims chunks and counts them, then shares of the totals,
+and writes nothing else. Each is stored in one transaction, so a killed worker loses the one at hand
+and the others go on, to the same result. What cannot be evaluated ends `failed` with a reason, and
+nothing of it is shown.
 """
 
 import time
@@ -25,7 +25,8 @@ from evals.engine.errors import EvaluationError, UnknownLabels, UnusableRegion
 from evals.engine.kinds.kind import Job
 from evals.engine.matched.shapes import NeedsWider
 from evals.engine.reading import reading_of
-from evals.jobs import controls, panels, planning, state
+from evals.jobs import controls, planning, state
+from evals.jobs.finishing import panels, shares
 from evals.jobs.notes import chunk_notes, summarise
 from evals.models import EvalChunk, ModelEval
 from predictions.regions.errors import GeometryError
@@ -42,6 +43,8 @@ Watcher = Callable[[float], object]
 TELL_S = 1.0
 # How often the leader looks whether others have counted the chunks they have in hand.
 LOOK_S = 0.05
+# How long who has helped waits for shares of the totals: others count the last images meanwhile.
+WAIT_S = 2.0
 WORKERS_LOST = (
     f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
     "Set EVALUATION_CHUNK lower, then run it again."
@@ -123,18 +126,20 @@ def _lead(evaluation_id: int, mine: Holder, on: Terms) -> bool:
 
 
 def _help(evaluation_id: int, mine: Holder, on: Terms) -> bool:
-    """Counts chunks of an evaluation that another worker leads. False when it has counted some and
+    """Works on chunks of an evaluation that another worker leads. False when it has done some and
     there are no more: then perhaps nobody leads it. True where there is nothing to do for this
     worker, or something else; who sweeps calls it again if chunks wait.
 
     What keeps a chunk from being counted is left to the leader, who meets it, too.
     """
-    n = 0
+    wait_until = None
     try:
-        while chunk := _claimed(evaluation_id, mine, helps=True):
-            evaluation = ModelEval.objects.get(pk=evaluation_id)
-            _count(evaluation, chunk, mine)
-            n += 1
+        while True:
+            if chunk := _claimed(evaluation_id, mine, helps=True):
+                _work(ModelEval.objects.get(pk=evaluation_id), chunk, mine)
+                wait_until = time.monotonic() + WAIT_S
+            elif wait_until is None or not _is_worth_waiting(evaluation_id, wait_until):
+                return wait_until is None
             if on.is_help_over():
                 return True
     except (LeaseLost, ModelEval.DoesNotExist, EvaluationError, GeometryError) as error:
@@ -147,7 +152,14 @@ def _help(evaluation_id: int, mine: Holder, on: Terms) -> bool:
         return True
     finally:
         chunks.release(evaluation_id, mine)
-    return n == 0
+
+
+def _is_worth_waiting(evaluation_id: int, until: float) -> bool:
+    """Waits a moment where shares wait for images that others count; False where there are none."""
+    if time.monotonic() >= until or not chunks.do_shares_wait(evaluation_id):
+        return False
+    stopping.requested.wait(LOOK_S)
+    return True
 
 
 def _claimed(evaluation_id: int, mine: Holder, *, helps: bool = False) -> EvalChunk | None:
@@ -216,12 +228,12 @@ def _all_images(evaluation: ModelEval) -> Iterator[list[ReadImage]]:
 
 
 def _count_all(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
-    """Counts the chunks that nobody else counts, until all are counted."""
+    """Works on the chunks that nobody else has in hand, until all are done."""
     told_at = -TELL_S
     while True:
         chunk = _claimed(evaluation.pk, mine)
         if chunk is not None:
-            _count(evaluation, chunk, mine)
+            _work(evaluation, chunk, mine)
         elif not chunks.uncounted(evaluation.pk).exists():
             break
         else:
@@ -240,6 +252,14 @@ def _tell(evaluation: ModelEval, mine: Holder) -> float:
     progress = 0.95 * chunks.share_done(evaluation.pk)
     state.keep(evaluation.pk, mine, progress=progress, attempts=0)
     return progress
+
+
+def _work(evaluation: ModelEval, chunk: EvalChunk, mine: Holder) -> None:
+    """Counts the images of a chunk, or works out a share of the totals; or LeaseLost."""
+    if chunks.share_of(chunk) is None:
+        _count(evaluation, chunk, mine)
+    else:
+        shares.work_out(evaluation, chunk, mine)
 
 
 def _count(evaluation: ModelEval, chunk: EvalChunk, mine: Holder) -> None:

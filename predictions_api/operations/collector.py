@@ -36,10 +36,11 @@ def paused() -> Iterator[None]:
 
 
 def keep_what_is_loaded() -> None:
-    """Leaves all that is there now out of every later search: for a server that has just loaded the
-    application, a search through which stops the process for a tenth of a second.
+    """Leaves all that is there now out of every later search: for a process that has just loaded
+    the application, a search through which stops it for one or two tenths of a second.
 
-    Called once, when a web process starts; nothing else freezes or unfreezes.
+    Called once, when a web process starts, and by a worker before it forks; nothing else freezes or
+    unfreezes.
     """
     gc.collect()
     gc.freeze()

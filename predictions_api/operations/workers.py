@@ -27,7 +27,7 @@ from django.utils.crypto import get_random_string
 from predictions_api import memory
 from predictions_api.jobs import attendance, kinds, stopping, sweeps
 from predictions_api.jobs.queueing import QUEUES
-from predictions_api.operations import processes
+from predictions_api.operations import collector, processes
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +156,8 @@ class Team:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         kinds.load()
+        # Before the children are made, which then share what is loaded for good.
+        collector.keep_what_is_loaded()
         n_processes = self.size * len(QUEUES)
         sweeps.register(partial(attendance.beat, self._id, processes=n_processes))
         shortest_lease_s = min(settings.RUN_LEASE_S, settings.EVALUATION_LEASE_S)

@@ -38,8 +38,12 @@ def error_table(found: Assignment) -> ErrorTable:
     missed = np.full(len(found.missed_label), int(ErrorType.MISSED))
     kind = np.concatenate([found.kind[wrong], missed])
     cells = np.bincount(label * len(ErrorType) + kind, minlength=n_classes * len(ErrorType))
-    base = _mean_precision(found, None)
-    mended = [None if base is None else _mean_precision(found, one) for one in ErrorType]
+    # Best first within each class: what every kind of error leaves in its class stays so.
+    best_first = np.lexsort((-found.score, found.label))
+    base = _mean_precision(found, None, best_first)
+    mended = [
+        None if base is None else _mean_precision(found, one, best_first) for one in ErrorType
+    ]
     order = np.lexsort((kind, image))
     return ErrorTable(
         base,
@@ -51,28 +55,27 @@ def error_table(found: Assignment) -> ErrorTable:
     )
 
 
-def _mean_precision(found: Assignment, mended: ErrorType | None) -> float | None:
+def _mean_precision(found: Assignment, mended: ErrorType | None, best_first: Ints) -> float | None:
     """Average precision, with all errors of a kind mended; None without objects."""
     n_objects, label, is_right = found.n_objects, found.label, found.kind == RIGHT
-    stays = np.ones(len(label), dtype=np.bool_)
-    has_moved = np.zeros(len(label), dtype=np.bool_)
-    has_objects = found.n_objects > 0
+    order = best_first
     if mended == ErrorType.MISSED:
         n_objects = n_objects - np.bincount(found.missed_label, minlength=len(n_objects))
     elif mended is not None:
         is_it = found.kind == mended
         stays = ~(is_it & (found.mended == DROPPED))
         label = np.where(is_it, found.mended, label)
-        has_moved = label != found.label
         is_right = is_right | is_it
-    label, is_right = label[stays], is_right[stays]
-    # Where scores tie, what comes from another class is behind those of its own.
-    order = np.lexsort((has_moved[stays], -found.score[stays], label))
+        has_moved = stays & (label != found.label)
+        if has_moved.any():
+            # Where scores tie, what comes from another class is behind those of its own.
+            order = np.lexsort((has_moved, -found.score, label))
+        order = order[stays[order]]
     ends = np.searchsorted(label[order], np.arange(len(n_objects) + 1)).tolist()
     by_class = is_right[order]
     precisions = [
         _average_precision(by_class[ends[at] : ends[at + 1]], int(n_objects[at]))
-        for at in np.flatnonzero(has_objects).tolist()
+        for at in np.flatnonzero(found.n_objects > 0).tolist()
     ]
     return float(np.mean(precisions)) if precisions else None
 

@@ -9,15 +9,26 @@ LENGTH = struct.Struct("<Q")
 
 
 def join_states(precision: bytes, errors: bytes) -> bytes:
-    """Both, for `split_state`."""
+    """Both, for `precision_of` and `errors_of`."""
     return LENGTH.pack(len(precision)) + precision + zlib.compress(errors, 1)
 
 
-def split_state(state: bytes) -> tuple[bytes, bytes]:
-    """What `join_states` joined; `UnreadableState` for anything else."""
+def precision_of(state: bytes) -> bytes:
+    """The first of what `join_states` joined; `UnreadableState` for anything else."""
+    return state[LENGTH.size : _end(state)]
+
+
+def errors_of(state: bytes) -> bytes:
+    """The second of what `join_states` joined; `UnreadableState` for anything else."""
+    try:
+        return zlib.decompress(state[_end(state) :])
+    except zlib.error as error:
+        raise UnreadableState(str(error)) from error
+
+
+def _end(state: bytes) -> int:
     try:
         (length,) = LENGTH.unpack_from(state)
-        end = LENGTH.size + length
-        return state[LENGTH.size : end], zlib.decompress(state[end:])
-    except (struct.error, zlib.error) as error:
+    except struct.error as error:
         raise UnreadableState(str(error)) from error
+    return LENGTH.size + int(length)

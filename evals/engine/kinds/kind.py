@@ -100,6 +100,18 @@ class Total:
     errors: ErrorTable | None = None
 
 
+def joined(parts: Sequence[Total]) -> Total:
+    """What several have measured of a split, each something else; nothing of none."""
+    metrics = {name: value for part in parts for name, value in part.metrics.items()}
+    found = {
+        name: value
+        for part in parts
+        for name in ("primary", "table", "iou", "errors")
+        if (value := getattr(part, name)) is not None
+    }
+    return Total(metrics=metrics, **found)
+
+
 @dataclass(frozen=True, slots=True)
 class Primary:
     """The metric that a kind is known by."""
@@ -212,7 +224,8 @@ class Kind:
     is_multi_label: Callable[[Sequence[Control]], bool] = never
     #: Whether the control has one class for a whole object.
     count: Callable[[Chunk, Job, Notes], Tally]
-    total: Callable[[Gathered, Job], Total]
+    #: Each measures something else of a split, so that several workers may share the work.
+    totals: Sequence[Callable[[Gathered, Job], Total]]
     #: Each image at one percent; the verdicts add up to its counts there.
     verdicts: Callable[[Sequence[StoredImage], Job, int], list[ImageVerdicts]]
     #: The same of shapes, all images together: `TooMuchToDraw` where it takes more steps.
@@ -232,6 +245,10 @@ class Kind:
     counted: tuple[str, str] = ("object", "objects")
     #: What draws its items at the desk: a word for the page's script.
     drawing: str = "none"
+
+    def total(self, gathered: Gathered, job: Job) -> Total:
+        """All that is measured of a split."""
+        return joined([measure(gathered, job) for measure in self.totals])
 
     @property
     def compared_by(self) -> str:

@@ -126,7 +126,7 @@ REGRESSION = Kind(
     has_labels=False,
     classes=control_classes,
     count=_count,
-    total=_total,
+    totals=(_total,),
     verdicts=_verdicts,
     counted=("number", "numbers"),
     primary=Primary("meanAbsoluteError", is_higher_better=False),

@@ -13,7 +13,7 @@ from evals.engine.average_precision import merge_states, new_state, read_state
 from evals.engine.boxes import StoredImage
 from evals.engine.error_types.assignment import MATCHED, assign, read_assignments
 from evals.engine.error_types.costs import error_table
-from evals.engine.error_types.states import join_states, split_state
+from evals.engine.error_types.states import errors_of, join_states, precision_of
 from evals.engine.errors import UnknownLabels, UnreadableState
 from evals.engine.kinds.kind import (
     OF_MATCHING,
@@ -96,12 +96,16 @@ def _count(chunk: Chunk, job: Job, notes: Notes, *, all_shapes: bool) -> Tally:
     return Tally(events, state_of)
 
 
-def _total(gathered: Gathered, job: Job) -> Total:
-    """Average precision and recall of a split, and its errors by kind."""
-    both = [split_state(state) for state in gathered.states]
-    total = total_precision(replace(gathered, states=[one for one, _ in both]), job)
-    errors = read_assignments([other for _, other in both], len(job.classes))
-    return replace(total, errors=error_table(errors))
+def _precision(gathered: Gathered, job: Job) -> Total:
+    """Average precision and recall of a split."""
+    states = [precision_of(state) for state in gathered.states]
+    return total_precision(replace(gathered, states=states), job)
+
+
+def _errors(gathered: Gathered, job: Job) -> Total:
+    """The errors of a split by kind."""
+    found = read_assignments([errors_of(state) for state in gathered.states], len(job.classes))
+    return Total(errors=error_table(found))
 
 
 def precision_states(batch: Batch, measure: Measure, job: Job) -> Callable[[Bools], bytes]:
@@ -220,7 +224,7 @@ DETECTION = Kind(
     has_precision=True,
     has_error_types=True,
     count=partial(_count, all_shapes=False),
-    total=_total,
+    totals=(_precision, _errors),
     verdicts=verdicts,
     shape_verdicts=shape_verdicts,
     primary=Primary("mAP50_95"),
@@ -237,7 +241,7 @@ INSTANCES = Kind(
     has_precision=True,
     has_error_types=True,
     count=partial(_count, all_shapes=True),
-    total=_total,
+    totals=(_precision, _errors),
     verdicts=verdicts,
     shape_verdicts=shape_verdicts,
     primary=Primary("mAP50_95"),

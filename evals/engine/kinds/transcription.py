@@ -151,7 +151,7 @@ TRANSCRIPTION = Kind(
     has_labels=False,
     classes=control_classes,
     count=_count,
-    total=_total,
+    totals=(_total,),
     verdicts=_verdicts,
     counted=("text", "texts"),
     primary=Primary("characterErrorRate", is_higher_better=False),

@@ -67,8 +67,8 @@ LACKS = (
     " --add-labels (`add_labels`)."
 )
 DIFFERS = (
-    "task {task} has another ground truth: nothing is stored. --replace-ground-truth"
-    " (`replace_ground_truth`) puts the file's in its place."
+    "task {task} has another ground truth. --replace-ground-truth (`replace_ground_truth`) puts the"
+    " file's in its place."
 )
 NO_PICTURE = "{name!r} is not in the folder of pictures; --missing-images ok goes on without."
 NO_VERSION = "Predictions need the name of their model version: --model-version (`model_version`)."

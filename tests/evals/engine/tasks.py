@@ -7,11 +7,12 @@ import orjson
 
 from evals.engine.boxes import RegionText, StoredImage
 from evals.engine.events import image_cells, total_events
-from evals.engine.kinds.kind import Chunk, Gathered, Job, Tally
+from evals.engine.kinds.kind import Chunk, Gathered, Job, Tally, Total, joined
 from evals.engine.kinds.table import KINDS
 from evals.engine.matching import Definition
 from evals.engine.notes import Notes
 from evals.engine.reading import Reading
+from evals.engine.totals import read_total, write_total
 
 Json = dict[str, Any]
 SIDE_PX = 100
@@ -51,12 +52,23 @@ def job(task_type: str = "object-detection", classes: Any = ("cat",), **more: An
 
 
 def counted(images: list[StoredImage], of: Job) -> tuple[Tally, Any]:
-    """What the kind makes of some images, all of them one split: its tally and its total."""
+    """What the kind makes of some images, all of one split: its tally, and its total as another
+    worker gets it.
+    """
     kind = KINDS[of.task_type]
     tally = kind.count(Chunk(images, np.arange(1, len(images) + 1)), of, Notes())
     states = [] if tally.state is None else [tally.state(np.ones(len(images), bool))]
     gathered = Gathered(states=states, events=total_events(tally.events), n_images=len(images))
-    return tally, kind.total(gathered, of)
+    return tally, joined([handed_over(measure(gathered, of)) for measure in kind.totals])
+
+
+def handed_over(total: Total) -> Total:
+    """A total as it is after it was bytes, which are the same when it is written again."""
+    written = write_total(total)
+    read = read_total(written)
+    assert write_total(read) == written
+    assert list(read.metrics.items()) == list(total.metrics.items())
+    return read
 
 
 def cells(tally: Tally, percent: int = 0) -> list[list[int]]:

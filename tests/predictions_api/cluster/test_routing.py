@@ -21,7 +21,9 @@ from backends.jobs import outcomes as job_outcomes
 from backends.jobs import start as job_start
 from backends.jobs import state as job_state
 from evals.db import chunks
+from evals.engine.counting import SplitPart
 from evals.jobs import requests, run, state
+from evals.jobs.finishing import shares
 from evals.models import ModelEval
 from predictions.models import MLBackend, Project
 from predictions_api.cluster import checking
@@ -259,6 +261,15 @@ def claims_of_an_evaluation(world: World) -> None:
     assert chunks.counting(made.pk) == {mine.id}
     chunks.release(made.pk, mine)
     assert chunks.share_done(made.pk) == 0.0
+    chunks.add_shares(made.pk, [0, 1], seen_at=timezone.now())
+    assert chunks.n_free(made.pk, most=9) == 1
+    chunks.add_parts(made.pk, number, {0: SplitPart(b"", None)}, {})
+    assert chunks.do_shares_wait(made.pk)
+    share = chunks.claim(made.pk, mine)
+    assert share is not None
+    chunks.add_share(share, b"found")
+    assert chunks.done_shares(made.pk) == {0: b"found"}
+    assert chunks.parts_of(made.pk, 0).count() == 1
     state.release(made.pk, mine)
     assert state.cancel(made)
 
@@ -271,6 +282,12 @@ def an_evaluation(world: World) -> None:
     run.run(made.pk)
     made.refresh_from_db()
     assert (made.status, made.failure_reason) == ("done", "")
+
+
+def an_evaluation_in_shares(world: World) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shares, "SHARED_FROM", 1)
+        an_evaluation(world)
 
 
 def pages_of_an_evaluation(world: World) -> None:
@@ -303,6 +320,7 @@ WORK: tuple[Callable[[World], None], ...] = (
     claims_of_a_job,
     claims_of_an_evaluation,
     an_evaluation,
+    an_evaluation_in_shares,
     pages_of_an_evaluation,
 )
 each = pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)

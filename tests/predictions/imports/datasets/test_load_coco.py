@@ -362,8 +362,8 @@ def test_another_truth_needs_to_be_wanted(try_load: Any) -> None:
     with pytest.raises(CommandError) as refused:
         try_load(other)
     assert str(refused.value).splitlines() == [
-        f"images[0]: task {task.pk} has another ground truth: nothing is stored."
-        " --replace-ground-truth (`replace_ground_truth`) puts the file's in its place.",
+        f"images[0]: task {task.pk} has another ground truth. --replace-ground-truth"
+        " (`replace_ground_truth`) puts the file's in its place.",
         NOTHING,
     ]
     lines, _ = try_load(other, None, "--replace-ground-truth")

@@ -1,5 +1,7 @@
 """From counted chunks to finished panels: everything a reader asks for is worked out once, here."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -9,31 +11,28 @@ from django.db import transaction
 
 from evals.db import chunks, writes
 from evals.db import vectors as stored_vectors
-from evals.db.definition import job_of, kind_of
+from evals.db.definition import kind_of
 from evals.documents.evaluation import Headline, PrimaryMetric
-from evals.engine.events import (
-    Events,
-    class_counts,
-    join_events,
-    make_events,
-    total_counts,
-    unpack_events,
-)
-from evals.engine.kinds.kind import Gathered
-from evals.engine.metrics import Sweep, sweep
-from evals.jobs import state, vectors
-from evals.jobs.shared_classes import unshared_classes
-from evals.models import EvalPart, ModelEval, Split
+from evals.jobs import state
+from evals.jobs.finishing import shares, totals, vectors
+from evals.jobs.finishing.shared_classes import unshared_classes
+from evals.models import ModelEval, Split
 from evals.panels.counted import Counted, SplitTotal
 from evals.panels.table import PANELS
 from predictions_api.jobs.leases import Holder
 
 
 def finish(evaluation: ModelEval, mine: Holder) -> None:
-    """Works out all panels of a wholly counted evaluation and shows it as done, at once."""
+    """Works out what is left of the panels of a wholly counted evaluation, and shows it as done, at
+    once.
+    """
     embedded = vectors.analyse(evaluation)
-    counted = Counted(evaluation, [_total(evaluation, split.value) for split in Split], embedded)
-    panels = [new for panel in PANELS for new in panel.build(counted)]
+    done = chunks.done_shares(evaluation.pk)
+    of_splits = [_total(evaluation, split.value, done) for split in Split]
+    counted = Counted(evaluation, of_splits, embedded)
+    built = shares.built(done)
+    left = (panel for panel in PANELS if panel.path not in built)
+    panels = [new for panel in left for new in panel.build(counted)]
     findings = vectors.findings(evaluation, embedded) if evaluation.writes_back else None
     with transaction.atomic():
         state.keep(evaluation.pk, mine)
@@ -53,37 +52,16 @@ def finish(evaluation: ModelEval, mine: Holder) -> None:
         state.finish(evaluation.pk, mine, summary=summary, engines=_engines(), warnings=warnings)
 
 
+def _total(evaluation: ModelEval, split: int, done: Mapping[int, bytes]) -> SplitTotal:
+    """One split of all chunks, with what is not measured yet of it."""
+    total = totals.counted_total(evaluation, split)
+    known = shares.known(evaluation, split, done)
+    return replace(total, measured=totals.measured(evaluation, split, total.events, known))
+
+
 def _engines() -> dict[str, str]:
     names = ("numpy", settings.EVALUATION_ENGINE)
     return {name: version(name) for name in names}
-
-
-def _total(evaluation: ModelEval, split: int) -> SplitTotal:
-    """One split of all chunks; the order they were counted in does not matter."""
-    parts = list(EvalPart.objects.filter(evaluation=evaluation, split=split).order_by("chunk"))
-    events = unpack_events([part.histogram for part in parts])
-    merged = join_events(
-        [make_events(0, events.bin, events.actual, events.predicted, events.delta)]
-    )
-    n_images = evaluation.image_counts[Split(split).label]
-    gathered = Gathered(
-        states=[bytes(part.state) for part in parts if part.state is not None],
-        events=merged,
-        n_images=n_images,
-    )
-    return SplitTotal(
-        split=split,
-        n_images=n_images,
-        events=merged,
-        swept=_swept(merged, len(evaluation.classes)),
-        measured=kind_of(evaluation).total(gathered, job_of(evaluation)),
-    )
-
-
-def _swept(events: Events, n_classes: int) -> Sweep:
-    return sweep(
-        total_counts(events, n_classes=n_classes), class_counts(events, n_classes=n_classes)
-    )
 
 
 def _summary(evaluation: ModelEval, head: SplitTotal) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What is left of an evaluation once its images are counted: totals, panels, embeddings."""
