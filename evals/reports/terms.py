@@ -30,16 +30,18 @@ def has_other_ground_truth(one: ModelEval, other: ModelEval) -> bool:
 
 def ground_truth_terms(one: ModelEval, other: ModelEval) -> list[str]:
     """The keys of the two snapshots by which their ground truth differs; as above."""
-    seen = [
-        {
-            "newestGroundTruthAt": evaluation.newest_ground_truth_at,
-            # What was deleted or is no longer marked leaves the newest as it was.
-            "groundTruths": evaluation.n_ground_truths,
-        }
-        for evaluation in (one, other)
-        if evaluation.project_id == one.project_id and evaluation.newest_ground_truth_at
-    ]
-    return [key for key in seen[0] if seen[0][key] != seen[1][key]] if len(seen) == 2 else []
+    moments = one.newest_ground_truth_at, other.newest_ground_truth_at
+    if one.project_id != other.project_id or None in moments:
+        return []
+    terms = ["newestGroundTruthAt"] if moments[0] != moments[1] else []
+    # What was deleted or is no longer marked leaves the newest as it was. Of other tasks there is
+    # another number all the same.
+    is_of_same = one.ground_truth == other.ground_truth and (
+        one.options.get("query") == other.options.get("query")
+    )
+    if is_of_same and one.n_ground_truths != other.n_ground_truths:
+        terms.append("groundTruths")
+    return terms
 
 
 def is_of_all(evaluation: ModelEval) -> bool:

@@ -326,7 +326,7 @@ class Writer:
         new: list[tuple[int, dict[str, Any]]],
         replaced: dict[int, bytes],
     ) -> None:
-        drawn = self.drawing.as_text(task, size)
+        drawn = self.drawing.as_text(task, task.size or size)
         self.n_truth_regions += drawn.n_regions
         result = self._checked(drawn.text, task.place)
         if there is None:
@@ -345,6 +345,8 @@ class Writer:
     def _prediction(self, one: Planned, task_id: int, size: Size | None) -> PredictionRow:
         drawn = NO_REGIONS
         if one.predicted is not None:
+            # Its own size first: a model may have had the images in another one.
+            size = one.predicted.size or size
             drawn = self.drawing.as_text(one.predicted, size, self.rename)
             self.n_predicted_regions += drawn.n_regions
         score = math.fsum(drawn.scores) / len(drawn.scores) if drawn.scores else None

@@ -117,3 +117,8 @@ def test_ground_truth_that_changed_in_between_is_told(ada: Caller, project: Proj
     assert (found["differingTerms"], found["totals"]["changed"]) == (["groundTruths"], 0)
     models = ada.client.get(f"{PATH}/compare", query).json()["models"]
     assert {one["modelId"] for one in models if not one["otherGroundTruth"]} == {"d"}
+    # That there are fewer of chosen tasks says nothing.
+    chosen = {"selectedItems": {"all": False, "included": [truth.task_id]}}
+    some = computed(ada, project, "v1", versionId="4", modelId="e", query=chosen)
+    found = ada.client.get(f"{PATH}/{fewer.eval_id}/diff/{some.eval_id}").json()
+    assert found["differingTerms"] == ["query"]

@@ -417,6 +417,22 @@ def test_sizes_are_those_that_the_ground_truth_tells(try_load: Any) -> None:
     assert placed("v5") == [20.0, 50.0, 60.0, 100.0]
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_each_file_has_sizes_of_its_own(try_load: Any, together: bool) -> None:
+    """The model had the image in half its size."""
+    small = {"id": 1, "file_name": "one.jpg", "width": 50, "height": 40}
+    said = whole(images=[small], annotations=[box(bbox=[5, 10, 15, 20], score=0.5)])
+    if together:
+        try_load(whole(), said)
+    else:
+        try_load(whole())
+        try_load(None, said)
+    (found,) = Prediction.objects.order_by("task_id")[0].result
+    (true,) = Annotation.objects.order_by("task_id")[0].result
+    assert found["value"] == true["value"]
+    assert (found["original_width"], true["original_width"]) == (50, 100)
+
+
 def test_a_class_that_the_project_lacks(ada: Caller, try_load: Any) -> None:
     try_load(whole(categories=[{"id": 1, "name": "cat"}]))
     with pytest.raises(CommandError) as refused:
