@@ -4,6 +4,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 UV_COMPILE_BYTECODE=1 UV_
 RUN python -m venv /opt/venv && python -m pip install uv==0.13.8
 COPY requirements.lock .
 RUN uv pip install --no-cache --python /opt/venv/bin/python --require-hashes -r requirements.lock
+# Packages of extras (docs/operating/install.md#extras), separated by spaces; none unless asked for.
+ARG EXTRAS=""
+RUN test -z "$EXTRAS" || uv pip install --no-cache --python /opt/venv/bin/python $EXTRAS
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin app

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import NULL, copy, escaped, escaped_json, number
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import bigints, execute, fetch_all, fetch_one, reserve_ids
+from predictions_api.postgres.sql import bigints, execute, fetch_all, fetch_prepared, reserve_ids
 
 
 class Row(NamedTuple):
@@ -71,7 +71,7 @@ WHERE j.id = %s FOR NO KEY UPDATE OF j
 def lock(job_id: int) -> LockedJob | None:
     """The job, which others may not write until the transaction ends; None for a deleted one."""
     is_heard = recording.anybody_listens("p.workspace_id")
-    row = fetch_one(LOCK_SQL.format(is_heard=is_heard), [job_id])
+    row = fetch_prepared(LOCK_SQL.format(is_heard=is_heard), [job_id])
     return None if row is None else LockedJob(*row)
 
 
@@ -118,7 +118,7 @@ DELETE_SQL = (
 )
 
 
-def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[int]:
+def write(job: LockedJob, outcomes: Sequence[Outcome]) -> list[int]:
     """Stores the predictions of these outcomes in the place of those of the same (task, backend,
     version); the new ids in order. Two statements and a COPY, a statement more where something is
     replaced.
@@ -132,7 +132,7 @@ def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[in
     old = _earlier(params, pairs, slot)
     new = reserve_ids("predictions_prediction", len(flat), slot=slot)
     if new:
-        copy("predictions_prediction", COLUMNS, _lines(job, slot, new, flat, now))
+        copy("predictions_prediction", COLUMNS, _lines(job, slot, new, flat))
     if old:
         given = {**params, "new": new, "old": old}
         execute(f"{ADOPT_SQL}; {DELETE_SQL}", given, slot=slot)
@@ -140,13 +140,12 @@ def write(job: LockedJob, outcomes: Sequence[Outcome], now: datetime) -> list[in
 
 
 def _lines(
-    job: LockedJob, slot: int, ids: Sequence[int], flat: Sequence[tuple[int, Row]], now: datetime
+    job: LockedJob, slot: int, ids: Sequence[int], flat: Sequence[tuple[int, Row]]
 ) -> Iterator[bytes]:
     """The rows as COPY takes them."""
     versions = {name: escaped(name) for name in {row.model_version for _, row in flat}}
-    at = now.isoformat().encode()
     for id_, (task_id, row) in zip(ids, flat, strict=True):
-        yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%b\t%b\n" % (
+        yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\tnow\tnow\n" % (
             id_,
             task_id,
             job.project_id,
@@ -158,8 +157,6 @@ def _lines(
             NULL if row.neighbors is None else escaped_json(row.neighbors.encode()),
             number(row.mislabeling),
             job.backend_id,
-            at,
-            at,
         )
 
 
@@ -174,13 +171,18 @@ def _earlier(params: Mapping[str, Any], pairs: Collection[tuple[int, str]], slot
     return [id_ for id_, task_id, version in found if (task_id, version) in pairs]
 
 
-def commit_behind() -> None:
-    """Lets the transaction's commit return before it is on the disk, which it is soon after.
+# Lets the transaction's commit return before it is on the disk, which it is soon after.
+COMMIT_BEHIND_SQL = "SET LOCAL synchronous_commit TO off"
 
-    For what a crash of the database may undo as a whole: what was answered is asked again. Whoever
-    tells others of it commits later, and nothing is on the disk before what was committed earlier.
+
+def commit_behind() -> None:
+    """Does so for what a crash of the database may undo as a whole: what was answered is asked
+    again.
+
+    Whoever tells others of it commits later, and nothing is on the disk before what was committed
+    earlier.
     """
-    execute("SET LOCAL synchronous_commit TO off", [])
+    execute(COMMIT_BEHIND_SQL, [])
 
 
 COUNT_SQL = """
@@ -215,5 +217,5 @@ def count(
 ) -> Counts | None:
     """Adds to the job's counts; what they are then, None for a job that is gone."""
     params = {"done": done, "skipped": skipped, "failed": failed, "predictions": predictions}
-    row = fetch_one(COUNT_SQL, {"job": job_id, "now": now, **params})
+    row = fetch_prepared(COUNT_SQL, {"job": job_id, "now": now, **params})
     return None if row is None else Counts(*row)

@@ -41,10 +41,16 @@ SWITCH_S = 0.0005
 TICK_S = 0.2
 LOOK_S = 1.0
 MOST_STORED_AT_ONCE = 1000
+#: Fewer answers than that wait for others, so long: a quick backend gives that many meanwhile. A
+#: turn of the thread for each of its answers would hold up the requests.
+FEW = 200
+GATHER_S = 0.005
 #: Batches that are claimed ahead for each request, at first. More where a backend is so quick that
 #: requests wait for them, up to so many tasks: few, so that workers who share a job all have some.
 AHEAD = 3
 MOST_AHEAD = 1000
+#: So that requests soon have some of them: a claim takes as long as it is large.
+MOST_CLAIMED_AT_ONCE = 500
 
 
 def execute(job_id: int, is_over: Callable[[], bool] = stopping.requested.is_set) -> None:
@@ -122,6 +128,8 @@ class Executor:
     async def work(self) -> None:
         """Everything, from the first lease to the last."""
         loops: list[asyncio.Task[None]] = []
+        # While the backend is set up; connecting takes as long as some claims.
+        threads.connected(self._claiming)
         try:
             watching = asyncio.create_task(self._watch())
             loops.append(watching)
@@ -221,7 +229,8 @@ class Executor:
         while self._storing:
             await asyncio.sleep(TICK_S / 20)
         if self._answered and not self._is_over:
-            await self._store(self._answered)
+            found, self._answered = self._answered, []
+            await self._store(found)
         if self._verdict is not None and not self._is_over:
             await self._end(self._verdict)
 
@@ -290,7 +299,7 @@ class Executor:
             if self._is_closing or missing <= wanted // 2:
                 await threads.awakened(self._wake_claimer, TICK_S)
                 continue
-            n = missing * size
+            n = size * max(1, min(missing, MOST_CLAIMED_AT_ONCE // size))
             taken = await self._take(n)
             self._claimed.extend(taken.batches)
             if taken.ended:
@@ -352,9 +361,12 @@ class Executor:
         while True:
             await threads.awakened(self._wake_storer, None)
             while self._answered and not self._is_over:
+                if self._asking and _n_tasks(self._answered) < FEW:
+                    await asyncio.sleep(GATHER_S)
                 while self._answered and _n_tasks(self._storing) < MOST_STORED_AT_ONCE:
                     self._storing.append(self._answered.pop(0))
-                await self._store(self._storing)
+                if self._storing:
+                    await self._store(self._storing)
                 self._storing = []
                 self._begin_requests()
 

@@ -37,16 +37,20 @@ def store(job_id: int, outcomes: Sequence[Outcome], *, owner: UUID) -> str:
         return job.status if job else str(PredictionJob.Status.CANCELED)
     now = timezone.now()
     there = rows.lock_tasks(job.project_id, [outcome.task_id for outcome in outcomes])
-    failed = [one for one in outcomes if one.is_failure and one.task_id in there]
-    gone = [one for one in outcomes if one.task_id not in there]
-    ended = {one.task_id: _failed(one) for one in failed}
-    ended |= {one.task_id: items.Ended(Status.SKIPPED, one.tries) for one in gone}
+    answered: dict[int, Outcome] = {}
+    ended: dict[int, items.Ended] = {}
+    for one in outcomes:
+        if one.task_id not in there:
+            ended[one.task_id] = items.Ended(Status.SKIPPED, one.tries)
+        elif one.is_failure:
+            ended[one.task_id] = _failed(one)
+        else:
+            answered[one.task_id] = one
     n_ended = Counter(ended[task_id].status for task_id in items.accept(job_id, ended, owner, now))
-    answered = [one for one in outcomes if not one.is_failure and one.task_id in there]
-    accepted = items.done(job, [one.task_id for one in answered], owner)
-    done = [one for one in answered if one.task_id in accepted]
+    accepted = items.done(job, list(answered), owner)
+    done = [one for task_id, one in answered.items() if task_id in accepted]
     if done:
-        new = rows.write(job, done, now)
+        new = rows.write(job, done)
         told.tell_stored(job, new)
     counts = rows.count(
         job_id,

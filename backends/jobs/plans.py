@@ -72,7 +72,7 @@ def take(job_id: int, project_id: int, mine: Holder, n: int, batch_size: int) ->
     lost = [claim.task_id for claim in claims if claim.attempts > MOST_ATTEMPTS]
     ended = [_worker_lost(task_id) for task_id in lost]
     ids = [claim.task_id for claim in claims if claim.attempts <= MOST_ATTEMPTS]
-    project = Project.objects.filter(pk=project_id).first() if ids else None
+    project = _project(project_id) if ids else None
     found = sent_tasks.texts(project_id, ids) if project is not None else {}
     ended += [Outcome(task_id) for task_id in ids if task_id not in found]
     if project is None:
@@ -81,6 +81,12 @@ def take(job_id: int, project_id: int, mine: Holder, n: int, batch_size: int) ->
     config = _config(project)
     cuts = [slice(start, start + batch_size) for start in range(0, len(there), batch_size)]
     return Taken(len(claims), [Batch(config, there[cut], texts[cut]) for cut in cuts], ended)
+
+
+def _project(project_id: int) -> Project | None:
+    """The project with what is sent of it; it has columns of many kilobytes beside those."""
+    rows = Project.objects.only("created_at", "label_config", "validate_predictions")
+    return rows.filter(pk=project_id).first()
 
 
 def _config(project: Project) -> Config:
@@ -111,7 +117,7 @@ def beat(
         items.extend(job.pk, mine, in_hand)
     state.keep(job.pk, note)
     slots = shares.renew(job.pk, mine, job.backend_id, n_asking=n_asking)
-    project = Project.objects.filter(pk=job.project_id).first()
+    project = _project(job.project_id)
     config = None if project is None else _config(project)
     return Beat(state.status_of(job.pk), slots, config)
 

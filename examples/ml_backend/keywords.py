@@ -1,6 +1,6 @@
 """An ML backend of few lines, on the `label-studio-ml` package: the service calls it.
 
-    python -m venv venv && venv/bin/pip install label-studio-ml==1.0.9 redis rq
+    python3 -m venv venv && venv/bin/pip install label-studio-ml==1.0.9 redis rq
     venv/bin/python examples/ml_backend/keywords.py 9090
 
 It says of a text whether it has a cheerful word in it. The label config names its control.

@@ -1,10 +1,11 @@
 """From two files to an accepted model version, by program: what a reviewer does at the desk.
 
-    .venv/bin/python examples/two_versions/two_versions.py
+    notebook/bin/python examples/two_versions/two_versions.py
 
 It reads LABEL_STUDIO_URL, LABEL_STUDIO_API_KEY and WORKSPACE (`default` unless given), and makes a
 project of its own. Files and evaluations go by plain HTTP, tasks and annotations by Label Studio's
-SDK, the numbers by the `roboflow` package.
+SDK, the numbers by the `roboflow` package, which has an environment of its own:
+`pip install roboflow label-studio-sdk`.
 """
 
 import json

@@ -92,7 +92,10 @@ class Receiver(ThreadingHTTPServer):
                 print(f"evaluating {version}: {made}", flush=True)
         if event["action"] == "EVALUATION_COMPLETED":
             done = event["evaluation"]
-            print(done["evalId"], done["status"], done.get("summary", {}).get("mAP"), flush=True)
+            # What evaluations of its kind are known by; one that failed has none.
+            known_by = (done.get("summary") or {}).get("primary")
+            measured = f"{known_by['name']} {known_by['value']}" if known_by else "nothing measured"
+            print(f"{done['evalId']} {done['status']}: {measured}", flush=True)
 
     def judge(self, project: str, version: str) -> None:
         """Runs the gate, and prints what it says and its verdict."""

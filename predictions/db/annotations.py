@@ -15,7 +15,7 @@ from predictions_api.http.fields import unknown_pk
 from predictions_api.http.storable import json_text
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute, fetch_all, fetch_one, insert_one
+from predictions_api.postgres.sql import bigints, execute, fetch_all, fetch_one, insert_one
 
 #: Ids that one refusal names.
 MOST_NAMED = 20
@@ -48,7 +48,7 @@ def annotation(annotation_id: int, *, workspace_id: int) -> Document | None:
 ANNOTATIONS_OF_TASKS_SQL = f"""
 SELECT {ANNOTATION_COLUMNS} FROM predictions_annotation a
 LEFT JOIN accounts_user u ON u.id = a.completed_by_id
-WHERE a.task_id = ANY(%s) ORDER BY a.task_id, a.id
+WHERE a.task_id = ANY(%s::bigint[]) ORDER BY a.task_id, a.id
 """  # noqa: S608
 
 
@@ -58,7 +58,7 @@ def annotations_of_tasks(task_ids: Sequence[int]) -> list[Document]:
     return [
         documents.annotation(row, age)
         for slot, ids in places.slots_of_tasks(task_ids)
-        for row in fetch_all(ANNOTATIONS_OF_TASKS_SQL, [ids], slot=slot)
+        for row in fetch_all(ANNOTATIONS_OF_TASKS_SQL, [bigints(ids)], slot=slot)
     ]
 
 

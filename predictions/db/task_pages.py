@@ -18,7 +18,7 @@ from predictions.db.versions import OneVersion
 from predictions.filters.tasks import TaskFilter
 from predictions.filters.within import OWNED
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.sql import bigints, fetch_all, fetch_one
 
 PAGE_SQL = f"{TASKS_SQL} OFFSET %s"
 
@@ -83,7 +83,7 @@ def totals(wanted: TaskFilter, *, project_id: int) -> dict[str, int]:
 
 PREDICTIONS_OF_TASKS_SQL = f"""
 SELECT {PREDICTION_COLUMNS} FROM predictions_prediction p
-WHERE p.task_id = ANY(%s){{of_version}} ORDER BY p.task_id, p.id
+WHERE p.task_id = ANY(%s::bigint[]){{of_version}} ORDER BY p.task_id, p.id
 """  # noqa: S608
 OF_VERSION = " AND p.model_version IS NOT DISTINCT FROM %s"
 
@@ -120,7 +120,7 @@ def children(task_ids: Sequence[int], only: OneVersion | None = None) -> Childre
     predicted = _by_task(
         documents.prediction(row, age)
         for slot, ids in slots_of_tasks(task_ids)
-        for row in fetch_all(sql, [ids, only.name] if only else [ids], slot=slot)
+        for row in fetch_all(sql, [bigints(ids), *([only.name] if only else [])], slot=slot)
     )
     return Children(predicted, _by_task(annotations_of_tasks(task_ids)))
 

@@ -7,7 +7,8 @@ _NAMES = {
 }
 _BY_NAME = {name: split for split, names in _NAMES.items() for name in names}
 
-UNKNOWN_SPLIT = f"{{name!r}} is no split: {', '.join(_BY_NAME)} are."
+_WORDS = ", ".join(f"{split} ({', '.join(names[1:])})" for split, names in _NAMES.items())
+UNKNOWN_SPLIT = f"{{name!r}} is no split. Splits are {_WORDS}."
 
 
 def split_named(name: str) -> str | None:

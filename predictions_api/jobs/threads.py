@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from django.db import connection
+from django.db import Error, connection
 
 from predictions_api.jobs import retries
 
@@ -18,6 +18,17 @@ async def in_thread(thread: ThreadPoolExecutor, call: Callable[[], T]) -> T:
     """The call's result, however long the database is away."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(thread, partial(retries.while_database_is_away, call))
+
+
+def connected(thread: ThreadPoolExecutor) -> None:
+    """Has the thread open its connection now, so that its first call need not wait for that."""
+    thread.submit(_connect)
+
+
+def _connect() -> None:
+    """As the thread that calls it. The first call waits out a database that is away, not this."""
+    with contextlib.suppress(Error):
+        connection.ensure_connection()
 
 
 async def disconnected(thread: ThreadPoolExecutor) -> None:

@@ -135,7 +135,9 @@ def logging_config(level: str) -> dict[str, Any]:
             # REST layer raised is news.
             "django.request": {"level": "ERROR", "filters": ["has_traceback"]},
             "django.server": {"level": "CRITICAL"},
-            # A line for each request to a provider; failures are stored where they belong.
+            # A line for each request to a provider, or of `make run` to its own server; failures
+            # are stored, or said, where they belong.
+            "httpx": {"level": "WARNING"},
             "httpx2": {"level": "WARNING"},
             "openai": {"level": "WARNING"},
             # Failed logins are in the audit trail.

@@ -156,6 +156,7 @@ class Team:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         kinds.load()
+        # Before the children are made, which then share what is loaded for good.
         collector.keep_what_is_loaded()
         n_processes = self.size * len(QUEUES)
         sweeps.register(partial(attendance.beat, self._id, processes=n_processes))

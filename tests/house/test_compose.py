@@ -46,6 +46,13 @@ def test_has_no_secret_and_no_default_for_one() -> None:
                 assert REQUIRED.fullmatch(credentials.partition(":")[2])
 
 
+def test_extras_of_the_environment_reach_the_image() -> None:
+    for name in ("migrate", "web", "worker"):
+        assert SERVICES[name]["build"] == {"context": ".", "args": {"EXTRAS": "${EXTRAS:-}"}}
+    assert DOCKERFILE.index("requirements.lock\n") < DOCKERFILE.index('ARG EXTRAS=""')
+    assert "--python /opt/venv/bin/python $EXTRAS\n" in DOCKERFILE
+
+
 def test_images_are_pinned() -> None:
     images = [service["image"] for service in SERVICES.values()]
     images += re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)

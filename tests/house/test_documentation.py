@@ -20,6 +20,9 @@ from django.core.handlers import exception
 from django.http import request as http_request
 from django.views import csrf
 
+from evals.jobs.finishing import shared_classes
+from evals.jobs.notes import MESSAGES
+from predictions.regions.labels import Reason
 from tests.house.pages import NOT_RUN, blocks, indented, linked, names
 from tests.house.serving import ROOT, Server, running
 
@@ -77,6 +80,8 @@ SLOW = {
     "docs/reference/evaluations.md",
     "docs/start/first-evaluation.md",
 }
+# A superuser is made once: the database of an earlier run has the one of the page.
+SUPERUSER = ("grace@example.com", f"grace-{secrets.token_hex(4)}@example.com")
 TRUTH = {
     "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],
     "categories": [{"id": 1, "name": "car"}],
@@ -86,7 +91,7 @@ DETECTIONS = [{"image_id": 1, "category_id": 1, "bbox": [10, 10, 50, 50], "score
 DIGITS = {
     "title": "Handwritten digits (demo)",
     "label_config": """<View><Image name="image" value="$image"/>
-      <RectangleLabels name="digit" toName="image"><Label value="1"/><Label value="7"/>
+      <RectangleLabels name="digit" toName="image"><Label value="1"/><Label value="8"/>
       </RectangleLabels></View>""",
 }
 
@@ -105,7 +110,7 @@ DIGIT_TASKS: Any = [
         "annotations": [digit(true, ground_truth=True)],
         "predictions": [digit(said, model_version="digits-large", score=0.9)],
     }
-    for true, said in ("11", "71")
+    for true, said in ("11", "81")
 ]
 
 
@@ -166,14 +171,21 @@ def evaluated(reader: dict[str, str]) -> dict[str, str]:
         stdout=subprocess.PIPE,
         text=True,
     ).stdout
-    return {"EVAL_ID": printed.strip(), "KEY": reader["TOKEN"], "PROJECT": str(made["id"])}
+    return {
+        "EVAL_ID": printed.strip(),
+        "PROJECT": str(made["id"]),
+        # What numbers.md takes from evaluations.md.
+        "AUTH": f"Authorization: {headers['Authorization']}",
+        "EVALS": f"{reader['URL']}/{reader['WORKSPACE']}/model-evals",
+    }
 
 
 def run(example: Example, shell: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """One block, with the variables and functions that earlier blocks left behind."""
     script = (
-        f'touch "$STATE"; . "$STATE"; set -eu -o pipefail\n{CURL}{example.script}\n'
-        "{ declare -p AUTH PROJECT FIRST SECOND EVALUATION; declare -f id; }"
+        f'touch "$STATE"; . "$STATE"; set -eu -o pipefail\n{CURL}'
+        f"{example.script.replace(*SUPERUSER)}\n"
+        "{ declare -p AUTH PROJECT FIRST SECOND EVALUATION EVALS; declare -f id; }"
         ' > "$STATE" 2> /dev/null || true\n'
     )
     return subprocess.run(
@@ -206,8 +218,6 @@ def test_examples_do_what_they_say(
     written = "".join(example.script for example in examples(page))
     if "EVAL_ID" in written or ("$PROJECT" in written and "PROJECT=" not in written):
         shell |= request.getfixturevalue("evaluated")
-    if "export URL=" in (ROOT / page).read_text():
-        shell["URL"] += f"/{shell['WORKSPACE']}/model-evals"
     printed: dict[str, str] = {}
     for example in examples(page):
         done = run(example, shell)
@@ -297,6 +307,15 @@ def test_defaults_in_the_table_are_the_defaults(server: Server) -> None:
             written = str(Path(written).relative_to(ROOT))
         same_case = written.lower() if isinstance(value, bool) else written
         assert same_case == rows[name], name
+
+
+def test_reasons_of_an_evaluation_are_in_its_tables() -> None:
+    page = (ROOT / "docs" / "reference" / "numbers.md").read_text()
+    _, _, tables = page.partition("### What was not read")
+    ignored, _, warnings = tables.partition("\n## ")[0].partition("`warnings`")
+    row = re.compile(r"^\| \[?`([a-z_]+)`", re.MULTILINE)
+    assert set(row.findall(ignored)) == {reason.value for reason in Reason}
+    assert set(row.findall(warnings)) == {*MESSAGES, shared_classes.REASON, shared_classes.SIMILAR}
 
 
 def test_links_lead_somewhere() -> None:

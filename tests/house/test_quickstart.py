@@ -87,6 +87,8 @@ def test_ends_when_a_process_of_its_own_does(data_dir: Path) -> None:
         output, _ = started.process.communicate(timeout=DEADLINE_S)
         assert started.process.returncode == 1
         assert "A process ended by itself" in output
+        # Of its own requests, such as the one for the page to see first, no line is shown.
+        assert "HTTP Request" not in started.output
 
 
 def test_says_that_the_port_is_taken(data_dir: Path) -> None:

@@ -13,7 +13,7 @@ from predictions.db.tasks import ChosenTasks, tasks_after
 from predictions.models import ExportedAnnotation, ExportStorage
 from predictions_api.http.rendering import dumps
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import fetch_all
+from predictions_api.postgres.sql import bigints, fetch_all
 
 WITH_ANNOTATIONS = ChosenTasks(having="annotations")
 # By the storage's unique index, each looked up by primary key.
@@ -38,7 +38,7 @@ def files_of(tasks: Sequence[Document]) -> list[tuple[int, bytes]]:
     age = documents.ages()
     found = []
     for slot, ids in places.slots_of_tasks(by_id):
-        for row in fetch_all(ANNOTATIONS_OF_TASKS_SQL, [ids], slot=slot):
+        for row in fetch_all(ANNOTATIONS_OF_TASKS_SQL, [bigints(ids)], slot=slot):
             document = documents.annotation(row, age)
             del document["created_ago"]
             document["completed_by"] = _author(*row[2:6])

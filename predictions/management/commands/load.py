@@ -41,9 +41,18 @@ class Command(BaseCommand):
             help=f"{', '.join(FORMATS)}; looked for in the files unless given. Or a file, whose"
             " format is looked for",
         )
-        parser.add_argument("--ground-truth", type=Path, metavar="FILE")
-        parser.add_argument("--predictions", type=Path, metavar="FILE")
-        parser.add_argument("--predictions-format", choices=list(FORMATS), metavar="FORMAT")
+        parser.add_argument(
+            "--ground-truth", type=Path, metavar="FILE", help="what is really there"
+        )
+        parser.add_argument(
+            "--predictions", type=Path, metavar="FILE", help="what the model said, with its scores"
+        )
+        parser.add_argument(
+            "--predictions-format",
+            choices=list(FORMATS),
+            metavar="FORMAT",
+            help="where the predictions are in another format than the ground truth",
+        )
         parser.add_argument(
             "-P",
             "--project",
@@ -58,9 +67,18 @@ class Command(BaseCommand):
             help="where the pictures are: a folder, which is registered and served, or an address"
             " that is put before each name",
         )
-        parser.add_argument("--missing-images", choices=["error", "ok"], default="error")
+        parser.add_argument(
+            "--missing-images",
+            choices=["error", "ok"],
+            default="error",
+            help="`ok` takes names that have no file in the folder of pictures",
+        )
         parser.add_argument("--split", help="train, valid or test, instead of the file's own")
-        parser.add_argument("--shapes", choices=["boxes", "masks", "keypoints"])
+        parser.add_argument(
+            "--shapes",
+            choices=["boxes", "masks", "keypoints"],
+            help="what to read where a file has an object in several forms",
+        )
         parser.add_argument(
             "--category-offset", type=int, metavar="N", help="added to class numbers of predictions"
         )
@@ -70,12 +88,31 @@ class Command(BaseCommand):
             metavar="FILE",
             help="JSON: names of the predictions' classes to names here, null for those not read",
         )
-        parser.add_argument("--image-column", metavar="NAME")
-        parser.add_argument("--truth-field", default="ground_truth", metavar="NAME")
-        parser.add_argument("--predictions-field", default="predictions", metavar="NAME")
-        parser.add_argument("--replace-ground-truth", action="store_true")
-        parser.add_argument("--add-labels", action="store_true")
-        parser.add_argument("--evaluate", action="store_true")
+        parser.add_argument(
+            "--image-column",
+            metavar="NAME",
+            help="of supervision and inference: the column that names the image",
+        )
+        for name, default in (("truth", "ground_truth"), ("predictions", "predictions")):
+            parser.add_argument(
+                f"--{name}-field",
+                default=default,
+                metavar="NAME",
+                help=f"of fiftyone: the field that holds them (default: {default})",
+            )
+        parser.add_argument(
+            "--replace-ground-truth",
+            action="store_true",
+            help="puts the file's ground truth in the place of another one that is there",
+        )
+        parser.add_argument(
+            "--add-labels",
+            action="store_true",
+            help="adds classes that the project lacks to its labelling config",
+        )
+        parser.add_argument(
+            "--evaluate", action="store_true", help="evaluates the model version afterwards"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """CommandError with every error by place, or why what is stored cannot be evaluated."""

@@ -91,7 +91,7 @@ def test_from_new_tasks_to_a_verdict(
     made = ModelEval.objects.get()
     assert (made.project_id, made.model_version, made.status) == (project.pk, "v1", "done")
     assert lines[0] == actions[0]
-    assert f"{made.eval_id} done None" in lines
+    assert f"{made.eval_id} done: accuracy 0.75" in lines
     delivered = ada.client.get(f"/api/webhooks/{hook['id']}/deliveries/?status=Delivered").json()
     assert {one["action"] for one in delivered} == set(actions)
 

@@ -170,8 +170,8 @@ def test_labels_that_the_project_lacks(ada: Caller, tmp_path: Path) -> None:
         ([task("a", annotations=[annotation({**box("a"), "meta": {"text": "\0"}})])],
          "[0]: Null characters are not allowed."),
         ([task("a", meta={"split": "holdout"}, annotations=[annotation(box("a"))])],
-         "[0]: 'holdout' is no split: train, training, valid, validation, val, dev, test, testing,"
-         " eval are."),
+         "[0]: 'holdout' is no split. Splits are train (training), valid (validation, val, dev),"
+         " test (testing, eval)."),
         ([], "There are no images in the file."),
     ],
 )  # fmt: skip

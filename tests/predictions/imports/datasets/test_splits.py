@@ -9,7 +9,7 @@ from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import coco_truth, refused, tasks
 
-KNOWN = "train, training, valid, validation, val, dev, test, testing, eval are."
+KNOWN = "Splits are train (training), valid (validation, val, dev), test (testing, eval)."
 
 
 def cvat(folder: Path, subset: str) -> Path:
@@ -52,11 +52,11 @@ def test_cvats_default_subset_is_none(ada: Caller, tmp_path: Path) -> None:
 def test_other_words_are_refused(ada: Caller, tmp_path: Path) -> None:
     truth = coco_truth(tmp_path)
     assert refused("coco", "--ground-truth", truth, "-P", "Files", "--split", "fold 1") == [
-        f"split: 'fold 1' is no split: {KNOWN}"
+        f"split: 'fold 1' is no split. {KNOWN}"
     ]
     path = cvat(tmp_path, "fold 1")
     (error,) = refused("cvat", "--ground-truth", path, "-P", "Files")
-    assert error == f"{path}, image 1: 'fold 1' is no split: {KNOWN}"
+    assert error == f"{path}, image 1: 'fold 1' is no split. {KNOWN}"
     load("cvat", "--ground-truth", path, "-P", "Files", "--split", "val")
     assert [meta["split"] for _, meta in tasks()] == ["valid"]
 
