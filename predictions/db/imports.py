@@ -197,23 +197,6 @@ TRUTHS_SQL = """
 SELECT DISTINCT ON (task_id) task_id, id, result::text FROM predictions_annotation
 WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id, id DESC
 """
-# What the regions of each task say of its image's size, by (task, id).
-SIZES_SQL = """
-SELECT DISTINCT ON (s.task_id) s.task_id, (e.region->>'original_width')::numeric::int,
-       (e.region->>'original_height')::numeric::int
-FROM (
-    SELECT task_id, result FROM predictions_annotation WHERE task_id = ANY(%(tasks)s)
-    UNION ALL SELECT task_id, result FROM predictions_prediction WHERE task_id = ANY(%(tasks)s)
-) s
-CROSS JOIN LATERAL jsonb_array_elements(
-    CASE jsonb_typeof(s.result) WHEN 'array' THEN s.result ELSE '[]' END
-) e (region)
-WHERE jsonb_typeof(e.region->'original_width') = 'number'
-  AND jsonb_typeof(e.region->'original_height') = 'number'
-  AND (e.region->>'original_width')::numeric BETWEEN 1 AND 2147483647
-  AND (e.region->>'original_height')::numeric BETWEEN 1 AND 2147483647
-ORDER BY s.task_id
-"""
 SPLITS_SQL = """
 SELECT t.id, t.meta->>'split' FROM predictions_task t WHERE t.id = ANY(%s) ORDER BY t.id
 """
@@ -237,15 +220,6 @@ def truths_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
         row[0]: (row[1], row[2])
         for slot, ids in slots_of_tasks(task_ids)
         for row in fetch_all(TRUTHS_SQL, [ids], slot=slot)
-    }
-
-
-def sizes_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """By task the width and height in pixels that one of its regions gives for its image."""
-    return {
-        row[0]: (row[1], row[2])
-        for slot, ids in slots_of_tasks(task_ids)
-        for row in fetch_all(SIZES_SQL, {"tasks": ids}, slot=slot)
     }
 
 

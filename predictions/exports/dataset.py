@@ -215,7 +215,7 @@ def _unsuited(wanted: DataSet) -> NotHeld:
 
 
 def _tasks(wanted: DataSet, advance: Advance) -> Iterator[dict[str, Any]]:
-    # The tokens of a text depend on all its regions, of whatever version; an image's size may, too.
+    # The tokens of a text depend on all its regions, of whatever version.
     only = None if wanted.format == "conll" else wanted.version
     for document in documents_of(wanted.project, wanted.chosen, only):
         task: dict[str, Any] = orjson.loads(dumps(document))

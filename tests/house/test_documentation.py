@@ -20,6 +20,9 @@ from django.core.handlers import exception
 from django.http import request as http_request
 from django.views import csrf
 
+from evals.jobs.finishing import shared_classes
+from evals.jobs.notes import MESSAGES
+from predictions.regions.labels import Reason
 from tests.house.pages import NOT_RUN, blocks, indented, linked, names
 from tests.house.serving import ROOT, Server, running
 
@@ -304,6 +307,15 @@ def test_defaults_in_the_table_are_the_defaults(server: Server) -> None:
             written = str(Path(written).relative_to(ROOT))
         same_case = written.lower() if isinstance(value, bool) else written
         assert same_case == rows[name], name
+
+
+def test_reasons_of_an_evaluation_are_in_its_tables() -> None:
+    page = (ROOT / "docs" / "reference" / "numbers.md").read_text()
+    _, _, tables = page.partition("### What was not read")
+    ignored, _, warnings = tables.partition("\n## ")[0].partition("`warnings`")
+    row = re.compile(r"^\| \[?`([a-z_]+)`", re.MULTILINE)
+    assert set(row.findall(ignored)) == {reason.value for reason in Reason}
+    assert set(row.findall(warnings)) == {*MESSAGES, shared_classes.REASON, shared_classes.SIMILAR}
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,1 +1,1 @@
-"""Registers the folders that tasks' pictures are in."""
+"""The folders that tasks' pictures are in, and how large the pictures are."""

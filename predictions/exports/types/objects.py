@@ -175,9 +175,14 @@ def picture_of(task: TaskValues, source: str, scheme: Scheme) -> Picture:
     return Picture(
         task_id=task["id"],
         file_name=plain_name(task["id"], value if isinstance(value, str) else ""),
-        told_size=next(_sizes(task, scheme), None),
+        told_size=told_size(task, scheme),
         given=given_of(task, source),
     )
+
+
+def told_size(task: TaskValues, scheme: Scheme) -> Size | None:
+    """The image's size by its ground truth, else by another annotation, else by a prediction."""
+    return next(_sizes(task, scheme), None)
 
 
 def _sizes(task: TaskValues, scheme: Scheme) -> Iterator[Size]:

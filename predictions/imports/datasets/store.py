@@ -22,12 +22,12 @@ from predictions.db.imports import (
     copy_lines,
     name_first_version,
     replace_truths,
-    sizes_of_tasks,
     task_copy,
     task_lines,
     truths_of_tasks,
 )
 from predictions.db.imports import record_created as record_predictions
+from predictions.db.pictures.sizes import annotated_sizes, predicted_sizes
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.projects import Author
 from predictions.db.tasks import record_created, reserve_inner_ids
@@ -207,19 +207,21 @@ class Writer:
 
     def _write_batch(self, batch: list[Planned], copy: Copy) -> None:
         known = [one.task_id for one in batch if one.task_id is not None]
-        there, sizes = dict[int, tuple[int, str]](), dict[int, Size]()
+        there, sizes, guessed = dict[int, tuple[int, str]](), dict[int, Size](), dict[int, Size]()
         if known:
             copy.wait()
             there = truths_of_tasks(known) if self.found.truth is not None else {}
             self.kept.see_splits(batch)
             if any(self._size_in_file(one) is None for one in batch):
-                sizes = sizes_of_tasks(known)
+                sizes = annotated_sizes(known)
+                guessed = predicted_sizes([one for one in known if one not in sizes])
         tasks, ids, rows = list[TaskRow](), list[int](), list[PredictionRow]()
         truths_new, truths_added = list[NewTruth](), list[NewTruth]()
         replaced: dict[int, bytes] = {}
         for one in batch:
-            size = self._size_in_file(one) or sizes.get(one.task_id or 0) or self._picture_size(one)
             task_id = next(self.new_ids) if one.task_id is None else one.task_id
+            size = self._size_in_file(one) or sizes.get(task_id) or self._picture_size(one)
+            size = size or guessed.get(task_id)
             if one.task_id is None and (row := self._task_row(one)) is not None:
                 tasks.append(row)
                 ids.append(task_id)

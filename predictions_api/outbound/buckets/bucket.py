@@ -31,6 +31,8 @@ ANY_REGION = "us-east-1"
 HEAD_BYTES = 1 << 20
 #: Where a bucket is, when it is in another region.
 REGION = "x-amz-bucket-region"
+#: Of those whose keys may write objects but not read them.
+UNTOLD = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 #: Characters of an answer that are told.
 MOST_TOLD = 300
 NOT_MADE_ONCE = threading.Lock()
@@ -210,26 +212,42 @@ class Bucket:
             is_asked = given == f"bytes {start}-{start + len(content) - 1}" and total.isdecimal()
             if not content or not is_asked:
                 raise BucketFault("The service did not answer with the part it was asked for.")
-            return Part(content, int(total), str(found.get("ETag", "")).strip('"'))
+            given_tag = str(found.get("ETag", "")).strip('"')
+            if tag and given_tag != tag:
+                # The service takes no notice of the condition.
+                raise Taken(f"Object {key} is another one meanwhile.")
+            return Part(content, int(total), given_tag)
 
     def write(self, key: str, content: bytes, *, is_new: bool) -> None:
-        """Writes JSON. Taken for one that `is_new` and there already."""
+        """Writes JSON. Taken for one that `is_new` and there already.
+
+        Only Amazon is known to heed the condition, so other services are asked first: some take no
+        notice of it, others refuse it.
+        """
         more: dict[str, Any] = {"IfNoneMatch": "*"} if is_new else {}
         if self.place.kms_key_id:
             more |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.place.kms_key_id}
         asked = {"Bucket": self.place.bucket, "Key": key, "Body": content}
         with self._asking(key):
+            is_absent = is_new and bool(self.place.endpoint) and self._is_absent(key)
             try:
                 self._client.put_object(**asked, ContentType="application/json", **more)
             except ClientError as error:
-                if not is_new or _status(error) != HTTPStatus.NOT_IMPLEMENTED:
+                if not is_absent or _status(error) != HTTPStatus.NOT_IMPLEMENTED:
                     raise
-                # The service knows no conditions.
-                if self._client.list_objects_v2(
-                    Bucket=self.place.bucket, Prefix=key, MaxKeys=1
-                ).get("KeyCount"):
-                    raise Taken(f"There is an object {key} already.") from None
                 self.write(key, content, is_new=False)
+
+    def _is_absent(self, key: str) -> bool:
+        """Whether there is surely none; False where the keys may not ask. Taken for one."""
+        try:
+            self._client.head_object(Bucket=self.place.bucket, Key=key)
+        except ClientError as error:
+            if (status := _status(error)) in UNTOLD:
+                return False
+            if status == HTTPStatus.NOT_FOUND:
+                return True
+            raise
+        raise Taken(f"There is an object {key} already.")
 
     def delete(self, key: str) -> None:
         """Deletes it, if it is there."""

@@ -409,6 +409,29 @@ def test_a_turned_box_is_refused_by_name(ada: Caller, boxes: Project, name: str)
 
 
 MASKED = shape("brushlabels", "mask", "Sky", format="rle", rle=mask2rle(MASK))
+
+
+def test_an_image_has_one_size_in_all_files(ada: Caller, boxes: Project) -> None:
+    """Versions tell the sizes that they had an image in; the ground truth has no region on it."""
+    sides = {"v1": (640, 480), "v2": (64, 48)}
+    said = box("Car", 10, 20, 30, 40, 0.5)
+    negative = image("a.png", []) | {
+        "predictions": [
+            {
+                "model_version": version,
+                "result": [said | {"original_width": width, "original_height": height}],
+            }
+            for version, (width, height) in sides.items()
+        ]
+    }
+    fill(ada, boxes, negative)
+    (truth,) = json.loads(content(ada, boxes, "coco", **TRUTH))["images"]
+    assert (truth["width"], truth["height"]) == sides["v1"]
+    for version in sides:
+        (detection,) = json.loads(content(ada, boxes, "coco", model_version=version))
+        assert detection["bbox"] == [64, 96, 192, 192]
+
+
 UNSIZED = {**box("Car", 1, 1, 1, 1), "original_width": None}
 LONG = outline([0, 0], [50, 0], [50, 50], [25, 75], [0, 50])
 

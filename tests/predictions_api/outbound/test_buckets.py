@@ -169,18 +169,17 @@ def test_the_servers_own_keys_and_proxies_are_not_used(monkeypatch: pytest.Monke
     assert asked[1][1].startswith("AWS4-HMAC-SHA256 Credential=theirs/")
 
 
+@pytest.mark.parametrize("answer", [200, 501], ids=["pays no heed to it", "refuses it"])
 @pytest.mark.parametrize("is_there", [True, False])
-def test_a_service_that_knows_no_conditions(is_there: bool) -> None:
+def test_a_service_that_knows_no_conditions(is_there: bool, answer: int) -> None:
     written: list[bool] = []
 
     def handle(request: BaseHTTPRequestHandler) -> None:
-        if request.command == "PUT":
-            has_condition = "If-None-Match" in request.headers
-            written.append(not has_condition)
-            return sending(501 if has_condition else 200)(request)
-        count = int(is_there)
-        page = f"<ListBucketResult><KeyCount>{count}</KeyCount></ListBucketResult>"
-        return sending(200, page.encode())(request)
+        if request.command != "PUT":
+            return sending(200 if is_there else 404)(request)
+        has_condition = "If-None-Match" in request.headers
+        written.append(has_condition)
+        return sending(answer if has_condition else 200)(request)
 
     with serving(handle) as address, opened(address) as cars:
         if is_there:
@@ -188,4 +187,40 @@ def test_a_service_that_knows_no_conditions(is_there: bool) -> None:
                 cars.write("1", b"{}", is_new=True)
         else:
             cars.write("1", b"{}", is_new=True)
-    assert written == ([False] if is_there else [False, True])
+    first = {200: [True], 501: [True, False]}
+    assert written == ([] if is_there else first[answer])
+
+
+def test_keys_that_may_only_write_rely_on_the_condition() -> None:
+    written: list[bool] = []
+
+    def handle(request: BaseHTTPRequestHandler) -> None:
+        if request.command == "PUT":
+            written.append("If-None-Match" in request.headers)
+        sending({"PUT": answer}.get(request.command, 403))(request)
+
+    with serving(handle) as address, opened(address) as cars:
+        answer = 200
+        cars.write("1", b"{}", is_new=True)
+        answer = 412
+        with pytest.raises(Taken):
+            cars.write("1", b"{}", is_new=True)
+        # Nobody says whether it is there.
+        answer = 501
+        with pytest.raises(BucketFault, match="answered 501"):
+            cars.write("1", b"{}", is_new=True)
+    assert written == [True, True, True]
+
+
+def test_an_object_that_is_another_one_meanwhile() -> None:
+    """Of a service that answers as if it had not been asked for the first."""
+    parts = iter([sending(206, b"ab", ETag='"1"', Content_Range="bytes 0-1/4")])
+    second = sending(206, b"cd", ETag='"2"', Content_Range="bytes 2-3/4")
+    with (
+        serving(lambda request: next(parts, second)(request)) as address,
+        opened(address) as cars,
+    ):
+        first = cars.part("a.png", 0, 2)
+        assert first == (b"ab", 4, "1")
+        with pytest.raises(Taken, match="is another one meanwhile"):
+            cars.part("a.png", 2, 4, tag=first.tag)

@@ -388,6 +388,35 @@ def test_tasks_that_results_do_not_name_keep_what_was_said_of_them(try_load: Any
     assert [row.score for row in Prediction.objects.order_by("task_id")] == [0.75, None]
 
 
+def test_sizes_are_those_that_the_ground_truth_tells(try_load: Any) -> None:
+    """Earlier models may have had the image in another size: theirs count only without a better."""
+    try_load(whole())
+    task = Task.objects.order_by("id")[0]
+    (region,) = Annotation.objects.get(task=task).result
+    for n in range(3):
+        told = {**region, "original_width": 50, "original_height": 40}
+        Prediction.objects.create(
+            project=task.project, task=task, model_version=f"v{n}", result=[told]
+        )
+    unsized = whole(images=[{"id": 1, "file_name": "one.jpg"}], annotations=[box(score=0.5)])
+
+    def placed(version: str) -> list[float]:
+        try_load(None, unsized, "--model-version", version)
+        (row,) = Prediction.objects.get(task=task, model_version=version).result
+        return [row["value"][name] for name in ("x", "y", "width", "height")]
+
+    assert placed("v3") == [10.0, 25.0, 30.0, 50.0]
+    # A later annotation that is no ground truth tells another.
+    other = [{**region, "original_width": 20, "original_height": 20}]
+    Annotation.objects.create(project=task.project, task=task, result=other)
+    assert placed("v4") == [10.0, 25.0, 30.0, 50.0]
+    Annotation.objects.filter(task=task).delete()
+    with pytest.raises(CommandError, match="the size of its image is not known"):
+        placed("v5")
+    Prediction.objects.filter(model_version__in=["v3", "v4"]).delete()
+    assert placed("v5") == [20.0, 50.0, 60.0, 100.0]
+
+
 def test_a_class_that_the_project_lacks(ada: Caller, try_load: Any) -> None:
     try_load(whole(categories=[{"id": 1, "name": "cat"}]))
     with pytest.raises(CommandError) as refused:
