@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from evals.engine.drawn import Drawn, Outlined, Shapes
 from evals.engine.events import Ints
 from evals.engine.matching import Detections, Objects
+from evals.engine.overlaps.drawn import Drawn, Outlined, Shapes
 from predictions.regions.geometry import (
     PIXEL_DECIMALS,
     Bools,

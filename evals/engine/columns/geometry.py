@@ -9,7 +9,7 @@ import numpy as np
 
 from evals.engine.boxes import BoxMeta
 from evals.engine.columns.covered import covered_px, simple_areas
-from evals.engine.drawn import Drawn
+from evals.engine.overlaps.drawn import Drawn
 from evals.engine.sides import Row
 from predictions.regions.geometry import (
     LONGEST_OUTLINE_PX,

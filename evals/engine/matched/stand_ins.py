@@ -6,8 +6,8 @@ matters is whether it is small, medium or large, which mostly needs no raster.
 
 import numpy as np
 
-from evals.engine.drawn import by_size
 from evals.engine.matching import LEAST_MARGIN, Pairs
+from evals.engine.overlaps.drawn import by_size
 from evals.engine.precision.measures import LEAST_IOU, SIZE_LIMITS_PX
 from evals.engine.sides import Side
 from predictions.regions.geometry import Bools, Floats, Rle, empty_rle, rle_areas

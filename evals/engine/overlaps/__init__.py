@@ -1,1 +1,1 @@
-"""How far two shapes overlap: boxes, turned or not, and masks."""
+"""Drawn shapes, and how far two of them overlap: boxes, turned or not, outlines and masks."""

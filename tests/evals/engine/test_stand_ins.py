@@ -4,11 +4,11 @@ import numpy as np
 import orjson
 import pytest
 
-from evals.engine import drawn
 from evals.engine.boxes import RegionText, StoredImage
 from evals.engine.kinds.kind import Tally
 from evals.engine.matched import shapes
 from evals.engine.matched.shapes import shape_pairs
+from evals.engine.overlaps import drawn
 from evals.engine.precision.tables import PrecisionTable
 from evals.engine.regions import read_shapes
 from evals.engine.sides import Side
