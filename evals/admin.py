@@ -174,11 +174,11 @@ class EvaluationDesk(WorkspaceAdmin):
     @action(  # type: ignore[untyped-decorator]
         description="New evaluation", url_path="new", permissions=["start"]
     )
-    def to_new(self, request: HttpRequest) -> HttpResponseRedirect:
-        """To the page that starts one, which has the same address: any other name below the list
-        would be read as an evaluation's id.
+    def to_new(self, request: HttpRequest) -> HttpResponse:
+        """The button's address is that of the page "new", which answers before this does: any other
+        name below the list would be read as an evaluation's id.
         """
-        return HttpResponseRedirect(reverse("admin:evals_modeleval_new"))
+        return starting.new(self, request)
 
     def audit_target(self, obj: ModelEval) -> str:
         return f"evaluation {obj.eval_id}"

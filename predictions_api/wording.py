@@ -24,6 +24,15 @@ def left(begun: datetime | None, fraction: float, now: datetime | None = None) -
     return f"about {humanize.naturaldelta(passed * (1 - fraction) / fraction)} left"
 
 
+def plural(n: int, one: str, several: str = "") -> str:
+    """`task` for 1, else `tasks`, or `several` where that is another word.
+
+    >>> plural(1, "class", "classes"), plural(0, "class", "classes"), plural(2, "task")
+    ('class', 'classes', 'tasks')
+    """
+    return one if n == 1 else several or f"{one}s"
+
+
 def number(value: float | None) -> str:
     """`1,234,567`, with up to four digits after the point; a dash for None."""
     if value is None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from evals.engine.metrics import Matrix
 from predictions.regions.geometry import Bools
+from predictions_api.wording import plural
 
 #: class_imbalance: fewer instances than this, or than 0.05 x sqrt(all instances), or
 FEWEST_INSTANCES = 30
@@ -204,7 +205,7 @@ def dataset_health(
     n_test, n_all = images.get("test", 0), sum(images.values())
     found = []
     if n_test < FEWEST_TEST_IMAGES:
-        phrase = f"{n_test} {words.image}{'' if n_test == 1 else 's'}"
+        phrase = f"{n_test} {plural(n_test, words.image)}"
         found.append(_too_small("test", n_test, FEWEST_TEST_IMAGES, phrase, words))
     if not is_augmented and n_all:
         for split, wanted in (("test", TEST_SHARE), ("valid", VALID_SHARE)):
@@ -242,7 +243,7 @@ def _overconfident(
 
 
 def _counted(n: int, words: Words) -> str:
-    return f"{n} {words.item if n == 1 else words.items}"
+    return f"{n} {plural(n, words.item, words.items)}"
 
 
 def _cells(matrix: Matrix, chosen: Bools) -> tuple[tuple[int, int], ...]:

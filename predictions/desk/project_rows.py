@@ -130,8 +130,8 @@ class ProjectRows(WorkspaceAdmin):
         refuses what it does not know.
         """
         known = {*(str(kind.parameter_name) for kind in self.list_filter), *OF_EVERY_LIST}
-        kept = [(name, value) for name, values in request.GET.lists() for value in values]
-        read = urlencode([pair for pair in kept if pair[0] in known])
+        given = request.GET.lists()
+        read = urlencode([(name, values) for name, values in given if name in known], doseq=True)
         return f"?{read}" if read else ""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:

@@ -36,7 +36,7 @@ from predictions.desk.hub import page as hub
 from predictions.desk.project_rows import checked
 from predictions.models import Annotation, Project
 from predictions_api.http.fields import MAX_BIGINT
-from predictions_api.wording import number
+from predictions_api.wording import number, plural
 
 
 class ProjectForm(DeskForm):
@@ -216,9 +216,7 @@ class ProjectDesk(WorkspaceAdmin):
             ground_truth=True,
             projects=[project.pk for project in chosen],
         )
-        messages.success(
-            request, f"{number(n)} annotation{'' if n == 1 else 's'} marked as ground truth."
-        )
+        messages.success(request, f"{number(n)} {plural(n, 'annotation')} marked as ground truth.")
         return None
 
     def _ask_to_mark(self, request: HttpRequest, chosen: list[Project]) -> TemplateResponse:

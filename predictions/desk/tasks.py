@@ -40,6 +40,7 @@ from predictions.desk.project_rows import (
 from predictions.desk.reviewing import annotations as corrections
 from predictions.desk.reviewing import task
 from predictions.models import Annotation, Task
+from predictions_api.wording import plural
 
 
 class TaskForm(DeskForm):
@@ -192,7 +193,7 @@ class AnnotationDesk(RegionRows):
             ground_truth=is_truth,
         )
         done = "marked as ground truth" if is_truth else "unmarked"
-        messages.success(request, f"{n} annotation{'' if n == 1 else 's'} {done}.")
+        messages.success(request, f"{n} {plural(n, 'annotation')} {done}.")
 
     def delete_model(self, request: HttpRequest, obj: Annotation) -> None:
         """And marks the task as touched."""

@@ -15,7 +15,7 @@ from predictions.db.reviews.accepting import accept_predictions
 from predictions.desk.grid import offers
 from predictions.desk.grid.offers import Act, Answer, Chosen, Field
 from predictions.exports.project import SOURCES, TYPES, Wanted, check, pieces
-from predictions_api.wording import number
+from predictions_api.wording import number, plural
 
 TAG = "tag"
 VERSION = "version"
@@ -26,7 +26,7 @@ LONGEST_TAG = 100
 
 def counted(n: int, word: str) -> str:
     """`1 task`, `1,200 tasks`."""
-    return f"{number(n)} {word}{'' if n == 1 else 's'}"
+    return f"{number(n)} {plural(n, word)}"
 
 
 def named(version: str | None) -> str:

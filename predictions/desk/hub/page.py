@@ -17,7 +17,7 @@ from predictions.db.counting.overview import MOST, Overview, Version, overview_o
 from predictions.desk.hub.parts import Hub, Part, Point, Scores, Step, parts_of
 from predictions.exports.project import SOURCES, TYPES
 from predictions.models import Project
-from predictions_api.wording import number
+from predictions_api.wording import number, plural
 
 #: Of the table of versions.
 MOST_SHOWN = 50
@@ -96,7 +96,7 @@ def named(project: Project) -> str:
     """The project with what goes when it is deleted. One statement."""
     found = overview_of(project.pk)
     held = zip((found.tasks, found.annotations, found.predictions), MODELS, strict=True)
-    texts = [f"{bounded(n)} {model}{'' if n == 1 else 's'}" for n, model in held]
+    texts = [f"{bounded(n)} {plural(n, model)}" for n, model in held]
     return f"{project}, with everything in it: {', '.join(texts)}. Its evaluations stay"
 
 

@@ -22,6 +22,7 @@ from predictions.imports.datasets import evaluation, pictures, recognition, targ
 from predictions.imports.datasets.reading import Files
 from predictions.imports.datasets.store import store
 from predictions.imports.datasets.wishes import Loaded, Wishes
+from predictions_api.wording import plural
 
 
 class Command(BaseCommand):
@@ -197,11 +198,11 @@ class Command(BaseCommand):
         found = loaded.found
         self.stdout.write(
             f"Project {loaded.project.pk} ({loaded.project}) {made}:"
-            f" {_counted(found['images'], 'image', 'images')},"
+            f" {_counted(found['images'], 'image')},"
             f" {_counted(found['categories'], 'class', 'classes')},"
-            f" {_counted(loaded.n_new_tasks, 'new task', 'new tasks')},"
-            f" {_counted(loaded.n_truths, 'ground truth', 'ground truths')},"
-            f" {_counted(loaded.n_predictions, 'prediction', 'predictions')}."
+            f" {_counted(loaded.n_new_tasks, 'new task')},"
+            f" {_counted(loaded.n_truths, 'ground truth')},"
+            f" {_counted(loaded.n_predictions, 'prediction')}."
         )
 
     def _evaluate(self, loaded: Loaded, options: dict[str, Any]) -> dict[str, Any] | None:
@@ -214,8 +215,8 @@ class Command(BaseCommand):
             )
 
 
-def _counted(n: int, one: str, several: str) -> str:
-    return f"{n} {one if n == 1 else several}"
+def _counted(n: int, one: str, several: str = "") -> str:
+    return f"{n} {plural(n, one, several)}"
 
 
 def _pictures(images: str | None, author: Author) -> pictures.Pictures:
