@@ -59,9 +59,6 @@ def quick() -> Iterator[Model]:
 @pytest.fixture
 def crew(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
     path = tmp_path_factory.mktemp("sharing")
-    # The server of a root user runs as somebody else, who must be able to get there.
-    for above in (path, *path.parents[:2]):
-        above.chmod(0o755)
     made = Crew(path, PROVIDER_TIMEOUT_S="600")
     made.migrate()
     yield made
