@@ -42,9 +42,14 @@ def _disconnect() -> None:
 
 
 async def awakened(event: asyncio.Event, timeout_s: float | None) -> None:
-    """Waits for the event, or the time, and clears it."""
+    """Waits for the event, or the time, and clears it.
+
+    Not by `asyncio.wait_for`, which up to Python 3.11 forgets a cancel that comes at the moment
+    of the event: whoever waits for the task to end would wait for ever.
+    """
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
     event.clear()
 
 

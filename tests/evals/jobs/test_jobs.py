@@ -349,7 +349,7 @@ def environment_here() -> dict[str, str]:
 
 @contextmanager
 def worker(tmp_path: Path, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A real worker on the test's database, killed with the block."""
+    """A real worker on the test's database, killed with the block, and its children with it."""
     with (tmp_path / "worker.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "worker", "--interval=0.1"],
@@ -357,11 +357,12 @@ def worker(tmp_path: Path, **environment: str) -> Iterator["subprocess.Popen[byt
             env={**environment_here(), **environment},
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
         try:
             yield process
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
