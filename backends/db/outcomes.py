@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import NULL, copy, escaped, escaped_json, number
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import bigints, execute, fetch_all, fetch_prepared, reserve_ids
+from predictions_api.postgres.sql import (
+    bigints,
+    execute,
+    fetch_all,
+    fetch_one,
+    fetch_prepared,
+    one_of,
+    reserve_ids,
+)
 
 
 class Row(NamedTuple):
@@ -75,16 +83,25 @@ def lock(job_id: int) -> LockedJob | None:
     return None if row is None else LockedJob(*row)
 
 
+# The ids are told only where some are gone: mostly none.
+LOCK_TASKS_SQL = """
+WITH there AS MATERIALIZED (
+    SELECT id FROM predictions_task WHERE project_id = %(project)s AND {among}
+    ORDER BY id FOR NO KEY UPDATE
+)
+SELECT CASE WHEN count(*) < %(n)s THEN array_agg(id) END, count(*) FROM there
+"""
+
+
 def lock_tasks(project_id: int, task_ids: Sequence[int]) -> set[int]:
     """The tasks among these that still are there, which their other writers now wait for."""
-    sql = (
-        "SELECT id FROM predictions_task WHERE project_id = %s AND id = ANY(%s::bigint[])"
-        " ORDER BY id FOR NO KEY UPDATE"
-    )
-    rows = fetch_all(
-        sql, [project_id, bigints(sorted(task_ids))], slot=slots.of_project(project_id)
-    )
-    return {row[0] for row in rows}
+    wanted = set(task_ids)
+    sql = LOCK_TASKS_SQL.format(among=one_of("id", wanted))
+    params = {"project": project_id, "n": len(wanted)}
+    row = fetch_one(sql, params, slot=slots.of_project(project_id))
+    if row is None or row[1] == len(wanted):
+        return wanted
+    return set(row[0] or [])
 
 
 COLUMNS = (
@@ -144,19 +161,20 @@ def _lines(
 ) -> Iterator[bytes]:
     """The rows as COPY takes them."""
     versions = {name: escaped(name) for name in {row.model_version for _, row in flat}}
+    place = b"%d\t%d" % (job.project_id, slot)
+    end = b"%d\tnow\tnow" % job.backend_id
     for id_, (task_id, row) in zip(ids, flat, strict=True):
-        yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\tnow\tnow\n" % (
+        yield b"%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n" % (
             id_,
             task_id,
-            job.project_id,
-            slot,
+            place,
             escaped_json(row.result.encode()),
             versions[row.model_version],
             number(row.score),
             NULL if row.cluster is None else number(row.cluster),
             NULL if row.neighbors is None else escaped_json(row.neighbors.encode()),
             number(row.mislabeling),
-            job.backend_id,
+            end,
         )
 
 
