@@ -4,7 +4,23 @@ its items.
 
 from django.db import migrations
 
-SET_STORAGE = "ALTER TABLE backends_answeredtasks ALTER COLUMN task_ids SET STORAGE {storage}"
+# A cluster changes how a column is stored in its shards only.
+SET_STORAGE = """
+DO $do$
+DECLARE
+    change CONSTANT text := 'ALTER TABLE %s ALTER COLUMN task_ids SET STORAGE {storage}';
+BEGIN
+    IF to_regclass('pg_dist_partition') IS NULL THEN
+        EXECUTE format(change, 'backends_answeredtasks');
+    ELSIF EXISTS (
+        SELECT FROM pg_dist_partition WHERE logicalrelid = 'backends_answeredtasks'::regclass
+    ) THEN
+        PERFORM run_command_on_shards('backends_answeredtasks', change);
+    ELSE
+        EXECUTE format(change, 'backends_answeredtasks');
+    END IF;
+END $do$
+"""
 
 
 class Migration(migrations.Migration):
