@@ -9,6 +9,7 @@ from django.core.management import CommandError
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
+from tests.predictions.imports.datasets.scenes import SIZE
 
 
 def voc(*objects: str, size: str = "<width>200</width><height>100</height>") -> str:
@@ -43,8 +44,8 @@ def test_a_folder(ada: Caller, tmp_path: Path) -> None:
     )
     assert warned == [f"{tmp_path} is taken for Pascal VOC (voc)."]
     assert [(one.data, one.meta) for one in Task.objects.order_by("id")] == [
-        ({"image": "a.png"}, {"image_name": "a.png", "split": "valid"}),
-        ({"image": "b c.png"}, {"image_name": "b c.png", "split": "train"}),
+        ({"image": "a.png"}, {"image_name": "a.png", "split": "valid", **SIZE}),
+        ({"image": "b c.png"}, {"image_name": "b c.png", "split": "train", **SIZE}),
     ]
     box = {"x": 0.0, "y": 10.0, "width": 50.0, "height": 50.0, "rotation": 0.0}
     truths = [row.result for row in Annotation.objects.order_by("task_id")]
