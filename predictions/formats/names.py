@@ -22,6 +22,8 @@ class Called:
     image_name: str | None
     text: str | None = None
     told: str = ""
+    #: Where the image lies, where its name does not tell.
+    path: str | None = None
 
 
 def stem(name: str) -> str:
@@ -86,8 +88,9 @@ class Names:
                 f" {task.image_name!r} here.",
             )
             return None
-        if task.image_id not in self.by_id and _lie_apart(task.image_name, found[0].image_name):
-            self.elsewhere.append((str(task.image_name), str(found[0].image_name)))
+        there = found[0].path or found[0].image_name
+        if task.image_id not in self.by_id and _lie_apart(task.image_name, there):
+            self.elsewhere.append((str(task.image_name), str(there)))
         return found[0].key
 
     def _candidates(self, task: FileTask) -> list[Called]:

@@ -304,17 +304,16 @@ def _refuse_twice(planned: Sequence[Planned], errors: Errors) -> None:
 
 def _called(project: Project, shown: str) -> Iterator[Called]:
     """What the project's tasks are called; those without `meta.image_name` by what they show."""
-    rows = called_tasks(project.pk, pictures.path_of(shown))
-    return (
-        Called(
+    for id_, image_id, named, value in called_tasks(project.pk, pictures.path_of(shown)):
+        path = pictures.path_in(value)
+        yield Called(
             key=id_,
             image_id=image_id,
-            image_name=image_name or pictures.name_of(value),
-            text=value if image_id is None and image_name is None else None,
+            image_name=named or (path and path.rpartition("/")[2]),
+            path=named if named and "/" in named else path,
+            text=value if image_id is None and named is None else None,
             told=f"task {id_} of the project",
         )
-        for id_, image_id, image_name, value in rows
-    )
 
 
 def batched(planned: Iterator[Planned], size: int) -> Iterator[list[Planned]]:
