@@ -122,6 +122,14 @@ class Names:
         self._n_taken[text] += 1
         return same[n].key if n < len(same) else None
 
+    def uneven(self) -> list[tuple[str, int, int]]:
+        """Texts of which fewer were found than there are: the text, how many were, and are."""
+        return [
+            (text, n, len(self.by_text[text]))
+            for text, n in self._n_taken.items()
+            if n < len(self.by_text.get(text, ()))
+        ]
+
     def prefers_stems(self, ids: Iterable[str]) -> bool:
         """Whether ids are stems of files' names: all of them fit so, and as ids they do not."""
         known = list(ids)
