@@ -454,6 +454,37 @@ def test_an_image_of_nothing_keeps_its_size(
 
 
 @pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("form", ["masks", "boxes"])
+def test_results_of_run_lengths_tell_the_size_they_were_drawn_on(
+    try_load: Any, together: bool, form: str
+) -> None:
+    """Half the image's: boxes beside them, outlines, and boxes around them are in that, too."""
+    half = {"size": [40, 50], "counts": [0, 20, 1980]}
+    outline = [[5, 5, 10, 5, 10, 10]]
+    entries = [
+        result(segmentation=half, bbox=[0, 0, 5, 20]),
+        result(segmentation=half, bbox=None),
+        result(segmentation=outline, bbox=[5, 5, 5, 5]),
+    ]
+    truth = whole(annotations=[box(segmentation=[[10, 20, 40, 20, 40, 60]])])
+    if together:
+        try_load(truth, entries, "--shapes", form, "--add-labels")
+    else:
+        full = {"size": [80, 100], "counts": [0, 20, 7980]}
+        both = [box(segmentation=full, iscrowd=1), box(id=2, segmentation=outline)]
+        try_load(whole(annotations=both), None, "--shapes", form)
+        try_load(None, entries, "--shapes", form)
+    regions = Prediction.objects.order_by("task_id")[0].result
+    assert {(one["original_width"], one["original_height"]) for one in regions} == {(50, 40)}
+    if form == "masks":
+        assert [one["type"] for one in regions] == ["brushlabels", "brushlabels", "polygonlabels"]
+        assert regions[2]["value"]["points"] == [[10, 12.5], [20, 12.5], [20, 25]]
+        return
+    places = [[one["value"][side] for side in ("x", "y", "width", "height")] for one in regions]
+    assert places == [[0, 0, 10, 50], [0, 0, 2, 50], [10, 12.5, 10, 12.5]]
+
+
+@pytest.mark.parametrize("together", [True, False])
 def test_each_file_has_sizes_of_its_own(try_load: Any, together: bool) -> None:
     """The model had the image in half its size."""
     small = {"id": 1, "file_name": "one.jpg", "width": 50, "height": 40}
