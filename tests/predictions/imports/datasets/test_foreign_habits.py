@@ -167,8 +167,8 @@ def test_so_is_a_task_that_tells_the_folder_in_its_address(
     project = make_project(ada, title="Files")
     Task.objects.create(project=project, data={"image": address}, meta=meta, inner_id=1)
     said = tmp_path / "said.json"
-    row = dict.fromkeys(("x_min", "y_min"), 1) | dict.fromkeys(("x_max", "y_max"), 9)
-    row |= {"image": "cats/1.jpg", "class_name": "Car", "confidence": 0.5}
+    row: Json = {"image": "cats/1.jpg", "class_name": "Car", "confidence": 0.5}
+    row |= {"x_min": 1, "y_min": 1, "x_max": 9, "y_max": 9}
     said.write_text(json.dumps([row]))
     Annotation.objects.create(project=project, task=Task.objects.get(), result=[SIZED])
     _, warned = load("supervision", "--predictions", said, "-P", "Files", "--model-version", "v1")
