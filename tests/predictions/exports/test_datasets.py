@@ -432,6 +432,29 @@ def test_an_image_has_one_size_in_all_files(ada: Caller, boxes: Project) -> None
         assert detection["bbox"] == [64, 96, 192, 192]
 
 
+def test_an_image_of_nothing_has_the_size_of_its_task(ada: Caller, boxes: Project) -> None:
+    """Whatever size a version tells; what is no size is none."""
+    said = box("Car", 10, 20, 30, 40, 0.5) | {"original_width": 64, "original_height": 48}
+    sides = {"width": 640, "height": 480}
+    fill(
+        ada,
+        boxes,
+        image("a.png", [], [said], image_size=sides),
+        image("b.png", [], image_size=sides),
+        image("c.png", [], image_size={**sides, "width": "640"}),
+        image("d.png", [], image_size=[640, 480]),
+    )
+    document = json.loads(content(ada, boxes, "coco", **TRUTH))
+    assert [(one.get("width"), one.get("height")) for one in document["images"]] == [
+        (640, 480),
+        (640, 480),
+        (None, None),
+        (None, None),
+    ]
+    (detection,) = json.loads(content(ada, boxes, "coco"))
+    assert detection["bbox"] == [64, 96, 192, 192]
+
+
 UNSIZED = {**box("Car", 1, 1, 1, 1), "original_width": None}
 LONG = outline([0, 0], [50, 0], [50, 50], [25, 75], [0, 50])
 
