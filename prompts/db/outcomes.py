@@ -83,17 +83,20 @@ class Took(NamedTuple):
     total_cost: float | None
 
 
-# The outer query still sees what cascades away with the failures.
 TAKE_BACK_SQL = """
 WITH gone AS (
     DELETE FROM prompts_failedprediction
     WHERE project_id = %(project)s AND model_run_id = %(run)s AND task_id = ANY(%(tasks)s)
     RETURNING id, task_id
+), took AS (
+    DELETE FROM prompts_predictionmeta m USING gone
+    WHERE m.project_id = %(project)s AND m.failed_prediction_id = gone.id
+    RETURNING m.failed_prediction_id, m.prompt_tokens_count, m.completion_tokens_count,
+        m.prompt_cost, m.completion_cost, m.total_cost
 )
-SELECT gone.task_id, m.prompt_tokens_count, m.completion_tokens_count,
-       m.prompt_cost, m.completion_cost, m.total_cost
-FROM gone LEFT JOIN prompts_predictionmeta m
-  ON m.project_id = %(project)s AND m.failed_prediction_id = gone.id
+SELECT gone.task_id, took.prompt_tokens_count, took.completion_tokens_count,
+       took.prompt_cost, took.completion_cost, took.total_cost
+FROM gone LEFT JOIN took ON took.failed_prediction_id = gone.id
 """
 
 
