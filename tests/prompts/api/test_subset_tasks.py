@@ -249,6 +249,13 @@ def test_a_cost_estimate(
             "error_type": None,
             "error_message": None,
         }
+    # Two examples are sent with each task: the prompt with their data, and what is true.
+    our_version.max_few_shot_examples = 2
+    our_version.save()
+    shown = [f"{our_version.prompt.replace('{text}', t)}" for t in "ab"]
+    sent += sum(len(text) for text in shown) + 2 * len('{"sentiment": "pos"}')
+    found = ada.client.get(f"{path_of(our_version)}/cost-estimate").json()
+    assert found["prompt_cost_usd"] == f"{4 * math.ceil(sent / 4) * 1000 / 1e6:.6f}"
 
 
 def test_examples_in_the_order_one_says(
