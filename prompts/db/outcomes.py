@@ -210,7 +210,8 @@ WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id,
 def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int, float]:
     """How far each prediction agrees with its task's newest ground truth, where it has one."""
     task_ids = [outcome.task_id for outcome in predictions]
-    truths = dict(fetch_all(TRUTHS_SQL, [task_ids], slot=slots.of_project(project_id)))
+    rows = fetch_all(TRUTHS_SQL, [task_ids], slot=slots.of_project(project_id))
+    truths = {int(task_id): str(result) for task_id, result in rows}
     return {
         o.task_id: agreement.agreement(
             orjson.loads(o.result or "[]"), orjson.loads(truths[o.task_id])
