@@ -62,6 +62,8 @@ STRUCK_OUT = "[key]"
 #: Whether nobody waits for an answer any more.
 IsUnwanted = Callable[[], bool]
 LOOK_S = 1.0
+#: Seconds, tokens and US dollars by the names that `prompts.asking.outcome.Outcome` has for them.
+Took = dict[str, Any]
 # The client draws a random key for each request, which only its own tries would send again.
 UNREPEATED: Any = {"idempotency_key": "none"}
 
@@ -82,11 +84,15 @@ class Temporary(Exception):
 
 
 class Refusal(Exception):
-    """The provider will not answer this request, however often it is sent."""
+    """The provider will not answer this request, however often it is sent.
 
-    def __init__(self, kind: str, message: str) -> None:
+    `took` is what an answer that is of no use took, as `Caller.took` has it: it is paid for.
+    """
+
+    def __init__(self, kind: str, message: str, took: "Took | None" = None) -> None:
         super().__init__(message)
         self.kind = kind
+        self.took: Took = took or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +211,29 @@ class Caller:
             raise Refusal(
                 "InvalidResponse", "The provider's answer is not of the chat protocol."
             ) from None
+        counts = a_count(prompt), a_count(completion), a_cost(cost)
+        answer = Answer(text if isinstance(text, str) else "", seconds, *counts, logprobs)
         if not isinstance(text, str):
             said = refusal if isinstance(refusal, str) else "The model gave no text."
-            raise Refusal("EmptyAnswer", self._scrubbed(said))
+            raise Refusal("EmptyAnswer", self._scrubbed(said), self.took(answer))
         if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
-            raise Refusal("AnswerTooLong", f"The model's text is over {MAX_TEXT_BYTES:,} bytes.")
-        return Answer(text, seconds, a_count(prompt), a_count(completion), a_cost(cost), logprobs)
+            message = f"The model's text is over {MAX_TEXT_BYTES:,} bytes."
+            raise Refusal("AnswerTooLong", message, self.took(answer))
+        return answer
 
-    def costs(self, answer: Answer) -> tuple[float | None, float | None, float | None]:
+    def took(self, answer: Answer) -> Took:
+        """What an answer took. None for what nobody told, or has no price."""
+        prompt_cost, completion_cost, total_cost = self._costs(answer)
+        return {
+            "inference_time": answer.seconds,
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+            "prompt_cost": prompt_cost,
+            "completion_cost": completion_cost,
+            "total_cost": total_cost,
+        }
+
+    def _costs(self, answer: Answer) -> tuple[float | None, float | None, float | None]:
         """USD for the prompt, the answer, and both; None where no price is known."""
         pairs = zip(self._prices, (answer.prompt_tokens, answer.completion_tokens), strict=True)
         prompt, completion = (
@@ -335,13 +356,13 @@ def ask_once(
     response_format: Mapping[str, Any] | None = None,
     within_s: float | None = None,
     is_unwanted: IsUnwanted | None = None,
-) -> tuple[Answer, float | None]:
-    """One request from code that has no event loop, and its cost in USD. Raises as `ask`.
+) -> tuple[Answer, Took]:
+    """One request from code that has no event loop, and what it took. Raises as `ask`.
 
     `is_unwanted` is asked every second; once it says so the answer is not waited for (Temporary).
     """
 
-    async def ask() -> tuple[Answer, float | None]:
+    async def ask() -> tuple[Answer, Took]:
         caller = Caller(row, model=model, max_connections=1)
         try:
             asking = asyncio.create_task(caller.ask(messages, response_format, within_s=within_s))
@@ -350,7 +371,7 @@ def ask_once(
                     asking.cancel()
                     raise Temporary("Abandoned", "Whoever asked has left.")
             answer = asking.result()
-            return answer, caller.costs(answer)[2]
+            return answer, caller.took(answer)
         finally:
             await caller.close()
 

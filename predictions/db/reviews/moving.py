@@ -22,6 +22,11 @@ class Follower:
         return _copying(self.table, "prediction_id", self.columns, has_task=self.has_task)
 
     @property
+    def removing(self) -> str:
+        """The statement that removes the rows of one prediction from its old slot."""
+        return f"DELETE FROM {self.table} WHERE slot = %(old)s AND prediction_id = %(id)s"  # noqa: S608
+
+    @property
     def changing(self) -> str:
         """The statement that names the new place in the rows of one prediction."""
         task = ", task_id = %(task)s" if self.has_task else ""
@@ -74,8 +79,8 @@ def register(follower: Follower) -> None:
 def move(prediction_id: int, user_id: int | None, *, old: Target, new: Target) -> None:
     """Moves what belongs to a prediction to another task; to a project of another slot also the
     prediction itself, which else is the caller's to write, and touches the old task there. One
-    statement for each follower, three more between slots (four if it names an ML backend), in the
-    caller's transaction.
+    statement for each follower; between slots two, and three more, or four if it names an ML
+    backend. In the caller's transaction.
     """
     places = {"old": slots.of_project(old.project_id), "new": slots.of_project(new.project_id)}
     row = {**places, "id": prediction_id, "project": new.project_id, "task": new.task_id}
@@ -88,5 +93,6 @@ def move(prediction_id: int, user_id: int | None, *, old: Target, new: Target) -
         execute(UNNAME_SQL, row)
     for follower in _followers:
         execute(follower.copying, row)
+        execute(follower.removing, row)
     execute(DELETE_SQL, row)
     execute(TOUCH_SQL, {**places, "task": old.task_id, "user": user_id})
