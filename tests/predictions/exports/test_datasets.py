@@ -356,6 +356,20 @@ def test_conll(ada: Caller, make_project: MakeProject) -> None:
     )
 
 
+def test_conll_has_the_stretches_that_evaluations_read(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    """Numbers as text, a region that does not say of which text, and one of a document."""
+    project = make_project(ada, NAMES_CONFIG)
+    strings, bare, whole = span("PER", 0, 3), span("LOC", 4, 6), span("PER", 7, 11)
+    strings["value"] |= {"start": "0", "end": 3.0}
+    del bare["to_name"]
+    whole["value"] |= {"start": "/p[1]", "end": "/p[1]", "startOffset": 0, "endOffset": 4}
+    whole["value"]["globalOffsets"] = {"start": 7, "end": 11}
+    fill(ada, project, text("Ada in Rome", [strings, bare, whole], []))
+    assert content(ada, project, "conll", **TRUTH).decode() == "Ada B-PER\nin B-LOC\nRome B-PER\n\n"
+
+
 def test_conll_with_scores(ada: Caller, make_project: MakeProject) -> None:
     project = make_project(ada, NAMES_CONFIG.replace("LOC", "a place"))
     fill(ada, project, text("in Rome", None, [span("a place", 3, 7, score=0.125)]))
@@ -477,12 +491,19 @@ def test_what_has_no_place(
     assert message in refusal(ada, shapes, format=name, **TRUTH)["format"][0]
 
 
+OF_A_DOCUMENT = span("PER", 0, 3)
+OF_A_DOCUMENT["value"] |= {"start": "/p", "end": "/p", "startOffset": 0, "endOffset": 3}
+
+
 @pytest.mark.parametrize(
     ("result", "message"),
     [
         ([span("PER", 0, 3), span("LOC", 2, 5)], "region 1 lies over another one; a token has one"),
         ([span("PER", 0, 4)], "region 0: 0 to 4 is not from the beginning of a word to the end"),
         ([span("a\nb", 0, 3)], "region 0: the labelling config has no label 'a\\nb'."),
+        ([span("PER", 0, 3), span("LOC", 2, 2)], "region 1: 2 to 2 has no character."),
+        ([span("PER", 3, 1)], "region 0: 3 to 1 has no character."),
+        ([OF_A_DOCUMENT], "region 0 does not tell its characters (globalOffsets)."),
     ],
 )
 def test_what_has_no_place_in_conll(
