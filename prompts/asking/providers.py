@@ -9,7 +9,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -197,29 +197,29 @@ class Caller:
         return self._read(response.content, time.monotonic() - started)
 
     def _read(self, content: bytes, seconds: float) -> Answer:
+        """The answer. Refusal for one of no use, with what it took as far as it says."""
+        took: Took = {}
         try:
             document = orjson.loads(content)
+            usage = document.get("usage") or {}
+            counts = a_count(usage.get("prompt_tokens")), a_count(usage.get("completion_tokens"))
+            answer = Answer("", seconds, *counts, a_cost(usage.get("cost")), [])
+            took = self.took(answer)
             choice = document["choices"][0]
             text = choice["message"].get("content")
             refusal = choice["message"].get("refusal")
-            usage = document.get("usage") or {}
             tokens = ((choice.get("logprobs") or {}).get("content")) or []
             logprobs = [(str(t["token"]), float(t["logprob"])) for t in tokens]
-            prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-            cost = usage.get("cost")
         except (ValueError, LookupError, TypeError, AttributeError):
-            raise Refusal(
-                "InvalidResponse", "The provider's answer is not of the chat protocol."
-            ) from None
-        counts = a_count(prompt), a_count(completion), a_cost(cost)
-        answer = Answer(text if isinstance(text, str) else "", seconds, *counts, logprobs)
+            message = "The provider's answer is not of the chat protocol."
+            raise Refusal("InvalidResponse", message, took) from None
         if not isinstance(text, str):
             said = refusal if isinstance(refusal, str) else "The model gave no text."
-            raise Refusal("EmptyAnswer", self._scrubbed(said), self.took(answer))
+            raise Refusal("EmptyAnswer", self._scrubbed(said), took)
         if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
             message = f"The model's text is over {MAX_TEXT_BYTES:,} bytes."
-            raise Refusal("AnswerTooLong", message, self.took(answer))
-        return answer
+            raise Refusal("AnswerTooLong", message, took)
+        return replace(answer, text=text, logprobs=logprobs)
 
     def took(self, answer: Answer) -> Took:
         """What an answer took. None for what nobody told, or has no price."""

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -179,6 +180,30 @@ def test_budgets_stop_a_run(
     spent = executed(make_run(our_version, only_missing_predictions=True))
     assert spent.status_reason.startswith("The provider connection's budget")
     assert model.counts()["requests"] == run.total_predictions
+
+
+@pytest.mark.parametrize("period", ["Monthly", "Yearly", None])
+@pytest.mark.parametrize("begun", ["2026-01-31", "2024-02-29", "2025-11-30", "2025-12-31"])
+def test_what_was_spent_is_of_the_current_period(
+    ada: Caller, our_version: PromptVersion, monkeypatch: Any, period: str | None, begun: str
+) -> None:
+    """Also before its first dollar; where a period ends is what Postgres says."""
+    row = our_version.model_provider_connection
+    assert row is not None
+    began = datetime.fromisoformat(begun).replace(hour=13, tzinfo=UTC)
+    row.budget_total_spent, row.budget_reset_period = 5.0, period
+    row.budget_last_reset_date = began
+    row.save()
+    path = f"/api/model-provider-connections/{row.pk}/"
+    with connection.cursor() as cursor:
+        length = "1 month" if period == "Monthly" else "1 year"
+        cursor.execute("SELECT %s::timestamptz + %s::interval", [began, length])
+        (end,) = cursor.fetchone()
+    for moment, expected in ((end - timedelta(seconds=1), 5.0), (end, 0.0 if period else 5.0)):
+        monkeypatch.setattr("prompts.models.connections.timezone.now", lambda at=moment: at)
+        assert row.spent_in_period == expected
+    monkeypatch.undo()
+    assert ada.client.get(path).json()["budget_total_spent"] == row.spent_in_period
 
 
 def test_cancel_stops_the_requests(
@@ -422,14 +447,14 @@ def test_answers_of_no_use_are_paid_for(
     our_version: PromptVersion, make_run: MakeRun, make_tasks: MakeTasks, text_project: Project
 ) -> None:
     row = priced(our_version)
-    make_tasks(text_project, "silent", "chatter", "garbage", "good")
+    make_tasks(text_project, "silent", "chatter", "garbage", "void", "good")
     run = executed(make_run(our_version))
     kinds = sorted(kind for kind, _ in failures_of(run))
-    assert kinds == ["AnswerTooLong", "EmptyAnswer", "InvalidAnswer"]
-    assert (run.cost_usd, spent(row)) == (4 * 30.0, 4 * 30.0)
+    assert kinds == ["AnswerTooLong", "EmptyAnswer", "InvalidAnswer", "InvalidResponse"]
+    assert (run.cost_usd, spent(row)) == (5 * 30.0, 5 * 30.0)
     found = run.measures or {}
-    assert (found["prompt_tokens"], found["completion_tokens"]) == (4 * 20, 4 * 5)
-    assert (found["prompt_cost"], found["completion_cost"]) == (4 * 20.0, 4 * 10.0)
+    assert (found["prompt_tokens"], found["completion_tokens"]) == (5 * 20, 5 * 5)
+    assert (found["prompt_cost"], found["completion_cost"]) == (5 * 20.0, 5 * 10.0)
 
 
 def test_trials_and_refinements_spend_of_the_budget(
