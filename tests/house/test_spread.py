@@ -78,6 +78,9 @@ FORBIDDEN = {
     "a time reckoned from a column in an UPDATE": re.compile(
         r"\bUPDATE\b.*\bSET\b.*[-+]\s*make_interval\(\w+ => [a-z_]+\.[a-z_]+", re.S | re.I
     ),
+    "JSON made of columns in an UPDATE": re.compile(
+        r"\bUPDATE\b.*\bSET\b(?:(?!\bFROM\b|\bWHERE\b).)*\bjsonb?_build_\w+\(", re.S | re.I
+    ),
     "an id made in the list of an INSERT": re.compile(
         r"\bINSERT INTO\b.*\bSELECT\b.*\bnextval\(", re.S | re.I
     ),
@@ -116,6 +119,10 @@ def test_no_statement_does_what_a_cluster_forbids() -> None:
         (
             "a time reckoned from a column in an UPDATE",
             "UPDATE a SET b = %s + make_interval(secs => c.d)",
+        ),
+        (
+            "JSON made of columns in an UPDATE",
+            "UPDATE a SET b = jsonb_build_object('c', k.c) FROM k WHERE k.id = a.id",
         ),
         ("an id made in the list of an INSERT", "INSERT INTO a SELECT nextval('b')"),
     ],

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from predictions.db.places import slots_of_tasks
 from predictions.db.projects import Author
+from predictions_api.http.rendering import dumps
 from predictions_api.postgres.sql import execute, fetch_all
 
 # What regions say of their image's size, by (task, id).
@@ -39,12 +40,11 @@ WHERE t.id = ANY(%(tasks)s)
   AND jsonb_typeof(t.meta#>'{{image_size,height}}') = 'number'
   AND {OWN_WIDTH} BETWEEN 1 AND 2147483647 AND {OWN_HEIGHT} BETWEEN 1 AND 2147483647
 """  # noqa: S608
-# What is there already stands.
+# What is there already stands. The JSON is written beforehand: of a column a cluster calls none of
+# the functions that would write it.
 TELL_SIZES_SQL = """
-UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s,
-    meta = t.meta || jsonb_build_object(
-        'image_size', jsonb_build_object('width', k.width, 'height', k.height))
-FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS k (id, width, height)
+UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s, meta = t.meta || k.told::jsonb
+FROM unnest(%s::bigint[], %s::text[]) AS k (id, told)
 WHERE t.id = k.id AND jsonb_typeof(t.meta) = 'object' AND NOT t.meta ? 'image_size'
 """
 FIRST_PREDICTED_SIZES_SQL = f"""
@@ -68,9 +68,10 @@ def tell_sizes(sizes: Mapping[int, tuple[int, int]], author: Author) -> None:
     `meta.image_size`: an image on which nothing is has no region that tells it.
     """
     for slot, ids in slots_of_tasks(list(sizes)):
-        widths, heights = zip(*[sizes[one] for one in ids], strict=True)
-        params = [author.user_id, ids, list(widths), list(heights)]
-        execute(TELL_SIZES_SQL, params, slot=slot)
+        told = [
+            dumps({"image_size": dict(zip(SIDES, sizes[one], strict=True))}).decode() for one in ids
+        ]
+        execute(TELL_SIZES_SQL, [author.user_id, ids, told], slot=slot)
 
 
 def predicted_sizes(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
