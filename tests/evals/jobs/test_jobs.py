@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -362,7 +362,9 @@ def worker(tmp_path: Path, **environment: str) -> Iterator["subprocess.Popen[byt
         try:
             yield process
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            # A test may have killed it itself.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
