@@ -134,19 +134,18 @@ def test_ground_truth_that_an_older_annotation_replaces_is_told(
     """Neither the newest moment nor the number says that another annotation of a task counts."""
     first, *_ = load(ada, project, tasks())
     Annotation.objects.filter(project=project).update(updated_at=LONG_AGO - timedelta(days=1))
-    latest = Annotation.objects.create(
-        task_id=first, project=project, result=[box(PERSON, 0, 0, 9, 9)], ground_truth=True
-    )
-    Annotation.objects.filter(pk=latest.pk).update(updated_at=LONG_AGO - timedelta(days=2))
+    body: Any = {"result": [box(PERSON, 0, 0, 9, 9)], "ground_truth": True}
+    latest = ada.client.post(f"/api/tasks/{first}/annotations/", body, format="json").json()["id"]
+    Annotation.objects.filter(pk=latest).update(updated_at=LONG_AGO - timedelta(days=2))
     before, same = (computed(ada, project, versionId="4", modelId=m) for m in "ab")
     path = f"{PATH}/{before.eval_id}"
     assert ada.client.get(f"{path}/diff/{same.eval_id}").json()["differingTerms"] == []
 
     if act == "delete":
-        assert ada.client.delete(f"/api/annotations/{latest.pk}/").status_code == 204
+        assert ada.client.delete(f"/api/annotations/{latest}/").status_code == 204
     elif act == "unmark":
         answer = ada.client.patch(
-            f"/api/annotations/{latest.pk}/", {"ground_truth": False}, format="json"
+            f"/api/annotations/{latest}/", {"ground_truth": False}, format="json"
         )
         assert answer.status_code == 200
     else:

@@ -8,9 +8,9 @@ import pytest
 from label_studio_sdk.converter.brush import decode_rle
 from PIL import Image
 
-from predictions.models import Annotation, Prediction, Project, Task
+from predictions.models import Annotation, Prediction, Project
 from predictions.regions.config import read_config
-from tests.conftest import IMAGE_CONFIG, Caller, MakeProject
+from tests.conftest import IMAGE_CONFIG, Caller, MakeProject, MakeTask
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import COCO, both, tasks, truths, values
 from tests.predictions.imports.datasets.test_load_voc import thing, voc
@@ -159,18 +159,20 @@ def test_a_name_in_another_folder_is_warned_of(
 def test_so_is_a_task_that_tells_the_folder_in_its_address(
     ada: Caller,
     make_project: MakeProject,
+    make_task: MakeTask,
     tmp_path: Path,
     address: str,
     meta: Json,
     place: str | None,
 ) -> None:
     project = make_project(ada, title="Files")
-    Task.objects.create(project=project, data={"image": address}, meta=meta, inner_id=1)
+    task = make_task(ada, project, data={"image": address}, meta=meta)
     said = tmp_path / "said.json"
     row: Json = {"image": "cats/1.jpg", "class_name": "Car", "confidence": 0.5}
     row |= {"x_min": 1, "y_min": 1, "x_max": 9, "y_max": 9}
     said.write_text(json.dumps([row]))
-    Annotation.objects.create(project=project, task=Task.objects.get(), result=[SIZED])
+    annotated = ada.client.post(f"/api/tasks/{task}/annotations/", {"result": [SIZED]}, "json")
+    assert annotated.status_code == 201
     _, warned = load("supervision", "--predictions", said, "-P", "Files", "--model-version", "v1")
     text = (
         "Warning: 1 images were found by their file's name alone, in another folder: 'cats/1.jpg'"
