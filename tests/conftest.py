@@ -234,6 +234,7 @@ def olga(db: None) -> Caller:
 
 
 MakeProject = Callable[..., Project]
+MakeTask = Callable[..., int]
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from django.conf import LazySettings
 
 from predictions.apps import LARGER_FILES
 from predictions.models import Annotation, IdempotentRequest, Prediction, Project, Task
-from tests.conftest import Caller, MakeProject, assert_refused
+from tests.conftest import Caller, MakeProject, MakeTask, assert_refused
 
-MakeTask = Callable[..., int]
 JSON = "application/json"
 DEEP = "JSON parse error - nested deeper than 512 levels"
 NULS = "Null characters are not allowed."

@@ -14,10 +14,8 @@ from label_studio_sdk.types.prediction_request import PredictionRequest
 
 from accounts import tokens
 from predictions.models import MLBackend, Prediction, Project, Task
-from tests.conftest import IMAGE_CONFIG, Caller, region
+from tests.conftest import IMAGE_CONFIG, Caller, MakeTask, region
 from tests.contract.conftest import Connect, Sent
-
-MakeTask = Callable[..., int]
 
 
 def refusal(error: pytest.ExceptionInfo[ApiError]) -> tuple[int | None, str, Any]:

@@ -16,10 +16,9 @@ from backends.models import Delivery, Payload, Webhook
 from predictions_api.jobs.leases import LeaseLost
 from predictions_api.outbound.events.models import Event
 from tests.backends.webhooks.conftest import Create, Receiver
-from tests.conftest import A_MOMENT, Caller, assert_invalid
+from tests.conftest import A_MOMENT, Caller, MakeTask, assert_invalid
 
 Work = Callable[[], None]
-MakeTask = Callable[..., int]
 
 
 @pytest.fixture

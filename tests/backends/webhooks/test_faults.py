@@ -14,10 +14,8 @@ from backends.models import Delivery
 from predictions_api.jobs import sharing, stopping
 from predictions_api.outbound.events import payloads
 from tests.backends.webhooks.conftest import Create, Receiver
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeTask
 from tests.prompts.crew import until
-
-MakeTask = Callable[..., int]
 
 
 @pytest.mark.django_db(transaction=True)

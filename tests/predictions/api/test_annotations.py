@@ -15,6 +15,7 @@ from tests.conftest import (
     Caller,
     Like,
     MakeProject,
+    MakeTask,
     assert_invalid,
     assert_refused,
     region,
@@ -23,7 +24,6 @@ from tests.conftest import (
 )
 
 Make = Callable[..., dict[str, Any]]
-MakeTask = Callable[..., int]
 NO_ANNOTATION = "No Annotation matches the given query."
 NO_TASK = "No Task matches the given query."
 NOT_REGIONS = {"result": ["Expected a list of regions."]}

@@ -15,6 +15,7 @@ from tests.conftest import (
     TEXT_CONFIG,
     Caller,
     MakeProject,
+    MakeTask,
     assert_invalid,
     assert_refused,
     region,
@@ -30,7 +31,6 @@ NOT_TEXT = ["Not a valid string."]
 NOT_JSON = ["Value must be valid JSON."]
 NO_FIT = ["A result must be a list of regions; this value fits no control of the labelling config."]
 NOT_OBJECTS = {"non_field_errors": ["Each item in prediction result should be dict"]}
-MakeTask = Callable[..., int]
 
 
 def unknown(pk: Any) -> list[str]:

@@ -1,6 +1,5 @@
 """The Idempotency-Key header on POST."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -13,11 +12,10 @@ from rest_framework.test import APIClient
 from predictions.db import idempotency
 from predictions.models import Annotation, IdempotentRequest, Prediction, Project, Task
 from predictions_api.jobs import sweeps
-from tests.conftest import Caller, MakeProject, assert_invalid
+from tests.conftest import Caller, MakeProject, MakeTask, assert_invalid
 
 URL = "/api/predictions/"
 USED = {"non_field_errors": ["This Idempotency-Key was used for another request."]}
-MakeTask = Callable[..., int]
 
 
 def post(caller: Caller, body: Any, key: str = "k", url: str = URL) -> Any:

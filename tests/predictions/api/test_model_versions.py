@@ -14,6 +14,7 @@ from tests.conftest import (
     RECORDED,
     Caller,
     MakeProject,
+    MakeTask,
     assert_invalid,
     assert_refused,
     who_may_read,
@@ -21,7 +22,6 @@ from tests.conftest import (
 )
 
 Make = Callable[..., dict[str, Any]]
-MakeTask = Callable[..., int]
 VERSIONS = {"old": 1, "new": 2, "": 3, None: 1}
 
 

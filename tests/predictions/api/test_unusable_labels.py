@@ -1,15 +1,13 @@
 """What is no label is refused on every way in, by its place, if the project validates."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from predictions.models import Prediction, Project, Task
-from tests.conftest import Caller, MakeProject, region
+from tests.conftest import Caller, MakeProject, MakeTask, region
 
-MakeTask = Callable[..., int]
 LINES = "application/x-ndjson"
 CONFIG = (
     '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'

@@ -14,6 +14,7 @@ from tests.conftest import (
     TEXT_CONFIG,
     Caller,
     MakeProject,
+    MakeTask,
     assert_invalid,
     assert_refused,
     region,
@@ -21,7 +22,6 @@ from tests.conftest import (
 )
 
 Make = Callable[..., dict[str, Any]]
-MakeTask = Callable[..., int]
 NO_PREDICTION = "No Prediction matches the given query."
 REQUIRED = ["This field is required."]
 NULL = ["This field may not be null."]

@@ -9,11 +9,10 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from predictions.models import Prediction, Project
-from tests.conftest import Caller, MakeProject, assert_invalid
+from tests.conftest import Caller, MakeProject, MakeTask, assert_invalid
 
 URL = "/api/predictions/?upsert=true"
 Make = Callable[..., dict[str, Any]]
-MakeTask = Callable[..., int]
 
 
 def test_replaces_every_prediction_of_task_and_version(

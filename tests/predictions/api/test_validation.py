@@ -1,15 +1,13 @@
 """Predictions of a project whose labelling config is asked first."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from predictions.models import Prediction, Project
-from tests.conftest import Caller, MakeProject, assert_invalid, region
+from tests.conftest import Caller, MakeProject, MakeTask, assert_invalid, region
 
 URL = "/api/predictions/"
-MakeTask = Callable[..., int]
 MISSING = [
     f"Region 0: Missing required field '{name}'"
     for name in ("from_name", "to_name", "type", "value")

@@ -15,13 +15,13 @@ from tests.conftest import (
     TEXT_CONFIG,
     Caller,
     MakeProject,
+    MakeTask,
     assert_invalid,
     assert_refused,
     region,
     who_may_write,
 )
 
-MakeTask = Callable[..., int]
 NO_PROJECT = "No Project matches the given query."
 NO_FIT = "A result must be a list of regions; this value fits no control of the labelling config."
 

@@ -2,18 +2,16 @@
 where its rows are.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from predictions.models import Annotation, Prediction, Project
 from predictions_api.postgres.spread.slots import FIRST, SLOTS, of_project
-from tests.conftest import Caller, MakeProject, region
+from tests.conftest import Caller, MakeProject, MakeTask, region
 from tests.predictions_api.spread.conftest import Unrouted
 
 pytestmark = pytest.mark.usefixtures("spread")
-MakeTask = Callable[..., int]
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """What people said of a prediction stays with it when it is moved to another task."""
 
-from collections.abc import Callable
-
 import pytest
 
 from predictions.models import Project
-from tests.conftest import Caller, MakeProject, region
+from tests.conftest import Caller, MakeProject, MakeTask, region
 
 pytestmark = pytest.mark.django_db
-MakeTask = Callable[..., int]
 
 
 @pytest.mark.parametrize("is_same_project", [True, False], ids=["same project", "another"])
