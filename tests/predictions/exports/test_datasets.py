@@ -273,6 +273,15 @@ def test_yolo(ada: Caller, shapes: Project) -> None:
     }
 
 
+def test_yolo_names_its_task_by_what_is_there(ada: Caller, boxes: Project) -> None:
+    """Evaluations compare outlines with boxes, whatever the labelling config draws."""
+    drawn = shape("polygonlabels", "outline", "Car", points=[[0, 0], [50, 0], [50, 50]])
+    fill(ada, boxes, image("a.jpg", [box("Car", 10, 10, 20, 50)], [drawn]))
+    told = [files(ada, boxes, "yolo", **side)["data.yaml"] for side in (TRUTH, {})]
+    assert ["task: detect" in one for one in told] == [True, False]
+    assert ["task: segment" in one for one in told] == [False, True]
+
+
 def test_turned_boxes(ada: Caller, boxes: Project) -> None:
     turned = box("Car", 50, 50, 25, 20, rotation=90.0)
     slanted = box("Zebra", 50, 50, 25, 20, 0.25, rotation=45.0)
