@@ -149,7 +149,8 @@ def _region(element: Any, place: str, errors: Errors, scores: Scores | None) -> 
         errors.add(place, f"has no number for bndbox/{lacking}.")
         return None
     left, top, right, bottom = (number or 0.0 for number in corners)
-    if right < left or bottom < top:
+    # The last pixel is within: corners of one pixel are equal, those of half of one are not.
+    if right - left < -1 or bottom - top < -1:
         errors.add(place, "its last corner lies before its first.")
         return None
     score = None

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import SIZE, refused
+from tests.predictions.imports.datasets.scenes import SIZE, refused, truths
 
 
 def voc(*objects: str, size: str = "<width>200</width><height>100</height>") -> str:
@@ -79,6 +79,19 @@ def test_lists_tell_images_of_one_stem_apart(ada: Caller, tmp_path: Path) -> Non
     assert told == ["train", "valid"]
 
 
+def test_a_box_of_half_a_pixel_comes_back(ada: Caller, tmp_path: Path) -> None:
+    """And one of nothing."""
+    write(tmp_path, voc(thing(corners=(11, 21, 10.5, 30)), thing(corners=(11, 21, 20, 20))))
+    load("voc", "--ground-truth", tmp_path, "-P", "Pets")
+    sides = [(one["value"]["width"], one["value"]["height"]) for one in truths()[0]]
+    assert sides == [(0.25, 10.0), (5.0, 0.0)]
+    again = tmp_path / "again"
+    project = Project.objects.get().pk
+    call_command("dump", "voc", again, project=project, workspace="lab", ground_truth=True)
+    load("voc", "--ground-truth", again, "-P", "Pets")
+    assert len(truths()) == 1
+
+
 def test_an_image_in_the_lists_of_two_splits(ada: Caller, tmp_path: Path) -> None:
     write(tmp_path, voc())
     for name in ("train", "val"):
@@ -111,7 +124,7 @@ ENTITY = '<!DOCTYPE a [<!ENTITY b "c">]><annotation><filename>&b;</filename></an
         (voc(thing(name="")), "Annotations/a.xml, object 1: has no name."),
         (voc(thing(corners=(1, 2, "x", 4))),
          "Annotations/a.xml, object 1: has no number for bndbox/xmax."),
-        (voc(thing(corners=(5, 2, 4, 4))),
+        (voc(thing(corners=(5, 2, 3, 4))),
          "Annotations/a.xml, object 1: its last corner lies before its first."),
         (voc(thing("Cat"), thing("cat")),
          "Annotations/a.xml, object 2: 'cat' and 'Cat' differ by case or spaces alone."),
