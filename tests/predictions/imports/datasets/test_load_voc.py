@@ -1,7 +1,9 @@
 """`manage.py load voc`: a folder of XML files in."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -90,6 +92,21 @@ def test_a_box_of_half_a_pixel_comes_back(ada: Caller, tmp_path: Path) -> None:
     call_command("dump", "voc", again, project=project, workspace="lab", ground_truth=True)
     load("voc", "--ground-truth", again, "-P", "Pets")
     assert len(truths()) == 1
+
+
+def test_label_studios_files_count_from_zero(ada: Caller, tmp_path: Path) -> None:
+    """Those of `exportType=VOC`, too."""
+    owner = "<owner><flickrid>NULL</flickrid><name>Label Studio</name></owner><size>"
+    write(tmp_path, voc(thing(corners=(10, 20, 60, 70))).replace("<size>", owner))
+    load("voc", "--ground-truth", tmp_path, "-P", "Pets")
+    (region,) = truths()[0]
+    assert [region["value"][side] for side in ("x", "y", "width", "height")] == [5, 20, 25, 50]
+    path = f"/api/projects/{Project.objects.get().pk}/export?exportType=VOC"
+    again = tmp_path / "again"
+    with ZipFile(BytesIO(ada.client.get(path).getvalue())) as archive:
+        archive.extractall(again)
+    load("voc", "--ground-truth", again, "-P", "Again")
+    assert truths()[1][0]["value"] == region["value"]
 
 
 def test_an_image_in_the_lists_of_two_splits(ada: Caller, tmp_path: Path) -> None:
