@@ -197,6 +197,12 @@ def _tools_of_drawn(
     return {}, lacking, ".".join(config.objects[0].path) if config.objects else ""
 
 
+def ways_of(config: Config) -> list[Sequence[str]]:
+    """The ways in a task's data to what a config shows; to all of the data where it shows none."""
+    ways: list[Sequence[str]] = [one.over or one.path for one in config.objects]
+    return [way for way in ways if way] or [()]
+
+
 def _missing(control: Control, wanted: Iterable[str]) -> list[str]:
     known = {stored for stored, _ in control.labels} | {shown for _, shown in control.labels}
     return [name for name in wanted if name not in known]
