@@ -121,11 +121,13 @@ def _object(tag: ControlTag, value: Mapping[str, Any]) -> str | None:
 
 
 def _key(to_name: str, data: Mapping[str, Any]) -> str:
-    """Under which key of a task's data its value may be: its own name, an address, a long text,
-    pages.
+    """Under which key of a task's data its value may be: its own name, the only one, that of an
+    address, of a long text, of pages.
     """
     if to_name in data:
         return to_name
+    if len(data) == 1:
+        return next(iter(data))
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     addresses = (key for key, value in texts.items() if "/" in value or _is_picture(value))
     pages = next((key for key, value in data.items() if _are_texts(value)), to_name)

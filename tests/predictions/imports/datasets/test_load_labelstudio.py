@@ -263,3 +263,12 @@ def test_pages_become_pages(ada: Caller, tmp_path: Path, key: str) -> None:
     evaluation = ModelEval.objects.get(eval_id=lines[-1])
     assert evaluation.summary is not None
     assert evaluation.summary["metrics"]["mAP"] == 0
+
+
+def test_the_only_key_of_the_data_is_what_is_shown(ada: Caller, tmp_path: Path) -> None:
+    value = {"start": "0", "end": "0", "startOffset": 0, "endOffset": 2, "paragraphlabels": ["X"]}
+    said_ = {"from_name": "l", "to_name": "p", "type": "paragraphlabels", "value": value}
+    data = {"dialogue": [{"author": "Ada", "text": "hello"}]}
+    path = write(tmp_path / "tasks", [{"data": data, "annotations": [annotation(said_)]}])
+    load("labelstudio", "--ground-truth", path, "-P", "Files")
+    assert '<Paragraphs name="p" value="$dialogue"/>' in Project.objects.get().label_config
