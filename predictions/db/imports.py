@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from predictions.db.places import slots_of_tasks
 from predictions.models import ImportCheckpoint, Project
 from predictions_api.outbound.events import recording
@@ -212,6 +214,18 @@ def called_tasks(
 ) -> list[tuple[int, str | None, str | None, str | None]]:
     """Id, `meta.image_id`, `meta.image_name` and the value at `path` of the data of each task."""
     return fetch_all(CALLED_SQL, [list(path), project_id], slot=slots.of_project(project_id))
+
+
+def values_of_tasks(project_id: int, ways: Sequence[Sequence[str]]) -> dict[int, list[Any]]:
+    """By task the values at these places of its data; None for one that is not there."""
+    values = ", ".join(["data #> %s::text[]"] * len(ways))
+    sql = f"""
+    SELECT id, jsonb_build_array({values})::text FROM predictions_task
+    WHERE project_id = %s ORDER BY id
+    """  # noqa: S608
+    params = [*(list(way) for way in ways), project_id]
+    found = fetch_all(sql, params, slot=slots.of_project(project_id))
+    return {row[0]: orjson.loads(row[1]) for row in found}
 
 
 def truths_of_tasks(task_ids: Sequence[int]) -> dict[int, tuple[int, str]]:

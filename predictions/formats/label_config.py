@@ -7,7 +7,7 @@ from xml.sax.saxutils import quoteattr
 from predictions.formats.content import Content, Kind
 from predictions.formats.errors import Errors
 from predictions.formats.label_regions import Tool
-from predictions.regions.config import Config, Control, read_config
+from predictions.regions.config import Config, Control, ObjectTag, read_config
 
 #: Which tag holds regions of a kind; the order is that of the controls in a config.
 TAGS: Mapping[Kind, str] = {
@@ -20,6 +20,12 @@ TAGS: Mapping[Kind, str] = {
     Kind.CHOICE: "Choices",
 }
 NO_CONTROL = "The project's labelling config has no {tag} of the name {name!r}."
+NO_OBJECT = "The project's labelling config has no {tag} to label."
+SEVERAL = (
+    "The project's labelling config shows several of {tag} in a task (valueList, Repeater), and the"
+    " file does not say which of them its regions are of: give Label Studio's own tasks"
+    " (labelstudio)."
+)
 OBJECTS = {"image": "Image", "text": "Text"}
 
 
@@ -119,34 +125,63 @@ def tools_of(
     """For each kind the control that holds it; by control the labels that it lacks; the key of a
     task's data that is shown.
 
-    A kind without a control is an error. Of several controls the one that lacks fewest is taken.
+    All are controls of one object. A kind without a control is an error. Of several objects, and of
+    several controls, the one that lacks fewest is taken.
     """
     if contents[0].label_config is not None:
         return _tools_of_drawn(config, contents, errors)
     key = contents[0].key
-    objects = {one.name: one for one in config.objects if one.tag == OBJECTS[key]}
-    if not objects:
-        errors.add("", f"The project's labelling config has no {OBJECTS[key]} to label.")
+    objects = [one for one in config.objects if one.tag == OBJECTS[key]]
+    # Regions of a file do not say which of several pictures of a task they are of.
+    single = [one for one in objects if not one.is_list and not one.flag]
+    if not single:
+        errors.add("", (SEVERAL if objects else NO_OBJECT).format(tag=OBJECTS[key]))
         return {}, {}, key
+    kinds = sorted({kind for one in contents for kind in one.kinds}, key=list(TAGS).index)
+    held = [_controls(config, one, kinds, contents) for one in single]
+    best = min(range(len(single)), key=lambda n: (len(kinds) - len(held[n]), _n_lacked(held[n])))
+    shown, controls = single[best], held[best]
     tools: dict[Kind, Tool] = {}
     lacking: dict[str, list[str]] = {}
-    shown: str = key
-    for kind in sorted({kind for one in contents for kind in one.kinds}, key=list(TAGS).index):
-        fitting = [
-            one for one in config.controls
-            if one.tag.tag == TAGS[kind] and any(name in objects for name in one.to_names)
-        ]  # fmt: skip
-        if not fitting:
+    for kind in kinds:
+        if kind not in controls:
             errors.add("", f"The project's labelling config has no {TAGS[kind]} for a {kind}.")
             continue
-        wanted = wanted_labels(kind, contents)
-        control = min(fitting, key=lambda one: len(_missing(one, wanted)))
-        to_name = next(name for name in control.to_names if name in objects)
-        shown = ".".join(objects[to_name].path) or key
-        tools[kind] = Tool(control.name, control.tag.result_type, to_name)
-        if (missing := _missing(control, wanted)) and not control.is_dynamic:
+        control, missing = controls[kind]
+        tools[kind] = Tool(control.name, control.tag.result_type, shown.name)
+        if missing:
             lacking[control.name] = missing
-    return tools, lacking, shown
+    return tools, lacking, ".".join(shown.path) or key
+
+
+#: By kind the control, and the labels that it lacks.
+Held = dict[Kind, tuple[Control, list[str]]]
+
+
+def _controls(
+    config: Config, shown: ObjectTag, kinds: Iterable[Kind], contents: Sequence[Content]
+) -> Held:
+    """The controls of one object that hold the kinds, but for those that none does."""
+    held: Held = {}
+    for kind in kinds:
+        wanted = wanted_labels(kind, contents)
+        fitting = [
+            (one, [] if one.is_dynamic else _missing(one, wanted))
+            for one in config.controls
+            if one.tag.tag == TAGS[kind] and shown.name in one.to_names and not _is_partial(one)
+        ]
+        if fitting:
+            held[kind] = min(fitting, key=lambda one: len(one[1]))
+    return held
+
+
+def _is_partial(control: Control) -> bool:
+    """Whether it asks about a region or a page, instead of all that is shown."""
+    return control.is_per_region or control.is_per_item
+
+
+def _n_lacked(held: Held) -> int:
+    return sum(len(missing) for _, missing in held.values())
 
 
 def _tools_of_drawn(
@@ -160,6 +195,12 @@ def _tools_of_drawn(
         for told in missing:
             errors.add("", told)
     return {}, lacking, ".".join(config.objects[0].path) if config.objects else ""
+
+
+def ways_of(config: Config) -> list[Sequence[str]]:
+    """The ways in a task's data to what a config shows; to all of the data where it shows none."""
+    ways: list[Sequence[str]] = [one.over or one.path for one in config.objects]
+    return [way for way in ways if way] or [()]
 
 
 def _missing(control: Control, wanted: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 themselves.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,21 +35,43 @@ def stem(name: str) -> str:
     return last[:dot] if 0 < dot < len(last) - 1 else last
 
 
-def text_of(task: FileTask, path: Sequence[str]) -> str | None:
-    """What a task shows that is known again by it: a text, or an address."""
-    value: Any = task.data
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else None
+#: A way into a task's data, key by key.
+Way = Sequence[str]
+TEXT: Sequence[Way] = (("text",),)
+
+
+def text_of(task: FileTask, ways: Sequence[Way]) -> str | None:
+    """What a task shows, by which it is known again; None for nothing."""
+    return told_by([_at(task.data, way) for way in ways])
+
+
+def told_by(values: Sequence[Any]) -> str | None:
+    """Values that a task shows as one text: a text as it is, a list of pages, a dialogue, a number,
+    or several of them as JSON. None where there is none.
+
+    >>> told_by(["a"]), told_by([{"b": 1, "a": [2]}]), told_by([None])
+    ('a', '[{"a":[2],"b":1}]', None)
+    """
+    if all(value is None for value in values):
+        return None
+    if len(values) == 1 and isinstance(values[0], str):
+        return values[0]
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def _at(data: Any, way: Way) -> Any:
+    for step in way:
+        data = data.get(step) if isinstance(data, dict) else None
+    return data
 
 
 class Names:
-    """Some tasks, to be found by what others call them; `text_at` is the way to a task's text in
-    its data.
+    """Some tasks, to be found by what others call them; `ways` lead to what is shown in the data of
+    a file's task.
     """
 
-    def __init__(self, tasks: Iterable[Called], text_at: Sequence[str] = ("text",)) -> None:
-        self.text_at = text_at
+    def __init__(self, tasks: Iterable[Called], ways: Sequence[Way] = TEXT) -> None:
+        self.ways = ways
         self.by_id: dict[str, list[Called]] = defaultdict(list)
         self.by_name: dict[str, list[Called]] = defaultdict(list)
         self.by_stem: dict[str, list[Called]] = defaultdict(list)
@@ -71,7 +94,7 @@ class Names:
         """The key of the task that this one is; None for none. An error, and None, where it might
         be either of two, or where id and name disagree.
         """
-        text = text_of(task, self.text_at)
+        text = text_of(task, self.ways)
         if task.image_id is None and task.image_name is None and text is not None:
             return self._same_text(text)
         found = self._by_stem_alone(task.image_id or "") if by_stem else self._candidates(task)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from predictions.exports.datasets.items import Item, NotHeld, address, text_of
+from predictions.exports.datasets.items import CERTAIN, Item, NotHeld, address, text_of
 from predictions.exports.types.given import Region, TaskValues, given_of
 from predictions.regions.config import ObjectTag, read_config
 from predictions.regions.controls import BY_TYPE
@@ -90,6 +90,9 @@ def pieces(found: Iterable[Item], scheme: TextScheme) -> Iterator[bytes]:
         for stored in file:
             columns = stored.decode().rstrip("\n").split("\t")
             kept = columns if has_scores else [columns[0], columns[-1]][: len(columns)]
+            if has_scores and columns[-1] not in {"", OUTSIDE} and columns[1] == NO_SCORE:
+                # Readers take no file in which some entities have a score.
+                kept[1] = text_of(CERTAIN)
             yield f"{scheme.separator.join(kept)}\n".encode() if any(columns) else b"\n"
 
 

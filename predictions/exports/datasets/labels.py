@@ -11,10 +11,17 @@ from typing import Any
 
 import orjson
 
-from predictions.exports.datasets.items import Item, NotHeld, address, refuse_padded, text_of
+from predictions.exports.datasets.items import (
+    CERTAIN,
+    Item,
+    NotHeld,
+    address,
+    refuse_padded,
+    text_of,
+)
 from predictions.exports.types.given import Region
 from predictions.regions.config import Control, ObjectTag, read_config
-from predictions.regions.labels import PassedOver, label_names, region_score
+from predictions.regions.labels import PassedOver, read_names, region_score
 from predictions_api.http.rendering import harmless_cell
 
 SEPARATOR = ";"
@@ -30,6 +37,12 @@ class ChoiceScheme:
     about: ObjectTag
     #: Labels by the name that is shown, where another one is stored.
     aliases: Mapping[str, str]
+    #: Names of the config's other controls.
+    others: frozenset[str]
+
+    def reads(self, region: Region) -> bool:
+        """Whether the region is an answer to the question, as evaluations have it."""
+        return region.get("type") == "choices" and str(region.get("from_name")) not in self.others
 
     @property
     def column(self) -> str:
@@ -47,7 +60,8 @@ def scheme_of(label_config: str) -> ChoiceScheme | None:
     if about is None or about.tag not in COLUMNS or about.is_list or about.flag:
         return None
     aliases = {shown: stored for stored, shown in asked[0].labels if shown != stored}
-    return ChoiceScheme(asked[0], about, aliases)
+    others = frozenset(one.name for one in config.controls) - {asked[0].name}
+    return ChoiceScheme(asked[0], about, aliases, others)
 
 
 def pieces(
@@ -59,10 +73,12 @@ def pieces(
     """
     own = (scheme.column, "label", "score") if is_prediction else (scheme.column, "label")
     others: dict[str, None] = {}
+    has_scores = False
     with tempfile.TemporaryFile() as file:
         for item in found:
             row = _row(item, scheme, own)
             others.update(dict.fromkeys(name for name in row if name not in own))
+            has_scores = has_scores or bool(row.get("score"))
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
         file.seek(0)
         text = io.StringIO()
@@ -72,6 +88,9 @@ def pieces(
         writer.writerow(map(shown, names))
         for number, line in enumerate(file, 1):
             row = orjson.loads(line)
+            if has_scores and row["label"] and not row["score"]:
+                # Readers take no table in which some rows have a score.
+                row["score"] = text_of(CERTAIN)
             writer.writerow([shown(row.get(name, "")) for name in names])
             if number % ROWS_AT_ONCE == 0:
                 yield text.getvalue().encode()
@@ -107,14 +126,18 @@ def _answer(item: Item, scheme: ChoiceScheme) -> tuple[list[str], float | None]:
     labels: dict[str, None] = {}
     scores: dict[float | None, None] = {}
     for region in item.given.regions:
-        if region.get("from_name") != scheme.control.name:
+        if not scheme.reads(region):
             continue
-        for label in _labels(region, scheme):
+        try:
+            names, score = _labels(region, scheme), _score(region, item)
+        except PassedOver:
+            continue
+        for label in names:
             if SEPARATOR in label:
                 raise NotHeld(f"{item.place_of(region)}: {label!r:.100} has a {SEPARATOR!r}.")
             refuse_padded(label, item.place_of(region))
             labels[label] = None
-            scores[_score(region, item)] = None
+            scores[score] = None
     if item.given.is_prediction and len(scores) > 1:
         raise NotHeld(
             f"Task {item.task['id']}, prediction {item.given.id}: its labels have several scores,"
@@ -124,16 +147,15 @@ def _answer(item: Item, scheme: ChoiceScheme) -> tuple[list[str], float | None]:
 
 
 def _labels(region: Region, scheme: ChoiceScheme) -> list[str]:
+    """`PassedOver` for what is no label."""
     value = region.get("value")
-    names = label_names(value.get("choices")) if isinstance(value, dict) else None
-    return [scheme.aliases.get(name, name) for name in names or ()]
+    names = read_names(value.get("choices")) if isinstance(value, dict) else []
+    return [scheme.aliases.get(name, name) for name in names]
 
 
 def _score(region: Region, item: Item) -> float | None:
+    """None for a truth's, and where nothing tells one. `PassedOver` for what is no score."""
     default = item.given.score
     if not item.given.is_prediction or (region.get("score") is None and default is None):
         return None
-    try:
-        return region_score(region, (), 0.0 if default is None else default)
-    except PassedOver:
-        return None
+    return region_score(region, (), 0.0 if default is None else default)

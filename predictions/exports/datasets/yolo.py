@@ -18,6 +18,7 @@ from predictions.exports.datasets.items import (
     POLYGON,
     TURNED_BOX,
     ImageItem,
+    kind_of,
     objects_in,
     score_of,
     text_of,
@@ -54,9 +55,13 @@ def _entries(
             split = splits.name_of(item)
             image, labels = _paths(item, split)
             splits.add(split, f"./{image}")
+            objects = objects_in(item, scheme, held, needs_size=needs_size)
+            if task == "detect" and any(kind_of(one) != BOX for one in objects):
+                # Evaluations compare outlines with boxes, whatever the labelling config draws.
+                task = "segment"
             lines = [
                 " ".join([numbers[one.label], *map(text_of, _numbers(one, item, scheme, task))])
-                for one in objects_in(item, scheme, held, needs_size=needs_size)
+                for one in objects
             ]
             yield labels, [f"{line}\n".encode() for line in lines]
         names = []

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from predictions.exports.types.archive import Entry
 from predictions.exports.types.given import Given, named
 from predictions.exports.types.objects import Picture, Scheme, objects_of
+from predictions.formats.readers.images.voc import FROM_ZERO_OWNER
 
 #: What no XML file can hold.
 NOT_IN_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -35,7 +36,8 @@ def _document(picture: Picture, given: Given | None, scheme: Scheme) -> bytes:
         corners = tuple(map(_text, (x, y, x + width, y + height)))
         marked.append(Marked(one.label, corners, score))
     version = (given.model_version or "") if given is not None and given.is_prediction else None
-    return document(picture.file_name, picture.written_size(len(objects)), marked, version)
+    size = picture.written_size(len(objects))
+    return document(picture.file_name, size, marked, version, owner=FROM_ZERO_OWNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,12 @@ class Marked:
 
 
 def document(
-    file_name: str, size: tuple[int, int], objects: Iterable[Marked], version: str | None
+    file_name: str,
+    size: tuple[int, int],
+    objects: Iterable[Marked],
+    version: str | None,
+    *,
+    owner: str | None = None,
 ) -> bytes:
     """The XML file of an image; `size` is its width and height in pixels."""
     root = Element("annotation")
@@ -60,6 +67,8 @@ def document(
     _child(source, "database", "Predictions API")
     if version is not None:
         _child(source, "model_version", version)
+    if owner is not None:
+        _child(SubElement(root, "owner"), "name", owner)
     element = SubElement(root, "size")
     for name, length in zip(("width", "height", "depth"), (*size, 3), strict=True):
         _child(element, name, str(length))

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from predictions.db.imports import called_tasks
+from predictions.db.imports import called_tasks, values_of_tasks
 from predictions.formats.classes import NO_NAME, check_names, is_name
 from predictions.formats.content import Ask, Content, FileTask, Known, Region, Size
 from predictions.formats.errors import Errors
 from predictions.formats.label_config import keypoint_names
-from predictions.formats.names import Called, Names, text_of
+from predictions.formats.names import TEXT, Called, Names, Way, text_of, told_by
 from predictions.formats.sources import Source
 from predictions.formats.table import Format
 from predictions.imports.datasets import pictures
@@ -220,15 +220,18 @@ def renamed(regions: list[Region], label_map: Mapping[str, str | None]) -> list[
     return kept
 
 
-def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> Iterator[Planned]:
+def plan(
+    found: Read, project: Project | None, shown: str, ways: Sequence[Way], errors: Errors
+) -> Iterator[Planned]:
     """The tasks to be stored, in the order of the ground truth or, without one, of the predictions.
+    `shown` is the key of what is labelled, `ways` lead to all that the labelling config shows.
 
     BadFile for names that fit two tasks or none.
     """
     is_drawn = found.contents[0].label_config is not None
-    text_at = pictures.path_of(shown) if is_drawn else ("text",)
-    called = _called(project, shown) if project is not None else ()
-    names = Names(called, text_at)
+    called = _called(project, shown, ways if is_drawn else ()) if project is not None else ()
+    ways = ways if is_drawn else TEXT
+    names = Names(called, ways)
     if found.truth is None:
         tasks = list(found.predicted.tasks) if found.predicted is not None else []
         keys = _found(tasks, names, "the project", errors, found.contents[0].warnings)
@@ -240,7 +243,7 @@ def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> It
             planned.append(Planned(task, None, names.find(task, errors)))
         _tell_guesses(names, "the project", found.truth.warnings)
         if found.predicted is not None:
-            _place_predicted(found.predicted, planned, text_at, errors)
+            _place_predicted(found.predicted, planned, ways, errors)
     _refuse_twice(planned, errors)
     errors.raise_if_any()
     return iter(planned)
@@ -257,7 +260,7 @@ def _tell_guesses(names: Names, where: str, warnings: list[str]) -> None:
 
 
 def _place_predicted(
-    predicted: Content, planned: list[Planned], text_at: Sequence[str], errors: Errors
+    predicted: Content, planned: list[Planned], ways: Sequence[Way], errors: Errors
 ) -> None:
     """Puts the detections of each image beside its ground truth."""
     tasks = list(predicted.tasks)
@@ -266,13 +269,13 @@ def _place_predicted(
             key=n,
             image_id=one.truth.image_id,
             image_name=one.truth.image_name,
-            text=text_of(one.truth, text_at),
+            text=text_of(one.truth, ways),
             told=one.truth.place,
         )
         for n, one in enumerate(planned)
         if one.truth is not None
     )
-    names = Names(called, text_at)
+    names = Names(called, ways)
     keys = _found(tasks, names, "the ground truth", errors, predicted.warnings)
     for task, key in zip(tasks, keys, strict=True):
         if key is None:
@@ -310,16 +313,20 @@ def _refuse_twice(planned: Sequence[Planned], errors: Errors) -> None:
             errors.add(one.place, f"is the same task of the project as {other}.")
 
 
-def _called(project: Project, shown: str) -> Iterator[Called]:
-    """What the project's tasks are called; those without `meta.image_name` by what they show."""
+def _called(project: Project, shown: str, ways: Sequence[Way]) -> Iterator[Called]:
+    """What the project's tasks are called; those without `meta.image_name` by what they show: at
+    all of these ways or, without any, under the key alone.
+    """
+    values = values_of_tasks(project.pk, ways) if ways else {}
     for id_, image_id, named, value in called_tasks(project.pk, pictures.path_of(shown)):
         path = pictures.path_in(value)
+        text = told_by(values.get(id_, [])) if ways else value
         yield Called(
             key=id_,
             image_id=image_id,
             image_name=named or (path and path.rpartition("/")[2]),
             path=named if named and "/" in named else path,
-            text=value if image_id is None and named is None else None,
+            text=text if image_id is None and named is None else None,
             told=f"task {id_} of the project",
         )
 

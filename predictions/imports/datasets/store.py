@@ -165,7 +165,13 @@ class Writer:
             self._add_labels(lacking)
         self.drawing = Drawing(tools, self.errors)
         planned = list(
-            reading.plan(self.found, None if self.is_new else self.project, self.shown, self.errors)
+            reading.plan(
+                self.found,
+                None if self.is_new else self.project,
+                self.shown,
+                label_config.ways_of(config),
+                self.errors,
+            )
         )
         pictures.name_by_folder(
             (task for one in planned for task in one.tasks), self.wishes.pictures

@@ -273,6 +273,15 @@ def test_yolo(ada: Caller, shapes: Project) -> None:
     }
 
 
+def test_yolo_names_its_task_by_what_is_there(ada: Caller, boxes: Project) -> None:
+    """Evaluations compare outlines with boxes, whatever the labelling config draws."""
+    drawn = shape("polygonlabels", "outline", "Car", points=[[0, 0], [50, 0], [50, 50]])
+    fill(ada, boxes, image("a.jpg", [box("Car", 10, 10, 20, 50)], [drawn]))
+    told = [files(ada, boxes, "yolo", **side)["data.yaml"] for side in (TRUTH, {})]
+    assert ["task: detect" in one for one in told] == [True, False]
+    assert ["task: segment" in one for one in told] == [False, True]
+
+
 def test_turned_boxes(ada: Caller, boxes: Project) -> None:
     turned = box("Car", 50, 50, 25, 20, rotation=90.0)
     slanted = box("Zebra", 50, 50, 25, 20, 0.25, rotation=45.0)
@@ -373,7 +382,10 @@ def test_conll_has_the_stretches_that_evaluations_read(
 def test_conll_with_scores(ada: Caller, make_project: MakeProject) -> None:
     project = make_project(ada, NAMES_CONFIG.replace("LOC", "a place"))
     fill(ada, project, text("in Rome", None, [span("a place", 3, 7, score=0.125)]))
-    assert content(ada, project, "conll").decode() == "in\t_\tO\nRome\t0.125\tB-a place\n\n"
+    fill(ada, project, text("to Oslo", None, [span("a place", 3, 7)]))
+    assert content(ada, project, "conll").decode() == (
+        "in\t_\tO\nRome\t0.125\tB-a place\n\nto\t_\tO\nOslo\t1\tB-a place\n\n"
+    )
 
 
 def choice(*labels: str, **more: Any) -> dict[str, Any]:
@@ -399,7 +411,31 @@ def test_labels(ada: Caller, make_project: MakeProject) -> None:
         'text,label,source,url\r\n"Gr,eat",good;bad,"{""page"":1}",\r\n=1,,,u\r\n'
     )
     assert content(ada, project, "labels-csv", escape="true").decode() == (
-        'text,label,score,source,url\r\n"Gr,eat",good,0.1,"{""page"":1}",\r\n\'=1,bad,,,u\r\n'
+        'text,label,score,source,url\r\n"Gr,eat",good,0.1,"{""page"":1}",\r\n\'=1,bad,1,,u\r\n'
+    )
+
+
+def test_labels_are_those_that_evaluations_read(ada: Caller, make_project: MakeProject) -> None:
+    """Whatever control they say they are of, unless it is another one."""
+    stars = '<Choices name="stars" toName="text"><Choice value="9"/></Choices></View>'
+    config = MOODS_CONFIG.replace("</View>", stars.replace("<Choices", '<Choices perRegion="true"'))
+    project = make_project(ada, config)
+    bare, other, odd = choice("good"), choice("good"), choice("bad", score="high")
+    del bare["from_name"]
+    other["from_name"] = "judgement"
+    fill(
+        ada,
+        project,
+        text("a", [bare], [other]),
+        text("b", [choice("bad") | {"type": "choice"}], [odd]),
+        text("c", [choice("9") | {"from_name": "stars"}], [choice("bad", score="0.5")]),
+        text("d", [choice("good") | {"value": {"choices": "bad"}}], []),
+    )
+    assert content(ada, project, "labels-csv", **TRUTH).decode() == (
+        "text,label\r\na,good\r\nb,\r\nc,\r\nd,bad\r\n"
+    )
+    assert content(ada, project, "labels-csv").decode() == (
+        "text,label,score\r\na,good,1\r\nb,,\r\nc,bad,0.5\r\nd,,\r\n"
     )
 
 

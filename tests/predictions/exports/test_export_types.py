@@ -349,6 +349,9 @@ def test_voc(ada: Caller, boxes: Project) -> None:
         <database>Predictions API</database>
         <model_version>v0</model_version>
     </source>
+    <owner>
+        <name>Label Studio</name>
+    </owner>
     <size>
         <width>40</width>
         <height>20</height>

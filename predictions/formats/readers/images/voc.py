@@ -1,4 +1,5 @@
-"""Pascal VOC: an XML file an image; corners count from 1, and the last pixel is within the box.
+"""Pascal VOC: an XML file an image; corners count from 1, and the last pixel is within the box, but
+for those of Label Studio's exports, which count from 0.
 
 Objects marked as difficult are crowds here, as VOC's own evaluation passes them over. A detection
 has its `score` beside its name, as `manage.py dump voc` writes it.
@@ -31,6 +32,8 @@ FROM_ZERO = (
     "{n:,} objects have a corner at 0, as files have that count pixels from 0: here they count from"
     " 1, as VOC's do, so that boxes of such files are off by a pixel."
 )
+#: Who counts pixels from 0, the last one without: `exportType=VOC` here names it, too.
+FROM_ZERO_OWNER = "Label Studio"
 #: The folder of the XML files, beside that of the lists.
 ANNOTATIONS = "Annotations"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -124,9 +127,10 @@ def _task(
         return None
     stem = PurePosixPath(name).stem
     given = (root.findtext("filename") or "").strip().replace("\\", "/")
+    first = 0 if (root.findtext("owner/name") or "").strip() == FROM_ZERO_OWNER else 1
     regions = []
     for n, element in enumerate(root.iter("object"), 1):
-        region = _region(element, f"{name}, object {n}", errors, scores)
+        region = _region(element, first, f"{name}, object {n}", errors, scores)
         if region is not None:
             regions.append(region)
     return FileTask(
@@ -138,7 +142,10 @@ def _task(
     )
 
 
-def _region(element: Any, place: str, errors: Errors, scores: Scores | None) -> Region | None:
+def _region(
+    element: Any, first: int, place: str, errors: Errors, scores: Scores | None
+) -> Region | None:
+    """The region of an object; `first` is the number of the image's first pixel."""
     label = (element.findtext("name") or "").strip()
     if not label:
         errors.add(place, "has no name.")
@@ -149,7 +156,9 @@ def _region(element: Any, place: str, errors: Errors, scores: Scores | None) -> 
         errors.add(place, f"has no number for bndbox/{lacking}.")
         return None
     left, top, right, bottom = (number or 0.0 for number in corners)
-    if right < left or bottom < top:
+    # Counted from 1 the last pixel is within: corners of one pixel are equal.
+    width, height = right - left + first, bottom - top + first
+    if width < 0 or height < 0:
         errors.add(place, "its last corner lies before its first.")
         return None
     score = None
@@ -157,5 +166,5 @@ def _region(element: Any, place: str, errors: Errors, scores: Scores | None) -> 
         score = number_of(element.findtext("score"))
         scores.see(score, place, errors)
     is_difficult = (element.findtext("difficult") or "").strip() == "1"
-    box = Box(left - 1, top - 1, right - left + 1, bottom - top + 1)
+    box = Box(left - first, top - first, width, height)
     return Region((label,), box, score, {"iscrowd": 1} if is_difficult else None, place)

@@ -43,6 +43,8 @@ class Controls:
         #: By an object's name its kind, where a region told it, and the key of its value.
         self._kinds: dict[str, str] = {}
         self._keys: dict[str, str] = {}
+        #: Objects that are pages in some task.
+        self._paged: set[str] = set()
         self._first: Mapping[str, Any] = {}
         self._unknown: dict[str, None] = {}
 
@@ -58,8 +60,9 @@ class Controls:
         control = self._seen.get(name)
         if control is None:
             control = self._seen[name] = Seen(tag, to_name)
-            self._keys.setdefault(to_name, _key(to_name, data))
             self._first = self._first or data
+        if isinstance(data.get(self._keys.setdefault(to_name, _key(to_name, data))), list):
+            self._paged.add(to_name)
         value = region.get("value")
         value = value if isinstance(value, Mapping) else {}
         if kind := _object(tag, value):
@@ -82,9 +85,13 @@ class Controls:
         names = dict.fromkeys(one.to_name for one in self._seen.values())
         return [
             f"  <{self._kind(name)} name={quoteattr(name)}"
-            f" value={quoteattr(f'${self._keys[name]}')}/>"
+            f" {self._attribute(name)}={quoteattr(f'${self._keys[name]}')}/>"
             for name in names
         ]
+
+    def _attribute(self, name: str) -> str:
+        """Where the object's tag names its value: a list of pictures is pages."""
+        return "valueList" if name in self._paged and self._kind(name) == "Image" else "value"
 
     def _kind(self, name: str) -> str:
         is_picture = _is_picture(self._first.get(self._keys[name]))
@@ -114,13 +121,22 @@ def _object(tag: ControlTag, value: Mapping[str, Any]) -> str | None:
 
 
 def _key(to_name: str, data: Mapping[str, Any]) -> str:
-    """Under which key of a task's data its value may be: its own name, an address, a long text."""
+    """Under which key of a task's data its value may be: its own name, the only one, that of an
+    address, of a long text, of pages.
+    """
     if to_name in data:
         return to_name
+    if len(data) == 1:
+        return next(iter(data))
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     addresses = (key for key, value in texts.items() if "/" in value or _is_picture(value))
-    longest = max(texts, key=lambda key: len(texts[key]), default=to_name)
+    pages = next((key for key, value in data.items() if _are_texts(value)), to_name)
+    longest = max(texts, key=lambda key: len(texts[key]), default=pages)
     return next(addresses, longest)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
 def _is_picture(value: Any) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError
 from label_studio_sdk.converter.brush import decode_rle
 from PIL import Image
 
@@ -12,7 +13,14 @@ from predictions.models import Annotation, Prediction, Project
 from predictions.regions.config import read_config
 from tests.conftest import IMAGE_CONFIG, Caller, MakeProject, MakeTask
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import COCO, both, tasks, truths, values
+from tests.predictions.imports.datasets.scenes import (
+    COCO,
+    both,
+    coco_truth,
+    tasks,
+    truths,
+    values,
+)
 from tests.predictions.imports.datasets.test_load_voc import thing, voc
 
 Json = dict[str, Any]
@@ -269,3 +277,69 @@ def test_an_import_keeps_the_order_of_ids(
         assert ada.client.post(url, listed(key, *entries), format="json").status_code == 201
     for model in (Annotation, Prediction):
         assert [one.result for one in model.objects.order_by("id")][-1] == [box(newest)]
+
+
+CAR = '<Label value="cat"/><Label value="dog"/>'
+PAGES = (
+    '<View><Image name="image" valueList="$pages"/><RectangleLabels name="label" toName="image">'
+    f"{CAR}</RectangleLabels></View>"
+)
+ITEMS = (
+    '<View><Repeater on="$items" indexFlag="{{i}}">'
+    '<Image name="p_{{i}}" value="$items[{{i}}].url"/>'
+    f'<RectangleLabels name="l_{{{{i}}}}" toName="p_{{{{i}}}}">{CAR}</RectangleLabels></Repeater>'
+    "</View>"
+)
+
+
+@pytest.mark.parametrize("config", [PAGES, ITEMS])
+def test_pages_of_a_task_are_not_guessed(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, config: str
+) -> None:
+    """The last page's name was taken for the task's, and its boxes for the first page's."""
+    project = make_project(ada, config, title="Files")
+    pages = ["https://x.y/1.jpg", "https://x.y/a.jpg"]
+    data = {"pages": pages, "items": [{"url": page} for page in pages]}
+    Task.objects.create(project=project, data=data, inner_id=1)
+    with pytest.raises(CommandError, match=r"several of Image in a task \(valueList, Repeater\)"):
+        load("coco", "--ground-truth", coco_truth(tmp_path), "-P", "Files")
+    assert (Task.objects.count(), Annotation.objects.count()) == (1, 0)
+
+
+def test_all_regions_are_of_one_picture(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Of two that have controls the one that holds everything in the file."""
+    project = make_project(
+        ada,
+        '<View><Image name="front" value="$image"/><Image name="back" value="$other"/>'
+        f'<RectangleLabels name="box" toName="front">{CAR}</RectangleLabels>'
+        f'<RectangleLabels name="boxes" toName="back">{CAR}</RectangleLabels>'
+        f'<PolygonLabels name="outline" toName="back">{CAR}</PolygonLabels></View>',
+        title="Files",
+    )
+    for n, name in enumerate(("a.jpg", "b.jpg"), start=1):
+        data = {"image": f"front/{name}", "other": f"back/{name}"}
+        Task.objects.create(project=project, data=data, inner_id=n)
+    shapes = [
+        {"label": "cat", "points": [[1, 2], [50, 60]], "shape_type": "rectangle"},
+        {"label": "dog", "points": [[1, 2], [50, 60], [1, 60]], "shape_type": "polygon"},
+    ]
+    file = {"shapes": shapes, "imagePath": "a.jpg", "imageWidth": 200, "imageHeight": 100}
+    (tmp_path / "a.json").write_text(json.dumps(file))
+    load("labelme", "--ground-truth", tmp_path, "-P", "Files")
+    assert [(one["from_name"], one["to_name"]) for one in truths()[0]] == [
+        ("boxes", "back"),
+        ("outline", "back"),
+    ]
+
+
+def test_choices_about_regions_hold_no_labels_of_images(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    choices = '<Choices name="c" toName="image" perRegion="true"><Choice value="cat"/></Choices>'
+    config = IMAGE_CONFIG.replace("</View>", f"{choices}</View>")
+    make_project(ada, config, title="Files")
+    (tmp_path / "a.csv").write_text("image,label\na.jpg,cat\n")
+    with pytest.raises(CommandError, match="has no Choices for a choice"):
+        load("csv", "--ground-truth", tmp_path / "a.csv", "-P", "Files")

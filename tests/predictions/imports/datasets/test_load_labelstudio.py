@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 
+from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, Task
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths
 
@@ -203,3 +204,71 @@ def test_a_score_is_a_number(ada: Caller, tmp_path: Path, score: str) -> None:
     assert refused("labelstudio", *arguments, write(tmp_path / "p", odd)) == [
         f"[0]: score must be a number, got {score}."
     ]
+
+
+DIALOGUE = (
+    '<View><Paragraphs name="dialogue" value="$dialogue" layout="dialogue"/>'
+    '<ParagraphLabels name="said" toName="dialogue"><Label value="X"/></ParagraphLabels></View>'
+)
+NUMBER = (
+    '<View><Text name="n" value="$n"/><Choices name="c" toName="n"><Choice value="X"/></Choices>'
+    "</View>"
+)
+BESIDE = (
+    '<View><Text name="a" value="$a"/><Labels name="a1" toName="a"><Label value="X"/></Labels>'
+    '<Text name="b" value="$b"/><Labels name="b1" toName="b"><Label value="X"/></Labels></View>'
+)
+PAGES = (
+    '<View><Image name="photo" valueList="$pages"/>'
+    '<RectangleLabels name="box" toName="photo"><Label value="Car"/></RectangleLabels></View>'
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "shown"),
+    [
+        (PAGES, [{"pages": ["1.jpg", "2.jpg"]}, {"pages": ["1.jpg"]}]),
+        (DIALOGUE, [{"dialogue": [{"text": t, "author": "Ada"}]} for t in ("hello", "hi")]),
+        (NUMBER, [{"n": 5}, {"n": 6}]),
+        (BESIDE, [{"a": "same", "b": "one"}, {"a": "same", "b": "two"}]),
+    ],
+    ids=["pages", "dialogue", "number", "two texts"],
+)
+def test_tasks_are_known_again_by_all_that_they_show(
+    ada: Caller, make_project: MakeProject, tmp_path: Path, config: str, shown: list[Json]
+) -> None:
+    """Whatever it is, and in whatever order the predictions come."""
+    make_project(ada, config, title="Files")
+    truth = [{"data": data, "annotations": [annotation()]} for data in shown]
+    path = write(tmp_path / "truth", truth)
+    for n_new in (2, 0):
+        lines, _ = load("labelstudio", "--ground-truth", path, "-P", "Files")
+        assert f"{n_new} new tasks" in lines[0]
+    said_ = [{"data": data, "predictions": [prediction(score=n)]} for n, data in enumerate(shown)]
+    path = write(tmp_path / "said", said_[::-1])
+    load("labelstudio", "--predictions", path, "-P", "Files", "--model-version", "v1")
+    found = Prediction.objects.order_by("task_id").values_list("task__data", "score")
+    assert list(found) == [(data, n) for n, data in enumerate(shown)]
+
+
+@pytest.mark.parametrize("key", ["photo", "pages"])
+def test_pages_become_pages(ada: Caller, tmp_path: Path, key: str) -> None:
+    """Else a box of the second page is compared with one of the first."""
+    first, second = box("Car", item_index=0), box("Car", item_index=1, score=0.5)
+    one = {"annotations": [annotation(first)], "predictions": [prediction(second)]}
+    path = write(tmp_path / "tasks", [{"data": {key: ["1.jpg", "2.jpg"]}, **one}])
+    lines, _ = both("labelstudio", path, path, "--evaluate")
+    (project,) = Project.objects.all()
+    assert f'<Image name="photo" valueList="${key}" />' in project.label_config
+    evaluation = ModelEval.objects.get(eval_id=lines[-1])
+    assert evaluation.summary is not None
+    assert evaluation.summary["metrics"]["mAP"] == 0
+
+
+def test_the_only_key_of_the_data_is_what_is_shown(ada: Caller, tmp_path: Path) -> None:
+    value = {"start": "0", "end": "0", "startOffset": 0, "endOffset": 2, "paragraphlabels": ["X"]}
+    said_ = {"from_name": "l", "to_name": "p", "type": "paragraphlabels", "value": value}
+    data = {"dialogue": [{"author": "Ada", "text": "hello"}]}
+    path = write(tmp_path / "tasks", [{"data": data, "annotations": [annotation(said_)]}])
+    load("labelstudio", "--ground-truth", path, "-P", "Files")
+    assert '<Paragraphs name="p" value="$dialogue"/>' in Project.objects.get().label_config

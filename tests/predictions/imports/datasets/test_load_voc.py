@@ -1,7 +1,9 @@
 """`manage.py load voc`: a folder of XML files in."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,7 +11,7 @@ from django.core.management import CommandError, call_command
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import SIZE, refused
+from tests.predictions.imports.datasets.scenes import SIZE, refused, truths
 
 
 def voc(*objects: str, size: str = "<width>200</width><height>100</height>") -> str:
@@ -79,6 +81,34 @@ def test_lists_tell_images_of_one_stem_apart(ada: Caller, tmp_path: Path) -> Non
     assert told == ["train", "valid"]
 
 
+def test_a_box_of_half_a_pixel_comes_back(ada: Caller, tmp_path: Path) -> None:
+    """And one of nothing."""
+    write(tmp_path, voc(thing(corners=(11, 21, 10.5, 30)), thing(corners=(11, 21, 20, 20))))
+    load("voc", "--ground-truth", tmp_path, "-P", "Pets")
+    sides = [(one["value"]["width"], one["value"]["height"]) for one in truths()[0]]
+    assert sides == [(0.25, 10.0), (5.0, 0.0)]
+    again = tmp_path / "again"
+    project = Project.objects.get().pk
+    call_command("dump", "voc", again, project=project, workspace="lab", ground_truth=True)
+    load("voc", "--ground-truth", again, "-P", "Pets")
+    assert len(truths()) == 1
+
+
+def test_label_studios_files_count_from_zero(ada: Caller, tmp_path: Path) -> None:
+    """Those of `exportType=VOC`, too."""
+    owner = "<owner><flickrid>NULL</flickrid><name>Label Studio</name></owner><size>"
+    write(tmp_path, voc(thing(corners=(10, 20, 60, 70))).replace("<size>", owner))
+    load("voc", "--ground-truth", tmp_path, "-P", "Pets")
+    (region,) = truths()[0]
+    assert [region["value"][side] for side in ("x", "y", "width", "height")] == [5, 20, 25, 50]
+    path = f"/api/projects/{Project.objects.get().pk}/export?exportType=VOC"
+    again = tmp_path / "again"
+    with ZipFile(BytesIO(ada.client.get(path).getvalue())) as archive:
+        archive.extractall(again)
+    load("voc", "--ground-truth", again, "-P", "Again")
+    assert truths()[1][0]["value"] == region["value"]
+
+
 def test_an_image_in_the_lists_of_two_splits(ada: Caller, tmp_path: Path) -> None:
     write(tmp_path, voc())
     for name in ("train", "val"):
@@ -111,7 +141,7 @@ ENTITY = '<!DOCTYPE a [<!ENTITY b "c">]><annotation><filename>&b;</filename></an
         (voc(thing(name="")), "Annotations/a.xml, object 1: has no name."),
         (voc(thing(corners=(1, 2, "x", 4))),
          "Annotations/a.xml, object 1: has no number for bndbox/xmax."),
-        (voc(thing(corners=(5, 2, 4, 4))),
+        (voc(thing(corners=(5, 2, 3, 4))),
          "Annotations/a.xml, object 1: its last corner lies before its first."),
         (voc(thing("Cat"), thing("cat")),
          "Annotations/a.xml, object 2: 'cat' and 'Cat' differ by case or spaces alone."),
