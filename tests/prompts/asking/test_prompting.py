@@ -152,6 +152,42 @@ def test_agreement_is_symmetric_and_whole_on_itself(one: list[Any], two: list[An
     assert agreement.agreement(one, json.loads(json.dumps(one))[::-1]) == 1.0
 
 
+SPAN = {"start": 0, "end": 5, "labels": ["A"]}
+PLACE = {"x": 1, "y": 2, "labels": ["A"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "stored"),
+    [
+        ("labels", SPAN, {**SPAN, "text": "hello", "globalOffsets": {"start": 0, "end": 5}}),
+        (
+            "hypertextlabels",
+            SPAN,
+            {
+                **SPAN,
+                "start": "/p[1]/text()[1]",
+                "end": "/p[1]/text()[1]",
+                "startOffset": 0,
+                "endOffset": 5,
+                "text": "hello",
+                "globalOffsets": {"start": 0, "end": 5},
+            },
+        ),
+        ("labels", {**SPAN, "start": 0.5}, {**SPAN, "start": 0.5, "channel": 0}),
+        ("textarea", {"text": ["hello"]}, {"text": "hello"}),
+        ("rectanglelabels", {**PLACE, "width": 3}, {**PLACE, "width": 3.0, "rotation": 0}),
+        ("keypointlabels", PLACE, {**PLACE, "width": 0.3}),
+    ],
+)
+def test_what_pages_store_beside_is_no_disagreement(
+    kind: str, said: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    one, two = ({"from_name": "n", "type": kind, "value": value} for value in (said, stored))
+    assert agreement.agreement([one], [two]) == 1.0
+    other = {**two, "value": {**stored, "labels": ["B"], "text": "bye", "start": 1}}
+    assert agreement.agreement([one], [other]) == 0.0
+
+
 def test_what_does_not_count_in_a_comparison() -> None:
     one = {"from_name": "n", "type": "labels", "value": {"start": 1, "end": 2.0, "labels": ["A"]}}
     two = {**one, "id": "x", "value": {**one["value"], "end": 2, "text": "b"}}  # type: ignore[dict-item]
