@@ -36,8 +36,12 @@ def _marked(value: dict[str, Any], kind: str) -> dict[str, Any]:
     if "start" in value:
         value.pop("text", None)
         offsets = value.pop("globalOffsets", None)
-        # Of a page or a dialogue: paths to places in it, beside the places in its text.
-        if isinstance(value["start"], str) and isinstance(offsets, dict):
+        ends = [str(value["start"]), str(value.get("end"))]
+        if all(end.isdecimal() for end in ends):
+            # Of a dialogue: its paragraphs by number, written as texts.
+            value |= {"start": int(ends[0]), "end": int(ends[1])}
+        elif isinstance(value["start"], str) and isinstance(offsets, dict):
+            # Of a page: paths to places in it, beside the places in its text.
             value |= {"start": offsets.get("start"), "end": offsets.get("end")}
             value |= {"startOffset": None, "endOffset": None}
     elif isinstance(value.get("text"), str):

@@ -173,6 +173,18 @@ PLACE = {"x": 1, "y": 2, "labels": ["A"]}
                 "globalOffsets": {"start": 0, "end": 5},
             },
         ),
+        (
+            "paragraphlabels",
+            {**SPAN, "end": 0, "startOffset": 0, "endOffset": 5},
+            {
+                **SPAN,
+                "start": "0",
+                "end": "0",
+                "startOffset": 0,
+                "endOffset": 5,
+                "globalOffsets": {"start": 0, "end": 5},
+            },
+        ),
         ("labels", {**SPAN, "start": 0.5}, {**SPAN, "start": 0.5, "channel": 0}),
         ("textarea", {"text": ["hello"]}, {"text": "hello"}),
         ("rectanglelabels", {**PLACE, "width": 3}, {**PLACE, "width": 3.0, "rotation": 0}),
