@@ -129,6 +129,38 @@ def test_spans_survive_too() -> None:
     assert again == answer
 
 
+TREE = (
+    '<Taxonomy name="n" toName="t"><Choice value="A"><Choice value="B"/></Choice>'
+    '<Choice value="C"/></Taxonomy>'
+)
+
+
+@pytest.mark.parametrize(
+    ("control", "kind", "value"),
+    [
+        (TREE, "taxonomy", {"taxonomy": [["A", "B"]]}),
+        (TREE, "taxonomy", {"taxonomy": [["A"]]}),
+        (TREE, "taxonomy", {"taxonomy": [["A", "B"], ["C"]]}),
+        ('<Rating name="n" toName="t"/>', "rating", {"rating": 3}),
+        ('<Number name="n" toName="t"/>', "number", {"number": 2.5}),
+        ('<TextArea name="n" toName="t"/>', "textarea", {"text": ["so"]}),
+        (
+            '<Choices name="n" toName="t" choice="multiple"><Choice value="x"/><Choice value="y"/>'
+            "</Choices>",
+            "choices",
+            {"choices": ["x"]},
+        ),
+    ],
+)
+def test_what_is_true_is_shown_as_an_answer_that_is_taken(
+    control: str, kind: str, value: dict[str, Any]
+) -> None:
+    config = f'<View><Text name="t" value="$text"/>{control}</View>'
+    true = [{"from_name": "n", "to_name": "t", "type": kind, "value": value}]
+    again = messages.regions(config, messages.answer_of(config, true))
+    assert agreement.agreement(again, true) == 1.0
+
+
 def test_a_config_without_controls_is_refused() -> None:
     with pytest.raises(Refused, match="no control"):
         messages.check_config("<View></View>")
