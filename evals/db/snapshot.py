@@ -7,11 +7,9 @@ ends the evaluation instead of being counted half old, half new.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 import orjson
 
@@ -23,7 +21,8 @@ from evals.engine.reading import Reading, reading_of
 from evals.models import GroundTruth, ModelEval, Split
 from predictions.db.places import slot_of_task
 from predictions.db.reviews.accepting import AS_TRUTH
-from predictions.pictures.addresses import name_in
+from predictions.pictures.addresses import end_of
+from predictions.regions.shapes import meta_size
 from predictions_api.http.storable import whole_within
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one, of_slot, server_cursor
@@ -269,7 +268,8 @@ VALUE = "COALESCE(t.data -> array_to_string(c.path::text[], '.'), t.data #> c.pa
 # By primary keys; rows written after the plan was made do not match.
 READ_SQL = f"""
 SELECT t.id, t.meta -> 'image_name', t.meta -> 'image_id', t.meta -> 'augmentations',
-       left({ADDRESS}, %(longest)s), a.result::text, p.result::text, p.score,
+       t.meta -> 'image_size', left({ADDRESS}, %(longest)s),
+       a.result::text, p.result::text, p.score,
        CASE WHEN %(needs_data)s THEN {VALUE} END, CASE WHEN %(needs_data)s THEN {DIGEST_SQL} END
 FROM unnest(%(tasks)s::bigint[], %(annotations)s::bigint[], %(predictions)s::bigint[],
             %(paths)s::text[])
@@ -347,7 +347,8 @@ def read_all(
 def _read_image(
     row: PlannedRow, values: Sequence[Any], reading: Reading, texts: dict[str, RegionText]
 ) -> ReadImage | None:
-    task_id, name, image_id, augmentations, url, truth, predicted, score, data, digest = values
+    task_id, name, image_id, augmentations, size, url, *results, score, data, digest = values
+    truth, predicted = results
     if row.data and digest != row.data:
         return None
     if task_id is None or truth is None or (row.prediction_id is not None and predicted is None):
@@ -362,7 +363,7 @@ def _read_image(
     return ReadImage(
         row=row,
         image_id=(_text(image_id) or str(row.task_id)) + ending,
-        name=((own := _text(name)) and own + ending) or _last_part(url) or f"{row.task_id}{ending}",
+        name=((own := _text(name)) and own + ending) or end_of(url) or f"{row.task_id}{ending}",
         augmentations=_whole(augmentations),
         url=url,
         stored=StoredImage(
@@ -372,29 +373,22 @@ def _read_image(
             reading.place(row.item),
             row.n_of_task,
             None if data is None else orjson.loads(data),
+            meta_size(_value(size)) if reading.has_one_image else None,
         ),
     )
 
 
 def _text(stored: Any) -> str:
     """A jsonb text or number as text, '' for anything else."""
-    value = orjson.loads(stored) if isinstance(stored, str) else stored
+    value = _value(stored)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return str(value)
 
 
 def _whole(stored: Any) -> int:
-    value = orjson.loads(stored) if isinstance(stored, str) else stored
-    return whole_within(value, 0, 2**31 - 1) or 0
+    return whole_within(_value(stored), 0, 2**31 - 1) or 0
 
 
-def _last_part(url: str | None) -> str:
-    """The file name in an address; '' for data addresses and where there is none."""
-    if not url or url.startswith("data:"):
-        return ""
-    if (local := name_in(url)) is not None:
-        return local.rpartition("/")[2]
-    with suppress(ValueError):
-        url = urlsplit(url).path
-    return unquote(url.rstrip("/").rpartition("/")[2])
+def _value(stored: Any) -> Any:
+    return orjson.loads(stored) if isinstance(stored, str) else stored

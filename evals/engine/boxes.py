@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from evals.engine.reading import Place
-from predictions.regions.geometry import FARTHEST_PCT
+from predictions.regions.geometry import FARTHEST_PCT, Size
 
 Region = Mapping[str, Any]
 Regions = Sequence[Region]
@@ -134,3 +134,5 @@ class StoredImage:
     n_of_task: int = 0
     #: The value of its object in the task's data, where the reading needs it.
     data: Any = None
+    #: Width and height in pixels that its task tells, for an image whose truth tells none.
+    told_size: Size | None = None

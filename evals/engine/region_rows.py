@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evals.engine.boxes import NamedBox, Region, StoredImage
+from evals.engine.boxes import NamedBox, Region, Regions, StoredImage
 from evals.engine.reading import Place
 from evals.engine.sides import Row
 from predictions.regions.controls import shape_of
@@ -56,12 +56,18 @@ def box_row(
 
 
 def image_size(image: StoredImage) -> Size | None:
-    """Width and height in pixels as the image's first sized region tells; None without one."""
-    for regions in (image.truth, image.predicted):
-        for region in regions:
-            is_mine = image.place is None or image.place.holds(region)
-            if is_mine and (size := own_size(region)) is not None:
-                return size
+    """Width and height in pixels as the first sized region of the truth tells, else the task, else
+    the first predicted region; None without one.
+    """
+    truth = _first_size(image, image.truth)
+    return truth or image.told_size or _first_size(image, image.predicted)
+
+
+def _first_size(image: StoredImage, regions: Regions) -> Size | None:
+    for region in regions:
+        is_mine = image.place is None or image.place.holds(region)
+        if is_mine and (size := own_size(region)) is not None:
+            return size
     return None
 
 

@@ -4,8 +4,9 @@ Plain boxes, by far the most common, are read without building a shape for each;
 and everything odd, goes through `shapes.region_shape`. What is not read is noted with its reason:
 regions of other controls, and regions whose label, score or geometry is unusable.
 
-An image has one size: that of the first ground-truth region with one, else of the first predicted
-region. Percentages of both sides are of the same picture, whatever size each tells.
+An image has one size: that of the first ground-truth region with one, else the task's, else that of
+the first predicted region. Percentages of both sides are of the same picture, whatever size each
+tells.
 """
 
 import math
@@ -111,6 +112,8 @@ class _Reader:
             return False
         self.truth.rows += truth
         self.predicted.rows += predicted
+        if image.told_size is not None and not truth:
+            self.sizes[number] = image.told_size
         return True
 
     def _look(self, images: Sequence[StoredImage], start: int) -> None:
@@ -131,9 +134,7 @@ class _Reader:
             if found == [None, None]:
                 continue
             self.found[number] = found
-            first = next(one for one in (*found, None) if one is None or one.size is not None)
-            told = image_size(image) if first is None else first.size
-            self.sizes[number] = told or self._unsized(number, image)
+            self.sizes[number] = _size(image, *found) or self._unsized(number, image)
         self.geometry = columns.worked_out(self.sizes)
 
     def _take(self, number: int, image: StoredImage) -> None:
@@ -386,3 +387,10 @@ class _Reader:
         self.notes.more_labels += len(labels) > 1
         own = own_size(region) or size
         return (number, place, score, 0, 0, 0, 0, *own), shape
+
+
+def _size(image: StoredImage, truth: Found | None, predicted: Found | None) -> Size | None:
+    """As `image_size`, without reading again what was read as columns; None for what was not."""
+    if truth is None or (predicted is None and not (truth.size or image.told_size)):
+        return image_size(image)
+    return truth.size or image.told_size or (predicted.size if predicted else None)

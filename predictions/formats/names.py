@@ -22,6 +22,8 @@ class Called:
     image_name: str | None
     text: str | None = None
     told: str = ""
+    #: Where the image lies, where its name does not tell.
+    path: str | None = None
 
 
 def stem(name: str) -> str:
@@ -86,8 +88,9 @@ class Names:
                 f" {task.image_name!r} here.",
             )
             return None
-        if task.image_id not in self.by_id and _lie_apart(task.image_name, found[0].image_name):
-            self.elsewhere.append((str(task.image_name), str(found[0].image_name)))
+        there = found[0].path or found[0].image_name
+        if task.image_id not in self.by_id and _lie_apart(task.image_name, there):
+            self.elsewhere.append((str(task.image_name), str(there)))
         return found[0].key
 
     def _candidates(self, task: FileTask) -> list[Called]:
@@ -118,6 +121,14 @@ class Names:
         n = self._n_taken[text]
         self._n_taken[text] += 1
         return same[n].key if n < len(same) else None
+
+    def uneven(self) -> list[tuple[str, int, int]]:
+        """Texts of which fewer were found than there are: the text, how many were, and are."""
+        return [
+            (text, n, len(self.by_text[text]))
+            for text, n in self._n_taken.items()
+            if n < len(self.by_text.get(text, ()))
+        ]
 
     def prefers_stems(self, ids: Iterable[str]) -> bool:
         """Whether ids are stems of files' names: all of them fit so, and as ids they do not."""

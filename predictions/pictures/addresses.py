@@ -4,7 +4,8 @@ in the buckets of import storages, `s3://BUCKET/KEY`.
 
 import base64
 import re
-from urllib.parse import parse_qs, quote, urlsplit
+from contextlib import suppress
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 PREFIX = "/data/local-files/"
 #: With and without its last slash, as Label Studio's.
@@ -43,6 +44,17 @@ def name_in(text: str) -> str | None:
     except ValueError:
         return None
     return found and found[1]
+
+
+def end_of(text: str | None) -> str:
+    """The file's name in any address; '' for none, and for one that holds the file itself."""
+    if not text or text.startswith("data:"):
+        return ""
+    if (local := name_in(text)) is not None:
+        return local.rpartition("/")[2]
+    with suppress(ValueError):
+        text = urlsplit(text).path
+    return unquote(text.rstrip("/").rpartition("/")[2])
 
 
 OBJECT = "s3://"

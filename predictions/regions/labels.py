@@ -15,6 +15,8 @@ from predictions_api.http.storable import is_number
 
 #: Beyond it sums of scores are no numbers any more.
 LARGEST_SCORE = 1e300
+#: Of a text, for stretches of it.
+LAST_CHARACTER = 2**40
 
 Region = Mapping[str, Any]
 

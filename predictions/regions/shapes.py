@@ -87,6 +87,15 @@ def own_size(region: Mapping[str, Any]) -> Size | None:
     return float(width or 0), float(height or 0)
 
 
+def meta_size(told: Any) -> Size | None:
+    """Width and height in pixels as a task's `meta.image_size` tells them of its image,
+    `{"width": 640, "height": 480}`; None without usable ones.
+    """
+    if not isinstance(told, Mapping):
+        return None
+    return own_size({f"original_{side}": told.get(side) for side in ("width", "height")})
+
+
 def _is_side(length: Any) -> bool:
     return number_within(length, 1, 2**31 - 1) is not None
 

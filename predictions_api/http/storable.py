@@ -114,6 +114,17 @@ def whole_within(value: Any, least: int, most: int) -> int | None:
     return value if type(value) is int and least <= value <= most else None
 
 
+def whole_told(value: Any, most: int) -> int | None:
+    """A whole number from 0 to `most`, as text or with a fraction of 0, too; None for anything
+    else.
+    """
+    if isinstance(value, str) and value.isdecimal() and len(value) < 13:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return whole_within(value, 0, most)
+
+
 def finite_number(value: Any) -> float | None:
     """The float of a number or of text that is one; None for what is neither, or not finite."""
     if not isinstance(value, int | float | str):

@@ -45,8 +45,8 @@ from evals.engine.notes import Notes
 from evals.engine.reading import Reading
 from predictions.regions.config import Control
 from predictions.regions.geometry import Bools, Floats
-from predictions.regions.labels import PassedOver, Reason, read_names
-from predictions_api.http.storable import whole_within
+from predictions.regions.labels import LAST_CHARACTER, PassedOver, Reason, read_names
+from predictions_api.http.storable import whole_told
 
 #: Of regions of a text, with the keys of their values where their labels are.
 TYPES = {
@@ -55,7 +55,6 @@ TYPES = {
     "paragraphlabels": ("paragraphlabels", "labels"),
 }
 TEXTS = frozenset({"Text", "HyperText", "Paragraphs"})
-LAST_CHARACTER = 2**40
 
 #: First character and the one after the last; or, where no characters are known, what names the
 #: place: it is the same or it is not. While a document is read, also the characters and the place.
@@ -103,11 +102,7 @@ def _plain(value: Any) -> Extent:
 
 def _character(stored: Any) -> int:
     """A number of characters, from 0 on. `PassedOver` for anything else."""
-    if isinstance(stored, str) and stored.isdecimal() and len(stored) < 13:
-        stored = int(stored)
-    if isinstance(stored, float) and stored.is_integer():
-        stored = int(stored)
-    whole = whole_within(stored, 0, LAST_CHARACTER)
+    whole = whole_told(stored, LAST_CHARACTER)
     if whole is None:
         raise PassedOver(Reason.NO_GEOMETRY)
     return whole

@@ -1,12 +1,14 @@
-"""How large the images of tasks are, as what was said about them tells it."""
+"""How large the images of tasks are: as what was said about them tells it, and as they do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from predictions.db.places import slots_of_tasks
-from predictions_api.postgres.sql import fetch_all
+from predictions.db.projects import Author
+from predictions_api.postgres.sql import execute, fetch_all
 
 # What regions say of their image's size, by (task, id).
-WIDTH, HEIGHT = (f"(e.region->>'original_{name}')::numeric" for name in ("width", "height"))
+SIDES = ("width", "height")
+WIDTH, HEIGHT = (f"(e.region->>'original_{name}')::numeric" for name in SIDES)
 REGIONS_SQL = f"""
 CROSS JOIN LATERAL jsonb_array_elements(
     CASE jsonb_typeof(s.result) WHEN 'array' THEN s.result ELSE '[]' END
@@ -28,6 +30,23 @@ SELECT s.task_id, min({WIDTH})::int, min({HEIGHT})::int
 FROM predictions_prediction s {REGIONS_SQL}
 GROUP BY s.task_id HAVING count(DISTINCT ({WIDTH}, {HEIGHT})) = 1
 """  # noqa: S608
+# What a task itself tells, by primary key.
+OWN_WIDTH, OWN_HEIGHT = (f"(t.meta#>>'{{image_size,{name}}}')::numeric" for name in SIDES)
+OWN_SIZES_SQL = f"""
+SELECT t.id, {OWN_WIDTH}::int, {OWN_HEIGHT}::int FROM predictions_task t
+WHERE t.id = ANY(%(tasks)s)
+  AND jsonb_typeof(t.meta#>'{{image_size,width}}') = 'number'
+  AND jsonb_typeof(t.meta#>'{{image_size,height}}') = 'number'
+  AND {OWN_WIDTH} BETWEEN 1 AND 2147483647 AND {OWN_HEIGHT} BETWEEN 1 AND 2147483647
+"""  # noqa: S608
+# What is there already stands.
+TELL_SIZES_SQL = """
+UPDATE predictions_task t SET updated_at = now(), updated_by_id = %s,
+    meta = t.meta || jsonb_build_object(
+        'image_size', jsonb_build_object('width', k.width, 'height', k.height))
+FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS k (id, width, height)
+WHERE t.id = k.id AND jsonb_typeof(t.meta) = 'object' AND NOT t.meta ? 'image_size'
+"""
 FIRST_PREDICTED_SIZES_SQL = f"""
 SELECT DISTINCT ON (s.task_id) s.task_id, {WIDTH}::int, {HEIGHT}::int
 FROM predictions_prediction s {REGIONS_SQL}
@@ -35,11 +54,23 @@ ORDER BY s.task_id, s.id, e.n
 """  # noqa: S608
 
 
-def annotated_sizes(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+def known_sizes(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     """By task the width and height in pixels that its ground truth tells for its image, else
-    another annotation.
+    another annotation, else its `meta.image_size`.
     """
-    return _sizes(ANNOTATED_SIZES_SQL, task_ids)
+    found = _sizes(ANNOTATED_SIZES_SQL, task_ids)
+    rest = [one for one in task_ids if one not in found]
+    return found | _sizes(OWN_SIZES_SQL, rest)
+
+
+def tell_sizes(sizes: Mapping[int, tuple[int, int]], author: Author) -> None:
+    """Keeps the widths and heights of images in the tasks, by their id, that have no
+    `meta.image_size`: an image on which nothing is has no region that tells it.
+    """
+    for slot, ids in slots_of_tasks(list(sizes)):
+        widths, heights = zip(*[sizes[one] for one in ids], strict=True)
+        params = [author.user_id, ids, list(widths), list(heights)]
+        execute(TELL_SIZES_SQL, params, slot=slot)
 
 
 def predicted_sizes(task_ids: Sequence[int]) -> dict[int, tuple[int, int]]:

@@ -18,8 +18,8 @@ from predictions.exports.datasets.items import Item, NotHeld, address, text_of
 from predictions.exports.types.given import Region, TaskValues, given_of
 from predictions.regions.config import ObjectTag, read_config
 from predictions.regions.controls import BY_TYPE
-from predictions.regions.labels import PassedOver, read_names, region_score
-from predictions_api.http.storable import whole_within
+from predictions.regions.labels import LAST_CHARACTER, PassedOver, read_names, region_score
+from predictions_api.http.storable import whole_told
 
 WORD = re.compile(r"\S+")
 #: What begins a document, in a line of its own.
@@ -36,6 +36,11 @@ class TextScheme:
     names: tuple[str, ...]
     #: Labels by the name that is shown, where another one is stored.
     aliases: Mapping[str, str]
+    is_only_object: bool
+
+    def holds(self, region: Region) -> bool:
+        """Whether the region is of the text, as evaluations have it."""
+        return self.is_only_object or region.get("to_name") == self.text.name
 
     @property
     def separator(self) -> str:
@@ -56,6 +61,7 @@ def scheme_of(label_config: str) -> TextScheme | None:
         text=texts[0],
         names=tuple(dict.fromkeys(stored for stored, _ in labels)),
         aliases={shown: stored for stored, shown in labels if shown != stored},
+        is_only_object=len(config.objects) == 1,
     )
 
 
@@ -98,6 +104,7 @@ def _lines(item: Item, spans: Sequence[Span], scheme: TextScheme) -> Iterator[tu
             f"Task {item.task['id']}: its text has a word that begins with {DOCUMENT}, which"
             " readers of the format pass over as the beginning of a document."
         )
+    _refuse_empty(spans, item)
     starts, ends = {start for start, _ in tokens}, {end for _, end in tokens}
     for one, following in pairwise(spans):
         if following.start < one.end:
@@ -122,6 +129,15 @@ def _lines(item: Item, spans: Sequence[Span], scheme: TextScheme) -> Iterator[tu
         yield text[start:end], score, tag
 
 
+def _refuse_empty(spans: Iterable[Span], item: Item) -> None:
+    """`NotHeld` for one that has no character: evaluations count it, a token cannot be it."""
+    for one in spans:
+        if one.end <= one.start:
+            raise NotHeld(
+                f"{item.place_of(one.region)}: {one.start} to {one.end} has no character."
+            )
+
+
 def _tokens(text: str, cuts: Sequence[int]) -> list[tuple[int, int]]:
     """From where to where, end exclusive; `cuts` are in order."""
     tokens = []
@@ -143,15 +159,24 @@ def _cuts(task: TaskValues, scheme: TextScheme) -> list[int]:
 
 
 def _edges(region: Region, scheme: TextScheme) -> tuple[int, int] | None:
-    """None for what is no stretch of the text."""
+    """From where to where; None for what is no stretch of the text that evaluations read."""
     tag = BY_TYPE.get(str(region.get("type")))
     value = region.get("value")
     if tag is None or tag.place != "span" or not isinstance(value, Mapping):
         return None
-    if region.get("to_name") != scheme.text.name:
+    if not scheme.holds(region):
         return None
-    start, end = (whole_within(value.get(name), 0, 2**31 - 1) for name in ("start", "end"))
+    offsets = value.get("globalOffsets")
+    told = offsets if isinstance(offsets, Mapping) else value
+    start, end = (whole_told(told.get(name), LAST_CHARACTER) for name in ("start", "end"))
     return None if start is None or end is None else (start, end)
+
+
+def _refuse_place(region: Region, item: Item, scheme: TextScheme) -> None:
+    """`NotHeld` for a stretch that tells the elements it lies in: evaluations count it."""
+    value = region.get("value")
+    if scheme.holds(region) and isinstance(value, Mapping) and "startOffset" in value:
+        raise NotHeld(f"{item.place_of(region)} does not tell its characters (globalOffsets).")
 
 
 def _spans(item: Item, scheme: TextScheme) -> list[Span]:
@@ -160,6 +185,7 @@ def _spans(item: Item, scheme: TextScheme) -> list[Span]:
     for region in item.given.regions:
         edges = _edges(region, scheme)
         if edges is None:
+            _refuse_place(region, item, scheme)
             continue
         try:
             names = _names(region)

@@ -1,11 +1,12 @@
 """The objects of a task's image as the files of detectors hold them: class, place, score.
 
 An image has one size: that of the first region of the ground truth with one, then of the other
-annotations, then of the predictions. Percentages are of the picture, whatever size each tells; an
-image that no region tells the size of is taken as 100 x 100, so that pixels are per cent.
+annotations, then the task's own, then that of the predictions. Percentages are of the picture,
+whatever size each tells; an image of no known size is taken as 100 x 100, so that pixels are per
+cent.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import PurePosixPath
@@ -17,7 +18,7 @@ from predictions.regions.controls import shape_of
 from predictions.regions.errors import GeometryError
 from predictions.regions.geometry import Shape, Size
 from predictions.regions.labels import Partners, PassedOver, region_labels, region_score
-from predictions.regions.shapes import own_size, region_shape
+from predictions.regions.shapes import meta_size, own_size, region_shape
 
 #: Kinds of shape that are objects.
 DRAWN = frozenset({"rectangle", "polygon", "brush", "ellipse"})
@@ -147,7 +148,7 @@ class Picture:
 
     task_id: int
     file_name: str
-    #: None where no region tells it.
+    #: None where neither a region nor the task tells it.
     told_size: Size | None
     given: list[Given]
 
@@ -181,14 +182,24 @@ def picture_of(task: TaskValues, source: str, scheme: Scheme) -> Picture:
 
 
 def told_size(task: TaskValues, scheme: Scheme) -> Size | None:
-    """The image's size by its ground truth, else by another annotation, else by a prediction."""
+    """The image's size by its ground truth, else by another annotation, else by the task itself,
+    else by a prediction.
+    """
     return next(_sizes(task, scheme), None)
 
 
 def _sizes(task: TaskValues, scheme: Scheme) -> Iterator[Size]:
     annotations = given_of(task, "annotations")
     annotations.sort(key=lambda one: not one.document["ground_truth"])
-    for one in (*annotations, *given_of(task, "predictions")):
+    yield from _sizes_of(annotations, scheme)
+    meta = task["meta"]
+    if isinstance(meta, dict) and (size := meta_size(meta.get("image_size"))) is not None:
+        yield size
+    yield from _sizes_of(given_of(task, "predictions"), scheme)
+
+
+def _sizes_of(given: Iterable[Given], scheme: Scheme) -> Iterator[Size]:
+    for one in given:
         for region in one.regions:
             size = own_size(region)
             if size is not None and scheme.holds(region):

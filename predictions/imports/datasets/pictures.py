@@ -145,8 +145,8 @@ def web(prefix: str) -> Web:
     return Web(prefix)
 
 
-def name_of(value: str | None) -> str | None:
-    """The file's name in what a task shows: an address, or a path."""
+def path_in(value: str | None) -> str | None:
+    """The file's name, below its folders, in what a task shows: an address, or a path."""
     if not value:
         return None
     try:
@@ -154,7 +154,7 @@ def name_of(value: str | None) -> str | None:
     except ValueError:
         parts = urlsplit("")
     path = parse_qs(parts.query).get("d", [parts.path])[0] if parts.scheme or parts.query else value
-    return unquote(path).rstrip("/").rpartition("/")[2] or None
+    return unquote(path).strip("/") or None
 
 
 def path_of(key: str) -> Sequence[str]:

@@ -26,6 +26,10 @@ ELSEWHERE = (
     "{n:,} images were found by their file's name alone, in another folder: {one!r:.200} was taken"
     " for {other!r:.200}. Give both sides' images the same names, or ids, if these are others."
 )
+UNEVEN = (
+    "{n:,} texts stand in {where} more often than in the file: of {text!r:.100} the first {taken:,}"
+    " of {there:,} were taken. If others are meant, give all of them, in the same order."
+)
 #: Of all classes together.
 MOST_KEYPOINTS = 500
 #: How many of a sort an error names.
@@ -234,7 +238,7 @@ def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> It
         truths = list(found.truth.tasks)
         for task in truths:
             planned.append(Planned(task, None, names.find(task, errors)))
-        _tell_elsewhere(names, found.truth.warnings)
+        _tell_guesses(names, "the project", found.truth.warnings)
         if found.predicted is not None:
             _place_predicted(found.predicted, planned, text_at, errors)
     _refuse_twice(planned, errors)
@@ -242,10 +246,14 @@ def plan(found: Read, project: Project | None, shown: str, errors: Errors) -> It
     return iter(planned)
 
 
-def _tell_elsewhere(names: Names, warnings: list[str]) -> None:
+def _tell_guesses(names: Names, where: str, warnings: list[str]) -> None:
     if names.elsewhere:
         one, other = names.elsewhere[0]
         warnings.append(ELSEWHERE.format(n=len(names.elsewhere), one=one, other=other))
+    if uneven := names.uneven():
+        text, taken, there = uneven[0]
+        told = {"n": len(uneven), "where": where, "text": text, "taken": taken, "there": there}
+        warnings.append(UNEVEN.format(**told))
 
 
 def _place_predicted(
@@ -290,7 +298,7 @@ def _found(
             told = f"{what!r}" if what is not None else "this text"
             errors.add(task.place, f"{told} is not among the images of {where}.")
         found.append(key)
-    _tell_elsewhere(names, warnings)
+    _tell_guesses(names, where, warnings)
     return found
 
 
@@ -304,17 +312,16 @@ def _refuse_twice(planned: Sequence[Planned], errors: Errors) -> None:
 
 def _called(project: Project, shown: str) -> Iterator[Called]:
     """What the project's tasks are called; those without `meta.image_name` by what they show."""
-    rows = called_tasks(project.pk, pictures.path_of(shown))
-    return (
-        Called(
+    for id_, image_id, named, value in called_tasks(project.pk, pictures.path_of(shown)):
+        path = pictures.path_in(value)
+        yield Called(
             key=id_,
             image_id=image_id,
-            image_name=image_name or pictures.name_of(value),
-            text=value if image_id is None and image_name is None else None,
+            image_name=named or (path and path.rpartition("/")[2]),
+            path=named if named and "/" in named else path,
+            text=value if image_id is None and named is None else None,
             told=f"task {id_} of the project",
         )
-        for id_, image_id, image_name, value in rows
-    )
 
 
 def batched(planned: Iterator[Planned], size: int) -> Iterator[list[Planned]]:

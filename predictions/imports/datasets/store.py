@@ -27,7 +27,7 @@ from predictions.db.imports import (
     truths_of_tasks,
 )
 from predictions.db.imports import record_created as record_predictions
-from predictions.db.pictures.sizes import annotated_sizes, predicted_sizes
+from predictions.db.pictures.sizes import tell_sizes
 from predictions.db.places import lock_tasks_of_project
 from predictions.db.projects import Author
 from predictions.db.tasks import record_created, reserve_inner_ids
@@ -41,6 +41,7 @@ from predictions.formats.splits import UNKNOWN_SPLIT, split_named
 from predictions.imports.datasets import corners, options, pictures, reading, targets
 from predictions.imports.datasets.kept import Kept
 from predictions.imports.datasets.reading import DEFAULT_SPLIT, Files, Planned, Read
+from predictions.imports.datasets.sizes import Sizes
 from predictions.imports.datasets.wishes import Loaded, Wishes
 from predictions.imports.predictions import DELETED_MEANWHILE
 from predictions.models import Project
@@ -207,24 +208,25 @@ class Writer:
 
     def _write_batch(self, batch: list[Planned], copy: Copy) -> None:
         known = [one.task_id for one in batch if one.task_id is not None]
-        there, sizes, guessed = dict[int, tuple[int, str]](), dict[int, Size](), dict[int, Size]()
+        there = dict[int, tuple[int, str]]()
         if known:
             copy.wait()
             there = truths_of_tasks(known) if self.found.truth is not None else {}
             self.kept.see_splits(batch)
-            if any(self._size_in_file(one) is None for one in batch):
-                sizes = annotated_sizes(known)
-                guessed = predicted_sizes([one for one in known if one not in sizes])
+        sizes, measured = Sizes(batch, self.wishes.pictures), dict[int, Size]()
         tasks, ids, rows = list[TaskRow](), list[int](), list[PredictionRow]()
         truths_new, truths_added = list[NewTruth](), list[NewTruth]()
         replaced: dict[int, bytes] = {}
         for one in batch:
             task_id = next(self.new_ids) if one.task_id is None else one.task_id
-            size = self._size_in_file(one) or sizes.get(task_id) or self._picture_size(one)
-            size = size or guessed.get(task_id)
-            if one.task_id is None and (row := self._task_row(one)) is not None:
-                tasks.append(row)
-                ids.append(task_id)
+            size, kept = sizes.of(one)
+            if one.task_id is None:
+                if (row := self._task_row(one, kept)) is not None:
+                    tasks.append(row)
+                    ids.append(task_id)
+            elif one.truth is not None and kept is not None:
+                measured[task_id] = kept
+            size = size or sizes.guessed(one)
             self.loaded.task_ids.append(task_id)
             if one.truth is not None and one.truth.is_answered:
                 new = truths_new if one.task_id is None else truths_added
@@ -255,6 +257,8 @@ class Writer:
             tasks_of = {truth_id: task_id for task_id, (truth_id, _) in there.items()}
             task_ids = [tasks_of[truth_id] for truth_id in replaced]
             record_updated(list(replaced), task_ids, project_id=place, access=self.author)
+        if measured:
+            tell_sizes(measured, self.author)
         record_created(ids, project_id=place, access=self.author)
         # Those of new tasks are told with their tasks.
         record_added(truth_ids[len(truths_new) :], project_id=place, access=self.author)
@@ -265,15 +269,7 @@ class Writer:
         self.loaded.n_truths += len(truths_new) + len(truths_added) + len(replaced)
         self.loaded.n_predictions += len(rows)
 
-    def _size_in_file(self, one: Planned) -> Size | None:
-        return next((task.size for task in one.tasks if task.size), None)
-
-    def _picture_size(self, one: Planned) -> Size | None:
-        names = (task.picture or task.image_name for task in one.tasks)
-        name = next(filter(None, names), None)
-        return None if name is None else self.wishes.pictures.size(name)
-
-    def _task_row(self, one: Planned) -> TaskRow | None:
+    def _task_row(self, one: Planned, size: Size | None) -> TaskRow | None:
         """The row of a new task; None, and an error, for one that cannot be stored."""
         task = one.truth or one.predicted
         if task is None:
@@ -281,7 +277,7 @@ class Writer:
         try:
             return TaskRow(
                 data=bulk_json_text(task_data.checked(self._data(task), self.project.label_config)),
-                meta=json_text(self._meta(task)).encode(),
+                meta=json_text(self._meta(task, size)).encode(),
                 external_id=None,
                 predictions=[],
                 annotations=[],
@@ -301,13 +297,15 @@ class Writer:
             self.errors.add(task.place, NO_PICTURE.format(name=name))
         return pictures.placed(self.shown, self.wishes.pictures.address(name)) | task.data
 
-    def _meta(self, task: FileTask) -> dict[str, Any]:
+    def _meta(self, task: FileTask, size: Size | None) -> dict[str, Any]:
         meta: dict[str, Any] = {}
         if task.image_name is not None:
             meta["image_name"] = task.image_name
         if task.image_id is not None:
             meta["image_id"] = task.image_id
         meta["split"] = self._split(task)
+        if size is not None:
+            meta["image_size"] = {"width": size[0], "height": size[1]}
         return meta | task.meta
 
     def _split(self, task: FileTask) -> str:

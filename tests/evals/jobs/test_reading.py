@@ -183,6 +183,47 @@ def test_files_of_masks_give_the_same_sizes(ada: Caller, make_project: MakeProje
     assert by_size == pytest.approx(oracle.stats[3:5].tolist(), abs=1e-12)
 
 
+OWN: Json = {"image_size": {"width": 400, "height": 200}}
+
+
+@pytest.mark.parametrize("kind", ["box", "turned", "outline"])
+@pytest.mark.parametrize("width", [40, None])
+def test_a_task_tells_the_size_of_an_image_of_which_no_truth_does(
+    ada: Caller, make_project: MakeProject, kind: str, width: int | None
+) -> None:
+    """Half of 400 x 200 is a large object, half of 40 x 20 a small one: the files agree."""
+    made = make_project(ada, BOTH, title="Negatives")
+    half = outline([[0, 0], [50, 0], [50, 100], [0, 100]], 0.9)
+    if kind != "outline":
+        half = box("Car", 0, 0, 50, 100, 0.9) | {"from_name": "label"}
+    if kind == "turned":
+        half = valued(half, x=50, y=100, rotation=180)
+    told = unsized(half) if width is None else sized(half, width, 20)
+    load(
+        ada,
+        made,
+        [
+            task("a", truth=[], said={"v1": [told]}, **OWN),
+            task("b", truth=[], said={"v1": []}, **OWN),
+            task("c", truth=[sized(half, 100, 50)], said={"v1": [told]}, **OWN),
+        ],
+    )
+    found = computed(ada, made)
+
+    assert header(ada, found)["warnings"] == []
+    path = f"/lab/model-evals/{found.eval_id}"
+    with zipfile.ZipFile(io.BytesIO(ada.client.get(f"{path}/coco").getvalue())) as files:
+        images = json.loads(files.read("ground_truth.json"))["images"]
+    sides = [(400, 200), (400, 200), (100, 50)]
+    assert [(one["width"], one["height"]) for one in images] == sides
+    shown = [
+        ada.client.get(f"{path}/image-predictions/{one}").json()["predictions"]
+        for one in image_ids(ada, found)
+    ]
+    boxes = [[one["box"] for one in some] for some in shown]
+    assert boxes == [[pytest.approx([0, 0, 200, 200])], [], [pytest.approx([0, 0, 50, 50])]]
+
+
 def test_without_any_size_boxes_are_compared_in_per_cent(ada: Caller, project: Project) -> None:
     load(
         ada,

@@ -25,6 +25,7 @@ TRUTH = {
         {"id": 1, "image_id": 1, "category_id": 7, "bbox": [20, 10, 40, 50], "area": 2000}
     ],
 }
+IMAGE_SIZE = {"width": 200, "height": 100}
 RESULTS = [{"image_id": 1, "category_id": 7, "bbox": [20, 10, 40, 40], "score": 0.5}]
 CONFIG = """<View>
   <Image name="image" value="$image"/>
@@ -100,12 +101,12 @@ def assert_loaded(project: Project) -> None:
     assert [(one.data, one.meta, one.inner_id) for one in tasks] == [
         (
             {"image": "https://x.y/p/a%20b.jpg"},
-            {"image_id": "1", "image_name": "a b.jpg", "split": "test"},
+            {"image_id": "1", "image_name": "a b.jpg", "split": "test", "image_size": IMAGE_SIZE},
             1,
         ),
         (
             {"image": "https://x.y/p/c.jpg"},
-            {"image_id": "2", "image_name": "c.jpg", "split": "test"},
+            {"image_id": "2", "image_name": "c.jpg", "split": "test", "image_size": IMAGE_SIZE},
             2,
         ),
     ]

@@ -356,6 +356,20 @@ def test_conll(ada: Caller, make_project: MakeProject) -> None:
     )
 
 
+def test_conll_has_the_stretches_that_evaluations_read(
+    ada: Caller, make_project: MakeProject
+) -> None:
+    """Numbers as text, a region that does not say of which text, and one of a document."""
+    project = make_project(ada, NAMES_CONFIG)
+    strings, bare, whole = span("PER", 0, 3), span("LOC", 4, 6), span("PER", 7, 11)
+    strings["value"] |= {"start": "0", "end": 3.0}
+    del bare["to_name"]
+    whole["value"] |= {"start": "/p[1]", "end": "/p[1]", "startOffset": 0, "endOffset": 4}
+    whole["value"]["globalOffsets"] = {"start": 7, "end": 11}
+    fill(ada, project, text("Ada in Rome", [strings, bare, whole], []))
+    assert content(ada, project, "conll", **TRUTH).decode() == "Ada B-PER\nin B-LOC\nRome B-PER\n\n"
+
+
 def test_conll_with_scores(ada: Caller, make_project: MakeProject) -> None:
     project = make_project(ada, NAMES_CONFIG.replace("LOC", "a place"))
     fill(ada, project, text("in Rome", None, [span("a place", 3, 7, score=0.125)]))
@@ -432,6 +446,29 @@ def test_an_image_has_one_size_in_all_files(ada: Caller, boxes: Project) -> None
         assert detection["bbox"] == [64, 96, 192, 192]
 
 
+def test_an_image_of_nothing_has_the_size_of_its_task(ada: Caller, boxes: Project) -> None:
+    """Whatever size a version tells; what is no size is none."""
+    said = box("Car", 10, 20, 30, 40, 0.5) | {"original_width": 64, "original_height": 48}
+    sides = {"width": 640, "height": 480}
+    fill(
+        ada,
+        boxes,
+        image("a.png", [], [said], image_size=sides),
+        image("b.png", [], image_size=sides),
+        image("c.png", [], image_size={**sides, "width": "640"}),
+        image("d.png", [], image_size=[640, 480]),
+    )
+    document = json.loads(content(ada, boxes, "coco", **TRUTH))
+    assert [(one.get("width"), one.get("height")) for one in document["images"]] == [
+        (640, 480),
+        (640, 480),
+        (None, None),
+        (None, None),
+    ]
+    (detection,) = json.loads(content(ada, boxes, "coco"))
+    assert detection["bbox"] == [64, 96, 192, 192]
+
+
 UNSIZED = {**box("Car", 1, 1, 1, 1), "original_width": None}
 LONG = outline([0, 0], [50, 0], [50, 50], [25, 75], [0, 50])
 
@@ -454,12 +491,19 @@ def test_what_has_no_place(
     assert message in refusal(ada, shapes, format=name, **TRUTH)["format"][0]
 
 
+OF_A_DOCUMENT = span("PER", 0, 3)
+OF_A_DOCUMENT["value"] |= {"start": "/p", "end": "/p", "startOffset": 0, "endOffset": 3}
+
+
 @pytest.mark.parametrize(
     ("result", "message"),
     [
         ([span("PER", 0, 3), span("LOC", 2, 5)], "region 1 lies over another one; a token has one"),
         ([span("PER", 0, 4)], "region 0: 0 to 4 is not from the beginning of a word to the end"),
         ([span("a\nb", 0, 3)], "region 0: the labelling config has no label 'a\\nb'."),
+        ([span("PER", 0, 3), span("LOC", 2, 2)], "region 1: 2 to 2 has no character."),
+        ([span("PER", 3, 1)], "region 0: 3 to 1 has no character."),
+        ([OF_A_DOCUMENT], "region 0 does not tell its characters (globalOffsets)."),
     ],
 )
 def test_what_has_no_place_in_conll(

@@ -431,16 +431,18 @@ def test_one_image_has_one_size(ada: Caller, boxes: Project) -> None:
         | predicted([resized, unsized]),
         predicted([resized, unsized]),
         predicted([unsized]),
+        predicted([resized]) | {"meta": {"image_size": {"width": 400, "height": 200}}},
     )
     coco = coco_of(ada, boxes, "predictions")
     sizes = [(one["width"], one["height"]) for one in coco["images"]]
-    assert sizes == [(WIDTH, HEIGHT), (640, 640), (100, 100)]
+    assert sizes == [(WIDTH, HEIGHT), (640, 640), (100, 100), (400, 200)]
     assert [one["bbox"] for one in coco["annotations"]] == [
         [4, 2, 8, 10],
         [4, 2, 8, 10],
         [64, 64, 128, 320],
         [64, 64, 128, 320],
         [10, 10, 20, 50],
+        [40, 20, 80, 100],
     ]
     assert coco["info"]["tasksOfUnknownSize"] == [tasks[2]]
 

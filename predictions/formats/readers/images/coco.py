@@ -45,7 +45,7 @@ from predictions.formats.readers.images.coco_document import (
 from predictions.formats.readers.images.coco_document import (
     wanted as wanted,
 )
-from predictions.formats.readers.images.coco_entries import BadEntry, Entry, Id
+from predictions.formats.readers.images.coco_entries import BadEntry, Entry, Id, Rasters
 from predictions.formats.scores import Scores
 from predictions.formats.sources import Bytes, Source
 
@@ -90,13 +90,9 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
     if len(reader.places) > MOST_IMAGES:
         raise errors.stop("predictions", f"are of more than {MOST_IMAGES:,} images.")
     for image_id in reader.places:
-        reader.images[image_id] = _named(image_id, known)
+        size = reader.rasters.get(image_id) or known.sizes.get(str(image_id))
+        reader.images[image_id] = Image(image_id, width=size and size[0], height=size and size[1])
     return reader.content(source)
-
-
-def _named(image_id: Id, known: Known) -> Image:
-    size = known.sizes.get(str(image_id))
-    return Image(image_id, width=size and size[0], height=size and size[1])
 
 
 def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: bool) -> Content:
@@ -178,6 +174,7 @@ class Reader:
         self._decode = msgspec.json.Decoder(Entry).decode
         #: Which entries each image has.
         self.places: defaultdict[Id, array[int]] = defaultdict(partial(array, "l"))
+        self.rasters = Rasters()
         self.shapes: Shapes = "boxes"
         #: All boxes of the file, where there is nothing else to read; else its entries.
         self.columns = self._boxes(listed, ask)
@@ -219,6 +216,9 @@ class Reader:
         if plain is None:
             return False
         columns.keep_all(names, *plain)
+        if is_boxes:
+            for entry in entries:
+                self.rasters.see(entry)
         if self.is_result:
             self.scores.highest = max(self.scores.highest, float(plain[1].max()))
             for entry in [one for one in entries if one.file_name]:
@@ -258,6 +258,7 @@ class Reader:
         if self.is_result:
             self._see_result(entry, n)
         if coco_entries.has_segmentation(entry):
+            self.rasters.see(entry)
             self.n_segments += 1
             self.n_masks += coco_entries.is_mask(entry)
         self.n_poses += entry.keypoints is not None
@@ -342,7 +343,7 @@ class Reader:
             image_id=str(image.id),
             image_name=image.name or self.names.get(image.id),
             meta=meta,
-            size=image.size,
+            size=image.size or self.rasters.get(image.id),
             regions=partial(self.regions, image),
             boxes=partial(self.boxes, self.columns, image) if self.columns else None,
             place=place or (f"{self.place}[{numbers[0]}].image_id" if numbers else ""),
@@ -359,7 +360,8 @@ class Reader:
             place = f"{self.place}[{n}]"
             label = self.class_ids[entry.category_id + self.offset]
             try:
-                shape = self._shape(entry, label, image.size)
+                size = image.size or self.rasters.get(image.id)
+                shape = self._shape(entry, label, size)
             except BadEntry as exc:
                 self.errors.add(f"{place}{exc.inside}", exc.message)
                 continue

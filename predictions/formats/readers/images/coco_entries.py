@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ import numpy as np
 from msgspec import Raw, Struct
 
 from predictions.formats import masks
-from predictions.formats.content import Box, Mask, Polygon, Pose, Region, Shape, Size
+from predictions.formats.content import Box, Mask, Polygon, Pose, Region, Shape, Size, size_of
 from predictions.formats.errors import Errors
 from predictions.formats.masks import BadMask
 from predictions.formats.readers.columns import NO_AREA
@@ -55,6 +56,27 @@ class Runs(Struct):
 
     size: tuple[int, int]
     counts: str | list[int]
+
+
+class Raster(Struct):
+    """What a mask was drawn on; `size` is [height, width]."""
+
+    size: tuple[int, int]
+
+
+class Rasters(dict[Id, Size]):
+    """By image the width and height of the first mask by run lengths: that is how large its file
+    had the image, whatever else is told of it.
+    """
+
+    def see(self, entry: Entry) -> None:
+        """Looks at an entry, the first of its image alone."""
+        if entry.image_id in self or not _has_runs(entry):
+            return
+        with suppress(msgspec.MsgspecError):
+            height, width = msgspec.json.decode(entry.segmentation, type=Raster).size
+            if (size := size_of(width, height)) is not None:
+                self[entry.image_id] = size
 
 
 class BadEntry(ValueError):

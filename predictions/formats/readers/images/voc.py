@@ -31,6 +31,8 @@ FROM_ZERO = (
     "{n:,} objects have a corner at 0, as files have that count pixels from 0: here they count from"
     " 1, as VOC's do, so that boxes of such files are off by a pixel."
 )
+#: The folder of the XML files, beside that of the lists.
+ANNOTATIONS = "Annotations"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -45,7 +47,7 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
 
 
 def _read(source: Source, errors: Errors, scores: Scores | None) -> Content:
-    splits = dict(_splits(source))
+    splits = _splits(source, errors)
     tasks: dict[str, FileTask] = {}
     for name in source.names():
         if not name.lower().endswith(".xml") and source.is_folder:
@@ -84,15 +86,31 @@ def _is_outside(region: Region) -> bool:
     return isinstance(region.shape, Box) and min(region.shape.x, region.shape.y) < 0
 
 
-def _splits(source: Source) -> Iterator[tuple[str, str]]:
-    """The split of each image by its stem, from the lists below `ImageSets/Main/`."""
+def _splits(source: Source, errors: Errors) -> dict[str, str]:
+    """The split of each image, called as the lists below `ImageSets/Main/` do; an error for one
+    that two of them have.
+    """
+    splits: dict[str, str] = {}
     for name in source.names():
         path = PurePosixPath(name)
         is_list = path.parent.name == "Main" and path.suffix == ".txt"
         if is_list and (split := split_named(path.stem)) is not None:
             for line in source.text(name).splitlines():
-                if line.strip():
-                    yield line.strip(), split
+                image = line.strip()
+                if image and splits.setdefault(image, split) != split:
+                    errors.add(name, f"{image!r:.200} is in the list of {splits[image]}, too.")
+    return splits
+
+
+def _names_in_lists(name: str, given: str) -> Iterator[str]:
+    """How lists may call the image of a file: with its folders first, as two may have one stem."""
+    path, told = PurePosixPath(name), PurePosixPath(given)
+    folders = path.parts
+    if ANNOTATIONS in folders:
+        yield "/".join([*folders[folders.index(ANNOTATIONS) + 1 : -1], path.stem])
+    yield (told.parent / told.stem).as_posix()
+    yield path.stem
+    yield told.stem
 
 
 def _task(
@@ -114,7 +132,7 @@ def _task(
     return FileTask(
         image_name=given or f"{stem}.jpg",
         size=size_of(*(number_of(root.findtext(f"size/{side}")) for side in ("width", "height"))),
-        split=splits.get(stem) or splits.get(PurePosixPath(given).stem),
+        split=next(filter(None, map(splits.get, _names_in_lists(name, given))), None),
         regions=regions,
         place=name,
     )

@@ -51,6 +51,8 @@ def tasks() -> list[tuple[Any, Any]]:
     return [(one.data, one.meta) for one in Task.objects.order_by("id")]
 
 
+#: What each task keeps of the size of its image.
+SIZE = {"image_size": {"width": 200, "height": 100}}
 #: Two images of 200 x 100, on the second of which is nothing.
 COCO: dict[str, list[dict[str, Any]]] = {
     "images": [

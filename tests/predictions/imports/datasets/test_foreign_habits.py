@@ -8,7 +8,7 @@ import pytest
 from label_studio_sdk.converter.brush import decode_rle
 from PIL import Image
 
-from predictions.models import Annotation, Prediction, Project
+from predictions.models import Annotation, Prediction, Project, Task
 from predictions.regions.config import read_config
 from tests.conftest import IMAGE_CONFIG, Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
@@ -100,6 +100,16 @@ def test_voc_counted_from_0_is_warned_of(ada: Caller, tmp_path: Path) -> None:
     ]
 
 
+SIZED = {
+    "type": "rectanglelabels",
+    "from_name": "label",
+    "to_name": "image",
+    "original_width": 200,
+    "original_height": 100,
+    "value": {"x": 1, "y": 1, "width": 5, "height": 5, "rectanglelabels": ["Car"]},
+}
+
+
 @pytest.mark.parametrize(
     ("told", "known", "is_warned"),
     [
@@ -133,6 +143,41 @@ def test_a_name_in_another_folder_is_warned_of(
     )
     assert warned == ([text] if is_warned else [])
     assert Prediction.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "meta", "place"),
+    [
+        ("https://x.y/two%20pets/1.jpg?size=9", {}, "two pets/1.jpg"),
+        ("https://x.y/pets/1.jpg", {"image_name": "1.jpg"}, "pets/1.jpg"),
+        ("/data/local-files/?d=0123456789abcdef/1.jpg", {}, "0123456789abcdef/1.jpg"),
+        ("s3://bucket/1.jpg", {}, None),
+        ("https://x.y/cats/1.jpg", {}, None),
+        ("https://x.y/pets/1.jpg", {"image_name": "cats/1.jpg"}, None),
+    ],
+)
+def test_so_is_a_task_that_tells_the_folder_in_its_address(
+    ada: Caller,
+    make_project: MakeProject,
+    tmp_path: Path,
+    address: str,
+    meta: Json,
+    place: str | None,
+) -> None:
+    project = make_project(ada, title="Files")
+    Task.objects.create(project=project, data={"image": address}, meta=meta, inner_id=1)
+    said = tmp_path / "said.json"
+    row: Json = {"image": "cats/1.jpg", "class_name": "Car", "confidence": 0.5}
+    row |= {"x_min": 1, "y_min": 1, "x_max": 9, "y_max": 9}
+    said.write_text(json.dumps([row]))
+    Annotation.objects.create(project=project, task=Task.objects.get(), result=[SIZED])
+    _, warned = load("supervision", "--predictions", said, "-P", "Files", "--model-version", "v1")
+    text = (
+        "Warning: 1 images were found by their file's name alone, in another folder: 'cats/1.jpg'"
+        f" was taken for {place!r}. Give both sides' images the same names, or ids, if these are"
+        " others."
+    )
+    assert warned == ([text] if place else [])
 
 
 def test_images_of_one_name_in_several_folders_are_told_apart(ada: Caller, tmp_path: Path) -> None:

@@ -411,10 +411,77 @@ def test_sizes_are_those_that_the_ground_truth_tells(try_load: Any) -> None:
     Annotation.objects.create(project=task.project, task=task, result=other)
     assert placed("v4") == [10.0, 25.0, 30.0, 50.0]
     Annotation.objects.filter(task=task).delete()
+    # The task itself tells what its file told.
+    assert placed("v5") == [10.0, 25.0, 30.0, 50.0]
+    del task.meta["image_size"]
+    task.save()
+    Prediction.objects.filter(model_version="v5").delete()
     with pytest.raises(CommandError, match="the size of its image is not known"):
         placed("v5")
     Prediction.objects.filter(model_version__in=["v3", "v4"]).delete()
     assert placed("v5") == [20.0, 50.0, 60.0, 100.0]
+
+
+def test_an_image_of_nothing_keeps_its_size(
+    ada: Caller, make_project: MakeProject, try_load: Any
+) -> None:
+    """In tasks that were there, too; what they told before stands."""
+    project = make_project(ada, title="Pets")
+    sides = [(1, None), (2, {"width": 7, "height": 5}), (3, None)]
+    for n, size in sides:
+        Task.objects.create(
+            project=project,
+            data={"image": f"{n}.jpg"},
+            meta={"image_id": str(n)} | ({"image_size": size} if size else {}),
+            inner_id=n,
+        )
+    images = [{"id": n, "width": 100, "height": 80} for n in (1, 2, 4)]
+    categories = [{"id": 1, "name": "Car"}]
+    truth = whole(images=[*images, {"id": 3}], annotations=[], categories=categories)
+    for _ in range(2):
+        try_load(truth)
+        told = [one.meta.get("image_size") for one in Task.objects.order_by("id")]
+        own = {"width": 100, "height": 80}
+        assert told == [own, {"width": 7, "height": 5}, None, own]
+    said = [box(id=n, image_id=n, score=0.5) for n in (1, 2, 4)]
+    unsized = [{"id": n} for n in (1, 2, 4)]
+    try_load(None, whole(images=unsized, annotations=said, categories=categories))
+    values = [row.result[0]["value"] for row in Prediction.objects.order_by("task_id")]
+    assert [one["x"] for one in values] == pytest.approx([10, 1000 / 7, 10])
+    try_load(whole(images=images[:1], annotations=[box()], categories=categories), None,
+             "--replace-ground-truth")  # fmt: skip
+    assert Annotation.objects.order_by("task_id")[0].result[0]["original_width"] == 100
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("form", ["masks", "boxes"])
+def test_results_of_run_lengths_tell_the_size_they_were_drawn_on(
+    try_load: Any, together: bool, form: str
+) -> None:
+    """Half the image's: boxes beside them, outlines, and boxes around them are in that, too."""
+    half = {"size": [40, 50], "counts": [0, 20, 1980]}
+    outline = [[5, 5, 10, 5, 10, 10]]
+    entries = [
+        result(segmentation=half, bbox=[0, 0, 5, 20]),
+        result(segmentation=half, bbox=None),
+        result(segmentation=outline, bbox=[5, 5, 5, 5]),
+    ]
+    truth = whole(annotations=[box(segmentation=[[10, 20, 40, 20, 40, 60]])])
+    if together:
+        try_load(truth, entries, "--shapes", form, "--add-labels")
+    else:
+        full = {"size": [80, 100], "counts": [0, 20, 7980]}
+        both = [box(segmentation=full, iscrowd=1), box(id=2, segmentation=outline)]
+        try_load(whole(annotations=both), None, "--shapes", form)
+        try_load(None, entries, "--shapes", form)
+    regions = Prediction.objects.order_by("task_id")[0].result
+    assert {(one["original_width"], one["original_height"]) for one in regions} == {(50, 40)}
+    if form == "masks":
+        assert [one["type"] for one in regions] == ["brushlabels", "brushlabels", "polygonlabels"]
+        assert regions[2]["value"]["points"] == [[10, 12.5], [20, 12.5], [20, 25]]
+        return
+    places = [[one["value"][side] for side in ("x", "y", "width", "height")] for one in regions]
+    assert places == [[0, 0, 10, 50], [0, 0, 2, 50], [10, 12.5, 10, 12.5]]
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -104,6 +104,35 @@ def test_bad_predictions(ada: Caller, tmp_path: Path, row: str, error: str) -> N
     assert errors[0] == f"{path}, line 3: {error}"
 
 
+TEXTS = "text,label\nok,cat\nno,dog\nok,dog\n"
+
+
+@pytest.mark.parametrize("is_together", [True, False])
+@pytest.mark.parametrize(("n", "is_warned"), [(1, True), (2, False), (0, False)])
+def test_equal_texts_of_which_some_are_in_the_file(
+    ada: Caller, tmp_path: Path, is_together: bool, n: int, is_warned: bool
+) -> None:
+    """Which of them is meant nobody knows: the first."""
+    truth = write(tmp_path / "truth.csv", TEXTS)
+    said_ = write(tmp_path / "a.csv", "text,label,score\nno,dog,0.5\n" + "ok,cat,0.5\n" * n)
+    if is_together:
+        _, warned = both("csv", truth, said_)
+    else:
+        load("csv", "--ground-truth", truth, "-P", "Files")
+        _, warned = load("csv", "--predictions", said_, "-P", "Files", "--model-version", "v1")
+    where = "ground truth" if is_together else "project"
+    text = (
+        f"Warning: 1 texts stand in the {where} more often than in the file: of 'ok' the first 1 of"
+        " 2 were taken. If others are meant, give all of them, in the same order."
+    )
+    assert warned == ([text] if is_warned else [])
+    _, warned = load("csv", "--ground-truth", truth, "-P", "Files")
+    assert warned == []
+    some = write(tmp_path / "some.csv", "text,label\nok,cat\n")
+    _, warned = load("csv", "--ground-truth", some, "-P", "Files")
+    assert warned == [text.replace("ground truth", "project")]
+
+
 def test_not_utf_8(ada: Caller, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"image,label\na,caf\xe9\n")
     assert refused("csv", "--ground-truth", tmp_path / "a.csv", "-P", "Files") == [

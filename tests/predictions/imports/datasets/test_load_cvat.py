@@ -8,7 +8,14 @@ from predictions.models import Annotation
 from predictions.regions.brush import decode_brush
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import refused, tasks, through_coco, truths, values
+from tests.predictions.imports.datasets.scenes import (
+    SIZE,
+    refused,
+    tasks,
+    through_coco,
+    truths,
+    values,
+)
 
 META = (
     "<version>1.1</version><meta><job><labels><label><name>cat</name></label>"
@@ -41,8 +48,8 @@ def test_boxes_are_those_of_coco(ada: Caller, tmp_path: Path) -> None:
     del expected[0][1]["meta"]
     assert values(truths()) == expected
     assert [meta for _, meta in tasks()] == [
-        {"image_name": "a.jpg", "image_id": "1", "split": "test"},
-        {"image_name": "b.jpg", "image_id": "2", "split": "valid"},
+        {"image_name": "a.jpg", "image_id": "1", "split": "test", **SIZE},
+        {"image_name": "b.jpg", "image_id": "2", "split": "valid", **SIZE},
     ]
 
 

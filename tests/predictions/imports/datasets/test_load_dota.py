@@ -6,7 +6,15 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Caller
-from tests.predictions.imports.datasets.scenes import both, refused, said, tasks, truths, values
+from tests.predictions.imports.datasets.scenes import (
+    SIZE,
+    both,
+    refused,
+    said,
+    tasks,
+    truths,
+    values,
+)
 
 LINES = "imagesource:GoogleEarth\ngsd:0.1\n10 10 50 10 50 30 10 30 plane 0\n"
 TURNED = "40.0 10.0 60.0 30.0 40.0 50.0 20.0 30.0 ship 1\n"
@@ -27,7 +35,7 @@ def folders(tmp_path: Path, truth: str = LINES + TURNED, said: str = "") -> tupl
 def test_two_folders(ada: Caller, tmp_path: Path) -> None:
     both("dota", *folders(tmp_path, said="P0002 0.25 10 10 50 10 50 30 10 30\n"))
     assert [meta for _, meta in tasks()] == [
-        {"image_name": "P0001.png", "split": "test"}, {"image_name": "P0002.png", "split": "test"}
+        {"image_name": f"P000{n}.png", "split": "test", **SIZE} for n in (1, 2)
     ]  # fmt: skip
     box = {"x": 5.0, "y": 10.0, "width": 20.0, "height": 20.0, "rotation": 0.0}
     turned = truths()[0][1]

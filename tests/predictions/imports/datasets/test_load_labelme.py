@@ -13,7 +13,14 @@ from PIL import Image
 from predictions.regions.brush import decode_brush
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import refused, tasks, through_coco, truths, values
+from tests.predictions.imports.datasets.scenes import (
+    SIZE,
+    refused,
+    tasks,
+    through_coco,
+    truths,
+    values,
+)
 
 
 def png(painted: Any) -> str:
@@ -44,7 +51,7 @@ def test_rectangles_are_those_of_coco(ada: Caller, tmp_path: Path) -> None:
         shape("rectangle", [58, 64], [50, 60], label="dog"),
     )
     load("labelme", "--ground-truth", path, "-P", "Files")
-    assert tasks() == [({"image": "a.jpg"}, {"image_name": "a.jpg", "split": "test"})]
+    assert tasks() == [({"image": "a.jpg"}, {"image_name": "a.jpg", "split": "test", **SIZE})]
     assert values(truths()) == expected[:1]
 
 

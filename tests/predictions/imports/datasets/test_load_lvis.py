@@ -7,6 +7,7 @@ from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import (
     COCO,
+    SIZE,
     both,
     coco_truth,
     said,
@@ -34,8 +35,8 @@ def test_its_words_are_kept_and_not_applied(ada: Caller, tmp_path: Path) -> None
         " meta and not applied: its average precision has other rules."
     ]
     assert [meta for _, meta in tasks()] == [
-        {"image_name": "a.jpg", "image_id": "1", "split": "test", **words},
-        {"image_name": "b.jpg", "image_id": "2", "split": "test", **words},
+        {"image_name": "a.jpg", "image_id": "1", "split": "test", **SIZE, **words},
+        {"image_name": "b.jpg", "image_id": "2", "split": "test", **SIZE, **words},
     ]
     assert values(truths()) == expected
 

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
+from tests.predictions.imports.datasets.scenes import SIZE, refused
 
 
 def voc(*objects: str, size: str = "<width>200</width><height>100</height>") -> str:
@@ -43,8 +44,8 @@ def test_a_folder(ada: Caller, tmp_path: Path) -> None:
     )
     assert warned == [f"{tmp_path} is taken for Pascal VOC (voc)."]
     assert [(one.data, one.meta) for one in Task.objects.order_by("id")] == [
-        ({"image": "a.png"}, {"image_name": "a.png", "split": "valid"}),
-        ({"image": "b c.png"}, {"image_name": "b c.png", "split": "train"}),
+        ({"image": "a.png"}, {"image_name": "a.png", "split": "valid", **SIZE}),
+        ({"image": "b c.png"}, {"image_name": "b c.png", "split": "train", **SIZE}),
     ]
     box = {"x": 0.0, "y": 10.0, "width": 50.0, "height": 50.0, "rotation": 0.0}
     truths = [row.result for row in Annotation.objects.order_by("task_id")]
@@ -55,6 +56,35 @@ def test_a_folder(ada: Caller, tmp_path: Path) -> None:
         ],
         [],
     ]
+
+
+def test_lists_tell_images_of_one_stem_apart(ada: Caller, tmp_path: Path) -> None:
+    """As `dump voc` writes images that lie in folders."""
+    lists = {"train": "one/a\n", "val": "two/a\n"}
+    for name, text in lists.items():
+        write(tmp_path, text, f"ImageSets/Main/{name}.txt")
+    for folder in ("one", "two"):
+        text = voc(thing()).replace("a.png", f"{folder}/a.png")
+        write(tmp_path, text, f"Annotations/{folder}/a.xml")
+    load("voc", "--ground-truth", tmp_path, "-P", "Pets")
+    told = [one.meta["split"] for one in Task.objects.order_by("id")]
+    assert told == ["train", "valid"]
+    project, again = Project.objects.get(), tmp_path / "again"
+    call_command("dump", "voc", again, project=project.pk, workspace="lab", ground_truth=True)
+    assert {path.name: path.read_text() for path in (again / "ImageSets/Main").iterdir()} == {
+        f"{name}.txt": text for name, text in lists.items()
+    }
+    load("voc", "--ground-truth", again, "-P", "Again")
+    told = [one.meta["split"] for one in Task.objects.filter(project__title="Again").order_by("id")]
+    assert told == ["train", "valid"]
+
+
+def test_an_image_in_the_lists_of_two_splits(ada: Caller, tmp_path: Path) -> None:
+    write(tmp_path, voc())
+    for name in ("train", "val"):
+        write(tmp_path, "a\n", f"ImageSets/Main/{name}.txt")
+    (error,) = refused("voc", "--ground-truth", tmp_path, "-P", "Pets")
+    assert error == "ImageSets/Main/val.txt: 'a' is in the list of train, too."
 
 
 def test_predictions_with_scores(ada: Caller, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
+from tests.predictions.imports.datasets.scenes import SIZE
 
 IMAGES = [("train/a.jpg", "train"), ("train/b.jpg", "train"), ("val/c.jpg", "valid")]
 NAMES = "names:\n  0: cat\n  1: dog\n"
@@ -61,7 +62,7 @@ def test_a_folder(ada: Caller, folder: Path) -> None:
         "made: 3 images, 2 classes, 3 new tasks, 3 ground truths, 0 predictions."
     )
     assert [(one.data, one.meta) for one in Task.objects.order_by("id")] == [
-        ({"image": f"images/{name}"}, {"image_name": name[-5:], "split": split})
+        ({"image": f"images/{name}"}, {"image_name": name[-5:], "split": split, **SIZE})
         for name, split in IMAGES
     ]
     assert [one.result for one in Annotation.objects.order_by("task_id")] == [
