@@ -86,10 +86,12 @@ def first_item(content: bytes) -> Any:
 
 
 def version_of(holder: Mapping[str, Any]) -> str | None:
-    """The model version that an object names; a number becomes text, and None is none."""
+    """The model version that an object names, without spaces around it, as the store keeps them; a
+    number becomes text, and None is none.
+    """
     version = holder.get("model_version")
     if isinstance(version, str):
-        return version
+        return version.strip()
     if isinstance(version, int | float) and not isinstance(version, bool):
         return str(version)
     return None

@@ -1,7 +1,8 @@
 """How far two results agree. Pure.
 
 Regions are compared by control and value; ids, the text a span covers and the order of choices
-do not count. Two regions agree exactly or not at all.
+do not count, nor what a page of Label Studio stores beside what was marked. Two regions agree
+exactly or not at all.
 """
 
 import json
@@ -14,16 +15,41 @@ from predictions_api.http.storable import is_number
 Region = dict[str, Any]
 
 
+#: What is the same where it is absent.
+DEFAULTS = {"rotation": 0, "channel": 0}
+
+
 def _key(region: Region) -> str:
     value = region.get("value")
     if isinstance(value, dict):
-        covers_text = "start" in value
         value = {
             name: _in_order(part)
-            for name, part in value.items()
-            if part is not None and not (covers_text and name == "text")
+            for name, part in _marked(value, str(region.get("type"))).items()
+            if part is not None and (name not in DEFAULTS or part != DEFAULTS[name])
         }
     return json.dumps([region.get("from_name"), region.get("type"), value], sort_keys=True)
+
+
+def _marked(value: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The value without what says nothing of what was marked."""
+    value = dict(value)
+    if "start" in value:
+        value.pop("text", None)
+        offsets = value.pop("globalOffsets", None)
+        ends = [str(value["start"]), str(value.get("end"))]
+        if all(end.isdecimal() for end in ends):
+            # Of a dialogue: its paragraphs by number, written as texts.
+            value |= {"start": int(ends[0]), "end": int(ends[1])}
+        elif isinstance(value["start"], str) and isinstance(offsets, dict):
+            # Of a page: paths to places in it, beside the places in its text.
+            value |= {"start": offsets.get("start"), "end": offsets.get("end")}
+            value |= {"startOffset": None, "endOffset": None}
+    elif isinstance(value.get("text"), str):
+        value["text"] = [value["text"]]
+    if kind.startswith("keypoint"):
+        # How large it is drawn.
+        value.pop("width", None)
+    return value
 
 
 def _in_order(part: Any) -> Any:

@@ -371,8 +371,14 @@ def answer_of(label_config: str, result: Sequence[Region]) -> dict[str, Any]:
         if not mine:
             continue
         value = config.get_control(name).get_labels(mine)
-        wants_list = answer_schema(label_config)["properties"][name].get("type") == "array"
-        answer[name] = value if isinstance(value, list) or not wants_list else [value]
+        schema = answer_schema(label_config)["properties"][name]
+        wants_list = schema.get("type") == "array"
+        # The library takes a list of one apart, be it of a label or of a path in a tree.
+        is_one = not isinstance(value, list) or (
+            schema.get("items", {}).get("type") == "array"
+            and not all(isinstance(one, list) for one in value)
+        )
+        answer[name] = [value] if wants_list and is_one else value
     return answer
 
 

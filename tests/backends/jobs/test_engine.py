@@ -158,6 +158,7 @@ TAKEN = [
     ([item({"data": {"text": "good"}}), item({"data": {"text": "x"}})], [("v1", 0.75)] * 2),
     ({"result": "pos"}, [("v1", None)]),
     ({"result": [], "model_version": 3}, [("3", None)]),
+    ({"result": [], "model_version": " v2\t"}, [("v2", None)]),
     ({"result": [], "model_version": "", "score": 12, "id": 9, "task": 9}, [("", 12.0)]),
 ]
 
@@ -191,10 +192,12 @@ def test_the_versions_of_an_answer(
     """A backend of 1.0.9 names its version on top, and another one in its items."""
     make_tasks(text_project, "good", "bad")
     items_of = [{"result": RESULT, "model_version": "own"}, {"result": RESULT}]
-    answer = {"results": items_of, "model_version": "top", "cluster": 1}
+    answer = {"results": items_of, "model_version": " top ", "cluster": 1}
     scripted.on("/predict", lambda _: (200, answer))
+    scripted.on("/setup", lambda _: (200, {"model_version": "\nv1 "}))
     backend = make_backend()
-    assert counts(executed(backend)) == ("Completed", 2, 0, 0, 2)
+    job = executed(backend)
+    assert (counts(job), job.model_version) == (("Completed", 2, 0, 0, 2), "v1")
     assert [p.model_version for p in Prediction.objects.order_by("task_id")] == ["own", "top"]
     # It is not asked again, although its predictions name other versions than its set-up.
     assert counts(executed(backend)) == ("Completed", 0, 2, 0, 0)

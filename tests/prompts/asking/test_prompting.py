@@ -129,6 +129,38 @@ def test_spans_survive_too() -> None:
     assert again == answer
 
 
+TREE = (
+    '<Taxonomy name="n" toName="t"><Choice value="A"><Choice value="B"/></Choice>'
+    '<Choice value="C"/></Taxonomy>'
+)
+
+
+@pytest.mark.parametrize(
+    ("control", "kind", "value"),
+    [
+        (TREE, "taxonomy", {"taxonomy": [["A", "B"]]}),
+        (TREE, "taxonomy", {"taxonomy": [["A"]]}),
+        (TREE, "taxonomy", {"taxonomy": [["A", "B"], ["C"]]}),
+        ('<Rating name="n" toName="t"/>', "rating", {"rating": 3}),
+        ('<Number name="n" toName="t"/>', "number", {"number": 2.5}),
+        ('<TextArea name="n" toName="t"/>', "textarea", {"text": ["so"]}),
+        (
+            '<Choices name="n" toName="t" choice="multiple"><Choice value="x"/><Choice value="y"/>'
+            "</Choices>",
+            "choices",
+            {"choices": ["x"]},
+        ),
+    ],
+)
+def test_what_is_true_is_shown_as_an_answer_that_is_taken(
+    control: str, kind: str, value: dict[str, Any]
+) -> None:
+    config = f'<View><Text name="t" value="$text"/>{control}</View>'
+    true = [{"from_name": "n", "to_name": "t", "type": kind, "value": value}]
+    again = messages.regions(config, messages.answer_of(config, true))
+    assert agreement.agreement(again, true) == 1.0
+
+
 def test_a_config_without_controls_is_refused() -> None:
     with pytest.raises(Refused, match="no control"):
         messages.check_config("<View></View>")
@@ -150,6 +182,54 @@ def test_agreement_is_symmetric_and_whole_on_itself(one: list[Any], two: list[An
     assert 0 <= found <= 1
     assert found == agreement.agreement(two, one)
     assert agreement.agreement(one, json.loads(json.dumps(one))[::-1]) == 1.0
+
+
+SPAN = {"start": 0, "end": 5, "labels": ["A"]}
+PLACE = {"x": 1, "y": 2, "labels": ["A"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "stored"),
+    [
+        ("labels", SPAN, {**SPAN, "text": "hello", "globalOffsets": {"start": 0, "end": 5}}),
+        (
+            "hypertextlabels",
+            SPAN,
+            {
+                **SPAN,
+                "start": "/p[1]/text()[1]",
+                "end": "/p[1]/text()[1]",
+                "startOffset": 0,
+                "endOffset": 5,
+                "text": "hello",
+                "globalOffsets": {"start": 0, "end": 5},
+            },
+        ),
+        (
+            "paragraphlabels",
+            {**SPAN, "end": 0, "startOffset": 0, "endOffset": 5},
+            {
+                **SPAN,
+                "start": "0",
+                "end": "0",
+                "startOffset": 0,
+                "endOffset": 5,
+                "globalOffsets": {"start": 0, "end": 5},
+            },
+        ),
+        ("labels", {**SPAN, "start": 0.5}, {**SPAN, "start": 0.5, "channel": 0}),
+        ("textarea", {"text": ["hello"]}, {"text": "hello"}),
+        ("rectanglelabels", {**PLACE, "width": 3}, {**PLACE, "width": 3.0, "rotation": 0}),
+        ("keypointlabels", PLACE, {**PLACE, "width": 0.3}),
+    ],
+)
+def test_what_pages_store_beside_is_no_disagreement(
+    kind: str, said: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    one, two = ({"from_name": "n", "type": kind, "value": value} for value in (said, stored))
+    assert agreement.agreement([one], [two]) == 1.0
+    other = {**two, "value": {**stored, "labels": ["B"], "text": "bye", "start": 1}}
+    assert agreement.agreement([one], [other]) == 0.0
 
 
 def test_what_does_not_count_in_a_comparison() -> None:
