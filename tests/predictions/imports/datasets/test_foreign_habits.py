@@ -9,7 +9,7 @@ from django.core.management import CommandError
 from label_studio_sdk.converter.brush import decode_rle
 from PIL import Image
 
-from predictions.models import Annotation, Prediction, Project
+from predictions.models import Annotation, Prediction, Project, Task
 from predictions.regions.config import read_config
 from tests.conftest import IMAGE_CONFIG, Caller, MakeProject, MakeTask
 from tests.predictions.imports.datasets.loading import load
@@ -294,20 +294,20 @@ ITEMS = (
 
 @pytest.mark.parametrize("config", [PAGES, ITEMS])
 def test_pages_of_a_task_are_not_guessed(
-    ada: Caller, make_project: MakeProject, tmp_path: Path, config: str
+    ada: Caller, make_project: MakeProject, make_task: MakeTask, tmp_path: Path, config: str
 ) -> None:
     """The last page's name was taken for the task's, and its boxes for the first page's."""
     project = make_project(ada, config, title="Files")
     pages = ["https://x.y/1.jpg", "https://x.y/a.jpg"]
     data = {"pages": pages, "items": [{"url": page} for page in pages]}
-    Task.objects.create(project=project, data=data, inner_id=1)
+    make_task(ada, project, data=data)
     with pytest.raises(CommandError, match=r"several of Image in a task \(valueList, Repeater\)"):
         load("coco", "--ground-truth", coco_truth(tmp_path), "-P", "Files")
     assert (Task.objects.count(), Annotation.objects.count()) == (1, 0)
 
 
 def test_all_regions_are_of_one_picture(
-    ada: Caller, make_project: MakeProject, tmp_path: Path
+    ada: Caller, make_project: MakeProject, make_task: MakeTask, tmp_path: Path
 ) -> None:
     """Of two that have controls the one that holds everything in the file."""
     project = make_project(
@@ -318,9 +318,8 @@ def test_all_regions_are_of_one_picture(
         f'<PolygonLabels name="outline" toName="back">{CAR}</PolygonLabels></View>',
         title="Files",
     )
-    for n, name in enumerate(("a.jpg", "b.jpg"), start=1):
-        data = {"image": f"front/{name}", "other": f"back/{name}"}
-        Task.objects.create(project=project, data=data, inner_id=n)
+    for name in ("a.jpg", "b.jpg"):
+        make_task(ada, project, data={"image": f"front/{name}", "other": f"back/{name}"})
     shapes = [
         {"label": "cat", "points": [[1, 2], [50, 60]], "shape_type": "rectangle"},
         {"label": "dog", "points": [[1, 2], [50, 60], [1, 60]], "shape_type": "polygon"},
