@@ -167,10 +167,17 @@ def _reading(
         # The lengths of paragraphs say where a span is; of a text it says so itself.
         needs_data=kind.needs_data and any(one.text_key for one in objects),
         objects=objects,
+        elsewhere=_elsewhere(config, objects),
         has_keypoints=kind.has_keypoints,
         keypoints=_keypoints(config, controls) if kind.has_keypoints else (),
         time_formats={one.name: one.time_format for one in config.objects if one.time_format},
     )
+
+
+def _elsewhere(config: Config, objects: Sequence[ObjectOf]) -> frozenset[str]:
+    """The config's objects beside these; none where nobody knows which are meant."""
+    names = {one.name for one in config.objects if objects}
+    return frozenset(names - {one.name for one in objects})
 
 
 def _aliases(sources: Iterable[Control]) -> dict[str, str]:

@@ -373,7 +373,8 @@ def _read_image(
             reading.place(row.item),
             row.n_of_task,
             None if data is None else orjson.loads(data),
-            meta_size(_value(size)) if reading.has_one_image else None,
+            meta_size(_value(size)) if reading.has_one_image and not reading.elsewhere else None,
+            reading.elsewhere,
         ),
     )
 

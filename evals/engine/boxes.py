@@ -136,3 +136,5 @@ class StoredImage:
     data: Any = None
     #: Width and height in pixels that its task tells, for an image whose truth tells none.
     told_size: Size | None = None
+    #: Objects of the task that are not this image, where no place says so.
+    elsewhere: frozenset[str] = frozenset()

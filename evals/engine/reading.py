@@ -87,6 +87,8 @@ class Reading:
     #: Whether the values of the task's objects are needed, not their addresses alone.
     needs_data: bool = False
     objects: tuple[ObjectOf, ...] = ()
+    #: Names of the config's other objects: their regions say nothing of these.
+    elsewhere: frozenset[str] = frozenset()
     #: Whether key points are part of the shapes they belong to, and their names in order: each as
     #: it is stored, and as it is shown.
     has_keypoints: bool = False
@@ -259,7 +261,9 @@ def reading_of(document: Mapping[str, Any]) -> Reading:
     """The reading that `document` wrote; the default for an empty one."""
     if not document:
         return Reading()
-    sets = ("shapes", "others", "preferred", "not_in_truth", "not_in_said", "unlabelled")
+    sets = {"shapes", "others", "preferred", "not_in_truth", "not_in_said", "unlabelled"}
+    # Evaluations from before have not all of them.
+    sets |= {"elsewhere"} & document.keys()
     objects = [
         ObjectOf(**{**one, "path": tuple(one["path"]), "over": tuple(one["over"])})
         for one in document["objects"]

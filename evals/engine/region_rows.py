@@ -66,6 +66,7 @@ def image_size(image: StoredImage) -> Size | None:
 def _first_size(image: StoredImage, regions: Regions) -> Size | None:
     for region in regions:
         is_mine = image.place is None or image.place.holds(region)
+        is_mine = is_mine and str(region.get("to_name")) not in image.elsewhere
         if is_mine and (size := own_size(region)) is not None:
             return size
     return None

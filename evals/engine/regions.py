@@ -391,6 +391,7 @@ class _Reader:
 
 def _size(image: StoredImage, truth: Found | None, predicted: Found | None) -> Size | None:
     """As `image_size`, without reading again what was read as columns; None for what was not."""
-    if truth is None or (predicted is None and not (truth.size or image.told_size)):
+    is_known = truth is not None and (predicted is not None or truth.size or image.told_size)
+    if truth is None or not is_known or image.elsewhere:
         return image_size(image)
     return truth.size or image.told_size or (predicted.size if predicted else None)

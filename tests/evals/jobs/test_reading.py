@@ -364,6 +364,50 @@ def test_objects_are_images_of_their_own(ada: Caller, make_project: MakeProject)
     assert header(ada, alone)["control"] == "on_back"
 
 
+@pytest.mark.parametrize("tag", ["RectangleLabels", "PolygonLabels"])
+def test_one_of_two_pictures_has_a_size_of_its_own(
+    ada: Caller, make_project: MakeProject, tag: str
+) -> None:
+    """With a control chosen, what was drawn on the other picture tells no size of this."""
+    kind = tag.lower()
+
+    def drawn(name: str, x: float, size: tuple[int, int], turn: float) -> Json:
+        place: Json = {"x": x, "y": 10, "width": 20, "height": 20, "rotation": turn}
+        if tag == "PolygonLabels":
+            place = {"points": [[x, 10], [x + 20, 10], [x + 5, 30 + turn]]}
+        region = {"from_name": f"on_{name}", "to_name": name, "type": kind}
+        return sized({**region, "value": {**place, kind: ["Car"]}}, *size)
+
+    def told(names: str) -> list[Any]:
+        config = "".join(
+            f'<Image name="{name}" value="${name}"/><{tag} name="on_{name}" toName="{name}">'
+            f'<Label value="Car"/></{tag}>'
+            for name in names
+        )
+        made = make_project(ada, f"<View>{config}</View>", title=names)
+        truth, said = (
+            [drawn(name, x + step, size, turn) for name, x, size, turn in sides if name in names]
+            for step, sides in (
+                (0, [("a", 10, (100, 100), 0), ("b", 10, (2000, 1000), 20)]),
+                (2, [("a", 50, (100, 100), 0), ("b", 10, (2000, 1000), 30)]),
+            )
+        )
+        data = {"a": URLS[0], "b": URLS[1]}
+        load(ada, made, [with_data(data, truth, said, image_id="m", image_size=None)])
+        path = f"/lab/model-evals/{computed(ada, made, control='on_b').eval_id}"
+        detail = ada.client.get(f"{path}/image-predictions/m").json()
+        places = [
+            {name: one[name] for name in ("box", "iou")}
+            for side in ("groundTruth", "predictions")
+            for one in detail[side]
+        ]
+        return [ada.client.get(f"{path}/map-results").json()["splits"], *places]
+
+    alone = told("b")
+    assert len(alone) == 3
+    assert told("ab") == alone
+
+
 def test_items_of_a_repeater(ada: Caller, make_project: MakeProject) -> None:
     made = make_project(ada, REPEATED, title="Repeated")
     data = {"images": [{"url": url} for url in URLS[:2]]}
