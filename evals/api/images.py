@@ -12,7 +12,7 @@ from evals.db.evaluations import confidence_of, count_images, refuse_unfinished
 from evals.db.images import page_at, page_between
 from evals.documents.images import ImagePage, ImageWithObjects, image_page
 from evals.models import ModelEval
-from evals.panels.query import Asked, ConfidenceQuery
+from evals.panels.query import AllSplitsQuery, Asked, ConfidenceQuery
 from evals.reports import files, image_objects
 from evals.reports.selection import Selection, select
 from predictions_api.operations import collector
@@ -73,16 +73,21 @@ class ImageViewSet(EvaluationRoutes):
         "export_coco",
         "Ground truth and detections as COCO files in a zip",
         {(200, "application/zip"): OpenApiTypes.BINARY},
+        400,
         409,
         parameters=[WORKSPACE, EVALUATION],
+        query=AllSplitsQuery,
     )
     @action(detail=True)
     def coco(self, request: Request, workspace: str, eval_id: str) -> HttpResponseBase:
         evaluation = self.evaluation()
+        split = AllSplitsQuery.asked(request.query_params)["split"]
         refuse_unfinished(evaluation)
         files.refuse_without_objects(evaluation)
         self.record_export(evaluation, "coco")
-        response = StreamingHttpResponse(files.coco_zip(evaluation), content_type="application/zip")
+        response = StreamingHttpResponse(
+            files.coco_zip(evaluation, split.number), content_type="application/zip"
+        )
         response["Content-Disposition"] = f'attachment; filename="{evaluation.eval_id}-coco.zip"'
         return response
 

@@ -179,6 +179,12 @@ class OneSplitQuery(Query):
     split = SplitField(default="test", allows_all=False)
 
 
+class AllSplitsQuery(Query):
+    """One split, or all of them together, as it is unless given."""
+
+    split = SplitField(default="all", allows_all=True)
+
+
 class ConfidenceQuery(Query):
     """A confidence."""
 

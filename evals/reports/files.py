@@ -13,7 +13,7 @@ from evals.db.images import images_at, source_rows
 from evals.db.snapshot import ReadImage, portions
 from evals.documents.document import encode
 from evals.documents.images import ImageRecord
-from evals.documents.names import BACKGROUND
+from evals.documents.names import BACKGROUND, SPLITS
 from evals.documents.refusals import ReportNotFound
 from evals.engine.kinds.keypoints import pixel_points
 from evals.engine.kinds.kind import Job
@@ -118,16 +118,17 @@ def refuse_without_objects(evaluation: ModelEval) -> None:
         )
 
 
-def coco_zip(evaluation: ModelEval) -> Iterator[bytes]:
-    """`ground_truth.json` and `detections.json` as COCO's tools read them, in a zip.
+def coco_zip(evaluation: ModelEval, split: int | None = None) -> Iterator[bytes]:
+    """`ground_truth.json` and `detections.json` as COCO's tools read them, in a zip: of all images,
+    which tell their split, or of one split alone, of which COCO's tools make the split's figures.
 
     Image ids are task ids, or where tasks have several images the places of these, from 1. Images
     whose rows changed after the evaluation are left out and named in the ground truth's `info`.
     """
     yield from zipped(
         [
-            ("ground_truth.json", _truth_parts(evaluation)),
-            ("detections.json", _detection_parts(evaluation)),
+            ("ground_truth.json", _truth_parts(evaluation, split)),
+            ("detections.json", _array(evaluation, split, _detection_items, set())),
         ]
     )
 
@@ -156,13 +157,20 @@ def object_id(of: int, place: int) -> int:
     return of * MOST_REGIONS + place + 1
 
 
-def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]:
-    """Images with their stored rows, AT_ONCE at a time, and the tasks of those that changed."""
+def _chunks(evaluation: ModelEval, split: int | None) -> Iterator[tuple[list[Exported], list[int]]]:
+    """The split's images with their stored rows, some at a time, and the tasks of those that
+    changed.
+    """
     has_one_image = reading_of(evaluation.reading).has_one_image
     first = 0
     while (found := source_rows(evaluation, first, first + AT_ONCE))[1]:
-        places = iter(found[0])
-        for rows in portions(found[1]):
+        asked = [
+            (place, row)
+            for place, row in zip(*found, strict=True)
+            if split is None or row.split == split
+        ]
+        places = iter([place for place, _ in asked])
+        for rows in portions([row for _, row in asked]):
             images = stored_images(evaluation, rows)
             gone = [row.task_id for row, image in zip(rows, images, strict=True) if image is None]
             exported = [
@@ -177,10 +185,12 @@ def _chunks(evaluation: ModelEval) -> Iterator[tuple[list[Exported], list[int]]]
 Item = Callable[[list[Exported], Job], Iterator[dict[str, Any]]]
 
 
-def _array(evaluation: ModelEval, items: Item, gone: set[int]) -> Iterator[bytes]:
+def _array(
+    evaluation: ModelEval, split: int | None, items: Item, gone: set[int]
+) -> Iterator[bytes]:
     """One JSON array, some elements at a time."""
     separator = b"["
-    for images, changed in _chunks(evaluation):
+    for images, changed in _chunks(evaluation, split):
         gone.update(changed)
         for item in items(images, job_of(evaluation)):
             yield separator + orjson.dumps(item)
@@ -188,7 +198,7 @@ def _array(evaluation: ModelEval, items: Item, gone: set[int]) -> Iterator[bytes
     yield b"[]" if separator == b"[" else b"]"
 
 
-def _truth_parts(evaluation: ModelEval) -> Iterator[bytes]:
+def _truth_parts(evaluation: ModelEval, split: int | None) -> Iterator[bytes]:
     gone: set[int] = set()
     names = [stored for stored, _ in reading_of(evaluation.reading).keypoints]
     points = {"keypoints": names, "skeleton": []} if names else {}
@@ -196,18 +206,14 @@ def _truth_parts(evaluation: ModelEval) -> Iterator[bytes]:
         {"id": n + 1, "name": name, **points} for n, name in enumerate(evaluation.classes)
     ]
     yield b'{"categories":' + orjson.dumps(categories) + b',"images":'
-    yield from _array(evaluation, _image_items, gone)
+    yield from _array(evaluation, split, _image_items, gone)
     yield b',"annotations":'
-    yield from _array(evaluation, _truth_items, gone)
+    yield from _array(evaluation, split, _truth_items, gone)
     info = {
         "description": f"Ground truth of evaluation {evaluation.eval_id}",
         "tasksChangedSince": sorted(gone),
     }
     yield b',"info":' + orjson.dumps(info) + b"}"
-
-
-def _detection_parts(evaluation: ModelEval) -> Iterator[bytes]:
-    yield from _array(evaluation, _detection_items, set())
 
 
 def _image_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
@@ -220,6 +226,7 @@ def _image_items(images: list[Exported], job: Job) -> Iterator[dict[str, Any]]:
             "file_name": one.image.name,
             "width": int(told[0]),
             "height": int(told[1]),
+            "split": SPLITS[one.image.row.split],
         }
 
 

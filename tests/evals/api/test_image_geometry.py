@@ -3,9 +3,12 @@
 import io
 import json
 import zipfile
+from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from predictions.models import Project
 from tests.conftest import Caller
@@ -76,3 +79,38 @@ def test_average_recall_stands_under_metrics(ada: Caller, project: Project) -> N
         "averageRecall10": 1.0,
         "averageRecall100": 1.0,
     }
+
+
+def test_files_of_a_split_give_its_precision(ada: Caller, project: Project) -> None:
+    right, wrong = box(CAR, 0, 0, 10, 10, 0.9), box(CAR, 50, 50, 9, 9, 0.95)
+    truth = [box(CAR, 0, 0, 10, 10)]
+    said = {"train": [right], "valid": [right, wrong], "test": [wrong]}
+    load(
+        ada,
+        project,
+        [task(name, split=name, truth=truth, said={"v1": found}) for name, found in said.items()],
+    )
+    path = f"/lab/model-evals/{computed(ada, project).eval_id}"
+
+    def files(**query: str) -> list[Any]:
+        answer: Any = ada.client.get(f"{path}/coco", query)
+        archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+        return [json.loads(archive.read(f"{name}.json")) for name in ("ground_truth", "detections")]
+
+    told = ada.client.get(f"{path}/map-results").json()["splits"]
+    for name in said:
+        truths, detections = files(split=name)
+        assert [one["split"] for one in truths["images"]] == [name]
+        with redirect_stdout(io.StringIO()):
+            coco = COCO()
+            coco.dataset = truths
+            coco.createIndex()
+            judge = COCOeval(coco, coco.loadRes(detections), "bbox")
+            judge.evaluate()
+            judge.accumulate()
+            judge.summarize()
+        assert told[name]["map50_95"] == pytest.approx(judge.stats[0], abs=1e-9)
+    assert [one["split"] for one in files()[0]["images"]] == list(said)
+    assert files(split="all") == files()
+    refused = ada.client.get(f"{path}/coco", {"split": "final"})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_split")
