@@ -2,9 +2,9 @@
 results (https://cocodataset.org/#format-data, https://cocodataset.org/#format-results).
 
 Annotations count from 1; so do categories, in the order of the labelling config, unless each label
-has a `category` from 1 on there. An image's id is its `meta.image_id` where every task of the
-project has one of its own, else the task's number within the project; then results have the
-`file_name`, too.
+has a `category` there: a load of results alone reads them by it. An image's id is its
+`meta.image_id` where every task of the project has one of its own, else the task's number within
+the project; then results have the `file_name`, too.
 """
 
 import tempfile
@@ -99,7 +99,7 @@ def _categories(scheme: Scheme) -> list[dict[str, Any]]:
 
 def category_ids(scheme: Scheme) -> dict[str, int]:
     """By name, in the order of the labelling config."""
-    if scheme.is_numbered and min(scheme.classes.values(), default=1) > 0:
+    if scheme.is_numbered:
         return {name: scheme.classes[name] for name in scheme.names}
     return {name: number for number, name in enumerate(scheme.names, 1)}
 

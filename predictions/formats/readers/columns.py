@@ -44,6 +44,10 @@ class Columns:
         self.facts.frombytes(facts.tobytes())
         self._crowds += crowds
 
+    def classes(self) -> set[int]:
+        """The places of all classes that any has."""
+        return set(self._classes)
+
     def has(self, n: int) -> bool:
         """Whether the columns hold n boxes."""
         return len(self._classes) == n

@@ -51,14 +51,6 @@ from predictions.formats.sources import Bytes, Source
 
 #: Of one file.
 MOST_IMAGES = 250_000
-LVIS = (
-    "LVIS's neg_category_ids and not_exhaustive_category_ids are kept in each task's meta and not"
-    " applied: its average precision has other rules."
-)
-BEST = (
-    "{n:,} detections are left out: LVIS counts the {most} best of an image. The format coco reads"
-    " all."
-)
 SKELETON = "Label Studio has no place for the skeleton: it is not kept."
 NO_NAMES = (
     "results name classes by number: give the ground truth's file, too, load into a project whose"
@@ -87,6 +79,8 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
         decoded(content, list[Raw], "predictions", errors)
         raise errors.stop("predictions", NO_NAMES)
     reader = Reader(content, known.class_ids, known.keypoints, ask, errors, "predictions", True)
+    if ask.category_offset is None:
+        reader.warnings += coco_entries.counted_from_one(reader.numbers_used(), known.class_ids)
     if len(reader.places) > MOST_IMAGES:
         raise errors.stop("predictions", f"are of more than {MOST_IMAGES:,} images.")
     for image_id in reader.places:
@@ -133,7 +127,7 @@ def _whole(source: Source, ask: Ask, errors: Errors, prefix: str, *, is_result: 
     if Kind.KEYPOINTS in found.kinds and any(one.skeleton for one in categories):
         found.warnings.append(SKELETON)
     if any(image.neg_category_ids is not None for image in reader.images.values()):
-        found.warnings.append(LVIS)
+        found.warnings.append(coco_entries.LVIS)
     return found
 
 
@@ -297,7 +291,12 @@ class Reader:
                 self.places[image_id] = array("l", sorted(best))
                 n_left_out += len(numbers) - most
         if n_left_out:
-            self.warnings.append(BEST.format(n=n_left_out, most=most))
+            self.warnings.append(coco_entries.BEST.format(n=n_left_out, most=most))
+
+    def numbers_used(self) -> set[int]:
+        """The numbers of all classes of which there are entries."""
+        ids = list(self.class_ids)
+        return {ids[n] for n in self.columns.classes()} if self.columns else self.used
 
     def _score(self, n: int) -> float:
         if self.columns is not None:

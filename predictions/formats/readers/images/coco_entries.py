@@ -34,6 +34,18 @@ SHIFTED = (
     "{id} is not among the categories. All ids fit when {offset:+d} is added to each: if that is"
     " how they were written, give --category-offset {offset}."
 )
+LVIS = (
+    "LVIS's neg_category_ids and not_exhaustive_category_ids are kept in each task's meta and not"
+    " applied: its average precision has other rules."
+)
+BEST = (
+    "{n:,} detections are left out: LVIS counts the {most} best of an image. The format coco reads"
+    " all."
+)
+FROM_ONE = (
+    "No result is of class number 0, {zero!r}, and all would fit if they counted from 1: {first} is"
+    " read as {one!r}, and not as {other!r}. If they count so, give --category-offset -1; else 0."
+)
 NO_SIZE = "its image has no width and height in the file: give --images, or add them."
 
 
@@ -166,6 +178,17 @@ def name_unknown(
     for place, one in unknown:
         shifted = f" (with the offset {one + offset})" if offset else ""
         errors.add(place, f"{one}{shifted} is not among the categories.")
+
+
+def counted_from_one(used: Set[int], class_ids: Mapping[int, str]) -> list[str]:
+    """A warning where numbers of classes that count from 0 may count from 1: as ultralytics has
+    written its results since 8.3.49.
+    """
+    if not used or 0 not in class_ids or 0 in used or not all(n - 1 in class_ids for n in used):
+        return []
+    first = min(used)
+    told = {"zero": class_ids[0], "first": first, "other": class_ids[first - 1]}
+    return [FROM_ONE.format(one=class_ids.get(first), **told)] if first in class_ids else []
 
 
 def box_of(entry: Entry) -> Box:

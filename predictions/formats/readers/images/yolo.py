@@ -26,6 +26,13 @@ NO_NAMES = (
     " ground truth, too."
 )
 SUFFIX_GUESSED = "The images' suffixes are not in the files: .jpg is taken where no picture tells."
+UNNAMED = (
+    "Nothing names the classes of the label files: they are taken in the order of the ground"
+    " truth's numbers, or of the labelling config: {some}. If that is another one, put a data.yaml"
+    " or classes.txt beside them."
+)
+#: How many classes a warning names.
+MOST_NAMED = 3
 #: What is no label file beside label files.
 NOT_LABELS = frozenset({"classes.txt", "readme.txt", "readme.dataset.txt", "readme.roboflow.txt"})
 
@@ -60,22 +67,27 @@ def truth(source: Source, ask: Ask, errors: Errors) -> Content:
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
     """The label files of a folder, with a score at the end of each line."""
     source = source.around()
-    dataset = _dataset(source, errors) or _known(known)
+    warnings: list[str] = []
+    dataset = _dataset(source, errors) or _known(known, warnings)
     if dataset is None:
         raise errors.stop(source.name, NO_NAMES)
     files = Files(source)
     images = files.listed(dataset) or files.lone_labels()
     if not dataset.points:
         dataset.points = list(next(iter(known.keypoints.values()), ()))
-    return _content(source, images, dataset, ask, errors, [], has_score=True)
+    return _content(source, images, dataset, ask, errors, warnings, has_score=True)
 
 
-def _known(known: Known) -> Dataset | None:
-    """The classes of the ground truth, by their number or else by their order."""
+def _known(known: Known, warnings: list[str]) -> Dataset | None:
+    """The classes of the ground truth, by their numbers from 0 on; else in the order of these, or
+    their own, with a warning.
+    """
     numbers = sorted(known.class_ids)
-    if numbers and numbers == list(range(len(numbers))):
-        return Dataset([known.class_ids[n] for n in numbers])
-    return Dataset(list(known.classes)) if known.classes else None
+    classes = [known.class_ids[n] for n in numbers] or list(known.classes)
+    if classes and numbers != list(range(len(classes))):
+        some = ", ".join(f"{n} is {name!r:.100}" for n, name in enumerate(classes[:MOST_NAMED]))
+        warnings.append(UNNAMED.format(some=some))
+    return Dataset(classes) if classes else None
 
 
 def _dataset(source: Source, errors: Errors) -> Dataset | None:

@@ -20,13 +20,17 @@ NO_IMAGE = (
     "has no column that names the image: give the sink custom_data with image_name, or name the"
     " column with --image-column. There are {columns}."
 )
+NUMBERED = (
+    "{n:,} rows have no class_name: their class_id is taken for the number that classes have in the"
+    " ground truth, or in the labelling config (category), such as {first} for {name!r}."
+)
 Entry = Mapping[str, Any]
 
 
 def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Content:
     """Images without detections are not in the file."""
     tasks: dict[str, FileTask] = {}
-    column = None
+    column, n_numbered, first = None, 0, (0, "")
     for place, entry in _entries(source, errors):
         if column is None:
             column = _image_column(entry, ask, place, errors)
@@ -36,10 +40,20 @@ def predictions(source: Source, ask: Ask, errors: Errors, known: Known) -> Conte
             continue
         told = str(name).replace("\\", "/")
         region = _region(entry, known, place, errors)
+        if region is not None and not _named(entry):
+            n_numbered += 1
+            first = first if first[1] else (int(float(entry["class_id"])), region.labels[0])
         task = tasks.setdefault(told, FileTask(image_name=told, regions=[], place=place))
         if region is not None:
             task.read().append(region)
-    return collected.content(list(tasks.values()), errors, is_prediction=True, kind=Kind.BOX)
+    told = NUMBERED.format(n=n_numbered, first=first[0], name=first[1])
+    return collected.content(
+        list(tasks.values()),
+        errors,
+        is_prediction=True,
+        kind=Kind.BOX,
+        warnings=[told] if n_numbered else [],
+    )
 
 
 def _entries(source: Source, errors: Errors) -> Iterator[tuple[str, Entry]]:
@@ -63,7 +77,7 @@ def _image_column(entry: Entry, ask: Ask, place: str, errors: Errors) -> str:
 
 
 def _region(entry: Entry, known: Known, place: str, errors: Errors) -> Region | None:
-    label = str(entry.get("class_name") or "").strip() or _numbered(entry, known)
+    label = _named(entry) or _numbered(entry, known)
     if not label:
         errors.add(place, "has no class_name, and its class_id is not among the known classes.")
         return None
@@ -84,6 +98,10 @@ def _region(entry: Entry, known: Known, place: str, errors: Errors) -> Region | 
         errors.add(f"{place}, confidence", f"{told!r:.100} is no number.")
         return None
     return Region((label,), Box(left, top, right - left, bottom - top), score, None, place)
+
+
+def _named(entry: Entry) -> str:
+    return str(entry.get("class_name") or "").strip()
 
 
 def _numbered(entry: Entry, known: Known) -> str | None:

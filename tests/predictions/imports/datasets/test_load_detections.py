@@ -52,6 +52,19 @@ def test_supervision(ada: Caller, tmp_path: Path) -> None:
     assert loaded("supervision", tmp_path, path) == expected
 
 
+def test_supervisions_numbers_of_classes_are_warned_of(ada: Caller, tmp_path: Path) -> None:
+    path = tmp_path / "sink.csv"
+    path.write_text(CSV)
+    told = ("-P", "Files", "--model-version", "v1", "--predictions-format", "supervision")
+    _, warned = load(
+        "coco", "--ground-truth", coco_truth(tmp_path), "--predictions", path, *told
+    )  # fmt: skip
+    assert warned == [
+        "Warning: 1 rows have no class_name: their class_id is taken for the number that classes"
+        " have in the ground truth, or in the labelling config (category), such as 0 for 'cat'."
+    ]
+
+
 def test_supervision_json_with_a_column_of_its_own(ada: Caller, tmp_path: Path) -> None:
     expected = through_coco(tmp_path)
     path = tmp_path / "sink.json"

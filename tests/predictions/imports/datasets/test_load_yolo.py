@@ -1,6 +1,7 @@
 """`manage.py load yolo`: folders of label files in, tasks and predictions out."""
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -217,3 +218,30 @@ def test_bad_folders_leave_nothing_behind(
         load("yolo", "--ground-truth", folder, "-P", "Pets")
     assert str(refused.value).splitlines()[0] == error
     assert not Project.objects.exists()
+
+
+@pytest.mark.parametrize("is_together", [True, False])
+@pytest.mark.parametrize(("first", "is_warned"), [(0, False), (1, True)])
+def test_classes_that_nothing_names_are_those_of_the_numbers(
+    ada: Caller, tmp_path: Path, is_together: bool, first: int, is_warned: bool
+) -> None:
+    """In whatever order the ground truth lists them; those that do not count from 0 in order."""
+    categories = [{"id": first + 1, "name": "dog"}, {"id": first, "name": "cat"}]
+    image = {"id": 5, "file_name": "a.jpg", "width": 200, "height": 100}
+    document = {"images": [image], "categories": categories, "annotations": []}
+    truth, said = tmp_path / "truth.json", tmp_path / "said"
+    truth.write_text(json.dumps(document))
+    write(said, a="0 0.25 0.5 0.5 0.25 0.5\n")
+    told = ("-P", "Pets", "--model-version", "v1", "--predictions", said)
+    if is_together:
+        _, warned = load("coco", "--ground-truth", truth, "--predictions-format", "yolo", *told)
+    else:
+        load("coco", "--ground-truth", truth, "-P", "Pets")
+        _, warned = load("yolo", *told)
+    assert [one["value"]["rectanglelabels"] for one in Prediction.objects.get().result] == [["cat"]]
+    text = (
+        "Warning: Nothing names the classes of the label files: they are taken in the order of the"
+        " ground truth's numbers, or of the labelling config: 0 is 'cat', 1 is 'dog'. If that is"
+        " another one, put a data.yaml or classes.txt beside them."
+    )
+    assert warned == ([text] if is_warned else [])

@@ -10,13 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from PIL import Image
 
-from predictions.models import Annotation, Project, Task
+from predictions.models import Annotation, Prediction, Project, Task
 from tests.conftest import Caller
 from tests.predictions.imports.datasets.loading import load
-from tests.predictions.imports.datasets.scenes import COCO, refused, said
+from tests.predictions.imports.datasets.scenes import (
+    COCO,
+    RESULTS,
+    both,
+    coco_truth,
+    refused,
+    said,
+)
 
 SAID = ("-P", "Files", "--model-version", "v1", "--predictions")
 
@@ -135,3 +142,59 @@ def test_outlines_and_boxes_in_one_folder_of_labels_without_yaml(
     found = [[one["type"] for one in row.result] for row in Annotation.objects.order_by("task_id")]
     assert found == [["rectanglelabels", "polygonlabels"], []]
     assert said() == []
+
+
+def test_a_version_dumped_as_results_comes_back_under_the_same_classes(
+    ada: Caller, tmp_path: Path
+) -> None:
+    """Of a project whose labels count from 0, as YOLO's do; no result is of its last class."""
+    (tmp_path / "classes.txt").write_text("cat\ndog\nbus\n")
+    Image.new("1", (200, 100)).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n2 0.5 0.5 0.5 0.5\n")
+    load("yolo", "--ground-truth", tmp_path, "-P", "Files")
+    corners = {"x_min": 50, "y_min": 25, "x_max": 150, "y_max": 75}
+    names = {"image": "a.png", "class_name": "cat", "confidence": 0.5}
+    (tmp_path / "said.json").write_text(json.dumps([corners | names]))
+    again = ("-P", "Files", "--model-version")
+    load("supervision", "--predictions", tmp_path / "said.json", *again, "v1")
+    results = tmp_path / "results.json"
+    project = Project.objects.get().pk
+    told = {"project": project, "workspace": "lab", "model_version": "v1"}
+    call_command("dump", "coco", results, **told)
+    _, warned = load("coco", "--predictions", results, *again, "v2")
+    first, second = Prediction.objects.order_by("model_version")
+    assert (first.result, warned) == (second.result, [])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "offset", "label", "is_warned"),
+    [
+        ([1], [], "dog", True),
+        ([1], ["--category-offset", "0"], "dog", False),
+        ([1], ["--category-offset", "-1"], "cat", False),
+        ([0, 1], [], "cat", False),
+    ],
+)
+@pytest.mark.parametrize("form", ["boxes", "masks"])
+def test_results_that_may_count_from_one_are_warned_of(
+    ada: Caller,
+    tmp_path: Path,
+    numbers: list[int],
+    offset: list[str],
+    label: str,
+    is_warned: bool,
+    form: str,
+) -> None:
+    """Where the ground truth counts from 0."""
+    outline = {"segmentation": [[0, 0, 8, 0, 8, 8]]} if form == "masks" else {}
+    results = [{**RESULTS[1], "category_id": number, **outline} for number in numbers]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(results))
+    _, warned = both("coco", coco_truth(tmp_path), path, "--shapes", "boxes", *offset)
+    text = (
+        "Warning: No result is of class number 0, 'cat', and all would fit if they counted from 1:"
+        " 1 is read as 'dog', and not as 'cat'. If they count so, give --category-offset -1; else"
+        " 0."
+    )
+    assert warned == ([text] if is_warned else [])
+    assert said()[1][0]["value"]["rectanglelabels"] == [label]
