@@ -252,4 +252,5 @@ class GroundTruthFilter(NewestFilter):
     choices_offered = (("yes", "ground truth"), ("no", "others"))
 
     def clause(self, value: str) -> Q | None:
-        return {"yes": Q(ground_truth=True), "no": Q(ground_truth=False)}.get(value)
+        counts = Q(ground_truth=True, was_cancelled=False)
+        return {"yes": counts, "no": ~counts}.get(value)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from predictions_api.http.storable import Refused, json_text
-from prompts.asking import messages
+from prompts.asking import messages, probability
 from prompts.asking.providers import Answer, Took
 
 
@@ -50,8 +50,8 @@ def outcome_of(
         return Outcome(task_id, score=None, error_type="InvalidAnswer", message=message, **took)
     score = 1.0
     if choice is not None and answer.logprobs and isinstance(given.get(choice), str):
-        probability = messages.choice_probability(choice, given[choice], answer.logprobs)
-        score = 1.0 if probability is None else probability
+        found = probability.choice_probability(choice, given[choice], answer.logprobs)
+        score = 1.0 if found is None else found
     return Outcome(task_id, result=result, score=score, **took)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predictions_api.http.storable import Refused
-from prompts.asking import agreement, messages
+from prompts.asking import agreement, messages, probability
 from prompts.db import shares
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 
@@ -22,7 +22,7 @@ SPANS = (
 )
 
 
-@pytest.mark.parametrize("module", [messages, agreement, shares])
+@pytest.mark.parametrize("module", [messages, agreement, probability, shares])
 def test_examples_in_the_docstrings(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
