@@ -145,7 +145,7 @@ def _row(
     steps = [step for part in parts for step in part.of_versions.get(name, ())]
     if stored is None:
         return Row(name, "", None, "none", "-", cells, steps)
-    url = _list("prediction", project) + (f"&version={quote(name, safe='')}" if name else "")
+    url = _list("prediction", project) + f"&version={quote(name, safe='')}"
     count, latest = bounded(stored.n), time_ago(stored.latest)
     return Row(name or "(no version)", url, name, count, latest, cells, steps)
 

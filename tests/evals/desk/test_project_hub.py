@@ -118,6 +118,25 @@ def test_versions_side_by_side(
     }
 
 
+def test_predictions_without_a_version_are_one_row(
+    desks: dict[str, Client], ada: Caller, project: Project, evaluation: ModelEval
+) -> None:
+    """Those of the empty and of the null version, as an evaluation counts them."""
+    task_id = Prediction.objects.values_list("task_id", flat=True)[0]
+    for version in ("", "", None):
+        Prediction.objects.create(
+            project=project, task_id=task_id, result=[], model_version=version
+        )
+    answer: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
+    rows = {row.name: (row.n_predictions, row.url) for row in answer.context_data["rows"]}
+    assert {name: n for name, (n, _) in rows.items()} == {"(no version)": "3", "v1": "4", "v2": "4"}
+    found = desks["member"].get(f"{PROJECTS}{project.pk}/held").json()
+    assert found["versions"] == {"": "3", "v1": "4", "v2": "4"}
+    for n, url in rows.values():
+        listed: Any = desks["member"].get(url)
+        assert str(listed.context_data["cl"].result_count) == n
+
+
 def test_intervals_that_somebody_asked_for(
     desks: dict[str, Client], ada: Caller, project: Project
 ) -> None:
