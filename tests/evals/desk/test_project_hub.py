@@ -12,7 +12,7 @@ from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, ProjectExport
 from prompts.models import ModelRun, Prompt, PromptVersion
 from tests.conftest import LONG_AGO, Caller
-from tests.evals.conftest import CAR, computed, load, tasks, values
+from tests.evals.conftest import CAR, PERSON, computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
 #: Session, the user with their roles, project, overview; evaluations and their intervals; runs;
@@ -168,6 +168,19 @@ def test_older_ground_truth_is_told(
     answer: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
     said = [str(row.cells[-1][1].text).partition(", ")[2] for row in answer.context_data["rows"]]
     assert said == ["", "of older ground truth"]
+
+
+def test_what_measures_otherwise_is_not_drawn(
+    desks: dict[str, Client], ada: Caller, project: Project, evaluation: ModelEval
+) -> None:
+    """It stands in the table, which says how: the line goes through what can be compared."""
+    computed(ada, project, "v2", groundTruth="all")
+    computed(ada, project, "v2", labelMap={CAR: PERSON})
+    computed(ada, project, "v1")
+    assert hub_of(desks["member"], project)["trends"] == [("mAP50-95", "0.502", "0.502", 2)]
+    answer: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
+    said = [str(row.cells[-1][1].text).partition(", ")[2] for row in answer.context_data["rows"]]
+    assert said == ["other labelMap", ""]
 
 
 @pytest.mark.parametrize("is_of_tasks", [True, False])
