@@ -91,13 +91,15 @@ class VersionFilter(admin.SimpleListFilter):
         return [(name, name or "(none)") for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """By the index on the first 200 characters."""
+        """By the index on the first 200 characters. Without a name also those of the null one."""
         value = self.value()
         if value is None or "\0" in value:
             return queryset
-        start = Left("model_version", 200)
-        chosen: QuerySet[Any] = queryset.alias(version_start=start).filter(version_start=value)
-        return chosen
+        is_of_it = Q(version_start=value)
+        if not value:
+            is_of_it |= Q(version_start__isnull=True)
+        chosen: QuerySet[Any] = queryset.alias(version_start=Left("model_version", 200))
+        return chosen.filter(is_of_it)
 
 
 class NewestFilter(admin.SimpleListFilter):
@@ -252,4 +254,5 @@ class GroundTruthFilter(NewestFilter):
     choices_offered = (("yes", "ground truth"), ("no", "others"))
 
     def clause(self, value: str) -> Q | None:
-        return {"yes": Q(ground_truth=True), "no": Q(ground_truth=False)}.get(value)
+        counts = Q(ground_truth=True, was_cancelled=False)
+        return {"yes": counts, "no": ~counts}.get(value)

@@ -28,7 +28,7 @@ SELECT jsonb_build_object(
     'completion_tokens', sum(completion_tokens_count),
     'total_tokens', sum(total_tokens_count),
     'prompt_cost', sum(prompt_cost), 'completion_cost', sum(completion_cost),
-    'total_cost', sum(total_cost),
+    'total_cost', sum(total_cost), 'priced', count(total_cost),
     'mean_s', avg(inference_time), 'min_s', min(inference_time), 'max_s', max(inference_time),
     'p50_s', percentile_cont(0.5) WITHIN GROUP (ORDER BY inference_time),
     'p95_s', percentile_cont(0.95) WITHIN GROUP (ORDER BY inference_time))
@@ -113,8 +113,10 @@ def _indicators(
     done = predicted + failed
     # Tasks that were deleted before they had an outcome are open no more.
     n_open = 0 if status == ModelRun.Status.COMPLETED else max(0, tasks - done)
-    # The run's own sum is 0 also where no cost is known.
+    # The run's own sum is 0 also where no cost is known. Of how many tasks one is, runs that ended
+    # before that was counted do not tell.
     is_known = bool(cost) or taken.get("total_cost") is not None
+    priced = taken.get("priced") or done
     values: dict[str, Document] = {
         "tasks": {
             "total": tasks,
@@ -132,7 +134,7 @@ def _indicators(
             "prompt": taken["prompt_cost"],
             "completion": taken["completion_cost"],
             "total": cost if is_known else None,
-            "per_task": cost / done if done and is_known else None,
+            "per_task": cost / priced if priced and is_known else None,
         },
         "latency": {name: taken[f"{name}_s"] for name in ("mean", "min", "p50", "p95", "max")},
     }

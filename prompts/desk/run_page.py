@@ -74,7 +74,8 @@ def _measures(run: ModelRun, *, is_open: bool) -> list[tuple[str, str]]:
         correct, of = number(run.total_correct_predictions), number(compared)
         agreement = f"{share} on average, {correct} of {of} exactly right"
     budget = "" if run.budget_usd is None else f" of ${run.budget_usd:g}"
-    per_task = f", ${run.cost_usd / done:.6f} a task" if done and run.cost_usd else ""
+    each = found["cost"]["values"]["per_task"] if found else None
+    per_task = f", ${each:.6f} a task" if each and run.cost_usd else ""
     return [
         ("Agreement", agreement),
         ("Cost", f"${run.cost_usd:.4f}{budget}{per_task}" if run.cost_usd else "unknown or none"),

@@ -37,7 +37,7 @@ def scores_of(done: Sequence[Any], *, workspace: str) -> Scores:
     """The latest finished evaluation of each version that measures what the newest of all does, the
     best first; `done` has the newest first, `workspace` is the slug of their workspace. Those of a
     part of the tasks or classes stand in for versions without another, and are in the drawing only
-    where there are no others.
+    where there are no others; those that measure otherwise than the newest are not in it.
     """
     if not done:
         return Scores((), {})
@@ -54,7 +54,9 @@ def scores_of(done: Sequence[Any], *, workspace: str) -> Scores:
     values = {name: _numbers(one).get(measure) for name, one in latest.items()}
     order = sorted(latest, key=lambda name: _order(values[name], rising=rising))
     below = "each of mAP50-95 and F1 stands its" if measure == MAP else "F1 stands its"
-    points = [_point(one, measure) for one in reversed((whole or alike)[:MOST_POINTS])]
+    # As the comparison of versions draws it: another measure is no rise and no fall.
+    drawn = [one for one in whole or alike if not differing_terms(one, newest)]
+    points = [_point(one, measure) for one in reversed(drawn[:MOST_POINTS])]
     return Scores(
         [
             shown,

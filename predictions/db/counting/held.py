@@ -36,8 +36,8 @@ SELECT
 """  # noqa: S608
 # Index-only, by (project, version, id).
 VERSIONS_SQL = """
-SELECT coalesce(jsonb_object_agg(coalesce(v.name, ''), v.n), '{}') FROM (
-    SELECT left(model_version, 200) AS name, count(*) AS n FROM predictions_prediction
+SELECT coalesce(jsonb_object_agg(v.name, v.n), '{}') FROM (
+    SELECT coalesce(left(model_version, 200), '') AS name, count(*) AS n FROM predictions_prediction
     WHERE project_id = %s GROUP BY 1 ORDER BY n DESC LIMIT 200) v
 """
 

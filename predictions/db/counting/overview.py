@@ -2,8 +2,8 @@
 much there is, its model versions, and the exports at work.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
@@ -70,7 +70,8 @@ OPEN = (ProjectExport.Status.QUEUED, ProjectExport.Status.RUNNING)
 class Version:
     """A model version's predictions: their number, at most MOST + 1, and when the last came.
 
-    Versions of the same first 200 characters are one, called as the newest; None is the null one.
+    Versions of the same first 200 characters are one, called as the newest; so are the empty one
+    and the null one, None.
     """
 
     name: str | None
@@ -110,6 +111,18 @@ class Overview:
     backends: Sequence[int] = ()
 
 
+def _together(versions: Iterable[Version]) -> list[Version]:
+    """Those that are known by the same start as one, called as the first: the empty and the null
+    version, which an evaluation counts together, too.
+    """
+    found: dict[str, Version] = {}
+    for one in versions:
+        first = found.setdefault(one.start, one)
+        if first is not one:
+            found[one.start] = replace(first, n=min(first.n + one.n, MOST + 1))
+    return list(found.values())
+
+
 def overview_of(project_id: int) -> Overview:
     """The project's overview; zeros for an unknown project. One statement."""
     params = {"project": project_id, "open": list(OPEN)}
@@ -121,10 +134,10 @@ def overview_of(project_id: int) -> Overview:
         predictions,
         annotations,
         truths,
-        versions=[
+        versions=_together(
             Version(name, n, datetime.fromisoformat(latest))
             for name, n, latest in orjson.loads(versions)
-        ],
+        ),
         exports=[
             Export(pk, export_type, source, progress, datetime.fromisoformat(created))
             for pk, export_type, source, progress, created in orjson.loads(exports)

@@ -108,7 +108,10 @@ def _counts(project: Project, found: Overview) -> list[tuple[str, str, str, str]
         for model, n in zip(MODELS, rows, strict=True)
     ]
     truths = f"{_list('annotation', project)}&ground_truth=yes"
-    truth = ("Ground truth", "ground_truth", bounded(found.ground_truths), truths)
+    n_truths = bounded(found.ground_truths)
+    if found.ground_truths <= MOST < found.annotations:
+        n_truths = f"at least {n_truths}"  # Those of the last annotations alone are counted.
+    truth = ("Ground truth", "ground_truth", n_truths, truths)
     versions = ("Model versions", "", number(len(found.versions)), "#versions")
     return [*counts[:2], truth, counts[2], versions]
 
@@ -142,7 +145,7 @@ def _row(
     steps = [step for part in parts for step in part.of_versions.get(name, ())]
     if stored is None:
         return Row(name, "", None, "none", "-", cells, steps)
-    url = _list("prediction", project) + (f"&version={quote(name, safe='')}" if name else "")
+    url = _list("prediction", project) + f"&version={quote(name, safe='')}"
     count, latest = bounded(stored.n), time_ago(stored.latest)
     return Row(name or "(no version)", url, name, count, latest, cells, steps)
 

@@ -12,7 +12,7 @@ from evals.models import ModelEval
 from predictions.models import Annotation, Prediction, Project, ProjectExport
 from prompts.models import ModelRun, Prompt, PromptVersion
 from tests.conftest import LONG_AGO, Caller
-from tests.evals.conftest import CAR, computed, load, tasks, values
+from tests.evals.conftest import CAR, PERSON, computed, load, tasks, values
 
 PROJECTS = "/admin/predictions/project/"
 #: Session, the user with their roles, project, overview; evaluations and their intervals; runs;
@@ -118,6 +118,25 @@ def test_versions_side_by_side(
     }
 
 
+def test_predictions_without_a_version_are_one_row(
+    desks: dict[str, Client], ada: Caller, project: Project, evaluation: ModelEval
+) -> None:
+    """Those of the empty and of the null version, as an evaluation counts them."""
+    task_id = Prediction.objects.values_list("task_id", flat=True)[0]
+    for version in ("", "", None):
+        Prediction.objects.create(
+            project=project, task_id=task_id, result=[], model_version=version
+        )
+    answer: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
+    rows = {row.name: (row.n_predictions, row.url) for row in answer.context_data["rows"]}
+    assert {name: n for name, (n, _) in rows.items()} == {"(no version)": "3", "v1": "4", "v2": "4"}
+    found = desks["member"].get(f"{PROJECTS}{project.pk}/held").json()
+    assert found["versions"] == {"": "3", "v1": "4", "v2": "4"}
+    for n, url in rows.values():
+        listed: Any = desks["member"].get(url)
+        assert str(listed.context_data["cl"].result_count) == n
+
+
 def test_intervals_that_somebody_asked_for(
     desks: dict[str, Client], ada: Caller, project: Project
 ) -> None:
@@ -149,6 +168,19 @@ def test_older_ground_truth_is_told(
     answer: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
     said = [str(row.cells[-1][1].text).partition(", ")[2] for row in answer.context_data["rows"]]
     assert said == ["", "of older ground truth"]
+
+
+def test_what_measures_otherwise_is_not_drawn(
+    desks: dict[str, Client], ada: Caller, project: Project, evaluation: ModelEval
+) -> None:
+    """It stands in the table, which says how: the line goes through what can be compared."""
+    computed(ada, project, "v2", groundTruth="all")
+    computed(ada, project, "v2", labelMap={CAR: PERSON})
+    computed(ada, project, "v1")
+    assert hub_of(desks["member"], project)["trends"] == [("mAP50-95", "0.502", "0.502", 2)]
+    answer: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
+    said = [str(row.cells[-1][1].text).partition(", ")[2] for row in answer.context_data["rows"]]
+    assert said == ["other labelMap", ""]
 
 
 @pytest.mark.parametrize("is_of_tasks", [True, False])

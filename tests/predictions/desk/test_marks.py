@@ -1,5 +1,6 @@
 """Ground truth in bulk at the desk: chosen annotations, and all of a project after a question."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, User
+from predictions.db.counting.overview import MOST, overview_of
+from predictions.desk.hub import page
 from predictions.models import Annotation, Project, Task
 from tests.conftest import Caller, desk_of, make_caller
 from tests.predictions.desk.test_admin import fill
@@ -55,6 +58,34 @@ def test_chosen_ones(desks: dict[str, Client], made: list[int]) -> None:
     by = Annotation.objects.get(pk=made[0]).updated_by
     assert by is not None
     assert by.email == "mia@example.com"
+
+
+def test_the_list_of_ground_truth_has_what_predictions_are_measured_against(
+    desks: dict[str, Client], made: list[int], project: Project
+) -> None:
+    Annotation.objects.filter(pk=made[2]).update(ground_truth=True)
+    member = desks["member"]
+
+    def listed(word: str) -> list[int]:
+        answer: Any = member.get(f"{ANNOTATIONS}?project={project.pk}&ground_truth={word}")
+        return sorted(row.pk for row in answer.context_data["cl"].result_list)
+
+    assert (listed("yes"), listed("no")) == ([made[3]], made[:3])
+    shown: Any = member.get(f"{PROJECTS}{project.pk}/")
+    counts = {name: text for name, _, text, _ in shown.context_data["counts"]}
+    assert counts["Ground truth"] == "1"
+
+
+def test_a_count_of_the_last_annotations_says_so(
+    desks: dict[str, Client], made: list[int], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = overview_of(project.pk)
+    many = replace(found, annotations=MOST + 1, ground_truths=1)
+    for overview, text in ((many, "at least 1"), (replace(many, ground_truths=0), "at least 0")):
+        monkeypatch.setattr(page, "overview_of", lambda pk, shown=overview: shown)
+        shown: Any = desks["member"].get(f"{PROJECTS}{project.pk}/")
+        counts = {name: text for name, _, text, _ in shown.context_data["counts"]}
+        assert counts["Ground truth"] == text
 
 
 def test_all_of_a_project_after_a_question(

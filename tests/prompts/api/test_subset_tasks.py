@@ -152,7 +152,7 @@ def test_measures(ada: Caller, run: ModelRun) -> None:
     assert values["Tasks"] == {"total": 4, "predicted": 3, "failed": 1, "open": 0}
     assert values["Agreement with ground truth"] == {"mean": 2 / 3, "correct": 2, "compared": 3}
     assert values["Tokens"] == {"prompt": 30, "completion": None, "total": 30}
-    assert values["Cost (USD)"]["total"] == 0.5
+    assert values["Cost (USD)"]["total"] == values["Cost (USD)"]["per_task"] == 0.5
     assert values["Latency (s)"]["mean"] == 2.0
 
 
