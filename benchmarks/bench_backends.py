@@ -224,6 +224,8 @@ def measure(url: str) -> None:
         bare = bare_s(backend, sent)
         took_s, found = asked(backend)
         asking.append((bare / took_s, took_s, bare))
+        # Neither comes right after a job, whose pages are still to be written.
+        import_s(backend)
         stored = stored_s(backend, found)
         imported = import_s(backend)
         storing.append((imported / stored, stored, imported))
