@@ -196,7 +196,9 @@ def bare_s(backend: Any, asked: Sequence[Any]) -> float:
 
 
 def import_s(backend: Any) -> float:
-    """Seconds for the bulk import of as many predictions."""
+    """Seconds for the bulk import of as many predictions, told as those of a job are: a backend has
+    a webhook, so somebody may listen.
+    """
     from predictions.imports import predictions as prediction_import
     from predictions.models import Task
 
@@ -204,7 +206,7 @@ def import_s(backend: Any) -> float:
     ids = list(Task.objects.order_by("id").values_list("pk", flat=True))
     items = [{"task": pk, **ITEM, "model_version": "imported"} for pk in ids]
     started = time.perf_counter()
-    prediction_import.store(backend.project, items, is_heard=False)
+    prediction_import.store(backend.project, items)
     return time.perf_counter() - started
 
 

@@ -13,7 +13,7 @@ from backends.models import JobItem, PredictionJob
 from predictions.db import places
 from predictions_api.jobs.leases import Holder
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import bigints, execute, fetch_all
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one, one_of
 
 Status = JobItem.Status
 #: A SELECT of ids of tasks, and its parameters.
@@ -137,32 +137,47 @@ RETURNING i.task_id
 """
 
 
+# What was in the owner's hand is no item any more, but among the answered. The ids are told only
+# where some were not: mostly none.
 DONE_SQL = """
-DELETE FROM backends_jobitem i
-WHERE i.job_id = %(job)s AND i.task_id = ANY(%(tasks)s::bigint[]) AND i.status = 'Pending'
-  AND i.lease_owner = %(owner)s
-RETURNING i.task_id
-"""
-ANSWERED_SQL = """
-INSERT INTO backends_answeredtasks
-    (backend_id, project_id, slot, version, is_automatic, last_task_id, task_ids)
-VALUES (%s, %s, %s, %s, %s, %s, %s::bigint[])
+WITH gone AS (
+    DELETE FROM backends_jobitem i
+    WHERE i.job_id = %(job)s AND {among} AND i.status = 'Pending' AND i.lease_owner = %(owner)s
+    RETURNING i.task_id
+), kept AS (
+    INSERT INTO backends_answeredtasks
+        (backend_id, project_id, slot, version, is_automatic, last_task_id, task_ids)
+    SELECT %(backend)s, %(project)s, %(slot)s, %(version)s, %(is_automatic)s, max(task_id),
+           array_agg(task_id ORDER BY task_id)
+    FROM gone HAVING count(*) > 0
+    RETURNING task_ids
+)
+SELECT CASE WHEN cardinality(task_ids) < %(n)s THEN task_ids END FROM kept
 """
 
 
 def done(job: LockedJob, task_ids: Sequence[int], owner: UUID) -> set[int]:
-    """Ends the tasks among these that are in the owner's hand as done; which. Two statements, none
+    """Ends the tasks among these that are in the owner's hand as done; which. One statement, none
     for none.
     """
     if not task_ids:
         return set()
     slot = slots.of_project(job.project_id)
-    params = {"job": job.id, "owner": owner, "tasks": bigints(task_ids)}
-    found = sorted(row[0] for row in fetch_all(DONE_SQL, params, slot=slot))
-    if found:
-        values = [job.backend_id, job.project_id, slot, job.model_version, job.is_automatic]
-        execute(ANSWERED_SQL, [*values, found[-1], bigints(found)], slot=slot)
-    return set(found)
+    params = {
+        "job": job.id,
+        "owner": owner,
+        "n": len(task_ids),
+        "backend": job.backend_id,
+        "project": job.project_id,
+        "slot": slot,
+        "version": job.model_version,
+        "is_automatic": job.is_automatic,
+    }
+    sql = DONE_SQL.format(among=one_of("i.task_id", task_ids))
+    row = fetch_one(sql, params, slot=slot)
+    if row is None:
+        return set()
+    return set(task_ids if row[0] is None else row[0])
 
 
 def accept(job_id: int, ended: Mapping[int, Ended], owner: UUID, now: Any) -> set[int]:

@@ -4,14 +4,22 @@ Statements are written out, for every batch of every job takes them. All belong 
 transaction, which holds the job's row (`lock`).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.copying import NULL, copy, escaped, escaped_json, number
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import bigints, execute, fetch_all, fetch_prepared, reserve_ids
+from predictions_api.postgres.sql import (
+    bigints,
+    execute,
+    fetch_all,
+    fetch_one,
+    fetch_prepared,
+    one_of,
+    reserve_ids,
+)
 
 
 class Row(NamedTuple):
@@ -75,16 +83,25 @@ def lock(job_id: int) -> LockedJob | None:
     return None if row is None else LockedJob(*row)
 
 
+# The ids are told only where some are gone: mostly none.
+LOCK_TASKS_SQL = """
+WITH there AS MATERIALIZED (
+    SELECT id FROM predictions_task WHERE project_id = %(project)s AND {among}
+    ORDER BY id FOR NO KEY UPDATE
+)
+SELECT CASE WHEN count(*) < %(n)s THEN array_agg(id) END, count(*) FROM there
+"""
+
+
 def lock_tasks(project_id: int, task_ids: Sequence[int]) -> set[int]:
     """The tasks among these that still are there, which their other writers now wait for."""
-    sql = (
-        "SELECT id FROM predictions_task WHERE project_id = %s AND id = ANY(%s::bigint[])"
-        " ORDER BY id FOR NO KEY UPDATE"
-    )
-    rows = fetch_all(
-        sql, [project_id, bigints(sorted(task_ids))], slot=slots.of_project(project_id)
-    )
-    return {row[0] for row in rows}
+    wanted = set(task_ids)
+    sql = LOCK_TASKS_SQL.format(among=one_of("id", wanted))
+    params = {"project": project_id, "n": len(wanted)}
+    row = fetch_one(sql, params, slot=slots.of_project(project_id))
+    if row is None or row[1] == len(wanted):
+        return wanted
+    return set(row[0] or [])
 
 
 COLUMNS = (
@@ -125,16 +142,12 @@ def write(job: LockedJob, outcomes: Sequence[Outcome]) -> list[int]:
     """
     flat = [(outcome.task_id, row) for outcome in outcomes for row in outcome.rows]
     slot = slots.of_project(job.project_id)
-    pairs = {(task_id, row.model_version) for task_id, row in flat}
-    # An answer that says nothing replaces what the version named at the set-up said.
-    pairs |= {(outcome.task_id, job.model_version) for outcome in outcomes if not outcome.rows}
-    params: dict[str, Any] = {"project": job.project_id, "backend": job.backend_id}
-    old = _earlier(params, pairs, slot)
+    old = _earlier(job, outcomes, slot)
     new = reserve_ids("predictions_prediction", len(flat), slot=slot)
     if new:
         copy("predictions_prediction", COLUMNS, _lines(job, slot, new, flat))
     if old:
-        given = {**params, "new": new, "old": old}
+        given = {"project": job.project_id, "new": new, "old": old}
         execute(f"{ADOPT_SQL}; {DELETE_SQL}", given, slot=slot)
     return new
 
@@ -144,31 +157,40 @@ def _lines(
 ) -> Iterator[bytes]:
     """The rows as COPY takes them."""
     versions = {name: escaped(name) for name in {row.model_version for _, row in flat}}
+    place = b"%d\t%d" % (job.project_id, slot)
+    end = b"%d\tnow\tnow" % job.backend_id
     for id_, (task_id, row) in zip(ids, flat, strict=True):
-        yield b"%d\t%d\t%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%d\tnow\tnow\n" % (
+        yield b"%d\t%d\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\n" % (
             id_,
             task_id,
-            job.project_id,
-            slot,
+            place,
             escaped_json(row.result.encode()),
             versions[row.model_version],
             number(row.score),
             NULL if row.cluster is None else number(row.cluster),
             NULL if row.neighbors is None else escaped_json(row.neighbors.encode()),
             number(row.mislabeling),
-            job.backend_id,
+            end,
         )
 
 
-def _earlier(params: Mapping[str, Any], pairs: Collection[tuple[int, str]], slot: int) -> list[int]:
-    tasks = sorted({task_id for task_id, _ in pairs})
-    given = {**params, "tasks": bigints(tasks), "versions": list({name for _, name in pairs})}
-    given |= {"first": tasks[0], "last": tasks[-1]}
+def _earlier(job: LockedJob, outcomes: Sequence[Outcome], slot: int) -> list[int]:
+    """The ids of what these outcomes replace. One statement."""
+    tasks = sorted({outcome.task_id for outcome in outcomes})
+    versions = {row.model_version for outcome in outcomes for row in outcome.rows}
+    # An answer that says nothing replaces what the version named at the set-up said.
+    versions.add(job.model_version)
+    given = {"project": job.project_id, "backend": job.backend_id, "versions": list(versions)}
+    given |= {"tasks": bigints(tasks), "first": tasks[0], "last": tasks[-1]}
     # Tasks that stand close together are looked for once, not each by itself.
     is_dense = tasks[-1] - tasks[0] < 2 * len(tasks)
     sql = EARLIER_SQL.format(among="" if is_dense else AMONG)
     found = fetch_all(sql, given, slot=slot)
-    return [id_ for id_, task_id, version in found if (task_id, version) in pairs]
+    if not found:
+        return []
+    replaced = {(one.task_id, row.model_version) for one in outcomes for row in one.rows}
+    replaced |= {(one.task_id, job.model_version) for one in outcomes if not one.rows}
+    return [id_ for id_, task_id, version in found if (task_id, version) in replaced]
 
 
 # Lets the transaction's commit return before it is on the disk, which it is soon after.

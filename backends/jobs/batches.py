@@ -32,6 +32,11 @@ class Batch(NamedTuple):
         """What is sent."""
         return bodies.spliced(self.texts, self.config.beside_tasks)
 
+    @property
+    def n_bytes(self) -> int:
+        """How large the tasks are."""
+        return sum(map(len, self.texts))
+
     def singles(self) -> "list[Batch]":
         """Each task by itself."""
         pairs = zip(self.ids, self.texts, strict=True)

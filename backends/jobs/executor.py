@@ -40,7 +40,8 @@ T = TypeVar("T")
 SWITCH_S = 0.0005
 TICK_S = 0.2
 LOOK_S = 1.0
-MOST_STORED_AT_ONCE = 1000
+#: What came while the last batch was written, which may take long, goes together up to so many.
+MOST_STORED_AT_ONCE = 2000
 #: Fewer answers than that wait for others, so long: a quick backend gives that many meanwhile. A
 #: turn of the thread for each of its answers would hold up the requests.
 FEW = 200
@@ -48,9 +49,11 @@ GATHER_S = 0.005
 #: Batches that are claimed ahead for each request, at first. More where a backend is so quick that
 #: requests wait for them, up to so many tasks: few, so that workers who share a job all have some.
 AHEAD = 3
-MOST_AHEAD = 1000
+MOST_AHEAD = 2000
 #: So that requests soon have some of them: a claim takes as long as it is large.
-MOST_CLAIMED_AT_ONCE = 500
+MOST_CLAIMED_AT_ONCE = 1000
+#: Of large tasks fewer are claimed ahead: as many as have so many bytes, to judge by the last.
+MOST_BYTES_AHEAD = 1 << 25
 
 
 def execute(job_id: int, is_over: Callable[[], bool] = stopping.requested.is_set) -> None:
@@ -96,6 +99,7 @@ class Executor:
         self._answered: list[Found] = []
         self._storing: list[Found] = []
         self._ahead = AHEAD
+        self._bytes_per_batch = 1
         self._renews_at = time.monotonic() + settings.RUN_LEASE_S / 4
         self._wake_claimer = asyncio.Event()
         self._wake_storer = asyncio.Event()
@@ -294,7 +298,7 @@ class Executor:
         """Keeps some batches claimed ahead of the requests."""
         size = self.plan.job.batch_size
         while True:
-            wanted = self._ahead * self.slots
+            wanted = self._n_ahead()
             missing = wanted - len(self._claimed)
             if self._is_closing or missing <= wanted // 2:
                 await threads.awakened(self._wake_claimer, TICK_S)
@@ -302,6 +306,7 @@ class Executor:
             n = size * max(1, min(missing, MOST_CLAIMED_AT_ONCE // size))
             taken = await self._take(n)
             self._claimed.extend(taken.batches)
+            self._bytes_per_batch = max([1, *(one.n_bytes for one in taken.batches)])
             if taken.ended:
                 self._answered += taken.ended
                 self._wake_storer.set()
@@ -309,6 +314,11 @@ class Executor:
             if taken.n < n:
                 await self._look_around()
                 await asyncio.sleep(min(LOOK_S, settings.RUN_LEASE_S / 10))
+
+    def _n_ahead(self) -> int:
+        """How many batches are to be claimed, of those that are not yet asked about."""
+        affordable = max(self.slots, MOST_BYTES_AHEAD // self._bytes_per_batch)
+        return min(self._ahead * self.slots, affordable)
 
     async def _look_around(self) -> None:
         """With nothing left to do here, the job is over, or others have the rest in hand."""
@@ -331,7 +341,7 @@ class Executor:
         size = self.plan.job.batch_size
         if not self._claimed and 2 * self._ahead * self.slots * size <= MOST_AHEAD:
             self._ahead *= 2
-        if len(self._claimed) <= self._ahead * self.slots // 2:
+        if len(self._claimed) <= self._n_ahead() // 2:
             self._wake_claimer.set()
 
     async def _ask(self, batch: Batch) -> None:

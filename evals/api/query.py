@@ -44,6 +44,7 @@ PAGE_LIMIT, PAGE_MOST = 200, 1000
 DIFF_LIMIT = 50
 #: Classes that a refusal spells out.
 MOST_NAMED = 100
+NUMBERED_CELL = re.compile(r"\[([0-9]{1,9}), ?([0-9]{1,9})\]")
 CLUSTER_ID = re.compile(r"-?[0-9]{1,9}")
 
 
@@ -186,7 +187,10 @@ class ImagesQuery(Query):
         min_value=0,
         help_text="Only images with so many or more, of `class` if given.",
     )
-    cell = TextField("`actual,predicted`: only images behind this matrix cell.")
+    cell = TextField(
+        "`actual,predicted`: only images behind this matrix cell. Two class names or, where no "
+        "classes are called so, two indices; `[actual,predicted]` is always of indices."
+    )
     errorType = ChosenField(
         WORDS,
         "Only images with an error of this kind, by the panel of error types; of `class` if given.",
@@ -256,6 +260,9 @@ def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
     """[actual, predicted] by index in `classes` of the matrix, or by name."""
     if text is None:
         return None
+    pair = NUMBERED_CELL.fullmatch(text)
+    if pair and max(int(pair[1]), int(pair[2])) <= len(classes):
+        return int(pair[1]), int(pair[2])
     # A class that is called background stands before the matrix's own, which has its index, too.
     index: dict[str, int] = {}
     for label, name in enumerate([*classes, "background"]):
@@ -271,5 +278,6 @@ def _cell(text: str | None, classes: Sequence[str]) -> tuple[int, int] | None:
                 if actual in names and predicted in names:
                     return names[actual], names[predicted]
     raise InvalidFilter(
-        "cell must be actual,predicted: two class names, or their indices in the matrix."
+        "cell must be actual,predicted: two class names, or their indices in the matrix, or "
+        "[actual,predicted]: their indices, whatever classes are called."
     )

@@ -35,6 +35,24 @@ JOIN unnest(%s::int[]) WITH ORDINALITY AS c(chosen, n) ON c.chosen = position
 WHERE evaluation_id = %s ORDER BY c.n
 """  # noqa: S608
 
+# By the primary key. Images of one task share its annotation.
+GROUND_TRUTHS_SQL = """
+SELECT md5(string_agg(concat_ws(' ', task_id, annotation_id, split), ',' ORDER BY task_id))
+FROM (
+    SELECT DISTINCT task_id, annotation_id, split FROM evals_evalimage WHERE evaluation_id = %s
+) AS truth
+"""
+
+
+def ground_truth_digest(evaluation: ModelEval) -> str:
+    """Which annotation counted for which task, and in which split, as one digest of 32 hex digits.
+
+    Of a wholly counted evaluation of the store. It tells what the moment of the newest annotation
+    does not: that one was removed, and an older one of its task counts again.
+    """
+    ((digest,),) = fetch_all(GROUND_TRUTHS_SQL, [evaluation.pk])
+    return str(digest)
+
 
 @dataclass(frozen=True, slots=True)
 class Images:

@@ -28,8 +28,9 @@ class ComparedModel(Document):
     other_ground_truth: Annotated[
         bool,
         Meta(
-            description="Ground truth of the project was added, changed or removed between its "
-            "evaluation and the newest of these. It is compared all the same."
+            description="Ground truth of the project was added, changed, removed or moved to "
+            "another split between its evaluation and the newest of these. It is compared all the "
+            "same."
         ),
     ]
 
@@ -100,8 +101,9 @@ class Difference(Document):
             description="Keys of the two headers that differ, so that what is fixed or broken may "
             "be of what was measured: project, taskType, control, groundTruth, matching, "
             "iouThreshold, iouInclusive, tolerance, normalization, keypointSigmas, labelMap, "
-            "query, askedClasses, newestGroundTruthAt and groundTruths (of the snapshot: ground "
-            "truth was added, changed or removed in between), classes."
+            "query, askedClasses, newestGroundTruthAt, groundTruths and groundTruthDigest (of the "
+            "snapshot: ground truth was added, changed, removed or moved to another split in "
+            "between), classes."
         ),
     ]
     total_images: int

@@ -73,6 +73,13 @@ class Snapshot(Document):
     newest_prediction_at: str | None
     ground_truths: int
     newest_ground_truth_at: str | None
+    ground_truth_digest: Annotated[
+        str | UnsetType,
+        Meta(
+            description="The same where the same annotations counted for the same tasks in the "
+            "same splits. When done, unless by a version of the server that had none."
+        ),
+    ] = UNSET
 
 
 class Note(Document):

@@ -96,10 +96,12 @@ def _warnings(evaluation: ModelEval) -> list[Note] | UnsetType:
 
 
 def _snapshot(evaluation: ModelEval) -> Snapshot:
+    digest = (evaluation.summary or {}).get("groundTruthDigest")
     return Snapshot(
         taken_at=moment(evaluation.planned_at),
         predictions=evaluation.n_predictions,
         newest_prediction_at=moment(evaluation.newest_prediction_at),
         ground_truths=evaluation.n_ground_truths,
         newest_ground_truth_at=moment(evaluation.newest_ground_truth_at),
+        ground_truth_digest=digest or UNSET,
     )

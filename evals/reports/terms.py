@@ -21,7 +21,8 @@ def differing_terms(one: ModelEval, other: ModelEval) -> list[str]:
 
 
 def has_other_ground_truth(one: ModelEval, other: ModelEval) -> bool:
-    """Whether ground truth of their project was added, changed or removed between the two.
+    """Whether ground truth of their project was added, changed, removed or moved to another split
+    between the two.
 
     False where an imported file does not tell, or the projects differ.
     """
@@ -41,6 +42,10 @@ def ground_truth_terms(one: ModelEval, other: ModelEval) -> list[str]:
     )
     if is_of_same and one.n_ground_truths != other.n_ground_truths:
         terms.append("groundTruths")
+    # Where an older annotation of the same task counts again, their number is the same, too.
+    digests = [(each.summary or {}).get("groundTruthDigest") for each in (one, other)]
+    if is_of_same and None not in digests and digests[0] != digests[1]:
+        terms.append("groundTruthDigest")
     return terms
 
 

@@ -25,6 +25,7 @@ LEAST_DROP = 1e-9
 #: Probability below which a difference is taken for more than chance.
 CHANCE = 0.05
 SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+TRUTHS = ("newestGroundTruthAt", "groundTruths", "groundTruthDigest")  # of a header's snapshot
 #: What two evaluations must have in common to be compared.
 COMMON = (
     "taskType", "control", "groundTruth", "matching", "iouThreshold", "iouInclusive", "tolerance",
@@ -187,8 +188,7 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     asked = {name: value for name, value in asked.items() if value is not None}
     new = evaluate(server, asked, within_s=options.within)
     split = options.split
-    confidence = options.confidence
-    if confidence is None:
+    if (confidence := options.confidence) is None:
         confidence = round(100 * new["confidenceThreshold"])
     report: Report = {
         "project": new["project"],
@@ -204,8 +204,8 @@ def judge(server: Server, options: argparse.Namespace) -> Report:
     if old is not None:
         version = old["modelVersion"] or old["versionId"]
         report["baseline"] = {"evaluation": old["evalId"], "modelVersion": version}
-        snapshots = [one["snapshot"] for one in (old, new) if "snapshot" in one]
-        if len({(one["newestGroundTruthAt"], one["groundTruths"]) for one in snapshots}) > 1:
+        truth = {name: old["snapshot"][name] for name in TRUTHS if name in old.get("snapshot", {})}
+        if any(value != new["snapshot"].get(name) for name, value in truth.items()):
             report["baseline"]["olderGroundTruth"] = True
         was = quality(server, old, split)["value"]
         before = recalls(server, old, split, confidence)

@@ -9,7 +9,7 @@ from rest_framework.exceptions import ValidationError
 from accounts.tokens import Access
 from predictions.db import documents, places
 from predictions.db.documents import PREDICTION_COLUMNS, Document, Values
-from predictions.db.predictions import checked_regions, gone_meanwhile, parameters_of, unknown_ids
+from predictions.db.predictions import checked_regions, gone_meanwhile, parameters_of
 from predictions.db.versions import delete_versions, deleted, with_orphans
 from predictions_api.http.fields import unknown_pk
 from predictions_api.outbound.events import recording
@@ -47,8 +47,8 @@ def create_many(many: Sequence[Values], access: Access, *, upsert: bool = False)
     is bad, since the request would overwrite itself.
     """
     workspace_id = access.workspace_id
-    errors: list[Any] = unknown_ids(many, access)
     with transaction.atomic():
+        errors: list[Any] = places.unknown_ids(many, access)
         targets = places.lock_tasks([v["task"] for v in many], workspace_id=workspace_id)
         rows = []
         for index, values in enumerate(many):
@@ -124,8 +124,8 @@ def _insert_of_slot(
     columns |= {"ids": ids, "slots": [slots.of_project(row["project"]) for row in rows]}
     try:
         stored = fetch_all(CREATE_MANY_SQL, {**columns, "user": access.user_id}, slot=slot)
-    except IntegrityError as exc:
-        raise gone_meanwhile(exc, rows[0]) from None
+    except IntegrityError:
+        raise gone_meanwhile(rows[0]) from None
     age = documents.ages()
     by_id = {row[0]: row for row in stored}
     return [

@@ -6,7 +6,7 @@ hold is checked by the serializers before; what depends on stored rows is refuse
 ValidationError in Label Studio's words.
 """
 
-from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -77,35 +77,16 @@ COLUMNS = {
 }
 
 
-def unknown_ids(many: Sequence[Values], access: Access) -> list[dict[str, Any]]:
-    """For each of the values its errors, if any, for ids that name nothing in the caller's
-    workspace. One statement for projects and one for ML backends, where any are named.
+def _holding(values: Values) -> AbstractContextManager[Any]:
+    """A transaction for values that name an ML backend, which is held until its end; nothing for
+    others, which are one statement.
     """
-    workspace_id = access.workspace_id
-    named = {
-        name: {values[name] for values in many if values.get(name) is not None}
-        for name in ("project", "model", "model_run")
-    }
-    known = {
-        "project": places.known_projects(named["project"], workspace_id=workspace_id),
-        "model": places.known_ml_backends(named["model"], workspace_id=workspace_id),
-        "model_run": places.known_model_runs(named["model_run"], workspace_id=workspace_id),
-    }
-    return [
-        {
-            name: [unknown_pk(values[name])]
-            for name, ids in known.items()
-            if values.get(name) is not None and values[name] not in ids
-        }
-        for values in many
-    ]
+    return transaction.atomic() if values.get("model") is not None else nullcontext()
 
 
-def gone_meanwhile(exc: IntegrityError, values: Values) -> ValidationError:
-    """The refusal where the task or the ML backend was deleted after it had been found."""
-    constraint = getattr(getattr(exc.__cause__, "diag", None), "constraint_name", None) or ""
-    name = "model" if "model_id" in constraint else "task"
-    return ValidationError({name: [unknown_pk(values.get(name, 0))]})
+def gone_meanwhile(values: Values) -> ValidationError:
+    """The refusal where the task was deleted after it had been found."""
+    return ValidationError({"task": [unknown_pk(values.get("task", 0))]})
 
 
 def _is_plain(result: Any) -> bool:
@@ -186,8 +167,8 @@ def _insert(
                 table="predictions_prediction",
                 slot=places.slot_of_task(values["task"]),
             )
-    except IntegrityError as exc:
-        raise gone_meanwhile(exc, values) from None
+    except IntegrityError:
+        raise gone_meanwhile(values) from None
     if row is None:
         return None
     return _as_sent(row, parameters["result"])
@@ -238,7 +219,8 @@ def create(values: Values, access: Access) -> Document:
     cluster.
     """
     if not access.is_heard or not is_spread():
-        return _create(values, access, is_told=access.is_heard)
+        with _holding(values):
+            return _create(values, access, is_told=access.is_heard)
     with recording.together(is_heard=True):
         return _told("PREDICTION_CREATED", _create(values, access), access)
 
@@ -250,7 +232,7 @@ def _create(values: Values, access: Access, *, is_told: bool = False) -> Documen
     ValidationError, and nothing stored, when the task or another id is unknown to the workspace,
     the labelling config objects, or a shorthand fits no control.
     """
-    errors = unknown_ids([values], access)[0]
+    errors = places.unknown_ids([values], access)[0]
     row = None
     if not errors and _is_plain(values["result"]):
         result = values["result"]
@@ -307,6 +289,11 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
     `target` is where the prediction stands now; a new task moves it, and its project with it.
     ValidationError as for `create`; NotFound if the prediction went away meanwhile.
     """
+    with _holding(values):
+        return _update(prediction_id, values, access, target)
+
+
+def _update(prediction_id: int, values: Values, access: Access, target: Target) -> Document:
     place = _new_place(values, access, target)
     parameters: list[Any] = []
     assignments = ["updated_at = now()"]
@@ -341,8 +328,8 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
             if is_moved:
                 move(prediction_id, access.user_id, old=target, new=place)
             row = fetch(sql, [*parameters, *keys], slot=slot)
-        except IntegrityError as exc:
-            raise gone_meanwhile(exc, values) from None
+        except IntegrityError:
+            raise gone_meanwhile(values) from None
         if row is None:
             raise NotFound(NO_PREDICTION)
         document = documents.prediction(_as_sent(row, result), documents.ages())
@@ -351,7 +338,7 @@ def update(prediction_id: int, values: Values, access: Access, target: Target) -
 
 def _new_place(values: Values, access: Access, target: Target) -> Target:
     """Where an updated prediction will stand. ValidationError for what there is not."""
-    errors = unknown_ids([values], access)[0]
+    errors = places.unknown_ids([values], access)[0]
     place: Target | None = target
     if "task" in values and values["task"] != target.task_id:
         place = places.target_of_task(values["task"], workspace_id=access.workspace_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from rest_framework.exceptions import ValidationError
 
 from accounts.tokens import Access
@@ -13,7 +13,7 @@ from predictions.models import Project, free_slug
 from predictions.regions import labelling
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import Row, fetch_all, fetch_one, is_spread
+from predictions_api.postgres.sql import Row, execute, fetch_all, fetch_one, is_spread
 
 UNKNOWN_VERSION = "Model version doesn't exist either as live model or as static predictions."
 # Index-only counts of each project: tasks and predictions by (project, id).
@@ -156,17 +156,34 @@ def delete_project(project_id: int) -> None:
     """Removes a project and, by the database's own cascades, all that is in it."""
     for part in _partings:
         part(project_id)
+    gone = _delete_ml_backends("project_id", project_id)
     sql = "DELETE FROM predictions_project WHERE id = %s RETURNING workspace_id"
     row = fetch_one(sql, [project_id])
     if row is not None:
         _record("PROJECT_DELETED", project_id, row[0])
+    _unname_ml_backends(gone)
 
 
 def _record(action: str, project_id: int, workspace_id: int) -> None:
     recording.record(action, workspace_id=workspace_id, project_id=project_id, body={})
 
 
+@transaction.atomic
 def delete_ml_backend(backend_id: int) -> None:
     """Removes an ML backend; the predictions it made stay, and name none."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM predictions_mlbackend WHERE id = %s", [backend_id])
+    _unname_ml_backends(_delete_ml_backends("id", backend_id))
+
+
+def _delete_ml_backends(column: str, value: int) -> list[int]:
+    """Their ids. Waits for whoever holds one, to name it in a prediction."""
+    sql = f"DELETE FROM predictions_mlbackend WHERE {column} = %s RETURNING id"  # noqa: S608
+    return [row[0] for row in fetch_all(sql, [value])]
+
+
+def _unname_ml_backends(gone: Sequence[int]) -> None:
+    """Predictions name none of these any more, in whichever project they are: by the index of
+    those that name one.
+    """
+    if gone:
+        sql = "UPDATE predictions_prediction SET model_id = NULL WHERE model_id = ANY(%s)"
+        execute(sql, [list(gone)])

@@ -312,6 +312,7 @@ class Prediction(models.Model):
         null=True, blank=True, help_text="Array of task IDs of the closest neighbors"
     )
     mislabeling = models.FloatField(default=0.0, help_text="Related task mislabeling score")
+    # No key in the database: see `places.hold_ml_backends`.
     model = models.ForeignKey(
         MLBackend,
         null=True,
@@ -319,6 +320,7 @@ class Prediction(models.Model):
         on_delete=models.SET_NULL,
         related_name="predictions",
         db_index=False,
+        db_constraint=False,
         help_text="An ML Backend instance that created the prediction.",
     )
     # Not a foreign key: runs live in a room that imports this one.
@@ -343,6 +345,7 @@ class Prediction(models.Model):
                 F("id"),
                 name="predictions_prediction_v_idx",
             ),
+            # Those that name an ML backend, for its deletion.
             models.Index(
                 fields=["model"],
                 condition=Q(model__isnull=False),

@@ -115,6 +115,5 @@ def copy(table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Appends one batch of rows to a table. IntegrityError and DataError as for an INSERT."""
     with _translated(), connection.cursor() as cursor:
         buffer = io.BytesIO(b"".join(lines))
-        # Not through Django's wrapper, as copy_expert: it is part of the COPY.
-        cursor.cursor.execute(BY_INDEX)
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN", buffer, PIECE_BYTES)
+        sql = f"{BY_INDEX}; COPY {table} ({columns}) FROM STDIN"
+        cursor.copy_expert(sql, buffer, PIECE_BYTES)

@@ -4,7 +4,7 @@
 a cluster it is named beside every table that is spread, and one node answers; without it all do.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,6 +33,22 @@ def bigints(numbers: Iterable[int]) -> str:
     list.
     """
     return f"{{{','.join(map(str, numbers))}}}"
+
+
+def one_of(column: str, numbers: Collection[int]) -> str:
+    """An SQL condition: the column, a bigint, has one of these numbers. Those without a gap are
+    named by their ends, which the database reads and plans in a fraction of the time.
+
+    >>> one_of("id", [3, 1, 2]), one_of("id", [3, 1]), one_of("id", [])
+    ('id BETWEEN 1 AND 3', "id = ANY('{1,3}'::bigint[])", 'FALSE')
+    """
+    wanted = sorted(set(numbers))
+    if not wanted:
+        return "FALSE"
+    first, last = wanted[0], wanted[-1]
+    if last - first < len(wanted):
+        return f"{column} BETWEEN {first:d} AND {last:d}"
+    return f"{column} = ANY('{bigints(wanted)}'::bigint[])"
 
 
 def as_json_time(column: str) -> str:

@@ -6,7 +6,7 @@ do not count. Two regions agree exactly or not at all.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from predictions_api.http.storable import is_number
@@ -45,8 +45,3 @@ def agreement(result: Sequence[Region], truth: Sequence[Region]) -> float:
     theirs = Counter(_key(region) for region in truth if region.get("type") != "relation")
     n = ours.total() + theirs.total()
     return 1.0 if n == 0 else 2 * (ours & theirs).total() / n
-
-
-def best(result: Sequence[Region], truths: Iterable[Sequence[Region]]) -> float | None:
-    """The agreement with the ground truth it agrees with most; None where there is none."""
-    return max((agreement(result, truth) for truth in truths), default=None)

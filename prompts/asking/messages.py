@@ -4,6 +4,7 @@ Pure: no Django, no network. `label_studio_sdk` derives the JSON schema of an an
 answer into regions; it takes a second to import and is loaded by the first config only.
 """
 
+import contextlib
 import copy
 import json
 import math
@@ -24,6 +25,8 @@ Message = dict[str, Any]
 
 # `{name}`; doubled braces are braces, and what does not look like a name (JSON) is text.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w(?:[\w .-]*\w)?)\}")
+# A text of JSON, or a mark between values.
+JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
 # Label Studio's limit on a task.
 MAX_TASK_BYTES = 1_000_000
@@ -309,25 +312,54 @@ def single_choice(label_config: str) -> str | None:
     return None
 
 
-def choice_probability(choice: str, tokens: Sequence[tuple[str, float]]) -> float | None:
+def choice_probability(name: str, choice: str, tokens: Sequence[tuple[str, float]]) -> float | None:
     """How probable the model held the choice: the product over the tokens that spell it.
 
-    `tokens` are (text, natural logarithm of the probability) in order. None where no run of
-    tokens covers the choice.
+    `tokens` are (text, natural logarithm of the probability) in order; `name` is the key of the
+    answer that has the choice. None where no run of tokens spells it there.
 
-    >>> choice_probability("pos", [('{"s":"', -0.1), ("pos", -0.5), ('"}', 0.0)])
+    >>> choice_probability("s", "pos", [('{"s":"', -0.1), ("pos", -0.5), ('"}', 0.0)])
     0.6065306597126334
     """
     text = "".join(token for token, _ in tokens)
-    start = text.rfind(choice)
-    if not choice or start < 0:
+    spelt = _spelt(text, name, choice)
+    if spelt is None:
         return None
     total, position = 0.0, 0
     for token, logprob in tokens:
-        if position < start + len(choice) and position + len(token) > start:
+        if position < spelt.stop and position + len(token) > spelt.start:
             total += logprob
         position += len(token)
     return math.exp(min(0.0, total))
+
+
+def _spelt(text: str, name: str, choice: str) -> range | None:
+    """Where in the text of an answer the choice stands: the value of its key, or the only entry of
+    a list there. Of a key that is there twice the last counts, as for JSON.
+    """
+    depth, key, last = 0, None, None
+    found = None
+    for match in JSON_TOKEN.finditer(text):
+        mark = match[0]
+        if mark[0] == '"':
+            last = _read(mark)
+            if key == name and last == choice:
+                found = range(match.start() + 1, match.end() - 1)
+        elif mark == ":":
+            key = last if depth == 1 else key
+        elif mark == ",":
+            key = None if depth == 1 else key
+        else:
+            depth += 1 if mark in "{[" else -1
+    return found
+
+
+def _read(literal: str) -> str | None:
+    """The text that a JSON literal means; None for what is none."""
+    try:
+        return str(json.loads(literal))
+    except ValueError:
+        return None
 
 
 def answer_of(label_config: str, result: Sequence[Region]) -> dict[str, Any]:
@@ -342,6 +374,16 @@ def answer_of(label_config: str, result: Sequence[Region]) -> dict[str, Any]:
         wants_list = answer_schema(label_config)["properties"][name].get("type") == "array"
         answer[name] = value if isinstance(value, list) or not wants_list else [value]
     return answer
+
+
+def examples_bytes(prompt: str, label_config: str, examples: Iterable[Example]) -> int:
+    """How long the examples are that a version shows for each task; of those that can be shown."""
+    n_bytes = 0
+    for data, answer in examples:
+        with contextlib.suppress(Unpromptable):
+            n_bytes += len(str(_content(prompt, data, label_config)).encode())
+            n_bytes += len(json.dumps(answer, ensure_ascii=False).encode())
+    return n_bytes
 
 
 def instructions_bytes(label_config: str) -> int:

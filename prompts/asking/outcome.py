@@ -5,7 +5,7 @@ from typing import Any
 
 from predictions_api.http.storable import Refused, json_text
 from prompts.asking import messages
-from prompts.asking.providers import Answer
+from prompts.asking.providers import Answer, Took
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Outcome:
 
 
 def outcome_of(
-    label_config: str, choice: str | None, task_id: int, answer: Answer, took: dict[str, Any]
+    label_config: str, choice: str | None, task_id: int, answer: Answer, took: Took
 ) -> Outcome:
     """What an answer means for a task: regions, or why it means none."""
     try:
@@ -50,20 +50,20 @@ def outcome_of(
         return Outcome(task_id, score=None, error_type="InvalidAnswer", message=message, **took)
     score = 1.0
     if choice is not None and answer.logprobs and isinstance(given.get(choice), str):
-        probability = messages.choice_probability(given[choice], answer.logprobs)
+        probability = messages.choice_probability(choice, given[choice], answer.logprobs)
         score = 1.0 if probability is None else probability
     return Outcome(task_id, result=result, score=score, **took)
 
 
 def failure(
-    task_id: int, kind: str, message: str, *, tries: int = 0, seconds: float | None = None
+    task_id: int, kind: str, message: str, *, tries: int = 0, took: Took | None = None
 ) -> Outcome:
-    """A task without a prediction, and why."""
+    """A task without a prediction, why, and what was spent on it."""
     return Outcome(
         task_id,
         score=None,
         error_type=kind,
         message=message.replace("\0", ""),
-        inference_time=seconds,
         extra={"tries": tries} if tries > 1 else None,
+        **took or {},
     )

@@ -9,7 +9,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -62,6 +62,8 @@ STRUCK_OUT = "[key]"
 #: Whether nobody waits for an answer any more.
 IsUnwanted = Callable[[], bool]
 LOOK_S = 1.0
+#: Seconds, tokens and US dollars by the names that `prompts.asking.outcome.Outcome` has for them.
+Took = dict[str, Any]
 # The client draws a random key for each request, which only its own tries would send again.
 UNREPEATED: Any = {"idempotency_key": "none"}
 
@@ -82,11 +84,15 @@ class Temporary(Exception):
 
 
 class Refusal(Exception):
-    """The provider will not answer this request, however often it is sent."""
+    """The provider will not answer this request, however often it is sent.
 
-    def __init__(self, kind: str, message: str) -> None:
+    `took` is what an answer that is of no use took, as `Caller.took` has it: it is paid for.
+    """
+
+    def __init__(self, kind: str, message: str, took: "Took | None" = None) -> None:
         super().__init__(message)
         self.kind = kind
+        self.took: Took = took or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,28 +197,43 @@ class Caller:
         return self._read(response.content, time.monotonic() - started)
 
     def _read(self, content: bytes, seconds: float) -> Answer:
+        """The answer. Refusal for one of no use, with what it took as far as it says."""
+        took: Took = {}
         try:
             document = orjson.loads(content)
+            usage = document.get("usage") or {}
+            counts = a_count(usage.get("prompt_tokens")), a_count(usage.get("completion_tokens"))
+            answer = Answer("", seconds, *counts, a_cost(usage.get("cost")), [])
+            took = self.took(answer)
             choice = document["choices"][0]
             text = choice["message"].get("content")
             refusal = choice["message"].get("refusal")
-            usage = document.get("usage") or {}
             tokens = ((choice.get("logprobs") or {}).get("content")) or []
             logprobs = [(str(t["token"]), float(t["logprob"])) for t in tokens]
-            prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-            cost = usage.get("cost")
         except (ValueError, LookupError, TypeError, AttributeError):
-            raise Refusal(
-                "InvalidResponse", "The provider's answer is not of the chat protocol."
-            ) from None
+            message = "The provider's answer is not of the chat protocol."
+            raise Refusal("InvalidResponse", message, took) from None
         if not isinstance(text, str):
             said = refusal if isinstance(refusal, str) else "The model gave no text."
-            raise Refusal("EmptyAnswer", self._scrubbed(said))
+            raise Refusal("EmptyAnswer", self._scrubbed(said), took)
         if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
-            raise Refusal("AnswerTooLong", f"The model's text is over {MAX_TEXT_BYTES:,} bytes.")
-        return Answer(text, seconds, a_count(prompt), a_count(completion), a_cost(cost), logprobs)
+            message = f"The model's text is over {MAX_TEXT_BYTES:,} bytes."
+            raise Refusal("AnswerTooLong", message, took)
+        return replace(answer, text=text, logprobs=logprobs)
 
-    def costs(self, answer: Answer) -> tuple[float | None, float | None, float | None]:
+    def took(self, answer: Answer) -> Took:
+        """What an answer took. None for what nobody told, or has no price."""
+        prompt_cost, completion_cost, total_cost = self._costs(answer)
+        return {
+            "inference_time": answer.seconds,
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+            "prompt_cost": prompt_cost,
+            "completion_cost": completion_cost,
+            "total_cost": total_cost,
+        }
+
+    def _costs(self, answer: Answer) -> tuple[float | None, float | None, float | None]:
         """USD for the prompt, the answer, and both; None where no price is known."""
         pairs = zip(self._prices, (answer.prompt_tokens, answer.completion_tokens), strict=True)
         prompt, completion = (
@@ -335,13 +356,13 @@ def ask_once(
     response_format: Mapping[str, Any] | None = None,
     within_s: float | None = None,
     is_unwanted: IsUnwanted | None = None,
-) -> tuple[Answer, float | None]:
-    """One request from code that has no event loop, and its cost in USD. Raises as `ask`.
+) -> tuple[Answer, Took]:
+    """One request from code that has no event loop, and what it took. Raises as `ask`.
 
     `is_unwanted` is asked every second; once it says so the answer is not waited for (Temporary).
     """
 
-    async def ask() -> tuple[Answer, float | None]:
+    async def ask() -> tuple[Answer, Took]:
         caller = Caller(row, model=model, max_connections=1)
         try:
             asking = asyncio.create_task(caller.ask(messages, response_format, within_s=within_s))
@@ -350,7 +371,7 @@ def ask_once(
                     asking.cancel()
                     raise Temporary("Abandoned", "Whoever asked has left.")
             answer = asking.result()
-            return answer, caller.costs(answer)[2]
+            return answer, caller.took(answer)
         finally:
             await caller.close()
 

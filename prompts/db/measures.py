@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from predictions.db.documents import Document
-from predictions_api.postgres.sql import fetch_all, fetch_one
+from predictions_api.postgres.spread import slots
+from predictions_api.postgres.sql import execute, fetch_all, fetch_one
 from prompts.models import ModelRun
 
 # Of one run: USD, seconds. By the index on model_run_id; 100,000 rows take 0.1 s. All nodes are
@@ -33,9 +34,17 @@ SELECT jsonb_build_object(
     'p95_s', percentile_cont(0.95) WITHIN GROUP (ORDER BY inference_time))
 FROM taken
 """
+# Of ended runs: what predictions and failures took that are there no more.
+FORGET_SQL = """
+DELETE FROM prompts_predictionmeta m WHERE m.model_run_id = ANY(%s)
+  AND NOT EXISTS (SELECT 1 FROM predictions_prediction p
+      WHERE p.id = m.prediction_id AND p.slot = m.slot)
+  AND NOT EXISTS (SELECT 1 FROM prompts_failedprediction f
+      WHERE f.id = m.failed_prediction_id AND f.slot = m.slot)
+"""
 INDICATORS_SQL = """
-SELECT r.id, r.total_tasks, r.total_predictions, r.total_failed, r.total_correct_predictions,
-       r.total_compared, r.agreement_sum, r.cost_usd, r.measures
+SELECT r.id, r.status, r.total_tasks, r.total_predictions, r.total_failed,
+       r.total_correct_predictions, r.total_compared, r.agreement_sum, r.cost_usd, r.measures
 FROM prompts_modelrun r
 JOIN predictions_project j ON j.id = r.project_id
 WHERE r.id = ANY(%s) AND j.workspace_id = %s
@@ -52,11 +61,20 @@ def taken(run_id: int) -> dict[str, Any]:
 
 def keep(run_id: int) -> None:
     """Writes what a run took, unless it is written. In the transaction that has ended it, so that
-    nothing more is stored. Two statements.
+    nothing more is stored. Four statements.
+
+    Until then its rows are kept though predictions are deleted, or replaced by those of another
+    run. Afterwards those are forgotten, and with them those of earlier runs of the version in this
+    project.
     """
     rows = ModelRun.objects.filter(pk=run_id, measures__isnull=True)
-    if rows.exists():
-        rows.update(measures=taken(run_id))
+    place = rows.values("model_version_id", "project_id").first()
+    if place is None:
+        return
+    rows.update(measures=taken(run_id))
+    ended = ModelRun.objects.filter(**place, measures__isnull=False)
+    slot = slots.of_project(place["project_id"])
+    execute(FORGET_SQL, [list(ended.values_list("pk", flat=True))], slot=slot)
 
 
 TITLES = {
@@ -81,6 +99,7 @@ def indicators(run_ids: Sequence[int], *, workspace_id: int) -> dict[int, dict[s
 
 
 def _indicators(
+    status: str,
     tasks: int,
     predicted: int,
     failed: int,
@@ -92,6 +111,8 @@ def _indicators(
     taken: dict[str, Any],
 ) -> dict[str, Document]:
     done = predicted + failed
+    # Tasks that were deleted before they had an outcome are open no more.
+    n_open = 0 if status == ModelRun.Status.COMPLETED else max(0, tasks - done)
     # The run's own sum is 0 also where no cost is known.
     is_known = bool(cost) or taken.get("total_cost") is not None
     values: dict[str, Document] = {
@@ -99,7 +120,7 @@ def _indicators(
             "total": tasks,
             "predicted": predicted,
             "failed": failed,
-            "open": max(0, tasks - done),
+            "open": n_open,
         },
         "agreement": {
             "mean": agreed / compared if compared else None,

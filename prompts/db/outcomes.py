@@ -6,7 +6,7 @@ belong inside the caller's transaction, which holds the run's row (`lock`).
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -83,17 +83,20 @@ class Took(NamedTuple):
     total_cost: float | None
 
 
-# The outer query still sees what cascades away with the failures.
 TAKE_BACK_SQL = """
 WITH gone AS (
     DELETE FROM prompts_failedprediction
     WHERE project_id = %(project)s AND model_run_id = %(run)s AND task_id = ANY(%(tasks)s)
     RETURNING id, task_id
+), took AS (
+    DELETE FROM prompts_predictionmeta m USING gone
+    WHERE m.project_id = %(project)s AND m.failed_prediction_id = gone.id
+    RETURNING m.failed_prediction_id, m.prompt_tokens_count, m.completion_tokens_count,
+        m.prompt_cost, m.completion_cost, m.total_cost
 )
-SELECT gone.task_id, m.prompt_tokens_count, m.completion_tokens_count,
-       m.prompt_cost, m.completion_cost, m.total_cost
-FROM gone LEFT JOIN prompts_predictionmeta m
-  ON m.project_id = %(project)s AND m.failed_prediction_id = gone.id
+SELECT gone.task_id, took.prompt_tokens_count, took.completion_tokens_count,
+       took.prompt_cost, took.completion_cost, took.total_cost
+FROM gone LEFT JOIN took ON took.failed_prediction_id = gone.id
 """
 
 
@@ -197,21 +200,22 @@ def _measure(
     execute(MEASURE_SQL, [run.project_id, slot, run_id, *columns], slot=slot)
 
 
+# The newest of each task, as evaluations take it.
 TRUTHS_SQL = """
-SELECT task_id, result::text FROM predictions_annotation
-WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled
+SELECT DISTINCT ON (task_id) task_id, result::text FROM predictions_annotation
+WHERE task_id = ANY(%s) AND ground_truth AND NOT was_cancelled ORDER BY task_id, id DESC
 """
 
 
 def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int, float]:
-    """How far each prediction agrees with its task's ground truth, where it has one."""
-    truths: dict[int, list[Any]] = {}
+    """How far each prediction agrees with its task's newest ground truth, where it has one."""
     task_ids = [outcome.task_id for outcome in predictions]
     rows = fetch_all(TRUTHS_SQL, [task_ids], slot=slots.of_project(project_id))
-    for task_id, result in rows:
-        truths.setdefault(task_id, []).append(orjson.loads(result))
+    truths = {int(task_id): str(result) for task_id, result in rows}
     return {
-        o.task_id: agreement.best(orjson.loads(o.result or "[]"), truths[o.task_id]) or 0.0
+        o.task_id: agreement.agreement(
+            orjson.loads(o.result or "[]"), orjson.loads(truths[o.task_id])
+        )
         for o in predictions
         if o.task_id in truths
     }

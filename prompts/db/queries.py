@@ -235,10 +235,13 @@ def tasks_that_failed(project_id: int) -> Q:
 
 
 # Examples for few-shot prompts: the oldest ground truths of the project, or those of some tasks.
+# Of a task that has several the newest counts, as in evaluations.
 EXAMPLES_SQL = """
 SELECT t.id, t.data::text, a.result::text FROM predictions_annotation a
 JOIN predictions_task t ON t.id = a.task_id
 WHERE a.project_id = %(project)s AND a.ground_truth AND NOT a.was_cancelled
+  AND NOT EXISTS (SELECT 1 FROM predictions_annotation n WHERE n.project_id = %(project)s
+      AND n.task_id = a.task_id AND n.id > a.id AND n.ground_truth AND NOT n.was_cancelled)
   AND (%(tasks)s::bigint[] IS NULL OR t.id = ANY(%(tasks)s::bigint[]))
 ORDER BY array_position(%(tasks)s::bigint[], t.id), a.id LIMIT %(n)s
 """

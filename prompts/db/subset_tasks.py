@@ -59,7 +59,8 @@ LEFT JOIN LATERAL (
 ) p ON true
 LEFT JOIN LATERAL (
     SELECT a.id, a.result, a.completed_by_id, a.created_at FROM predictions_annotation a
-    WHERE a.task_id = t.id AND a.ground_truth AND NOT a.was_cancelled ORDER BY a.id LIMIT 1
+    WHERE a.task_id = t.id AND a.ground_truth AND NOT a.was_cancelled
+    ORDER BY a.id DESC LIMIT 1
 ) a ON true
 LEFT JOIN LATERAL (
     SELECT f.* FROM prompts_failedprediction f JOIN prompts_modelrun r ON r.id = f.model_run_id

@@ -95,4 +95,4 @@ class ConnectionDesk(EditedRows):
     @admin.display(description="spent in the period")
     def spent(self, row: ProviderConnection) -> str:
         limit = "" if row.budget_limit is None else f" of ${row.budget_limit:g}"
-        return f"${row.budget_total_spent:.4f}{limit}"
+        return f"${row.spent_in_period:.4f}{limit}"

@@ -1,7 +1,11 @@
 """The providers that answer: how to reach them, and calls to them that web requests wait for."""
 
+from calendar import monthrange
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import User, Workspace
 
@@ -16,6 +20,16 @@ class Provider(models.TextChoices):
     GEMINI = "Gemini", "Gemini"
     ANTHROPIC = "Anthropic", "Anthropic"
     CUSTOM = "Custom", "Custom"  # vLLM, Ollama, LM Studio, a gateway
+
+
+MONTHS = {"Monthly": 1, "Yearly": 12}
+
+
+def _months_later(moment: datetime, months: int) -> datetime:
+    """The same day so many months later, or the last one of a shorter month, as Postgres has it."""
+    year, month = divmod(12 * moment.year + moment.month - 1 + months, 12)
+    day = min(moment.day, monthrange(year, month + 1)[1])
+    return moment.replace(year=year, month=month + 1, day=day)
 
 
 class ProviderConnection(models.Model):
@@ -75,6 +89,16 @@ class ProviderConnection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.endpoint or self.deployment_name or ''}".strip()
+
+    @property
+    def spent_in_period(self) -> float:
+        """USD of the period that it is now: none where the one that was counted is over, which
+        stands in the row until the next dollar. As `prompts.db.budgets` has it.
+        """
+        months = MONTHS.get(self.budget_reset_period or "")
+        begun = self.budget_last_reset_date or self.created_at
+        is_over = months is not None and _months_later(begun, months) <= timezone.now()
+        return 0.0 if is_over else self.budget_total_spent
 
 
 class Trial(models.Model):  # noqa: DJ008 - never shown

@@ -44,7 +44,10 @@ class FailedPrediction(models.Model):
 
 
 class PredictionMeta(models.Model):
-    """What one prediction or failure took: seconds, tokens, US dollars."""
+    """What one prediction or failure took: seconds, tokens, US dollars.
+
+    It is of its run, and outlives a prediction or failure that is deleted before the run's end.
+    """
 
     project = models.ForeignKey(
         Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
@@ -55,7 +58,7 @@ class PredictionMeta(models.Model):
         Prediction,
         null=True,
         blank=True,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="+",
         db_constraint=False,
     )
@@ -63,7 +66,7 @@ class PredictionMeta(models.Model):
         FailedPrediction,
         null=True,
         blank=True,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="metas",
         db_constraint=False,
     )

@@ -12,6 +12,7 @@ from prompts.db import prompts, queries
 from prompts.models import Refinement
 from prompts.refinement import state
 from prompts.refinement.state import Status
+from prompts.runs import single
 
 TEACHING = (
     "You improve prompts that ask a model to label data. Keep every placeholder in braces exactly"
@@ -43,6 +44,8 @@ def carry_out(
     try:
         _ask(refinement, within_s, is_unwanted)
     except (ValueError, providers.RunError, providers.Temporary, providers.Refusal) as error:
+        if isinstance(error, providers.Refusal):
+            refinement.total_cost = error.took.get("total_cost")
         state.end(refinement, Status.FAILED, error=str(error))
     except Exception as error:
         if is_outage(error):
@@ -63,7 +66,7 @@ def _ask(
         for _, data, result in shown
     )
     user = f"The prompt:\n{version.prompt}\n\nTasks and their true labels:\n{examples or 'none'}"
-    answer, refinement.total_cost = providers.ask_once(
+    answer, took = single.ask(
         refinement.teacher_connection,
         model=refinement.teacher_model_name,
         messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
@@ -71,6 +74,7 @@ def _ask(
         within_s=within_s,
         is_unwanted=is_unwanted,
     )
+    refinement.total_cost = took["total_cost"]
     better = messages.parse_answer(answer.text)
     text = better.get("prompt")
     if not isinstance(text, str) or not text.strip() or "\0" in text or not encodes(text):

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -269,7 +269,8 @@ class Executor:
             try:
                 answer = await self._caller.ask(messages, self._format)
             except providers.Refusal as error:
-                return answers.failure(claim.task_id, error.kind, str(error), tries=n)
+                kind, said = error.kind, str(error)
+                return answers.failure(claim.task_id, kind, said, tries=n, took=error.took)
             except Temporary as error:
                 fault = error
                 self._waiting[claim.task_id] = f"{error.kind}: {error}"
@@ -277,10 +278,10 @@ class Executor:
                     await self._back_off(error, n)
             else:
                 return self._read(claim, answer, n)
-        seconds = time.monotonic() - started
+        took = {"inference_time": time.monotonic() - started}
         message = f"{fault} Tried {settings.PROVIDER_TRIES} times."
         return answers.failure(
-            claim.task_id, fault.kind, message, tries=settings.PROVIDER_TRIES, seconds=seconds
+            claim.task_id, fault.kind, message, tries=settings.PROVIDER_TRIES, took=took
         )
 
     async def _gate(self) -> None:
@@ -308,16 +309,7 @@ class Executor:
 
     def _read(self, claim: Claim, answer: Answer, n: int) -> Outcome:
         """The answer as a prediction; as a failure where the labelling config forbids it."""
-        prompt_cost, completion_cost, total_cost = self._caller.costs(answer)
-        took: dict[str, Any] = {
-            "inference_time": answer.seconds,
-            "prompt_tokens": answer.prompt_tokens,
-            "completion_tokens": answer.completion_tokens,
-            "prompt_cost": prompt_cost,
-            "completion_cost": completion_cost,
-            "total_cost": total_cost,
-            "extra": {"tries": n} if n > 1 else None,
-        }
+        took = {**self._caller.took(answer), "extra": {"tries": n} if n > 1 else None}
         return answers.outcome_of(self.plan.label_config, self._choice, claim.task_id, answer, took)
 
     async def _store_all(self) -> None:

@@ -17,6 +17,7 @@ from prompts.asking import providers
 from prompts.db import examples as db_examples
 from prompts.db import prompts, queries, subsets, trials
 from prompts.models import PromptVersion
+from prompts.runs import single
 
 # About what an answer of a few labels takes.
 ANSWER_TOKENS = 30
@@ -29,7 +30,9 @@ NO_PRICE = (
 def cost_estimate(
     version: PromptVersion, project: Project, subset: subsets.Clause
 ) -> dict[str, Any]:
-    """The cost of a run over a subset, in USD as text: four bytes a token, 30 tokens an answer."""
+    """The cost of a run over a subset, in USD as text: four bytes a token, 30 tokens an answer.
+    The examples that the version shows are sent with each task.
+    """
     n_tasks, data_bytes = queries.subset_size(subset, project_id=project.pk)
     row = version.model_provider_connection
     prices = (
@@ -41,6 +44,8 @@ def cost_estimate(
     if prompt_price is None or answer_price is None:
         return _estimate(None, None, error=NO_PRICE)
     overhead = prompting.instructions_bytes(project.label_config)
+    shown = [example for _, example in db_examples.examples_of(version, project)]
+    overhead += prompting.examples_bytes(version.prompt, project.label_config, shown)
     sent = len(version.prompt.encode()) + overhead + int(data_bytes)
     prompt_usd = n_tasks * prompting.n_tokens(sent) * prompt_price / 1e6
     return _estimate(prompt_usd, n_tasks * ANSWER_TOKENS * answer_price / 1e6)
@@ -102,10 +107,9 @@ def try_task(
         raise ValidationError({"model_provider_connection": [message]})
     project, data = _task(version, task_id)
     messages = _messages(version, project, task_id, data)
-    took: dict[str, Any] = {}
     try:
         with trials.one_more(version.parent_model.workspace_id):
-            answer, cost = providers.ask_once(
+            answer, took = single.ask(
                 row,
                 model=version.provider_model_id,
                 messages=messages,
@@ -113,17 +117,13 @@ def try_task(
                 within_s=settings.TRIAL_TIMEOUT_S,
                 is_unwanted=is_unwanted,
             )
-    except (providers.Temporary, providers.Refusal) as error:
+    except providers.Refusal as error:
+        outcome = outcomes.failure(task_id, error.kind, str(error), took=error.took)
+    except providers.Temporary as error:
         outcome = outcomes.failure(task_id, error.kind, str(error))
     except providers.RunError as error:
         outcome = outcomes.failure(task_id, "RunError", str(error))
     else:
-        took = {
-            "inference_time": answer.seconds,
-            "prompt_tokens": answer.prompt_tokens,
-            "completion_tokens": answer.completion_tokens,
-            "total_cost": cost,
-        }
         choice = prompting.single_choice(project.label_config)
         outcome = outcomes.outcome_of(project.label_config, choice, task_id, answer, took)
     return {

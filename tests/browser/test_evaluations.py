@@ -286,6 +286,34 @@ def test_a_matrix_cell_opens_its_images(
     expect(page.locator("output[data-total]").first).to_have_attribute("data-total", str(total))
 
 
+def test_cells_of_classes_that_are_called_by_other_numbers(
+    open_page: OpenPage, api: Api, evaluated: Evaluated
+) -> None:
+    """The first class is called 1, the second 0: 1 is twice taken for 0, 0 once for 1."""
+    labels = '<Label value="1"/><Label value="0"/>'
+    config = CONFIG.partition("<Label ")[0] + labels + "</RectangleLabels></View>"
+    project = api.post("/api/projects/", {"title": "Numbers", "label_config": config})["id"]
+    place = (10, 10, 20, 20)
+    items = [
+        task(f"n{n}", truth=[box(true, *place)], said={"v1": [box(said, *place, 0.9)]})
+        for n, (true, said) in enumerate([("1", "0"), ("1", "0"), ("0", "1")])
+    ]
+    api.post(
+        f"/api/projects/{project}/import", [{**one, "data": {"image": PIXEL}} for one in items]
+    )
+    made = api.post("/default/model-evals", {"project": project, "modelVersion": "v1"})
+    address = f"{LIST}{evaluated(made['evalId'])}/"
+    for path in ("matrix/", "class/?class=1"):
+        page = open_page(address + path)
+        settled(page)
+        link = "[data-cell='0,1']" if path == "matrix/" else "a[href*='cell=']"
+        page.locator(link).first.click()
+        settled(page)
+        expect(page.locator("output[data-total]").first).to_have_attribute("data-total", "2")
+        expect(page.locator("select[name=actual]")).to_have_value("0")
+        expect(page.locator("select[name=predicted]")).to_have_value("1")
+
+
 def test_the_map(open_page: OpenPage, api: Api, street: str) -> None:
     page = open_page(f"{LIST}{street}/vectors/")
     settled(page)

@@ -19,6 +19,7 @@ from evals.panels.table import PANELS
 from predictions.models import Project
 from predictions.regions.geometry import rotated_corners
 from tests.conftest import Caller
+from tests.evals.conftest import numbers
 
 SIZES = [(640, 480), (333, 501), (97, 1024)]
 CLASSES = ["Car", "Bike", "Zebra crossing"]
@@ -50,7 +51,7 @@ def evaluation(caller: Caller, project: Project) -> dict[str, Any]:
     found = {name: caller.client.get(f"{place}/{name}").json() for name in names}
     page = {"limit": 100, "confidence": 0}
     found["images"] = caller.client.get(f"{place}/image-predictions", page).json()
-    text = json.dumps({**found, "summary": made.summary})
+    text = json.dumps({**found, "summary": numbers(made)})
     return plain(json.loads(text.replace(made.eval_id, "").replace(project.slug, "")))
 
 

@@ -149,6 +149,12 @@ def computed(caller: Caller, project: Project, version: str = "v1", **more: Any)
     return found
 
 
+def numbers(evaluation: ModelEval) -> Json:
+    """The numbers of its summary, which are those of the same data in another project."""
+    assert evaluation.summary is not None
+    return {name: of for name, of in evaluation.summary.items() if name != "groundTruthDigest"}
+
+
 class Kept(NamedTuple):
     """What the fixtures of the same names give."""
 

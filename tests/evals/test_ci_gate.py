@@ -245,6 +245,11 @@ def test_named_baselines(build: Build, ada: Caller, project: Project) -> None:
     Annotation.objects.filter(project=project).latest("id").delete()
     fewer = build("v1", "--baseline", now_v1.eval_id)
     assert fewer.report["baseline"] == told | {"evaluation": now_v1.eval_id}
+    # As many, of the same moment, but in another split.
+    older = computed(ada, project, "v1")
+    Task.objects.filter(project=project, annotations__isnull=False).update(meta={"split": "test"})
+    moved = build("v1", "--baseline", older.eval_id)
+    assert moved.report["baseline"] == told | {"evaluation": older.eval_id}
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ It understands nothing: it answers `{"sentiment": "pos"}` to a message with the 
 `{"sentiment": "neg"}`; what it does
 beside that is told by words in the task or by POST /control:
 
-* `garbage`, `wrong-label`, `hang`, `drop`, `refuse`, `trickle` in a message: no JSON, an unknown
-  label, no answer, a closed connection, status 400, ten spaces a second without an end.
+* `garbage`, `wrong-label`, `hang`, `drop`, `refuse`, `trickle`, `silent`, `chatter`, `void` in a
+  message: no JSON, an unknown label, no answer, a closed connection, status 400, ten spaces a
+  second without an end, an answer without a text, one that is too long, one without choices.
 * /control takes {"mode": m, "for_requests": n, "for_s": s, "status": c, "retry_after": s}: the
   next n requests, or all of the next s seconds, are answered in that mode. {"usages": {word: u}}
-  reports u as what a message with that word took.
+  reports u as what a message with that word took; {"tokens": [[text, logprob]]} answers these.
 
 It counts: GET /counts tells requests, answers, the most in flight at once, and how often each
 message came. It needs nothing but Python.
@@ -24,7 +25,7 @@ from collections import Counter
 from typing import Any
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
-WORDS = ("garbage", "wrong-label", "hang", "drop", "refuse", "trickle")
+WORDS = ("garbage", "wrong-label", "hang", "drop", "refuse", "trickle", "silent", "chatter", "void")
 TRICKLED = -1
 USAGE = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
 
@@ -103,9 +104,16 @@ class StandIn:
         self.answers += 1
         usages = self.control.get("usages", {})
         usage = next((usages[word] for word in usages if word in text), USAGE)
-        return 200, self._document(self._answer(mode, text), body, usage), {}
+        document = self._document(self._answer(mode, text), body, usage)
+        return 200, {**document, "choices": []} if mode == "void" else document, {}
 
-    def _answer(self, mode: str, text: str) -> str:
+    def _answer(self, mode: str, text: str) -> str | None:
+        if mode == "silent":
+            return None
+        if mode == "chatter":
+            return "so " * 400_000
+        if "tokens" in self.control:
+            return "".join(token for token, _ in self.control["tokens"])
         if mode == "garbage":
             return "I am sure I would rather talk about the weather."
         if mode == "wrong-label":
@@ -114,10 +122,11 @@ class StandIn:
             return json.dumps(self.control["answer"])
         return json.dumps({"sentiment": "pos" if "good" in text else "neg"})
 
-    def _document(self, answer: str, body: dict[str, Any], usage: Any) -> dict[str, Any]:
+    def _document(self, answer: str | None, body: dict[str, Any], usage: Any) -> dict[str, Any]:
         logprobs = None
         if body.get("logprobs"):
-            logprobs = {"content": [{"token": answer, "logprob": -0.5}]}
+            tokens = self.control.get("tokens", [(answer, -0.5)])
+            logprobs = {"content": [{"token": t, "logprob": p} for t, p in tokens]}
         return {
             "id": "chatcmpl-1",
             "object": "chat.completion",

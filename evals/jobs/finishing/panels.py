@@ -12,6 +12,7 @@ from django.db import transaction
 from evals.db import chunks, writes
 from evals.db import vectors as stored_vectors
 from evals.db.definition import kind_of
+from evals.db.images import ground_truth_digest
 from evals.documents.evaluation import Headline, PrimaryMetric
 from evals.jobs import state
 from evals.jobs.finishing import shares, totals, vectors
@@ -65,7 +66,9 @@ def _engines() -> dict[str, str]:
 
 
 def _summary(evaluation: ModelEval, head: SplitTotal) -> dict[str, Any]:
-    """The headline as clients read it, and every metric models are compared by."""
+    """The headline as clients read it, every metric models are compared by, and a digest of the
+    ground truth they are measured against.
+    """
     measured, kind = head.measured, kind_of(evaluation)
     table = measured.table.overall if measured.table else None
     # Of all predictions, as everything that models are compared by.
@@ -94,4 +97,9 @@ def _summary(evaluation: ModelEval, head: SplitTotal) -> dict[str, Any]:
     }
     # Precision and recall of the headline are at this confidence.
     at = head.swept.micro.optimal_threshold
-    return {"headline": msgspec.to_builtins(headline), "metrics": metrics, "confidence": at}
+    return {
+        "headline": msgspec.to_builtins(headline),
+        "metrics": metrics,
+        "confidence": at,
+        "groundTruthDigest": ground_truth_digest(evaluation),
+    }

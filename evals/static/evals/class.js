@@ -3,7 +3,7 @@
 import { count, el, fill, share, table } from "./dom.js";
 import { numbers } from "./numbers.js";
 import { api } from "./server.js";
-import { config, page, read, watch } from "./state.js";
+import { cellAt, config, page, read, watch } from "./state.js";
 
 const chosen = () => read().get("class");
 // What the API answers of one row or column of a matrix of very many classes.
@@ -85,5 +85,5 @@ function sides({ cells }) {
 }
 
 function link([actual, predicted], text) {
-  return el("a", { href: page("images/", { cell: `${actual},${predicted}` }) }, text);
+  return el("a", { href: page("images/", { cell: cellAt(actual, predicted) }) }, text);
 }

@@ -122,13 +122,14 @@ function sentences(before, after, body, slice, baseline) {
     said.push(el("span", { class: `ev-${word}` }, `F1 ${word}${by}`), ".");
   }
   if (!said.length) said.push("nothing to measure in both.");
-  const isOfTruth = (/** @type {string} */ term) => term === "newestGroundTruthAt" || term === "groundTruths";
+  const isOfTruth = (/** @type {string} */ term) =>
+    ["newestGroundTruthAt", "groundTruths", "groundTruthDigest"].includes(term);
   const differing = body.differingTerms.filter((term) => !isOfTruth(term)).join(", ");
   return [
     el("p", { class: "ev-said" }, el("strong", {}, `${names[0]} against ${names[1]}: `), said),
     differing && el("p", { class: "ev-problem" }, `The two measured otherwise: ${differing}. What changed may be of that.`),
     body.differingTerms.some(isOfTruth) &&
-      el("p", { class: "ev-problem" }, "Ground truth was added, changed or removed between the two. What changed may be of that: re-evaluate the older one."),
+      el("p", { class: "ev-problem" }, "Ground truth was added, changed, removed or moved to another split between the two. What changed may be of that: re-evaluate the older one."),
   ];
 }
 

@@ -4,7 +4,7 @@ import { answer } from "./answers.js";
 import { MOST, fetchCards, gallery, imagePage, isPictured, picture, predictionPage } from "./cards.js";
 import { count, el, fill, share, table } from "./dom.js";
 import { api } from "./server.js";
-import { config, page, read, settled, watch, write } from "./state.js";
+import { cellAt, config, page, read, settled, watch, write } from "./state.js";
 
 const FILTERS = [
   "sort",
@@ -140,8 +140,12 @@ function filters(form) {
   }
   const { get } = read();
   for (const name of FILTERS) if (form.elements[name]) form.elements[name].value = get(name) ?? "";
-  const cell = (get("cell") ?? "").split(",");
-  if (cell.length === 2) {
+  const asked = get("cell") ?? "";
+  const numbers = /^\[(\d+), ?(\d+)\]$/.exec(asked);
+  const cell = asked.split(",");
+  if (numbers) {
+    [, form.elements.actual.value, form.elements.predicted.value] = numbers;
+  } else if (cell.length === 2) {
     const number = (text) => {
       const at = [...config.classes, "background"].indexOf(text);
       return /^\d+$/.test(text) && at < 0 ? text : at;
@@ -159,7 +163,7 @@ function filters(form) {
       const values = plain.map((name) => [name, form.elements[name].value]);
       write({
         ...Object.fromEntries(values),
-        cell: both ? `${actual.value},${predicted.value}` : null,
+        cell: both ? cellAt(actual.value, predicted.value) : null,
         offset: null,
       });
     }, 250),

@@ -3,7 +3,7 @@
 
 import { count, el, fill, table } from "./dom.js";
 import { api } from "./server.js";
-import { config, page, read, watch } from "./state.js";
+import { cellAt, config, page, read, watch } from "./state.js";
 
 // Classes up to which the whole square is shown: beyond, nobody sees a cell of it.
 const MOST_SQUARE = 150;
@@ -31,8 +31,8 @@ export function matrix(panel) {
 }
 
 function cellLink(body, actual, predicted, text, label) {
+  const href = page("images/", { cell: cellAt(actual, predicted), slice: read().get("slice") });
   const cell = `${actual},${predicted}`;
-  const href = page("images/", { cell, slice: read().get("slice") });
   return el("a", { href, "aria-label": label, title: label, "data-cell": cell }, text);
 }
 

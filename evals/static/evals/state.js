@@ -3,6 +3,14 @@
 import { pageData } from "../desk/safe.js";
 
 /**
+ * A cell of the matrix as addresses name it: by number, for classes may be called by other numbers.
+ * @param {number | string} actual
+ * @param {number | string} predicted
+ * @returns {string}
+ */
+export const cellAt = (actual, predicted) => `[${actual},${predicted}]`;
+
+/**
  * What the server wrote for this page.
  * @type {any}
  */

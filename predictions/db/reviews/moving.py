@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from predictions.db.places import Target
 from predictions_api.postgres.spread import slots
-from predictions_api.postgres.sql import execute
+from predictions_api.postgres.sql import execute, fetch_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,11 @@ class Follower:
     def copying(self) -> str:
         """The statement that writes the rows of one prediction anew, in another slot."""
         return _copying(self.table, "prediction_id", self.columns, has_task=self.has_task)
+
+    @property
+    def removing(self) -> str:
+        """The statement that removes the rows of one prediction from its old slot."""
+        return f"DELETE FROM {self.table} WHERE slot = %(old)s AND prediction_id = %(id)s"  # noqa: S608
 
     @property
     def changing(self) -> str:
@@ -48,6 +53,12 @@ COPY_SQL = _copying(
     " created_at, updated_at",
     has_task=True,
 )
+COPIED_SQL = f"{COPY_SQL} RETURNING model_id"
+# Its backend may be deleted while it is written: that waits now, or has happened (`places`).
+HOLD_SQL = "SELECT id FROM predictions_mlbackend WHERE id = %s FOR KEY SHARE"
+UNNAME_SQL = (
+    "UPDATE predictions_prediction SET model_id = NULL WHERE slot = %(new)s AND id = %(id)s"
+)
 DELETE_SQL = "DELETE FROM predictions_prediction WHERE slot = %(old)s AND id = %(id)s"
 TOUCH_SQL = """
 UPDATE predictions_task SET updated_at = now(), updated_by_id = %(user)s
@@ -68,7 +79,8 @@ def register(follower: Follower) -> None:
 def move(prediction_id: int, user_id: int | None, *, old: Target, new: Target) -> None:
     """Moves what belongs to a prediction to another task; to a project of another slot also the
     prediction itself, which else is the caller's to write, and touches the old task there. One
-    statement for each follower, three more between slots, in the caller's transaction.
+    statement for each follower; between slots two, and three more, or four if it names an ML
+    backend. In the caller's transaction.
     """
     places = {"old": slots.of_project(old.project_id), "new": slots.of_project(new.project_id)}
     row = {**places, "id": prediction_id, "project": new.project_id, "task": new.task_id}
@@ -76,8 +88,11 @@ def move(prediction_id: int, user_id: int | None, *, old: Target, new: Target) -
         for follower in _followers:
             execute(follower.changing, row)
         return
-    execute(COPY_SQL, row)
+    (model_id,) = fetch_one(COPIED_SQL, row) or (None,)
+    if model_id is not None and fetch_one(HOLD_SQL, [model_id]) is None:
+        execute(UNNAME_SQL, row)
     for follower in _followers:
         execute(follower.copying, row)
+        execute(follower.removing, row)
     execute(DELETE_SQL, row)
     execute(TOUCH_SQL, {**places, "task": old.task_id, "user": user_id})

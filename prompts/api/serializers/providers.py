@@ -54,6 +54,9 @@ class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnectio
     budget_limit = FiniteField(
         required=False, allow_null=True, min_value=0, help_text="USD in a period; null: no limit."
     )
+    budget_total_spent = serializers.FloatField(
+        source="spent_in_period", read_only=True, help_text="USD in the current period."
+    )
     budget_alert_threshold = FiniteField(required=False, allow_null=True)
     prompt_price_usd_per_million = FiniteField(
         required=False,
@@ -112,7 +115,7 @@ class ProviderConnectionSerializer(serializers.ModelSerializer[ProviderConnectio
             "created_at",
             "updated_at",
         ]
-        read_only_fields = ["budget_total_spent", "budget_last_reset_date"]
+        read_only_fields = ["budget_last_reset_date"]
 
     @extend_schema_field({"type": "object", "additionalProperties": True})
     def get_model_params(self, row: ProviderConnection) -> dict[str, Any]:

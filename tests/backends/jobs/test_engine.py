@@ -13,7 +13,7 @@ from backends.db import jobs as job_rows
 from backends.db.webhooks import hooks
 from backends.delivery import fanning, sending
 from backends.delivery.signatures import new_secret
-from backends.jobs import executor, start, state
+from backends.jobs import executor, plans, start, state
 from backends.models import (
     Delivery,
     Endpoint,
@@ -455,6 +455,31 @@ def test_a_handed_over_job_goes_on_where_it_was(
     assert counts(job) == ("Completed", 30, 0, 0, 30)
     assert sorted(itertools.chain.from_iterable(scripted.asked())) == ids
     assert scripted.paths.count("/setup") == 1
+
+
+@pytest.mark.parametrize(("n_characters", "is_large"), [(5_000, True), (5, False)])
+def test_few_large_tasks_are_claimed_ahead(
+    text_project: Project,
+    make_tasks: MakeTasks,
+    make_backend: MakeBackend,
+    executed: Executed,
+    monkeypatch: pytest.MonkeyPatch,
+    n_characters: int,
+    is_large: bool,
+) -> None:
+    make_tasks(text_project, *["good " * (n_characters // 5)] * 200)
+    monkeypatch.setattr(executor, "MOST_BYTES_AHEAD", 20_000)
+    taken: list[int] = []
+    take = plans.take
+
+    def noted(*args: Any) -> Any:
+        taken.append(args[3])
+        return take(*args)
+
+    monkeypatch.setattr(plans, "take", noted)
+    job = executed(make_backend(batch_size=1))
+    assert counts(job) == ("Completed", 200, 0, 0, 200)
+    assert (max(taken[1:]) <= 4) == is_large
 
 
 def test_listeners_are_told(

@@ -1,12 +1,14 @@
 """GET .../compare and .../diff/:otherId: a part is not compared with the whole in silence."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from evals.models import ModelEval
 from predictions.models import Annotation, Project
 from tests.conftest import LONG_AGO, Caller, MakeProject
-from tests.evals.conftest import CAR, computed, load, tasks
+from tests.evals.conftest import CAR, PERSON, box, computed, load, numbers, tasks
 
 PATH = "/lab/model-evals"
 
@@ -114,7 +116,8 @@ def test_ground_truth_that_changed_in_between_is_told(ada: Caller, project: Proj
     assert ada.client.delete(f"/api/annotations/{annotations[1].pk}/").status_code == 204
     fewer = computed(ada, project, "v1", versionId="4", modelId="d")
     found = ada.client.get(f"{PATH}/{after.eval_id}/diff/{fewer.eval_id}").json()
-    assert (found["differingTerms"], found["totals"]["changed"]) == (["groundTruths"], 0)
+    terms = ["groundTruths", "groundTruthDigest"]
+    assert (found["differingTerms"], found["totals"]["changed"]) == (terms, 0)
     models = ada.client.get(f"{PATH}/compare", query).json()["models"]
     assert {one["modelId"] for one in models if not one["otherGroundTruth"]} == {"d"}
     # That there are fewer of chosen tasks says nothing.
@@ -122,3 +125,50 @@ def test_ground_truth_that_changed_in_between_is_told(ada: Caller, project: Proj
     some = computed(ada, project, "v1", versionId="4", modelId="e", query=chosen)
     found = ada.client.get(f"{PATH}/{fewer.eval_id}/diff/{some.eval_id}").json()
     assert found["differingTerms"] == ["query"]
+
+
+@pytest.mark.parametrize("act", ["delete", "unmark", "move"])
+def test_ground_truth_that_an_older_annotation_replaces_is_told(
+    ada: Caller, project: Project, act: str
+) -> None:
+    """Neither the newest moment nor the number says that another annotation of a task counts."""
+    first, *_ = load(ada, project, tasks())
+    Annotation.objects.filter(project=project).update(updated_at=LONG_AGO - timedelta(days=1))
+    latest = Annotation.objects.create(
+        task_id=first, project=project, result=[box(PERSON, 0, 0, 9, 9)], ground_truth=True
+    )
+    Annotation.objects.filter(pk=latest.pk).update(updated_at=LONG_AGO - timedelta(days=2))
+    before, same = (computed(ada, project, versionId="4", modelId=m) for m in "ab")
+    path = f"{PATH}/{before.eval_id}"
+    assert ada.client.get(f"{path}/diff/{same.eval_id}").json()["differingTerms"] == []
+
+    if act == "delete":
+        assert ada.client.delete(f"/api/annotations/{latest.pk}/").status_code == 204
+    elif act == "unmark":
+        answer = ada.client.patch(
+            f"/api/annotations/{latest.pk}/", {"ground_truth": False}, format="json"
+        )
+        assert answer.status_code == 200
+    else:
+        body = {"meta": {"split": "train"}}
+        assert ada.client.patch(f"/api/tasks/{first}/", body, format="json").status_code == 200
+    after = computed(ada, project, versionId="4", modelId="c")
+    snapshots = [
+        ada.client.get(f"{PATH}/{one.eval_id}").json()["snapshot"] for one in (before, same, after)
+    ]
+    for name in ("newestGroundTruthAt", "groundTruths"):
+        assert len({one[name] for one in snapshots}) == 1
+    digests = [one["groundTruthDigest"] for one in snapshots]
+    assert digests[0] == digests[1] != digests[2]
+    found = ada.client.get(f"{path}/diff/{after.eval_id}").json()
+    assert found["differingTerms"] == ["groundTruthDigest"]
+    query = {"project": project.slug, "version": "4"}
+    models = ada.client.get(f"{PATH}/compare", query).json()["models"]
+    told = {one["modelId"]: one["otherGroundTruth"] for one in models}
+    assert told == {"a": True, "b": True, "c": False}
+
+    # What was computed before there were digests is compared as then.
+    ModelEval.objects.filter(pk=before.pk).update(summary=numbers(before))
+    assert "groundTruthDigest" not in ada.client.get(path).json()["snapshot"]
+    found = ada.client.get(f"{path}/diff/{after.eval_id}").json()
+    assert found["differingTerms"] == []

@@ -16,7 +16,7 @@ from evals.jobs import requests, run
 from evals.models import ModelEval
 from predictions.models import Project
 from tests.conftest import Caller, MakeProject
-from tests.evals.conftest import box, computed, load, task, values
+from tests.evals.conftest import box, computed, load, numbers, task, values
 
 Json = dict[str, Any]
 BOTH = (
@@ -709,7 +709,7 @@ def test_a_turn_of_360_degrees_changes_no_number(ada: Caller, make_project: Make
         truth = valued(box("Car", 10.5, 10.5, 20, 20), rotation=rotation)
         found = one(ada, made, [truth], [SAID])
         assert found.iou_type == "bbox"
-        tables.append(found.summary)
+        tables.append(numbers(found))
     assert tables == [tables[0]] * 4
 
 

@@ -161,6 +161,61 @@ def test_what_the_failed_try_took_counts(ada: Caller, run: ModelRun, ids: list[i
     assert (meta.prompt_cost, meta.completion_cost, meta.total_cost) == (0.5, None, 0.75)
 
 
+def indicators(caller: Caller, run: ModelRun) -> dict[str, Any]:
+    found = caller.client.get(f"/api/inference-runs/{run.pk}/indicators/").json()
+    return {measure["title"]: measure["values"] for measure in found}
+
+
+@pytest.mark.parametrize("act", ["another run", "version", "predictions", "tasks"])
+def test_a_run_keeps_what_it_took_though_predictions_go(
+    ada: Caller, run: ModelRun, ids: list[int], version: PromptVersion, make_run: MakeRun, act: str
+) -> None:
+    def took(n: int) -> dict[str, Any]:
+        costs = {"prompt_cost_usd": 0.25 * n, "completion_cost_usd": 0.5 * n}
+        return {"prompt_tokens": 10 * n, "completion_tokens": n, "inference_time": n, **costs}
+
+    other = make_run(version, job_id="adala-1")
+    post(ada, run, answer(ids[0], **took(1)), answer(ids[1], {"sentiment": "purple"}, **took(2)))
+    if act == "another run":
+        post(ada, other, *(answer(task_id, **took(9)) for task_id in ids))
+    elif act == "version":
+        body = {"model_version": "Moods__v1"}
+        path = f"/api/projects/{run.project_id}/model-versions"
+        assert ada.client.delete(path, body, format="json").json() == {"deleted_predictions": 1}
+    elif act == "predictions":
+        said = Prediction.objects.get()
+        assert ada.client.delete(f"/api/predictions/{said.pk}/").status_code == 204
+    else:
+        for task_id in ids[:2]:
+            assert ada.client.delete(f"/api/tasks/{task_id}/").status_code == 204
+
+    while_open = indicators(ada, run)
+    post(ada, run, answer(ids[2], **took(4)))
+    found = indicators(ada, run)
+    assert totals(run)[:3] == ("Completed", 2, 1)
+    assert while_open["Tokens"] == {"prompt": 30, "completion": 3, "total": 33}
+    assert found["Tokens"] == {"prompt": 70, "completion": 7, "total": 77}
+    assert found["Cost (USD)"] == {
+        "prompt": 1.75, "completion": 3.5, "total": 5.25, "per_task": 1.75
+    }  # fmt: skip
+    assert found["Latency (s)"] == {"mean": 7 / 3, "min": 1, "p50": 2, "p95": 3.8, "max": 4}
+    # Nobody reads of them what is there no more.
+    predicted = PredictionMeta.objects.exclude(prediction=None)
+    assert set(predicted.values_list("prediction", flat=True)) == set(
+        Prediction.objects.values_list("pk", flat=True)
+    )
+    failures = PredictionMeta.objects.exclude(failed_prediction=None)
+    assert failures.count() == FailedPrediction.objects.count() == (0 if act == "tasks" else 1)
+
+
+def test_a_deleted_task_is_open_no_more(ada: Caller, run: ModelRun, ids: list[int]) -> None:
+    post(ada, run, answer(ids[0]))
+    assert ada.client.delete(f"/api/tasks/{ids[1]}/").status_code == 204
+    post(ada, run, answer(ids[2]))
+    told = {"total": 3, "predicted": 2, "failed": 0, "open": 0}
+    assert indicators(ada, run)["Tasks"] == told
+
+
 def test_a_repeat_and_a_late_failure_change_nothing(
     ada: Caller, run: ModelRun, ids: list[int]
 ) -> None:

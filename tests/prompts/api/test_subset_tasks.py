@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from predictions.models import Project
+from predictions.models import Annotation, Project
 from prompts.asking import messages
 from prompts.asking.outcome import Outcome
 from prompts.models import ModelRun, PromptVersion
@@ -100,6 +100,34 @@ def test_of_a_run_and_of_versions(
     assert tasks(ada, run)[0]["prediction"]["model_run"] == second.pk
     both = f"&prediction_version_ids={run.model_version_id},{other.pk}"
     assert [task["id"] for task in tasks(ada, run, both)] == [ids[0]]
+
+
+def test_of_several_ground_truths_the_newest_counts(
+    ada: Caller, version: PromptVersion, make_run: MakeRun, ids: list[int], truth: Any
+) -> None:
+    """As in evaluations: `a` was corrected, and of `b` the correction was cancelled again."""
+    truth(ids[0], "neg")
+    truth(ids[1], "neg")
+    Annotation.objects.filter(pk=Annotation.objects.latest("pk").pk).update(was_cancelled=True)
+    run = make_run(version)
+    outcomes.store(run.pk, [Outcome(task_id, result=said("pos")) for task_id in ids])
+    run.refresh_from_db()
+    assert (run.total_compared, run.total_correct_predictions, run.agreement_sum) == (3, 1, 1.0)
+    found = tasks(ada, run)
+    assert [task["score"] for task in found] == [0, 1, 0, None]
+    truths = [task["ground_truth"] for task in found[:3]]
+    shown = [one["result"][0]["value"]["choices"] for one in truths]
+    assert shown == [["neg"], ["pos"], ["neg"]]
+    missed = tasks(ada, run, "&alignment_class=pos&alignment_outcome=false_positive")
+    assert [task["id"] for task in missed] == [ids[0], ids[2], ids[3]]
+
+    PromptVersion.objects.update(max_few_shot_examples=9)
+    examples = ada.client.get(f"{path_of(version)}/few-shot-examples").json()
+    assert [(one["task"], one["answer"]["sentiment"]) for one in examples] == [
+        (ids[1], "pos"),
+        (ids[2], "neg"),
+        (ids[0], "neg"),
+    ]
 
 
 REFUSED = [
@@ -249,6 +277,13 @@ def test_a_cost_estimate(
             "error_type": None,
             "error_message": None,
         }
+    # Two examples are sent with each task: the prompt with their data, and what is true.
+    our_version.max_few_shot_examples = 2
+    our_version.save()
+    shown = [f"{our_version.prompt.replace('{text}', t)}" for t in "ab"]
+    sent += sum(len(text) for text in shown) + 2 * len('{"sentiment": "pos"}')
+    found = ada.client.get(f"{path_of(our_version)}/cost-estimate").json()
+    assert found["prompt_cost_usd"] == f"{4 * math.ceil(sent / 4) * 1000 / 1e6:.6f}"
 
 
 def test_examples_in_the_order_one_says(

@@ -156,4 +156,3 @@ def test_what_does_not_count_in_a_comparison() -> None:
     one = {"from_name": "n", "type": "labels", "value": {"start": 1, "end": 2.0, "labels": ["A"]}}
     two = {**one, "id": "x", "value": {**one["value"], "end": 2, "text": "b"}}  # type: ignore[dict-item]
     assert agreement.agreement([one], [two]) == 1.0
-    assert agreement.best([one], []) is None

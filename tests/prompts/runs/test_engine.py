@@ -2,6 +2,7 @@
 
 import math
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,17 @@ from django.db import connection
 from predictions.models import Prediction, Project
 from predictions_api.jobs.leases import MOST_ATTEMPTS
 from prompts.db import prompts
-from prompts.models import ModelRun, PredictionMeta, PromptVersion, Refinement
+from prompts.models import (
+    ModelRun,
+    PredictionMeta,
+    PromptVersion,
+    ProviderConnection,
+    Refinement,
+)
 from prompts.refinement import tasks, teacher
 from prompts.runs import executor, state
 from tests.conftest import Caller, MakeProject
-from tests.prompts.conftest import MakeRun, MakeTasks, Model
+from tests.prompts.conftest import MakeRun, MakeTasks, Model, path_of
 from tests.prompts.crew import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -175,6 +182,30 @@ def test_budgets_stop_a_run(
     assert model.counts()["requests"] == run.total_predictions
 
 
+@pytest.mark.parametrize("period", ["Monthly", "Yearly", None])
+@pytest.mark.parametrize("begun", ["2026-01-31", "2024-02-29", "2025-11-30", "2025-12-31"])
+def test_what_was_spent_is_of_the_current_period(
+    ada: Caller, our_version: PromptVersion, monkeypatch: Any, period: str | None, begun: str
+) -> None:
+    """Also before its first dollar; where a period ends is what Postgres says."""
+    row = our_version.model_provider_connection
+    assert row is not None
+    began = datetime.fromisoformat(begun).replace(hour=13, tzinfo=UTC)
+    row.budget_total_spent, row.budget_reset_period = 5.0, period
+    row.budget_last_reset_date = began
+    row.save()
+    path = f"/api/model-provider-connections/{row.pk}/"
+    with connection.cursor() as cursor:
+        length = "1 month" if period == "Monthly" else "1 year"
+        cursor.execute("SELECT %s::timestamptz + %s::interval", [began, length])
+        (end,) = cursor.fetchone()
+    for moment, expected in ((end - timedelta(seconds=1), 5.0), (end, 0.0 if period else 5.0)):
+        monkeypatch.setattr("prompts.models.connections.timezone.now", lambda at=moment: at)
+        assert row.spent_in_period == expected
+    monkeypatch.undo()
+    assert ada.client.get(path).json()["budget_total_spent"] == row.spent_in_period
+
+
 def test_cancel_stops_the_requests(
     our_version: PromptVersion,
     make_run: MakeRun,
@@ -302,6 +333,41 @@ def test_logprobs_of_a_single_choice_are_its_score(
     assert Prediction.objects.get().score == pytest.approx(math.exp(-0.5))
 
 
+@pytest.mark.parametrize(
+    ("spelt", "score"),
+    [
+        # The letters of the choice stand in a later key, an earlier one, and a name.
+        ('{"sentiment":"|~pos|","why":"|pos|sible"}', 0.5),
+        ('{"why":"|pos|sible","sentiment":"|~pos|"}', 0.5),
+        ('{"pos":1,"sentiment": |~"pos|"}', 0.5),
+        ('{"why":{"sentiment":"|pos|"},"sentiment":["|~pos|"]}', 0.5),
+        # Written otherwise than it is meant, and in several tokens.
+        ('{"sentiment":"|~\\u0070|~os|"}', 0.25),
+    ],
+)
+def test_the_score_is_of_the_tokens_that_spell_the_choice(
+    our_version: PromptVersion,
+    make_run: MakeRun,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+    spelt: str,
+    score: float,
+) -> None:
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.request_params = {"logprobs": True}
+    row.save()
+    # Tokens that begin with a tilde are half sure, others nine tenths.
+    tokens = [
+        (token.lstrip("~"), math.log(0.5 if token[0] == "~" else 0.9)) for token in spelt.split("|")
+    ]
+    model.control(tokens=tokens)
+    make_tasks(text_project, "good")
+    executed(make_run(our_version))
+    assert Prediction.objects.get().score == pytest.approx(score)
+
+
 def test_images_are_sent_as_addresses(
     ada: Caller,
     our_version: PromptVersion,
@@ -361,6 +427,70 @@ def test_the_key_is_sent_and_told_nobody(
     assert model.counts()["keys"].keys() == {"sk-secret-123"}
     assert "sk-secret" not in str(failures_of(run))
     assert "Bearer sk-secret" not in caplog.text
+
+
+def priced(version: PromptVersion) -> ProviderConnection:
+    """Its connection, at a dollar for each token of the prompt and two of the answer."""
+    row = version.model_provider_connection
+    assert row is not None
+    row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1e6, 2e6
+    row.save()
+    return row
+
+
+def spent(row: ProviderConnection) -> float:
+    row.refresh_from_db()
+    return row.budget_total_spent
+
+
+def test_answers_of_no_use_are_paid_for(
+    our_version: PromptVersion, make_run: MakeRun, make_tasks: MakeTasks, text_project: Project
+) -> None:
+    row = priced(our_version)
+    make_tasks(text_project, "silent", "chatter", "garbage", "void", "good")
+    run = executed(make_run(our_version))
+    kinds = sorted(kind for kind, _ in failures_of(run))
+    assert kinds == ["AnswerTooLong", "EmptyAnswer", "InvalidAnswer", "InvalidResponse"]
+    assert (run.cost_usd, spent(row)) == (5 * 30.0, 5 * 30.0)
+    found = run.measures or {}
+    assert (found["prompt_tokens"], found["completion_tokens"]) == (5 * 20, 5 * 5)
+    assert (found["prompt_cost"], found["completion_cost"]) == (5 * 20.0, 5 * 10.0)
+
+
+def test_trials_and_refinements_spend_of_the_budget(
+    ada: Caller,
+    our_version: PromptVersion,
+    make_tasks: MakeTasks,
+    text_project: Project,
+    model: Model,
+) -> None:
+    row = priced(our_version)
+    path = path_of(our_version)
+    told = []
+    for task_id in make_tasks(text_project, "good", "silent"):
+        answer = ada.client.post(f"{path}/try-task", {"task": task_id}, format="json").json()
+        told.append((answer["error_type"], answer["prompt_tokens"], answer["total_cost_usd"]))
+    assert told == [("", 20, 30.0), ("EmptyAnswer", 20, 30.0)]
+    assert spent(row) == 60.0
+
+    body = {
+        "project_id": text_project.pk,
+        "teacher_model_name": "t",
+        "teacher_model_provider_connection_id": row.pk,
+    }
+    model.control(mode="silent")
+    assert ada.client.post(f"{path}/refine", body, format="json").status_code == 400
+    assert Refinement.objects.get().total_cost == 30.0
+    assert spent(row) == 90.0
+
+    ProviderConnection.objects.update(budget_limit=90.0)
+    model.control(reset=True)
+    tried = ada.client.post(f"{path}/try-task", {"task": task_id}, format="json").json()
+    reason = "The provider connection's budget of $90 is spent ($90.000000)."
+    assert (tried["error_type"], tried["message"]) == ("RunError", reason)
+    ada.client.post(f"{path}/refine", body, format="json")
+    assert Refinement.objects.latest("created_at").error == reason
+    assert (model.counts()["requests"], spent(row)) == (0, 90.0)
 
 
 def test_a_refinement_that_its_worker_lost_is_made_by_the_next(

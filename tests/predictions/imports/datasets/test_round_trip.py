@@ -18,6 +18,7 @@ from evals.models import ModelEval
 from evals.reports.evaluations import document_of
 from predictions.models import Prediction
 from tests.conftest import Caller
+from tests.evals.conftest import numbers
 from tests.predictions.imports.datasets.loading import load
 
 N_IMAGES = 12
@@ -72,7 +73,7 @@ def evaluated(format_: str, truth: Path, said: Path, title: str, pictures: Path)
 
 
 def figures(evaluation: ModelEval) -> Any:
-    return evaluation.summary, document_of(evaluation).summary
+    return numbers(evaluation), document_of(evaluation).summary
 
 
 def dumped(format_: str, to: Path, evaluation: ModelEval, *options: str) -> Path:
