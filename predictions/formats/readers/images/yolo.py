@@ -5,14 +5,14 @@ whose label file is empty, or missing, has no objects.
 Formats: https://docs.ultralytics.com/datasets
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from predictions.formats.classes import check_names
-from predictions.formats.content import Ask, Content, FileTask, Known, Region
+from predictions.formats.content import Ask, Content, FileTask, Kind, Known, Region
 from predictions.formats.errors import Errors
 from predictions.formats.readers.images import yolo_lines
 from predictions.formats.readers.images.yolo_dataset import Dataset, of_yaml
@@ -31,6 +31,8 @@ UNNAMED = (
     " truth's numbers, or of the labelling config: {some}. If that is another one, put a data.yaml"
     " or classes.txt beside them."
 )
+#: Of a line whose place is a box.
+BOX_NUMBERS = 4
 #: How many classes a warning names.
 MOST_NAMED = 3
 #: What is no label file beside label files.
@@ -251,6 +253,8 @@ def _content(
     ]
     points = dict.fromkeys(dataset.classes, dataset.points) if task == "pose" else {}
     kinds = KINDS[task]
+    if task == "segment" and BOX_NUMBERS not in _counts(texts.values(), has_score=has_score):
+        kinds = frozenset({Kind.POLYGON})
     return Content(
         tasks=tasks,
         n_tasks=len(tasks),
@@ -303,15 +307,16 @@ def _guessed(texts: Any, dataset: Dataset, ask: Ask, *, has_score: bool) -> Task
     """The task whose lines these are: eight numbers are turned boxes if all lines have so many."""
     if dataset.points:
         return "pose"
-    counts = {
-        len(line.split()) - 1 - has_score
-        for text in texts
-        for line in text.splitlines()
-        if line.strip()
-    }
+    counts = _counts(texts, has_score=has_score)
     if counts == {8} and ask.shapes != "masks":
         return "obb"
-    return "detect" if max(counts, default=4) <= 4 else "segment"
+    return "detect" if max(counts, default=BOX_NUMBERS) <= BOX_NUMBERS else "segment"
+
+
+def _counts(texts: Iterable[str], *, has_score: bool) -> set[int]:
+    """How many numbers lines have for their place."""
+    lines = (line for text in texts for line in text.splitlines() if line.strip())
+    return {len(line.split()) - 1 - has_score for line in lines}
 
 
 def _count_point_numbers(texts: Any, dataset: Dataset) -> None:

@@ -12,7 +12,7 @@ from django.core.management import CommandError
 from PIL import Image
 
 from predictions.models import Annotation, Prediction, Project, Task
-from tests.conftest import Caller
+from tests.conftest import Caller, MakeProject
 from tests.predictions.imports.datasets.loading import load
 from tests.predictions.imports.datasets.scenes import SIZE
 
@@ -245,3 +245,19 @@ def test_classes_that_nothing_names_are_those_of_the_numbers(
         " another one, put a data.yaml or classes.txt beside them."
     )
     assert warned == ([text] if is_warned else [])
+
+
+def test_outlines_go_to_a_project_of_outlines_alone(
+    ada: Caller, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Which has no control for the boxes that such files may hold, and these do not."""
+    labels = '<PolygonLabels name="o" toName="image"><Label value="cat"/></PolygonLabels>'
+    config = f'<View><Image name="image" value="$image"/>{labels}</View>'
+    make_project(ada, config, title="Pets")
+    picture(tmp_path / "a.jpg")
+    write(tmp_path, a="0 0.25 0.5 0.5 0.25 0.5 0.75\n", **{"classes.txt": "cat\n"})
+    load("yolo", "--ground-truth", tmp_path, "-P", "Pets")
+    assert [one["type"] for one in Annotation.objects.get().result] == ["polygonlabels"]
+    write(tmp_path, a="0 0.25 0.5 0.5 0.25 0.5 0.75\n0 0.5 0.5 0.5 0.5\n")
+    with pytest.raises(CommandError, match="has no RectangleLabels for a box"):
+        load("yolo", "--ground-truth", tmp_path, "-P", "Pets", "--replace-ground-truth")
