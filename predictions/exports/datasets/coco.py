@@ -20,14 +20,12 @@ from predictions.exports.datasets.items import (
     MASK,
     POLYGON,
     ImageItem,
-    is_crowd,
-    known_area,
     objects_in,
     score_of,
     whole,
 )
 from predictions.exports.types.coco import array_of, keypoints_of, segmentation_of
-from predictions.exports.types.objects import Object, Scheme
+from predictions.exports.types.objects import Object, Scheme, is_crowd, known_area
 
 HOLDS = (BOX, POLYGON, ELLIPSE, MASK)
 #: Between a detection's box and the rest of it, on disk; no JSON has one.

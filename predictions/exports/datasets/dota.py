@@ -14,14 +14,13 @@ from predictions.exports.datasets.items import (
     TURNED_BOX,
     ImageItem,
     NotHeld,
-    is_crowd,
     kind_of,
     objects_in,
     score_of,
     text_of,
 )
 from predictions.exports.types.archive import Entry
-from predictions.exports.types.objects import Object, Scheme
+from predictions.exports.types.objects import Object, Scheme, is_crowd
 from predictions.regions.geometry import rotated_corners
 
 HOLDS = (BOX, TURNED_BOX, POLYGON)

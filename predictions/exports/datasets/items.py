@@ -3,7 +3,6 @@
 Of several the newest one, which is the one that evaluations count.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -226,24 +225,6 @@ def kind_of(one: Object) -> str:
 
 def _listed(kinds: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]]))
-
-
-def is_crowd(one: Object) -> bool:
-    """Whether the region's `meta` says so."""
-    return bool(_meta(one).get("iscrowd"))
-
-
-def known_area(one: Object) -> float | None:
-    """The area in pixels in the region's `meta`; None without one."""
-    area = _meta(one).get("area")
-    if not isinstance(area, int | float) or isinstance(area, bool):
-        return None
-    return area if math.isfinite(area) else None
-
-
-def _meta(one: Object) -> dict[str, Any]:
-    meta = one.region.get("meta")
-    return meta if isinstance(meta, dict) else {}
 
 
 def score_of(one: Object) -> float:

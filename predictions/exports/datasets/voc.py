@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from predictions.exports.datasets.items import (
     BOX,
     ImageItem,
-    is_crowd,
     objects_in,
     refuse_padded,
     score_of,
@@ -17,7 +16,7 @@ from predictions.exports.datasets.items import (
 )
 from predictions.exports.datasets.splits import Splits
 from predictions.exports.types.archive import Entry
-from predictions.exports.types.objects import Object, Scheme
+from predictions.exports.types.objects import Object, Scheme, is_crowd
 from predictions.exports.types.voc import Marked, document
 
 

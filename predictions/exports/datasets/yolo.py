@@ -18,6 +18,7 @@ from predictions.exports.datasets.items import (
     POLYGON,
     TURNED_BOX,
     ImageItem,
+    NotHeld,
     kind_of,
     objects_in,
     score_of,
@@ -25,7 +26,7 @@ from predictions.exports.datasets.items import (
 )
 from predictions.exports.datasets.splits import Splits
 from predictions.exports.types.archive import Entry
-from predictions.exports.types.objects import Object, Scheme
+from predictions.exports.types.objects import Object, Scheme, is_crowd
 from predictions.exports.types.yolo import corners, place
 
 #: What stands in JSON's texts and is a line break, or refused, in those of YAML.
@@ -59,6 +60,8 @@ def _entries(
             if task == "detect" and any(kind_of(one) != BOX for one in objects):
                 # Evaluations compare outlines with boxes, whatever the labelling config draws.
                 task = "segment"
+            if not item.given.is_prediction:
+                _refuse_crowds(objects, item)
             lines = [
                 " ".join([numbers[one.label], *map(text_of, _numbers(one, item, scheme, task))])
                 for one in objects
@@ -69,6 +72,15 @@ def _entries(
             names.append(split)
             yield f"{split}.txt", lines_of_split
     yield "data.yaml", [_data(scheme, names, task)]
+
+
+def _refuse_crowds(objects: Iterable[Object], item: ImageItem) -> None:
+    """`NotHeld`: read again they would be objects like others, to be found and missed."""
+    for one in objects:
+        if is_crowd(one):
+            raise NotHeld(
+                f"{item.place_of(one.region)}: a crowd (meta.iscrowd) has no place in this format."
+            )
 
 
 def _paths(item: ImageItem, split: str) -> tuple[str, str]:
@@ -84,7 +96,7 @@ def _numbers(one: Object, item: ImageItem, scheme: Scheme, task: str) -> list[fl
     if task == "obb":
         numbers = corners(one, item.picture)
     else:
-        numbers = place(one, item.picture, scheme.joints)
+        numbers = place(one, item.picture, scheme.joints, ("polygon", "ellipse"))
     return [*numbers, score_of(one)] if item.given.is_prediction else numbers
 
 

@@ -22,6 +22,8 @@ from predictions.exports.types.objects import (
     Picture,
     Scheme,
     free_number,
+    is_crowd,
+    known_area,
     objects_of,
 )
 from predictions.regions.geometry import Floats, Shape, rle_area
@@ -108,6 +110,8 @@ def _annotation(
     if one.label not in classes:
         classes[one.label] = free_number(classes)
     segmentation, area = segmentation_of(one.shape)
+    if not given.is_prediction and (known := known_area(one)) is not None:
+        area = known
     document: dict[str, Any] = {
         "id": number,
         "image_id": picture.task_id,
@@ -115,7 +119,7 @@ def _annotation(
         "segmentation": segmentation,
         "bbox": list(one.shape.box_xywh_px),
         "ignore": 0,
-        "iscrowd": 0,
+        "iscrowd": int(not given.is_prediction and is_crowd(one)),
         "area": area,
     }
     if scheme.joints:

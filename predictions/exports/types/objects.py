@@ -6,6 +6,7 @@ whatever size each tells; an image of no known size is taken as 100 x 100, so th
 cent.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -219,6 +220,24 @@ class Object:
     score: float | None
     #: Key points by label.
     joints: Mapping[str, Joint]
+
+
+def is_crowd(one: Object) -> bool:
+    """Whether the region's `meta` says so."""
+    return bool(_meta(one).get("iscrowd"))
+
+
+def known_area(one: Object) -> float | None:
+    """The area in pixels in the region's `meta`; None without one."""
+    area = _meta(one).get("area")
+    if not isinstance(area, int | float) or isinstance(area, bool):
+        return None
+    return area if math.isfinite(area) else None
+
+
+def _meta(one: Object) -> dict[str, Any]:
+    meta = one.region.get("meta")
+    return meta if isinstance(meta, dict) else {}
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from predictions.exports.types.archive import Entry
 from predictions.exports.types.given import Given, named
-from predictions.exports.types.objects import Picture, Scheme, objects_of
+from predictions.exports.types.objects import Picture, Scheme, is_crowd, objects_of
 from predictions.formats.readers.images.voc import FROM_ZERO_OWNER
 
 #: What no XML file can hold.
@@ -34,7 +34,8 @@ def _document(picture: Picture, given: Given | None, scheme: Scheme) -> bytes:
         x, y, width, height = one.shape.box_xywh_px
         score = None if one.score is None else _text(one.score)
         corners = tuple(map(_text, (x, y, x + width, y + height)))
-        marked.append(Marked(one.label, corners, score))
+        is_difficult = score is None and is_crowd(one)
+        marked.append(Marked(one.label, corners, score, is_difficult=is_difficult))
     version = (given.model_version or "") if given is not None and given.is_prediction else None
     size = picture.written_size(len(objects))
     return document(picture.file_name, size, marked, version, owner=FROM_ZERO_OWNER)

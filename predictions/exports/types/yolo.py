@@ -7,7 +7,7 @@ line ends with its score, 1 where it tells none, as YOLO's own `save_conf` does.
 Formats: https://docs.ultralytics.com/datasets
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import orjson
 
@@ -67,10 +67,12 @@ def _text(number: float) -> str:
     return f"{round(number, DECIMALS) + 0.0:.{DECIMALS}f}".rstrip("0").rstrip(".")
 
 
-def place(one: Object, picture: Picture, joints: Sequence[str]) -> list[float]:
-    """Centre, width and height of an object's bounds, then its joints, or a polygon's points."""
+def place(
+    one: Object, picture: Picture, joints: Sequence[str], outlines: Collection[str] = ("polygon",)
+) -> list[float]:
+    """Centre, width and height of an object's bounds, then its joints, or an outline's points."""
     points = one.shape.points_px
-    is_outline = one.kind == "polygon" and points is not None and len(points) > 2
+    is_outline = one.kind in outlines and points is not None and len(points) > 2
     if is_outline and points is not None and not joints:
         return _shares(points.ravel().tolist(), picture)
     x, y, width, height = one.shape.box_xywh_px

@@ -282,6 +282,17 @@ def test_yolo_names_its_task_by_what_is_there(ada: Caller, boxes: Project) -> No
     assert ["task: segment" in one for one in told] == [False, True]
 
 
+def test_yolo_draws_ellipses(ada: Caller, shapes: Project) -> None:
+    oval = shape("ellipselabels", "round", "Car", x=50, y=40, radiusX=10, radiusY=20)
+    fill(ada, shapes, image("a.jpg", [oval], [{**oval, "score": 0.5}]))
+    for side, score in ((TRUTH, []), ({}, [0.5])):
+        _, *numbers = map(float, files(ada, shapes, "yolo", **side)["labels/test/a.txt"].split())
+        assert numbers[128:] == score
+        pairs = zip(numbers[0:128:2], numbers[1:128:2], strict=True)
+        away = [((x - 0.5) / 0.1) ** 2 + ((y - 0.4) / 0.2) ** 2 for x, y in pairs]
+        assert away == pytest.approx([1.0] * 64)
+
+
 def test_turned_boxes(ada: Caller, boxes: Project) -> None:
     turned = box("Car", 50, 50, 25, 20, rotation=90.0)
     slanted = box("Zebra", 50, 50, 25, 20, 0.25, rotation=45.0)
@@ -506,6 +517,7 @@ def test_an_image_of_nothing_has_the_size_of_its_task(ada: Caller, boxes: Projec
 
 
 UNSIZED = {**box("Car", 1, 1, 1, 1), "original_width": None}
+CROWD = box("Car", 10, 10, 20, 50, meta={"iscrowd": 1})
 LONG = outline([0, 0], [50, 0], [50, 50], [25, 75], [0, 50])
 
 
@@ -514,6 +526,8 @@ LONG = outline([0, 0], [50, 0], [50, 50], [25, 75], [0, 50])
     [
         ("yolo", [MASKED], "region 0: a mask has no place in this format, only a box, a polygon"),
         ("yolo-obb", [MASKED], "region 0: a mask has no place"),
+        ("yolo", [CROWD], "region 0: a crowd (meta.iscrowd) has no place in this format."),
+        ("yolo-obb", [CROWD], "region 0: a crowd (meta.iscrowd) has no place in this format."),
         ("voc", [LONG], "region 0: a polygon has no place in this format, only a box."),
         ("dota", [LONG], "region 0: a polygon of 5 points has no place"),
         ("coco", [UNSIZED], "region 0: no region tells the image's size"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from typing import Any
 from xml.etree import ElementTree
@@ -186,6 +187,18 @@ def test_coco(ada: Caller, shapes: Project) -> None:
     }
     assert ball["bbox"] == [16, 6, 8, 8]
     assert ball["area"] == pytest.approx(np.pi * 16, rel=0.002)
+
+
+def test_what_a_file_told_of_objects_is_told_again(ada: Caller, boxes: Project) -> None:
+    crowd = {**box("Car", 10, 10, 20, 50), "meta": {"iscrowd": 1, "area": 77.5}}
+    import_boxes(ada, boxes, annotated([crowd, box("Car", 50, 50, 20, 50)]))
+    coco = coco_of(ada, boxes)["annotations"]
+    assert [(one["iscrowd"], one["area"]) for one in coco] == [(1, 77.5), (0, 80)]
+    ((_, text),) = files(ada, boxes, "VOC", source="annotations").items()
+    assert re.findall("<difficult>(.)<", text.decode()) == ["1", "0"]
+    import_boxes(ada, boxes, predicted([crowd]))
+    (said,) = coco_of(ada, boxes, "predictions")["annotations"]
+    assert (said["iscrowd"], said["area"]) == (0, 80)
 
 
 def test_coco_is_read_by_its_own_tools(ada: Caller, shapes: Project, tmp_path: Any) -> None:
