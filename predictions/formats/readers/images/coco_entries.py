@@ -254,7 +254,8 @@ def _segmentation(entry: Entry, type_: type[T]) -> T:
 
 
 def _has_runs(entry: Entry) -> bool:
-    return bytes(entry.segmentation).startswith(b"{")
+    # An outline may be long: no more of it is copied than tells.
+    return bytes(memoryview(entry.segmentation)[:1]) == b"{"
 
 
 def _mask_of(entry: Entry, size: Size | None) -> Mask:
