@@ -135,6 +135,11 @@ def test_predictions_without_a_version_are_one_row(
     for n, url in rows.values():
         listed: Any = desks["member"].get(url)
         assert str(listed.context_data["cl"].result_count) == n
+    computed(ada, project, version="")
+    versions = {name: (n, cells) for name, n, cells in hub_of(desks["member"], project)["versions"]}
+    assert sorted(versions) == ["(no version)", "v1", "v2"]
+    n, (score, *_) = versions["(no version)"]
+    assert (n, score[:5]) == ("3", "0.000")
 
 
 def test_intervals_that_somebody_asked_for(
