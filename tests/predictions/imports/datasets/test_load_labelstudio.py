@@ -247,8 +247,9 @@ def test_tasks_are_known_again_by_all_that_they_show(
     said_ = [{"data": data, "predictions": [prediction(score=n)]} for n, data in enumerate(shown)]
     path = write(tmp_path / "said", said_[::-1])
     load("labelstudio", "--predictions", path, "-P", "Files", "--model-version", "v1")
-    found = Prediction.objects.order_by("task_id").values_list("task__data", "score")
-    assert list(found) == [(data, n) for n, data in enumerate(shown)]
+    data_of = dict(Task.objects.values_list("pk", "data"))
+    found = Prediction.objects.order_by("task_id").values_list("task_id", "score")
+    assert [(data_of[pk], n) for pk, n in found] == [(data, n) for n, data in enumerate(shown)]
 
 
 @pytest.mark.parametrize("key", ["photo", "pages"])
