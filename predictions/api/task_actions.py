@@ -76,9 +76,9 @@ def remove_tags(ids: list[int], project_id: int, body: Any, access: Access) -> D
 
 
 def _versions(named: Any) -> list[str] | None:
-    """One or several model versions; None for all."""
+    """One or several model versions, `""` the one without a name; None for all."""
     versions = named if isinstance(named, list) else [named]
-    if named is None or named in ("", []):
+    if named is None or named == []:
         return None
     if not all(isinstance(version, str) and "\0" not in version for version in versions):
         raise ValidationError({"model_version": ["A model version, or a list of them."]})

@@ -29,7 +29,7 @@ INTERVALS = {MAP: "map50_95", "F1": "f1"}
 
 
 def version_of(evaluation: ModelEval) -> str:
-    """What the table of versions knows it by; "" where predictions that name none were evaluated."""
+    """What the table of versions knows it by; "" where its predictions name none."""
     if evaluation.origin == ModelEval.Origin.COMPUTED:
         return (evaluation.model_version or "")[:200]
     return name_of(evaluation)[:200]

@@ -518,6 +518,34 @@ def choice(control: str, *names: Any, **score: Any) -> Json:
     }
 
 
+@pytest.mark.parametrize(
+    ("tag", "kind", "more"),
+    [("Choices", "choices", ' allowNested="true"'), ("Taxonomy", "taxonomy", "")],
+)
+def test_each_step_of_a_path_is_read_under_either_name(
+    ada: Caller, make_project: MakeProject, tag: str, kind: str, more: str
+) -> None:
+    config = (
+        f'<View><Image name="image" value="$image"/><{tag} name="c" toName="image"{more}>'
+        '<Choice value="A" alias="aa"><Choice value="B"/><Choice value="C" alias="cc"/></Choice>'
+        f'<Choice value="D"/></{tag}></View>'
+    )
+
+    def chosen(*path: str) -> list[Json]:
+        value = {kind: [list(path)]}
+        return [{"from_name": "c", "to_name": "image", "type": kind, "value": value}]
+
+    made = make_project(ada, config, title=tag)
+    ways = [("aa", "cc"), ("A", "C"), ("A", "cc"), ("aa", "C")]
+    data = {"image": "https://x.y/1.jpg"}
+    load(ada, made, [with_data(data, chosen("aa", "cc"), chosen(*way)) for way in ways])
+    found = computed(ada, made)
+
+    above = {("aa", "aa"): 4} if kind == "taxonomy" else {}
+    assert cells(ada, found) == {("aa / cc", "aa / cc"): 4, **above}
+    assert found.classes == ["aa", "aa / B", "aa / cc", "D"]
+
+
 def test_one_question_is_evaluated(ada: Caller, make_project: MakeProject) -> None:
     made = make_project(ada, QUESTIONS, title="Questions")
     # Models answer with what is shown, people with the alias.

@@ -169,6 +169,22 @@ def test_deletes_predictions_of_a_version(ada: Caller, project: Project, tasks: 
     assert list(left) == [(tasks[0], "v2"), (tasks[0], ""), (tasks[1], "v2")]
 
 
+def test_the_empty_text_is_the_version_without_a_name(
+    ada: Caller, project: Project, tasks: list[int]
+) -> None:
+    body = {"selectedItems": {"all": True}, "model_version": ""}
+    answer = run(ada, project, "predictions_to_ground_truth", body)
+    assert answer.json() == {
+        "processed_items": 1,
+        "detail": "Accepted 1 predictions as ground truth",
+    }
+    answer = run(ada, project, "predictions_to_annotations", body)
+    assert answer.json() == {"detail": "Created 0 annotations"}
+    answer = run(ada, project, "delete_tasks_predictions", body)
+    assert answer.json() == {"processed_items": 1, "detail": "Deleted 1 predictions"}
+    assert set(Prediction.objects.values_list("model_version", flat=True)) == {"v1", "v2"}
+
+
 def test_accepts_predictions(ada: Caller, project: Project, tasks: list[int]) -> None:
     def accept(**more: Any) -> Any:
         body = {"selectedItems": {"all": False, "included": tasks[1:]}, **more}
@@ -226,7 +242,7 @@ def test_filters_narrow_the_selection(ada: Caller, project: Project, tasks: list
 
 @pytest.mark.parametrize(
     ("version", "made"),
-    [(None, [0, 0, 0, 1, 1, 2]), ("v1", [0, 1, 2]), (["v2"], [0, 1]), ("v9", []), ("", None)],
+    [(None, [0, 0, 0, 1, 1, 2]), ("v1", [0, 1, 2]), (["v2"], [0, 1]), ("v9", []), ("", [0])],
 )
 def test_makes_annotations_once(
     ada: Caller, project: Project, tasks: list[int], version: Any, made: list[int] | None
