@@ -651,3 +651,12 @@ def test_an_empty_coco_file(ada: Caller, project: Project) -> None:
     coco = coco_of(ada, project)
     assert (coco["images"], coco["annotations"]) == ([], [])
     assert coco["categories"] == [{"id": 0, "name": "Car"}, {"id": 1, "name": "Person"}]
+
+
+def test_voc_has_scores_in_full(ada: Caller, boxes: Project) -> None:
+    scores = [1e-7, 0.9999999999999, 0.25, 1.0, 0.0]
+    result = [box("Car", 10, 10, 20, 20, score) for score in scores]
+    import_boxes(ada, boxes, predicted(result))
+    [text] = files(ada, boxes, "VOC", source="predictions").values()
+    found = [one.text for one in ElementTree.fromstring(text).iter("score")]
+    assert found == ["0.0000001", "0.9999999999999", "0.25", "1", "0"]
