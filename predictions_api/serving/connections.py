@@ -4,7 +4,8 @@ and how long it is waited for.
 A head must be there after 20 seconds. For a body, and for what it has not taken of an answer, a
 client may keep us waiting for 30 seconds in all, and each 500 bytes give back one of them: a
 trickle ends, a line of a modem does not. Where it holds a thread while requests wait for one, it is
-two seconds divided by their number, and a second costs 64 kB: only who is slow then is given up.
+two seconds divided by their number, a fifth of one at least, and a second costs 64 kB: only who is
+slow then is given up, not who is far away or busy.
 """
 
 import re
@@ -29,7 +30,7 @@ WAIT_S = 30.0
 BYTES_A_SECOND = 500
 #: The same where it holds a thread for which others wait.
 HURRIED_WAIT_S = 2.0
-LEAST_WAIT_S = 0.05
+LEAST_WAIT_S = 0.2
 HURRIED_BYTES_A_SECOND = 64 * 1024
 TICK_MS = 50
 

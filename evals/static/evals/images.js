@@ -140,9 +140,9 @@ function filters(form) {
   }
   const { get } = read();
   for (const name of FILTERS) if (form.elements[name]) form.elements[name].value = get(name) ?? "";
-  const asked = get("cell") ?? "";
-  const numbers = /^\[(\d+), ?(\d+)\]$/.exec(asked);
-  const cell = asked.split(",");
+  const wanted = get("cell") ?? "";
+  const numbers = /^\[(\d+), ?(\d+)\]$/.exec(wanted);
+  const cell = wanted.split(",");
   if (numbers) {
     [, form.elements.actual.value, form.elements.predicted.value] = numbers;
   } else if (cell.length === 2) {
