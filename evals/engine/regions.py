@@ -391,7 +391,9 @@ class _Reader:
 
 def _size(image: StoredImage, truth: Found | None, predicted: Found | None) -> Size | None:
     """As `image_size`, without reading again what was read as columns; None for what was not."""
-    is_known = truth is not None and (predicted is not None or truth.size or image.told_size)
-    if truth is None or not is_known or image.elsewhere:
+    if truth is None or image.elsewhere:
         return image_size(image)
-    return truth.size or image.told_size or (predicted.size if predicted else None)
+    told = truth.size or image.told_size
+    if told is None and predicted is None:
+        return image_size(image)
+    return told or (predicted.size if predicted else None)

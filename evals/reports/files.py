@@ -170,7 +170,7 @@ def _chunks(evaluation: ModelEval, split: int | None) -> Iterator[tuple[list[Exp
             if split is None or row.split == split
         ]
         places = iter([place for place, _ in asked])
-        for rows in portions([row for _, row in asked]):
+        for rows in portions([row for _, row in asked]) if asked else ():
             images = stored_images(evaluation, rows)
             gone = [row.task_id for row, image in zip(rows, images, strict=True) if image is None]
             exported = [

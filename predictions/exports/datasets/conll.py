@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from predictions.exports.datasets.items import CERTAIN, Item, NotHeld, address, text_of
+from predictions.exports.datasets.items import CERTAIN, Item, NotHeld, address
 from predictions.exports.types.given import Region, TaskValues, given_of
+from predictions.exports.types.objects import text_of
 from predictions.regions.config import ObjectTag, read_config
 from predictions.regions.controls import BY_TYPE
 from predictions.regions.labels import LAST_CHARACTER, PassedOver, read_names, region_score

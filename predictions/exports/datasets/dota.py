@@ -17,10 +17,9 @@ from predictions.exports.datasets.items import (
     kind_of,
     objects_in,
     score_of,
-    text_of,
 )
 from predictions.exports.types.archive import Entry
-from predictions.exports.types.objects import Object, Scheme, is_crowd
+from predictions.exports.types.objects import Object, Scheme, is_crowd, text_of
 from predictions.regions.geometry import rotated_corners
 
 HOLDS = (BOX, TURNED_BOX, POLYGON)

@@ -232,20 +232,6 @@ def score_of(one: Object) -> float:
     return CERTAIN if one.score is None else one.score
 
 
-def text_of(number: float) -> str:
-    """The shortest text that is this float64 again, without an exponent.
-
-    >>> text_of(10.0), text_of(-0.0), text_of(0.1), text_of(1 / 3), text_of(2.5e-7)
-    ('10', '0', '0.1', '0.3333333333333333', '0.00000025')
-    """
-    text = repr(float(number))
-    if "e" in text:
-        import numpy as np
-
-        text = np.format_float_positional(number, unique=True, trim="-")
-    return "0" if text == "-0.0" else text.removesuffix(".0")
-
-
 def whole(number: float) -> float:
     """The same number, without a fraction where there is none.
 

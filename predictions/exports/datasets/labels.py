@@ -17,9 +17,9 @@ from predictions.exports.datasets.items import (
     NotHeld,
     address,
     refuse_padded,
-    text_of,
 )
 from predictions.exports.types.given import Region
+from predictions.exports.types.objects import text_of
 from predictions.regions.config import Control, ObjectTag, read_config
 from predictions.regions.labels import PassedOver, read_names, region_score
 from predictions_api.http.rendering import harmless_cell

@@ -12,11 +12,10 @@ from predictions.exports.datasets.items import (
     objects_in,
     refuse_padded,
     score_of,
-    text_of,
 )
 from predictions.exports.datasets.splits import Splits
 from predictions.exports.types.archive import Entry
-from predictions.exports.types.objects import Object, Scheme, is_crowd
+from predictions.exports.types.objects import Object, Scheme, is_crowd, text_of
 from predictions.exports.types.voc import Marked, document
 
 

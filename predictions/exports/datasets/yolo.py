@@ -22,11 +22,10 @@ from predictions.exports.datasets.items import (
     kind_of,
     objects_in,
     score_of,
-    text_of,
 )
 from predictions.exports.datasets.splits import Splits
 from predictions.exports.types.archive import Entry
-from predictions.exports.types.objects import Object, Scheme, is_crowd
+from predictions.exports.types.objects import Object, Scheme, is_crowd, text_of
 from predictions.exports.types.yolo import corners, place
 
 #: What stands in JSON's texts and is a line break, or refused, in those of YAML.

@@ -318,3 +318,17 @@ def _joint(region: Region, size: Size) -> Joint:
     meta = region.get("meta")
     is_hidden = isinstance(meta, dict) and bool(meta.get("hidden"))
     return Joint(box[0], box[1], HIDDEN if is_hidden else SEEN)
+
+
+def text_of(number: float) -> str:
+    """The shortest text that is this float64 again, without an exponent.
+
+    >>> text_of(10.0), text_of(-0.0), text_of(0.1), text_of(1 / 3), text_of(2.5e-7)
+    ('10', '0', '0.1', '0.3333333333333333', '0.00000025')
+    """
+    text = repr(float(number))
+    if "e" in text:
+        import numpy as np
+
+        text = np.format_float_positional(number, unique=True, trim="-")
+    return "0" if text == "-0.0" else text.removesuffix(".0")

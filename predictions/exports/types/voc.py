@@ -6,12 +6,11 @@ A prediction's objects have a `score`, which readers of VOC pass over.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from predictions.exports.types.archive import Entry
 from predictions.exports.types.given import Given, named
-from predictions.exports.types.objects import Picture, Scheme, is_crowd, objects_of
+from predictions.exports.types.objects import Picture, Scheme, is_crowd, objects_of, text_of
 from predictions.formats.readers.images.voc import FROM_ZERO_OWNER
 
 #: What no XML file can hold.
@@ -33,7 +32,8 @@ def _document(picture: Picture, given: Given | None, scheme: Scheme) -> bytes:
     marked = []
     for one in objects:
         x, y, width, height = one.shape.box_xywh_px
-        score = None if one.score is None else _in_full(one.score)
+        # In full: rounded, the least sure would be 0.
+        score = None if one.score is None else text_of(one.score)
         corners = tuple(map(_text, (x, y, x + width, y + height)))
         is_difficult = score is None and is_crowd(one)
         marked.append(Marked(one.label, corners, score, is_difficult=is_difficult))
@@ -93,11 +93,6 @@ def document(
 
 def _child(parent: Element, name: str, text: str) -> None:
     SubElement(parent, name).text = NOT_IN_XML.sub("\ufffd", text)
-
-
-def _in_full(score: float) -> str:
-    """A score as it is: rounded, the least sure would be 0 and the surest 1."""
-    return f"{Decimal(repr(float(score))):f}".removesuffix(".0")
 
 
 def _text(number: float) -> str:
