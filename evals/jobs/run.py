@@ -16,9 +16,10 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
-from evals.db import chunks, snapshot, writes
-from evals.db.definition import job_of
-from evals.db.snapshot import CannotEvaluate, PlannedRow, ReadImage
+from evals.db import chunks, writes
+from evals.db.definition import job_of, kind_of
+from evals.db.snapshot.plan import CannotEvaluate, PlannedRow
+from evals.db.snapshot.stored import ReadImage, read_all
 from evals.db.writes import NewImage
 from evals.engine.counting import Counted, count_images
 from evals.engine.errors import EvaluationError, UnknownLabels, UnusableRegion
@@ -280,8 +281,11 @@ def _images_of(evaluation: ModelEval, chunk: EvalChunk) -> list[ReadImage]:
     # Before all is planned the chunk knows the moment, before controls are chosen the evaluation.
     planned_at = chunk.seen_at or evaluation.planned_at
     assert planned_at is not None
-    return snapshot.read_all(
-        chunks.rows_of(chunk), reading=reading_of(evaluation.reading), planned_at=planned_at
+    return read_all(
+        chunks.rows_of(chunk),
+        reading=reading_of(evaluation.reading),
+        of_text=kind_of(evaluation).needs_data,
+        planned_at=planned_at,
     )
 
 
@@ -335,6 +339,7 @@ def _new_images(
             annotation_id=image.row.annotation_id,
             prediction_id=image.row.prediction_id,
             item=image.row.item,
+            told=image.told,
             slices=bytes.fromhex(image.row.slices),
             metrics=None if counted.metrics is None else counted.metrics[n],
         )
