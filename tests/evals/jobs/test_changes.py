@@ -74,14 +74,20 @@ def test_is_counted_as_it_is_then(
 def test_ends_what_changes_all_the_time(
     found: ModelEval, task_ids: list[int], before_each_count: Any
 ) -> None:
-    edits = []
-    before_each_count(lambda n: edits.append(edit(task_ids[1])))
+    n_counts = 0
+
+    def edits(n: int) -> None:
+        nonlocal n_counts
+        n_counts = n + 1
+        edit(task_ids[1])
+
+    before_each_count(edits)
     run.run(found.pk)
     found.refresh_from_db()
     assert found.status == "failed"
     assert f"Task {task_ids[1]}" in found.failure_reason
     assert "Run the evaluation again" in found.failure_reason
-    assert len(edits) == run.MOST_PLANS
+    assert n_counts == run.MOST_PLANS
     assert not EvalImage.objects.exists()
     assert not EvalChunk.objects.exists()
 
