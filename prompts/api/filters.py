@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
+from predictions_api.http.parameters import ordered
 from prompts.api.parameters import SubsetParameters
 from prompts.db import queries, subsets
 from prompts.db.subset_tasks import RUNS_OF_PROMPT, TASKS_OF_RUN, SubsetFilter
@@ -19,11 +20,6 @@ TASK_ORDERINGS = {
     "score": "i.agreement NULLS FIRST, t.id",
     "-score": "i.agreement DESC NULLS LAST, t.id",
 }
-
-
-def ordered(rows: QuerySet[Any], ordering: str | None) -> QuerySet[Any]:
-    """By a name or `-` and a name; as they are for None."""
-    return rows if ordering is None else rows.order_by(ordering, "id")
 
 
 def runs(rows: QuerySet[ModelRun], asked: Mapping[str, Any]) -> QuerySet[ModelRun]:
@@ -110,8 +106,7 @@ def failures(asked: Mapping[str, Any]) -> dict[str, int]:
 
 
 def compatible_projects(asked: Mapping[str, Any], *, workspace_id: int) -> QuerySet[Any]:
-    """Projects a prompt can be for. `state`, `workspaces` and `source_interface_id` name things
-    that do not exist here and exclude nothing; nothing is archived."""
+    """Projects a prompt can be for; nothing is archived."""
     rows = Project.objects.filter(
         pk__in=queries.compatible_project_ids(workspace_id, asked["project_type"])
     ).select_related("created_by")
