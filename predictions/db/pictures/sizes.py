@@ -20,11 +20,12 @@ WHERE s.task_id = ANY(%(tasks)s)
   AND jsonb_typeof(e.region->'original_height') = 'number'
   AND {WIDTH} BETWEEN 1 AND 2147483647 AND {HEIGHT} BETWEEN 1 AND 2147483647
 """
-# Of the first region of the ground truth that counts, else of the newest annotation that tells it.
+# Of the first region of the ground truth that counts, else of the newest annotation that tells it;
+# of none that was skipped, which counts nowhere.
 ANNOTATED_SIZES_SQL = f"""
 SELECT DISTINCT ON (s.task_id) s.task_id, {WIDTH}::int, {HEIGHT}::int
-FROM predictions_annotation s {REGIONS_SQL}
-ORDER BY s.task_id, s.ground_truth AND NOT s.was_cancelled DESC, s.id DESC, e.n
+FROM predictions_annotation s {REGIONS_SQL} AND NOT s.was_cancelled
+ORDER BY s.task_id, s.ground_truth DESC, s.id DESC, e.n
 """  # noqa: S608
 # A model may tell the size that it had the image in.
 PREDICTED_SIZES_SQL = f"""
