@@ -1,8 +1,7 @@
 """What a labelling config says about evaluating its project: kind of task, controls, classes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from evals.documents.refusals import Refusal
@@ -10,7 +9,7 @@ from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.table import ASKED, KINDS, asked_kind, tags_of
 from evals.engine.reading import MASKED_SHAPES, ObjectOf, Reading
 from predictions.models import Project
-from predictions.regions.config import PATH_SEPARATOR, Config, Control, label_sources, read_config
+from predictions.regions.config import Config, Control, aliases_of, label_sources, read_config
 
 NO_TASK_TYPE = (
     "Nothing in the labelling config can be evaluated. It needs "
@@ -20,9 +19,6 @@ NO_TASK_TYPE = (
 
 #: Each shape has a place for each of them.
 MOST_KEYPOINTS = 500
-
-#: A path of more steps with an alias is read as shown or as stored, not as a mixture.
-MOST_ALIASED_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +146,7 @@ def _reading(
     places = {one.tag.place for one in controls}
     has_matched = not controls or bool(places & kind.shapes) or not kind.shapes
     objects = _objects(config, controls)
-    aliases = _aliases(sources.values())
+    aliases = aliases_of(sources.values())
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
@@ -182,30 +178,6 @@ def _elsewhere(config: Config, objects: Sequence[ObjectOf]) -> frozenset[str]:
     """The config's objects beside these; none where nobody knows which are meant."""
     names = {one.name for one in config.objects if objects}
     return frozenset(names - {one.name for one in objects})
-
-
-def _aliases(sources: Iterable[Control]) -> dict[str, str]:
-    """Labels by the name that is shown, unless it is the stored name of one. Each step of a path
-    may be written either way.
-    """
-    named = [pair for source in sources for pair in source.labels]
-    known = {stored for stored, _ in named}
-    return {
-        either: stored
-        for stored, shown in named
-        for either in _written(stored, shown)
-        if either not in known
-    }
-
-
-def _written(stored: str, shown: str) -> list[str]:
-    """The ways to write a label: as shown first, and a path's steps as stored or as shown."""
-    steps = list(zip(stored.split(PATH_SEPARATOR), shown.split(PATH_SEPARATOR), strict=False))
-    is_path = len(steps) == stored.count(PATH_SEPARATOR) + 1 == shown.count(PATH_SEPARATOR) + 1
-    n_differ = sum(one != other for one, other in steps)
-    if not is_path or not 1 < n_differ <= MOST_ALIASED_STEPS:
-        return [shown]
-    return [shown, *map(PATH_SEPARATOR.join, product(*(dict.fromkeys(step) for step in steps)))]
 
 
 def _by_stored_names(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from predictions.regions.config import PATH_SEPARATOR
+from predictions.regions.config import renamed
 from predictions.regions.labels import PassedOver, Reason
 
 Region = Mapping[str, Any]
@@ -142,18 +142,8 @@ class Reading:
         """The class that a label is read as; None where it is not read."""
         if name in self.label_map:
             return self.label_map[name]
-        stored = self._replaced(name, self.aliases) or name
-        return self._replaced(stored, self.label_map)
-
-    def _replaced(self, name: str, by: Mapping[str, str | None]) -> str | None:
-        """What the name is called by these others: of a path its longest part that they name."""
-        steps = name.split(PATH_SEPARATOR) if self.is_tree and by else [name]
-        for end in range(len(steps), 0, -1):
-            part = PATH_SEPARATOR.join(steps[:end])
-            if part in by:
-                other = by[part]
-                return None if other is None else PATH_SEPARATOR.join([other, *steps[end:]])
-        return name
+        stored = renamed(name, self.aliases, is_tree=self.is_tree) or name
+        return renamed(stored, self.label_map, is_tree=self.is_tree)
 
     def class_of(self, name: str, index: Mapping[str, int], unknown: set[str]) -> int | None:
         """The class of a label; None for one that is not among them, whose name goes to `unknown`.

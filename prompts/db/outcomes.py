@@ -11,10 +11,12 @@ from typing import NamedTuple
 import orjson
 
 from predictions.db.prediction_batches import RunPrediction, replace_of_runs
+from predictions.models import Project
+from predictions.regions.config import read_config
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
-from prompts.asking import agreement
+from prompts.asking.agreement import Comparison
 from prompts.asking.outcome import Outcome
 from prompts.db import items
 
@@ -217,8 +219,12 @@ def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int,
     task_ids = [outcome.task_id for outcome in predictions]
     rows = fetch_all(TRUTHS_SQL, [task_ids], slot=slots.of_project(project_id))
     truths = {int(task_id): str(result) for task_id, result in rows}
+    if not truths:
+        return {}
+    label_config = Project.objects.values_list("label_config", flat=True).get(pk=project_id)
+    comparison = Comparison(read_config(label_config))
     return {
-        o.task_id: agreement.agreement(
+        o.task_id: comparison.agreement(
             orjson.loads(o.result or "[]"), orjson.loads(truths[o.task_id])
         )
         for o in predictions
