@@ -34,8 +34,8 @@ def runs(rows: QuerySet[ModelRun], asked: Mapping[str, Any]) -> QuerySet[ModelRu
     return ordered(rows.order_by("-id"), asked["ordering"])
 
 
-# A class that regions of a result have by one of its names, of one control if it is named. What else
-# a value holds is none: the text of a span may be called as a class is.
+# A class that regions of a result have by one of its names, of one control if it is named. What
+# else a value holds is none: the text of a span may be called as a class is.
 HAS_CLASS = (
     "jsonb_path_exists({result}, %s::jsonpath, jsonb_build_object('class', %s::text[]{more}))"
 )
