@@ -85,7 +85,10 @@ def pieces(
         writer = csv.writer(text)
         names = [*own, *others]
         shown = harmless_cell if escape else str
-        writer.writerow(map(shown, names))
+        # Readers, ours too, tell by the header what separates cells: quoted ones do not.
+        is_torn = any(letter in name for name in names for letter in ";\t")
+        header = csv.writer(text, quoting=csv.QUOTE_ALL) if is_torn else writer
+        header.writerow(map(shown, names))
         for number, line in enumerate(file, 1):
             row = orjson.loads(line)
             if has_scores and row["label"] and not row["score"]:
