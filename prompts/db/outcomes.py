@@ -37,7 +37,8 @@ class LockedRun(NamedTuple):
 
 LOCK_SQL = """
 SELECT r.status, r.project_id, r.model_version_id, v.model_provider_connection_id,
-       r.total_failed, m.title || '__' || v.title, CASE WHEN {is_heard} THEN m.workspace_id END
+       r.total_failed, coalesce(r.named, m.title || '__' || v.title),
+       CASE WHEN {is_heard} THEN m.workspace_id END
 FROM prompts_modelrun r
 JOIN prompts_promptversion v ON v.id = r.model_version_id
 JOIN prompts_prompt m ON m.id = v.parent_model_id
