@@ -23,7 +23,7 @@ from predictions.db.places import slot_of_task
 from predictions.db.reviews.accepting import AS_TRUTH
 from predictions.pictures.addresses import end_of
 from predictions.regions.shapes import meta_size
-from predictions_api.http.storable import whole_within
+from predictions_api.http.storable import json_value, whole_within
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import fetch_all, fetch_one, of_slot, server_cursor
 
@@ -392,4 +392,4 @@ def _whole(stored: Any) -> int:
 
 
 def _value(stored: Any) -> Any:
-    return orjson.loads(stored) if isinstance(stored, str) else stored
+    return json_value(stored) if isinstance(stored, str) else stored

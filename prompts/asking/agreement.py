@@ -53,10 +53,12 @@ def _marked(value: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _in_order(part: Any) -> Any:
-    """Lists of text in one order, numbers to six places: 10 and 10.0 are one value."""
+    """Lists of text in one order, numbers to six places: 10 and 10.0 are one value. Whole numbers
+    that float64 does not tell apart stay as they are.
+    """
     if isinstance(part, list) and all(isinstance(entry, str) for entry in part):
         return sorted(part)
-    if is_number(part):
+    if is_number(part) and (isinstance(part, float) or abs(part) < 2**53):
         return round(float(part), 6)
     return part
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import orjson
 
 from predictions.db.prediction_batches import RunPrediction, replace_of_runs
+from predictions_api.http.storable import json_value
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
@@ -213,9 +214,7 @@ def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int,
     rows = fetch_all(TRUTHS_SQL, [task_ids], slot=slots.of_project(project_id))
     truths = {int(task_id): str(result) for task_id, result in rows}
     return {
-        o.task_id: agreement.agreement(
-            orjson.loads(o.result or "[]"), orjson.loads(truths[o.task_id])
-        )
+        o.task_id: agreement.agreement(json_value(o.result or "[]"), json_value(truths[o.task_id]))
         for o in predictions
         if o.task_id in truths
     }
