@@ -13,6 +13,7 @@ import orjson
 from predictions.db.prediction_batches import RunPrediction, replace_of_runs
 from predictions.models import Project
 from predictions.regions.config import read_config
+from predictions_api.http.storable import json_value
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
@@ -225,9 +226,7 @@ def _agreements(predictions: Sequence[Outcome], *, project_id: int) -> dict[int,
     label_config = Project.objects.values_list("label_config", flat=True).get(pk=project_id)
     comparison = Comparison(read_config(label_config))
     return {
-        o.task_id: comparison.agreement(
-            orjson.loads(o.result or "[]"), orjson.loads(truths[o.task_id])
-        )
+        o.task_id: comparison.agreement(json_value(o.result or "[]"), json_value(truths[o.task_id]))
         for o in predictions
         if o.task_id in truths
     }

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import orjson
-
-from predictions_api.http.storable import Refused
+from predictions_api.http.storable import Refused, json_value
 from prompts.asking import messages
 from prompts.asking.messages import Example
 from prompts.asking.providers import RunError
@@ -48,7 +46,7 @@ def messages_for(plan: Plan, task_id: int, data_text: str) -> list[messages.Mess
     """The conversation for a task with that data, JSON text. Unpromptable for one that it cannot
     be made from.
     """
-    data = orjson.loads(data_text)
+    data = json_value(data_text)
     if not isinstance(data, dict):
         raise messages.Unpromptable("The task's data is not an object.")
     examples = [example for other_id, example in plan.examples if other_id != task_id]

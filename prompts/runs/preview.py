@@ -5,12 +5,12 @@ Nothing here stores anything.
 
 from typing import Any
 
-import orjson
 from django.conf import settings
 from rest_framework.exceptions import NotFound, ValidationError
 
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
+from predictions_api.http.storable import json_value
 from prompts.asking import messages as prompting
 from prompts.asking import outcome as outcomes
 from prompts.asking import providers
@@ -128,7 +128,7 @@ def try_task(
         outcome = outcomes.outcome_of(project.label_config, choice, task_id, answer, took)
     return {
         "task": task_id,
-        "result": None if outcome.result is None else orjson.loads(outcome.result),
+        "result": None if outcome.result is None else json_value(outcome.result),
         "score": outcome.score,
         "error_type": outcome.error_type,
         "message": outcome.message,

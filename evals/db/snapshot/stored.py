@@ -17,7 +17,7 @@ from predictions.db.places import slot_of_task
 from predictions.pictures.addresses import end_of
 from predictions.regions.geometry import Size
 from predictions.regions.shapes import meta_size
-from predictions_api.http.storable import whole_within
+from predictions_api.http.storable import json_value, whole_within
 from predictions_api.postgres.sql import fetch_all
 
 LONGEST_URL = 4096
@@ -204,4 +204,4 @@ def _whole(stored: Any) -> int:
 
 
 def _value(stored: Any) -> Any:
-    return orjson.loads(stored) if isinstance(stored, str) else stored
+    return json_value(stored) if isinstance(stored, str) else stored

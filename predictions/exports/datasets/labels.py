@@ -22,7 +22,7 @@ from predictions.exports.types.given import Region
 from predictions.exports.types.objects import text_of
 from predictions.regions.config import Control, ObjectTag, read_config
 from predictions.regions.labels import PassedOver, read_names, region_score
-from predictions_api.http.rendering import harmless_cell
+from predictions_api.http.rendering import dumps, harmless_cell
 
 SEPARATOR = ";"
 COLUMNS = {"Image": "image", "Text": "text"}
@@ -121,7 +121,7 @@ def _row(item: Item, scheme: ChoiceScheme, own: tuple[str, ...]) -> dict[str, st
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return "" if value is None else orjson.dumps(value).decode()
+    return "" if value is None else dumps(value).decode()
 
 
 def _answer(item: Item, scheme: ChoiceScheme) -> tuple[list[str], float | None]:

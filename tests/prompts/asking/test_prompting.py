@@ -15,6 +15,8 @@ from prompts.asking import agreement as asking_agreement
 from prompts.asking import messages, probability
 from prompts.asking.agreement import Comparison
 from prompts.db import shares
+from prompts.models import ProviderConnection
+from prompts.runs import plan
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 
 agreement = Comparison(Config()).agreement
@@ -50,6 +52,12 @@ def test_text_without_braces_is_sent_as_it_is(text: str) -> None:
     text = text.replace("{", "").replace("}", "")
     sent = messages.messages(f"{text}{{text}}", {"text": "x"}, TEXT_CONFIG)
     assert sent[-1]["content"] == f"{text}x"
+
+
+def test_whole_numbers_are_sent_in_full() -> None:
+    made = plan.Plan(1, "{n} of {text}", "model", TEXT_CONFIG, ProviderConnection(), [])
+    sent = plan.messages_for(made, 1, '{"text": "x", "n": 12345678901234567890123}')
+    assert sent[-1]["content"] == "12345678901234567890123 of x"
 
 
 @given(st.text())
