@@ -76,8 +76,8 @@ class Comparison:
             text = read_text(value.get("text"))
             return None if text is None else [text]
         if kind in NUMBERS:
-            number = read_number(value.get(kind))
-            return None if number is None else [_rounded(number)]
+            number = _number(value.get(kind))
+            return None if number is None else [number]
         return self._names(value.get(NAMES[kind]), control) if kind in NAMES else None
 
     def _names(self, listed: Any, control: Control | None) -> list[str] | None:
@@ -104,16 +104,15 @@ class Comparison:
         """Classes in one order, numbers to six places: 10 and 10.0 are one value."""
         if name in CLASSES and (names := self._names(part, control)) is not None:
             return sorted(names)
-        return round(float(part), 6) if is_number(part) and not _is_long(part) else part
+        return round(float(part), 6) if is_number(part) else part
 
 
-def _is_long(number: float) -> bool:
-    """Whether it is a whole number that float64 may not tell from its neighbours."""
-    return isinstance(number, int) and abs(number) >= 2**53
-
-
-def _rounded(number: float) -> float:
-    return number if _is_long(number) else float(f"{number:.{DIGITS}g}")
+def _number(stored: Any) -> float | None:
+    """A number as it is compared, a whole one to the last digit; None for what is none."""
+    number = read_number(stored)
+    if number is None or isinstance(stored, int):
+        return None if number is None else stored
+    return int(number) if number.is_integer() else float(f"{number:.{DIGITS}g}")
 
 
 def _first(said: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
 from predictions_api.http.storable import json_value
+from prompts.asking import answers as reading
 from prompts.asking import messages as prompting
 from prompts.asking import outcome as outcomes
 from prompts.asking import providers
@@ -124,8 +125,8 @@ def try_task(
     except providers.RunError as error:
         outcome = outcomes.failure(task_id, "RunError", str(error))
     else:
-        choice = prompting.single_choice(project.label_config)
-        outcome = outcomes.outcome_of(project.label_config, choice, task_id, answer, took)
+        choice = reading.single_choice(project.label_config)
+        outcome = outcomes.outcome_of(project.label_config, choice, task_id, data, answer, took)
     return {
         "task": task_id,
         "result": None if outcome.result is None else json_value(outcome.result),
