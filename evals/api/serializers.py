@@ -193,7 +193,7 @@ class ComputeSerializer(serializers.Serializer[Any]):
         """As they are. A field that is written otherwise would leave its default in force."""
         for name in self.initial_data:
             if name not in self.fields:
-                known = {_letters(one): one for one in self.fields}
+                known = {_letters(one): one for one, _ in self.fields.items()}
                 near = get_close_matches(_letters(name), known, n=1)
                 meant = f"did you mean {known[near[0]]}?" if near else "leave it out."
                 raise serializers.ValidationError(
