@@ -161,6 +161,7 @@ def _reading(
             one.name for one in controls if one.tag.place and not label_sources(config, one)
         ),
         aliases=aliases,
+        own_aliases=_own_aliases(config, controls, aliases),
         label_map=_by_stored_names(labels["label_map"], aliases),
         is_closed=labels["is_closed"],
         is_tree=kind.is_tree,
@@ -178,6 +179,20 @@ def _elsewhere(config: Config, objects: Sequence[ObjectOf]) -> frozenset[str]:
     """The config's objects beside these; none where nobody knows which are meant."""
     names = {one.name for one in config.objects if objects}
     return frozenset(names - {one.name for one in objects})
+
+
+def _own_aliases(
+    config: Config, controls: Sequence[Control], aliases: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """By control, its aliases that mean something else among those of all controls."""
+    found: dict[str, dict[str, str]] = {}
+    for one in controls:
+        sources = label_sources(config, one)
+        own = aliases_of(sources)
+        if differing := {name: of for name, of in own.items() if aliases.get(name, name) != of}:
+            # The label may stand in a region of its own.
+            found |= {control.name: differing for control in (one, *sources)}
+    return found
 
 
 def _by_stored_names(
