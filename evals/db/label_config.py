@@ -9,7 +9,7 @@ from evals.engine.kinds.kind import Kind
 from evals.engine.kinds.table import ASKED, KINDS, asked_kind, tags_of
 from evals.engine.reading import MASKED_SHAPES, ObjectOf, Reading
 from predictions.models import Project
-from predictions.regions.config import Config, Control, aliases_of, label_sources, read_config
+from predictions.regions.config import Config, Control, aliases_among, label_sources, read_config
 
 NO_TASK_TYPE = (
     "Nothing in the labelling config can be evaluated. It needs "
@@ -146,7 +146,7 @@ def _reading(
     places = {one.tag.place for one in controls}
     has_matched = not controls or bool(places & kind.shapes) or not kind.shapes
     objects = _objects(config, controls)
-    aliases = aliases_of(sources.values())
+    aliases = aliases_among(config, controls)
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
@@ -160,9 +160,9 @@ def _reading(
         unlabelled=frozenset(
             one.name for one in controls if one.tag.place and not label_sources(config, one)
         ),
-        aliases=aliases,
-        own_aliases=_own_aliases(config, controls, aliases),
-        label_map=_by_stored_names(labels["label_map"], aliases),
+        aliases=aliases.shared,
+        own_aliases=aliases.own,
+        label_map=_by_stored_names(labels["label_map"], aliases.shared),
         is_closed=labels["is_closed"],
         is_tree=kind.is_tree,
         # The lengths of paragraphs say where a span is; of a text it says so itself.
@@ -179,20 +179,6 @@ def _elsewhere(config: Config, objects: Sequence[ObjectOf]) -> frozenset[str]:
     """The config's objects beside these; none where nobody knows which are meant."""
     names = {one.name for one in config.objects if objects}
     return frozenset(names - {one.name for one in objects})
-
-
-def _own_aliases(
-    config: Config, controls: Sequence[Control], aliases: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
-    """By control, its aliases that mean something else among those of all controls."""
-    found: dict[str, dict[str, str]] = {}
-    for one in controls:
-        sources = label_sources(config, one)
-        own = aliases_of(sources)
-        if differing := {name: of for name, of in own.items() if aliases.get(name, name) != of}:
-            # The label may stand in a region of its own.
-            found |= {control.name: differing for control in (one, *sources)}
-    return found
 
 
 def _by_stored_names(
