@@ -1,7 +1,7 @@
 """Which rows of the store an evaluation counts: fixed at one moment, and cut into chunks.
 
 Chunks are stored as they are cut, so that workers count the first ones while the last ones are
-planned. A plan that was not finished is made anew.
+planned. A plan that was not finished is made anew, as is one whose rows have changed.
 """
 
 from contextlib import closing
@@ -62,11 +62,11 @@ def plan(evaluation: ModelEval, mine: Holder, call: Call) -> None:
     only = evaluation.options.get("classes")
     found = classes_of(evaluation.project, kind, reading, only=only)
     evaluation.classes, evaluation.is_multi_label = found
-    evaluation.iou_type = kind.starts_with
+    evaluation.iou_type, evaluation.planned_at = kind.starts_with, None
     with transaction.atomic():
         state.keep(evaluation.pk, mine, progress=0.0)
-        chunks.delete_counted(evaluation.pk)
-        evaluation.save(update_fields=["classes", "is_multi_label", "iou_type"])
+        writes.clear(evaluation.pk)
+        evaluation.save(update_fields=["classes", "is_multi_label", "iou_type", "planned_at"])
     slices = SliceTable(evaluation.options.get("slices", []))
     waits = controls.have_to_be_chosen(evaluation)
     seen, n_chunks = _add_chunks(evaluation, slices, mine, None if waits else call)

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from evals.db import chunks, writes
 from evals.db.definition import job_of, kind_of
-from evals.db.snapshot.plan import CannotEvaluate, PlannedRow
+from evals.db.snapshot.plan import CannotEvaluate, Changed, PlannedRow
 from evals.db.snapshot.stored import ReadImage, read_all
 from evals.db.writes import NewImage
 from evals.engine.counting import Counted, count_images
@@ -50,6 +50,8 @@ WORKERS_LOST = (
     f"{MOST_ATTEMPTS} workers died at the same images, probably for want of memory. "
     "Set EVALUATION_CHUNK lower, then run it again."
 )
+# How often one worker plans an evaluation whose rows change, each time as of then.
+MOST_PLANS = 5
 NO_ROOM = "Waits for room: the disk of the database is full."
 
 
@@ -189,6 +191,19 @@ def _compute(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
         raise CannotEvaluate(state.PROJECT_DELETED)
     if evaluation.planned_at is None:
         planning.plan(evaluation, mine, on.call)
+    for n_left in reversed(range(MOST_PLANS)):
+        try:
+            _follow(evaluation, mine, on)
+            break
+        except Changed as error:
+            if not n_left:
+                raise
+            log.info("evaluation planned anew", evaluation=evaluation.pk, reason=str(error))
+            planning.plan(evaluation, mine, on.call)
+
+
+def _follow(evaluation: ModelEval, mine: Holder, on: Terms) -> None:
+    """From a plan to finished panels. `Changed` where a row of it is no longer as planned."""
     if chunks.wait(evaluation.pk):
         _settle(evaluation, mine)
     is_again = False

@@ -44,6 +44,10 @@ class CannotEvaluate(EvaluationError):
         ValueError.__init__(self, reason)
 
 
+class Changed(CannotEvaluate):
+    """A planned row has changed, or is gone: a new plan would be of what is stored now."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
     """One image to count: the rows it is made of, and which of its task's images it is."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from evals.db.snapshot.plan import DIGEST_SQL, SIZE, CannotEvaluate, PlannedRow, sized_portions
+from evals.db.snapshot.plan import DIGEST_SQL, SIZE, Changed, PlannedRow, sized_portions
 from evals.engine.boxes import Regions, RegionText, StoredImage
 from evals.engine.reading import Reading
 from predictions.db.places import slot_of_task
@@ -125,11 +125,11 @@ def read(
 def read_all(
     rows: Sequence[PlannedRow], *, reading: Reading, of_text: bool, planned_at: datetime
 ) -> list[ReadImage]:
-    """As `read`. `CannotEvaluate` names the first row that changed since the plan was made."""
+    """As `read`. `Changed` names the first row that did so since the plan was made."""
     images = read(rows, reading=reading, of_text=of_text, planned_at=planned_at)
     for row, image in zip(rows, images, strict=True):
         if image is None:
-            raise CannotEvaluate(
+            raise Changed(
                 f"Task {row.task_id}, its annotation {row.annotation_id} or its prediction "
                 f"{row.prediction_id} was changed or deleted while it was being evaluated. "
                 "Run the evaluation again."
