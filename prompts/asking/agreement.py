@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from predictions.regions.config import Config, Control, aliases_of, label_sources, renamed
-from predictions.regions.controls import TAGS
+from predictions.regions.controls import CLASS_KEYS
 from predictions.regions.labels import label_names, read_number, read_text
 from predictions_api.http.storable import is_number
 
@@ -22,8 +22,6 @@ Region = dict[str, Any]
 
 #: What is the same where it is absent.
 DEFAULTS = {"rotation": 0, "channel": 0}
-#: Where a value may have names of classes.
-CLASSES = frozenset(one.value_key for one in TAGS if one.has_classes)
 #: Types of regions that have numbers; and that have names, with the key of these.
 NUMBERS = frozenset({"number", "rating"})
 NAMES = {"choices": "choices", "taxonomy": "taxonomy", "pairwise": "selected"}
@@ -102,7 +100,7 @@ class Comparison:
 
     def _part(self, name: str, part: Any, control: Control | None) -> Any:
         """Classes in one order, numbers to six places: 10 and 10.0 are one value."""
-        if name in CLASSES and (names := self._names(part, control)) is not None:
+        if name in CLASS_KEYS and (names := self._names(part, control)) is not None:
             return sorted(names)
         return round(float(part), 6) if is_number(part) else part
 
