@@ -33,10 +33,15 @@ def runs(rows: QuerySet[ModelRun], asked: Mapping[str, Any]) -> QuerySet[ModelRu
     return ordered(rows.order_by("-id"), asked["ordering"])
 
 
-# A class that stands anywhere in the regions of a result, of one control if it is named.
+# A class that regions of a result have, of one control if it is named. What else a value holds is
+# none: the text of a span may be called as a class is.
 HAS_CLASS = "jsonb_path_exists({result}, %s::jsonpath, jsonb_build_object('class', %s::text{more}))"
-ANY_CONTROL = "$[*].value.*[*] ? (@ == $class)"
-ONE_CONTROL = "$[*] ? (@.from_name == $name).value.*[*] ? (@ == $class)"
+CLASSES = (
+    '.value ? (@.type() == "object").keyvalue()'
+    ' ? (@.key like_regex "^(choices|taxonomy|selected|.*labels)$").value[*] ? (@ == $class)'
+)
+ANY_CONTROL = f"$[*]{CLASSES}"
+ONE_CONTROL = f"$[*] ? (@.from_name == $name){CLASSES}"
 
 
 def _has_class(result: str, label: str, name: str | None) -> subsets.Clause:

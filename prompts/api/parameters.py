@@ -192,7 +192,11 @@ class SubsetTaskParameters(Parameters):
     include_total = FlagParameter(
         default=True, help_text="Whether task_count is told; true by default."
     )
-    ordering = OrderParameter(("id", "score"), default="id", help_text="Order.")
+    ordering = OrderParameter(
+        ("id", "score"),
+        default="id",
+        help_text="Order; by the score as it was when the answer was stored.",
+    )
     page = WholeParameter(max_value=2**31, default=1, help_text="From 1; past the end is 404.")
     page_size = LimitParameter(
         max_value=1000, default=100, help_text="At most 1000; 100 by default."
