@@ -174,7 +174,7 @@ def _read_image(
             score,
             reading.place(row.item),
             row.n_of_task,
-            None if data is None else orjson.loads(data),
+            None if data is None else json_value(data),
             _size(told) if text is None else None,
             reading.elsewhere,
         ),
