@@ -32,9 +32,10 @@ def cost_estimate(
     version: PromptVersion, project: Project, subset: subsets.Clause
 ) -> dict[str, Any]:
     """The cost of a run over a subset, in USD as text: four bytes a token, 30 tokens an answer.
-    The examples that the version shows are sent with each task.
+    The examples that the version shows are sent with each task. Pictures are not counted.
     """
-    n_tasks, data_bytes = queries.subset_size(subset, project_id=project.pk)
+    own_bytes, fields = prompting.own_bytes(version.prompt, project.label_config)
+    n_tasks, data_bytes = queries.subset_size(subset, project_id=project.pk, fields=fields)
     row = version.model_provider_connection
     prices = (
         (None, None)
@@ -47,7 +48,7 @@ def cost_estimate(
     overhead = prompting.instructions_bytes(project.label_config)
     shown = [example for _, example in db_examples.examples_of(version, project)]
     overhead += prompting.examples_bytes(version.prompt, project.label_config, shown)
-    sent = len(version.prompt.encode()) + overhead + int(data_bytes)
+    sent = own_bytes + overhead + int(data_bytes)
     prompt_usd = n_tasks * prompting.n_tokens(sent) * prompt_price / 1e6
     return _estimate(prompt_usd, n_tasks * ANSWER_TOKENS * answer_price / 1e6)
 

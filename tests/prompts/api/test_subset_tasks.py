@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from predictions.db import annotations
-from predictions.models import Annotation, Project
+from predictions.models import Annotation, Project, Task
 from prompts.asking import messages
 from prompts.asking.outcome import Outcome
 from prompts.db import items
@@ -333,12 +333,13 @@ def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None
 def test_a_cost_estimate(
     ada: Caller, our_version: PromptVersion, run: ModelRun, text_project: Project
 ) -> None:
-    """Four bytes a token: the prompt, the schema and the task's data; 30 tokens an answer."""
+    """Four bytes a token: the prompt with what it shows of a task, and the schema; 30 an answer."""
     row = our_version.model_provider_connection
     assert row is not None
     row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
     row.save()
-    sent = len(our_version.prompt) + messages.instructions_bytes(TEXT_CONFIG) + len('{"text": "a"}')
+    Task.objects.update(data={"text": "a", "other": "x" * 10_000})
+    sent = len("Which mood has this review? a") + messages.instructions_bytes(TEXT_CONFIG)
     prompt_usd = 4 * math.ceil(sent / 4) * 1000 / 1e6
     for query in ("", f"?project_id={text_project.pk}&project_subset=All"):
         assert ada.client.get(f"{path_of(our_version)}/cost-estimate{query}").json() == {
