@@ -1,6 +1,7 @@
 """What may still be spent on a provider connection."""
 
 from predictions_api.postgres.sql import fetch_one
+from predictions_api.wording import usd
 
 # A new period begins with the first dollar spent in it. A cluster takes no time within an update's
 # CASE: whether the period is over is asked before, of the locked row.
@@ -40,7 +41,7 @@ def over_budget(spent: float, limit: float | None) -> str:
     """Why a connection with that limit may spend no more; nothing while it may."""
     if limit is None or spent < limit:
         return ""
-    return f"The provider connection's budget of ${limit:g} is spent (${spent:.6f})."
+    return f"The provider connection's budget of ${limit:g} is spent (${usd(spent, digits=6)})."
 
 
 def budget_left(connection_id: int) -> str:

@@ -14,6 +14,7 @@ from predictions.db.prediction_batches import RunPrediction, replace_of_runs
 from predictions_api.outbound.events import recording
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one, reserve_ids
+from predictions_api.wording import usd
 from prompts.asking import agreement
 from prompts.asking.outcome import Outcome
 from prompts.db import items
@@ -261,5 +262,5 @@ def count(
         ],
     ) or (0.0, None)
     if budget is not None and cost >= budget:
-        return f"The run's budget of ${budget:g} is spent (${cost:.6f})."
+        return f"The run's budget of ${budget:g} is spent (${usd(cost, digits=6)})."
     return ""

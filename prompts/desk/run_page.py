@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
-from predictions_api.wording import left, number, when
+from predictions_api.wording import left, number, usd, when
 from prompts.db import measures, queries
 from prompts.desk import advice
 from prompts.models import ModelRun
@@ -75,10 +75,10 @@ def _measures(run: ModelRun, *, is_open: bool) -> list[tuple[str, str]]:
         agreement = f"{share} on average, {correct} of {of} exactly right"
     budget = "" if run.budget_usd is None else f" of ${run.budget_usd:g}"
     each = found["cost"]["values"]["per_task"] if found else None
-    per_task = f", ${each:.6f} a task" if each and run.cost_usd else ""
+    per_task = f", ${usd(each, digits=6)} a task" if each and run.cost_usd else ""
     return [
         ("Agreement", agreement),
-        ("Cost", f"${run.cost_usd:.4f}{budget}{per_task}" if run.cost_usd else "unknown or none"),
+        ("Cost", f"${usd(run.cost_usd)}{budget}{per_task}" if run.cost_usd else "unknown or none"),
         ("Tokens", _tokens(tokens) if tokens else LATER),
         ("Latency", _latency(seconds) if seconds else LATER),
         ("Time", _took(run.triggered_at, run.completed_at)),

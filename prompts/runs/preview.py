@@ -11,6 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
+from predictions_api.wording import usd
 from prompts.asking import answers as reading
 from prompts.asking import messages as prompting
 from prompts.asking import outcome as outcomes
@@ -56,9 +57,9 @@ def cost_estimate(
 def _estimate(prompt: float | None, answer: float | None, *, error: str = "") -> dict[str, Any]:
     known = prompt is not None and answer is not None
     return {
-        "prompt_cost_usd": f"{prompt:.6f}" if prompt is not None else None,
-        "completion_cost_usd": f"{answer:.6f}" if answer is not None else None,
-        "total_cost_usd": f"{(prompt or 0) + (answer or 0):.6f}" if known else None,
+        "prompt_cost_usd": usd(prompt, digits=6) if prompt is not None else None,
+        "completion_cost_usd": usd(answer, digits=6) if answer is not None else None,
+        "total_cost_usd": usd((prompt or 0) + (answer or 0), digits=6) if known else None,
         "is_error": not known,
         "error_type": "PriceUnknown" if error else None,
         "error_message": error or None,
