@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from desk.page import Crumb, render_page
 from desk.workspace_admin import WorkspaceAdmin, access_of, forbid
 from predictions_api.wording import left, number, usd, when
-from prompts.db import measures, queries
+from prompts.db import items, measures, queries
 from prompts.desk import advice
 from prompts.models import ModelRun
 from prompts.runs import progress, start
@@ -30,7 +30,9 @@ Fact = tuple[str, str, str]
 
 
 def state(run: ModelRun) -> dict[str, Any]:
-    """What changes while the run goes on. Two statements, one for a long run that is open."""
+    """What changes while the run goes on. Three statements, one less for one that is open, and
+    two for a long one.
+    """
     is_open = run.status in runs.OPEN
     return {
         "status": run.status,
@@ -42,7 +44,9 @@ def state(run: ModelRun) -> dict[str, Any]:
         "predicted": run.total_predictions,
         "failed": run.total_failed,
         "left": left(run.triggered_at, progress.fraction(run)) if is_open else "",
-        "unpredicted": max(0, run.total_tasks - run.total_predictions),
+        "unpredicted": run.total_tasks - run.total_predictions
+        if is_open
+        else items.n_unpredicted(run.pk),
         "measures": _measures(run, is_open=is_open),
         "failures": [
             {
