@@ -113,10 +113,27 @@ def messages(
     return shown
 
 
+def _with_fields(prompt: str, fields: Sequence[str]) -> str:
+    """The prompt; one that names no field is followed by those."""
+    shown = "" if placeholders(prompt) else "".join(f"\n\n{name}: {{{name}}}" for name in fields)
+    return prompt + shown
+
+
+def own_bytes(prompt: str, label_config: str) -> tuple[int, list[str]]:
+    """How long a prompt is without what it shows of a task; and the fields whose texts it shows,
+    each as often as it does. Pictures are none: what one takes only its model knows.
+
+    >>> own_bytes('{text} or {{text}}? {text}', '<View><Text name="t" value="$text"/></View>')
+    (12, ['text', 'text'])
+    """
+    prompt = _with_fields(prompt, data_fields(label_config))
+    own = PLACEHOLDER.sub(lambda found: "" if found[1] else found[0][0], prompt)
+    named = [found[1] for found in PLACEHOLDER.finditer(prompt) if found[1]]
+    return len(own.encode()), [name for name in named if name not in image_fields(label_config)]
+
+
 def _content(prompt: str, data: Mapping[str, Any], label_config: str) -> str | list[Message]:
-    if not placeholders(prompt):
-        fields = [name for name in data_fields(label_config) if name in data]
-        prompt += "".join(f"\n\n{name}: {{{name}}}" for name in fields)
+    prompt = _with_fields(prompt, [name for name in data_fields(label_config) if name in data])
     images = image_fields(label_config)
     parts: list[Message] = []
     text: list[str] = []

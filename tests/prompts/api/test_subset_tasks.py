@@ -1,5 +1,6 @@
 """GET /api/projects/{id}/subset-tasks and what else shows how a run did."""
 
+import doctest
 import json
 import math
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from predictions.db import annotations
-from predictions.models import Annotation, Project
+from predictions.models import Annotation, Project, Task
+from predictions_api import wording
 from prompts.asking import messages
 from prompts.asking.outcome import Outcome
 from prompts.db import items
@@ -361,12 +363,13 @@ def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None
 def test_a_cost_estimate(
     ada: Caller, our_version: PromptVersion, run: ModelRun, text_project: Project
 ) -> None:
-    """Four bytes a token: the prompt, the schema and the task's data; 30 tokens an answer."""
+    """Four bytes a token: the prompt with what it shows of a task, and the schema; 30 an answer."""
     row = our_version.model_provider_connection
     assert row is not None
     row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 1000.0, 2000.0
     row.save()
-    sent = len(our_version.prompt) + messages.instructions_bytes(TEXT_CONFIG) + len('{"text": "a"}')
+    Task.objects.update(data={"text": "a", "other": "x" * 10_000})
+    sent = len("Which mood has this review? a") + messages.instructions_bytes(TEXT_CONFIG)
     prompt_usd = 4 * math.ceil(sent / 4) * 1000 / 1e6
     for query in ("", f"?project_id={text_project.pk}&project_subset=All"):
         assert ada.client.get(f"{path_of(our_version)}/cost-estimate{query}").json() == {
@@ -384,6 +387,18 @@ def test_a_cost_estimate(
     sent += sum(len(text) for text in shown) + 2 * len('{"sentiment": "pos"}')
     found = ada.client.get(f"{path_of(our_version)}/cost-estimate").json()
     assert found["prompt_cost_usd"] == f"{4 * math.ceil(sent / 4) * 1000 / 1e6:.6f}"
+
+
+def test_what_costs_next_to_nothing_is_not_told_as_nothing(
+    ada: Caller, our_version: PromptVersion, run: ModelRun
+) -> None:
+    row = our_version.model_provider_connection
+    assert row is not None
+    row.prompt_price_usd_per_million, row.completion_price_usd_per_million = 0.0, 0.001
+    row.save()
+    found = ada.client.get(f"{path_of(our_version)}/cost-estimate").json()
+    assert (found["prompt_cost_usd"], found["total_cost_usd"]) == ("0.000000", "0.00000012")
+    assert doctest.testmod(wording).failed == 0
 
 
 def test_examples_in_the_order_one_says(
