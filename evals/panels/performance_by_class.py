@@ -146,7 +146,8 @@ def _of_split(panel: Any, split: Split) -> dict[str, Any]:
 def _has_objects(imported: Imported, split: Split) -> list[bool]:
     """Whether a report of the file has objects of each class in the split."""
     counts = class_counts(imported.totals[split.value], n_classes=len(imported.classes))
-    has_some: list[bool] = counts.objects[list(imported.confidences)].any(axis=0).tolist()
+    objects: Any = counts.objects[list(imported.confidences)]
+    has_some: list[bool] = objects.any(axis=0).tolist()
     return has_some
 
 
