@@ -149,7 +149,7 @@ def _reading(
     aliases = aliases_among(config, controls)
     points = _keypoints(config, controls) if kind.has_keypoints else {}
     shown = {name: stored for stored, name in points.items() if name not in points}
-    label_map = _by_stored_names(labels["label_map"], shown | aliases.shared)
+    label_map = _by_stored_names(labels["label_map"], {**shown, **aliases.shared})
     return Reading(
         shapes=kind.shapes if has_matched else MASKED_SHAPES,
         controls=tuple(one.name for one in controls),
