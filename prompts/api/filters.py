@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from rest_framework.exceptions import ValidationError
 
 from predictions.models import Project
@@ -22,8 +22,13 @@ TASK_ORDERINGS = {
 
 
 def ordered(rows: QuerySet[Any], ordering: str | None) -> QuerySet[Any]:
-    """By a name or `-` and a name; as they are for None."""
-    return rows if ordering is None else rows.order_by(ordering, "id")
+    """By a name or `-` and a name, rows without a value last; as they are for None."""
+    if ordering is None:
+        return rows
+    column = F(ordering.removeprefix("-"))
+    is_falling = ordering.startswith("-")
+    order = column.desc(nulls_last=True) if is_falling else column.asc(nulls_last=True)
+    return rows.order_by(order, "id")
 
 
 def runs(rows: QuerySet[ModelRun], asked: Mapping[str, Any]) -> QuerySet[ModelRun]:
