@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from predictions.regions.config import PATH_SEPARATOR
+from predictions.regions.config import renamed
 from predictions.regions.labels import PassedOver, Reason
 
 Region = Mapping[str, Any]
@@ -89,8 +89,8 @@ class Reading:
     objects: tuple[ObjectOf, ...] = ()
     #: Names of the config's other objects: their regions say nothing of these.
     elsewhere: frozenset[str] = frozenset()
-    #: Whether key points are part of the shapes they belong to, and their names in order: each as
-    #: it is stored, and as it is shown.
+    #: Whether key points are part of the shapes they belong to, and their names in order: what each
+    #: is called (as it is stored, unless `label_map` says otherwise), and as it is shown.
     has_keypoints: bool = False
     keypoints: tuple[tuple[str, str], ...] = ()
     #: How dates are written in the regions of an object, by its name: as `strptime` reads them.
@@ -138,22 +138,25 @@ class Reading:
                     index.pop(name, None)
         return index
 
+    def keypoint_index(self) -> dict[str, int]:
+        """The key point of each label, stored, shown or called otherwise."""
+        known = {called: at for at, (called, _) in enumerate(self.keypoints)}
+        index = dict(known)
+        for at, (_, shown) in enumerate(self.keypoints):
+            index.setdefault(shown, at)
+        for name, called in self.label_map.items():
+            if called in known:
+                index[name] = known[called]
+            else:
+                index.pop(name, None)
+        return index
+
     def called(self, name: str) -> str | None:
         """The class that a label is read as; None where it is not read."""
         if name in self.label_map:
             return self.label_map[name]
-        stored = self._replaced(name, self.aliases) or name
-        return self._replaced(stored, self.label_map)
-
-    def _replaced(self, name: str, by: Mapping[str, str | None]) -> str | None:
-        """What the name is called by these others: of a path its longest part that they name."""
-        steps = name.split(PATH_SEPARATOR) if self.is_tree and by else [name]
-        for end in range(len(steps), 0, -1):
-            part = PATH_SEPARATOR.join(steps[:end])
-            if part in by:
-                other = by[part]
-                return None if other is None else PATH_SEPARATOR.join([other, *steps[end:]])
-        return name
+        stored = renamed(name, self.aliases, is_tree=self.is_tree) or name
+        return renamed(stored, self.label_map, is_tree=self.is_tree)
 
     def class_of(self, name: str, index: Mapping[str, int], unknown: set[str]) -> int | None:
         """The class of a label; None for one that is not among them, whose name goes to `unknown`.

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 from rest_framework.exceptions import ValidationError
 
 from predictions.db.documents import Document
 from predictions.db.task_pages import with_children
 from predictions.db.tasks import ChosenTasks, tasks_after
 from predictions.db.versions import OneVersion, has_several_versions
+from predictions.exports.sizes import sized
 from predictions.exports.types import coco, masks, tables, voc, yolo
 from predictions.exports.types.archive import Entry, zipped
-from predictions.exports.types.given import given_of
+from predictions.exports.types.given import given_of, values_of
 from predictions.exports.types.objects import Picture, Scheme, picture_of, scheme_of
 from predictions.models import Project
 from predictions_api.http.rendering import dumps
+from predictions_api.http.storable import json_value
 
 SOURCES = ("predictions", "annotations")
 # The suffix of each type's file.
@@ -154,8 +155,9 @@ def _json(project: Project, wanted: Wanted, advance: Advance) -> Iterator[bytes]
 
 def _tasks(project: Project, wanted: Wanted, advance: Advance) -> Iterator[dict[str, Any]]:
     """Tasks as JSON values. One whose annotations were all cancelled has none."""
+    of = values_of if wanted.suffix == "zip" else json_value
     for document in documents_of(project, wanted.chosen, wanted.version):
-        task: dict[str, Any] = orjson.loads(dumps(document))
+        task: dict[str, Any] = of(dumps(document))
         advance(1)
         if wanted.all_tasks or given_of(task, wanted.source):
             yield task
@@ -166,7 +168,10 @@ def _entries(project: Project, wanted: Wanted, tasks: Iterator[dict[str, Any]]) 
     if scheme is None:
         # Its labelling config was changed since it was checked.
         return iter(())
-    pictures: Iterator[Picture] = (picture_of(task, wanted.source, scheme) for task in tasks)
+    pictures: Iterator[Picture] = (
+        picture_of(task, wanted.source, scheme, size)
+        for task, size in sized(tasks, lambda task: task, scheme)
+    )
     if wanted.export_type in {"COCO", "BRUSH_TO_COCO"}:
         return coco.entries(pictures, scheme)
     if wanted.export_type == "BRUSH_TO_PNG":

@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from predictions.api.parameters import ElsewhereParameters
 from predictions_api.http.parameters import (
     ChoiceParameter,
     FlagParameter,
@@ -37,13 +38,12 @@ class PromptListParameters(PageParameters):
     search = TextParameter(help_text="Part of the title.")
 
 
-class CompatibleProjectParameters(PageParameters):
+class CompatibleProjectParameters(PageParameters, ElsewhereParameters):
     """Which of the projects that a prompt can be for."""
 
     project_type = ChoiceParameter(queries.PROJECT_TYPES, help_text="What its config labels.")
     ids = IdsParameter(help_text="Only these ids, comma-separated.")
     title = TextParameter(help_text="Part of the title.")
-    archived = FlagParameter(lenient=True, help_text="Nothing is archived here.")
     ordering = OrderParameter(("id", "title", "created_at", "updated_at"), help_text="Order.")
 
 

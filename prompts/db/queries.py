@@ -6,7 +6,6 @@ Lists take the same number of statements for any number of rows.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import orjson
 from django.db.models import (
     Count,
     ExpressionWrapper,
@@ -26,6 +25,7 @@ from predictions.db.documents import Document
 from predictions.db.places import in_project, in_slot
 from predictions.models import Project, Task
 from predictions_api.http.fields import unknown_pk
+from predictions_api.http.storable import json_value
 from predictions_api.postgres.spread import slots
 from predictions_api.postgres.sql import execute, fetch_all, fetch_one
 from prompts.db import items, subsets
@@ -267,7 +267,7 @@ def examples(
         return []
     params = {"project": project_id, "n": n, "tasks": None if task_ids is None else list(task_ids)}
     rows = fetch_all(EXAMPLES_SQL, params, slot=slots.of_project(project_id))
-    return [(row[0], orjson.loads(row[1]), orjson.loads(row[2])) for row in rows]
+    return [(row[0], json_value(row[1]), json_value(row[2])) for row in rows]
 
 
 # A failed task agrees in nothing; that it has a ground truth is known by the other run. Tasks that

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from predictions_api.http.storable import Refused
+from predictions_api.http.storable import Refused, json_value
 from prompts.asking import messages
 from prompts.asking.messages import Example
 from prompts.asking.providers import RunError
@@ -48,7 +46,7 @@ def plan_of(run_id: int) -> Plan:
 
 def data_of(data_text: str) -> dict[str, Any]:
     """A task's data from its JSON text. Unpromptable for what is no object."""
-    data = orjson.loads(data_text)
+    data = json_value(data_text)
     if not isinstance(data, dict):
         raise messages.Unpromptable("The task's data is not an object.")
     return data

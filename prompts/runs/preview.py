@@ -5,12 +5,12 @@ Nothing here stores anything.
 
 from typing import Any
 
-import orjson
 from django.conf import settings
 from rest_framework.exceptions import NotFound, ValidationError
 
 from predictions.db.tasks import NO_TASK
 from predictions.models import Project
+from predictions_api.http.storable import json_value
 from predictions_api.wording import usd
 from prompts.asking import answers as reading
 from prompts.asking import messages as prompting
@@ -131,7 +131,7 @@ def try_task(
         outcome = outcomes.outcome_of(project.label_config, choice, task_id, data, answer, took)
     return {
         "task": task_id,
-        "result": None if outcome.result is None else orjson.loads(outcome.result),
+        "result": None if outcome.result is None else json_value(outcome.result),
         "score": outcome.score,
         "error_type": outcome.error_type,
         "message": outcome.message,

@@ -45,6 +45,7 @@ def create(
     run = state.create(
         project_id=values["project_id"],
         model_version=version,
+        named=version.full_title,
         is_ours=is_ours,
         project_subset=values.get("project_subset", ModelRun.Subset.HAS_GT),
         sample_subset_size=values.get("sample_subset_size"),

@@ -1,11 +1,15 @@
 """What is exported of a task: each of its predictions, or of its annotations."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from predictions.pictures.addresses import name_in
+from predictions_api.http.storable import json_value, may_hold_long_integer
 
 Region = Mapping[str, Any]
 #: A task as JSON values, with `annotations` and `predictions`.
@@ -41,6 +45,23 @@ class Given:
         """The prediction's; None for an annotation."""
         version: str | None = self.document["model_version"] if self.is_prediction else None
         return version
+
+
+def values_of(text: bytes) -> dict[str, Any]:
+    """A task's JSON for formats of shapes: what its data and meta say is exact, and regions have
+    numbers as float64 holds them, which all of these formats compute with.
+    """
+    if not may_hold_long_integer(text):
+        short: dict[str, Any] = orjson.loads(text)
+        return short
+    exact = json_value(text)
+    told = {name: exact[name] for name in ("data", "meta") if name in exact}
+    return {**json.loads(text, parse_int=_near), **told}
+
+
+def _near(digits: str) -> int | float:
+    number = int(digits)
+    return number if abs(number) < 2**63 else float(digits)
 
 
 def given_of(task: TaskValues, source: str) -> list[Given]:
@@ -79,7 +100,10 @@ def named(stem: str, given: Sequence[Given], *, with_versions: bool) -> Iterator
         if one.is_prediction and with_versions:
             version = UNSAFE.sub("_", one.model_version or "")[:100].strip(".")
             name = f"{stem}__{version or UNVERSIONED}"
-        if (not one.is_prediction and len(given) > 1) or name in taken:
+        if not one.is_prediction and len(given) > 1:
+            name = f"{name}__{one.id}"
+        # A version may be called as another one with a number behind it.
+        while name in taken:
             name = f"{name}__{one.id}"
         taken.add(name)
         yield name, one

@@ -269,6 +269,12 @@ def test_names_that_would_be_the_same(ada: Caller, shapes: Project) -> None:
     names = list(files(ada, shapes, "YOLO", source="predictions"))[:3]
     stem = f"labels/{task}-0__a_b"
     assert names == [f"{stem}.txt", f"{stem}__{second}.txt", f"{stem}__{third}.txt"]
+    # A version that is called as the next one would be.
+    next_ = third + 1000
+    for pk, version in ((next_ - 1, f"a_b__{next_}"), (next_, "a_b")):
+        Prediction.objects.create(pk=pk, model_version=version, **fields)
+    names = list(files(ada, shapes, "YOLO", source="predictions"))[3:5]
+    assert names == [f"{stem}__{next_}.txt", f"{stem}__{next_}__{next_}.txt"]
 
 
 def test_annotations_of_one_task(ada: Caller, shapes: Project) -> None:
@@ -463,6 +469,31 @@ def test_one_image_has_one_size(ada: Caller, boxes: Project) -> None:
     assert coco["info"]["tasksOfUnknownSize"] == [tasks[2]]
 
 
+def test_a_version_alone_has_the_images_in_the_size_that_all_have(
+    ada: Caller, boxes: Project
+) -> None:
+    """Each version tells the size that it had the image in, the ground truth none."""
+    said = box("Car", 10, 10, 20, 50)
+    sides = {"v1": 200.5, "v2": 640}
+    unsized = {**said, "original_width": None, "original_height": None}
+    versions = [
+        {
+            "model_version": version,
+            "result": [said | {"original_width": side, "original_height": side}],
+        }
+        for version, side in sides.items()
+    ]
+    truth = {"annotations": [{"result": [unsized], "ground_truth": True}]}
+    import_boxes(ada, boxes, {**truth, "predictions": versions})
+    (object_,) = coco_of(ada, boxes)["annotations"]
+    assert object_["bbox"] == [20.05, 20.05, 40.1, 100.25]
+    for version in sides:
+        query = {"source": "predictions", "model_version": version}
+        document = json.loads(files(ada, boxes, "COCO", **query)["result.json"])
+        assert [(one["width"], one["height"]) for one in document["images"]] == [(200, 200)]
+        assert [one["bbox"] for one in document["annotations"]] == [object_["bbox"]]
+
+
 def test_labels_in_an_entry_of_their_own(ada: Caller, make_project: MakeProject) -> None:
     config = (
         '<View><Image name="image" value="$image"/><Rectangle name="box" toName="image"/>'
@@ -581,6 +612,36 @@ def test_tables(ada: Caller, make_project: MakeProject) -> None:
             ]
             for row in rows
         ]
+
+
+def test_tables_have_whole_numbers_in_full(ada: Caller, make_project: MakeProject) -> None:
+    config = '<View><Text name="text" value="$text"/><Number name="n" toName="text"/></View>'
+    project = make_project(ada, config)
+    numbers = [2**63, 2**64 - 1, 2**64, -(2**63) - 1, 12345678901234567890123, 10**400]
+    result = [
+        {"from_name": "n", "to_name": "text", "type": "number", "value": {"number": number}}
+        for number in numbers
+    ]
+    data = {"text": "é", **{f"n{at}": number for at, number in enumerate(numbers)}, "all": numbers}
+    body = {
+        "data": data,
+        "annotations": [{"result": result}],
+        "predictions": [{"result": result}],
+    }
+    path = f"/api/projects/{project.pk}/import"
+    assert ada.client.post(path, body, format="json").status_code == 201
+
+    for source in ("annotations", "predictions"):
+        (row,) = json.loads(content(ada, project, "JSON_MIN", source=source))
+        assert {name: row[name] for name in data} == data
+        assert row["n"] == [{"number": number} for number in numbers]
+        for export_type, separator in (("CSV", ","), ("TSV", "\t")):
+            text = content(ada, project, export_type, source=source).decode()
+            (cells,) = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+            assert [cells[f"n{at}"] for at in range(len(numbers))] == [str(n) for n in numbers]
+            assert cells["all"] == json.dumps(numbers, separators=(",", ":"))
+            assert json.loads(cells["n"]) == row["n"]
+            assert cells["text"] == "é"
 
 
 @pytest.mark.parametrize(("export_type", "separator"), [("CSV", ","), ("TSV", "\t")])

@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from predictions.regions.config import Config, read_config
 from predictions_api.http.storable import Refused
-from prompts.asking import agreement, answers, messages, probability, spans, usage
+from prompts.asking import agreement as asking_agreement
+from prompts.asking import answers, messages, probability, spans, usage
+from prompts.asking.agreement import Comparison
 from prompts.db import shares
+from prompts.models import ProviderConnection
+from prompts.runs import plan
 from tests.conftest import IMAGE_CONFIG, TEXT_CONFIG, region
 
+agreement = Comparison(Config()).agreement
 SPANS = (
     '<View><Text name="t" value="$text"/><Labels name="ner" toName="t"><Label value="PER"/>'
     '</Labels><Choices name="tone" toName="t" choice="multiple"><Choice value="a"/>'
@@ -23,7 +29,7 @@ SPANS = (
 
 
 @pytest.mark.parametrize(
-    "module", [answers, messages, probability, agreement, shares, spans, usage]
+    "module", [answers, messages, probability, asking_agreement, shares, spans, usage]
 )
 def test_examples_in_the_docstrings(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
@@ -48,6 +54,13 @@ def test_text_without_braces_is_sent_as_it_is(text: str) -> None:
     text = text.replace("{", "").replace("}", "")
     sent = messages.messages(f"{text}{{text}}", {"text": "x"}, TEXT_CONFIG)
     assert sent[-1]["content"] == f"{text}x"
+
+
+def test_whole_numbers_are_sent_in_full() -> None:
+    made = plan.Plan(1, "{n} of {text}", "model", TEXT_CONFIG, ProviderConnection(), [])
+    data = plan.data_of('{"text": "x", "n": 12345678901234567890123}')
+    sent = plan.messages_for(made, 1, data)
+    assert sent[-1]["content"] == "12345678901234567890123 of x"
 
 
 @given(st.text())
@@ -173,7 +186,7 @@ def test_what_is_true_is_shown_as_an_answer_that_is_taken(
     config = f'<View><Text name="t" value="$text"/>{control}</View>'
     true = [{"from_name": "n", "to_name": "t", "type": kind, "value": value}]
     again = answers.regions(config, answers.answer_of(config, true))
-    assert agreement.agreement(again, true) == 1.0
+    assert agreement(again, true) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -196,7 +209,7 @@ def test_true_spans_of_pages_and_dialogues_are_shown_in_numbers(
         value["globalOffsets"] = {"start": 2, "end": 5}
     true = [{"from_name": "n", "to_name": "t", "type": kind, "value": value}]
     again = answers.regions(config, answers.answer_of(config, true))
-    assert agreement.agreement(again, true) == 1.0
+    assert agreement(again, true) == 1.0
     assert again[0]["value"]["start"] == (2 if shown == "HyperText" else 0)
 
 
@@ -317,10 +330,10 @@ RESULTS = st.lists(
 
 @given(RESULTS, RESULTS)
 def test_agreement_is_symmetric_and_whole_on_itself(one: list[Any], two: list[Any]) -> None:
-    found = agreement.agreement(one, two)
+    found = agreement(one, two)
     assert 0 <= found <= 1
-    assert found == agreement.agreement(two, one)
-    assert agreement.agreement(one, json.loads(json.dumps(one))[::-1]) == 1.0
+    assert found == agreement(two, one)
+    assert agreement(one, json.loads(json.dumps(one))[::-1]) == 1.0
 
 
 SPAN = {"start": 0, "end": 5, "labels": ["A"]}
@@ -366,12 +379,92 @@ def test_what_pages_store_beside_is_no_disagreement(
     kind: str, said: dict[str, Any], stored: dict[str, Any]
 ) -> None:
     one, two = ({"from_name": "n", "type": kind, "value": value} for value in (said, stored))
-    assert agreement.agreement([one], [two]) == 1.0
+    assert agreement([one], [two]) == 1.0
     other = {**two, "value": {**stored, "labels": ["B"], "text": "bye", "start": 1}}
-    assert agreement.agreement([one], [other]) == 0.0
+    assert agreement([one], [other]) == 0.0
 
 
 def test_what_does_not_count_in_a_comparison() -> None:
     one = {"from_name": "n", "type": "labels", "value": {"start": 1, "end": 2.0, "labels": ["A"]}}
     two = {**one, "id": "x", "value": {**one["value"], "end": 2, "text": "b"}}  # type: ignore[dict-item]
-    assert agreement.agreement([one], [two]) == 1.0
+    assert agreement([one], [two]) == 1.0
+
+
+CONTROLS = """<View><Text name="t" value="$text"/>
+<Choices name="one" toName="t"><Choice value="Good" alias="g"/><Choice value="Bad" alias="b"/>
+</Choices>
+<Choices name="many" toName="t" choice="multiple"><Choice value="Good" alias="g"/>
+<Choice value="Bad" alias="b"/></Choices>
+<Taxonomy name="tree" toName="t"><Choice value="A" alias="a"><Choice value="B" alias="b"/></Choice>
+</Taxonomy>
+<Number name="number" toName="t"/><Rating name="stars" toName="t"/>
+<TextArea name="text" toName="t"/>
+<Labels name="spans" toName="t"><Label value="Person" alias="PER"/><Label value="City"/></Labels>
+</View>
+"""
+
+
+def answered(name: str, *values: Any) -> list[Any]:
+    """A region of the control for each value."""
+    kinds = {"one": "choices", "many": "choices", "tree": "taxonomy", "stars": "rating"}
+    kind = kinds.get(name, {"text": "textarea", "spans": "labels"}.get(name, name))
+    key = "text" if name == "text" else kind
+    made = [one if name == "spans" else {key: one} for one in values]
+    return [{"from_name": name, "to_name": "t", "type": kind, "value": value} for value in made]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        (answered("one", ["g"]), answered("one", ["Good"]), 1.0),
+        (answered("one", ["g"]), answered("one", "Good"), 1.0),
+        (answered("one", ["g"]), answered("one", ["Bad"]), 0.0),
+        # Of several where one is asked for the first counts.
+        (answered("one", ["g", "b"]), answered("one", ["Good"]), 1.0),
+        (answered("many", ["g", "Bad"]), answered("many", ["b", "g"]), 1.0),
+        (answered("many", ["g"], ["b"]), answered("many", ["Bad", "Good"]), 1.0),
+        (answered("many", ["g", "g"]), answered("many", ["g"]), 1.0),
+        (answered("many", ["g", "b"]), answered("many", ["g"]), 0.0),
+        (answered("many", []), [], 1.0),
+        (answered("tree", [["A", "B"], ["A"]]), answered("tree", [["a"], ["a", "b"]]), 1.0),
+        (answered("tree", [["A", "b"]]), answered("tree", [["a", "B"]]), 1.0),
+        (answered("tree", [["A", "new"]]), answered("tree", [["a", "new"]]), 1.0),
+        (answered("tree", [["A", "B"]]), answered("tree", [["B", "A"]]), 0.0),
+        (answered("number", 3), answered("number", "3.0"), 1.0),
+        (answered("number", 0.1 + 0.2), answered("number", 0.3), 1.0),
+        (answered("number", 1e-8), answered("number", 2e-8), 0.0),
+        (answered("stars", 4), answered("stars", "4"), 1.0),
+        (answered("text", "hi"), answered("text", ["hi"]), 1.0),
+        (answered("text", "a\nb"), answered("text", ["a", "b"]), 1.0),
+        (answered("text", ["a"], ["b"]), answered("text", ["a", "b"]), 1.0),
+        (answered("text", ["a", "b"]), answered("text", ["b", "a"]), 0.0),
+        (answered("text", [""]), [], 0.0),
+        (
+            answered("spans", {"start": 0, "end": 3, "labels": ["Person"]}),
+            answered("spans", {"start": 0, "end": 3, "labels": ["PER"], "text": "Ada"}),
+            1.0,
+        ),
+        (
+            answered("spans", {"start": 0, "end": 3, "labels": ["Person"]}),
+            answered("spans", {"start": 0, "end": 4, "labels": ["Person"]}),
+            0.0,
+        ),
+        (answered("one", ["g"]) + answered("stars", 3), answered("one", ["Good"]), 2 / 3),
+    ],
+)
+def test_what_evaluations_count_as_equal_agrees(
+    one: list[Any], two: list[Any], expected: float
+) -> None:
+    compare = Comparison(read_config(CONTROLS)).agreement
+    assert compare(one, two) == compare(two, one) == expected
+
+
+def test_regions_of_other_pages_and_an_order_are_not_the_same() -> None:
+    first = {"from_name": "n", "type": "labels", "value": {"x": 1, "labels": ["A"]}}
+    assert agreement([first], [{**first, "item_index": 0}]) == 1.0
+    assert agreement([first], [{**first, "item_index": 1}]) == 0.0
+    ranked = [
+        {"from_name": "r", "type": "ranker", "value": {"ranker": order}}
+        for order in (["a", "b"], ["b", "a"])
+    ]
+    assert agreement(ranked[:1], ranked[1:]) == 0.0
