@@ -14,8 +14,8 @@ from predictions.models import Annotation, Project, Task
 from predictions_api import wording
 from prompts.asking import messages
 from prompts.asking.outcome import Outcome
-from prompts.db import items
-from prompts.models import ModelRun, PromptVersion
+from prompts.db import items, prompts
+from prompts.models import ModelRun, Prompt, PromptVersion
 from prompts.runs import outcomes, start
 from tests.conftest import TEXT_CONFIG, Caller, assert_invalid
 from tests.evals.conftest import computed
@@ -179,7 +179,7 @@ def test_the_score_is_that_of_what_is_shown(ada: Caller, run: ModelRun, ids: lis
 
 
 def test_the_text_of_a_span_is_no_class(
-    ada: Caller, make_project: Any, make_tasks: MakeTasks, prompt: Any, make_version: MakeVersion
+    ada: Caller, make_project: Any, make_tasks: MakeTasks, prompt: Prompt, make_version: MakeVersion
 ) -> None:
     """An Apple and a Pear, each labelled as the other."""
     project = make_project(
@@ -349,6 +349,28 @@ def test_a_failure_agrees_in_nothing_before_and_after(
         "unchanged": 0,
         "tasks": [{"task": ids[1], "before": 1.0, "after": 0.0}],
     }
+
+
+@pytest.mark.parametrize("ordering", ["score", "-score"])
+def test_what_has_no_score_comes_last(
+    ada: Caller,
+    run: ModelRun,
+    ids: list[int],
+    prompt: Prompt,
+    make_version: MakeVersion,
+    make_run: MakeRun,
+    ordering: str,
+) -> None:
+    unknown, worse = make_version(title="v2"), make_version(title="v3")
+    later = make_run(worse)
+    outcomes.store(later.pk, [Outcome(task_id, result=said("neg")) for task_id in ids])
+    by_score = [worse.pk, run.model_version_id]
+    expected = [*(by_score if ordering == "score" else reversed(by_score)), unknown.pk]
+    found = ada.client.get(f"/api/prompts/{prompt.pk}/versions?ordering={ordering}").json()
+    assert [version["id"] for version in found] == expected
+    other = prompts.create_prompt({"title": "Never run"}, ada.access)
+    listed = ada.client.get("/api/prompts/?ordering=-best_score").json()["results"]
+    assert [one["id"] for one in listed] == [prompt.pk, other.pk]
 
 
 def test_counts_and_previews(ada: Caller, run: ModelRun, ids: list[int]) -> None:
